@@ -1,0 +1,7 @@
+/**
+ * Lets timers, sockets and other tasks run before a long computation goes on.
+ * Call it at least once every two milliseconds of work.
+ */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,11 @@
+/** One row of the error table: what a caller is told, and what to do about it. */
+export interface CodeEntry {
+  /** HTTP status with which a server answers. */
+  readonly status: number;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** What was expected, what came, what to do. `{name}` is filled from the details. */
+  readonly message: string;
+  /** One or two sentences for the page of documentation: when it happens, and what is still usable. */
+  readonly help: string;
+}

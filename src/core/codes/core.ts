@@ -1,0 +1,29 @@
+import type { CodeEntry } from './code-entry.ts';
+
+/** Errors that every layer can raise. Retired codes are never reused. */
+export const coreCodes = {
+  DISPOSED: {
+    status: 500,
+    retryable: false,
+    message: '{name} is used after it was disposed. Keep it open until its last use.',
+    help: 'A handle was closed before its last use. Nothing else is affected.',
+  },
+  SHAPE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: 'Expected shape {expected} for {name}, got {actual}.',
+    help: 'A tensor does not have the dimensions that its place needs. Nothing was changed.',
+  },
+  OUTPUT_EXISTS: {
+    status: 409,
+    retryable: false,
+    message: 'The output {path} exists already. Choose another path, or remove it first.',
+    help: 'Espalier never writes over an existing output. Nothing was changed.',
+  },
+  FILE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'No {what} at {path}. Check the path.',
+    help: 'A file or folder that was named does not exist or cannot be read.',
+  },
+} as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,30 @@
+import { autodiffCodes } from './autodiff.ts';
+import { cliCodes } from './cli.ts';
+import { coreCodes } from './core.ts';
+import { httpCodes } from './http.ts';
+import { irCodes } from './ir.ts';
+import { loraCodes } from './lora.ts';
+import { modelsCodes } from './models.ts';
+import { runtimeCodes } from './runtime.ts';
+import { serveCodes } from './serve.ts';
+import { tensorCodes } from './tensor.ts';
+import { tokenizerCodes } from './tokenizer.ts';
+import { trainCodes } from './train.ts';
+
+/** Every error that Espalier raises, by its code. `docs/errors.md` is its page of documentation. */
+export const codes = {
+  ...coreCodes,
+  ...runtimeCodes,
+  ...tensorCodes,
+  ...irCodes,
+  ...tokenizerCodes,
+  ...modelsCodes,
+  ...loraCodes,
+  ...autodiffCodes,
+  ...trainCodes,
+  ...serveCodes,
+  ...httpCodes,
+  ...cliCodes,
+} as const;
+
+export type ErrorCode = keyof typeof codes;
