@@ -1,0 +1,54 @@
+/**
+ * Half-width floats as their 16 bits. Narrowing rounds to nearest, ties to even; NaN stays NaN, and what is too large
+ * becomes an infinity. @see IEEE 754-2019 §4.3.1
+ */
+
+// WHY shared scratch: one number's bits are read as another type; nothing awaits between the write and the read.
+const scratch = new Float32Array(1);
+const bits = new Uint32Array(scratch.buffer);
+
+function bitsOfFloat(value: number): number {
+  scratch[0] = value;
+  return bits[0] ?? 0;
+}
+
+/** The number that 16 bits of IEEE binary16 stand for. */
+export function float16ToNumber(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The nearest binary16 of a number that binary32 holds; others are rounded to binary32 first. */
+export function numberToFloat16(value: number): number {
+  const word = bitsOfFloat(value);
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and above round up past the largest half
+  if (magnitude < 0x38800000) return sign | roundToEven(Math.abs(scratch[0] ?? 0) * 2 ** 24); // subnormal: steps of 2^-24
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
+/** The number that 16 bits of bfloat16 stand for: the upper half of a binary32. */
+export function bfloat16ToNumber(half: number): number {
+  bits[0] = half << 16;
+  return scratch[0] ?? 0;
+}
+
+/** The nearest bfloat16 of a number that binary32 holds; others are rounded to binary32 first. */
+export function numberToBfloat16(value: number): number {
+  const word = bitsOfFloat(value);
+  if ((word & 0x7fffffff) > 0x7f800000) return ((word >>> 16) & 0x8000) | 0x7fc0;
+  return ((word + 0x7fff + ((word >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+function roundToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest === 0.5) return floor + (floor % 2);
+  return rest > 0.5 ? floor + 1 : floor;
+}
