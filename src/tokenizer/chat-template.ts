@@ -1,0 +1,50 @@
+import { Template } from '@huggingface/jinja';
+
+import { EspalierError } from '../core/index.ts';
+import { tokenText } from './special-tokens.ts';
+import { isJsonObject, type TokenizerFiles } from './tokenizer-files.ts';
+
+/** One turn of a conversation, as chat templates take it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Renders messages with the model's Jinja template; parsed at its first use, so that a model with a template that we cannot read still serves text. */
+export interface ChatTemplate {
+  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+}
+
+/**
+ * The chat template of a folder: `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`
+ * (a string, or a list of named templates of which "default" is taken).
+ *
+ * @param texts  the special tokens that the template may name: `bos_token`, `eos_token`, ...
+ */
+export function findChatTemplate(
+  files: TokenizerFiles,
+  texts: Readonly<Record<string, string>>,
+): ChatTemplate | undefined {
+  const source = files.chatTemplate ?? templateOf(files.tokenizerConfig?.['chat_template']);
+  if (source === undefined) return undefined;
+  let parsed: Template | undefined;
+  return {
+    render(messages, { addGenerationPrompt }) {
+      try {
+        parsed ??= new Template(source);
+        return parsed.render({ ...texts, messages, add_generation_prompt: addGenerationPrompt });
+      } catch (cause) {
+        const problem = cause instanceof Error ? cause.message : String(cause);
+        throw new EspalierError('CHAT_TEMPLATE_FAILED', { path: files.folder, problem }, { cause });
+      }
+    },
+  };
+}
+
+function templateOf(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return tokenText(value);
+  const named: unknown[] = value;
+  const entries = named.filter(isJsonObject);
+  const chosen = entries.find((entry) => entry['name'] === 'default') ?? entries[0];
+  return tokenText(chosen?.['template']);
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { openTokenizer } from './open-tokenizer.ts';
+import { byteLevelFiles } from './testing/tiny-tokenizers.ts';
+
+describe('openTokenizer', () => {
+  let folder = '';
+  beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'tokenizer-'))));
+  afterEach(() => rm(folder, { recursive: true }));
+  const write = (name: string, content: unknown): Promise<void> =>
+    writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+
+  it('gives undefined for a folder without tokenizer.json', async () => {
+    await write('config.json', { bos_token_id: 1 });
+    expect(await openTokenizer(folder)).toBeUndefined();
+  });
+
+  it('reads every file that has a say', async () => {
+    await write('tokenizer.json', byteLevelFiles().tokenizer);
+    await write('tokenizer_config.json', { bos_token: '<s>', eos_token: '</s>' });
+    await write('generation_config.json', { eos_token_id: [2, 5] });
+    await write('chat_template.jinja', '{{ messages[0].content }}');
+    const tokenizer = await openTokenizer(folder);
+    expect(tokenizer).toMatchObject({ bosId: 1, eosId: 2, eosIds: [2, 5], hasChatTemplate: true });
+    expect(tokenizer?.renderChat([{ role: 'user', content: 'hi' }], { addGenerationPrompt: true })).toBe('hi');
+  });
+
+  it.each([
+    ['tokenizer.json', '{"model": ', /tokenizer\.json cannot be used: it is not valid JSON/],
+    ['tokenizer.json', '[]', /does not hold a JSON object/],
+    ['tokenizer_config.json', 'nonsense', /tokenizer_config\.json/],
+  ])('names the broken file: %s holding %s', async (name, content, message) => {
+    await write('tokenizer.json', byteLevelFiles().tokenizer);
+    await write(name, content);
+    await expect(openTokenizer(folder)).rejects.toThrow(message);
+  });
+
+  it('names a file that is not UTF-8', async () => {
+    await writeFile(join(folder, 'tokenizer.json'), Uint8Array.of(0x22, 0xff, 0x22));
+    await expect(openTokenizer(folder)).rejects.toThrow(/not UTF-8/);
+  });
+});

@@ -1,0 +1,81 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { bytePieceFiles, byteLevelFiles, metaspaceFiles, wordPieceFiles } from './testing/tiny-tokenizers.ts';
+import { createTokenizer, type StreamDecoderOptions, type Tokenizer } from './tokenizer.ts';
+
+const kinds = [byteLevelFiles(), bytePieceFiles(), metaspaceFiles(), wordPieceFiles()];
+
+function stream(tokenizer: Tokenizer, ids: readonly number[], options: StreamDecoderOptions = {}): string[] {
+  const decoder = tokenizer.createStreamDecoder(options);
+  return [...ids.map((id) => decoder.push(id)), decoder.end()];
+}
+
+describe.each(kinds)('the stream decoder of $folder', (files) => {
+  const tokenizer = createTokenizer(files);
+  // Ids outside the vocabulary too: a model may have more rows than its tokenizer has tokens.
+  const anyIds = fc.array(fc.integer({ min: 0, max: tokenizer.vocabSize + 3 }), { maxLength: 24 });
+
+  it('gives out exactly what decoding everything at once gives, for any tokens', () => {
+    fc.assert(
+      fc.property(anyIds, fc.boolean(), (ids, skipSpecial) => {
+        expect(stream(tokenizer, ids, { skipSpecial }).join('')).toBe(tokenizer.decode(ids, { skipSpecial }));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('goes on after a prompt with the text that the prompt and it have together', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), anyIds, (prompt, ids) => {
+        const after = tokenizer.encode(prompt);
+        const whole = tokenizer.decode([...after, ...ids]);
+        fc.pre(whole.startsWith(tokenizer.decode(after)));
+        expect(tokenizer.decode(after) + stream(tokenizer, ids, { after }).join('')).toBe(whole);
+      }),
+    );
+  });
+});
+
+describe.each([byteLevelFiles(), bytePieceFiles()])('the stream decoder of $folder', (files) => {
+  const tokenizer = createTokenizer(files);
+
+  it('gives text back as it was, whatever it holds', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), (text) => {
+        fc.pre(!text.includes('\u2581') && !text.includes('\ufeff') && !text.startsWith('<'));
+        expect(stream(tokenizer, tokenizer.encode(text)).join('')).toBe(text);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('holds back no more than the bytes of one unfinished character', () => {
+    const ids = tokenizer.encode('hello world, \u{1f600}\u{1f601} h\u00e9llo.');
+    const decoder = tokenizer.createStreamDecoder();
+    let given = '';
+    for (const [at, id] of ids.entries()) {
+      given += decoder.push(id);
+      const complete = tokenizer.decode(ids.slice(0, at + 1)).replace(/\ufffd+$/, '');
+      expect(given).toBe(complete);
+    }
+  });
+
+  it('never gives out a part of a character', () => {
+    const pieces = stream(tokenizer, tokenizer.encode('a\u{1f600}b\u{1f3f3}c'));
+    expect(pieces.join('')).toBe('a\u{1f600}b\u{1f3f3}c');
+    expect(pieces.every((piece) => !piece.includes('\ufffd'))).toBe(true);
+  });
+
+  it('ends a character that never came whole with the replacement character', () => {
+    const cut = tokenizer.encode('\u{1f600}').slice(0, -1);
+    expect(stream(tokenizer, cut).findLast((piece) => piece !== '')).toBe('\ufffd');
+  });
+});
+
+it('keeps the space in front of the first word where it goes on after a prompt, and drops it where it does not', () => {
+  const tokenizer = createTokenizer(bytePieceFiles());
+  const ids = tokenizer.encode('hello');
+  expect(stream(tokenizer, ids).join('')).toBe('hello');
+  expect(stream(tokenizer, ids, { after: tokenizer.encode('world') }).join('')).toBe(' hello');
+});

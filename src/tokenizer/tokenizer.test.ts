@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+
+import { bytePieceFiles, byteLevelFiles } from './testing/tiny-tokenizers.ts';
+import { createTokenizer } from './tokenizer.ts';
+
+const [bos, eos] = [1, 2];
+
+describe('encode', () => {
+  const tokenizer = createTokenizer(byteLevelFiles());
+
+  it('adds no special token unless asked to', () => {
+    expect(tokenizer.encode('hello')).toHaveLength(1);
+  });
+
+  it('puts bos and eos around a text exactly once', () => {
+    const text = tokenizer.encode('hello world');
+    expect(tokenizer.encode('hello world', { bos: true, eos: true })).toEqual([bos, ...text, eos]);
+    expect(tokenizer.encode('<s>hello world</s>', { bos: true, eos: true })).toEqual([bos, ...text, eos]);
+  });
+
+  it('gives bos and eos alone for an empty text', () => {
+    expect(tokenizer.encode('', { bos: true, eos: true })).toEqual([bos, eos]);
+  });
+
+  it('adds what a post-processor would add only once', () => {
+    const { tokenizer: json } = byteLevelFiles();
+    const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
+    const special_tokens = { '<s>': { id: '<s>', ids: [bos], tokens: ['<s>'] } };
+    const post_processor = { type: 'TemplateProcessing', single, pair: [], special_tokens };
+    const withTemplate = createTokenizer(byteLevelFiles({ tokenizer: { ...json, post_processor } }));
+    expect(withTemplate.encode('hello', { bos: true })).toEqual(tokenizer.encode('hello', { bos: true }));
+  });
+});
+
+describe('bos and eos', () => {
+  it('come from tokenizer_config.json as strings or as objects', () => {
+    for (const files of [byteLevelFiles(), bytePieceFiles()]) {
+      expect(createTokenizer(files)).toMatchObject({ bosId: bos, eosId: eos, eosIds: [eos] });
+    }
+  });
+
+  it('are none where tokenizer_config.json says null, though config.json names an id', () => {
+    const tokenizerConfig = { bos_token: null, eos_token: '</s>' };
+    const tokenizer = createTokenizer(byteLevelFiles({ tokenizerConfig, modelConfig: { bos_token_id: bos } }));
+    expect(tokenizer.encode('hello', { bos: true })).toEqual(tokenizer.encode('hello'));
+  });
+
+  it('come from special_tokens_map.json, then from the ids of the model, where nothing else names them', () => {
+    const specialTokensMap = { bos_token: '<s>' };
+    const modelConfig = { bos_token_id: 4, eos_token_id: [5, 2] };
+    const files = byteLevelFiles({ tokenizerConfig: undefined, specialTokensMap, modelConfig });
+    expect(createTokenizer(files)).toMatchObject({ bosId: bos, eosId: 5, eosIds: [5, 2] });
+  });
+
+  it('end a generation at every id that generation_config.json lists, and at the own eos', () => {
+    const files = byteLevelFiles({ generationConfig: { eos_token_id: [5, 2] }, modelConfig: { eos_token_id: 3 } });
+    expect(createTokenizer(files).eosIds).toEqual([2, 5]);
+  });
+
+  it('leave bos out where add_bos_token is false', () => {
+    const tokenizerConfig = { bos_token: '<s>', eos_token: '</s>', add_bos_token: false };
+    expect(createTokenizer(byteLevelFiles({ tokenizerConfig })).bosId).toBeUndefined();
+  });
+});
+
+describe('decode', () => {
+  const tokenizer = createTokenizer(byteLevelFiles());
+
+  it('leaves special tokens out unless told to show them', () => {
+    const ids = tokenizer.encode('hello', { bos: true, eos: true });
+    expect(tokenizer.decode(ids)).toBe('hello');
+    expect(tokenizer.decode(ids, { skipSpecial: false })).toBe('<s>hello</s>');
+  });
+
+  it('leaves spaces before punctuation as the model wrote them', () => {
+    expect(tokenizer.decode(tokenizer.encode("hello . it 's"))).toBe("hello . it 's");
+  });
+
+  it('gives no text for ids that the vocabulary does not have', () => {
+    expect(tokenizer.decode([tokenizer.vocabSize, tokenizer.vocabSize + 100])).toBe('');
+  });
+});
+
+describe('a broken tokenizer', () => {
+  it.each([
+    ['no model', { model: undefined }, /no model with a vocab/],
+    ['an unknown decoder', { decoder: { type: 'Rot13' } }, /Rot13/],
+    ['added tokens that are no list', { added_tokens: {} }, /added_tokens/],
+  ])('is refused by name: %s', (_, broken, problem) => {
+    const files = byteLevelFiles();
+    const make = (): unknown => createTokenizer({ ...files, tokenizer: { ...files.tokenizer, ...broken } });
+    expect(make).toThrow(
+      expect.objectContaining({ code: 'TOKENIZER_INVALID', message: expect.stringMatching(problem) }),
+    );
+  });
+
+  it('is refused where bos is not in the vocabulary', () => {
+    const make = (): unknown => createTokenizer(byteLevelFiles({ tokenizerConfig: { bos_token: '<bos>' } }));
+    expect(make).toThrow(/tokenizer_config\.json.*"<bos>" is not in the vocabulary/);
+  });
+});

@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+
+import { EspalierError } from '../core/index.ts';
+import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
+import { readDecodeRules } from './decode-rules.ts';
+import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
+import { createHoldingDecoder, createStreamDecoder, type StreamDecoder, type TokenPiece } from './stream-decoder.ts';
+import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
+
+export type { ChatMessage } from './chat-template.ts';
+
+export interface EncodeOptions {
+  /** Put bos in front, where the tokenizer has one and the text does not begin with it already. */
+  readonly bos?: boolean;
+  /** Put eos behind, where the tokenizer has one and the text does not end with it already. */
+  readonly eos?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out of the text. Default true. */
+  readonly skipSpecial?: boolean;
+}
+
+export interface StreamDecoderOptions extends DecodeOptions {
+  /** Tokens that came before, whose text is not given out: what follows keeps its leading space. */
+  readonly after?: readonly number[];
+}
+
+export interface ChatOptions {
+  /** End with the words that let the assistant speak. */
+  readonly addGenerationPrompt: boolean;
+}
+
+/** Text to token ids and back, for one model. */
+export interface Tokenizer {
+  /** Ids of a text. Special tokens written out in the text become their ids; none is added unless asked for. */
+  encode(text: string, options?: EncodeOptions): number[];
+  /** Text of ids; spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
+  decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** Text as tokens come; the pieces together are exactly `decode` of all. */
+  createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder;
+  /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED */
+  renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
+  /** Ids of the rendered messages: the template alone decides about bos and eos, and a doubled bos is made one. */
+  encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[];
+  readonly hasChatTemplate: boolean;
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+  /** Every id that ends a generation. */
+  readonly eosIds: readonly number[];
+  /** One more than the largest id. */
+  readonly vocabSize: number;
+}
+
+/**
+ * Makes a tokenizer of parsed files.
+ * @throws EspalierError TOKENIZER_INVALID
+ */
+export function createTokenizer(files: TokenizerFiles): Tokenizer {
+  return new FileTokenizer(files);
+}
+
+class FileTokenizer implements Tokenizer {
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+  readonly eosIds: readonly number[];
+  readonly vocabSize: number;
+  readonly #folder: string;
+  readonly #inner: HuggingFaceTokenizer;
+  readonly #template: ChatTemplate | undefined;
+  readonly #special: SpecialTokens;
+  readonly #decoder: unknown;
+  readonly #addedIds: ReadonlyMap<number, { readonly special: boolean }>;
+
+  constructor(files: TokenizerFiles) {
+    this.#folder = files.folder;
+    this.#inner = createInner(files);
+    this.#decoder = hasSuffix(files.tokenizer) ? undefined : files.tokenizer['decoder'];
+    this.#addedIds = this.#inner.get_added_tokens_decoder();
+    this.#special = findSpecialTokens(files, {
+      idOf: (token) => this.#inner.token_to_id(token),
+      tokenOf: (id) => this.#inner.id_to_token(id),
+    });
+    this.#template = findChatTemplate(files, this.#special.texts);
+    this.bosId = this.#special.bosId;
+    this.eosId = this.#special.eosId;
+    this.eosIds = this.#special.eosIds;
+    let largest = -1;
+    for (const id of this.#inner.get_vocab().values()) largest = Math.max(largest, id);
+    this.vocabSize = largest + 1;
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.#template !== undefined;
+  }
+
+  encode(text: string, { bos = false, eos = false }: EncodeOptions = {}): number[] {
+    const ids = text === '' ? [] : this.#inner.encode(text, { add_special_tokens: false }).ids;
+    const endsItself = ids.length > 0 && ids.at(-1) === this.eosId;
+    if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
+    if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
+    return ids;
+  }
+
+  decode(ids: readonly number[], { skipSpecial = true }: DecodeOptions = {}): string {
+    const known = ids.filter((id) => this.#pieceOf(id, skipSpecial) !== undefined);
+    if (known.length === 0) return '';
+    // WHY no clean-up of spaces: it was made for word pieces, and changes what the model wrote.
+    return this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  }
+
+  createStreamDecoder({ skipSpecial = true, after = [] }: StreamDecoderOptions = {}): StreamDecoder {
+    const rules = readDecodeRules(this.#decoder);
+    if (rules === undefined) return this.#createHoldingDecoder(after, skipSpecial);
+    const decoder = createStreamDecoder(rules, (id) => this.#pieceOf(id, skipSpecial));
+    for (const id of after) decoder.push(id);
+    return decoder;
+  }
+
+  renderChat(messages: readonly ChatMessage[], options: ChatOptions): string {
+    if (this.#template === undefined) throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: this.#folder });
+    return this.#template.render(messages, options);
+  }
+
+  encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[] {
+    const ids = this.encode(this.renderChat(messages, options));
+    return ids[0] !== undefined && ids[0] === this.bosId && ids[1] === this.bosId ? ids.slice(1) : ids;
+  }
+
+  #createHoldingDecoder(after: readonly number[], skipSpecial: boolean): StreamDecoder {
+    const before = this.decode(after, { skipSpecial });
+    return createHoldingDecoder((ids) => this.decode([...after, ...ids], { skipSpecial }).slice(before.length));
+  }
+
+  #pieceOf(id: number, skipSpecial: boolean): TokenPiece | undefined {
+    const text = this.#inner.id_to_token(id);
+    const added = this.#addedIds.get(id);
+    return text === undefined || (skipSpecial && added?.special === true)
+      ? undefined
+      : { text, added: added !== undefined };
+  }
+}
+
+function createInner({ folder, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFaceTokenizer {
+  const path = join(folder, 'tokenizer.json');
+  const { model, added_tokens: addedTokens = [] } = tokenizer;
+  if (!isJsonObject(model) || typeof model['vocab'] !== 'object' || model['vocab'] === null) {
+    throw new EspalierError('TOKENIZER_INVALID', { path, problem: 'it has no model with a vocab' });
+  }
+  if (!Array.isArray(addedTokens)) {
+    throw new EspalierError('TOKENIZER_INVALID', { path, problem: 'its added_tokens are not a list' });
+  }
+  const parts = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
+  try {
+    return new HuggingFaceTokenizer(
+      { ...parts, ...tokenizer, added_tokens: addedTokens },
+      plainConfig(tokenizerConfig),
+    );
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new EspalierError('TOKENIZER_INVALID', { path, problem }, { cause });
+  }
+}
+
+/** Tokens written as objects become plain strings, which is all that the library takes. */
+function plainConfig(config: JsonObject = {}): JsonObject {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, key.endsWith('_token') ? (tokenText(value) ?? value) : value]),
+  );
+}
+
+function hasSuffix(tokenizer: JsonObject): boolean {
+  const { model } = tokenizer;
+  return isJsonObject(model) && typeof model['end_of_word_suffix'] === 'string' && model['end_of_word_suffix'] !== '';
+}
