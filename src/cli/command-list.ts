@@ -1,0 +1,7 @@
+import type { CommandDefinition } from './command.ts';
+
+/**
+ * Every command, in the order in which `espalier --help` tells of them. To add one: write `commands/<name>.ts` with
+ * an exported `<name>Command: CommandDefinition`, import it here and put it in the list.
+ */
+export const commandList: readonly CommandDefinition[] = [];

@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+import { commandList } from './command-list.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { runProgram } from './program.ts';
+
+/** The `espalier` executable: runs the process's command line and leaves its exit code behind. */
+export async function main(): Promise<void> {
+  // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  using interrupt = listenForInterrupt();
+  process.exitCode = await runProgram(process.argv.slice(2), {
+    commands: commandList,
+    version: await packageVersion(),
+    streams: process,
+    signal: interrupt.signal,
+  });
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest: unknown = JSON.parse(text);
+  const version = typeof manifest === 'object' && manifest !== null ? Reflect.get(manifest, 'version') : undefined;
+  return typeof version === 'string' ? version : 'unknown';
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { EspalierError } from '../core/index.ts';
+import type { CommandDefinition } from './command.ts';
+import { runProgram } from './program.ts';
+import { adapterSpecs, positiveInteger, readOptions, tokenIds } from './read-options.ts';
+
+const growOptions = z.object({
+  height: positiveInteger.default(3),
+  inputIds: tokenIds.optional(),
+  adapter: adapterSpecs.default([]),
+});
+
+const growCommand: CommandDefinition = {
+  name: 'grow',
+  summary: 'Grows a tree.',
+  examples: ['espalier grow --height 4'],
+  configure: (command) =>
+    void command
+      .argument('[place]')
+      .option('--height <n>')
+      .option('--input-ids <ids>')
+      .option('--adapter <dir...>')
+      .requiredOption('--frame <dir>'),
+  run: async (options, { output, threads, signal }) => {
+    if (options['frame'] === 'broken') throw new EspalierError('FILE_NOT_FOUND', { what: 'frame', path: 'broken' });
+    if (options['frame'] === 'hangs') {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    }
+    if (options['frame'] === 'faulty') throw new TypeError('x is not a tree');
+    const values = { ...readOptions(growOptions, options), place: options['place'], threads };
+    output.note('growing');
+    output.answer(values, () => `grown to ${values.height}`);
+  },
+};
+
+async function run(line: string, signal = new AbortController().signal) {
+  let [stdout, stderr] = ['', ''];
+  const exitCode = await runProgram(line.split(' ').filter(Boolean), {
+    commands: [growCommand],
+    version: '1.2.3',
+    streams: {
+      stdout: { write: (text: string) => (stdout += text) },
+      stderr: { write: (text: string) => (stderr += text) },
+    },
+    signal,
+  });
+  return { exitCode, stdout, stderr };
+}
+
+describe('runProgram', () => {
+  it('answers with text for a person', async () => {
+    const { exitCode, stdout, stderr } = await run('grow --frame oak --height 4');
+    expect([exitCode, stdout, stderr]).toEqual([0, 'grown to 4\n', 'growing\n']);
+  });
+
+  it('answers with one line of JSON and nothing else', async () => {
+    const { stdout, stderr } = await run('grow here --frame oak --threads 2 --input-ids 1,2 --adapter a b=0.5 --json');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({
+      height: 3,
+      inputIds: [1, 2],
+      adapter: [
+        { path: 'a', scale: 1 },
+        { path: 'b', scale: 0.5 },
+      ],
+      place: 'here',
+      threads: 2,
+    });
+  });
+
+  it.each([
+    { line: 'grwo', text: "Unknown command 'grwo'. Did you mean grow? See: espalier --help" },
+    { line: 'grow --frame x --hieght 4', text: "Unknown option '--hieght'. Did you mean --height? See: espalier grow --help" },
+    { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
+    { line: '', text: 'Name a command. See: espalier --help' },
+    { line: 'grow --frame x --height tall', text: '--height expects a whole number above 0, got "tall".' },
+    { line: 'grow --frame x --threads 0', text: '--threads expects a whole number above 0, got "0".' },
+    { line: 'grow --frame x --input-ids 1,b', text: '--input-ids expects token ids such as 1,2,3, got "1,b".' },
+    { line: 'grow --frame x --adapter a=big', text: '--adapter expects a folder, or folder=scale' },
+  ])('exits with 2 and says what is wrong: espalier $line', async ({ line, text }) => {
+    const { exitCode, stdout, stderr } = await run(line);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(text);
+  });
+
+  it('exits with 1 after an error of a command, and names its code', async () => {
+    const { exitCode, stderr } = await run('grow --frame broken');
+    expect([exitCode, stderr]).toEqual([1, 'espalier: No frame at broken. Check the path. [FILE_NOT_FOUND]\n']);
+  });
+
+  it('tells errors as JSON where JSON was asked for', async () => {
+    const { exitCode, stdout, stderr } = await run('grow --frame broken --json');
+    expect([exitCode, stderr]).toEqual([1, '']);
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: 'FILE_NOT_FOUND', message: 'No frame at broken. Check the path.' },
+    });
+  });
+
+  it('shows where a fault of its own happened', async () => {
+    const { exitCode, stderr } = await run('grow --frame faulty');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/x is not a tree \[INTERNAL\][^]+program\.test\.ts/);
+  });
+
+  it('exits with 130 when it is interrupted', async () => {
+    const controller = new AbortController();
+    const running = run('grow --frame hangs', controller.signal);
+    controller.abort();
+    expect(await running).toEqual({ exitCode: 130, stdout: '', stderr: '' });
+  });
+
+  it('shows options, common ones and examples as help', async () => {
+    const { exitCode, stdout } = await run('grow --help');
+    expect(exitCode).toBe(0);
+    for (const text of ['--height', '--json', '--threads', '$ espalier grow --height 4'])
+      expect(stdout).toContain(text);
+  });
+
+  it('tells its version', async () => {
+    expect((await run('--version')).stdout).toBe('1.2.3\n');
+  });
+});

@@ -1,0 +1,99 @@
+import { availableParallelism } from 'node:os';
+import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
+import { EspalierError } from '../core/index.ts';
+import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
+import { createOutput, type OutputStreams } from './output.ts';
+import { positiveInteger, readOptions } from './read-options.ts';
+import { reportError } from './report-error.ts';
+
+export interface ProgramOptions {
+  readonly commands: readonly CommandDefinition[];
+  readonly version: string;
+  readonly streams: OutputStreams;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs one command line.
+ * @param words  the command line after `node espalier`
+ * @returns the exit code: 0, 1 after an error, 2 for a wrong command line, 130 after Ctrl-C
+ */
+export async function runProgram(words: readonly string[], options: ProgramOptions): Promise<number> {
+  let exitCode: number = exitCodes.success;
+  const program = createProgram(options, (code) => {
+    exitCode = code;
+  });
+  const json = words.includes('--json');
+  try {
+    if (words.length === 0) throw usageError('Name a command.', '');
+    await program.parseAsync(words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
+    if (options.signal.aborted && isAbort(error, options.signal)) return exitCodes.interrupted;
+    const command = options.commands.find(({ name }) => name === words[0])?.name ?? '';
+    return reportError(error instanceof CommanderError ? asUsageError(error, command) : error, options.streams, {
+      json,
+    });
+  }
+}
+
+function createProgram(options: ProgramOptions, onExitCode: (code: number) => void): Command {
+  const { streams } = options;
+  const program = new Command('espalier')
+    .description('Fine-tunes LoRA adapters and serves them live, on ONNX Runtime.')
+    .version(options.version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void streams.stdout.write(text), writeErr: () => undefined });
+  for (const definition of options.commands) addCommand(program, definition, options, onExitCode);
+  return program;
+}
+
+function addCommand(
+  program: Command,
+  definition: CommandDefinition,
+  { streams, signal }: ProgramOptions,
+  onExitCode: (code: number) => void,
+): void {
+  const command = program
+    .command(definition.name)
+    .description(definition.summary)
+    .addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
+  definition.configure(command);
+  command.option('--json', 'answer with one line of JSON on standard output');
+  command.option('--threads <n>', 'threads that compute (default: every core this process may use)');
+  command.action(async () => {
+    const { context, rest } = readCommon(command.opts(), streams, signal);
+    const positional = Object.fromEntries(
+      command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]),
+    );
+    onExitCode((await definition.run({ ...rest, ...positional }, context)) ?? exitCodes.success);
+  });
+}
+
+const commonOptions = z.looseObject({ json: z.boolean().default(false), threads: positiveInteger.optional() });
+
+function readCommon(
+  options: unknown,
+  streams: OutputStreams,
+  signal: AbortSignal,
+): { context: CommandContext; rest: Record<string, unknown> } {
+  const { json, threads = availableParallelism(), ...rest } = readOptions(commonOptions, options);
+  return { context: { json, threads, signal, output: createOutput(streams, { json }) }, rest };
+}
+
+/** Commander's text is "error: unknown option '--rnak'" and, on a line of its own, "(Did you mean --rank?)". */
+function asUsageError(error: CommanderError, command: string): EspalierError {
+  const [problem = '', hint] = error.message.replace(/^error: /, '').split('\n');
+  const sentence = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;
+  return usageError(hint === undefined ? sentence : `${sentence} ${hint.replaceAll(/[()]/g, '')}`, command);
+}
+
+function usageError(problem: string, command: string): EspalierError {
+  return new EspalierError('CLI_USAGE', { problem, help: ['espalier', command, '--help'].filter(Boolean).join(' ') });
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}

@@ -1,0 +1,15 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { Output } from './output.ts';
+
+/** A bar on standard error where a person watches, and nothing elsewhere. */
+export interface Progress extends Disposable {
+  update(done: number, fields: Readonly<Record<string, string>>): void;
+}
+
+/** @param format  cli-progress's template: `{bar}`, `{value}`, `{total}`, `{eta}` and the fields by name */
+export function createProgress(output: Output, { total, format }: { total: number; format: string }): Progress {
+  if (!output.interactive) return { update: () => undefined, [Symbol.dispose]: () => undefined };
+  const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true }, Presets.shades_classic);
+  bar.start(total, 0);
+  return { update: (done, fields) => bar.update(done, fields), [Symbol.dispose]: () => bar.stop() };
+}

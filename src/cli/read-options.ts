@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { EspalierError, nearest } from '../core/index.ts';
+
+/** Readers for what commander hands over as strings. Each says what it expects, for the error message. */
+const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
+  z
+    .union([z.number(), z.string()], { error: expected })
+    .refine((value) => String(value).trim() !== '' && check(Number(value)), { error: expected })
+    .transform(Number);
+
+export const positiveInteger = number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0');
+export const wholeNumber = number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more');
+export const positiveNumber = number((value) => Number.isFinite(value) && value > 0, 'a number above 0');
+export const nonNegativeNumber = number((value) => Number.isFinite(value) && value >= 0, 'a number, 0 or more');
+export const probability = number((value) => value >= 0 && value <= 1, 'a number from 0 to 1');
+export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+
+/** `1,2,3` */
+export const tokenIds = z
+  .string()
+  .regex(/^\s*\d+\s*(,\s*\d+\s*)*$/, { error: 'token ids such as 1,2,3' })
+  .transform((text) => text.split(',').map(Number));
+
+/** `DIR` or `DIR=SCALE`; a path that holds a `=` needs its scale written. */
+export const adapterSpecs = z.array(z.string().min(1)).transform((specs, context) =>
+  specs.map((spec) => {
+    const at = spec.lastIndexOf('=');
+    if (at < 0) return { path: spec, scale: 1 };
+    const scale = Number(spec.slice(at + 1));
+    if (at === 0 || spec.length === at + 1 || !Number.isFinite(scale)) {
+      context.addIssue({ code: 'custom', message: 'a folder, or folder=scale such as adapters/strict=0.5' });
+    }
+    return { path: spec.slice(0, at), scale };
+  }),
+);
+
+/**
+ * Reads a command's options by a zod schema whose messages say what each expects.
+ * @throws EspalierError CLI_BAD_VALUE naming the flag
+ */
+export function readOptions<Schema extends z.ZodType>(schema: Schema, options: unknown): z.output<Schema> {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const name = String(issue?.path[0] ?? 'the command line');
+  const value = typeof options === 'object' && options !== null ? Reflect.get(options, name) : options;
+  const actual = value === undefined ? 'nothing' : JSON.stringify(value);
+  throw new EspalierError('CLI_BAD_VALUE', { flag: flagOf(name), expected: issue?.message ?? 'another value', actual });
+}
+
+/** `learningRate` is written `--learning-rate`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** " Did you mean X?", or nothing where no candidate is near. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const near = nearest(word, candidates);
+  return near === undefined ? '' : ` Did you mean ${near}?`;
+}

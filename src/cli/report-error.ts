@@ -1,0 +1,21 @@
+import { EspalierError } from '../core/index.ts';
+import { exitCodes } from './command.ts';
+import type { OutputStreams } from './output.ts';
+
+/**
+ * Tells what went wrong: one paragraph with its code on standard error, or `{"error":{code,message}}` on standard
+ * output with --json, where a program reads.
+ * @returns the exit code that goes with it
+ */
+export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
+  const code = EspalierError.isInstance(error) ? error.code : 'INTERNAL';
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) streams.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  else streams.stderr.write(`espalier: ${message} [${code}]\n${trace(error)}`);
+  return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
+}
+
+/** A contract's error explains itself; anything else is a fault of ours, and its stack says where. */
+function trace(error: unknown): string {
+  return EspalierError.isInstance(error) || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
+}

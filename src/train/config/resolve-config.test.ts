@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { resolveConfig } from './resolve-config.ts';
+
+const needed = { base: 'base', data: 'rows.jsonl', output: 'out' };
+const withFlags = (flags: Record<string, unknown>) => resolveConfig({ flags: { ...needed, ...flags } });
+const withFile = (values: Record<string, unknown>, flags = {}) =>
+  resolveConfig({ file: { path: 'run.yaml', values }, flags: { ...needed, ...flags } });
+
+describe('resolveConfig', () => {
+  it('fills in every default', () => {
+    expect(withFlags({})).toMatchObject({ optimizer: 'adamw', batchSize: 8, maxGradNorm: 1, shuffle: true, seed: 0 });
+  });
+
+  it('reads numbers as the command line writes them', () => {
+    expect(withFlags({ learningRate: '5e-3', rank: '16' })).toMatchObject({ learningRate: 0.005, rank: 16 });
+  });
+
+  it('lets an option win over the file', () => {
+    const config = withFile({ 'learning-rate': 1, rank: 4 }, { learningRate: '0.5' });
+    expect(config).toMatchObject({ learningRate: 0.5, rank: 4 });
+  });
+
+  it('takes keys of the file in both spellings', () => {
+    expect(withFile({ maxGradNorm: 0, 'warmup-steps': 3 })).toMatchObject({ maxGradNorm: 0, warmupSteps: 3 });
+  });
+
+  it('names the nearest key for an unknown one in the file', () => {
+    expect(() => withFile({ 'learning-rat': 1 })).toThrow(
+      'run.yaml holds "learning-rat", which no training knows. Did you mean learning-rate?',
+    );
+  });
+
+  it.each([
+    { flags: { learningRate: '0' }, text: '--learning-rate expects a number above 0, got "0".' },
+    { flags: { batchSize: '2.5' }, text: '--batch-size expects a whole number above 0, got "2.5".' },
+    { flags: { rank: '' }, text: '--rank expects a whole number above 0, got "".' },
+    { flags: { dropout: '1' }, text: '--dropout expects a number from 0 up to, not including, 1, got "1".' },
+    { flags: { schedule: 'cosin' }, text: '--schedule expects one of constant, linear, cosine, got "cosin".' },
+  ])('refuses $flags and says what it expects', ({ flags, text }) => {
+    expect(() => withFlags(flags)).toThrow(text);
+  });
+
+  it('refuses to start without a base', () => {
+    expect(() => resolveConfig({ flags: { data: 'x', output: 'y' } })).toThrow('--base expects a path, got nothing.');
+  });
+
+  it.each([
+    { text: 'q_proj', targets: ['q_proj'] },
+    { text: 'q_proj, v_proj', targets: ['q_proj', 'v_proj'] },
+    { text: 'layers.0.self_attn.q_proj', targets: ['layers.0.self_attn.q_proj'] },
+    { text: 'all-linear', targets: 'all-linear' },
+    { text: '.*layers\\.[01]\\..*(q|v)_proj', targets: '.*layers\\.[01]\\..*(q|v)_proj' },
+  ])('reads the targets $text', ({ text, targets }) => {
+    expect(withFlags({ targetModules: text }).targetModules).toEqual(targets);
+  });
+
+  it.each([
+    { flags: { full: true, initAdapter: 'a' }, text: 'a full training has no adapter' },
+    { flags: { full: true, rank: 4 }, text: 'they describe an adapter' },
+    { flags: { evalSteps: 4 }, text: 'nothing to evaluate on' },
+  ])('refuses $flags, which contradict each other', ({ flags, text }) => {
+    expect(() => withFlags(flags)).toThrow(text);
+  });
+});

@@ -1,0 +1,75 @@
+import { EspalierError, nearest } from '../../core/index.ts';
+import { trainConfigSchema, type TrainConfig } from './train-config.ts';
+
+export interface ConfigSources {
+  /** The settings file, if there is one; its keys may be written `learning-rate` or `learningRate`. */
+  readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
+  /** Options of the command line, by camelCase name. They win over the file. */
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Puts settings together and checks all of them.
+ * @throws EspalierError TRAIN_CONFIG_UNKNOWN, TRAIN_CONFIG_INVALID, TRAIN_CONFIG_CONFLICT, with the option's name
+ */
+export function resolveConfig({ file, flags }: ConfigSources): TrainConfig {
+  const fromFile = file === undefined ? {} : knownKeys(file.path, file.values);
+  const merged: Record<string, unknown> = { ...fromFile };
+  for (const [key, value] of Object.entries(flags)) if (value !== undefined) merged[key] = value;
+  const result = trainConfigSchema.safeParse(merged);
+  if (!result.success) throw invalidValue(result.error.issues[0], merged);
+  assertConsistent(result.data);
+  return result.data;
+}
+
+/** `learningRate` is written `--learning-rate`, but `shuffle: false` is `--no-shuffle`. */
+function optionName(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function knownKeys(path: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const known = Object.keys(trainConfigSchema.shape);
+  const result: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(values)) {
+    const name = key.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    if (!known.includes(name)) {
+      const near = nearest(name, known);
+      const hint = near === undefined ? '' : ` Did you mean ${optionName(near).slice(2)}?`;
+      throw new EspalierError('TRAIN_CONFIG_UNKNOWN', { source: path, key, hint });
+    }
+    result[name] = value;
+  }
+  return result;
+}
+
+function invalidValue(
+  issue:
+    { readonly message: string; readonly path: readonly PropertyKey[]; readonly code?: string | undefined } | undefined,
+  values: Readonly<Record<string, unknown>>,
+): EspalierError {
+  const key = String(issue?.path[0] ?? '');
+  const value = values[key];
+  const actual = value === undefined ? 'nothing' : JSON.stringify(value);
+  return new EspalierError('TRAIN_CONFIG_INVALID', {
+    option: optionName(key),
+    expected: issue?.message ?? 'another value',
+    actual,
+  });
+}
+
+function assertConsistent(config: TrainConfig): void {
+  if (config.full && config.initAdapter !== undefined) {
+    conflict('--full', '--init-adapter', 'a full training has no adapter');
+  }
+  if (config.full && (config.rank ?? config.alpha ?? config.targetModules ?? config.dropout) !== undefined) {
+    conflict('--full', '--rank, --alpha, --dropout, --target-modules', 'they describe an adapter');
+  }
+  if (!config.full && config.dtype !== 'float32') conflict('--dtype', 'an adapter', 'adapters are saved in float32');
+  if (config.evalSteps !== undefined && config.evalData === undefined) {
+    conflict('--eval-steps', 'no --eval-data', 'there is nothing to evaluate on');
+  }
+}
+
+function conflict(first: string, second: string, reason: string): never {
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first, second, reason });
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { optimizerNames } from '../optimizer/create-optimizer.ts';
+import { scheduleNames } from '../schedule.ts';
+
+/** Numbers may come as words of the command line. WHY no z.coerce: it reads an empty word as 0. */
+const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
+  z
+    .union([z.number(), z.string()], { error: expected })
+    .refine((value) => String(value).trim() !== '' && check(Number(value)), { error: expected })
+    .transform(Number);
+
+const count = number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0');
+const wholeNumber = number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more');
+const positive = number((value) => Number.isFinite(value) && value > 0, 'a number above 0');
+const nonNegative = number((value) => Number.isFinite(value) && value >= 0, 'a number, 0 or more');
+const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+const flag = z.boolean({ error: 'true or false' });
+const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names): z.ZodType<Names[number]> =>
+  z.enum(names, { error: `one of ${names.join(', ')}` });
+
+/** What each setting is where nobody says otherwise. Learning rate and length have a default each for their case, below. */
+export const trainDefaults = {
+  /** Every linear layer but the head: for the same number of parameters better than attention alone. */
+  targetModules: 'all-linear',
+  /** Scaling 2 at a rank that most adapters in use have. */
+  rank: 8,
+  alpha: 16,
+  /** Short trainings on few rows gain little from it, and off it costs nothing. */
+  dropout: 0,
+  optimizer: 'adamw',
+  /** B begins at 0 and A is small: there is little to decay in an adapter. */
+  weightDecay: 0,
+  schedule: 'constant',
+  warmupSteps: 0,
+  batchSize: 8,
+  accumulate: 1,
+  /** A single odd row should not throw the adapter far away. */
+  maxGradNorm: 1,
+  shuffle: true,
+  seed: 0,
+  full: false,
+  dtype: 'float32',
+} as const;
+
+/** Adapters take ten times what whole weights bear. */
+export const defaultLearningRate = { lora: 2e-4, full: 5e-5 } as const;
+/** Where the model allows more, memory and time rarely do: activations grow with the length, attention with its square. */
+export const defaultMaxLength = 512;
+
+/** Settings of a training. The names are those of the options of `espalier train`. */
+export const trainConfigSchema = z.strictObject({
+  base: path,
+  data: path,
+  output: path,
+  evalData: path.optional(),
+  /** Evaluate every so many steps, besides before and after. */
+  evalSteps: count.optional(),
+  initAdapter: path.optional(),
+  targetModules: z
+    .union([z.string().min(1).transform(parseTargets), z.array(z.string().min(1)).min(1)], {
+      error: 'names separated by commas, a regular expression, or all-linear',
+    })
+    .optional(),
+  rank: count.optional(),
+  alpha: positive.optional(),
+  dropout: number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1').optional(),
+  optimizer: oneOf(optimizerNames).default(trainDefaults.optimizer),
+  learningRate: positive.optional(),
+  weightDecay: nonNegative.default(trainDefaults.weightDecay),
+  schedule: oneOf(scheduleNames).default(trainDefaults.schedule),
+  warmupSteps: wholeNumber.default(trainDefaults.warmupSteps),
+  batchSize: count.default(trainDefaults.batchSize),
+  accumulate: count.default(trainDefaults.accumulate),
+  maxSteps: count.optional(),
+  epochs: count.optional(),
+  maxLength: count.optional(),
+  maxGradNorm: nonNegative.default(trainDefaults.maxGradNorm),
+  shuffle: flag.default(trainDefaults.shuffle),
+  seed: wholeNumber.default(trainDefaults.seed),
+  full: flag.default(trainDefaults.full),
+  /** In what the weights of a full training are saved. */
+  dtype: oneOf(['float32', 'base'] as const).default(trainDefaults.dtype),
+});
+
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+/** The same before defaults, as a caller of the library writes it. */
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** `all-linear` and regular expressions stay one string, as in PEFT; `q_proj` and `q_proj,v_proj` are names. */
+function parseTargets(text: string): string | string[] {
+  if (text === 'all-linear') return text;
+  const names = text.split(',').map((name) => name.trim());
+  return names.every((name) => /^[\w.]+$/.test(name)) ? names : text;
+}

@@ -1,0 +1,67 @@
+import type { Floats, Optimizer, ParameterGroup, StepSettings } from './optimizer.ts';
+
+export interface AdamWSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** PyTorch's defaults. */
+export const adamWDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const satisfies AdamWSettings;
+
+/**
+ * AdamW: Adam with weight decay that does not pass through the moments.
+ *
+ *   w ← w − lr·wd·w
+ *   m ← β1·m + (1 − β1)·g          v ← β2·v + (1 − β2)·g²
+ *   w ← w − lr/(1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
+ *
+ * WHY f64 in between: JavaScript computes in it anyway, and 1 − β2ᵗ at t = 1 keeps only three digits in f32.
+ * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; PyTorch's `torch.optim.AdamW`
+ */
+export class AdamW implements Optimizer {
+  readonly name = 'adamw';
+  readonly state: { readonly firstMoment: Floats; readonly secondMoment: Floats };
+  readonly #settings: AdamWSettings;
+  #steps = 0;
+  #learningRate = 0;
+  #stepSize = 0;
+  #gradientScale = 1;
+  #secondCorrection = 1;
+
+  /** @param like the parameters: the state gets their length and their precision */
+  constructor(like: Floats, settings: Partial<AdamWSettings> = {}) {
+    const zeros = (): Floats =>
+      like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);
+    this.state = { firstMoment: zeros(), secondMoment: zeros() };
+    this.#settings = { ...adamWDefaults, ...settings };
+  }
+
+  get steps(): number {
+    return this.#steps;
+  }
+
+  begin({ learningRate, gradientScale }: StepSettings): void {
+    const { beta1, beta2 } = this.#settings;
+    this.#steps += 1;
+    this.#learningRate = learningRate;
+    this.#gradientScale = gradientScale;
+    this.#stepSize = learningRate / (1 - beta1 ** this.#steps);
+    this.#secondCorrection = Math.sqrt(1 - beta2 ** this.#steps);
+  }
+
+  update(parameters: Floats, gradients: Floats, { start, end, weightDecay }: ParameterGroup): void {
+    const { firstMoment, secondMoment } = this.state;
+    const { beta1, beta2, epsilon } = this.#settings;
+    const [scale, stepSize, correction] = [this.#gradientScale, this.#stepSize, this.#secondCorrection];
+    const keep = 1 - this.#learningRate * weightDecay;
+    for (let i = start; i < end; i++) {
+      const g = (gradients[i] ?? 0) * scale;
+      const m = beta1 * (firstMoment[i] ?? 0) + (1 - beta1) * g;
+      const v = beta2 * (secondMoment[i] ?? 0) + (1 - beta2) * g * g;
+      firstMoment[i] = m;
+      secondMoment[i] = v;
+      parameters[i] = (parameters[i] ?? 0) * keep - (stepSize * m) / (Math.sqrt(v) / correction + epsilon);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** How the learning rate goes over a training. */
+export const scheduleNames = ['constant', 'linear', 'cosine'] as const;
+export type ScheduleName = (typeof scheduleNames)[number];
+
+export interface ScheduleSettings {
+  readonly schedule: ScheduleName;
+  readonly learningRate: number;
+  /** Steps over which the rate rises from 0 to the full one. */
+  readonly warmupSteps: number;
+  readonly totalSteps: number;
+}
+
+/**
+ * The learning rate of one optimizer step, as Hugging Face transformers schedules it.
+ *
+ *   step < warmup   lr · step / warmup                    (so the very first step of a warm-up moves nothing)
+ *   constant        lr
+ *   linear          lr · (total − step) / (total − warmup)
+ *   cosine          lr · ½·(1 + cos(π · (step − warmup) / (total − warmup)))
+ *
+ * @param step  counted from 0
+ */
+export function learningRateAt(step: number, settings: ScheduleSettings): number {
+  const { schedule, learningRate, warmupSteps, totalSteps } = settings;
+  if (step < warmupSteps) return (learningRate * step) / Math.max(1, warmupSteps);
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  switch (schedule) {
+    case 'constant':
+      return learningRate;
+    case 'linear':
+      return learningRate * Math.max(0, 1 - progress);
+    case 'cosine':
+      return learningRate * Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+  }
+}
