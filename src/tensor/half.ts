@@ -14,12 +14,13 @@ function bitsOfFloat(value: number): number {
 
 /** The number that 16 bits of IEEE binary16 stand for. */
 export function float16ToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
+  const exponent = half & 0x7c00;
   const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  if (exponent === 0) return (half & 0x8000 ? -fraction : fraction) * 2 ** -24;
+  const sign = (half & 0x8000) << 16;
+  // The exponent's bias goes from 15 to 127; infinities and NaN keep all its bits set.
+  bits[0] = exponent === 0x7c00 ? sign | 0x7f800000 | (fraction << 13) : sign | (((half & 0x7fff) << 13) + 0x38000000);
+  return scratch[0] ?? 0;
 }
 
 /** The nearest binary16 of a number that binary32 holds; others are rounded to binary32 first. */

@@ -6,6 +6,17 @@ export {
   typedArray,
   zerosOf,
   type TensorData,
+  type TensorOf,
   type TypedArray,
   type TypedArrays,
 } from './tensor-data.ts';
+export { assertFinite } from './finite.ts';
+export type { SafetensorsEntry } from './safetensors-header.ts';
+export {
+  loadSafetensors,
+  openSafetensors,
+  readTensor,
+  type OpenSafetensorsOptions,
+  type SafetensorsFile,
+} from './safetensors-reader.ts';
+export { syncFolder, writeAtomically, writeSafetensors, type WriteSafetensorsOptions } from './safetensors-writer.ts';

@@ -9,6 +9,9 @@ export interface TensorData {
   readonly bytes: Uint8Array;
 }
 
+/** A tensor whose type the compiler knows. */
+export type TensorOf<Type extends DataType> = TensorData & { readonly dtype: Type };
+
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -71,11 +74,11 @@ const arrayTypes: Constructors = {
  * @throws EspalierError SHAPE_MISMATCH when the count of values is not that of the shape
  * @throws EspalierError DTYPE_UNSUPPORTED for packed types and strings
  */
-export function tensorOf(
-  dtype: DataType,
+export function tensorOf<Type extends DataType>(
+  dtype: Type,
   shape: readonly number[],
   values: ArrayLike<number> | ArrayLike<bigint> | ArrayLike<number | bigint>,
-): TensorData {
+): TensorOf<Type> {
   if (values.length !== elementCount(shape)) {
     const actual = `${values.length} values`;
     throw new EspalierError('SHAPE_MISMATCH', { name: 'a new tensor', expected: `[${shape.join(', ')}]`, actual });
@@ -101,7 +104,7 @@ const converters: Partial<Record<DataType, (value: number) => number>> = {
 };
 
 /** A tensor of zeros. */
-export function zerosOf(dtype: DataType, shape: readonly number[]): TensorData {
+export function zerosOf<Type extends DataType>(dtype: Type, shape: readonly number[]): TensorOf<Type> {
   if (dtype === 'string' || dtype === 'int4' || dtype === 'uint4') {
     throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'values of a new tensor' });
   }
@@ -112,7 +115,7 @@ export function zerosOf(dtype: DataType, shape: readonly number[]): TensorData {
  * The elements of a tensor: a view of its bytes where they are aligned for the type, else a copy.
  * f16 and bf16 come as their 16 bits, packed types as bytes.
  */
-export function typedArray<Type extends DataType>(tensor: TensorData & { readonly dtype: Type }): TypedArrays[Type] {
+export function typedArray<Type extends DataType>(tensor: TensorOf<Type>): TypedArrays[Type] {
   const size = Math.max(1, elementSize(tensor.dtype));
   const { bytes } = tensor;
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import { byteLength, elementSize, type DataType } from './data-type.ts';
+import { safetensorsTypes } from './safetensors-header.ts';
+import type { TensorData } from './tensor-data.ts';
+
+export interface WriteSafetensorsOptions {
+  /** Texts kept in the header; `{ format: 'pt' }` tells PyTorch's readers that the tensors are theirs. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const nameByType: ReadonlyMap<DataType, string> = new Map(
+  Object.entries(safetensorsTypes).map(([name, dtype]) => [dtype, name]),
+);
+
+/**
+ * Writes a safetensors file whole or not at all: beside its place first, flushed to the disk, then renamed. An existing
+ * file is replaced. The same tensors give the same bytes, whatever order they come in: wide types first, then by name,
+ * so that every tensor is aligned for its type.
+ *
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE when a name comes twice, is `__metadata__`, or bytes do not fit a shape
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<readonly [string, TensorData]>,
+  options: WriteSafetensorsOptions = {},
+): Promise<void> {
+  const sorted = sortTensors(path, [...tensors]);
+  const header = formatHeader(sorted, options.metadata);
+  await writeAtomically(path, async (handle) => {
+    await handle.writeFile(header);
+    for (const [, tensor] of sorted) await handle.writeFile(tensor.bytes);
+  });
+}
+
+/** Lets `write` fill a new file beside `path`, flushes it, and puts it in place in one step. */
+export async function writeAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes a rename in the folder last through a power cut, where the system lets a folder be flushed. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r').catch(() => undefined);
+  if (handle === undefined) return;
+  await handle.sync().catch(() => undefined);
+  await handle.close();
+}
+
+type Named = readonly [string, TensorData];
+
+function sortTensors(path: string, tensors: Named[]): Named[] {
+  const seen = new Set<string>();
+  for (const [name, tensor] of tensors) {
+    const reason = whyNotWritable(name, tensor, seen);
+    if (reason !== undefined) throw new EspalierError('SAFETENSORS_NOT_WRITABLE', { path, reason });
+    seen.add(name);
+  }
+  return tensors.sort(
+    ([a, left], [b, right]) => elementSize(right.dtype) - elementSize(left.dtype) || (a < b ? -1 : 1),
+  );
+}
+
+function whyNotWritable(
+  name: string,
+  { dtype, shape, bytes }: TensorData,
+  seen: ReadonlySet<string>,
+): string | undefined {
+  if (name === '__metadata__') return 'the format keeps the name __metadata__ for itself';
+  if (/\p{Surrogate}/u.test(name)) return 'a name holds half of a surrogate pair';
+  if (seen.has(name)) return `the name ${name} comes twice`;
+  if (!nameByType.has(dtype)) return `the format has no element type for ${dtype}, that of ${name}`;
+  const expected = byteLength(dtype, shape);
+  const whole = shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
+  if (whole && bytes.byteLength === expected) return undefined;
+  return `${name} has ${bytes.byteLength} bytes, ${dtype} [${shape.join(', ')}] takes ${expected}`;
+}
+
+/** The header with its length before it, padded with spaces to a multiple of 8 so that the data is aligned. */
+function formatHeader(tensors: readonly Named[], metadata: Readonly<Record<string, string>> | undefined): Buffer {
+  const parts: string[] = [];
+  if (metadata !== undefined) {
+    const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+    parts.push(`"__metadata__":${JSON.stringify(Object.fromEntries(sorted))}`);
+  }
+  let begin = 0;
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    const offsets = [begin, (begin += bytes.byteLength)];
+    const entry = { dtype: nameByType.get(dtype), shape, data_offsets: offsets };
+    parts.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+  }
+  const text = Buffer.from(`{${parts.join(',')}}`);
+  const padded = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
+  padded.writeBigUInt64LE(BigInt(padded.length - 8));
+  text.copy(padded, 8);
+  return padded;
+}
