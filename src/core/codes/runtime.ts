@@ -1,4 +1,97 @@
 import type { CodeEntry } from './code-entry.ts';
 
 /** Errors of `runtime`. Retired codes are never reused. */
-export const runtimeCodes = {} as const satisfies Record<string, CodeEntry>;
+export const runtimeCodes = {
+  ORT_LIBRARY_MISSING: {
+    status: 500,
+    retryable: false,
+    message:
+      'No ONNX Runtime library at {path}. Install the package onnxruntime-node, or name a library in ESPALIER_ORT_LIBRARY.',
+    help: 'The library that the package onnxruntime-node carries, or the one that ESPALIER_ORT_LIBRARY names, is not there. Run `npm ci` again.',
+  },
+  ORT_PLATFORM_UNSUPPORTED: {
+    status: 500,
+    retryable: false,
+    message:
+      'The package onnxruntime-node carries no ONNX Runtime library for {platform}. Name one for this platform in ESPALIER_ORT_LIBRARY.',
+    help: 'ONNX Runtime is built for linux-x64, linux-arm64, darwin-arm64, win32-x64 and win32-arm64. Elsewhere, build it and name the library.',
+  },
+  ORT_LIBRARY_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: '{path} cannot be used as an ONNX Runtime library: {reason}. Name another file in ESPALIER_ORT_LIBRARY.',
+    help: 'The file exists, but is no shared library of this platform, or not ONNX Runtime.',
+  },
+  ORT_VERSION_TOO_OLD: {
+    status: 500,
+    retryable: false,
+    message: 'ONNX Runtime {version} at {path} is too old: version {needed} or newer is needed.',
+    help: 'The library answers to an older C API than Espalier speaks. Name a newer build in ESPALIER_ORT_LIBRARY, or unset it.',
+  },
+  ORT_FAILED: {
+    status: 500,
+    retryable: false,
+    message: 'ONNX Runtime refused {operation}: {reason} ({ortCode}).',
+    help: "ONNX Runtime's own error. `operation` is the function of its C API, `ortCode` its code. What it concerned was not changed.",
+  },
+  ENVIRONMENT_OPEN: {
+    status: 500,
+    retryable: false,
+    message: 'An environment is open already. A process has one: share it, or dispose it and everything made from it.',
+    help: 'ONNX Runtime keeps one environment and one thread pool per process. The open one goes on working.',
+  },
+  OPTION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'Expected {expected} for {name}, got {actual}.',
+    help: 'An option of the runtime has a value outside its range. Nothing was opened.',
+  },
+  MEMORY_UNAVAILABLE: {
+    status: 500,
+    retryable: true,
+    message: 'The system gave no {bytes} bytes of memory: {reason}.',
+    help: 'The operating system refused an allocation or a mapping. Free memory, or ask for less.',
+  },
+  MEMORY_OUT_OF_BOUNDS: {
+    status: 400,
+    retryable: false,
+    message: '{name} needs bytes {start} to {end} of a memory of {size} bytes.',
+    help: 'A view or a tensor would reach outside its memory. Nothing was made.',
+  },
+  MEMORY_VIEW_TOO_LARGE: {
+    status: 400,
+    retryable: false,
+    message: 'A view of {bytes} bytes is too large: at most {limit}. Take several smaller views.',
+    help: 'Node 20 ends the process for a view of more than 4 GiB, so it is refused before.',
+  },
+  MEMORY_MISALIGNED: {
+    status: 400,
+    retryable: false,
+    message: '{name} begins at byte {offset}, which is no multiple of its element size, {size}.',
+    help: 'Views and tensors begin at a multiple of their element size. Nothing was made.',
+  },
+  BINDING_NAME_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: 'The session has no {kind} named {name}. {hint}',
+    help: 'A tensor was bound to a name that the model does not have. The binding was not changed.',
+  },
+  BINDING_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: 'Expected {expected} for {name}, got {actual}.',
+    help: "A tensor's element type or shape is not the one that the model declares. The binding was not changed.",
+  },
+  BINDING_INCOMPLETE: {
+    status: 400,
+    retryable: false,
+    message: 'Nothing is bound to {names}. Bind every input and at least one output before a run.',
+    help: 'A run was asked for with a binding that lacks inputs or outputs. Nothing ran.',
+  },
+  BINDING_BUSY: {
+    status: 409,
+    retryable: true,
+    message: 'The binding is in a run. Wait for the run to end, or make a second binding.',
+    help: 'A binding serves one run at a time and cannot be changed during it. The run goes on.',
+  },
+} as const satisfies Record<string, CodeEntry>;

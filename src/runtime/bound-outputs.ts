@@ -1,0 +1,45 @@
+import { EspalierError } from '../core/index.ts';
+import { byteLength, type TensorData } from '../tensor/index.ts';
+import { ort, receive } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import { copyBytes, readPointers } from './ffi/read-native.ts';
+import { readElementType, readShape } from './value-info.ts';
+
+/**
+ * Copies what a binding's outputs hold after a run.
+ *
+ * @param names the bound outputs in the order of their binding, which is the library's order too
+ */
+export function readBoundOutputs(binding: Pointer, names: readonly string[]): { name: string; tensor: TensorData }[] {
+  const { api, allocator } = ort();
+  const count = new BigUint64Array(1);
+  const array = receive((out) => api.GetBoundOutputValues(binding, allocator, out, count));
+  if (array === 0n) return [];
+  const values = readPointers(array, Number(count[0]));
+  try {
+    return values.map((value, index) => {
+      const name = names[index] ?? String(index);
+      return { name, tensor: copyTensor(name, value) };
+    });
+  } finally {
+    for (const value of values) api.ReleaseValue(value);
+    api.AllocatorFree(allocator, array);
+  }
+}
+
+function copyTensor(name: string, value: Pointer): TensorData {
+  const { api } = ort();
+  if (value === 0n) throw new EspalierError('BINDING_INCOMPLETE', { names: `${name}, which no run has written yet` });
+  const info = receive((out) => api.GetTensorTypeAndShape(value, out));
+  try {
+    const dtype = readElementType(info);
+    if (dtype === undefined || dtype === 'string') {
+      throw new EspalierError('DTYPE_UNSUPPORTED', { dtype: dtype ?? 'its type', use: `output ${name}` });
+    }
+    const shape = readShape(info).map(Number);
+    const start = receive((out) => api.GetTensorMutableData(value, out));
+    return { dtype, shape, bytes: copyBytes(start, byteLength(dtype, shape)) };
+  } finally {
+    api.ReleaseTensorTypeAndShapeInfo(info);
+  }
+}

@@ -1,0 +1,112 @@
+import { EspalierError } from '../core/index.ts';
+import { ort, receive } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import { handle, liveHandles, NativeHandle, pointer } from './native-handle.ts';
+import { NativeMemory } from './native-memory.ts';
+import { Session } from './session.ts';
+import { createSessionOptions, type SessionOptions } from './session-options.ts';
+
+export interface EnvironmentOptions {
+  /** Threads that share the work of one operator, the calling one included. */
+  readonly threads: number;
+  /** What ONNX Runtime prints to stderr. Default: errors. */
+  readonly logLevel?: LogLevel;
+  /** Lets idle threads wait in a busy loop: quicker hand-over, at the price of the processor's time. Default: off. */
+  readonly spinning?: boolean;
+  /** Takes numbers too small for a normal float as zero, which spares slow arithmetic. Default: off. */
+  readonly denormalsAsZero?: boolean;
+}
+
+export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+
+const logLevels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal'];
+
+/**
+ * Opens ONNX Runtime with one thread pool for all sessions. A process has one environment at a time.
+ *
+ * @throws EspalierError OPTION_INVALID, ENVIRONMENT_OPEN, and what a missing or unfit library gives: ORT_LIBRARY_MISSING,
+ *   ORT_PLATFORM_UNSUPPORTED, ORT_LIBRARY_UNUSABLE, ORT_VERSION_TOO_OLD
+ */
+export function openEnvironment(options: EnvironmentOptions): Environment {
+  const { threads, logLevel = 'error' } = options;
+  if (!Number.isSafeInteger(threads) || threads < 1) {
+    throw new EspalierError('OPTION_INVALID', { name: 'threads', expected: 'an integer from 1', actual: threads });
+  }
+  if (!logLevels.includes(logLevel)) {
+    const expected = logLevels.join(', ');
+    throw new EspalierError('OPTION_INVALID', { name: 'logLevel', expected, actual: String(logLevel) });
+  }
+  if ('environment' in liveHandles()) throw new EspalierError('ENVIRONMENT_OPEN', {});
+  return new Environment(createNative(options, logLevels.indexOf(logLevel)), threads);
+}
+
+/** ONNX Runtime with its thread pool: where sessions come from. */
+export class Environment {
+  readonly threads: number;
+  /** Version of the library. */
+  readonly version: string;
+  /** @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+
+  /** Use `openEnvironment()`. Takes ownership of `native`. */
+  constructor(native: Pointer, threads: number) {
+    const { api, version } = ort();
+    this.threads = threads;
+    this.version = version;
+    this[pointer] = native;
+    this[handle] = new NativeHandle('environment', () => api.ReleaseEnv(native));
+  }
+
+  /**
+   * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards; so may the
+   * files of its external weights not, before the session is disposed.
+   *
+   * @throws EspalierError ORT_FAILED where the model is broken or its weights are missing, OPTION_INVALID, DISPOSED
+   */
+  async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+    this[handle].assertOpen();
+    const { api } = ort();
+    const settings = createSessionOptions(options);
+    // WHY native memory: the call reads the model and writes its result on another thread, beyond this turn.
+    using bytes = NativeMemory.allocate(model.byteLength);
+    using result = NativeMemory.allocate(8);
+    bytes.bytes().set(model);
+    this[handle].hold();
+    try {
+      const [data, size] = [bytes[pointer], model.byteLength];
+      await api.async.CreateSessionFromArray(this[pointer], data, size, settings, result[pointer]);
+      const native = BigInt.asUintN(64, result.bigInt64()[0] ?? 0n);
+      if (this[handle].isDisposed) api.ReleaseSession(native);
+      return new Session(native, this[handle], options.profilePrefix !== undefined);
+    } finally {
+      api.ReleaseSessionOptions(settings);
+      this[handle].letGo();
+    }
+  }
+
+  /** Idempotent. Takes effect when all of its sessions are gone. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function createNative(options: EnvironmentOptions, logLevel: number): Pointer {
+  const { api } = ort();
+  const threading = receive((out) => api.CreateThreadingOptions(out));
+  try {
+    api.SetGlobalIntraOpNumThreads(threading, options.threads);
+    // WHY one: graphs run their operators in sequence, and each operator uses all threads of the other pool.
+    api.SetGlobalInterOpNumThreads(threading, 1);
+    api.SetGlobalSpinControl(threading, options.spinning === true ? 1 : 0);
+    if (options.denormalsAsZero === true) api.SetGlobalDenormalAsZero(threading);
+    return receive((out) => api.CreateEnvWithGlobalThreadPools(logLevel, 'espalier', threading, out));
+  } finally {
+    api.ReleaseThreadingOptions(threading);
+  }
+}

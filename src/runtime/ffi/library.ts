@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import koffi, { type LibraryHandle } from 'koffi';
+import { EspalierError } from '../../core/index.ts';
+import type { Pointer } from './pointer.ts';
+
+/** Where the library is looked for. A test names another machine here. */
+export interface LibraryPlace {
+  readonly override: string | undefined;
+  readonly platform: string;
+  readonly arch: string;
+  /** Folder of the package onnxruntime-node, undefined where it is not installed. */
+  readonly packageFolder: string | undefined;
+}
+
+/**
+ * The lowest API version that has all we use. Functions: all are in version 8. WHY 20: from there on the library reads
+ * external weights for models from bytes (`session.model_external_initializers_file_folder_path`) and its
+ * GroupQueryAttention takes a prompt in several chunks.
+ */
+export const neededApiVersion = 20;
+
+const fileNames: Readonly<Record<string, string>> = {
+  linux: 'libonnxruntime.so.1',
+  darwin: 'libonnxruntime.1.dylib',
+  win32: 'onnxruntime.dll',
+};
+
+/** This machine, with the library that `ESPALIER_ORT_LIBRARY` names, if any. */
+export function systemPlace(): LibraryPlace {
+  const { platform, arch } = process;
+  return { override: process.env['ESPALIER_ORT_LIBRARY'] || undefined, platform, arch, packageFolder: packageFolder() };
+}
+
+/**
+ * The path of the library to load.
+ *
+ * @throws EspalierError ORT_LIBRARY_MISSING where the file is not there, ORT_PLATFORM_UNSUPPORTED where the package has
+ *   none for this platform
+ */
+export function findLibrary(place: LibraryPlace): string {
+  if (place.override !== undefined) return existing(place.override);
+  if (place.packageFolder === undefined) {
+    throw new EspalierError('ORT_LIBRARY_MISSING', { path: 'node_modules/onnxruntime-node' });
+  }
+  const fileName = fileNames[place.platform];
+  const folder = join(place.packageFolder, 'bin', 'napi-v6', place.platform, place.arch);
+  if (fileName === undefined || !existsSync(folder)) {
+    throw new EspalierError('ORT_PLATFORM_UNSUPPORTED', { platform: `${place.platform}-${place.arch}` });
+  }
+  return existing(join(folder, fileName));
+}
+
+/** A loaded library: its version, and where its function table begins. */
+export interface LoadedLibrary {
+  readonly path: string;
+  readonly version: string;
+  readonly table: Pointer;
+}
+
+/**
+ * Loads a library and asks it for the function table of `neededApiVersion`. The library stays loaded.
+ *
+ * @throws EspalierError ORT_LIBRARY_UNUSABLE, ORT_VERSION_TOO_OLD
+ */
+export function loadLibrary(path: string, apiVersion = neededApiVersion): LoadedLibrary {
+  const base = apiBase(path);
+  const getApi = koffi.decode(koffi.decode(base, 0, 'void *'), koffi.proto('void *', ['uint32_t']));
+  const getVersion = koffi.decode(koffi.decode(base, 8, 'void *'), koffi.proto('str', []));
+  const version = String(getVersion());
+  // WHY the comparison: asked for a version it does not know, the library answers null, but also prints to stderr.
+  const table = Number(version.split('.')[1]) >= apiVersion ? getApi(apiVersion) : null;
+  if (typeof table !== 'bigint') {
+    throw new EspalierError('ORT_VERSION_TOO_OLD', { version, path, needed: `1.${apiVersion}.0` });
+  }
+  return { path, version, table };
+}
+
+function apiBase(path: string): Pointer {
+  try {
+    const library: LibraryHandle = koffi.load(path);
+    const base: unknown = library.func('OrtGetApiBase', 'void *', [])();
+    if (typeof base === 'bigint') return base;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EspalierError('ORT_LIBRARY_UNUSABLE', { path, reason }, { cause });
+  }
+  throw new EspalierError('ORT_LIBRARY_UNUSABLE', { path, reason: 'it gives no function table' });
+}
+
+function existing(path: string): string {
+  if (!existsSync(path)) throw new EspalierError('ORT_LIBRARY_MISSING', { path });
+  return path;
+}
+
+function packageFolder(): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import koffi from 'koffi';
+import { apiSlots } from './api-slots.ts';
+import type { LoadedLibrary } from './library.ts';
+import type { Pointer } from './pointer.ts';
+import { type ArgumentKind, type Signatures, signatures, type UsedName } from './signatures.ts';
+import { createStatusCheck, type StatusCheck } from './status.ts';
+
+interface ArgumentTypes {
+  pointer: Pointer;
+  buffer: BigUint64Array | BigInt64Array | Int32Array;
+  text: string;
+  path: string;
+  size: number;
+  int: number;
+}
+interface ResultTypes {
+  status: void;
+  void: void;
+  int: number;
+  text: string;
+}
+type Arguments<Kinds extends readonly ArgumentKind[]> = { -readonly [I in keyof Kinds]: ArgumentTypes[Kinds[I]] };
+type ArgumentsOf<Name extends UsedName> = Arguments<Signatures[Name]['arguments']>;
+
+/** OrtApi's functions as TypeScript sees them: a function that gives a status throws ORT_FAILED instead. */
+export type OrtFunctions = {
+  readonly [Name in UsedName]: (...values: ArgumentsOf<Name>) => ResultTypes[Signatures[Name]['result']];
+};
+
+/** The same on a thread of libuv's pool. Everything passed must stay valid until the promise settles. */
+export type OrtAsyncFunctions = {
+  readonly [Name in 'CreateSessionFromArray' | 'RunWithBinding']: (...values: ArgumentsOf<Name>) => Promise<void>;
+};
+
+export interface OrtApi extends OrtFunctions {
+  readonly async: OrtAsyncFunctions;
+}
+
+type Raw = ReturnType<typeof bindSlot>;
+
+const cTypes: Readonly<Record<ArgumentKind, string>> = {
+  pointer: 'void *',
+  buffer: 'void *',
+  text: 'str',
+  path: process.platform === 'win32' ? 'str16' : 'str',
+  size: 'size_t',
+  int: 'int',
+};
+
+/** Binds every function of `signatures` to its slot in the library's table. */
+export function bindOrtApi(library: LoadedLibrary): OrtApi {
+  const slots = new Map<string, number>(apiSlots.map((name, slot) => [name, slot]));
+  const names = Object.keys(signatures) as UsedName[];
+  const raw = new Map(names.map((name) => [name, bindSlot(library.table, slots.get(name), name)]));
+  const check = createStatusCheck((name) => raw.get(name));
+  const api: Record<string, unknown> = {};
+  for (const [name, call] of raw) {
+    api[name] = signatures[name].result === 'status' ? (...values: unknown[]) => check(name, call(...values)) : call;
+  }
+  const asyncNames = ['CreateSessionFromArray', 'RunWithBinding'] as const;
+  api['async'] = Object.fromEntries(asyncNames.map((name) => [name, promised(name, raw.get(name), check)]));
+  return api as unknown as OrtApi;
+}
+
+function bindSlot(table: Pointer, slot: number | undefined, name: UsedName) {
+  if (slot === undefined) throw new Error(`${name} is not in the list of slots`);
+  const { result, arguments: kinds } = signatures[name];
+  const resultType = { status: 'void *', void: 'void', int: 'int', text: 'str' }[result];
+  const prototype = koffi.proto(
+    resultType,
+    kinds.map((kind) => cTypes[kind]),
+  );
+  return koffi.decode(koffi.decode(table, slot * koffi.sizeof('void *'), 'void *'), prototype);
+}
+
+function promised(name: UsedName, call: Raw, check: StatusCheck) {
+  return (...values: unknown[]) =>
+    new Promise<void>((resolve, reject) => {
+      call.async(...values, (error: unknown, status: unknown) => {
+        try {
+          if (error) throw error;
+          check(name, status);
+          resolve();
+        } catch (failure) {
+          reject(failure);
+        }
+      });
+    });
+}

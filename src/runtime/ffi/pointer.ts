@@ -1,0 +1,4 @@
+/** An address in native memory. 0n is C's null. Only `runtime/ffi` looks through it; others hold it and pass it on. */
+export type Pointer = bigint;
+
+export const nullPointer: Pointer = 0n;

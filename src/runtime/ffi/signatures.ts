@@ -1,0 +1,91 @@
+import type { ApiName } from './api-slots.ts';
+
+/**
+ * How one argument crosses to C: `pointer` an address, `buffer` a typed array that the call reads or fills before it
+ * returns, `text` UTF-8, `path` ORTCHAR_T (UTF-16 on Windows), `size` size_t, `int` a C int or enum.
+ */
+export type ArgumentKind = 'pointer' | 'buffer' | 'text' | 'path' | 'size' | 'int';
+
+/** `status` is an OrtStatus*, which is checked and freed; the rest is what it says. */
+export type ResultKind = 'status' | 'void' | 'int' | 'text';
+
+export interface Signature {
+  readonly result: ResultKind;
+  readonly arguments: readonly ArgumentKind[];
+}
+
+const status = <const Arguments extends readonly ArgumentKind[]>(...kinds: Arguments) =>
+  ({ result: 'status', arguments: kinds }) as const;
+const release = { result: 'void', arguments: ['pointer'] } as const;
+
+/** The part of OrtApi that Espalier calls. A `buffer` at the end receives the result. */
+export const signatures = {
+  GetErrorCode: { result: 'int', arguments: ['pointer'] },
+  GetErrorMessage: { result: 'text', arguments: ['pointer'] },
+  ReleaseStatus: release,
+
+  CreateThreadingOptions: status('buffer'),
+  SetGlobalIntraOpNumThreads: status('pointer', 'int'),
+  SetGlobalInterOpNumThreads: status('pointer', 'int'),
+  SetGlobalSpinControl: status('pointer', 'int'),
+  SetGlobalDenormalAsZero: status('pointer'),
+  ReleaseThreadingOptions: release,
+  CreateEnvWithGlobalThreadPools: status('int', 'text', 'pointer', 'buffer'),
+  ReleaseEnv: release,
+
+  CreateSessionOptions: status('buffer'),
+  DisablePerSessionThreads: status('pointer'),
+  SetSessionGraphOptimizationLevel: status('pointer', 'int'),
+  EnableMemPattern: status('pointer'),
+  DisableMemPattern: status('pointer'),
+  EnableCpuMemArena: status('pointer'),
+  DisableCpuMemArena: status('pointer'),
+  EnableProfiling: status('pointer', 'path'),
+  AddSessionConfigEntry: status('pointer', 'text', 'text'),
+  ReleaseSessionOptions: release,
+
+  CreateSessionFromArray: status('pointer', 'pointer', 'size', 'pointer', 'pointer'),
+  SessionGetInputCount: status('pointer', 'buffer'),
+  SessionGetOutputCount: status('pointer', 'buffer'),
+  SessionGetInputName: status('pointer', 'size', 'pointer', 'buffer'),
+  SessionGetOutputName: status('pointer', 'size', 'pointer', 'buffer'),
+  SessionGetInputTypeInfo: status('pointer', 'size', 'buffer'),
+  SessionGetOutputTypeInfo: status('pointer', 'size', 'buffer'),
+  SessionEndProfiling: status('pointer', 'pointer', 'buffer'),
+  ReleaseSession: release,
+
+  CastTypeInfoToTensorInfo: status('pointer', 'buffer'),
+  GetTensorElementType: status('pointer', 'buffer'),
+  GetDimensionsCount: status('pointer', 'buffer'),
+  GetDimensions: status('pointer', 'buffer', 'size'),
+  GetSymbolicDimensions: status('pointer', 'buffer', 'size'),
+  ReleaseTypeInfo: release,
+  ReleaseTensorTypeAndShapeInfo: release,
+
+  GetAllocatorWithDefaultOptions: status('buffer'),
+  AllocatorFree: status('pointer', 'pointer'),
+  CreateCpuMemoryInfo: status('int', 'int', 'buffer'),
+
+  CreateTensorWithDataAsOrtValue: status('pointer', 'pointer', 'size', 'buffer', 'size', 'int', 'buffer'),
+  GetTensorTypeAndShape: status('pointer', 'buffer'),
+  GetTensorMutableData: status('pointer', 'buffer'),
+  ReleaseValue: release,
+
+  CreateIoBinding: status('pointer', 'buffer'),
+  BindInput: status('pointer', 'text', 'pointer'),
+  BindOutput: status('pointer', 'text', 'pointer'),
+  BindOutputToDevice: status('pointer', 'text', 'pointer'),
+  GetBoundOutputValues: status('pointer', 'pointer', 'buffer', 'buffer'),
+  ClearBoundInputs: release,
+  ClearBoundOutputs: release,
+  ReleaseIoBinding: release,
+
+  CreateRunOptions: status('buffer'),
+  RunOptionsSetTerminate: status('pointer'),
+  RunOptionsSetRunLogSeverityLevel: status('pointer', 'int'),
+  ReleaseRunOptions: release,
+  RunWithBinding: status('pointer', 'pointer', 'pointer'),
+} as const satisfies Partial<Record<ApiName, Signature>>;
+
+export type Signatures = typeof signatures;
+export type UsedName = keyof Signatures;

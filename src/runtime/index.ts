@@ -1,0 +1,11 @@
+export { Environment, type EnvironmentOptions, type LogLevel, openEnvironment } from './environment.ts';
+export { type BoundOutput, IoBinding } from './io-binding.ts';
+export { liveHandles } from './native-handle.ts';
+export { NativeMemory } from './native-memory.ts';
+export { OrtTensor } from './ort-tensor.ts';
+export { runOnce, type RunOnceOptions } from './run-once.ts';
+export type { RunOptions } from './run-binding.ts';
+export { Session } from './session.ts';
+export type { Optimization, SessionOptions } from './session-options.ts';
+export { ensureThreadPool } from './thread-pool.ts';
+export type { ValueInfo } from './value-info.ts';

@@ -1,0 +1,164 @@
+import { EspalierError } from '../core/index.ts';
+import type { TensorData } from '../tensor/index.ts';
+import { ort, receive } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import { assertFits, findValue } from './binding-checks.ts';
+import { readBoundOutputs } from './bound-outputs.ts';
+import { handle, NativeHandle, pointer } from './native-handle.ts';
+import type { OrtTensor } from './ort-tensor.ts';
+import type { ValueInfo } from './value-info.ts';
+
+/** What a binding needs to know of its session. */
+export interface BindingParent {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly [pointer]: Pointer;
+  readonly [handle]: NativeHandle;
+}
+
+/** An output by name, with its data copied out. */
+export interface BoundOutput {
+  readonly name: string;
+  readonly tensor: TensorData;
+}
+
+/**
+ * What a session reads and writes in a run: each input and output bound to a tensor of ours, by name. Bindings stay from
+ * run to run; write new values into the same memory, and run again. It serves one run at a time; for several at once,
+ * make several.
+ */
+export class IoBinding {
+  readonly #parent: BindingParent;
+  readonly #inputs = new Map<string, NativeHandle>();
+  /** undefined: an output that ONNX Runtime allocates at each run. */
+  readonly #outputs = new Map<string, NativeHandle | undefined>();
+  #busy = false;
+  /** @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+
+  /** Use `session.createBinding()`. */
+  constructor(parent: BindingParent) {
+    parent[handle].assertOpen();
+    const { api } = ort();
+    const binding = receive((out) => api.CreateIoBinding(parent[pointer], out));
+    this.#parent = parent;
+    this[pointer] = binding;
+    this[handle] = new NativeHandle('binding', () => this.#release(), [parent[handle]]);
+  }
+
+  /**
+   * Feeds an input from a tensor's memory. A tensor bound before under this name is let go.
+   *
+   * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH for another dtype or shape, BINDING_BUSY, DISPOSED
+   */
+  bindInput(name: string, tensor: OrtTensor): void {
+    this.#assertFree();
+    assertFits(findValue('input', name, this.#parent.inputs), tensor);
+    tensor[handle].assertOpen();
+    ort().api.BindInput(this[pointer], name, tensor[pointer]);
+    replace(this.#inputs, name, tensor[handle]);
+  }
+
+  /**
+   * Has an output written into a tensor's memory. The shape must be the one that the run gives.
+   *
+   * @throws EspalierError as `bindInput`
+   */
+  bindOutput(name: string, tensor: OrtTensor): void {
+    this.#assertFree();
+    assertFits(findValue('output', name, this.#parent.outputs), tensor);
+    tensor[handle].assertOpen();
+    ort().api.BindOutput(this[pointer], name, tensor[pointer]);
+    replace(this.#outputs, name, tensor[handle]);
+  }
+
+  /** Has an output allocated by ONNX Runtime at each run, whatever its shape. Read it with `outputs()`. */
+  bindOutputToHost(name: string): void {
+    this.#assertFree();
+    findValue('output', name, this.#parent.outputs);
+    const { api, hostMemory } = ort();
+    api.BindOutputToDevice(this[pointer], name, hostMemory);
+    replace(this.#outputs, name, undefined);
+  }
+
+  /** The bound outputs of the last run in the order in which they were bound, copied. */
+  outputs(): BoundOutput[] {
+    this.#assertFree();
+    return readBoundOutputs(this[pointer], [...this.#outputs.keys()]);
+  }
+
+  clearInputs(): void {
+    this.#assertFree();
+    ort().api.ClearBoundInputs(this[pointer]);
+    letAllGo(this.#inputs);
+  }
+
+  clearOutputs(): void {
+    this.#assertFree();
+    ort().api.ClearBoundOutputs(this[pointer]);
+    letAllGo(this.#outputs);
+  }
+
+  /**
+   * Claims the binding for a run. The caller gives it back with `endRun()`.
+   *
+   * @internal
+   * @throws EspalierError BINDING_BUSY, BINDING_INCOMPLETE, DISPOSED
+   */
+  beginRun(): void {
+    this.#assertFree();
+    const missing = this.#parent.inputs.filter(({ name }) => !this.#inputs.has(name)).map(({ name }) => name);
+    if (this.#outputs.size === 0) missing.push('any output');
+    if (missing.length > 0) throw new EspalierError('BINDING_INCOMPLETE', { names: missing.join(', ') });
+    this[handle].hold();
+    this.#busy = true;
+  }
+
+  /** @internal */
+  endRun(): void {
+    this.#busy = false;
+    this[handle].letGo();
+  }
+
+  /** @internal */
+  belongsTo(parent: BindingParent): boolean {
+    return this.#parent === parent;
+  }
+
+  /** Idempotent. During a run it takes effect when the run ends. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #assertFree(): void {
+    this[handle].assertOpen();
+    if (this.#busy) throw new EspalierError('BINDING_BUSY', {});
+  }
+
+  #release(): void {
+    ort().api.ReleaseIoBinding(this[pointer]);
+    letAllGo(this.#inputs);
+    letAllGo(this.#outputs);
+  }
+}
+
+type Held = Map<string, NativeHandle> | Map<string, NativeHandle | undefined>;
+
+/** Holds the new tensor before the old one is let go: they may share a memory. */
+function replace<Value extends NativeHandle | undefined>(bound: Map<string, Value>, name: string, next: Value): void {
+  next?.hold();
+  const previous = bound.get(name);
+  bound.set(name, next);
+  previous?.letGo();
+}
+
+function letAllGo(bound: Held): void {
+  for (const held of bound.values()) held?.letGo();
+  bound.clear();
+}

@@ -1,0 +1,73 @@
+import { EspalierError } from '../core/index.ts';
+import { byteLength, type DataType, elementSize } from '../tensor/index.ts';
+import { elementTypeOf } from './ffi/element-type.ts';
+import { ort, receive } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import { handle, NativeHandle, pointer } from './native-handle.ts';
+import type { NativeMemory } from './native-memory.ts';
+
+/** ONNX Runtime's view of a part of a `NativeMemory`: what is bound to a session. Making one copies nothing. */
+export class OrtTensor {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  readonly memory: NativeMemory;
+  readonly byteOffset: number;
+  /** @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+
+  /**
+   * A tensor over the bytes from `byteOffset` on. It keeps the memory alive until it is disposed itself.
+   *
+   * @throws EspalierError MEMORY_OUT_OF_BOUNDS, MEMORY_MISALIGNED, SHAPE_MISMATCH for a dim that is no size,
+   *   DTYPE_UNSUPPORTED for strings, DISPOSED
+   */
+  static over(memory: NativeMemory, dtype: DataType, shape: readonly number[], byteOffset = 0): OrtTensor {
+    return new OrtTensor(memory, dtype, shape, byteOffset);
+  }
+
+  private constructor(memory: NativeMemory, dtype: DataType, shape: readonly number[], byteOffset: number) {
+    memory[handle].assertOpen();
+    const elementType = elementTypeOf(dtype);
+    if (elementType === undefined) throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'a tensor over memory' });
+    const dims = dimsOf(shape);
+    const bytes = byteLength(dtype, shape);
+    const name = `A tensor ${dtype} [${shape.join(', ')}]`;
+    memory.assertRange(name, byteOffset, bytes);
+    const size = elementSize(dtype);
+    if (byteOffset % size !== 0) throw new EspalierError('MEMORY_MISALIGNED', { name, offset: byteOffset, size });
+    const { api, hostMemory } = ort();
+    const start = memory[pointer] + BigInt(byteOffset);
+    const value = receive((out) =>
+      api.CreateTensorWithDataAsOrtValue(hostMemory, start, bytes, dims, dims.length, elementType, out),
+    );
+    this.dtype = dtype;
+    this.shape = [...shape];
+    this.memory = memory;
+    this.byteOffset = byteOffset;
+    this[pointer] = value;
+    this[handle] = new NativeHandle('tensor', () => api.ReleaseValue(value), [memory[handle]]);
+  }
+
+  /** Idempotent. What it is bound to goes on working until it is bound to something else. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function dimsOf(shape: readonly number[]): BigInt64Array {
+  const dims = new BigInt64Array(shape.length);
+  for (const [axis, dim] of shape.entries()) {
+    if (!Number.isSafeInteger(dim) || dim < 0) {
+      const actual = `[${shape.join(', ')}]`;
+      throw new EspalierError('SHAPE_MISMATCH', { name: 'a tensor', expected: 'non-negative integers', actual });
+    }
+    dims[axis] = BigInt(dim);
+  }
+  return dims;
+}

@@ -1,0 +1,47 @@
+import { ort, receive } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import type { IoBinding } from './io-binding.ts';
+import { NativeHandle, pointer } from './native-handle.ts';
+
+export interface RunOptions {
+  /** Ends the run inside ONNX Runtime; the run's promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const severityFatal = 4;
+
+/**
+ * Runs a session on a thread of libuv's pool. The binding (and so its session, its tensors and their memory) is held
+ * until the run has ended, whatever is disposed meanwhile.
+ */
+export async function runBinding(session: Pointer, binding: IoBinding, { signal }: RunOptions): Promise<void> {
+  signal?.throwIfAborted();
+  binding.beginRun();
+  try {
+    const { api } = ort();
+    if (signal === undefined) await api.async.RunWithBinding(session, 0n, binding[pointer]);
+    else await runUntilAborted(session, binding[pointer], signal);
+  } finally {
+    binding.endRun();
+  }
+}
+
+async function runUntilAborted(session: Pointer, binding: Pointer, signal: AbortSignal): Promise<void> {
+  const { api } = ort();
+  const options = receive((out) => api.CreateRunOptions(out));
+  const handle = new NativeHandle('runOptions', () => api.ReleaseRunOptions(options));
+  const terminate = () => api.RunOptionsSetTerminate(options);
+  signal.addEventListener('abort', terminate, { once: true });
+  try {
+    // WHY: a run that is ended on purpose would be logged as an error; its failure reaches us as a status anyway.
+    api.RunOptionsSetRunLogSeverityLevel(options, severityFatal);
+    await api.async.RunWithBinding(session, options, binding);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', terminate);
+    handle.dispose();
+  }
+  signal.throwIfAborted();
+}

@@ -1,0 +1,65 @@
+import { EspalierError } from '../core/index.ts';
+import { ort } from './ffi/ort.ts';
+import type { Pointer } from './ffi/pointer.ts';
+import { receiveText } from './ffi/read-native.ts';
+import { IoBinding } from './io-binding.ts';
+import { handle, NativeHandle, pointer } from './native-handle.ts';
+import { runBinding, type RunOptions } from './run-binding.ts';
+import { readInputs, readOutputs, type ValueInfo } from './value-info.ts';
+
+/** A loaded model, ready to run. Several runs may go on at once, each with a binding of its own. */
+export class Session {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /** @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+  #profiling: boolean;
+
+  /** Use `environment.createSession()`. Takes ownership of `native`. */
+  constructor(native: Pointer, environment: NativeHandle, profiling: boolean) {
+    this[pointer] = native;
+    this[handle] = new NativeHandle('session', () => ort().api.ReleaseSession(native), [environment]);
+    this.#profiling = profiling;
+    this.inputs = readInputs(native);
+    this.outputs = readOutputs(native);
+  }
+
+  createBinding(): IoBinding {
+    return new IoBinding(this);
+  }
+
+  /**
+   * Runs the model on what is bound. The event loop stays free meanwhile; the process stays alive.
+   * After an abort the session and the binding are as usable as before; what lies in the outputs is undefined.
+   *
+   * @throws EspalierError BINDING_INCOMPLETE, BINDING_BUSY, ORT_FAILED, DISPOSED; the signal's reason when aborted
+   */
+  async run(binding: IoBinding, options: RunOptions = {}): Promise<void> {
+    this[handle].assertOpen();
+    if (!binding.belongsTo(this)) {
+      const expected = 'a binding that this session made';
+      throw new EspalierError('BINDING_MISMATCH', { name: 'binding', expected, actual: 'one of another session' });
+    }
+    await runBinding(this[pointer], binding, options);
+  }
+
+  /** Writes the trace that `profilePrefix` asked for. Gives its path, or undefined where there is none (any more). */
+  endProfiling(): string | undefined {
+    this[handle].assertOpen();
+    if (!this.#profiling) return undefined;
+    this.#profiling = false;
+    const { api, allocator } = ort();
+    return receiveText((out) => api.SessionEndProfiling(this[pointer], allocator, out));
+  }
+
+  /** Idempotent. Takes effect when its bindings are disposed and its runs have ended. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
