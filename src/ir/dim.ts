@@ -1,0 +1,153 @@
+/**
+ * Dimensions that may be symbols. A symbolic dimension is a polynomial with integer coefficients in one canonical text
+ * ('batch', 'batch*seq', '2*seq', 'past+seq', 'seq-1'), so that equal strings are equal dimensions.
+ */
+
+/** One dimension: a number, a symbol or polynomial in canonical text, or undefined where it is not known. */
+export type Dim = number | string | undefined;
+
+/** The dimensions of a tensor. A shape that is itself undefined says that not even the rank is known. */
+export type Shape = readonly Dim[];
+
+/** Coefficient by monomial; a monomial is its factors, sorted and joined by '*', and '' is the constant term. */
+type Polynomial = Map<string, number>;
+
+/** The canonical text of a dimension's name in a file: 'seq * batch' gives 'batch*seq'. */
+export function canonicalDim(text: string): Dim {
+  return format(parse(text));
+}
+
+export function addDims(...dims: readonly Dim[]): Dim {
+  const sum: Polynomial = new Map();
+  for (const dim of dims) {
+    if (dim === undefined) return undefined;
+    for (const [monomial, coefficient] of parse(dim)) addTerm(sum, monomial, coefficient);
+  }
+  return format(sum);
+}
+
+export function subtractDims(a: Dim, b: Dim): Dim {
+  return addDims(a, multiplyDims(b, -1));
+}
+
+/** The product; 1 of no dims, 0 where any is 0. */
+export function multiplyDims(...dims: readonly Dim[]): Dim {
+  if (dims.includes(0)) return 0;
+  let product: Polynomial = new Map([['', 1]]);
+  for (const dim of dims) {
+    if (dim === undefined) return undefined;
+    product = multiply(product, parse(dim));
+  }
+  return format(product);
+}
+
+/** The quotient where it is exact for every value of the symbols (which are not 0), else undefined. */
+export function divideDims(a: Dim, b: Dim): Dim {
+  if (a === undefined || b === undefined || b === 0) return undefined;
+  if (a === b) return 1;
+  const divisor = [...parse(b)];
+  const [term] = divisor;
+  if (divisor.length !== 1 || term === undefined) return undefined;
+  const quotient: Polynomial = new Map();
+  for (const [monomial, coefficient] of parse(a)) {
+    const factors = removeFactors(monomial, term[0]);
+    if (factors === undefined || coefficient % term[1] !== 0) return undefined;
+    addTerm(quotient, factors, coefficient / term[1]);
+  }
+  return format(quotient);
+}
+
+function parse(dim: number | string): Polynomial {
+  if (typeof dim === 'number') return new Map(dim === 0 ? [] : [['', dim]]);
+  return parseSum(dim) ?? new Map([[`(${dim})`, 1]]);
+}
+
+/** undefined for text beyond sums and products ('seq//2'): such a dimension is one symbol as a whole. */
+function parseSum(text: string): Polynomial | undefined {
+  const sum: Polynomial = new Map();
+  const parts = splitOutside(text, /[+\-/%]/);
+  if (parts === undefined) return undefined;
+  let sign = 1;
+  for (const [index, part] of parts.entries()) {
+    if (index % 2 === 1) {
+      if (part === '/' || part === '%') return undefined;
+      sign = part === '-' ? -1 : 1;
+    } else if (part.trim() === '' && index === 0 && parts.length > 1) {
+      continue;
+    } else if (!addProduct(sum, part, sign)) {
+      return undefined;
+    }
+  }
+  return sum;
+}
+
+function addProduct(sum: Polynomial, text: string, sign: number): boolean {
+  let coefficient = sign;
+  const factors: string[] = [];
+  for (const [index, part] of (splitOutside(text, /\*/) ?? []).entries()) {
+    if (index % 2 === 1) continue;
+    const factor = part.trim();
+    if (factor === '') return false;
+    if (/^\d+$/.test(factor)) coefficient *= Number(factor);
+    else factors.push(factor);
+  }
+  addTerm(sum, factors.sort().join('*'), coefficient);
+  return true;
+}
+
+/** Parts and the operators between them, in turn; operators inside parentheses do not count. undefined where these do not match. */
+function splitOutside(text: string, operator: RegExp): string[] | undefined {
+  const parts = [''];
+  let depth = 0;
+  for (const character of text) {
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    if (depth < 0) return undefined;
+    if (depth === 0 && operator.test(character)) parts.push(character, '');
+    else parts[parts.length - 1] += character;
+  }
+  return depth === 0 ? parts : undefined;
+}
+
+function multiply(a: Polynomial, b: Polynomial): Polynomial {
+  const product: Polynomial = new Map();
+  for (const [left, x] of a) {
+    for (const [right, y] of b) addTerm(product, [...factorsOf(left), ...factorsOf(right)].sort().join('*'), x * y);
+  }
+  return product;
+}
+
+function addTerm(sum: Polynomial, monomial: string, coefficient: number): void {
+  const total = (sum.get(monomial) ?? 0) + coefficient;
+  if (total === 0) sum.delete(monomial);
+  else sum.set(monomial, total);
+}
+
+function removeFactors(monomial: string, divisor: string): string | undefined {
+  const factors = factorsOf(monomial);
+  for (const factor of factorsOf(divisor)) {
+    const index = factors.indexOf(factor);
+    if (index < 0) return undefined;
+    factors.splice(index, 1);
+  }
+  return factors.join('*');
+}
+
+function factorsOf(monomial: string): string[] {
+  return monomial === '' ? [] : (splitOutside(monomial, /\*/) ?? []).filter((_, index) => index % 2 === 0);
+}
+
+function format(polynomial: Polynomial): Dim {
+  const constant = polynomial.get('') ?? 0;
+  const terms = [...polynomial].filter(([monomial]) => monomial !== '').sort(([a], [b]) => (a < b ? -1 : 1));
+  if (terms.length === 0) return Number.isSafeInteger(constant) ? constant : undefined;
+  const text = terms.map(([monomial, coefficient]) => formatTerm(monomial, coefficient)).join('');
+  const tail = constant === 0 ? '' : constant > 0 ? `+${constant}` : `${constant}`;
+  return (text + tail).replace(/^\+/, '');
+}
+
+function formatTerm(monomial: string, coefficient: number): string {
+  const sign = coefficient < 0 ? '-' : '+';
+  const size = Math.abs(coefficient);
+  return size === 1 ? `${sign}${monomial}` : `${sign}${size}*${monomial}`;
+}

@@ -1,0 +1,270 @@
+import { EspalierError } from '../core/index.ts';
+import type { DataType } from '../tensor/index.ts';
+import { constantDtype, constantShape, type ConstantData } from './constant.ts';
+import type { Dim } from './dim.ts';
+import { NameTable } from './name-table.ts';
+import { Node, type NodeInit } from './node.ts';
+import { Value, type ValueInit } from './value.ts';
+
+/** An output to make: its name, and its type where known. undefined leaves a gap, as ONNX's optional outputs do. */
+export type OutputInit = ({ readonly name: string } & ValueInit) | undefined;
+
+/** A node to make, with the values that it will give. */
+export interface NodeWithOutputs extends NodeInit {
+  readonly outputs: readonly OutputInit[];
+}
+
+/**
+ * Nodes in topological order, and the values between them. All changes go through it, so that names stay unique
+ * and uses stay right. A subgraph (the body of If, Loop or Scan) knows its parent and may read its values.
+ */
+export class Graph {
+  name: string;
+  docString = '';
+  readonly metadata = new Map<string, string>();
+  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  unknown: readonly Uint8Array[] = [];
+  readonly parent: Graph | undefined;
+
+  readonly #inputs: Value[] = [];
+  readonly #outputs: Value[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Value>();
+  readonly #values = new Map<string, Value>();
+  /** One table for this graph, those around it and those inside it. */
+  readonly #names: NameTable;
+
+  constructor(name: string, parent?: Graph) {
+    this.name = name;
+    this.parent = parent;
+    this.#names = parent ? parent.#names : new NameTable();
+  }
+
+  get inputs(): readonly Value[] {
+    return this.#inputs;
+  }
+
+  get outputs(): readonly Value[] {
+    return this.#outputs;
+  }
+
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  get initializers(): ReadonlyMap<string, Value> {
+    return this.#initializers;
+  }
+
+  /** The value of that name in this graph or in one around it. */
+  value(name: string): Value | undefined {
+    return this.#values.get(name) ?? this.parent?.value(name);
+  }
+
+  /** Every value that this graph itself owns, in the order in which they came. */
+  values(): IterableIterator<Value> {
+    return this.#values.values();
+  }
+
+  /** A name that no value or node carries yet, in the whole tree of graphs: `base`, or `base_1`, `base_2`, ... */
+  uniqueName(base: string): string {
+    return this.#names.unique(base);
+  }
+
+  addInput(name: string, dtype?: DataType, shape?: readonly Dim[]): Value {
+    const value = this.#own(new Value(name, { dtype, shape }));
+    return this.#markInput(value);
+  }
+
+  /** Lists an initializer among the inputs too, as models before IR version 4 do: a default that a caller may replace. */
+  addInputWithDefault(initializer: Value): Value {
+    return this.#markInput(initializer);
+  }
+
+  /** @throws EspalierError IR_IN_USE when something reads it */
+  removeInput(value: Value): void {
+    const index = this.#inputs.indexOf(value);
+    if (index < 0) throw notHere(value, 'an input');
+    if (value.constant === undefined) this.#disown(value);
+    this.#inputs.splice(index, 1);
+    Value.link.setInput(value, false);
+  }
+
+  addOutput(value: Value): Value {
+    if (this.#outputs.includes(value)) throw invalid(value, 'it is an output already; put an Identity between');
+    this.#outputs.push(value);
+    Value.link.addOutput(value, this);
+    return value;
+  }
+
+  removeOutput(value: Value): void {
+    const index = this.#outputs.indexOf(value);
+    if (index < 0) throw notHere(value, 'an output');
+    this.#outputs.splice(index, 1);
+    Value.link.dropOutput(value, this);
+  }
+
+  addInitializer(name: string, constant: ConstantData): Value {
+    const init = { dtype: constantDtype(constant), shape: constantShape(constant), constant };
+    const value = this.#own(new Value(name, init));
+    this.#initializers.set(name, value);
+    return value;
+  }
+
+  /** @throws EspalierError IR_IN_USE when something reads it */
+  removeInitializer(value: Value): void {
+    if (this.#initializers.get(value.name) !== value) throw notHere(value, 'an initializer');
+    if (!value.isGraphInput) this.#disown(value);
+    this.#initializers.delete(value.name);
+    value.constant = undefined;
+  }
+
+  /** Appends a node. Its inputs must be values of this graph or of one around it. */
+  addNode(init: NodeWithOutputs): Node {
+    return this.#insert(init, this.#nodes.length);
+  }
+
+  insertBefore(anchor: Node, init: NodeWithOutputs): Node {
+    return this.#insert(init, this.#indexOf(anchor));
+  }
+
+  insertAfter(anchor: Node, init: NodeWithOutputs): Node {
+    return this.#insert(init, this.#indexOf(anchor) + 1);
+  }
+
+  /**
+   * Asks a node for an optional output that it does not give yet (the inverse deviation of a norm, a dropout mask).
+   * @throws EspalierError IR_INVALID when the node gives that output already
+   */
+  addNodeOutput(node: Node, index: number, output: NonNullable<OutputInit>): Value {
+    this.#indexOf(node);
+    const present = node.outputs[index];
+    if (present) throw invalid(present, 'the node gives this output already');
+    const value = this.#own(new Value(output.name, output));
+    Node.link.addOutput(node, index, value);
+    return value;
+  }
+
+  /** @throws EspalierError IR_IN_USE when something reads one of its outputs; nothing is changed then */
+  removeNode(node: Node): void {
+    const index = this.#indexOf(node);
+    for (const output of node.outputs) if (output) assertUnused(output, `Node ${node.label}`);
+    for (const output of node.outputs) if (output) this.#disown(output);
+    this.#nodes.splice(index, 1);
+    if (node.name !== '') this.#names.free(node.name);
+    node.release();
+  }
+
+  /**
+   * Everything that read `from` reads `to`, graph outputs included. A graph output keeps its name: then the two
+   * values exchange names, so that doing it backwards restores them.
+   * @param except  nodes that go on reading `from`
+   */
+  replaceAllUses(from: Value, to: Value, options: { readonly except?: Iterable<Node> } = {}): void {
+    if (from === to) return;
+    if (from.isGraphOutput && (to.isGraphOutput || to.isGraphInput)) {
+      throw invalid(to, `it cannot take the place of output ${from.name}; put an Identity between`);
+    }
+    const except = new Set(options.except);
+    for (const use of from.uses) if (!except.has(use.node)) use.node.setInput(use.index, to);
+    if (!from.isGraphOutput) return;
+    for (const graph of from.outputOf) graph.#replaceOutput(from, to);
+    this.#exchangeNames(from, to);
+  }
+
+  /** @throws EspalierError IR_NAME_TAKEN */
+  rename(value: Value, name: string): void {
+    if (this.#values.get(value.name) !== value) throw notHere(value, 'a value');
+    if (value.name === name) return;
+    if (this.#values.has(name)) throw new EspalierError('IR_NAME_TAKEN', { name });
+    this.#names.free(value.name);
+    this.#names.take(name);
+    this.#rekey(value, name);
+  }
+
+  /** Puts the nodes in another order; `sortNodes` finds a topological one. */
+  reorder(nodes: readonly Node[]): void {
+    this.#nodes.splice(0, this.#nodes.length, ...nodes);
+  }
+
+  /** Stops reading the values of outer graphs; called when the node that holds this subgraph goes. */
+  release(): void {
+    for (const node of this.#nodes) node.release();
+    for (const output of this.#outputs) Value.link.dropOutput(output, this);
+  }
+
+  #insert(init: NodeWithOutputs, index: number): Node {
+    const names = init.outputs.flatMap((output) => (output ? [output.name] : []));
+    const taken = names.find((name, i) => this.#values.has(name) || names.indexOf(name) !== i);
+    if (taken !== undefined) throw new EspalierError('IR_NAME_TAKEN', { name: taken });
+    const outputs = init.outputs.map((output) => output && this.#own(new Value(output.name, output)));
+    const node = new Node(init, outputs);
+    if (node.name !== '') this.#names.take(node.name);
+    if (index === this.#nodes.length) this.#nodes.push(node);
+    else this.#nodes.splice(index, 0, node);
+    return node;
+  }
+
+  #indexOf(node: Node): number {
+    const index = this.#nodes.indexOf(node);
+    if (index < 0)
+      throw new EspalierError('IR_INVALID', { where: node.label, reason: 'the node is not in this graph' });
+    return index;
+  }
+
+  #own(value: Value): Value {
+    if (this.#values.has(value.name)) throw new EspalierError('IR_NAME_TAKEN', { name: value.name });
+    this.#values.set(value.name, value);
+    this.#names.take(value.name);
+    return value;
+  }
+
+  #disown(value: Value): void {
+    assertUnused(value, `Value ${value.name}`);
+    this.#values.delete(value.name);
+    this.#names.free(value.name);
+  }
+
+  #markInput(value: Value): Value {
+    this.#inputs.push(value);
+    Value.link.setInput(value, true);
+    return value;
+  }
+
+  #replaceOutput(from: Value, to: Value): void {
+    this.#outputs[this.#outputs.indexOf(from)] = to;
+    Value.link.dropOutput(from, this);
+    Value.link.addOutput(to, this);
+  }
+
+  #exchangeNames(a: Value, b: Value): void {
+    const [nameOfA, nameOfB] = [a.name, b.name];
+    this.#values.delete(nameOfB);
+    this.#rekey(a, nameOfB);
+    this.#rekey(b, nameOfA);
+  }
+
+  #rekey(value: Value, name: string): void {
+    if (this.#values.get(value.name) === value) this.#values.delete(value.name);
+    const isInitializer = this.#initializers.get(value.name) === value;
+    if (isInitializer) this.#initializers.delete(value.name);
+    Value.link.rename(value, name);
+    this.#values.set(name, value);
+    if (isInitializer) this.#initializers.set(name, value);
+  }
+}
+
+function assertUnused(value: Value, what: string): void {
+  const [use] = value.uses;
+  if (use) throw new EspalierError('IR_IN_USE', { what, user: `node ${use.node.label}` });
+  const [graph] = value.outputOf;
+  if (graph) throw new EspalierError('IR_IN_USE', { what, user: `output ${value.name} of graph ${graph.name}` });
+}
+
+function notHere(value: Value, what: string): EspalierError {
+  return invalid(value, `it is not ${what} of this graph`);
+}
+
+function invalid(value: Value, reason: string): EspalierError {
+  return new EspalierError('IR_INVALID', { where: `value ${value.name}`, reason });
+}

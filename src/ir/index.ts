@@ -1,0 +1,30 @@
+export {
+  float,
+  floats,
+  graph as graphAttribute,
+  int,
+  ints,
+  string,
+  strings,
+  tensor,
+  type Attribute,
+  type AttributeInput,
+  type AttributeKind,
+} from './attribute.ts';
+export {
+  constantDtype,
+  constantShape,
+  inlineConstant,
+  type ConstantData,
+  type ExternalConstant,
+  type InlineConstant,
+} from './constant.ts';
+export { addDims, canonicalDim, divideDims, multiplyDims, subtractDims, type Dim, type Shape } from './dim.ts';
+export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
+export { inferNode, inferShapes } from './infer/index.ts';
+export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';
+export { Node } from './node.ts';
+export { dataTypeNumber } from './onnx/data-types.ts';
+export { encodeModel } from './onnx/encode.ts';
+export { Tape, type OpOptions, type TapeOptions } from './tape.ts';
+export { Value, type Use } from './value.ts';

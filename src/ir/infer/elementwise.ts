@@ -1,0 +1,96 @@
+import type { DataType } from '../../tensor/index.ts';
+import { addDims, divideDims, multiplyDims, subtractDims, type Dim } from '../dim.ts';
+import { dataTypeOf } from '../onnx/data-types.ts';
+import { broadcastShapes } from './broadcast.ts';
+import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
+
+/** Same type, same shape, same elements. */
+const same: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0), elements: op.elements(0) });
+
+const unary: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
+
+const negate: InferRule = (op) => ({ ...unary(op), elements: op.elements(0)?.map((dim) => multiplyDims(dim, -1)) });
+
+function binary(combine?: (a: Dim, b: Dim) => Dim): InferRule {
+  return (op) => ({
+    dtype: commonType(op, [0, 1]),
+    shape: broadcastShapes(op, [op.shape(0), op.shape(1)]),
+    elements: combine && combineElements(op, combine),
+  });
+}
+
+function combineElements(op: OpView, combine: (a: Dim, b: Dim) => Dim): readonly Dim[] | undefined {
+  const [a, b] = [op.elements(0), op.elements(1)];
+  if (a === undefined || b === undefined || (a.length !== b.length && a.length !== 1 && b.length !== 1))
+    return undefined;
+  const length = a.length === 0 || b.length === 0 ? 0 : Math.max(a.length, b.length);
+  return Array.from({ length }, (_, i) => combine(a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i]));
+}
+
+const variadic: InferRule = (op) => {
+  const indices = op.node.inputs.map((_, i) => i);
+  return {
+    dtype: commonType(op, indices),
+    shape: broadcastShapes(
+      op,
+      indices.map((i) => op.shape(i)),
+    ),
+  };
+};
+
+const compare: InferRule = (op) => ({ dtype: 'bool', shape: binaryShape(op) });
+
+const isNan: InferRule = (op) => ({ dtype: 'bool', shape: op.shape(0) });
+
+const where: InferRule = (op) => ({
+  dtype: commonType(op, [1, 2]),
+  shape: broadcastShapes(op, [op.shape(0), op.shape(1), op.shape(2)]),
+});
+
+const cast: InferRule = (op) => {
+  const to = dataTypeOf(op.node.intAttribute('to', 0));
+  const isInteger = to === 'int64' || to === 'int32';
+  return { dtype: to, shape: op.shape(0), elements: isInteger ? op.elements(0) : undefined };
+};
+
+const dropout: InferRule = (op) => [same(op) as TypeInfo, { dtype: 'bool', shape: op.shape(0) }];
+
+function binaryShape(op: OpView): TypeInfo['shape'] {
+  return broadcastShapes(op, [op.shape(0), op.shape(1)]);
+}
+
+/** @throws EspalierError IR_SHAPE where two inputs have different types */
+function commonType(op: OpView, indices: readonly number[]): DataType | undefined {
+  const types = new Set(indices.flatMap((index) => op.dtype(index) ?? []));
+  if (types.size > 1)
+    throw op.error(`its inputs have different types, ${[...types].join(' and ')}; put a Cast before one`);
+  const [dtype] = types;
+  return dtype;
+}
+
+function table(names: string, rule: InferRule): InferRules {
+  return Object.fromEntries(names.split(' ').map((name) => [name, rule]));
+}
+
+export const elementwiseRules: InferRules = {
+  ...table('Abs Sign Exp Log Sqrt Reciprocal Sin Cos Tan Tanh Sigmoid HardSigmoid Erf Relu LeakyRelu Elu Gelu', unary),
+  ...table('Softplus Softsign Swish HardSwish Floor Ceil Round Not Clip CumSum Trilu', unary),
+  ...table('com.microsoft:QuickGelu com.microsoft:FastGelu com.microsoft:Gelu', unary),
+  ...table('Softmax LogSoftmax Hardmax', unary),
+  'com.microsoft:BiasGelu': binary(),
+  Identity: same,
+  Neg: negate,
+  Add: binary(addDims),
+  Sub: binary(subtractDims),
+  Mul: binary(multiplyDims),
+  Div: binary(divideDims),
+  Mod: binary(),
+  Pow: (op) => ({ dtype: op.dtype(0), shape: binaryShape(op) }),
+  PRelu: unary,
+  ...table('Min Max Sum Mean', variadic),
+  ...table('Equal Greater Less GreaterOrEqual LessOrEqual And Or Xor', compare),
+  ...table('IsNaN IsInf', isNan),
+  Where: where,
+  Cast: cast,
+  Dropout: dropout,
+};

@@ -1,0 +1,180 @@
+import { EspalierError } from '../core/index.ts';
+import type { Attribute, AttributeKind, AttributeValues } from './attribute.ts';
+import type { Graph } from './graph.ts';
+import { Value, type Use } from './value.ts';
+
+export interface NodeInit {
+  readonly opType: string;
+  /** '' is ONNX's own domain. */
+  readonly domain?: string;
+  readonly overload?: string;
+  readonly name?: string;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly attributes?: Iterable<readonly [string, Attribute]>;
+  readonly metadata?: Iterable<readonly [string, string]>;
+  readonly docString?: string;
+  readonly unknown?: readonly Uint8Array[];
+}
+
+/**
+ * One operator call in a graph. Inputs and outputs may have gaps (undefined), as ONNX's optional ones do.
+ * Changing an input here keeps the uses of both values right.
+ */
+export class Node {
+  readonly opType: string;
+  readonly domain: string;
+  readonly overload: string;
+  readonly metadata: Map<string, string>;
+  name: string;
+  docString: string;
+  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  readonly unknown: readonly Uint8Array[];
+
+  readonly #inputs: (Value | undefined)[] = [];
+  readonly #uses: Use[] = [];
+  readonly #outputs: (Value | undefined)[];
+  readonly #attributes: Map<string, Attribute>;
+
+  /** Made by `Graph.addNode` only. */
+  constructor(init: NodeInit, outputs: readonly (Value | undefined)[]) {
+    this.opType = init.opType;
+    this.domain = init.domain ?? '';
+    this.overload = init.overload ?? '';
+    this.name = init.name ?? '';
+    this.docString = init.docString ?? '';
+    this.unknown = init.unknown ?? [];
+    this.metadata = new Map(init.metadata);
+    this.#attributes = new Map(init.attributes);
+    this.#outputs = [...outputs];
+    init.inputs.forEach((value, index) => this.setInput(index, value));
+    outputs.forEach((value, index) => value && Value.link.produce(value, this, index));
+  }
+
+  get inputs(): readonly (Value | undefined)[] {
+    return this.#inputs;
+  }
+
+  get outputs(): readonly (Value | undefined)[] {
+    return this.#outputs;
+  }
+
+  /** The bookkeeping of `Graph`; nobody else calls it. Outputs between the last one and `index` become gaps. */
+  static readonly link = {
+    addOutput: (node: Node, index: number, value: Value): void => {
+      while (node.#outputs.length <= index) node.#outputs.push(undefined);
+      node.#outputs[index] = value;
+      Value.link.produce(value, node, index);
+    },
+  };
+
+  get attributes(): ReadonlyMap<string, Attribute> {
+    return this.#attributes;
+  }
+
+  /** The operator's full name: 'Gemm', 'com.microsoft:FusedMatMul'. */
+  get qualifiedType(): string {
+    return this.domain === '' ? this.opType : `${this.domain}:${this.opType}`;
+  }
+
+  /** What errors call the node: its name, or that of its first output. */
+  get label(): string {
+    return this.name || (this.#outputs.find((value) => value)?.name ?? this.opType);
+  }
+
+  /** Reads `value` at `index` from now on; inputs between the last one and `index` become gaps. */
+  setInput(index: number, value: Value | undefined): void {
+    while (this.#inputs.length <= index) {
+      this.#uses.push({ node: this, index: this.#inputs.length });
+      this.#inputs.push(undefined);
+    }
+    const use = this.#uses[index];
+    const before = this.#inputs[index];
+    if (use === undefined || before === value) return;
+    if (before) Value.link.dropUse(before, use);
+    if (value) Value.link.addUse(value, use);
+    this.#inputs[index] = value;
+  }
+
+  /** Sets an attribute. Subgraphs that it replaces stop reading outer values. */
+  setAttribute(name: string, attribute: Attribute): void {
+    this.deleteAttribute(name);
+    this.#attributes.set(name, attribute);
+  }
+
+  deleteAttribute(name: string): void {
+    for (const graph of graphsOf(this.#attributes.get(name))) graph.release();
+    this.#attributes.delete(name);
+  }
+
+  /** The subgraphs of If, Loop and Scan, in the order of their attributes. */
+  get subgraphs(): readonly Graph[] {
+    return [...this.#attributes.values()].flatMap(graphsOf);
+  }
+
+  /** Gives up every input and every subgraph's captured value; `Graph.removeNode` calls it. */
+  release(): void {
+    this.#inputs.forEach((_, index) => this.setInput(index, undefined));
+    for (const graph of this.subgraphs) graph.release();
+  }
+
+  intAttribute(name: string): number | undefined;
+  intAttribute(name: string, fallback: number): number;
+  intAttribute(name: string, fallback?: number): number | undefined {
+    const value = this.#read('int', name);
+    return value === undefined ? fallback : Number(value);
+  }
+
+  floatAttribute(name: string): number | undefined;
+  floatAttribute(name: string, fallback: number): number;
+  floatAttribute(name: string, fallback?: number): number | undefined {
+    return this.#read('float', name) ?? fallback;
+  }
+
+  stringAttribute(name: string): string | undefined;
+  stringAttribute(name: string, fallback: string): string;
+  stringAttribute(name: string, fallback?: string): string | undefined {
+    const value = this.#read('string', name);
+    return value === undefined ? fallback : new TextDecoder().decode(value);
+  }
+
+  intsAttribute(name: string): number[] | undefined;
+  intsAttribute(name: string, fallback: readonly number[]): number[];
+  intsAttribute(name: string, fallback?: readonly number[]): number[] | undefined {
+    return (this.#read('ints', name)?.map(Number) ?? fallback?.slice()) as number[] | undefined;
+  }
+
+  floatsAttribute(name: string): number[] | undefined {
+    return this.#read('floats', name)?.slice();
+  }
+
+  tensorAttribute(name: string): AttributeValues['tensor'] | undefined {
+    return this.#read('tensor', name);
+  }
+
+  graphAttribute(name: string): Graph | undefined {
+    return this.#read('graph', name);
+  }
+
+  /** @throws EspalierError IR_ATTRIBUTE when the attribute is there with another kind */
+  #read<Kind extends AttributeKind>(kind: Kind, name: string): AttributeValues[Kind] | undefined {
+    const attribute = this.#attributes.get(name);
+    if (attribute === undefined) return undefined;
+    if (!isKind(attribute, kind)) {
+      const details = { attribute: name, node: this.label, opType: this.qualifiedType };
+      throw new EspalierError('IR_ATTRIBUTE', { ...details, expected: kind, actual: attribute.kind });
+    }
+    return attribute.value;
+  }
+}
+
+function isKind<Kind extends AttributeKind>(
+  attribute: Attribute,
+  kind: Kind,
+): attribute is Attribute & { readonly kind: Kind; readonly value: AttributeValues[Kind] } {
+  return attribute.kind === kind;
+}
+
+function graphsOf(attribute: Attribute | undefined): readonly Graph[] {
+  if (attribute?.kind === 'graph') return [attribute.value];
+  return attribute?.kind === 'graphs' ? attribute.value : [];
+}

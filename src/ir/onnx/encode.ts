@@ -1,0 +1,157 @@
+import type { Attribute } from '../attribute.ts';
+import type { Graph } from '../graph.ts';
+import type { Model, ModelFunction } from '../model.ts';
+import type { Node } from '../node.ts';
+import type { Value } from '../value.ts';
+import { attributeTypes, type ReadableKind } from './attribute-types.ts';
+import {
+  attributeSchema,
+  modelSchema,
+  type AttributeMessage,
+  type FunctionMessage,
+  type GraphMessage,
+  type NodeMessage,
+  type OpsetMessage,
+  type StringEntryMessage,
+  type ValueInfoMessage,
+} from './messages.ts';
+import { writeMessage } from './wire.ts';
+import { stringEntry, writeTensor } from './write-tensor.ts';
+import { typeOf } from './write-type.ts';
+
+/**
+ * The model as ONNX bytes. The same model always gives the same bytes; external weights stay where they are.
+ */
+export function encodeModel(model: Model): Uint8Array {
+  return writeMessage(modelSchema, {
+    irVersion: BigInt(model.irVersion),
+    producerName: model.producerName || undefined,
+    producerVersion: model.producerVersion || undefined,
+    domain: model.domain || undefined,
+    modelVersion: model.modelVersion || undefined,
+    docString: model.docString || undefined,
+    graph: graphMessage(model.graph),
+    opsets: opsetMessages(model.opsets),
+    metadata: metadataMessages(model.metadata),
+    functions: model.functions.map(functionMessage),
+    unknown: model.unknown,
+  });
+}
+
+function graphMessage(graph: Graph): GraphMessage {
+  return {
+    nodes: graph.nodes.map(nodeMessage),
+    name: graph.name || undefined,
+    initializers: [...graph.initializers.values()].flatMap((value) =>
+      value.constant ? writeTensor(value.constant, value.name) : [],
+    ),
+    docString: graph.docString || undefined,
+    inputs: graph.inputs.map(valueInfoMessage),
+    outputs: graph.outputs.map(valueInfoMessage),
+    valueInfo: describedValues(graph).map(valueInfoMessage),
+    metadata: metadataMessages(graph.metadata),
+    unknown: graph.unknown,
+  };
+}
+
+/** Values between the nodes of which something is worth saying. */
+function describedValues(graph: Graph): Value[] {
+  return [...graph.values()].filter((value) => {
+    if (value.isGraphInput || value.outputOf.has(graph)) return false;
+    const isComputed = value.producer !== undefined && value.dtype !== undefined;
+    return isComputed || saysMore(value);
+  });
+}
+
+function saysMore(value: Value): boolean {
+  return (
+    value.docString !== '' || value.metadata.size > 0 || value.unknown.length > 0 || value.typeMessage !== undefined
+  );
+}
+
+function valueInfoMessage(value: Value): ValueInfoMessage {
+  return {
+    name: value.name,
+    type: typeOf(value),
+    docString: value.docString || undefined,
+    metadata: metadataMessages(value.metadata),
+    unknown: value.unknown,
+  };
+}
+
+function nodeMessage(node: Node): NodeMessage {
+  return {
+    inputs: node.inputs.map((value) => value?.name ?? ''),
+    outputs: node.outputs.map((value) => value?.name ?? ''),
+    name: node.name || undefined,
+    opType: node.opType,
+    attributes: [...node.attributes].map(([name, attribute]) => writeAttribute(name, attribute)),
+    docString: node.docString || undefined,
+    domain: node.domain || undefined,
+    overload: node.overload || undefined,
+    metadata: metadataMessages(node.metadata),
+    unknown: node.unknown,
+  };
+}
+
+function writeAttribute(name: string, attribute: Attribute): Uint8Array {
+  if (attribute.kind === 'opaque') return attribute.value;
+  const message: AttributeMessage = {
+    name,
+    floats: [],
+    ints: [],
+    strings: [],
+    tensors: [],
+    graphs: [],
+    docString: attribute.docString || undefined,
+    type: attribute.kind === 'reference' ? attribute.value.type : attributeTypes[attribute.kind],
+    unknown: attribute.unknown ?? [],
+  };
+  return writeMessage(attributeSchema, { ...message, ...attributeFields(attribute) });
+}
+
+function attributeFields(attribute: Exclude<Attribute, { kind: 'opaque' }>): Partial<AttributeMessage> {
+  switch (attribute.kind) {
+    case 'tensor':
+      return { tensor: writeTensor(attribute.value, attribute.value.name) };
+    case 'tensors':
+      return { tensors: attribute.value.map((constant) => writeTensor(constant, constant.name)) };
+    case 'graph':
+      return { graph: graphMessage(attribute.value) };
+    case 'graphs':
+      return { graphs: attribute.value.map(graphMessage) };
+    case 'reference':
+      return { reference: attribute.value.name };
+    default:
+      return { [attribute.kind satisfies ReadableKind]: attribute.value };
+  }
+}
+
+function functionMessage(fn: ModelFunction): FunctionMessage {
+  const { graph } = fn;
+  return {
+    name: fn.name,
+    inputs: graph.inputs.map(({ name }) => name),
+    outputs: graph.outputs.map(({ name }) => name),
+    attributes: [...fn.attributes],
+    nodes: graph.nodes.map(nodeMessage),
+    docString: fn.docString || undefined,
+    opsets: opsetMessages(fn.opsets),
+    domain: fn.domain || undefined,
+    defaults: [...fn.defaults].map(([name, attribute]) => writeAttribute(name, attribute)),
+    valueInfo: [...graph.values()]
+      .filter((value) => value.dtype !== undefined || saysMore(value))
+      .map(valueInfoMessage),
+    overload: fn.overload || undefined,
+    metadata: metadataMessages(fn.metadata),
+    unknown: fn.unknown,
+  };
+}
+
+function opsetMessages(opsets: ReadonlyMap<string, number>): OpsetMessage[] {
+  return [...opsets].map(([domain, version]) => ({ domain, version: BigInt(version), unknown: [] }));
+}
+
+function metadataMessages(metadata: ReadonlyMap<string, string>): StringEntryMessage[] {
+  return [...metadata].map(([key, value]) => stringEntry(key, value));
+}

@@ -1,0 +1,52 @@
+import type { ConstantData } from '../constant.ts';
+import { dataTypeNumber } from './data-types.ts';
+import { tensorNameSchema, tensorSchema, type StringEntryMessage, type TensorMessage } from './messages.ts';
+import { readMessage, writeMessage } from './wire.ts';
+
+const external = 1;
+
+/** A TensorProto: inline data as raw bytes, external data as location, offset and length. */
+export function writeTensor(constant: ConstantData, name: string | undefined): Uint8Array {
+  if (constant.kind === 'opaque') return writeOpaque(constant.message, name);
+  const message = emptyTensor();
+  message.name = name || undefined;
+  message.docString = constant.docString || undefined;
+  message.unknown = constant.unknown ?? [];
+  if (constant.kind === 'inline') {
+    message.dims = constant.tensor.shape.map(BigInt);
+    message.dataType = dataTypeNumber(constant.tensor.dtype);
+    message.rawData = constant.tensor.bytes;
+  } else {
+    message.dims = constant.shape.map(BigInt);
+    message.dataType = dataTypeNumber(constant.dtype);
+    message.dataLocation = external;
+    const { location, offset, length, extra = [] } = constant;
+    const entries = [['location', location], ['offset', `${offset}`], ['length', `${length}`], ...extra] as const;
+    message.externalData = entries.map(([key, value]) => stringEntry(key, value));
+  }
+  return writeMessage(tensorSchema, message);
+}
+
+/** The kept message under its present name. Everything but the name passes as unknown bytes. */
+function writeOpaque(message: Uint8Array, name: string | undefined): Uint8Array {
+  const kept = readMessage(tensorNameSchema, message);
+  if ((kept.name ?? '') === (name ?? '')) return message;
+  return writeMessage(tensorNameSchema, { ...kept, name: name || undefined });
+}
+
+export function stringEntry(key: string, value: string): StringEntryMessage {
+  return { key, value, unknown: [] };
+}
+
+export function emptyTensor(): TensorMessage {
+  return {
+    dims: [],
+    floatData: [],
+    int32Data: [],
+    int64Data: [],
+    doubleData: [],
+    uint64Data: [],
+    externalData: [],
+    unknown: [],
+  };
+}

@@ -1,0 +1,32 @@
+import type { DataType } from '../../tensor/index.ts';
+import type { Dim, Shape } from '../dim.ts';
+import type { Value } from '../value.ts';
+import { dataTypeNumber } from './data-types.ts';
+import { typeSchema, type DimensionMessage } from './messages.ts';
+import { writeMessage } from './wire.ts';
+
+/** The TypeProto of a value: what its file said where that still holds, else its dtype and shape. undefined where neither is known. */
+export function typeOf(value: Value): Uint8Array | undefined {
+  const { typeMessage: kept, dtype, shape } = value;
+  if (kept && kept.dtype === dtype && sameShape(kept.shape, shape)) return kept.bytes;
+  return dtype && writeType(dtype, shape);
+}
+
+export function writeType(dtype: DataType, shape: Shape | undefined): Uint8Array {
+  const tensorType = {
+    elementType: dataTypeNumber(dtype),
+    shape: shape && { dims: shape.map(dimensionMessage), unknown: [] },
+    unknown: [],
+  };
+  return writeMessage(typeSchema, { tensorType, unknown: [] });
+}
+
+function dimensionMessage(dim: Dim): DimensionMessage {
+  if (typeof dim === 'number') return { value: BigInt(dim), unknown: [] };
+  return { symbol: dim, unknown: [] };
+}
+
+function sameShape(a: Shape | undefined, b: Shape | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}

@@ -1,0 +1,134 @@
+import { tensorOf, type DataType, type TensorData } from '../tensor/index.ts';
+import { toAttribute, type AttributeInput } from './attribute.ts';
+import { inlineConstant } from './constant.ts';
+import type { Dim } from './dim.ts';
+import { inferNode } from './infer/index.ts';
+import type { Model } from './model.ts';
+import type { Node } from './node.ts';
+import type { Value } from './value.ts';
+
+export interface TapeOptions {
+  /** Prefix of the names of nodes and values: 'model.layers.0.self_attn'. */
+  readonly scope?: string;
+  /** Put on every node. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Where nodes go: before this one (in order of recording), instead of at the end of the graph. */
+  readonly insertBefore?: Node;
+  /** Where nodes go: after this one, in order of recording. */
+  readonly insertAfter?: Node;
+}
+
+export interface OpOptions {
+  readonly domain?: string;
+  /** Integers are int, lists of numbers ints; floats are said with `float(x)` and `floats([...])`. */
+  readonly attributes?: Readonly<Record<string, AttributeInput | undefined>>;
+  /** How many outputs, 1 by default. */
+  readonly outputs?: number;
+  /** Name of the node and of its first output, within the scope; the operator's by default. Made unique. */
+  readonly name?: string;
+  /** Exact name of the first output, without scope. */
+  readonly outputName?: string;
+  /** Type of the first output, where inference cannot know it or the builder knows better. */
+  readonly dtype?: DataType;
+  readonly shape?: readonly Dim[];
+  /** Put on this node, besides the tape's own. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Records operators into a graph, one call each. Every value gets its dtype and shape at once, as far as they can be
+ * known, so that a builder (and the autodiff) can decide about them statically.
+ */
+export class Tape {
+  readonly model: Model;
+  readonly #options: TapeOptions;
+  readonly #constants: Map<string, Value>;
+  /** The last node that `insertAfter` led to. */
+  #last: Node | undefined;
+
+  constructor(model: Model, options: TapeOptions = {}, constants = new Map<string, Value>()) {
+    this.model = model;
+    this.#options = options;
+    this.#constants = constants;
+    this.#last = options.insertAfter;
+  }
+
+  /** A tape at the same place with a longer scope and more metadata; it shares the constants. */
+  scoped(scope: string, metadata: Readonly<Record<string, string>> = {}): Tape {
+    const merged = {
+      ...this.#options,
+      scope: this.#scopedName(scope),
+      metadata: { ...this.#options.metadata, ...metadata },
+    };
+    return new Tape(this.model, merged, this.#constants);
+  }
+
+  /**
+   * Records one operator.
+   * @returns its first output
+   * @throws EspalierError IR_SHAPE when the inputs cannot go together
+   */
+  op(opType: string, inputs: readonly (Value | undefined)[], options: OpOptions = {}): Value {
+    const [first] = this.ops(opType, inputs, options);
+    if (first === undefined) throw new RangeError(`${opType} needs at least one output`);
+    return first;
+  }
+
+  /** Records one operator and gives all its outputs. */
+  ops(opType: string, inputs: readonly (Value | undefined)[], options: OpOptions = {}): Value[] {
+    const { graph } = this.model;
+    const name = graph.uniqueName(this.#scopedName(options.name ?? opType));
+    const count = options.outputs ?? 1;
+    const outputs = Array.from({ length: count }, (_, i) => ({
+      name: i === 0 ? (options.outputName ?? name) : graph.uniqueName(`${name}.${i}`),
+      ...(i === 0 ? { dtype: options.dtype, shape: options.shape } : {}),
+    }));
+    const attributes = Object.entries(options.attributes ?? {}).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, toAttribute(value)] as const],
+    );
+    const metadata = Object.entries({ ...this.#options.metadata, ...options.metadata });
+    const node = this.#insert({ opType, domain: options.domain ?? '', name, inputs, outputs, attributes, metadata });
+    inferNode(node, this.model);
+    return node.outputs.flatMap((value) => value ?? []);
+  }
+
+  /** An initializer with this data. The same data asked for twice is one value, unless a name is given. */
+  constant(tensor: TensorData, name?: string): Value {
+    const { graph } = this.model;
+    if (name !== undefined)
+      return graph.addInitializer(graph.uniqueName(this.#scopedName(name)), inlineConstant(tensor));
+    const key = `${tensor.dtype}[${tensor.shape.join(',')}]${Buffer.from(tensor.bytes).toString('latin1')}`;
+    const known = this.#constants.get(key);
+    if (known && graph.value(known.name) === known) return known;
+    const value = graph.addInitializer(graph.uniqueName(`constant.${tensor.dtype}`), inlineConstant(tensor));
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  /** i64 [values.length] */
+  int64s(values: readonly number[]): Value {
+    return this.constant(tensorOf('int64', [values.length], values));
+  }
+
+  /** i64 [] */
+  int64(value: number): Value {
+    return this.constant(tensorOf('int64', [], [value]));
+  }
+
+  /** One number of any type, shape []. */
+  scalar(value: number, dtype: DataType = 'float32'): Value {
+    return this.constant(tensorOf(dtype, [], [value]));
+  }
+
+  #insert(init: Parameters<Model['graph']['addNode']>[0]): Node {
+    const { graph } = this.model;
+    if (this.#options.insertBefore) return graph.insertBefore(this.#options.insertBefore, init);
+    if (this.#last === undefined) return graph.addNode(init);
+    return (this.#last = graph.insertAfter(this.#last, init));
+  }
+
+  #scopedName(name: string): string {
+    const { scope } = this.#options;
+    return scope ? `${scope}/${name}` : name;
+  }
+}

@@ -1,0 +1,124 @@
+import type { DataType } from '../tensor/index.ts';
+import type { ConstantData } from './constant.ts';
+import type { Dim, Shape } from './dim.ts';
+import type { Graph } from './graph.ts';
+import type { Node } from './node.ts';
+
+/** One place where a value is read: input `index` of `node`. */
+export interface Use {
+  readonly node: Node;
+  readonly index: number;
+}
+
+/** ONNX's own type message, kept where it says more than dtype and shape do. */
+export interface TypeMessage {
+  readonly bytes: Uint8Array;
+  readonly dtype: DataType | undefined;
+  readonly shape: Shape | undefined;
+}
+
+export interface ValueInit {
+  readonly dtype?: DataType | undefined;
+  readonly shape?: Shape | undefined;
+  readonly constant?: ConstantData | undefined;
+}
+
+/**
+ * A tensor that flows through a graph: an input, an initializer or an output of a node.
+ * The graph makes values and names them; nodes keep the uses right.
+ */
+export class Value {
+  dtype: DataType | undefined;
+  shape: Shape | undefined;
+  /** The data of an initializer. */
+  constant: ConstantData | undefined;
+  /**
+   * The elements of a small integer tensor of rank 0 or 1, as far as they are known: numbers and symbols.
+   * So a shape that is computed inside the graph is followed into Reshape and Expand. Never written to a file.
+   */
+  elements: readonly Dim[] | undefined;
+  docString = '';
+  readonly metadata = new Map<string, string>();
+  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  unknown: readonly Uint8Array[] = [];
+  typeMessage: TypeMessage | undefined;
+
+  #name: string;
+  #producer: Node | undefined;
+  #outputIndex = 0;
+  #isGraphInput = false;
+  readonly #uses = new Set<Use>();
+  readonly #outputOf = new Set<Graph>();
+
+  /** Made by `Graph` only: `addInput`, `addInitializer`, `addNode`. */
+  constructor(name: string, init: ValueInit = {}) {
+    this.#name = name;
+    this.dtype = init.dtype;
+    this.shape = init.shape;
+    this.constant = init.constant;
+  }
+
+  /** Unique in its graph; changed by `Graph.rename`. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** The node that computes it; undefined for inputs and initializers. */
+  get producer(): Node | undefined {
+    return this.#producer;
+  }
+
+  /** Which output of its producer it is. */
+  get outputIndex(): number {
+    return this.#outputIndex;
+  }
+
+  /** Every place that reads it, in subgraphs too. Being a graph output is not a use: see `isGraphOutput`. */
+  get uses(): ReadonlySet<Use> {
+    return this.#uses;
+  }
+
+  get isGraphInput(): boolean {
+    return this.#isGraphInput;
+  }
+
+  get isGraphOutput(): boolean {
+    return this.#outputOf.size > 0;
+  }
+
+  /** The graphs that give it as an output: its own, and subgraphs that pass it on. */
+  get outputOf(): ReadonlySet<Graph> {
+    return this.#outputOf;
+  }
+
+  /** Whether anything reads it. */
+  get isUsed(): boolean {
+    return this.#uses.size > 0 || this.isGraphOutput;
+  }
+
+  /** The bookkeeping of `Graph` and `Node`; nobody else calls it. */
+  static readonly link = {
+    rename: (value: Value, name: string): void => {
+      value.#name = name;
+    },
+    produce: (value: Value, producer: Node | undefined, index: number): void => {
+      value.#producer = producer;
+      value.#outputIndex = index;
+    },
+    addUse: (value: Value, use: Use): void => {
+      value.#uses.add(use);
+    },
+    dropUse: (value: Value, use: Use): void => {
+      value.#uses.delete(use);
+    },
+    setInput: (value: Value, isGraphInput: boolean): void => {
+      value.#isGraphInput = isGraphInput;
+    },
+    addOutput: (value: Value, graph: Graph): void => {
+      value.#outputOf.add(graph);
+    },
+    dropOutput: (value: Value, graph: Graph): void => {
+      value.#outputOf.delete(graph);
+    },
+  };
+}
