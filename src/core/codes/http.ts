@@ -1,4 +1,65 @@
 import type { CodeEntry } from './code-entry.ts';
 
 /** Errors of `http`. Retired codes are never reused. */
-export const httpCodes = {} as const satisfies Record<string, CodeEntry>;
+export const httpCodes = {
+  REQUEST_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The request is not valid at {param}: {problem}.',
+    help: 'The body does not have the form that the route takes. The `param` of the answer names the field.',
+  },
+  REQUEST_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: 'This server does not support {param}: {problem}.',
+    help: 'The field would change the answer, and Espalier cannot honour it yet. It is refused rather than ignored; leave it out.',
+  },
+  MODEL_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'No model or adapter named {model}{hint}. Served: {known}.',
+    help: '`model` names neither the base nor a loaded adapter. The base never answers in the place of an adapter. `GET /v1/models` lists the names.',
+  },
+  API_KEY_INVALID: {
+    status: 401,
+    retryable: false,
+    message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY".',
+    help: 'The server was started with --api-key, and every route under /v1 needs that key.',
+  },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'No route {method} {path}.',
+    help: 'The path or the method is unknown. `docs/api.md` lists the routes.',
+  },
+  ADAPTERS_FOLDER_MISSING: {
+    status: 400,
+    retryable: false,
+    message: 'Adapters cannot be loaded at run time: the server was started without --adapters. Start it with a folder to load from.',
+    help: 'Runtime loading is confined to one folder, and none was given.',
+  },
+  ADAPTER_PATH_OUTSIDE: {
+    status: 403,
+    retryable: false,
+    message: 'The adapter path {path} leaves the folder of adapters. Give a path inside it.',
+    help: 'Absolute paths, `..` and symbolic links that lead out of --adapters are refused. Nothing was changed.',
+  },
+  ADAPTER_ALREADY_LOADED: {
+    status: 400,
+    retryable: false,
+    message: 'An adapter named {name} is loaded already. Send "load_inplace": true to replace it.',
+    help: 'Loading never replaces by accident. The adapter that was loaded goes on serving.',
+  },
+  SHUTTING_DOWN: {
+    status: 503,
+    retryable: true,
+    message: 'The server is shutting down and takes no new requests. Send it to another one.',
+    help: 'Streams under way are finished; new requests are refused.',
+  },
+  PORT_IN_USE: {
+    status: 500,
+    retryable: false,
+    message: 'Port {port} on {host} is in use. Choose another with --port.',
+    help: 'Another process listens there. Port 0 takes any free one.',
+  },
+} as const satisfies Record<string, CodeEntry>;

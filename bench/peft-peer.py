@@ -1,0 +1,126 @@
+"""The peer: what transformers + PEFT + PyTorch take for the work that bench/*.mjs measures, on the same base.
+
+Needs Python with torch, transformers and peft; it is for measuring only, nothing of Espalier uses it.
+
+    python bench/peft-peer.py train  --base DIR [--dtype float32|bfloat16] [--threads 2]
+    python bench/peft-peer.py decode --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8]
+
+Prints one line of JSON.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", choices=["train", "decode"])
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--tokens", type=int, default=128, help="tokens of a row (train) or of a prompt (decode)")
+    parser.add_argument("--adapters", type=int, default=8)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--steps", type=int)
+    options = parser.parse_args()
+
+    import torch
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    measure = train if options.work == "train" else decode
+    times, extra = measure(options)
+    median = statistics.median(times)
+    print(
+        json.dumps(
+            {
+                "peer": "peft",
+                "work": options.work,
+                "dtype": options.dtype,
+                "threads": options.threads,
+                "medianMs": round(median * 1000, 1),
+                "minMs": round(min(times) * 1000, 1),
+                "tokensPerSecond": round(extra["tokens"] / median, 1),
+                "peakRssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                **{key: value for key, value in extra.items() if key != "tokens"},
+            }
+        )
+    )
+
+
+def load(options):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(options.base, dtype=getattr(torch, options.dtype))
+
+
+def lora_config(options, init=True):
+    from peft import LoraConfig
+
+    modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    return LoraConfig(
+        r=options.rank, lora_alpha=2 * options.rank, target_modules=modules, init_lora_weights=init, task_type="CAUSAL_LM"
+    )
+
+
+def train(options):
+    """Forward, backward and AdamW on `batch` rows of `tokens` tokens."""
+    import torch
+    from peft import get_peft_model
+
+    model = get_peft_model(load(options), lora_config(options))
+    model.train()
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4, weight_decay=0.0)
+    batch = options.batch or 4
+    vocabulary = model.config.vocab_size
+    times = []
+    for step in range((options.steps or 5) + 1):
+        ids = torch.randint(5, vocabulary, (batch, options.tokens))
+        start = time.perf_counter()
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if step > 0:
+            times.append(time.perf_counter() - start)
+    return times, {"tokens": batch * options.tokens, "batch": batch, "rowTokens": options.tokens}
+
+
+def decode(options):
+    """One token more for each of `batch` rows, row i with adapter i modulo the number of adapters."""
+    import torch
+    from peft import get_peft_model
+
+    model = load(options)
+    names = [f"a{i}" for i in range(options.adapters)]
+    batch = options.batch or 8
+    extra = {}
+    if names:
+        model = get_peft_model(model, lora_config(options, init=False), adapter_name=names[0])
+        for name in names[1:]:
+            model.add_adapter(name, lora_config(options, init=False))
+        extra["adapter_names"] = [names[i % len(names)] for i in range(batch)]
+    model.eval()
+    times = []
+    with torch.inference_mode():
+        ids = torch.randint(5, model.config.vocab_size, (batch, options.tokens))
+        answer = model(input_ids=ids, use_cache=True, **extra)
+        past = answer.past_key_values
+        token = answer.logits[:, -1:].argmax(-1)
+        for step in range((options.steps or 20) + 2):
+            start = time.perf_counter()
+            answer = model(input_ids=token, past_key_values=past, use_cache=True, **extra)
+            past = answer.past_key_values
+            token = answer.logits[:, -1:].argmax(-1)
+            if step > 1:
+                times.append(time.perf_counter() - start)
+    return times, {"tokens": batch, "batch": batch, "promptTokens": options.tokens, "adapters": options.adapters}
+
+
+if __name__ == "__main__":
+    main()

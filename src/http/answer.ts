@@ -1,0 +1,95 @@
+import type { FastifyReply } from 'fastify';
+import { openEventStream } from './event-stream.ts';
+import type { Choice, Piece } from './generation.ts';
+import { openAiErrorOf } from './openai-error.ts';
+
+/** How a route words its answer: completions and chat completions differ only here. */
+export interface AnswerFormat {
+  /** What every object of the answer begins with: id, object, created, model, system_fingerprint. */
+  readonly head: Readonly<Record<string, unknown>>;
+  readonly chunkHead: Readonly<Record<string, unknown>>;
+  /** A chunk before the first token, where the API has one. */
+  opening?(index: number): object;
+  chunk(index: number, piece: Piece): object;
+  choice(index: number, whole: Piece): object;
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+export interface AnswerOptions {
+  readonly choices: readonly Choice[];
+  /** Choices that share a prompt count its tokens once. */
+  readonly promptTokens: number;
+  readonly format: AnswerFormat;
+  readonly includeUsage: boolean;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends the generation: called when one choice fails, so that the others do not run on for nobody. */
+  readonly abort: (reason: unknown) => void;
+}
+
+/** Collects every choice and returns the answer as one object. */
+export async function answerWhole(options: AnswerOptions): Promise<object> {
+  try {
+    const wholes = await Promise.all(options.choices.map(({ pieces }) => collect(pieces)));
+    const completionTokens = wholes.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+    return {
+      ...options.format.head,
+      choices: wholes.map((whole, index) => options.format.choice(index, whole)),
+      usage: usageOf(options.promptTokens, completionTokens),
+    };
+  } catch (error) {
+    options.abort(error);
+    throw error;
+  }
+}
+
+/** Streams every choice as it comes. An error after the first byte is told as an event, as OpenAI's clients read it. */
+export async function answerStream(options: AnswerOptions, reply: FastifyReply): Promise<void> {
+  reply.hijack();
+  const stream = openEventStream(reply.raw, options.headers);
+  const { format } = options;
+  let completionTokens = 0;
+  const usage = options.includeUsage ? { usage: null } : {};
+  try {
+    await Promise.all(
+      options.choices.map(async ({ index, pieces }) => {
+        if (format.opening) await stream.send({ ...format.chunkHead, choices: [format.opening(index)], ...usage });
+        for await (const piece of pieces) {
+          completionTokens += piece.tokenIds.length;
+          await stream.send({ ...format.chunkHead, choices: [format.chunk(index, piece)], ...usage });
+        }
+      }),
+    );
+    if (options.includeUsage) {
+      await stream.send({ ...format.chunkHead, choices: [], usage: usageOf(options.promptTokens, completionTokens) });
+    }
+  } catch (error) {
+    options.abort(error);
+    await stream.send(openAiErrorOf(error).body);
+  }
+  stream.done();
+}
+
+async function collect(pieces: AsyncIterable<Piece>): Promise<Piece> {
+  let text = '';
+  const tokenIds: number[] = [];
+  let finishReason: Piece['finishReason'];
+  for await (const piece of pieces) {
+    text += piece.text;
+    tokenIds.push(...piece.tokenIds);
+    finishReason = piece.finishReason ?? finishReason;
+  }
+  return { text, tokenIds, ...(finishReason === undefined ? {} : { finishReason }) };
+}
+
+function usageOf(promptTokens: number, completionTokens: number): Usage {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}

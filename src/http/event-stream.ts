@@ -1,0 +1,51 @@
+import type { ServerResponse } from 'node:http';
+
+/** Time between two comments on a quiet stream, so that proxies and clients do not take it for dead. */
+const heartbeatMs = 10_000;
+
+/** An answer as server-sent events. */
+export interface EventStream {
+  /** Sends one JSON value as a `data:` event, and waits while the client reads more slowly than we write. */
+  send(value: unknown): Promise<void>;
+  /** Sends `[DONE]` and ends the answer. */
+  done(): void;
+}
+
+/**
+ * Sends the headers at once, so that the client knows that it was heard before the first token.
+ *
+ * @param response  whose ownership this function takes
+ * @see WHATWG HTML, 9.2 Server-sent events
+ */
+export function openEventStream(response: ServerResponse, headers: Readonly<Record<string, string>>): EventStream {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+    ...headers,
+  });
+  response.flushHeaders();
+  const heartbeat = setInterval(() => response.write(': ping\n\n'), heartbeatMs);
+  heartbeat.unref();
+  response.once('close', () => clearInterval(heartbeat));
+  return {
+    async send(value) {
+      if (response.destroyed) return;
+      if (!response.write(`data: ${JSON.stringify(value)}\n\n`)) await drained(response);
+    },
+    done() {
+      clearInterval(heartbeat);
+      if (!response.destroyed) response.end('data: [DONE]\n\n');
+    },
+  };
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    response.on('drain', settle).on('close', settle);
+  });
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { completionSchema, parseBody, refuseUnsupported, type CompletionBody } from '../request-body.ts';
+import type { AnswerFormat } from '../answer.ts';
+import { answerRequest } from './answer-request.ts';
+import type { ServingContext } from '../serving-context.ts';
+
+/** OpenAI's default length of a completion. */
+const defaultMaxTokens = 16;
+
+/** `POST /v1/completions`: text or token ids go on. */
+export function addCompletions(app: FastifyInstance, context: ServingContext): void {
+  app.post('/v1/completions', async (request, reply) => {
+    const body = parseBody(completionSchema, request.body);
+    refuseUnsupported(body);
+    return answerRequest(context, request, reply, {
+      body,
+      prompts: promptsOf(body, context),
+      maxTokens: () => body.max_tokens ?? defaultMaxTokens,
+      format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),
+      idPrefix: 'cmpl',
+      continuesPrompt: true,
+    });
+  });
+}
+
+function promptsOf(body: CompletionBody, context: ServingContext): number[][] {
+  const { prompt } = body;
+  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt : [prompt];
+  return prompts.map((one) => {
+    if (Array.isArray(one)) return one as number[];
+    if (context.tokenizer === undefined) {
+      throw new EspalierError('REQUEST_UNSUPPORTED', {
+        param: 'prompt',
+        problem: 'the base has no tokenizer, send token ids',
+      });
+    }
+    return context.tokenizer.encode(String(one), { bos: true });
+  });
+}
+
+function completionFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {
+  const whole = { ...head, object: 'text_completion' };
+  return {
+    head: whole,
+    chunkHead: whole,
+    chunk: (index, { text, tokenIds, finishReason }) => ({
+      index,
+      text,
+      logprobs: null,
+      finish_reason: finishReason ?? null,
+      ...(withTokenIds ? { token_ids: tokenIds } : {}),
+    }),
+    choice(index, piece) {
+      return this.chunk(index, piece);
+    },
+  };
+}

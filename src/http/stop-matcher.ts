@@ -1,0 +1,60 @@
+/**
+ * Finds stop strings in text that arrives in pieces.
+ *
+ * Text that may be the beginning of a stop string is held back until it is known, so that no part of a stop string is
+ * ever sent; everything else is let through at once.
+ */
+export interface StopMatcher {
+  /** @returns the text that may be sent now, and whether a stop string was met (nothing after it is sent). */
+  push(text: string): { readonly text: string; readonly stopped: boolean };
+  /** @returns the text that was held back: what comes last was no stop string after all. */
+  end(): string;
+}
+
+/** @param stops strings, none of them empty */
+export function createStopMatcher(stops: readonly string[]): StopMatcher {
+  let held = '';
+  return {
+    push(text) {
+      held += text;
+      const first = firstMatch(held, stops);
+      if (first !== undefined) {
+        const before = held.slice(0, first);
+        held = '';
+        return { text: before, stopped: true };
+      }
+      const safe = held.length - longestPendingSuffix(held, stops);
+      const out = held.slice(0, safe);
+      held = held.slice(safe);
+      return { text: out, stopped: false };
+    },
+    end() {
+      const rest = held;
+      held = '';
+      return rest;
+    },
+  };
+}
+
+/**
+ * Start of the stop string that is complete first (of two that end together, the longer).
+ * WHY not the one that begins first: the answer must not depend on how the text was cut into pieces.
+ */
+function firstMatch(text: string, stops: readonly string[]): number | undefined {
+  const matches = stops
+    .map((stop) => ({ start: text.indexOf(stop), length: stop.length }))
+    .filter(({ start }) => start >= 0)
+    .toSorted((a, b) => a.start + a.length - (b.start + b.length) || a.start - b.start);
+  return matches[0]?.start;
+}
+
+/** Length of the longest end of the text that is a proper beginning of a stop string. */
+function longestPendingSuffix(text: string, stops: readonly string[]): number {
+  let longest = 0;
+  for (const stop of stops) {
+    for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+      if (text.endsWith(stop.slice(0, length))) longest = length;
+    }
+  }
+  return longest;
+}

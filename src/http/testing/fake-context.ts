@@ -1,0 +1,100 @@
+import { EspalierError } from '../../core/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { GeneratedToken, GenerationRequest } from '../engine-port.ts';
+import type { ServedAdapter, ServingContext } from '../serving-context.ts';
+
+export const fakeEos = 0;
+export const fakeMaxLength = 64;
+
+/** A tokenizer of one token a character, whose chat template puts each message on a line. */
+export const characterTokenizer = {
+  hasChatTemplate: true,
+  encode: (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0),
+  encodeChat: (messages: readonly { role: string; content: string }[]) =>
+    [...messages.map(({ role, content }) => `${role}: ${content}\n`), 'assistant: ']
+      .join('')
+      .split('')
+      .map((c) => c.charCodeAt(0)),
+  createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
+} as unknown as Tokenizer;
+
+export interface FakeContext extends ServingContext {
+  readonly requests: GenerationRequest[];
+  shuttingDown: boolean;
+}
+
+/**
+ * A context whose engine answers `text`, or writes on for ever where it is 'endless', and ends with the stop token.
+ * It keeps the requests that it saw.
+ */
+export function fakeContext(
+  options: { text?: string; apiKey?: string; adapters?: readonly string[]; failAfter?: number } = {},
+): FakeContext {
+  const requests: GenerationRequest[] = [];
+  const adapters = new Map<string, ServedAdapter>();
+  for (const name of options.adapters ?? []) adapters.set(name, adapterOf(name));
+  return {
+    requests,
+    shuttingDown: false,
+    engine: {
+      generate(request) {
+        if (request.tokens.length >= fakeMaxLength) {
+          throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem: 'it is too long' });
+        }
+        requests.push(request);
+        return answerTokens(options.text ?? 'hello', request, options.failAfter);
+      },
+    },
+    adapters: {
+      list: () => [...adapters.values()],
+      load: async (name, _path, { replace }) => {
+        if (adapters.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
+        adapters.set(name, adapterOf(name));
+        return adapterOf(name);
+      },
+      unload: async (name) => {
+        if (!adapters.delete(name))
+          throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known: 'base' });
+      },
+    },
+    tokenizer: characterTokenizer,
+    baseName: 'base',
+    baseDirectory: '/models/base',
+    created: 1,
+    maxLength: fakeMaxLength,
+    eosTokenIds: [fakeEos],
+    apiKey: options.apiKey,
+    isReady: () => true,
+    isShuttingDown() {
+      return this.shuttingDown;
+    },
+  };
+}
+
+function adapterOf(name: string): ServedAdapter {
+  return { name, version: `sha-${name}`, path: `/adapters/${name}`, created: 2 };
+}
+
+async function* answerTokens(
+  text: string,
+  request: GenerationRequest,
+  failAfter = Infinity,
+): AsyncIterable<GeneratedToken> {
+  const characters = text === 'endless' ? forever() : [...text].map((character) => character.charCodeAt(0));
+  let count = 0;
+  for (const token of characters) {
+    await new Promise((resolve) => setImmediate(resolve));
+    request.signal?.throwIfAborted();
+    if (count++ === failAfter) throw new EspalierError('DISPOSED', { name: 'session' });
+    if (count === request.maxTokens) {
+      yield { token, finishReason: 'length' };
+      return;
+    }
+    yield { token };
+  }
+  yield { token: fakeEos, finishReason: 'stop' };
+}
+
+function* forever(): Iterable<number> {
+  for (;;) yield 120;
+}
