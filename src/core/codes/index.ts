@@ -1,6 +1,7 @@
 import { autodiffCodes } from './autodiff.ts';
 import { cliCodes } from './cli.ts';
 import { coreCodes } from './core.ts';
+import { dataCodes } from './data.ts';
 import { httpCodes } from './http.ts';
 import { irCodes } from './ir.ts';
 import { loraCodes } from './lora.ts';
@@ -21,6 +22,7 @@ export const codes = {
   ...modelsCodes,
   ...loraCodes,
   ...autodiffCodes,
+  ...dataCodes,
   ...trainCodes,
   ...serveCodes,
   ...httpCodes,

@@ -1,0 +1,81 @@
+import { EspalierError } from '../../core/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import { ignoredLabel, type Example } from './example.ts';
+import { maskChat, sharedLength } from './mask-chat.ts';
+import type { Row, RowPlace } from './row.ts';
+
+export interface EncodeRowOptions {
+  /** Undefined for a model that speaks token ids only. */
+  readonly tokenizer: Tokenizer | undefined;
+  /** Rows of the model's embedding: ids at or above it are refused. */
+  readonly vocabSize: number;
+}
+
+/**
+ * Makes an example of a row, at its full length.
+ *
+ * - text: bos + its tokens + eos, all in the loss;
+ * - prompt and completion: bos + both + eos, with the completion and eos in the loss;
+ * - messages: as the chat template renders them, with the assistant's turns in the loss;
+ * - token ids: as they are, with their labels, or all in the loss.
+ *
+ * @throws EspalierError DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE, DATA_ROW_INVALID, CHAT_TEMPLATE_UNSTABLE
+ */
+export function encodeRow(row: Row, place: RowPlace, { tokenizer, vocabSize }: EncodeRowOptions): Example {
+  const example = row.kind === 'tokens' ? exampleOfTokens(row) : encodeWords(row, place, tokenizer);
+  checkRange('input_ids', example.inputIds, vocabSize, place);
+  if (row.kind === 'tokens') checkRange('labels', example.labels, vocabSize, place);
+  return example;
+}
+
+type WordsRow = Exclude<Row, { kind: 'tokens' }>;
+
+const kindNames = { text: 'text', completion: 'a prompt and a completion', messages: 'messages' } as const;
+
+function encodeWords(row: WordsRow, place: RowPlace, tokenizer: Tokenizer | undefined): Example {
+  if (tokenizer === undefined) {
+    throw new EspalierError('DATA_TOKENIZER_MISSING', { ...place, kind: kindNames[row.kind] });
+  }
+  switch (row.kind) {
+    case 'text': {
+      const inputIds = Int32Array.from(tokenizer.encode(row.text, { bos: true, eos: true }));
+      return { inputIds, labels: inputIds.slice() };
+    }
+    case 'completion':
+      return encodeCompletion(row, tokenizer);
+    case 'messages':
+      return encodeMessages(row, place, tokenizer);
+  }
+}
+
+/**
+ * WHY both are encoded as one text: the tokens at the border are then those that a model sees in running text. A token
+ * that reaches over the border counts as the completion's.
+ */
+function encodeCompletion({ prompt, completion }: Extract<Row, { kind: 'completion' }>, tokenizer: Tokenizer): Example {
+  const before = tokenizer.encode(prompt, { bos: true });
+  const whole = tokenizer.encode(prompt + completion, { bos: true, eos: true });
+  const inputIds = Int32Array.from(whole);
+  const labels = inputIds.slice().fill(ignoredLabel, 0, sharedLength(before, whole));
+  return { inputIds, labels };
+}
+
+function encodeMessages(row: Extract<Row, { kind: 'messages' }>, place: RowPlace, tokenizer: Tokenizer): Example {
+  try {
+    return maskChat(row.messages, tokenizer, place);
+  } catch (cause) {
+    if (!EspalierError.isInstance(cause) || cause.code === 'CHAT_TEMPLATE_UNSTABLE') throw cause;
+    throw new EspalierError('DATA_ROW_INVALID', { ...place, problem: cause.message }, { cause });
+  }
+}
+
+function exampleOfTokens({ inputIds, labels }: Extract<Row, { kind: 'tokens' }>): Example {
+  return { inputIds: Int32Array.from(inputIds), labels: Int32Array.from(labels ?? inputIds) };
+}
+
+function checkRange(field: string, ids: Int32Array, vocabSize: number, place: RowPlace): void {
+  for (const [index, id] of ids.entries()) {
+    if ((id >= 0 && id < vocabSize) || (field === 'labels' && id === ignoredLabel)) continue;
+    throw new EspalierError('DATA_TOKEN_OUT_OF_RANGE', { ...place, field, index, id, last: vocabSize - 1 });
+  }
+}

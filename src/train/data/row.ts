@@ -1,0 +1,136 @@
+import { EspalierError, nearest } from '../../core/index.ts';
+import type { ChatMessage } from '../../tokenizer/index.ts';
+
+/** What a row of a JSONL file asks to be learned. */
+export type Row =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
+  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
+  | { readonly kind: 'tokens'; readonly inputIds: readonly number[]; readonly labels?: readonly number[] };
+
+/** Where a row stands, for error messages. Lines count from 1. */
+export interface RowPlace {
+  readonly path: string;
+  readonly line: number;
+}
+
+/** The keys that make a row one of a kind. */
+const kinds = {
+  text: ['text'],
+  completion: ['prompt', 'completion'],
+  messages: ['messages'],
+  tokens: ['input_ids'],
+} as const satisfies Record<Row['kind'], readonly string[]>;
+
+const kindNames = ['text', 'completion', 'messages', 'tokens'] as const;
+
+const knownKeys = [...Object.values(kinds).flat(), 'labels'];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Understands a parsed row. Further keys beside those of its kind are left alone.
+ *
+ * @throws EspalierError DATA_ROW_UNKNOWN, DATA_ROW_INVALID
+ */
+export function parseRow(value: unknown, place: RowPlace): Row {
+  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describe(value)}.`);
+  switch (kindOf(value, place)) {
+    case 'text':
+      return { kind: 'text', text: stringField(value, 'text', place) };
+    case 'completion':
+      return {
+        kind: 'completion',
+        prompt: stringField(value, 'prompt', place),
+        completion: stringField(value, 'completion', place),
+      };
+    case 'messages':
+      return { kind: 'messages', messages: messagesField(value, place) };
+    case 'tokens':
+      return tokensRow(value, place);
+  }
+}
+
+function kindOf(row: Fields, place: RowPlace): Row['kind'] {
+  const found = kindNames.filter((kind) => kinds[kind].every((key) => key in row));
+  const [kind, second] = found;
+  if (kind !== undefined && second === undefined) return kind;
+  const problem = kind === undefined ? whatIsMissing(row) : `it is of several kinds at once (${found.join(', ')}).`;
+  throw new EspalierError('DATA_ROW_UNKNOWN', { ...place, problem });
+}
+
+function whatIsMissing(row: Fields): string {
+  const keys = Object.keys(row);
+  if (keys.length === 0) return 'it is an empty object.';
+  if ('prompt' in row) return 'it has "prompt" but no "completion".';
+  if ('completion' in row) return 'it has "completion" but no "prompt".';
+  for (const key of keys) {
+    const meant = nearest(key, knownKeys);
+    if (meant !== undefined) return `unknown key "${key}". Did you mean "${meant}"?`;
+  }
+  return `it has ${keys.map((key) => `"${key}"`).join(', ')} only.`;
+}
+
+function tokensRow(row: Fields, place: RowPlace): Row {
+  const inputIds = integersField(row, 'input_ids', place);
+  if (!('labels' in row)) {
+    // WHY only here: `labels` is the one key that may be left out, so that a misspelt one would train on everything.
+    const misspelt = Object.keys(row).find((key) => !knownKeys.includes(key) && nearest(key, ['labels']));
+    if (misspelt === undefined) return { kind: 'tokens', inputIds };
+    const problem = `unknown key "${misspelt}". Did you mean "labels"?`;
+    throw new EspalierError('DATA_ROW_UNKNOWN', { ...place, problem });
+  }
+  const labels = integersField(row, 'labels', place);
+  if (labels.length === inputIds.length) return { kind: 'tokens', inputIds, labels };
+  const lengths = `${labels.length} labels for ${inputIds.length} input_ids`;
+  throw invalid(place, `it has ${lengths}. Give one label a token, -100 where it does not count.`);
+}
+
+function messagesField(row: Fields, place: RowPlace): ChatMessage[] {
+  const messages: unknown = row['messages'];
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw invalid(place, `"messages" must be a list of at least one message, got ${describe(messages)}.`);
+  }
+  return messages.map((message: unknown, index) => {
+    if (!isFields(message)) throw invalid(place, `messages[${index}] must be an object, got ${describe(message)}.`);
+    const { role, content } = message;
+    for (const [key, value] of Object.entries({ role, content })) {
+      if (typeof value === 'string') continue;
+      const misspelt = Object.keys(message).find((other) => nearest(other, [key]) === key && other !== key);
+      const hint = misspelt === undefined ? '' : ` Did you mean "${key}" by "${misspelt}"?`;
+      throw invalid(place, `messages[${index}].${key} must be a string, got ${describe(value)}.${hint}`);
+    }
+    return { ...message, role: String(role), content: String(content) };
+  });
+}
+
+function stringField(row: Fields, key: string, place: RowPlace): string {
+  const value = row[key];
+  if (typeof value !== 'string') throw invalid(place, `"${key}" must be a string, got ${describe(value)}.`);
+  return value;
+}
+
+function integersField(row: Fields, key: string, place: RowPlace): number[] {
+  const value: unknown = row[key];
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalid(place, `"${key}" must be a list of at least one integer, got ${describe(value)}.`);
+  }
+  const wrong = value.findIndex((item: unknown) => !Number.isSafeInteger(item));
+  if (wrong >= 0) throw invalid(place, `${key}[${wrong}] must be an integer, got ${describe(value[wrong])}.`);
+  return value.map(Number);
+}
+
+function invalid(place: RowPlace, problem: string): EspalierError {
+  return new EspalierError('DATA_ROW_INVALID', { ...place, problem });
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  const text = JSON.stringify(value);
+  return text.length <= 40 ? text : `${text.slice(0, 40)}...`;
+}
