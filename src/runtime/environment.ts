@@ -60,8 +60,8 @@ export class Environment {
   }
 
   /**
-   * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards; so may the
-   * files of its external weights not, before the session is disposed.
+   * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards; the files of
+   * its external weights must stay as they are until the session is disposed.
    *
    * @throws EspalierError ORT_FAILED where the model is broken or its weights are missing, OPTION_INVALID, DISPOSED
    */
@@ -78,11 +78,20 @@ export class Environment {
       const [data, size] = [bytes[pointer], model.byteLength];
       await api.async.CreateSessionFromArray(this[pointer], data, size, settings, result[pointer]);
       const native = BigInt.asUintN(64, result.bigInt64()[0] ?? 0n);
-      if (this[handle].isDisposed) api.ReleaseSession(native);
-      return new Session(native, this[handle], options.profilePrefix !== undefined);
+      return this.#sessionOf(native, options);
     } finally {
       api.ReleaseSessionOptions(settings);
       this[handle].letGo();
+    }
+  }
+
+  #sessionOf(native: Pointer, options: SessionOptions): Session {
+    try {
+      return new Session(native, this[handle], options.profilePrefix !== undefined);
+    } catch (error) {
+      // WHY: the environment may have been disposed while the model was loaded.
+      ort().api.ReleaseSession(native);
+      throw error;
     }
   }
 

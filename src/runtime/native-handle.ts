@@ -53,10 +53,6 @@ export class NativeHandle {
     this.#releaseIfUnused();
   }
 
-  get isDisposed(): boolean {
-    return this.#disposed;
-  }
-
   #releaseIfUnused(): void {
     if (!this.#disposed || this.#released || this.#holds > 0) return;
     this.#released = true;

@@ -20,10 +20,10 @@ export class Session {
   /** Use `environment.createSession()`. Takes ownership of `native`. */
   constructor(native: Pointer, environment: NativeHandle, profiling: boolean) {
     this[pointer] = native;
-    this[handle] = new NativeHandle('session', () => ort().api.ReleaseSession(native), [environment]);
-    this.#profiling = profiling;
     this.inputs = readInputs(native);
     this.outputs = readOutputs(native);
+    this.#profiling = profiling;
+    this[handle] = new NativeHandle('session', () => ort().api.ReleaseSession(native), [environment]);
   }
 
   createBinding(): IoBinding {

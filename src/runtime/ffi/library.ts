@@ -57,15 +57,17 @@ export interface LoadedLibrary {
   readonly path: string;
   readonly version: string;
   readonly table: Pointer;
+  /** Kept by whoever calls through the table: when it is garbage-collected, the library is unloaded. */
+  readonly library: LibraryHandle;
 }
 
 /**
- * Loads a library and asks it for the function table of `neededApiVersion`. The library stays loaded.
+ * Loads a library and asks it for the function table of `neededApiVersion`. The library stays loaded for as long as the result is held.
  *
  * @throws EspalierError ORT_LIBRARY_UNUSABLE, ORT_VERSION_TOO_OLD
  */
 export function loadLibrary(path: string, apiVersion = neededApiVersion): LoadedLibrary {
-  const base = apiBase(path);
+  const { library, base } = apiBase(path);
   const getApi = koffi.decode(koffi.decode(base, 0, 'void *'), koffi.proto('void *', ['uint32_t']));
   const getVersion = koffi.decode(koffi.decode(base, 8, 'void *'), koffi.proto('str', []));
   const version = String(getVersion());
@@ -74,14 +76,14 @@ export function loadLibrary(path: string, apiVersion = neededApiVersion): Loaded
   if (typeof table !== 'bigint') {
     throw new EspalierError('ORT_VERSION_TOO_OLD', { version, path, needed: `1.${apiVersion}.0` });
   }
-  return { path, version, table };
+  return { path, version, table, library };
 }
 
-function apiBase(path: string): Pointer {
+function apiBase(path: string): { library: LibraryHandle; base: Pointer } {
   try {
     const library: LibraryHandle = koffi.load(path);
     const base: unknown = library.func('OrtGetApiBase', 'void *', [])();
-    if (typeof base === 'bigint') return base;
+    if (typeof base === 'bigint') return { library, base };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EspalierError('ORT_LIBRARY_UNUSABLE', { path, reason }, { cause });

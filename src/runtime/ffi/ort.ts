@@ -1,9 +1,10 @@
-import { findLibrary, loadLibrary, systemPlace } from './library.ts';
+import { findLibrary, type LoadedLibrary, loadLibrary, systemPlace } from './library.ts';
 import { bindOrtApi, type OrtApi } from './ort-api.ts';
 import type { Pointer } from './pointer.ts';
 
 /** The library with what is shared by everything made from it. */
 export interface Ort {
+  readonly library: LoadedLibrary;
   readonly api: OrtApi;
   readonly version: string;
   /** OrtMemoryInfo of the host. */
@@ -39,6 +40,7 @@ function openOrt(): Ort {
   const api = bindOrtApi(library);
   const [deviceAllocator, defaultMemory] = [0, 0];
   return {
+    library,
     api,
     version: library.version,
     hostMemory: receive((out) => api.CreateCpuMemoryInfo(deviceAllocator, defaultMemory, out)),

@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../../core/index.ts';
 import type { Pointer } from './pointer.ts';
 
@@ -7,6 +7,8 @@ export interface PageAllocator {
   allocate(byteLength: number): Pointer;
   /** Gives the physical memory back but keeps the addresses: what still reads there sees zeros, and never crashes. */
   empty(pages: Pointer, byteLength: number): void;
+  /** Kept: when it is garbage-collected, the system's library is unloaded. */
+  readonly library: LibraryHandle;
   /** Gives everything back. The addresses must not be used any more. */
   free(pages: Pointer, byteLength: number): void;
 }
@@ -32,6 +34,7 @@ function posixPages(): PageAllocator {
     throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: `errno ${koffi.errno()}` });
   };
   return {
+    library: libc,
     allocate: (byteLength) => map(null, byteLength, 0),
     empty: (pages, byteLength) => void map(pages, byteLength, fixed),
     free: (pages, byteLength) => void munmap(pages, byteLength),
@@ -49,6 +52,7 @@ function windowsPages(): PageAllocator {
     throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: 'VirtualAlloc failed' });
   };
   return {
+    library: kernel,
     allocate: (byteLength) => allocate(null, byteLength, commit | reserve),
     empty: (pages, byteLength) => {
       virtualFree(pages, byteLength, decommit);
