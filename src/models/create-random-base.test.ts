@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
+import { openBaseModel } from './base-model.ts';
+import { createRandomBase } from './create-random-base.ts';
+import { tinyConfig, withTempDir } from './testing/fixtures.ts';
+
+describe('createRandomBase', () => {
+  it.each(['float32', 'float16', 'bfloat16'] as const)('writes a folder that opens, in %s', (dtype) =>
+    withTempDir(async (dir) => {
+      const generation = { bosTokenId: 1, eosTokenIds: [2, 3] };
+      await createRandomBase({ config: tinyConfig, dir, seed: 1, dtype, generation });
+      const base = await openBaseModel(dir);
+      expect(base.config).toEqual(tinyConfig);
+      expect(base.generation).toEqual(generation);
+      expect(base.weights.get('lm_head.weight')).toMatchObject({ dtype, shape: [48, 32] });
+    }),
+  );
+
+  it('gives the same bytes for the same seed, and others for another', () =>
+    withTempDir(async (dir) => {
+      for (const [name, seed] of Object.entries({ a: 5, b: 5, c: 6 })) {
+        await createRandomBase({ config: tinyConfig, dir: join(dir, name), seed });
+      }
+      const [a, b, c] = await Promise.all(
+        ['a', 'b', 'c'].map((name) => readFile(join(dir, name, 'model.safetensors'))),
+      );
+      expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
+      expect(a?.equals(c ?? Buffer.alloc(0))).toBe(false);
+    }));
+
+  it('draws normal numbers of the configured deviation, norms of 1 and biases of 0', () =>
+    withTempDir(async (dir) => {
+      const config = { ...tinyConfig, vocabSize: 4096, attentionBias: true };
+      await createRandomBase({ config, dir, seed: 3 });
+      const { tensors } = await loadSafetensors(join(dir, 'model.safetensors'));
+      const values = [...toFloat32(tensors.get('lm_head.weight') ?? never())].map((value) => value / 0.1);
+      const moment = (power: number): number => values.reduce((sum, v) => sum + v ** power, 0) / values.length;
+      expect(moment(1)).toBeCloseTo(0, 1);
+      expect(moment(2)).toBeCloseTo(1, 1);
+      expect(moment(4) / 3).toBeCloseTo(1, 1);
+      expect(new Set(toFloat32(tensors.get('model.norm.weight') ?? never()))).toEqual(new Set([1]));
+      expect(new Set(toFloat32(tensors.get('model.layers.0.self_attn.q_proj.bias') ?? never()))).toEqual(new Set([0]));
+    }));
+
+  it('writes shards that hold the same weights', () =>
+    withTempDir(async (dir) => {
+      await createRandomBase({ config: tinyConfig, dir: join(dir, 'one'), seed: 1 });
+      const seen: number[] = [];
+      await createRandomBase({
+        config: tinyConfig,
+        dir: join(dir, 'many'),
+        seed: 1,
+        maxFileBytes: 20_000,
+        onProgress: ({ doneBytes, totalBytes }) => seen.push(doneBytes / totalBytes),
+      });
+      const one = await openBaseModel(join(dir, 'one'));
+      const many = await openBaseModel(join(dir, 'many'));
+      expect(new Set([...many.weights.values()].map((ref) => ref.location)).size).toBeGreaterThan(2);
+      for (const [name, ref] of one.weights) {
+        const other = many.weights.get(name) ?? never();
+        const read = async (base: string, { location, offset, length }: typeof ref): Promise<Buffer> =>
+          (await readFile(join(base, location))).subarray(offset, offset + length);
+        expect((await read(one.dir, ref)).equals(await read(many.dir, other))).toBe(true);
+      }
+      expect(seen.at(-1)).toBe(1);
+    }));
+
+  it('leaves an existing model alone', () =>
+    withTempDir(async (dir) => {
+      await createRandomBase({ config: tinyConfig, dir, seed: 1 });
+      await expect(createRandomBase({ config: tinyConfig, dir, seed: 2 })).rejects.toMatchObject({
+        code: 'OUTPUT_EXISTS',
+      });
+    }));
+});
+
+function never(): never {
+  throw new Error('the tensor is there');
+}

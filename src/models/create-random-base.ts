@@ -1,0 +1,127 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { EspalierError } from '../core/index.ts';
+import { byteLength, writeSafetensors, type TensorData } from '../tensor/index.ts';
+import type { GenerationConfig } from './generation-config.ts';
+import { formatLlamaConfig, parseLlamaConfig, type LlamaConfig } from './llama-config.ts';
+import { llamaWeightShapes } from './llama-weights.ts';
+import type { FloatType } from './non-finite.ts';
+import { constantWeight, randomWeight } from './random-weights.ts';
+
+export interface RandomBaseOptions {
+  readonly config: LlamaConfig;
+  /** The folder to write; made when there is none. What else lies in it (a tokenizer) is left alone. */
+  readonly dir: string;
+  /** Fixes every weight. */
+  readonly seed: number;
+  /** float32 by default. */
+  readonly dtype?: FloatType;
+  readonly generation?: GenerationConfig;
+  /** Weights are written in files of at most this size, and held in memory a file at a time; 512 MiB by default. */
+  readonly maxFileBytes?: number;
+  readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void;
+}
+
+/**
+ * Makes a checkpoint that was never trained: matrices normal with the configuration's standard deviation, norms 1, biases 0. The same
+ * configuration, seed and dtype give the same bytes. `config.json` comes last, so that a folder with one is whole.
+ *
+ * @throws EspalierError OUTPUT_EXISTS when the folder holds a model already; MODEL_CONFIG_INVALID
+ */
+export async function createRandomBase(options: RandomBaseOptions): Promise<void> {
+  const { config, dir, dtype = 'float32', generation } = options;
+  const configPath = join(dir, 'config.json');
+  const json = formatLlamaConfig(config, { dtype, generation });
+  parseLlamaConfig(json, configPath);
+  for (const name of ['config.json', 'model.safetensors', 'model.safetensors.index.json'])
+    await refuseExisting(join(dir, name));
+  await mkdir(dir, { recursive: true });
+  await writeWeights(options);
+  if (generation) await writeJson(join(dir, 'generation_config.json'), specialTokens(generation));
+  await writeJson(configPath, json);
+}
+
+async function refuseExisting(path: string): Promise<void> {
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new EspalierError('OUTPUT_EXISTS', { path });
+}
+
+function writeJson(path: string, json: unknown): Promise<void> {
+  return writeFile(path, `${JSON.stringify(json, undefined, 2)}\n`);
+}
+
+async function writeWeights(options: RandomBaseOptions): Promise<void> {
+  const { config, dir, seed, dtype = 'float32', maxFileBytes = 512 * 2 ** 20, onProgress } = options;
+  const shapes = llamaWeightShapes(config);
+  const files = splitIntoFiles(shapes, { dtype, maxFileBytes });
+  const totalBytes = [...shapes.values()].reduce((sum, shape) => sum + byteLength(dtype, shape), 0);
+  const places: Record<string, string> = {};
+  let doneBytes = 0;
+  for (const [index, names] of files.entries()) {
+    const file = fileName(index, files.length);
+    const tensors: [string, TensorData][] = [];
+    for (const name of names) {
+      const tensor = await freshWeight(name, {
+        shape: shapes.get(name) ?? [],
+        dtype,
+        deviation: config.initializerRange,
+        seed,
+      });
+      tensors.push([name, tensor]);
+      places[name] = file;
+      onProgress?.({ doneBytes: (doneBytes += tensor.bytes.byteLength), totalBytes });
+    }
+    await writeSafetensors(join(dir, file), tensors, { metadata: { format: 'pt' } });
+  }
+  if (files.length === 1) return;
+  await writeJson(join(dir, 'model.safetensors.index.json'), {
+    metadata: { total_size: totalBytes },
+    weight_map: places,
+  });
+}
+
+interface FreshWeight {
+  readonly shape: readonly number[];
+  readonly dtype: FloatType;
+  readonly deviation: number;
+  readonly seed: number;
+}
+
+async function freshWeight(name: string, { shape, dtype, ...random }: FreshWeight): Promise<TensorData> {
+  if (name.endsWith('.bias')) return constantWeight({ shape, dtype, value: 0 });
+  if (shape.length === 1) return constantWeight({ shape, dtype, value: 1 });
+  return randomWeight({ shape, dtype, ...random, stream: `init/${name}` });
+}
+
+/** Names of the weights of each file, in order, no file larger than `maxFileBytes` unless one weight alone is. */
+function splitIntoFiles(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  { dtype, maxFileBytes }: { dtype: FloatType; maxFileBytes: number },
+): string[][] {
+  const files: string[][] = [[]];
+  let size = 0;
+  for (const [name, shape] of shapes) {
+    const bytes = byteLength(dtype, shape);
+    if (size > 0 && size + bytes > maxFileBytes) {
+      files.push([]);
+      size = 0;
+    }
+    files.at(-1)?.push(name);
+    size += bytes;
+  }
+  return files;
+}
+
+function fileName(index: number, count: number): string {
+  if (count === 1) return 'model.safetensors';
+  const [number, of] = [index + 1, count].map((value) => String(value).padStart(5, '0'));
+  return `model-${number}-of-${of}.safetensors`;
+}
+
+function specialTokens({ bosTokenId, eosTokenIds }: GenerationConfig): Record<string, unknown> {
+  return { bos_token_id: bosTokenId, eos_token_id: eosTokenIds.length === 1 ? eosTokenIds[0] : eosTokenIds };
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+
+import { parseWith } from './llama-config.ts';
+import { readJsonIfPresent } from './read-json.ts';
+
+/** Where sequences begin and end, by token ids. */
+export interface GenerationConfig {
+  readonly bosTokenId?: number;
+  /** Tokens that end an answer; empty when the checkpoint names none. */
+  readonly eosTokenIds: readonly number[];
+}
+
+const tokenId = z.number().int().nonnegative();
+
+const fields = z.looseObject({
+  bos_token_id: tokenId.nullish(),
+  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+});
+
+/**
+ * Reads the special tokens of a checkpoint. `generation_config.json` is asked first and `config.json` second, for each token by itself.
+ *
+ * @param configJson  the parsed `config.json`, not trusted
+ */
+export async function readGenerationConfig(dir: string, configJson: unknown): Promise<GenerationConfig> {
+  const path = join(dir, 'generation_config.json');
+  const generation = parseWith(fields, (await readJsonIfPresent(path)) ?? {}, path);
+  const config = parseWith(fields, configJson, join(dir, 'config.json'));
+  const bos = generation.bos_token_id ?? config.bos_token_id;
+  const eos = generation.eos_token_id ?? config.eos_token_id ?? [];
+  return { ...(typeof bos === 'number' && { bosTokenId: bos }), eosTokenIds: typeof eos === 'number' ? [eos] : eos };
+}

@@ -1,0 +1,67 @@
+import { createModel, dataTypeNumber, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
+import type { BaseModel } from '../base-model.ts';
+import type { LlamaConfig } from '../llama-config.ts';
+
+/** Where the graph takes its weights from: the checkpoint's files, or inputs that the caller binds (f32, one for each weight). */
+export type WeightSource = 'files' | 'inputs';
+
+export interface LlamaBuilderOptions {
+  readonly graphName: string;
+  readonly weights?: WeightSource;
+}
+
+/**
+ * A Llama graph under construction: the model, its configuration, and the weights that were asked for. It knows nothing of layers;
+ * those are functions beside it.
+ */
+export class LlamaBuilder {
+  readonly model: Model;
+  readonly config: LlamaConfig;
+  readonly #base: BaseModel;
+  readonly #source: WeightSource;
+  readonly #weights = new Map<string, Value>();
+  readonly #root: Tape;
+
+  constructor(base: BaseModel, { graphName, weights = 'files' }: LlamaBuilderOptions) {
+    this.model = createModel({ graphName });
+    this.config = base.config;
+    this.#base = base;
+    this.#source = weights;
+    this.#root = new Tape(this.model);
+  }
+
+  get graph(): Graph {
+    return this.model.graph;
+  }
+
+  /** Records nodes that are named `path/op`. All tapes share their constants. */
+  tape(path: string, metadata: Readonly<Record<string, string>> = {}): Tape {
+    return this.#root.scoped(path, metadata);
+  }
+
+  /** A weight as f32, by its name in the checkpoint. What lies there in a half-width type is cast when the model is loaded. */
+  weight(name: string): Value {
+    const known = this.#weights.get(name);
+    if (known !== undefined) return known;
+    const weight = this.#source === 'inputs' ? this.#weightInput(name) : this.#weightInFile(name);
+    this.#weights.set(name, weight);
+    return weight;
+  }
+
+  #weightInput(name: string): Value {
+    return this.graph.addInput(name, 'float32', this.#ref(name).shape);
+  }
+
+  #weightInFile(name: string): Value {
+    const { location, offset, length, dtype, shape } = this.#ref(name);
+    const stored = this.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
+    if (dtype === 'float32') return stored;
+    return this.tape(name).op('Cast', [stored], { attributes: { to: dataTypeNumber('float32') } });
+  }
+
+  #ref(name: string): NonNullable<ReturnType<BaseModel['weights']['get']>> {
+    const ref = this.#base.weights.get(name);
+    if (ref === undefined) throw new TypeError(`the graph asks for ${name}, which openBaseModel does not know`);
+    return ref;
+  }
+}

@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+
+import { EspalierError } from '../core/index.ts';
+
+/**
+ * Reads a JSON file as a value that nothing is known of.
+ *
+ * @returns undefined when there is no such file
+ * @throws EspalierError MODEL_CONFIG_INVALID when it is not JSON
+ */
+export async function readJsonIfPresent(path: string): Promise<unknown> {
+  const text = await readTextIfPresent(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const problems = cause instanceof Error ? cause.message : String(cause);
+    throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems }, { cause });
+  }
+}
+
+async function readTextIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}

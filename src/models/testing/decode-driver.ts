@@ -1,0 +1,140 @@
+import type { Model } from '../../ir/index.ts';
+import { encodeModel } from '../../ir/index.ts';
+import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import { byteLength, type DataType } from '../../tensor/index.ts';
+import type { BaseModel } from '../base-model.ts';
+import { buildDecodeGraph } from '../graphs.ts';
+import { rotatesInAttention } from '../llama/attention-cached.ts';
+
+export interface DriverOptions {
+  readonly slots: number;
+  readonly maxLength: number;
+  /** Changes the graph before it is loaded. */
+  readonly change?: (model: Model) => void;
+  /** Further inputs, bound at every run. */
+  readonly inputs?: ReadonlyMap<string, OrtTensor>;
+}
+
+/** Runs the decode graph as an engine does, without its scheduling: slots, each with keys, values and a length. */
+export class DecodeDriver {
+  readonly lengths: number[];
+  readonly cache: readonly NativeMemory[];
+  readonly session: Session;
+  readonly #base: BaseModel;
+  readonly #options: DriverOptions;
+
+  static async open(base: BaseModel, environment: Environment, options: DriverOptions): Promise<DecodeDriver> {
+    const model = buildDecodeGraph(base, { maxLength: options.maxLength });
+    options.change?.(model);
+    const session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+    return new DecodeDriver(base, session, options);
+  }
+
+  private constructor(base: BaseModel, session: Session, options: DriverOptions) {
+    this.#base = base;
+    this.#options = options;
+    this.session = session;
+    this.lengths = Array.from({ length: options.slots }, () => 0);
+    const bytes = byteLength('float32', this.#cacheShape(options.slots));
+    this.cache = Array.from({ length: 2 * base.config.layers }, () => NativeMemory.allocate(bytes));
+  }
+
+  /** Appends tokens to one slot. @returns logits of each of them, f32 [tokens.length, vocab] */
+  async prefill(
+    slot: number,
+    tokens: readonly number[],
+    extra?: ReadonlyMap<string, OrtTensor>,
+  ): Promise<Float32Array> {
+    const before = this.lengths[slot] ?? 0;
+    this.lengths[slot] = before + tokens.length;
+    return this.#run({ slot, rows: 1, tokens, positions: tokens.map((_, i) => before + i), extra });
+  }
+
+  /** Appends one token to each of the first slots. @returns logits f32 [tokens.length, vocab] */
+  async step(tokens: readonly number[], extra?: ReadonlyMap<string, OrtTensor>): Promise<Float32Array> {
+    const positions = tokens.map((_, slot) => this.lengths[slot] ?? 0);
+    tokens.forEach((_, slot) => (this.lengths[slot] = (this.lengths[slot] ?? 0) + 1));
+    return this.#run({ slot: 0, rows: tokens.length, tokens, positions, extra });
+  }
+
+  /** The likeliest continuation. @returns prompt and new tokens */
+  async greedy(prompt: readonly number[], count: number): Promise<number[]> {
+    const { vocabSize } = this.#base.config;
+    const tokens = [...prompt];
+    let logits: Float32Array = (await this.prefill(0, prompt)).slice(-vocabSize);
+    while (tokens.length < prompt.length + count) {
+      const next = logits.indexOf(Math.max(...logits));
+      tokens.push(next);
+      if (tokens.length < prompt.length + count) logits = await this.step([next]);
+    }
+    return tokens;
+  }
+
+  dispose(): void {
+    this.session.dispose();
+    for (const memory of this.cache) memory.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #cacheShape(rows: number): number[] {
+    const { kvHeads, headDim } = this.#base.config;
+    return [rows, kvHeads, this.#options.maxLength, headDim];
+  }
+
+  async #run({ slot, rows, tokens, positions, extra }: RunInit): Promise<Float32Array> {
+    using binding = this.session.createBinding();
+    const seq = tokens.length / rows;
+    const lengths = this.lengths.slice(slot, slot + rows);
+    bindNew(binding, 'input_ids', { dtype: 'int64', shape: [rows, seq], values: tokens });
+    bindNew(binding, 'seqlens_k', { dtype: 'int32', shape: [rows], values: lengths.map((length) => length - 1) });
+    bindNew(binding, 'total_length', { dtype: 'int32', shape: [], values: [Math.max(...lengths)] });
+    bindNew(binding, 'logit_rows', { dtype: 'int64', shape: [tokens.length], values: tokens.map((_, i) => i) });
+    if (!rotatesInAttention(this.#base.config)) {
+      bindNew(binding, 'position_ids', { dtype: 'int64', shape: [rows, seq], values: positions });
+    }
+    this.#bindCache(binding, slot, rows);
+    for (const [name, tensor] of [...(this.#options.inputs ?? []), ...(extra ?? [])]) binding.bindInput(name, tensor);
+    const { vocabSize } = this.#base.config;
+    using logits = NativeMemory.allocate(tokens.length * vocabSize * 4);
+    using output = OrtTensor.over(logits, 'float32', [tokens.length, vocabSize]);
+    binding.bindOutput('logits', output);
+    await this.session.run(binding);
+    return logits.float32().slice();
+  }
+
+  #bindCache(binding: IoBinding, slot: number, rows: number): void {
+    const shape = this.#cacheShape(rows);
+    const offset = slot * byteLength('float32', this.#cacheShape(1));
+    this.cache.forEach((memory, index) => {
+      const part = `${index >> 1}.${index % 2 === 0 ? 'key' : 'value'}`;
+      using tensor = OrtTensor.over(memory, 'float32', shape, offset);
+      binding.bindInput(`past_key_values.${part}`, tensor);
+      binding.bindOutput(`present.${part}`, tensor);
+    });
+  }
+}
+
+interface RunInit {
+  readonly slot: number;
+  readonly rows: number;
+  readonly tokens: readonly number[];
+  readonly positions: readonly number[];
+  readonly extra: ReadonlyMap<string, OrtTensor> | undefined;
+}
+
+/** Binds an input to memory of its own, which the binding keeps. */
+export function bindNew(
+  binding: IoBinding,
+  name: string,
+  { dtype, shape, values }: { dtype: DataType; shape: readonly number[]; values: readonly number[] },
+): void {
+  using memory = NativeMemory.allocate(byteLength(dtype, shape));
+  if (dtype === 'int64') memory.bigInt64().set(values.map(BigInt));
+  else if (dtype === 'int32') memory.int32().set(values);
+  else memory.float32().set(values);
+  using tensor = OrtTensor.over(memory, dtype, shape);
+  binding.bindInput(name, tensor);
+}

@@ -1,0 +1,87 @@
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+
+import { EspalierError } from '../core/index.ts';
+import { openSafetensors, type DataType } from '../tensor/index.ts';
+import { parseWith } from './llama-config.ts';
+import { readJsonIfPresent } from './read-json.ts';
+
+/** Where one weight lies in the checkpoint's files. */
+export interface WeightRef {
+  readonly name: string;
+  /** File name within the checkpoint's folder. */
+  readonly location: string;
+  /** Bytes from the beginning of the file. */
+  readonly offset: number;
+  readonly length: number;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+}
+
+const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/**
+ * Lists every tensor of `model.safetensors`, or of the shards that `model.safetensors.index.json` names. Only headers are read.
+ *
+ * @throws EspalierError MODEL_WEIGHTS_NOT_FOUND; MODEL_CONFIG_INVALID for a broken index; MODEL_WEIGHTS_MISMATCH where index and
+ *   shards disagree; those of `openSafetensors`
+ */
+export async function listWeights(dir: string): Promise<Map<string, WeightRef>> {
+  const indexPath = join(dir, 'model.safetensors.index.json');
+  const index = await readJsonIfPresent(indexPath);
+  if (index === undefined) return listFile(dir, 'model.safetensors');
+  const { weight_map: places } = parseWith(shardIndex, index, indexPath);
+  const shards = [...new Set(Object.values(places))].sort();
+  const outside = shards.find((shard) => shard !== basename(shard) || shard === '..');
+  if (outside !== undefined) {
+    const problems = `the shard ${outside} is not a plain file name`;
+    throw new EspalierError('MODEL_CONFIG_INVALID', { path: indexPath, problems });
+  }
+  const listed = await Promise.all(shards.map((shard) => listFile(dir, shard)));
+  const weights = new Map(listed.flatMap((shard) => [...shard]));
+  checkIndex(dir, { places: new Map(Object.entries(places)), listed });
+  return weights;
+}
+
+async function listFile(dir: string, location: string): Promise<Map<string, WeightRef>> {
+  try {
+    const { entries } = await openSafetensors(join(dir, location));
+    return new Map([...entries].map(([name, entry]) => [name, toRef(entry, location)]));
+  } catch (error) {
+    const missing = EspalierError.isInstance(error) && error.code === 'FILE_NOT_FOUND';
+    if (missing && location === 'model.safetensors')
+      throw new EspalierError('MODEL_WEIGHTS_NOT_FOUND', { dir }, { cause: error });
+    throw error;
+  }
+}
+
+function toRef(entry: Omit<WeightRef, 'location'>, location: string): WeightRef {
+  const { name, offset, length, dtype, shape } = entry;
+  return { name, location, offset, length, dtype, shape };
+}
+
+/** The index must say of each tensor of each shard where it lies, and nothing else. */
+function checkIndex(
+  dir: string,
+  { places, listed }: { places: ReadonlyMap<string, string>; listed: readonly ReadonlyMap<string, WeightRef>[] },
+): void {
+  const problems: string[] = [];
+  const found = new Set<string>();
+  for (const shard of listed) {
+    for (const { name, location } of shard.values()) {
+      found.add(`${name} in ${location}`);
+      if (places.get(name) !== location)
+        problems.push(`${location} holds ${name}, which the index places in ${places.get(name) ?? 'no file'}`);
+    }
+  }
+  for (const [name, location] of places) {
+    if (!found.has(`${name} in ${location}`)) problems.push(`${location} lacks ${name}, which the index places there`);
+  }
+  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems: summarize(problems) });
+}
+
+/** The first problems, and how many more there are. */
+export function summarize(problems: readonly string[]): string {
+  const shown = problems.slice(0, 8).join('; ');
+  return problems.length > 8 ? `${shown}; and ${problems.length - 8} more` : shown;
+}
