@@ -28,3 +28,4 @@ export { dataTypeNumber } from './onnx/data-types.ts';
 export { encodeModel } from './onnx/encode.ts';
 export { Tape, type OpOptions, type TapeOptions } from './tape.ts';
 export { Value, type Use } from './value.ts';
+export { printModel, printType } from './print.ts';

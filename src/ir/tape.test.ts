@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createModel, encodeModel, float, Tape } from './index.ts';
 
+function build(): Uint8Array {
+  const model = createModel();
+  const x = model.graph.addInput('x', 'float32', ['n', 4]);
+  const tape = new Tape(model);
+  model.graph.addOutput(tape.op('Add', [x, tape.scalar(1)], { outputName: 'y' }));
+  return encodeModel(model);
+}
+
 describe('Tape', () => {
   it('gives each recorded value its type and shape at once', () => {
     const model = createModel();
@@ -45,13 +53,6 @@ describe('Tape', () => {
   });
 
   it('writes a model of the same calls as the same bytes', () => {
-    const build = (): Uint8Array => {
-      const model = createModel();
-      const x = model.graph.addInput('x', 'float32', ['n', 4]);
-      const tape = new Tape(model);
-      model.graph.addOutput(tape.op('Add', [x, tape.scalar(1)], { outputName: 'y' }));
-      return encodeModel(model);
-    };
     expect(build()).toEqual(build());
     expect(build().length).toBeGreaterThan(40);
   });

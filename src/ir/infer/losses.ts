@@ -1,0 +1,13 @@
+import type { InferRule, InferRules, TypeInfo } from './infer-rule.ts';
+
+/** A scalar, or one loss for each label without reduction; then the log-probabilities, shaped like the scores. */
+const crossEntropy: InferRule = (op) => {
+  const perLabel = op.node.stringAttribute('reduction', 'mean') === 'none';
+  const loss: TypeInfo = { dtype: op.dtype(0), shape: perLabel ? op.shape(1) : [] };
+  return [loss, { dtype: op.dtype(0), shape: op.shape(0) }];
+};
+
+export const lossRules: InferRules = {
+  SoftmaxCrossEntropyLoss: crossEntropy,
+  NegativeLogLikelihoodLoss: crossEntropy,
+};

@@ -1,0 +1,35 @@
+import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
+
+/** The result, then statistics with the normalized axes reduced to 1. */
+function normalize(statistics: number): InferRule {
+  return (op) => {
+    const result = { dtype: op.dtype(0), shape: op.shape(0) };
+    return [result, ...Array.from({ length: statistics }, () => statistic(op))];
+  };
+}
+
+function statistic(op: OpView): TypeInfo {
+  const shape = op.shape(0);
+  if (shape === undefined) return { dtype: 'float32' };
+  const axis = op.axis(op.node.intAttribute('axis', -1), shape.length);
+  // WHY f64 only for f64: ONNX computes statistics of half types in f32 (stash_type).
+  const dtype = op.dtype(0) === 'float64' ? 'float64' : 'float32';
+  return { dtype, shape: shape.map((dim, i) => (i < axis ? dim : 1)) };
+}
+
+/** Normalized sum, mean, inverse deviation, and the sum of input, skip and bias itself. */
+const skipNormalize: InferRule = (op) => {
+  const result = { dtype: op.dtype(0), shape: op.shape(0) };
+  return [result, statistic(op), statistic(op), result];
+};
+
+const simplified = normalize(1);
+
+export const normalizationRules: InferRules = {
+  LayerNormalization: normalize(2),
+  RMSNormalization: normalize(0),
+  SimplifiedLayerNormalization: simplified,
+  'com.microsoft:SimplifiedLayerNormalization': simplified,
+  'com.microsoft:SkipLayerNormalization': skipNormalize,
+  'com.microsoft:SkipSimplifiedLayerNormalization': skipNormalize,
+};
