@@ -110,6 +110,7 @@ function attend(builder: LlamaBuilder, tape: Tape, { shared, inputs, layer, ...h
     },
   );
   present.forEach((value, i) => {
+    value.shape = ['batch', kvHeads, inputs.maxLength, headDim];
     builder.graph.rename(value, `present.${layer}.${i === 0 ? 'key' : 'value'}`);
     builder.graph.addOutput(value);
   });

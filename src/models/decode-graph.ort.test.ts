@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
+import { openBaseModel, type BaseModel } from './base-model.ts';
+import { createRandomBase } from './create-random-base.ts';
+import type { LlamaConfig } from './llama-config.ts';
+import { DecodeDriver } from './testing/decode-driver.ts';
+import { tinyConfig, withTempDir } from './testing/fixtures.ts';
+import { maxDifference } from './testing/golden.ts';
+import { scoreRows } from './testing/scoring-driver.ts';
+
+const maxLength = 40;
+const vocab = tinyConfig.vocabSize;
+
+/** Rows with a prompt, cut into chunks, and a continuation, all of tokens below `vocab`. */
+const requests = fc.array(
+  fc.record({
+    chunks: fc.array(fc.array(fc.nat(vocab - 1), { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 3 }),
+    continuation: fc.array(fc.nat(vocab - 1), { minLength: 4, maxLength: 4 }),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+const variants: [string, Partial<LlamaConfig>][] = [
+  ['rotary inside the attention (head size 16)', {}],
+  ['rotary outside the attention (head size 8)', { headDim: 8 }],
+  ['rotary outside the attention (head size 24)', { headDim: 24 }],
+  ['one key head for all', { kvHeads: 1 }],
+  ['a key head for each', { kvHeads: 4 }],
+  ['biases and a tied head', { attentionBias: true, mlpBias: true, tiedEmbeddings: true }],
+];
+
+describe.each(variants)('the decode graph with %s', (_, changes) => {
+  let environment: Environment;
+  beforeAll(() => {
+    environment = openEnvironment({ threads: 2 });
+  });
+  afterAll(() => environment.dispose());
+
+  const withBase = (use: (base: BaseModel) => Promise<void>): Promise<void> =>
+    withTempDir(async (dir) => {
+      await createRandomBase({ config: { ...tinyConfig, ...changes }, dir: join(dir, 'base'), seed: 11 });
+      await use(await openBaseModel(join(dir, 'base')));
+    });
+
+  it('gives what the scoring graph gives, whatever the lengths of the rows and the chunks of their prompts', () =>
+    withBase(async (base) => {
+      await fc.assert(
+        fc.asyncProperty(requests, async (rows) => {
+          const expected = await scoreRows(
+            { base, environment },
+            rows.map(({ chunks, continuation }) => [...chunks.flat(), ...continuation]),
+          );
+          using driver = await DecodeDriver.open(base, environment, { slots: rows.length, maxLength });
+          const logits: number[][] = rows.map(() => []);
+          for (const [slot, { chunks }] of rows.entries()) {
+            for (const chunk of chunks) logits[slot]?.push(...(await driver.prefill(slot, chunk)));
+          }
+          for (let i = 0; i < 4; i++) {
+            const step = await driver.step(rows.map(({ continuation }) => continuation[i] ?? 0));
+            rows.forEach((__, slot) => logits[slot]?.push(...step.subarray(slot * vocab, (slot + 1) * vocab)));
+          }
+          rows.forEach((__, slot) =>
+            expect(maxDifference(logits[slot] ?? [], expected[slot] ?? [])).toBeLessThan(1e-4),
+          );
+        }),
+        { numRuns: 8 },
+      );
+    }));
+});
+
+describe('the decode graph', () => {
+  it('writes new keys and values behind the old ones, and touches nothing else', () =>
+    withTempDir(async (dir) => {
+      using environment = openEnvironment({ threads: 1 });
+      await createRandomBase({ config: tinyConfig, dir: join(dir, 'base'), seed: 11 });
+      const base = await openBaseModel(join(dir, 'base'));
+      using driver = await DecodeDriver.open(base, environment, { slots: 2, maxLength });
+      for (const memory of driver.cache) memory.float32().fill(7);
+      await driver.prefill(0, [1, 2, 3]);
+      await driver.prefill(1, [4, 5, 6, 7, 8]);
+      const before = driver.cache.map((memory) => memory.float32().slice());
+      await driver.step([9, 10]);
+      driver.cache.forEach((memory, index) => {
+        const [rowSize, headSize] = [2 * maxLength * 16, maxLength * 16];
+        const changed = new Set<string>();
+        memory.float32().forEach((value, at) => {
+          if (value === before[index]?.[at]) return;
+          changed.add(`row ${Math.floor(at / rowSize)} position ${Math.floor((at % headSize) / 16)}`);
+        });
+        expect([...changed].sort()).toEqual(['row 0 position 3', 'row 1 position 5']);
+      });
+    }));
+
+  it('gives every native handle back', () => {
+    expect(liveHandles()).toEqual({});
+  });
+});

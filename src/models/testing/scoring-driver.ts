@@ -1,0 +1,33 @@
+import { encodeModel, type Model } from '../../ir/index.ts';
+import { runOnce, type Environment } from '../../runtime/index.ts';
+import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
+import type { BaseModel } from '../base-model.ts';
+import { buildScoringGraph } from '../graphs.ts';
+
+export interface ScoringRun {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  /** Changes the graph before it is loaded. */
+  readonly change?: (model: Model) => void;
+  /** Further inputs. */
+  readonly feeds?: Readonly<Record<string, TensorData>>;
+}
+
+/** Logits of every position of some rows, each f32 [length, vocab], by one run of the scoring graph over the padded rows. */
+export async function scoreRows(run: ScoringRun, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
+  const model = buildScoringGraph(run.base);
+  run.change?.(model);
+  using session = await run.environment.createSession(encodeModel(model), { externalDataFolder: run.base.dir });
+  const seq = Math.max(...rows.map((row) => row.length));
+  const padded = rows.flatMap((row) => [...row, ...Array.from({ length: seq - row.length }, () => 0)]);
+  const wanted = rows.flatMap((row, r) => row.map((_, i) => r * seq + i));
+  const { logits } = await runOnce(session, {
+    input_ids: tensorOf('int64', [rows.length, seq], padded),
+    rows: tensorOf('int64', [wanted.length], wanted),
+    ...run.feeds,
+  });
+  const values = logits ? toFloat32(logits) : new Float32Array();
+  const { vocabSize } = run.base.config;
+  let start = 0;
+  return rows.map((row) => values.subarray(start, (start += row.length * vocabSize)));
+}
