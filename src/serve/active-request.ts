@@ -1,0 +1,107 @@
+import { randomInt } from 'node:crypto';
+
+import { createRandom, type Random } from '../core/index.ts';
+import type { AdapterLease } from './adapter-version.ts';
+import type { AppliedAdapter } from './adapter-window.ts';
+import type { FinishReason, GeneratedToken, GenerationRequest } from './generation-request.ts';
+import type { DecodeRow } from './model-runner.ts';
+import { logprobOf, type Sampler, type SamplingOptions } from './sampler.ts';
+import { TokenQueue } from './token-queue.ts';
+
+export interface ActiveRequestOptions {
+  readonly id: number;
+  readonly request: GenerationRequest;
+  readonly leases: readonly AdapterLease[];
+  readonly maxLength: number;
+  /** The base's own end-of-sequence tokens. */
+  readonly endTokens: readonly number[];
+  /** Called when the consumer stops reading or its signal aborts. */
+  readonly onCancel: (request: ActiveRequest) => void;
+}
+
+/** Shared, so that a batch of base rows is seen to have the same adapters from step to step. */
+const noAdapters: readonly AppliedAdapter[] = [];
+
+/** A request on its way: its prompt, its leases, where it stands, and the queue that its tokens go to. */
+export class ActiveRequest implements DecodeRow {
+  readonly id: number;
+  readonly prompt: ArrayLike<number>;
+  readonly adapters: readonly AppliedAdapter[];
+  readonly tokens: TokenQueue<GeneratedToken>;
+  readonly leases: readonly AdapterLease[];
+  /** Tokens whose keys and values are in the cache. */
+  length = 0;
+  lastToken = 0;
+  generated = 0;
+  /** The consumer has gone: take it out between two runs. */
+  isCancelled = false;
+  readonly #sampling: SamplingOptions;
+  readonly #random: Random | undefined;
+  readonly #limit: number;
+  readonly #stops: ReadonlySet<number>;
+  readonly #logprobs: GenerationRequest['logprobs'];
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+
+  constructor({ id, request, leases, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
+    const { temperature = 0, topK = 0, topP = 1, seed, stopTokenIds, signal } = request;
+    const cancel = (): void => {
+      this.isCancelled = true;
+      onCancel(this);
+    };
+    this.id = id;
+    this.prompt = request.tokens;
+    this.leases = leases;
+    this.adapters = leases.length === 0 ? noAdapters : appliedAdapters(leases, request.adapters ?? []);
+    this.tokens = new TokenQueue(cancel);
+    this.#sampling = { temperature, topK, topP };
+    this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
+    this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
+    this.#stops = new Set(stopTokenIds ?? endTokens);
+    this.#logprobs = request.logprobs;
+    this.#signal = signal;
+    this.#onAbort = () => {
+      this.tokens.fail(signal?.reason);
+      cancel();
+    };
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /**
+   * Draws the next token and hands it to the consumer.
+   * @param logits  f32 [vocabulary], those after the last token in the cache
+   * @returns why the request is finished, or undefined while it goes on
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
+    const token = sampler.sample(logits, this.#sampling, this.#random);
+    this.lastToken = token;
+    this.generated++;
+    const stopped = this.#stops.has(token) ? 'stop' : undefined;
+    const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
+    const extra = this.#logprobs === undefined ? {} : this.#report(logits, token, sampler);
+    this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
+    return finishReason;
+  }
+
+  #report(logits: Float32Array, token: number, sampler: Sampler): Pick<GeneratedToken, 'logprob' | 'topLogprobs'> {
+    const top = this.#logprobs?.top ?? 0;
+    const logprob = logprobOf(logits, token);
+    return top === 0 ? { logprob } : { logprob, topLogprobs: sampler.top(logits, top) };
+  }
+
+  /** Gives back what it holds, and ends or fails the consumer's stream. */
+  close(error?: unknown): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const lease of this.leases) lease.dispose();
+    if (error === undefined) this.tokens.end();
+    else this.tokens.fail(error);
+  }
+}
+
+function appliedAdapters(
+  leases: readonly AdapterLease[],
+  adapters: readonly { readonly name: string; readonly scale?: number }[],
+): AppliedAdapter[] {
+  return leases.map(({ version }, place) => ({ rows: version.rows, scale: adapters[place]?.scale ?? 1 }));
+}

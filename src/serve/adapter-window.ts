@@ -1,0 +1,41 @@
+import type { RankRows } from './rank-allocator.ts';
+
+/** One adapter version, as a row of a batch uses it. */
+export interface AppliedAdapter {
+  readonly rows: RankRows;
+  /** The request's own factor; `alpha / rank` is in the stacked B rows already. */
+  readonly scale: number;
+}
+
+/** What a batch of base rows alone is bound to: the row that stays zero. */
+export const zeroRow: RankRows = { start: 0, end: 1 };
+
+/** The narrowest run of rank rows that covers every adapter of a batch. */
+export function windowOf(batch: Iterable<readonly AppliedAdapter[]>): RankRows {
+  let [start, end] = [Infinity, 0];
+  for (const adapters of batch) {
+    for (const { rows } of adapters) [start, end] = [Math.min(start, rows.start), Math.max(end, rows.end)];
+  }
+  return end === 0 ? zeroRow : { start, end };
+}
+
+/**
+ * Writes the mask that gives each row of a batch its own adapters: the request's scale at the adapters' columns, 0 elsewhere.
+ *
+ *   y = x·W + ((x·Aᵀ) ∘ mask)·B
+ *
+ * @param mask  f32 [batch, window]; all of it is written
+ */
+export function fillMask(mask: Float32Array, window: RankRows, batch: readonly (readonly AppliedAdapter[])[]): void {
+  const width = window.end - window.start;
+  mask.fill(0, 0, batch.length * width);
+  for (const [row, adapters] of batch.entries()) {
+    const origin = row * width - window.start;
+    for (const { rows, scale } of adapters) {
+      for (let column = rows.start; column < rows.end; column++) {
+        // Added, not set: a request may name one version twice.
+        mask[origin + column] = (mask[origin + column] ?? 0) + scale;
+      }
+    }
+  }
+}

@@ -1,0 +1,13 @@
+export {
+  AdapterRegistry,
+  type AdapterEvent,
+  type AdapterInfo,
+  type AdapterStore,
+  type MoveOptions,
+} from './adapter-registry.ts';
+export type { AdapterLease, AdapterVersion } from './adapter-version.ts';
+export { Engine, openEngine, type EngineOptions } from './engine.ts';
+export type { EngineStats, Percentiles, RequestCounts } from './engine-stats.ts';
+export type { FinishReason, GeneratedToken, GenerationRequest } from './generation-request.ts';
+export type { GenerationStream, StreamAdapter } from './generation-stream.ts';
+export type { TokenLogprob } from './sampler.ts';
