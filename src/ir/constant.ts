@@ -1,7 +1,7 @@
 import type { DataType, TensorData } from '../tensor/index.ts';
 
 /** What a tensor of a file may carry besides its data, kept so that it can be written back. */
-interface Carried {
+export interface Carried {
   readonly name?: string;
   readonly docString?: string;
   /** Fields of ONNX that this IR does not read, as they stood in the file. */
@@ -28,9 +28,11 @@ export interface ExternalConstant extends Carried {
   readonly extra?: readonly (readonly [key: string, value: string])[];
 }
 
-/** A tensor whose elements this IR does not read (strings, float8): its ONNX message, byte for byte. */
+/** A tensor whose elements this IR does not read (strings, float8, sparse ones): its ONNX message, byte for byte. */
 export interface OpaqueConstant extends Carried {
   readonly kind: 'opaque';
+  /** The message is a SparseTensorProto, not a TensorProto. */
+  readonly sparse?: boolean;
   readonly dtype: DataType | undefined;
   readonly shape: readonly number[];
   readonly message: Uint8Array;

@@ -13,6 +13,10 @@ import { inferRules } from './rules.ts';
  * @throws EspalierError IR_SHAPE when the inputs cannot go together, or a value already says another type or size
  */
 export function inferNode(node: Node, model: Pick<Model, 'opsets'>): void {
+  inferOutputs(node, model, mergeStrictly);
+}
+
+function inferOutputs(node: Node, model: Pick<Model, 'opsets'>, merge: Merge): void {
   const rule = inferRules.get(node.qualifiedType);
   if (rule === undefined) return;
   const op = new OpView(node, model.opsets.get(node.domain) ?? 1);
@@ -20,13 +24,17 @@ export function inferNode(node: Node, model: Pick<Model, 'opsets'>): void {
   const infos: readonly (TypeInfo | undefined)[] = Array.isArray(found) ? found : [found];
   node.outputs.forEach((value, i) => {
     const info = infos[i];
-    if (value && info) refine(op, value, info);
+    if (value && info) merge(op, value, info);
   });
 }
 
+type Merge = (op: OpView, value: Value, info: TypeInfo) => void;
+
 /**
- * Infers every node of the model's graph and of its subgraphs, in order.
- * @throws EspalierError IR_SHAPE
+ * Infers every node of the model's graph and of its subgraphs, in order. Where a file declares another type than its
+ * operators give, the operators are right: exporters do write wrong shapes, and ONNX Runtime does not believe them either.
+ *
+ * @throws EspalierError IR_SHAPE when the inputs of a node cannot go together
  */
 export function inferShapes(model: Model): void {
   inferGraph(model.graph, model);
@@ -35,26 +43,31 @@ export function inferShapes(model: Model): void {
 function inferGraph(graph: Graph, model: Model): void {
   for (const node of graph.nodes) {
     for (const subgraph of node.subgraphs) inferGraph(subgraph, model);
-    inferNode(node, model);
+    inferOutputs(node, model, mergeFound);
   }
 }
 
-function refine(op: OpView, value: Value, info: TypeInfo): void {
+function mergeStrictly(op: OpView, value: Value, info: TypeInfo): void {
   if (value.dtype && info.dtype && value.dtype !== info.dtype) {
     throw op.error(`its output ${value.name} is declared ${value.dtype}, but is ${info.dtype}`);
   }
-  value.dtype ??= info.dtype;
-  value.shape = mergeShapes(op, value, info.shape);
+  if (contradict(value.shape, info.shape)) {
+    const [declared, found] = [formatShape(value.shape), formatShape(info.shape)];
+    throw op.error(`its output ${value.name} is declared ${declared}, but is ${found}`);
+  }
+  mergeFound(op, value, info);
+}
+
+function mergeFound(_: OpView, value: Value, info: TypeInfo): void {
+  const declared = contradict(value.shape, info.shape) ? undefined : value.shape;
+  value.dtype = info.dtype ?? value.dtype;
+  value.shape = mergeShapes(declared, info.shape);
   value.elements = info.elements ?? value.elements;
 }
 
-function mergeShapes(op: OpView, value: Value, found: Shape | undefined): Shape | undefined {
-  const declared = value.shape;
-  if (declared === undefined || found === undefined) return declared ?? found;
-  if (declared.length !== found.length || declared.some((dim, i) => differ(dim, found[i]))) {
-    throw op.error(`its output ${value.name} is declared ${formatShape(declared)}, but is ${formatShape(found)}`);
-  }
-  return declared.map((dim, i) => mergeDims(dim, found[i]));
+function contradict(declared: Shape | undefined, found: Shape | undefined): boolean {
+  if (declared === undefined || found === undefined) return false;
+  return declared.length !== found.length || declared.some((dim, i) => differ(dim, found[i]));
 }
 
 function differ(declared: Dim, found: Dim): boolean {
@@ -62,6 +75,7 @@ function differ(declared: Dim, found: Dim): boolean {
 }
 
 /** Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. */
-function mergeDims(declared: Dim, found: Dim): Dim {
-  return typeof found === 'number' ? found : (declared ?? found);
+function mergeShapes(declared: Shape | undefined, found: Shape | undefined): Shape | undefined {
+  if (declared === undefined || found === undefined) return declared ?? found;
+  return declared.map((dim, i) => (typeof found[i] === 'number' ? found[i] : (dim ?? found[i])));
 }

@@ -90,8 +90,8 @@ export function elementsOf(tensor: TensorData): readonly number[] | undefined {
   if (shape.length > 1 || (shape[0] ?? 1) > maxElements) return undefined;
   if (dtype !== 'int64' && dtype !== 'int32') return undefined;
   const array = dtype === 'int64' ? typedArray({ ...tensor, dtype }) : typedArray({ ...tensor, dtype });
-  const numbers = Array.from<number | bigint, number>(array, Number);
-  return numbers.every(Number.isSafeInteger) ? numbers : undefined;
+  // WHY numbers beyond the safe range too: exporters write the largest int64 for "to the end", and a rounded one says the same.
+  return Array.from<number | bigint, number>(array, Number);
 }
 
 /** Text of a shape for messages: [batch*seq, 32]. */

@@ -89,6 +89,10 @@ function sliceSize(dim: Dim, start: Dim, end: Dim, step: number): Dim {
     return sliceRange(dim, start, end, step).length;
   }
   if (step === -1 && start === -1 && typeof end === 'number' && end <= -farAway) return dim;
+  if (step === 1 && typeof dim === 'number' && dim > 1 && typeof start === 'number' && start >= 0) {
+    // WHY no clamping: an end beyond the dimension gives fewer rows than meant, and fails where they are used.
+    return subtractDims(end, start);
+  }
   if (step !== 1 || typeof start !== 'number' || dim === undefined) return undefined;
   const from = start < 0 ? addDims(dim, start) : start;
   if (end === dim || (typeof end === 'number' && end >= farAway)) return subtractDims(dim, from);

@@ -1,4 +1,5 @@
 import type { Attribute } from '../attribute.ts';
+import type { ConstantData } from '../constant.ts';
 import type { Graph } from '../graph.ts';
 import type { Model, ModelFunction } from '../model.ts';
 import type { Node } from '../node.ts';
@@ -42,9 +43,8 @@ function graphMessage(graph: Graph): GraphMessage {
   return {
     nodes: graph.nodes.map(nodeMessage),
     name: graph.name || undefined,
-    initializers: [...graph.initializers.values()].flatMap((value) =>
-      value.constant ? writeTensor(value.constant, value.name) : [],
-    ),
+    initializers: writeInitializers(graph, false),
+    sparseInitializers: writeInitializers(graph, true),
     docString: graph.docString || undefined,
     inputs: graph.inputs.map(valueInfoMessage),
     outputs: graph.outputs.map(valueInfoMessage),
@@ -54,19 +54,37 @@ function graphMessage(graph: Graph): GraphMessage {
   };
 }
 
-/** Values between the nodes of which something is worth saying. */
-function describedValues(graph: Graph): Value[] {
-  return [...graph.values()].filter((value) => {
-    if (value.isGraphInput || value.outputOf.has(graph)) return false;
-    const isComputed = value.producer !== undefined && value.dtype !== undefined;
-    return isComputed || saysMore(value);
+function writeInitializers(graph: Graph, sparse: boolean): Uint8Array[] {
+  return [...graph.initializers.values()].flatMap(({ name, constant }) => {
+    if (constant === undefined || isSparse(constant) !== sparse) return [];
+    return [writeTensor(constant, name)];
   });
+}
+
+function isSparse(constant: ConstantData): boolean {
+  return constant.kind === 'opaque' && constant.sparse === true;
+}
+
+/**
+ * Values between the nodes of which something is worth saying.
+ * WHY in the order of the nodes: so the bytes do not depend on the order in which a graph was edited.
+ */
+function describedValues(graph: Graph): Value[] {
+  const initializers = [...graph.initializers.values()].filter(saysMore);
+  const computed = graph.nodes.flatMap((node) => node.outputs.flatMap((value) => value ?? []));
+  return [...initializers, ...computed.filter(isTyped)].filter(
+    (value) => !value.isGraphInput && !value.outputOf.has(graph),
+  );
 }
 
 function saysMore(value: Value): boolean {
   return (
     value.docString !== '' || value.metadata.size > 0 || value.unknown.length > 0 || value.typeMessage !== undefined
   );
+}
+
+function isTyped(value: Value): boolean {
+  return value.dtype !== undefined || saysMore(value);
 }
 
 function valueInfoMessage(value: Value): ValueInfoMessage {

@@ -51,6 +51,17 @@ export const tensorSchema: Schema<TensorMessage> = {
 /** A tensor of which only the name is read, so that all else passes through unread. */
 export const tensorNameSchema: Schema<Message & { name?: string | undefined }> = { name: field(8, 'string') };
 
+/** A sparse tensor is named by its values; all else passes through unread. */
+export interface SparseTensorMessage extends Message {
+  values?: Uint8Array | undefined;
+  dims: bigint[];
+}
+
+export const sparseTensorSchema: Schema<SparseTensorMessage> = {
+  values: field(1, 'bytes'),
+  dims: repeated(3, 'int64'),
+};
+
 export interface DimensionMessage extends Message {
   value?: bigint | undefined;
   symbol?: string | undefined;
@@ -161,6 +172,7 @@ export interface GraphMessage extends Message {
   inputs: ValueInfoMessage[];
   outputs: ValueInfoMessage[];
   valueInfo: ValueInfoMessage[];
+  sparseInitializers: Uint8Array[];
   metadata: StringEntryMessage[];
 }
 
@@ -172,6 +184,7 @@ export const graphSchema: Schema<GraphMessage> = {
   inputs: repeated(11, () => valueInfoSchema as Schema<never>),
   outputs: repeated(12, () => valueInfoSchema as Schema<never>),
   valueInfo: repeated(13, () => valueInfoSchema as Schema<never>),
+  sparseInitializers: repeated(15, 'bytes'),
   metadata: repeated(16, () => stringEntrySchema as Schema<never>),
 };
 

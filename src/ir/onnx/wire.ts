@@ -102,6 +102,12 @@ export function writeMessage<T extends Message>(schema: Schema<T>, message: T): 
   return writeInto(new BinaryWriter(), schema, message).finish();
 }
 
+/** One message as a field of another, tag and all: what `unknown` holds. */
+export function writeField<T extends Message>(id: number, schema: Schema<T>, message: T): Uint8Array {
+  const writer = new BinaryWriter().tag(id, WireType.LengthDelimited).fork();
+  return writeInto(writer, schema, message).join().finish();
+}
+
 function writeInto<T extends Message>(writer: BinaryWriter, schema: Schema<T>, message: T): BinaryWriter {
   for (const [name, description] of entriesOf(schema)) {
     const value = (message as unknown as Fields)[name];

@@ -1,13 +1,20 @@
 import type { ConstantData } from '../constant.ts';
 import { dataTypeNumber } from './data-types.ts';
-import { tensorNameSchema, tensorSchema, type StringEntryMessage, type TensorMessage } from './messages.ts';
+import {
+  sparseTensorSchema,
+  tensorNameSchema,
+  tensorSchema,
+  type StringEntryMessage,
+  type TensorMessage,
+} from './messages.ts';
 import { readMessage, writeMessage } from './wire.ts';
 
 const external = 1;
 
 /** A TensorProto: inline data as raw bytes, external data as location, offset and length. */
 export function writeTensor(constant: ConstantData, name: string | undefined): Uint8Array {
-  if (constant.kind === 'opaque') return writeOpaque(constant.message, name);
+  if (constant.kind === 'opaque')
+    return constant.sparse ? writeSparse(constant.message, name) : writeOpaque(constant.message, name);
   const message = emptyTensor();
   message.name = name || undefined;
   message.docString = constant.docString || undefined;
@@ -32,6 +39,12 @@ function writeOpaque(message: Uint8Array, name: string | undefined): Uint8Array 
   const kept = readMessage(tensorNameSchema, message);
   if ((kept.name ?? '') === (name ?? '')) return message;
   return writeMessage(tensorNameSchema, { ...kept, name: name || undefined });
+}
+
+function writeSparse(message: Uint8Array, name: string | undefined): Uint8Array {
+  const kept = readMessage(sparseTensorSchema, message);
+  const values = kept.values && writeOpaque(kept.values, name);
+  return values === kept.values ? message : writeMessage(sparseTensorSchema, { ...kept, values });
 }
 
 export function stringEntry(key: string, value: string): StringEntryMessage {
