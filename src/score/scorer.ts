@@ -1,0 +1,164 @@
+import { EspalierError } from '../core/index.ts';
+import type { BaseModel } from '../models/index.ts';
+import { NativeMemory, OrtTensor, type Environment } from '../runtime/index.ts';
+import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
+import { ScoringParts, type ScoredModule } from './scoring-parts.ts';
+import { labelledTokens, nextTokens, type Targets } from './targets.ts';
+
+export interface ScorerOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  /** Adapters that work together on every row. */
+  readonly adapters?: readonly WeightedAdapter[];
+  /** Instead of `adapters`: modules whose matrices the caller binds, and may change between calls (`Scorer.bind`). */
+  readonly modules?: readonly ScoredModule[];
+  /** The base's weights are bound by the caller too, each under its name in the checkpoint. */
+  readonly full?: boolean;
+  /** The longest row in tokens; the model's own limit by default. */
+  readonly maxLength?: number;
+  /** Memory for logits at a time; 64 MiB by default. */
+  readonly maxLogitBytes?: number;
+}
+
+/** How likely a sequence is, token by token. */
+export interface SequenceScore {
+  /** In nats, of each token given those before it; null for the first. */
+  readonly logprobs: readonly (number | null)[];
+  /** Mean of −logprob over the predicted tokens, in nats; 0 where there is none. */
+  readonly nll: number;
+  /** exp(nll) */
+  readonly perplexity: number;
+}
+
+/** A row with a label beside each token; -100 is not in the loss. */
+export interface LabelledRow {
+  readonly inputIds: readonly number[];
+  readonly labels: readonly number[];
+}
+
+export interface Evaluation {
+  /** Sum of −logprob over all target tokens, in nats. */
+  readonly lossSum: number;
+  readonly targetTokens: number;
+  /** lossSum / targetTokens; 0 where there is no target. */
+  readonly loss: number;
+}
+
+/**
+ * Loads a base, with adapters if there are any, for scoring.
+ *
+ * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; those of `createSession`
+ */
+export async function openScorer(options: ScorerOptions): Promise<Scorer> {
+  const merged = await mergeAdapters(options.adapters ?? []);
+  const modules = options.modules ?? merged.map(({ path, rank }) => ({ path, rank, scaling: 1 }));
+  const parts = await ScoringParts.open({ ...options, modules });
+  const scorer = new Scorer(options, parts);
+  scorer.bindMerged(merged);
+  return scorer;
+}
+
+/**
+ * Forward passes that give log-probabilities. Rows run one at a time, and logits are made a few rows at a time, so that memory does
+ * not grow with a row's length times the vocabulary. Calls wait for each other.
+ */
+export class Scorer {
+  readonly #base: BaseModel;
+  readonly #maxLength: number;
+  readonly #parts: ScoringParts;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Use `openScorer()`. Takes ownership of `parts`. */
+  constructor({ base, maxLength = base.config.maxPositions }: ScorerOptions, parts: ScoringParts) {
+    this.#base = base;
+    this.#maxLength = maxLength;
+    this.#parts = parts;
+  }
+
+  /**
+   * Binds inputs by name: `<path>.lora_A` and `<path>.lora_B`, or weights of the base. What lies in their memory counts at each call,
+   * so that a training run's arrays are bound once.
+   */
+  bind(tensors: ReadonlyMap<string, OrtTensor>): void {
+    for (const [name, tensor] of tensors) this.#parts.bind(name, tensor);
+  }
+
+  /** @internal */
+  bindMerged(modules: readonly MergedModule[]): void {
+    for (const { path, a, b } of modules) {
+      for (const [name, { shape, bytes }] of Object.entries({ [`${path}.lora_A`]: a, [`${path}.lora_B`]: b })) {
+        using memory = NativeMemory.allocate(bytes.byteLength);
+        memory.bytes().set(bytes);
+        using tensor = OrtTensor.over(memory, 'float32', shape);
+        this.#parts.bind(name, tensor);
+      }
+    }
+  }
+
+  /**
+   * Log-probabilities of the tokens of one sequence.
+   *
+   * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE
+   */
+  async score(tokens: readonly number[], { signal }: { signal?: AbortSignal } = {}): Promise<SequenceScore> {
+    const losses = await this.#losses(tokens, nextTokens(tokens), signal);
+    const nll = losses.length === 0 ? 0 : sum(losses) / losses.length;
+    const logprobs = [null, ...Array.from(losses, (loss) => -loss)].slice(0, tokens.length);
+    return { logprobs, nll, perplexity: Math.exp(nll) };
+  }
+
+  /**
+   * The loss over labelled rows: what training minimizes, on rows that it may not have seen.
+   *
+   * @throws EspalierError as `score`
+   */
+  async evaluate(rows: Iterable<LabelledRow>, { signal }: { signal?: AbortSignal } = {}): Promise<Evaluation> {
+    let lossSum = 0;
+    let targetTokens = 0;
+    for (const { inputIds, labels } of rows) {
+      const losses = await this.#losses(inputIds, labelledTokens(labels), signal);
+      lossSum += sum(losses);
+      targetTokens += losses.length;
+    }
+    return { lossSum, targetTokens, loss: targetTokens === 0 ? 0 : lossSum / targetTokens };
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#parts.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** −log p of each target, f32 [targets], after the calls before this one. */
+  #losses(tokens: readonly number[], targets: Targets, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const run = async (): Promise<Float32Array> => {
+      signal?.throwIfAborted();
+      this.#check(tokens, targets);
+      return targets.ids.length === 0 ? new Float32Array() : this.#parts.run(tokens, targets, signal);
+    };
+    const losses = this.#turn.then(run);
+    this.#turn = losses.catch(() => undefined);
+    return losses;
+  }
+
+  #check(tokens: readonly number[], targets: Targets): void {
+    const { vocabSize } = this.#base.config;
+    if (tokens.length > this.#maxLength) {
+      throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: tokens.length, limit: this.#maxLength });
+    }
+    for (const ids of [tokens, targets.ids]) {
+      const index = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+      if (index >= 0)
+        throw new EspalierError('MODEL_TOKEN_OUT_OF_RANGE', { token: ids[index] ?? NaN, index, vocabSize });
+    }
+  }
+}
+
+function sum(values: Float32Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,141 @@
+import { encodeModel, type Model } from '../ir/index.ts';
+import { injectLora, type LoraModule } from '../lora/index.ts';
+import { buildHeadGraph, buildTrunkGraph, type BaseModel, type LlamaConfig } from '../models/index.ts';
+import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
+import type { Targets } from './targets.ts';
+
+/** A module with an adapter whose matrices are bound from outside. */
+export type ScoredModule = Pick<LoraModule, 'path' | 'rank' | 'scaling'>;
+
+export interface ScoringPartsOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  readonly modules: readonly ScoredModule[];
+  readonly full?: boolean;
+  readonly maxLength?: number;
+  readonly maxLogitBytes?: number;
+}
+
+/** The linear layer that belongs to the head; all others are the trunk's. */
+const headModule = 'lm_head';
+
+/**
+ * The two sessions of scoring and the memory between them: the trunk gives a row's hidden states, and the head takes as many of them
+ * at a time as there may be logits.
+ */
+export class ScoringParts {
+  readonly #config: LlamaConfig;
+  readonly #trunk: Part;
+  readonly #head: Part;
+  readonly #rowsPerRun: number;
+
+  static async open(options: ScoringPartsOptions): Promise<ScoringParts> {
+    const { base, modules, full = false, maxLength = base.config.maxPositions } = options;
+    const trunk = await openPart(options, {
+      model: buildTrunkGraph(base, { full, maxLength }),
+      modules: modules.filter((module) => !isHead(module)),
+    });
+    try {
+      const head = await openPart(options, { model: buildHeadGraph(base, { full }), modules: modules.filter(isHead) });
+      return new ScoringParts(options, trunk, head);
+    } catch (error) {
+      disposePart(trunk);
+      throw error;
+    }
+  }
+
+  private constructor({ base, maxLogitBytes = 64 * 2 ** 20 }: ScoringPartsOptions, trunk: Part, head: Part) {
+    this.#config = base.config;
+    this.#trunk = trunk;
+    this.#head = head;
+    this.#rowsPerRun = Math.max(1, Math.floor(maxLogitBytes / (4 * base.config.vocabSize)));
+  }
+
+  /** Binds an input of whichever part has it, or both. @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH */
+  bind(name: string, tensor: OrtTensor): void {
+    const owners = [this.#trunk, this.#head].filter(({ session }) =>
+      session.inputs.some((input) => input.name === name),
+    );
+    for (const { binding } of owners.length > 0 ? owners : [this.#trunk]) binding.bindInput(name, tensor);
+  }
+
+  /** −log p of each target of one row, f32 [targets]. Runs one row at a time: the caller waits for it. */
+  async run(tokens: readonly number[], targets: Targets, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { hiddenSize } = this.#config;
+    // WHY cut at the last target: what comes after it changes nothing that is asked for.
+    const length = (targets.positions.at(-1) ?? -1) + 1;
+    using hidden = NativeMemory.allocate(length * hiddenSize * 4);
+    using states = OrtTensor.over(hidden, 'float32', [length, hiddenSize]);
+    bindIds(this.#trunk.binding, 'input_ids', { ids: tokens.slice(0, length), shape: [1, length] });
+    this.#trunk.binding.bindOutput('hidden', states);
+    await this.#trunk.session.run(this.#trunk.binding, { signal });
+    gatherRows(hidden.float32(), targets.positions, hiddenSize);
+    return await this.#losses(hidden, targets.ids, signal); // awaited here: `hidden` goes when this function ends
+  }
+
+  /** @param hidden  f32 [≥ ids.length, hidden], a row for each target */
+  async #losses(hidden: NativeMemory, ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { hiddenSize } = this.#config;
+    using losses = NativeMemory.allocate(ids.length * 4);
+    for (let start = 0; start < ids.length; start += this.#rowsPerRun) {
+      const rows = Math.min(this.#rowsPerRun, ids.length - start);
+      using states = OrtTensor.over(hidden, 'float32', [rows, hiddenSize], start * hiddenSize * 4);
+      using output = OrtTensor.over(losses, 'float32', [rows], start * 4);
+      this.#head.binding.bindInput('hidden', states);
+      bindIds(this.#head.binding, 'target_ids', { ids: ids.slice(start, start + rows), shape: [rows] });
+      this.#head.binding.bindOutput('token_losses', output);
+      await this.#head.session.run(this.#head.binding, { signal });
+    }
+    return losses.float32().slice();
+  }
+
+  dispose(): void {
+    disposePart(this.#trunk);
+    disposePart(this.#head);
+  }
+}
+
+function isHead({ path }: ScoredModule): boolean {
+  return path === headModule;
+}
+
+interface Part {
+  readonly session: Session;
+  readonly binding: IoBinding;
+}
+
+async function openPart(
+  { base, environment }: ScoringPartsOptions,
+  { model, modules }: { model: Model; modules: readonly ScoredModule[] },
+): Promise<Part> {
+  if (modules.length > 0) injectLora(model, { modules });
+  const session = await environment.createSession(encodeModel(model), {
+    externalDataFolder: base.dir,
+    // WHY no pattern: each length of a row would keep a plan of its own.
+    memoryPattern: false,
+  });
+  return { session, binding: session.createBinding() };
+}
+
+function disposePart({ session, binding }: Part): void {
+  binding.dispose();
+  session.dispose();
+}
+
+function bindIds(
+  binding: IoBinding,
+  name: string,
+  { ids, shape }: { ids: readonly number[]; shape: readonly number[] },
+): void {
+  using memory = NativeMemory.allocate(ids.length * 8);
+  memory.bigInt64().set(ids.map(BigInt));
+  using tensor = OrtTensor.over(memory, 'int64', shape);
+  binding.bindInput(name, tensor);
+}
+
+/** Moves the rows at these rising positions to the front, in place. */
+function gatherRows(values: Float32Array, positions: readonly number[], width: number): void {
+  positions.forEach((position, row) => {
+    if (position !== row) values.copyWithin(row * width, position * width, (position + 1) * width);
+  });
+}
