@@ -2,6 +2,7 @@ import { EspalierError } from '../core/index.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Reads JSON token by token from bytes, for a text whose structure is known beforehand.
@@ -106,7 +107,7 @@ export class HeaderScanner {
 
   #decode(start: number, end: number): string {
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#bytes.subarray(start, end));
+      return utf8.decode(this.#bytes.subarray(start, end));
     } catch (cause) {
       throw new EspalierError(
         'SAFETENSORS_HEADER_INVALID',

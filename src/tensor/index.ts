@@ -15,8 +15,10 @@ export type { SafetensorsEntry } from './safetensors-header.ts';
 export {
   loadSafetensors,
   openSafetensors,
+  parseSafetensors,
   readTensor,
   type OpenSafetensorsOptions,
+  type SafetensorsContent,
   type SafetensorsFile,
 } from './safetensors-reader.ts';
 export { syncFolder, writeAtomically, writeSafetensors, type WriteSafetensorsOptions } from './safetensors-writer.ts';

@@ -41,7 +41,7 @@ const typeByName: ReadonlyMap<string, DataType> = new Map(Object.entries(safeten
 /** The format sets no limit; no real tensor comes near this one, and a hostile shape stays short. */
 const maxRank = 64;
 /** Entries read before timers and sockets get their turn: well under 2 ms of work. */
-const entriesPerSlice = 128;
+const entriesPerSlice = 64;
 
 interface Source {
   readonly path: string;

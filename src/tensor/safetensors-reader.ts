@@ -10,6 +10,12 @@ export interface SafetensorsFile extends SafetensorsHeader {
   readonly stamp: string;
 }
 
+/** All of a safetensors file. */
+export interface SafetensorsContent {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: Map<string, TensorData>;
+}
+
 export interface OpenSafetensorsOptions {
   /** The longest header that is read, in bytes. */
   readonly maxHeaderBytes?: number;
@@ -26,7 +32,10 @@ const bytesPerRead = 64 * 2 ** 20;
  * @throws EspalierError FILE_NOT_FOUND; SAFETENSORS_*, one code for each kind of damage
  */
 export function openSafetensors(path: string, options: OpenSafetensorsOptions = {}): Promise<SafetensorsFile> {
-  return withFile(path, (handle) => readHeader(handle, path, options));
+  return withFile(path, async (handle) => {
+    const source = await fileSource(handle, path);
+    return { path, stamp: source.stamp, ...(await readHeader(source, options)) };
+  });
 }
 
 /**
@@ -37,54 +46,79 @@ export function openSafetensors(path: string, options: OpenSafetensorsOptions = 
 export async function readTensor(file: SafetensorsFile, name: string): Promise<TensorData> {
   const entry = entryOf(file, name);
   return withFile(file.path, async (handle) => {
-    if ((await stampOf(handle, file.path)).stamp !== file.stamp) throw changed(file.path);
-    return readEntryData(handle, entry, file.path);
+    const source = await fileSource(handle, file.path);
+    if (source.stamp !== file.stamp) throw changed(file.path);
+    return readEntry(source, entry);
   });
 }
 
 /** Reads a whole safetensors file. @throws as openSafetensors and readTensor */
-export function loadSafetensors(
-  path: string,
-  options: OpenSafetensorsOptions = {},
-): Promise<{ readonly metadata: Readonly<Record<string, string>>; readonly tensors: Map<string, TensorData> }> {
-  return withFile(path, async (handle) => {
-    const { metadata, entries } = await readHeader(handle, path, options);
-    const tensors = new Map<string, TensorData>();
-    for (const entry of entries.values()) tensors.set(entry.name, await readEntryData(handle, entry, path));
-    return { metadata, tensors };
-  });
+export function loadSafetensors(path: string, options: OpenSafetensorsOptions = {}): Promise<SafetensorsContent> {
+  return withFile(path, async (handle) => readAll(await fileSource(handle, path), options));
 }
 
-async function readHeader(handle: FileHandle, path: string, options: OpenSafetensorsOptions): Promise<SafetensorsFile> {
-  const { size, stamp } = await stampOf(handle, path);
-  if (size < 8)
-    throw new EspalierError('SAFETENSORS_TRUNCATED', {
-      path,
-      what: 'the length of the header',
-      expected: 8,
-      actual: size,
-    });
-  const announced = Buffer.from(await readRange(handle, 0, 8, path)).readBigUInt64LE();
+/**
+ * Reads a safetensors file that lies in memory. The tensors are views of its bytes.
+ *
+ * @param path  what errors call it
+ */
+export function parseSafetensors(
+  bytes: Uint8Array,
+  path: string,
+  options: OpenSafetensorsOptions = {},
+): Promise<SafetensorsContent> {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => bytes.subarray(offset, offset + length);
+  return readAll({ path, size: bytes.byteLength, read }, options);
+}
+
+/** Bytes that can be read in parts: a file, or a file that lies in memory already. */
+interface Source {
+  readonly path: string;
+  readonly size: number;
+  /** Reads exactly these bytes. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+async function readHeader({ path, size, read }: Source, options: OpenSafetensorsOptions): Promise<SafetensorsHeader> {
+  const truncated = (what: string, expected: number): EspalierError =>
+    new EspalierError('SAFETENSORS_TRUNCATED', { path, what, expected, actual: size });
+  if (size < 8) throw truncated('the length of the header', 8);
+  const announced = Buffer.from(await read(0, 8)).readBigUInt64LE();
   const limit = options.maxHeaderBytes ?? defaultMaxHeaderBytes;
   if (announced > BigInt(limit)) {
     throw new EspalierError('SAFETENSORS_HEADER_TOO_LARGE', { path, length: String(announced), limit });
   }
-  const length = Number(announced);
-  const dataStart = 8 + length;
-  if (dataStart > size)
-    throw new EspalierError('SAFETENSORS_TRUNCATED', { path, what: 'the header', expected: dataStart, actual: size });
-  const bytes = await readRange(handle, 8, length, path);
-  const header = await parseSafetensorsHeader(bytes, { path, dataStart, fileSize: size });
-  return { path, stamp, ...header };
+  const dataStart = 8 + Number(announced);
+  if (dataStart > size) throw truncated('the header', dataStart);
+  const bytes = await read(8, Number(announced));
+  return parseSafetensorsHeader(bytes, { path, dataStart, fileSize: size });
 }
 
-async function readEntryData(handle: FileHandle, entry: SafetensorsEntry, path: string): Promise<TensorData> {
-  const bytes = await readRange(handle, entry.offset, entry.length, path);
-  return { dtype: entry.dtype, shape: entry.shape, bytes };
+async function readAll(source: Source, options: OpenSafetensorsOptions): Promise<SafetensorsContent> {
+  const { metadata, entries } = await readHeader(source, options);
+  const tensors = new Map<string, TensorData>();
+  for (const entry of entries.values()) tensors.set(entry.name, await readEntry(source, entry));
+  return { metadata, tensors };
 }
 
-/** Reads exactly these bytes. @throws EspalierError SAFETENSORS_CHANGED when the file has become shorter */
-async function readRange(handle: FileHandle, offset: number, length: number, path: string): Promise<Uint8Array> {
+async function readEntry({ read }: Source, { dtype, shape, offset, length }: SafetensorsEntry): Promise<TensorData> {
+  return { dtype, shape, bytes: await read(offset, length) };
+}
+
+async function fileSource(handle: FileHandle, path: string): Promise<Source & { readonly stamp: string }> {
+  const stats = await handle.stat();
+  if (!stats.isFile()) {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'safetensors file, but something else,', path });
+  }
+  const read = (offset: number, length: number): Promise<Uint8Array> => readRange(handle, { offset, length, path });
+  return { path, size: stats.size, stamp: `${stats.ino}:${stats.size}:${stats.mtimeMs}`, read };
+}
+
+/** @throws EspalierError SAFETENSORS_CHANGED when the file has become shorter */
+async function readRange(
+  handle: FileHandle,
+  { offset, length, path }: { readonly offset: number; readonly length: number; readonly path: string },
+): Promise<Uint8Array> {
   // WHY allocUnsafeSlow: memory of its own, not a slice of Node's shared pool, and no time spent on zeros.
   const bytes = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length;) {
@@ -105,13 +139,6 @@ async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>
   } finally {
     await handle.close();
   }
-}
-
-async function stampOf(handle: FileHandle, path: string): Promise<{ size: number; stamp: string }> {
-  const stats = await handle.stat();
-  if (!stats.isFile())
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'safetensors file, but something else,', path });
-  return { size: stats.size, stamp: `${stats.ino}:${stats.size}:${stats.mtimeMs}` };
 }
 
 function entryOf(file: SafetensorsFile, name: string): SafetensorsEntry {

@@ -118,7 +118,7 @@ export function zerosOf<Type extends DataType>(dtype: Type, shape: readonly numb
 export function typedArray<Type extends DataType>(tensor: TensorOf<Type>): TypedArrays[Type] {
   const size = Math.max(1, elementSize(tensor.dtype));
   const { bytes } = tensor;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new arrayTypes[tensor.dtype](aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

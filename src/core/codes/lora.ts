@@ -1,4 +1,49 @@
 import type { CodeEntry } from './code-entry.ts';
 
 /** Errors of `lora`. Retired codes are never reused. */
-export const loraCodes = {} as const satisfies Record<string, CodeEntry>;
+export const loraCodes = {
+  LORA_CONFIG_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The LoRA configuration {path} is not valid: {problems}.',
+    help: 'A value in adapter_config.json, or among the options of a training run, is missing or cannot be. Nothing was changed.',
+  },
+  LORA_CONFIG_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message:
+      '{path} asks for what Espalier does not do: {options}. Without it the adapter would give other results, so it is not loaded.',
+    help: 'An adapter uses options of PEFT that change its results and that Espalier does not have yet. Train it as plain LoRA, or convert it. What was loaded before still is.',
+  },
+  LORA_PATTERN_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The pattern {pattern} cannot be used: {reason}.',
+    help: 'A regular expression that names modules is not valid, or takes too long to match. Write it more simply, or list the names of the modules.',
+  },
+  LORA_TARGET_UNMATCHED: {
+    status: 400,
+    retryable: false,
+    message: 'The target {pattern} matches no linear module of the base.{hint} The base has {modules}.',
+    help: 'A name or pattern in the target modules fits nothing, by the rules of PEFT: a name fits a whole path or its end after a dot, a regular expression the whole path. Nothing was changed.',
+  },
+  LORA_TENSORS_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The tensors in {path} are not those of its configuration: {problems}.',
+    help: 'An adapter lacks tensors, has tensors that nothing asks for, or has tensors of another shape than its rank says. What was loaded before still is.',
+  },
+  LORA_BASE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message:
+      'The adapter {path} was made for another base{base}: {problems}. Load it with the base that it was trained on.',
+    help: 'An adapter changes modules that the base does not have, or modules of another size. What was loaded before still is.',
+  },
+  LORA_MODULES_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'Adapters cannot be put into the graph: {problems}. The graph is as it was.',
+    help: 'A module that adapters are for is not in the graph, comes twice, has an adapter already, or was given a rank that cannot be.',
+  },
+} as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,79 @@
+import { EspalierError } from '../core/index.ts';
+import { matchPattern } from './module-pattern.ts';
+
+/** What an adapter is made of. The words are PEFT's, in camel case. */
+export interface LoraConfig {
+  /** Rank of every module that `rankPattern` does not name. */
+  readonly rank: number;
+  /** Strength: the update is scaled by alpha / rank. */
+  readonly alpha: number;
+  /** Probability, from 0 up and below 1, with which an element of a module's input is left out while training. */
+  readonly dropout: number;
+  /** Names of modules or ends of their paths; or one regular expression for whole paths; or 'all-linear'. */
+  readonly targetModules: readonly string[] | string;
+  /** Other ranks, by names or patterns of modules; the first that fits counts. */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  /** Other alphas, likewise. */
+  readonly alphaPattern?: Readonly<Record<string, number>>;
+  /** Scale by alpha / √rank instead (Kalajdzievski 2023). */
+  readonly useRslora?: boolean;
+}
+
+/** The rank of one module and the factor before its update. */
+export interface ModuleSettings {
+  readonly rank: number;
+  readonly scaling: number;
+}
+
+/** No linear layer is wider, and no rank beyond a layer's width adds anything. */
+const maxRank = 65_536;
+
+/**
+ * Rank and scaling of each of these modules.
+ *
+ * @throws EspalierError LORA_PATTERN_INVALID when a key of the patterns is no regular expression
+ */
+export function settingsOf(config: LoraConfig, paths: readonly string[]): Map<string, ModuleSettings> {
+  const ranks = firstFits(config.rankPattern ?? {}, paths);
+  const alphas = firstFits(config.alphaPattern ?? {}, paths);
+  return new Map(
+    paths.map((path) => {
+      const rank = ranks.get(path) ?? config.rank;
+      const alpha = alphas.get(path) ?? config.alpha;
+      return [path, { rank, scaling: alpha / (config.useRslora === true ? Math.sqrt(rank) : rank) }];
+    }),
+  );
+}
+
+/** @throws EspalierError LORA_CONFIG_INVALID with every value that cannot be */
+export function assertConfig(config: LoraConfig, path = 'given'): void {
+  const ranks = { r: config.rank, ...prefixed('rank_pattern', config.rankPattern) };
+  const alphas = { lora_alpha: config.alpha, ...prefixed('alpha_pattern', config.alphaPattern) };
+  const problems = [
+    ...Object.entries(ranks)
+      .filter(([, rank]) => !Number.isSafeInteger(rank) || rank < 1 || rank > maxRank)
+      .map(([key, rank]) => `${key} should be a whole number from 1 to ${maxRank}, got ${rank}`),
+    ...Object.entries(alphas)
+      .filter(([, alpha]) => !Number.isFinite(alpha))
+      .map(([key, alpha]) => `${key} should be a finite number, got ${alpha}`),
+    ...(config.dropout >= 0 && config.dropout < 1
+      ? []
+      : [`lora_dropout should be from 0 up and below 1, got ${config.dropout}`]),
+    ...(config.targetModules.length > 0 ? [] : ['target_modules should name at least one module']),
+  ];
+  if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems.join('; ') });
+}
+
+function prefixed(name: string, pattern: Readonly<Record<string, number>> = {}): Record<string, number> {
+  return Object.fromEntries(Object.entries(pattern).map(([key, value]) => [`${name}.${key}`, value]));
+}
+
+/** For each path the value of the first key that fits it, whole or its end after a dot, as in PEFT. */
+function firstFits(pattern: Readonly<Record<string, number>>, paths: readonly string[]): Map<string, number> {
+  const result = new Map<string, number>();
+  for (const [key, value] of Object.entries(pattern)) {
+    const rest = paths.filter((path) => !result.has(path));
+    for (const path of matchPattern(key, rest, { orEnd: true })) result.set(path, value);
+  }
+  return result;
+}

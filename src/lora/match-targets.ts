@@ -1,0 +1,62 @@
+import { EspalierError, nearest } from '../core/index.ts';
+import { matchPattern } from './module-pattern.ts';
+
+/** A linear layer that an adapter can change: `y = x·Wᵀ`, W being `[out, in]`. */
+export interface LinearModule {
+  /** Its path in the Hugging Face model, such as `model.layers.0.self_attn.q_proj`. */
+  readonly path: string;
+  readonly in: number;
+  readonly out: number;
+}
+
+/** What each pattern found, and all modules found, in the order of the base. */
+export interface TargetReport {
+  readonly matched: readonly { readonly pattern: string; readonly modules: readonly string[] }[];
+  readonly modules: readonly string[];
+}
+
+/**
+ * Finds the modules that an adapter is for, by PEFT's rules: a name in a list fits the whole path or its end after a
+ * dot; a text that is no list is a regular expression for the whole path; 'all-linear' is every linear module but the head.
+ *
+ * @throws EspalierError LORA_TARGET_UNMATCHED when a pattern fits nothing, LORA_PATTERN_INVALID
+ */
+export function matchTargets(
+  linears: readonly LinearModule[],
+  targetModules: readonly string[] | string,
+): TargetReport {
+  const report = findTargets(linears, targetModules);
+  const lost = report.matched.find(({ modules }) => modules.length === 0);
+  if (lost !== undefined) throw unmatched(lost.pattern, linears);
+  return report;
+}
+
+/** As matchTargets, but a pattern may find nothing. */
+export function findTargets(linears: readonly LinearModule[], targetModules: readonly string[] | string): TargetReport {
+  const paths = linears.map(({ path }) => path);
+  const patterns = typeof targetModules === 'string' ? [targetModules] : [...new Set(targetModules)];
+  const fits = typeof targetModules === 'string' ? fitWhole : fitName;
+  const matched = patterns.map((pattern) => ({ pattern, modules: fits(pattern, paths) }));
+  const found = new Set(matched.flatMap(({ modules }) => modules));
+  return { matched, modules: paths.filter((path) => found.has(path)) };
+}
+
+function fitName(name: string, paths: readonly string[]): string[] {
+  return paths.filter((path) => path === name || path.endsWith(`.${name}`));
+}
+
+function fitWhole(pattern: string, paths: readonly string[]): string[] {
+  if (pattern.toLowerCase() === 'all-linear') return paths.filter((path) => lastName(path) !== 'lm_head');
+  return matchPattern(pattern, paths);
+}
+
+function unmatched(pattern: string, linears: readonly LinearModule[]): EspalierError {
+  const names = [...new Set(linears.map(({ path }) => lastName(path)))];
+  const near = nearest(pattern.toLowerCase(), [...names, ...linears.map(({ path }) => path), 'all-linear']);
+  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names.join(', ') });
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1);
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import { syncFolder, writeAtomically, writeSafetensors, type TensorData } from '../tensor/index.ts';
+import type { ModuleWeights } from './init-adapter.ts';
+import { configFile, weightsFile } from './load-peft-adapter.ts';
+import { assertConfig, type LoraConfig } from './lora-config.ts';
+import { formatPeftConfig } from './peft-config.ts';
+import { peftName } from './peft-tensors.ts';
+
+export interface AdapterContent {
+  readonly config: LoraConfig;
+  readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b'>>;
+  /** The base that the adapter was trained on: a name or a path. */
+  readonly baseName?: string | undefined;
+}
+
+export interface SaveAdapterOptions {
+  /** Take the place of a folder that is there already. */
+  readonly replace?: boolean;
+}
+
+/**
+ * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears whole or not at all:
+ * it is written beside its place and renamed.
+ *
+ * @throws EspalierError OUTPUT_EXISTS, LORA_CONFIG_INVALID; nothing was changed then
+ */
+export async function savePeftAdapter(
+  dir: string,
+  content: AdapterContent,
+  options: SaveAdapterOptions = {},
+): Promise<void> {
+  assertConfig(content.config);
+  const path = resolve(dir);
+  if (options.replace !== true) await assertFree(path);
+  const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    await mkdir(staging, { recursive: true });
+    await writeContent(staging, content);
+    if (options.replace === true) await exchange(staging, path);
+    else await moveTo(staging, path);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeContent(dir: string, { config, modules, baseName }: AdapterContent): Promise<void> {
+  const tensors = [...modules].flatMap(([path, { a, b }]): [string, TensorData][] => [
+    [peftName(path, 'A'), a],
+    [peftName(path, 'B'), b],
+  ]);
+  // WHY the metadata: transformers and older PEFT refuse a file that does not say whose tensors these are.
+  await writeSafetensors(join(dir, weightsFile), tensors, { metadata: { format: 'pt' } });
+  const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;
+  await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
+}
+
+async function assertFree(path: string): Promise<void> {
+  if (await exists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
+}
+
+async function moveTo(staging: string, path: string): Promise<void> {
+  await assertFree(path); // a rename would quietly take the place of an empty folder
+  await rename(staging, path);
+}
+
+/** The old folder steps aside first, because no rename replaces a folder that is not empty; it comes back on failure. */
+async function exchange(staging: string, path: string): Promise<void> {
+  if (!(await exists(path))) return rename(staging, path);
+  const old = `${staging}.old`;
+  await rename(path, old);
+  try {
+    await rename(staging, path);
+  } catch (error) {
+    await rename(old, path);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}

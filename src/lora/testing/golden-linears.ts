@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openSafetensors } from '../../tensor/index.ts';
+import type { LinearModule } from '../match-targets.ts';
+
+/** Golden cases with a Llama in them, and what stands in their folders. */
+export const goldenFolder = (name: 'llama' | 'llama-d16', part: string): string =>
+  join(fileURLToPath(new URL('../../../test/golden/', import.meta.url)), name, part);
+
+/** The linear modules of a golden model: all its matrices but the embedding's. */
+export async function goldenLinears(name: 'llama' | 'llama-d16' = 'llama'): Promise<LinearModule[]> {
+  const { entries } = await openSafetensors(join(goldenFolder(name, 'model'), 'model.safetensors'));
+  return [...entries.values()].flatMap(({ name: weight, shape: [out, width] }) => {
+    if (out === undefined || width === undefined || weight.includes('embed_tokens')) return [];
+    return [{ path: weight.replace(/\.weight$/, ''), in: width, out }];
+  });
+}
