@@ -29,7 +29,9 @@ export function readBoundOutputs(binding: Pointer, names: readonly string[]): { 
 
 function copyTensor(name: string, value: Pointer): TensorData {
   const { api } = ort();
-  if (value === 0n) throw new EspalierError('BINDING_INCOMPLETE', { names: `${name}, which no run has written yet` });
+  const hasValue = new Int32Array(1);
+  api.HasValue(value, hasValue);
+  if (hasValue[0] === 0) throw new EspalierError('OUTPUT_UNWRITTEN', { name });
   const info = receive((out) => api.GetTensorTypeAndShape(value, out));
   try {
     const dtype = readElementType(info);

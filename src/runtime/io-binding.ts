@@ -112,6 +112,7 @@ export class IoBinding {
     const missing = this.#parent.inputs.filter(({ name }) => !this.#inputs.has(name)).map(({ name }) => name);
     if (this.#outputs.size === 0) missing.push('any output');
     if (missing.length > 0) throw new EspalierError('BINDING_INCOMPLETE', { names: missing.join(', ') });
+    this.#forgetHostOutputs();
     this[handle].hold();
     this.#busy = true;
   }
@@ -139,6 +140,14 @@ export class IoBinding {
   #assertFree(): void {
     this[handle].assertOpen();
     if (this.#busy) throw new EspalierError('BINDING_BUSY', {});
+  }
+
+  /** WHY: the library keeps what a run allocated, and would insist on its shape in the next run. */
+  #forgetHostOutputs(): void {
+    const { api, hostMemory } = ort();
+    for (const [name, bound] of this.#outputs) {
+      if (bound === undefined) api.BindOutputToDevice(this[pointer], name, hostMemory);
+    }
   }
 
   #release(): void {

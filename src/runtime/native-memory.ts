@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
 import { pageAllocator, viewOf } from './ffi/pages.ts';
 import type { Pointer } from './ffi/pointer.ts';
@@ -35,18 +36,39 @@ export class NativeMemory {
 
   /** @throws EspalierError OPTION_INVALID for a size that is no positive integer, MEMORY_UNAVAILABLE */
   static allocate(byteLength: number): NativeMemory {
-    return new NativeMemory(byteLength);
-  }
-
-  private constructor(byteLength: number) {
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       const expected = 'a number of bytes';
       throw new EspalierError('OPTION_INVALID', { name: 'byteLength', expected, actual: byteLength });
     }
-    // WHY one byte more than nothing: an empty tensor needs an address too.
-    const mapped = Math.max(1, byteLength);
+    return new NativeMemory(byteLength, pageAllocator().allocate(mappedLength(byteLength)));
+  }
+
+  /**
+   * The bytes of a file, read from disk as they are touched. What is written here never reaches the file. The file must
+   * not shrink while the memory is in use: the system ends a process that reads beyond its end.
+   *
+   * @throws EspalierError FILE_NOT_FOUND, MEMORY_UNAVAILABLE
+   */
+  static async mapFile(path: string): Promise<NativeMemory> {
+    const file = await open(path).catch((cause: unknown) => {
+      throw new EspalierError('FILE_NOT_FOUND', { what: 'file', path }, { cause });
+    });
+    try {
+      const { size } = await file.stat();
+      const pages = size > 0 ? pageAllocator().mapFile?.(file.fd, size) : undefined;
+      if (pages !== undefined) return new NativeMemory(size, pages);
+      const memory = NativeMemory.allocate(size);
+      memory.bytes().set(await file.readFile());
+      return memory;
+    } finally {
+      await file.close();
+    }
+  }
+
+  private constructor(byteLength: number, pages: Pointer) {
+    const mapped = mappedLength(byteLength);
     this.byteLength = byteLength;
-    this[pointer] = pageAllocator().allocate(mapped);
+    this[pointer] = pages;
     this[handle] = new NativeHandle('memory', () => this.#release(mapped));
   }
 
@@ -125,4 +147,9 @@ export class NativeMemory {
     if (others.length === 0) unmapper.register(first, { start: this[pointer], byteLength });
     this.#buffers.clear();
   }
+}
+
+/** WHY at least one byte: an empty tensor needs an address too. */
+function mappedLength(byteLength: number): number {
+  return Math.max(1, byteLength);
 }

@@ -88,6 +88,18 @@ export const runtimeCodes = {
     message: 'Nothing is bound to {names}. Bind every input and at least one output before a run.',
     help: 'A run was asked for with a binding that lacks inputs or outputs. Nothing ran.',
   },
+  OUTPUT_UNWRITTEN: {
+    status: 500,
+    retryable: false,
+    message: 'Output {name} holds nothing yet. Run the session first.',
+    help: 'An output that ONNX Runtime allocates was read before any run with this binding had ended.',
+  },
+  RUNS_EXHAUSTED: {
+    status: 503,
+    retryable: true,
+    message: 'More than {limit} native calls wait for a thread. Start fewer runs at once.',
+    help: 'The queue of asynchronous calls is full. Those in it go on; start this one again when some have ended.',
+  },
   BINDING_BUSY: {
     status: 409,
     retryable: true,

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { EspalierError } from '../../core/index.ts';
 import { apiSlots } from './api-slots.ts';
 import type { LoadedLibrary } from './library.ts';
 import type { Pointer } from './pointer.ts';
@@ -76,7 +77,7 @@ function bindSlot(table: Pointer, slot: number | undefined, name: UsedName) {
 function promised(name: UsedName, call: Raw, check: StatusCheck) {
   return (...values: unknown[]) =>
     new Promise<void>((resolve, reject) => {
-      call.async(...values, (error: unknown, status: unknown) => {
+      const settle = (error: unknown, status: unknown) => {
         try {
           if (error) throw error;
           check(name, status);
@@ -84,6 +85,11 @@ function promised(name: UsedName, call: Raw, check: StatusCheck) {
         } catch (failure) {
           reject(failure);
         }
-      });
+      };
+      try {
+        call.async(...values, settle);
+      } catch (cause) {
+        throw new EspalierError('RUNS_EXHAUSTED', { limit: koffi.config().max_async_calls ?? 0 }, { cause });
+      }
     });
 }

@@ -5,6 +5,8 @@ import type { Pointer } from './pointer.ts';
 /** Whole pages of memory straight from the operating system, zeroed, and given physical memory only when touched. */
 export interface PageAllocator {
   allocate(byteLength: number): Pointer;
+  /** The bytes of an open file; what is written there stays private. undefined where the platform has another way. */
+  mapFile?(descriptor: number, byteLength: number): Pointer;
   /** Gives the physical memory back but keeps the addresses: what still reads there sees zeros, and never crashes. */
   empty(pages: Pointer, byteLength: number): void;
   /** Kept: when it is garbage-collected, the system's library is unloaded. */
@@ -27,16 +29,18 @@ function posixPages(): PageAllocator {
   const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
   const readWrite = 0x1 | 0x2;
-  const [isPrivate, fixed, anonymous, noReserve] = [0x2, 0x10, isMac ? 0x1000 : 0x20, isMac ? 0x40 : 0x4000];
-  const map = (address: Pointer | null, byteLength: number, flags: number): Pointer => {
-    const pages: unknown = mmap(address, byteLength, readWrite, isPrivate | anonymous | noReserve | flags, -1, 0);
+  const [isPrivate, fixed, isAnonymous, noReserve] = [0x2, 0x10, isMac ? 0x1000 : 0x20, isMac ? 0x40 : 0x4000];
+  const anonymous = isPrivate | isAnonymous | noReserve;
+  const map = (address: Pointer | null, byteLength: number, flags: number, descriptor = -1): Pointer => {
+    const pages: unknown = mmap(address, byteLength, readWrite, flags, descriptor, 0);
     if (typeof pages === 'bigint' && BigInt.asIntN(64, pages) !== -1n) return pages;
     throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: `errno ${koffi.errno()}` });
   };
   return {
     library: libc,
-    allocate: (byteLength) => map(null, byteLength, 0),
-    empty: (pages, byteLength) => void map(pages, byteLength, fixed),
+    allocate: (byteLength) => map(null, byteLength, anonymous),
+    mapFile: (descriptor, byteLength) => map(null, byteLength, isPrivate, descriptor),
+    empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
     free: (pages, byteLength) => void munmap(pages, byteLength),
   };
 }

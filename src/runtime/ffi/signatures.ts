@@ -67,6 +67,7 @@ export const signatures = {
   CreateCpuMemoryInfo: status('int', 'int', 'buffer'),
 
   CreateTensorWithDataAsOrtValue: status('pointer', 'pointer', 'size', 'buffer', 'size', 'int', 'buffer'),
+  HasValue: status('pointer', 'buffer'),
   GetTensorTypeAndShape: status('pointer', 'buffer'),
   GetTensorMutableData: status('pointer', 'buffer'),
   ReleaseValue: release,

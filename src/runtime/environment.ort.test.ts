@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { tensorOf } from '../tensor/index.ts';
+import { liveHandles, openEnvironment, runOnce } from './index.ts';
+import { doublingModel } from './testing/tiny-model.ts';
+
+afterEach(() => {
+  if (Object.keys(liveHandles()).length > 0) throw new Error('A handle was left alive.');
+});
+
+describe('openEnvironment', () => {
+  it('tells the version of the library and its threads', () => {
+    using environment = openEnvironment({ threads: 2 });
+    expect(environment.version).toMatch(/^1\.\d+\.\d+$/);
+    expect(environment.threads).toBe(2);
+  });
+
+  it('opens one at a time, and again after disposal', async () => {
+    for (const threads of [1, 2, 1]) {
+      using environment = openEnvironment({ threads, spinning: threads === 2, denormalsAsZero: true });
+      expect(() => openEnvironment({ threads })).toThrow(expect.objectContaining({ code: 'ENVIRONMENT_OPEN' }));
+      using session = await environment.createSession(doublingModel());
+      await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+    }
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses %d threads', (threads) => {
+    expect(() => openEnvironment({ threads })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+  });
+
+  it('refuses a log level that does not exist', () => {
+    const logLevel = 'loud' as 'info';
+    expect(() => openEnvironment({ threads: 1, logLevel })).toThrow(
+      /verbose, info, warning, error, fatal for logLevel, got loud/,
+    );
+  });
+});
+
+describe('Environment.dispose', () => {
+  it('waits for the sessions that came from it', async () => {
+    const environment = openEnvironment({ threads: 1 });
+    const session = await environment.createSession(doublingModel());
+    environment.dispose();
+    environment.dispose();
+    expect(liveHandles()).toEqual({ environment: 1, session: 1 });
+    await expect(environment.createSession(doublingModel())).rejects.toMatchObject({ code: 'DISPOSED' });
+    await runOnce(session, { x: tensorOf('float32', [1, 2], [1, 2]) });
+    session.dispose();
+    expect(liveHandles()).toEqual({});
+  });
+
+  it('while a model is being loaded, has the load fail and nothing stay', async () => {
+    const environment = openEnvironment({ threads: 1 });
+    const session = environment.createSession(doublingModel());
+    environment.dispose();
+    await expect(session).rejects.toMatchObject({ code: 'DISPOSED' });
+    expect(liveHandles()).toEqual({});
+  });
+});
