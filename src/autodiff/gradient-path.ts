@@ -1,0 +1,98 @@
+import { EspalierError } from '../core/index.ts';
+import type { Graph, Node, Value } from '../ir/index.ts';
+import { notDefined, type Way } from './not-defined.ts';
+import type { GradientRegistry } from './gradient-registry.ts';
+
+/** What lies between the parameters and the loss: the only part of a graph that has gradients. */
+export interface GradientPath {
+  /** In topological order. */
+  readonly nodes: readonly Node[];
+  /** Values whose gradients are needed: those that depend on a parameter and on which the loss depends. */
+  readonly values: ReadonlySet<Value>;
+  /** The way from a parameter to a value, for messages. */
+  explain(value: Value): Way;
+}
+
+const floats = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+
+/** Whether a value can carry a gradient at all: integers and booleans cannot. */
+export function isFloat(value: Value): boolean {
+  return value.dtype !== undefined && floats.has(value.dtype);
+}
+
+/**
+ * Finds the nodes between the parameters and the loss.
+ * A path ends at integers and booleans, and at operators that are declared not differentiable.
+ *
+ * @throws EspalierError PARAMETER_UNREACHABLE when the loss does not depend on a parameter
+ * @throws EspalierError GRADIENT_NOT_DEFINED when an operator on the way has no rule
+ */
+export function findGradientPath(
+  graph: Graph,
+  { loss, parameters }: { readonly loss: Value; readonly parameters: readonly Value[] },
+  registry: GradientRegistry,
+): GradientPath {
+  const cameFrom = reachForward(graph, parameters, registry);
+  const values = new Set<Value>(cameFrom.has(loss) ? [loss] : []);
+  const nodes: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((output) => output && values.has(output))) continue;
+    // WHY: a value that is a parameter itself may come from a node that depends on no parameter.
+    const inputs = readBy(node).filter((input) => cameFrom.has(input));
+    if (inputs.length === 0 || registry.find(node)?.stops !== undefined) continue;
+    for (const input of inputs) values.add(input);
+    nodes.push(node);
+  }
+  nodes.reverse();
+  const path = { nodes, values, explain: (value: Value) => explain(value, cameFrom) };
+  for (const parameter of parameters) if (!values.has(parameter)) throw unreachable(parameter, loss);
+  for (const node of nodes) assertRule(node, registry, path);
+  return path;
+}
+
+/** Every float that depends on a parameter, with the value and node through which it was reached first. */
+type CameFrom = Map<Value, { readonly value: Value; readonly node: Node } | undefined>;
+
+function reachForward(graph: Graph, parameters: readonly Value[], registry: GradientRegistry): CameFrom {
+  const cameFrom: CameFrom = new Map(parameters.filter(isFloat).map((parameter) => [parameter, undefined]));
+  for (const node of graph.nodes) {
+    const value = readBy(node).find((input) => cameFrom.has(input));
+    if (value === undefined || registry.find(node)?.stops !== undefined) continue;
+    for (const output of node.outputs) {
+      if (output && isFloat(output) && !cameFrom.has(output)) cameFrom.set(output, { value, node });
+    }
+  }
+  return cameFrom;
+}
+
+/** What a node reads, its subgraphs included: the body of a loop depends on what it captures. */
+function readBy(node: Node): Value[] {
+  const captured = node.subgraphs.flatMap((graph) => [...graph.nodes.flatMap(readBy), ...graph.outputs]);
+  return [...node.inputs.flatMap((input) => input ?? []), ...captured];
+}
+
+function assertRule(node: Node, registry: GradientRegistry, path: Pick<GradientPath, 'values' | 'explain'>): void {
+  if (registry.find(node) && node.subgraphs.length === 0) return;
+  const value = readBy(node).find((input) => path.values.has(input));
+  throw notDefined(node, `operator ${node.qualifiedType}`, value && path.explain(value));
+}
+
+function explain(value: Value, cameFrom: CameFrom): Way {
+  const names: string[] = [];
+  let at = value;
+  for (let step = cameFrom.get(at); step; step = cameFrom.get(at)) {
+    names.unshift(step.node.label);
+    at = step.value;
+  }
+  return { parameter: at.name, path: [at.name, ...shorten(names)].join(' → ') };
+}
+
+/** Keeps the first and last few names of a long way. */
+function shorten(names: readonly string[]): readonly string[] {
+  return names.length <= 8 ? names : [...names.slice(0, 3), `… ${names.length - 6} more …`, ...names.slice(-3)];
+}
+
+function unreachable(parameter: Value, loss: Value): EspalierError {
+  const reason = isFloat(parameter) ? 'no differentiable path connects them' : `it is ${parameter.dtype ?? 'untyped'}`;
+  return new EspalierError('PARAMETER_UNREACHABLE', { parameter: parameter.name, loss: loss.name, reason });
+}

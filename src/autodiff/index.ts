@@ -1,0 +1,13 @@
+export { differentiate, gradientKey, type DifferentiateOptions } from './differentiate.ts';
+export { GradientRegistry } from './gradient-registry.ts';
+export {
+  gradientRule,
+  nonDifferentiable,
+  type GradientContext,
+  type GradientRule,
+  type GradientThunk,
+  type InputGradients,
+  type NamedValues,
+  type RuleDefinition,
+} from './gradient-rule.ts';
+export { standardRules } from './rules/index.ts';

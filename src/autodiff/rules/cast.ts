@@ -1,0 +1,16 @@
+import { cast } from '../emit.ts';
+import { gradientRule } from '../gradient-rule.ts';
+
+/**
+ * Cast between floats: Y = X in another type. (A path ends at a cast to integers: they carry no gradient.)
+ *
+ *   dX = dY in the type of X
+ *
+ * @see ONNX Cast-21
+ */
+export const castGradient = gradientRule({
+  opType: 'Cast',
+  inputs: ['X'],
+  outputs: ['Y'],
+  backward: ({ tape, inputs: { X }, gradients: { Y: dY } }) => ({ X: () => cast(tape, dY, X.dtype ?? 'float32') }),
+});

@@ -1,0 +1,64 @@
+import type { GradientCase } from '../testing/gradient-case.ts';
+
+/** Operators that move elements about. */
+export const layoutCases: readonly GradientCase[] = [
+  { op: 'Reshape', inputs: { data: [2, 6], shape: list(3, 4) } },
+  { op: 'Reshape', note: 'inferred dimension', inputs: { data: [2, 6], shape: list(4, -1) } },
+  { op: 'Reshape', note: 'to a scalar', inputs: { data: [1, 1], shape: list() } },
+  { op: 'Reshape', note: 'empty', inputs: { data: [0, 3], shape: list(3, 0) }, attributes: { allowzero: 1 } },
+  { op: 'Reshape', note: 'symbolic', inputs: { data: ['n=2', 6], shape: list(-1, 3) } },
+  { op: 'Reshape', note: 'two symbols', inputs: { data: ['b=2', 's=3', 4], shape: list(-1, 4) } },
+  { op: 'Flatten', inputs: { X: [2, 3, 2] } },
+  { op: 'Flatten', note: 'symbolic', inputs: { X: ['b=2', 's=3', 2] }, attributes: { axis: 2 } },
+  { op: 'Transpose', inputs: { data: [2, 3] } },
+  { op: 'Transpose', note: 'permuted', inputs: { data: [2, 3, 2] }, attributes: { perm: [1, 2, 0] } },
+  { op: 'Transpose', note: 'symbolic', inputs: { data: ['b=2', 's=3', 2, 2] }, attributes: { perm: [0, 2, 1, 3] } },
+  { op: 'Squeeze', inputs: { data: [2, 1, 3], axes: list(1) } },
+  { op: 'Squeeze', note: 'every axis of size 1', inputs: { data: [1, 3, 1] } },
+  { op: 'Squeeze', note: 'symbolic', inputs: { data: ['b=2', 1, 's=3'], axes: list(-2) } },
+  { op: 'Unsqueeze', inputs: { data: [2, 3], axes: list(0, -1) } },
+  { op: 'Unsqueeze', note: 'symbolic', inputs: { data: ['b=2', 's=3'], axes: list(1) } },
+  { op: 'Concat', inputs: { A: [2, 1], B: [2, 3] }, attributes: { axis: 1 } },
+  { op: 'Concat', note: 'of one', inputs: { A: [2, 3] }, attributes: { axis: 0 } },
+  {
+    op: 'Concat',
+    note: 'the same input twice',
+    inputs: { A: [2, 2], B: [1, 2], 'A*': undefined },
+    attributes: { axis: -2 },
+  },
+  { op: 'Concat', note: 'symbolic', inputs: { A: ['n=2', 2], B: ['m=1', 2] }, attributes: { axis: 0 } },
+  { op: 'Concat', note: 'an empty part', inputs: { A: [0, 2], B: [3, 2] }, attributes: { axis: 0 } },
+  {
+    op: 'Split',
+    note: 'both parts',
+    inputs: { input: [2, 5], split: list(2, 3) },
+    attributes: { axis: 1 },
+    outputs: 2,
+    lossOf: [0, 1],
+  },
+  {
+    op: 'Split',
+    note: 'second part only',
+    inputs: { input: [2, 5], split: list(2, 3) },
+    attributes: { axis: 1 },
+    outputs: 2,
+    lossOf: [1],
+  },
+  {
+    op: 'Split',
+    note: 'symbolic',
+    inputs: { input: ['n=2', 5], split: list(2, 3) },
+    attributes: { axis: -1 },
+    outputs: 2,
+    lossOf: [0],
+  },
+  { op: 'Expand', inputs: { input: [3, 1], shape: list(2, 3, 4) } },
+  { op: 'Expand', note: 'scalar', inputs: { input: [], shape: list(2, 3) } },
+  { op: 'Expand', note: 'nothing to do', inputs: { input: ['n=2', 3], shape: list(1) } },
+  { op: 'Tile', inputs: { input: [2, 3], repeats: list(2, 1) } },
+  { op: 'Tile', note: 'symbolic', inputs: { input: ['n=2', 3], repeats: list(3, 2) }, outputShape: [undefined, 6] },
+];
+
+function list(...values: number[]): GradientCase['inputs'][string] {
+  return { shape: [values.length], dtype: 'int64', values, constant: true };
+}

@@ -1,0 +1,39 @@
+import type { Tape, Value } from '../../ir/index.ts';
+import { gradientRule } from '../gradient-rule.ts';
+import { rankOf } from '../shapes.ts';
+import { productGradients } from './products.ts';
+
+/**
+ * MatMul: Y = A · B  (numpy's batch semantics; a vector counts as one row of A, or one column of B)
+ *
+ *   dA = dY · Bᵀ        dB = Aᵀ · dY        (the last two axes transposed)
+ *
+ * Both may carry broadcast batch axes; the driver sums them away.
+ * @see ONNX MatMul-13; Giles 2008, "Collected matrix derivative results", §2.2.2
+ */
+export const matMulGradient = gradientRule({
+  opType: 'MatMul',
+  inputs: ['A', 'B'],
+  outputs: ['Y'],
+  backward({ tape, node, inputs: { A, B }, gradients: { Y: dY } }) {
+    const [row, column] = [rankOf(A, node) === 1, rankOf(B, node) === 1];
+    const matrices = {
+      A: row ? withAxis(tape, A, 0) : A,
+      B: column ? withAxis(tape, B, 1) : B,
+      dY: asMatrix(tape, dY, { row, column }),
+    };
+    const { A: dA, B: dB } = productGradients(tape, { node, ...matrices, transA: false, transB: false, alpha: 1 });
+    // A row needs nothing undone: its axis leads, and leading axes are summed away.
+    return { A: dA, B: column ? () => tape.op('Squeeze', [dB(), tape.int64s([-1])]) : dB };
+  },
+});
+
+/** dY with the axes of size 1 that MatMul dropped. */
+function asMatrix(tape: Tape, dY: Value, { row, column }: { row: boolean; column: boolean }): Value {
+  const withColumn = column ? withAxis(tape, dY, -1) : dY;
+  return row ? withAxis(tape, withColumn, -2) : withColumn;
+}
+
+function withAxis(tape: Tape, x: Value, axis: number): Value {
+  return tape.op('Unsqueeze', [x, tape.int64s([axis])]);
+}

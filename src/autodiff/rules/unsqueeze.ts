@@ -1,0 +1,17 @@
+import { gradientRule } from '../gradient-rule.ts';
+
+/**
+ * Unsqueeze: axes of size 1 put in
+ *
+ *   ddata = dexpanded without them
+ *
+ * @see ONNX Unsqueeze-21
+ */
+export const unsqueezeGradient = gradientRule({
+  opType: 'Unsqueeze',
+  inputs: ['data', 'axes'],
+  outputs: ['expanded'],
+  backward: ({ tape, inputs: { axes }, gradients: { expanded } }) => ({
+    data: () => tape.op('Squeeze', [expanded, axes]),
+  }),
+});

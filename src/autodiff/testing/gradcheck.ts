@@ -1,0 +1,169 @@
+import { createRandom } from '../../core/index.ts';
+import { encodeModel, type Value } from '../../ir/index.ts';
+import { runOnce, type Environment } from '../../runtime/index.ts';
+import { tensorOf, typedArray, type TensorData } from '../../tensor/index.ts';
+import { differentiate } from '../differentiate.ts';
+import type { GradientRegistry } from '../gradient-registry.ts';
+import { buildCase, type CaseModel } from './case-model.ts';
+import { float32Tolerance, float64Tolerance, type GradientCase, type Tolerance } from './gradient-case.ts';
+
+/** The largest differences between the gradients of a rule and central differences. */
+export interface GradcheckResult {
+  readonly maxAbsolute: number;
+  /** Relative to the largest element of the gradient. */
+  readonly maxRelative: number;
+  /** Gradients compared: one for each wanted input in each set of wanted inputs. */
+  readonly compared: number;
+}
+
+type Arrays = Readonly<Record<string, readonly number[]>>;
+
+/**
+ * Compares the gradients of one operator with central differences, both through ONNX Runtime. The loss is Σ dY ∘ Y with
+ * random dY. Every set of wanted inputs is differentiated on its own.
+ *
+ * @throws Error that names the first element which differs by more than atol + rtol · |difference quotient|
+ */
+export async function gradcheck(
+  environment: Environment,
+  testCase: GradientCase,
+  options: { readonly registry?: GradientRegistry } = {},
+): Promise<GradcheckResult> {
+  const defaults = testCase.dtype === 'float32' ? float32Tolerance : float64Tolerance;
+  const tolerance = { ...defaults, ...testCase.tolerance };
+  const weights: Record<string, TensorData> = {};
+  const expected = await differenceQuotients(environment, testCase, { weights, eps: tolerance.eps });
+  let [maxAbsolute, maxRelative, compared] = [0, 0, 0];
+  for (const names of subsets(Object.keys(expected))) {
+    const actual = await gradientsOf(environment, testCase, { names, weights, ...options });
+    for (const name of names) {
+      const errors = compare(actual[name] ?? [], expected[name] ?? [], { tolerance, name, names });
+      maxAbsolute = Math.max(maxAbsolute, errors.absolute);
+      maxRelative = Math.max(maxRelative, errors.relative);
+      compared++;
+    }
+  }
+  return { maxAbsolute, maxRelative, compared };
+}
+
+/** Gradients by central differences; also draws the weights dY, once the shapes of the outputs are known. */
+async function differenceQuotients(
+  environment: Environment,
+  testCase: GradientCase,
+  { weights, eps }: { weights: Record<string, TensorData>; eps: number },
+): Promise<Arrays> {
+  const built = buildCase(testCase);
+  for (const output of lossOutputs(built, testCase)) built.model.graph.addOutput(output);
+  using session = await environment.createSession(encodeModel(built.model));
+  const loss = async (feeds: Readonly<Record<string, TensorData>>): Promise<number> => {
+    const results = await runOnce(session, feeds);
+    let total = 0;
+    for (const [name, result] of Object.entries(results)) {
+      const weight = numbers((weights[name] ??= randomLike(result, name)));
+      for (const [i, element] of numbers(result).entries()) total += element * (weight[i] ?? 0);
+    }
+    return total;
+  };
+  await loss(built.feeds);
+  const quotients: Record<string, number[]> = {};
+  for (const { name } of built.wanted) quotients[name] = await quotientsOf(name, built.feeds, { loss, eps });
+  return quotients;
+}
+
+async function quotientsOf(
+  name: string,
+  feeds: Readonly<Record<string, TensorData>>,
+  { loss, eps }: { loss(feeds: Readonly<Record<string, TensorData>>): Promise<number>; eps: number },
+): Promise<number[]> {
+  const original = feeds[name];
+  if (original === undefined) return [];
+  const quotients: number[] = [];
+  for (const [i, element] of numbers(original).entries()) {
+    const moved = (by: number): TensorData => {
+      const values = numbers(original);
+      values[i] = element + by;
+      return tensorOf(original.dtype, original.shape, values);
+    };
+    const [up, down] = [moved(eps), moved(-eps)];
+    // WHY: an f32 input does not move by eps exactly.
+    const step = (numbers(up)[i] ?? 0) - (numbers(down)[i] ?? 0);
+    quotients.push(((await loss({ ...feeds, [name]: up })) - (await loss({ ...feeds, [name]: down }))) / step);
+  }
+  return quotients;
+}
+
+interface Wanted {
+  readonly names: readonly string[];
+  readonly weights: Readonly<Record<string, TensorData>>;
+  readonly registry?: GradientRegistry;
+}
+
+/** Gradients by the rule, of these inputs only. */
+async function gradientsOf(environment: Environment, testCase: GradientCase, wanted: Wanted): Promise<Arrays> {
+  const built = buildCase(testCase);
+  const { model, tape } = built;
+  const terms = lossOutputs(built, testCase).map((output) => {
+    const weight = model.graph.addInput(`weight of ${output.name}`, output.dtype, output.shape);
+    const attributes = { keepdims: 0 };
+    return { output, weight, sum: tape.op('ReduceSum', [tape.op('Mul', [output, weight])], { attributes }) };
+  });
+  const loss = tape.op(
+    'Sum',
+    terms.map(({ sum }) => sum),
+  );
+  const parameters = built.wanted.filter(({ name }) => wanted.names.includes(name));
+  const gradients = differentiate(model, { loss, parameters, ...(wanted.registry && { registry: wanted.registry }) });
+  const outputs = [...gradients].map(([parameter, gradient]) => {
+    const output = tape.op('Identity', [gradient], { outputName: `gradient of ${parameter.name}` });
+    return [parameter.name, model.graph.addOutput(output).name] as const;
+  });
+  using session = await environment.createSession(encodeModel(model));
+  const feeds = Object.fromEntries(terms.map(({ output, weight }) => [weight.name, wanted.weights[output.name]]));
+  const known = new Set(session.inputs.map(({ name }) => name));
+  const all = Object.entries({ ...built.feeds, ...feeds }).flatMap(([name, data]) =>
+    data && known.has(name) ? [[name, data] as const] : [],
+  );
+  const results = await runOnce(session, Object.fromEntries(all));
+  return Object.fromEntries(outputs.map(([parameter, name]) => [parameter, numbers(results[name])]));
+}
+
+function lossOutputs({ outputs }: CaseModel, { lossOf = [0] }: GradientCase): Value[] {
+  return lossOf.flatMap((index) => outputs[index] ?? []);
+}
+
+function compare(
+  actual: readonly number[],
+  expected: readonly number[],
+  { tolerance, name, names }: { tolerance: Tolerance; name: string; names: readonly string[] },
+): { absolute: number; relative: number } {
+  const about = `gradient of ${name} (wanted: ${names.join(', ')})`;
+  if (actual.length !== expected.length) throw new Error(`${about}: ${actual.length} elements for ${expected.length}`);
+  let absolute = 0;
+  for (const [i, wanted] of expected.entries()) {
+    const error = Math.abs((actual[i] ?? Number.NaN) - wanted);
+    if (!(error <= tolerance.atol + tolerance.rtol * Math.abs(wanted))) {
+      throw new Error(`${about}: element ${i} is ${actual[i]}, the difference quotient ${wanted}`);
+    }
+    absolute = Math.max(absolute, error);
+  }
+  const largest = Math.max(0, ...expected.map(Math.abs));
+  return { absolute, relative: largest === 0 ? 0 : absolute / largest };
+}
+
+function subsets(names: readonly string[]): string[][] {
+  const all = names.reduce<string[][]>((sets, name) => [...sets, ...sets.map((set) => [...set, name])], [[]]);
+  return all.filter((set) => set.length > 0);
+}
+
+function randomLike(tensor: TensorData, stream: string): TensorData {
+  const random = createRandom(11, stream);
+  return tensorOf(
+    tensor.dtype,
+    tensor.shape,
+    numbers(tensor).map(() => random.normal()),
+  );
+}
+
+function numbers(tensor: TensorData | undefined): number[] {
+  return tensor ? Array.from<number | bigint, number>(typedArray(tensor), Number) : [];
+}
