@@ -1,7 +1,9 @@
 import type { CommandDefinition } from './command.ts';
+import { initCommand } from './commands/init.ts';
+import { trainCommand } from './commands/train.ts';
 
 /**
  * Every command, in the order in which `espalier --help` tells of them. To add one: write `commands/<name>.ts` with
  * an exported `<name>Command: CommandDefinition`, import it here and put it in the list.
  */
-export const commandList: readonly CommandDefinition[] = [];
+export const commandList: readonly CommandDefinition[] = [trainCommand, initCommand];

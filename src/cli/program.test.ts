@@ -71,7 +71,10 @@ describe('runProgram', () => {
 
   it.each([
     { line: 'grwo', text: "Unknown command 'grwo'. Did you mean grow? See: espalier --help" },
-    { line: 'grow --frame x --hieght 4', text: "Unknown option '--hieght'. Did you mean --height? See: espalier grow --help" },
+    {
+      line: 'grow --frame x --hieght 4',
+      text: "Unknown option '--hieght'. Did you mean --height? See: espalier grow --help",
+    },
     { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
     { line: '', text: 'Name a command. See: espalier --help' },
     { line: 'grow --frame x --height tall', text: '--height expects a whole number above 0, got "tall".' },

@@ -1,4 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 /** One line of `metrics.jsonl`: an optimizer step. */
 export interface StepMetrics {
@@ -19,22 +20,29 @@ export interface StepMetrics {
 
 /** Appends a line for each step, so that a running training can be watched. */
 export class MetricsWriter {
+  readonly #path: string;
   readonly #file: FileHandle;
 
-  private constructor(file: FileHandle) {
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
     this.#file = file;
   }
 
   static async create(path: string): Promise<MetricsWriter> {
-    return new MetricsWriter(await open(path, 'wx'));
+    return new MetricsWriter(path, await open(path, 'wx'));
   }
 
   async write(metrics: StepMetrics): Promise<void> {
     await this.#file.write(`${JSON.stringify(metrics)}\n`);
   }
 
-  async close(): Promise<void> {
+  /** Moves the file, as it is, into a folder. */
+  async moveInto(dir: string): Promise<void> {
     await this.#file.sync();
-    await this.#file.close();
+    await rename(this.#path, join(dir, basename(this.#path)));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }

@@ -26,12 +26,6 @@ export const trainCodes = {
     message: 'The settings file {path} cannot be read as YAML: {reason}',
     help: 'The file that --config names must be a YAML mapping of option names to values. Nothing was started.',
   },
-  TRAIN_NO_STEPS: {
-    status: 400,
-    retryable: false,
-    message: 'The data {path} gives no rows to train on ({dropped} rows dropped). Add rows, or raise --max-length.',
-    help: 'No row is left after those without a target token were dropped. Nothing was trained.',
-  },
   TRAIN_NO_PARAMETER: {
     status: 500,
     retryable: false,

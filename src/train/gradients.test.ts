@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addInto, clipCoefficient, globalNorm } from './gradient-norm.ts';
+import { addInto, clipCoefficient, globalNorm } from './gradients.ts';
 
 describe('globalNorm', () => {
   it('is the Euclidean norm over arrays longer than one slice', async () => {

@@ -33,3 +33,8 @@ export async function addInto(sum: Floats, part: Floats): Promise<void> {
     for (let i = start; i < end; i++) sum[i] = (sum[i] ?? 0) + (part[i] ?? 0);
   });
 }
+
+/** sum = part, in slices. */
+export async function copyInto(sum: Floats, part: Floats): Promise<void> {
+  await inSlices(sum.length, (start, end) => sum.set(part.subarray(start, end), start));
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { openEnvironment } from '../../runtime/index.ts';
+import { readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
+import { exitCodes, type CommandDefinition } from '../command.ts';
+import { describePlan, describeResult } from '../describe-training.ts';
+import { readOptions } from '../read-options.ts';
+import { trainReporter } from '../train-reporter.ts';
+
+export const trainCommand: CommandDefinition = {
+  name: 'train',
+  summary: 'Trains an adapter (or, with --full, every weight) on rows of JSONL.',
+  examples: [
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict',
+    'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
+    'espalier train --config run.yaml --output adapters/again --seed 7',
+    'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
+  ],
+  configure: declareOptions,
+  run: async (options, context) => {
+    const config = await readConfig(options);
+    using environment = openEnvironment({ threads: context.threads });
+    using reporter = trainReporter(context.output);
+    const result = await runTraining(config, {
+      environment,
+      signal: context.signal,
+      onEvent: (event) => {
+        if (event.kind === 'planned') context.output.note(describePlan(event.plan));
+        reporter.tell(event);
+      },
+    });
+    reporter[Symbol.dispose]();
+    context.output.answer(result, () => describeResult(result));
+    return result.interrupted ? exitCodes.interrupted : exitCodes.success;
+  },
+};
+
+function declareOptions(command: Command): void {
+  command
+    .option('--base <dir>', 'the model: a Hugging Face folder')
+    .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
+    .option('--output <dir>', 'the folder to write; it must not exist yet')
+    .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
+    .option('--eval-steps <n>', 'measure it every so many steps as well')
+    .option('--init-adapter <dir>', 'go on training this adapter')
+    .option('--target-modules <targets>', 'names (q_proj,v_proj), a regular expression, or all-linear (default)')
+    .option('--rank <n>', 'rank of the adapter (default: 8)')
+    .option('--alpha <x>', 'its strength; the update is scaled by alpha / rank (default: 16)')
+    .option('--dropout <p>', 'dropout before the adapter (default: 0)')
+    .option('--optimizer <name>', 'adamw (default)')
+    .option('--learning-rate <x>', 'default: 2e-4 for an adapter, 5e-5 with --full')
+    .option('--weight-decay <x>', 'default: 0')
+    .option('--schedule <name>', 'constant (default), linear or cosine')
+    .option('--warmup-steps <n>', 'steps over which the learning rate rises from 0 (default: 0)')
+    .option('--batch-size <n>', 'rows in one pass (default: 8)')
+    .option('--accumulate <n>', 'passes in one optimizer step (default: 1)')
+    .option('--max-steps <n>', 'optimizer steps; the data are gone through as often as it takes')
+    .option('--epochs <n>', 'times through the data (default: 1, unless --max-steps is given)')
+    .option('--max-length <n>', 'tokens of a row; what is longer is cut (default: the smaller of 512 and the model’s)')
+    .option('--max-grad-norm <x>', 'clip gradients to this norm, 0 = off (default: 1)')
+    .option('--no-shuffle', 'take the rows in the order of the file')
+    .option('--seed <n>', 'fixes initial weights, order and dropout (default: 0)')
+    .option('--full', 'train every weight; the output is a whole model')
+    .option('--dtype <type>', 'with --full, what weights are saved as: float32 (default) or base')
+    .option('--config <file>', 'settings in YAML, by the names of these options; options given here win');
+}
+
+const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boolean() });
+
+async function readConfig(options: Readonly<Record<string, unknown>>): Promise<TrainConfig> {
+  const { config: path, shuffle, ...flags } = readOptions(ownOptions, options);
+  // Commander gives `shuffle: true` where --no-shuffle is not written; that says nothing, and the file may say false.
+  const given = shuffle ? flags : { ...flags, shuffle };
+  if (path === undefined) return resolveConfig({ flags: given });
+  return resolveConfig({ file: { path, values: await readConfigFile(path) }, flags: given });
+}

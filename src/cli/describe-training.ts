@@ -1,0 +1,41 @@
+import type { TrainPlan, TrainResult } from '../train/index.ts';
+
+/** What is about to be trained, for a person: a line for each thing that is easily got wrong. */
+export function describePlan(plan: TrainPlan): string {
+  const { trainableParameters, baseParameters, matched, data, evalData, steps, maxLength, learningRate } = plan;
+  const share = ((100 * trainableParameters) / baseParameters).toPrecision(3);
+  const lines = [
+    `training   ${count(trainableParameters)} of ${count(baseParameters)} parameters (${share} %)`,
+    ...matched.map(({ pattern, modules }) => `target     ${pattern}: ${modules} modules`),
+    `data       ${describeData(data)}`,
+    ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`]),
+    `steps      ${steps}, rows of up to ${maxLength} tokens, learning rate ${learningRate}`,
+  ];
+  return lines.join('\n');
+}
+
+function describeData({ rows, dropped, truncated, tokens, supervisedTokens }: TrainPlan['data']): string {
+  const parts = [`${count(rows)} rows`, `${count(tokens)} tokens`, `${count(supervisedTokens)} in the loss`];
+  if (dropped > 0) parts.push(`${count(dropped)} rows dropped: nothing in the loss`);
+  if (truncated > 0) parts.push(`${count(truncated)} rows cut`);
+  return parts.join(', ');
+}
+
+/** What became of it, for a person. */
+export function describeResult(result: TrainResult): string {
+  const { output, steps, interrupted, firstLoss, lastLoss, evalLossBefore, evalLossAfter, targetTokens } = result;
+  const seconds = result.seconds.toFixed(1);
+  const lines = [
+    `${interrupted ? 'interrupted after' : 'trained'} ${steps} steps on ${count(targetTokens)} target tokens in ${seconds} s`,
+    `loss       ${firstLoss.toFixed(4)} in the first step, ${lastLoss.toFixed(4)} in the last`,
+  ];
+  if (evalLossBefore !== undefined) {
+    const after = evalLossAfter === undefined ? 'not measured' : evalLossAfter.toFixed(4);
+    lines.push(`held out   ${evalLossBefore.toFixed(4)} before, ${after} after`);
+  }
+  return [...lines, `written to ${output}`].join('\n');
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
