@@ -1,0 +1,161 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { loadPeftAdapter, type AdapterWeights } from '../../lora/index.ts';
+import { openBaseModel, type BaseModel } from '../../models/index.ts';
+import { openEnvironment } from '../../runtime/index.ts';
+import { openEngine, type Engine, type GenerationRequest } from '../../serve/index.ts';
+import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import type { CommandContext, CommandDefinition } from '../command.ts';
+import {
+  adapterSpecs,
+  nonNegativeNumber,
+  path,
+  positiveInteger,
+  probability,
+  readOptions,
+  tokenIds,
+  wholeNumber,
+} from '../read-options.ts';
+import { readPrompt, type Prompt } from '../read-prompt.ts';
+
+const schema = z.object({
+  base: path,
+  adapter: adapterSpecs.default([]),
+  prompt: z.string().optional(),
+  messages: path.optional(),
+  inputIds: tokenIds.optional(),
+  maxTokens: positiveInteger.default(128),
+  temperature: nonNegativeNumber.default(0),
+  topK: wholeNumber.optional(),
+  topP: probability.optional(),
+  seed: wholeNumber.optional(),
+});
+
+type GenerateOptions = z.output<typeof schema>;
+
+/** `espalier generate`: one answer, told while it grows. */
+export const generateCommand: CommandDefinition = {
+  name: 'generate',
+  summary: 'Goes on from a prompt, with adapters or without.',
+  examples: [
+    'espalier generate --base models/tiny --prompt "Once upon a time"',
+    'espalier generate --base models/tiny --adapter adapters/strict --messages question.json --temperature 0.8 --top-p 0.95',
+    'espalier generate --base models/tiny --adapter adapters/strict=0.5 --adapter adapters/kind --input-ids 1,17,9 --json',
+  ],
+  configure: declareOptions,
+  async run(options, context) {
+    const read = readOptions(schema, options);
+    const base = await openBaseModel(read.base);
+    const tokenizer = await openTokenizer(read.base);
+    const prompt = await readPrompt(read, tokenizer);
+    const adapters = await loadAdapters(read.adapter, base);
+    using environment = openEnvironment({ threads: context.threads });
+    await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
+    for (const [name, weights] of adapters) await engine.adapters.load(name, weights);
+    await answer(engine, requestOf(read, prompt, tokenizer, base, context), { tokenizer, prompt, context });
+  },
+};
+
+function declareOptions(command: Command): void {
+  command
+    .requiredOption('--base <dir>', 'the model: a Hugging Face folder')
+    .option('--adapter <dir[=scale]>', 'a PEFT folder, and how strongly; may be repeated, and then adds up', collect)
+    .option('--prompt <text>', 'text to go on from')
+    .option('--messages <file>', 'a JSON file of chat messages to answer')
+    .option('--input-ids <ids>', 'token ids to go on from, such as 1,2,3')
+    .option('--max-tokens <n>', 'longest answer in tokens (default: 128)')
+    .option('--temperature <x>', '0 takes the likeliest token each time (default: 0)')
+    .option('--top-k <n>', 'draw only from the k likeliest tokens')
+    .option('--top-p <p>', 'draw only from the likeliest tokens that together reach p')
+    .option('--seed <n>', 'fixes the draws');
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** By folder; one that is named twice is loaded once. */
+async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, AdapterWeights>> {
+  const adapters = new Map<string, AdapterWeights>();
+  for (const spec of specs) {
+    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadPeftAdapter(spec.path, base.linears));
+  }
+  return adapters;
+}
+
+/** An engine for this one request: as long as it can get, and with room for its adapters' modules and ranks. */
+function sizesFor(
+  { maxTokens }: GenerateOptions,
+  base: BaseModel,
+  prompt: Prompt,
+  adapters: ReadonlyMap<string, AdapterWeights>,
+) {
+  const maxLength = Math.min(base.config.maxPositions, prompt.tokens.length + maxTokens);
+  const sizes = { maxSlots: 1, maxLength, prefillChunk: 512 };
+  if (adapters.size === 0) return { ...sizes, adapterTargets: false as const };
+  const modules = [...adapters.values()].flatMap((weights) => [...weights.modules]);
+  const ranks = Array.from(adapters.values(), (weights) => largestRank(weights));
+  return {
+    ...sizes,
+    adapterTargets: [...new Set(modules.map(([module]) => module))],
+    adapterRows: ranks.reduce((sum, rank) => sum + rank, 0),
+    maxAdapterRank: Math.max(...ranks),
+  };
+}
+
+function largestRank({ modules }: AdapterWeights): number {
+  return Math.max(1, ...Array.from(modules.values(), ({ rank }) => rank));
+}
+
+function requestOf(
+  options: GenerateOptions,
+  { tokens }: Prompt,
+  tokenizer: Tokenizer | undefined,
+  base: BaseModel,
+  { signal }: CommandContext,
+): GenerationRequest {
+  const { maxTokens, temperature, topK, topP, seed } = options;
+  return {
+    tokens,
+    adapters: options.adapter.map(({ path: name, scale }) => ({ name, scale })),
+    maxTokens,
+    temperature,
+    ...(topK === undefined ? {} : { topK }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(seed === undefined ? {} : { seed }),
+    stopTokenIds: [...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])],
+    signal,
+  };
+}
+
+interface Telling {
+  readonly tokenizer: Tokenizer | undefined;
+  readonly prompt: Prompt;
+  readonly context: CommandContext;
+}
+
+/** Without a tokenizer the ids themselves are the text, with commas, as `--input-ids` takes them. */
+async function answer(
+  engine: Engine,
+  request: GenerationRequest,
+  { tokenizer, prompt, context }: Telling,
+): Promise<void> {
+  const { output } = context;
+  const decoder = tokenizer?.createStreamDecoder(prompt.decoding);
+  const tokens: number[] = [];
+  let text = '';
+  let finishReason: string | undefined;
+  const tell = (piece: string): void => {
+    text += piece;
+    output.stream(piece);
+  };
+  for await (const next of engine.generate(request)) {
+    finishReason = next.finishReason;
+    tokens.push(next.token);
+    if (decoder === undefined) tell(tokens.length === 1 ? String(next.token) : `,${next.token}`);
+    else if (finishReason !== 'stop') tell(decoder.push(next.token));
+  }
+  if (decoder !== undefined) tell(decoder.end());
+  // The text has been streamed; what is left to write is the end of its line.
+  output.answer({ text: decoder === undefined ? null : text, tokens, finishReason }, () => '');
+}
