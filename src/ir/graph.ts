@@ -147,12 +147,22 @@ export class Graph {
 
   /** @throws EspalierError IR_IN_USE when something reads one of its outputs; nothing is changed then */
   removeNode(node: Node): void {
-    const index = this.#indexOf(node);
-    for (const output of node.outputs) if (output) assertUnused(output, `Node ${node.label}`);
-    for (const output of node.outputs) if (output) this.#disown(output);
-    this.#nodes.splice(index, 1);
-    if (node.name !== '') this.#names.free(node.name);
-    node.release();
+    this.removeNodes([node]);
+  }
+
+  /**
+   * Removes nodes together, in one go over the graph; they may read each other.
+   * @throws EspalierError IR_IN_USE when another node, or an output of a graph, reads one of theirs; nothing is changed then
+   */
+  removeNodes(nodes: Iterable<Node>): void {
+    const gone = new Set(nodes);
+    const stays = this.#nodes.filter((node) => !gone.has(node));
+    if (stays.length + gone.size !== this.#nodes.length) throw strangerAmong(gone, this.#nodes);
+    const readers = new Set([...gone].flatMap(withInner));
+    for (const node of gone) for (const output of node.outputs) if (output) assertUnused(output, node, readers);
+    for (const node of gone) node.release();
+    for (const node of gone) this.#forget(node);
+    this.#nodes.splice(0, this.#nodes.length, ...stays);
   }
 
   /**
@@ -207,9 +217,13 @@ export class Graph {
 
   #indexOf(node: Node): number {
     const index = this.#nodes.indexOf(node);
-    if (index < 0)
-      throw new EspalierError('IR_INVALID', { where: node.label, reason: 'the node is not in this graph' });
+    if (index < 0) throw strangerAmong([node], this.#nodes);
     return index;
+  }
+
+  #forget(node: Node): void {
+    for (const output of node.outputs) if (output) this.#disown(output);
+    if (node.name !== '') this.#names.free(node.name);
   }
 
   #own(value: Value): Value {
@@ -220,7 +234,7 @@ export class Graph {
   }
 
   #disown(value: Value): void {
-    assertUnused(value, `Value ${value.name}`);
+    assertUnused(value, value);
     this.#values.delete(value.name);
     this.#names.free(value.name);
   }
@@ -254,11 +268,26 @@ export class Graph {
   }
 }
 
-function assertUnused(value: Value, what: string): void {
-  const [use] = value.uses;
-  if (use) throw new EspalierError('IR_IN_USE', { what, user: `node ${use.node.label}` });
-  const [graph] = value.outputOf;
-  if (graph) throw new EspalierError('IR_IN_USE', { what, user: `output ${value.name} of graph ${graph.name}` });
+/** @param readers  nodes that may read it, since they go as well */
+function assertUnused(value: Value, owner: Node | Value, readers: ReadonlySet<Node> = new Set()): void {
+  const what = owner instanceof Node ? `Node ${owner.label}` : `Value ${owner.name}`;
+  for (const { node } of value.uses) if (!readers.has(node)) throw inUse(what, `node ${node.label}`);
+  for (const graph of value.outputOf) throw inUse(what, `output ${value.name} of graph ${graph.name}`);
+}
+
+function inUse(what: string, user: string): EspalierError {
+  return new EspalierError('IR_IN_USE', { what, user });
+}
+
+/** A node and all nodes of its subgraphs. */
+function withInner(node: Node): Node[] {
+  return [node, ...node.subgraphs.flatMap((graph) => graph.nodes.flatMap(withInner))];
+}
+
+function strangerAmong(nodes: Iterable<Node>, own: readonly Node[]): EspalierError {
+  const stranger = [...nodes].find((node) => !own.includes(node));
+  const where = `node ${stranger?.label ?? ''}`;
+  return new EspalierError('IR_INVALID', { where, reason: 'the node is not in this graph' });
 }
 
 function notHere(value: Value, what: string): EspalierError {

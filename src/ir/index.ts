@@ -34,3 +34,6 @@ export { loadModel } from './load-model.ts';
 export { decodeModel } from './onnx/decode.ts';
 export { isSorted, sortNodes } from './sort.ts';
 export { verifyModel } from './verify.ts';
+export { foldConstants } from './passes/fold-constants.ts';
+export { definePass, runPasses, type Pass, type PassResult } from './passes/pass.ts';
+export { removeDeadCode } from './passes/remove-dead-code.ts';

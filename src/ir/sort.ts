@@ -55,7 +55,8 @@ function dependencies(node: Node): Node[] {
   return readValues(node).flatMap((value) => value.producer ?? []);
 }
 
-function readValues(node: Node): Value[] {
+/** What a node reads: its inputs, and what its subgraphs read or pass on. */
+export function readValues(node: Node): Value[] {
   const inputs = node.inputs.flatMap((value) => value ?? []);
   const inner = node.subgraphs.flatMap((graph) => [...graph.nodes.flatMap(readValues), ...graph.outputs]);
   return [...inputs, ...inner];

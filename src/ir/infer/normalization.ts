@@ -12,9 +12,8 @@ function statistic(op: OpView): TypeInfo {
   const shape = op.shape(0);
   if (shape === undefined) return { dtype: 'float32' };
   const axis = op.axis(op.node.intAttribute('axis', -1), shape.length);
-  // WHY f64 only for f64: ONNX computes statistics of half types in f32 (stash_type).
-  const dtype = op.dtype(0) === 'float64' ? 'float64' : 'float32';
-  return { dtype, shape: shape.map((dim, i) => (i < axis ? dim : 1)) };
+  // WHY f32 even for f64: `stash_type` says so, and the kernels hold to it.
+  return { dtype: 'float32', shape: shape.map((dim, i) => (i < axis ? dim : 1)) };
 }
 
 /** Normalized sum, mean, inverse deviation, and the sum of input, skip and bias itself. */
