@@ -10,4 +10,6 @@ export {
   type NamedValues,
   type RuleDefinition,
 } from './gradient-rule.ts';
+export { dropExpands } from './passes/drop-expands.ts';
+export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { standardRules } from './rules/index.ts';

@@ -1,0 +1,99 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { differentiate, fuseGradientSums } from '../src/autodiff/index.ts';
+import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
+import { injectLora, loadPeftAdapter, type AdapterWeights } from '../src/lora/index.ts';
+import { buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
+import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
+
+const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
+
+describe.each(['llama', 'llama-d16'])('golden case %s', (name) => {
+  let environment: Environment;
+  let base: BaseModel;
+  let adapter: AdapterWeights;
+  let expected: ReadonlyMap<string, TensorData>;
+
+  beforeAll(async () => {
+    environment = openEnvironment({ threads: 1 });
+    base = await openBaseModel(golden(`${name}/model`));
+    adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.linears);
+    expected = (await loadSafetensors(golden(`${name}/expected.safetensors`))).tensors;
+  });
+  afterAll(() => environment.dispose());
+
+  it.each([
+    ['as differentiated', false],
+    ['with sums fused', true],
+  ])("has PEFT's gradient of every A and B, %s", async (_, fuse) => {
+    const { model, parameters } = trainingModel(base, adapter);
+    if (fuse) expect(runPasses(model, [fuseGradientSums]).modified).toBe(true);
+    using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+    const batch = batchOf(expected);
+    const gradients = await runOnce(
+      session,
+      { ...batch.feeds, ...adapterFeeds(adapter) },
+      parameters.map(gradientName),
+    );
+    const errors = parameters.map((parameter) => {
+      const wanted = toFloat32(tensorNamed(expected, `grad.base_model.model.${parameter}.weight`));
+      return relativeError(toFloat32(tensorNamed(gradients, gradientName(parameter))), wanted, 1 / batch.targets);
+    });
+    expect(errors).toHaveLength(2 * 2 * 7);
+    expect(Math.max(...errors)).toBeLessThan(1e-4);
+  });
+});
+
+function trainingModel(base: BaseModel, adapter: AdapterWeights): { model: Model; parameters: string[] } {
+  const model = buildTrainingGraph(base);
+  const modules = [...adapter.modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));
+  const { inputs } = injectLora(model, { modules });
+  const [loss] = model.graph.outputs;
+  const parameters = inputs.flatMap((input) => model.graph.value(input) ?? []);
+  if (loss === undefined) throw new Error('the training graph gives a loss');
+  for (const [parameter, gradient] of differentiate(model, { loss, parameters })) {
+    model.graph.rename(gradient, gradientName(parameter.name));
+    model.graph.addOutput(gradient);
+  }
+  return { model, parameters: inputs.slice() };
+}
+
+function gradientName(parameter: string): string {
+  return `gradient of ${parameter}`;
+}
+
+/** Each position predicts the token after it; a label of -100 counts nothing. */
+function batchOf(expected: ReadonlyMap<string, TensorData>): { feeds: Record<string, TensorData>; targets: number } {
+  const labels = Array.from(typedArray(tensorNamed(expected, 'labels')), Number);
+  const rows = labels.flatMap((label, index) => (label !== -100 && index % 12 > 0 ? [index - 1] : []));
+  const ids = rows.map((row) => labels[row + 1] ?? 0);
+  const feeds = {
+    input_ids: tensorNamed(expected, 'input_ids'),
+    target_rows: tensorOf('int64', [rows.length], rows),
+    target_ids: tensorOf('int64', [rows.length], ids),
+  };
+  return { feeds, targets: rows.length };
+}
+
+function adapterFeeds(adapter: AdapterWeights): Record<string, TensorData> {
+  const parts = [...adapter.modules].flatMap(([path, { a, b }]) => [
+    [`${path}.lora_A`, a] as const,
+    [`${path}.lora_B`, b] as const,
+  ]);
+  return Object.fromEntries(parts);
+}
+
+/** The largest difference, relative to the largest element; `scale` makes the sum over targets their mean. */
+function relativeError(actual: Float32Array, expected: Float32Array, scale: number): number {
+  if (actual.length !== expected.length) return Infinity;
+  const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  return expected.reduce((max, value, i) => Math.max(max, Math.abs((actual[i] ?? NaN) * scale - value) / largest), 0);
+}
+
+function tensorNamed(tensors: ReadonlyMap<string, TensorData> | Record<string, TensorData>, name: string): TensorData {
+  const tensor =
+    tensors instanceof Map ? tensors.get(name) : Object.entries(tensors).find(([key]) => key === name)?.[1];
+  if (tensor === undefined) throw new Error(`no tensor ${name}`);
+  return tensor;
+}
