@@ -1,9 +1,20 @@
 import type { CommandDefinition } from './command.ts';
+import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { scoreCommand } from './commands/score.ts';
+import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 
 /**
  * Every command, in the order in which `espalier --help` tells of them. To add one: write `commands/<name>.ts` with
  * an exported `<name>Command: CommandDefinition`, import it here and put it in the list.
  */
-export const commandList: readonly CommandDefinition[] = [trainCommand, initCommand];
+export const commandList: readonly CommandDefinition[] = [
+  trainCommand,
+  generateCommand,
+  scoreCommand,
+  serveCommand,
+  inspectCommand,
+  initCommand,
+];

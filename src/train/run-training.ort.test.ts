@@ -18,7 +18,6 @@ beforeAll(() => {
 });
 afterAll(() => {
   environment.dispose();
-  expect(liveHandles()).toEqual({});
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-train-'));
@@ -111,5 +110,10 @@ describe('runTraining', () => {
     expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 2);
     const { losses: next } = await train({ ...golden, base: output }, { maxSteps: 1 });
     expect(next[0]).toBeLessThan(losses.at(-1) ?? 0);
+  });
+
+  it('leaves no native handle behind', () => {
+    environment.dispose();
+    expect(liveHandles()).toEqual({});
   });
 });

@@ -20,4 +20,11 @@ export const cliCodes = {
     message: 'Give {expected}, got {actual}.',
     help: 'Options were given together that exclude each other, or none of those of which one is needed. Nothing was started.',
   },
+  CLI_NOT_INSPECTABLE: {
+    status: 400,
+    retryable: false,
+    message:
+      'At {path} lies nothing that can be shown. Name a folder with config.json or adapter_config.json, a .safetensors file or an .onnx file.',
+    help: '`espalier inspect` was given a path to something that it does not know. Nothing was changed.',
+  },
 } as const satisfies Record<string, CodeEntry>;

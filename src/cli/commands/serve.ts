@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { openServer, type Server } from '../../http/index.ts';
+import type { CommandContext, CommandDefinition } from '../command.ts';
+import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
+
+const port = wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' });
+
+const schema = z.object({
+  base: path,
+  adapters: path.optional(),
+  host: z.string().min(1, { error: 'a host name or an address' }).optional(),
+  port: port.optional(),
+  apiKey: z.string().min(1, { error: 'a key' }).optional(),
+  servedName: z.string().min(1, { error: 'a name' }).optional(),
+  maxSlots: positiveInteger.optional(),
+  maxLength: positiveInteger.optional(),
+});
+
+/** `espalier serve`: a base and its adapters behind OpenAI's API, until Ctrl-C. */
+export const serveCommand: CommandDefinition = {
+  name: 'serve',
+  summary: "Serve a base and its adapters through OpenAI's API",
+  examples: [
+    'espalier serve --base demo/base --adapters adapters',
+    'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
+  ],
+  configure(command) {
+    command
+      .requiredOption('--base <dir>', 'folder of the base model')
+      .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
+      .option('--host <host>', 'address to listen on', '127.0.0.1')
+      .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')
+      .option('--api-key <key>', 'key that every request under /v1 must bring (default: $ESPALIER_API_KEY)')
+      .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
+      .option('--max-slots <n>', 'sequences that run at once')
+      .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)');
+  },
+  async run(options, context) {
+    const read = readOptions(schema, options);
+    const apiKey = read.apiKey ?? process.env['ESPALIER_API_KEY'];
+    warnOfOpenDoor(read.host, apiKey, context);
+    const server = await openServer({
+      ...definedOnly(read),
+      base: read.base,
+      ...(apiKey === undefined || apiKey === '' ? {} : { apiKey }),
+      threads: context.threads,
+      signal: context.signal,
+    });
+    announce(server, context);
+    await untilAborted(context.signal);
+    context.output.note('Shutting down: finishing the answers under way…');
+    await server.close();
+  },
+};
+
+function announce({ url, baseName, adapterNames }: Server, { output }: CommandContext): void {
+  const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
+  output.answer(
+    { url, base: baseName, adapters: adapterNames },
+    () => `Serving ${baseName} with ${adapters} at ${url}\n  OPENAI_BASE_URL=${url}/v1   Ctrl-C ends it.`,
+  );
+}
+
+/** WHY a remark and no refusal: a proxy in front may keep the key. */
+function warnOfOpenDoor(host: string | undefined, apiKey: string | undefined, { output }: CommandContext): void {
+  const loopback = ['127.0.0.1', '::1', 'localhost', undefined].includes(host);
+  if (!loopback && apiKey === undefined) {
+    output.note(`Listening on ${host} without --api-key: anyone who reaches it can load and unload adapters.`);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+function definedOnly<T extends object>(options: T): Defined<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

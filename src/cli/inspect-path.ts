@@ -1,0 +1,119 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import { loadModel, printModel } from '../ir/index.ts';
+import { parsePeftConfig } from '../lora/index.ts';
+import { openBaseModel, type WeightRef } from '../models/index.ts';
+import { elementCount, openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
+import { openTokenizer } from '../tokenizer/index.ts';
+
+/** What is told of a path: as data, and for a person. */
+export interface Inspection {
+  readonly answer: Readonly<Record<string, unknown>> & { readonly kind: string };
+  readonly text: string;
+}
+
+/**
+ * Finds out what lies at a path and describes it. Weights are not read, only their headers.
+ * @throws EspalierError FILE_NOT_FOUND, CLI_NOT_INSPECTABLE, and those of the format that it is
+ */
+export async function inspectPath(path: string): Promise<Inspection> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'file or folder', path }, { cause });
+  });
+  if (found.isDirectory()) {
+    if (await exists(join(path, 'adapter_config.json'))) return inspectAdapter(path);
+    if (await exists(join(path, 'config.json'))) return inspectModel(path);
+  } else {
+    if (path.endsWith('.safetensors')) return inspectSafetensors(path);
+    if (path.endsWith('.onnx')) return inspectGraph(path);
+  }
+  throw new EspalierError('CLI_NOT_INSPECTABLE', { path });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function inspectModel(path: string): Promise<Inspection> {
+  const base = await openBaseModel(path);
+  const tokenizer = await openTokenizer(path);
+  const weights = [...base.weights.values()];
+  const answer = {
+    kind: 'model',
+    config: base.config,
+    parameters: countParameters(weights),
+    dtypes: [...new Set(weights.map(({ dtype }) => dtype))],
+    tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, chatTemplate: tokenizer.hasChatTemplate },
+    linears: base.linears,
+  };
+  const kinds = [...new Set(base.linears.map((linear) => `${lastName(linear.path)} [${linear.out}, ${linear.in}]`))];
+  const text = [
+    table({
+      ...answer.config,
+      parameters: answer.parameters.toLocaleString('en-US'),
+      dtypes: answer.dtypes.join(', '),
+    }),
+    `tokenizer          ${tokenizer === undefined ? 'none: speaks token ids' : `${tokenizer.vocabSize} tokens`}`,
+    `linear modules     ${kinds.join('\n                   ')}`,
+  ];
+  return { answer, text: text.join('\n') };
+}
+
+async function inspectAdapter(path: string): Promise<Inspection> {
+  const configPath = join(path, 'adapter_config.json');
+  const { config, baseName } = parsePeftConfig(JSON.parse(await readFile(configPath, 'utf8')), configPath);
+  const { entries } = await openSafetensors(join(path, 'adapter_model.safetensors'));
+  const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const answer = { kind: 'adapter', base: baseName, config, parameters: countParameters(tensors), tensors };
+  const { targetModules, ...settings } = config;
+  const targets = typeof targetModules === 'string' ? targetModules : targetModules.join(', ');
+  const shown = { base: baseName ?? 'not said', ...settings, targetModules: targets, parameters: answer.parameters };
+  return { answer, text: [table(shown), ...tensors.map(line)].join('\n') };
+}
+
+async function inspectSafetensors(path: string): Promise<Inspection> {
+  const { entries, metadata } = await openSafetensors(path);
+  const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const answer = { kind: 'safetensors', metadata, parameters: countParameters(tensors), tensors };
+  return { answer, text: [...tensors.map(line), `${answer.parameters.toLocaleString('en-US')} elements`].join('\n') };
+}
+
+async function inspectGraph(path: string): Promise<Inspection> {
+  const model = await loadModel(path);
+  const describe = ({ name, dtype, shape }: (typeof model.graph.inputs)[number]) => ({ name, dtype, shape });
+  const operators: Record<string, number> = {};
+  for (const { opType } of model.graph.nodes) operators[opType] = (operators[opType] ?? 0) + 1;
+  const answer = {
+    kind: 'graph',
+    opsets: Object.fromEntries(model.opsets),
+    inputs: model.graph.inputs.map(describe),
+    outputs: model.graph.outputs.map(describe),
+    operators,
+  };
+  return { answer, text: printModel(model) };
+}
+
+type Tensor = Pick<SafetensorsEntry | WeightRef, 'name' | 'dtype' | 'shape'>;
+
+function countParameters(tensors: readonly Tensor[]): number {
+  return tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+function line({ name, dtype, shape }: Tensor): string {
+  return `${dtype.padEnd(9)} [${shape.join(', ')}]  ${name}`;
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1);
+}
+
+function table(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name.padEnd(18)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join('\n');
+}
