@@ -107,7 +107,15 @@ describe('differentiate', () => {
     const { input, model } = fixture();
     const x = input('x', []);
     const gradient = differentiate(model, { loss: x, parameters: [x] }).get(x);
-    expect(gradient?.constant).toBeDefined();
+    expect(gradient?.producer?.inputs[0]?.constant).toBeDefined();
+  });
+
+  it('gives each parameter a gradient of its own, that can be a graph output', () => {
+    const { tape, input, lossOf, model } = fixture();
+    const [a, b] = [input('a', [3]), input('b', [3])];
+    const gradients = differentiate(model, { loss: lossOf(tape.op('Add', [a, b])), parameters: [a, b] });
+    for (const gradient of gradients.values()) model.graph.addOutput(gradient);
+    expect(model.graph.outputs).toHaveLength(2);
   });
 
   it('asks a norm for the statistics that its gradient reads', () => {

@@ -64,7 +64,18 @@ class Backward {
   run(loss: Value, parameters: readonly Value[]): Map<Value, Value> {
     this.#contributions.set(loss, [scalar(this.#tape, 1, loss)]);
     for (const node of [...this.#path.nodes].reverse()) this.#visit(node);
-    return new Map(parameters.map((parameter) => [parameter, this.#total(parameter) ?? parameter]));
+    const gradients = new Map<Value, Value>();
+    for (const parameter of parameters)
+      gradients.set(parameter, this.#ownGradient(parameter, new Set(gradients.values())));
+    return gradients;
+  }
+
+  /** WHY the Identity: the caller makes gradients graph outputs, which neither constants nor two parameters can share. */
+  #ownGradient(parameter: Value, taken: ReadonlySet<Value>): Value {
+    const gradient = this.#total(parameter) ?? parameter;
+    if (gradient.producer?.metadata.has(gradientKey) && !taken.has(gradient)) return gradient;
+    const name = parameter.name;
+    return this.#tape.scoped(name, { [gradientKey]: name }).op('Identity', [gradient]);
   }
 
   #visit(node: Node): void {

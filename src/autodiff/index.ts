@@ -12,4 +12,5 @@ export {
 } from './gradient-rule.ts';
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
+export { gradientPasses } from './passes/index.ts';
 export { standardRules } from './rules/index.ts';
