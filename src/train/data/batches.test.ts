@@ -44,7 +44,9 @@ describe('collate', () => {
       { inputIds: Int32Array.of(5, 6, 7), labels: Int32Array.of(5, 6, 7) },
     ];
     expect(collate(rows, { padId: 0 })).toEqual({
-      ...{ batch: 2, seq: 2, targets: 3 },
+      batch: 2,
+      seq: 2,
+      targets: 3,
       inputIds: BigInt64Array.of(5n, 0n, 5n, 6n),
       targetRows: BigInt64Array.of(0n, 2n, 3n),
       targetIds: BigInt64Array.of(0n, 6n, 7n),
@@ -60,8 +62,8 @@ describe('collate', () => {
   it('gives the same batch in arrays that held another before', () => {
     fc.assert(
       fc.property(examples, examples, (first, second) => {
-        const array = (): BigInt64Array => new BigInt64Array(200);
-        const arrays = { inputIds: array(), targetRows: array(), targetIds: array() };
+        const [inputIds, targetRows, targetIds] = [new BigInt64Array(99), new BigInt64Array(99), new BigInt64Array(99)];
+        const arrays = { inputIds, targetRows, targetIds };
         for (const rows of [first, second]) fillBatch(rows, measureBatch(rows), arrays);
         const { batch, seq, targets } = measureBatch(second);
         const used = {

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { createTokenizer } from '../../tokenizer/index.ts';
+import { byteLevelFiles } from '../../tokenizer/testing/tiny-tokenizers.ts';
+import { readExamples, type Dataset, type ReadExamplesOptions } from './read-examples.ts';
+
+const tokenizer = createTokenizer(byteLevelFiles());
+const defaults = { tokenizer, vocabSize: tokenizer.vocabSize, maxLength: 32 };
+
+let folder = '';
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'examples-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+async function read(content: string | Uint8Array, options: Partial<ReadExamplesOptions> = {}): Promise<Dataset> {
+  const path = join(folder, 'data.jsonl');
+  await writeFile(path, content);
+  return readExamples(path, { ...defaults, ...options });
+}
+
+function lines(...rows: readonly unknown[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+describe('readExamples', () => {
+  it('reads rows of every kind from one file, in its order', async () => {
+    const rows = [{ text: 'hello' }, { prompt: 'a', completion: 'b' }, { input_ids: [9, 8, 7] }];
+    const { examples, account } = await read(lines(...rows));
+    expect(examples.map(({ inputIds }) => inputIds.length)).toEqual([3, 4, 3]);
+    expect(account).toEqual({ rows: 3, examples: 3, tokens: 10, supervisedTokens: 6, dropped: 0, truncated: 0 });
+  });
+
+  it('cuts at the maximum length, drops what then has nothing to learn, and counts both', async () => {
+    const rows = [
+      { input_ids: [1, 2, 3, 4, 5] },
+      { input_ids: [1, 2, 3, 4, 5], labels: [-100, -100, -100, 4, 5] },
+      { input_ids: [1, 2] },
+      { input_ids: [1] },
+    ];
+    const { examples, account } = await read(lines(...rows), { maxLength: 3 });
+    expect(examples.map(({ inputIds }) => [...inputIds])).toEqual([
+      [1, 2, 3],
+      [1, 2],
+    ]);
+    expect(account).toEqual({ rows: 4, examples: 2, tokens: 5, supervisedTokens: 3, dropped: 2, truncated: 1 });
+  });
+
+  it('keeps rows without a target where told to, as scoring needs', async () => {
+    const { examples } = await read(lines({ input_ids: [1] }, { input_ids: [1, 2] }), { withoutTargets: 'keep' });
+    expect(examples).toHaveLength(2);
+  });
+
+  it('reads lines that end in a carriage return, blank lines, a byte order mark, and a last line without an end', async () => {
+    const { examples } = await read('\ufeff{"input_ids":[1,2]}\r\n\r\n  \n{"input_ids":[3,4]}');
+    expect(examples.map(({ inputIds }) => [...inputIds])).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  it('reads characters that a chunk of the file cuts in two', async () => {
+    // One chunk is 64 KiB: behind the nine bytes of {"text":" a character of two bytes lies across its end.
+    const text = 'é'.repeat(33_000);
+    const { examples } = await read(lines({ text }), { maxLength: 100_000 });
+    expect(tokenizer.decode([...(examples[0]?.inputIds ?? [])])).toBe(text);
+  });
+
+  it('lets the event loop turn while it reads', async () => {
+    let turns = 0;
+    let reading = true;
+    const turn = (): void => {
+      turns++;
+      if (reading) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const row = { text: 'hello world '.repeat(200) };
+    await read(lines(...Array.from({ length: 60 }, () => row)));
+    reading = false;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('stops where it is told to', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(read(lines({ text: 'a' }), { signal })).rejects.toThrow('enough');
+  });
+});
+
+describe('a bad file', () => {
+  it.each([
+    ['broken JSON', '{"text":"a"}\n{"text":\n', 'DATA_JSON_BROKEN', /data\.jsonl, line 2 is not valid JSON/],
+    ['a blank line before the bad one', '\n\n{"text": 1}\n', 'DATA_ROW_INVALID', /data\.jsonl, line 3/],
+    ['an unknown row', '{"txt":"a"}\n', 'DATA_ROW_UNKNOWN', /line 1.*Did you mean "text"/],
+    ['nothing', '', 'DATA_EMPTY', /data\.jsonl has no rows/],
+    ['blank lines only', '\n \n', 'DATA_EMPTY', /has no rows/],
+    [
+      'nothing to learn',
+      '{"input_ids":[1]}\n{"input_ids":[2]}\n',
+      'DATA_NOTHING_TO_LEARN',
+      /None of the 2 rows.*32 tokens/,
+    ],
+  ])('is refused by name: %s', async (_, content, code, message) => {
+    await expect(read(content)).rejects.toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('is refused where it is not UTF-8, with the line', async () => {
+    const bytes = Buffer.concat([
+      Buffer.from('{"text":"a"}\n{"text":"'),
+      Uint8Array.of(0xc3, 0x28),
+      Buffer.from('"}\n'),
+    ]);
+    await expect(read(bytes)).rejects.toThrow(
+      expect.objectContaining({ code: 'DATA_NOT_UTF8', message: expect.stringContaining('line 2') }),
+    );
+  });
+
+  it('is refused where it does not exist, or is a folder', async () => {
+    for (const path of [join(folder, 'missing.jsonl'), folder]) {
+      await expect(readExamples(path, defaults)).rejects.toThrow(expect.objectContaining({ code: 'FILE_NOT_FOUND' }));
+    }
+  });
+});
