@@ -71,6 +71,14 @@ describe.each(['llama', 'llama-d16'] as const)('scoring the golden case %s', (na
     expect(maxDifference(numbers(actual.logprobs), numbers(expected.logprobs))).toBeLessThan(1e-5);
   });
 
+  it('evaluates to the same, however rows are batched', async () => {
+    using alone = await openScorer({ base, environment, maxBatchTokens: 1 });
+    using together = await openScorer({ base, environment, maxBatchTokens: 1000 });
+    const [expected, actual] = [await alone.evaluate(labelledRows()), await together.evaluate(labelledRows())];
+    expect(actual.targetTokens).toBe(expected.targetTokens);
+    expect(actual.lossSum).toBeCloseTo(expected.lossSum, 4);
+  });
+
   it('turns two halves of an adapter into the whole one', async () => {
     const modules = await loadGoldenAdapter(name, 'trained');
     const half = { modules, scale: 0.5 };

@@ -3,7 +3,8 @@ import type { BaseModel } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment } from '../runtime/index.ts';
 import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
 import { ScoringParts, type ScoredModule } from './scoring-parts.ts';
-import { labelledTokens, nextTokens, type Targets } from './targets.ts';
+import { planBatches } from './plan-batches.ts';
+import { cutAtLastTarget, labelledTokens, nextTokens, type ScoringRow } from './targets.ts';
 
 export interface ScorerOptions {
   readonly base: BaseModel;
@@ -16,6 +17,8 @@ export interface ScorerOptions {
   readonly full?: boolean;
   /** The longest row in tokens; the model's own limit by default. */
   readonly maxLength?: number;
+  /** Tokens that go through the model at a time when rows are evaluated, padding included; 1024 by default. */
+  readonly maxBatchTokens?: number;
   /** Memory for logits at a time; 64 MiB by default. */
   readonly maxLogitBytes?: number;
 }
@@ -59,19 +62,24 @@ export async function openScorer(options: ScorerOptions): Promise<Scorer> {
 }
 
 /**
- * Forward passes that give log-probabilities. Rows run one at a time, and logits are made a few rows at a time, so that memory does
- * not grow with a row's length times the vocabulary. Calls wait for each other.
+ * Forward passes that give log-probabilities. Logits are made a few rows at a time, so that memory does not grow with a row's length
+ * times the vocabulary. Calls wait for each other.
  */
 export class Scorer {
   readonly #base: BaseModel;
   readonly #maxLength: number;
+  readonly #maxBatchTokens: number;
   readonly #parts: ScoringParts;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Use `openScorer()`. Takes ownership of `parts`. */
-  constructor({ base, maxLength = base.config.maxPositions }: ScorerOptions, parts: ScoringParts) {
+  constructor(
+    { base, maxLength = base.config.maxPositions, maxBatchTokens = 1024 }: ScorerOptions,
+    parts: ScoringParts,
+  ) {
     this.#base = base;
     this.#maxLength = maxLength;
+    this.#maxBatchTokens = maxBatchTokens;
     this.#parts = parts;
   }
 
@@ -101,7 +109,9 @@ export class Scorer {
    * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE
    */
   async score(tokens: readonly number[], { signal }: { signal?: AbortSignal } = {}): Promise<SequenceScore> {
-    const losses = await this.#losses(tokens, nextTokens(tokens), signal);
+    const row = { tokens, targets: nextTokens(tokens) };
+    this.#check(row);
+    const losses = await this.#losses([cutAtLastTarget(row)], signal);
     const nll = losses.length === 0 ? 0 : sum(losses) / losses.length;
     const logprobs = [null, ...Array.from(losses, (loss) => -loss)].slice(0, tokens.length);
     return { logprobs, nll, perplexity: Math.exp(nll) };
@@ -113,10 +123,17 @@ export class Scorer {
    * @throws EspalierError as `score`
    */
   async evaluate(rows: Iterable<LabelledRow>, { signal }: { signal?: AbortSignal } = {}): Promise<Evaluation> {
+    const wanted = Array.from(rows, ({ inputIds, labels }) => ({ tokens: inputIds, targets: labelledTokens(labels) }));
+    for (const row of wanted) this.#check(row);
+    const cut = wanted.map(cutAtLastTarget).filter(({ tokens }) => tokens.length > 0);
+    const lengths = cut.map(({ tokens }) => tokens.length);
     let lossSum = 0;
     let targetTokens = 0;
-    for (const { inputIds, labels } of rows) {
-      const losses = await this.#losses(inputIds, labelledTokens(labels), signal);
+    for (const batch of planBatches(lengths, this.#maxBatchTokens)) {
+      const losses = await this.#losses(
+        batch.flatMap((index) => cut[index] ?? []),
+        signal,
+      );
       lossSum += sum(losses);
       targetTokens += losses.length;
     }
@@ -132,19 +149,19 @@ export class Scorer {
     this.dispose();
   }
 
-  /** −log p of each target, f32 [targets], after the calls before this one. */
-  #losses(tokens: readonly number[], targets: Targets, signal: AbortSignal | undefined): Promise<Float32Array> {
+  /** −log p of each target of some rows, f32 [targets], after the calls before this one. */
+  #losses(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const run = async (): Promise<Float32Array> => {
       signal?.throwIfAborted();
-      this.#check(tokens, targets);
-      return targets.ids.length === 0 ? new Float32Array() : this.#parts.run(tokens, targets, signal);
+      const asked = rows.some(({ targets }) => targets.ids.length > 0);
+      return asked ? this.#parts.run(rows, signal) : new Float32Array();
     };
     const losses = this.#turn.then(run);
     this.#turn = losses.catch(() => undefined);
     return losses;
   }
 
-  #check(tokens: readonly number[], targets: Targets): void {
+  #check({ tokens, targets }: ScoringRow): void {
     const { vocabSize } = this.#base.config;
     if (tokens.length > this.#maxLength) {
       throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: tokens.length, limit: this.#maxLength });

@@ -2,7 +2,7 @@ import { encodeModel, type Model } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type LlamaConfig } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
-import type { Targets } from './targets.ts';
+import type { ScoringRow } from './targets.ts';
 
 /** A module with an adapter whose matrices are bound from outside. */
 export type ScoredModule = Pick<LoraModule, 'path' | 'rank' | 'scaling'>;
@@ -59,18 +59,19 @@ export class ScoringParts {
     for (const { binding } of owners.length > 0 ? owners : [this.#trunk]) binding.bindInput(name, tensor);
   }
 
-  /** −log p of each target of one row, f32 [targets]. Runs one row at a time: the caller waits for it. */
-  async run(tokens: readonly number[], targets: Targets, signal: AbortSignal | undefined): Promise<Float32Array> {
+  /** −log p of each target of these rows, one row's behind another's, f32 [targets]. One call at a time: the caller waits. */
+  async run(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const { hiddenSize } = this.#config;
-    // WHY cut at the last target: what comes after it changes nothing that is asked for.
-    const length = (targets.positions.at(-1) ?? -1) + 1;
-    using hidden = NativeMemory.allocate(length * hiddenSize * 4);
-    using states = OrtTensor.over(hidden, 'float32', [length, hiddenSize]);
-    bindIds(this.#trunk.binding, 'input_ids', { ids: tokens.slice(0, length), shape: [1, length] });
+    const length = Math.max(...rows.map(({ tokens }) => tokens.length));
+    using hidden = NativeMemory.allocate(rows.length * length * hiddenSize * 4);
+    using states = OrtTensor.over(hidden, 'float32', [rows.length * length, hiddenSize]);
+    bindIds(this.#trunk.binding, 'input_ids', { ids: padded(rows, length), shape: [rows.length, length] });
     this.#trunk.binding.bindOutput('hidden', states);
     await this.#trunk.session.run(this.#trunk.binding, { signal });
-    gatherRows(hidden.float32(), targets.positions, hiddenSize);
-    return await this.#losses(hidden, targets.ids, signal); // awaited here: `hidden` goes when this function ends
+    const positions = rows.flatMap(({ targets }, row) => targets.positions.map((position) => row * length + position));
+    gatherRows(hidden.float32(), positions, hiddenSize);
+    const ids = rows.flatMap(({ targets }) => targets.ids);
+    return await this.#losses(hidden, ids, signal); // awaited here: `hidden` goes when this function ends
   }
 
   /** @param hidden  f32 [≥ ids.length, hidden], a row for each target */
@@ -131,6 +132,11 @@ function bindIds(
   memory.bigInt64().set(ids.map(BigInt));
   using tensor = OrtTensor.over(memory, 'int64', shape);
   binding.bindInput(name, tensor);
+}
+
+/** Rows one behind the other, each filled up on the right with token 0, which no real token sees. */
+function padded(rows: readonly ScoringRow[], length: number): number[] {
+  return rows.flatMap(({ tokens }) => [...tokens, ...Array.from({ length: length - tokens.length }, () => 0)]);
 }
 
 /** Moves the rows at these rising positions to the front, in place. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { labelledTokens, nextTokens } from './targets.ts';
+import { cutAtLastTarget, labelledTokens, nextTokens } from './targets.ts';
 
 describe('nextTokens', () => {
   it('asks each position for the token after it', () => {
@@ -14,5 +14,15 @@ describe('nextTokens', () => {
 describe('labelledTokens', () => {
   it('shifts labels by one and leaves out -100, the first label included', () => {
     expect(labelledTokens([5, -100, 6, 7, -100])).toEqual({ positions: [1, 2], ids: [6, 7] });
+  });
+});
+
+describe('cutAtLastTarget', () => {
+  it('keeps what the last target sees', () => {
+    const targets = { positions: [0, 2], ids: [8, 9] };
+    expect(cutAtLastTarget({ tokens: [1, 2, 3, 4, 5], targets })).toEqual({ tokens: [1, 2, 3], targets });
+  });
+  it('keeps nothing where nothing is asked', () => {
+    expect(cutAtLastTarget({ tokens: [1, 2], targets: { positions: [], ids: [] } }).tokens).toEqual([]);
   });
 });

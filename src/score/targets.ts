@@ -6,6 +6,17 @@ export interface Targets {
   readonly ids: readonly number[];
 }
 
+/** Tokens to read, and what is asked of them. */
+export interface ScoringRow {
+  readonly tokens: readonly number[];
+  readonly targets: Targets;
+}
+
+/** A row without what comes after its last target: that changes nothing that is asked for. */
+export function cutAtLastTarget({ tokens, targets }: ScoringRow): ScoringRow {
+  return { tokens: tokens.slice(0, (targets.positions.at(-1) ?? -1) + 1), targets };
+}
+
 /** The label of a token that is not in the loss. */
 export const ignoredLabel = -100;
 

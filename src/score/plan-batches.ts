@@ -1,0 +1,17 @@
+/**
+ * Deals rows into batches that are padded to their longest row: rows of like length together, so that little is padded.
+ *
+ * @param lengths    tokens of each row
+ * @param maxTokens  of a batch, padding included; a row that is longer alone is a batch by itself
+ * @returns indices of the rows of each batch
+ */
+export function planBatches(lengths: readonly number[], maxTokens: number): number[][] {
+  const shortestFirst = [...lengths.keys()].sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b);
+  const batches: number[][] = [];
+  for (const row of shortestFirst) {
+    const batch = batches.at(-1);
+    if (batch !== undefined && (batch.length + 1) * (lengths[row] ?? 0) <= maxTokens) batch.push(row);
+    else batches.push([row]);
+  }
+  return batches;
+}
