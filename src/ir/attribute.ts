@@ -75,7 +75,8 @@ export function graph(value: Graph): Attribute {
 
 /** @throws RangeError for a number that is no integer: say `float(x)`. */
 export function toAttribute(input: AttributeInput): Attribute {
-  if (typeof input === 'number' || typeof input === 'bigint' || typeof input === 'boolean') return int(Number(input));
+  if (typeof input === 'number' || typeof input === 'bigint') return int(input);
+  if (typeof input === 'boolean') return int(Number(input));
   if (typeof input === 'string') return string(input);
   if (Array.isArray(input)) return ints(input);
   if ('kind' in input) return input;

@@ -1,0 +1,81 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tensorOf } from '../tensor/index.ts';
+import {
+  createModel,
+  encodeModel,
+  loadModel,
+  readConstant,
+  resolveExternalData,
+  Tape,
+  type ExternalConstant,
+} from './index.ts';
+
+let folder = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-ir-'));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+const weights: ExternalConstant = {
+  kind: 'external',
+  location: 'weights.bin',
+  offset: 4,
+  length: 8,
+  dtype: 'float32',
+  shape: [2],
+};
+
+async function writeModel(): Promise<string> {
+  const model = createModel();
+  const x = model.graph.addInput('x', 'float32', [2]);
+  model.graph.addOutput(new Tape(model).op('Add', [x, model.graph.addInitializer('w', weights)]));
+  const path = join(folder, 'model.onnx');
+  await writeFile(path, encodeModel(model));
+  return path;
+}
+
+describe('loadModel', () => {
+  it('leaves external weights in their file until they are read', async () => {
+    await writeFile(join(folder, 'weights.bin'), new Uint8Array(Float32Array.of(1, 2, 3).buffer));
+    const { constant } = (await loadModel(await writeModel())).graph.initializers.get('w') ?? {};
+    expect(constant).toEqual({ ...weights, name: 'w' });
+    expect(await readConstant(weights, folder)).toEqual(tensorOf('float32', [2], [2, 3]));
+  });
+
+  it('refuses weights beyond the end of their file', async () => {
+    await writeFile(join(folder, 'weights.bin'), new Uint8Array(11));
+    await expect(loadModel(await writeModel())).rejects.toThrow(/bytes 4 to 12 are named and the file has 11/);
+  });
+
+  it('refuses a file that is not there, and a link that leads out', async () => {
+    const path = await writeModel();
+    await expect(loadModel(path)).rejects.toMatchObject({ code: 'IR_EXTERNAL_DATA' });
+    const outside = await mkdtemp(join(tmpdir(), 'espalier-outside-'));
+    await writeFile(join(outside, 'secret.bin'), new Uint8Array(100));
+    await symlink(join(outside, 'secret.bin'), join(folder, 'weights.bin'));
+    await expect(loadModel(path)).rejects.toThrow(/a link leads out of the folder/);
+    await symlink(outside, join(folder, 'linked'));
+    const through = { ...weights, location: 'linked/secret.bin' };
+    await expect(resolveExternalData(folder, through)).rejects.toThrow(/a link leads out/);
+    await rm(outside, { recursive: true });
+  });
+
+  it('refuses a folder, the folder itself, and paths that climb', async () => {
+    for (const location of ['.', '../weights.bin', '/etc/hostname', '', 'a\0b']) {
+      await expect(resolveExternalData(folder, { ...weights, location })).rejects.toMatchObject({
+        code: 'IR_EXTERNAL_DATA',
+      });
+    }
+  });
+
+  it('says which path holds no model', async () => {
+    await expect(loadModel(join(folder, 'none.onnx'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await writeFile(join(folder, 'text.onnx'), 'hello');
+    await expect(loadModel(join(folder, 'text.onnx'))).rejects.toThrow(/text.onnx is not a readable ONNX model/);
+  });
+});
