@@ -13,7 +13,7 @@ export interface ModuleWeights {
   readonly b: TensorOf<'float32'>;
 }
 
-const numbersPerSlice = 4096;
+const numbersPerSlice = 2048;
 
 /**
  * A new adapter that changes nothing yet: A uniform within ±1/√in, B zero. Each module draws from a stream of its own,

@@ -51,7 +51,7 @@ export async function loadPeftAdapter(dir: string, linears: readonly LinearModul
   const modules = new Map<string, ModuleWeights>();
   for (const target of targets) {
     await breathe();
-    modules.set(target.path, moduleWeights(target, tensors));
+    modules.set(target.path, await moduleWeights(target, tensors));
   }
   return { config, modules, sha256: await hashOf([configBytes, weightsBytes]), baseName };
 }

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { toFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
+import { convertToFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import type { ModuleSettings } from './lora-config.ts';
 import type { LinearModule } from './match-targets.ts';
@@ -53,14 +53,12 @@ export function checkTensors(
 }
 
 /** The weights of one module from a file that was checked, as f32. */
-export function moduleWeights(target: TargetModule, tensors: ReadonlyMap<string, TensorData>): ModuleWeights {
-  const { path, rank, scaling } = target;
-  return {
-    rank,
-    scaling,
-    a: asFloat32(tensors.get(peftName(path, 'A'))),
-    b: asFloat32(tensors.get(peftName(path, 'B'))),
-  };
+export async function moduleWeights(
+  { path, rank, scaling }: TargetModule,
+  tensors: ReadonlyMap<string, TensorData>,
+): Promise<ModuleWeights> {
+  const a = await asFloat32(tensors.get(peftName(path, 'A')));
+  return { rank, scaling, a, b: await asFloat32(tensors.get(peftName(path, 'B'))) };
 }
 
 function shapesOf({ path, rank, in: width, out }: TargetModule): [string, number[]][] {
@@ -92,9 +90,9 @@ function wrongKind(name: string, { dtype, shape }: TensorData, expected: readonl
   return ['float32', 'float16', 'bfloat16', 'float64'].includes(dtype) ? [] : [`${name} should be floats, is ${dtype}`];
 }
 
-function asFloat32(tensor: TensorData | undefined): TensorOf<'float32'> {
+async function asFloat32(tensor: TensorData | undefined): Promise<TensorOf<'float32'>> {
   if (tensor === undefined) throw new TypeError('the tensors were not checked');
-  const { buffer, byteOffset, byteLength } = toFloat32(tensor);
+  const { buffer, byteOffset, byteLength } = await convertToFloat32(tensor);
   return { dtype: 'float32', shape: tensor.shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 

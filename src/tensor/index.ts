@@ -1,3 +1,4 @@
+export { convertToFloat32 } from './convert.ts';
 export { byteLength, elementCount, elementSize, type DataType } from './data-type.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export {

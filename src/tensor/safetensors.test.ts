@@ -43,7 +43,7 @@ describe('writing and reading', () => {
         const file = await openSafetensors(path);
         for (const [name, tensor] of tensors) expect(await readTensor(file, name)).toEqual(tensor);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -132,7 +132,7 @@ describe('a damaged file', () => {
         bytes[at] = value;
         expect(await outcomeOf(path, bytes)).toMatch(/^SAFETENSORS_|^5,6,7;0,0,128,63,0,0,0,64,0,0,64,64,0,0,128,64$/);
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 

@@ -3,9 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { openSafetensors } from '../../tensor/index.ts';
 import type { LinearModule } from '../match-targets.ts';
 
+const golden = fileURLToPath(new URL('../../../test/golden/', import.meta.url));
+
+/** An adapter of ours with what PEFT makes of it; its base is the golden case `llama`. */
+export const writtenFolder = join(golden, 'written-adapter');
+
 /** Golden cases with a Llama in them, and what stands in their folders. */
-export const goldenFolder = (name: 'llama' | 'llama-d16', part: string): string =>
-  join(fileURLToPath(new URL('../../../test/golden/', import.meta.url)), name, part);
+export const goldenFolder = (name: 'llama' | 'llama-d16', part: string): string => join(golden, name, part);
 
 /** The linear modules of a golden model: all its matrices but the embedding's. */
 export async function goldenLinears(name: 'llama' | 'llama-d16' = 'llama'): Promise<LinearModule[]> {
