@@ -19,15 +19,17 @@ export interface TokenPiece {
  * Decodes by rule, one token at a time: a character comes out with the token that holds its last byte.
  *
  * @param pieceOf  undefined for a token that has no text (left out on purpose, or not in the vocabulary)
+ * @param options.started  whether text came before, so that nothing is stripped from the beginning of this one
  */
 export function createStreamDecoder(
   rules: DecodeRules,
   pieceOf: (id: number) => TokenPiece | undefined,
+  { started = false }: { readonly started?: boolean } = {},
 ): StreamDecoder {
   // WHY the byte order mark is kept for byte-level tokens only: so does the decoder of the whole text.
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: rules.bytes === 'level' });
   let pending = false;
-  let toStrip = rules.stripStart.count;
+  let toStrip = started ? 0 : rules.stripStart.count;
   const flush = (): string => {
     if (!pending) return '';
     pending = false;

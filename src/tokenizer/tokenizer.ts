@@ -54,6 +54,9 @@ export interface Tokenizer {
   readonly vocabSize: number;
 }
 
+/** WHY 16: of the tokens before, only those of an unfinished character matter, and it has at most four bytes. */
+const tailLength = 16;
+
 /**
  * Makes a tokenizer of parsed files.
  * @throws EspalierError TOKENIZER_INVALID
@@ -114,8 +117,10 @@ class FileTokenizer implements Tokenizer {
   createStreamDecoder({ skipSpecial = true, after = [] }: StreamDecoderOptions = {}): StreamDecoder {
     const rules = readDecodeRules(this.#decoder);
     if (rules === undefined) return this.#createHoldingDecoder(after, skipSpecial);
-    const decoder = createStreamDecoder(rules, (id) => this.#pieceOf(id, skipSpecial));
-    for (const id of after) decoder.push(id);
+    const pieceOf = (id: number): TokenPiece | undefined => this.#pieceOf(id, skipSpecial);
+    const started = after.slice(0, -tailLength).some((id) => pieceOf(id) !== undefined);
+    const decoder = createStreamDecoder(rules, pieceOf, { started });
+    for (const id of after.slice(-tailLength)) decoder.push(id);
     return decoder;
   }
 
