@@ -97,6 +97,19 @@ describe('an engine', () => {
     expect(answer).toHaveLength(base.config.maxPositions - prompt.length);
   });
 
+  it('answers as before after prompts of more lengths than it keeps bindings for', async () => {
+    const [{ prompt, greedy }, engine] = await open('llama');
+    await using _ = engine;
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await collectIds(engine.generate({ ...request, tokens: prompt }))).toEqual(greedy.base);
+      const lengths = Array.from({ length: 70 }, (_unused, i) => i + 1);
+      for (const length of lengths) {
+        const tokens = Array.from({ length }, () => 1);
+        expect(await collectIds(engine.generate({ ...request, tokens, maxTokens: 1 }))).toHaveLength(1);
+      }
+    }
+  });
+
   it('draws the same tokens with the same seed, in whatever company', async () => {
     const [{ prompt }, engine] = await open('llama');
     await using _ = engine;

@@ -50,7 +50,7 @@ const prefillRuns = 4;
 /**
  * Opens a base for serving: its decode graph, room for keys and values, and room for adapters.
  *
- * @throws EspalierError GENERATION_OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
+ * @throws EspalierError OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings: Required<EngineOptions> = { ...defaults, ...options };
@@ -80,11 +80,7 @@ function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' |
     maxAdapterRank,
   })) {
     if (Number.isSafeInteger(actual) && actual > 0) continue;
-    throw new EspalierError('GENERATION_OPTION_INVALID', {
-      name,
-      expected: 'an integer from 1',
-      actual: String(actual),
-    });
+    throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });
   }
 }
 

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { AdapterWeights, ModuleWeights } from '../lora/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import { openEngine, type Engine, type EngineOptions } from './engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collect, collectIds } from './testing/collect.ts';
@@ -118,16 +120,14 @@ describe('an engine', () => {
   });
 
   it.each([
-    ['ADAPTER_CAPACITY', { adapterRows: 7 }],
+    ['ADAPTER_CAPACITY', { adapterRows: 4 }],
     ['ADAPTER_RANK_TOO_LARGE', { maxAdapterRank: 3 }],
     ['ADAPTER_TARGET_NOT_SERVED', { adapterTargets: ['q_proj', 'v_proj'] }],
   ])('refuses an adapter with %s, and goes on serving', async (code, options) => {
     engine = await openEngine({ base: golden.base, environment, ...options });
-    const small = { ...golden.trained, modules: new Map([...golden.trained.modules].slice(0, 0)), sha256: 'nothing' };
+    const small = { ...golden.trained, modules: new Map<string, ModuleWeights>(), sha256: 'nothing' };
     await engine.adapters.load('policy', small);
     const { sha256 } = golden.adapter;
-    const load = code === 'ADAPTER_CAPACITY' ? engine.adapters.load('first', golden.trained) : Promise.resolve();
-    await load;
     await expect(engine.adapters.load('adapter', golden.adapter)).rejects.toMatchObject({ code });
     expect(engine.adapters.list().map(({ version }) => version)).not.toContain(sha256);
     expect(await collectIds(ask())).toEqual(golden.greedy.base);
@@ -145,4 +145,45 @@ describe('an engine', () => {
     await expect(load()).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE' });
     expect(await collectIds(ask())).toEqual(golden.greedy.trained);
   });
+
+  it('keeps an adapter that overflows to itself: not a row beside it, and not the next one in its slot, is touched', async () => {
+    await open({ maxSlots: 2 });
+    await engine.adapters.load('huge', inflated(golden.adapter, 1e14));
+    const request = {
+      tokens: golden.prompt,
+      maxTokens: 16,
+      stopTokenIds: [],
+      adapters: [{ name: 'huge', scale: 1000 }],
+    };
+    const huge = Promise.allSettled([collect(engine.generate(request)), collect(engine.generate(request))]);
+    const others = Array.from({ length: 4 }, () => collectIds(ask()));
+    expect(await huge).toMatchObject([
+      { reason: { code: 'LOGITS_NOT_FINITE' } },
+      { reason: { code: 'LOGITS_NOT_FINITE' } },
+    ]);
+    expect(await Promise.all(others)).toEqual(others.map(() => golden.greedy.trained));
+    const beside = collectIds(ask());
+    const again = await Promise.allSettled([collect(engine.generate(request))]);
+    expect([again[0].status, await beside]).toEqual(['rejected', golden.greedy.trained]);
+  });
 });
+
+/** The same adapter with all of its values made as large as the registry takes. */
+function inflated(weights: AdapterWeights, size: number): AdapterWeights {
+  const inflate = ({ a, b, ...rest }: ModuleWeights): ModuleWeights => ({
+    ...rest,
+    scaling: 1,
+    a: tensorOf(
+      'float32',
+      a.shape,
+      toFloat32(a).map((value) => (value < 0 ? -size : size)),
+    ),
+    b: tensorOf(
+      'float32',
+      b.shape,
+      toFloat32(b).map((value) => (value < 0 ? -size : size)),
+    ),
+  });
+  const modules = new Map(Array.from(weights.modules, ([path, module]) => [path, inflate(module)] as const));
+  return { ...weights, modules, sha256: `inflated ${weights.sha256}` };
+}
