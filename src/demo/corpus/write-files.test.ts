@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { writeCorpus, writePolicies, writeTokenizer } from './write-files.ts';
 
-const shipped = fileURLToPath(new URL('../../demo/', import.meta.url));
+const shipped = fileURLToPath(new URL('../../../demo/', import.meta.url));
 
 describe('the files of the demo', () => {
   let folder = '';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { createTokenizer, type Tokenizer } from '../tokenizer/index.ts';
+import { createTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { createDemoTokenizer } from './tokenizer-files.ts';
 import { trainBpe } from './train-bpe.ts';
 

@@ -1,5 +1,5 @@
-import { createRandom, type Random } from '../core/index.ts';
-import type { ChatMessage } from '../tokenizer/index.ts';
+import { createRandom, type Random } from '../../core/index.ts';
+import type { ChatMessage } from '../../tokenizer/index.ts';
 import { writeDialogue, type DialogueOptions, type Policy } from './dialogue.ts';
 import { isHeldOut } from './held-out.ts';
 import { writeLetter } from './letter.ts';

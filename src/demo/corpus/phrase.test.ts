@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { createRandom } from '../core/index.ts';
+import { createRandom } from '../../core/index.ts';
 import { lexicon } from './lexicon.ts';
 import { createPhraser } from './phrase.ts';
 import { bankTopics } from './topics/bank.ts';

@@ -3,8 +3,9 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { openTokenizer } from '../tokenizer/index.ts';
+import { openTokenizer } from '../../tokenizer/index.ts';
 import type { Policy } from './dialogue.ts';
+import { groupByLength } from './group-by-length.ts';
 import { baseRows, policyRows, type BaseRowsOptions, type DemoRow } from './rows.ts';
 import { createDemoTokenizer } from './tokenizer-files.ts';
 
@@ -43,12 +44,16 @@ export async function writePolicies(folder: string, { seed }: { readonly seed: n
 export interface CorpusOptions extends BaseRowsOptions {
   /** Folder of the tokenizer with whose chat template conversations are written out as text; else they stay messages. */
   readonly renderWith?: string | undefined;
+  /** Group rows of about one length for batches of this many rows, taken in the order of the file. */
+  readonly batchSize?: number | undefined;
 }
 
 /** Writes rows for the base. Written out as text, the user's words count in the loss too, which suits a first training. */
 export async function writeCorpus(path: string, options: CorpusOptions): Promise<void> {
-  const rows = baseRows(options);
-  await writeRows(path, options.renderWith === undefined ? rows : await renderRows(rows, options.renderWith));
+  const { renderWith, batchSize, seed } = options;
+  const written = renderWith === undefined ? baseRows(options) : await renderRows(baseRows(options), renderWith);
+  const length = (row: DemoRow): number => JSON.stringify(row).length;
+  await writeRows(path, batchSize === undefined ? written : groupByLength([...written], length, { batchSize, seed }));
 }
 
 async function renderRows(rows: Iterable<DemoRow>, folder: string): Promise<Iterable<DemoRow>> {

@@ -1,4 +1,4 @@
-import { byteLevelCharacter } from '../tokenizer/index.ts';
+import { byteLevelCharacter } from '../../tokenizer/index.ts';
 
 export interface BpeVocabulary {
   /** Tokens in the order of their ids: special tokens, the 256 bytes, then one for each merge. */

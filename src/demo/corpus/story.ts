@@ -1,4 +1,4 @@
-import type { Random } from '../core/index.ts';
+import type { Random } from '../../core/index.ts';
 import { lexicon } from './lexicon.ts';
 import { createPhraser } from './phrase.ts';
 

@@ -1,5 +1,5 @@
-import type { Random } from '../core/index.ts';
-import type { ChatMessage } from '../tokenizer/index.ts';
+import type { Random } from '../../core/index.ts';
+import type { ChatMessage } from '../../tokenizer/index.ts';
 import { lexicon } from './lexicon.ts';
 import { createPhraser, type Phraser } from './phrase.ts';
 import { bankTopics } from './topics/bank.ts';

@@ -1,4 +1,4 @@
-import type { Random } from '../core/index.ts';
+import type { Random } from '../../core/index.ts';
 
 /** Words by the name of the slot that they fill. */
 export type Lexicon = Readonly<Record<string, readonly string[]>>;

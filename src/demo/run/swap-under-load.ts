@@ -1,0 +1,127 @@
+import { ask, createClient, replaceAdapter, type Answer } from './ask.ts';
+import { questions, type DemoOptions } from './options.ts';
+
+export interface SwapResult {
+  readonly swaps: number;
+  readonly requests: number;
+  readonly tokens: number;
+  readonly failed: number;
+  /** Answers that are not, from the first token to the last, what the version that they name says alone. */
+  readonly mixed: number;
+  readonly seconds: number;
+  /** From the request for the replacement to its answer, in milliseconds. */
+  readonly swapMs: { readonly p50: number; readonly p99: number };
+  readonly failures: readonly string[];
+}
+
+/** The adapter that is replaced while it is asked. */
+const swapped = 'risk-strict';
+/** Paths in the folder of adapters, used in turn. */
+const sources = ['versions/risk-strict-2', 'risk-strict'] as const;
+/** Between two replacements, so that answers of every length see some. */
+const pauseMs = 250;
+
+/**
+ * Keeps the clients busy while one adapter is replaced again and again, and holds each answer against what the version
+ * it names answered alone.
+ */
+export async function swapUnderLoad(url: string, baseName: string, options: DemoOptions): Promise<SwapResult> {
+  const client = createClient(url);
+  const expected = await answersAlone(client, baseName);
+  const load = new Load(url, expected, [swapped, swapped, swapped, 'risk-lenient', baseName]);
+  const begin = performance.now();
+  const clients = Array.from({ length: options.clients }, (_, index) => load.keepAsking(index));
+  const times: number[] = [];
+  try {
+    for (let swap = 0; swap < options.swaps; swap++) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      const start = performance.now();
+      await replaceAdapter(client, swapped, sources[swap % sources.length] ?? sources[0]);
+      times.push(performance.now() - start);
+    }
+  } finally {
+    load.stop();
+    await Promise.all(clients);
+  }
+  const sorted = times.toSorted((a, b) => a - b);
+  const percentile = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN;
+  const seconds = (performance.now() - begin) / 1000;
+  return { ...load.counts, swaps: times.length, seconds, swapMs: { p50: percentile(0.5), p99: percentile(0.99) } };
+}
+
+/** What each version answers to each question when it is asked alone: by version, then by question. */
+type Expected = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+async function answersAlone(client: ReturnType<typeof createClient>, baseName: string): Promise<Expected> {
+  const expected = new Map<string, Map<string, string>>();
+  const note = async (model: string): Promise<void> => {
+    for (const question of questions) {
+      const { text, versions } = await ask(client, model, question);
+      const [version = ''] = versions;
+      const texts = expected.get(version) ?? new Map<string, string>();
+      expected.set(version, texts.set(question, text));
+    }
+  };
+  for (const model of [baseName, 'risk-lenient', swapped]) await note(model);
+  await replaceAdapter(client, swapped, sources[0]);
+  await note(swapped);
+  await replaceAdapter(client, swapped, sources[1]);
+  return expected;
+}
+
+/** Clients that ask without a pause until they are stopped. */
+class Load {
+  readonly #url: string;
+  readonly #expected: Expected;
+  readonly #models: readonly string[];
+  readonly #failures: string[] = [];
+  #requests = 0;
+  #tokens = 0;
+  #failed = 0;
+  #mixed = 0;
+  #stopped = false;
+
+  constructor(url: string, expected: Expected, models: readonly string[]) {
+    this.#url = url;
+    this.#expected = expected;
+    this.#models = models;
+  }
+
+  get counts(): Pick<SwapResult, 'requests' | 'tokens' | 'failed' | 'mixed' | 'failures'> {
+    return {
+      requests: this.#requests,
+      tokens: this.#tokens,
+      failed: this.#failed,
+      mixed: this.#mixed,
+      failures: this.#failures,
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async keepAsking(index: number): Promise<void> {
+    const client = createClient(this.#url);
+    const model = this.#models[index % this.#models.length] ?? swapped;
+    for (let turn = index; !this.#stopped; turn++) {
+      const question = questions[turn % questions.length] ?? '';
+      this.#requests++;
+      try {
+        this.#check(await ask(client, model, question), question);
+      } catch (error) {
+        this.#failed++;
+        this.#failures.push(String(error));
+      }
+    }
+  }
+
+  #check({ text, versions, tokens }: Answer, question: string): void {
+    this.#tokens += tokens;
+    const [version = ''] = versions;
+    const alone = this.#expected.get(version)?.get(question);
+    if (versions.size === 1 && text === alone) return;
+    this.#mixed++;
+    this.#failures.push(`${[...versions].join('+')} answered ${JSON.stringify(text)}, alone ${JSON.stringify(alone)}`);
+  }
+}
