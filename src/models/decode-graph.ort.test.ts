@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
 import { openBaseModel, type BaseModel } from './base-model.ts';
-import { createRandomBase } from './create-random-base.ts';
+import { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 import type { LlamaConfig } from './llama-config.ts';
 import { DecodeDriver } from './testing/decode-driver.ts';
 import { tinyConfig, withTempDir } from './testing/fixtures.ts';
@@ -23,16 +23,18 @@ const requests = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-const variants: [string, Partial<LlamaConfig>][] = [
-  ['rotary inside the attention (head size 16)', {}],
-  ['rotary outside the attention (head size 8)', { headDim: 8 }],
-  ['rotary outside the attention (head size 24)', { headDim: 24 }],
-  ['one key head for all', { kvHeads: 1 }],
-  ['a key head for each', { kvHeads: 4 }],
-  ['biases and a tied head', { attentionBias: true, mlpBias: true, tiedEmbeddings: true }],
+const variants: [string, Partial<LlamaConfig>, Partial<RandomBaseOptions>][] = [
+  ['rotary inside the attention (head size 16)', {}, {}],
+  ['rotary outside the attention (head size 8)', { headDim: 8 }, {}],
+  ['rotary outside the attention (head size 24)', { headDim: 24 }, {}],
+  ['one key head for all', { kvHeads: 1 }, {}],
+  ['a key head for each', { kvHeads: 4 }, {}],
+  ['biases and a tied head', { attentionBias: true, mlpBias: true, tiedEmbeddings: true }, {}],
+  ['bf16 weights in shards', { tiedEmbeddings: true }, { dtype: 'bfloat16', maxFileBytes: 20_000 }],
+  ['f16 weights', {}, { dtype: 'float16' }],
 ];
 
-describe.each(variants)('the decode graph with %s', (_, changes) => {
+describe.each(variants)('the decode graph with %s', (_, changes, options) => {
   let environment: Environment;
   beforeAll(() => {
     environment = openEnvironment({ threads: 2 });
@@ -41,7 +43,7 @@ describe.each(variants)('the decode graph with %s', (_, changes) => {
 
   const withBase = (use: (base: BaseModel) => Promise<void>): Promise<void> =>
     withTempDir(async (dir) => {
-      await createRandomBase({ config: { ...tinyConfig, ...changes }, dir: join(dir, 'base'), seed: 11 });
+      await createRandomBase({ config: { ...tinyConfig, ...changes }, dir: join(dir, 'base'), seed: 11, ...options });
       await use(await openBaseModel(join(dir, 'base')));
     });
 

@@ -58,8 +58,12 @@ describe('the training graph', () => {
     }),
   );
 
-  it.each(['float16', 'bfloat16'] as const)('computes in f32 with weights that are stored as %s', (dtype) =>
-    withBase({ dtype }, async (base) => {
+  it.each([
+    ['float16', false],
+    ['bfloat16', false],
+    ['bfloat16', true],
+  ] as const)('computes in f32 with weights that are stored as %s (tied head: %s)', (dtype, tiedEmbeddings) =>
+    withBase({ dtype, config: { ...tinyConfig, tiedEmbeddings } }, async (base) => {
       expect(await lossOf(base, false)).toBeCloseTo(await lossOf(base, true), 4);
     }),
   );

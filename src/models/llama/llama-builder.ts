@@ -48,15 +48,26 @@ export class LlamaBuilder {
     return weight;
   }
 
+  /** A weight in the type in which it lies in the checkpoint, for operators that only pick from it. */
+  storedWeight(name: string): Value {
+    const known = this.graph.value(name);
+    if (known !== undefined) return known;
+    return this.#source === 'inputs' ? this.weight(name) : this.#initializer(name);
+  }
+
   #weightInput(name: string): Value {
     return this.graph.addInput(name, 'float32', this.#ref(name).shape);
   }
 
   #weightInFile(name: string): Value {
-    const { location, offset, length, dtype, shape } = this.#ref(name);
-    const stored = this.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
-    if (dtype === 'float32') return stored;
+    const stored = this.storedWeight(name);
+    if (stored.dtype === 'float32') return stored;
     return this.tape(name).op('Cast', [stored], { attributes: { to: dataTypeNumber('float32') } });
+  }
+
+  #initializer(name: string): Value {
+    const { location, offset, length, dtype, shape } = this.#ref(name);
+    return this.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
   }
 
   #ref(name: string): NonNullable<ReturnType<BaseModel['weights']['get']>> {

@@ -1,4 +1,4 @@
-import type { Value } from '../../ir/index.ts';
+import { dataTypeNumber, type Value } from '../../ir/index.ts';
 import type { LlamaBuilder } from './llama-builder.ts';
 import { mlp } from './mlp.ts';
 import { rmsNorm } from './norm.ts';
@@ -25,9 +25,14 @@ export function decoderStack(builder: LlamaBuilder, inputIds: Value, attention: 
   return hidden;
 }
 
-/** Rows of the embedding matrix, flat: f32 [batch*seq, hidden]. */
+/**
+ * Rows of the embedding matrix, flat: f32 [batch*seq, hidden].
+ *
+ * WHY the cast comes after: a large vocabulary in half-width floats stays in its file, and only what is picked becomes f32.
+ */
 function embedding(builder: LlamaBuilder, inputIds: Value): Value {
   const tape = builder.tape('model.embed_tokens');
   const flat = tape.op('Reshape', [inputIds, tape.int64s([-1])]);
-  return tape.op('Gather', [builder.weight('model.embed_tokens.weight'), flat]);
+  const rows = tape.op('Gather', [builder.storedWeight('model.embed_tokens.weight'), flat]);
+  return rows.dtype === 'float32' ? rows : tape.op('Cast', [rows], { attributes: { to: dataTypeNumber('float32') } });
 }
