@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
 import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
-import { runTraining } from './run-training.ts';
+import { runTraining, type RunTrainingOptions } from './run-training.ts';
 import { loadGolden, toJsonLines, type GoldenCase } from './testing/golden.ts';
 import type { TrainEvent } from './train-result.ts';
 
@@ -24,15 +24,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function train(golden: GoldenCase, flags: Record<string, unknown>, onEvent?: (event: TrainEvent) => void) {
+async function train(
+  golden: GoldenCase,
+  flags: Record<string, unknown>,
+  options: Omit<RunTrainingOptions, 'environment'> = {},
+) {
   const data = join(folder, 'rows.jsonl');
   await writeFile(data, toJsonLines(golden.examples));
   const output = join(folder, `out-${(outputs += 1)}`);
   const config = resolveConfig({
     flags: { base: golden.base, data, output, shuffle: false, maxGradNorm: 0, ...flags },
   });
-  const result = await runTraining(config, { environment, ...(onEvent && { onEvent }) });
-  const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+  const result = await runTraining(config, { environment, ...options });
+  const lines = (await readFile(join(config.output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return { result, output, losses: lines.map((line) => (JSON.parse(line) as { loss: number }).loss) };
 }
 
@@ -110,6 +114,81 @@ describe('runTraining', () => {
     expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 2);
     const { losses: next } = await train({ ...golden, base: output }, { maxSteps: 1 });
     expect(next[0]).toBeLessThan(losses.at(-1) ?? 0);
+  });
+
+  it('saves what has been trained when it is interrupted', async () => {
+    const golden = await loadGolden('llama');
+    const controller = new AbortController();
+    const { result, losses, output } = await train(golden, asGolden(golden), {
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.kind === 'stepped' && event.metrics.step === 3) controller.abort();
+      },
+    });
+    expect(result).toMatchObject({ interrupted: true, steps: 3 });
+    expect(losses).toHaveLength(3);
+    expect(await readdir(output)).toContain('adapter_model.safetensors');
+  });
+
+  it('leaves nothing behind when it is interrupted before the first step', async () => {
+    const golden = await loadGolden('llama');
+    await expect(train(golden, {}, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await readdir(folder)).toEqual(['rows.jsonl']);
+  });
+
+  it('leaves nothing behind when the weights run away', async () => {
+    const golden = await loadGolden('llama');
+    const away = train(golden, { ...asGolden(golden), learningRate: 1e30 });
+    await expect(away).rejects.toMatchObject({ code: 'TRAIN_NOT_FINITE' });
+    expect(await readdir(folder)).toEqual(['rows.jsonl']);
+  });
+
+  it('names the adapters that cannot learn', async () => {
+    const golden = await loadGolden('llama');
+    // A row of one token with one to predict: attention to a single position is the same whatever queries and keys are.
+    const examples = [{ inputIds: Int32Array.of(5, 7), labels: Int32Array.of(5, 7) }];
+    const stuck = train({ ...golden, examples }, { targetModules: 'q_proj', maxSteps: 5 });
+    await expect(stuck).rejects.toThrow('not moved at all: model.layers.0.self_attn.q_proj.lora_B');
+  });
+
+  it('refuses an output that exists before it reads anything else', async () => {
+    const golden = await loadGolden('llama');
+    const taken = train({ ...golden, base: join(folder, 'no-such-base') }, { output: folder });
+    await expect(taken).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+  });
+
+  it('refuses rows longer than the model allows', async () => {
+    const golden = await loadGolden('llama');
+    await expect(train(golden, { maxLength: 129 })).rejects.toThrow('--max-length expects at most 128');
+  });
+
+  it('measures held-out rows as often as asked for, and writes it beside the steps', async () => {
+    const golden = await loadGolden('llama');
+    const evaluated: number[] = [];
+    const { output, result } = await train(
+      golden,
+      { ...asGolden(golden), maxSteps: 5, evalData: join(folder, 'rows.jsonl'), evalSteps: 2 },
+      { onEvent: (event) => void (event.kind === 'evaluated' && evaluated.push(event.step)) },
+    );
+    expect(evaluated).toEqual([0, 2, 4, 5]);
+    const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const [, second, third] = lines.map((line) => JSON.parse(line) as { loss: number; evalLoss?: number });
+    // The rows are those of the training, so that their loss after a step is that step's successor's.
+    expect(second?.evalLoss).toBeCloseTo(third?.loss ?? NaN, 5);
+    expect(result.evalLossAfter).toBeCloseTo(golden.lossTrace[5] ?? NaN, 3);
+  });
+
+  it('lets the event loop turn while it trains', async () => {
+    const golden = await loadGolden('llama');
+    let turns = 0;
+    const count = setInterval(() => turns++, 0);
+    const perStep: number[] = [];
+    const onEvent = (event: TrainEvent): void => {
+      if (event.kind === 'stepped') perStep.push(turns);
+    };
+    await train(golden, asGolden(golden), { onEvent });
+    clearInterval(count);
+    expect(perStep.at(-1)).toBeGreaterThan(perStep[0] ?? Infinity);
   });
 
   it('leaves no native handle behind', () => {

@@ -27,6 +27,7 @@ export class AdamW implements Optimizer {
   #learningRate = 0;
   #stepSize = 0;
   #gradientScale = 1;
+  /** 1 / √(1 − β2ᵗ) */
   #secondCorrection = 1;
 
   /** @param like the parameters: the state gets their length and their precision */
@@ -47,7 +48,7 @@ export class AdamW implements Optimizer {
     this.#learningRate = learningRate;
     this.#gradientScale = gradientScale;
     this.#stepSize = learningRate / (1 - beta1 ** this.#steps);
-    this.#secondCorrection = Math.sqrt(1 - beta2 ** this.#steps);
+    this.#secondCorrection = 1 / Math.sqrt(1 - beta2 ** this.#steps);
   }
 
   update(parameters: Floats, gradients: Floats, { start, end, weightDecay }: ParameterGroup): void {
@@ -55,13 +56,14 @@ export class AdamW implements Optimizer {
     const { beta1, beta2, epsilon } = this.#settings;
     const [scale, stepSize, correction] = [this.#gradientScale, this.#stepSize, this.#secondCorrection];
     const keep = 1 - this.#learningRate * weightDecay;
+    const [fresh1, fresh2] = [1 - beta1, 1 - beta2];
     for (let i = start; i < end; i++) {
       const g = (gradients[i] ?? 0) * scale;
-      const m = beta1 * (firstMoment[i] ?? 0) + (1 - beta1) * g;
-      const v = beta2 * (secondMoment[i] ?? 0) + (1 - beta2) * g * g;
+      const m = beta1 * (firstMoment[i] ?? 0) + fresh1 * g;
+      const v = beta2 * (secondMoment[i] ?? 0) + fresh2 * g * g;
       firstMoment[i] = m;
       secondMoment[i] = v;
-      parameters[i] = (parameters[i] ?? 0) * keep - (stepSize * m) / (Math.sqrt(v) / correction + epsilon);
+      parameters[i] = (parameters[i] ?? 0) * keep - (stepSize * m) / (Math.sqrt(v) * correction + epsilon);
     }
   }
 }

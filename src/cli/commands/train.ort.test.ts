@@ -1,0 +1,88 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { liveHandles } from '../../runtime/index.ts';
+import { espalier, goldenFolder, readGoldenTraining, writeGoldenRows } from '../testing/run-espalier.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-cli-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function goldenWords(name: string) {
+  const golden = goldenFolder(name);
+  const expected = await readGoldenTraining(golden);
+  const output = join(folder, 'out');
+  const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
+  const words = ['train', '--base', join(golden, 'model'), '--data', data, '--output', output];
+  words.push('--init-adapter', join(golden, 'adapter'), '--no-shuffle', '--max-grad-norm', '0', '--batch-size', '3');
+  words.push(
+    '--learning-rate',
+    String(expected.optimizer.lr),
+    '--weight-decay',
+    String(expected.optimizer.weightDecay),
+  );
+  return { words, expected, output };
+}
+
+/** The hidden folder of a training under way says that it has begun. */
+async function abortWhenBegun(controller: AbortController): Promise<void> {
+  const names = await readdir(folder);
+  if (names.some((name) => name.startsWith('.out.partial'))) controller.abort();
+}
+
+describe('espalier train', () => {
+  it.each(['llama', 'llama-d16'])('follows the golden loss trace: %s', async (name) => {
+    const { words, expected, output } = await goldenWords(name);
+    const { exitCode, stdout, stderr } = await espalier([...words, '--max-steps', '10', '--json']);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({ output, steps: 10, interrupted: false });
+    const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(10);
+    for (const [step, line] of lines.entries()) {
+      const metrics = JSON.parse(line) as Record<string, number>;
+      expect(Object.keys(metrics).join()).toBe('step,loss,gradNorm,learningRate,targetTokens,tokensPerSecond');
+      expect(Math.abs((metrics['loss'] ?? NaN) - (expected.lossTrace[step] ?? NaN))).toBeLessThan(1e-3);
+    }
+    expect(await readdir(output)).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'metrics.jsonl']);
+    expect(liveHandles()).toEqual({});
+  });
+
+  it('takes its settings from a file, and lets an option win', async () => {
+    const { words, output } = await goldenWords('llama');
+    const config = join(folder, 'run.yaml');
+    await writeFile(config, 'max-steps: 1\nschedule: cosine\nwarmup-steps: 1\n');
+    const { exitCode } = await espalier([...words, '--config', config, '--max-steps', '2']);
+    expect(exitCode).toBe(0);
+    const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { learningRate: number }).learningRate)).toEqual([0, 0.02]);
+  });
+
+  it('saves what it has and exits with 130 when it is interrupted', async () => {
+    const { words, output } = await goldenWords('llama');
+    const controller = new AbortController();
+    const running = espalier([...words, '--max-steps', '100000'], controller.signal);
+    const watch = setInterval(() => {
+      void abortWhenBegun(controller);
+    }, 300);
+    const { exitCode, stdout } = await running;
+    clearInterval(watch);
+    expect(exitCode).toBe(130);
+    // Interrupted before the first step there is nothing to save, and after it everything is there.
+    expect(stdout === '' || (await readdir(output)).includes('adapter_model.safetensors')).toBe(true);
+  });
+
+  it.each([
+    { words: ['--rank', '3'], code: 'TRAIN_CONFIG_CONFLICT', exitCode: 2 },
+    { words: ['--learning-rate', 'fast'], code: 'TRAIN_CONFIG_INVALID', exitCode: 2 },
+    { words: ['--data', 'nowhere.jsonl'], code: 'FILE_NOT_FOUND', exitCode: 1 },
+    { words: ['--output', '.'], code: 'OUTPUT_EXISTS', exitCode: 1 },
+  ])('refuses $words with $code', async ({ words: more, code, exitCode }) => {
+    const { words } = await goldenWords('llama');
+    const result = await espalier([...words, ...more, '--json']);
+    expect(result.exitCode).toBe(exitCode);
+    expect(JSON.parse(result.stdout)).toMatchObject({ error: { code } });
+  });
+});
