@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// WHY here: libuv reads it when its thread pool starts, before any code of a test; the forks inherit it.
+process.env['UV_THREADPOOL_SIZE'] ??= '8';
+
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],

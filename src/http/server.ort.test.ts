@@ -1,0 +1,156 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import OpenAI from 'openai';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { liveHandles } from '../runtime/index.ts';
+import { loadSafetensors, typedArray } from '../tensor/index.ts';
+import { openServer, type Server, type ServerOptions } from './server.ts';
+
+const golden = fileURLToPath(new URL('../../test/golden/llama-d16', import.meta.url));
+/** Tokens of the prompt in the golden rows; the greedy answer follows. */
+const promptLength = 5;
+
+let folder: string;
+let server: Server | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+  await cp(join(golden, 'adapter'), join(folder, 'adapters', 'fresh'), { recursive: true });
+  await cp(join(golden, 'trained'), join(folder, 'adapters', 'versions', 'trained'), { recursive: true });
+});
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(folder, { recursive: true });
+  expect(liveHandles()).toEqual({});
+});
+
+async function open(options: Partial<ServerOptions> = {}): Promise<OpenAI> {
+  const adapters = join(folder, 'adapters');
+  server = await openServer({
+    base: join(golden, 'model'),
+    servedName: 'base',
+    adapters,
+    threads: 1,
+    port: 0,
+    ...options,
+  });
+  return new OpenAI({ baseURL: `${server.url}/v1`, apiKey: options.apiKey ?? 'none', maxRetries: 0 });
+}
+
+/** Prompt and greedy answer of the reference, with the adapter that the tensor's name says. */
+async function goldenRow(
+  name: 'greedy_base' | 'greedy_adapter' | 'greedy_trained',
+): Promise<{ prompt: number[]; answer: number[] }> {
+  const { tensors } = await loadSafetensors(join(golden, 'expected.safetensors'));
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new RangeError(`No ${name}`);
+  const row = Array.from(typedArray(tensor), Number);
+  return { prompt: row.slice(0, promptLength), answer: row.slice(promptLength) };
+}
+
+async function greedy(client: OpenAI, model: string): Promise<number[]> {
+  const { prompt, answer } = await goldenRow('greedy_base');
+  const body = { model, prompt, max_tokens: answer.length, temperature: 0, ignore_eos: true };
+  const { choices } = await client.completions.create(body);
+  return (choices[0] as unknown as { token_ids: number[] }).token_ids;
+}
+
+const load = (client: OpenAI, body: object): Promise<{ version: string }> =>
+  client.post('/load_lora_adapter', { body });
+
+describe('openServer', () => {
+  it('answers base and adapters at once as the reference does each alone', async () => {
+    const client = await open();
+    await load(client, { lora_name: 'trained', lora_path: 'versions/trained' });
+    const models = ['base', 'fresh', 'trained', 'fresh', 'base', 'trained'];
+    const answers = await Promise.all(models.map((model) => greedy(client, model)));
+    const rows = { base: 'greedy_base', fresh: 'greedy_adapter', trained: 'greedy_trained' } as const;
+    const expected = models.map(async (model) => (await goldenRow(rows[model as keyof typeof rows])).answer);
+    expect(answers).toEqual(await Promise.all(expected));
+  });
+
+  it('replaces an adapter for the next request, and names its version', async () => {
+    const client = await open();
+    const before = await client.models.retrieve('fresh');
+    const { version } = await load(client, { lora_name: 'fresh', lora_path: 'versions/trained', load_inplace: true });
+    expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_trained')).answer);
+    expect(await client.models.retrieve('fresh')).toMatchObject({ version });
+    expect(before).not.toMatchObject({ version });
+  });
+
+  it('goes on serving the old version where the new one cannot be read', async () => {
+    const client = await open();
+    await mkdir(join(folder, 'adapters', 'broken'));
+    await writeFile(join(folder, 'adapters', 'broken', 'adapter_config.json'), '{');
+    const body = { lora_name: 'fresh', lora_path: 'broken', load_inplace: true };
+    await expect(load(client, body)).rejects.toMatchObject({ status: 400 });
+    expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_adapter')).answer);
+  });
+
+  it('forgets an adapter that is unloaded', async () => {
+    const client = await open();
+    await client.post('/unload_lora_adapter', { body: { lora_name: 'fresh' } });
+    await expect(greedy(client, 'fresh')).rejects.toMatchObject({ status: 404 });
+    await expect(client.post('/unload_lora_adapter', { body: { lora_name: 'fresh' } })).rejects.toMatchObject({
+      status: 404,
+    });
+  });
+
+  it.each(['../outside', '/etc', '..'])('refuses to load %s, which leaves the folder of adapters', async (path) => {
+    const client = await open();
+    await expect(load(client, { lora_name: 'x', lora_path: path })).rejects.toMatchObject({
+      status: 403,
+      code: 'adapter_path_outside',
+    });
+  });
+
+  it('refuses a prompt that is longer than the context, before any token', async () => {
+    const client = await open();
+    const prompt = Array.from({ length: 200 }, () => 5);
+    await expect(client.completions.create({ model: 'base', prompt })).rejects.toMatchObject({
+      status: 400,
+      code: 'context_length_exceeded',
+    });
+  });
+
+  it('says that the port is in use, and leaves nothing open', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    await expect(open({ port })).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  it('finishes a stream that is under way when it closes', async () => {
+    const client = await open();
+    const { prompt, answer } = await goldenRow('greedy_base');
+    const body = {
+      model: 'base',
+      prompt,
+      max_tokens: answer.length,
+      temperature: 0,
+      ignore_eos: true,
+      stream: true as const,
+    };
+    const stream = await client.completions.create(body);
+    let tokens: number[] = [];
+    let closing: Promise<void> | undefined;
+    for await (const chunk of stream) {
+      tokens = [...tokens, ...((chunk.choices[0] as unknown as { token_ids?: number[] } | undefined)?.token_ids ?? [])];
+      closing ??= server?.close();
+    }
+    await closing;
+    expect(tokens).toEqual(answer);
+  });
+
+  it('does not start with an adapter that it cannot serve', async () => {
+    await writeFile(join(folder, 'adapters', 'fresh', 'adapter_model.safetensors'), 'no tensors');
+    await expect(open()).rejects.toMatchObject({ code: expect.stringMatching(/^SAFETENSORS_/) as string });
+  });
+});
