@@ -12,6 +12,9 @@ export type Shape = readonly Dim[];
 /** Coefficient by monomial; a monomial is its factors, sorted and joined by '*', and '' is the constant term. */
 type Polynomial = Map<string, number>;
 
+/** Beyond this nobody reads a dimension, and a hostile file could make it grow without end: then it is not known. */
+const maxTextLength = 200;
+
 /** The canonical text of a dimension's name in a file: 'seq * batch' gives 'batch*seq'. */
 export function canonicalDim(text: string): Dim {
   return format(parse(text));
@@ -37,6 +40,7 @@ export function multiplyDims(...dims: readonly Dim[]): Dim {
   for (const dim of dims) {
     if (dim === undefined) return undefined;
     product = multiply(product, parse(dim));
+    if (format(product) === undefined) return undefined;
   }
   return format(product);
 }
@@ -143,7 +147,8 @@ function format(polynomial: Polynomial): Dim {
   if (terms.length === 0) return Number.isSafeInteger(constant) ? constant : undefined;
   const text = terms.map(([monomial, coefficient]) => formatTerm(monomial, coefficient)).join('');
   const tail = constant === 0 ? '' : constant > 0 ? `+${constant}` : `${constant}`;
-  return (text + tail).replace(/^\+/, '');
+  const whole = (text + tail).replace(/^\+/, '');
+  return whole.length <= maxTextLength ? whole : undefined;
 }
 
 function formatTerm(monomial: string, coefficient: number): string {

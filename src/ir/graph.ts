@@ -2,6 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';
 import type { Dim } from './dim.ts';
+import { assertUnused, invalidValue, notHere, strangerAmong, withInner } from './graph-errors.ts';
 import { NameTable } from './name-table.ts';
 import { Node, type NodeInit } from './node.ts';
 import { Value, type ValueInit } from './value.ts';
@@ -91,7 +92,7 @@ export class Graph {
   }
 
   addOutput(value: Value): Value {
-    if (this.#outputs.includes(value)) throw invalid(value, 'it is an output already; put an Identity between');
+    if (this.#outputs.includes(value)) throw invalidValue(value, 'it is an output already; put an Identity between');
     this.#outputs.push(value);
     Value.link.addOutput(value, this);
     return value;
@@ -139,7 +140,7 @@ export class Graph {
   addNodeOutput(node: Node, index: number, output: NonNullable<OutputInit>): Value {
     this.#indexOf(node);
     const present = node.outputs[index];
-    if (present) throw invalid(present, 'the node gives this output already');
+    if (present) throw invalidValue(present, 'the node gives this output already');
     const value = this.#own(new Value(output.name, output));
     Node.link.addOutput(node, index, value);
     return value;
@@ -172,8 +173,9 @@ export class Graph {
    */
   replaceAllUses(from: Value, to: Value, options: { readonly except?: Iterable<Node> } = {}): void {
     if (from === to) return;
+    for (const value of [from, to]) if (this.#values.get(value.name) !== value) throw notHere(value, 'a value');
     if (from.isGraphOutput && (to.isGraphOutput || to.isGraphInput)) {
-      throw invalid(to, `it cannot take the place of output ${from.name}; put an Identity between`);
+      throw invalidValue(to, `it cannot take the place of output ${from.name}; put an Identity between`);
     }
     const except = new Set(options.except);
     for (const use of from.uses) if (!except.has(use.node)) use.node.setInput(use.index, to);
@@ -266,34 +268,4 @@ export class Graph {
     this.#values.set(name, value);
     if (isInitializer) this.#initializers.set(name, value);
   }
-}
-
-/** @param readers  nodes that may read it, since they go as well */
-function assertUnused(value: Value, owner: Node | Value, readers: ReadonlySet<Node> = new Set()): void {
-  const what = owner instanceof Node ? `Node ${owner.label}` : `Value ${owner.name}`;
-  for (const { node } of value.uses) if (!readers.has(node)) throw inUse(what, `node ${node.label}`);
-  for (const graph of value.outputOf) throw inUse(what, `output ${value.name} of graph ${graph.name}`);
-}
-
-function inUse(what: string, user: string): EspalierError {
-  return new EspalierError('IR_IN_USE', { what, user });
-}
-
-/** A node and all nodes of its subgraphs. */
-function withInner(node: Node): Node[] {
-  return [node, ...node.subgraphs.flatMap((graph) => graph.nodes.flatMap(withInner))];
-}
-
-function strangerAmong(nodes: Iterable<Node>, own: readonly Node[]): EspalierError {
-  const stranger = [...nodes].find((node) => !own.includes(node));
-  const where = `node ${stranger?.label ?? ''}`;
-  return new EspalierError('IR_INVALID', { where, reason: 'the node is not in this graph' });
-}
-
-function notHere(value: Value, what: string): EspalierError {
-  return invalid(value, `it is not ${what} of this graph`);
-}
-
-function invalid(value: Value, reason: string): EspalierError {
-  return new EspalierError('IR_INVALID', { where: `value ${value.name}`, reason });
 }

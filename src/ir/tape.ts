@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { tensorOf, type DataType, type TensorData } from '../tensor/index.ts';
 import { toAttribute, type AttributeInput } from './attribute.ts';
 import { inlineConstant } from './constant.ts';
@@ -97,7 +98,8 @@ export class Tape {
     const { graph } = this.model;
     if (name !== undefined)
       return graph.addInitializer(graph.uniqueName(this.#scopedName(name)), inlineConstant(tensor));
-    const key = `${tensor.dtype}[${tensor.shape.join(',')}]${Buffer.from(tensor.bytes).toString('latin1')}`;
+    const digest = createHash('sha256').update(tensor.bytes).digest('base64');
+    const key = `${tensor.dtype}[${tensor.shape.join(',')}] ${digest}`;
     const known = this.#constants.get(key);
     if (known && graph.value(known.name) === known) return known;
     const value = graph.addInitializer(graph.uniqueName(`constant.${tensor.dtype}`), inlineConstant(tensor));

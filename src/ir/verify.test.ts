@@ -9,6 +9,13 @@ describe('verifyModel', () => {
     expect(() => verifyModel(model)).toThrow(/at node odd-one: the model imports no operator set for domain my.domain/);
   });
 
+  it('refuses an int where a float belongs', () => {
+    const model = createModel();
+    const x = model.graph.addInput('x', 'float32', [2, 2]);
+    model.graph.addOutput(new Tape(model).op('Gemm', [x, x], { attributes: { alpha: 1 } }));
+    expect(() => verifyModel(model)).toThrow('Attribute alpha of Gemm (Gemm) should be float, got int.');
+  });
+
   it('refuses a value of another graph', () => {
     const model = createModel();
     const stranger = new Graph('other').addInput('s', 'float32', []);

@@ -4,12 +4,13 @@ import type { Model } from './model.ts';
 import type { Node } from './node.ts';
 import { isSorted } from './sort.ts';
 import type { Value } from './value.ts';
+import { verifyAttributes } from './verify-attributes.ts';
 
 /**
  * Checks the rules of ONNX that the IR's own methods cannot keep: every value is made once and before it is read, by a
  * node or graph in reach; inner names do not hide outer ones; every operator's domain has an operator set.
  *
- * @throws EspalierError IR_INVALID naming the node or value
+ * @throws EspalierError IR_INVALID naming the node or value, IR_ATTRIBUTE for an attribute of the wrong kind
  */
 export function verifyModel(model: Model): void {
   verifyGraph(model.graph, model.opsets, new Set());
@@ -46,6 +47,7 @@ function verifyNode(node: Node, opsets: ReadonlyMap<string, number>, visible: Re
   if (!opsets.has(node.domain)) {
     throw invalid(where, `the model imports no operator set for domain ${node.domain || 'ai.onnx'}`);
   }
+  verifyAttributes(node);
   const unseen = node.inputs.find((value) => value && !visible.has(value));
   if (unseen) throw invalid(where, `its input ${unseen.name} is not produced before it`);
   node.inputs.forEach((value, index) => {

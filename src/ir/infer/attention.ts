@@ -11,7 +11,10 @@ const rotary: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
 const groupQueryAttention: InferRule = (op) => {
   const query = op.shape(0);
   const past = op.shape(3);
-  const present: TypeInfo = { dtype: op.dtype(3) ?? op.dtype(0), shape: past?.with(2, undefined) };
+  const present: TypeInfo = {
+    dtype: op.dtype(3) ?? op.dtype(0),
+    shape: past?.map((dim, i) => (i === 2 ? undefined : dim)),
+  };
   return [{ dtype: op.dtype(0), shape: query && attended(op, query) }, present, present];
 };
 

@@ -1,7 +1,14 @@
 import { tensorOf, type DataType } from '../../tensor/index.ts';
 import { constantDtype, constantShape } from '../constant.ts';
 import { multiplyDims, subtractDims, type Dim } from '../dim.ts';
-import { elementsOf, type InferRule, type InferRules, type TypeInfo } from './infer-rule.ts';
+import {
+  elementsOf,
+  maxElements,
+  unknownElements,
+  type InferRule,
+  type InferRules,
+  type TypeInfo,
+} from './infer-rule.ts';
 
 /** The dimensions of the input, as elements: from here on shapes are followed through arithmetic. */
 const shapeOf: InferRule = (op) => {
@@ -31,9 +38,7 @@ const constant: InferRule = ({ node }): TypeInfo => {
 const constantOfShape: InferRule = (op) => {
   const fill = op.node.tensorAttribute('value');
   const dtype = fill ? constantDtype(fill) : 'float32';
-  const [rank] = op.shape(0) ?? [];
-  const unknown = typeof rank === 'number' ? Array.from({ length: rank }, () => undefined) : undefined;
-  const shape = op.elements(0) ?? unknown;
+  const shape = op.elements(0) ?? unknownElements(op.shape(0));
   return { dtype, shape, elements: shape?.length === 1 ? filled(dtype, fill, shape[0]) : undefined };
 };
 
@@ -42,7 +47,7 @@ function filled(
   fill: Parameters<typeof constantDtype>[0] | undefined,
   length: Dim,
 ): readonly Dim[] | undefined {
-  if ((dtype !== 'int64' && dtype !== 'int32') || typeof length !== 'number' || length > 64) return undefined;
+  if ((dtype !== 'int64' && dtype !== 'int32') || typeof length !== 'number' || length > maxElements) return undefined;
   const tensor = fill === undefined ? tensorOf(dtype, [1], [0]) : fill.kind === 'inline' ? fill.tensor : undefined;
   const [element] = (tensor && elementsOf(tensor)) ?? [];
   return Array.from({ length }, () => element);
@@ -51,7 +56,8 @@ function filled(
 const range: InferRule = (op) => {
   const [start, limit, delta] = [op.elements(0)?.[0], op.elements(1)?.[0], op.elements(2)?.[0]];
   const length = rangeLength(start, limit, delta);
-  const isShort = typeof length === 'number' && length <= 64 && typeof start === 'number' && typeof delta === 'number';
+  const isShort =
+    typeof length === 'number' && length <= maxElements && typeof start === 'number' && typeof delta === 'number';
   const elements = isShort ? Array.from({ length }, (_, i) => start + i * delta) : undefined;
   return { dtype: op.dtype(0), shape: [length], elements };
 };

@@ -22,10 +22,24 @@ function inferOutputs(node: Node, model: Pick<Model, 'opsets'>, merge: Merge): v
   const op = new OpView(node, model.opsets.get(node.domain) ?? 1);
   const found = rule(op);
   const infos: readonly (TypeInfo | undefined)[] = Array.isArray(found) ? found : [found];
+  for (const info of infos) assertSizes(op, info?.shape);
   node.outputs.forEach((value, i) => {
     const info = infos[i];
     if (value && info) merge(op, value, info);
   });
+}
+
+/** As `inferNode`, but where a value says another type than its operator gives, the operator is right. */
+export function reinferNode(node: Node, model: Pick<Model, 'opsets'>): void {
+  inferOutputs(node, model, mergeFound);
+}
+
+function assertSizes(op: OpView, shape: Shape | undefined): void {
+  if (shape && !shape.every(isSize)) throw op.error(`its output would have the shape ${formatShape(shape)}`);
+}
+
+function isSize(dim: Dim): boolean {
+  return typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
 }
 
 type Merge = (op: OpView, value: Value, info: TypeInfo) => void;
@@ -43,7 +57,7 @@ export function inferShapes(model: Model): void {
 function inferGraph(graph: Graph, model: Model): void {
   for (const node of graph.nodes) {
     for (const subgraph of node.subgraphs) inferGraph(subgraph, model);
-    inferOutputs(node, model, mergeFound);
+    reinferNode(node, model);
   }
 }
 

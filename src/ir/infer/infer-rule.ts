@@ -19,7 +19,7 @@ export type InferRule = (op: OpView) => TypeInfo | readonly (TypeInfo | undefine
 export type InferRules = Readonly<Record<string, InferRule>>;
 
 /** Shape arithmetic runs on short vectors only: a shape has a few dims, a list of slices a few more. */
-const maxElements = 64;
+export const maxElements = 64;
 
 /** What a rule sees of a node. */
 export class OpView {
@@ -76,6 +76,13 @@ export class OpView {
   error(reason: string): EspalierError {
     return new EspalierError('IR_SHAPE', { node: this.node.label, opType: this.node.qualifiedType, reason });
   }
+}
+
+/** Elements of which nothing but their number is known: those of a vector of that shape. */
+export function unknownElements(shape: Shape | undefined): undefined[] | undefined {
+  const [length] = shape ?? [];
+  if (shape?.length !== 1 || typeof length !== 'number' || length > maxElements) return undefined;
+  return Array.from({ length }, () => undefined);
 }
 
 function knownElements(value: Value): readonly Dim[] | undefined {

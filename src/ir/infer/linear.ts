@@ -65,6 +65,7 @@ function convSize(op: OpView, size: Dim, kernel: Dim, axis: number, axes: number
   const stride = node.intsAttribute('strides')?.[axis] ?? 1;
   const dilation = node.intsAttribute('dilations')?.[axis] ?? 1;
   const padding = node.stringAttribute('auto_pad', 'NOTSET');
+  if (stride <= 0) throw op.error(`its stride is ${stride}`);
   if (typeof size !== 'number' || typeof kernel !== 'number') return undefined;
   if (padding.startsWith('SAME')) return Math.ceil(size / stride);
   const pads = padding === 'VALID' ? [] : (node.intsAttribute('pads') ?? []);

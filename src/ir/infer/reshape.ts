@@ -1,10 +1,10 @@
 import { divideDims, multiplyDims, type Dim, type Shape } from '../dim.ts';
 import { broadcastShapes } from './broadcast.ts';
-import { formatShape, type InferRule, type InferRules, type OpView } from './infer-rule.ts';
+import { formatShape, unknownElements, type InferRule, type InferRules, type OpView } from './infer-rule.ts';
 
 /** The shape is an input: 0 keeps the input's dimension (unless allowzero), one -1 takes what is left. */
 const reshape: InferRule = (op) => {
-  const target = op.elements(1) ?? unknownDims(op.shape(1));
+  const target = op.elements(1) ?? unknownElements(op.shape(1));
   if (target === undefined) return { dtype: op.dtype(0) };
   const data = op.shape(0);
   const keepsZero = op.node.intAttribute('allowzero', 0) === 0;
@@ -12,11 +12,6 @@ const reshape: InferRule = (op) => {
   const shape = fillRest(op, dims, data);
   return { dtype: op.dtype(0), shape, elements: shape.length <= 1 ? op.elements(0) : undefined };
 };
-
-function unknownDims(shape: Shape | undefined): Dim[] | undefined {
-  const [rank] = shape ?? [];
-  return typeof rank === 'number' ? Array.from({ length: rank }, () => undefined) : undefined;
-}
 
 /** Works out the one dimension that is -1 or not known, from the count of elements. */
 function fillRest(op: OpView, dims: readonly Dim[], data: Shape | undefined): Shape {
@@ -85,7 +80,7 @@ const transpose: InferRule = (op) => {
 };
 
 const expand: InferRule = (op) => {
-  const target = op.elements(1) ?? unknownDims(op.shape(1));
+  const target = op.elements(1) ?? unknownElements(op.shape(1));
   return { dtype: op.dtype(0), shape: broadcastShapes(op, [op.shape(0), target]) };
 };
 

@@ -1,5 +1,13 @@
 import { addDims, divideDims, subtractDims, type Dim, type Shape } from '../dim.ts';
-import { formatShape, type InferRule, type InferRules, type OpView, type TypeInfo } from './infer-rule.ts';
+import {
+  formatShape,
+  maxElements,
+  unknownElements,
+  type InferRule,
+  type InferRules,
+  type OpView,
+  type TypeInfo,
+} from './infer-rule.ts';
 
 const concat: InferRule = (op) => {
   const shapes = op.node.inputs.map((_, i) => op.shape(i));
@@ -24,14 +32,10 @@ function agreed(op: OpView, dims: readonly Dim[], shapes: readonly Shape[]): Dim
 
 /** Pieces of which only the length is known leave gaps. */
 function concatElements(op: OpView): readonly Dim[] | undefined {
-  const pieces = op.node.inputs.map((_, i) => op.elements(i) ?? gap(op.shape(i)));
-  return pieces.every((piece) => piece !== undefined) && pieces.length > 0 ? pieces.flat() : undefined;
-}
-
-function gap(shape: Shape | undefined): undefined[] | undefined {
-  const [length] = shape ?? [];
-  if (shape?.length !== 1 || typeof length !== 'number' || length > 64) return undefined;
-  return Array.from({ length }, () => undefined);
+  const pieces = op.node.inputs.map((_, i) => op.elements(i) ?? unknownElements(op.shape(i)));
+  if (pieces.length === 0 || !pieces.every((piece) => piece !== undefined)) return undefined;
+  const count = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return count <= maxElements ? pieces.flat() : undefined;
 }
 
 const split: InferRule = (op) => {
@@ -68,6 +72,7 @@ const slice: InferRule = (op) => {
   const steps = op.has(4) ? op.numbers(4) : starts?.map(() => 1);
   if (shape === undefined || starts === undefined || ends === undefined) return sameRank(op);
   if (axes === undefined || steps === undefined) return sameRank(op);
+  if (steps.includes(0)) throw op.error('a slice has the step 0');
   let dims: readonly Dim[] = shape;
   for (const [i, given] of axes.entries()) {
     const axis = op.axis(given, shape.length);

@@ -81,7 +81,9 @@ function functionOf(message: FunctionMessage): ModelFunction {
 }
 
 function readOpsets(messages: readonly OpsetMessage[]): Map<string, number> {
-  return new Map(messages.map(({ domain = '', version = 0n }) => [domain, Number(version)]));
+  return new Map(
+    messages.map(({ domain = '', version = 0n }) => [domain === 'ai.onnx' ? '' : domain, Number(version)]),
+  );
 }
 
 function readEntries(messages: readonly StringEntryMessage[]): Map<string, string> {

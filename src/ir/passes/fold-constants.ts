@@ -1,7 +1,7 @@
 import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { inlineConstant } from '../constant.ts';
 import type { Graph } from '../graph.ts';
-import { inferNode } from '../infer/index.ts';
+import { reinferNode } from '../infer/index.ts';
 import type { Model } from '../model.ts';
 import type { Node } from '../node.ts';
 import type { Value } from '../value.ts';
@@ -17,7 +17,7 @@ export const foldConstants = definePass('fold-constants', (model) => foldGraph(m
 function foldGraph(graph: Graph, model: Model): string[] {
   return [...graph.nodes].flatMap((node) => {
     const inner = node.subgraphs.flatMap((subgraph) => foldGraph(subgraph, model));
-    inferNode(node, model);
+    reinferNode(node, model);
     const [value] = node.outputs;
     const tensor = value && node.opType !== 'Constant' && knownTensor(value);
     if (!tensor || node.outputs.length !== 1 || value.isGraphOutput) return inner;
