@@ -94,6 +94,16 @@ describe('an adapter is refused', () => {
     );
   });
 
+  it('with a number that is too large for f32', async () => {
+    await changeTensors((tensors) => {
+      const values = new Float64Array(128).fill(1e300, 7);
+      tensors.set(`${q0}.lora_A.weight`, tensorOf('float64', [4, 32], values));
+    });
+    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
+      refusal('TENSOR_NOT_FINITE', 'holds Infinity at element 7'),
+    );
+  });
+
   it('with integers for numbers', async () => {
     await changeTensors((tensors) => tensors.set(`${q0}.lora_A.weight`, tensorOf('int8', [4, 32], new Int8Array(128))));
     await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(

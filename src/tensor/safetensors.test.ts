@@ -136,6 +136,22 @@ describe('a damaged file', () => {
     );
   });
 
+  it('is refused when bytes are taken out or put in anywhere', async () => {
+    const path = join(folder, 'spliced');
+    const tensors = new Map<string, TensorData>([['a', tensorOf('float32', [2, 2], [1, 2, 3, 4])]]);
+    await writeSafetensors(path, tensors, { metadata: { format: 'pt' } });
+    const sound = await readFile(path);
+    const splice = fc.record({ at: fc.nat(sound.length), taken: fc.nat(20), put: fc.uint8Array({ maxLength: 20 }) });
+    await fc.assert(
+      fc.asyncProperty(splice, async ({ at, taken, put }) => {
+        const bytes = Buffer.concat([sound.subarray(0, at), put, sound.subarray(at + taken)]);
+        fc.pre(bytes.length !== sound.length);
+        expect(await outcomeOf(path, bytes)).toMatch(/^SAFETENSORS_/);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it('is refused when cut at any byte', async () => {
     const path = join(folder, 'cut');
     await writeSafetensors(path, [['x', tensorOf('int16', [5], [1, 2, 3, 4, 5])]]);
