@@ -67,20 +67,21 @@ export function shapeValue(tape: Tape, value: Value): Value {
 /** Gives `x` the shape of `like`; nothing is recorded where it has it already. */
 export function reshapeLike(tape: Tape, x: Value, like: Value): Value {
   if (sameShape(x.shape, like.shape)) return x;
-  const constant = reshapeTarget(like.shape);
+  const constant = staticShape(like) ?? openTarget(x.shape, like.shape);
   const target = constant ? tape.int64s(constant) : tape.op('Shape', [like]);
-  // WHY allowzero: a literal 0 is a dimension of size 0 here, never "copy it from the input".
-  return tape.op('Reshape', [x, target], { attributes: { allowzero: 1 }, ...sameAs(like), ...dtypeOf(x) });
+  // WHY: in a constant of numbers 0 is a dimension of size 0; in an open one it says "as in x".
+  const allowzero = constant !== undefined && staticShape(like) === undefined ? 0 : 1;
+  return tape.op('Reshape', [x, target], { attributes: { allowzero }, ...sameAs(like), ...dtypeOf(x) });
 }
 
 /**
- * The shape as a constant for Reshape: one dimension that is not a number becomes -1, so that no Shape node keeps the
- * activation alive until the backward pass.
+ * The shape as a constant for Reshape: 0 where x has the same symbol at that place, -1 for one other dimension that is
+ * not a number. So no Shape node keeps the activation alive until the backward pass.
  */
-function reshapeTarget(shape: readonly Dim[] | undefined): number[] | undefined {
-  const target = shape?.map((dim) => (typeof dim === 'number' ? dim : -1));
-  const open = target?.filter((dim) => dim === -1).length ?? 2;
-  return open === 0 || (open === 1 && !target?.includes(0)) ? target : undefined;
+function openTarget(from: readonly Dim[] | undefined, to: readonly Dim[] | undefined): number[] | undefined {
+  const target = to?.map((dim, i) => (typeof dim === 'number' ? dim : sameDim(dim, from?.[i]) ? 0 : -1));
+  const isClear = to?.includes(0) === false && (target?.filter((dim) => dim === -1).length ?? 2) <= 1;
+  return isClear ? target : undefined;
 }
 
 /** A matrix whose rows run over all axes but the last one. */

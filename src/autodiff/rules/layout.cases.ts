@@ -7,6 +7,18 @@ export const layoutCases: readonly GradientCase[] = [
   { op: 'Reshape', note: 'to a scalar', inputs: { data: [1, 1], shape: list() } },
   { op: 'Reshape', note: 'empty', inputs: { data: [0, 3], shape: list(3, 0) }, attributes: { allowzero: 1 } },
   { op: 'Reshape', note: 'symbolic', inputs: { data: ['n=2', 6], shape: list(-1, 3) } },
+  {
+    op: 'Reshape',
+    note: 'symbols that stay in place',
+    inputs: { data: ['b=2', 's=3', 4], shape: list(0, 0, 2, 2) },
+    outputShape: ['b', 's', 2, 2],
+  },
+  {
+    op: 'Reshape',
+    note: 'one symbol stays, one moves',
+    inputs: { data: ['b=2', 's=3', 4], shape: list(0, 2, -1, 2) },
+    outputShape: ['b', 2, 's', 2],
+  },
   { op: 'Reshape', note: 'two symbols', inputs: { data: ['b=2', 's=3', 4], shape: list(-1, 4) } },
   { op: 'Flatten', inputs: { X: [2, 3, 2] } },
   { op: 'Flatten', note: 'symbolic', inputs: { X: ['b=2', 's=3', 2] }, attributes: { axis: 2 } },
