@@ -177,13 +177,14 @@ describe('what is refused', () => {
   const app = (): ReturnType<typeof createApp> => createApp(fakeContext());
   it.each([
     [{ model: 'base' }, 'prompt'],
+    [{ model: 'base', prompt: 'a'.repeat(100_000) }, 'prompt'],
     [{ model: 'base', prompt: 'a', max_tokens: 0 }, 'max_tokens'],
     [{ model: 'base', prompt: 'a', temperature: -1 }, 'temperature'],
     [{ model: 'base', prompt: [-1] }, 'prompt.0'],
     [{ model: 'base', prompt: 'a', logit_bias: { 5: 1 } }, 'logit_bias'],
     [{ model: 'base', prompt: 'a', echo: true }, 'echo'],
     [{ model: 'base', prompt: 'a', frequency_penalty: 0.5 }, 'frequency_penalty'],
-  ])('%j, naming %s', async (payload, param) => {
+  ])('%#: a field that is wrong, naming %s', async (payload, param) => {
     const answer = await app().inject({ method: 'POST', url: '/v1/completions', payload });
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toMatchObject({ error: { type: 'invalid_request_error', param } });

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import type { AnswerFormat } from '../answer.ts';
+import { checkTextLength } from '../prompt-text.ts';
 import { chatCompletionSchema, parseBody, refuseUnsupported, type ChatCompletionBody } from '../request-body.ts';
 import type { ServingContext } from '../serving-context.ts';
 import { answerRequest } from './answer-request.ts';
@@ -35,6 +36,7 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
     role: role === 'developer' ? 'system' : role,
     content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
   }));
+  checkTextLength(messages.map(({ content }) => content).join(''), 'messages', context.maxLength);
   return context.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { checkTextLength } from '../prompt-text.ts';
 import { completionSchema, parseBody, refuseUnsupported, type CompletionBody } from '../request-body.ts';
 import type { AnswerFormat } from '../answer.ts';
 import { answerRequest } from './answer-request.ts';
@@ -35,7 +36,9 @@ function promptsOf(body: CompletionBody, context: ServingContext): number[][] {
         problem: 'the base has no tokenizer, send token ids',
       });
     }
-    return context.tokenizer.encode(String(one), { bos: true });
+    const text = String(one);
+    checkTextLength(text, 'prompt', context.maxLength);
+    return context.tokenizer.encode(text, { bos: true });
   });
 }
 
