@@ -1,5 +1,5 @@
-import { differentiate } from '../autodiff/index.ts';
-import { encodeModel, type Graph, type Model, type Value } from '../ir/index.ts';
+import { differentiate, gradientPasses } from '../autodiff/index.ts';
+import { encodeModel, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
 import { buildTrainingGraph, type BaseModel } from '../models/index.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
@@ -48,6 +48,7 @@ function addGradients(model: Model, parameters: readonly Value[]): Map<string, s
     graph.addOutput(gradient);
     names.set(parameter.name, gradient.name);
   }
+  runPasses(model, gradientPasses);
   return names;
 }
 
