@@ -36,13 +36,19 @@ export function subtractDims(a: Dim, b: Dim): Dim {
 /** The product; 1 of no dims, 0 where any is 0. */
 export function multiplyDims(...dims: readonly Dim[]): Dim {
   if (dims.includes(0)) return 0;
-  let product: Polynomial = new Map([['', 1]]);
+  // WHY apart: nearly all shapes have at most one symbol, and numbers need no polynomial.
+  const numbers = dims.filter((dim) => typeof dim === 'number').reduce((product, dim) => product * dim, 1);
+  let product = parse(numbers);
   for (const dim of dims) {
     if (dim === undefined) return undefined;
-    product = multiply(product, parse(dim));
-    if (format(product) === undefined) return undefined;
+    if (typeof dim === 'string') product = multiply(product, parse(dim));
+    if (isTooLong(product)) return undefined;
   }
   return format(product);
+}
+
+function isTooLong(polynomial: Polynomial): boolean {
+  return polynomial.size > maxTextLength || [...polynomial.keys()].some(({ length }) => length > maxTextLength);
 }
 
 /** The quotient where it is exact for every value of the symbols (which are not 0), else undefined. */
@@ -144,6 +150,7 @@ function factorsOf(monomial: string): string[] {
 function format(polynomial: Polynomial): Dim {
   const constant = polynomial.get('') ?? 0;
   const terms = [...polynomial].filter(([monomial]) => monomial !== '').sort(([a], [b]) => (a < b ? -1 : 1));
+  if (terms.some(([, coefficient]) => !Number.isSafeInteger(coefficient))) return undefined;
   if (terms.length === 0) return Number.isSafeInteger(constant) ? constant : undefined;
   const text = terms.map(([monomial, coefficient]) => formatTerm(monomial, coefficient)).join('');
   const tail = constant === 0 ? '' : constant > 0 ? `+${constant}` : `${constant}`;

@@ -62,6 +62,11 @@ describe('Graph', () => {
     expect(() => model.graph.replaceAllUses(y, x)).toThrow(/put an Identity between/);
   });
 
+  it('writes the dimensions of an input in canonical form', () => {
+    const { graph } = createModel();
+    expect(graph.addInput('x', 'float32', ['seq*batch', 4, undefined]).shape).toEqual(['batch*seq', 4, undefined]);
+  });
+
   it('refuses a name that is taken', () => {
     const { model } = chain();
     expect(() => model.graph.addInput('a')).toThrow(expect.objectContaining({ code: 'IR_NAME_TAKEN' }));

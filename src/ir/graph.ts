@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';
-import type { Dim } from './dim.ts';
+import { canonicalDim, type Dim } from './dim.ts';
 import { assertUnused, invalidValue, notHere, strangerAmong, withInner } from './graph-errors.ts';
 import { NameTable } from './name-table.ts';
 import { Node, type NodeInit } from './node.ts';
@@ -73,7 +73,8 @@ export class Graph {
   }
 
   addInput(name: string, dtype?: DataType, shape?: readonly Dim[]): Value {
-    const value = this.#own(new Value(name, { dtype, shape }));
+    const dims = shape?.map((dim) => (typeof dim === 'string' ? canonicalDim(dim) : dim));
+    const value = this.#own(new Value(name, { dtype, shape: dims }));
     return this.#markInput(value);
   }
 
