@@ -7,7 +7,7 @@ import type { GenerationConfig } from './generation-config.ts';
 import { formatLlamaConfig, parseLlamaConfig, type LlamaConfig } from './llama-config.ts';
 import { llamaWeightShapes } from './llama-weights.ts';
 import type { FloatType } from './non-finite.ts';
-import { constantWeight, randomWeight } from './random-weights.ts';
+import { constantWeight, normalQuantiles, randomWeight, type RandomWeight } from './random-weights.ts';
 
 export interface RandomBaseOptions {
   readonly config: LlamaConfig;
@@ -59,18 +59,14 @@ async function writeWeights(options: RandomBaseOptions): Promise<void> {
   const shapes = llamaWeightShapes(config);
   const files = splitIntoFiles(shapes, { dtype, maxFileBytes });
   const totalBytes = [...shapes.values()].reduce((sum, shape) => sum + byteLength(dtype, shape), 0);
+  const random = { dtype, deviation: config.initializerRange, seed, quantiles: normalQuantiles() };
   const places: Record<string, string> = {};
   let doneBytes = 0;
   for (const [index, names] of files.entries()) {
     const file = fileName(index, files.length);
     const tensors: [string, TensorData][] = [];
     for (const name of names) {
-      const tensor = await freshWeight(name, {
-        shape: shapes.get(name) ?? [],
-        dtype,
-        deviation: config.initializerRange,
-        seed,
-      });
+      const tensor = await freshWeight(name, { ...random, shape: shapes.get(name) ?? [] });
       tensors.push([name, tensor]);
       places[name] = file;
       onProgress?.({ doneBytes: (doneBytes += tensor.bytes.byteLength), totalBytes });
@@ -84,17 +80,10 @@ async function writeWeights(options: RandomBaseOptions): Promise<void> {
   });
 }
 
-interface FreshWeight {
-  readonly shape: readonly number[];
-  readonly dtype: FloatType;
-  readonly deviation: number;
-  readonly seed: number;
-}
-
-async function freshWeight(name: string, { shape, dtype, ...random }: FreshWeight): Promise<TensorData> {
-  if (name.endsWith('.bias')) return constantWeight({ shape, dtype, value: 0 });
-  if (shape.length === 1) return constantWeight({ shape, dtype, value: 1 });
-  return randomWeight({ shape, dtype, ...random, stream: `init/${name}` });
+async function freshWeight(name: string, random: Omit<RandomWeight, 'stream'>): Promise<TensorData> {
+  if (name.endsWith('.bias')) return constantWeight({ ...random, value: 0 });
+  if (random.shape.length === 1) return constantWeight({ ...random, value: 1 });
+  return randomWeight({ ...random, stream: `init/${name}` });
 }
 
 /** Names of the weights of each file, in order, no file larger than `maxFileBytes` unless one weight alone is. */
