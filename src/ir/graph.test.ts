@@ -57,6 +57,19 @@ describe('Graph', () => {
     expect(encodeModel(model)).toEqual(before);
   });
 
+  it('exchanges the names of two initializers and keeps their order', () => {
+    const { graph } = createModel();
+    const [a, b] = ['a', 'b'].map((name) => graph.addInitializer(name, inlineConstant(tensorOf('int64', [], [1]))));
+    if (!a || !b) throw new Error('two initializers expected');
+    graph.addOutput(a);
+    graph.replaceAllUses(a, b);
+    expect([...graph.initializers]).toEqual([
+      ['b', a],
+      ['a', b],
+    ]);
+    expect(graph.outputs).toEqual([b]);
+  });
+
   it('does not let an input take the place of an output', () => {
     const { model, x, y } = chain();
     expect(() => model.graph.replaceAllUses(y, x)).toThrow(/put an Identity between/);

@@ -182,7 +182,12 @@ export class Graph {
     for (const use of from.uses) if (!except.has(use.node)) use.node.setInput(use.index, to);
     if (!from.isGraphOutput) return;
     for (const graph of from.outputOf) graph.#replaceOutput(from, to);
-    this.#exchangeNames(from, to);
+    this.#renameAll(
+      new Map([
+        [from, to.name],
+        [to, from.name],
+      ]),
+    );
   }
 
   /** @throws EspalierError IR_NAME_TAKEN */
@@ -192,7 +197,7 @@ export class Graph {
     if (this.#values.has(name)) throw new EspalierError('IR_NAME_TAKEN', { name });
     this.#names.free(value.name);
     this.#names.take(name);
-    this.#rekey(value, name);
+    this.#renameAll(new Map([[value, name]]));
   }
 
   /** Puts the nodes in another order; `sortNodes` finds a topological one. */
@@ -254,19 +259,16 @@ export class Graph {
     Value.link.addOutput(to, this);
   }
 
-  #exchangeNames(a: Value, b: Value): void {
-    const [nameOfA, nameOfB] = [a.name, b.name];
-    this.#values.delete(nameOfB);
-    this.#rekey(a, nameOfB);
-    this.#rekey(b, nameOfA);
-  }
-
-  #rekey(value: Value, name: string): void {
-    if (this.#values.get(value.name) === value) this.#values.delete(value.name);
-    const isInitializer = this.#initializers.get(value.name) === value;
-    if (isInitializer) this.#initializers.delete(value.name);
-    Value.link.rename(value, name);
-    this.#values.set(name, value);
-    if (isInitializer) this.#initializers.set(name, value);
+  /** Initializers keep their order, so that a renaming undone gives the same bytes. */
+  #renameAll(names: ReadonlyMap<Value, string>): void {
+    const initializers = [...this.#initializers.values()];
+    for (const value of names.keys()) this.#values.delete(value.name);
+    for (const [value, name] of names) {
+      Value.link.rename(value, name);
+      this.#values.set(name, value);
+    }
+    if (!initializers.some((value) => names.has(value))) return;
+    this.#initializers.clear();
+    for (const value of initializers) this.#initializers.set(value.name, value);
   }
 }
