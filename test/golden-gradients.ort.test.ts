@@ -43,12 +43,52 @@ describe.each(['llama', 'llama-d16'])('golden case %s', (name) => {
     expect(errors).toHaveLength(2 * 2 * 7);
     expect(Math.max(...errors)).toBeLessThan(1e-4);
   });
+
+  it('loses along the gradient of every weight as fast as that gradient says', async () => {
+    const model = buildTrainingGraph(base, { full: true });
+    const weights = (await loadSafetensors(golden(`${name}/model/model.safetensors`))).tensors;
+    const parameters = addGradients(model, [...weights.keys()]);
+    runPasses(model, gradientPasses);
+    using session = await environment.createSession(encodeModel(model));
+    const { feeds } = batchOf(expected);
+    const results = await runOnce(session, { ...feeds, ...Object.fromEntries(weights) });
+    const gradients = parameters.map(
+      (weight) => [weight, toFloat32(tensorNamed(results, gradientName(weight)))] as const,
+    );
+    const slope = gradients.reduce((sum, [, gradient]) => sum + squaredNorm(gradient), 0);
+    // The loss moves by 0.2 either way: far above the rounding of f32, and not yet bent.
+    const step = 0.2 / slope;
+    const lossAt = async (distance: number): Promise<number> => {
+      const moved = gradients.map(([weight, by]) => [weight, movedBy(tensorNamed(weights, weight), by, distance)]);
+      const { loss_sum: loss } = await runOnce(session, { ...feeds, ...Object.fromEntries(moved) }, ['loss_sum']);
+      return loss ? (toFloat32(loss)[0] ?? NaN) : NaN;
+    };
+    const measured = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+    expect(Math.abs(measured / slope - 1)).toBeLessThan(1e-3);
+  });
 });
+
+function squaredNorm(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value * value, 0);
+}
+
+function movedBy(tensor: TensorData, by: Float32Array, distance: number): TensorData {
+  return tensorOf(
+    'float32',
+    tensor.shape,
+    toFloat32(tensor).map((value, i) => value + distance * (by[i] ?? NaN)),
+  );
+}
 
 function trainingModel(base: BaseModel, adapter: AdapterWeights): { model: Model; parameters: string[] } {
   const model = buildTrainingGraph(base);
   const modules = [...adapter.modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));
   const { inputs } = injectLora(model, { modules });
+  return { model, parameters: addGradients(model, inputs) };
+}
+
+/** Makes the gradient of each parameter an output. */
+function addGradients(model: Model, inputs: readonly string[]): string[] {
   const [loss] = model.graph.outputs;
   const parameters = inputs.flatMap((input) => model.graph.value(input) ?? []);
   if (loss === undefined) throw new Error('the training graph gives a loss');
@@ -56,7 +96,7 @@ function trainingModel(base: BaseModel, adapter: AdapterWeights): { model: Model
     model.graph.rename(gradient, gradientName(parameter.name));
     model.graph.addOutput(gradient);
   }
-  return { model, parameters: inputs.slice() };
+  return inputs.slice();
 }
 
 function gradientName(parameter: string): string {
