@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import { openBaseModel } from '../models/index.ts';
+import { openBaseModel, verifyWeights } from '../models/index.ts';
 import { openEnvironment } from '../runtime/index.ts';
 import { openEngine, type Engine } from '../serve/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
@@ -52,6 +52,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const { signal } = options;
   signal?.throwIfAborted();
   const [base, tokenizer] = [await openBaseModel(options.base), await openTokenizer(options.base)];
+  await verifyWeights(base, { signal });
   const environment = openEnvironment({ threads: options.threads });
   let engine: Engine | undefined;
   try {

@@ -17,7 +17,10 @@ const pieceBytes = 1 << 20;
  * @throws EspalierError MODEL_WEIGHTS_NOT_FINITE naming the weight, its file and the element; MODEL_WEIGHTS_MISMATCH when the file
  *   became shorter since it was opened
  */
-export async function verifyWeights(base: BaseModel, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+export async function verifyWeights(
+  base: BaseModel,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
   const refs = [...base.weights.values()];
   for (const location of new Set(refs.map((ref) => ref.location))) {
     const path = join(base.dir, location);

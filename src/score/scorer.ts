@@ -108,7 +108,10 @@ export class Scorer {
    *
    * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE
    */
-  async score(tokens: readonly number[], { signal }: { signal?: AbortSignal } = {}): Promise<SequenceScore> {
+  async score(
+    tokens: readonly number[],
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<SequenceScore> {
     const row = { tokens, targets: nextTokens(tokens) };
     this.#check(row);
     const losses = await this.#losses([cutAtLastTarget(row)], signal);
@@ -122,7 +125,10 @@ export class Scorer {
    *
    * @throws EspalierError as `score`
    */
-  async evaluate(rows: Iterable<LabelledRow>, { signal }: { signal?: AbortSignal } = {}): Promise<Evaluation> {
+  async evaluate(
+    rows: Iterable<LabelledRow>,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Evaluation> {
     const wanted = Array.from(rows, ({ inputIds, labels }) => ({ tokens: inputIds, targets: labelledTokens(labels) }));
     for (const row of wanted) this.#check(row);
     const cut = wanted.map(cutAtLastTarget).filter(({ tokens }) => tokens.length > 0);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { loadPeftAdapter, type AdapterWeights } from '../../lora/index.ts';
-import { openBaseModel, type BaseModel } from '../../models/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../serve/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
@@ -49,6 +49,7 @@ export const generateCommand: CommandDefinition = {
     const tokenizer = await openTokenizer(read.base);
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, base);
+    await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
     for (const [name, weights] of adapters) await engine.adapters.load(name, weights);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { loadPeftAdapter } from '../../lora/index.ts';
-import { openBaseModel, type BaseModel } from '../../models/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { openScorer, type SequenceScore, type WeightedAdapter } from '../../score/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
@@ -36,6 +36,7 @@ export const scoreCommand: CommandDefinition = {
     const tokenizer = await openTokenizer(read.base);
     const rows = await readRows(read, base, tokenizer, context.signal);
     const adapters = await loadAdapters(read.adapter, base);
+    await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);
     const maxLength = Math.min(longest, base.config.maxPositions);
