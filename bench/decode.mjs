@@ -1,0 +1,79 @@
+// Times decode steps of the serving engine: 8 sequences, each with an adapter of its own.
+//
+//   UV_THREADPOOL_SIZE=8 node bench/decode.mjs --base DIR [--threads 2] [--batch 8] [--adapters 8] [--tokens 128] [--steps 20]
+//
+// Prints one line of JSON. A step is the time between two tokens of a sequence while all sequences run.
+import { parseArgs } from 'node:util';
+import { initAdapter } from '../dist/lora/index.js';
+import { openBaseModel } from '../dist/models/index.js';
+import { openEnvironment } from '../dist/runtime/index.js';
+import { openEngine } from '../dist/serve/index.js';
+import { typedArray } from '../dist/tensor/index.js';
+import { median } from './statistics.mjs';
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    threads: { type: 'string', default: '2' },
+    batch: { type: 'string', default: '8' },
+    adapters: { type: 'string', default: '8' },
+    tokens: { type: 'string', default: '128' },
+    steps: { type: 'string', default: '20' },
+    rank: { type: 'string', default: '16' },
+  },
+});
+if (values.base === undefined) throw new Error('Name the base: --base DIR');
+const [batch, adapters, tokens] = [Number(values.batch), Number(values.adapters), Number(values.tokens)];
+const [steps, rank] = [Number(values.steps), Number(values.rank)];
+
+const base = await openBaseModel(values.base);
+const environment = openEnvironment({ threads: Number(values.threads) });
+const engine = await openEngine({ base, environment, maxSlots: batch, maxLength: tokens + steps + 64 });
+for (let i = 0; i < adapters; i++) await engine.adapters.load(`a${i}`, await randomAdapter(i));
+
+const arrivals = Array.from({ length: batch }, () => []);
+await Promise.all(arrivals.map((times, row) => generate(row, times)));
+await engine.dispose();
+environment.dispose();
+
+// A step counts while every sequence runs: from the last one's first token to the first one's last.
+const begin = Math.max(...arrivals.map((times) => times[0]));
+const end = Math.min(...arrivals.map((times) => times.at(-1)));
+const gaps = arrivals[0].slice(1).map((time, i) => ({ time, gap: time - arrivals[0][i] }));
+const counted = gaps.filter(({ time, gap }) => time - gap >= begin && time <= end).map(({ gap }) => gap);
+const medianMs = median(counted);
+const peakRssMb = Math.round(process.resourceUsage().maxRSS / 1024);
+const result = {
+  work: 'decode',
+  threads: Number(values.threads),
+  batch,
+  adapters,
+  promptTokens: tokens,
+  steps: counted.length,
+};
+const speed = { medianMs, minMs: Math.min(...counted), tokensPerSecond: (batch * 1000) / medianMs };
+process.stdout.write(`${JSON.stringify({ ...result, ...speed, peakRssMb })}\n`);
+
+async function generate(row, times) {
+  const prompt = Array.from(
+    { length: tokens },
+    (_, i) => 5 + ((i * 7919 + row * 104729) % (base.config.vocabSize - 5)),
+  );
+  const request = { tokens: prompt, maxTokens: steps + batch + 4, temperature: 0, stopTokenIds: [] };
+  const chosen = adapters === 0 ? [] : [{ name: `a${row % adapters}` }];
+  for await (const _ of engine.generate({ ...request, adapters: chosen })) times.push(performance.now());
+}
+
+/** An adapter whose B is not zero, so that nothing can be skipped. */
+async function randomAdapter(seed) {
+  const config = { rank, alpha: 2 * rank, dropout: 0, targetModules: 'all-linear' };
+  const linears = base.linears.filter(({ path }) => path !== 'lm_head');
+  const initial = await initAdapter(linears, config, seed);
+  const modules = new Map();
+  for (const [path, module] of initial) {
+    const b = typedArray(module.b);
+    for (let i = 0; i < b.length; i++) b[i] = ((((i * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
+    modules.set(path, { ...module, b: { ...module.b, bytes: new Uint8Array(b.buffer, b.byteOffset, b.byteLength) } });
+  }
+  return { config, modules, sha256: String(seed).padStart(64, '0') };
+}

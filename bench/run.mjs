@@ -1,0 +1,79 @@
+// Runs the training and decode measurements, and beside them PEFT's where a Python is named; prints the ratios.
+//
+//   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2]
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { median } from './statistics.mjs';
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    python: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    json: { type: 'boolean', default: false },
+  },
+});
+if (values.base === undefined) throw new Error('Name the base: --base DIR');
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const common = ['--base', values.base, '--threads', values.threads];
+const cases = [
+  { name: 'train, 4 x 128 tokens', file: 'train.mjs', words: [], peer: ['train'] },
+  { name: 'decode, batch 8, 8 adapters', file: 'decode.mjs', words: [], peer: ['decode'] },
+  {
+    name: 'decode, batch 8, base alone',
+    file: 'decode.mjs',
+    words: ['--adapters', '0'],
+    peer: ['decode', '--adapters', '0'],
+  },
+];
+
+const report = [];
+for (const { name, file, words, peer } of cases) {
+  const ours = [];
+  const theirs = [];
+  // WHY in turn: what else the machine does then falls on both.
+  for (let round = 0; round < Number(values.rounds); round++) {
+    ours.push(measure(process.execPath, [here(file), ...words, ...common]));
+    if (values.python !== undefined) theirs.push(measure(values.python, [here('peft-peer.py'), ...peer, ...common]));
+  }
+  report.push({
+    name,
+    espalier: summary(ours),
+    ...(theirs.length > 0 ? { peft: summary(theirs), ...ratios(ours, theirs) } : {}),
+  });
+}
+if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+else print(report);
+
+function measure(command, words) {
+  const child = spawnSync(command, words, { encoding: 'utf8', env: { UV_THREADPOOL_SIZE: '8', ...process.env } });
+  if (child.status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${child.status}:\n${child.stderr}`);
+  return JSON.parse(child.stdout.trim().split('\n').at(-1));
+}
+
+function summary(runs) {
+  return {
+    medianMs: median(runs.map((run) => run.medianMs)),
+    peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
+  };
+}
+
+/** How many times faster, round by round. */
+function ratios(ours, theirs) {
+  const each = ours.map((run, i) => theirs[i].medianMs / run.medianMs);
+  return { faster: median(each), fasterMin: Math.min(...each), fasterMax: Math.max(...each) };
+}
+
+function print(rows) {
+  process.stdout.write(`${cpus()[0]?.model}, ${values.threads} threads, Node ${process.version}\n`);
+  for (const { name, espalier, peft, faster, fasterMin, fasterMax } of rows) {
+    const mine = `${espalier.medianMs.toFixed(0)} ms, ${espalier.peakRssMb} MB`;
+    const other = peft ? ` | PEFT ${peft.medianMs.toFixed(0)} ms, ${peft.peakRssMb} MB` : '';
+    const ratio = peft ? ` | ${faster.toFixed(2)} times (${fasterMin.toFixed(2)} to ${fasterMax.toFixed(2)})` : '';
+    process.stdout.write(`${name.padEnd(30)} ${mine}${other}${ratio}\n`);
+  }
+}

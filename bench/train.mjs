@@ -1,0 +1,68 @@
+// Times optimizer steps of `espalier train`: LoRA of rank 16 on all seven linear modules, 4 rows of 128 tokens.
+//
+//   node bench/train.mjs --base DIR [--threads 2] [--steps 5] [--batch 4] [--tokens 128]
+//
+// Prints one line of JSON. The first step is a warm-up and not counted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { median } from './statistics.mjs';
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    threads: { type: 'string', default: '2' },
+    steps: { type: 'string', default: '5' },
+    batch: { type: 'string', default: '4' },
+    tokens: { type: 'string', default: '128' },
+    rank: { type: 'string', default: '16' },
+  },
+});
+if (values.base === undefined) throw new Error('Name the base: --base DIR');
+const [steps, batch, tokens] = [Number(values.steps), Number(values.batch), Number(values.tokens)];
+const { vocab_size: vocabSize } = JSON.parse(await readFile(join(values.base, 'config.json'), 'utf8'));
+
+const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
+try {
+  await writeFile(join(folder, 'rows.jsonl'), randomRows((steps + 1) * batch));
+  const words = ['train', '--base', values.base, '--data', join(folder, 'rows.jsonl'), '--output', join(folder, 'out')];
+  words.push('--rank', values.rank, '--alpha', String(2 * Number(values.rank)), '--learning-rate', '2e-4');
+  words.push('--max-grad-norm', '0', '--batch-size', String(batch), '--max-steps', String(steps + 1));
+  words.push('--max-length', String(tokens), '--no-shuffle', '--threads', values.threads, '--json');
+  const peakRssMb = await run(fileURLToPath(new URL('../bin/espalier', import.meta.url)), words);
+  const lines = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8')).trim().split('\n').slice(1);
+  // WHY from the metrics: a step's time there is that of data, both passes and the optimizer together.
+  const times = lines.map((line) => JSON.parse(line)).map((step) => (step.targetTokens / step.tokensPerSecond) * 1000);
+  const medianMs = median(times);
+  const result = { work: 'train', threads: Number(values.threads), batch, rowTokens: tokens };
+  const speed = { medianMs, minMs: Math.min(...times), tokensPerSecond: (batch * tokens * 1000) / medianMs };
+  process.stdout.write(`${JSON.stringify({ ...result, ...speed, peakRssMb })}\n`);
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+/** Rows of random tokens, all of one length. */
+function randomRows(count) {
+  let state = 1;
+  const next = () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8;
+  const row = () => Array.from({ length: tokens }, () => 5 + (next() % (vocabSize - 5)));
+  return Array.from({ length: count }, () => `${JSON.stringify({ input_ids: row() })}\n`).join('');
+}
+
+/** Runs to the end and returns the process's peak memory in MB. */
+async function run(command, words) {
+  const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  let peak = 0;
+  const watch = setInterval(async () => {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+  }, 200);
+  const [code] = await once(child, 'exit');
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`espalier train ended with ${code}`);
+  return Math.round(peak / 1024);
+}
