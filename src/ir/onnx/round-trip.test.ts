@@ -2,7 +2,17 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
-import { createModel, decodeModel, encodeModel, printModel, Tape, verifyModel } from '../index.ts';
+import {
+  createModel,
+  decodeModel,
+  encodeModel,
+  float,
+  Graph,
+  printModel,
+  Tape,
+  verifyModel,
+  type Model,
+} from '../index.ts';
 import { assertUses } from '../testing/assert-uses.ts';
 import { randomModel } from '../testing/random-model.ts';
 import { readMessage, writeMessage } from './wire.ts';
@@ -31,6 +41,20 @@ describe('a model through ONNX bytes', () => {
     );
   });
 
+  it('keeps its functions, with references to the attributes of the call', () => {
+    const bytes = encodeModel(modelWithFunction());
+    const copy = decodeModel(bytes);
+    verifyModel(copy);
+    const [scale] = copy.functions;
+    expect(scale?.graph.nodes.map(({ opType }) => opType)).toEqual(['Constant', 'Mul']);
+    expect(scale?.graph.nodes[0]?.attributes.get('value_float')).toMatchObject({
+      kind: 'reference',
+      value: { name: 'factor' },
+    });
+    expect(scale?.defaults.get('factor')).toEqual(float(2));
+    expect(Buffer.compare(encodeModel(copy), bytes)).toBe(0);
+  });
+
   it('is either refused with a code or whole, wherever its bytes are cut or changed', () => {
     fc.assert(
       fc.property(randomModel, fc.nat(), fc.nat(255), fc.boolean(), (model, position, byte, cut) => {
@@ -51,6 +75,28 @@ function outcomeOf(bytes: Uint8Array): string {
   } catch (error) {
     return EspalierError.isInstance(error) ? error.code : String(error);
   }
+}
+
+/** y = Scale(x) where Scale(a) = a · factor, the factor being an attribute of the call. */
+function modelWithFunction(): Model {
+  const model = createModel();
+  model.opsets.set('my', 1);
+  const body = new Graph('Scale');
+  const a = body.addInput('a');
+  const reference = { kind: 'reference', value: { name: 'factor', type: 1 } } as const;
+  const constant = { opType: 'Constant', inputs: [], attributes: [['value_float', reference]] as const };
+  const factor = body.addNode({ ...constant, outputs: [{ name: 'f' }] }).outputs[0];
+  const scaled = body.addNode({ opType: 'Mul', inputs: [a, factor], outputs: [{ name: 'b' }] }).outputs[0];
+  if (scaled) body.addOutput(scaled);
+  const texts = { name: 'Scale', domain: 'my', overload: '', docString: 'Scales.', unknown: [] };
+  const metadata = new Map([['made', 'here']]);
+  const defaults = new Map([['factor', float(2)]]);
+  model.functions.push({ ...texts, graph: body, attributes: [], defaults, opsets: new Map([['', 21]]), metadata });
+  const x = model.graph.addInput('x', 'float32', [3]);
+  model.graph.addOutput(
+    new Tape(model).op('Scale', [x], { domain: 'my', dtype: 'float32', shape: [3], outputName: 'y' }),
+  );
+  return model;
 }
 
 const noGraph: GraphMessage = {
