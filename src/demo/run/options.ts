@@ -26,12 +26,12 @@ export const demoDefaults: DemoOptions = {
   json: false,
 };
 
-/** What is asked of the base and of both policies: none of it stands in the training rows. */
+/** What is asked of the base and of both policies: openings of evaluation rows, which no training row has. */
 export const questions: readonly string[] = [
-  'Hi! I want to send $4,800 to a new payee today.',
-  'I lost my card in Lisbon. What should I do?',
-  'Can I have a loan of $12,000?',
-  'Someone called me and asked for my password. Is that normal?',
-  'Please raise my transfer limit to $9,000.',
-  'I travel to Japan next week. Do I have to tell you?',
+  'Can I send $3,000 to Greece today?',
+  'I cannot find my card.',
+  'Can I get a loan of $10,000?',
+  'I have to buy gift cards for $1,200 and send the codes.',
+  'I want to withdraw $7,500 in cash today.',
+  'Hello! I would like to raise my transfer limit to $15,000.',
 ];
