@@ -8,6 +8,8 @@ import { positiveAxis, rankOf, shapeValue, zerosLike } from '../shapes.ts';
  *
  *   ddata = zeros, to which doutput is added at the indices; an index that comes twice adds twice
  *
+ * WHY ScatterElements, for which every element carries its index: ONNX Runtime's ScatterND adds on several threads at once, and
+ * loses additions where an index comes twice (seen in 1.30).
  * @see ONNX Gather-13
  */
 export const gatherGradient = gradientRule({
@@ -17,7 +19,12 @@ export const gatherGradient = gradientRule({
   backward: ({ tape, node, inputs: { data, indices }, gradients: { output: dY } }) => ({
     data() {
       const axis = positiveAxis(node.intAttribute('axis', 0), rankOf(data, node));
-      return axis === 0 ? addRows(tape, { data, indices, dY }) : addAlong(tape, { data, indices, dY, axis, node });
+      const updates = withOneIndexAxis(tape, { data, indices, dY, axis, node });
+      const column = [-1, ...Array.from({ length: rankOf(data, node) - axis - 1 }, () => 1)];
+      const positions = tape.op('Reshape', [indices, tape.int64s(column)]);
+      const spread = tape.op('Expand', [positions, shapeValue(tape, updates)]);
+      const attributes = { axis, reduction: 'add' };
+      return tape.op('ScatterElements', [zerosLike(tape, data), spread, updates], { attributes, ...sameAs(data) });
     },
   }),
 });
@@ -26,28 +33,15 @@ interface Gathered {
   readonly data: Value;
   readonly indices: Value;
   readonly dY: Value;
+  readonly axis: number;
+  readonly node: Node;
 }
 
-function addRows(tape: Tape, { data, indices, dY }: Gathered): Value {
-  const rows = tape.op('Unsqueeze', [indices, tape.int64s([-1])]);
-  const attributes = { reduction: 'add' };
-  return tape.op('ScatterND', [zerosLike(tape, data), int64(tape, rows), dY], { attributes, ...sameAs(data) });
-}
-
-/** Along an inner axis every element carries its own index. */
-function addAlong(tape: Tape, { data, indices, dY, axis, node }: Gathered & { axis: number; node: Node }): Value {
-  const rank = rankOf(data, node);
+/** dY with all axes of the indices as one: the shape of data but for that axis. */
+function withOneIndexAxis(tape: Tape, { data, indices, dY, axis, node }: Gathered): Value {
+  if (rankOf(indices, node) === 1) return dY;
   const dimsOf = (start: number, end: number): Value[] =>
     start < end ? [tape.op('Shape', [data], { attributes: { start, end } })] : [];
-  const target = [...dimsOf(0, axis), tape.int64s([-1]), ...dimsOf(axis + 1, rank)];
-  const updates = tape.op('Reshape', [dY, tape.op('Concat', target, { attributes: { axis: 0 } })]);
-  const column = [-1, ...Array.from({ length: rank - axis - 1 }, () => 1)];
-  const positions = tape.op('Reshape', [indices, tape.int64s(column)]);
-  const spread = tape.op('Expand', [positions, shapeValue(tape, updates)]);
-  const attributes = { axis, reduction: 'add' };
-  return tape.op('ScatterElements', [zerosLike(tape, data), spread, updates], { attributes, ...sameAs(data) });
-}
-
-function int64(tape: Tape, indices: Value): Value {
-  return indices.dtype === 'int64' ? indices : tape.op('Cast', [indices], { attributes: { to: 7 } });
+  const target = [...dimsOf(0, axis), tape.int64s([-1]), ...dimsOf(axis + 1, rankOf(data, node))];
+  return tape.op('Reshape', [dY, tape.op('Concat', target, { attributes: { axis: 0 } })]);
 }
