@@ -140,7 +140,8 @@ export class Node {
   intsAttribute(name: string): number[] | undefined;
   intsAttribute(name: string, fallback: readonly number[]): number[];
   intsAttribute(name: string, fallback?: readonly number[]): number[] | undefined {
-    return (this.#read('ints', name)?.map(Number) ?? fallback?.slice()) as number[] | undefined;
+    const values = this.#read('ints', name)?.map(Number);
+    return values ?? (fallback && [...fallback]);
   }
 
   floatsAttribute(name: string): number[] | undefined {

@@ -5,7 +5,7 @@ import { broadcastShapes } from './broadcast.ts';
 import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
 
 /** Same type, same shape, same elements. */
-const same: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0), elements: op.elements(0) });
+const same = (op: OpView): TypeInfo => ({ dtype: op.dtype(0), shape: op.shape(0), elements: op.elements(0) });
 
 const unary: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
 
@@ -53,7 +53,7 @@ const cast: InferRule = (op) => {
   return { dtype: to, shape: op.shape(0), elements: isInteger ? op.elements(0) : undefined };
 };
 
-const dropout: InferRule = (op) => [same(op) as TypeInfo, { dtype: 'bool', shape: op.shape(0) }];
+const dropout: InferRule = (op) => [same(op), { dtype: 'bool', shape: op.shape(0) }];
 
 function binaryShape(op: OpView): TypeInfo['shape'] {
   return broadcastShapes(op, [op.shape(0), op.shape(1)]);
