@@ -1,11 +1,11 @@
-import type { Environment } from '../runtime/index.ts';
 import type { BaseModel } from '../models/index.ts';
+import type { Environment } from '../runtime/index.ts';
 import type { Example } from './data/example.ts';
 import { createMicroBatch } from './micro-batch.ts';
 import type { ParameterArena } from './parameter-arena.ts';
+import type { Trainable } from './trainable.ts';
 import { createTrainingGraph } from './training-graph.ts';
 import { TrainingSession } from './training-session.ts';
-import type { Trainable } from './trainable.ts';
 
 export interface EvaluatorOptions {
   readonly environment: Environment;
@@ -15,24 +15,52 @@ export interface EvaluatorOptions {
   readonly examples: readonly Example[];
   readonly batchSize: number;
   readonly maxLength: number;
+  /** Keeps the model loaded between two evaluations. WHY a choice: that is a second copy of the base beside the training's. */
+  readonly keepLoaded: boolean;
 }
 
-/**
- * Measures the held-out loss with the parameters as they are: the training's own loss without its backward pass.
- * @returns the mean over all target tokens, in nats
- */
-export async function evaluate(options: EvaluatorOptions, { signal }: { signal?: AbortSignal } = {}): Promise<number> {
-  const { environment, base, trainable, parameters, examples, batchSize, maxLength } = options;
-  const graph = createTrainingGraph(base, { lora: trainable.lora, maxLength, gradients: false });
-  using session = await TrainingSession.open(graph, { environment, dir: base.dir, parameters });
-  // Rows of like length side by side: less padding to compute.
-  const sorted = examples.toSorted((a, b) => a.inputIds.length - b.inputIds.length);
-  let [loss, targets] = [0, 0];
-  for (let at = 0; at < sorted.length; at += batchSize) {
-    signal?.throwIfAborted();
-    const micro = createMicroBatch(sorted.slice(at, at + batchSize), { maxLength });
-    loss += await session.run(micro);
-    targets += micro.targets;
+/** Measures the held-out loss with the parameters as they are: the training's own loss without its backward pass. */
+export class Evaluator implements Disposable {
+  readonly #options: EvaluatorOptions;
+  /** Rows of like length side by side: less padding to compute. */
+  readonly #examples: readonly Example[];
+  #session: TrainingSession | undefined;
+
+  constructor(options: EvaluatorOptions) {
+    this.#options = options;
+    this.#examples = options.examples.toSorted((a, b) => a.inputIds.length - b.inputIds.length);
   }
-  return loss / targets;
+
+  /** @returns the mean over all target tokens, in nats */
+  async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<number> {
+    const { batchSize, maxLength, keepLoaded } = this.#options;
+    const session = (this.#session ??= await this.#open());
+    try {
+      let [loss, targets] = [0, 0];
+      for (let at = 0; at < this.#examples.length; at += batchSize) {
+        signal?.throwIfAborted();
+        const micro = createMicroBatch(this.#examples.slice(at, at + batchSize), { maxLength });
+        loss += await session.run(micro);
+        targets += micro.targets;
+      }
+      return loss / targets;
+    } finally {
+      if (!keepLoaded) this.dispose();
+    }
+  }
+
+  #open(): Promise<TrainingSession> {
+    const { environment, base, trainable, parameters, maxLength } = this.#options;
+    const graph = createTrainingGraph(base, { lora: trainable.lora, maxLength, gradients: false });
+    return TrainingSession.open(graph, { environment, dir: base.dir, parameters });
+  }
+
+  dispose(): void {
+    this.#session?.dispose();
+    this.#session = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

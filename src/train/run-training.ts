@@ -1,17 +1,11 @@
 import { join } from 'node:path';
-import { EspalierError, systemClock, type Clock } from '../core/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { systemClock, type Clock } from '../core/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { elementCount } from '../tensor/index.ts';
-import { openTokenizer } from '../tokenizer/index.ts';
-import { adapterTrainable } from './adapter-trainable.ts';
-import { defaultLearningRate, defaultMaxLength, type TrainConfig } from './config/train-config.ts';
-import { readExamples, type Dataset } from './data/read-examples.ts';
-import { fullTrainable } from './full-trainable.ts';
+import type { TrainConfig } from './config/train-config.ts';
 import { MetricsWriter } from './metrics.ts';
 import { OutputFolder } from './output-folder.ts';
-import { countSteps } from './step-plan.ts';
-import type { Trainable } from './trainable.ts';
+import { prepareTraining, type PreparedTraining } from './prepare-training.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from './train-result.ts';
 import { TrainingRun } from './training-run.ts';
 
@@ -21,18 +15,6 @@ export interface RunTrainingOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly clock?: Clock;
-}
-
-/** Everything that is read and checked before the first weight is loaded. */
-export interface PreparedTraining {
-  readonly config: TrainConfig;
-  readonly base: BaseModel;
-  readonly trainable: Trainable;
-  readonly data: Dataset;
-  readonly evalData: Dataset | undefined;
-  readonly steps: number;
-  readonly maxLength: number;
-  readonly learningRate: number;
 }
 
 /**
@@ -47,7 +29,7 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   try {
     const { signal } = options;
     signal?.throwIfAborted();
-    const prepared = await prepare(config, signal === undefined ? {} : { signal });
+    const prepared = await prepareTraining(config, signal === undefined ? {} : { signal });
     const metrics = await MetricsWriter.create(join(folder.staging, 'metrics.jsonl'));
     try {
       return await trainInto(folder, metrics, prepared, options);
@@ -76,29 +58,6 @@ async function trainInto(
   await metrics.moveInto(result);
   await folder.publish(result);
   return { output: folder.path, plan, ...trace, seconds: (clock.now() - begin) / 1000 };
-}
-
-async function prepare(config: TrainConfig, { signal }: { signal?: AbortSignal }): Promise<PreparedTraining> {
-  const base = await openBaseModel(config.base);
-  const maxLength = lengthFor(config, base);
-  const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
-  const tokenizer = await openTokenizer(base.dir);
-  const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
-  const data = await readExamples(config.data, reading);
-  const evalData = config.evalData === undefined ? undefined : await readExamples(config.evalData, reading);
-  await verifyWeights(base, signal === undefined ? {} : { signal });
-  const steps = countSteps(data.examples.length, config);
-  const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
-  return { config, base, trainable, data, evalData, steps, maxLength, learningRate };
-}
-
-function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {
-  const { maxPositions } = base.config;
-  if (maxLength !== undefined && maxLength > maxPositions) {
-    const expected = `at most ${maxPositions}, the longest sequence of ${base.dir}`;
-    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: '--max-length', expected, actual: maxLength });
-  }
-  return maxLength ?? Math.min(maxPositions, defaultMaxLength);
 }
 
 function planOf(prepared: PreparedTraining, trainableParameters: number): TrainPlan {

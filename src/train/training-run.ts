@@ -1,13 +1,13 @@
 import { systemClock, type Clock } from '../core/index.ts';
 import type { Environment } from '../runtime/index.ts';
-import { evaluate } from './evaluator.ts';
+import { Evaluator } from './evaluator.ts';
 import { FirstStepsCheck } from './first-steps-check.ts';
 import { createMicroBatch } from './micro-batch.ts';
 import type { MetricsWriter, StepMetrics } from './metrics.ts';
 import { createOptimizer } from './optimizer/create-optimizer.ts';
 import type { ParameterGroup } from './optimizer/optimizer.ts';
 import { ParameterArena } from './parameter-arena.ts';
-import type { PreparedTraining } from './run-training.ts';
+import type { PreparedTraining } from './prepare-training.ts';
 import { learningRateAt } from './schedule.ts';
 import { planSteps } from './step-plan.ts';
 import type { TrainEvent, TrainResult } from './train-result.ts';
@@ -32,6 +32,7 @@ export class TrainingRun implements Disposable {
   readonly #options: TrainingRunOptions;
   readonly #graph: TrainingGraph;
   readonly #parameters: ParameterArena;
+  readonly #evaluator: Evaluator | undefined;
 
   private constructor(prepared: PreparedTraining, options: TrainingRunOptions) {
     const { base, trainable, maxLength, config } = prepared;
@@ -39,6 +40,7 @@ export class TrainingRun implements Disposable {
     this.#options = options;
     this.#graph = createTrainingGraph(base, { lora: trainable.lora, maxLength, seed: config.seed, gradients: true });
     this.#parameters = new ParameterArena(this.#graph.parameters);
+    this.#evaluator = this.#createEvaluator();
   }
 
   static async open(prepared: PreparedTraining, options: TrainingRunOptions): Promise<TrainingRun> {
@@ -140,16 +142,24 @@ export class TrainingRun implements Disposable {
     return evalLoss === undefined ? line : { ...line, evalLoss };
   }
 
-  async #evaluate(step: number): Promise<number | undefined> {
+  #createEvaluator(): Evaluator | undefined {
     const { evalData, base, trainable, maxLength, config } = this.#prepared;
     if (evalData === undefined) return undefined;
-    const { environment, signal, onEvent } = this.#options;
-    const [parameters, examples] = [this.#parameters, evalData.examples];
-    const { batchSize } = config;
-    const loss = await evaluate(
-      { environment, base, trainable, parameters, examples, batchSize, maxLength },
-      signal === undefined ? {} : { signal },
-    ).catch((error: unknown) => {
+    return new Evaluator({
+      environment: this.#options.environment,
+      base,
+      trainable,
+      parameters: this.#parameters,
+      examples: evalData.examples,
+      batchSize: config.batchSize,
+      maxLength,
+      keepLoaded: config.evalSteps !== undefined,
+    });
+  }
+
+  async #evaluate(step: number): Promise<number | undefined> {
+    const { signal, onEvent } = this.#options;
+    const loss = await this.#evaluator?.evaluate({ signal }).catch((error: unknown) => {
       // WHY not an error: what has been trained by then is to be saved.
       if (step > 0 && signal?.aborted === true) return undefined;
       throw error;
@@ -164,6 +174,7 @@ export class TrainingRun implements Disposable {
   }
 
   dispose(): void {
+    this.#evaluator?.dispose();
     this.#parameters.dispose();
   }
 

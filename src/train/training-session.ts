@@ -35,6 +35,8 @@ export class TrainingSession implements Disposable {
   static async open(graph: TrainingGraph, options: TrainingSessionOptions): Promise<TrainingSession> {
     const session = await options.environment.createSession(graph.bytes, {
       externalDataFolder: options.dir,
+      // WHY: the number of targets differs from run to run, so that no plan fits twice; without plans the peak is a quarter lower.
+      memoryPattern: false,
       ...options.session,
     });
     const result = new TrainingSession(session);

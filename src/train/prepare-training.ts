@@ -1,0 +1,51 @@
+import { EspalierError } from '../core/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openTokenizer } from '../tokenizer/index.ts';
+import { adapterTrainable } from './adapter-trainable.ts';
+import { defaultLearningRate, defaultMaxLength, type TrainConfig } from './config/train-config.ts';
+import { readExamples, type Dataset } from './data/read-examples.ts';
+import { fullTrainable } from './full-trainable.ts';
+import { countSteps } from './step-plan.ts';
+import type { Trainable } from './trainable.ts';
+
+/** Everything that is read and checked before the first weight is loaded. */
+export interface PreparedTraining {
+  readonly config: TrainConfig;
+  readonly base: BaseModel;
+  readonly trainable: Trainable;
+  readonly data: Dataset;
+  readonly evalData: Dataset | undefined;
+  readonly steps: number;
+  readonly maxLength: number;
+  readonly learningRate: number;
+}
+
+/**
+ * Reads and checks all that the settings name.
+ * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
+ */
+export async function prepareTraining(
+  config: TrainConfig,
+  { signal }: { signal?: AbortSignal },
+): Promise<PreparedTraining> {
+  const base = await openBaseModel(config.base);
+  const maxLength = lengthFor(config, base);
+  const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
+  const tokenizer = await openTokenizer(base.dir);
+  const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
+  const data = await readExamples(config.data, reading);
+  const evalData = config.evalData === undefined ? undefined : await readExamples(config.evalData, reading);
+  await verifyWeights(base, signal === undefined ? {} : { signal });
+  const steps = countSteps(data.examples.length, config);
+  const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
+  return { config, base, trainable, data, evalData, steps, maxLength, learningRate };
+}
+
+function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {
+  const { maxPositions } = base.config;
+  if (maxLength !== undefined && maxLength > maxPositions) {
+    const expected = `at most ${maxPositions}, the longest sequence of ${base.dir}`;
+    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: '--max-length', expected, actual: maxLength });
+  }
+  return maxLength ?? Math.min(maxPositions, defaultMaxLength);
+}
