@@ -26,7 +26,8 @@ afterEach(async () => {
   await server?.close();
   server = undefined;
   await rm(folder, { recursive: true });
-  expect(liveHandles()).toEqual({});
+  const alive = JSON.stringify(liveHandles());
+  if (alive !== '{}') throw new Error(`Native handles are left: ${alive}`);
 });
 
 async function open(options: Partial<ServerOptions> = {}): Promise<OpenAI> {

@@ -35,7 +35,8 @@ export const httpCodes = {
   ADAPTERS_FOLDER_MISSING: {
     status: 400,
     retryable: false,
-    message: 'Adapters cannot be loaded at run time: the server was started without --adapters. Start it with a folder to load from.',
+    message:
+      'Adapters cannot be loaded at run time: the server was started without --adapters. Start it with a folder to load from.',
     help: 'Runtime loading is confined to one folder, and none was given.',
   },
   ADAPTER_PATH_OUTSIDE: {

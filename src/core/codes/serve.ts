@@ -98,8 +98,7 @@ export const serveCodes = {
   LOGITS_NOT_FINITE: {
     status: 500,
     retryable: false,
-    message:
-      'The model gave no finite logits. The base or the adapters of the request are damaged.',
+    message: 'The model gave no finite logits. The base or the adapters of the request are damaged.',
     help: 'Only this request fails. Check the weights of its adapters.',
   },
 } as const satisfies Record<string, CodeEntry>;
