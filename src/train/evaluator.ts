@@ -49,9 +49,9 @@ export class Evaluator implements Disposable {
     }
   }
 
-  #open(): Promise<TrainingSession> {
+  async #open(): Promise<TrainingSession> {
     const { environment, base, trainable, parameters, maxLength } = this.#options;
-    const graph = createTrainingGraph(base, { lora: trainable.lora, maxLength, gradients: false });
+    const graph = await createTrainingGraph(base, { lora: trainable.lora, maxLength, gradients: false });
     return TrainingSession.open(graph, { environment, dir: base.dir, parameters });
   }
 

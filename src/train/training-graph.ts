@@ -1,3 +1,4 @@
+import { breathe } from '../core/index.ts';
 import { differentiate, gradientPasses } from '../autodiff/index.ts';
 import { encodeModel, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
@@ -23,14 +24,17 @@ export interface TrainingGraphOptions {
   readonly gradients: boolean;
 }
 
-/** Builds the graph from the base as it lies on disk. */
-export function createTrainingGraph(base: BaseModel, options: TrainingGraphOptions): TrainingGraph {
+/** Builds the graph from the base as it lies on disk. Each part is one piece of work; between two, the event loop turns. */
+export async function createTrainingGraph(base: BaseModel, options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { lora, maxLength, gradients, seed = 0 } = options;
   const model = buildTrainingGraph(base, { full: lora === undefined, maxLength });
   const { graph } = model;
+  await breathe();
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
+  await breathe();
   const parameters = graph.inputs.filter((input) => !dataInputs.has(input.name));
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
+  await breathe();
   return { bytes: encodeModel(model), parameters: parameters.map(specOf), gradientOf };
 }
 

@@ -34,18 +34,19 @@ export class TrainingRun implements Disposable {
   readonly #parameters: ParameterArena;
   readonly #evaluator: Evaluator | undefined;
 
-  private constructor(prepared: PreparedTraining, options: TrainingRunOptions) {
-    const { base, trainable, maxLength, config } = prepared;
+  private constructor(prepared: PreparedTraining, options: TrainingRunOptions, graph: TrainingGraph) {
     this.#prepared = prepared;
     this.#options = options;
-    this.#graph = createTrainingGraph(base, { lora: trainable.lora, maxLength, seed: config.seed, gradients: true });
-    this.#parameters = new ParameterArena(this.#graph.parameters);
+    this.#graph = graph;
+    this.#parameters = new ParameterArena(graph.parameters);
     this.#evaluator = this.#createEvaluator();
   }
 
   static async open(prepared: PreparedTraining, options: TrainingRunOptions): Promise<TrainingRun> {
-    const run = new TrainingRun(prepared, options);
-    await prepared.trainable.initialize(run.#parameters);
+    const { base, trainable, maxLength, config } = prepared;
+    const graphOptions = { lora: trainable.lora, maxLength, seed: config.seed, gradients: true };
+    const run = new TrainingRun(prepared, options, await createTrainingGraph(base, graphOptions));
+    await trainable.initialize(run.#parameters);
     return run;
   }
 

@@ -21,7 +21,7 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   const base = await openBaseModel(golden.base);
   const flags = { base: golden.base, data: '-', output: '-', initAdapter: golden.adapter };
   const trainable = await adapterTrainable(base, resolveConfig({ flags }));
-  const graph = createTrainingGraph(base, { lora: trainable.lora, maxLength: 128, gradients: true });
+  const graph = await createTrainingGraph(base, { lora: trainable.lora, maxLength: 128, gradients: true });
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
   await trainable.initialize(parameters);
