@@ -1,7 +1,7 @@
 /**
  * Short names for what gradient rules record over and over. Knows operators, knows nothing of gradients.
  */
-import type { DataType } from '../tensor/index.ts';
+import { dataTypeNumber, type DataType } from '../tensor/index.ts';
 import { float, type Dim, type Tape, type Value } from '../ir/index.ts';
 
 export const microsoft = 'com.microsoft';
@@ -61,7 +61,7 @@ export function sumLast(tape: Tape, x: Value): Value {
 
 export function cast(tape: Tape, x: Value, dtype: DataType): Value {
   if (x.dtype === dtype) return x;
-  return tape.op('Cast', [x], { attributes: { to: onnxTypes[dtype] }, dtype, ...(x.shape && { shape: x.shape }) });
+  return tape.op('Cast', [x], { attributes: { to: dataTypeNumber(dtype) }, dtype, ...(x.shape && { shape: x.shape }) });
 }
 
 /** `x` where the condition holds, else 0. */
@@ -101,23 +101,3 @@ function flags(transA: boolean, transB: boolean): Record<string, number> {
 export function sameAs(value: Value): { dtype?: DataType; shape?: readonly Dim[] } {
   return { ...(value.dtype && { dtype: value.dtype }), ...(value.shape && { shape: value.shape }) };
 }
-
-/** Numbers of TensorProto.DataType. */
-const onnxTypes: Readonly<Record<DataType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  uint16: 4,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  string: 8,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-  uint64: 13,
-  bfloat16: 16,
-  uint4: 21,
-  int4: 22,
-};

@@ -24,7 +24,6 @@ export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
 export { inferNode, inferShapes } from './infer/index.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';
 export { Node } from './node.ts';
-export { dataTypeNumber } from './onnx/data-types.ts';
 export { encodeModel } from './onnx/encode.ts';
 export { Tape, type OpOptions, type TapeOptions } from './tape.ts';
 export { Value, type Use } from './value.ts';

@@ -1,6 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { byteLength, type DataType, elementSize } from '../tensor/index.ts';
-import { elementTypeOf } from './ffi/element-type.ts';
+import { byteLength, type DataType, dataTypeNumber, elementSize } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from './ffi/pointer.ts';
 import { handle, NativeHandle, pointer } from './native-handle.ts';
@@ -29,8 +28,8 @@ export class OrtTensor {
 
   private constructor(memory: NativeMemory, dtype: DataType, shape: readonly number[], byteOffset: number) {
     memory[handle].assertOpen();
-    const elementType = elementTypeOf(dtype);
-    if (elementType === undefined) throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'a tensor over memory' });
+    // WHY no strings: their values are C++ objects, which cannot lie in our memory.
+    if (dtype === 'string') throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'a tensor over memory' });
     const dims = dimsOf(shape);
     const bytes = byteLength(dtype, shape);
     const name = `A tensor ${dtype} [${shape.join(', ')}]`;
@@ -40,7 +39,7 @@ export class OrtTensor {
     const { api, hostMemory } = ort();
     const start = memory[pointer] + BigInt(byteOffset);
     const value = receive((out) =>
-      api.CreateTensorWithDataAsOrtValue(hostMemory, start, bytes, dims, dims.length, elementType, out),
+      api.CreateTensorWithDataAsOrtValue(hostMemory, start, bytes, dims, dims.length, dataTypeNumber(dtype), out),
     );
     this.dtype = dtype;
     this.shape = [...shape];

@@ -1,5 +1,4 @@
-import type { DataType } from '../tensor/index.ts';
-import { dataTypeOf } from './ffi/element-type.ts';
+import { type DataType, dataTypeOf } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from './ffi/pointer.ts';
 import { readText, receiveText } from './ffi/read-native.ts';

@@ -1,5 +1,6 @@
 export { convertToFloat32 } from './convert.ts';
 export { byteLength, elementCount, elementSize, type DataType } from './data-type.ts';
+export { dataTypeNumber, dataTypeOf } from './onnx-data-types.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export {
   tensorOf,

@@ -1,4 +1,4 @@
-import { dataTypeNumber } from '../../ir/index.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
 
 const positive = [0.5, 2] as const;

@@ -1,6 +1,5 @@
-import type { DataType } from '../../tensor/index.ts';
+import { type DataType, dataTypeOf } from '../../tensor/index.ts';
 import { addDims, divideDims, multiplyDims, subtractDims, type Dim } from '../dim.ts';
-import { dataTypeOf } from '../onnx/data-types.ts';
 import { broadcastShapes } from './broadcast.ts';
 import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
 

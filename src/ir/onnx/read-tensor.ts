@@ -1,7 +1,6 @@
-import { byteLength, elementCount, tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
+import { byteLength, elementCount, tensorOf, type DataType, type TensorData, dataTypeOf } from '../../tensor/index.ts';
 import type { Carried, ConstantData } from '../constant.ts';
 import { assertRelative } from '../external-data.ts';
-import { dataTypeOf } from './data-types.ts';
 import { sparseTensorSchema, tensorNameSchema, tensorSchema, type TensorMessage } from './messages.ts';
 import { readMessage } from './wire.ts';
 

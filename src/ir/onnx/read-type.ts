@@ -1,7 +1,6 @@
-import type { DataType } from '../../tensor/index.ts';
+import { type DataType, dataTypeOf } from '../../tensor/index.ts';
 import { canonicalDim, type Dim, type Shape } from '../dim.ts';
 import type { TypeMessage as KeptType } from '../value.ts';
-import { dataTypeOf } from './data-types.ts';
 import { typeSchema, type DimensionMessage } from './messages.ts';
 import { readMessage } from './wire.ts';
 import { writeType } from './write-type.ts';

@@ -1,5 +1,5 @@
 import type { ConstantData } from '../constant.ts';
-import { dataTypeNumber } from './data-types.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
 import {
   sparseTensorSchema,
   tensorNameSchema,

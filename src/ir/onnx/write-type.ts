@@ -1,7 +1,6 @@
-import type { DataType } from '../../tensor/index.ts';
+import { type DataType, dataTypeNumber } from '../../tensor/index.ts';
 import type { Dim, Shape } from '../dim.ts';
 import type { Value } from '../value.ts';
-import { dataTypeNumber } from './data-types.ts';
 import { typeSchema, type DimensionMessage } from './messages.ts';
 import { writeMessage } from './wire.ts';
 

@@ -1,4 +1,5 @@
-import { createModel, dataTypeNumber, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
+import { createModel, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import type { LlamaConfig } from '../llama-config.ts';
 

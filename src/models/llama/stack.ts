@@ -1,4 +1,5 @@
-import { dataTypeNumber, type Value } from '../../ir/index.ts';
+import { type Value } from '../../ir/index.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
 import type { LlamaBuilder } from './llama-builder.ts';
 import { mlp } from './mlp.ts';
 import { rmsNorm } from './norm.ts';

@@ -1,6 +1,6 @@
-import type { DataType } from '../../tensor/index.ts';
+import type { DataType } from './data-type.ts';
 
-/** ONNX's numbers of the element types that the IR reads. The others (complex, float8, float4) stay opaque. */
+/** Numbers of the element types in ONNX files (TensorProto.DataType); ONNX Runtime's C API uses the same. */
 const numbers: Readonly<Record<DataType, number>> = {
   float32: 1,
   uint8: 2,
@@ -22,12 +22,12 @@ const numbers: Readonly<Record<DataType, number>> = {
 
 const names = new Map<number, DataType>(Object.entries(numbers).map(([name, number]) => [number, name as DataType]));
 
-/** TensorProto.DataType of an element type; also what `Cast` takes as `to`. */
+/** ONNX's number of an element type; also what `Cast` takes as `to`. */
 export function dataTypeNumber(dtype: DataType): number {
   return numbers[dtype];
 }
 
-/** undefined for types that the IR does not read. */
+/** undefined for types without host tensors (complex numbers, floats of 8 and 4 bits). */
 export function dataTypeOf(number: number): DataType | undefined {
   return names.get(number);
 }
