@@ -33,13 +33,13 @@ export class Evaluator implements Disposable {
 
   /** @returns the mean over all target tokens, in nats */
   async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<number> {
-    const { batchSize, maxLength, keepLoaded } = this.#options;
+    const { batchSize, keepLoaded } = this.#options;
     const session = (this.#session ??= await this.#open());
     try {
       let [loss, targets] = [0, 0];
       for (let at = 0; at < this.#examples.length; at += batchSize) {
         signal?.throwIfAborted();
-        const micro = createMicroBatch(this.#examples.slice(at, at + batchSize), { maxLength });
+        const micro = createMicroBatch(this.#examples.slice(at, at + batchSize));
         loss += await session.run(micro);
         targets += micro.targets;
       }

@@ -46,8 +46,13 @@ export class TrainingRun implements Disposable {
     const { base, trainable, maxLength, config } = prepared;
     const graphOptions = { lora: trainable.lora, maxLength, seed: config.seed, gradients: true };
     const run = new TrainingRun(prepared, options, await createTrainingGraph(base, graphOptions));
-    await trainable.initialize(run.#parameters);
-    return run;
+    try {
+      await trainable.initialize(run.#parameters);
+      return run;
+    } catch (error) {
+      run.dispose();
+      throw error;
+    }
   }
 
   get parameterCount(): number {
@@ -76,7 +81,7 @@ export class TrainingRun implements Disposable {
   }
 
   async #trainSteps(gradients: ParameterArena): Promise<StepMetrics[]> {
-    const { config, data, steps, maxLength, learningRate } = this.#prepared;
+    const { config, data, steps, learningRate } = this.#prepared;
     const { signal, metrics, onEvent } = this.#options;
     using session = await this.#openSession(gradients);
     using trainer = this.#createTrainer(session, gradients);
@@ -85,7 +90,7 @@ export class TrainingRun implements Disposable {
     const schedule = { schedule: config.schedule, learningRate, warmupSteps: config.warmupSteps, totalSteps: steps };
     for (const examples of planSteps(data.examples, config)) {
       if (signal?.aborted === true) break;
-      const microBatches = examples.map((rows) => createMicroBatch(rows, { maxLength }));
+      const microBatches = examples.map((rows) => createMicroBatch(rows));
       const stepped = await trainer.step(microBatches, learningRateAt(taken.length, schedule));
       await check.after(stepped.step, { learningRate: stepped.learningRate, last: stepped.step === steps });
       const line = await this.#evaluated(stepped);

@@ -26,7 +26,7 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   using gradients = new ParameterArena(graph.parameters);
   await trainable.initialize(parameters);
   using session = await TrainingSession.open(graph, { environment, dir: base.dir, parameters, gradients });
-  const micro = createMicroBatch(golden.examples, { maxLength: 128 });
+  const micro = createMicroBatch(golden.examples);
   const loss = (await session.run(micro)) / micro.targets;
   const means = gradients.entries.map((entry) => {
     return [entry.name, gradients.view(entry).map((value) => value / micro.targets)] as const;
