@@ -77,7 +77,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       baseDirectory: resolve(options.base),
       created: Math.floor(Date.now() / 1000),
       maxLength: engine.maxLength,
-      eosTokenIds: base.generation.eosTokenIds,
+      // WHY both: a chat's end of turn may stand in one of the files only.
+      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
       apiKey: options.apiKey,
       isReady: () => true,
       isShuttingDown: () => shuttingDown,

@@ -9,6 +9,7 @@ import type { ParameterGroup } from './optimizer/optimizer.ts';
 import { ParameterArena } from './parameter-arena.ts';
 import type { PreparedTraining } from './prepare-training.ts';
 import { learningRateAt } from './schedule.ts';
+import { splitByLength } from './split-by-length.ts';
 import { planSteps } from './step-plan.ts';
 import type { TrainEvent, TrainResult } from './train-result.ts';
 import { Trainer } from './trainer.ts';
@@ -90,7 +91,7 @@ export class TrainingRun implements Disposable {
     const schedule = { schedule: config.schedule, learningRate, warmupSteps: config.warmupSteps, totalSteps: steps };
     for (const examples of planSteps(data.examples, config)) {
       if (signal?.aborted === true) break;
-      const microBatches = examples.map((rows) => createMicroBatch(rows));
+      const microBatches = examples.flatMap(splitByLength).map(createMicroBatch);
       const stepped = await trainer.step(microBatches, learningRateAt(taken.length, schedule));
       await check.after(stepped.step, { learningRate: stepped.learningRate, last: stepped.step === steps });
       const line = await this.#evaluated(stepped);
