@@ -3,6 +3,7 @@
 Needs Python with torch, transformers and peft; it is for measuring only, nothing of Espalier uses it.
 
     python bench/peft-peer.py train  --base DIR [--dtype float32|bfloat16] [--threads 2]
+    python bench/peft-peer.py train  --base DIR --rows FILE --batch 8
     python bench/peft-peer.py decode --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8]
 
 Prints one line of JSON.
@@ -23,6 +24,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--tokens", type=int, default=128, help="tokens of a row (train) or of a prompt (decode)")
+    parser.add_argument("--rows", help="JSONL of input_ids and labels, taken in the order of the file")
     parser.add_argument("--adapters", type=int, default=8)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int)
@@ -44,9 +46,9 @@ def main():
                 "threads": options.threads,
                 "medianMs": round(median * 1000, 1),
                 "minMs": round(min(times) * 1000, 1),
-                "tokensPerSecond": round(extra["tokens"] / median, 1),
+                "tokensPerSecond": round(extra.pop("tokens") / sum(times), 1),
                 "peakRssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                **{key: value for key, value in extra.items() if key != "tokens"},
+                **extra,
             }
         )
     )
@@ -69,7 +71,7 @@ def lora_config(options, init=True):
 
 
 def train(options):
-    """Forward, backward and AdamW on `batch` rows of `tokens` tokens."""
+    """Forward, backward and AdamW on `batch` rows; padding is not counted as tokens."""
     import torch
     from peft import get_peft_model
 
@@ -77,18 +79,37 @@ def train(options):
     model.train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4, weight_decay=0.0)
     batch = options.batch or 4
-    vocabulary = model.config.vocab_size
-    times = []
+    times, tokens = [], 0
     for step in range((options.steps or 5) + 1):
-        ids = torch.randint(5, vocabulary, (batch, options.tokens))
+        inputs, fed = batch_of(options, step, batch, model.config.vocab_size)
         start = time.perf_counter()
-        loss = model(input_ids=ids, labels=ids).loss
+        loss = model(**inputs).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         if step > 0:
             times.append(time.perf_counter() - start)
-    return times, {"tokens": batch * options.tokens, "batch": batch, "rowTokens": options.tokens}
+            tokens += fed
+    return times, {"tokens": tokens, "batch": batch}
+
+
+def batch_of(options, step, batch, vocabulary):
+    """Random rows of one length, or the file's, padded on the right to the longest, as transformers' collator does."""
+    import torch
+
+    if options.rows is None:
+        ids = torch.randint(5, vocabulary, (batch, options.tokens))
+        return {"input_ids": ids, "labels": ids}, ids.numel()
+    with open(options.rows) as file:
+        rows = [json.loads(line) for line in file][step * batch : (step + 1) * batch]
+    longest = max(len(row["input_ids"]) for row in rows)
+    pad = lambda values, filler: values + [filler] * (longest - len(values))
+    inputs = {
+        "input_ids": torch.tensor([pad(row["input_ids"], 0) for row in rows]),
+        "attention_mask": torch.tensor([pad([1] * len(row["input_ids"]), 0) for row in rows]),
+        "labels": torch.tensor([pad(row["labels"], -100) for row in rows]),
+    }
+    return inputs, sum(len(row["input_ids"]) for row in rows)
 
 
 def decode(options):
@@ -119,7 +140,7 @@ def decode(options):
             token = answer.logits[:, -1:].argmax(-1)
             if step > 1:
                 times.append(time.perf_counter() - start)
-    return times, {"tokens": batch, "batch": batch, "promptTokens": options.tokens, "adapters": options.adapters}
+    return times, {"tokens": batch * len(times), "batch": batch, "promptTokens": options.tokens, "adapters": options.adapters}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-// Times optimizer steps of `espalier train`: LoRA of rank 16 on all seven linear modules, 4 rows of 128 tokens.
+// Times optimizer steps of `espalier train`: LoRA of rank 16 on all seven linear modules.
 //
-//   node bench/train.mjs --base DIR [--threads 2] [--steps 5] [--batch 4] [--tokens 128]
+//   node bench/train.mjs --base DIR [--threads 2] [--steps 5] [--batch 4] [--tokens 128]   rows of random tokens, one length
+//   node bench/train.mjs --base DIR --rows FILE [--batch 8]                                rows of input_ids and labels
 //
-// Prints one line of JSON. The first step is a warm-up and not counted.
+// Prints one line of JSON. The first step is a warm-up and not counted; padding is not counted as tokens.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { median } from './statistics.mjs';
 const { values } = parseArgs({
   options: {
     base: { type: 'string' },
+    rows: { type: 'string' },
     threads: { type: 'string', default: '2' },
     steps: { type: 'string', default: '5' },
     batch: { type: 'string', default: '4' },
@@ -28,21 +30,39 @@ const { vocab_size: vocabSize } = JSON.parse(await readFile(join(values.base, 'c
 
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
 try {
-  await writeFile(join(folder, 'rows.jsonl'), randomRows((steps + 1) * batch));
+  const text = values.rows === undefined ? randomRows((steps + 1) * batch) : await readFile(values.rows, 'utf8');
+  const rows = text
+    .trim()
+    .split('\n')
+    .slice(0, (steps + 1) * batch);
+  await writeFile(join(folder, 'rows.jsonl'), `${rows.join('\n')}\n`);
   const words = ['train', '--base', values.base, '--data', join(folder, 'rows.jsonl'), '--output', join(folder, 'out')];
   words.push('--rank', values.rank, '--alpha', String(2 * Number(values.rank)), '--learning-rate', '2e-4');
   words.push('--max-grad-norm', '0', '--batch-size', String(batch), '--max-steps', String(steps + 1));
-  words.push('--max-length', String(tokens), '--no-shuffle', '--threads', values.threads, '--json');
+  words.push('--max-length', '2048', '--no-shuffle', '--threads', values.threads, '--json');
   const peakRssMb = await run(fileURLToPath(new URL('../bin/espalier', import.meta.url)), words);
-  const lines = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8')).trim().split('\n').slice(1);
+  const metrics = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const lengths = rows.map((row) => JSON.parse(row).input_ids.length);
   // WHY from the metrics: a step's time there is that of data, both passes and the optimizer together.
-  const times = lines.map((line) => JSON.parse(line)).map((step) => (step.targetTokens / step.tokensPerSecond) * 1000);
-  const medianMs = median(times);
-  const result = { work: 'train', threads: Number(values.threads), batch, rowTokens: tokens };
-  const speed = { medianMs, minMs: Math.min(...times), tokensPerSecond: (batch * tokens * 1000) / medianMs };
-  process.stdout.write(`${JSON.stringify({ ...result, ...speed, peakRssMb })}\n`);
+  const counted = metrics.slice(1).map(({ step, tokensPerSecond }) => {
+    const fed = sum(lengths.slice((step - 1) * batch, step * batch));
+    return { fed, ms: (fed / tokensPerSecond) * 1000 };
+  });
+  const times = counted.map(({ ms }) => ms);
+  const tokensPerSecond = (sum(counted.map(({ fed }) => fed)) * 1000) / sum(times);
+  const speed = { medianMs: median(times), minMs: Math.min(...times), tokensPerSecond };
+  process.stdout.write(
+    `${JSON.stringify({ work: 'train', threads: Number(values.threads), batch, ...speed, peakRssMb })}\n`,
+  );
 } finally {
   await rm(folder, { recursive: true });
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Rows of random tokens, all of one length. */

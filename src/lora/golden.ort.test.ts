@@ -17,7 +17,7 @@ import { injectStackedLora } from './inject-stacked-lora.ts';
 import { loadPeftAdapter } from './load-peft-adapter.ts';
 import { removeLora } from './remove-lora.ts';
 import { savePeftAdapter } from './save-peft-adapter.ts';
-import { goldenFolder, writtenFolder } from './testing/golden-linears.ts';
+import { goldenFolder, trainedHereFolder, writtenFolder } from './testing/golden-linears.ts';
 import { writtenAdapter } from './testing/written-adapter.ts';
 
 let environment: Environment;
@@ -97,12 +97,15 @@ describe('a folder that we wrote', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('has the logits that PEFT computes with it', async () => {
-    const { tensors } = await loadSafetensors(join(writtenFolder, 'expected.safetensors'));
+  it.each([
+    ['random', writtenFolder],
+    ['trained by espalier train', trainedHereFolder],
+  ])('has the logits that PEFT computes with it: %s', async (_, folder) => {
+    const { tensors } = await loadSafetensors(join(folder, 'expected.safetensors'));
     const [ids, logits] = [tensors.get('input_ids'), tensors.get('peft_logits')];
     if (!ids || !logits) throw new TypeError('the golden case has changed');
     const base = await openBaseModel(goldenFolder('llama', 'model'));
-    const actual = await logitsWith(base, writtenFolder, ids);
+    const actual = await logitsWith(base, folder, ids);
     const errors = toFloat32(logits).map((value, i) => Math.abs(value - (actual[i] ?? NaN)));
     expect([actual.length, Math.max(...errors) < 1e-4]).toEqual([errors.length, true]);
   });

@@ -24,6 +24,7 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
   const { lora, modules } =
     config.initAdapter === undefined ? await freshAdapter(base, config) : await givenAdapter(base, config);
   const { matched } = matchTargets(base.linears, lora.targetModules);
+  const written = { ...lora, targetModules: spelledOut(base, lora.targetModules) };
   return {
     lora: [...modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling, dropout: lora.dropout })),
     dropout: lora.dropout,
@@ -32,7 +33,11 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
     mustMove: ({ name }) => name.endsWith(suffixB),
     decays: () => true,
     save: (dir, arena) =>
-      savePeftAdapter(dir, { config: lora, modules: trained(arena, modules), baseName: basename(resolve(base.dir)) }),
+      savePeftAdapter(dir, {
+        config: written,
+        modules: trained(arena, modules),
+        baseName: basename(resolve(base.dir)),
+      }),
   };
 }
 
@@ -62,11 +67,24 @@ async function givenAdapter(base: BaseModel, config: TrainConfig): Promise<Adapt
     const reason = `the adapter has ${key} ${adapter.config[key]}, and ${wanted} was asked for`;
     throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second: `--${key}`, reason });
   }
-  if (config.targetModules !== undefined) {
-    const reason = 'the adapter says which modules it is for';
+  if (config.targetModules !== undefined && !sameModules(base, config.targetModules, [...adapter.modules.keys()])) {
+    const reason = 'the adapter is for other modules';
     throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second: '--target-modules', reason });
   }
   return { lora: { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout }, modules: adapter.modules };
+}
+
+/** `all-linear` as the names that it means, as PEFT writes it: other readers of the folder know names only. */
+function spelledOut(base: BaseModel, targets: LoraConfig['targetModules']): LoraConfig['targetModules'] {
+  if (targets !== 'all-linear') return targets;
+  const { modules } = matchTargets(base.linears, targets);
+  const names = [...new Set(modules.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
+  return sameModules(base, names, modules) ? names : targets;
+}
+
+function sameModules(base: BaseModel, targets: LoraConfig['targetModules'], paths: readonly string[]): boolean {
+  const { modules } = matchTargets(base.linears, targets);
+  return modules.length === paths.length && modules.every((path) => paths.includes(path));
 }
 
 function initialize(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>): void {

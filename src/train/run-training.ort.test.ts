@@ -98,6 +98,21 @@ describe('runTraining', () => {
     expect(await hash(2)).not.toBe(first);
   });
 
+  it('writes the names that all-linear means, which every reader of the folder knows', async () => {
+    const { output } = await train(await loadGolden('llama'), { maxSteps: 1 });
+    const config = JSON.parse(await readFile(join(output, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+    const attention = ['q_proj', 'k_proj', 'v_proj', 'o_proj'];
+    expect(config['target_modules']).toEqual([...attention, 'gate_proj', 'up_proj', 'down_proj']);
+  });
+
+  it('trains on an adapter when the targets asked for are its own, and refuses others', async () => {
+    const golden = await loadGolden('llama');
+    const { losses } = await train(golden, { ...asGolden(golden), maxSteps: 1, targetModules: 'all-linear' });
+    expect(losses[0]).toBeCloseTo(golden.lossTrace[0] ?? NaN, 3);
+    const others = train(golden, { ...asGolden(golden), maxSteps: 1, targetModules: 'q_proj' });
+    await expect(others).rejects.toMatchObject({ code: 'TRAIN_CONFIG_CONFLICT' });
+  });
+
   it('never touches the base', async () => {
     const golden = await loadGolden('llama');
     const read = async (): Promise<string[]> =>

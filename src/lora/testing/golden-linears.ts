@@ -8,6 +8,9 @@ const golden = fileURLToPath(new URL('../../../test/golden/', import.meta.url));
 /** An adapter of ours with what PEFT makes of it; its base is the golden case `llama`. */
 export const writtenFolder = join(golden, 'written-adapter');
 
+/** An adapter that `espalier train` made on that base, with what PEFT makes of it. */
+export const trainedHereFolder = join(golden, 'trained-here');
+
 /** Golden cases with a Llama in them, and what stands in their folders. */
 export const goldenFolder = (name: 'llama' | 'llama-d16', part: string): string => join(golden, name, part);
 

@@ -1,0 +1,12 @@
+/**
+ * Espalier as a library: what most programs need. Each folder's whole face is a subpath, such as `espalier/serve`.
+ */
+export { EspalierError, codes, type ErrorCode } from './core/index.ts';
+export { openServer, type Server, type ServerOptions } from './http/index.ts';
+export { loadPeftAdapter, savePeftAdapter, type AdapterWeights, type LoraConfig } from './lora/index.ts';
+export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';
+export { ensureThreadPool, liveHandles, openEnvironment, type Environment } from './runtime/index.ts';
+export { openScorer, type Scorer, type ScorerOptions } from './score/index.ts';
+export { openEngine, type Engine, type EngineOptions, type GenerationRequest } from './serve/index.ts';
+export { openTokenizer, type Tokenizer } from './tokenizer/index.ts';
+export { resolveConfig, runTraining, type TrainConfigInput, type TrainEvent, type TrainResult } from './train/index.ts';
