@@ -2,7 +2,9 @@
 //
 //   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2]
 import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median } from './statistics.mjs';
@@ -31,6 +33,20 @@ const cases = [
   },
 ];
 
+const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
+const chatRows = join(folder, 'rows.jsonl');
+const [tokenizer, data] = [here('../demo/base'), here('../demo/data/risk-strict.train.jsonl')];
+spawnSync(process.execPath, [here('rows.mjs'), '--tokenizer', tokenizer, '--data', data, '--output', chatRows], {
+  stdio: 'inherit',
+});
+const onChatRows = ['--rows', chatRows, '--batch', '8'];
+cases.splice(1, 0, {
+  name: 'train, 8 chat rows',
+  file: 'train.mjs',
+  words: onChatRows,
+  peer: ['train', ...onChatRows],
+});
+
 const report = [];
 for (const { name, file, words, peer } of cases) {
   const ours = [];
@@ -46,6 +62,7 @@ for (const { name, file, words, peer } of cases) {
     ...(theirs.length > 0 ? { peft: summary(theirs), ...ratios(ours, theirs) } : {}),
   });
 }
+await rm(folder, { recursive: true });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 else print(report);
 

@@ -36,16 +36,16 @@ try {
     .split('\n')
     .slice(0, (steps + 1) * batch);
   await writeFile(join(folder, 'rows.jsonl'), `${rows.join('\n')}\n`);
+  const lengths = rows.map((row) => JSON.parse(row).input_ids.length);
   const words = ['train', '--base', values.base, '--data', join(folder, 'rows.jsonl'), '--output', join(folder, 'out')];
   words.push('--rank', values.rank, '--alpha', String(2 * Number(values.rank)), '--learning-rate', '2e-4');
   words.push('--max-grad-norm', '0', '--batch-size', String(batch), '--max-steps', String(steps + 1));
-  words.push('--max-length', '2048', '--no-shuffle', '--threads', values.threads, '--json');
+  words.push('--max-length', String(Math.max(...lengths)), '--no-shuffle', '--threads', values.threads, '--json');
   const peakRssMb = await run(fileURLToPath(new URL('../bin/espalier', import.meta.url)), words);
   const metrics = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const lengths = rows.map((row) => JSON.parse(row).input_ids.length);
   // WHY from the metrics: a step's time there is that of data, both passes and the optimizer together.
   const counted = metrics.slice(1).map(({ step, tokensPerSecond }) => {
     const fed = sum(lengths.slice((step - 1) * batch, step * batch));
