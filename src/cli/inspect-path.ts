@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { loadModel, printModel } from '../ir/index.ts';
+import { inferShapes, loadModel, printModel } from '../ir/index.ts';
 import { parsePeftConfig } from '../lora/index.ts';
 import { openBaseModel, type WeightRef } from '../models/index.ts';
 import { elementCount, openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
@@ -84,6 +84,7 @@ async function inspectSafetensors(path: string): Promise<Inspection> {
 
 async function inspectGraph(path: string): Promise<Inspection> {
   const model = await loadModel(path);
+  inferShapes(model);
   const describe = ({ name, dtype, shape }: (typeof model.graph.inputs)[number]) => ({ name, dtype, shape });
   const operators: Record<string, number> = {};
   for (const { opType } of model.graph.nodes) operators[opType] = (operators[opType] ?? 0) + 1;

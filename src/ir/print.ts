@@ -39,7 +39,7 @@ export function printModel(model: Model | Graph): string {
     ...printGraph(graph, ''),
   ]);
   return [
-    `model ${model.producerName}, IR version ${model.irVersion}, ${opsets}`,
+    `model${model.producerName && ` of ${model.producerName}`}, IR version ${model.irVersion}, ${opsets}`,
     ...printGraph(model.graph, ''),
     ...functions,
   ].join('\n');

@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createModel, encodeModel, Tape } from '../../ir/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
@@ -17,5 +21,20 @@ describe('espalier inspect', () => {
     const { exitCode, stderr } = await espalier(['inspect', tmpdir()]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain('CLI_NOT_INSPECTABLE');
+  });
+
+  it('tells what an ONNX graph computes, with shapes that the file does not say', async () => {
+    const model = createModel({ graphName: 'product' });
+    const x = model.graph.addInput('x', 'float32', ['batch', 3]);
+    const tape = new Tape(model);
+    const weight = tape.constant(tensorOf('float32', [3, 2], [1, 2, 3, 4, 5, 6]), 'weight');
+    model.graph.addOutput(tape.op('Relu', [tape.op('MatMul', [x, weight])], { outputName: 'y' }));
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+    const path = join(folder, 'model.onnx');
+    await writeFile(path, encodeModel(model));
+    const { stdout } = await espalier(['inspect', path, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'graph', operators: { MatMul: 1, Relu: 1 } });
+    expect((await espalier(['inspect', path])).stdout).toContain('%y: f32[batch, 2] = Relu(');
+    await rm(folder, { recursive: true });
   });
 });
