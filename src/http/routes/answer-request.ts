@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { answerStream, answerWhole, type AnswerFormat } from '../answer.ts';
-import { startChoices } from '../generation.ts';
+import { startChoices, type Choice } from '../generation.ts';
 import type { SamplingBody } from '../request-body.ts';
-import { chooseModel } from '../served-models.ts';
+import { chooseModel, type ModelChoice } from '../served-models.ts';
 import type { ServingContext } from '../serving-context.ts';
 
 export interface AnswerRequestOptions {
@@ -25,59 +25,56 @@ export async function answerRequest(
 ): Promise<unknown> {
   if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
   const { body, prompts } = options;
-  const served = context.adapters.list();
-  const { adapters } = chooseModel(
-    body.model,
-    context.baseName,
-    served.map(({ name }) => name),
-  );
-  // WHY here, in the same turn as the lease that startChoices takes: no replacement can come between the two.
-  const version = served.find(({ name }) => name === adapters[0]?.name)?.version ?? 'base';
+  const names = context.adapters.list().map(({ name }) => name);
+  const { adapters } = chooseModel(body.model, context.baseName, names);
   const controller = new AbortController();
-  const abort = (reason: unknown): void => controller.abort(reason);
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) abort(new Error('The client went away'));
+    if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
-  const format = options.format({
-    id: `${options.idPrefix}-${randomUUID()}`,
-    created: Math.floor(Date.now() / 1000),
-    model: body.model,
-    system_fingerprint: version,
-  });
-  const promptTokens = prompts.reduce((sum, tokens) => sum + tokens.length, 0);
-  const choices = startAll();
+  // WHY these two in one turn: no replacement can come between the version's name and its lease.
+  const format = options.format(headOf(context, options, adapters));
   const answer = {
-    choices,
-    promptTokens,
+    choices: startAll(context, options, adapters, controller),
+    promptTokens: prompts.reduce((sum, tokens) => sum + tokens.length, 0),
     format,
     includeUsage: body.stream_options?.include_usage === true,
     headers: { 'x-request-id': request.id },
-    abort,
+    abort: (reason: unknown) => controller.abort(reason),
   };
   if (body.stream !== true) return answerWhole(answer);
   await answerStream(answer, reply);
   return reply;
+}
 
-  function startAll(): ReturnType<typeof startChoices> {
-    try {
-      const { engine, tokenizer, eosTokenIds } = context;
-      const maxTokens = options.maxTokens(Math.max(...prompts.map((tokens) => tokens.length)));
-      const { continuesPrompt } = options;
-      const { signal } = controller;
-      return startChoices({
-        engine,
-        tokenizer,
-        prompts,
-        adapters,
-        body,
-        maxTokens,
-        eosTokenIds,
-        continuesPrompt,
-        signal,
-      });
-    } catch (error) {
-      abort(error);
-      throw error;
-    }
+/** What every object of the answer begins with; its fingerprint is the version that writes it. */
+function headOf(
+  context: ServingContext,
+  { body, idPrefix }: AnswerRequestOptions,
+  adapters: ModelChoice['adapters'],
+): Readonly<Record<string, unknown>> {
+  const served = context.adapters.list().find(({ name }) => name === adapters[0]?.name);
+  return {
+    id: `${idPrefix}-${randomUUID()}`,
+    created: Math.floor(Date.now() / 1000),
+    model: body.model,
+    system_fingerprint: served?.version ?? 'base',
+  };
+}
+
+/** All choices, or none: where the engine refuses one, those begun before it are ended. */
+function startAll(
+  { engine, tokenizer, eosTokenIds }: ServingContext,
+  { body, prompts, continuesPrompt, maxTokens: maxTokensFor }: AnswerRequestOptions,
+  adapters: ModelChoice['adapters'],
+  controller: AbortController,
+): Choice[] {
+  const maxTokens = maxTokensFor(Math.max(...prompts.map((tokens) => tokens.length)));
+  const { signal } = controller;
+  const common = { engine, tokenizer, prompts, adapters, body, maxTokens, eosTokenIds, continuesPrompt, signal };
+  try {
+    return startChoices(common);
+  } catch (error) {
+    controller.abort(error);
+    throw error;
   }
 }
