@@ -15,7 +15,7 @@ node dist/demo/corpus/main.js corpus --seed 1 --rows 400 --split eval --render d
 bin/espalier init --output "$work/random" --tokenizer demo/base --seed 1 --dtype float16 \
   --hidden-size 192 --intermediate-size 512 --layers 6 --heads 6 --kv-heads 2 --max-positions 512 --tied-embeddings
 
-# WHY one thread: the same seed gives the same weights whatever machine has how many cores.
+# WHY one thread: sums then have one order, whatever machine has how many cores.
 bin/espalier train --full --base "$work/random" --data "$work/train.jsonl" --eval-data "$work/eval.jsonl" \
   --output "$output" --dtype base --threads 1 --seed 1 --no-shuffle --batch-size 32 --epochs 1 --max-length 192 \
   --learning-rate 2e-3 --schedule cosine --warmup-steps 100 --weight-decay 0.01
