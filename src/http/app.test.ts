@@ -48,6 +48,13 @@ describe('completions', () => {
     });
   });
 
+  it('names the version that answers, and the base where there is none', async () => {
+    const client = await clientOf(fakeContext({ adapters: ['lenient', 'strict'] }));
+    const versionOf = async (model: string): Promise<string | undefined> =>
+      (await client.completions.create({ model, prompt: 'a' })).system_fingerprint;
+    expect([await versionOf('strict'), await versionOf('base')]).toEqual(['sha-strict', 'base']);
+  });
+
   it('gives n choices for each prompt, each with a seed of its own', async () => {
     const context = fakeContext();
     const client = await clientOf(context);
