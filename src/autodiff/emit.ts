@@ -38,11 +38,6 @@ export function shift(tape: Tape, x: Value, number: number): Value {
   return add(tape, x, scalar(tape, number, x));
 }
 
-/** number − x */
-export function subtractFrom(tape: Tape, number: number, x: Value): Value {
-  return sub(tape, scalar(tape, number, x), x);
-}
-
 /** A constant of rank 0 with the type of `like`. */
 export function scalar(tape: Tape, value: number, like: Value): Value {
   return tape.scalar(value, like.dtype ?? 'float32');
@@ -52,11 +47,6 @@ export function scalar(tape: Tape, value: number, like: Value): Value {
 export function sumOver(tape: Tape, x: Value, axes: readonly number[], keepDims: boolean): Value {
   if (axes.length === 0) return x;
   return tape.op('ReduceSum', [x, tape.int64s(axes)], { attributes: { keepdims: keepDims ? 1 : 0 } });
-}
-
-/** Σ x over the last axis, which stays as 1. */
-export function sumLast(tape: Tape, x: Value): Value {
-  return sumOver(tape, x, [-1], true);
 }
 
 export function cast(tape: Tape, x: Value, dtype: DataType): Value {

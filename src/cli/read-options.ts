@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EspalierError, nearest } from '../core/index.ts';
+import { EspalierError } from '../core/index.ts';
 
 /** Readers for what commander hands over as strings. Each says what it expects, for the error message. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
@@ -51,10 +51,4 @@ export function readOptions<Schema extends z.ZodType>(schema: Schema, options: u
 /** `learningRate` is written `--learning-rate`. */
 export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/** " Did you mean X?", or nothing where no candidate is near. */
-export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const near = nearest(word, candidates);
-  return near === undefined ? '' : ` Did you mean ${near}?`;
 }

@@ -1,3 +1,4 @@
+import { moduleKey } from './module-key.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { Attribute } from './attribute.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';
@@ -82,7 +83,7 @@ function printNode(node: Node, indent: string): string[] {
   const inputs = node.inputs.map((value) => (value ? `%${value.name}` : '_')).join(', ');
   const plain = [...node.attributes].filter(([, { kind }]) => kind !== 'graph' && kind !== 'graphs');
   const attributes = plain.map(([name, attribute]) => `${name}=${printAttribute(attribute)}`).join(', ');
-  const module = node.metadata.get('espalier.module') ?? node.name;
+  const module = node.metadata.get(moduleKey) ?? node.name;
   const line = `${indent}${outputs} = ${node.qualifiedType}(${inputs})${attributes && ` {${attributes}}`}${module && ` # ${module}`}`;
   return [line, ...node.subgraphs.flatMap((graph) => printGraph(graph, `${indent}  `))];
 }

@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
-import { Tape, type Model, type Value } from '../ir/index.ts';
+import { moduleKey, Tape, type Model, type Value } from '../ir/index.ts';
 import { tensorOf, type TensorData } from '../tensor/index.ts';
-import { findModules, loraKey, moduleKey, type GraphModule, type LinearNode } from './linear-nodes.ts';
+import { findModules, loraKey, type GraphModule, type LinearNode } from './linear-nodes.ts';
 
 /** What an injection put into a graph, module by module. */
 export interface InjectionReport {

@@ -1,8 +1,5 @@
 import { nearest } from '../core/index.ts';
-import type { Graph, Node, Value } from '../ir/index.ts';
-
-/** Metadata key with which a graph builder names the Hugging Face module that a node computes. */
-export const moduleKey = 'espalier.module';
+import { moduleKey, type Graph, type Node, type Value } from '../ir/index.ts';
 
 /** Metadata key on every node, input and initializer that an injection adds; its value is the module's path. */
 export const loraKey = 'espalier.lora';

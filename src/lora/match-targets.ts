@@ -1,4 +1,4 @@
-import { EspalierError, nearest } from '../core/index.ts';
+import { EspalierError, didYouMean } from '../core/index.ts';
 import { matchPattern } from './module-pattern.ts';
 
 /** A linear layer that an adapter can change: `y = x·Wᵀ`, W being `[out, in]`. */
@@ -52,8 +52,7 @@ function fitWhole(pattern: string, paths: readonly string[]): string[] {
 
 function unmatched(pattern: string, linears: readonly LinearModule[]): EspalierError {
   const names = [...new Set(linears.map(({ path }) => lastName(path)))];
-  const near = nearest(pattern.toLowerCase(), [...names, ...linears.map(({ path }) => path), 'all-linear']);
-  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  const hint = didYouMean(pattern.toLowerCase(), [...names, ...linears.map(({ path }) => path), 'all-linear']);
   return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names.join(', ') });
 }
 

@@ -1,5 +1,5 @@
-import type { Model, Node, Value } from '../ir/index.ts';
-import { loraKey, moduleKey } from './linear-nodes.ts';
+import { moduleKey, type Model, type Node, type Value } from '../ir/index.ts';
+import { loraKey } from './linear-nodes.ts';
 
 /**
  * Takes out everything that injectLora or injectStackedLora put into a graph, and gives back the very same graph: its

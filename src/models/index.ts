@@ -9,7 +9,6 @@ export {
   type GraphOptions,
 } from './graphs.ts';
 export { rotatesInAttention } from './llama/attention-cached.ts';
-export { moduleKey } from './llama/linear.ts';
 export type { LlamaConfig } from './llama-config.ts';
 export type { LinearModule } from './llama-weights.ts';
 export { verifyWeights } from './verify-weights.ts';

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 
-import { EspalierError, nearest } from '../core/index.ts';
+import { didYouMean, EspalierError } from '../core/index.ts';
 import type { AdapterWeights } from '../lora/index.ts';
 import { AdapterLease, ResidentVersion, type AdapterVersion } from './adapter-version.ts';
 import type { RankRows } from './rank-allocator.ts';
@@ -134,10 +134,9 @@ export class AdapterRegistry {
     const version = this.#names.get(name);
     if (version) return version;
     const names = [...this.#names.keys()];
-    const near = nearest(name, names);
     throw new EspalierError('ADAPTER_NOT_FOUND', {
       name,
-      hint: near === undefined ? '' : ` Did you mean ${near}?`,
+      hint: didYouMean(name, names),
       known: names.length === 0 ? 'none' : names.join(', '),
     });
   }

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { EspalierError, nearest } from '../core/index.ts';
+import { EspalierError, didYouMean } from '../core/index.ts';
 import { parseSafetensorsHeader, type SafetensorsEntry, type SafetensorsHeader } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';
 
@@ -144,8 +144,7 @@ async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>
 function entryOf(file: SafetensorsFile, name: string): SafetensorsEntry {
   const entry = file.entries.get(name);
   if (entry !== undefined) return entry;
-  const near = nearest(name, file.entries.keys());
-  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  const hint = didYouMean(name, file.entries.keys());
   throw new EspalierError('TENSOR_NOT_FOUND', { name, path: file.path, hint });
 }
 

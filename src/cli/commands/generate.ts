@@ -5,6 +5,7 @@ import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index
 import { openEnvironment } from '../../runtime/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../serve/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import { declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import {
   adapterSpecs,
@@ -58,9 +59,7 @@ export const generateCommand: CommandDefinition = {
 };
 
 function declareOptions(command: Command): void {
-  command
-    .requiredOption('--base <dir>', 'the model: a Hugging Face folder')
-    .option('--adapter <dir[=scale]>', 'a PEFT folder, and how strongly; may be repeated, and then adds up', collect)
+  declareBaseOptions(command)
     .option('--prompt <text>', 'text to go on from')
     .option('--messages <file>', 'a JSON file of chat messages to answer')
     .option('--input-ids <ids>', 'token ids to go on from, such as 1,2,3')
@@ -69,10 +68,6 @@ function declareOptions(command: Command): void {
     .option('--top-k <n>', 'draw only from the k likeliest tokens')
     .option('--top-p <p>', 'draw only from the likeliest tokens that together reach p')
     .option('--seed <n>', 'fixes the draws');
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }
 
 /** By folder; one that is named twice is loaded once. */

@@ -7,6 +7,7 @@ import { openEnvironment } from '../../runtime/index.ts';
 import { openScorer, type SequenceScore, type WeightedAdapter } from '../../score/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
+import { declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { adapterSpecs, path, positiveInteger, readOptions, tokenIds } from '../read-options.ts';
 
@@ -46,17 +47,11 @@ export const scoreCommand: CommandDefinition = {
 };
 
 function declareOptions(command: Command): void {
-  command
-    .requiredOption('--base <dir>', 'the model: a Hugging Face folder')
-    .option('--adapter <dir[=scale]>', 'a PEFT folder, and how strongly; may be repeated, and then adds up', collect)
+  declareBaseOptions(command)
     .option('--text <text>', 'a text: bos, its tokens, eos')
     .option('--file <file>', 'JSONL with a row for each text; answers with a line for each')
     .option('--input-ids <ids>', 'token ids as they are, such as 1,2,3')
     .option('--max-length <n>', 'tokens of a row; what is longer is cut (default: no limit but the model’s)');
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }
 
 async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {

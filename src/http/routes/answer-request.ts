@@ -5,7 +5,7 @@ import { answerStream, answerWhole, type AnswerFormat } from '../answer.ts';
 import { startChoices, type Choice } from '../generation.ts';
 import type { SamplingBody } from '../request-body.ts';
 import { chooseModel, type ModelChoice } from '../served-models.ts';
-import type { ServingContext } from '../serving-context.ts';
+import type { ServedAdapter, ServingContext } from '../serving-context.ts';
 
 export interface AnswerRequestOptions {
   readonly body: SamplingBody;
@@ -25,14 +25,20 @@ export async function answerRequest(
 ): Promise<unknown> {
   if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
   const { body, prompts } = options;
-  const names = context.adapters.list().map(({ name }) => name);
+  const served = context.adapters.list();
+  const names = served.map(({ name }) => name);
   const { adapters } = chooseModel(body.model, context.baseName, names);
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
   // WHY these two in one turn: no replacement can come between the version's name and its lease.
-  const format = options.format(headOf(context, options, adapters));
+  const format = options.format(
+    headOf(
+      options,
+      served.find(({ name }) => name === adapters[0]?.name),
+    ),
+  );
   const answer = {
     choices: startAll(context, options, adapters, controller),
     promptTokens: prompts.reduce((sum, tokens) => sum + tokens.length, 0),
@@ -48,16 +54,14 @@ export async function answerRequest(
 
 /** What every object of the answer begins with; its fingerprint is the version that writes it. */
 function headOf(
-  context: ServingContext,
   { body, idPrefix }: AnswerRequestOptions,
-  adapters: ModelChoice['adapters'],
+  adapter: ServedAdapter | undefined,
 ): Readonly<Record<string, unknown>> {
-  const served = context.adapters.list().find(({ name }) => name === adapters[0]?.name);
   return {
     id: `${idPrefix}-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
     model: body.model,
-    system_fingerprint: served?.version ?? 'base',
+    system_fingerprint: adapter?.version ?? 'base',
   };
 }
 

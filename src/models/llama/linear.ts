@@ -1,9 +1,6 @@
-import type { Value } from '../../ir/index.ts';
+import { moduleKey, type Value } from '../../ir/index.ts';
 import type { LinearLayer } from '../llama-weights.ts';
 import type { LlamaBuilder } from './llama-builder.ts';
-
-/** Metadata key that names the Hugging Face module a node computes; adapters find their targets by it. */
-export const moduleKey = 'espalier.module';
 
 /**
  * One linear layer as one Gemm, y = x·Wᵀ + b, marked with its module's path.

@@ -1,4 +1,2 @@
 /** An address in native memory. 0n is C's null. Only `runtime/ffi` looks through it; others hold it and pass it on. */
 export type Pointer = bigint;
-
-export const nullPointer: Pointer = 0n;

@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+
+/** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */
+export function declareBaseOptions(command: Command): Command {
+  return command
+    .requiredOption('--base <dir>', 'the model: a Hugging Face folder')
+    .option('--adapter <dir[=scale]>', 'a PEFT folder, and how strongly; may be repeated, and then adds up', collect);
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
