@@ -18,7 +18,7 @@ describe.each(['llama', 'llama-d16'])('golden case %s', (name) => {
   beforeAll(async () => {
     environment = openEnvironment({ threads: 1 });
     base = await openBaseModel(golden(`${name}/model`));
-    adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.linears);
+    adapter = await loadPeftAdapter(golden(`${name}/adapter`), base.modules);
     expected = (await loadSafetensors(golden(`${name}/expected.safetensors`))).tensors;
   });
   afterAll(() => environment.dispose());

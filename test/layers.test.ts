@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   score: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora'],
   train: ['core', 'tensor', 'ir', 'runtime', 'tokenizer', 'autodiff', 'models', 'lora', 'score'],
   serve: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora'],
-  http: ['core', 'tensor', 'tokenizer', 'runtime', 'models', 'lora', 'serve'],
+  http: ['core', 'tensor', 'ir', 'tokenizer', 'runtime', 'models', 'lora', 'serve'],
   demo: ['core', 'tensor', 'runtime', 'tokenizer', 'models', 'lora', 'score', 'train', 'serve', 'http'],
   cli: ['core', 'tensor', 'runtime', 'ir', 'tokenizer', 'models', 'lora', 'score', 'train', 'serve', 'http'],
 };

@@ -48,9 +48,9 @@ async function inspectModel(path: string): Promise<Inspection> {
     parameters: countParameters(weights),
     dtypes: [...new Set(weights.map(({ dtype }) => dtype))],
     tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, chatTemplate: tokenizer.hasChatTemplate },
-    linears: base.linears,
+    modules: base.modules,
   };
-  const kinds = [...new Set(base.linears.map((linear) => `${lastName(linear.path)} [${linear.out}, ${linear.in}]`))];
+  const kinds = [...new Set(base.modules.map((linear) => `${lastName(linear.path)} [${linear.out}, ${linear.in}]`))];
   const text = [
     table({
       ...answer.config,

@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { loadPeftAdapter } from '../lora/index.ts';
-import type { LinearModule } from '../models/index.ts';
+import type { AdaptableModule } from '../ir/index.ts';
 import type { AdapterRegistry } from '../serve/index.ts';
 import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
 import type { AdapterAdministration, ServedAdapter } from './serving-context.ts';
@@ -8,7 +8,7 @@ import type { AdapterAdministration, ServedAdapter } from './serving-context.ts'
 export interface AdministrationOptions {
   readonly registry: AdapterRegistry;
   /** The linear modules of the base: what an adapter's tensors must fit. */
-  readonly linears: readonly LinearModule[];
+  readonly linears: readonly AdaptableModule[];
   /** The one folder from which adapters are loaded; undefined = none can be. */
   readonly folder: string | undefined;
   /** Name of the base, which no adapter may take. */

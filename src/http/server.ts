@@ -64,7 +64,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     });
     const baseName = options.servedName ?? basename(resolve(options.base));
     const folder = options.adapters;
-    const administration = { registry: engine.adapters, linears: base.linears, folder, baseName };
+    const administration = { registry: engine.adapters, linears: base.modules, folder, baseName };
     const adapters = createAdapterAdministration(administration);
     await loadAllAdapters(adapters, administration);
     signal?.throwIfAborted();

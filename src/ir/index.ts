@@ -36,4 +36,4 @@ export { verifyModel } from './verify.ts';
 export { foldConstants } from './passes/fold-constants.ts';
 export { definePass, runPasses, type Pass, type PassResult } from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
-export { moduleKey } from './module-key.ts';
+export { moduleKey, modulePartsKey, type AdaptableModule, type ModuleKind } from './modules.ts';

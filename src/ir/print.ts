@@ -1,4 +1,4 @@
-import { moduleKey } from './module-key.ts';
+import { moduleKey } from './modules.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { Attribute } from './attribute.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';

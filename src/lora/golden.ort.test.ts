@@ -28,7 +28,7 @@ afterAll(() => environment.dispose());
 
 /** The logits of every position with an adapter. */
 async function logitsWith(base: BaseModel, adapterDir: string, ids: TensorData): Promise<Float32Array> {
-  const { modules } = await loadPeftAdapter(adapterDir, base.linears);
+  const { modules } = await loadPeftAdapter(adapterDir, base.modules);
   const model = buildScoringGraph(base);
   injectLora(model, { modules: [...modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling })) });
   const weights = [...modules].flatMap(([path, { a, b }]) => [
@@ -55,7 +55,7 @@ describe('the graphs of a base', () => {
     const base = await openBaseModel(goldenFolder('llama', 'model'));
     const model = build(base);
     const before = Buffer.from(encodeModel(model));
-    const paths = base.linears.map(({ path }) => path);
+    const paths = base.modules.map(({ path }) => path);
     injectLora(model, { modules: paths.map((path) => ({ path, rank: 2, scaling: 1, dropout: 0.1 })) });
     removeLora(model);
     expect(before.equals(encodeModel(model))).toBe(true);
@@ -90,7 +90,7 @@ describe('a folder that we wrote', () => {
     const base = await openBaseModel(goldenFolder('llama', 'model'));
     const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
     const dir = join(folder, 'written');
-    await savePeftAdapter(dir, await writtenAdapter(base.linears));
+    await savePeftAdapter(dir, await writtenAdapter(base.modules));
     for (const file of ['adapter_config.json', 'adapter_model.safetensors']) {
       expect(await readFile(join(dir, file))).toEqual(await readFile(join(writtenFolder, file)));
     }

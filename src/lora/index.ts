@@ -4,7 +4,7 @@ export { injectLora, type InjectOptions, type LoraModule } from './inject-lora.t
 export { injectStackedLora } from './inject-stacked-lora.ts';
 export { loadPeftAdapter, type AdapterWeights } from './load-peft-adapter.ts';
 export { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
-export { matchTargets, type LinearModule, type TargetReport } from './match-targets.ts';
+export { matchTargets, type TargetReport } from './match-targets.ts';
 export { parsePeftConfig, type PeftConfig } from './peft-config.ts';
 export { removeLora } from './remove-lora.ts';
 export { savePeftAdapter, type AdapterContent, type SaveAdapterOptions } from './save-peft-adapter.ts';

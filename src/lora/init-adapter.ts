@@ -1,7 +1,8 @@
 import { breathe, createRandom } from '../core/index.ts';
 import { typedArray, zerosOf, type TensorOf } from '../tensor/index.ts';
 import { assertConfig, settingsOf, type LoraConfig } from './lora-config.ts';
-import { matchTargets, type LinearModule } from './match-targets.ts';
+import type { AdaptableModule } from '../ir/index.ts';
+import { matchTargets } from './match-targets.ts';
 
 /** The low-rank update of one module: W + scaling · B·A. */
 export interface ModuleWeights {
@@ -23,7 +24,7 @@ const numbersPerSlice = 2048;
  * @see He et al. 2015, eq. 10 with a = √5, as PEFT begins
  */
 export async function initAdapter(
-  linears: readonly LinearModule[],
+  linears: readonly AdaptableModule[],
   config: LoraConfig,
   seed: number,
 ): Promise<Map<string, ModuleWeights>> {

@@ -5,7 +5,8 @@ import { breathe, EspalierError } from '../core/index.ts';
 import { assertFinite, parseSafetensors } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import { settingsOf, type LoraConfig } from './lora-config.ts';
-import { findTargets, type LinearModule } from './match-targets.ts';
+import type { AdaptableModule } from '../ir/index.ts';
+import { findTargets } from './match-targets.ts';
 import { parsePeftConfig } from './peft-config.ts';
 import { checkTensors, moduleWeights, peftName, type TargetModule } from './peft-tensors.ts';
 
@@ -37,7 +38,7 @@ const hashedPerSlice = 2 ** 18;
  * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID,
  *   LORA_BASE_MISMATCH, LORA_TENSORS_INVALID, TENSOR_NOT_FINITE, SAFETENSORS_*
  */
-export async function loadPeftAdapter(dir: string, linears: readonly LinearModule[]): Promise<AdapterWeights> {
+export async function loadPeftAdapter(dir: string, linears: readonly AdaptableModule[]): Promise<AdapterWeights> {
   const configPath = join(dir, configFile);
   const weightsPath = join(dir, weightsFile);
   const configBytes = await readWhole(configPath);
@@ -60,7 +61,7 @@ export async function loadPeftAdapter(dir: string, linears: readonly LinearModul
 }
 
 /** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */
-function targetsOf(config: LoraConfig, linears: readonly LinearModule[]): TargetModule[] {
+function targetsOf(config: LoraConfig, linears: readonly AdaptableModule[]): TargetModule[] {
   const { modules } = findTargets(linears, config.targetModules);
   const settings = settingsOf(config, modules);
   return linears.flatMap((linear) => {

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { matchTargets, type LinearModule } from './match-targets.ts';
+import type { AdaptableModule } from '../ir/index.ts';
+import { matchTargets } from './match-targets.ts';
 import { goldenLinears } from './testing/golden-linears.ts';
 
-let linears: LinearModule[] = [];
+let linears: AdaptableModule[] = [];
 beforeAll(async () => {
   linears = await goldenLinears();
 });

@@ -1,13 +1,6 @@
 import { EspalierError, didYouMean } from '../core/index.ts';
+import type { AdaptableModule } from '../ir/index.ts';
 import { matchPattern } from './module-pattern.ts';
-
-/** A linear layer that an adapter can change: `y = x·Wᵀ`, W being `[out, in]`. */
-export interface LinearModule {
-  /** Its path in the Hugging Face model, such as `model.layers.0.self_attn.q_proj`. */
-  readonly path: string;
-  readonly in: number;
-  readonly out: number;
-}
 
 /** What each pattern found, and all modules found, in the order of the base. */
 export interface TargetReport {
@@ -22,7 +15,7 @@ export interface TargetReport {
  * @throws EspalierError LORA_TARGET_UNMATCHED when a pattern fits nothing, LORA_PATTERN_INVALID
  */
 export function matchTargets(
-  linears: readonly LinearModule[],
+  linears: readonly AdaptableModule[],
   targetModules: readonly string[] | string,
 ): TargetReport {
   const report = findTargets(linears, targetModules);
@@ -32,7 +25,10 @@ export function matchTargets(
 }
 
 /** As matchTargets, but a pattern may find nothing. */
-export function findTargets(linears: readonly LinearModule[], targetModules: readonly string[] | string): TargetReport {
+export function findTargets(
+  linears: readonly AdaptableModule[],
+  targetModules: readonly string[] | string,
+): TargetReport {
   const paths = linears.map(({ path }) => path);
   const patterns = typeof targetModules === 'string' ? [targetModules] : [...new Set(targetModules)];
   const fits = typeof targetModules === 'string' ? fitWhole : fitName;
@@ -50,7 +46,7 @@ function fitWhole(pattern: string, paths: readonly string[]): string[] {
   return matchPattern(pattern, paths);
 }
 
-function unmatched(pattern: string, linears: readonly LinearModule[]): EspalierError {
+function unmatched(pattern: string, linears: readonly AdaptableModule[]): EspalierError {
   const names = [...new Set(linears.map(({ path }) => lastName(path)))];
   const hint = didYouMean(pattern.toLowerCase(), [...names, ...linears.map(({ path }) => path), 'all-linear']);
   return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names.join(', ') });

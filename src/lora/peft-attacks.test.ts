@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadSafetensors, tensorOf, toFloat32, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import { loadPeftAdapter } from './load-peft-adapter.ts';
-import type { LinearModule } from './match-targets.ts';
+import type { AdaptableModule } from '../ir/index.ts';
 import { goldenFolder, goldenLinears } from './testing/golden-linears.ts';
 
 let [folder, dir] = ['', ''];
-let linears: LinearModule[] = [];
+let linears: AdaptableModule[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-'));
   linears = await goldenLinears();

@@ -2,7 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import type { ModuleSettings } from './lora-config.ts';
-import type { LinearModule } from './match-targets.ts';
+import type { AdaptableModule } from '../ir/index.ts';
 
 /** PEFT wraps the model twice, and names tensors from outside. */
 const prefix = 'base_model.model.';
@@ -21,7 +21,7 @@ export interface AdapterFile {
 }
 
 /** A module that an adapter changes, and how. */
-export interface TargetModule extends LinearModule, ModuleSettings {}
+export interface TargetModule extends AdaptableModule, ModuleSettings {}
 
 /**
  * Checks that a file holds exactly the tensors of these modules, each of the right shape.
@@ -32,7 +32,7 @@ export interface TargetModule extends LinearModule, ModuleSettings {}
 export function checkTensors(
   { path, tensors, baseName }: AdapterFile,
   targets: readonly TargetModule[],
-  linears: readonly LinearModule[],
+  linears: readonly AdaptableModule[],
 ): void {
   const base = baseName === undefined ? '' : ` (${baseName})`;
   const foreign = strangeModules(tensors.keys(), linears);
@@ -68,7 +68,7 @@ function shapesOf({ path, rank, in: width, out }: TargetModule): [string, number
   ];
 }
 
-function strangeModules(names: Iterable<string>, linears: readonly LinearModule[]): string[] {
+function strangeModules(names: Iterable<string>, linears: readonly AdaptableModule[]): string[] {
   const known = new Set(linears.map(({ path }) => path));
   const modules = new Set([...names].flatMap((name) => tensorName.exec(name)?.groups?.['module'] ?? []));
   return [...modules].filter((module) => !known.has(module));

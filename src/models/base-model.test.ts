@@ -65,7 +65,7 @@ describe('openBaseModel', () => {
   });
 
   it('lists the linear layers that an adapter can target', async () => {
-    const { linears } = await openBaseModel(goldenDir('llama', 'model'));
+    const { modules: linears } = await openBaseModel(goldenDir('llama', 'model'));
     expect(linears).toHaveLength(2 * 7 + 1);
     expect(linears[1]).toEqual({ path: 'model.layers.0.self_attn.k_proj', in: 32, out: 16 });
     expect(linears.at(-1)).toEqual({ path: 'lm_head', in: 32, out: 128 });

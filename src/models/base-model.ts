@@ -1,25 +1,52 @@
-import { join } from 'node:path';
+import type { AdaptableModule, Model } from '../ir/index.ts';
+import type { GenerationConfig } from './generation-config.ts';
+import { openLlama } from './llama/open-llama.ts';
+import type { WeightRef } from './weight-files.ts';
 
-import { EspalierError, nearest } from '../core/index.ts';
-import { readGenerationConfig, type GenerationConfig } from './generation-config.ts';
-import { parseLlamaConfig, type LlamaConfig } from './llama-config.ts';
-import { isIgnoredWeight, llamaLinears, llamaWeightShapes, type LinearModule } from './llama-weights.ts';
-import { readJsonIfPresent } from './read-json.ts';
-import { listWeights, summarize, type WeightRef } from './weight-files.ts';
-
-/** A checkpoint where it lies: what it computes, and where its weights are. Nothing of it is held in memory. */
-export interface BaseModel {
-  readonly dir: string;
-  readonly config: LlamaConfig;
-  /** Exactly the weights that the configuration asks for, by their Hugging Face names. */
-  readonly weights: ReadonlyMap<string, WeightRef>;
-  /** What an adapter can target, `lm_head` included. */
-  readonly linears: readonly LinearModule[];
-  readonly generation: GenerationConfig;
+/** What every base says of itself, whatever its family. */
+export interface ModelConfig {
+  /** A decoder continues text; an encoder sees all of it at once, and classifies or embeds it. */
+  readonly kind: 'decoder' | 'encoder';
+  /** The family's name, as `model_type` in config.json; `onnx` for a graph that another tool wrote. */
+  readonly family: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  /** Heads of keys and values. */
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Positions that the model was trained with: the longest sequence it can be given. */
+  readonly maxPositions: number;
 }
 
-/** Types that a weight may have: all are computed with as f32. */
-const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
+export interface GraphOptions {
+  /** The longest row, in tokens; the model's own limit by default. Positions beyond it are not in the rotary tables. */
+  readonly maxLength?: number;
+  /** Makes every weight an input (f32, under its name in the checkpoint) instead of a part of the checkpoint's files. */
+  readonly full?: boolean;
+}
+
+/** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. */
+export interface BaseGraphs {
+  scoring(options: GraphOptions): Model;
+  training(options: GraphOptions): Model;
+  trunk(options: GraphOptions): Model;
+  head(options: Pick<GraphOptions, 'full'>): Model;
+  decode(options: { readonly maxLength: number }): Model;
+}
+
+/** A model where it lies: what it computes, and where its weights are. Nothing of it is held in memory. */
+export interface BaseModel {
+  /** The folder that the locations of weights are relative to. */
+  readonly dir: string;
+  readonly config: ModelConfig;
+  /** Exactly the weights that the configuration asks for, by their names in the checkpoint. */
+  readonly weights: ReadonlyMap<string, WeightRef>;
+  /** What an adapter can target, `lm_head` included. */
+  readonly modules: readonly AdaptableModule[];
+  readonly generation: GenerationConfig;
+  readonly graphs: BaseGraphs;
+}
 
 /**
  * Opens a Hugging Face folder of a supported family: `config.json`, `generation_config.json` if there is one, and the headers of its
@@ -29,39 +56,5 @@ const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat1
  *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, and the errors of `openSafetensors`
  */
 export async function openBaseModel(dir: string): Promise<BaseModel> {
-  const path = join(dir, 'config.json');
-  const json = await readJsonIfPresent(path);
-  if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'model configuration', path });
-  const config = parseLlamaConfig(json, path);
-  const generation = await readGenerationConfig(dir, json);
-  const listed = await listWeights(dir);
-  const weights = selectWeights(listed, { config, dir });
-  const linears = llamaLinears(config).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
-  return { dir, config, weights, linears, generation };
-}
-
-/** The weights that the configuration asks for; all that differs is reported at once. */
-function selectWeights(
-  listed: ReadonlyMap<string, WeightRef>,
-  { config, dir }: { config: LlamaConfig; dir: string },
-): Map<string, WeightRef> {
-  const shapes = llamaWeightShapes(config);
-  const unexpected = [...listed.keys()].filter((name) => !shapes.has(name) && !isIgnoredWeight(name, config));
-  const selected = new Map<string, WeightRef>();
-  const problems: string[] = [];
-  for (const [name, shape] of shapes) {
-    const ref = listed.get(name);
-    if (ref === undefined) {
-      const similar = nearest(name, unexpected);
-      problems.push(`${name} is missing${similar === undefined ? '' : ` (is it ${similar}?)`}`);
-      continue;
-    }
-    if (ref.shape.join() !== shape.join())
-      problems.push(`${name} is [${ref.shape.join(', ')}], expected [${shape.join(', ')}]`);
-    if (!weightTypes.has(ref.dtype)) problems.push(`${name} is ${ref.dtype}, expected float32, float16 or bfloat16`);
-    selected.set(name, ref);
-  }
-  problems.push(...unexpected.map((name) => `${name} is unexpected`));
-  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems: summarize(problems) });
-  return selected;
+  return openLlama(dir);
 }

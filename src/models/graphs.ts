@@ -1,17 +1,5 @@
-import type { Model, Value } from '../ir/index.ts';
-import type { BaseModel } from './base-model.ts';
-import { cachedAttention } from './llama/attention-cached.ts';
-import { denseAttention } from './llama/attention-dense.ts';
-import { logits, logitsOfRows } from './llama/head.ts';
-import { LlamaBuilder } from './llama/llama-builder.ts';
-import { decoderStack } from './llama/stack.ts';
-
-export interface GraphOptions {
-  /** The longest row, in tokens; the model's own limit by default. Positions beyond it are not in the rotary tables. */
-  readonly maxLength?: number;
-  /** Makes every weight an input (f32, under its name in the checkpoint) instead of a part of the checkpoint's files. */
-  readonly full?: boolean;
-}
+import type { Model } from '../ir/index.ts';
+import type { BaseModel, GraphOptions } from './base-model.ts';
 
 /**
  * The graph that gives logits of chosen positions of whole rows.
@@ -20,9 +8,7 @@ export interface GraphOptions {
  * Output: `logits` f32 [rows, vocab].
  */
 export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'score' });
-  const rows = builder.graph.addInput('rows', 'int64', ['rows']);
-  return finish(builder, logitsOfRows(builder, hidden, rows), 'logits');
+  return base.graphs.scoring(options);
 }
 
 /**
@@ -32,17 +18,7 @@ export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): 
  * predict; `target_ids` i64 [targets], the tokens that they should predict. Output: `loss_sum` f32 [], in nats.
  */
 export function buildTrainingGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'train' });
-  const rows = builder.graph.addInput('target_rows', 'int64', ['targets']);
-  const ids = builder.graph.addInput('target_ids', 'int64', ['targets']);
-  const tape = builder.tape('loss');
-  // WHY two outputs: the backward pass reads the second, the log-probabilities.
-  const [loss] = tape.ops('SoftmaxCrossEntropyLoss', [logitsOfRows(builder, hidden, rows), ids], {
-    outputs: 2,
-    attributes: { reduction: 'sum' },
-  });
-  if (loss === undefined) throw new TypeError('SoftmaxCrossEntropyLoss has two outputs');
-  return finish(builder, loss, 'loss_sum');
+  return base.graphs.training(options);
 }
 
 /**
@@ -51,8 +27,7 @@ export function buildTrainingGraph(base: BaseModel, options: GraphOptions = {}):
  * Input: `input_ids` i64 [batch, seq]. Output: `hidden` f32 [batch·seq, hidden].
  */
 export function buildTrunkGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'trunk' });
-  return finish(builder, hidden, 'hidden');
+  return base.graphs.trunk(options);
 }
 
 /**
@@ -61,14 +36,8 @@ export function buildTrunkGraph(base: BaseModel, options: GraphOptions = {}): Mo
  * Inputs: `hidden` f32 [rows, hidden], from the trunk; `target_ids` i64 [rows].
  * Output: `token_losses` f32 [rows], −log p(target) in nats.
  */
-export function buildHeadGraph(base: BaseModel, { full = false }: Pick<GraphOptions, 'full'> = {}): Model {
-  const builder = new LlamaBuilder(base, { graphName: 'head', weights: full ? 'inputs' : 'files' });
-  const hidden = builder.graph.addInput('hidden', 'float32', ['rows', base.config.hiddenSize]);
-  const ids = builder.graph.addInput('target_ids', 'int64', ['rows']);
-  const losses = builder.tape('loss').op('SoftmaxCrossEntropyLoss', [logits(builder, hidden), ids], {
-    attributes: { reduction: 'none' },
-  });
-  return finish(builder, losses, 'token_losses');
+export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'full'> = {}): Model {
+  return base.graphs.head(options);
 }
 
 /**
@@ -81,34 +50,6 @@ export function buildHeadGraph(base: BaseModel, { full = false }: Pick<GraphOpti
  *
  * Several rows take one new token each, at any lengths; a prompt, or the next chunk of one, is given with batch = 1.
  */
-export function buildDecodeGraph(base: BaseModel, { maxLength }: { readonly maxLength: number }): Model {
-  const builder = new LlamaBuilder(base, { graphName: 'decode' });
-  const { graph } = builder;
-  const inputIds = graph.addInput('input_ids', 'int64', ['batch', 'seq']);
-  const seqlens = graph.addInput('seqlens_k', 'int32', ['batch']);
-  const totalLength = graph.addInput('total_length', 'int32', []);
-  const attention = cachedAttention(builder, { inputIds, seqlens, totalLength, maxLength });
-  const hidden = decoderStack(builder, inputIds, attention);
-  const rows = graph.addInput('logit_rows', 'int64', ['rows']);
-  return finish(builder, logitsOfRows(builder, hidden, rows), 'logits');
-}
-
-interface DenseStack {
-  readonly builder: LlamaBuilder;
-  readonly hidden: Value;
-}
-
-function denseStack(base: BaseModel, options: GraphOptions & { readonly graphName: string }): DenseStack {
-  const { graphName, full = false, maxLength = base.config.maxPositions } = options;
-  const builder = new LlamaBuilder(base, { graphName, weights: full ? 'inputs' : 'files' });
-  const inputIds = builder.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
-  const hidden = decoderStack(builder, inputIds, denseAttention(builder, inputIds, maxLength));
-  return { builder, hidden };
-}
-
-/** Names the graph's main output. */
-function finish({ graph, model }: LlamaBuilder, output: Value, name: string): Model {
-  graph.rename(output, name);
-  graph.addOutput(output);
-  return model;
+export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
+  return base.graphs.decode(options);
 }

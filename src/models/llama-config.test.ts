@@ -18,7 +18,8 @@ const parse = (changes: Record<string, unknown>): ReturnType<typeof parseLlamaCo
 describe('parseLlamaConfig', () => {
   it('fills in what the family leaves out', () => {
     expect(parse({})).toEqual({
-      architecture: 'llama',
+      kind: 'decoder',
+      family: 'llama',
       vocabSize: 100,
       hiddenSize: 64,
       intermediateSize: 128,

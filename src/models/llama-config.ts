@@ -1,22 +1,15 @@
 import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
+import type { ModelConfig } from './base-model.ts';
 
 /** What the graphs need to know of a Llama, in plain numbers. */
-export interface LlamaConfig {
-  readonly architecture: 'llama';
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
+export interface LlamaConfig extends ModelConfig {
   readonly intermediateSize: number;
-  readonly layers: number;
+  /** Query heads; `heads / kvHeads` of them share a head of keys and values. */
   readonly heads: number;
-  /** Heads of keys and values; each serves `heads / kvHeads` query heads. */
-  readonly kvHeads: number;
-  readonly headDim: number;
   readonly rmsNormEpsilon: number;
   readonly ropeTheta: number;
-  /** Positions that the model was trained with: the longest sequence it can be given. */
-  readonly maxPositions: number;
   /** Whether `lm_head` uses the embedding's matrix. */
   readonly tiedEmbeddings: boolean;
   readonly attentionBias: boolean;
@@ -149,7 +142,8 @@ function checkFeatures(fields: LlamaJson, path: string): void {
 
 function toConfig(fields: LlamaJson): LlamaConfig {
   return {
-    architecture: 'llama',
+    kind: 'decoder',
+    family: 'llama',
     vocabSize: fields.vocab_size,
     hiddenSize: fields.hidden_size,
     intermediateSize: fields.intermediate_size,

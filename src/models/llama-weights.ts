@@ -1,15 +1,8 @@
+import type { AdaptableModule } from '../ir/index.ts';
 import type { LlamaConfig } from './llama-config.ts';
 
-/** A linear layer of the network: `y = x·Wᵀ`, W being `[out, in]`. */
-export interface LinearModule {
-  /** Its path in the Hugging Face model, such as `model.layers.0.self_attn.q_proj`. */
-  readonly path: string;
-  readonly in: number;
-  readonly out: number;
-}
-
 /** A linear layer, and whether it has a bias `[out]`. */
-export interface LinearLayer extends LinearModule {
+export interface LinearLayer extends AdaptableModule {
   readonly bias: boolean;
 }
 

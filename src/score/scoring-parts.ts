@@ -1,6 +1,6 @@
 import { encodeModel, type Model } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
-import { buildHeadGraph, buildTrunkGraph, type BaseModel, type LlamaConfig } from '../models/index.ts';
+import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
 import type { ScoringRow } from './targets.ts';
 
@@ -24,7 +24,7 @@ const headModule = 'lm_head';
  * at a time as there may be logits.
  */
 export class ScoringParts {
-  readonly #config: LlamaConfig;
+  readonly #config: ModelConfig;
   readonly #trunk: Part;
   readonly #head: Part;
   readonly #rowsPerRun: number;

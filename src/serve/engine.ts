@@ -87,7 +87,7 @@ function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' |
 function openStack(options: Pick<Required<EngineOptions>, StackOption>): AdapterStack | undefined {
   const targets = options.adapterTargets;
   if (targets === false) return undefined;
-  const { linears } = options.base;
+  const { modules: linears } = options.base;
   const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
   const modules = linears.filter(({ path }) => matched.has(path));
   return new AdapterStack(modules, { rows: options.adapterRows + 1, maxRank: options.maxAdapterRank });

@@ -23,7 +23,7 @@ const [suffixA, suffixB] = ['.lora_A', '.lora_B'];
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
   const { lora, modules } =
     config.initAdapter === undefined ? await freshAdapter(base, config) : await givenAdapter(base, config);
-  const { matched } = matchTargets(base.linears, lora.targetModules);
+  const { matched } = matchTargets(base.modules, lora.targetModules);
   const written = { ...lora, targetModules: spelledOut(base, lora.targetModules) };
   return {
     lora: [...modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling, dropout: lora.dropout })),
@@ -54,13 +54,13 @@ async function freshAdapter(base: BaseModel, config: TrainConfig): Promise<Adapt
     targetModules = trainDefaults.targetModules,
   } = config;
   const lora: LoraConfig = { rank, alpha, dropout, targetModules };
-  return { lora, modules: await initAdapter(base.linears, lora, config.seed) };
+  return { lora, modules: await initAdapter(base.modules, lora, config.seed) };
 }
 
 /** WHY no other rank or alpha: the weights that are there have one, and another alpha would change what they do. */
 async function givenAdapter(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const dir = config.initAdapter ?? '';
-  const adapter = await loadPeftAdapter(dir, base.linears);
+  const adapter = await loadPeftAdapter(dir, base.modules);
   for (const key of ['rank', 'alpha'] as const) {
     const wanted = config[key];
     if (wanted === undefined || wanted === adapter.config[key]) continue;
@@ -77,13 +77,13 @@ async function givenAdapter(base: BaseModel, config: TrainConfig): Promise<Adapt
 /** `all-linear` as the names that it means, as PEFT writes it: other readers of the folder know names only. */
 function spelledOut(base: BaseModel, targets: LoraConfig['targetModules']): LoraConfig['targetModules'] {
   if (targets !== 'all-linear') return targets;
-  const { modules } = matchTargets(base.linears, targets);
+  const { modules } = matchTargets(base.modules, targets);
   const names = [...new Set(modules.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
   return sameModules(base, names, modules) ? names : targets;
 }
 
 function sameModules(base: BaseModel, targets: LoraConfig['targetModules'], paths: readonly string[]): boolean {
-  const { modules } = matchTargets(base.linears, targets);
+  const { modules } = matchTargets(base.modules, targets);
   return modules.length === paths.length && modules.every((path) => paths.includes(path));
 }
 

@@ -8,7 +8,8 @@ import { fullTrainable } from './full-trainable.ts';
 import { ParameterArena } from './parameter-arena.ts';
 
 const config = {
-  architecture: 'llama',
+  kind: 'decoder',
+  family: 'llama',
   vocabSize: 400,
   hiddenSize: 192,
   intermediateSize: 16,

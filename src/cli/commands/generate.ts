@@ -74,7 +74,7 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, AdapterWeights>> {
   const adapters = new Map<string, AdapterWeights>();
   for (const spec of specs) {
-    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadPeftAdapter(spec.path, base.linears));
+    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadPeftAdapter(spec.path, base.modules));
   }
   return adapters;
 }

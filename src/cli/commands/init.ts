@@ -78,7 +78,8 @@ function declareOptions(command: Command): void {
 function configOf(options: InitOptions, tokenizer: Tokenizer | undefined): LlamaConfig {
   const { hiddenSize, heads } = options;
   return {
-    architecture: 'llama',
+    kind: 'decoder',
+    family: 'llama',
     vocabSize: readOptions(z.object({ vocabSize: positiveInteger }), {
       vocabSize: options.vocabSize ?? tokenizer?.vocabSize,
     }).vocabSize,

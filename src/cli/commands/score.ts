@@ -57,7 +57,7 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const spec of specs) {
-    const { modules } = await loadPeftAdapter(spec.path, base.linears);
+    const { modules } = await loadPeftAdapter(spec.path, base.modules);
     adapters.push({ modules, scale: spec.scale });
   }
   return adapters;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openSafetensors } from '../../tensor/index.ts';
-import type { LinearModule } from '../match-targets.ts';
+import type { AdaptableModule } from '../../ir/index.ts';
 
 const golden = fileURLToPath(new URL('../../../test/golden/', import.meta.url));
 
@@ -15,7 +15,7 @@ export const trainedHereFolder = join(golden, 'trained-here');
 export const goldenFolder = (name: 'llama' | 'llama-d16', part: string): string => join(golden, name, part);
 
 /** The linear modules of a golden model: all its matrices but the embedding's. */
-export async function goldenLinears(name: 'llama' | 'llama-d16' = 'llama'): Promise<LinearModule[]> {
+export async function goldenLinears(name: 'llama' | 'llama-d16' = 'llama'): Promise<AdaptableModule[]> {
   const { entries } = await openSafetensors(join(goldenFolder(name, 'model'), 'model.safetensors'));
   return [...entries.values()].flatMap(({ name: weight, shape: [out, width] }) => {
     if (out === undefined || width === undefined || weight.includes('embed_tokens')) return [];

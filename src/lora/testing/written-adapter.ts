@@ -1,7 +1,7 @@
 import { typedArray } from '../../tensor/index.ts';
 import { initAdapter } from '../init-adapter.ts';
 import type { LoraConfig } from '../lora-config.ts';
-import type { LinearModule } from '../match-targets.ts';
+import type { AdaptableModule } from '../../ir/index.ts';
 import type { AdapterContent } from '../save-peft-adapter.ts';
 
 /** Everything at once that a configuration of ours can ask of PEFT: all modules, the head, patterns, rank-stabilised scaling. */
@@ -16,7 +16,7 @@ const config: LoraConfig = {
 };
 
 /** The adapter that `test/golden/written-adapter` holds as we wrote it, with what PEFT computes on it. */
-export async function writtenAdapter(linears: readonly LinearModule[]): Promise<AdapterContent> {
+export async function writtenAdapter(linears: readonly AdaptableModule[]): Promise<AdapterContent> {
   const modules = await initAdapter(linears, config, 3);
   for (const { b } of modules.values()) {
     const values = typedArray(b);

@@ -1,10 +1,16 @@
 import { createModel, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
-import type { BaseModel } from '../base-model.ts';
 import type { LlamaConfig } from '../llama-config.ts';
+import type { WeightRef } from '../weight-files.ts';
 
 /** Where the graph takes its weights from: the checkpoint's files, or inputs that the caller binds (f32, one for each weight). */
 export type WeightSource = 'files' | 'inputs';
+
+/** What a builder takes a checkpoint's configuration and weights from. */
+export interface LlamaSource {
+  readonly config: LlamaConfig;
+  readonly weights: ReadonlyMap<string, WeightRef>;
+}
 
 export interface LlamaBuilderOptions {
   readonly graphName: string;
@@ -18,12 +24,12 @@ export interface LlamaBuilderOptions {
 export class LlamaBuilder {
   readonly model: Model;
   readonly config: LlamaConfig;
-  readonly #base: BaseModel;
+  readonly #base: LlamaSource;
   readonly #source: WeightSource;
   readonly #weights = new Map<string, Value>();
   readonly #root: Tape;
 
-  constructor(base: BaseModel, { graphName, weights = 'files' }: LlamaBuilderOptions) {
+  constructor(base: LlamaSource, { graphName, weights = 'files' }: LlamaBuilderOptions) {
     this.model = createModel({ graphName });
     this.config = base.config;
     this.#base = base;
@@ -71,7 +77,7 @@ export class LlamaBuilder {
     return this.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
   }
 
-  #ref(name: string): NonNullable<ReturnType<BaseModel['weights']['get']>> {
+  #ref(name: string): WeightRef {
     const ref = this.#base.weights.get(name);
     if (ref === undefined) throw new TypeError(`the graph asks for ${name}, which openBaseModel does not know`);
     return ref;

@@ -4,7 +4,6 @@ import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session
 import { byteLength, type DataType } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildDecodeGraph } from '../graphs.ts';
-import { rotatesInAttention } from '../llama/attention-cached.ts';
 
 export interface DriverOptions {
   readonly slots: number;
@@ -92,7 +91,7 @@ export class DecodeDriver {
     bindNew(binding, 'seqlens_k', { dtype: 'int32', shape: [rows], values: lengths.map((length) => length - 1) });
     bindNew(binding, 'total_length', { dtype: 'int32', shape: [], values: [Math.max(...lengths)] });
     bindNew(binding, 'logit_rows', { dtype: 'int64', shape: [tokens.length], values: tokens.map((_, i) => i) });
-    if (!rotatesInAttention(this.#base.config)) {
+    if (this.session.inputs.some(({ name }) => name === 'position_ids')) {
       bindNew(binding, 'position_ids', { dtype: 'int64', shape: [rows, seq], values: positions });
     }
     this.#bindCache(binding, slot, rows);

@@ -30,7 +30,8 @@ export function withGoldenCopy<T>(use: (dir: string) => Promise<T>): Promise<T> 
 
 /** A Llama of a few thousand parameters. */
 export const tinyConfig: LlamaConfig = {
-  architecture: 'llama',
+  kind: 'decoder',
+  family: 'llama',
   vocabSize: 48,
   hiddenSize: 32,
   intermediateSize: 40,

@@ -39,7 +39,7 @@ export async function openGoldenCase(name: 'llama' | 'llama-d16'): Promise<Golde
     base,
     prompt: row('greedy_base').slice(0, promptLength),
     greedy: { base: answer('greedy_base'), adapter: answer('greedy_adapter'), trained: answer('greedy_trained') },
-    adapter: await loadPeftAdapter(`${dir}/adapter`, base.linears),
-    trained: await loadPeftAdapter(`${dir}/trained`, base.linears),
+    adapter: await loadPeftAdapter(`${dir}/adapter`, base.modules),
+    trained: await loadPeftAdapter(`${dir}/trained`, base.modules),
   };
 }

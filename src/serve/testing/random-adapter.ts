@@ -1,10 +1,10 @@
 import { createRandom } from '../../core/index.ts';
 import type { AdapterWeights } from '../../lora/index.ts';
-import type { LinearModule } from '../../models/index.ts';
+import type { AdaptableModule } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 
 export interface RandomAdapterOptions {
-  readonly linears: readonly LinearModule[];
+  readonly linears: readonly AdaptableModule[];
   readonly rank: number;
   readonly seed: number;
   /** Size of the values of B: how much it changes the base. */
