@@ -40,12 +40,7 @@ async function train(
   return { result, output, losses: lines.map((line) => (JSON.parse(line) as { loss: number }).loss) };
 }
 
-const asGolden = ({ adapter, learningRate, weightDecay }: GoldenCase) => ({
-  initAdapter: adapter,
-  learningRate,
-  weightDecay,
-  maxSteps: 10,
-});
+const asGolden = ({ adapter, optimizer }: GoldenCase) => ({ initAdapter: adapter, ...optimizer, maxSteps: 10 });
 
 async function largestDifference(a: string, b: string): Promise<number> {
   const [left, right] = [await loadSafetensors(a), await loadSafetensors(b)];
@@ -59,7 +54,7 @@ async function largestDifference(a: string, b: string): Promise<number> {
   return largest;
 }
 
-describe.each(['llama', 'llama-d16'])('golden case %s', (name) => {
+describe.each(['llama', 'llama-d16', 'llama-sgd'])('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
     const golden = await loadGolden(name);
     const evalData = join(folder, 'rows.jsonl');

@@ -110,14 +110,14 @@ export class TrainingRun implements Disposable {
   }
 
   #createTrainer(session: TrainingSession, gradients: ParameterArena): Trainer {
-    const { optimizer, maxGradNorm } = this.#prepared.config;
+    const { config } = this.#prepared;
     return new Trainer({
       session,
       parameters: this.#parameters,
       gradients,
-      optimizer: createOptimizer(optimizer, this.#parameters.flat),
+      optimizer: createOptimizer(config.optimizer, this.#parameters.flat, config),
       groups: this.#groups(),
-      maxGradNorm,
+      maxGradNorm: config.maxGradNorm,
       clock: this.#options.clock ?? systemClock,
     });
   }

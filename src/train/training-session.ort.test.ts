@@ -34,7 +34,7 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   return { loss, gradients: new Map(means) };
 }
 
-describe.each(['llama', 'llama-d16'])('golden case %s', (name) => {
+describe.each(['llama', 'llama-d16', 'llama-sgd'])('golden case %s', (name) => {
   it('has every gradient within 1e-4 of the largest of its tensor', async () => {
     const golden = await loadGolden(name);
     const { loss, gradients } = await gradientsOf(golden);

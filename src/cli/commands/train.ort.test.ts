@@ -18,12 +18,10 @@ async function goldenWords(name: string) {
   const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
   const words = ['train', '--base', join(golden, 'model'), '--data', data, '--output', output];
   words.push('--init-adapter', join(golden, 'adapter'), '--no-shuffle', '--max-grad-norm', '0', '--batch-size', '3');
-  words.push(
-    '--learning-rate',
-    String(expected.optimizer.lr),
-    '--weight-decay',
-    String(expected.optimizer.weightDecay),
-  );
+  const { name: optimizer, lr, weightDecay = 0, momentum, nesterov } = expected.optimizer;
+  words.push('--optimizer', optimizer, '--learning-rate', String(lr), '--weight-decay', String(weightDecay));
+  if (momentum !== undefined) words.push('--momentum', String(momentum));
+  if (nesterov === true) words.push('--nesterov');
   return { words, expected, output };
 }
 
@@ -34,7 +32,7 @@ async function abortWhenBegun(controller: AbortController): Promise<void> {
 }
 
 describe('espalier train', () => {
-  it.each(['llama', 'llama-d16'])('follows the golden loss trace: %s', async (name) => {
+  it.each(['llama', 'llama-d16', 'llama-sgd'])('follows the golden loss trace: %s', async (name) => {
     const { words, expected, output } = await goldenWords(name);
     const { exitCode, stdout, stderr } = await espalier([...words, '--max-steps', '10', '--json']);
     expect([exitCode, stderr]).toEqual([0, '']);
@@ -76,6 +74,8 @@ describe('espalier train', () => {
 
   it.each([
     { words: ['--rank', '3'], code: 'TRAIN_CONFIG_CONFLICT', exitCode: 2 },
+    { words: ['--optimizer', 'adamw', '--momentum', '0.9'], code: 'TRAIN_CONFIG_CONFLICT', exitCode: 2 },
+    { words: ['--optimizer', 'sgd', '--nesterov'], code: 'TRAIN_CONFIG_CONFLICT', exitCode: 2 },
     { words: ['--learning-rate', 'fast'], code: 'TRAIN_CONFIG_INVALID', exitCode: 2 },
     { words: ['--data', 'nowhere.jsonl'], code: 'FILE_NOT_FOUND', exitCode: 1 },
     { words: ['--output', '.'], code: 'OUTPUT_EXISTS', exitCode: 1 },

@@ -45,7 +45,13 @@ export async function writeGoldenRows(golden: string, path: string): Promise<str
 /** What a golden case says of its training. */
 export interface GoldenTraining {
   readonly lossTrace: number[];
-  readonly optimizer: { readonly lr: number; readonly weightDecay: number };
+  readonly optimizer: {
+    readonly name: string;
+    readonly lr: number;
+    readonly weightDecay?: number;
+    readonly momentum?: number;
+    readonly nesterov?: boolean;
+  };
 }
 
 export async function readGoldenTraining(golden: string): Promise<GoldenTraining> {

@@ -1,4 +1,5 @@
 import { EspalierError, nearest } from '../../core/index.ts';
+import { optimizerReads } from '../optimizer/create-optimizer.ts';
 import { trainConfigSchema, type TrainConfig } from './train-config.ts';
 
 export interface ConfigSources {
@@ -67,6 +68,21 @@ function assertConsistent(config: TrainConfig): void {
   if (!config.full && config.dtype !== 'float32') conflict('--dtype', 'an adapter', 'adapters are saved in float32');
   if (config.evalSteps !== undefined && config.evalData === undefined) {
     conflict('--eval-steps', 'no --eval-data', 'there is nothing to evaluate on');
+  }
+  assertOptimizer(config);
+}
+
+const optimizerSettings = ['momentum', 'nesterov', 'beta1', 'beta2', 'epsilon'] as const;
+
+function assertOptimizer(config: TrainConfig): void {
+  const reads: readonly string[] = optimizerReads[config.optimizer];
+  for (const key of optimizerSettings) {
+    if (config[key] === undefined || reads.includes(key)) continue;
+    const reason = `${config.optimizer} reads ${reads.map(optionName).join(', ')} only`;
+    conflict(optionName(key), `--optimizer ${config.optimizer}`, reason);
+  }
+  if (config.nesterov === true && !config.momentum) {
+    conflict('--nesterov', 'no --momentum', 'it looks ahead along the momentum');
   }
 }
 

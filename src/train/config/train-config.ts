@@ -13,6 +13,7 @@ const count = number((value) => Number.isSafeInteger(value) && value > 0, 'a who
 const wholeNumber = number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more');
 const positive = number((value) => Number.isFinite(value) && value > 0, 'a number above 0');
 const nonNegative = number((value) => Number.isFinite(value) && value >= 0, 'a number, 0 or more');
+const share = number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1');
 const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names): z.ZodType<Names[number]> =>
@@ -63,8 +64,16 @@ export const trainConfigSchema = z.strictObject({
     .optional(),
   rank: count.optional(),
   alpha: positive.optional(),
-  dropout: number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1').optional(),
+  dropout: share.optional(),
   optimizer: oneOf(optimizerNames).default(trainDefaults.optimizer),
+  /** Of sgd. */
+  momentum: share.optional(),
+  nesterov: flag.optional(),
+  /** Of adamw and lion. */
+  beta1: share.optional(),
+  beta2: share.optional(),
+  /** Of adamw. */
+  epsilon: positive.optional(),
   learningRate: positive.optional(),
   weightDecay: nonNegative.default(trainDefaults.weightDecay),
   schedule: oneOf(scheduleNames).default(trainDefaults.schedule),

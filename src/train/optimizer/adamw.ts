@@ -1,4 +1,4 @@
-import type { Floats, Optimizer, ParameterGroup, StepSettings } from './optimizer.ts';
+import { zerosLike, type Floats, type Optimizer, type ParameterGroup, type StepSettings } from './optimizer.ts';
 
 export interface AdamWSettings {
   readonly beta1: number;
@@ -32,9 +32,7 @@ export class AdamW implements Optimizer {
 
   /** @param like the parameters: the state gets their length and their precision */
   constructor(like: Floats, settings: Partial<AdamWSettings> = {}) {
-    const zeros = (): Floats =>
-      like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);
-    this.state = { firstMoment: zeros(), secondMoment: zeros() };
+    this.state = { firstMoment: zerosLike(like), secondMoment: zerosLike(like) };
     this.#settings = { ...adamWDefaults, ...settings };
   }
 

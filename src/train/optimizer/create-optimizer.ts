@@ -1,14 +1,45 @@
 import { AdamW } from './adamw.ts';
+import { Lion } from './lion.ts';
 import type { Floats, Optimizer } from './optimizer.ts';
+import { Sgd } from './sgd.ts';
 
 /** Every optimizer that a training can name. */
-export const optimizerNames = ['adamw'] as const;
+export const optimizerNames = ['adamw', 'sgd', 'lion'] as const;
 export type OptimizerName = (typeof optimizerNames)[number];
 
+/** The settings of every optimizer; each reads its own. What is not given is the optimizer's default. */
+export interface OptimizerSettings {
+  readonly momentum?: number | undefined;
+  readonly nesterov?: boolean | undefined;
+  readonly beta1?: number | undefined;
+  readonly beta2?: number | undefined;
+  readonly epsilon?: number | undefined;
+}
+
+/** Which of the settings an optimizer reads; another one given with it is a mistake. */
+export const optimizerReads = {
+  adamw: ['beta1', 'beta2', 'epsilon'],
+  sgd: ['momentum', 'nesterov'],
+  lion: ['beta1', 'beta2'],
+} as const satisfies Record<OptimizerName, readonly (keyof OptimizerSettings)[]>;
+
 /** The optimizer of that name, with fresh state for parameters like these. */
-export function createOptimizer(name: OptimizerName, like: Floats): Optimizer {
+export function createOptimizer(name: OptimizerName, like: Floats, settings: OptimizerSettings = {}): Optimizer {
+  const { momentum, nesterov, beta1, beta2, epsilon } = settings;
   switch (name) {
     case 'adamw':
-      return new AdamW(like);
+      return new AdamW(like, given({ beta1, beta2, epsilon }));
+    case 'sgd':
+      return new Sgd(like, given({ momentum, nesterov }));
+    case 'lion':
+      return new Lion(like, given({ beta1, beta2 }));
   }
+}
+
+/** Leaves out what is undefined, which would hide a default. */
+function given<T extends object>(settings: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  // WHY as: filtering entries loses the type that it was made for.
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
+  };
 }

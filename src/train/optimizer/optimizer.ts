@@ -52,3 +52,8 @@ export async function optimizerStep(
     });
   }
 }
+
+/** State for parameters like these: their length and their precision. */
+export function zerosLike(like: Floats): Floats {
+  return like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);
+}

@@ -14,15 +14,23 @@ export interface GoldenCase {
   readonly examples: readonly Example[];
   /** The loss before each of 10 steps, and after the last. */
   readonly lossTrace: readonly number[];
-  readonly learningRate: number;
-  readonly weightDecay: number;
+  /** The settings of its optimizer, as flags of `espalier train`. */
+  readonly optimizer: Readonly<Record<string, unknown>>;
   /** Gradient of a parameter at the first step, by the name it has in the graph: `<path>.lora_A`. */
   gradient(name: string): Float32Array;
 }
 
 interface ExpectedFile {
   readonly lossTrace: number[];
-  readonly optimizer: { readonly lr: number; readonly weightDecay: number };
+  readonly optimizer: GoldenOptimizer;
+}
+
+interface GoldenOptimizer {
+  readonly name: string;
+  readonly lr: number;
+  readonly weightDecay?: number;
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
 }
 
 /** Reads a case by the name of its folder. */
@@ -42,10 +50,13 @@ export async function loadGolden(name: string): Promise<GoldenCase> {
     trained: join(folder, 'trained'),
     examples: examplesOf(tensor('input_ids'), tensor('labels'), tensor('attention_mask')),
     lossTrace: expected.lossTrace,
-    learningRate: expected.optimizer.lr,
-    weightDecay: expected.optimizer.weightDecay,
+    optimizer: optimizerFlags(expected.optimizer),
     gradient: (parameter) => toFloat32(tensor(`grad.base_model.model.${parameter}.weight`)),
   };
+}
+
+function optimizerFlags({ name, lr, weightDecay = 0, momentum, nesterov }: GoldenOptimizer): Record<string, unknown> {
+  return { optimizer: name, learningRate: lr, weightDecay, momentum, nesterov };
 }
 
 function examplesOf(ids: TensorData, labels: TensorData, mask: TensorData): Example[] {
