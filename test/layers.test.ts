@@ -12,12 +12,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   autodiff: ['core', 'tensor', 'ir'],
   models: ['core', 'tensor', 'ir'],
   lora: ['core', 'tensor', 'ir'],
+  adapters: ['core', 'lora'],
   score: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora'],
   train: ['core', 'tensor', 'ir', 'runtime', 'tokenizer', 'autodiff', 'models', 'lora', 'score'],
-  serve: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora'],
-  http: ['core', 'tensor', 'ir', 'tokenizer', 'runtime', 'models', 'lora', 'serve'],
+  serve: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora', 'adapters'],
+  infer: ['core', 'tensor', 'ir', 'runtime', 'models', 'lora', 'adapters'],
+  http: ['core', 'tensor', 'ir', 'tokenizer', 'runtime', 'models', 'lora', 'adapters', 'serve', 'infer'],
   demo: ['core', 'tensor', 'runtime', 'tokenizer', 'models', 'lora', 'score', 'train', 'serve', 'http'],
-  cli: ['core', 'tensor', 'runtime', 'ir', 'tokenizer', 'models', 'lora', 'score', 'train', 'serve', 'http'],
+  cli: ['core', 'tensor', 'runtime', 'ir', 'tokenizer', 'models', 'lora', 'score', 'train', 'serve', 'infer', 'http'],
 };
 
 /** Packages that only one folder may touch. */

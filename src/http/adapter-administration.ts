@@ -1,12 +1,12 @@
+import type { AdapterRegistry } from '../adapters/index.ts';
 import { EspalierError } from '../core/index.ts';
 import { loadPeftAdapter } from '../lora/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import type { AdapterRegistry } from '../serve/index.ts';
 import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
 import type { AdapterAdministration, ServedAdapter } from './serving-context.ts';
 
 export interface AdministrationOptions {
-  readonly registry: AdapterRegistry;
+  readonly registry: Pick<AdapterRegistry<unknown>, 'has' | 'list' | 'load' | 'replace' | 'unload'>;
   /** The linear modules of the base: what an adapter's tensors must fit. */
   readonly linears: readonly AdaptableModule[];
   /** The one folder from which adapters are loaded; undefined = none can be. */

@@ -1,7 +1,8 @@
+import type { AdapterLease } from '../adapters/index.ts';
 import { randomInt } from 'node:crypto';
 
 import { createRandom, type Random } from '../core/index.ts';
-import type { AdapterLease } from './adapter-version.ts';
+import type { RankRows } from './rank-allocator.ts';
 import type { AppliedAdapter } from './adapter-window.ts';
 import type { FinishReason, GeneratedToken, GenerationRequest } from './generation-request.ts';
 import type { DecodeRow } from './model-runner.ts';
@@ -11,7 +12,7 @@ import { TokenQueue } from './token-queue.ts';
 export interface ActiveRequestOptions {
   readonly id: number;
   readonly request: GenerationRequest;
-  readonly leases: readonly AdapterLease[];
+  readonly leases: readonly AdapterLease<RankRows>[];
   readonly maxLength: number;
   /** The base's own end-of-sequence tokens. */
   readonly endTokens: readonly number[];
@@ -28,7 +29,7 @@ export class ActiveRequest implements DecodeRow {
   readonly prompt: ArrayLike<number>;
   readonly adapters: readonly AppliedAdapter[];
   readonly tokens: TokenQueue<GeneratedToken>;
-  readonly leases: readonly AdapterLease[];
+  readonly leases: readonly AdapterLease<RankRows>[];
   /** Tokens whose keys and values are in the cache. */
   length = 0;
   lastToken = 0;
@@ -100,8 +101,8 @@ export class ActiveRequest implements DecodeRow {
 }
 
 function appliedAdapters(
-  leases: readonly AdapterLease[],
+  leases: readonly AdapterLease<RankRows>[],
   adapters: readonly { readonly name: string; readonly scale?: number }[],
 ): AppliedAdapter[] {
-  return leases.map(({ version }, place) => ({ rows: version.rows, scale: adapters[place]?.scale ?? 1 }));
+  return leases.map(({ version }, place) => ({ rows: version.place, scale: adapters[place]?.scale ?? 1 }));
 }

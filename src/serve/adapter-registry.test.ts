@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { AdapterRegistry, type AdapterEvent, type AdapterStore } from '../adapters/index.ts';
 import { breathe, EspalierError, type ErrorCode } from '../core/index.ts';
 import type { AdapterWeights } from '../lora/index.ts';
-import { AdapterRegistry, type AdapterEvent, type AdapterStore } from './adapter-registry.ts';
 import { RankAllocator, type RankRows } from './rank-allocator.ts';
 
 /** Weights that a store double never looks into: their content is their name, and their rank its length. */
@@ -18,7 +18,7 @@ function weightsOf(sha256: string): AdapterWeights {
 }
 
 /** Keeps in each row the version that was written there. */
-class StoreDouble implements AdapterStore {
+class StoreDouble implements AdapterStore<RankRows> {
   readonly rows: (string | undefined)[];
   readonly allocator: RankAllocator;
   writes = 0;
@@ -81,7 +81,7 @@ describe('AdapterRegistry', () => {
     expect([first.version.id, third.version.id]).toEqual(['old', 'new']);
     first.dispose();
     first.dispose();
-    expect(store.rows.slice(first.version.rows.start, first.version.rows.end)).toEqual(['old', 'old', 'old']);
+    expect(store.rows.slice(first.version.place.start, first.version.place.end)).toEqual(['old', 'old', 'old']);
     second.dispose();
     expect(registry.resident().map(({ id }) => id)).toEqual(['new']);
     expect(store.allocator.used).toBe(3);
@@ -188,7 +188,7 @@ describe('the registry, through any order of loads, replacements, unloads and le
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
         const store = new StoreDouble(10);
         const registry = new AdapterRegistry(store);
-        const leases: ReturnType<AdapterRegistry['acquire']>[] = [];
+        const leases: ReturnType<AdapterRegistry<RankRows>['acquire']>[] = [];
         const pending: Promise<unknown>[] = [];
         for (const { kind, name: target, version: id, pick } of steps) {
           if (kind === 'load') pending.push(codeOf(registry.load(target, weightsOf(id))));
@@ -198,7 +198,7 @@ describe('the registry, through any order of loads, replacements, unloads and le
           if (kind === 'release') leases.splice(pick % Math.max(1, leases.length), 1)[0]?.dispose();
           if (kind === 'wait') await breathe();
           for (const { version: leased } of leases) {
-            expect(store.rows.slice(leased.rows.start, leased.rows.end).every((row) => row === leased.id)).toBe(true);
+            expect(store.rows.slice(leased.place.start, leased.place.end).every((row) => row === leased.id)).toBe(true);
           }
         }
         const codes = await Promise.all(pending);

@@ -1,9 +1,8 @@
-import { EspalierError } from '../core/index.ts';
+import type { AdapterStore } from '../adapters/index.ts';
+import { EspalierError, Pace } from '../core/index.ts';
 import type { AdapterWeights, ModuleWeights } from '../lora/index.ts';
 import { NativeMemory } from '../runtime/index.ts';
 import { toFloat32 } from '../tensor/index.ts';
-import type { AdapterStore } from './adapter-registry.ts';
-import { Pace } from './pace.ts';
 import { RankAllocator, type RankRows } from './rank-allocator.ts';
 
 /** A linear module that adapters may change. */
@@ -40,7 +39,7 @@ const sliceElements = 16_384;
  * The weights of all resident adapters, stacked by rank rows: row r of every module's arrays belongs to one adapter
  * version. A module that an adapter leaves alone, and the ranks that a module does not have, are rows of zeros.
  */
-export class AdapterStack implements AdapterStore {
+export class AdapterStack implements AdapterStore<RankRows> {
   readonly modules: readonly ModuleStack[];
   readonly #allocator: RankAllocator;
   readonly #maxRank: number;

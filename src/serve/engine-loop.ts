@@ -1,8 +1,7 @@
-import { EspalierError, systemClock } from '../core/index.ts';
+import { EspalierError, Pace, systemClock } from '../core/index.ts';
 import type { ActiveRequest } from './active-request.ts';
 import type { StatsRecorder } from './engine-stats.ts';
 import type { DecodeRow, PrefillChunk } from './model-runner.ts';
-import { Pace } from './pace.ts';
 import { Sampler } from './sampler.ts';
 import {
   advance,

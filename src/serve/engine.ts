@@ -1,16 +1,16 @@
+import { AdapterRegistry, type AdapterLease, type AdapterStore } from '../adapters/index.ts';
 import { EspalierError } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { ActiveRequest } from './active-request.ts';
-import { AdapterRegistry, type AdapterStore } from './adapter-registry.ts';
 import { AdapterStack } from './adapter-stack.ts';
-import type { AdapterLease } from './adapter-version.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import { checkRequest, type GenerationRequest } from './generation-request.ts';
 import { GenerationStream } from './generation-stream.ts';
 import { ModelRunner } from './model-runner.ts';
+import type { RankRows } from './rank-allocator.ts';
 
 export interface EngineOptions {
   readonly base: BaseModel;
@@ -110,7 +110,7 @@ interface EngineParts {
  * come, change and go while requests run.
  */
 export class Engine implements AsyncDisposable {
-  readonly adapters: AdapterRegistry;
+  readonly adapters: AdapterRegistry<RankRows>;
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
@@ -172,8 +172,8 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  #lease(adapters: readonly { readonly name: string }[]): AdapterLease[] {
-    const leases: AdapterLease[] = [];
+  #lease(adapters: readonly { readonly name: string }[]): AdapterLease<RankRows>[] {
+    const leases: AdapterLease<RankRows>[] = [];
     try {
       for (const { name } of adapters) leases.push(this.adapters.acquire(name));
       return leases;
@@ -212,7 +212,7 @@ export class Engine implements AsyncDisposable {
 }
 
 /** Stands where an engine serves the base alone. */
-const noAdapterStore: AdapterStore = {
+const noAdapterStore: AdapterStore<RankRows> = {
   check(name) {
     throw new EspalierError('ADAPTERS_OFF', { name });
   },

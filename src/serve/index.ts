@@ -1,11 +1,3 @@
-export {
-  AdapterRegistry,
-  type AdapterEvent,
-  type AdapterInfo,
-  type AdapterStore,
-  type MoveOptions,
-} from './adapter-registry.ts';
-export type { AdapterLease, AdapterVersion } from './adapter-version.ts';
 export { Engine, openEngine, type EngineOptions } from './engine.ts';
 export type { EngineStats, Percentiles, RequestCounts } from './engine-stats.ts';
 export type { FinishReason, GeneratedToken, GenerationRequest } from './generation-request.ts';

@@ -1,3 +1,4 @@
+import { LeastRecentlyUsed, Pace } from '../core/index.ts';
 import { encodeModel } from '../ir/index.ts';
 import { injectStackedLora } from '../lora/index.ts';
 import { buildDecodeGraph, type BaseModel } from '../models/index.ts';
@@ -5,8 +6,6 @@ import { OrtTensor, type Environment, type IoBinding, type Session } from '../ru
 import type { AdapterStack } from './adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from './adapter-window.ts';
 import { KvCache } from './kv-cache.ts';
-import { LeastRecentlyUsed } from './lru.ts';
-import { Pace } from './pace.ts';
 import type { RankRows } from './rank-allocator.ts';
 import { StepBuffers, type StepShape } from './step-buffers.ts';
 

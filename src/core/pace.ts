@@ -1,4 +1,5 @@
-import { breathe, systemClock } from '../core/index.ts';
+import { breathe } from './breathe.ts';
+import { systemClock } from './clock.ts';
 
 /** Longest slice of work between two turns of the event loop. */
 const sliceMs = 1.5;

@@ -3,18 +3,20 @@ import { channel } from 'node:diagnostics_channel';
 import { didYouMean, EspalierError } from '../core/index.ts';
 import type { AdapterWeights } from '../lora/index.ts';
 import { AdapterLease, ResidentVersion, type AdapterVersion } from './adapter-version.ts';
-import type { RankRows } from './rank-allocator.ts';
 import { Turns } from './turns.ts';
 
-/** Where versions live while they are resident: the stacked arrays of an engine, or a test's double. */
-export interface AdapterStore {
-  /** Throws, with nothing changed, where the weights cannot be served; else says how many rank rows they need. */
+/**
+ * Where versions live while they are resident: the stacked arrays of an engine, the tensors of a model that is served, or a
+ * test's double. A `Place` is what the store needs to find one of them again.
+ */
+export interface AdapterStore<Place> {
+  /** Throws, with nothing changed, where the weights cannot be served; else says their rank. */
   check(name: string, weights: AdapterWeights): number;
-  /** Throws ADAPTER_CAPACITY, with nothing changed, where there is no room. */
-  reserve(name: string, count: number): RankRows;
-  /** Writes a version's rows while runs go on; no run reads them as an adapter before this resolves. */
-  write(name: string, rows: RankRows, weights: AdapterWeights): Promise<void>;
-  release(rows: RankRows): void;
+  /** Room for an adapter. Throws ADAPTER_CAPACITY, with nothing changed, where there is none. */
+  reserve(name: string, rank: number, weights: AdapterWeights): Place;
+  /** Writes a version's weights while runs go on; no run reads them as an adapter before this resolves. */
+  write(name: string, place: Place, weights: AdapterWeights): Promise<void>;
+  release(place: Place): void;
 }
 
 export interface AdapterInfo {
@@ -45,18 +47,18 @@ const events = channel('espalier:adapter');
 
 /**
  * Which adapter each name means. Versions are immutable and named by their content; a name points to one of them, and
- * moves by compare-and-swap. A request leases the version it looked up until its last token, so that it ends on what it
- * began with; a version that no name, no lease and no load holds gives its rows back.
+ * moves by compare-and-swap. A request leases the version it looked up until its last answer, so that it ends on what it
+ * began with; a version that no name, no lease and no load holds gives its place back.
  *
  * Changes of one name happen in the order of the calls. What fails leaves everything as it was.
  */
-export class AdapterRegistry {
-  readonly #store: AdapterStore;
-  readonly #names = new Map<string, ResidentVersion>();
-  readonly #versions = new Map<string, ResidentVersion>();
+export class AdapterRegistry<Place> {
+  readonly #store: AdapterStore<Place>;
+  readonly #names = new Map<string, ResidentVersion<Place>>();
+  readonly #versions = new Map<string, ResidentVersion<Place>>();
   readonly #turns = new Turns();
 
-  constructor(store: AdapterStore) {
+  constructor(store: AdapterStore<Place>) {
     this.#store = store;
   }
 
@@ -65,7 +67,7 @@ export class AdapterRegistry {
    * @throws EspalierError ADAPTER_EXISTS, ADAPTER_CAPACITY, ADAPTER_RANK_TOO_LARGE, ADAPTER_TARGET_NOT_SERVED,
    *   ADAPTER_VALUES_UNUSABLE, SHAPE_MISMATCH: nothing was changed
    */
-  load(name: string, weights: AdapterWeights): Promise<AdapterVersion> {
+  load(name: string, weights: AdapterWeights): Promise<AdapterVersion<Place>> {
     return this.#turns.take(name, async () => {
       const current = this.#names.get(name);
       if (current) throw new EspalierError('ADAPTER_EXISTS', { name, version: current.id });
@@ -80,7 +82,7 @@ export class AdapterRegistry {
    * Moves a name to another version. Requests under way finish on the version they began with.
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and what `load` throws; the old version goes on serving
    */
-  replace(name: string, weights: AdapterWeights, options: MoveOptions = {}): Promise<AdapterVersion> {
+  replace(name: string, weights: AdapterWeights, options: MoveOptions = {}): Promise<AdapterVersion<Place>> {
     return this.#turns.take(name, async () => {
       const previous = this.#expect(name, options);
       const version = await this.#bringIn(name, weights);
@@ -96,7 +98,7 @@ export class AdapterRegistry {
    * @returns the version that the name pointed to
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
-  unload(name: string, options: MoveOptions = {}): Promise<AdapterVersion> {
+  unload(name: string, options: MoveOptions = {}): Promise<AdapterVersion<Place>> {
     return this.#turns.take(name, () => {
       const version = this.#expect(name, options);
       this.#names.delete(name);
@@ -106,8 +108,8 @@ export class AdapterRegistry {
     });
   }
 
-  /** Looks a name up and leases its version, in one turn of the event loop. Dispose the lease after the last token. */
-  acquire(name: string): AdapterLease {
+  /** Looks a name up and leases its version, in one turn of the event loop. Dispose the lease after the last answer. */
+  acquire(name: string): AdapterLease<Place> {
     const version = this.#find(name);
     version.leases++;
     return new AdapterLease(name, version, () => {
@@ -125,12 +127,12 @@ export class AdapterRegistry {
     return Array.from(this.#names, ([name, { id, rank, leases }]) => ({ name, version: id, rank, leases }));
   }
 
-  /** Every version that holds rows: named, leased or being loaded. */
-  resident(): readonly AdapterVersion[] {
+  /** Every version that holds a place: named, leased or being loaded. */
+  resident(): readonly AdapterVersion<Place>[] {
     return [...this.#versions.values()];
   }
 
-  #find(name: string): ResidentVersion {
+  #find(name: string): ResidentVersion<Place> {
     const version = this.#names.get(name);
     if (version) return version;
     const names = [...this.#names.keys()];
@@ -141,7 +143,7 @@ export class AdapterRegistry {
     });
   }
 
-  #expect(name: string, { expectedVersion }: MoveOptions): ResidentVersion {
+  #expect(name: string, { expectedVersion }: MoveOptions): ResidentVersion<Place> {
     const version = this.#find(name);
     if (expectedVersion !== undefined && expectedVersion !== version.id) {
       throw new EspalierError('ADAPTER_VERSION_CONFLICT', { name, expected: expectedVersion, actual: version.id });
@@ -150,36 +152,37 @@ export class AdapterRegistry {
   }
 
   /** The version of these weights, held once more; what is resident already, or on its way, is not written again. */
-  async #bringIn(name: string, weights: AdapterWeights): Promise<ResidentVersion> {
+  async #bringIn(name: string, weights: AdapterWeights): Promise<ResidentVersion<Place>> {
     const present = this.#versions.get(weights.sha256);
     if (present) {
       present.holds++;
       await present.ready;
       return present;
     }
-    const rows = this.#store.reserve(name, this.#store.check(name, weights));
-    const ready = this.#store.write(name, rows, weights);
-    const version = new ResidentVersion({ id: weights.sha256, rows, ready });
+    const rank = this.#store.check(name, weights);
+    const place = this.#store.reserve(name, rank, weights);
+    const ready = this.#store.write(name, place, weights);
+    const version = new ResidentVersion({ id: weights.sha256, rank, place, ready });
     this.#versions.set(version.id, version);
     try {
       await ready;
     } catch (error) {
       this.#versions.delete(version.id);
-      this.#store.release(rows);
+      this.#store.release(place);
       throw error;
     }
     return version;
   }
 
-  #drop(version: ResidentVersion): void {
+  #drop(version: ResidentVersion<Place>): void {
     version.holds--;
     this.#retireIfUnused(version);
   }
 
-  #retireIfUnused(version: ResidentVersion): void {
+  #retireIfUnused(version: ResidentVersion<Place>): void {
     if (version.holds > 0 || version.leases > 0) return;
     this.#versions.delete(version.id);
-    this.#store.release(version.rows);
+    this.#store.release(version.place);
     publish({ event: 'retire', version: version.id });
   }
 }
