@@ -1,5 +1,5 @@
+import { Pace } from '../core/index.ts';
 import { NativeMemory, OrtTensor } from '../runtime/index.ts';
-import { Pace } from './pace.ts';
 
 export interface KvShape {
   readonly layers: number;
