@@ -1,4 +1,5 @@
-import type { AdaptableModule, Model } from '../ir/index.ts';
+import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
+import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
 import { openLlama } from './llama/open-llama.ts';
 import type { WeightRef } from './weight-files.ts';
@@ -26,13 +27,34 @@ export interface GraphOptions {
   readonly full?: boolean;
 }
 
-/** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. */
+export interface EncoderGraphOptions extends Pick<GraphOptions, 'full'> {
+  /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
+  readonly given?: ReadonlySet<string>;
+}
+
+/** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. `graphs.ts` tells their inputs and outputs. */
 export interface BaseGraphs {
-  scoring(options: GraphOptions): Model;
-  training(options: GraphOptions): Model;
-  trunk(options: GraphOptions): Model;
-  head(options: Pick<GraphOptions, 'full'>): Model;
-  decode(options: { readonly maxLength: number }): Model;
+  readonly scoring?: (options: GraphOptions) => Model;
+  readonly training?: (options: GraphOptions) => Model;
+  readonly trunk?: (options: GraphOptions) => Model;
+  readonly head?: (options: Pick<GraphOptions, 'full'>) => Model;
+  readonly decode?: (options: { readonly maxLength: number }) => Model;
+  readonly classification?: (options: EncoderGraphOptions) => Model;
+  readonly embedding?: (options: EncoderGraphOptions) => Model;
+}
+
+/**
+ * What a base is for: to continue text, to say which of its labels fits (or to give numbers: logits of anything), or to turn text into
+ * vectors. Which graphs there are says all that it can do.
+ */
+export type BaseTask = 'causal-lm' | 'classification' | 'embedding';
+
+/** An input of a classification or embedding graph. */
+export interface BaseInput {
+  readonly name: string;
+  readonly dtype: DataType;
+  /** The first axis is the batch; symbolic axes may have any length, the same wherever the name comes back. */
+  readonly shape: readonly Dim[];
 }
 
 /** A model where it lies: what it computes, and where its weights are. Nothing of it is held in memory. */
@@ -40,6 +62,17 @@ export interface BaseModel {
   /** The folder that the locations of weights are relative to. */
   readonly dir: string;
   readonly config: ModelConfig;
+  /** `causal-lm` where it is not said. */
+  readonly task?: BaseTask;
+  /** Names of the classes, in the order of the logits; absent where the base has none. */
+  readonly labels?: readonly string[];
+  /** Token id that fills up short rows where a graph has an attention mask; 0 where it is not said. */
+  readonly padTokenId?: number;
+  /**
+   * What the classification graph reads, where that is something else than token ids (images, features). Absent: `input_ids` and
+   * `attention_mask`.
+   */
+  readonly inputs?: readonly BaseInput[];
   /** Exactly the weights that the configuration asks for, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
   /** What an adapter can target, `lm_head` included. */

@@ -1,5 +1,7 @@
+import { EspalierError } from '../core/index.ts';
 import type { Model } from '../ir/index.ts';
-import type { BaseModel, GraphOptions } from './base-model.ts';
+import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions } from './base-model.ts';
+import { addClassificationLoss, addRegressionLoss } from './graph/losses.ts';
 
 /**
  * The graph that gives logits of chosen positions of whole rows.
@@ -8,7 +10,7 @@ import type { BaseModel, GraphOptions } from './base-model.ts';
  * Output: `logits` f32 [rows, vocab].
  */
 export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  return base.graphs.scoring(options);
+  return graphOf(base, 'scoring')(options);
 }
 
 /**
@@ -18,7 +20,7 @@ export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): 
  * predict; `target_ids` i64 [targets], the tokens that they should predict. Output: `loss_sum` f32 [], in nats.
  */
 export function buildTrainingGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  return base.graphs.training(options);
+  return graphOf(base, 'training')(options);
 }
 
 /**
@@ -27,7 +29,7 @@ export function buildTrainingGraph(base: BaseModel, options: GraphOptions = {}):
  * Input: `input_ids` i64 [batch, seq]. Output: `hidden` f32 [batch·seq, hidden].
  */
 export function buildTrunkGraph(base: BaseModel, options: GraphOptions = {}): Model {
-  return base.graphs.trunk(options);
+  return graphOf(base, 'trunk')(options);
 }
 
 /**
@@ -37,7 +39,7 @@ export function buildTrunkGraph(base: BaseModel, options: GraphOptions = {}): Mo
  * Output: `token_losses` f32 [rows], −log p(target) in nats.
  */
 export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'full'> = {}): Model {
-  return base.graphs.head(options);
+  return graphOf(base, 'head')(options);
 }
 
 /**
@@ -51,5 +53,77 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
  * Several rows take one new token each, at any lengths; a prompt, or the next chunk of one, is given with batch = 1.
  */
 export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
-  return base.graphs.decode(options);
+  return graphOf(base, 'decode')(options);
+}
+
+/**
+ * The graph that gives a number for each class.
+ *
+ * Inputs: `input_ids` i64 [batch, seq] and `attention_mask` i64 [batch, seq], 1 where a token counts and 0 where a row is padded, on
+ * either side; of a base that names its own `inputs`, those. Output: `logits` f32 [batch, labels], or whatever shape behind the batch
+ * such a base gives.
+ */
+export function buildClassificationGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {
+  return graphOf(base, 'classification')(options);
+}
+
+/**
+ * The classification graph with its loss, summed over the rows; gradients are added to it by `differentiate`.
+ *
+ * - `classes`: inputs as above and `labels` i64 [batch]. Output: `loss_sum` f32 [], Σ −log softmax(logits)[label], in nats; and
+ *   `correct` i64 [], how many rows have their largest logit at their label.
+ * - `numbers`: inputs as above and `targets` f32 [batch, ...], shaped as the logits. Output: `loss_sum` f32 [], Σ over rows of the mean
+ *   squared error of a row.
+ */
+export function buildClassificationTrainingGraph(
+  base: BaseModel,
+  { targets, ...options }: EncoderGraphOptions & { readonly targets: 'classes' | 'numbers' },
+): Model {
+  const model = buildClassificationGraph(base, options);
+  if (targets === 'classes') addClassificationLoss(model);
+  else addRegressionLoss(model);
+  return model;
+}
+
+/**
+ * The graph that turns each row into one vector.
+ *
+ * Inputs as of the classification graph. Output: `embeddings` f32 [batch, hidden]: the hidden states of the positions that count,
+ * pooled as the checkpoint says (their mean, where it says nothing), and of length 1 where it says so.
+ */
+export function buildEmbeddingGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {
+  return graphOf(base, 'embedding')(options);
+}
+
+/** What a graph is wanted for, and which commands there are instead. */
+const uses: Readonly<Record<keyof BaseGraphs, string>> = {
+  scoring: 'score text',
+  training: 'learn to continue text',
+  trunk: 'score text',
+  head: 'score text',
+  decode: 'continue text',
+  classification: 'classify',
+  embedding: 'embed',
+};
+
+const commands: Readonly<Partial<Record<keyof BaseGraphs, string>>> = {
+  decode: '`generate` or `serve`',
+  classification: '`classify`',
+  embedding: '`embed`',
+};
+
+/** @throws EspalierError MODEL_TASK_UNSUPPORTED where the base cannot do what the graph is for */
+function graphOf<Kind extends keyof BaseGraphs>(
+  { graphs, dir, config }: BaseModel,
+  kind: Kind,
+): Required<BaseGraphs>[Kind] {
+  const graph = graphs[kind];
+  if (graph !== undefined) return graph;
+  const can = Object.entries(commands).flatMap(([each, command]) => (each in graphs ? command : []));
+  throw new EspalierError('MODEL_TASK_UNSUPPORTED', {
+    dir,
+    family: config.family,
+    use: uses[kind],
+    instead: can.length === 0 ? 'another base' : can.join(' or '),
+  });
 }

@@ -20,6 +20,12 @@ export const modelsCodes = {
     message: '{path} asks for {feature} = {value}. Supported: {supported}. Choose a base without it.',
     help: 'The family is known, but this variant would compute something else than Espalier does, so it is refused rather than run wrongly.',
   },
+  MODEL_TASK_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: 'The base in {dir} ({family}) cannot {use}. What it is for: {instead}.',
+    help: 'Decoders continue text; encoders classify or embed it. The base is of another kind than the command, or the route, is for.',
+  },
   MODEL_WEIGHTS_NOT_FOUND: {
     status: 404,
     retryable: false,
