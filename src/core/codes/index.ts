@@ -2,10 +2,14 @@ import { autodiffCodes } from './autodiff.ts';
 import { cliCodes } from './cli.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
+import { formatsCodes } from './formats.ts';
 import { httpCodes } from './http.ts';
+import { hubCodes } from './hub.ts';
+import { inferCodes } from './infer.ts';
 import { irCodes } from './ir.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
+import { onnxCodes } from './onnx.ts';
 import { runtimeCodes } from './runtime.ts';
 import { serveCodes } from './serve.ts';
 import { tensorCodes } from './tensor.ts';
@@ -20,12 +24,16 @@ export const codes = {
   ...irCodes,
   ...tokenizerCodes,
   ...modelsCodes,
+  ...onnxCodes,
   ...loraCodes,
+  ...formatsCodes,
   ...autodiffCodes,
   ...dataCodes,
   ...trainCodes,
   ...serveCodes,
+  ...inferCodes,
   ...httpCodes,
+  ...hubCodes,
   ...cliCodes,
 } as const;
 

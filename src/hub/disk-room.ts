@@ -1,0 +1,39 @@
+import { statfs } from 'node:fs/promises';
+import { EspalierError } from '../core/index.ts';
+
+/** A folder that exists, and what is to come into it. */
+export interface RoomNeeded {
+  readonly name: string;
+  readonly folder: string;
+  readonly bytes: number;
+}
+
+/**
+ * Refuses a download that cannot fit, before it begins.
+ * @throws EspalierError HUB_DISK_FULL
+ */
+export async function assertRoom(needed: RoomNeeded): Promise<void> {
+  const disk = await statfs(needed.folder).catch(() => undefined);
+  if (disk !== undefined && disk.bavail * disk.bsize < needed.bytes) throw diskFull(needed, disk.bavail * disk.bsize);
+}
+
+/** What a write's error means: a full disk has a code of ours, anything else stays what it is. */
+export function asDiskError(error: unknown, needed: RoomNeeded): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(needed, 0, error) : error;
+}
+
+function diskFull({ name, folder, bytes }: RoomNeeded, free: number, cause?: unknown): EspalierError {
+  return new EspalierError(
+    'HUB_DISK_FULL',
+    { name, folder, needed: formatBytes(bytes), free: formatBytes(free) },
+    { cause },
+  );
+}
+
+/** `1.5 GB`, in powers of 1000, as disks and the hub count. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,98 @@
+import { rm } from 'node:fs/promises';
+import { EspalierError } from '../core/index.ts';
+import { unreachable, type Asked } from './hub-errors.ts';
+import type { Wait } from './hub-fetch.ts';
+import { PartialFile } from './partial-file.ts';
+import type { RepositoryFile } from './repository.ts';
+
+export interface DownloadOptions extends Asked {
+  readonly fetch: typeof fetch;
+  readonly url: string;
+  /** Where the bytes gather. What lies there from a broken download is gone on from. */
+  readonly path: string;
+  readonly signal: AbortSignal | undefined;
+  readonly wait: Wait;
+  /** The bytes that are there by now, those of an earlier download included. It falls where a download begins anew. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** Breaks without a single byte between them, after which the download is given up for now. */
+const maxBarrenBreaks = 5;
+
+/**
+ * Downloads a file and checks it. When the connection breaks, the rest is asked for by `Range`; after an abort or an
+ * error the next call goes on from there too.
+ *
+ * @throws EspalierError HUB_CHECKSUM_MISMATCH (and the bytes are removed), HUB_UNREACHABLE, HUB_FAILED; the signal's reason
+ */
+export async function downloadFile(file: RepositoryFile, options: DownloadOptions): Promise<void> {
+  let found = await gather(file, options);
+  if (found.digest !== file.digest.hex && found.resumed) {
+    // The fault may lie in what an earlier download left behind; what comes whole now is the hub's own word.
+    await rm(options.path, { force: true });
+    found = await gather(file, options);
+  }
+  if (found.digest === file.digest.hex) return;
+  await rm(options.path, { force: true });
+  const { kind, hex: expected } = file.digest;
+  const details = { file: file.path, name: options.reference.name, actual: `${kind} ${found.digest}`, expected };
+  throw new EspalierError('HUB_CHECKSUM_MISMATCH', details);
+}
+
+/** Receives until every byte is there. A connection that breaks again and again without a byte is given up. */
+async function gather(file: RepositoryFile, options: DownloadOptions): Promise<{ digest: string; resumed: boolean }> {
+  await using partial = await PartialFile.open(options.path, file, options.signal);
+  const resumed = partial.bytes > 0;
+  options.onBytes(partial.bytes);
+  for (let barren = 0; !partial.isWhole;) {
+    const before = partial.bytes;
+    const broken = await receive(partial, options);
+    if (partial.isWhole) break;
+    barren = partial.bytes > before ? 0 : barren + 1;
+    if (barren === maxBarrenBreaks) throw broken ?? unreachable(new Error('the connection ends too early'), options);
+    await options.wait(250 * 2 ** barren, options.signal);
+  }
+  return { digest: await partial.finish(), resumed };
+}
+
+/** One connection. @returns what broke it, where it broke */
+async function receive(partial: PartialFile, options: DownloadOptions): Promise<EspalierError | undefined> {
+  const { signal, onBytes } = options;
+  const response = await request(partial, options).catch(onlyUnreachable);
+  if (EspalierError.isInstance(response)) return response;
+  const body = response.body?.getReader();
+  for (;;) {
+    const chunk = await body?.read().catch((error: unknown) => {
+      signal?.throwIfAborted();
+      return unreachable(error, options);
+    });
+    if (EspalierError.isInstance(chunk)) return chunk;
+    if (chunk?.value === undefined) return undefined;
+    await partial.append(chunk.value);
+    onBytes(partial.bytes);
+    if (partial.isWhole) await body?.cancel();
+  }
+}
+
+/** A server that answers with something else than the rest is taken from the beginning. */
+async function request(partial: PartialFile, { fetch, url }: DownloadOptions): Promise<Response> {
+  // WHY identity: a Range counts the bytes as they travel, and those are to be the file's own.
+  const headers = { 'Accept-Encoding': 'identity' };
+  if (partial.bytes > 0) {
+    const response = await fetch(url, { headers: { ...headers, Range: `bytes=${partial.bytes}-` } });
+    if (response.status === 206 && startOf(response) === partial.bytes) return response;
+    await partial.startAnew();
+    if (response.status === 200) return response;
+    await response.body?.cancel();
+  }
+  return fetch(url, { headers });
+}
+
+function startOf(response: Response): number {
+  return Number(/^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? Number.NaN);
+}
+
+function onlyUnreachable(error: unknown): EspalierError {
+  if (EspalierError.isInstance(error) && error.code === 'HUB_UNREACHABLE') return error;
+  throw error;
+}

@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cachedCommit, hasFile, snapshotFolder } from './cache-layout.ts';
+import { compileGlob } from './glob.ts';
+import type { HubReference } from './reference.ts';
+
+/**
+ * The folder of a model in the cache, if all that is needed of it is there. What other tools downloaded counts too, and
+ * they may have taken a part only: so it is the files themselves that are asked.
+ *
+ * @param include  as for `wantedFiles`: the kinds of weights of which one must be there
+ */
+export async function findCached(
+  cache: string,
+  reference: HubReference,
+  include: readonly string[] = [],
+): Promise<string | undefined> {
+  const commit = await cachedCommit(cache, reference);
+  if (commit === undefined) return undefined;
+  const folder = snapshotFolder(cache, reference.name, commit);
+  return (await isComplete(folder, include)) ? folder : undefined;
+}
+
+async function isComplete(folder: string, include: readonly string[]): Promise<boolean> {
+  const found = await readdir(folder, { recursive: true }).catch(() => []);
+  const paths = found.map((path) => path.replaceAll('\\', '/'));
+  const described = paths.some((path) => path === 'config.json' || path === 'adapter_config.json');
+  const wanted = include.length > 0 ? include : ['./*.safetensors'];
+  const tests = wanted.map(compileGlob);
+  const fits = (path: string): boolean => tests.some((test) => test(path) || test(`./${path}`));
+  if ((include.length === 0 && !described) || !paths.some(fits)) return false;
+  const shards = await Promise.all(paths.filter(isIndex).map((path) => shardsOf(join(folder, path))));
+  const needed = new Set([...paths.filter(isFileName), ...shards.flat()]);
+  const there = await Promise.all([...needed].map((path) => hasFile(join(folder, path))));
+  return there.every(Boolean);
+}
+
+const isIndex = (path: string): boolean => path.endsWith('.safetensors.index.json') && !path.includes('/');
+/** A link whose blob was thrown away is no file; a folder has no ending. */
+const isFileName = (path: string): boolean => /\.\w+$/.test(path) && !/^[^/]*_Pooling$/.test(path);
+
+/** An index that cannot be read is left to those who load the model; they tell what is wrong with it. */
+async function shardsOf(path: string): Promise<string[]> {
+  try {
+    const index: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const places: unknown = typeof index === 'object' && index !== null ? Reflect.get(index, 'weight_map') : {};
+    return typeof places === 'object' && places !== null ? [...new Set(Object.values(places).map(String))] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,65 @@
+import { EspalierError } from '../core/index.ts';
+import { formatHubReference, type HubReference } from './reference.ts';
+import type { HubSettings } from './hub-settings.ts';
+
+/** What was asked for, for the message. */
+export interface Asked {
+  readonly reference: HubReference;
+  readonly settings: HubSettings;
+}
+
+/**
+ * What an answer that is no success means. The hub says it in `X-Error-Code`; servers that only speak its protocol may
+ * not, and then the status says it.
+ */
+export async function errorOfResponse(response: Response, { reference, settings }: Asked): Promise<EspalierError> {
+  const { name, revision } = reference;
+  const { status } = response;
+  const page = `${settings.endpoint}/${name}`;
+  const code = response.headers.get('X-Error-Code') ?? '';
+  const reason = await reasonOf(response);
+  if (code === 'GatedRepo') return new EspalierError('HUB_GATED', { name, page });
+  if (code === 'RevisionNotFound') return new EspalierError('HUB_REVISION_NOT_FOUND', { name, revision, page });
+  if (code === 'EntryNotFound') {
+    return new EspalierError('HUB_FILE_NOT_FOUND', { name, file: decodeURIComponent(new URL(response.url).pathname) });
+  }
+  // Without a token the hub answers 401 for a model that does not exist, so as not to tell which private ones do.
+  if (code === 'RepoNotFound' || status === 404) {
+    return new EspalierError('HUB_REPOSITORY_NOT_FOUND', { name, endpoint: settings.endpoint });
+  }
+  if (status === 401 || status === 403) {
+    const token = settings.token === undefined ? 'asked without a token' : 'with the token that is set';
+    const where = `${settings.endpoint}/settings/tokens`;
+    return new EspalierError('HUB_UNAUTHORIZED', { name, status, token, page: where });
+  }
+  return new EspalierError('HUB_FAILED', { url: bareUrl(response.url), status, reason });
+}
+
+/** @param cause  what `fetch` or the reading of a body threw */
+export function unreachable(cause: unknown, { settings }: Asked): EspalierError {
+  return new EspalierError('HUB_UNREACHABLE', { endpoint: settings.endpoint, reason: networkReason(cause) }, { cause });
+}
+
+export function offline({ reference, settings }: Asked): EspalierError {
+  return new EspalierError('HUB_OFFLINE', { reference: formatHubReference(reference), cache: settings.cache });
+}
+
+async function reasonOf(response: Response): Promise<string> {
+  const said = response.headers.get('X-Error-Message');
+  const text = said ?? (await response.text().catch(() => ''));
+  const line = text.replaceAll(/\s+/g, ' ').trim().slice(0, 200);
+  return line === '' ? response.statusText || 'no reason given' : line;
+}
+
+/** `fetch` hides what happened in the cause of its error. */
+function networkReason(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(inner instanceof Error)) return String(inner);
+  const code = 'code' in inner && typeof inner.code === 'string' ? inner.code : undefined;
+  return inner.message === '' ? (code ?? inner.name) : inner.message;
+}
+
+/** WHY without its query: a signed address is a key to the file. */
+function bareUrl(url: string): string {
+  return url.split('?')[0] ?? url;
+}

@@ -1,0 +1,50 @@
+import { EspalierError } from '../core/index.ts';
+
+/** A model of the hub, at a revision. */
+export interface HubReference {
+  /** `org/name`, or `name` alone for the oldest ones. */
+  readonly name: string;
+  /** A branch, a tag or a commit. */
+  readonly revision: string;
+}
+
+const prefix = 'hf:';
+const defaultRevision = 'main';
+
+/** Whether a text that names a model means one of the hub, rather than a folder. */
+export function isHubReference(text: string): boolean {
+  return text.startsWith(prefix);
+}
+
+/**
+ * Reads `hf:org/name[@revision]`. Both parts become names of folders in the cache, so that what could lead elsewhere is
+ * refused here.
+ * @throws EspalierError HUB_REFERENCE_INVALID
+ */
+export function parseHubReference(text: string): HubReference {
+  const refused = (reason: string): EspalierError =>
+    new EspalierError('HUB_REFERENCE_INVALID', { reference: text, reason });
+  if (!isHubReference(text)) throw refused(`it does not begin with ${prefix}`);
+  const [name = '', ...rest] = text.slice(prefix.length).split('@');
+  const parts = name.split('/');
+  if (parts.length > 2) throw refused('a name has one slash, between the organization and the model');
+  if (!parts.every(isNamePart)) throw refused('a name is of letters, digits, and single . - _ between them');
+  if (rest.length === 0) return { name, revision: defaultRevision };
+  const revision = rest.join('@');
+  if (!isRevision(revision)) throw refused(`the revision ${JSON.stringify(revision)} cannot be one of git`);
+  return { name, revision };
+}
+
+export function formatHubReference({ name, revision }: HubReference): string {
+  return revision === defaultRevision ? `${prefix}${name}` : `${prefix}${name}@${revision}`;
+}
+
+/** WHY no '--': the folders of the cache are called models--org--name. */
+function isNamePart(part: string): boolean {
+  return /^[\w](?:[\w.-]{0,94}[\w])?$/.test(part) && !part.includes('--') && !part.includes('..');
+}
+
+function isRevision(revision: string): boolean {
+  const parts = revision.split('/');
+  return revision.length <= 255 && parts.every((part) => /^[\w+=][\w+=.-]*$/.test(part) && !part.includes('..'));
+}
