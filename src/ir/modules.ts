@@ -19,7 +19,7 @@ export interface AdaptableModule {
   readonly path: string;
   /** `linear` where it is not said. */
   readonly kind?: ModuleKind;
-  /** Width of what goes in: features, rows of the table, channels of a group. */
+  /** Width of what goes in: features, rows of the table, channels (of all groups together). */
   readonly in: number;
   /** Width of what comes out. */
   readonly out: number;
@@ -27,4 +27,6 @@ export interface AdaptableModule {
   readonly transposed?: boolean;
   /** Of a convolution: the kernel's extent along each axis, such as [3, 3]. */
   readonly kernel?: readonly number[];
+  /** Of a convolution: into how many groups its channels fall; 1 where it is not said. */
+  readonly groups?: number;
 }

@@ -1,31 +1,31 @@
-import { moduleKey, type Model, type Node, type Value } from '../ir/index.ts';
-import { loraKey } from './linear-nodes.ts';
+import type { Graph, Model, Node, Value } from '../ir/index.ts';
+import { adapterKey, loraKey, replacesKey } from './lora-keys.ts';
 
 /**
- * Takes out everything that injectLora or injectStackedLora put into a graph, and gives back the very same graph: its
- * bytes are those from before. A graph without adapters stays as it is.
+ * Takes out what injectLora or injectStackedLora put into a graph: everything, or one adapter that was injected under a name. Once
+ * all is out, the graph is the very same as before: its bytes are those. A graph without adapters stays as it is.
  */
-export function removeLora(model: Model): void {
+export function removeLora(model: Model, { adapter }: { readonly adapter?: string } = {}): void {
   const { graph } = model;
-  const added = graph.nodes.filter(({ metadata }) => metadata.has(loraKey));
-  for (const node of added) {
-    const [result] = node.outputs;
-    const y = ownResult(node);
-    if (y !== undefined && result) graph.replaceAllUses(result, y);
-  }
-  for (const node of added.toReversed()) graph.removeNode(node);
+  const isAdded = ({ metadata }: Node | Value): boolean =>
+    metadata.has(loraKey) && (adapter === undefined || metadata.get(adapterKey) === adapter);
+  const added = graph.nodes.filter(isAdded);
+  // WHY from the last one: a result that another adapter builds upon is put back only after that one's own.
+  for (const node of added.toReversed()) restore(graph, node);
+  graph.removeNodes(added);
   for (const value of [...graph.inputs].filter(isAdded)) graph.removeInput(value);
   for (const value of [...graph.initializers.values()].filter(isAdded)) graph.removeInitializer(value);
 }
 
-/** The linear node's own result, where this is the node that adds the update to it. */
-function ownResult(node: Node): Value | undefined {
-  const addend = node.opType === 'Gemm' ? node.inputs[2] : node.opType === 'Add' ? node.inputs[0] : undefined;
-  const producer = addend?.producer;
-  const isOwn = producer?.metadata.get(moduleKey) === node.metadata.get(loraKey) && !producer?.metadata.has(loraKey);
-  return isOwn ? addend : undefined;
-}
-
-function isAdded(value: Value): boolean {
-  return value.metadata.has(loraKey);
+/** Where this node gives a changed result: everybody reads the module's own again. */
+function restore(graph: Graph, node: Node): void {
+  const place = node.metadata.get(replacesKey);
+  const [result] = node.outputs;
+  if (place === undefined || result === undefined) return;
+  const colon = place.lastIndexOf(':');
+  const reader = graph.nodes.find(({ name }) => name === place.slice(0, colon));
+  const y = reader?.inputs[Number(place.slice(colon + 1))];
+  if (y === undefined || !reader?.metadata.has(loraKey))
+    throw new TypeError(`${node.name} does not say what it changed`);
+  graph.replaceAllUses(result, y);
 }
