@@ -4,6 +4,9 @@ import { microsoft, scalar } from './emit.ts';
 import { findGradientPath, isFloat, type GradientPath } from './gradient-path.ts';
 import { GradientRegistry } from './gradient-registry.ts';
 import type { AnyContext, GradientRule, GradientThunk, InputGradients } from './gradient-rule.ts';
+import { exactProducts } from './lowering/exact-products.ts';
+import { standardLowerings } from './lowering/index.ts';
+import { lowerPath } from './lowering/lower-path.ts';
 import { notDefined } from './not-defined.ts';
 import { standardRules } from './rules/index.ts';
 import { printShape, unbroadcast } from './unbroadcast.ts';
@@ -26,21 +29,25 @@ const lowestOpset = 16;
  * Appends to the graph the nodes that compute the gradient of a loss (reverse mode).
  * Only what lies between a parameter and the loss is differentiated, and of that only what a parameter needs:
  * a frozen weight costs nothing, and nothing below the lowest parameter is touched. The model's outputs stay as they are.
+ * Fused operators on the way (attention, say) are first rewritten in smaller ones that compute the same.
  *
  * @returns for each parameter its gradient, of the parameter's dtype and shape
  * @throws EspalierError LOSS_NOT_SCALAR, PARAMETER_UNREACHABLE, GRADIENT_NOT_DEFINED, AMBIGUOUS_BROADCAST,
  *   GRADIENT_SHAPE_UNKNOWN, GRADIENT_OPSET; no gradient nodes are left in the graph then
  */
 export function differentiate(model: Model, options: DifferentiateOptions): Map<Value, Value> {
-  const { loss, parameters, registry = new GradientRegistry(standardRules) } = options;
+  const { registry = new GradientRegistry(standardRules, standardLowerings) } = options;
   inferShapes(model);
   assertOpset(model);
   if (!model.opsets.has(microsoft)) model.opsets.set(microsoft, 1);
-  assertScalar(loss);
+  assertScalar(options.loss);
+  const { loss, parameters } = lowerPath(model, options, registry);
+  exactProducts(model.graph);
   const path = findGradientPath(model.graph, { loss, parameters }, registry);
   const nodesBefore = model.graph.nodes.length;
   try {
-    return new Backward(model, path, registry).run(loss, parameters);
+    const gradients = new Backward(model, path, registry).run(loss, parameters);
+    return new Map(gradients.map((gradient, index) => [options.parameters[index] ?? gradient, gradient]));
   } catch (error) {
     for (const node of model.graph.nodes.slice(nodesBefore).reverse()) model.graph.removeNode(node);
     throw error;
@@ -61,12 +68,12 @@ class Backward {
     this.#registry = registry;
   }
 
-  run(loss: Value, parameters: readonly Value[]): Map<Value, Value> {
+  /** The gradients, in the order of the parameters. */
+  run(loss: Value, parameters: readonly Value[]): Value[] {
     this.#contributions.set(loss, [scalar(this.#tape, 1, loss)]);
     for (const node of [...this.#path.nodes].reverse()) this.#visit(node);
-    const gradients = new Map<Value, Value>();
-    for (const parameter of parameters)
-      gradients.set(parameter, this.#ownGradient(parameter, new Set(gradients.values())));
+    const gradients: Value[] = [];
+    for (const parameter of parameters) gradients.push(this.#ownGradient(parameter, new Set(gradients)));
     return gradients;
   }
 

@@ -29,10 +29,35 @@ export function isFloat(value: Value): boolean {
  */
 export function findGradientPath(
   graph: Graph,
-  { loss, parameters }: { readonly loss: Value; readonly parameters: readonly Value[] },
+  { loss, parameters }: Endpoints,
   registry: GradientRegistry,
 ): GradientPath {
   const cameFrom = reachForward(graph, parameters, registry);
+  const { nodes, values } = connect(graph, { loss, cameFrom, registry });
+  const path = { nodes, values, explain: (value: Value) => explain(value, cameFrom) };
+  for (const parameter of parameters) if (!values.has(parameter)) throw unreachable(parameter, loss);
+  for (const node of nodes) assertRule(node, registry, path);
+  return path;
+}
+
+/** What is differentiated, and by what. */
+export interface Endpoints {
+  readonly loss: Value;
+  readonly parameters: readonly Value[];
+}
+
+/** The nodes that depend on a parameter, and on which the loss depends, in topological order; whether they have rules or not. */
+export function findConnected(graph: Graph, { loss, parameters }: Endpoints, registry: GradientRegistry): Node[] {
+  return connect(graph, { loss, cameFrom: reachForward(graph, parameters, registry), registry }).nodes;
+}
+
+interface Connection {
+  readonly loss: Value;
+  readonly cameFrom: CameFrom;
+  readonly registry: GradientRegistry;
+}
+
+function connect(graph: Graph, { loss, cameFrom, registry }: Connection): { nodes: Node[]; values: Set<Value> } {
   const values = new Set<Value>(cameFrom.has(loss) ? [loss] : []);
   const nodes: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
@@ -43,11 +68,7 @@ export function findGradientPath(
     for (const input of inputs) values.add(input);
     nodes.push(node);
   }
-  nodes.reverse();
-  const path = { nodes, values, explain: (value: Value) => explain(value, cameFrom) };
-  for (const parameter of parameters) if (!values.has(parameter)) throw unreachable(parameter, loss);
-  for (const node of nodes) assertRule(node, registry, path);
-  return path;
+  return { nodes: nodes.reverse(), values };
 }
 
 /** Every float that depends on a parameter, with the value and node through which it was reached first. */

@@ -1,19 +1,34 @@
 import type { GradientRule } from './gradient-rule.ts';
+import type { Lowering } from './lowering/lowering.ts';
 
-/** Gradient rules by operator. A later rule for the same operator takes the place of an earlier one. */
+interface Operator {
+  readonly domain?: string;
+  readonly opType: string;
+}
+
+/**
+ * Gradient rules by operator, and lowerings of those that are differentiated in smaller parts. A later rule for the same
+ * operator takes the place of an earlier one.
+ */
 export class GradientRegistry {
   readonly #rules = new Map<string, GradientRule>();
+  readonly #lowerings = new Map<string, Lowering>();
 
-  constructor(rules: Iterable<GradientRule>) {
+  constructor(rules: Iterable<GradientRule>, lowerings: Iterable<Lowering> = []) {
     for (const rule of rules) this.#rules.set(keyOf(rule), rule);
+    for (const lowering of lowerings) this.#lowerings.set(keyOf(lowering), lowering);
   }
 
-  find(operator: { readonly domain: string; readonly opType: string }): GradientRule | undefined {
+  find(operator: Operator): GradientRule | undefined {
     return this.#rules.get(keyOf(operator));
+  }
+
+  findLowering(operator: Operator): Lowering | undefined {
+    return this.#lowerings.get(keyOf(operator));
   }
 }
 
-function keyOf({ domain, opType }: { readonly domain: string; readonly opType: string }): string {
+function keyOf({ domain = '', opType }: Operator): string {
   // WHY: 'ai.onnx' is the long name of the default domain.
   return `${domain === 'ai.onnx' ? '' : domain}:${opType}`;
 }

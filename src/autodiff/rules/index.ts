@@ -22,6 +22,7 @@ import { identityGradient } from './identity.ts';
 import { layerNormalizationGradient } from './layer-normalization.ts';
 import { logSoftmaxGradient } from './log-softmax.ts';
 import { logGradient } from './log.ts';
+import { matMulNBitsGradient } from './mat-mul-n-bits.ts';
 import { matMulGradient } from './mat-mul.ts';
 import { maxGradient } from './max.ts';
 import { microsoftGeluGradient } from './microsoft-gelu.ts';
@@ -86,6 +87,7 @@ export const standardRules: readonly GradientRule[] = [
   logSoftmaxGradient,
   logGradient,
   matMulGradient,
+  matMulNBitsGradient,
   maxGradient,
   microsoftGeluGradient,
   microsoftRotaryEmbeddingGradient,

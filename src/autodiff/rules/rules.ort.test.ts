@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { gradcheck } from '../testing/gradcheck.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
+import { attentionCases } from '../lowering/attention.cases.ts';
+import { standardLowerings } from '../lowering/index.ts';
 import { activationCases } from './activations.cases.ts';
 import { elementwiseCases } from './elementwise.cases.ts';
 import { gatheringCases } from './gathering.cases.ts';
@@ -10,6 +12,7 @@ import { layoutCases } from './layout.cases.ts';
 import { lossCases } from './losses.cases.ts';
 import { normCases } from './norms.cases.ts';
 import { productCases } from './products.cases.ts';
+import { quantizedCases } from './quantized.cases.ts';
 import { reductionCases } from './reductions.cases.ts';
 
 const families: Readonly<Record<string, readonly GradientCase[]>> = {
@@ -21,6 +24,8 @@ const families: Readonly<Record<string, readonly GradientCase[]>> = {
   reductions: reductionCases,
   layout: layoutCases,
   gathering: gatheringCases,
+  quantized: quantizedCases,
+  attention: attentionCases,
 };
 
 let environment: Environment;
@@ -44,8 +49,13 @@ describe('the list of rules', () => {
     (operator) => expect([...covered]).toContain(operator),
   );
 
+  it.each(standardLowerings.map((lowering) => [operatorOf(lowering)]))(
+    'has a case for the lowering of %s',
+    (operator) => expect([...covered]).toContain(operator),
+  );
+
   it('has one rule for each operator', () => {
-    const operators = standardRules.map(operatorOf);
+    const operators = [...standardRules, ...standardLowerings].map(operatorOf);
     expect(operators).toEqual([...new Set(operators)]);
   });
 });

@@ -88,6 +88,8 @@ export const elementwiseRules: InferRules = {
   PRelu: unary,
   ...table('Min Max Sum Mean', variadic),
   ...table('Equal Greater Less GreaterOrEqual LessOrEqual And Or Xor', compare),
+  BitShift: binary(),
+  ...table('BitwiseAnd BitwiseOr BitwiseXor', binary()),
   ...table('IsNaN IsInf', isNan),
   Where: where,
   Cast: cast,

@@ -1,0 +1,45 @@
+/** Masks as what is added to attention scores: 0 where a query sees a key, the lowest number where it does not. */
+import type { Tape, Value } from '../../ir/index.ts';
+import { add, scalar, sub } from '../emit.ts';
+import { dimScalar } from './dimensions.ts';
+
+/** WHY not minus infinity: a row that sees nothing would be NaN. */
+const lowest: Readonly<Record<string, number>> = {
+  float16: -65504,
+  float32: -3.4028234663852886e38,
+  bfloat16: -3.3895313892515355e38,
+  float64: -1.7976931348623157e308,
+};
+
+export interface CausalMask {
+  /** [batch, heads, tokens, headDim] */
+  readonly query: Value;
+  /** [batch, kvHeads, keys, headDim] */
+  readonly key: Value;
+  /** i64 []: how many keys come before the first query. */
+  readonly offset: Value | undefined;
+  /** How many keys a query sees at most, its own position included; all where not given. */
+  readonly window?: number | undefined;
+}
+
+/** Query i sees the keys up to i + offset, and with a window only the last `window` of those. [tokens, keys] */
+export function causalMask(tape: Tape, { query, key, offset, window }: CausalMask): Value {
+  const tokens = range(tape, dimScalar(tape, query, 2));
+  const columns = range(tape, dimScalar(tape, key, 2));
+  const positions = tape.op('Unsqueeze', [offset ? add(tape, tokens, offset) : tokens, tape.int64s([1])]);
+  const past = tape.op('LessOrEqual', [columns, positions]);
+  if (window === undefined) return maskWhere(tape, past, query);
+  const near = tape.op('Greater', [columns, sub(tape, positions, tape.int64(window))]);
+  return maskWhere(tape, tape.op('And', [past, near]), query);
+}
+
+/** 0 where the condition holds, else the lowest number of the type of `like`. */
+export function maskWhere(tape: Tape, condition: Value, like: Value): Value {
+  const hidden = scalar(tape, lowest[like.dtype ?? 'float32'] ?? -65504, like);
+  return tape.op('Where', [condition, scalar(tape, 0, like), hidden]);
+}
+
+/** i64 [count]: 0, 1, 2, … */
+export function range(tape: Tape, count: Value): Value {
+  return tape.op('Range', [tape.int64(0), count, tape.int64(1)]);
+}

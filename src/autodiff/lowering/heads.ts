@@ -1,0 +1,28 @@
+/** [batch, tokens, heads · headDim] to [batch, heads, tokens, headDim] and back. */
+import type { Node, Tape, Value } from '../../ir/index.ts';
+import { shapeOf } from '../shapes.ts';
+import { notDefined } from '../not-defined.ts';
+
+export function splitHeads(tape: Tape, x: Value, heads: number, headDim: number): Value {
+  const apart = tape.op('Reshape', [x, tape.int64s([0, 0, heads, headDim])]);
+  return tape.op('Transpose', [apart], { attributes: { perm: [0, 2, 1, 3] } });
+}
+
+export function joinHeads(tape: Tape, x: Value, width: number): Value {
+  const turned = tape.op('Transpose', [x], { attributes: { perm: [0, 2, 1, 3] } });
+  return tape.op('Reshape', [turned, tape.int64s([0, 0, width])]);
+}
+
+/** @throws EspalierError GRADIENT_NOT_DEFINED where the last dimension is no number */
+export function widthOf(x: Value, node: Node): number {
+  const width = shapeOf(x, node).at(-1);
+  if (typeof width !== 'number') throw notDefined(node, `${node.qualifiedType} of unknown width`);
+  return width;
+}
+
+/** @throws EspalierError GRADIENT_NOT_DEFINED where the node lacks the input */
+export function requireInput(node: Node, index: number, name: string): Value {
+  const value = node.inputs[index];
+  if (value === undefined) throw notDefined(node, `${node.qualifiedType} without ${name}`);
+  return value;
+}

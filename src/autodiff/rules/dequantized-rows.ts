@@ -1,0 +1,111 @@
+/**
+ * Weights that are quantized in blocks along their rows, as floats again. Knows how MatMulNBits and GatherBlockQuantized pack them,
+ * knows nothing of gradients.
+ */
+import { byteLength, dataTypeNumber, tensorOf, type DataType } from '../../tensor/index.ts';
+import type { ConstantData, Tape, Value } from '../../ir/index.ts';
+import { mul, sub } from '../emit.ts';
+
+export interface QuantizedRows {
+  /** u8 [rows, blocks, bytes of a block]; of 4 bits the first element is in the lower half of a byte. */
+  readonly packed: Value;
+  /** [rows, blocks], or flat */
+  readonly scales: Value;
+  /** Packed as the weights are, each row beginning a byte; or floats [rows, blocks]. Half of the range where not given. */
+  readonly zeroPoints: Value | undefined;
+  readonly rows: number;
+  readonly columns: number;
+  readonly bits: 4 | 8;
+  readonly blockSize: number;
+}
+
+/** (element − zero point) · scale. [rows, columns rounded up to whole blocks], in the type of the scales */
+export function dequantizedRows(tape: Tape, quantized: QuantizedRows): Value {
+  const blocks = Math.ceil(quantized.columns / quantized.blockSize);
+  return withOperator(tape, quantized, blocks) ?? withArithmetic(tape, quantized, blocks);
+}
+
+/** By DequantizeLinear, on the same bytes under another type; undefined where they do not lie as it wants them. */
+function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Value | undefined {
+  const { packed, scales, zeroPoints, rows, bits, blockSize } = quantized;
+  // WHY: before opset 21 it knows neither blocks nor 4 bits.
+  if ((tape.model.opsets.get('') ?? 0) < 21) return undefined;
+  const dtype = bits === 4 ? 'uint4' : 'uint8';
+  const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
+  const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows, blocks]);
+  if (weight === undefined || zeros === undefined) return undefined;
+  return tape.op('DequantizeLinear', [weight, shaped(tape, scales, [rows, blocks]), zeros], {
+    attributes: { axis: 1, block_size: blockSize },
+    ...(scales.dtype && { dtype: scales.dtype }),
+    shape: [rows, blocks * blockSize],
+  });
+}
+
+function packedZeros(tape: Tape, { zeroPoints, rows, bits }: QuantizedRows, blocks: number): Value | undefined {
+  // WHY: a row of an odd number of halves ends with one that belongs to no block.
+  if (zeroPoints?.dtype !== 'uint8' || (bits === 4 && blocks % 2 === 1)) return undefined;
+  return retyped(tape, zeroPoints, bits === 4 ? 'uint4' : 'uint8', [rows, blocks]);
+}
+
+/** The zero point that is meant where none is given: half of the range. */
+function middle(tape: Tape, dtype: 'uint4' | 'uint8', shape: readonly number[]): Value {
+  const bytes = new Uint8Array(byteLength(dtype, shape)).fill(dtype === 'uint4' ? 0x88 : 0x80);
+  return tape.constant({ dtype, shape, bytes });
+}
+
+/** The bytes of an initializer as another type; they are not copied. */
+function retyped(tape: Tape, value: Value, dtype: DataType, shape: readonly number[]): Value | undefined {
+  const { graph } = tape.model;
+  const name = `${value.name}.${dtype}[${shape.join('x')}]`;
+  const known = graph.value(name);
+  if (known) return known;
+  const constant = value.constant && retypedConstant(value.constant, dtype, shape);
+  return constant && graph.addInitializer(graph.uniqueName(name), constant);
+}
+
+function retypedConstant(constant: ConstantData, dtype: DataType, shape: readonly number[]): ConstantData | undefined {
+  if (constant.kind === 'inline') {
+    const { bytes } = constant.tensor;
+    return bytes.length === byteLength(dtype, shape) ? { kind: 'inline', tensor: { dtype, shape, bytes } } : undefined;
+  }
+  if (constant.kind !== 'external' || constant.length !== byteLength(dtype, shape)) return undefined;
+  const { location, offset, length } = constant;
+  return { kind: 'external', location, offset, length, dtype, shape };
+}
+
+/** Element by element in floats: for older operator sets, and for zero points that are floats or end within a byte. */
+function withArithmetic(tape: Tape, quantized: QuantizedRows, blocks: number): Value {
+  const { packed, scales, zeroPoints, rows, bits, blockSize } = quantized;
+  const dtype = scales.dtype ?? 'float32';
+  const elements = shaped(tape, unpacked(tape, packed, { bits, dtype }), [rows, blocks, blockSize]);
+  const zeros = zeroPoints ? zerosOfBlocks(tape, quantized, blocks) : tape.scalar(2 ** (bits - 1), dtype);
+  const centred = sub(tape, elements, zeros);
+  return shaped(tape, mul(tape, centred, shaped(tape, scales, [rows, blocks, 1])), [rows, blocks * blockSize]);
+}
+
+/** [rows, blocks, 1] */
+function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: QuantizedRows, blocks: number): Value {
+  if (zeroPoints === undefined || zeroPoints.dtype !== 'uint8')
+    return shaped(tape, zeroPoints ?? scales, [rows, blocks, 1]);
+  const perRow = bits === 4 ? 2 * Math.ceil(blocks / 2) : blocks;
+  const all = shaped(tape, unpacked(tape, zeroPoints, { bits, dtype: scales.dtype ?? 'float32' }), [rows, perRow, 1]);
+  if (perRow === blocks) return all;
+  return tape.op('Slice', [all, tape.int64s([0]), tape.int64s([blocks]), tape.int64s([1])]);
+}
+
+/** Unsigned integers of 4 or 8 bits as floats; two of 4 bits lie side by side on a last axis. */
+function unpacked(tape: Tape, bytes: Value, { bits, dtype }: { bits: 4 | 8; dtype: DataType }): Value {
+  const attributes = { to: dataTypeNumber(dtype) };
+  if (bits === 8) return tape.op('Cast', [bytes], { attributes });
+  const four = tape.constant(tensorOf('uint8', [], [4]));
+  const upper = tape.op('BitShift', [bytes, four], { attributes: { direction: 'RIGHT' } });
+  const lower = sub(tape, bytes, tape.op('BitShift', [upper, four], { attributes: { direction: 'LEFT' } }));
+  const halves = [lower, upper].map((half) => tape.op('Unsqueeze', [half, tape.int64s([-1])]));
+  return tape.op('Cast', [tape.op('Concat', halves, { attributes: { axis: -1 } })], { attributes });
+}
+
+/** `x` in that shape; nothing is recorded where it has it already. */
+function shaped(tape: Tape, x: Value, shape: readonly number[]): Value {
+  const isSo = x.shape?.length === shape.length && shape.every((dim, i) => dim === x.shape?.[i]);
+  return isSo ? x : tape.op('Reshape', [x, tape.int64s(shape)], { shape });
+}
