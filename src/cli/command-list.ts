@@ -1,4 +1,5 @@
 import type { CommandDefinition } from './command.ts';
+import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -17,4 +18,5 @@ export const commandList: readonly CommandDefinition[] = [
   serveCommand,
   inspectCommand,
   initCommand,
+  adapterConvertCommand,
 ];

@@ -16,6 +16,7 @@ export interface CommandContext {
  * file in `commands/` and a line in `command-list.ts`.
  */
 export interface CommandDefinition {
+  /** One word, or two for a command of a group: `adapter convert`. */
   readonly name: string;
   readonly summary: string;
   /** Whole command lines, shown below the options by `--help`. */

@@ -32,7 +32,7 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
     if (options.signal.aborted && isAbort(error, options.signal)) return exitCodes.interrupted;
-    const command = options.commands.find(({ name }) => name === words[0])?.name ?? '';
+    const command = longestName(options.commands, words);
     return reportError(error instanceof CommanderError ? asUsageError(error, command) : error, options.streams, {
       json,
     });
@@ -46,18 +46,43 @@ function createProgram(options: ProgramOptions, onExitCode: (code: number) => vo
     .version(options.version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void streams.stdout.write(text), writeErr: () => undefined });
-  for (const definition of options.commands) addCommand(program, definition, options, onExitCode);
+  const groups = new Map<string, Command>();
+  for (const definition of options.commands) {
+    const words = definition.name.split(' ');
+    const parent = words.length > 1 ? groupOf(program, words[0] ?? '', groups) : program;
+    addCommand(parent, definition, options, onExitCode);
+  }
   return program;
 }
 
+/** The command whose name the line begins with, such as `adapter convert`, for the hint at its help. */
+function longestName(commands: readonly CommandDefinition[], words: readonly string[]): string {
+  const line = `${words.join(' ')} `;
+  const names = commands.flatMap(({ name }) => [name, name.split(' ')[0] ?? '']);
+  return names.filter((name) => line.startsWith(`${name} `)).sort((a, b) => b.length - a.length)[0] ?? '';
+}
+
+/** `adapter`, of which `adapter convert` is one command. */
+function groupOf(program: Command, name: string, groups: Map<string, Command>): Command {
+  const known = groups.get(name);
+  if (known !== undefined) return known;
+  const group = program.command(name).description(groupSummaries[name] ?? '');
+  groups.set(name, group);
+  return group;
+}
+
+const groupSummaries: Readonly<Record<string, string>> = {
+  adapter: 'Converts, checks, compares and merges adapters.',
+};
+
 function addCommand(
-  program: Command,
+  parent: Command,
   definition: CommandDefinition,
   { streams, signal }: ProgramOptions,
   onExitCode: (code: number) => void,
 ): void {
-  const command = program
-    .command(definition.name)
+  const command = parent
+    .command(definition.name.split(' ').at(-1) ?? definition.name)
     .description(definition.summary)
     .addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
   definition.configure(command);

@@ -27,7 +27,8 @@ export function readBoundOutputs(binding: Pointer, names: readonly string[]): { 
   }
 }
 
-function copyTensor(name: string, value: Pointer): TensorData {
+/** Copies a tensor of the library's out. @throws EspalierError OUTPUT_UNWRITTEN, DTYPE_UNSUPPORTED */
+export function copyTensor(name: string, value: Pointer): TensorData {
   const { api } = ort();
   const hasValue = new Int32Array(1);
   api.HasValue(value, hasValue);

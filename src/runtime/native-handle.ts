@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 
-export type HandleKind = 'environment' | 'session' | 'binding' | 'tensor' | 'memory' | 'runOptions';
+export type HandleKind = 'environment' | 'session' | 'binding' | 'tensor' | 'memory' | 'runOptions' | 'loraAdapter';
 
 const live = new Map<HandleKind, number>();
 

@@ -30,7 +30,9 @@ export type OrtFunctions = {
 
 /** The same on a thread of libuv's pool. Everything passed must stay valid until the promise settles. */
 export type OrtAsyncFunctions = {
-  readonly [Name in 'CreateSessionFromArray' | 'RunWithBinding']: (...values: ArgumentsOf<Name>) => Promise<void>;
+  readonly [Name in 'CreateSessionFromArray' | 'RunWithBinding' | 'Run']: (
+    ...values: ArgumentsOf<Name>
+  ) => Promise<void>;
 };
 
 export interface OrtApi extends OrtFunctions {
@@ -58,7 +60,7 @@ export function bindOrtApi(library: LoadedLibrary): OrtApi {
   for (const [name, call] of raw) {
     api[name] = signatures[name].result === 'status' ? (...values: unknown[]) => check(name, call(...values)) : call;
   }
-  const asyncNames = ['CreateSessionFromArray', 'RunWithBinding'] as const;
+  const asyncNames = ['CreateSessionFromArray', 'RunWithBinding', 'Run'] as const;
   api['async'] = Object.fromEntries(asyncNames.map((name) => [name, promised(name, raw.get(name), check)]));
   return api as unknown as OrtApi;
 }

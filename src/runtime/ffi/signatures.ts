@@ -86,6 +86,11 @@ export const signatures = {
   RunOptionsSetRunLogSeverityLevel: status('pointer', 'int'),
   ReleaseRunOptions: release,
   RunWithBinding: status('pointer', 'pointer', 'pointer'),
+  Run: status('pointer', 'pointer', 'pointer', 'pointer', 'size', 'pointer', 'size', 'pointer'),
+
+  CreateLoraAdapterFromArray: status('pointer', 'size', 'pointer', 'buffer'),
+  RunOptionsAddActiveLoraAdapter: status('pointer', 'pointer'),
+  ReleaseLoraAdapter: release,
 } as const satisfies Partial<Record<ApiName, Signature>>;
 
 export type Signatures = typeof signatures;

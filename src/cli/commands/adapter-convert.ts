@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import { loadAdapter, readAdapter, readNameMap, writeAdapter, type WrittenFormat } from '../../formats/index.ts';
+import { openBaseModel } from '../../models/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { path, readOptions } from '../read-options.ts';
+
+const formats = ['peft', 'onnx', 'bin'] as const;
+
+const schema = z.object({
+  input: path,
+  output: path,
+  to: z.enum(formats, { error: 'peft, onnx or bin' }).optional(),
+  base: path.optional(),
+  names: path.optional(),
+  naming: z.enum(['genai', 'olive'], { error: 'genai or olive' }).optional(),
+  force: z.boolean().default(false),
+});
+
+export const adapterConvertCommand: CommandDefinition = {
+  name: 'adapter convert',
+  summary: 'Writes an adapter in another format: a PEFT folder, .onnx_adapter or .bin.',
+  examples: [
+    'espalier adapter convert adapters/strict strict.onnx_adapter',
+    'espalier adapter convert strict.onnx_adapter adapters/strict --base models/tiny',
+    'espalier adapter convert adapters/strict strict.bin',
+    'espalier adapter convert lora.gguf adapters/from-gguf --to peft',
+    'espalier adapter convert other.onnx_adapter adapters/other --names names.json',
+  ],
+  configure: (command) =>
+    void command
+      .argument('<input>', 'a PEFT folder, or an .onnx_adapter, .bin or GGUF file; its content tells which')
+      .argument('<output>', 'the file or folder to write')
+      .option(
+        '--to <format>',
+        'peft, onnx or bin (default: by the ending of the output: .onnx_adapter, .bin, else peft)',
+      )
+      .option('--base <dir>', 'the base to check the adapter against')
+      .option('--names <file>', 'JSON: the names of the A and B of each module in the .onnx_adapter')
+      .option('--naming <style>', 'names in the .onnx_adapter without such a file: genai (default) or olive')
+      .option('--force', 'take the place of what is at the output'),
+  run: async (options, { output }) => {
+    const read = readOptions(schema, options);
+    const to = read.to ?? formatByEnding(read.output);
+    const names = { naming: read.naming, names: read.names === undefined ? undefined : await readNameMap(read.names) };
+    const modules = read.base === undefined ? undefined : (await openBaseModel(read.base)).modules;
+    const adapter =
+      modules === undefined ? await readAdapter(read.input, names) : await loadAdapter(read.input, modules, names);
+    if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {
+      const actual = `${adapter.format} to ${to}`;
+      throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });
+    }
+    await writeAdapter(read.output, adapter, { format: to, replace: read.force, ...names });
+    const answer = { from: adapter.format, to, output: read.output, modules: adapter.modules.size };
+    output.answer(answer, () => `${adapter.modules.size} modules, ${adapter.format} to ${to}: ${read.output}`);
+  },
+};
+
+function formatByEnding(name: string): WrittenFormat {
+  if (name.endsWith('.onnx_adapter')) return 'onnx';
+  return name.endsWith('.bin') ? 'bin' : 'peft';
+}

@@ -1,0 +1,10 @@
+export { checkBase } from './check-base.ts';
+export { detectFormat, type AdapterFormat } from './detect-format.ts';
+export { parseBinAdapter } from './bin-read.ts';
+export { formatBinAdapter } from './bin-write.ts';
+export { formatOnnxAdapter, parseOnnxAdapter, type OnnxAdapter } from './onnx-adapter-format.ts';
+export { readOnnxAdapter, writeOnnxAdapter, type OnnxNames } from './onnx-adapter.ts';
+export { readNameMap, type NameMap, type ParameterNaming } from './parameter-names.ts';
+export { loadAdapter, readAdapter, type ReadAdapter } from './read-adapter.ts';
+export type { StoredAdapter } from './stored-adapter.ts';
+export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './write-adapter.ts';

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { breathe, EspalierError } from '../core/index.ts';
+import type { AdaptableModule } from '../ir/index.ts';
+import { loadPeftAdapter, type AdapterWeights } from '../lora/index.ts';
+import { assertFinite } from '../tensor/index.ts';
+import { parseBinAdapter } from './bin-read.ts';
+import { checkBase } from './check-base.ts';
+import { detectFormat, type AdapterFormat } from './detect-format.ts';
+import { readOnnxAdapter, type OnnxNames } from './onnx-adapter.ts';
+import { modulesOfPeft } from './peft-modules.ts';
+import type { StoredAdapter } from './stored-adapter.ts';
+
+/** An adapter from a file of any format. */
+export interface ReadAdapter extends AdapterWeights {
+  readonly format: AdapterFormat;
+}
+
+/**
+ * Reads an adapter of any format and checks it against its base: nothing may be missing, unexpected or mis-shaped, and no
+ * number may be NaN or infinite.
+ *
+ * @param modules  what the base can adapt
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_FORMAT_UNKNOWN, LORA_BASE_MISMATCH, TENSOR_NOT_FINITE, and those of the
+ *   format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED, GGUF_*, ADAPTER_NAMES_UNKNOWN
+ */
+export async function loadAdapter(
+  path: string,
+  modules: readonly AdaptableModule[],
+  names: OnnxNames = {},
+): Promise<ReadAdapter> {
+  const format = await detectFormat(path);
+  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, modules)) };
+  const read = await readFileOf(path, format, names);
+  return { ...read, modules: checkBase(read, { path, modules }) };
+}
+
+/**
+ * Reads an adapter of any format by itself, as far as it can be checked without its base.
+ *
+ * @throws EspalierError as `loadAdapter`
+ */
+export async function readAdapter(path: string, names: OnnxNames = {}): Promise<ReadAdapter> {
+  const format = await detectFormat(path);
+  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, await modulesOfPeft(path))) };
+  return readFileOf(path, format, names);
+}
+
+async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', names: OnnxNames): Promise<ReadAdapter> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
+  });
+  const stored = await parse(bytes, { path, format, names });
+  for (const [module, { a, b }] of stored.modules) {
+    await breathe();
+    await assertFinite(a, `A of ${module} in ${path}`);
+    await assertFinite(b, `B of ${module} in ${path}`);
+  }
+  return { format, ...stored, sha256: await sha256Of(bytes) };
+}
+
+interface Parsing {
+  readonly path: string;
+  readonly format: 'onnx' | 'bin' | 'gguf';
+  readonly names: OnnxNames;
+}
+
+function parse(bytes: Uint8Array, { path, format, names }: Parsing): Promise<StoredAdapter> {
+  switch (format) {
+    case 'onnx':
+      return readOnnxAdapter(bytes, path, names);
+    case 'bin':
+      return parseBinAdapter(bytes, path);
+    case 'gguf':
+      throw new EspalierError('GGUF_UNSUPPORTED', { path, reason: 'not yet' });
+  }
+}
+
+/** What SHA-256 takes well under a millisecond for. */
+const hashedPerSlice = 2 ** 18;
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('sha256');
+  for (let start = 0; start < bytes.byteLength; start += hashedPerSlice) {
+    hash.update(bytes.subarray(start, start + hashedPerSlice));
+    await breathe();
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,46 @@
+import type { LoraConfig, ModuleWeights } from '../lora/index.ts';
+
+/** An adapter as a file holds it, not yet compared with a base. */
+export interface StoredAdapter {
+  readonly config: LoraConfig;
+  /** By path: in the order of the file. */
+  readonly modules: ReadonlyMap<string, ModuleWeights>;
+  /** The base that the adapter says it was trained on; formats that cannot say leave it out. */
+  readonly baseName: string | undefined;
+}
+
+/** What a format without a configuration says of a module. */
+export interface BareModule {
+  readonly path: string;
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+/**
+ * A configuration that gives these ranks and alphas: the most frequent ones for all, and patterns for the others. The
+ * targets are whole paths, because only the base knows which shorter names would fit no other module.
+ */
+export function configOfModules(
+  modules: readonly BareModule[],
+  { useRslora = false }: { readonly useRslora?: boolean } = {},
+): LoraConfig {
+  const rank = mostFrequent(modules.map((module) => module.rank));
+  const alpha = mostFrequent(modules.map((module) => module.alpha));
+  const others = (key: 'rank' | 'alpha', usual: number): Record<string, number> =>
+    Object.fromEntries(modules.filter((module) => module[key] !== usual).map((module) => [module.path, module[key]]));
+  return {
+    rank,
+    alpha,
+    dropout: 0,
+    targetModules: modules.map(({ path }) => path),
+    rankPattern: others('rank', rank),
+    alphaPattern: others('alpha', alpha),
+    useRslora,
+  };
+}
+
+function mostFrequent(values: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].reduce((best, each) => (each[1] > best[1] ? each : best), [1, 0])[0];
+}
