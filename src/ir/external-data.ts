@@ -1,6 +1,7 @@
 /**
  * Weights in files beside the model. A model may name files of its own folder only, whatever its author wrote:
- * neither an absolute path, nor '..', nor a link may lead out of it.
+ * neither an absolute path, nor '..', nor a link may lead out of it. In the cache of the hub all files are links, and
+ * the folder of the whole model, blobs included, counts as its own.
  */
 import { open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
@@ -9,6 +10,7 @@ import type { TensorData } from '../tensor/index.ts';
 import type { ConstantData, ExternalConstant } from './constant.ts';
 import type { Graph } from './graph.ts';
 import type { Model } from './model.ts';
+import type { Value } from './value.ts';
 
 /**
  * Checks the text of a location, before any file is touched.
@@ -33,8 +35,8 @@ export async function resolveExternalData(folder: string, constant: ExternalCons
   const path = await realpath(resolve(root, location)).catch((cause: unknown) => {
     throw refused(location, 'there is no such file', cause);
   });
-  const inside = relative(root, path);
-  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
+  const inCache = cachedModelFolder(root);
+  if (!isInside(root, path) && (inCache === undefined || !isInside(inCache, path))) {
     throw refused(location, 'a link leads out of the folder');
   }
   const file = await stat(path);
@@ -43,6 +45,47 @@ export async function resolveExternalData(folder: string, constant: ExternalCons
     throw refused(location, `bytes ${offset} to ${offset + length} are named and the file has ${file.size}`);
   }
   return path;
+}
+
+/**
+ * The folder models--org--name of the hub's cache in which a folder is a snapshot, or lies in one.
+ * @param folder  its real path
+ */
+function cachedModelFolder(folder: string): string | undefined {
+  const parts = folder.split(sep);
+  const at = parts.lastIndexOf('snapshots');
+  if (at < 1 || !/^models--.+/.test(parts[at - 1] ?? '') || !/^[0-9a-f]{40}$/.test(parts[at + 1] ?? ''))
+    return undefined;
+  return parts.slice(0, at).join(sep);
+}
+
+function isInside(folder: string, path: string): boolean {
+  const inside = relative(folder, path);
+  return inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+}
+
+/**
+ * The folder that ONNX Runtime is to be given for a model's weights: it refuses whatever links lead out of that one.
+ * Where they do, as in a snapshot of the hub's cache, locations in the model are changed to where the files really lie.
+ *
+ * @throws EspalierError IR_EXTERNAL_DATA for a file that is not there, is too short, or lies elsewhere
+ */
+export async function followLinks(model: Model, folder: string): Promise<string> {
+  const root = await realpath(folder);
+  const inCache = cachedModelFolder(root);
+  if (inCache === undefined) return folder;
+  const values = [model.graph, ...model.functions.map((fn) => fn.graph)].flatMap(initializersOf);
+  for (const value of values) {
+    const { constant } = value;
+    if (constant?.kind !== 'external') continue;
+    const path = await resolveExternalData(root, constant);
+    value.constant = { ...constant, location: relative(inCache, path).replaceAll(sep, '/') };
+  }
+  return inCache;
+}
+
+function initializersOf(graph: Graph): Value[] {
+  return [...graph.initializers.values(), ...graph.nodes.flatMap((node) => node.subgraphs.flatMap(initializersOf))];
 }
 
 /**

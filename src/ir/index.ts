@@ -28,7 +28,7 @@ export { encodeModel } from './onnx/encode.ts';
 export { Tape, type OpOptions, type TapeOptions } from './tape.ts';
 export { Value, type Use } from './value.ts';
 export { printModel, printType } from './print.ts';
-export { assertRelative, checkExternalData, readConstant, resolveExternalData } from './external-data.ts';
+export { assertRelative, checkExternalData, followLinks, readConstant, resolveExternalData } from './external-data.ts';
 export { loadModel } from './load-model.ts';
 export { decodeModel } from './onnx/decode.ts';
 export { isSorted, sortNodes } from './sort.ts';

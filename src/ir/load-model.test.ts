@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { tensorOf } from '../tensor/index.ts';
 import {
   createModel,
   encodeModel,
+  followLinks,
   loadModel,
   readConstant,
   resolveExternalData,
@@ -63,6 +64,31 @@ describe('loadModel', () => {
     const through = { ...weights, location: 'linked/secret.bin' };
     await expect(resolveExternalData(folder, through)).rejects.toThrow(/a link leads out/);
     await rm(outside, { recursive: true });
+  });
+
+  it("follows links within a model of the hub's cache, and no others", async () => {
+    const cached = join(folder, 'models--org--name');
+    const snapshot = join(cached, 'snapshots', 'a'.repeat(40));
+    await mkdir(join(snapshot, 'onnx'), { recursive: true });
+    await mkdir(join(cached, 'blobs'));
+    await writeFile(join(cached, 'blobs', 'abc'), new Uint8Array(Float32Array.of(1, 2, 3).buffer));
+    await symlink('../../../blobs/abc', join(snapshot, 'onnx', 'weights.bin'));
+    await copyFile(await writeModel(), join(snapshot, 'onnx', 'model.onnx'));
+    const model = await loadModel(join(snapshot, 'onnx', 'model.onnx'));
+    expect(await followLinks(model, join(snapshot, 'onnx'))).toBe(await realpath(cached));
+    expect(model.graph.initializers.get('w')?.constant).toMatchObject({ ...weights, location: 'blobs/abc' });
+
+    await writeFile(join(folder, 'secret.bin'), new Uint8Array(100));
+    await rm(join(snapshot, 'onnx', 'weights.bin'));
+    await symlink('../../../../secret.bin', join(snapshot, 'onnx', 'weights.bin'));
+    await expect(loadModel(join(snapshot, 'onnx', 'model.onnx'))).rejects.toThrow(/a link leads out of the folder/);
+  });
+
+  it('changes nothing where no link leads out', async () => {
+    await writeFile(join(folder, 'weights.bin'), new Uint8Array(12));
+    const model = await loadModel(await writeModel());
+    expect(await followLinks(model, folder)).toBe(folder);
+    expect(model.graph.initializers.get('w')?.constant).toMatchObject(weights);
   });
 
   it('refuses a folder, the folder itself, and paths that climb', async () => {

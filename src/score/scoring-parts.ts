@@ -1,4 +1,4 @@
-import { encodeModel, type Model } from '../ir/index.ts';
+import { encodeModel, followLinks, type Model } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
@@ -110,8 +110,9 @@ async function openPart(
   { model, modules }: { model: Model; modules: readonly ScoredModule[] },
 ): Promise<Part> {
   if (modules.length > 0) injectLora(model, { modules });
+  const externalDataFolder = await followLinks(model, base.dir);
   const session = await environment.createSession(encodeModel(model), {
-    externalDataFolder: base.dir,
+    externalDataFolder,
     // WHY no pattern: each length of a row would keep a plan of its own.
     memoryPattern: false,
   });

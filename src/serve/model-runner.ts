@@ -1,5 +1,5 @@
 import { LeastRecentlyUsed, Pace } from '../core/index.ts';
-import { encodeModel } from '../ir/index.ts';
+import { encodeModel, followLinks } from '../ir/index.ts';
 import { injectStackedLora } from '../lora/index.ts';
 import { buildDecodeGraph, type BaseModel } from '../models/index.ts';
 import { OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
@@ -77,7 +77,8 @@ export class ModelRunner {
         model,
         stack.modules.map(({ path }) => path),
       );
-    const session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+    const externalDataFolder = await followLinks(model, base.dir);
+    const session = await environment.createSession(encodeModel(model), { externalDataFolder });
     return new ModelRunner(session, options);
   }
 

@@ -52,7 +52,7 @@ export class Evaluator implements Disposable {
   async #open(): Promise<TrainingSession> {
     const { environment, base, trainable, parameters, maxLength } = this.#options;
     const graph = await createTrainingGraph(base, { lora: trainable.lora, maxLength, gradients: false });
-    return TrainingSession.open(graph, { environment, dir: base.dir, parameters });
+    return TrainingSession.open(graph, { environment, parameters });
   }
 
   dispose(): void {

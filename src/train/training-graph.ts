@@ -1,6 +1,6 @@
 import { breathe } from '../core/index.ts';
 import { differentiate, gradientPasses } from '../autodiff/index.ts';
-import { encodeModel, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
+import { encodeModel, followLinks, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
 import { injectLora, type LoraModule } from '../lora/index.ts';
 import { buildTrainingGraph, type BaseModel } from '../models/index.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
@@ -8,6 +8,8 @@ import type { ParameterSpec } from './parameter-arena.ts';
 /** A loss, and the gradients of all its parameters where they are wanted, as a model for the runtime. */
 export interface TrainingGraph {
   readonly bytes: Uint8Array;
+  /** The folder that its weights are in, as ONNX Runtime is to be told. */
+  readonly externalDataFolder: string;
   /** Inputs that are trained, in the graph's order. */
   readonly parameters: readonly ParameterSpec[];
   /** The graph's output that holds each parameter's gradient; empty in a graph for evaluation. */
@@ -35,7 +37,8 @@ export async function createTrainingGraph(base: BaseModel, options: TrainingGrap
   const parameters = graph.inputs.filter((input) => !dataInputs.has(input.name));
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
-  return { bytes: encodeModel(model), parameters: parameters.map(specOf), gradientOf };
+  const externalDataFolder = await followLinks(model, base.dir);
+  return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
 }
 
 /** Inputs that carry rows or settings, and no weight. */

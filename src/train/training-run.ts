@@ -106,7 +106,7 @@ export class TrainingRun implements Disposable {
     const { base, trainable } = this.#prepared;
     const { environment } = this.#options;
     const [parameters, dropout] = [this.#parameters, trainable.dropout];
-    return TrainingSession.open(this.#graph, { environment, dir: base.dir, parameters, gradients, dropout });
+    return TrainingSession.open(this.#graph, { environment, parameters, gradients, dropout });
   }
 
   #createTrainer(session: TrainingSession, gradients: ParameterArena): Trainer {

@@ -25,7 +25,7 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
   await trainable.initialize(parameters);
-  using session = await TrainingSession.open(graph, { environment, dir: base.dir, parameters, gradients });
+  using session = await TrainingSession.open(graph, { environment, parameters, gradients });
   const micro = createMicroBatch(golden.examples);
   const loss = (await session.run(micro)) / micro.targets;
   const means = gradients.entries.map((entry) => {

@@ -6,8 +6,6 @@ import type { TrainingGraph } from './training-graph.ts';
 
 export interface TrainingSessionOptions {
   readonly environment: Environment;
-  /** The folder of the base's weights. */
-  readonly dir: string;
   readonly parameters: ParameterArena;
   /** Where gradients are written, laid out as the parameters; absent in a session for evaluation. */
   readonly gradients?: ParameterArena;
@@ -34,7 +32,7 @@ export class TrainingSession implements Disposable {
 
   static async open(graph: TrainingGraph, options: TrainingSessionOptions): Promise<TrainingSession> {
     const session = await options.environment.createSession(graph.bytes, {
-      externalDataFolder: options.dir,
+      externalDataFolder: graph.externalDataFolder,
       // WHY: the number of targets differs from run to run, so that no plan fits twice; without plans the peak is a quarter lower.
       memoryPattern: false,
       ...options.session,
