@@ -1,0 +1,267 @@
+import { EspalierError } from '../../core/index.ts';
+import {
+  createModel,
+  Graph,
+  inferNode,
+  inlineConstant,
+  Tape,
+  type Attribute,
+  type ConstantData,
+  type Model,
+  type ModelFunction,
+  type Node,
+  type Value,
+} from '../../ir/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { upgradedNode, usableOpset, type NodeCall } from './upgrade-node.ts';
+
+/** What a body of nodes means where it is copied to: its values there, and the attributes of the call around it. */
+interface Scope {
+  readonly values: Map<Value, Value>;
+  readonly attributes: ReadonlyMap<string, Attribute>;
+  /** Put before names; '' outside of functions. */
+  readonly prefix: string;
+}
+
+/** A foreign model as it was read, with its weights placed in files. Never changed: graphs are copies of it. */
+export interface OnnxSource {
+  readonly model: Model;
+  /** The file, for messages. */
+  readonly path: string;
+}
+
+/**
+ * A copy of a foreign model's graph as one flat graph with types: functions are written out, constants become initializers, branches
+ * that are known are chosen, nodes that pass their input on are left out, and what was joined to an empty tensor is itself. The
+ * source is not changed, so that every graph of a base is a copy of its own.
+ *
+ * Bind what stands for the inputs first, then `run`; an input that nothing is bound to becomes an input of the copy.
+ */
+export class GraphCopy {
+  readonly model: Model;
+  readonly tape: Tape;
+  readonly #source: Model;
+  readonly #path: string;
+  readonly #functions: ReadonlyMap<string, ModelFunction>;
+  readonly #scope: Scope = { values: new Map(), attributes: new Map(), prefix: '' };
+
+  constructor({ model: source, path }: OnnxSource, graphName: string) {
+    this.#source = source;
+    this.#path = path;
+    this.model = createModel({
+      graphName,
+      opset: usableOpset(source, path),
+      irVersion: Math.max(source.irVersion, 10),
+    });
+    for (const [domain, version] of source.opsets) if (domain !== '') this.model.opsets.set(domain, version);
+    this.tape = new Tape(this.model);
+    this.#functions = new Map(source.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]));
+  }
+
+  get graph(): Graph {
+    return this.model.graph;
+  }
+
+  /** Everything that reads an input of the source reads `value` in the copy. */
+  bind(input: Value, value: Value): void {
+    this.#scope.values.set(input, value);
+  }
+
+  /** @throws EspalierError IR_SHAPE, ONNX_MODEL_UNSUPPORTED naming the node */
+  run(): void {
+    this.#copyNodes(this.#source.graph, this.graph, this.#scope);
+  }
+
+  /** What stands for a value of the source. */
+  value(source: Value): Value {
+    return this.#find(source, this.graph, this.#scope);
+  }
+
+  #copyNodes(from: Graph, to: Graph, scope: Scope): void {
+    for (const node of from.nodes) this.#copyNode(node, to, scope);
+  }
+
+  #copyNode(node: Node, to: Graph, scope: Scope): void {
+    const fn = this.#functions.get(functionKey(node.domain, node.opType, node.overload));
+    if (fn) return this.#copyCall(node, fn, to, scope);
+    if (node.opType === 'Constant' && node.domain === '') return this.#copyConstant(node, to, scope);
+    const branch = node.opType === 'If' ? this.#chosenBranch(node, to, scope) : undefined;
+    if (branch) return this.#copyBranch(node, branch, to, scope);
+    const same = this.#passedOn(node, to, scope);
+    const [output] = node.outputs;
+    if (same && output) scope.values.set(output, same);
+    else this.#copyOperator(node, to, scope);
+  }
+
+  #copyOperator(node: Node, to: Graph, scope: Scope): void {
+    const call: NodeCall = {
+      opType: node.opType,
+      domain: node.domain,
+      inputs: node.inputs.map((input) => input && this.#find(input, to, scope)),
+      attributes: this.#copyAttributes(node, to, scope),
+      outputs: node.outputs.length,
+    };
+    const name = to.uniqueName(scope.prefix + node.label);
+    const copied = to.addNode({
+      ...upgradedNode(call, {
+        opset: this.#source.opsets.get('') ?? 1,
+        tape: this.tape,
+        label: node.label,
+        path: this.#path,
+      }),
+      name,
+      docString: node.docString,
+      metadata: node.metadata,
+      outputs: node.outputs.map((output) => output && { name: to.uniqueName(scope.prefix + output.name) }),
+    });
+    inferNode(copied, this.model);
+    node.outputs.forEach((output, i) => {
+      const value = copied.outputs[i];
+      if (!output || !value) return;
+      scope.values.set(output, value);
+      value.dtype ??= output.dtype;
+      // Numbers only: a symbol of the file may mean another length than this copy has.
+      value.shape ??= output.shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
+    });
+  }
+
+  /** Writes a function's body where it is called. */
+  #copyCall(node: Node, fn: ModelFunction, to: Graph, scope: Scope): void {
+    const attributes = new Map([...fn.defaults, ...this.#resolved(node, scope)]);
+    const inner: Scope = { values: new Map(), attributes, prefix: `${scope.prefix}${node.label}/` };
+    fn.graph.inputs.forEach((input, i) => {
+      const given = node.inputs[i];
+      if (given) inner.values.set(input, this.#find(given, to, scope));
+    });
+    this.#copyNodes(fn.graph, to, inner);
+    node.outputs.forEach((output, i) => {
+      const result = fn.graph.outputs[i];
+      if (output && result) scope.values.set(output, this.#find(result, to, inner));
+    });
+  }
+
+  #copyBranch(node: Node, branch: Graph, to: Graph, scope: Scope): void {
+    this.#copyNodes(branch, to, scope);
+    node.outputs.forEach((output, i) => {
+      const result = branch.outputs[i];
+      if (output && result) scope.values.set(output, this.#find(result, to, scope));
+    });
+  }
+
+  #copyConstant(node: Node, to: Graph, scope: Scope): void {
+    const [output] = node.outputs;
+    if (output === undefined) return;
+    const attributes = new Map(this.#resolved(node, scope));
+    const data = constantOf(attributes);
+    if (data === undefined) throw this.#unsupported(node, 'gives a constant of a kind that cannot be read');
+    scope.values.set(output, to.addInitializer(to.uniqueName(scope.prefix + output.name), data));
+  }
+
+  #chosenBranch(node: Node, to: Graph, scope: Scope): Graph | undefined {
+    const [condition] = node.inputs;
+    const known = condition && knownBool(this.#find(condition, to, scope));
+    return known === undefined ? undefined : node.graphAttribute(known ? 'then_branch' : 'else_branch');
+  }
+
+  /** The input that a node gives on unchanged. */
+  #passedOn(node: Node, to: Graph, scope: Scope): Value | undefined {
+    if (node.domain !== '') return undefined;
+    const input = (index: number): Value | undefined => {
+      const value = node.inputs[index];
+      return value && this.#find(value, to, scope);
+    };
+    if (node.opType === 'Identity') return input(0);
+    if (node.opType === 'Dropout' && node.inputs[2] === undefined && node.outputs[1] === undefined) return input(0);
+    if (node.opType !== 'Concat') return undefined;
+    const axis = node.intAttribute('axis', 0);
+    const filled = node.inputs.flatMap((_, i) => input(i) ?? []).filter((value) => value.shape?.at(axis) !== 0);
+    return filled.length === 1 ? filled[0] : undefined;
+  }
+
+  #copyAttributes(node: Node, to: Graph, scope: Scope): Map<string, Attribute> {
+    return new Map(
+      this.#resolved(node, scope).map(([name, attribute]): [string, Attribute] => {
+        if (attribute.kind === 'graph')
+          return [name, { kind: 'graph', value: this.#copyInner(attribute.value, to, scope) }];
+        if (attribute.kind !== 'graphs') return [name, attribute];
+        return [name, { kind: 'graphs', value: attribute.value.map((inner) => this.#copyInner(inner, to, scope)) }];
+      }),
+    );
+  }
+
+  /** The body of a loop, or of a branch that is chosen at run time. */
+  #copyInner(from: Graph, outer: Graph, scope: Scope): Graph {
+    const to = new Graph(from.name, outer);
+    for (const input of from.inputs) {
+      scope.values.set(input, to.addInput(to.uniqueName(scope.prefix + input.name), input.dtype, input.shape));
+    }
+    this.#copyNodes(from, to, scope);
+    for (const output of from.outputs) {
+      const value = this.#find(output, to, scope);
+      const isOwn = to.value(value.name) === value && [...to.values()].includes(value) && !value.isGraphOutput;
+      to.addOutput(isOwn ? value : this.#identity(value, to));
+    }
+    return to;
+  }
+
+  #identity(value: Value, to: Graph): Value {
+    const name = to.uniqueName(`${value.name}.given`);
+    const { outputs } = to.addNode({ opType: 'Identity', inputs: [value], outputs: [{ name, dtype: value.dtype }] });
+    const [result] = outputs;
+    if (result === undefined) throw new TypeError('Identity has one output');
+    return result;
+  }
+
+  /** Attributes with references to those of the call around replaced; one that the call leaves out is left out. */
+  #resolved(node: Node, scope: Scope): [string, Attribute][] {
+    return [...node.attributes].flatMap(([name, attribute]): [string, Attribute][] => {
+      if (attribute.kind !== 'reference') return [[name, attribute]];
+      const given = scope.attributes.get(attribute.value.name);
+      return given ? [[name, given]] : [];
+    });
+  }
+
+  #find(source: Value, to: Graph, scope: Scope): Value {
+    const known = scope.values.get(source);
+    if (known) return known;
+    const copied = source.constant
+      ? to.addInitializer(to.uniqueName(scope.prefix + source.name), source.constant)
+      : this.graph.addInput(this.graph.uniqueName(source.name), source.dtype, source.shape);
+    scope.values.set(source, copied);
+    return copied;
+  }
+
+  #unsupported(node: Node, reason: string): EspalierError {
+    const problems = `node ${node.label} (${node.qualifiedType}) ${reason}`;
+    return new EspalierError('ONNX_MODEL_UNSUPPORTED', { path: this.#path, problems });
+  }
+}
+
+function functionKey(domain: string, name: string, overload: string): string {
+  return [domain, name, overload].join('\n');
+}
+
+function constantOf(attributes: ReadonlyMap<string, Attribute>): ConstantData | undefined {
+  const [attribute] = attributes.values();
+  switch (attribute?.kind) {
+    case 'tensor':
+      return attribute.value;
+    case 'int':
+      return inlineConstant(tensorOf('int64', [], [attribute.value]));
+    case 'ints':
+      return inlineConstant(tensorOf('int64', [attribute.value.length], attribute.value));
+    case 'float':
+      return inlineConstant(tensorOf('float32', [], [attribute.value]));
+    case 'floats':
+      return inlineConstant(tensorOf('float32', [attribute.value.length], attribute.value));
+    default:
+      return undefined;
+  }
+}
+
+function knownBool(value: Value): boolean | undefined {
+  const { constant } = value;
+  if (constant?.kind !== 'inline' || constant.tensor.dtype !== 'bool' || constant.tensor.bytes.length !== 1)
+    return undefined;
+  return constant.tensor.bytes[0] !== 0;
+}

@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+
+import { EspalierError } from '../../core/index.ts';
+import type { AdaptableModule, Graph, Value } from '../../ir/index.ts';
+import type { ModelConfig } from '../base-model.ts';
+import { readGenerationConfig, type GenerationConfig } from '../generation-config.ts';
+import { parseWith } from '../parse-with.ts';
+import { readJsonIfPresent } from '../read-json.ts';
+import type { TextInterface } from './read-interface.ts';
+
+/** The files beside a graph that say what it is, as far as they are there. */
+export interface BesideFiles {
+  readonly config: z.infer<typeof configJson>;
+  readonly configPath: string;
+  readonly isGenai: boolean;
+  readonly generation: GenerationConfig;
+}
+
+const size = z.number().int().positive().nullish();
+const tokenId = z.number().int().nonnegative();
+
+const configJson = z.looseObject({
+  model_type: z.string().nullish(),
+  architectures: z.array(z.string()).nullish(),
+  vocab_size: size,
+  hidden_size: size,
+  n_embd: size,
+  num_hidden_layers: size,
+  n_layer: size,
+  num_attention_heads: size,
+  n_head: size,
+  num_key_value_heads: size,
+  head_dim: size,
+  max_position_embeddings: size,
+  n_positions: size,
+});
+
+const genaiJson = z.looseObject({
+  model: z.looseObject({
+    type: z.string().nullish(),
+    bos_token_id: tokenId.nullish(),
+    eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+    context_length: size,
+    vocab_size: size,
+    decoder: z
+      .looseObject({
+        head_size: size,
+        hidden_size: size,
+        num_attention_heads: size,
+        num_hidden_layers: size,
+        num_key_value_heads: size,
+      })
+      .nullish(),
+  }),
+});
+
+/**
+ * Reads `genai_config.json`, `config.json` and `generation_config.json` of a folder; each may be missing.
+ * @throws EspalierError MODEL_CONFIG_INVALID
+ */
+export async function readBesideFiles(dir: string): Promise<BesideFiles> {
+  const genaiPath = join(dir, 'genai_config.json');
+  const genai = await readJsonIfPresent(genaiPath);
+  const configPath = join(dir, 'config.json');
+  const json = (await readJsonIfPresent(configPath)) ?? {};
+  const config = parseWith(configJson, json, configPath);
+  const generation = await readGenerationConfig(dir, json);
+  if (genai === undefined) return { config, configPath, isGenai: false, generation };
+  const { model } = parseWith(genaiJson, genai, genaiPath);
+  const eos = model.eos_token_id ?? [];
+  const bos = generation.bosTokenId ?? model.bos_token_id;
+  const eosTokenIds = generation.eosTokenIds.length > 0 ? generation.eosTokenIds : [eos].flat();
+  return {
+    config: { ...fromGenai(model), ...config },
+    configPath: genaiPath,
+    isGenai: true,
+    generation: { ...(typeof bos === 'number' && { bosTokenId: bos }), eosTokenIds },
+  };
+}
+
+function fromGenai({ decoder, ...model }: z.infer<typeof genaiJson>['model']): z.infer<typeof configJson> {
+  return {
+    model_type: model.type,
+    vocab_size: model.vocab_size,
+    max_position_embeddings: model.context_length,
+    hidden_size: decoder?.hidden_size,
+    num_hidden_layers: decoder?.num_hidden_layers,
+    num_attention_heads: decoder?.num_attention_heads,
+    num_key_value_heads: decoder?.num_key_value_heads,
+    head_dim: decoder?.head_size,
+  };
+}
+
+/** The sizes of keys and values, which graphs without a cache need not say. */
+export interface KvSizes {
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/**
+ * The sizes of one head, from the graph's own inputs for keys where it has them, else from the configuration.
+ * @returns undefined where neither says them
+ */
+export function kvSizes({ states }: TextInterface, { config, configPath }: BesideFiles): KvSizes | undefined {
+  const [, kvDim, , dim] = states[0]?.past.shape ?? [];
+  const heads = config.num_attention_heads ?? config.n_head ?? undefined;
+  const hidden = config.hidden_size ?? config.n_embd ?? undefined;
+  const said = {
+    kvHeads: config.num_key_value_heads ?? heads,
+    headDim: config.head_dim ?? (heads && hidden ? hidden / heads : undefined),
+  };
+  const kvHeads = agreed('key-value heads', { graph: kvDim, file: said.kvHeads, path: configPath });
+  const headDim = agreed('head size', { graph: dim, file: said.headDim, path: configPath });
+  return kvHeads === undefined || headDim === undefined ? undefined : { kvHeads, headDim };
+}
+
+/** What is assumed of a rotary model whose files do not say how long its rows may be. */
+const unknownLength = 2048;
+
+export interface SizedGraph {
+  readonly graph: Graph;
+  /** [..., vocab] */
+  readonly logits: Value | undefined;
+  readonly hiddenSize: number | undefined;
+  readonly modules: readonly AdaptableModule[];
+}
+
+/**
+ * Everything that a base says of itself, from its graph and the files beside it.
+ * @throws EspalierError MODEL_CONFIG_INVALID where they contradict each other
+ */
+export function describeConfig(sized: SizedGraph, files: BesideFiles, kv: KvSizes | undefined): ModelConfig {
+  const { config, configPath: path } = files;
+  const { graph, logits, hiddenSize, modules } = sized;
+  const width = logits?.shape?.at(-1);
+  const vocabSize = agreed('vocabulary', { graph: width, file: config.vocab_size ?? undefined, path });
+  const hidden = agreed('hidden size', {
+    graph: hiddenSize,
+    file: config.hidden_size ?? config.n_embd ?? undefined,
+    path,
+  });
+  const count = agreed('number of layers', {
+    graph: countLayers(modules),
+    file: config.num_hidden_layers ?? config.n_layer ?? undefined,
+    path,
+  });
+  return {
+    kind: 'decoder',
+    family: config.model_type ?? 'onnx',
+    vocabSize: vocabSize ?? 0,
+    hiddenSize: hidden ?? vocabSize ?? 0,
+    layers: count ?? 0,
+    kvHeads: kv?.kvHeads ?? 1,
+    headDim: kv?.headDim ?? hidden ?? 1,
+    maxPositions: config.max_position_embeddings ?? config.n_positions ?? tablePositions(graph) ?? unknownLength,
+  };
+}
+
+/** Layers by the numbers in their modules' paths: the first number of each. */
+function countLayers(modules: readonly AdaptableModule[]): number | undefined {
+  const numbers = modules.flatMap(({ path }) => /\.(\d+)\./.exec(path)?.[1] ?? []).map(Number);
+  return numbers.length === 0 ? undefined : Math.max(...numbers) + 1;
+}
+
+/** Rows of the tables of positions: rotary ones, or learned ones. */
+function tablePositions({ nodes }: Graph): number | undefined {
+  const tables = nodes.flatMap((node) => {
+    if (node.opType === 'GroupQueryAttention') return node.inputs[7] ?? [];
+    if (node.qualifiedType === 'com.microsoft:RotaryEmbedding') return node.inputs[2] ?? [];
+    const isLearned =
+      node.opType === 'Gather' && /(wpe|position_embeddings|embed_positions)\.weight$/.test(node.inputs[0]?.name ?? '');
+    return isLearned ? (node.inputs[0] ?? []) : [];
+  });
+  const rows = tables.flatMap(({ shape }) => (typeof shape?.[0] === 'number' ? shape[0] : []));
+  return rows.length === 0 ? undefined : Math.min(...rows);
+}
+
+interface Sources {
+  readonly graph: unknown;
+  readonly file: number | undefined;
+  readonly path: string;
+}
+
+/** What the graph says, and else what the file says; both must say the same. */
+function agreed(what: string, { graph, file, path }: Sources): number | undefined {
+  const own = typeof graph === 'number' ? graph : undefined;
+  if (own !== undefined && file !== undefined && own !== file) {
+    const problems = `the ${what} is ${file}, and the graph has ${own}`;
+    throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems });
+  }
+  return own ?? file;
+}

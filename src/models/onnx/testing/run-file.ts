@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { decodeModel } from '../../../ir/index.ts';
+import { runOnce, type Environment } from '../../../runtime/index.ts';
+import { elementCount, tensorOf, toFloat32, type DataType, type TensorData } from '../../../tensor/index.ts';
+
+/**
+ * What the file itself computes, as its exporter meant it: every token real, no past.
+ *
+ * @param rows  i64 [batch, seq]
+ * @returns f32 [batch, seq, vocab]
+ */
+export async function runFile(environment: Environment, path: string, rows: TensorData): Promise<Float32Array> {
+  const bytes = await readFile(path);
+  const { inputs } = decodeModel(bytes).graph;
+  const [batch = 0, seq = 0] = rows.shape;
+  const feeds = inputs.map(({ name, dtype = 'float32', shape = [] }): [string, TensorData] => {
+    if (name === 'input_ids') return [name, rows];
+    if (name === 'attention_mask') return [name, filled('int64', [batch, seq], () => 1)];
+    if (name === 'token_type_ids') return [name, filled('int64', [batch, seq], () => 0)];
+    if (name === 'position_ids') return [name, filled('int64', [batch, seq], (i) => i % seq)];
+    if (name === 'use_cache_branch') return [name, tensorOf('bool', [1], [0])];
+    // Keys and values: [batch, heads, past, headDim]; a file that does not say its head size takes any of none.
+    const dims = shape.map((dim, axis) => (axis === 0 ? batch : axis === 2 ? 0 : typeof dim === 'number' ? dim : 16));
+    return [name, filled(dtype, dims, () => 0)];
+  });
+  using session = await environment.createSession(bytes, { externalDataFolder: dirname(path) });
+  const { logits } = await runOnce(session, Object.fromEntries(feeds), ['logits']);
+  return logits ? toFloat32(logits) : new Float32Array();
+}
+
+function filled(dtype: DataType, shape: readonly number[], value: (index: number) => number): TensorData {
+  const values = Array.from({ length: elementCount(shape) }, (_, i) => value(i));
+  return dtype === 'int64' ? tensorOf('int64', shape, values) : tensorOf('float32', shape, values);
+}

@@ -1,0 +1,129 @@
+import type { AdaptableModule, Model, Value } from '../../ir/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
+import { GraphCopy, type OnnxSource } from './graph-copy.ts';
+import type { PastState, TextInterface } from './read-interface.ts';
+
+/** A file of a text model, with what is known of it. */
+export interface TextSource extends OnnxSource {
+  readonly roles: TextInterface;
+  readonly hints: AnnotationHints;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** A copy of the file's graph that takes whole rows of token ids and nothing else. */
+export interface TextCopy {
+  readonly model: Model;
+  /** i64 [batch, seq] */
+  readonly inputIds: Value;
+  /** The file's outputs, in the copy. */
+  readonly logits: Value | undefined;
+  readonly hidden: Value | undefined;
+  readonly modules: readonly AdaptableModule[];
+}
+
+export interface TextCopyOptions {
+  readonly graphName: string;
+  /** i64 [batch, seq]: 1 where a token is real. All are by default, which is right where no token sees those behind it. */
+  readonly attentionMask?: boolean;
+}
+
+/**
+ * Copies a text model's graph with every input but `input_ids` derived from it: positions count from 0, token types are 0, the past
+ * is empty, and the mask says that every token is real. WHY that is right for rows padded on the right: in a causal model no real
+ * token sees what is behind it.
+ */
+export function copyText(source: TextSource, { graphName, attentionMask = false }: TextCopyOptions): TextCopy {
+  const copy = new GraphCopy(source, graphName);
+  const { roles } = source;
+  const inputIds = copy.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
+  copy.bind(roles.inputIds, castTo(copy, inputIds, roles.inputIds));
+  bindMask(copy, roles, { inputIds, isInput: attentionMask });
+  bindPositions(copy, roles, inputIds);
+  if (roles.tokenTypeIds) copy.bind(roles.tokenTypeIds, castTo(copy, filled(copy, inputIds, 0), roles.tokenTypeIds));
+  bindSwitches(copy, roles);
+  for (const state of roles.states) copy.bind(state.past, emptyState(copy, state, { inputIds, source }));
+  copy.run();
+  const [logits, hidden] = [roles.logits, roles.hidden].map((value) => value && copy.value(value));
+  dropEmptyPast(copy.model);
+  const modules = annotateModules(copy.graph, source.hints);
+  dropExportersNotes(copy.model);
+  return { model: copy.model, inputIds, logits, hidden, modules };
+}
+
+/** Some files want their ids as int32. */
+export function castTo({ tape }: GraphCopy, value: Value, like: Value): Value {
+  if (like.dtype === undefined || like.dtype === value.dtype) return value;
+  const types: Partial<Record<string, number>> = { int32: 6, int64: 7, bool: 9, float32: 1 };
+  const to = types[like.dtype];
+  if (to === undefined) throw new TypeError(`${like.name} is ${like.dtype}: readInterface lets no such input pass`);
+  return tape.op('Cast', [value], { attributes: { to } });
+}
+
+function bindMask(copy: GraphCopy, { attentionMask }: TextInterface, { inputIds, isInput }: MaskOptions): void {
+  if (attentionMask === undefined) return;
+  const mask = isInput ? copy.graph.addInput('attention_mask', 'int64', ['batch', 'seq']) : filled(copy, inputIds, 1);
+  copy.bind(attentionMask, castTo(copy, mask, attentionMask));
+}
+
+interface MaskOptions {
+  readonly inputIds: Value;
+  readonly isInput: boolean;
+}
+
+/** i64, the same shape as the ids, one number everywhere. */
+function filled({ tape }: GraphCopy, inputIds: Value, value: number): Value {
+  const shape = tape.op('Shape', [inputIds]);
+  return tape.op('ConstantOfShape', [shape], { attributes: { value: tensorOf('int64', [1], [value]) } });
+}
+
+function bindPositions(copy: GraphCopy, { positionIds, cachePosition }: TextInterface, inputIds: Value): void {
+  if (positionIds === undefined && cachePosition === undefined) return;
+  const { tape } = copy;
+  const scalar = tape.op('Squeeze', [tape.op('Shape', [inputIds], { attributes: { start: 1 } })]);
+  const positions = tape.op('Range', [tape.int64(0), scalar, tape.int64(1)]);
+  if (cachePosition) copy.bind(cachePosition, castTo(copy, positions, cachePosition));
+  if (positionIds === undefined) return;
+  const rows = tape.op('Expand', [positions, tape.op('Shape', [inputIds])]);
+  copy.bind(positionIds, castTo(copy, rows, positionIds));
+}
+
+/** The branch without a cache, and logits of every position. */
+export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: TextInterface): void {
+  const constant = (value: Value): Value => {
+    const dims = value.shape?.map((dim) => (typeof dim === 'number' ? dim : 1)) ?? [];
+    return copy.tape.constant(tensorOf(value.dtype === 'bool' ? 'bool' : 'int64', dims, [0]));
+  };
+  if (useCacheBranch) copy.bind(useCacheBranch, constant(useCacheBranch));
+  if (logitsToKeep) copy.bind(logitsToKeep, castTo(copy, constant(logitsToKeep), logitsToKeep));
+}
+
+/** Keys or values of no token: f32 [batch, kvHeads, 0, headDim]. */
+function emptyState(
+  copy: GraphCopy,
+  { past }: PastState,
+  { inputIds, source }: { readonly inputIds: Value; readonly source: TextSource },
+): Value {
+  const { tape } = copy;
+  const batch = tape.op('Shape', [inputIds], { attributes: { end: 1 } });
+  const rest = tape.int64s([source.kvHeads, 0, source.headDim]);
+  const shape = tape.op('Concat', [batch, rest], { attributes: { axis: 0 } });
+  const zero = tensorOf(past.dtype === 'float16' ? 'float16' : 'float32', [1], [0]);
+  return tape.op('ConstantOfShape', [shape], { attributes: { value: zero } });
+}
+
+/** Attention that takes its past as inputs can do without. */
+function dropEmptyPast({ graph }: Model): void {
+  for (const node of graph.nodes) {
+    if (node.opType !== 'GroupQueryAttention') continue;
+    for (const index of [3, 4]) if (node.inputs[index]?.shape?.[2] === 0) node.setInput(index, undefined);
+  }
+}
+
+/** Stack traces and the like weigh more than the graph itself, and no runtime reads them. */
+export function dropExportersNotes({ graph }: Model): void {
+  for (const node of graph.nodes) {
+    for (const key of node.metadata.keys()) if (!key.startsWith('espalier.')) node.metadata.delete(key);
+  }
+}

@@ -1,0 +1,70 @@
+import { EspalierError } from '../../core/index.ts';
+import { type Attribute, type Model, type Node, type Tape, type Value } from '../../ir/index.ts';
+
+/** A node as it is about to be written. */
+export interface NodeCall extends Pick<Node, 'opType' | 'domain' | 'inputs'> {
+  readonly attributes: Map<string, Attribute>;
+  /** How many outputs it has. */
+  readonly outputs: number;
+}
+
+/** Gradients and adapters are written in operators of this version; from 13 on nothing that matters here changed its meaning. */
+const wantedOpset = 17;
+const oldestOpset = 11;
+
+/** The operator set that a copy of a model is written in: its own, or the one that its nodes are brought up to. */
+export function usableOpset(model: Model, path: string): number {
+  const opset = model.opsets.get('') ?? 1;
+  if (opset < oldestOpset) {
+    const problems = `it is written in operator set ${opset}, and the oldest that can be brought up is ${oldestOpset}; export it again`;
+    throw new EspalierError('ONNX_MODEL_UNSUPPORTED', { path, problems });
+  }
+  return Math.max(opset, wantedOpset);
+}
+
+/** The input that each attribute became in operator set 13. */
+const movedToInputs: Readonly<Record<string, { readonly attribute: string; readonly index: number }>> = {
+  Squeeze: { attribute: 'axes', index: 1 },
+  Unsqueeze: { attribute: 'axes', index: 1 },
+  ReduceSum: { attribute: 'axes', index: 1 },
+  Split: { attribute: 'split', index: 1 },
+};
+
+/** Where a node lies, for messages. */
+interface Place {
+  readonly label: string;
+  readonly path: string;
+}
+
+/** The same node in today's spelling, for nodes of operator sets before 13. */
+export function upgradedNode(
+  call: NodeCall,
+  { opset, tape, ...place }: { readonly opset: number; readonly tape: Tape } & Place,
+): Omit<NodeCall, 'outputs'> {
+  const { opType, domain, inputs, attributes } = call;
+  if (opset >= 13 || domain !== '') return { opType, domain, inputs, attributes };
+  const moved = movedToInputs[opType];
+  const list = moved && attributes.get(moved.attribute);
+  if (moved && list?.kind === 'ints') {
+    attributes.delete(moved.attribute);
+    const given = [...inputs];
+    while (given.length < moved.index) given.push(undefined);
+    given[moved.index] = tape.int64s(list.value.map(Number));
+    return { opType, domain, inputs: given, attributes };
+  }
+  if (opType === 'Softmax' || opType === 'LogSoftmax') checkLastAxis(attributes, inputs[0], place);
+  return { opType, domain, inputs, attributes };
+}
+
+/** Before 13, softmax ran over all axes from its own on; only over the last one is that the same. */
+function checkLastAxis(attributes: Map<string, Attribute>, x: Value | undefined, { label, path }: Place): void {
+  const given = attributes.get('axis');
+  const axis = given?.kind === 'int' ? Number(given.value) : 1;
+  const rank = x?.shape?.length;
+  if (axis === -1 || (rank !== undefined && axis === rank - 1)) {
+    attributes.set('axis', { kind: 'int', value: -1n });
+    return;
+  }
+  const problems = `node ${label} (Softmax of operator set 12 or older) runs over more than the last axis; export it again`;
+  throw new EspalierError('ONNX_MODEL_UNSUPPORTED', { path, problems });
+}
