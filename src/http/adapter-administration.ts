@@ -1,8 +1,8 @@
 import type { AdapterRegistry } from '../adapters/index.ts';
 import { EspalierError } from '../core/index.ts';
-import { loadPeftAdapter } from '../lora/index.ts';
+import { loadAdapter } from '../formats/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
+import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
 import type { AdapterAdministration, ServedAdapter } from './serving-context.ts';
 
 export interface AdministrationOptions {
@@ -23,8 +23,8 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
   const load: AdapterAdministration['load'] = async (name, path, { replace }) => {
     if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
     if (registry.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
-    const source = await confineToFolder(folder, path);
-    const weights = await loadPeftAdapter(source, linears);
+    const source = await confineAdapter(folder, path);
+    const weights = await loadAdapter(source, linears);
     const version = registry.has(name) ? await registry.replace(name, weights) : await registry.load(name, weights);
     sources.set(name, { path: source, created: Math.floor(Date.now() / 1000) });
     return servedAdapter(name, version.id);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
+import { confineAdapter, confineToFolder, listAdapterFolders } from './adapters-folder.ts';
 
 let folder: string;
 let root: string;
@@ -39,13 +39,26 @@ describe('confineToFolder', () => {
   });
 });
 
+describe('confineAdapter', () => {
+  it('refuses a folder whose weights are a link that leads out', async () => {
+    const link = join(root, 'b', 'adapter_model.safetensors');
+    await symlink(join(folder, 'outside', 'adapter_config.json'), link);
+    await expect(confineAdapter(root, 'b')).rejects.toMatchObject({ code: 'ADAPTER_PATH_OUTSIDE' });
+    await rm(link);
+    expect(await confineAdapter(root, 'b')).toBe(await confineToFolder(root, 'b'));
+  });
+});
+
 describe('listAdapterFolders', () => {
   it('refuses a folder with a link that leads out rather than serving it', async () => {
     await expect(listAdapterFolders(root)).rejects.toMatchObject({ code: 'ADAPTER_PATH_OUTSIDE' });
   });
 
-  it('lists the folders that hold an adapter, in order', async () => {
+  it('lists the folders and files that hold an adapter, in order', async () => {
     await rm(join(root, 'leaving'));
-    expect((await listAdapterFolders(root)).map(({ name }) => name)).toEqual(['a', 'b']);
+    await writeFile(join(root, 'aa.onnx_adapter'), '');
+    await writeFile(join(root, 'c.bin'), '');
+    await writeFile(join(root, 'notes.txt'), '');
+    expect((await listAdapterFolders(root)).map(({ name }) => name)).toEqual(['a', 'aa', 'b', 'c']);
   });
 });

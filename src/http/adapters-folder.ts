@@ -27,20 +27,39 @@ export async function confineToFolder(root: string, path: string): Promise<strin
   return real;
 }
 
+/**
+ * As `confineToFolder`, for an adapter: where it is a folder, its files too must lie inside, whatever links they are.
+ *
+ * @throws EspalierError ADAPTER_PATH_OUTSIDE, FILE_NOT_FOUND
+ */
+export async function confineAdapter(root: string, path: string): Promise<string> {
+  const source = await confineToFolder(root, path);
+  const found = await stat(source);
+  if (!found.isDirectory()) return source;
+  for (const file of await readdir(source)) await confineToFolder(root, join(source, file));
+  return source;
+}
+
 function isInside(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
-/** The folders in `root` that hold an adapter, by name, in alphabetical order. */
+const adapterFile = /^(?<name>.+)\.(?:onnx_adapter|bin|gguf)$/;
+
+/**
+ * What in `root` is an adapter, in alphabetical order: PEFT folders by their names, and files of the other formats by theirs
+ * without the ending.
+ */
 export async function listAdapterFolders(root: string): Promise<{ name: string; path: string }[]> {
   const names = await readdir(root).catch((cause: unknown) => {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: root }, { cause });
   });
   const found: { name: string; path: string }[] = [];
-  for (const name of names.toSorted()) {
-    const path = join(root, name);
-    const config = await stat(join(path, 'adapter_config.json')).catch(() => undefined);
-    if (config?.isFile() === true) found.push({ name, path: await confineToFolder(root, name) });
+  for (const entry of names.toSorted()) {
+    const name = adapterFile.exec(entry)?.groups?.['name'] ?? entry;
+    const path = name === entry ? join(root, entry, 'adapter_config.json') : join(root, entry);
+    const file = await stat(path).catch(() => undefined);
+    if (file?.isFile() === true) found.push({ name, path: await confineToFolder(root, entry) });
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { loadPeftAdapter, type AdapterWeights } from '../../lora/index.ts';
+import { loadAdapter } from '../../formats/index.ts';
+import type { AdapterWeights } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../serve/index.ts';
@@ -74,7 +75,7 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, AdapterWeights>> {
   const adapters = new Map<string, AdapterWeights>();
   for (const spec of specs) {
-    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadPeftAdapter(spec.path, base.modules));
+    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadAdapter(spec.path, base.modules));
   }
   return adapters;
 }

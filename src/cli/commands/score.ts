@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadPeftAdapter } from '../../lora/index.ts';
+import { loadAdapter } from '../../formats/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { openScorer, type SequenceScore, type WeightedAdapter } from '../../score/index.ts';
@@ -57,7 +57,7 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const spec of specs) {
-    const { modules } = await loadPeftAdapter(spec.path, base.modules);
+    const { modules } = await loadAdapter(spec.path, base.modules);
     adapters.push({ modules, scale: spec.scale });
   }
   return adapters;
