@@ -3,6 +3,7 @@ import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { pullCommand } from './commands/pull.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
@@ -17,6 +18,7 @@ export const commandList: readonly CommandDefinition[] = [
   scoreCommand,
   serveCommand,
   inspectCommand,
+  pullCommand,
   initCommand,
   adapterConvertCommand,
 ];

@@ -6,6 +6,7 @@ import { exitCodes, type CommandContext, type CommandDefinition } from './comman
 import { createOutput, type OutputStreams } from './output.ts';
 import { positiveInteger, readOptions } from './read-options.ts';
 import { reportError } from './report-error.ts';
+import { resolveHubOptions } from './resolve-hub.ts';
 
 export interface ProgramOptions {
   readonly commands: readonly CommandDefinition[];
@@ -93,7 +94,8 @@ function addCommand(
     const positional = Object.fromEntries(
       command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]),
     );
-    onExitCode((await definition.run({ ...rest, ...positional }, context)) ?? exitCodes.success);
+    const resolved = await resolveHubOptions({ ...rest, ...positional }, context);
+    onExitCode((await definition.run(resolved, context)) ?? exitCodes.success);
   });
 }
 

@@ -1,8 +1,8 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import { openBaseModel, verifyWeights } from '../models/index.ts';
+import { modelName, openBaseModel, verifyWeights } from '../models/index.ts';
 import { openEnvironment } from '../runtime/index.ts';
 import { openEngine, type Engine } from '../serve/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
@@ -62,7 +62,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       ...(options.maxSlots === undefined ? {} : { maxSlots: options.maxSlots }),
       ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
     });
-    const baseName = options.servedName ?? basename(resolve(options.base));
+    const baseName = options.servedName ?? modelName(options.base);
     const folder = options.adapters;
     const administration = { registry: engine.adapters, linears: base.modules, folder, baseName };
     const adapters = createAdapterAdministration(administration);

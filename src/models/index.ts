@@ -23,3 +23,4 @@ export type { LlamaConfig } from './llama-config.ts';
 export { verifyWeights } from './verify-weights.ts';
 export type { WeightRef } from './weight-files.ts';
 export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
+export { modelName } from './model-name.ts';

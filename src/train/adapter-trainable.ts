@@ -1,4 +1,3 @@
-import { basename, resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import {
   initAdapter,
@@ -8,7 +7,7 @@ import {
   type LoraConfig,
   type ModuleWeights,
 } from '../lora/index.ts';
-import type { BaseModel } from '../models/index.ts';
+import { modelName, type BaseModel } from '../models/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from './config/train-config.ts';
 import type { ParameterArena } from './parameter-arena.ts';
@@ -36,7 +35,7 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       savePeftAdapter(dir, {
         config: written,
         modules: trained(arena, modules),
-        baseName: basename(resolve(base.dir)),
+        baseName: modelName(base.dir),
       }),
   };
 }

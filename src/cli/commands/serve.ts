@@ -26,7 +26,7 @@ export const serveCommand: CommandDefinition = {
   ],
   configure(command) {
     command
-      .requiredOption('--base <dir>', 'folder of the base model')
+      .requiredOption('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option('--host <host>', 'address to listen on', '127.0.0.1')
       .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { openEnvironment } from '../../runtime/index.ts';
 import { readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
-import { exitCodes, type CommandDefinition } from '../command.ts';
+import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { describePlan, describeResult } from '../describe-training.ts';
 import { readOptions } from '../read-options.ts';
+import { resolveBase } from '../resolve-hub.ts';
 import { trainReporter } from '../train-reporter.ts';
 
 export const trainCommand: CommandDefinition = {
@@ -18,7 +19,7 @@ export const trainCommand: CommandDefinition = {
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const config = await readConfig(options);
+    const config = await resolveModels(await readConfig(options), context);
     using environment = openEnvironment({ threads: context.threads });
     using reporter = trainReporter(context.output);
     const result = await runTraining(config, {
@@ -37,7 +38,7 @@ export const trainCommand: CommandDefinition = {
 
 function declareOptions(command: Command): void {
   command
-    .option('--base <dir>', 'the model: a Hugging Face folder')
+    .option('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
     .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
     .option('--output <dir>', 'the folder to write; it must not exist yet')
     .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
@@ -78,4 +79,11 @@ async function readConfig(options: Readonly<Record<string, unknown>>): Promise<T
   const given = shuffle ? flags : { ...flags, shuffle };
   if (path === undefined) return resolveConfig({ flags: given });
   return resolveConfig({ file: { path, values: await readConfigFile(path) }, flags: given });
+}
+
+/** What a settings file names may lie on the hub too. */
+async function resolveModels(config: TrainConfig, context: CommandContext): Promise<TrainConfig> {
+  const { base, initAdapter } = config;
+  const resolved = { ...config, base: await resolveBase(base, context) };
+  return initAdapter === undefined ? resolved : { ...resolved, initAdapter: await resolveBase(initAdapter, context) };
 }

@@ -1,0 +1,107 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { commit, goldenFiles, name } from '../../hub/testing/fixtures.ts';
+import { HubServer } from '../../hub/testing/hub-server.ts';
+import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
+
+let server: HubServer;
+let adapters: HubServer;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-pull-'));
+  server = await HubServer.start({ name, commit, files: await goldenFiles() });
+  const adapter = join(goldenFolder('llama'), 'trained');
+  const files: Record<string, Uint8Array> = {};
+  for (const file of await readdir(adapter)) files[file] = await readFile(join(adapter, file));
+  adapters = await HubServer.start({ name: 'org/trained', commit: 'b'.repeat(40), files });
+});
+
+beforeEach(() => {
+  server.requests.length = 0;
+  vi.stubEnv('HF_ENDPOINT', server.endpoint);
+  vi.stubEnv('HF_HUB_CACHE', join(folder, 'hub'));
+  vi.stubEnv('HF_TOKEN_PATH', '/none');
+});
+
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([server[Symbol.asyncDispose](), adapters[Symbol.asyncDispose]()]);
+  await rm(folder, { recursive: true });
+});
+
+const snapshot = (): string => join(folder, 'hub', 'models--org--tiny-llama', 'snapshots', commit);
+
+describe('espalier pull', () => {
+  it('tells where the model is', async () => {
+    const { stdout, exitCode } = await espalier(['pull', `hf:${name}`, '--json']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ name, revision: 'main', commit, dir: snapshot(), files: 3 });
+  });
+
+  it('says when it had to make do with the cache', async () => {
+    await espalier(['pull', `hf:${name}`]);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    const { stdout, stderr } = await espalier(['pull', `hf:${name}`]);
+    vi.stubEnv('HF_HUB_OFFLINE', '');
+    expect(stdout).toBe(`${snapshot()}\n`);
+    expect(stderr).toContain('HF_HUB_OFFLINE is set');
+  });
+
+  it.each([
+    { words: ['pull', 'org/name'], code: 'CLI_BAD_VALUE', exit: 2 },
+    { words: ['pull', 'hf:a/b/c'], code: 'HUB_REFERENCE_INVALID', exit: 1 },
+    { words: ['pull', 'hf:org/other'], code: 'HUB_REPOSITORY_NOT_FOUND', exit: 1 },
+    { words: ['inspect', 'hf:org/tiny-llama@v9'], code: 'HUB_REVISION_NOT_FOUND', exit: 1 },
+  ])('refuses $words with $code', async ({ words, code, exit }) => {
+    const { stdout, exitCode } = await espalier([...words, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code } });
+    expect(exitCode).toBe(exit);
+  });
+
+  it('ends at Ctrl-C', async () => {
+    const controller = new AbortController();
+    server.intercept = () => {
+      controller.abort(new DOMException('Interrupted.', 'AbortError'));
+      return true;
+    };
+    const { exitCode } = await espalier(['pull', `hf:${name}@${commit}`], controller.signal);
+    server.intercept = () => false;
+    expect(exitCode).toBe(130);
+  });
+});
+
+describe('a model of the hub', () => {
+  it('stands wherever a base and an adapter can', async () => {
+    const golden = goldenFolder('llama');
+    const generate = async (base: string, adapter: string): Promise<unknown> => {
+      const words = ['--input-ids', '1,2,3', '--max-tokens', '8', '--json'];
+      const { stdout } = await espalier(['generate', '--base', base, '--adapter', `${adapter}=0.5`, ...words]);
+      return JSON.parse(stdout);
+    };
+    const expected = await generate(join(golden, 'model'), join(golden, 'trained'));
+    await espalier(['pull', `hf:${name}`]);
+    server.requests.length = 0;
+    vi.stubEnv('HF_ENDPOINT', adapters.endpoint);
+    expect(await generate(`hf:${name}`, 'hf:org/trained')).toEqual(expected);
+    expect(expected).toMatchObject({ finishReason: 'length' });
+    expect(server.requests).toEqual([]);
+  });
+
+  it('is trained from a settings file, scored and inspected, and names itself in the adapter', async () => {
+    const data = await writeGoldenRows(goldenFolder('llama'), join(folder, 'rows.jsonl'));
+    const settings = join(folder, 'run.yaml');
+    await writeFile(settings, `base: hf:${name}\ndata: ${data}\nmax_steps: 1\n`.replace('max_steps', 'max-steps'));
+    const output = join(folder, 'adapter');
+    expect(await espalier(['train', '--config', settings, '--output', output, '--json'])).toMatchObject({
+      exitCode: 0,
+    });
+    const config: unknown = JSON.parse(await readFile(join(output, 'adapter_config.json'), 'utf8'));
+    expect(config).toMatchObject({ base_model_name_or_path: name });
+    const score = ['score', '--base', `hf:${name}`, '--adapter', output, '--input-ids', '1,2,3'];
+    expect(await espalier(score)).toMatchObject({ exitCode: 0 });
+    expect((await espalier(['inspect', `hf:${name}`])).stdout).toContain('llama');
+  });
+});

@@ -1,0 +1,76 @@
+import {
+  formatBytes,
+  isHubReference,
+  parseHubReference,
+  pullModel,
+  type PulledModel,
+  type PullOptions,
+} from '../hub/index.ts';
+import type { CommandContext } from './command.ts';
+import { createProgress, type Progress } from './progress.ts';
+
+/** Options and arguments that name a model or an adapter, whatever the command. */
+const namesModels: ReadonlySet<string> = new Set(['base', 'adapter', 'initAdapter', 'path']);
+
+/**
+ * Puts folders in place of every `hf:org/name[@revision]` among a command's options. What is not in the cache is pulled.
+ * WHY for all commands at once: a model of the hub can be named wherever a folder can, in commands to come too.
+ */
+export async function resolveHubOptions(
+  options: Readonly<Record<string, unknown>>,
+  context: CommandContext,
+): Promise<Record<string, unknown>> {
+  const resolve = async (value: unknown): Promise<unknown> => {
+    if (Array.isArray(value)) return Promise.all(value.map(resolve));
+    return typeof value === 'string' ? resolveBase(value, context) : value;
+  };
+  const resolved: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    resolved[name] = namesModels.has(name) ? await resolve(value) : value;
+  }
+  return resolved;
+}
+
+/**
+ * The folder that a text names: itself, or for `hf:org/name[@revision]` the snapshot in the cache, pulled if need be. A
+ * scale after it, as in `hf:org/name=0.5`, stays.
+ * @throws EspalierError HUB_*
+ */
+export async function resolveBase(text: string, context: CommandContext): Promise<string> {
+  if (!isHubReference(text)) return text;
+  const [reference = '', ...scale] = text.split('=');
+  const { dir } = await pullWithProgress(reference, { preferCache: true }, context);
+  return [dir, ...scale].join('=');
+}
+
+const format = '{bar} {percentage}% | {received} of {whole} | {file} | {eta_formatted} left';
+
+/** Pulls a model, with a bar where a person watches. */
+export async function pullWithProgress(
+  reference: string,
+  options: Omit<PullOptions, 'onEvent' | 'signal'>,
+  { output, signal }: CommandContext,
+): Promise<PulledModel> {
+  let total = 0;
+  let bar: Progress | undefined;
+  try {
+    return await pullModel(parseHubReference(reference), {
+      ...options,
+      signal,
+      onEvent: (event) => {
+        if (event.kind === 'cache-used') output.note(`Using the copy in the cache, ${event.dir}: ${event.reason}`);
+        if (event.kind === 'planned') {
+          total = event.missingBytes;
+          if (total > 0) output.note(`Pulling ${reference}: ${formatBytes(total)}`);
+        }
+        if (event.kind === 'received' && total > 0) {
+          bar ??= createProgress(output, { total, format });
+          const { doneBytes, file } = event;
+          bar.update(doneBytes, { received: formatBytes(doneBytes), whole: formatBytes(total), file });
+        }
+      },
+    });
+  } finally {
+    bar?.[Symbol.dispose]();
+  }
+}
