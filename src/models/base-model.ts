@@ -1,7 +1,6 @@
 import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
-import { openLlama } from './llama/open-llama.ts';
 import type { WeightRef } from './weight-files.ts';
 
 /** What every base says of itself, whatever its family. */
@@ -18,6 +17,11 @@ export interface ModelConfig {
   readonly headDim: number;
   /** Positions that the model was trained with: the longest sequence it can be given. */
   readonly maxPositions: number;
+  /** Query heads. */
+  readonly heads?: number;
+  readonly intermediateSize?: number;
+  /** Whether the head uses the embedding's matrix. */
+  readonly tiedEmbeddings?: boolean;
 }
 
 export interface GraphOptions {
@@ -30,6 +34,8 @@ export interface GraphOptions {
 export interface EncoderGraphOptions extends Pick<GraphOptions, 'full'> {
   /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
   readonly given?: ReadonlySet<string>;
+  /** Adds the input `token_type_ids` i64 [batch, seq], where the base knows segments; without it all tokens are of the first. */
+  readonly tokenTypes?: boolean;
 }
 
 /** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. `graphs.ts` tells their inputs and outputs. */
@@ -79,15 +85,4 @@ export interface BaseModel {
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;
   readonly graphs: BaseGraphs;
-}
-
-/**
- * Opens a Hugging Face folder of a supported family: `config.json`, `generation_config.json` if there is one, and the headers of its
- * safetensors files. The weights themselves are not read; `verifyWeights` does that.
- *
- * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
- *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, and the errors of `openSafetensors`
- */
-export async function openBaseModel(dir: string): Promise<BaseModel> {
-  return openLlama(dir);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
-import { openBaseModel } from './base-model.ts';
+import { openBaseModel } from './open-base-model.ts';
 import { createRandomBase } from './create-random-base.ts';
 import { tinyConfig, withTempDir } from './testing/fixtures.ts';
 
@@ -13,7 +13,19 @@ describe('createRandomBase', () => {
       const generation = { bosTokenId: 1, eosTokenIds: [2, 3] };
       await createRandomBase({ config: tinyConfig, dir, seed: 1, dtype, generation });
       const base = await openBaseModel(dir);
-      expect(base.config).toEqual(tinyConfig);
+      expect(base.config).toEqual({
+        kind: 'decoder',
+        family: 'llama',
+        vocabSize: 48,
+        hiddenSize: 32,
+        intermediateSize: 40,
+        layers: 2,
+        heads: 4,
+        kvHeads: 2,
+        headDim: 16,
+        maxPositions: 64,
+        tiedEmbeddings: false,
+      });
       expect(base.generation).toEqual(generation);
       expect(base.weights.get('lm_head.weight')).toMatchObject({ dtype, shape: [48, 32] });
     }),

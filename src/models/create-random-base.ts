@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import { byteLength, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
-import { formatLlamaConfig, parseLlamaConfig, type LlamaConfig } from './llama-config.ts';
-import { llamaWeightShapes } from './llama-weights.ts';
+import { decoderWeightShapes } from './decoder/decoder-weights.ts';
+import { llama } from './decoder/families/llama.ts';
+import { formatLlamaConfig, type LlamaConfig } from './llama-config.ts';
 import type { FloatType } from './non-finite.ts';
 import { constantWeight, normalQuantiles, randomWeight, type RandomWeight } from './random-weights.ts';
 
@@ -33,11 +34,11 @@ export async function createRandomBase(options: RandomBaseOptions): Promise<void
   const { config, dir, dtype = 'float32', generation } = options;
   const configPath = join(dir, 'config.json');
   const json = formatLlamaConfig(config, { dtype, generation });
-  parseLlamaConfig(json, configPath);
+  const shapes = decoderWeightShapes(llama.parse(json, configPath));
   for (const name of ['config.json', 'model.safetensors', 'model.safetensors.index.json'])
     await refuseExisting(join(dir, name));
   await mkdir(dir, { recursive: true });
-  await writeWeights(options);
+  await writeWeights(shapes, options);
   if (generation) await writeJson(join(dir, 'generation_config.json'), specialTokens(generation));
   await writeJson(configPath, json);
 }
@@ -54,9 +55,8 @@ function writeJson(path: string, json: unknown): Promise<void> {
   return writeFile(path, `${JSON.stringify(json, undefined, 2)}\n`);
 }
 
-async function writeWeights(options: RandomBaseOptions): Promise<void> {
+async function writeWeights(shapes: ReadonlyMap<string, readonly number[]>, options: RandomBaseOptions): Promise<void> {
   const { config, dir, seed, dtype = 'float32', maxFileBytes = 512 * 2 ** 20, onProgress } = options;
-  const shapes = llamaWeightShapes(config);
   const files = splitIntoFiles(shapes, { dtype, maxFileBytes });
   const totalBytes = [...shapes.values()].reduce((sum, shape) => sum + byteLength(dtype, shape), 0);
   const random = { dtype, deviation: config.initializerRange, seed, quantiles: normalQuantiles() };

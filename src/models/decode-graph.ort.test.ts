@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
-import { openBaseModel, type BaseModel } from './base-model.ts';
+import type { BaseModel } from './base-model.ts';
+import { openBaseModel } from './open-base-model.ts';
 import { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 import type { LlamaConfig } from './llama-config.ts';
 import { DecodeDriver } from './testing/decode-driver.ts';

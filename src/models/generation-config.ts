@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { parseWith } from './llama-config.ts';
+import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
 /** Where sequences begin and end, by token ids. */

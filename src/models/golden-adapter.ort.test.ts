@@ -3,10 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { injectLora, injectStackedLora } from '../lora/index.ts';
 import { liveHandles, NativeMemory, openEnvironment, OrtTensor, type Environment } from '../runtime/index.ts';
 import type { TensorData } from '../tensor/index.ts';
-import { openBaseModel, type BaseModel } from './base-model.ts';
+import type { BaseModel } from './base-model.ts';
+import { openBaseModel } from './open-base-model.ts';
 import { DecodeDriver, type DriverOptions } from './testing/decode-driver.ts';
 import { goldenDir } from './testing/fixtures.ts';
 import { loadGoldenAdapter, type GoldenModule } from './testing/golden-adapter.ts';
+import { goldenCases } from './testing/golden-cases.ts';
 import { loadGolden, maxDifference, type Golden } from './testing/golden.ts';
 import { scoreRows } from './testing/scoring-driver.ts';
 
@@ -21,15 +23,17 @@ function alone(modules: Modules): Pick<DriverOptions, 'change' | 'inputs'> {
   };
 }
 
-/** The adapter's rank rows between 3 rows of another's, masked out: 10 rank rows in all. */
+/** The adapter's rank rows, filled up with zeros to the largest rank, between 3 rows of another's that are masked out. */
 function stacked(modules: Modules): Pick<DriverOptions, 'change' | 'inputs'> {
   const others = 3;
+  const widest = Math.max(...[...modules.values()].map(({ rank }) => rank));
+  const rows = others + widest + others;
   const inputs = new Map<string, OrtTensor>();
   for (const [path, { rank, scaling, a, b }] of modules) {
     const [width, out] = [a.shape[1] ?? 0, b.shape[0] ?? 0];
-    const rows = others + rank + others;
     const stackedA = new Float32Array(rows * width).fill(0.7);
     const stackedB = new Float32Array(rows * out).fill(0.7);
+    stackedB.fill(0, others * out, (others + widest) * out);
     stackedA.set(float32(a), others * width);
     for (let r = 0; r < rank; r++) {
       for (let o = 0; o < out; o++) stackedB[(others + r) * out + o] = scaling * (float32(b)[o * rank + r] ?? NaN);
@@ -37,11 +41,12 @@ function stacked(modules: Modules): Pick<DriverOptions, 'change' | 'inputs'> {
     inputs.set(`${path}.lora_A`, tensorOver(stackedA, [rows, width]));
     inputs.set(`${path}.lora_B`, tensorOver(stackedB, [rows, out]));
   }
-  inputs.set('lora_mask', tensorOver(Float32Array.of(0, 0, 0, 1, 1, 1, 1, 0, 0, 0), [1, 10]));
+  const mask = Float32Array.from({ length: rows }, (_, row) => (row < others || row >= others + widest ? 0 : 1));
+  inputs.set('lora_mask', tensorOver(mask, [1, rows]));
   return { change: (model) => injectStackedLora(model, [...modules.keys()]), inputs };
 }
 
-describe.each(['llama', 'llama-d16'] as const)('golden case %s with its adapter', (name) => {
+describe.each(goldenCases)('golden case %s with its adapter', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let golden: Golden;
@@ -73,7 +78,12 @@ describe.each(['llama', 'llama-d16'] as const)('golden case %s with its adapter'
       async (_, inject) => {
         const modules = await loadGoldenAdapter(name, state);
         const { change, inputs } = inject(modules);
-        const options = { slots: 3, maxLength: 32, ...(change && { change }), ...(inputs && { inputs }) };
+        const options = {
+          slots: golden.rows.length,
+          maxLength: 32,
+          ...(change && { change }),
+          ...(inputs && { inputs }),
+        };
         using driver = await DecodeDriver.open(base, environment, options);
         for (const [row, tokens] of golden.rows.entries()) {
           expect(worst(await driver.prefill(row, tokens), row)).toBeLessThan(1e-4);
@@ -87,7 +97,10 @@ describe.each(['llama', 'llama-d16'] as const)('golden case %s with its adapter'
     const worst = (logits: Float32Array, row: number): number =>
       Math.max(
         ...(golden.rows[row] ?? []).map((_, p) =>
-          maxDifference(logits.subarray(p * 128, (p + 1) * 128), golden.logits(state, row, p)),
+          maxDifference(
+            logits.subarray(p * golden.vocabulary, (p + 1) * golden.vocabulary),
+            golden.logits(state, row, p),
+          ),
         ),
       );
   });

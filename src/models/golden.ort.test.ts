@@ -3,13 +3,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel } from '../ir/index.ts';
 import { liveHandles, openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { openBaseModel, type BaseModel } from './base-model.ts';
+import type { BaseModel } from './base-model.ts';
+import { openBaseModel } from './open-base-model.ts';
 import { buildScoringGraph } from './graphs.ts';
 import { DecodeDriver } from './testing/decode-driver.ts';
 import { goldenDir } from './testing/fixtures.ts';
+import { goldenCases } from './testing/golden-cases.ts';
 import { loadGolden, maxDifference, type Golden } from './testing/golden.ts';
 
-describe.each(['llama', 'llama-d16'] as const)('golden case %s', (name) => {
+describe.each(goldenCases)('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
   let golden: Golden;
@@ -23,30 +25,30 @@ describe.each(['llama', 'llama-d16'] as const)('golden case %s', (name) => {
   it('has the reference logits at every position, through the scoring graph', async () => {
     const model = encodeModel(buildScoringGraph(base));
     using session = await environment.createSession(model, { externalDataFolder: base.dir });
-    const rows = tensorOf(
-      'int64',
-      [36],
-      Array.from({ length: 36 }, (_, i) => i),
-    );
+    const { vocabulary } = golden;
+    const [batch = 0, seq = 0] = golden.inputIds.shape;
+    const every = Array.from({ length: batch * seq }, (_, i) => i);
+    const rows = tensorOf('int64', [every.length], every);
     const { logits } = await runOnce(session, { input_ids: golden.inputIds, rows });
     const values = logits ? toFloat32(logits) : new Float32Array();
     golden.rows.forEach((row, r) =>
       row.forEach((_, position) => {
-        const start = (r * 12 + position) * 128;
-        expect(maxDifference(values.subarray(start, start + 128), golden.logits('base', r, position))).toBeLessThan(
-          1e-4,
-        );
+        const start = (r * seq + position) * vocabulary;
+        const actual = values.subarray(start, start + vocabulary);
+        expect(maxDifference(actual, golden.logits('base', r, position))).toBeLessThan(1e-4);
       }),
     );
   });
 
   it('has the reference logits at every position, through the decode graph', async () => {
-    using driver = await DecodeDriver.open(base, environment, { slots: 3, maxLength: 16 });
+    using driver = await DecodeDriver.open(base, environment, { slots: golden.rows.length, maxLength: 32 });
+    const { vocabulary } = golden;
     for (const [r, row] of golden.rows.entries()) {
       const logits = await driver.prefill(r, row);
-      row.forEach((_, p) =>
-        expect(maxDifference(logits.subarray(p * 128, (p + 1) * 128), golden.logits('base', r, p))).toBeLessThan(1e-4),
-      );
+      row.forEach((_, p) => {
+        const actual = logits.subarray(p * vocabulary, (p + 1) * vocabulary);
+        expect(maxDifference(actual, golden.logits('base', r, p))).toBeLessThan(1e-4);
+      });
     }
   });
 

@@ -116,7 +116,7 @@ const commands: Readonly<Partial<Record<keyof BaseGraphs, string>>> = {
 function graphOf<Kind extends keyof BaseGraphs>(
   { graphs, dir, config }: BaseModel,
   kind: Kind,
-): Required<BaseGraphs>[Kind] {
+): NonNullable<BaseGraphs[Kind]> {
   const graph = graphs[kind];
   if (graph !== undefined) return graph;
   const can = Object.entries(commands).flatMap(([each, command]) => (each in graphs ? command : []));

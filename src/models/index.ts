@@ -1,13 +1,13 @@
-export {
-  openBaseModel,
-  type BaseGraphs,
-  type BaseInput,
-  type BaseModel,
-  type BaseTask,
-  type EncoderGraphOptions,
-  type GraphOptions,
-  type ModelConfig,
+export type {
+  BaseGraphs,
+  BaseInput,
+  BaseModel,
+  BaseTask,
+  EncoderGraphOptions,
+  GraphOptions,
+  ModelConfig,
 } from './base-model.ts';
+export { openBaseModel } from './open-base-model.ts';
 export type { GenerationConfig } from './generation-config.ts';
 export {
   buildClassificationGraph,

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { loadSafetensors, tensorOf, typedArray, writeSafetensors, type TensorData } from '../tensor/index.ts';
-import { openBaseModel } from './base-model.ts';
+import { openBaseModel } from './open-base-model.ts';
 import { hasNonFinite, type FloatType } from './non-finite.ts';
 import { goldenDir, withGoldenCopy } from './testing/fixtures.ts';
 import { verifyWeights } from './verify-weights.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
 import { openSafetensors, type DataType } from '../tensor/index.ts';
-import { parseWith } from './llama-config.ts';
+import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
 /** Where one weight lies in the checkpoint's files. */

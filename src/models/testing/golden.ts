@@ -5,15 +5,16 @@ import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../t
 export interface Golden {
   /** Each row without its padding. */
   readonly rows: readonly (readonly number[])[];
-  /** Padded rows, [3, 12]. */
+  /** Padded rows, [rows, seq]. */
   readonly inputIds: TensorData;
+  readonly vocabulary: number;
   readonly labels: readonly (readonly number[])[];
   /** f32 [vocab] for a position of a row. */
   logits(state: 'base' | 'adapter' | 'trained', row: number, position: number): Float32Array;
   greedy(state: 'base' | 'adapter' | 'trained'): readonly number[];
 }
 
-export async function loadGolden(name: 'llama' | 'llama-d16'): Promise<Golden> {
+export async function loadGolden(name: string): Promise<Golden> {
   const { tensors } = await loadSafetensors(goldenDir(name, 'expected.safetensors'));
   const get = (key: string): TensorData => {
     const tensor = tensors.get(key);
@@ -29,6 +30,7 @@ export async function loadGolden(name: 'llama' | 'llama-d16'): Promise<Golden> {
   const inputIds = get('input_ids');
   return {
     inputIds,
+    vocabulary: get('base_logits').shape.at(-1) ?? 0,
     rows: table('input_ids').map((ids, row) => ids.slice(0, lengths[row])),
     labels: table('labels'),
     logits: (state, row, position) => {

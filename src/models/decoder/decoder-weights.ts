@@ -1,0 +1,52 @@
+import type { AdaptableModule } from '../../ir/index.ts';
+import { linearWeights, type LinearLayer } from '../graph/linear.ts';
+import { mlpLinears } from '../graph/mlp.ts';
+import { normWeights } from '../graph/norm.ts';
+import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
+
+/** Name → shape of every tensor that a checkpoint of this configuration holds, in the order of the computation. */
+export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly number[]> {
+  const { hiddenSize, learnedPositions } = config;
+  const shapes = new Map<string, readonly number[]>();
+  shapes.set(`${config.embedding}.weight`, [config.vocabSize, hiddenSize]);
+  if (learnedPositions) shapes.set(`${learnedPositions.path}.weight`, [learnedPositions.count, hiddenSize]);
+  const layers = [
+    ...config.blocks.flatMap(blockWeights),
+    ...normWeights(config.lastNorm),
+    ...linearWeights(config.head),
+  ];
+  for (const [name, shape] of layers) shapes.set(name, shape);
+  return shapes;
+}
+
+/** What an adapter can target: the embedding, and every linear layer, the head last. */
+export function decoderModules(config: DecoderConfig): AdaptableModule[] {
+  const linears = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);
+  return [...linears, config.head].map(({ path, in: width, out, transposed }) => ({
+    path,
+    in: width,
+    out,
+    ...(transposed === true && { transposed }),
+  }));
+}
+
+function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, number[]][] {
+  const { queryKeyNorm } = attention;
+  const norms = [
+    block.attentionNorm,
+    queryKeyNorm?.query,
+    queryKeyNorm?.key,
+    block.attentionOutputNorm,
+    block.mlpNorm,
+    block.mlpOutputNorm,
+  ];
+  return [
+    ...norms.flatMap((norm) => (norm ? normWeights(norm) : [])),
+    ...[...attentionLinears(attention), ...mlpLinears(mlp)].flatMap(linearWeights),
+  ];
+}
+
+function attentionLinears({ projections, output }: AttentionLayer): LinearLayer[] {
+  if (projections.kind === 'packed') return [projections.packed, output];
+  return [projections.query, projections.key, projections.value, output];
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+
+import { EspalierError } from '../../../core/index.ts';
+import { activations, type Activation } from '../../graph/activation.ts';
+
+/** Collects what a config.json asks for and Espalier does not compute, so that one error names all of it. */
+export class Features {
+  readonly #refused: { readonly feature: string; readonly value: string; readonly supported: string }[] = [];
+  readonly #path: string;
+
+  /** Checks first what no family has. @param json  the parsed file */
+  constructor(json: unknown, path: string) {
+    this.#path = path;
+    this.#checkForeign(json);
+  }
+
+  refuse(feature: string, value: unknown, supported: string): void {
+    this.#refused.push({
+      feature,
+      value: typeof value === 'object' ? JSON.stringify(value) : String(value),
+      supported,
+    });
+  }
+
+  /** @param field  the field's name in config.json */
+  activation(field: string, value: string): Activation {
+    const activation = Object.hasOwn(activations, value) ? activations[value] : undefined;
+    if (activation === undefined) this.refuse(field, value, Object.keys(activations).join(', '));
+    return activation ?? 'silu';
+  }
+
+  /** @throws EspalierError MODEL_FEATURE_UNSUPPORTED when anything was refused */
+  check(): void {
+    const [last, ...others] = this.#refused.reverse();
+    if (last === undefined) return;
+    const before = others
+      .reverse()
+      .map(({ feature, value, supported }) => `${feature} = ${value} (supported: ${supported})`);
+    const feature = [...before, last.feature].join('; ');
+    throw new EspalierError('MODEL_FEATURE_UNSUPPORTED', { ...last, path: this.#path, feature });
+  }
+
+  #checkForeign(json: unknown): void {
+    const fields = z.record(z.string(), z.unknown()).safeParse(json).data ?? {};
+    for (const [name, { plain, supported }] of Object.entries(foreign)) {
+      const value = fields[name];
+      if (value !== undefined && value !== null && !plain.includes(value)) this.refuse(name, value, supported);
+    }
+  }
+}
+
+const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
+
+/** Fields that change what is computed in ways that no family here knows, and the values that change nothing. */
+const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: string }>> = {
+  num_experts: dense,
+  num_local_experts: dense,
+  n_routed_experts: dense,
+  quantization_config: { plain: [], supported: 'f32, f16 and bf16 weights' },
+  add_cross_attention: { plain: [false], supported: 'decoders alone' },
+  alibi: { plain: [false], supported: 'rotary, learned or no positions' },
+  use_bidirectional_attention: { plain: [false], supported: 'causal attention' },
+};

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** Parts of the schemas of config.json. Where a file says null, a family's default holds, as where it says nothing. */
+export const positiveInteger = z.number().int().positive();
+
+/** A field that has a default. */
+export function optional<T extends z.ZodType>(schema: T, fallback: z.output<T>): z.ZodType<z.output<T>> {
+  return schema.nullish().transform((value) => value ?? fallback);
+}
+
+/** A field whose absence means one thing and whose null another: `null` stays undefined. */
+export function nullable<T extends z.ZodType>(
+  schema: T,
+  fallback: z.output<T> | undefined,
+): z.ZodType<z.output<T> | undefined> {
+  return schema.nullish().transform((value) => (value === undefined ? fallback : (value ?? undefined)));
+}
+
+/** What a family has where its config.json is silent. */
+export interface SizeDefaults {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  /** undefined: as many as query heads. */
+  readonly num_key_value_heads?: number;
+  /** undefined: hidden size / heads. */
+  readonly head_dim?: number;
+  readonly max_position_embeddings: number;
+  readonly rms_norm_eps: number;
+  readonly tie_word_embeddings: boolean;
+}
+
+/** Sizes of a decoder, under the names that most families give them. */
+export interface Sizes {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly maxPositions: number;
+  readonly epsilon: number;
+  readonly tied: boolean;
+}
+
+/** The schema of the sizes. */
+export function sizesSchema(defaults: SizeDefaults): z.ZodType<Sizes> {
+  return z
+    .looseObject({
+      vocab_size: optional(positiveInteger, defaults.vocab_size),
+      hidden_size: optional(positiveInteger, defaults.hidden_size),
+      intermediate_size: optional(positiveInteger, defaults.intermediate_size),
+      num_hidden_layers: optional(positiveInteger, defaults.num_hidden_layers),
+      num_attention_heads: optional(positiveInteger, defaults.num_attention_heads),
+      num_key_value_heads: z.union([positiveInteger, z.null()]).optional(),
+      head_dim: positiveInteger.nullish(),
+      max_position_embeddings: optional(positiveInteger, defaults.max_position_embeddings),
+      rms_norm_eps: optional(z.number().positive(), defaults.rms_norm_eps),
+      tie_word_embeddings: optional(z.boolean(), defaults.tie_word_embeddings),
+    })
+    .transform((fields) => ({
+      vocabSize: fields.vocab_size,
+      hiddenSize: fields.hidden_size,
+      intermediateSize: fields.intermediate_size,
+      layers: fields.num_hidden_layers,
+      heads: fields.num_attention_heads,
+      kvHeads: kvHeads(fields.num_key_value_heads, fields.num_attention_heads, defaults),
+      headDim: fields.head_dim ?? defaults.head_dim ?? fields.hidden_size / fields.num_attention_heads,
+      maxPositions: fields.max_position_embeddings,
+      epsilon: fields.rms_norm_eps,
+      tied: fields.tie_word_embeddings,
+    }));
+}
+
+/** null means as many as query heads, whatever the default is. */
+function kvHeads(given: number | null | undefined, heads: number, defaults: SizeDefaults): number {
+  if (given === undefined) return defaults.num_key_value_heads ?? heads;
+  return given ?? heads;
+}

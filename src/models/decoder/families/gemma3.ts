@@ -1,0 +1,72 @@
+import { z } from 'zod';
+
+import { parseWith } from '../../parse-with.ts';
+import type { RopeConfig } from '../rope.ts';
+import type { DecoderFamily } from './decoder-family.ts';
+import { Features } from './features.ts';
+import { nullable, optional, positiveInteger } from './fields.ts';
+import { gemmaFields, gemmaSizes, gemmaTraits } from './gemma.ts';
+import { layerTypes, type LayerType } from './layer-types.ts';
+import { llamaLike } from './llama-like.ts';
+import { ropeOf, ropeParameters, type RopeContext } from './read-rope.ts';
+
+const own = z.looseObject({
+  ...gemmaFields,
+  final_logit_softcapping: nullable(z.number().positive(), undefined),
+  sliding_window_pattern: optional(positiveInteger, 6),
+  rope_theta: z.number().positive().nullish(),
+  rope_local_base_freq: z.number().positive().nullish(),
+  rope_scaling: ropeParameters.nullish(),
+  rope_parameters: z
+    .looseObject({ full_attention: ropeParameters.nullish(), sliding_attention: ropeParameters.nullish() })
+    .nullish(),
+});
+
+/**
+ * Gemma 3, text: heads normalized, and five layers with a sliding window for each that sees everything. The two kinds turn heads by
+ * different bases, and scaling is for the latter kind alone. `attn_logit_softcapping` is read by nobody, as in transformers.
+ */
+export const gemma3: DecoderFamily = {
+  modelType: 'gemma3_text',
+  architecture: 'Gemma3ForCausalLM',
+  parse(json, path) {
+    const features = new Features(json, path);
+    const sizes = parseWith(gemmaSizes(262208, 131072), json, path);
+    const fields = parseWith(own, json, path);
+    const ropes = readRopes(fields, { features, path, ...sizes, defaultTheta: NaN });
+    const types = layerTypes(fields.layer_types, {
+      features,
+      path,
+      layers: sizes.layers,
+      fallback: (index) => ((index + 1) % fields.sliding_window_pattern ? 'sliding_attention' : 'full_attention'),
+    });
+    const activation = features.activation('hidden_activation', fields.hidden_activation);
+    features.check();
+    return llamaLike({
+      family: 'gemma3_text',
+      path,
+      sizes,
+      activation,
+      layer(index) {
+        const type = types[index] ?? 'full_attention';
+        return { rope: ropes[type], window: type === 'sliding_attention' ? fields.sliding_window : undefined };
+      },
+      longest: ropes.full_attention,
+      queryKeyNorm: 'head',
+      logitSoftcap: fields.final_logit_softcapping,
+      ...gemmaTraits(sizes.hiddenSize, fields),
+    });
+  },
+};
+
+function readRopes(fields: z.infer<typeof own>, context: RopeContext): Record<LayerType, RopeConfig> {
+  const { full_attention: full, sliding_attention: sliding } = fields.rope_parameters ?? {};
+  const all = { ...full, ...fields.rope_scaling };
+  return {
+    full_attention: ropeOf({ ...all, rope_theta: all.rope_theta ?? fields.rope_theta ?? 1_000_000 }, context),
+    sliding_attention: ropeOf(
+      { ...sliding, rope_theta: sliding?.rope_theta ?? fields.rope_local_base_freq ?? 10_000 },
+      context,
+    ),
+  };
+}

@@ -1,0 +1,27 @@
+import type { DecoderFamily } from './decoder-family.ts';
+import { gemma2 } from './gemma2.ts';
+import { gemma3 } from './gemma3.ts';
+import { gpt2 } from './gpt2.ts';
+import { granite } from './granite.ts';
+import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { olmo2 } from './olmo2.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
+import { smollm3 } from './smollm3.ts';
+
+/** The families of decoders that Espalier knows. */
+export const decoderFamilies: readonly DecoderFamily[] = [
+  gemma2,
+  gemma3,
+  gpt2,
+  granite,
+  llama,
+  mistral,
+  olmo2,
+  phi3,
+  qwen2,
+  qwen3,
+  smollm3,
+];

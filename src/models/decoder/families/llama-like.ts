@@ -1,0 +1,152 @@
+import { EspalierError } from '../../../core/index.ts';
+import type { LinearLayer } from '../../graph/linear.ts';
+import type { Activation } from '../../graph/activation.ts';
+import type { MlpLayer } from '../../graph/mlp.ts';
+import type { NormLayer } from '../../graph/norm.ts';
+import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections } from '../decoder-config.ts';
+import type { RopeConfig } from '../rope.ts';
+import type { Sizes } from './fields.ts';
+import { reachOf } from './read-rope.ts';
+
+/** How a family differs from Llama, whose modules have the same names. */
+export interface LlamaLike {
+  readonly family: string;
+  readonly path: string;
+  readonly sizes: Sizes;
+  readonly activation: Activation;
+  /** How heads turn in each layer, and how far back it sees. */
+  readonly layer: (index: number) => { readonly rope?: RopeConfig | undefined; readonly window?: number | undefined };
+  /** The base of the longest row; the first layer's where the layers differ. */
+  readonly longest?: RopeConfig;
+  readonly biases?: { readonly queryKeyValue?: boolean; readonly output?: boolean; readonly mlp?: boolean };
+  /** Norms before each branch, behind it, or both. Before, where nothing is said. */
+  readonly norms?: 'before' | 'behind' | 'both';
+  readonly normOffset?: 0 | 1;
+  readonly queryKeyNorm?: 'head' | 'all';
+  /** Queries, keys and values in one matrix, gate and up in another. */
+  readonly packed?: boolean;
+  /** 1 / sqrt(headDim) where nothing is said. */
+  readonly scale?: number;
+  readonly softcap?: number | undefined;
+  readonly embeddingScale?: number;
+  readonly residualScale?: number;
+  readonly logitScale?: number;
+  readonly logitSoftcap?: number | undefined;
+}
+
+/** The description of a decoder whose modules are named as Llama's are. */
+export function llamaLike(options: LlamaLike): DecoderConfig {
+  const { family, sizes, longest, embeddingScale = 1, residualScale = 1, logitScale = 1, logitSoftcap } = options;
+  checkHeads(sizes, options.path);
+  const { tied, maxPositions } = sizes;
+  return {
+    kind: 'decoder',
+    family,
+    vocabSize: sizes.vocabSize,
+    hiddenSize: sizes.hiddenSize,
+    intermediateSize: sizes.intermediateSize,
+    layers: sizes.layers,
+    heads: sizes.heads,
+    kvHeads: sizes.kvHeads,
+    headDim: sizes.headDim,
+    maxPositions: longest ? reachOf(longest, maxPositions) : maxPositions,
+    embedding: 'model.embed_tokens',
+    embeddingScale,
+    blocks: Array.from({ length: sizes.layers }, (_, index) => blockOf(options, index)),
+    residualScale,
+    lastNorm: normOf(options, 'model.norm'),
+    head: {
+      path: 'lm_head',
+      in: sizes.hiddenSize,
+      out: sizes.vocabSize,
+      bias: false,
+      ...(tied && { weight: 'model.embed_tokens.weight' }),
+    },
+    logitScale,
+    ...(logitSoftcap !== undefined && { logitSoftcap }),
+  };
+}
+
+function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): void {
+  const problems: string[] = [];
+  if (heads % kvHeads !== 0) problems.push(`${heads} attention heads cannot share ${kvHeads} key-value heads evenly`);
+  if (!Number.isInteger(headDim)) problems.push(`the head size ${headDim} is not an integer`);
+  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+}
+
+function blockOf(options: LlamaLike, index: number): DecoderBlock {
+  const path = `model.layers.${index}`;
+  const { norms = 'before' } = options;
+  const norm = (name: string): NormLayer => normOf(options, `${path}.${name}`);
+  // Llama names the norm before the feed-forward part after the attention; where there are four, that name is another's.
+  const mlpNorm = norms === 'both' ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
+  return {
+    path,
+    ...(norms !== 'behind' && { attentionNorm: norm('input_layernorm') }),
+    attention: attentionOf(options, path, index),
+    ...(norms !== 'before' && { attentionOutputNorm: norm('post_attention_layernorm') }),
+    ...(norms !== 'behind' && { mlpNorm: norm(mlpNorm) }),
+    mlp: mlpOf(options, `${path}.mlp`),
+    ...(norms !== 'before' && { mlpOutputNorm: norm('post_feedforward_layernorm') }),
+  };
+}
+
+function normOf({ sizes, normOffset = 0 }: LlamaLike, path: string, width = sizes.hiddenSize): NormLayer {
+  return { path, kind: 'rms', width, epsilon: sizes.epsilon, offset: normOffset };
+}
+
+function attentionOf(options: LlamaLike, block: string, index: number): AttentionLayer {
+  const { sizes, biases, queryKeyNorm: over, softcap, scale = 1 / Math.sqrt(sizes.headDim) } = options;
+  const { heads, kvHeads, headDim, hiddenSize } = sizes;
+  const path = `${block}.self_attn`;
+  const { rope, window } = options.layer(index);
+  const count = (of: number): number => (over === 'all' ? of : 1) * headDim;
+  return {
+    path,
+    projections: projectionsOf(options, path),
+    output: { path: `${path}.o_proj`, in: heads * headDim, out: hiddenSize, bias: biases?.output ?? false },
+    ...(over && {
+      queryKeyNorm: {
+        over,
+        query: normOf(options, `${path}.q_norm`, count(heads)),
+        key: normOf(options, `${path}.k_norm`, count(kvHeads)),
+      },
+    }),
+    ...(rope && { rope }),
+    scale,
+    ...(softcap !== undefined && { softcap }),
+    ...(window !== undefined && { window }),
+  };
+}
+
+function projectionsOf({ sizes, biases, packed = false }: LlamaLike, path: string): Projections {
+  const { heads, kvHeads, headDim, hiddenSize } = sizes;
+  const bias = biases?.queryKeyValue ?? false;
+  const layer = (name: string, count: number): LinearLayer => ({
+    path: `${path}.${name}`,
+    in: hiddenSize,
+    out: count * headDim,
+    bias,
+  });
+  if (packed) return { kind: 'packed', packed: layer('qkv_proj', heads + 2 * kvHeads) };
+  return {
+    kind: 'separate',
+    query: layer('q_proj', heads),
+    key: layer('k_proj', kvHeads),
+    value: layer('v_proj', kvHeads),
+  };
+}
+
+function mlpOf({ sizes, biases, activation, packed = false }: LlamaLike, path: string): MlpLayer {
+  const { hiddenSize, intermediateSize } = sizes;
+  const bias = biases?.mlp ?? false;
+  const inner = (name: string, out = intermediateSize): LinearLayer => ({
+    path: `${path}.${name}`,
+    in: hiddenSize,
+    out,
+    bias,
+  });
+  const down = { path: `${path}.down_proj`, in: intermediateSize, out: hiddenSize, bias };
+  if (packed) return { path, activation, kind: 'packed', gateUp: inner('gate_up_proj', 2 * intermediateSize), down };
+  return { path, activation, kind: 'gated', gate: inner('gate_proj'), up: inner('up_proj'), down };
+}

@@ -1,0 +1,111 @@
+import type { Model, Value } from '../../ir/index.ts';
+import type { BaseGraphs, GraphOptions } from '../base-model.ts';
+import { cachedAttention } from './attention-cached.ts';
+import { denseAttention } from './attention-dense.ts';
+import type { WeightRef } from '../weight-files.ts';
+import { GraphBuilder } from '../graph/graph-builder.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import { logits } from './head.ts';
+import { decoderStack } from './stack.ts';
+
+/** What a decoder's graphs are built from. */
+export interface DecoderSource {
+  readonly config: DecoderConfig;
+  readonly weights: ReadonlyMap<string, WeightRef>;
+}
+
+/** The graphs of a decoder, as `BaseGraphs` promises them. */
+export function decoderGraphs(base: DecoderSource): BaseGraphs {
+  return {
+    scoring: (options) => buildScoringGraph(base, options),
+    training: (options) => buildTrainingGraph(base, options),
+    trunk: (options) => buildTrunkGraph(base, options),
+    head: (options) => buildHeadGraph(base, options),
+    decode: (options) => buildDecodeGraph(base, options),
+  };
+}
+
+function buildScoringGraph(base: DecoderSource, options: GraphOptions): Model {
+  const { builder, hidden } = denseStack(base, { ...options, graphName: 'score' });
+  const rows = builder.graph.addInput('rows', 'int64', ['rows']);
+  return finish(builder, logitsOfRows(builder, base, { hidden, rows }), 'logits');
+}
+
+function buildTrainingGraph(base: DecoderSource, options: GraphOptions): Model {
+  const { builder, hidden } = denseStack(base, { ...options, graphName: 'train' });
+  const rows = builder.graph.addInput('target_rows', 'int64', ['targets']);
+  const ids = builder.graph.addInput('target_ids', 'int64', ['targets']);
+  const scores = logitsOfRows(builder, base, { hidden, rows });
+  // WHY two outputs: the backward pass reads the second, the log-probabilities.
+  const [loss] = builder.tape('loss').ops('SoftmaxCrossEntropyLoss', [scores, ids], {
+    outputs: 2,
+    attributes: { reduction: 'sum' },
+  });
+  if (loss === undefined) throw new TypeError('SoftmaxCrossEntropyLoss has two outputs');
+  return finish(builder, loss, 'loss_sum');
+}
+
+function buildTrunkGraph(base: DecoderSource, options: GraphOptions): Model {
+  const { builder, hidden } = denseStack(base, { ...options, graphName: 'trunk' });
+  return finish(builder, hidden, 'hidden');
+}
+
+function buildHeadGraph({ config, weights }: DecoderSource, { full = false }: Pick<GraphOptions, 'full'>): Model {
+  const builder = new GraphBuilder({ graphName: 'head', weights, source: full ? 'inputs' : 'files' });
+  const hidden = builder.graph.addInput('hidden', 'float32', ['rows', config.hiddenSize]);
+  const ids = builder.graph.addInput('target_ids', 'int64', ['rows']);
+  const losses = builder.tape('loss').op('SoftmaxCrossEntropyLoss', [logits(builder, hidden, config), ids], {
+    attributes: { reduction: 'none' },
+  });
+  return finish(builder, losses, 'token_losses');
+}
+
+function buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLength: number }): Model {
+  const { config, weights } = base;
+  const builder = new GraphBuilder({ graphName: 'decode', weights });
+  const { graph } = builder;
+  const inputIds = graph.addInput('input_ids', 'int64', ['batch', 'seq']);
+  const seqlens = graph.addInput('seqlens_k', 'int32', ['batch']);
+  const totalLength = graph.addInput('total_length', 'int32', []);
+  const attention = cachedAttention(builder, { config, inputIds, seqlens, totalLength, maxLength });
+  const hidden = decoderStack({ builder, config, attention }, inputIds);
+  const rows = graph.addInput('logit_rows', 'int64', ['rows']);
+  return finish(builder, logitsOfRows(builder, base, { hidden, rows }), 'logits');
+}
+
+interface DenseStack {
+  readonly builder: GraphBuilder;
+  readonly hidden: Value;
+}
+
+function denseStack(
+  { config, weights }: DecoderSource,
+  options: GraphOptions & { readonly graphName: string },
+): DenseStack {
+  const { graphName, full = false, maxLength = config.maxPositions } = options;
+  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files' });
+  const inputIds = builder.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
+  const attention = denseAttention(builder, { config, inputIds, maxLength });
+  return { builder, hidden: decoderStack({ builder, config, attention }, inputIds) };
+}
+
+/**
+ * Logits of some positions only. The rows are taken before the last norm, so that the others cost nothing.
+ *
+ * @param positions  `hidden` f32 [tokens, hidden]; `rows` i64 [rows], flat indices into tokens
+ * @returns f32 [rows, vocab]
+ */
+function logitsOfRows(
+  builder: GraphBuilder,
+  { config }: DecoderSource,
+  { hidden, rows }: { readonly hidden: Value; readonly rows: Value },
+): Value {
+  return logits(builder, builder.tape('model').op('Gather', [hidden, rows]), config);
+}
+
+/** Names the graph's main output. */
+function finish({ graph, model }: GraphBuilder, output: Value, name: string): Model {
+  graph.rename(output, name);
+  graph.addOutput(output);
+  return model;
+}

@@ -1,0 +1,54 @@
+import type { BaseModel } from '../base-model.ts';
+import { readGenerationConfig } from '../generation-config.ts';
+import { selectWeights } from '../select-weights.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
+import { decoderGraphs } from './graphs.ts';
+
+/** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
+export async function openDecoder(
+  dir: string,
+  { config, json }: { readonly config: DecoderConfig; readonly json: unknown },
+): Promise<BaseModel> {
+  const generation = await readGenerationConfig(dir, json);
+  const weights = await selectWeights(dir, {
+    shapes: decoderWeightShapes(config),
+    prefix: `${config.embedding.split('.')[0] ?? ''}.`,
+    isIgnored: (name) => isIgnored(name, config),
+  });
+  return {
+    dir,
+    config: summaryOf(config),
+    weights,
+    modules: decoderModules(config),
+    generation,
+    graphs: decoderGraphs({ config, weights }),
+  };
+}
+
+/** Buffers that older versions wrote beside the weights. */
+const buffers = /\.(rotary_emb\.inv_freq|attn\.bias|attn\.masked_bias)$/;
+
+/** Whether a tensor may lie in the checkpoint without being used: old buffers, and a tied head written out. */
+function isIgnored(name: string, { head }: DecoderConfig): boolean {
+  return buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`);
+}
+
+/** The configuration without the list of blocks. */
+function summaryOf(config: DecoderConfig): BaseModel['config'] {
+  const { kind, family, vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } =
+    config;
+  return {
+    kind,
+    family,
+    vocabSize,
+    hiddenSize,
+    intermediateSize,
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    maxPositions,
+    tiedEmbeddings: config.head.weight !== undefined,
+  };
+}

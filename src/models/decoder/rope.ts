@@ -1,0 +1,96 @@
+import { tensorOf, type TensorData } from '../../tensor/index.ts';
+import {
+  longRope,
+  type LongRopeScaling,
+  llama3Rope,
+  type Llama3Scaling,
+  yarnRope,
+  type YarnScaling,
+} from './rope-scaling.ts';
+
+/** How heads are turned by their positions. */
+export interface RopeConfig {
+  readonly theta: number;
+  /** Leading coordinates of a head that are turned; the others pass. Coordinates i and i + dims / 2 turn together. */
+  readonly dims: number;
+  readonly scaling: RopeScaling;
+}
+
+export type RopeScaling =
+  | { readonly kind: 'none' }
+  /** Positions are divided by the factor. */
+  | { readonly kind: 'linear'; readonly factor: number }
+  /** The base grows with the length of the row, once that is over `originalLength`. */
+  | { readonly kind: 'dynamic'; readonly factor: number; readonly originalLength: number }
+  | Llama3Scaling
+  | YarnScaling
+  | LongRopeScaling;
+
+/** Angles of one position, and what cosines and sines are multiplied by. */
+export interface RopeFrequencies {
+  /** [dims / 2] */
+  readonly frequencies: Float64Array;
+  readonly magnitude: number;
+}
+
+/** theta^(−2i / dims), i = 0 … dims / 2 − 1. @see Su et al. 2021 (RoFormer), eq. 15 */
+export function plainFrequencies({ theta, dims }: Pick<RopeConfig, 'theta' | 'dims'>): Float64Array {
+  return Float64Array.from({ length: dims / 2 }, (_, i) => theta ** ((-2 * i) / dims));
+}
+
+/**
+ * The frequencies for rows of a length. `dynamic` is not among them: its frequencies are another at every length beyond the original
+ * one, so that the graph computes them; here it is what it is up to that length.
+ *
+ * @param beyond  the row is longer than the length that the model was first trained with (only longrope asks)
+ */
+export function ropeFrequencies(rope: RopeConfig, { beyond }: { readonly beyond: boolean }): RopeFrequencies {
+  const { scaling } = rope;
+  const plain = plainFrequencies(rope);
+  switch (scaling.kind) {
+    case 'none':
+    case 'dynamic':
+      return { frequencies: plain, magnitude: 1 };
+    case 'linear':
+      return { frequencies: plain.map((frequency) => frequency / scaling.factor), magnitude: 1 };
+    case 'llama3':
+      return { frequencies: llama3Rope(plain, scaling), magnitude: 1 };
+    case 'yarn':
+      return { frequencies: yarnRope(plain, { ...scaling, theta: rope.theta }), magnitude: scaling.magnitude };
+    case 'longrope':
+      return { frequencies: longRope(plain, scaling, beyond), magnitude: scaling.magnitude };
+  }
+}
+
+/** The length beyond which frequencies depend on the length of the row; undefined where they never do. */
+export function changingLength({ scaling }: RopeConfig): number | undefined {
+  return scaling.kind === 'dynamic' || scaling.kind === 'longrope' ? scaling.originalLength : undefined;
+}
+
+/** Cosines and sines of every position, each f32 [positions, dims / 2]; of several frequencies one table behind the other. */
+export interface RopeTables {
+  readonly cos: TensorData;
+  readonly sin: TensorData;
+}
+
+/**
+ * The rotary tables: cosines and sines of position · frequency.
+ *
+ * WHY f64 inside: the angle at position 100,000 in f32 is off by up to 0.004.
+ */
+export function ropeTables(positions: number, variants: readonly RopeFrequencies[]): RopeTables {
+  const half = variants[0]?.frequencies.length ?? 0;
+  const cos = new Float32Array(variants.length * positions * half);
+  const sin = new Float32Array(variants.length * positions * half);
+  variants.forEach(({ frequencies, magnitude }, variant) => {
+    const start = variant * positions * half;
+    frequencies.forEach((frequency, i) => {
+      for (let position = 0; position < positions; position++) {
+        cos[start + position * half + i] = magnitude * Math.cos(position * frequency);
+        sin[start + position * half + i] = magnitude * Math.sin(position * frequency);
+      }
+    });
+  });
+  const shape = [variants.length * positions, half];
+  return { cos: tensorOf('float32', shape, cos), sin: tensorOf('float32', shape, sin) };
+}

@@ -1,0 +1,52 @@
+import type { Tape, Value } from '../../ir/index.ts';
+import { activate, type Activation } from './activation.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import { linear, type LinearLayer } from './linear.ts';
+
+/** The feed-forward part of a block. */
+export type MlpLayer = { readonly path: string; readonly activation: Activation; readonly down: LinearLayer } & (
+  | { readonly kind: 'gated'; readonly gate: LinearLayer; readonly up: LinearLayer }
+  /** Gate and up are one matrix, the gate first. */
+  | { readonly kind: 'packed'; readonly gateUp: LinearLayer }
+  | { readonly kind: 'plain'; readonly up: LinearLayer }
+);
+
+/**
+ * The feed-forward part of a block.
+ *
+ *   gated:  down(activation(gate(x)) ∘ up(x))
+ *   plain:  down(activation(up(x)))
+ *
+ * @param x  f32 [tokens, hidden]
+ * @see Shazeer 2020, "GLU Variants Improve Transformer", eq. 6
+ */
+export function mlp(builder: GraphBuilder, x: Value, layer: MlpLayer): Value {
+  const tape = builder.tape(layer.path);
+  return linear(builder, inner(builder, tape, { x, layer }), layer.down);
+}
+
+function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; layer: MlpLayer }): Value {
+  if (layer.kind === 'plain') return activate(tape, linear(builder, x, layer.up), layer.activation);
+  if (layer.kind === 'gated') {
+    const gated = activate(tape, linear(builder, x, layer.gate), layer.activation);
+    return tape.op('Mul', [gated, linear(builder, x, layer.up)]);
+  }
+  const [gate, up] = tape.ops('Split', [linear(builder, x, layer.gateUp)], {
+    outputs: 2,
+    attributes: { axis: -1, num_outputs: 2 },
+  });
+  if (gate === undefined || up === undefined) throw new TypeError('Split has two outputs');
+  return tape.op('Mul', [activate(tape, gate, layer.activation), up]);
+}
+
+/** The linear layers of a feed-forward part, in the order of the computation. */
+export function mlpLinears(layer: MlpLayer): LinearLayer[] {
+  switch (layer.kind) {
+    case 'gated':
+      return [layer.gate, layer.up, layer.down];
+    case 'packed':
+      return [layer.gateUp, layer.down];
+    case 'plain':
+      return [layer.up, layer.down];
+  }
+}

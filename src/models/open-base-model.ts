@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+
+import { EspalierError, nearest } from '../core/index.ts';
+import type { BaseModel } from './base-model.ts';
+import { decoderFamilies } from './decoder/families/index.ts';
+import { openDecoder } from './decoder/open-decoder.ts';
+import { encoderFamilyOf } from './encoder/families.ts';
+import { openEncoder } from './encoder/open-encoder.ts';
+import { isOnnxPath } from './onnx/find-onnx-file.ts';
+import { openOnnxBase } from './onnx/open-onnx.ts';
+import { parseWith } from './parse-with.ts';
+import { readJsonIfPresent } from './read-json.ts';
+
+/**
+ * Opens a model where it lies: an .onnx file, a folder that holds one (see `openOnnxBase`), or
+ * a Hugging Face folder of a supported family: `config.json`, `generation_config.json` if there is one, and the headers of its
+ * safetensors files. The weights themselves are not read; `verifyWeights` does that.
+ *
+ * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
+ *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, and the errors of `openSafetensors`
+ */
+export async function openBaseModel(dir: string): Promise<BaseModel> {
+  if (await isOnnxPath(dir)) return openOnnxBase(dir);
+  const path = join(dir, 'config.json');
+  const json = await readJsonIfPresent(path);
+  if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'model configuration', path });
+  const encoder = encoderFamilyOf(json);
+  if (encoder !== undefined) return openEncoder(dir, encoder, json);
+  const family = familyOf(json, path);
+  return openDecoder(dir, { config: family.parse(json, path), json });
+}
+
+const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
+
+/** The family that a config.json names. */
+export function familyOf(json: unknown, path: string): (typeof decoderFamilies)[number] {
+  const { model_type: type, architectures } = parseWith(header, json, path);
+  const family = decoderFamilies.find(({ modelType }) => modelType === type);
+  if (family && (!architectures?.length || architectures.includes(family.architecture))) return family;
+  const names = decoderFamilies.map(({ modelType }) => modelType);
+  const similar = family === undefined ? nearest(type, names) : undefined;
+  throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
+    path,
+    architecture: [type, ...(architectures ?? [])].join(' / ') + (similar ? ` (is it ${similar}?)` : ''),
+    supported: decoderFamilies.map(({ modelType, architecture }) => `${modelType} / ${architecture}`).join(', '),
+  });
+}

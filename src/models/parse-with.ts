@@ -1,0 +1,11 @@
+import type { z } from 'zod';
+
+import { EspalierError } from '../core/index.ts';
+
+/** Parses `json` by a schema; all that is wrong comes in one MODEL_CONFIG_INVALID. */
+export function parseWith<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`);
+  throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+}
