@@ -43,9 +43,14 @@ function buildScoring(source: TextSource, options: GraphOptions): Model {
   return finish(decoder.model, logitsOfRows(decoder, rows), 'logits');
 }
 
+/**
+ * WHY no `accuracy_level`: it lets products round what goes into them to 8 bits, and a gradient of that is one of another function.
+ * What is trained is the network of the dequantized weights in f32; the file's own rounding comes back when it is served.
+ */
 function buildTraining(source: TextSource, options: GraphOptions): Model {
   const decoder = openDecoder(source, 'train', options);
   const { graph } = decoder.model;
+  for (const node of graph.nodes) if (node.opType === 'MatMulNBits') node.deleteAttribute('accuracy_level');
   const rows = graph.addInput('target_rows', 'int64', ['targets']);
   const ids = graph.addInput('target_ids', 'int64', ['targets']);
   const logits = logitsOfRows(decoder, rows);
