@@ -1,3 +1,4 @@
+export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export { openTokenizer } from './open-tokenizer.ts';
 export { byteLevelCharacter } from './stream-decoder.ts';
 export type { StreamDecoder } from './stream-decoder.ts';

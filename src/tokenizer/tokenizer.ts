@@ -5,6 +5,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { EspalierError } from '../core/index.ts';
 import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
 import { readDecodeRules } from './decode-rules.ts';
+import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
 import { createHoldingDecoder, createStreamDecoder, type StreamDecoder, type TokenPiece } from './stream-decoder.ts';
 import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
@@ -37,6 +38,8 @@ export interface ChatOptions {
 export interface Tokenizer {
   /** Ids of a text. Special tokens written out in the text become their ids; none is added unless asked for. */
   encode(text: string, options?: EncodeOptions): number[];
+  /** Ids as an encoder reads a text or a pair of texts: with what the tokenizer puts around them. */
+  encodeForEncoder(text: string, options?: EncoderInputOptions): EncoderInput;
   /** Text of ids; spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** Text as tokens come; the pieces together are exactly `decode` of all. */
@@ -105,6 +108,18 @@ class FileTokenizer implements Tokenizer {
     if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
     if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
     return ids;
+  }
+
+  encodeForEncoder(text: string, options: EncoderInputOptions = {}): EncoderInput {
+    const encode: EncodeWhole = (words, { pair, special }) => {
+      const { ids, token_type_ids: typeIds } = this.#inner.encode(words, {
+        text_pair: pair ?? null,
+        add_special_tokens: special,
+        return_token_type_ids: true,
+      });
+      return { ids, typeIds };
+    };
+    return encodeForEncoder(encode, text, options);
   }
 
   decode(ids: readonly number[], { skipSpecial = true }: DecodeOptions = {}): string {

@@ -1,0 +1,66 @@
+import type { Model, Value } from '../../ir/index.ts';
+import type { BaseGraphs, EncoderGraphOptions } from '../base-model.ts';
+import { GraphBuilder } from '../graph/graph-builder.ts';
+import { linear } from '../graph/linear.ts';
+import type { WeightRef } from '../weight-files.ts';
+import type { EncoderConfig, EncoderNetwork } from './encoder-config.ts';
+import { encoderStack } from './encoder-stack.ts';
+import { pool, type Pooling } from './pooling.ts';
+
+export interface EncoderSource {
+  readonly config: EncoderConfig;
+  readonly network: EncoderNetwork;
+  readonly weights: ReadonlyMap<string, WeightRef>;
+  readonly pooling: Pooling;
+}
+
+/** The graphs of an encoder, as `BaseGraphs` promises them: embeddings, and classes where it has a head for them. */
+export function encoderGraphs(base: EncoderSource): BaseGraphs {
+  return {
+    embedding: (options) => buildEmbeddingGraph(base, options),
+    ...(base.network.head.length > 0 && {
+      classification: (options: EncoderGraphOptions) => buildClassificationGraph(base, options),
+    }),
+  };
+}
+
+function buildClassificationGraph(base: EncoderSource, options: EncoderGraphOptions): Model {
+  const { builder, hidden } = encode(base, options, 'classify');
+  let state = builder.tape('classifier').op('Gather', [hidden, builder.tape('classifier').int64(0)], {
+    attributes: { axis: 1 },
+  });
+  for (const { linear: layer, activation } of base.network.head) {
+    state = linear(builder, state, layer);
+    if (activation !== 'none') state = builder.tape(layer.path).op(activation === 'tanh' ? 'Tanh' : 'Relu', [state]);
+  }
+  return finish(builder, state, 'logits');
+}
+
+function buildEmbeddingGraph(base: EncoderSource, options: EncoderGraphOptions): Model {
+  const { builder, hidden, attentionMask } = encode(base, options, 'embed');
+  return finish(builder, pool(builder.tape('pooling'), { hidden, attentionMask }, base.pooling), 'embeddings');
+}
+
+interface Encoded {
+  readonly builder: GraphBuilder;
+  /** f32 [batch, seq, hidden] */
+  readonly hidden: Value;
+  readonly attentionMask: Value;
+}
+
+function encode({ config, network, weights }: EncoderSource, options: EncoderGraphOptions, graphName: string): Encoded {
+  const { full = false, given = new Set(), tokenTypes = false } = options;
+  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', given });
+  const rows = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
+  const [inputIds, attentionMask] = [rows('input_ids'), rows('attention_mask')];
+  const tokenTypeIds = tokenTypes && config.tokenTypes > 1 ? rows('token_type_ids') : undefined;
+  const hidden = encoderStack(builder, { config, network, inputIds, attentionMask, tokenTypeIds });
+  return { builder, hidden, attentionMask };
+}
+
+/** Names the graph's output. */
+function finish({ graph, model }: GraphBuilder, output: Value, name: string): Model {
+  graph.rename(output, name);
+  graph.addOutput(output);
+  return model;
+}

@@ -1,0 +1,130 @@
+import { float, type Tape, type Value } from '../../ir/index.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
+import { embedding } from '../graph/embedding.ts';
+import type { GraphBuilder } from '../graph/graph-builder.ts';
+import { linear } from '../graph/linear.ts';
+import { mlp } from '../graph/mlp.ts';
+import { norm } from '../graph/norm.ts';
+import type { EncoderConfig, EncoderLayer, EncoderNetwork } from './encoder-config.ts';
+
+/** What a masked score is set to: the lowest f32, which no real score can lift above the softmax's underflow. */
+const lowest = -3.4028234663852886e38;
+
+/** An encoder's checkpoint and its rows, on the way into a graph. */
+export interface EncoderInputs {
+  readonly config: EncoderConfig;
+  readonly network: EncoderNetwork;
+  /** i64 [batch, seq] */
+  readonly inputIds: Value;
+  /** i64 [batch, seq]: 1 where a token counts, 0 where the row is padded */
+  readonly attentionMask: Value;
+  /** i64 [batch, seq]; all of the first type where it is not given */
+  readonly tokenTypeIds: Value | undefined;
+}
+
+/**
+ * From token ids to the last hidden states: f32 [batch, seq, hidden].
+ *
+ * Positions where the mask is 0 are seen by none; their own states mean nothing.
+ */
+export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Value {
+  const { config, network } = inputs;
+  const shared = sharedValues(builder, inputs);
+  let hidden = embeddings(builder, inputs);
+  for (const layer of network.layers) {
+    const attended = attention(builder, hidden, { layer, shared, config });
+    const tape = builder.tape(layer.path);
+    hidden = norm(builder, tape.op('Add', [attended, hidden]), layer.attentionNorm);
+    const transformed = mlp(builder, hidden, layer.mlp);
+    hidden = norm(builder, builder.tape(layer.mlp.path).op('Add', [transformed, hidden]), layer.norm);
+  }
+  const tape = builder.tape('encoder');
+  return tape.op('Reshape', [hidden, shared.rowShape]);
+}
+
+/** Words, positions and token types, added up and normalized: f32 [batch·seq, hidden]. */
+function embeddings(builder: GraphBuilder, { config, network, inputIds, tokenTypeIds }: EncoderInputs): Value {
+  const { path, words, positions, tokenTypes, norm: last, numbering } = network.embeddings;
+  const tape = builder.tape(path);
+  const flat = (ids: Value): Value => tape.op('Reshape', [ids, tape.int64s([-1])]);
+  const numbers =
+    numbering === 'counted' ? countedPositions(tape, inputIds) : positionsFromPadding(tape, inputIds, config);
+  let sum = tape.op('Add', [embedding(builder, flat(inputIds), words), embedding(builder, flat(numbers), positions)]);
+  if (tokenTypes !== undefined) {
+    // One row [1, hidden] is enough where all tokens are of the first type.
+    const types = tokenTypeIds === undefined ? tape.int64s([0]) : flat(tokenTypeIds);
+    sum = tape.op('Add', [sum, embedding(builder, types, tokenTypes)]);
+  }
+  return norm(builder, sum, last);
+}
+
+/** 0, 1, 2 along each row: i64 [batch, seq]. */
+function countedPositions(tape: Tape, inputIds: Value): Value {
+  const seq = tape.op('Shape', [inputIds], { attributes: { start: 1 } });
+  const count = tape.op('Squeeze', [seq]);
+  const row = tape.op('Range', [tape.int64(0), count, tape.int64(1)]);
+  return tape.op('Expand', [row, tape.op('Shape', [inputIds])]);
+}
+
+/**
+ * Padding keeps the padding token's number, and the others count on from it: i64 [batch, seq].
+ *
+ * WHY by the ids and not by the mask: so the family was trained.
+ */
+function positionsFromPadding(tape: Tape, inputIds: Value, { padTokenId }: EncoderConfig): Value {
+  const padding = tape.op('Equal', [inputIds, tape.int64(padTokenId)]);
+  const real = tape.op('Cast', [tape.op('Not', [padding])], { attributes: { to: dataTypeNumber('int64') } });
+  const counted = tape.op('CumSum', [real, tape.int64(1)]);
+  return tape.op('Add', [tape.op('Mul', [counted, real]), tape.int64(padTokenId)]);
+}
+
+/** What all layers use. */
+interface Shared {
+  /** i64 [4]: batch, seq, heads, headDim */
+  readonly headShape: Value;
+  /** i64 [3]: batch, seq, hidden */
+  readonly rowShape: Value;
+  /** f32 [batch, 1, 1, seq]: 0 where a token counts, the lowest number elsewhere */
+  readonly mask: Value;
+}
+
+function sharedValues(builder: GraphBuilder, { config, inputIds, attentionMask }: EncoderInputs): Shared {
+  const tape = builder.tape('encoder');
+  const rows = tape.op('Shape', [inputIds]);
+  const shape = (...rest: number[]): Value => tape.op('Concat', [rows, tape.int64s(rest)], { attributes: { axis: 0 } });
+  const hidden = tape.op('Equal', [tape.op('Unsqueeze', [attentionMask, tape.int64s([1, 2])]), tape.int64(0)]);
+  return {
+    headShape: shape(config.heads, config.headDim),
+    rowShape: shape(config.hiddenSize),
+    mask: tape.op('Where', [hidden, tape.scalar(lowest), tape.scalar(0)]),
+  };
+}
+
+interface AttentionParts {
+  readonly layer: EncoderLayer;
+  readonly shared: Shared;
+  readonly config: EncoderConfig;
+}
+
+/**
+ * Attention of every token to all that count, in operators that have gradients, with its four linear layers.
+ *
+ *   softmax(Q·Kᵀ / sqrt(headDim) + mask)·V
+ *
+ * @param x  f32 [tokens, hidden]
+ * @returns f32 [tokens, hidden]
+ */
+function attention(builder: GraphBuilder, x: Value, { layer, shared, config }: AttentionParts): Value {
+  const { headDim, hiddenSize } = config;
+  const tape = builder.tape(layer.path);
+  const heads = (value: Value): Value =>
+    tape.op('Transpose', [tape.op('Reshape', [value, shared.headShape])], { attributes: { perm: [0, 2, 1, 3] } });
+  const [queries, keys, values] = [layer.query, layer.key, layer.value].map((each) => heads(linear(builder, x, each)));
+  const products = tape.op('FusedMatMul', [queries, keys], {
+    domain: 'com.microsoft',
+    attributes: { transB: 1, alpha: float(1 / Math.sqrt(headDim)) },
+  });
+  const weights = tape.op('Softmax', [tape.op('Add', [products, shared.mask])], { attributes: { axis: -1 } });
+  const joined = tape.op('Transpose', [tape.op('MatMul', [weights, values])], { attributes: { perm: [0, 2, 1, 3] } });
+  return linear(builder, tape.op('Reshape', [joined, tape.int64s([-1, hiddenSize])]), layer.output);
+}

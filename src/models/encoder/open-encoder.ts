@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import type { BaseModel, BaseTask } from '../base-model.ts';
+import { linearWeights, type LinearLayer } from '../graph/linear.ts';
+import { mlpLinears } from '../graph/mlp.ts';
+import { normWeights } from '../graph/norm.ts';
+import { parseWith } from '../parse-with.ts';
+import { selectWeights } from '../select-weights.ts';
+import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
+import { encoderGraphs } from './encoder-graphs.ts';
+import { readLabels } from './read-labels.ts';
+import { readPooling } from './read-pooling.ts';
+
+const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
+
+/** What a class of transformers is opened for, by the end of its name. The heads of the masked ones are left alone. */
+const tasks: Readonly<Record<string, BaseTask>> = {
+  ForSequenceClassification: 'classification',
+  Model: 'embedding',
+  ForMaskedLM: 'embedding',
+  ForPreTraining: 'embedding',
+};
+
+/**
+ * Opens a folder of an encoder: with a head for classes where its architecture has one, else for its embeddings, under the paths that
+ * `AutoModel` gives.
+ *
+ * @param json  the parsed config.json, not trusted
+ * @throws EspalierError as `openBaseModel`
+ */
+export async function openEncoder(dir: string, family: EncoderFamily, json: unknown): Promise<BaseModel> {
+  const path = join(dir, 'config.json');
+  const task = taskOf(json, path);
+  const config = family.readConfig(json, path);
+  const labels = task === 'classification' ? readLabels(json, path) : undefined;
+  const prefix = task === 'classification' ? family.prefix : '';
+  const network = family.network(config, { prefix, labels: labels?.length ?? 0 });
+  const weights = await selectWeights(dir, {
+    shapes: weightShapes(config, network),
+    prefix,
+    rename: (name) => currentName(name, prefix === '' ? family.prefix : ''),
+    isIgnored: isIgnored(network, prefix),
+  });
+  const pooling = await readPooling(dir);
+  const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
+  return {
+    dir,
+    config,
+    task,
+    ...(labels && { labels }),
+    padTokenId: config.padTokenId,
+    weights,
+    modules,
+    generation: { eosTokenIds: [] },
+    graphs: encoderGraphs({ config, network, weights, pooling }),
+  };
+}
+
+function taskOf(json: unknown, path: string): BaseTask {
+  const { model_type: type, architectures } = parseWith(header, json, path);
+  const [architecture = `${type}Model`] = architectures ?? [];
+  const found = Object.entries(tasks).find(([end]) => architecture.endsWith(end));
+  if (found !== undefined) return found[1];
+  const supported = Object.keys(tasks)
+    .map((end) => `...${end}`)
+    .join(', ');
+  throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
+    path,
+    architecture: `${type} / ${architecture}`,
+    supported,
+  });
+}
+
+/** Checkpoints of old say gamma and beta for a norm's weight and bias; those of a masked language model carry a prefix that `AutoModel` has not. */
+function currentName(name: string, outer: string): string {
+  const bare = name.startsWith(outer) ? name.slice(outer.length) : name;
+  return bare.replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight').replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
+}
+
+/** Buffers of old, the pooler where nothing reads it, and the heads of masked language models. */
+function isIgnored(network: EncoderNetwork, prefix: string): (name: string) => boolean {
+  const heads = ['cls.', 'lm_head.', 'vocab_transform.', 'vocab_layer_norm.', 'vocab_projector.'];
+  return (name) =>
+    name === `${network.embeddings.path}.position_ids` ||
+    name.startsWith(`${prefix}pooler.`) ||
+    (network.head.length === 0 && heads.some((head) => name.startsWith(head)));
+}
+
+/** Every linear layer, in the order of the computation. These are what an adapter can target. */
+function linears({ layers, head }: EncoderNetwork): LinearLayer[] {
+  return [
+    ...layers.flatMap(({ query, key, value, output, mlp }) => [query, key, value, output, ...mlpLinears(mlp)]),
+    ...head.map(({ linear }) => linear),
+  ];
+}
+
+/** Name → shape of every tensor that a checkpoint of this network holds. */
+function weightShapes(config: EncoderConfig, network: EncoderNetwork): Map<string, readonly number[]> {
+  const { words, positions, tokenTypes, norm } = network.embeddings;
+  const { hiddenSize, vocabSize, positionRows } = config;
+  return new Map<string, readonly number[]>([
+    [`${words}.weight`, [vocabSize, hiddenSize]],
+    [`${positions}.weight`, [positionRows, hiddenSize]],
+    ...(tokenTypes === undefined ? [] : [[`${tokenTypes}.weight`, [config.tokenTypes, hiddenSize]] as const]),
+    ...normWeights(norm),
+    ...network.layers.flatMap((layer) => [...normWeights(layer.attentionNorm), ...normWeights(layer.norm)]),
+    ...linears(network).flatMap(linearWeights),
+  ]);
+}

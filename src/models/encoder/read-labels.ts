@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import { parseWith } from '../parse-with.ts';
+import { refuseFeature } from './read-fields.ts';
+
+const labelsJson = z.looseObject({
+  id2label: z.record(z.string(), z.string()).nullish(),
+  num_labels: z.number().int().positive().nullish(),
+  problem_type: z.string().nullish(),
+});
+
+/**
+ * The names of a head's classes, in the order of its logits: `id2label`, or LABEL_0 and so on for as many as there are (2 where nothing
+ * is said, as transformers has it).
+ *
+ * @throws EspalierError MODEL_CONFIG_INVALID where the numbers have gaps, MODEL_FEATURE_UNSUPPORTED for several labels at once
+ */
+export function readLabels(json: unknown, path: string): readonly string[] {
+  const { id2label, num_labels: count = 2, problem_type: problem } = parseWith(labelsJson, json, path);
+  if (problem === 'multi_label_classification') {
+    const supported = 'single_label_classification, regression';
+    refuseFeature(path, { feature: 'problem_type', value: problem, supported });
+  }
+  if (!id2label) return Array.from({ length: count ?? 2 }, (_, i) => `LABEL_${i}`);
+  const names = Array.from({ length: Object.keys(id2label).length }, (_, i) => id2label[String(i)]);
+  if (names.length > 0 && names.every((name) => name !== undefined)) return names;
+  const problems = `id2label should number its labels from 0 without a gap, and has ${Object.keys(id2label).join(', ')}`;
+  throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems });
+}
