@@ -64,10 +64,11 @@ describe('openBaseModel', () => {
     expect(bytes.equals(tensors.get('model.layers.1.mlp.down_proj.weight')?.bytes ?? new Uint8Array())).toBe(true);
   });
 
-  it('lists the linear layers that an adapter can target', async () => {
+  it('lists the modules that an adapter can target', async () => {
     const { modules: linears } = await openBaseModel(goldenDir('llama', 'model'));
-    expect(linears).toHaveLength(2 * 7 + 1);
-    expect(linears[1]).toEqual({ path: 'model.layers.0.self_attn.k_proj', in: 32, out: 16 });
+    expect(linears).toHaveLength(1 + 2 * 7 + 1);
+    expect(linears[0]).toEqual({ path: 'model.embed_tokens', kind: 'embedding', in: 128, out: 32 });
+    expect(linears[2]).toEqual({ path: 'model.layers.0.self_attn.k_proj', in: 32, out: 16 });
     expect(linears.at(-1)).toEqual({ path: 'lm_head', in: 32, out: 128 });
   });
 

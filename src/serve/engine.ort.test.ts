@@ -16,7 +16,7 @@ afterAll(() => {
 });
 
 /** The golden case, and an engine that has its two adapters. */
-async function open(name: 'llama' | 'llama-d16', options: Partial<EngineOptions> = {}): Promise<[GoldenCase, Engine]> {
+async function open(name: string, options: Partial<EngineOptions> = {}): Promise<[GoldenCase, Engine]> {
   const golden = await openGoldenCase(name);
   const engine = await openEngine({ base: golden.base, environment, ...options });
   if (options.adapterTargets !== false) {
@@ -29,7 +29,7 @@ async function open(name: 'llama' | 'llama-d16', options: Partial<EngineOptions>
 const request = { maxTokens: 16, stopTokenIds: [] };
 const kinds = ['base', 'adapter', 'trained'] as const;
 
-describe.each(['llama', 'llama-d16'] as const)('an engine on the golden case %s', (name) => {
+describe.each(['llama', 'llama-d16', 'qwen2', 'qwen3', 'gemma3', 'gpt2'])('an engine on the golden case %s', (name) => {
   it.each([2, 128])(
     'gives the greedy tokens of the reference, each alone, with prefill by %i',
     async (prefillChunk) => {

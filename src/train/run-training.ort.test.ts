@@ -54,7 +54,7 @@ async function largestDifference(a: string, b: string): Promise<number> {
   return largest;
 }
 
-describe.each(['llama', 'llama-d16', 'llama-sgd'])('golden case %s', (name) => {
+describe.each(['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'])('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
     const golden = await loadGolden(name);
     const evalData = join(folder, 'rows.jsonl');

@@ -90,9 +90,10 @@ function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: De
     foldedScoreShape: shape([0, kvHeads, -1], seq),
     mask: memoized((window) => maskOf(tape, shape(seq, seq), window)),
     rotation: memoized((rope) => rotationOf(rope, places)),
-    flatPositions: lazily(() =>
-      tape.op('Reshape', [tape.op('Expand', [range(), rows]), tape.int64s([-1])], { shape: ['tokens'] }),
-    ),
+    flatPositions: lazily(() => {
+      const every = tape.op('Expand', [range(), rows], { shape: inputIds.shape ?? [] });
+      return tape.op('Reshape', [every, tape.int64s([-1])]);
+    }),
   };
 }
 

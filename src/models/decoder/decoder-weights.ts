@@ -19,15 +19,26 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
   return shapes;
 }
 
-/** What an adapter can target: the embedding, and every linear layer, the head last. */
+/** What an adapter can target: the embeddings, and every linear layer, the head last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
+  const { embedding, vocabSize, hiddenSize, learnedPositions } = config;
   const linears = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);
-  return [...linears, config.head].map(({ path, in: width, out, transposed }) => ({
+  const table = (path: string, rows: number): AdaptableModule => ({
     path,
-    in: width,
-    out,
-    ...(transposed === true && { transposed }),
-  }));
+    kind: 'embedding',
+    in: rows,
+    out: hiddenSize,
+  });
+  return [
+    table(embedding, vocabSize),
+    ...(learnedPositions ? [table(learnedPositions.path, learnedPositions.count)] : []),
+    ...[...linears, config.head].map(({ path, in: width, out, transposed }) => ({
+      path,
+      in: width,
+      out,
+      ...(transposed === true && { transposed }),
+    })),
+  ];
 }
 
 function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, number[]][] {
