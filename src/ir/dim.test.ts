@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addDims, canonicalDim, divideDims, multiplyDims, subtractDims, type Dim } from './dim.ts';
+import { addDims, canonicalDim, divideDims, evaluateDim, multiplyDims, subtractDims, type Dim } from './dim.ts';
 
 const symbols = ['batch', 'past', 'seq'];
 const dim: fc.Arbitrary<Dim> = fc.letrec<{ dim: Dim }>((tie) => ({
@@ -48,6 +48,17 @@ describe('dimensions', () => {
     expect(power).toBeUndefined();
     expect(multiplyDims(...Array.from({ length: 10_000 }, () => 'a+b'))).toBeUndefined();
     expect(canonicalDim('x'.repeat(100_000))).toBeUndefined();
+  });
+
+  it('have a size where every symbol has one', () => {
+    const sizes = new Map([
+      ['batch', 3],
+      ['seq', 5],
+    ]);
+    expect(['2*batch*seq+1', 'seq-5', 7].map((dim) => evaluateDim(dim, sizes))).toEqual([31, 0, 7]);
+    expect(['past', 'batch-4', '(seq//2)', undefined].map((dim) => evaluateDim(dim, sizes))).toEqual(
+      Array.from({ length: 4 }),
+    );
   });
 
   it('does not care for order, and reads its own text', () => {

@@ -67,6 +67,21 @@ export function divideDims(a: Dim, b: Dim): Dim {
   return format(quotient);
 }
 
+/**
+ * The size that a dimension has where its symbols have these; undefined where a symbol has none, where the dimension is beyond
+ * sums and products of symbols, and where the result is no size.
+ */
+export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number | undefined {
+  if (dim === undefined) return undefined;
+  let sum = 0;
+  for (const [monomial, coefficient] of parse(dim)) {
+    let term = coefficient;
+    for (const factor of factorsOf(monomial)) term *= sizes.get(factor) ?? Number.NaN;
+    sum += term;
+  }
+  return Number.isSafeInteger(sum) && sum >= 0 ? sum : undefined;
+}
+
 function parse(dim: number | string): Polynomial {
   if (typeof dim === 'number') return new Map(dim === 0 ? [] : [['', dim]]);
   return parseSum(dim) ?? new Map([[`(${dim})`, 1]]);

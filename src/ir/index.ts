@@ -19,7 +19,16 @@ export {
   type ExternalConstant,
   type InlineConstant,
 } from './constant.ts';
-export { addDims, canonicalDim, divideDims, multiplyDims, subtractDims, type Dim, type Shape } from './dim.ts';
+export {
+  addDims,
+  canonicalDim,
+  divideDims,
+  evaluateDim,
+  multiplyDims,
+  subtractDims,
+  type Dim,
+  type Shape,
+} from './dim.ts';
 export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
 export { inferNode, inferShapes } from './infer/index.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';

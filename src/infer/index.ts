@@ -1,0 +1,6 @@
+export { InferenceModel, type InferenceRequest, type InferenceResult, type InferenceStats } from './inference-model.ts';
+export { memoryPlans, type MemoryPlan } from './memory/run-memory.ts';
+export { SharedArenas } from './memory/shared-arenas.ts';
+export type { ModelAdapters, ResidentAdapter } from './model-adapters.ts';
+export type { ModelSignature, TensorSignature } from './model-signature.ts';
+export { openInferenceModel, type InferenceModelOptions } from './open-inference-model.ts';

@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import { checkExternalData, decodeModel, verifyModel, type Model } from '../ir/index.ts';
+
+/** An ONNX file as it was read: what is checked is what is run, even when the file is replaced meanwhile. */
+export interface GraphFile {
+  readonly path: string;
+  /** The folder of its external weights. */
+  readonly folder: string;
+  readonly bytes: Uint8Array;
+  /** Its graph, verified. Decode the bytes again to change it. */
+  readonly model: Model;
+}
+
+/**
+ * Reads an ONNX file, verifies its graph, and checks that the weights it names lie in its folder.
+ * @throws EspalierError FILE_NOT_FOUND, and what `decodeModel`, `verifyModel` and `checkExternalData` throw
+ */
+export async function openGraph(path: string): Promise<GraphFile> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'ONNX model', path }, { cause });
+  });
+  const model = decodeModel(bytes, { what: path });
+  verifyModel(model);
+  const folder = dirname(path);
+  await checkExternalData(model, folder);
+  return { path, folder, bytes, model };
+}

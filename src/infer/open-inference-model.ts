@@ -1,0 +1,111 @@
+import { EspalierError } from '../core/index.ts';
+import { decodeModel, encodeModel, type Model } from '../ir/index.ts';
+import { annotateModules, listModules } from '../lora/index.ts';
+import type { Environment, SessionOptions } from '../runtime/index.ts';
+import { BatchRunner } from './batch-runner.ts';
+import { InferenceModel } from './inference-model.ts';
+import { injectAdapters } from './inject-adapters.ts';
+import { createRunMemory, type MemoryPlan } from './memory/run-memory.ts';
+import type { SharedArenas } from './memory/shared-arenas.ts';
+import { ModelAdapters } from './model-adapters.ts';
+import { readSignature } from './model-signature.ts';
+import { openGraph } from './open-graph.ts';
+import { OutputShapes } from './output-shapes.ts';
+
+export interface InferenceModelOptions {
+  /** Name under which it is served. */
+  readonly name: string;
+  readonly environment: Environment;
+  /** Arenas that models with the memory plan `two-level` share. They must outlive the model. */
+  readonly arenas: SharedArenas;
+  /** Most rows of a batch; 1 runs every request by itself. */
+  readonly maxBatch?: number;
+  /** How long a request may wait for others to join it. */
+  readonly maxWaitMs?: number;
+  /** Batches that may be under way at once. */
+  readonly runs?: number;
+  /** Most requests that wait. */
+  readonly maxWaiting?: number;
+  readonly memoryPlan?: MemoryPlan;
+  /** Lets adapters be put on every module that can have one. Default: off, which spares their products. */
+  readonly adapters?: boolean;
+}
+
+const defaults = {
+  /** Where the throughput of small models on a few cores has long stopped to grow. */
+  maxBatch: 64,
+  /** Less than what a client sees of the network's own jitter. */
+  maxWaitMs: 2,
+  /** One computes while the other's rows are joined and cut. */
+  runs: 2,
+  maxWaiting: 1024,
+  memoryPlan: 'fixed',
+  adapters: false,
+} satisfies Omit<InferenceModelOptions, 'name' | 'environment' | 'arenas'>;
+
+/**
+ * Opens an ONNX file for serving.
+ *
+ * @throws EspalierError what `openGraph` throws, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left open
+ */
+export async function openInferenceModel(path: string, options: InferenceModelOptions): Promise<InferenceModel> {
+  const settings = { ...defaults, ...options };
+  checkSizes(settings);
+  const file = await openGraph(path);
+  const decode = (): Model => decodeModel(file.bytes, { what: path });
+  const externalDataFolder = file.folder;
+  if (!settings.adapters) return openWith(settings, { decode, bytes: file.bytes, session: { externalDataFolder } });
+  const model = decode();
+  annotateModules(model);
+  const injected = injectAdapters(model, listModules(model));
+  const adapters = new ModelAdapters(injected);
+  try {
+    return await openWith(settings, { decode, bytes: encodeModel(model), session: { externalDataFolder }, adapters });
+  } catch (error) {
+    adapters.dispose();
+    throw error;
+  }
+}
+
+interface GraphParts {
+  /** The graph as the requests see it, for the shapes of its outputs. */
+  readonly decode: () => Model;
+  /** The graph as it is run. */
+  readonly bytes: Uint8Array;
+  readonly session: SessionOptions;
+  readonly adapters?: ModelAdapters;
+}
+
+async function openWith(
+  settings: Required<InferenceModelOptions>,
+  { decode, bytes, session: sessionOptions, adapters }: GraphParts,
+): Promise<InferenceModel> {
+  const { name, environment, arenas, maxBatch: maxRows, maxWaitMs, runs, maxWaiting } = settings;
+  const shapes = new OutputShapes(decode);
+  const session = await environment.createSession(bytes, sessionOptions);
+  try {
+    const injected = new Set(adapters?.baseTensors.keys());
+    const signature = readSignature(name, session, { shapes, injected });
+    const memory = createRunMemory(settings.memoryPlan, arenas);
+    const baseTensors = adapters?.baseTensors;
+    const runner = new BatchRunner({ session, signature, shapes, memory, maxRows, baseTensors });
+    const limits = { maxRows, maxWaitMs, runs };
+    return new InferenceModel({ name, signature, runner, memory, limits, maxWaiting, adapters });
+  } catch (error) {
+    session.dispose();
+    throw error;
+  }
+}
+
+function checkSizes({ maxBatch, maxWaitMs, runs, maxWaiting }: Required<InferenceModelOptions>): void {
+  for (const [name, actual] of Object.entries({ maxBatch, runs, maxWaiting })) {
+    if (Number.isSafeInteger(actual) && actual > 0) continue;
+    throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });
+  }
+  if (Number.isFinite(maxWaitMs) && maxWaitMs >= 0) return;
+  throw new EspalierError('OPTION_INVALID', {
+    name: 'maxWaitMs',
+    expected: 'a time from 0 up',
+    actual: String(maxWaitMs),
+  });
+}
