@@ -10,6 +10,7 @@ import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import { checkRequest, type GenerationRequest } from './generation-request.ts';
 import { GenerationStream } from './generation-stream.ts';
 import { ModelRunner } from './model-runner.ts';
+import { RecomputeRunner } from './recompute-runner.ts';
 import type { RankRows } from './rank-allocator.ts';
 
 export interface EngineOptions {
@@ -48,7 +49,8 @@ const defaults = {
 const prefillRuns = 4;
 
 /**
- * Opens a base for serving: its decode graph, room for keys and values, and room for adapters.
+ * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph, as
+ * exporters write without a cache, is served by running each row anew: exact, and slower.
  *
  * @throws EspalierError OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
@@ -61,7 +63,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     const rankRows = settings.adapterRows + 1;
     const sizes = { slots, maxLength, prefillChunk: Math.min(prefillChunk, maxLength), rankRows };
-    const runner = await ModelRunner.open({ base, environment, stack, ...sizes });
+    const keepsNoCache = base.graphs.decode === undefined && base.graphs.scoring !== undefined;
+    const Runner = keepsNoCache ? RecomputeRunner : ModelRunner;
+    const runner = await Runner.open({ base, environment, stack, ...sizes });
     return new Engine({ base, runner, stack, maxWaiting, ...sizes });
   } catch (error) {
     stack?.dispose();
@@ -97,7 +101,7 @@ type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank';
 
 interface EngineParts {
   readonly base: BaseModel;
-  readonly runner: ModelRunner;
+  readonly runner: ModelRunner | RecomputeRunner;
   readonly stack: AdapterStack | undefined;
   readonly slots: number;
   readonly maxLength: number;
@@ -114,7 +118,7 @@ export class Engine implements AsyncDisposable {
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
-  readonly #runner: ModelRunner;
+  readonly #runner: ModelRunner | RecomputeRunner;
   readonly #stack: AdapterStack | undefined;
   readonly #maxWaiting: number;
   readonly #stats: StatsRecorder;

@@ -5,6 +5,7 @@ import { buildDecodeGraph, type BaseModel } from '../models/index.ts';
 import { OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
 import type { AdapterStack } from './adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from './adapter-window.ts';
+import { bindStack } from './bind-stack.ts';
 import { KvCache } from './kv-cache.ts';
 import type { RankRows } from './rank-allocator.ts';
 import { StepBuffers, type StepShape } from './step-buffers.ts';
@@ -192,18 +193,7 @@ export class ModelRunner {
       const turn = pace.step();
       if (turn) await turn;
     }
-    for (const { path, in: width, out, loraA, loraB } of this.#stack?.modules ?? []) {
-      for (const [name, memory, size] of [
-        ['lora_A', loraA, width],
-        ['lora_B', loraB, out],
-      ] as const) {
-        const tensor = OrtTensor.over(memory, 'float32', [rows.end - rows.start, size], rows.start * size * 4);
-        binding.bindInput(`${path}.${name}`, tensor);
-        tensor.dispose();
-      }
-      const turn = pace.step();
-      if (turn) await turn;
-    }
+    await bindStack(binding, this.#stack?.modules ?? [], rows);
   }
 
   /** Must not be called during a run. */

@@ -124,6 +124,8 @@ export interface SizedGraph {
   readonly logits: Value | undefined;
   readonly hiddenSize: number | undefined;
   readonly modules: readonly AdaptableModule[];
+  /** How many keys and values it takes in. */
+  readonly states: number;
 }
 
 /**
@@ -141,7 +143,7 @@ export function describeConfig(sized: SizedGraph, files: BesideFiles, kv: KvSize
     path,
   });
   const count = agreed('number of layers', {
-    graph: countLayers(modules),
+    graph: sized.states > 0 ? sized.states / 2 : countLayers(modules),
     file: config.num_hidden_layers ?? config.n_layer ?? undefined,
     path,
   });

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
-import type { BaseModel } from '../base-model.ts';
+import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import type { WeightRef } from '../weight-files.ts';
+import { buildOnnxDecode } from './decode-graph.ts';
 import { findOnnxFile } from './find-onnx-file.ts';
 import { findHead } from './logits-head.ts';
 import { describeConfig, kvSizes, readBesideFiles, type BesideFiles } from './onnx-config.ts';
@@ -60,16 +61,27 @@ export async function openOnnxBase(given: string): Promise<BaseModel> {
   const copy = copyText(source, { graphName: 'inspect' });
   const head = copy.logits && findHead(copy.model, copy.logits);
   const { modules } = copy;
-  const sized = { graph: copy.model.graph, logits: copy.logits, hiddenSize: head?.hiddenSize, modules };
-  const config = describeConfig(sized, files, kvSizes(source.roles, files));
-  return {
-    dir: file.dir,
-    config,
-    weights: file.weights,
+  const sized = {
+    graph: copy.model.graph,
+    logits: copy.logits,
+    hiddenSize: head?.hiddenSize,
     modules,
-    generation: files.generation,
-    graphs: onnxTextGraphs(source),
+    states: source.roles.states.length,
   };
+  const config = describeConfig(sized, files, kvSizes(source.roles, files));
+  const graphs = { ...onnxTextGraphs(source), ...decodeGraphs(source, config.maxPositions) };
+  return { dir: file.dir, config, weights: file.weights, modules, generation: files.generation, graphs };
+}
+
+/** Keeping keys and values in place, where the file's attention can. */
+function decodeGraphs(source: TextSource, maxPositions: number): Pick<BaseGraphs, 'decode'> {
+  if (buildOnnxDecode(source, maxPositions) === undefined) return {};
+  const decode = ({ maxLength }: { readonly maxLength: number }): Model => {
+    const model = buildOnnxDecode(source, maxLength);
+    if (model === undefined) throw new TypeError('the file was found to keep its past in place');
+    return model;
+  };
+  return { decode };
 }
 
 function textSource(file: OnnxSource, files: BesideFiles): TextSource {

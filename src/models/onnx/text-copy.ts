@@ -89,14 +89,14 @@ function bindPositions(copy: GraphCopy, { positionIds, cachePosition }: TextInte
   copy.bind(positionIds, castTo(copy, rows, positionIds));
 }
 
-/** The branch without a cache, and logits of every position. */
-export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: TextInterface): void {
-  const constant = (value: Value): Value => {
-    const dims = value.shape?.map((dim) => (typeof dim === 'number' ? dim : 1)) ?? [];
-    return copy.tape.constant(tensorOf(value.dtype === 'bool' ? 'bool' : 'int64', dims, [0]));
+/** The branch of a merged decoder with a past or without, and logits of every position. */
+export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: TextInterface, hasPast = false): void {
+  const constant = (like: Value, value: number): Value => {
+    const dims = like.shape?.map((dim) => (typeof dim === 'number' ? dim : 1)) ?? [];
+    return copy.tape.constant(tensorOf(like.dtype === 'bool' ? 'bool' : 'int64', dims, [value]));
   };
-  if (useCacheBranch) copy.bind(useCacheBranch, constant(useCacheBranch));
-  if (logitsToKeep) copy.bind(logitsToKeep, castTo(copy, constant(logitsToKeep), logitsToKeep));
+  if (useCacheBranch) copy.bind(useCacheBranch, constant(useCacheBranch, Number(hasPast)));
+  if (logitsToKeep) copy.bind(logitsToKeep, castTo(copy, constant(logitsToKeep, 0), logitsToKeep));
 }
 
 /** Keys or values of no token: f32 [batch, kvHeads, 0, headDim]. */

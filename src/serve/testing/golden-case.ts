@@ -21,13 +21,14 @@ function goldenDir(name: string): string {
 }
 
 /** A tiny base with random weights. */
-export function openTestBase(name: string): Promise<BaseModel> {
-  return openBaseModel(`${goldenDir(name)}/model`);
+export function openTestBase(name: string, graph = 'model'): Promise<BaseModel> {
+  return openBaseModel(`${goldenDir(name)}/${graph}`);
 }
 
-export async function openGoldenCase(name: string): Promise<GoldenCase> {
+/** @param graph  the folder of the base within the case: the checkpoint, or a graph that an exporter wrote */
+export async function openGoldenCase(name: string, graph = 'model'): Promise<GoldenCase> {
   const dir = goldenDir(name);
-  const base = await openTestBase(name);
+  const base = await openTestBase(name, graph);
   const { tensors } = await loadSafetensors(`${dir}/expected.safetensors`);
   const row = (tensor: string): number[] => {
     const data = tensors.get(tensor);

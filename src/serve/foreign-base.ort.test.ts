@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEngine, type Engine, type EngineOptions } from './engine.ts';
+import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
+import { collectIds } from './testing/collect.ts';
+import { openGoldenCase, type GoldenCase } from './testing/golden-case.ts';
+
+let environment: Environment;
+beforeAll(() => {
+  environment = openEnvironment({ threads: 1 });
+});
+afterAll(() => {
+  environment.dispose();
+  assertNothingAlive();
+});
+
+const kinds = ['base', 'adapter', 'trained'] as const;
+const request = { maxTokens: 16, stopTokenIds: [] };
+
+async function open(name: string, graph: string, options: Partial<EngineOptions>): Promise<[GoldenCase, Engine]> {
+  const golden = await openGoldenCase(name, graph);
+  const engine = await openEngine({ base: golden.base, environment, ...options });
+  await engine.adapters.load('adapter', golden.adapter);
+  await engine.adapters.load('trained', golden.trained);
+  return [golden, engine];
+}
+
+describe.each([
+  { name: 'llama-d16', graph: 'genai-fp32', way: 'with keys and values in place', inPlace: true },
+  { name: 'llama-d16', graph: 'torch-export', way: 'by running each row anew', inPlace: false },
+])('$name as $graph writes it, $way', ({ name, graph, inPlace }) => {
+  it.each([2, 128])(
+    'gives the greedy tokens of the reference, each alone, with prefill by %i',
+    async (prefillChunk) => {
+      const [{ base, prompt, greedy }, engine] = await open(name, graph, { prefillChunk });
+      await using _ = engine;
+      expect(base.graphs.decode !== undefined).toBe(inPlace);
+      for (const kind of kinds) {
+        const adapters = kind === 'base' ? [] : [{ name: kind }];
+        expect(await collectIds(engine.generate({ ...request, tokens: prompt, adapters }))).toEqual(greedy[kind]);
+      }
+    },
+  );
+
+  it('gives them in one mixed batch too, of answers that end at different times', async () => {
+    const [{ prompt, greedy }, engine] = await open(name, graph, {});
+    await using _ = engine;
+    const order = [...kinds, ...kinds, 'trained', 'base'] as const;
+    const streams = order.map((kind, i) => {
+      const adapters = kind === 'base' ? [] : [{ name: kind }];
+      return engine.generate({ ...request, maxTokens: 16 - i, tokens: prompt, adapters });
+    });
+    expect(await Promise.all(streams.map(collectIds))).toEqual(order.map((kind, i) => greedy[kind].slice(0, 16 - i)));
+  });
+});
