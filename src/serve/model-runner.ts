@@ -2,7 +2,7 @@ import { LeastRecentlyUsed, Pace } from '../core/index.ts';
 import { encodeModel, followLinks } from '../ir/index.ts';
 import { injectStackedLora } from '../lora/index.ts';
 import { buildDecodeGraph, type BaseModel } from '../models/index.ts';
-import { OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
+import type { Environment, IoBinding, Session } from '../runtime/index.ts';
 import type { AdapterStack } from './adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from './adapter-window.ts';
 import { bindStack } from './bind-stack.ts';
