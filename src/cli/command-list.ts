@@ -1,5 +1,6 @@
 import type { CommandDefinition } from './command.ts';
 import { adapterConvertCommand } from './commands/adapter-convert.ts';
+import { adapterMergeCommand } from './commands/adapter-merge.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -21,4 +22,5 @@ export const commandList: readonly CommandDefinition[] = [
   pullCommand,
   initCommand,
   adapterConvertCommand,
+  adapterMergeCommand,
 ];

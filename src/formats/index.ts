@@ -8,3 +8,5 @@ export { readNameMap, type NameMap, type ParameterNaming } from './parameter-nam
 export { loadAdapter, readAdapter, type ReadAdapter } from './read-adapter.ts';
 export type { StoredAdapter } from './stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './write-adapter.ts';
+export { mergeCheckpoint, type MergeDtype, type MergeOptions } from './merge/merge-checkpoint.ts';
+export { createWeightUpdate, type MergedAdapter, type WeightUpdate } from './merge/weight-update.ts';

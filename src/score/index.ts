@@ -1,3 +1,4 @@
+export { logitDrift, type DriftOptions, type DriftSide, type LogitDrift } from './logit-drift.ts';
 export type { WeightedAdapter } from './merge-adapters.ts';
 export {
   openScorer,

@@ -23,4 +23,11 @@ export {
   type SafetensorsContent,
   type SafetensorsFile,
 } from './safetensors-reader.ts';
-export { syncFolder, writeAtomically, writeSafetensors, type WriteSafetensorsOptions } from './safetensors-writer.ts';
+export {
+  streamSafetensors,
+  syncFolder,
+  writeAtomically,
+  writeSafetensors,
+  type TensorStream,
+  type WriteSafetensorsOptions,
+} from './safetensors-writer.ts';

@@ -15,6 +15,14 @@ const nameByType: ReadonlyMap<DataType, string> = new Map(
   Object.entries(safetensorsTypes).map(([name, dtype]) => [dtype, name]),
 );
 
+/** A tensor whose bytes come piece by piece, so that it need not fit into memory. */
+export interface TensorStream {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  /** The bytes from the first to the last. Asked for once, when the turn of the tensor comes. */
+  chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
 /**
  * Writes a safetensors file whole or not at all: beside its place first, flushed to the disk, then renamed. An existing
  * file is replaced. The same tensors give the same bytes, whatever order they come in: wide types first, then by name,
@@ -27,11 +35,34 @@ export async function writeSafetensors(
   tensors: Iterable<readonly [string, TensorData]>,
   options: WriteSafetensorsOptions = {},
 ): Promise<void> {
+  const streams = [...tensors].map(([name, { dtype, shape, bytes }]): Named => {
+    return [name, { dtype, shape, chunks: () => [bytes] }];
+  });
+  return streamSafetensors(path, streams, options);
+}
+
+/**
+ * As `writeSafetensors`, for tensors that are made while they are written.
+ *
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE, also when a tensor's chunks are not as many bytes as its shape takes
+ */
+export async function streamSafetensors(
+  path: string,
+  tensors: Iterable<readonly [string, TensorStream]>,
+  options: WriteSafetensorsOptions = {},
+): Promise<void> {
   const sorted = sortTensors(path, [...tensors]);
   const header = formatHeader(sorted, options.metadata);
   await writeAtomically(path, async (handle) => {
     await handle.writeFile(header);
-    for (const [, tensor] of sorted) await handle.writeFile(tensor.bytes);
+    for (const [name, tensor] of sorted) {
+      let written = 0;
+      for await (const chunk of tensor.chunks()) {
+        await handle.writeFile(chunk);
+        written += chunk.byteLength;
+      }
+      if (written !== byteLength(tensor.dtype, tensor.shape)) throw misfit(path, { name, ...tensor }, written);
+    }
   });
 }
 
@@ -62,7 +93,7 @@ export async function syncFolder(path: string): Promise<void> {
   await handle.close();
 }
 
-type Named = readonly [string, TensorData];
+type Named = readonly [string, TensorStream];
 
 function sortTensors(path: string, tensors: Named[]): Named[] {
   const seen = new Set<string>();
@@ -76,19 +107,23 @@ function sortTensors(path: string, tensors: Named[]): Named[] {
   );
 }
 
-function whyNotWritable(
-  name: string,
-  { dtype, shape, bytes }: TensorData,
-  seen: ReadonlySet<string>,
-): string | undefined {
+function whyNotWritable(name: string, { dtype, shape }: TensorStream, seen: ReadonlySet<string>): string | undefined {
   if (name === '__metadata__') return 'the format keeps the name __metadata__ for itself';
   if (/\p{Surrogate}/u.test(name)) return 'a name holds half of a surrogate pair';
   if (seen.has(name)) return `the name ${name} comes twice`;
   if (!nameByType.has(dtype)) return `the format has no element type for ${dtype}, that of ${name}`;
-  const expected = byteLength(dtype, shape);
   const whole = shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
-  if (whole && bytes.byteLength === expected) return undefined;
-  return `${name} has ${bytes.byteLength} bytes, ${dtype} [${shape.join(', ')}] takes ${expected}`;
+  return whole ? undefined : `${name} has the shape [${shape.join(', ')}]`;
+}
+
+interface Described extends Pick<TensorStream, 'dtype' | 'shape'> {
+  readonly name: string;
+}
+
+function misfit(path: string, { name, dtype, shape }: Described, actual: number): EspalierError {
+  const expected = byteLength(dtype, shape);
+  const reason = `${name} has ${actual} bytes, ${dtype} [${shape.join(', ')}] takes ${expected}`;
+  return new EspalierError('SAFETENSORS_NOT_WRITABLE', { path, reason });
 }
 
 /** The header with its length before it, padded with spaces to a multiple of 8 so that the data is aligned. */
@@ -99,8 +134,8 @@ function formatHeader(tensors: readonly Named[], metadata: Readonly<Record<strin
     parts.push(`"__metadata__":${JSON.stringify(Object.fromEntries(sorted))}`);
   }
   let begin = 0;
-  for (const [name, { dtype, shape, bytes }] of tensors) {
-    const offsets = [begin, (begin += bytes.byteLength)];
+  for (const [name, { dtype, shape }] of tensors) {
+    const offsets = [begin, (begin += byteLength(dtype, shape))];
     const entry = { dtype: nameByType.get(dtype), shape, data_offsets: offsets };
     parts.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
   }

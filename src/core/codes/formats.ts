@@ -51,4 +51,17 @@ export const formatsCodes = {
     message: '{path} is a GGUF file that Espalier does not read: {reason}.',
     help: 'Espalier reads LoRA adapters from GGUF: F32, F16 or BF16 matrices for architectures whose names and layout it knows.',
   },
+  MERGE_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: 'The adapters cannot be merged into {dir}: {problems}. Nothing was written.',
+    help: 'A merged checkpoint has no place for a part of an adapter, or the base has no weight that it could be added to.',
+  },
+  MERGE_DRIFT: {
+    status: 400,
+    retryable: false,
+    message:
+      'The logits of the merged model are up to {drift} away from those of base and adapters, more than {bound}. Nothing was written. Choose a wider type, raise --max-drift, or give --force.',
+    help: 'Merging rounds weights to the type of the checkpoint. The bound on what that may change is an option of the merge.',
+  },
 } as const satisfies Record<string, CodeEntry>;
