@@ -1,7 +1,7 @@
 import { AdapterRegistry, type AdapterStore } from '../adapters/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import type { AdapterWeights } from '../lora/index.ts';
+import { assertPlain, type AdapterWeights } from '../lora/index.ts';
 import { NativeMemory, OrtTensor } from '../runtime/index.ts';
 import { byteLength, typedArray, type TensorOf } from '../tensor/index.ts';
 import type { BoundTensors } from './batch-runner.ts';
@@ -58,8 +58,10 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     this.zeros = place(injected.flatMap((each) => matricesOf(each, each.module.groups ?? 1)));
   }
 
-  /** @throws EspalierError ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH */
-  check(name: string, { modules }: AdapterWeights): number {
+  /** @throws EspalierError LORA_PARTS_NOT_APPLIED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH */
+  check(name: string, weights: AdapterWeights): number {
+    assertPlain(name, weights, { place: 'a batch' });
+    const { modules } = weights;
     const strange = [...modules.keys()].filter((path) => !this.#injected.has(path));
     if (strange.length > 0) {
       const served = [...this.#injected.keys()].slice(0, 12).join(', ');

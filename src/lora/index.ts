@@ -1,13 +1,15 @@
+export { assertPlain, type PlainOptions } from './assert-plain.ts';
 export type { InjectionReport } from './graft.ts';
-export { initAdapter, type ModuleWeights } from './init-adapter.ts';
+export { initAdapter, type Distribution, type InitOptions, type ModuleWeights } from './init-adapter.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject-lora.ts';
 export { injectStackedLora } from './inject-stacked-lora.ts';
 export { annotateModules, listModules, type PathOf } from './list-modules.ts';
-export { loadPeftAdapter, type AdapterWeights } from './load-peft-adapter.ts';
-export { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
+export { loadPeftAdapter, type AdapterWeights, type LoadAdapterOptions } from './load-peft-adapter.ts';
+export { assertConfig, settingsOf, type LoraConfig, type ModuleSettings, type TargetConfig } from './lora-config.ts';
 export { matchTargets, type TargetReport } from './match-targets.ts';
 export { formatParts, readParts, type ModulePart } from './module-parts.ts';
 export { readSite, type ModuleSite, type SiteResult } from './module-sites.ts';
 export { formatPeftConfig, parsePeftConfig, type PeftConfig } from './peft-config.ts';
+export { loraShapes } from './lora-shapes.ts';
 export { removeLora } from './remove-lora.ts';
 export { savePeftAdapter, type AdapterContent, type SaveAdapterOptions } from './save-peft-adapter.ts';

@@ -1,54 +1,80 @@
 import { breathe, createRandom } from '../core/index.ts';
 import { typedArray, zerosOf, type TensorOf } from '../tensor/index.ts';
-import { assertConfig, settingsOf, type LoraConfig } from './lora-config.ts';
-import type { AdaptableModule } from '../ir/index.ts';
+import type { AdaptableModule, ModuleKind } from '../ir/index.ts';
+import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
+import { loraShapes } from './lora-shapes.ts';
 import { matchTargets } from './match-targets.ts';
 
-/** The low-rank update of one module: W + scaling · B·A. */
+/** The low-rank update of one module: W + scaling · B·A, and with a magnitude each row of that made as long as it says. */
 export interface ModuleWeights {
+  /** `linear` where it is not said. */
+  readonly kind?: ModuleKind;
   readonly rank: number;
   readonly scaling: number;
-  /** f32 [rank, in] */
+  /** f32 [rank, in]; of a convolution [rank, in, ...kernel] */
   readonly a: TensorOf<'float32'>;
-  /** f32 [out, rank] */
+  /** f32 [out, rank]; of a convolution [out, rank / groups, 1...] */
   readonly b: TensorOf<'float32'>;
+  /** f32 [out], of DoRA */
+  readonly magnitude?: TensorOf<'float32'>;
 }
 
 const numbersPerSlice = 2048;
 
+/** How A begins. */
+export type Distribution = 'uniform' | 'gaussian';
+
+export interface InitOptions {
+  readonly seed: number;
+  /** `uniform` by default. */
+  readonly distribution?: Distribution;
+}
+
 /**
- * A new adapter that changes nothing yet: A uniform within ±1/√in, B zero. Each module draws from a stream of its own,
- * so that its A does not depend on which other modules there are.
+ * A new adapter that changes nothing yet, as PEFT begins: A uniform within ±1/√(numbers that each of its rows reads), or normal with a
+ * deviation of 1/rank; B zero. Of an embedding A is zero and B normal. Each module draws from a stream of its own, so that its
+ * numbers do not depend on which other modules there are.
  *
- * @throws EspalierError LORA_CONFIG_INVALID, LORA_TARGET_UNMATCHED, LORA_PATTERN_INVALID
- * @see He et al. 2015, eq. 10 with a = √5, as PEFT begins
+ * @throws EspalierError LORA_CONFIG_INVALID, LORA_TARGET_UNMATCHED, LORA_FILTER_UNMATCHED, LORA_PATTERN_INVALID
+ * @see He et al. 2015, eq. 10 with a = √5
  */
 export async function initAdapter(
-  linears: readonly AdaptableModule[],
+  modules: readonly AdaptableModule[],
   config: LoraConfig,
-  seed: number,
+  { seed, distribution = 'uniform' }: InitOptions,
 ): Promise<Map<string, ModuleWeights>> {
   assertConfig(config);
-  const { modules } = matchTargets(linears, config.targetModules);
-  const settings = settingsOf(config, modules);
+  const settings = settingsOf(config, matchTargets(modules, config).modules);
   const result = new Map<string, ModuleWeights>();
-  for (const { path, in: width, out } of linears) {
-    const setting = settings.get(path);
-    if (setting === undefined) continue;
-    const a = zerosOf('float32', [setting.rank, width]);
-    await fillUniform(typedArray(a), 1 / Math.sqrt(width), createRandom(seed, `lora_A/${path}`));
-    result.set(path, { ...setting, a, b: zerosOf('float32', [out, setting.rank]) });
+  for (const module of modules) {
+    const setting = settings.get(module.path);
+    if (setting !== undefined) result.set(module.path, await initModule(module, setting, { seed, distribution }));
   }
   return result;
 }
 
-async function fillUniform(
-  values: Float32Array,
-  bound: number,
-  random: ReturnType<typeof createRandom>,
-): Promise<void> {
+async function initModule(
+  module: AdaptableModule,
+  setting: ModuleSettings,
+  { seed, distribution }: Required<InitOptions>,
+): Promise<ModuleWeights> {
+  const { path, kind } = module;
+  const shapes = loraShapes(module, setting.rank);
+  const [a, b] = [zerosOf('float32', shapes.a), zerosOf('float32', shapes.b)];
+  const matrix = kind === 'embedding' ? 'B' : 'A';
+  const random = createRandom(seed, `lora_${matrix}/${path}`);
+  if (kind === 'embedding') await fill(typedArray(b), () => random.normal());
+  else if (distribution === 'gaussian') await fill(typedArray(a), () => random.normal() / setting.rank);
+  else {
+    const bound = 1 / Math.sqrt(shapes.a.slice(1).reduce((product, extent) => product * extent, 1));
+    await fill(typedArray(a), () => (2 * random.uniform() - 1) * bound);
+  }
+  return { ...setting, ...(kind && { kind }), a, b };
+}
+
+async function fill(values: Float32Array, draw: () => number): Promise<void> {
   for (let i = 0; i < values.length; i++) {
     if (i % numbersPerSlice === 0) await breathe();
-    values[i] = (2 * random.uniform() - 1) * bound;
+    values[i] = draw();
   }
 }

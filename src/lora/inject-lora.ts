@@ -1,6 +1,7 @@
 import { float, type Model, type ModuleKind, type Tape, type Value } from '../ir/index.ts';
 import { tensorOf } from '../tensor/index.ts';
 import type { GraphModule } from './find-modules.ts';
+import { loraShapes } from './lora-shapes.ts';
 import {
   addLoraInput,
   graftModules,
@@ -119,15 +120,6 @@ function addAdapter(model: Model, module: GraphModule, { settings, ratio, seed, 
     return updates[module.kind](tape, { ...place, x, a, b, scaling: settings.scaling, owner });
   };
   return { module, graft, a, b };
-}
-
-/** Shapes of an adapter's two matrices, as PEFT has them. */
-export function loraShapes(
-  { in: width, out, kernel, groups = 1 }: Pick<GraphModule, 'in' | 'out' | 'kernel' | 'groups'>,
-  rank: number,
-): { readonly a: readonly number[]; readonly b: readonly number[] } {
-  if (kernel === undefined) return { a: [rank, width], b: [out, rank] };
-  return { a: [rank, width, ...kernel], b: [out, rank / groups, ...kernel.map(() => 1)] };
 }
 
 interface UpdateParts extends GraftPlace {

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
-import { assertFinite, parseSafetensors } from '../tensor/index.ts';
+import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import { settingsOf, type LoraConfig } from './lora-config.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { findTargets } from './match-targets.ts';
 import { parsePeftConfig } from './peft-config.ts';
-import { checkTensors, moduleWeights, peftName, type TargetModule } from './peft-tensors.ts';
+import type { TargetModule } from './peft-names.ts';
+import { asFloat32, checkTensors, moduleTensors, weightsOf, type AdapterPlan } from './peft-tensors.ts';
+import { savedName, savedParameters, type SavedParameter, type WeightShapes } from './saved-parameters.ts';
 
 export const configFile = 'adapter_config.json';
 export const weightsFile = 'adapter_model.safetensors';
@@ -18,10 +20,17 @@ export interface AdapterWeights {
   readonly config: LoraConfig;
   /** By path, in the order of the base. */
   readonly modules: ReadonlyMap<string, ModuleWeights>;
+  /** Parameters of the base that it replaces whole (`modules_to_save`), by their names in the checkpoint; absent: none. */
+  readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   /** Of both files' content, in hexadecimal. */
   readonly sha256: string;
   /** The base that the adapter says it was trained on. */
   readonly baseName: string | undefined;
+}
+
+export interface LoadAdapterOptions {
+  /** The base's own weights, which say what `modules_to_save` means; without them only its modules are known. */
+  readonly weights?: WeightShapes;
 }
 
 /** Adapters come from anywhere, also while serving, and have a few hundred tensors: no header needs a tenth of this. */
@@ -34,11 +43,15 @@ const hashedPerSlice = 2 ** 18;
  * Reads a PEFT folder and checks it against the base: nothing may be missing, unexpected or mis-shaped, and no number
  * may be NaN or infinite. Half-width weights become f32.
  *
- * @param linears  the linear modules of the base
+ * @param modules  of the base
  * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID,
  *   LORA_BASE_MISMATCH, LORA_TENSORS_INVALID, TENSOR_NOT_FINITE, SAFETENSORS_*
  */
-export async function loadPeftAdapter(dir: string, linears: readonly AdaptableModule[]): Promise<AdapterWeights> {
+export async function loadPeftAdapter(
+  dir: string,
+  modules: readonly AdaptableModule[],
+  options: LoadAdapterOptions = {},
+): Promise<AdapterWeights> {
   const configPath = join(dir, configFile);
   const weightsPath = join(dir, weightsFile);
   const configBytes = await readWhole(configPath);
@@ -46,28 +59,66 @@ export async function loadPeftAdapter(dir: string, linears: readonly AdaptableMo
   // WHY at once: what is hashed must be what is used, even when the file is replaced meanwhile.
   const weightsBytes = await readWhole(weightsPath);
   const { tensors } = await parseSafetensors(weightsBytes, weightsPath, { maxHeaderBytes });
-  const targets = targetsOf(config, linears);
-  checkTensors({ path: weightsPath, tensors, baseName }, targets, linears);
-  const modules = new Map<string, ModuleWeights>();
-  for (const target of targets) {
-    await breathe();
-    const weights = await moduleWeights(target, tensors);
-    // WHY after the conversion: a number that f64 holds may be infinite in f32.
-    await assertFinite(weights.a, `${peftName(target.path, 'A')} in ${weightsPath}`);
-    await assertFinite(weights.b, `${peftName(target.path, 'B')} in ${weightsPath}`);
-    modules.set(target.path, weights);
-  }
-  return { config, modules, sha256: await hashOf([configBytes, weightsBytes]), baseName };
+  const plan = planOf(config, modules, options);
+  assertKinds(plan, configPath);
+  checkTensors({ path: weightsPath, tensors, baseName }, plan, modules);
+  const weights = await readModules(plan.targets, tensors, weightsPath);
+  const saved = await readSaved(plan.saved, tensors, weightsPath);
+  const sha256 = await hashOf([configBytes, weightsBytes]);
+  return { config, modules: weights, ...(saved.size > 0 && { saved }), sha256, baseName };
 }
 
 /** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */
-function targetsOf(config: LoraConfig, linears: readonly AdaptableModule[]): TargetModule[] {
-  const { modules } = findTargets(linears, config.targetModules);
-  const settings = settingsOf(config, modules);
-  return linears.flatMap((linear) => {
-    const setting = settings.get(linear.path);
-    return setting === undefined ? [] : [{ ...linear, ...setting }];
+function planOf(config: LoraConfig, modules: readonly AdaptableModule[], { weights }: LoadAdapterOptions): AdapterPlan {
+  const { modules: paths } = findTargets(modules, config);
+  const settings = settingsOf(config, paths);
+  const targets = modules.flatMap((module) => {
+    const setting = settings.get(module.path);
+    const dora = config.useDora === true;
+    return setting === undefined ? [] : [{ ...module, ...setting, ...(dora && { dora }) }];
   });
+  return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
+}
+
+/** PEFT knows a size of rows for tables and convolutions too; the graphs here do not. */
+function assertKinds({ targets }: AdapterPlan, path: string): void {
+  const others = targets.filter(({ dora, kind = 'linear' }) => dora === true && kind !== 'linear');
+  if (others.length === 0) return;
+  const options = others.map((target) => `use_dora on ${target.path}, which is no linear module`).join(', ');
+  throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options });
+}
+
+async function readModules(
+  targets: readonly TargetModule[],
+  tensors: ReadonlyMap<string, TensorData>,
+  path: string,
+): Promise<Map<string, ModuleWeights>> {
+  const result = new Map<string, ModuleWeights>();
+  for (const target of targets) {
+    await breathe();
+    const parts = await moduleTensors(target, tensors);
+    // WHY after the conversion: a number that f64 holds may be infinite in f32.
+    for (const { name, tensor } of Object.values(parts)) await assertFinite(tensor, `${name} in ${path}`);
+    result.set(target.path, weightsOf(target, parts));
+  }
+  return result;
+}
+
+async function readSaved(
+  parameters: readonly SavedParameter[],
+  tensors: ReadonlyMap<string, TensorData>,
+  path: string,
+): Promise<Map<string, TensorOf<'float32'>>> {
+  const result = new Map<string, TensorOf<'float32'>>();
+  for (const parameter of parameters) {
+    await breathe();
+    const stored = tensors.get(savedName(parameter));
+    if (stored === undefined) continue;
+    const tensor = await asFloat32(stored);
+    await assertFinite(tensor, `${savedName(parameter)} in ${path}`);
+    result.set(parameter.name, tensor);
+  }
+  return result;
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {

@@ -1,22 +1,40 @@
 import { EspalierError } from '../core/index.ts';
 import { matchPattern } from './module-pattern.ts';
 
-/** What an adapter is made of. The words are PEFT's, in camel case. */
-export interface LoraConfig {
+/** Which modules an adapter is for. The words and rules are PEFT's, in camel case. */
+export interface TargetConfig {
+  /** Names of modules or ends of their paths; or one regular expression for whole paths; or 'all-linear'. */
+  readonly targetModules: readonly string[] | string;
+  /** Modules that stay as they are although a target fits: names or ends of paths; or one regular expression. */
+  readonly excludeModules?: readonly string[] | string;
+  /** Only the layers of these numbers, as far as a target is the end of a path. */
+  readonly layersToTransform?: readonly number[] | number;
+  /** What stands before the number of a layer in a path, `layers` or `h`; anything where it is not said. */
+  readonly layersPattern?: readonly string[] | string;
+  /** Ends of the paths of modules that are replaced whole (a classifier); they get no adapter. */
+  readonly modulesToSave?: readonly string[];
+}
+
+/** What an adapter is made of. */
+export interface LoraConfig extends TargetConfig {
   /** Rank of every module that `rankPattern` does not name. */
   readonly rank: number;
   /** Strength: the update is scaled by alpha / rank. */
   readonly alpha: number;
   /** Probability, from 0 up and below 1, with which an element of a module's input is left out while training. */
   readonly dropout: number;
-  /** Names of modules or ends of their paths; or one regular expression for whole paths; or 'all-linear'. */
-  readonly targetModules: readonly string[] | string;
   /** Other ranks, by names or patterns of modules; the first that fits counts. */
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** Other alphas, likewise. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
   /** Scale by alpha / √rank instead (Kalajdzievski 2023). */
   readonly useRslora?: boolean;
+  /** The direction and the size of each row of the weight are trained apart (Liu et al. 2024). */
+  readonly useDora?: boolean;
+  /** The base keeps the weights of these modules as [in, out], as GPT-2 does. Said for PEFT; the matrices are the same. */
+  readonly fanInFanOut?: boolean;
+  /** What the base is for, in PEFT's words: CAUSAL_LM, SEQ_CLS. */
+  readonly taskType?: string;
 }
 
 /** The rank of one module and the factor before its update. */
@@ -60,8 +78,25 @@ export function assertConfig(config: LoraConfig, path = 'given'): void {
       ? []
       : [`lora_dropout should be from 0 up and below 1, got ${config.dropout}`]),
     ...(config.targetModules.length > 0 ? [] : ['target_modules should name at least one module']),
+    ...layerProblems(config),
   ];
   if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems.join('; ') });
+}
+
+function layerProblems({ targetModules, layersToTransform, layersPattern }: TargetConfig): string[] {
+  const layers = [layersToTransform ?? []].flat();
+  const patterns = [layersPattern ?? []].flat();
+  const isPattern = typeof targetModules === 'string' && (layers.length > 0 || patterns.length > 0);
+  return [
+    ...layers
+      .filter((layer) => !Number.isSafeInteger(layer) || layer < 0)
+      .map((layer) => `layers_to_transform should have whole numbers from 0 up, got ${layer}`),
+    ...patterns
+      .filter((pattern) => !/^[\w.]*$/.test(pattern))
+      .map((pattern) => `layers_pattern should be the name before a layer's number, got ${pattern}`),
+    ...(isPattern ? ['layers_to_transform needs a list of target_modules, not a pattern'] : []),
+    ...(patterns.length > 0 && layers.length === 0 ? ['layers_pattern needs layers_to_transform'] : []),
+  ];
 }
 
 function prefixed(name: string, pattern: Readonly<Record<string, number>> = {}): Record<string, number> {

@@ -62,4 +62,54 @@ describe('matchTargets', () => {
   it.each(['(', '[', 'a)|(b', '(?P<x>a', '*'])('refuses %s, which is no regular expression', (pattern) => {
     expect(() => matchTargets(linears, pattern)).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
   });
+
+  describe('with what narrows the targets', () => {
+    const count = (more: object): number =>
+      matchTargets(linears, { targetModules: ['q_proj', 'k_proj'], ...more }).modules.length;
+
+    it.each([
+      [{ excludeModules: ['k_proj'] }, 2],
+      [{ excludeModules: ['model.layers.0.self_attn.k_proj'] }, 3],
+      [{ excludeModules: '.*layers\\.0.*' }, 2],
+      [{ layersToTransform: 1 }, 2],
+      [{ layersToTransform: [0, 1] }, 4],
+      [{ layersToTransform: [0], layersPattern: 'layers' }, 2],
+      [{ layersToTransform: [0], layersPattern: ['h', 'layers'] }, 2],
+      [{ modulesToSave: ['k_proj'] }, 2],
+      [{ modulesToSave: ['lm_head'] }, 4],
+    ])('%j leaves %i', (more, expected) => {
+      if ('modulesToSave' in more || 'excludeModules' in more) {
+        expect(matchTargets(linears, { targetModules: '.*[qk]_proj', ...more }).modules).toHaveLength(expected);
+      } else expect(count(more)).toBe(expected);
+    });
+
+    it('takes a whole path whatever its layer, as PEFT does', () => {
+      const targetModules = ['model.layers.0.self_attn.q_proj', 'k_proj'];
+      expect(matchTargets(linears, { targetModules, layersToTransform: 1 }).modules).toEqual([
+        'model.layers.0.self_attn.q_proj',
+        'model.layers.1.self_attn.k_proj',
+      ]);
+    });
+
+    it.each([
+      [{ excludeModules: ['q_prj'] }, 'exclude_modules q_prj fits no targeted module. Did you mean q_proj?'],
+      [{ excludeModules: 'q_proj' }, 'exclude_modules q_proj fits no targeted module.'],
+      [{ layersToTransform: [0, 7] }, 'layers_to_transform 7 is the number of no layer'],
+      [{ layersToTransform: [0], layersPattern: 'h' }, 'layers_to_transform 0 is the number of no layer'],
+      [{ excludeModules: ['self_attn.k_proj'] }, 'target_modules k_proj has no module left'],
+    ])('%j is refused', (more, text) => {
+      expect(() => count(more)).toThrow(text);
+    });
+
+    it('leaves embeddings, convolutions and classifiers out of all-linear', () => {
+      const modules: AdaptableModule[] = [
+        { path: 'wte', kind: 'embedding', in: 8, out: 4 },
+        { path: 'stem', kind: 'conv', in: 3, out: 4, kernel: [3, 3] },
+        { path: 'fc', in: 4, out: 4 },
+        { path: 'classifier', in: 4, out: 2 },
+      ];
+      expect(matchTargets(modules, 'all-linear').modules).toEqual(['fc']);
+      expect(matchTargets(modules, ['wte', 'stem']).modules).toEqual(['wte', 'stem']);
+    });
+  });
 });

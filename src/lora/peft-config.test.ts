@@ -42,21 +42,46 @@ describe('parsePeftConfig', () => {
     expect(parsePeftConfig(JSON.parse(text), 'x')).toEqual({ config, baseName: 'base' });
   });
 
+  it('gives back what most adapters do not have', () => {
+    const config = {
+      rank: 3,
+      alpha: 1.5,
+      dropout: 0,
+      targetModules: ['c_attn', 'wte'],
+      rankPattern: {},
+      alphaPattern: {},
+      useRslora: false,
+      useDora: true,
+      fanInFanOut: true,
+      excludeModules: '.*h\\.0\\..*',
+      layersToTransform: [0, 2],
+      layersPattern: 'h',
+      modulesToSave: ['classifier'],
+      taskType: 'SEQ_CLS',
+    };
+    const text = JSON.stringify(formatPeftConfig(config, undefined));
+    expect(parsePeftConfig(JSON.parse(text), 'x').config).toEqual(config);
+  });
+
+  it.each([
+    [{ layers_to_transform: [-1] }, 'layers_to_transform should have whole numbers from 0 up, got -1'],
+    [{ layers_to_transform: 1, target_modules: '.*q_proj' }, 'needs a list of target_modules'],
+    [{ layers_pattern: 'h' }, 'layers_pattern needs layers_to_transform'],
+    [{ layers_pattern: '(a+)+', layers_to_transform: 1 }, "the name before a layer's number, got (a+)+"],
+  ])('refuses %j, which PEFT refuses or which could run for years', (change, text) => {
+    expect(() => parsePeftConfig({ ...minimal, ...change }, 'x')).toThrow(text);
+  });
+
   it('lists every option that would change results', () => {
-    const options = { use_dora: true, bias: 'all', modules_to_save: ['lm_head'], lora_bias: true };
+    const options = { use_qalora: true, bias: 'all', target_parameters: ['experts'], lora_bias: true };
     expect(() => parsePeftConfig({ ...minimal, ...options }, 'a/adapter_config.json')).toThrow(
-      'a/adapter_config.json asks for what Espalier does not do: use_dora = true, bias = "all", ' +
-        'modules_to_save = ["lm_head"], lora_bias = true.',
+      'a/adapter_config.json asks for what Espalier does not do: use_qalora = true, bias = "all", ' +
+        'target_parameters = ["experts"], lora_bias = true.',
     );
   });
 
   it.each([
-    ['fan_in_fan_out', true],
     ['bias', 'lora_only'],
-    ['layers_to_transform', [0]],
-    ['layers_to_transform', 0],
-    ['layers_pattern', 'layers'],
-    ['exclude_modules', ['lm_head']],
     ['layer_replication', [[0, 1]]],
     ['trainable_token_indices', [1]],
     ['target_parameters', ['mlp.experts']],

@@ -10,6 +10,9 @@ export interface PeftConfig {
 }
 
 const numbers = z.record(z.string(), z.number());
+const defaultTask = 'CAUSAL_LM';
+
+const names = z.union([z.string(), z.array(z.string())]);
 
 /** The keys that we act upon, with PEFT's defaults. */
 const supported = z.object({
@@ -21,6 +24,13 @@ const supported = z.object({
   rank_pattern: numbers.nullish(),
   alpha_pattern: numbers.nullish(),
   use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  fan_in_fan_out: z.boolean().nullish(),
+  exclude_modules: names.nullish(),
+  layers_to_transform: z.union([z.number(), z.array(z.number())]).nullish(),
+  layers_pattern: names.nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  task_type: z.string().nullish(),
   base_model_name_or_path: z.string().nullish(),
 });
 
@@ -37,14 +47,13 @@ const indifferent = new Set([
   'qalora_group_size',
   'revision',
   'runtime_config',
-  'task_type',
 ]);
 
 /** Keys of which one value more than "off" changes nothing: PEFT's default, and ways to begin that leave the base alone. */
 const harmless: Readonly<Record<string, readonly unknown[]>> = {
   bias: ['none'],
   // WHY not pissa, olora, corda, loftq, lora_ga: they change the base's weights, and the adapter fits only the changed ones.
-  init_lora_weights: [true, 'gaussian', 'orthogonal', 'eva'],
+  init_lora_weights: [true, 'true', 'gaussian', 'orthogonal', 'eva'],
 };
 
 /**
@@ -76,9 +85,34 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
     rankPattern: data.rank_pattern ?? {},
     alphaPattern: data.alpha_pattern ?? {},
     useRslora: data.use_rslora ?? false,
+    ...optionalParts(data),
   };
   assertConfig(config, path);
   return { config, baseName: data.base_model_name_or_path ?? undefined };
+}
+
+/** What most adapters do not have, left out where it says nothing. */
+function optionalParts(data: z.infer<typeof supported>): Partial<LoraConfig> {
+  const {
+    exclude_modules: exclude,
+    layers_to_transform: layers,
+    layers_pattern: pattern,
+    modules_to_save: saved,
+  } = data;
+  return {
+    ...(data.use_dora === true && { useDora: true }),
+    ...(data.fan_in_fan_out === true && { fanInFanOut: true }),
+    ...(isGiven(exclude) && { excludeModules: exclude }),
+    ...(isGiven(layers) && { layersToTransform: layers }),
+    ...(isGiven(pattern) && { layersPattern: pattern }),
+    ...(isGiven(saved) && { modulesToSave: saved }),
+    ...(isGiven(data.task_type) && data.task_type !== defaultTask && { taskType: data.task_type }),
+  };
+}
+
+/** An empty list or text says as little as null does. */
+function isGiven<T extends string | number | readonly unknown[]>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null && (typeof value === 'number' || value.length > 0);
 }
 
 /**
@@ -93,22 +127,24 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
     auto_mapping: null,
     base_model_name_or_path: baseName ?? null,
     bias: 'none',
-    fan_in_fan_out: false,
+    fan_in_fan_out: config.fanInFanOut ?? false,
     inference_mode: true,
     init_lora_weights: true,
-    layers_pattern: null,
-    layers_to_transform: null,
+    layers_pattern: config.layersPattern ?? null,
+    layers_to_transform: config.layersToTransform ?? null,
     lora_alpha: config.alpha,
     lora_dropout: config.dropout,
-    modules_to_save: null,
+    modules_to_save: config.modulesToSave ?? null,
     peft_type: 'LORA',
     r: config.rank,
     rank_pattern: config.rankPattern ?? {},
     revision: null,
     target_modules: typeof targetModules === 'string' ? targetModules : [...targetModules],
-    task_type: 'CAUSAL_LM',
-    // WHY only when set: PEFT knows it since 0.7, and an older one that would scale otherwise should refuse.
+    task_type: config.taskType ?? defaultTask,
+    // WHY only when set: PEFT knows them since 0.7, 0.9 and 0.14, and an older one that would compute otherwise should refuse.
     ...(config.useRslora === true ? { use_rslora: true } : {}),
+    ...(config.useDora === true ? { use_dora: true } : {}),
+    ...(config.excludeModules === undefined ? {} : { exclude_modules: config.excludeModules }),
   };
 }
 

@@ -67,7 +67,7 @@ describe('saving', () => {
     ['rank-stabilised scaling', { ...small, useRslora: true }],
   ] satisfies [string, LoraConfig][])('gives back what was saved, with %s', async (_, config: LoraConfig) => {
     const linears = await goldenLinears();
-    const modules = await initAdapter(linears, config, 7);
+    const modules = await initAdapter(linears, config, { seed: 7 });
     const dir = join(await mkdtemp(join(folder, 'save-')), 'adapter');
     await savePeftAdapter(dir, { config, modules, baseName: 'some/base' });
     const loaded = await loadPeftAdapter(dir, linears);
@@ -79,7 +79,7 @@ describe('saving', () => {
   });
 
   it('writes the keys that PEFT knows and the metadata that it asks for', async () => {
-    const modules = await initAdapter(await goldenLinears(), small, 1);
+    const modules = await initAdapter(await goldenLinears(), small, { seed: 1 });
     const dir = join(folder, 'keys');
     await savePeftAdapter(dir, { config: small, modules });
     const golden: object = JSON.parse(
@@ -96,7 +96,7 @@ describe('saving', () => {
 
   it('never writes over a folder or a file, unless told to replace', async () => {
     const linears = await goldenLinears();
-    const modules = await initAdapter(linears, small, 1);
+    const modules = await initAdapter(linears, small, { seed: 1 });
     const parent = await mkdtemp(join(folder, 'exists-'));
     const [full, empty] = [join(parent, 'full'), join(parent, 'empty')];
     await savePeftAdapter(full, { config: small, modules });
@@ -104,7 +104,7 @@ describe('saving', () => {
     for (const dir of [full, empty]) {
       await expect(savePeftAdapter(dir, { config: small, modules })).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
     }
-    const other = await initAdapter(linears, small, 2);
+    const other = await initAdapter(linears, small, { seed: 2 });
     await savePeftAdapter(full, { config: small, modules: other }, { replace: true });
     expect((await loadPeftAdapter(full, linears)).modules).toEqual(other);
     expect((await readdir(parent)).sort()).toEqual(['empty', 'full']);
@@ -129,7 +129,7 @@ describe('a new adapter', () => {
     const modules = await initAdapter(
       [{ path: 'wide', in: 400, out: 3 }],
       { ...small, rank: 8, targetModules: ['wide'] },
-      3,
+      { seed: 3 },
     );
     const { a, b, scaling } = modules.get('wide') ?? {};
     const values = a ? toFloat32(a) : new Float32Array();
@@ -144,9 +144,9 @@ describe('a new adapter', () => {
 
   it('draws a module the same numbers whatever other modules there are, and others with another seed', async () => {
     const linears = await goldenLinears();
-    const alone = await initAdapter(linears, { ...small, targetModules: ['q_proj'] }, 5);
-    const all = await initAdapter(linears, { ...small, targetModules: 'all-linear' }, 5);
-    const other = await initAdapter(linears, { ...small, targetModules: ['q_proj'] }, 6);
+    const alone = await initAdapter(linears, { ...small, targetModules: ['q_proj'] }, { seed: 5 });
+    const all = await initAdapter(linears, { ...small, targetModules: 'all-linear' }, { seed: 5 });
+    const other = await initAdapter(linears, { ...small, targetModules: ['q_proj'] }, { seed: 6 });
     const path = 'model.layers.1.self_attn.q_proj';
     expect(all.get(path)).toEqual(alone.get(path));
     expect(other.get(path)).not.toEqual(alone.get(path));

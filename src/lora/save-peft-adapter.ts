@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
+import type { ModuleKind } from '../ir/index.ts';
 import { syncFolder, writeAtomically, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import { configFile, weightsFile } from './load-peft-adapter.ts';
 import { assertConfig, type LoraConfig } from './lora-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
-import { peftName } from './peft-tensors.ts';
+import { peftName } from './peft-names.ts';
+import { savedName } from './saved-parameters.ts';
 
 export interface AdapterContent {
   readonly config: LoraConfig;
-  readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b'>>;
+  readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b' | 'magnitude'> & { readonly kind?: ModuleKind }>;
+  /** Parameters that replace the base's whole, by their names in the checkpoint. */
+  readonly saved?: ReadonlyMap<string, TensorData>;
   /** The base that the adapter was trained on: a name or a path. */
   readonly baseName?: string | undefined;
 }
@@ -47,11 +51,17 @@ export async function savePeftAdapter(
   await syncFolder(dirname(path));
 }
 
-async function writeContent(dir: string, { config, modules, baseName }: AdapterContent): Promise<void> {
-  const tensors = [...modules].flatMap(([path, { a, b }]): [string, TensorData][] => [
-    [peftName(path, 'A'), a],
-    [peftName(path, 'B'), b],
+async function writeContent(dir: string, { config, modules, saved, baseName }: AdapterContent): Promise<void> {
+  const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude }]): [string, TensorData][] => {
+    const module = { path, ...(kind && { kind }) };
+    const size: [string, TensorData][] = magnitude ? [[peftName(module, 'magnitude'), magnitude]] : [];
+    return [[peftName(module, 'A'), a], [peftName(module, 'B'), b], ...size];
+  });
+  const whole = [...(saved ?? [])].map(([name, { shape, ...tensor }]): [string, TensorData] => [
+    savedName({ name, shape }),
+    { ...tensor, shape },
   ]);
+  const tensors = [...adapted, ...whole];
   // WHY the metadata: transformers and older PEFT refuse a file that does not say whose tensors these are.
   await writeSafetensors(join(dir, weightsFile), tensors, { metadata: { format: 'pt' } });
   const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;

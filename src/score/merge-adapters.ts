@@ -1,10 +1,9 @@
 import { breathe } from '../core/index.ts';
-import type { ModuleWeights } from '../lora/index.ts';
+import { assertPlain, type AdapterWeights, type ModuleWeights } from '../lora/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 
 /** An adapter, and how strongly it works: 1 as it was trained, 0 not at all. */
-export interface WeightedAdapter {
-  readonly modules: ReadonlyMap<string, ModuleWeights>;
+export interface WeightedAdapter extends Pick<AdapterWeights, 'modules' | 'saved'> {
   readonly scale?: number;
 }
 
@@ -22,8 +21,11 @@ export interface MergedModule {
  * Puts adapters together, module by module: ranks one behind the other, with scaling and strength multiplied into B.
  *
  *   Σ sᵢ·Bᵢ·Aᵢ = [s₁B₁ s₂B₂ …]·[A₁; A₂; …]
+ *
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than such products
  */
 export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promise<MergedModule[]> {
+  for (const adapter of adapters) assertPlain('given', adapter, { place: 'scoring' });
   const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));
   const merged: MergedModule[] = [];
   for (const path of paths) {

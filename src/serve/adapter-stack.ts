@@ -1,6 +1,6 @@
 import type { AdapterStore } from '../adapters/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
-import type { AdapterWeights, ModuleWeights } from '../lora/index.ts';
+import { assertPlain, type AdapterWeights, type ModuleWeights } from '../lora/index.ts';
 import { NativeMemory } from '../runtime/index.ts';
 import { toFloat32 } from '../tensor/index.ts';
 import { RankAllocator, type RankRows } from './rank-allocator.ts';
@@ -58,8 +58,10 @@ export class AdapterStack implements AdapterStore<RankRows> {
     return this.#allocator.used;
   }
 
-  /** @throws EspalierError ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
-  check(name: string, { modules }: AdapterWeights): number {
+  /** @throws EspalierError LORA_PARTS_NOT_APPLIED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
+  check(name: string, weights: AdapterWeights): number {
+    assertPlain(name, weights, { place: 'a mixed batch' });
+    const { modules } = weights;
     const served = new Map(this.modules.map((module) => [module.path, module]));
     const strange = [...modules.keys()].filter((path) => !served.has(path));
     if (strange.length > 0) {
@@ -70,10 +72,10 @@ export class AdapterStack implements AdapterStore<RankRows> {
       });
     }
     let rank = 1;
-    for (const [path, weights] of modules) {
+    for (const [path, own] of modules) {
       const module = served.get(path);
-      if (module) checkShapes(module, weights);
-      rank = Math.max(rank, weights.rank);
+      if (module) checkShapes(module, own);
+      rank = Math.max(rank, own.rank);
     }
     if (rank > this.#maxRank) throw new EspalierError('ADAPTER_RANK_TOO_LARGE', { name, rank, limit: this.#maxRank });
     return rank;

@@ -1,12 +1,6 @@
 import { EspalierError } from '../core/index.ts';
-import {
-  initAdapter,
-  loadPeftAdapter,
-  matchTargets,
-  savePeftAdapter,
-  type LoraConfig,
-  type ModuleWeights,
-} from '../lora/index.ts';
+import { loadAdapter } from '../formats/index.ts';
+import { initAdapter, matchTargets, savePeftAdapter, type LoraConfig, type ModuleWeights } from '../lora/index.ts';
 import { modelName, type BaseModel } from '../models/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from './config/train-config.ts';
@@ -17,7 +11,7 @@ const [suffixA, suffixB] = ['.lora_A', '.lora_B'];
 
 /**
  * An adapter on the base: a new one, or one that is trained on.
- * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `loadPeftAdapter`
+ * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `loadAdapter`
  */
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
   const { lora, modules } =
@@ -53,13 +47,13 @@ async function freshAdapter(base: BaseModel, config: TrainConfig): Promise<Adapt
     targetModules = trainDefaults.targetModules,
   } = config;
   const lora: LoraConfig = { rank, alpha, dropout, targetModules };
-  return { lora, modules: await initAdapter(base.modules, lora, config.seed) };
+  return { lora, modules: await initAdapter(base.modules, lora, { seed: config.seed }) };
 }
 
 /** WHY no other rank or alpha: the weights that are there have one, and another alpha would change what they do. */
 async function givenAdapter(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const dir = config.initAdapter ?? '';
-  const adapter = await loadPeftAdapter(dir, base.modules);
+  const adapter = await loadAdapter(dir, base.modules);
   for (const key of ['rank', 'alpha'] as const) {
     const wanted = config[key];
     if (wanted === undefined || wanted === adapter.config[key]) continue;

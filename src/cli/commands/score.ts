@@ -57,8 +57,8 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const spec of specs) {
-    const { modules } = await loadAdapter(spec.path, base.modules);
-    adapters.push({ modules, scale: spec.scale });
+    const { modules, saved } = await loadAdapter(spec.path, base.modules);
+    adapters.push({ modules, ...(saved && { saved }), scale: spec.scale });
   }
   return adapters;
 }

@@ -27,6 +27,12 @@ export const loraCodes = {
     message: 'The target {pattern} matches no linear module of the base.{hint} The base has {modules}.',
     help: 'A name or pattern in the target modules fits nothing, by the rules of PEFT: a name fits a whole path or its end after a dot, a regular expression the whole path. Nothing was changed.',
   },
+  LORA_FILTER_UNMATCHED: {
+    status: 400,
+    retryable: false,
+    message: '{option} {value} {problem} Take it out, or write what it should fit.',
+    help: 'An exclusion or the number of a layer narrows nothing that the targets fit, or everything. A slip in it would change which modules are trained without a word, so it is an error. Nothing was changed.',
+  },
   LORA_TENSORS_INVALID: {
     status: 400,
     retryable: false,
@@ -39,6 +45,13 @@ export const loraCodes = {
     message:
       'The adapter {path} was made for another base{base}: {problems}. Load it with the base that it was trained on.',
     help: 'An adapter changes modules that the base does not have, or modules of another size. What was loaded before still is.',
+  },
+  LORA_PARTS_NOT_APPLIED: {
+    status: 400,
+    retryable: false,
+    message:
+      'The adapter {name} has {parts}, which {place} cannot apply. Merge it into its base with `espalier adapter merge`, and use the result.',
+    help: 'Rows of one batch share the base, and so do adapters that are added up: neither can take a DoRA adapter, nor one that replaces parameters whole. Merged into the base it works everywhere. Nothing was changed.',
   },
   LORA_MODULES_INVALID: {
     status: 400,
