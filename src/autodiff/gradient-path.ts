@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { Graph, Node, Value } from '../ir/index.ts';
+import { stopGradientKey, type Graph, type Node, type Value } from '../ir/index.ts';
 import { notDefined, type Way } from './not-defined.ts';
 import type { GradientRegistry } from './gradient-registry.ts';
 
@@ -64,11 +64,16 @@ function connect(graph: Graph, { loss, cameFrom, registry }: Connection): { node
     if (!node.outputs.some((output) => output && values.has(output))) continue;
     // WHY: a value that is a parameter itself may come from a node that depends on no parameter.
     const inputs = readBy(node).filter((input) => cameFrom.has(input));
-    if (inputs.length === 0 || registry.find(node)?.stops !== undefined) continue;
+    if (inputs.length === 0 || stops(node, registry)) continue;
     for (const input of inputs) values.add(input);
     nodes.push(node);
   }
   return { nodes: nodes.reverse(), values };
+}
+
+/** Whether gradients end at a node: by its operator, or because whoever built the graph says so. */
+function stops(node: Node, registry: GradientRegistry): boolean {
+  return node.metadata.has(stopGradientKey) || registry.find(node)?.stops !== undefined;
 }
 
 /** Every float that depends on a parameter, with the value and node through which it was reached first. */
@@ -78,7 +83,7 @@ function reachForward(graph: Graph, parameters: readonly Value[], registry: Grad
   const cameFrom: CameFrom = new Map(parameters.filter(isFloat).map((parameter) => [parameter, undefined]));
   for (const node of graph.nodes) {
     const value = readBy(node).find((input) => cameFrom.has(input));
-    if (value === undefined || registry.find(node)?.stops !== undefined) continue;
+    if (value === undefined || stops(node, registry)) continue;
     for (const output of node.outputs) {
       if (output && isFloat(output) && !cameFrom.has(output)) cameFrom.set(output, { value, node });
     }

@@ -41,7 +41,17 @@ interface Grouped {
 }
 
 function grouped(note: string, given: Grouped, attributes: GradientCase['attributes'] = {}): GradientCase {
-  const { heads, kvHeads, headDim = given.rotary ?? 8, batch = 2, packed = false, tokens = 3, past, rotary, symbolic = false } = given;
+  const {
+    heads,
+    kvHeads,
+    headDim = given.rotary ?? 8,
+    batch = 2,
+    packed = false,
+    tokens = 3,
+    past,
+    rotary,
+    symbolic = false,
+  } = given;
   const [b, s]: CaseDim[] = symbolic ? [`batch=${batch}`, `seq=${tokens}`] : [batch, tokens];
   const total = tokens + (past ?? 0);
   const of = (count: number): CaseInput => ({ shape: [b ?? batch, s ?? tokens, count * headDim], range: [-1, 1] });

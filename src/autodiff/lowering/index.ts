@@ -1,5 +1,28 @@
+import { einsumLowering } from './einsum.ts';
+import { gatherNDLowering } from './gather-nd.ts';
+import { globalAveragePoolLowering, globalMaxPoolLowering } from './global-pools.ts';
 import { groupQueryAttentionLowering } from './group-query-attention.ts';
+import {
+  groupNormalizationLowering,
+  instanceNormalizationLowering,
+  meanVarianceNormalizationLowering,
+} from './instance-normalization.ts';
 import type { Lowering } from './lowering.ts';
+import { lpNormalizationLowering } from './lp-normalization.ts';
+import { padLowering } from './pad.ts';
+import { skipLayerNormalizationLowering } from './skip-layer-normalization.ts';
 
-/** The fused operators that are differentiated in smaller parts, in alphabetical order. */
-export const standardLowerings: readonly Lowering[] = [groupQueryAttentionLowering];
+/** The operators that are differentiated in smaller parts, in alphabetical order. */
+export const standardLowerings: readonly Lowering[] = [
+  einsumLowering,
+  gatherNDLowering,
+  globalAveragePoolLowering,
+  globalMaxPoolLowering,
+  groupNormalizationLowering,
+  groupQueryAttentionLowering,
+  instanceNormalizationLowering,
+  lpNormalizationLowering,
+  meanVarianceNormalizationLowering,
+  padLowering,
+  skipLayerNormalizationLowering,
+];

@@ -16,6 +16,7 @@ export function lowerPath(model: Model, endpoints: Endpoints, registry: Gradient
     if (lowering === undefined) continue;
     const tape = new Tape(model, { scope: node.label, insertBefore: node });
     const results = lowering.lower({ tape, node });
+    if (results === undefined) continue;
     for (const [output, result] of replaceNode(model, node, results)) replaced.set(output, result);
   }
   if (replaced.size > 0) inferShapes(model);

@@ -16,9 +16,9 @@ export interface Lowering {
   readonly domain?: string;
   /**
    * The values that take the place of the node's outputs, in their order and equal to them. An output that nobody asked for
-   * may be left out.
+   * may be left out. Nothing: the node stays as it is, for its gradient rule.
    *
    * @throws EspalierError GRADIENT_NOT_DEFINED for a form of the operator that it does not cover
    */
-  lower(context: LoweringContext): readonly (Value | undefined)[];
+  lower(context: LoweringContext): readonly (Value | undefined)[] | undefined;
 }

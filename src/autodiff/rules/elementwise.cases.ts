@@ -50,6 +50,17 @@ export const elementwiseCases: readonly GradientCase[] = [
     note: 'above only',
     inputs: { X: { shape: [2, 3], values: spread }, low: undefined, high: bound(0.5) },
   },
+  {
+    op: 'Mod',
+    inputs: { A: { shape: [6], values: spread }, B: { shape: [], range: [0.7, 0.8] } },
+    attributes: { fmod: 1 },
+  },
+  {
+    op: 'Mod',
+    note: 'broadcast',
+    inputs: { A: { shape: ['n=2', 3], values: spread }, B: { shape: [1, 3], range: [0.65, 0.67] } },
+    attributes: { fmod: 1 },
+  },
   { op: 'Where', inputs: { condition: bools([2, 3], [1, 0, 1, 0, 0, 1]), X: [2, 3], Y: [2, 3] } },
   { op: 'Where', note: 'broadcast', inputs: { condition: bools([2, 1], [1, 0]), X: [3], Y: [] } },
   { op: 'Where', note: 'symbolic', inputs: { condition: bools(['n=2', 1], [1, 0]), X: ['n=2', 3], Y: [1, 3] } },

@@ -11,6 +11,8 @@ const table = (turn: (angle: number) => number): CaseInput => ({
   wanted: false,
 });
 
+const distinct = { shape: [2, 4], values: [3, -1, 4, 1.5, 5, -9, 2, 6] } as const;
+
 /** Operators that pick elements, hide some, or turn pairs of them. */
 export const gatheringCases: readonly GradientCase[] = [
   { op: 'Gather', note: 'rows', inputs: { data: [4, 3], indices: indices([3], [2, 0, 3]) } },
@@ -44,6 +46,64 @@ export const gatheringCases: readonly GradientCase[] = [
     note: 'last axis',
     inputs: { data: ['n=3', 4], indices: indices(['n=3', 1], [3, 0, -1]) },
     attributes: { axis: 1 },
+  },
+  { op: 'GatherND', inputs: { data: [2, 3, 2], indices: indices([2, 2], [1, 2, 0, -1]) } },
+  {
+    op: 'GatherND',
+    note: 'rows, one of them twice',
+    inputs: { data: [3, 2], indices: indices([2, 2, 1], [1, 1, 0, 1]) },
+  },
+  { op: 'GatherND', note: 'single elements', inputs: { data: [2, 3], indices: indices([3, 2], [1, 2, 0, 0, 1, 2]) } },
+  {
+    op: 'GatherND',
+    note: 'one row a batch',
+    inputs: { data: [2, 3, 2], indices: indices([2, 1], [2, -1]) },
+    attributes: { batch_dims: 1 },
+  },
+  {
+    op: 'GatherND',
+    note: 'symbolic',
+    inputs: { data: ['b=2', 's=3', 2], indices: indices(['n=2', 2], [1, 2, 0, -1]) },
+  },
+  {
+    op: 'GatherND',
+    note: 'symbolic batch',
+    inputs: { data: ['b=2', 's=3', 2], indices: indices(['b=2', 2, 1], [1, 2, 0, 0]) },
+    attributes: { batch_dims: 1 },
+  },
+  ...(['none', 'add'] as const).flatMap((reduction): GradientCase[] => [
+    {
+      op: 'ScatterElements',
+      note: reduction,
+      inputs: { data: ['n=3', 3], indices: indices([2, 2], [1, 0, 2, 0]), updates: [2, 2] },
+      attributes: { reduction, axis: 1 },
+    },
+    {
+      op: 'ScatterND',
+      note: reduction,
+      inputs: { data: [3, 2], indices: indices([2, 1], [2, 0]), updates: [2, 2] },
+      attributes: { reduction },
+    },
+  ]),
+  {
+    op: 'ScatterElements',
+    note: 'added twice at one place',
+    inputs: { data: [3], indices: indices([2], [1, 1]), updates: [2] },
+    attributes: { reduction: 'add' },
+  },
+  { op: 'TopK', inputs: { X: distinct, K: list1(2) }, outputs: 2 },
+  {
+    op: 'TopK',
+    note: 'smallest of columns',
+    inputs: { X: distinct, K: list1(1) },
+    attributes: { axis: 0, largest: 0 },
+    outputs: 2,
+  },
+  {
+    op: 'TopK',
+    note: 'symbolic',
+    inputs: { X: { ...distinct, shape: ['n=2', 4] }, K: list1(3) },
+    outputs: 2,
   },
   slice('rows', { data: [4, 3], starts: [1], ends: [3] }),
   slice('from the end', { data: [4, 3], starts: [-2], ends: [2 ** 31 - 1], axes: [1] }),
@@ -98,6 +158,10 @@ interface SliceInputs {
 function slice(note: string, { data, ...lists }: SliceInputs, outputShape?: GradientCase['outputShape']): GradientCase {
   const inputs = Object.entries(lists).map(([name, values]) => [name, { ...list(values), constant: true }] as const);
   return { op: 'Slice', note, inputs: { data, ...Object.fromEntries(inputs) }, ...(outputShape && { outputShape }) };
+}
+
+function list1(value: number): CaseInput {
+  return { ...list([value]), constant: true };
 }
 
 function list(values: readonly number[]): { shape: number[]; dtype: 'int64'; values: readonly number[] } {

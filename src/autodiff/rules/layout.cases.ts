@@ -67,9 +67,38 @@ export const layoutCases: readonly GradientCase[] = [
   { op: 'Expand', inputs: { input: [3, 1], shape: list(2, 3, 4) } },
   { op: 'Expand', note: 'scalar', inputs: { input: [], shape: list(2, 3) } },
   { op: 'Expand', note: 'nothing to do', inputs: { input: ['n=2', 3], shape: list(1) } },
+  ...(['', 'com.microsoft'] as const).flatMap((domain): GradientCase[] => [
+    { op: 'Trilu', domain, inputs: { input: [2, 3, 3] } },
+    { op: 'Trilu', domain, note: 'lower, k', inputs: { input: ['n=2', 3, 4], k: one(1) }, attributes: { upper: 0 } },
+  ]),
+  { op: 'CumSum', inputs: { X: [2, 3], axis: one(1) } },
+  { op: 'CumSum', note: 'backwards', inputs: { X: ['n=2', 3], axis: one(0) }, attributes: { reverse: 1 } },
+  { op: 'CumSum', note: 'without itself', inputs: { X: [2, 3], axis: one(-1) }, attributes: { exclusive: 1 } },
+  { op: 'Pad', inputs: { data: [2, 3], pads: list(1, 0, 0, 2) } },
+  { op: 'Pad', note: 'with another constant', inputs: { data: [2, 3], pads: list(1, 0, 0, 2), value: scalar(3) } },
+  { op: 'Pad', note: 'taken away', inputs: { data: [3, 4], pads: list(-1, 1, 0, -2) } },
+  { op: 'Pad', note: 'one axis', inputs: { data: [2, 3], pads: list(1, 2), value: undefined, axes: list(-1) } },
+  { op: 'Pad', note: 'symbolic', inputs: { data: ['n=2', 3], pads: list(0, 1, 0, 1) } },
+  ...(['edge', 'reflect', 'wrap'] as const).flatMap((mode): GradientCase[] => [
+    { op: 'Pad', note: mode, inputs: { data: [2, 3], pads: list(0, 2, 0, 1) }, attributes: { mode } },
+    {
+      op: 'Pad',
+      note: `${mode}, symbolic`,
+      inputs: { data: ['n=2', 'm=4'], pads: list(1, 0, 0, 1) },
+      attributes: { mode },
+    },
+  ]),
   { op: 'Tile', inputs: { input: [2, 3], repeats: list(2, 1) } },
   { op: 'Tile', note: 'symbolic', inputs: { input: ['n=2', 3], repeats: list(3, 2) }, outputShape: [undefined, 6] },
 ];
+
+function one(value: number): GradientCase['inputs'][string] {
+  return { shape: [], dtype: 'int64', values: [value], constant: true };
+}
+
+function scalar(value: number): GradientCase['inputs'][string] {
+  return { shape: [], values: [value], constant: true };
+}
 
 function list(...values: number[]): GradientCase['inputs'][string] {
   return { shape: [values.length], dtype: 'int64', values, constant: true };

@@ -1,31 +1,41 @@
 import type { CaseDim, GradientCase } from '../testing/gradient-case.ts';
 
-/** Losses over classes. The operator is a function of f64 kernels, so it is checked in f64. */
+const rank3 = [2, 3, 2] as const;
+
+/** Losses over classes. The operators are functions of f64 kernels, so they are checked in f64. */
 export const lossCases: readonly GradientCase[] = [
-  ...(['sum', 'mean', 'none'] as const).flatMap((reduction): GradientCase[] => [
-    loss(`${reduction}`, { scores: [3, 4], labels: [0, 3, 2] }, { reduction }),
-    loss(
-      `${reduction}, ignored rows`,
-      { scores: [4, 3], labels: [-100, 2, 0, -100] },
-      { reduction, ignore_index: -100 },
-    ),
-    loss(`${reduction}, ignored class`, { scores: [3, 3], labels: [1, 2, 1] }, { reduction, ignore_index: 1 }),
-    loss(`${reduction}, symbolic`, { scores: ['n=3', 4], labels: [0, 3, -1] }, { reduction, ignore_index: -1 }),
-  ]),
-  loss('sum, every row ignored', { scores: [2, 3], labels: [-100, -100] }, { reduction: 'sum', ignore_index: -100 }),
-  { ...loss('with its second output', { scores: [3, 4], labels: [0, 3, 2] }, { reduction: 'sum' }), outputs: 2 },
+  ...(['SoftmaxCrossEntropyLoss', 'NegativeLogLikelihoodLoss'] as const).flatMap(casesOf),
   {
-    ...loss('scores of rank 3', { scores: [2, 3, 2], labels: [0, 2, 1, 1] }, { reduction: 'mean' }),
-    inputs: { scores: [2, 3, 2], labels: { shape: [2, 2], dtype: 'int64', values: [0, 2, 1, 1] } },
+    ...loss('SoftmaxCrossEntropyLoss', 'with its second output', [3, 4], { labels: [0, 3, 2], reduction: 'sum' }),
+    outputs: 2,
   },
 ];
 
-function loss(
-  note: string,
-  { scores, labels }: { scores: readonly CaseDim[]; labels: readonly number[] },
-  attributes: NonNullable<GradientCase['attributes']>,
-): GradientCase {
+function casesOf(op: string): GradientCase[] {
+  return [
+    ...(['sum', 'mean', 'none'] as const).flatMap((reduction): GradientCase[] => [
+      loss(op, `${reduction}`, [3, 4], { labels: [0, 3, 2], reduction }),
+      loss(op, `${reduction}, ignored rows`, [4, 3], { labels: [-100, 2, 0, -100], reduction, ignored: -100 }),
+      loss(op, `${reduction}, ignored class`, [3, 3], { labels: [1, 2, 1], reduction, ignored: 1 }),
+      loss(op, `${reduction}, symbolic`, ['n=3', 4], { labels: [0, 3, -1], reduction, ignored: -1 }),
+    ]),
+    loss(op, 'sum, every row ignored', [2, 3], { labels: [-100, -100], reduction: 'sum', ignored: -100 }),
+    {
+      ...loss(op, 'scores of rank 3', rank3, { labels: [0, 2, 1, 1], reduction: 'mean' }),
+      inputs: { scores: rank3, labels: { shape: [2, 2], dtype: 'int64', values: [0, 2, 1, 1] } },
+    },
+  ];
+}
+
+interface Loss {
+  readonly labels: readonly number[];
+  readonly reduction: 'sum' | 'mean' | 'none';
+  readonly ignored?: number;
+}
+
+function loss(op: string, note: string, scores: readonly CaseDim[], given: Loss): GradientCase {
+  const { labels, reduction, ignored } = given;
   const rows = scores[0] ?? labels.length;
   const inputs = { scores, labels: { shape: [rows], dtype: 'int64', values: labels } } as const;
-  return { op: 'SoftmaxCrossEntropyLoss', note, inputs, attributes };
+  return { op, note, inputs, attributes: { reduction, ...(ignored !== undefined && { ignore_index: ignored }) } };
 }

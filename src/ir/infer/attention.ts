@@ -33,8 +33,33 @@ const multiHeadAttention: InferRule = (op) => {
   return { dtype: op.dtype(0), shape: [query[0], query[1], value[2]] };
 };
 
+/** Query, key and value come out of one product; Y [batch, seq, width of the values]. */
+const packedAttention: InferRule = (op) => {
+  const [input, weights] = [op.shape(0), op.shape(1)];
+  const widths = op.node.intsAttribute('qkv_hidden_sizes');
+  const width = widths?.[2] ?? divideDims(weights?.[1], 3);
+  return { dtype: op.dtype(0), shape: input?.length === 3 ? [input[0], input[1], width] : undefined };
+};
+
+/** Y is shaped like the query, with the width of the values; heads stand on axis 1 or lie side by side on the last one. */
+const attention: InferRule = (op) => {
+  const [query, key, value] = [op.shape(0), op.shape(1), op.shape(2)];
+  if (query === undefined || value === undefined) return { dtype: op.dtype(0) };
+  const heads = op.node.intAttribute('q_num_heads', 1);
+  const kvHeads = op.node.intAttribute('kv_num_heads', 1);
+  const isApart = query.length === 4;
+  const width = isApart ? value[3] : multiplyDims(divideDims(value[2], kvHeads), heads);
+  const present = (x: Shape | undefined): TypeInfo => ({
+    dtype: op.dtype(0),
+    shape: x && (isApart ? [x[0], x[1], undefined, x[3]] : [x[0], kvHeads, undefined, divideDims(x[2], kvHeads)]),
+  });
+  return [{ dtype: op.dtype(0), shape: [...query.slice(0, -1), width] }, present(key), present(value)];
+};
+
 export const attentionRules: InferRules = {
   RotaryEmbedding: rotary,
+  Attention: attention,
+  'com.microsoft:Attention': packedAttention,
   'com.microsoft:RotaryEmbedding': rotary,
   'com.microsoft:GroupQueryAttention': groupQueryAttention,
   'com.microsoft:MultiHeadAttention': multiHeadAttention,

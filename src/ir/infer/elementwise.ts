@@ -73,7 +73,8 @@ function table(names: string, rule: InferRule): InferRules {
 
 export const elementwiseRules: InferRules = {
   ...table('Abs Sign Exp Log Sqrt Reciprocal Sin Cos Tan Tanh Sigmoid HardSigmoid Erf Relu LeakyRelu Elu Gelu', unary),
-  ...table('Softplus Softsign Swish HardSwish Floor Ceil Round Not Clip CumSum Trilu', unary),
+  ...table('Softplus Softsign Swish HardSwish Floor Ceil Round Not Clip CumSum Trilu com.microsoft:Trilu', unary),
+  ...table('Selu Celu Mish ThresholdedRelu Shrink Sinh Cosh Asin Acos Atan Asinh Acosh Atanh', unary),
   ...table('com.microsoft:QuickGelu com.microsoft:FastGelu com.microsoft:Gelu', unary),
   ...table('Softmax LogSoftmax Hardmax', unary),
   'com.microsoft:BiasGelu': binary(),

@@ -1,4 +1,4 @@
-import type { Dim } from '../dim.ts';
+import { multiplyDims, type Dim } from '../dim.ts';
 import type { InferRule, InferRules, OpView } from './infer-rule.ts';
 
 /** data[..., indices, ...] along one axis. */
@@ -37,8 +37,16 @@ const oneHot: InferRule = (op) => {
   return { dtype: op.dtype(2), shape: [...indices.slice(0, axis), depth, ...indices.slice(axis)] };
 };
 
-/** Quantized rows: the gathered axes, then the row's own width. */
-const gatherBlocks: InferRule = (op) => ({ dtype: op.dtype(2) });
+/** Quantized rows: the gathered axes in the place of one, then the row's own width. Two elements of 4 bits may share a byte. */
+const gatherBlocks: InferRule = (op) => {
+  const [data, indices] = [op.shape(0), op.shape(1)];
+  if (data === undefined || indices === undefined) return { dtype: op.dtype(2) };
+  const axis = op.axis(op.node.intAttribute('gather_axis', 0), data.length);
+  const isPacked = op.dtype(0) === 'uint8' && op.node.intAttribute('bits', 4) === 4;
+  const last = data.length - 1;
+  const rows = isPacked ? data.map((dim, i) => (i === last ? multiplyDims(dim, 2) : dim)) : data;
+  return { dtype: op.dtype(2), shape: [...rows.slice(0, axis), ...indices, ...rows.slice(axis + 1)] };
+};
 
 const topK: InferRule = (op) => {
   const data = op.shape(0);

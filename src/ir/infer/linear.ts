@@ -1,6 +1,6 @@
 import type { Dim, Shape } from '../dim.ts';
 import { broadcastShapes } from './broadcast.ts';
-import { formatShape, type InferRule, type InferRules, type OpView, type TypeInfo } from './infer-rule.ts';
+import { formatShape, type InferRule, type InferRules, type OpView } from './infer-rule.ts';
 
 /** A·B over the last two axes, the others broadcast; a vector gains an axis and loses it again (numpy). */
 function product(op: OpView, transA: boolean, transB: boolean): Shape | undefined {
@@ -52,32 +52,11 @@ function isSet(op: OpView, attribute: string): boolean {
   return op.node.intAttribute(attribute, 0) !== 0;
 }
 
-/** Y [batch, filters, spatial...] of X [batch, channels, spatial...] and W [filters, channels/group, kernel...]. */
-const conv: InferRule = (op): TypeInfo => {
-  const [x, w] = [op.shape(0), op.shape(1)];
-  if (x === undefined || w === undefined) return { dtype: op.dtype(0) };
-  const spatial = x.slice(2).map((size, i) => convSize(op, size, w[i + 2], i, x.length - 2));
-  return { dtype: op.dtype(0), shape: [x[0], w[0], ...spatial] };
-};
-
-function convSize(op: OpView, size: Dim, kernel: Dim, axis: number, axes: number): Dim {
-  const { node } = op;
-  const stride = node.intsAttribute('strides')?.[axis] ?? 1;
-  const dilation = node.intsAttribute('dilations')?.[axis] ?? 1;
-  const padding = node.stringAttribute('auto_pad', 'NOTSET');
-  if (stride <= 0) throw op.error(`its stride is ${stride}`);
-  if (typeof size !== 'number' || typeof kernel !== 'number') return undefined;
-  if (padding.startsWith('SAME')) return Math.ceil(size / stride);
-  const pads = padding === 'VALID' ? [] : (node.intsAttribute('pads') ?? []);
-  const padded = size + (pads[axis] ?? 0) + (pads[axis + axes] ?? 0);
-  return Math.floor((padded - dilation * (kernel - 1) - 1) / stride) + 1;
-}
-
 export const linearRules: InferRules = {
   MatMul: matMul,
   MatMulInteger: matMulInteger,
   Gemm: gemm,
-  Conv: conv,
   'com.microsoft:FusedMatMul': fusedMatMul,
   'com.microsoft:MatMulNBits': matMulBlocks,
+  'com.microsoft:MatMulBnb4': matMulBlocks,
 };

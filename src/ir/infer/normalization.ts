@@ -24,9 +24,16 @@ const skipNormalize: InferRule = (op) => {
 
 const simplified = normalize(1);
 
+const sameAsInput: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
+
 export const normalizationRules: InferRules = {
   LayerNormalization: normalize(2),
   RMSNormalization: normalize(0),
+  BatchNormalization: sameAsInput,
+  InstanceNormalization: sameAsInput,
+  GroupNormalization: sameAsInput,
+  MeanVarianceNormalization: sameAsInput,
+  LpNormalization: sameAsInput,
   SimplifiedLayerNormalization: simplified,
   'com.microsoft:SimplifiedLayerNormalization': simplified,
   'com.microsoft:SkipLayerNormalization': skipNormalize,
