@@ -9,7 +9,7 @@ import { buildScoringGraph, openBaseModel } from '../src/models/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 import { resolveConfig, runTraining } from '../src/train/index.ts';
-import { loadGolden, toJsonLines, type GoldenCase } from '../src/train/testing/golden.ts';
+import { loadGolden, type GoldenCase } from '../src/train/testing/golden.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));
 
@@ -27,6 +27,10 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 describe.each([
   { name: 'llama-d16', exporter: 'torch-export' },
   { name: 'llama-d16', exporter: 'genai-fp32' },
+  { name: 'llama-d16', exporter: 'optimum' },
+  { name: 'llama-d16', exporter: 'torch-past' },
+  { name: 'llama-d16', exporter: 'merged' },
+  { name: 'gpt2', exporter: 'torch-export' },
 ])("PEFT's adapter on $name as $exporter writes it", ({ name, exporter }) => {
   it.each(['adapter', 'trained'])('gives the reference logits: %s', async (state) => {
     const base = await openBaseModel(golden(`${name}/${exporter}`));
@@ -69,9 +73,9 @@ describe('the 4-bit model of onnxruntime-genai', () => {
 });
 
 /** Ten steps as PEFT took them. @returns the loss before each */
-async function train(base: string, { adapter, examples, optimizer }: GoldenCase): Promise<number[]> {
+async function train(base: string, { adapter, rows, optimizer }: GoldenCase): Promise<number[]> {
   const data = join(folder, 'rows.jsonl');
-  await writeFile(data, toJsonLines(examples));
+  await writeFile(data, rows);
   const flags = { base, data, output: join(folder, 'out'), initAdapter: adapter, ...optimizer, maxSteps: 10 };
   await runTraining(resolveConfig({ flags: { ...flags, shuffle: false, maxGradNorm: 0 } }), { environment });
   const lines = (await readFile(join(folder, 'out', 'metrics.jsonl'), 'utf8')).trim().split('\n');

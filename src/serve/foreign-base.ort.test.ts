@@ -29,19 +29,18 @@ async function open(name: string, graph: string, options: Partial<EngineOptions>
 describe.each([
   { name: 'llama-d16', graph: 'genai-fp32', way: 'with keys and values in place', inPlace: true },
   { name: 'llama-d16', graph: 'torch-export', way: 'by running each row anew', inPlace: false },
+  { name: 'llama-d16', graph: 'merged', way: 'by running each row anew', inPlace: false },
+  { name: 'gpt2', graph: 'torch-export', way: 'by running each row anew', inPlace: false },
 ])('$name as $graph writes it, $way', ({ name, graph, inPlace }) => {
-  it.each([2, 128])(
-    'gives the greedy tokens of the reference, each alone, with prefill by %i',
-    async (prefillChunk) => {
-      const [{ base, prompt, greedy }, engine] = await open(name, graph, { prefillChunk });
-      await using _ = engine;
-      expect(base.graphs.decode !== undefined).toBe(inPlace);
-      for (const kind of kinds) {
-        const adapters = kind === 'base' ? [] : [{ name: kind }];
-        expect(await collectIds(engine.generate({ ...request, tokens: prompt, adapters }))).toEqual(greedy[kind]);
-      }
-    },
-  );
+  it.each([2])('gives the greedy tokens of the reference, each alone, with prefill by %i', async (prefillChunk) => {
+    const [{ base, prompt, greedy }, engine] = await open(name, graph, { prefillChunk });
+    await using _ = engine;
+    expect(base.graphs.decode !== undefined).toBe(inPlace);
+    for (const kind of kinds) {
+      const adapters = kind === 'base' ? [] : [{ name: kind }];
+      expect(await collectIds(engine.generate({ ...request, tokens: prompt, adapters }))).toEqual(greedy[kind]);
+    }
+  });
 
   it('gives them in one mixed batch too, of answers that end at different times', async () => {
     const [{ prompt, greedy }, engine] = await open(name, graph, {});

@@ -37,14 +37,37 @@ const variadic: InferRule = (op) => {
   };
 };
 
-const compare: InferRule = (op) => ({ dtype: 'bool', shape: binaryShape(op) });
+const compare: InferRule = (op) => compareTypes(op);
+
+/** Elements are 1 where two are equal for certain, and 0 where they cannot be: no length is below 0. */
+const equal: InferRule = (op) => ({ ...compareTypes(op), elements: combineElements(op, sameDim) });
+
+function compareTypes(op: OpView): TypeInfo {
+  return { dtype: 'bool', shape: binaryShape(op) };
+}
+
+function sameDim(a: Dim, b: Dim): Dim {
+  if (a === undefined || b === undefined) return undefined;
+  if (a === b) return 1;
+  if (typeof a === 'number' && typeof b === 'number') return 0;
+  const [number, symbol] = typeof a === 'number' ? [a, b] : [b, a];
+  return typeof number === 'number' && number < 0 && !String(symbol).includes('-') ? 0 : undefined;
+}
 
 const isNan: InferRule = (op) => ({ dtype: 'bool', shape: op.shape(0) });
 
 const where: InferRule = (op) => ({
   dtype: commonType(op, [1, 2]),
   shape: broadcastShapes(op, [op.shape(0), op.shape(1), op.shape(2)]),
+  elements: chosenElements(op),
 });
+
+/** As exporters write the target of an Expand: where a dimension is -1, take 1. */
+function chosenElements(op: OpView): readonly Dim[] | undefined {
+  const [condition, yes, no] = [op.elements(0), op.elements(1), op.elements(2)];
+  if (condition === undefined || yes?.length !== condition.length || no?.length !== condition.length) return undefined;
+  return condition.map((choice, i) => (choice === 1 ? yes[i] : choice === 0 ? no[i] : undefined));
+}
 
 const cast: InferRule = (op) => {
   const to = dataTypeOf(op.node.intAttribute('to', 0));
@@ -88,7 +111,8 @@ export const elementwiseRules: InferRules = {
   Pow: (op) => ({ dtype: op.dtype(0), shape: binaryShape(op) }),
   PRelu: unary,
   ...table('Min Max Sum Mean', variadic),
-  ...table('Equal Greater Less GreaterOrEqual LessOrEqual And Or Xor', compare),
+  Equal: equal,
+  ...table('Greater Less GreaterOrEqual LessOrEqual And Or Xor', compare),
   BitShift: binary(),
   ...table('BitwiseAnd BitwiseOr BitwiseXor', binary()),
   ...table('IsNaN IsInf', isNan),

@@ -12,8 +12,9 @@ import { finish, logitsOfRows } from './text-graphs.ts';
  * @returns undefined where the file keeps its past otherwise, or not at all: then rows can only be run anew
  */
 export function buildOnnxDecode(source: TextSource, maxLength: number): Model | undefined {
-  const { roles, kvHeads, headDim } = source;
-  if (roles.states.length === 0 || roles.logits === undefined || roles.cachePosition) return undefined;
+  const { roles, kv } = source;
+  if (kv === undefined || roles.states.length === 0 || roles.logits === undefined || roles.cachePosition)
+    return undefined;
   if (roles.states.some(({ past, present }) => past.dtype !== 'float32' || present === undefined)) return undefined;
   const copy = new GraphCopy(source, 'decode');
   const { graph } = copy;
@@ -28,7 +29,7 @@ export function buildOnnxDecode(source: TextSource, maxLength: number): Model | 
   const mask = roles.attentionMask && graph.addInput('attention_mask', roles.attentionMask.dtype, ['batch', 'total']);
   if (roles.attentionMask && mask) copy.bind(roles.attentionMask, mask);
   bindSwitches(copy, roles, true);
-  const shape = ['batch', kvHeads, maxLength, headDim];
+  const shape = ['batch', kv.kvHeads, maxLength, kv.headDim];
   for (const { past, layer, part } of roles.states) {
     copy.bind(past, graph.addInput(`past_key_values.${layer}.${part}`, 'float32', shape));
   }

@@ -4,7 +4,7 @@ import { encodeModel } from '../../ir/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
-import { buildHeadGraph, buildScoringGraph, buildTrunkGraph } from '../graphs.ts';
+import { buildHeadGraph, buildScoringGraph, buildTrainingGraph, buildTrunkGraph } from '../graphs.ts';
 import { goldenDir } from '../testing/fixtures.ts';
 import { maxDifference } from '../testing/golden.ts';
 import { openOnnxBase } from './open-onnx.ts';
@@ -28,8 +28,11 @@ describe.each([
   { name: 'llama-d16', exporter: 'torch-export', paths: llamaPaths },
   { name: 'llama-d16', exporter: 'genai-fp32', paths: llamaPaths },
   { name: 'llama-d16', exporter: 'genai-int4', paths: llamaPaths },
+  { name: 'llama-d16', exporter: 'optimum', paths: llamaPaths },
+  { name: 'llama-d16', exporter: 'torch-past', paths: llamaPaths },
+  { name: 'llama-d16', exporter: 'merged', file: 'decoder_model_merged.onnx', paths: llamaPaths },
   { name: 'gpt2', exporter: 'torch-export', paths: gpt2Paths },
-])('$name as $exporter writes it', ({ name, exporter, paths }) => {
+])('$name as $exporter writes it', ({ name, exporter, paths, file = 'model.onnx' }) => {
   let environment: Environment;
   let base: BaseModel;
   let inputIds: TensorData;
@@ -40,7 +43,7 @@ describe.each([
     base = await openOnnxBase(goldenDir(name, exporter));
     const { tensors } = await loadSafetensors(goldenDir('llama-d16', 'expected.safetensors'));
     inputIds = tensors.get('input_ids') ?? tensorOf('int64', [0], []);
-    own = await runFile(environment, goldenDir(name, `${exporter}/model.onnx`), inputIds);
+    own = await runFile(environment, goldenDir(name, `${exporter}/${file}`), inputIds);
   });
   afterAll(() => environment.dispose());
 
@@ -48,6 +51,12 @@ describe.each([
     const linear = base.modules.filter(({ kind = 'linear' }) => kind === 'linear').map(({ path }) => path);
     expect(linear.sort()).toEqual([...paths, 'lm_head'].sort());
     expect(base.config).toMatchObject({ kind: 'decoder', vocabSize: 128, hiddenSize: 32, layers: 2 });
+  });
+
+  it('has a shape for every float in its training graph, as gradients need', () => {
+    const { graph } = buildTrainingGraph(base);
+    const floats = [...graph.values()].filter(({ dtype, isUsed }) => dtype === 'float32' && isUsed);
+    expect(floats.filter(({ shape }) => shape === undefined || shape.includes(undefined))).toEqual([]);
   });
 
   it('gives the logits that the file itself gives', async () => {

@@ -7,6 +7,7 @@ import type { ModelConfig } from '../base-model.ts';
 import { readGenerationConfig, type GenerationConfig } from '../generation-config.ts';
 import { parseWith } from '../parse-with.ts';
 import { readJsonIfPresent } from '../read-json.ts';
+import { headsOf } from './attention-heads.ts';
 import type { TextInterface } from './read-interface.ts';
 
 /** The files beside a graph that say what it is, as far as they are there. */
@@ -34,6 +35,7 @@ const configJson = z.looseObject({
   head_dim: size,
   max_position_embeddings: size,
   n_positions: size,
+  pad_token_id: tokenId.nullish(),
 });
 
 const genaiJson = z.looseObject({
@@ -122,39 +124,38 @@ export interface SizedGraph {
   readonly graph: Graph;
   /** [..., vocab] */
   readonly logits: Value | undefined;
+  /** What the head reads, where it is found. */
   readonly hiddenSize: number | undefined;
   readonly modules: readonly AdaptableModule[];
   /** How many keys and values it takes in. */
   readonly states: number;
+  readonly kv: KvSizes | undefined;
 }
 
 /**
  * Everything that a base says of itself, from its graph and the files beside it.
  * @throws EspalierError MODEL_CONFIG_INVALID where they contradict each other
  */
-export function describeConfig(sized: SizedGraph, files: BesideFiles, kv: KvSizes | undefined): ModelConfig {
+export function describeConfig(sized: SizedGraph, files: BesideFiles, kind: ModelConfig['kind']): ModelConfig {
   const { config, configPath: path } = files;
-  const { graph, logits, hiddenSize, modules } = sized;
-  const width = logits?.shape?.at(-1);
-  const vocabSize = agreed('vocabulary', { graph: width, file: config.vocab_size ?? undefined, path });
-  const hidden = agreed('hidden size', {
-    graph: hiddenSize,
-    file: config.hidden_size ?? config.n_embd ?? undefined,
-    path,
-  });
-  const count = agreed('number of layers', {
-    graph: sized.states > 0 ? sized.states / 2 : countLayers(modules),
-    file: config.num_hidden_layers ?? config.n_layer ?? undefined,
-    path,
-  });
+  const { graph, logits, hiddenSize, modules, states } = sized;
+  const words = modules.find((module) => module.kind === 'embedding');
+  const said = config.vocab_size ?? undefined;
+  const width = kind === 'decoder' ? logits?.shape?.at(-1) : words?.in;
+  const vocabSize = agreed('vocabulary', { graph: width, file: said, path }) ?? 0;
+  const saidHidden = config.hidden_size ?? config.n_embd ?? undefined;
+  const hidden = agreed('hidden size', { graph: hiddenSize ?? words?.out, file: saidHidden, path }) ?? vocabSize;
+  const saidLayers = config.num_hidden_layers ?? config.n_layer ?? undefined;
+  const counted = states > 0 ? states / 2 : countLayers(modules);
+  const { kvHeads, headDim } = sized.kv ?? headsOf(graph, modules, hidden) ?? { kvHeads: 1, headDim: hidden };
   return {
-    kind: 'decoder',
+    kind,
     family: config.model_type ?? 'onnx',
-    vocabSize: vocabSize ?? 0,
-    hiddenSize: hidden ?? vocabSize ?? 0,
-    layers: count ?? 0,
-    kvHeads: kv?.kvHeads ?? 1,
-    headDim: kv?.headDim ?? hidden ?? 1,
+    vocabSize,
+    hiddenSize: hidden,
+    layers: agreed('number of layers', { graph: counted, file: saidLayers, path }) ?? 0,
+    kvHeads,
+    headDim,
     maxPositions: config.max_position_embeddings ?? config.n_positions ?? tablePositions(graph) ?? unknownLength,
   };
 }

@@ -1,17 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
-import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
+import { EspalierError } from '../../core/index.ts';
+import { checkExternalData, decodeModel, verifyModel, type Model, type Value } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
+import { readLabels } from '../encoder/read-labels.ts';
+import { readPooling } from '../encoder/read-pooling.ts';
 import type { WeightRef } from '../weight-files.ts';
+import type { AnnotationHints } from './annotate-modules.ts';
+import { encoderGraphs, genericGraphs, genericInputs } from './classifier-graphs.ts';
 import { buildOnnxDecode } from './decode-graph.ts';
 import { findOnnxFile } from './find-onnx-file.ts';
-import { findHead } from './logits-head.ts';
-import { describeConfig, kvSizes, readBesideFiles, type BesideFiles } from './onnx-config.ts';
+import { copyGeneric } from './generic-graph.ts';
 import type { OnnxSource } from './graph-copy.ts';
+import { findHead } from './logits-head.ts';
+import { describeConfig, kvSizes, readBesideFiles, type BesideFiles, type SizedGraph } from './onnx-config.ts';
 import { placeWeights } from './place-weights.ts';
-import { readInterface } from './read-interface.ts';
-import { copyText, type TextSource } from './text-copy.ts';
+import { readInterface, takesTokens } from './read-interface.ts';
+import { copyText, type TextCopy, type TextSource } from './text-copy.ts';
 import { onnxTextGraphs } from './text-graphs.ts';
 
 /** An ONNX file that was read and checked; its large weights lie where they lay. */
@@ -50,27 +56,99 @@ function floatWeights({ graph }: Model): Map<string, WeightRef> {
 }
 
 /**
- * Opens a language model that another tool wrote as ONNX: an .onnx file, or a folder that holds one.
+ * Opens a model that another tool wrote as ONNX, an .onnx file or a folder that holds one, for whatever its inputs and outputs say
+ * that it is: a language model, an encoder of text, or a model of anything else that gives numbers.
  *
  * @throws EspalierError those of `openOnnxFile`; ONNX_MODEL_UNSUPPORTED; MODEL_CONFIG_INVALID
  */
 export async function openOnnxBase(given: string): Promise<BaseModel> {
   const file = await openOnnxFile(given);
   const files = await readBesideFiles(file.dir);
+  if (!takesTokens(file.model.graph)) return openGeneric(file, files);
   const source = textSource(file, files);
   const copy = copyText(source, { graphName: 'inspect' });
+  const isDecoder = copy.logits?.shape?.length === 3 && !isMasked(files);
+  return isDecoder ? openCausal(file, files, { source, copy }) : await openEncoder(file, files, { source, copy });
+}
+
+interface OpenText {
+  readonly source: TextSource;
+  /** A copy of its graph, to look at. */
+  readonly copy: TextCopy;
+}
+
+function openCausal(file: OnnxFileModel, files: BesideFiles, { source, copy }: OpenText): BaseModel {
   const head = copy.logits && findHead(copy.model, copy.logits);
-  const { modules } = copy;
-  const sized = {
-    graph: copy.model.graph,
-    logits: copy.logits,
-    hiddenSize: head?.hiddenSize,
-    modules,
-    states: source.roles.states.length,
-  };
-  const config = describeConfig(sized, files, kvSizes(source.roles, files));
+  const config = describeConfig(sizesOf(copy, source, head?.hiddenSize), files, 'decoder');
   const graphs = { ...onnxTextGraphs(source), ...decodeGraphs(source, config.maxPositions) };
-  return { dir: file.dir, config, weights: file.weights, modules, generation: files.generation, graphs };
+  return { ...places(file), config, modules: copy.modules, generation: files.generation, graphs };
+}
+
+/** WHY no masked language model as an encoder of its logits: they are numbers of tokens, and no command asks for those. */
+async function openEncoder(file: OnnxFileModel, files: BesideFiles, { source, copy }: OpenText): Promise<BaseModel> {
+  const logits = source.roles.logits && copy.logits?.shape?.length === 2 ? source.roles.logits : undefined;
+  const roles = { ...source.roles, logits };
+  if (logits === undefined && roles.hidden === undefined) {
+    const problems = 'none of its outputs is logits [batch, classes] or [batch, seq, vocabulary], or last_hidden_state';
+    throw new EspalierError('ONNX_MODEL_UNSUPPORTED', { path: file.path, problems });
+  }
+  const config = describeConfig(sizesOf(copy, source, undefined), files, 'encoder');
+  const task = logits ? 'classification' : 'embedding';
+  const graphs = encoderGraphs({ ...source, roles, pooling: await readPooling(file.dir) });
+  const labels = logits && labelsFor(files, copy.logits);
+  const padTokenId = files.config.pad_token_id ?? 0;
+  const about = { ...places(file), task, ...(labels && { labels }), padTokenId } as const;
+  return { ...about, config, modules: copy.modules, generation: files.generation, graphs };
+}
+
+function openGeneric(file: OnnxFileModel, files: BesideFiles): BaseModel {
+  const hints = hintsFor(file, files);
+  const { model, modules } = copyGeneric(file, { graphName: 'inspect', hints });
+  const output = model.graph.outputs.find(({ dtype, name }) => isFloat(dtype) && name === 'logits');
+  const chosen = output ?? model.graph.outputs.find(({ dtype }) => isFloat(dtype));
+  if (chosen === undefined) {
+    throw new EspalierError('ONNX_MODEL_UNSUPPORTED', {
+      path: file.path,
+      problems: 'none of its outputs is of floats',
+    });
+  }
+  const sized = { graph: model.graph, logits: chosen, hiddenSize: undefined, modules, states: 0, kv: undefined };
+  const config = describeConfig(sized, files, 'encoder');
+  const labels = labelsFor(files, chosen);
+  const about = { ...places(file), task: 'classification', ...(labels && { labels }) } as const;
+  const graphs = genericGraphs(file, chosen.name, hints);
+  return { ...about, config, inputs: genericInputs(file), modules, generation: files.generation, graphs };
+}
+
+function places({ dir, weights }: OnnxFileModel): Pick<BaseModel, 'dir' | 'weights'> {
+  return { dir, weights };
+}
+
+function isFloat(dtype: string | undefined): boolean {
+  return dtype === 'float32' || dtype === 'float16';
+}
+
+/** A model whose logits fill in gaps looks like one that continues text; only its configuration tells them apart. */
+function isMasked({ config }: BesideFiles): boolean {
+  return config.architectures?.some((name) => !/CausalLM|LMHead|ConditionalGeneration/.test(name)) ?? false;
+}
+
+/** Names of the classes, where the configuration names as many as there are. */
+function labelsFor({ config, configPath }: BesideFiles, logits: Value | undefined): readonly string[] | undefined {
+  const count = logits?.shape?.at(-1);
+  if (logits?.shape?.length !== 2 || typeof count !== 'number') return undefined;
+  const labels = readLabels({ num_labels: count, ...config }, configPath);
+  if (labels.length === count) return labels;
+  const problems = `it names ${labels.length} labels, and the graph has ${count}`;
+  throw new EspalierError('MODEL_CONFIG_INVALID', { path: configPath, problems });
+}
+
+function sizesOf(
+  { model, logits, modules }: TextCopy,
+  { roles, kv }: TextSource,
+  hiddenSize: number | undefined,
+): SizedGraph {
+  return { graph: model.graph, logits, hiddenSize, modules, states: roles.states.length, kv };
 }
 
 /** Keeping keys and values in place, where the file's attention can. */
@@ -87,7 +165,10 @@ function decodeGraphs(source: TextSource, maxPositions: number): Pick<BaseGraphs
 function textSource(file: OnnxSource, files: BesideFiles): TextSource {
   const roles = readInterface(file);
   const kv = kvSizes(roles, files);
-  const isGenai = files.isGenai || file.model.producerName === 'onnxruntime-genai';
-  const hints = { isGenai, hasPackedModules: files.config.model_type?.startsWith('phi3') ?? false };
-  return { model: file.model, path: file.path, roles, hints, kvHeads: kv?.kvHeads ?? 1, headDim: kv?.headDim ?? 1 };
+  return { model: file.model, path: file.path, roles, hints: hintsFor(file, files), kv };
+}
+
+function hintsFor({ model }: OnnxSource, files: BesideFiles): AnnotationHints {
+  const isGenai = files.isGenai || model.producerName === 'onnxruntime-genai';
+  return { isGenai, hasPackedModules: files.config.model_type?.startsWith('phi3') ?? false };
 }

@@ -2,14 +2,15 @@ import type { AdaptableModule, Model, Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
 import { GraphCopy, type OnnxSource } from './graph-copy.ts';
+import type { KvSizes } from './onnx-config.ts';
 import type { PastState, TextInterface } from './read-interface.ts';
 
 /** A file of a text model, with what is known of it. */
 export interface TextSource extends OnnxSource {
   readonly roles: TextInterface;
   readonly hints: AnnotationHints;
-  readonly kvHeads: number;
-  readonly headDim: number;
+  /** undefined where neither the graph nor a file beside it says them. */
+  readonly kv: KvSizes | undefined;
 }
 
 /** A copy of the file's graph that takes whole rows of token ids and nothing else. */
@@ -17,16 +18,20 @@ export interface TextCopy {
   readonly model: Model;
   /** i64 [batch, seq] */
   readonly inputIds: Value;
+  /** i64 [batch, seq] */
+  readonly attentionMask: Value;
   /** The file's outputs, in the copy. */
   readonly logits: Value | undefined;
   readonly hidden: Value | undefined;
   readonly modules: readonly AdaptableModule[];
 }
 
-export interface TextCopyOptions {
-  readonly graphName: string;
-  /** i64 [batch, seq]: 1 where a token is real. All are by default, which is right where no token sees those behind it. */
+/** What a caller gives besides the ids; else it is derived from them. */
+export interface GivenInputs {
+  /** i64 [batch, seq]: 1 where a token is real. All are, where it is not given: right where no token sees those behind it. */
   readonly attentionMask?: boolean;
+  /** i64 [batch, seq]: which segment a token belongs to; the first, where it is not given. */
+  readonly tokenTypes?: boolean;
 }
 
 /**
@@ -34,14 +39,22 @@ export interface TextCopyOptions {
  * is empty, and the mask says that every token is real. WHY that is right for rows padded on the right: in a causal model no real
  * token sees what is behind it.
  */
-export function copyText(source: TextSource, { graphName, attentionMask = false }: TextCopyOptions): TextCopy {
+export function copyText(
+  source: TextSource,
+  { graphName, given = {} }: { readonly graphName: string; readonly given?: GivenInputs },
+): TextCopy {
   const copy = new GraphCopy(source, graphName);
   const { roles } = source;
   const inputIds = copy.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
   copy.bind(roles.inputIds, castTo(copy, inputIds, roles.inputIds));
-  bindMask(copy, roles, { inputIds, isInput: attentionMask });
+  const like = (name: string, isGiven: boolean | undefined, value: number): Value =>
+    isGiven ? copy.graph.addInput(name, 'int64', ['batch', 'seq']) : filled(copy, inputIds, value);
+  const attentionMask = like('attention_mask', given.attentionMask, 1);
+  if (roles.attentionMask) copy.bind(roles.attentionMask, castTo(copy, attentionMask, roles.attentionMask));
   bindPositions(copy, roles, inputIds);
-  if (roles.tokenTypeIds) copy.bind(roles.tokenTypeIds, castTo(copy, filled(copy, inputIds, 0), roles.tokenTypeIds));
+  if (roles.tokenTypeIds) {
+    copy.bind(roles.tokenTypeIds, castTo(copy, like('token_type_ids', given.tokenTypes, 0), roles.tokenTypeIds));
+  }
   bindSwitches(copy, roles);
   for (const state of roles.states) copy.bind(state.past, emptyState(copy, state, { inputIds, source }));
   copy.run();
@@ -49,7 +62,7 @@ export function copyText(source: TextSource, { graphName, attentionMask = false 
   dropEmptyPast(copy.model);
   const modules = annotateModules(copy.graph, source.hints);
   dropExportersNotes(copy.model);
-  return { model: copy.model, inputIds, logits, hidden, modules };
+  return { model: copy.model, inputIds, attentionMask, logits, hidden, modules };
 }
 
 /** Some files want their ids as int32. */
@@ -59,17 +72,6 @@ export function castTo({ tape }: GraphCopy, value: Value, like: Value): Value {
   const to = types[like.dtype];
   if (to === undefined) throw new TypeError(`${like.name} is ${like.dtype}: readInterface lets no such input pass`);
   return tape.op('Cast', [value], { attributes: { to } });
-}
-
-function bindMask(copy: GraphCopy, { attentionMask }: TextInterface, { inputIds, isInput }: MaskOptions): void {
-  if (attentionMask === undefined) return;
-  const mask = isInput ? copy.graph.addInput('attention_mask', 'int64', ['batch', 'seq']) : filled(copy, inputIds, 1);
-  copy.bind(attentionMask, castTo(copy, mask, attentionMask));
-}
-
-interface MaskOptions {
-  readonly inputIds: Value;
-  readonly isInput: boolean;
 }
 
 /** i64, the same shape as the ids, one number everywhere. */
@@ -107,7 +109,7 @@ function emptyState(
 ): Value {
   const { tape } = copy;
   const batch = tape.op('Shape', [inputIds], { attributes: { end: 1 } });
-  const rest = tape.int64s([source.kvHeads, 0, source.headDim]);
+  const rest = tape.int64s([source.kv?.kvHeads ?? 1, 0, source.kv?.headDim ?? 1]);
   const shape = tape.op('Concat', [batch, rest], { attributes: { axis: 0 } });
   const zero = tensorOf(past.dtype === 'float16' ? 'float16' : 'float32', [1], [0]);
   return tape.op('ConstantOfShape', [shape], { attributes: { value: zero } });

@@ -2,6 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { removeDeadCode, Tape, type Model, type Value } from '../../ir/index.ts';
 import type { BaseGraphs, GraphOptions } from '../base-model.ts';
 import { asFloat32, findHead, flatHidden, readRows, type LogitsHead } from './logits-head.ts';
+import type { OnnxSource } from './graph-copy.ts';
 import { copyText, type TextSource } from './text-copy.ts';
 
 /** The graphs of a causal language model in a foreign file, as `BaseGraphs` promises them. */
@@ -22,14 +23,18 @@ interface Decoder {
 }
 
 function openDecoder(source: TextSource, graphName: string, { full = false }: GraphOptions): Decoder {
-  if (full) {
-    const reason =
-      'its weights cannot all be trained (--full); adapters on it can, or take the checkpoint that it was exported from';
-    throw new EspalierError('ONNX_NO_GRAPH', { path: source.path, what: 'graph with weights as inputs', reason });
-  }
+  refuseFull(source, full);
   const { model, logits } = copyText(source, { graphName });
   if (logits === undefined) throw noLogits(source.path);
   return { model, logits, head: findHead(model, logits) };
+}
+
+/** @throws EspalierError ONNX_NO_GRAPH */
+export function refuseFull({ path }: OnnxSource, full: boolean): void {
+  if (!full) return;
+  const what = 'graph whose weights can all be trained (--full)';
+  const reason = 'train an adapter on it, or take the checkpoint that it was exported from';
+  throw new EspalierError('ONNX_NO_GRAPH', { path, what, reason });
 }
 
 function noLogits(path: string): EspalierError {

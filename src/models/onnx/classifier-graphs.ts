@@ -1,0 +1,58 @@
+import { Tape, type Model } from '../../ir/index.ts';
+import type { BaseGraphs, BaseInput, EncoderGraphOptions } from '../base-model.ts';
+import { pool, type Pooling } from '../encoder/pooling.ts';
+import type { AnnotationHints } from './annotate-modules.ts';
+import { copyGeneric } from './generic-graph.ts';
+import type { OnnxSource } from './graph-copy.ts';
+import { asFloat32 } from './logits-head.ts';
+import { copyText, type TextSource } from './text-copy.ts';
+import { finish, refuseFull } from './text-graphs.ts';
+
+/** What a model that is no language model takes in, by the file's own names. */
+export function genericInputs({ model: { graph } }: OnnxSource): BaseInput[] {
+  return graph.inputs
+    .filter(({ constant }) => constant === undefined)
+    .map(({ name, dtype = 'float32', shape = [] }) => ({ name, dtype, shape }));
+}
+
+/** The graph of a model of anything: features, images. Its output is the file's, called `logits`. */
+export function genericGraphs(source: OnnxSource, output: string, hints: AnnotationHints): BaseGraphs {
+  return {
+    classification: ({ full = false }): Model => {
+      refuseFull(source, full);
+      const { model } = copyGeneric(source, { graphName: 'classify', hints, outputs: [output] });
+      const [result] = model.graph.outputs;
+      if (result === undefined) throw new TypeError(`${output} is an output of the file`);
+      model.graph.removeOutput(result);
+      return finish(model, asFloat32(new Tape(model, { scope: 'espalier' }), result), 'logits');
+    },
+  };
+}
+
+/** An encoder's file, and how its states become one vector. */
+export interface EncoderSource extends TextSource {
+  readonly pooling: Pooling;
+}
+
+/** The graphs of an encoder of text: `input_ids` and `attention_mask` in, a number for each class or a vector out. */
+export function encoderGraphs(source: EncoderSource): BaseGraphs {
+  const { logits, hidden } = source.roles;
+  return {
+    ...(logits && { classification: (options) => buildEncoder(source, 'logits', options) }),
+    ...(hidden && { embedding: (options) => buildEncoder(source, 'embeddings', options) }),
+  };
+}
+
+function buildEncoder(
+  source: EncoderSource,
+  name: 'logits' | 'embeddings',
+  { full = false, tokenTypes = false }: EncoderGraphOptions,
+): Model {
+  refuseFull(source, full);
+  const given = { attentionMask: true, tokenTypes };
+  const { model, logits, hidden, attentionMask } = copyText(source, { graphName: name, given });
+  const tape = new Tape(model, { scope: 'espalier' });
+  if (name === 'logits' && logits) return finish(model, asFloat32(tape, logits), name);
+  if (hidden === undefined || attentionMask === undefined) throw new TypeError(`the file has an output for ${name}`);
+  return finish(model, pool(tape, { hidden: asFloat32(tape, hidden), attentionMask }, source.pooling), name);
+}

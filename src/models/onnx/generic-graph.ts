@@ -1,0 +1,44 @@
+import { removeDeadCode, Tape, type AdaptableModule, type Model, type Value } from '../../ir/index.ts';
+import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
+import { GraphCopy, type OnnxSource } from './graph-copy.ts';
+import { dropExportersNotes } from './text-copy.ts';
+
+/** A copy of a file's graph with its own inputs and outputs. */
+export interface GenericCopy {
+  readonly model: Model;
+  readonly modules: readonly AdaptableModule[];
+}
+
+/**
+ * Copies a file's graph as it is: flat, with types, and with its modules marked. Inputs and outputs keep their names and order.
+ *
+ * @param outputs  the outputs that are wanted, by name; all by default
+ */
+export function copyGeneric(
+  source: OnnxSource,
+  { graphName, hints = {}, outputs }: { graphName: string; hints?: AnnotationHints; outputs?: readonly string[] },
+): GenericCopy {
+  const copy = new GraphCopy(source, graphName);
+  const { graph } = source.model;
+  for (const input of graph.inputs) {
+    if (input.constant === undefined) copy.bind(input, copy.graph.addInput(input.name, input.dtype, input.shape));
+  }
+  copy.run();
+  for (const output of graph.outputs) {
+    if (outputs === undefined || outputs.includes(output.name)) giveOutput(copy, copy.value(output), output.name);
+  }
+  const modules = annotateModules(copy.graph, hints);
+  dropExportersNotes(copy.model);
+  removeDeadCode.run(copy.model);
+  return { model: copy.model, modules };
+}
+
+/** An input or a weight that is given on, and a result that is given twice, need a node of their own. */
+function giveOutput({ model, graph }: GraphCopy, value: Value, name: string): void {
+  const isOwn = value.producer !== undefined && !value.isGraphOutput;
+  const output = isOwn ? value : new Tape(model).op('Identity', [value]);
+  const taken = graph.value(name);
+  if (taken && taken !== output) graph.rename(taken, graph.uniqueName(`${name}.given`));
+  graph.rename(output, name);
+  graph.addOutput(output);
+}
