@@ -1,6 +1,8 @@
 import type { CommandDefinition } from './command.ts';
 import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { adapterMergeCommand } from './commands/adapter-merge.ts';
+import { adapterDiffCommand } from './commands/adapter-diff.ts';
+import { adapterVerifyCommand } from './commands/adapter-verify.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -23,4 +25,6 @@ export const commandList: readonly CommandDefinition[] = [
   initCommand,
   adapterConvertCommand,
   adapterMergeCommand,
+  adapterVerifyCommand,
+  adapterDiffCommand,
 ];

@@ -14,6 +14,8 @@ export const checksumBytes = 32;
 export const maxNameBytes = 1024;
 export const maxConfigBytes = 1_000_000;
 export const isRslora = 1;
+/** What a pair of matrices is for, by its number in the table. */
+export const kinds = ['linear', 'embedding'] as const;
 
 /** Sizes that fix a file's layout. */
 export interface BinSizes {

@@ -28,6 +28,7 @@ export async function parseBinAdapter(bytes: Uint8Array, path: string): Promise<
 }
 
 interface Target extends BareModule, layout.BinMatrices {
+  readonly kind: (typeof layout.kinds)[number];
   readonly a: number;
   readonly b: number;
 }
@@ -131,11 +132,12 @@ class BinFile {
     if (width === 0 || out === 0 || width > maxWidth || out > maxWidth) {
       throw new RangeError(`${path} takes ${width} numbers and gives ${out}`);
     }
-    this.#expect(`kind of ${path}`, this.#u32(at + 20), 0);
+    const kind = layout.kinds[this.#u32(at + 20)];
+    if (kind === undefined) throw new RangeError(`${path} is of the unknown kind ${this.#u32(at + 20)}`);
     const alpha = this.#view.getFloat64(at + 24, true);
     if (!Number.isFinite(alpha)) throw new RangeError(`${path} has alpha ${alpha}`);
     this.#zero(at + 48, at + layout.entryBytes, `the entry of ${path}`);
-    return { rank, in: width, out, alpha, a: this.#u64(at + 32), b: this.#u64(at + 40) };
+    return { kind, rank, in: width, out, alpha, a: this.#u64(at + 32), b: this.#u64(at + 40) };
   }
 
   /** The sizes fix every offset, so nothing can overlap, lie outside or be hidden between. */
@@ -152,14 +154,20 @@ class BinFile {
     }
   }
 
-  #weights({ rank, in: width, out, alpha, a, b }: Target): ModuleWeights {
+  #weights({ kind, rank, in: width, out, alpha, a, b }: Target): ModuleWeights {
     const matrix = (shape: readonly [number, number], at: number): ModuleWeights['a'] => ({
       dtype: 'float32',
       shape,
       bytes: this.bytes.subarray(at, at + 4 * shape[0] * shape[1]),
     });
     const scaling = alpha / (this.#rslora ? Math.sqrt(rank) : rank);
-    return { rank, scaling, a: matrix([rank, width], a), b: matrix([out, rank], b) };
+    return {
+      ...(kind !== 'linear' && { kind }),
+      rank,
+      scaling,
+      a: matrix([rank, width], a),
+      b: matrix([out, rank], b),
+    };
   }
 
   #config(path: string, targets: readonly Target[]): { config: LoraConfig; baseName: string | undefined } {

@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { breathe, EspalierError } from '../core/index.ts';
 import { formatPeftConfig, type LoraConfig } from '../lora/index.ts';
 import * as layout from './bin-layout.ts';
-import type { StoredAdapter } from './stored-adapter.ts';
+import { assertExpressible, type StoredAdapter } from './stored-adapter.ts';
 
 /**
  * The bytes of a .bin adapter. The same adapter gives the same bytes, whatever order its modules come in.
  *
- * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE for names longer than the format has room for
+ * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE for what the format has no place for
  */
 export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Array> {
+  assertExpressible(adapter, { format: '.bin', kinds: layout.kinds });
   const modules = [...adapter.modules].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const names = modules.map(([path]) => Buffer.from(path));
   const long = names.find((name) => name.length > layout.maxNameBytes);
@@ -28,7 +29,7 @@ export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Arr
   const rslora = adapter.config.useRslora === true;
   writeHeader(view, sizes, rslora);
   let nameAt = 0;
-  for (const [i, [, { rank, scaling, a, b }]] of modules.entries()) {
+  for (const [i, [, { kind = 'linear', rank, scaling, a, b }]] of modules.entries()) {
     const place = places[i] ?? { a: 0, b: 0 };
     const size = matrices[i] ?? { rank, in: 0, out: 0 };
     const alpha = alphaOf(adapter.config, scaling, rslora ? Math.sqrt(rank) : rank);
@@ -36,6 +37,7 @@ export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Arr
       nameAt,
       nameLength: names[i]?.length ?? 0,
       alpha,
+      kind: layout.kinds.findIndex((known) => known === kind),
       size,
       place,
     });
@@ -72,16 +74,18 @@ interface Entry {
   readonly nameAt: number;
   readonly nameLength: number;
   readonly alpha: number;
+  readonly kind: number;
   readonly size: layout.BinMatrices;
   readonly place: { readonly a: number; readonly b: number };
 }
 
-function writeEntry(view: DataView, at: number, { nameAt, nameLength, alpha, size, place }: Entry): void {
+function writeEntry(view: DataView, at: number, { nameAt, nameLength, alpha, kind, size, place }: Entry): void {
   view.setUint32(at, nameAt, true);
   view.setUint32(at + 4, nameLength, true);
   view.setUint32(at + 8, size.rank, true);
   view.setUint32(at + 12, size.in, true);
   view.setUint32(at + 16, size.out, true);
+  view.setUint32(at + 20, kind, true);
   view.setFloat64(at + 24, alpha, true);
   view.setBigUint64(at + 32, BigInt(place.a), true);
   view.setBigUint64(at + 40, BigInt(place.b), true);

@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import type { ModuleWeights } from '../lora/index.ts';
-import type { StoredAdapter } from './stored-adapter.ts';
+import { loraShapes, type ModuleWeights } from '../lora/index.ts';
+import { listed, type StoredAdapter } from './stored-adapter.ts';
 
 /**
  * Compares an adapter with a base.
@@ -27,17 +27,14 @@ export function checkBase(
   );
 }
 
-function misfitsOf(path: string, { a, b }: ModuleWeights, module: AdaptableModule | undefined): string[] {
+function misfitsOf(path: string, { kind = 'linear', rank, a, b }: ModuleWeights, module?: AdaptableModule): string[] {
   if (module === undefined) return [`the base has no module ${path}`];
-  const { kind = 'linear' } = module;
-  if (kind !== 'linear') return [`${path} is ${kind}, and the file holds a matrix product's pair`];
-  return [
-    ...(a.shape[1] === module.in ? [] : [`${path} takes ${module.in} numbers, A ${a.shape[1]}`]),
-    ...(b.shape[0] === module.out ? [] : [`${path} gives ${module.out} numbers, B ${b.shape[0]}`]),
-  ];
-}
-
-function listed(items: readonly string[]): string {
-  const shown = items.slice(0, 5).join('; ');
-  return items.length > 5 ? `${shown}; and ${items.length - 5} more` : shown;
+  const expected = module.kind ?? 'linear';
+  if (kind !== expected) return [`${path} is of the kind ${expected}, the adapter's of the kind ${kind}`];
+  const shapes = loraShapes(module, rank);
+  const misfit = (name: string, shape: readonly number[], wanted: readonly number[]): string[] =>
+    shape.join() === wanted.join()
+      ? []
+      : [`${name} of ${path} is [${shape.join(', ')}], expected [${wanted.join(', ')}]`];
+  return [...misfit('A', a.shape, shapes.a), ...misfit('B', b.shape, shapes.b)];
 }

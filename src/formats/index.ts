@@ -1,4 +1,6 @@
+export { reportAdapter, type AdapterReport, type ModuleReport } from './adapter-report.ts';
 export { checkBase } from './check-base.ts';
+export { compareAdapters, type AdapterDifference, type ModuleDifference } from './compare-adapters.ts';
 export { detectFormat, type AdapterFormat } from './detect-format.ts';
 export { parseBinAdapter } from './bin-read.ts';
 export { formatBinAdapter } from './bin-write.ts';

@@ -3,7 +3,7 @@ import { convertToFloat32, type TensorData, type TensorOf } from '../tensor/inde
 import type { ModuleWeights } from '../lora/index.ts';
 import { formatOnnxAdapter, parseOnnxAdapter } from './onnx-adapter-format.ts';
 import { parameterName, parseParameterName, type NameMap, type ParameterNaming } from './parameter-names.ts';
-import { configOfModules, type StoredAdapter } from './stored-adapter.ts';
+import { assertExpressible, configOfModules, listed, type StoredAdapter } from './stored-adapter.ts';
 import { transposed } from './transpose.ts';
 
 export interface OnnxNames {
@@ -17,14 +17,15 @@ export interface OnnxNames {
  * An .onnx_adapter file of an adapter: A as [in, rank], and B as [rank, out] with the scale (alpha / rank, or what the
  * configuration says instead) multiplied in, because the format and the graphs that it is for know no scale.
  *
- * @throws EspalierError ADAPTER_NAMES_UNKNOWN when a given map lacks a module
+ * @throws EspalierError ADAPTER_NAMES_UNKNOWN when a given map lacks a module; ADAPTER_NOT_EXPRESSIBLE
  */
 export async function writeOnnxAdapter(
-  { modules }: StoredAdapter,
+  adapter: StoredAdapter,
   { naming = 'genai', names }: OnnxNames = {},
 ): Promise<Uint8Array> {
+  assertExpressible(adapter, { format: '.onnx_adapter', kinds: ['linear'] });
   const parameters = new Map<string, TensorData>();
-  for (const [path, { a, b, scaling }] of modules) {
+  for (const [path, { a, b, scaling }] of adapter.modules) {
     const own = names?.get(path);
     if (names !== undefined && own === undefined) {
       throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path: 'The adapter', problems: `no names for ${path}` });
@@ -104,9 +105,4 @@ function rankOf(module: string, a: TensorData, b: TensorData, path: string): num
 async function matrixOf(tensor: TensorData): Promise<TensorOf<'float32'>> {
   const { buffer, byteOffset, byteLength } = await convertToFloat32(tensor);
   return transposed({ dtype: 'float32', shape: tensor.shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });
-}
-
-function listed(items: readonly string[]): string {
-  const shown = items.slice(0, 5).join('; ');
-  return items.length > 5 ? `${shown}; and ${items.length - 5} more` : shown;
 }

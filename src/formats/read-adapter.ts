@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { breathe, EspalierError } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import { loadPeftAdapter, type AdapterWeights } from '../lora/index.ts';
+import { loadPeftAdapter, type AdapterWeights, type LoadAdapterOptions } from '../lora/index.ts';
 import { assertFinite } from '../tensor/index.ts';
 import { parseBinAdapter } from './bin-read.ts';
 import { checkBase } from './check-base.ts';
 import { detectFormat, type AdapterFormat } from './detect-format.ts';
 import { readOnnxAdapter, type OnnxNames } from './onnx-adapter.ts';
-import { modulesOfPeft } from './peft-modules.ts';
+import { baseToldByPeft } from './peft-modules.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
 
 /** An adapter from a file of any format. */
@@ -27,11 +27,11 @@ export interface ReadAdapter extends AdapterWeights {
 export async function loadAdapter(
   path: string,
   modules: readonly AdaptableModule[],
-  names: OnnxNames = {},
+  options: OnnxNames & LoadAdapterOptions = {},
 ): Promise<ReadAdapter> {
   const format = await detectFormat(path);
-  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, modules)) };
-  const read = await readFileOf(path, format, names);
+  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, modules, options)) };
+  const read = await readFileOf(path, format, options);
   return { ...read, modules: checkBase(read, { path, modules }) };
 }
 
@@ -42,7 +42,10 @@ export async function loadAdapter(
  */
 export async function readAdapter(path: string, names: OnnxNames = {}): Promise<ReadAdapter> {
   const format = await detectFormat(path);
-  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, await modulesOfPeft(path))) };
+  if (format === 'peft') {
+    const { modules, weights } = await baseToldByPeft(path);
+    return { format, ...(await loadPeftAdapter(path, modules, { weights })) };
+  }
   return readFileOf(path, format, names);
 }
 

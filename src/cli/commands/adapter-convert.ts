@@ -43,9 +43,11 @@ export const adapterConvertCommand: CommandDefinition = {
     const read = readOptions(schema, options);
     const to = read.to ?? formatByEnding(read.output);
     const names = { naming: read.naming, names: read.names === undefined ? undefined : await readNameMap(read.names) };
-    const modules = read.base === undefined ? undefined : (await openBaseModel(read.base)).modules;
+    const base = read.base === undefined ? undefined : await openBaseModel(read.base);
     const adapter =
-      modules === undefined ? await readAdapter(read.input, names) : await loadAdapter(read.input, modules, names);
+      base === undefined
+        ? await readAdapter(read.input, names)
+        : await loadAdapter(read.input, base.modules, { ...names, weights: base.weights });
     if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {
       const actual = `${adapter.format} to ${to}`;
       throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });

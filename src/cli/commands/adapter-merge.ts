@@ -40,8 +40,8 @@ export const adapterMergeCommand: CommandDefinition = {
     const base = await openBaseModel(read.base);
     const adapters: MergedAdapter[] = [];
     for (const { path: place, scale } of read.adapter) {
-      const { modules } = await loadAdapter(place, base.modules);
-      adapters.push({ modules, scale });
+      const { modules, saved } = await loadAdapter(place, base.modules, { weights: base.weights });
+      adapters.push({ modules, scale, ...(saved && { saved }) });
     }
     await verifyWeights(base, context);
     const bound = read.maxDrift ?? usualDrift[isHalf(read, base) ? 'half' : 'f32'];
@@ -97,9 +97,12 @@ interface Merged {
   readonly context: CommandContext;
 }
 
-/** undefined for a base that gives no logits of tokens. */
+/** undefined for a base that gives no logits of tokens, and for adapters that only a merge applies. */
 async function driftOf(dir: string, { base, adapters, options, context }: Merged): Promise<LogitDrift | undefined> {
-  if (base.graphs.scoring === undefined) return undefined;
+  const isPlain = adapters.every(({ modules, saved }) => {
+    return saved === undefined && ![...modules.values()].some(({ magnitude }) => magnitude !== undefined);
+  });
+  if (base.graphs.scoring === undefined || !isPlain) return undefined;
   const rows = await sampleRows(options, base);
   using environment = openEnvironment({ threads: context.threads });
   const merged = await openBaseModel(dir);
@@ -132,7 +135,7 @@ function tooFar({ max }: LogitDrift, bound: number): EspalierError {
 }
 
 function describeDrift(drift: LogitDrift | undefined, bound: number): string {
-  if (drift === undefined) return 'drift      not measured: the base gives no logits of tokens';
+  if (drift === undefined) return 'drift      not measured: no graph gives logits of tokens with these adapters';
   const { max, mean, scale, agreement, positions } = drift;
   const percent = (100 * agreement).toFixed(1);
   return [

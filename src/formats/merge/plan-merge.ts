@@ -3,7 +3,14 @@ import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel, WeightRef } from '../../models/index.ts';
 import { openSafetensors, type DataType } from '../../tensor/index.ts';
-import { createWeightUpdate, storedTurned, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
+import { listed } from '../stored-adapter.ts';
+import {
+  createReplacement,
+  createWeightUpdate,
+  storedTurned,
+  type MergedAdapter,
+  type WeightUpdate,
+} from './weight-update.ts';
 
 /** A weight of the merged checkpoint: where its numbers come from, and what is added to them. */
 export interface PlannedWeight {
@@ -31,6 +38,7 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   const problems: string[] = [];
   const updates = new Map<string, WeightUpdate>();
   const added: PlannedWeight[] = [];
+  if (base.config.family === 'onnx') problems.push('the base is an ONNX graph, not a checkpoint');
   for (const module of base.modules) {
     const parts = adapters.flatMap(({ modules, scale }) => {
       const weights = modules.get(module.path);
@@ -48,12 +56,40 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
       else added.push({ ...shared, name: `${module.path}.weight`, update });
     }
   }
+  problems.push(...planSaved({ base, adapters, updates, added }));
   const embeddings = tiedEmbeddingChanged(base, updates);
   if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
   if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems: listed(problems) });
   const weights = await storedWeights(base, updates);
   const names = new Set(added.map(({ name }) => name)); // a tied head may lie in the file all the same, unused
   return { weights: [...weights.filter(({ name }) => !names.has(name)), ...added], untied: added.length > 0 };
+}
+
+interface Planning {
+  readonly base: BaseModel;
+  readonly adapters: readonly MergedAdapter[];
+  readonly updates: Map<string, WeightUpdate>;
+  readonly added: PlannedWeight[];
+}
+
+/** Parameters that an adapter brings whole take the place of the base's. */
+function planSaved({ base, adapters, updates, added }: Planning): string[] {
+  const problems: string[] = [];
+  const head = base.modules.find(({ path }) => path === 'lm_head');
+  const saved = adapters.flatMap((adapter) =>
+    [...(adapter.saved ?? [])].map(([name, tensor]) => ({ name, tensor, adapter })),
+  );
+  for (const { name, tensor, adapter } of saved) {
+    const own = base.weights.get(name);
+    const shared = name === 'lm_head.weight' && head ? tiedWeight(base, head) : undefined;
+    const ref = own ?? shared;
+    if (ref === undefined) problems.push(`the checkpoint has no ${name}, which is replaced whole`);
+    else if (adapter.scale !== 1) problems.push(`${name} is replaced whole, which has one strength only`);
+    else if (updates.has(placeOf(ref)) && own !== undefined) problems.push(`${name} is changed by two adapters`);
+    else if (own !== undefined) updates.set(placeOf(own), createReplacement(tensor));
+    else added.push({ ...ref, name, update: createReplacement(tensor) });
+  }
+  return problems;
 }
 
 /** Every tensor of the files, under the names that they have there: also those that nothing uses. */
@@ -91,14 +127,10 @@ type Part = Parameters<typeof createWeightUpdate>[1][number];
 
 function problemOf(module: AdaptableModule, parts: readonly Part[]): string | undefined {
   const { path } = module;
+  if ((module.groups ?? 1) > 1) return `${path} is a convolution in groups, whose A reads all channels`;
   const isDora = parts.some(({ weights }) => weights.magnitude !== undefined);
   if (!isDora) return undefined;
   if (parts.length > 1) return `${path} has an adapter with magnitudes (DoRA) and another`;
   if (parts[0]?.scale !== 1) return `${path} has an adapter with magnitudes (DoRA), which has one strength only`;
   return storedTurned(module) ? `${path} has magnitudes (DoRA) for a weight that is stored turned` : undefined;
-}
-
-function listed(items: readonly string[]): string {
-  const shown = items.slice(0, 5).join('; ');
-  return items.length > 5 ? `${shown}; and ${items.length - 5} more` : shown;
 }

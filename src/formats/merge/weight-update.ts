@@ -1,23 +1,23 @@
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { ModuleWeights } from '../../lora/index.ts';
-import { typedArray } from '../../tensor/index.ts';
+import { typedArray, type TensorOf } from '../../tensor/index.ts';
 import { transposed } from '../transpose.ts';
 
 /** An adapter's part in a merge, and how strongly: 1 as it was trained. */
 export interface MergedAdapter {
   readonly modules: ReadonlyMap<string, ModuleWeights>;
+  /** Parameters that take the place of the base's. */
+  readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   readonly scale: number;
 }
 
 /** What is added to a weight as the checkpoint stores it: row i gets factor · Σₖ rows[i, k] · columns[k, :]. */
 interface Product {
-  /** f32 [rows, terms] */
+  /** f32 [rows, rank] */
   readonly rows: Float32Array;
-  readonly terms: number;
+  readonly rank: number;
   /** f32 [rank, columns] */
   readonly columns: Float32Array;
-  /** Rows of the weight that share their rows of `columns`: all of them, but for a convolution in groups. */
-  readonly groupRows: number;
   readonly factor: number;
 }
 
@@ -64,12 +64,14 @@ export async function createWeightUpdate(
 async function productOf(module: AdaptableModule, weights: ModuleWeights, scale: number): Promise<Product> {
   const { rank, scaling, a, b } = weights;
   const factor = scaling * scale;
-  if (storedTurned(module)) {
-    const [rows, columns] = [typedArray(await transposed(a)), typedArray(await transposed(b))];
-    return { rows, terms: rank, columns, groupRows: module.in, factor };
-  }
-  const groups = rank / (b.shape[1] ?? rank);
-  return { rows: typedArray(b), terms: rank / groups, columns: typedArray(a), groupRows: module.out / groups, factor };
+  if (!storedTurned(module)) return { rows: typedArray(b), rank, columns: typedArray(a), factor };
+  return { rows: typedArray(await transposed(a)), rank, columns: typedArray(await transposed(b)), factor };
+}
+
+/** A parameter that takes the place of the base's, number by number. */
+export function createReplacement(tensor: TensorOf<'float32'>): WeightUpdate {
+  const numbers = typedArray(tensor);
+  return { columns: 1, apply: (values, first) => values.set(numbers.subarray(first, first + values.length)) };
 }
 
 /** Whether the checkpoint has the module's weight as [in, out]. */
@@ -77,14 +79,12 @@ export function storedTurned({ kind, transposed: turned }: AdaptableModule): boo
   return kind === 'embedding' || turned === true;
 }
 
-function addProduct(sum: Float64Array, { rows, terms, columns, groupRows, factor }: Product, row: number): void {
+function addProduct(sum: Float64Array, { rows, rank, columns, factor }: Product, row: number): void {
   const width = sum.length;
-  const group = Math.floor(row / groupRows) * terms;
-  for (let k = 0; k < terms; k++) {
-    const weight = factor * (rows[row * terms + k] ?? 0);
+  for (let k = 0; k < rank; k++) {
+    const weight = factor * (rows[row * rank + k] ?? 0);
     if (weight === 0) continue;
-    const start = (group + k) * width;
-    for (let i = 0; i < width; i++) sum[i] = (sum[i] ?? 0) + weight * (columns[start + i] ?? 0);
+    for (let i = 0; i < width; i++) sum[i] = (sum[i] ?? 0) + weight * (columns[k * width + i] ?? 0);
   }
 }
 

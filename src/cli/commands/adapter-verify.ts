@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import { loadAdapter, readAdapter, readNameMap, reportAdapter, type AdapterReport } from '../../formats/index.ts';
+import { openBaseModel } from '../../models/index.ts';
+import { exitCodes, type CommandDefinition } from '../command.ts';
+import { path, readOptions } from '../read-options.ts';
+
+const schema = z.object({ adapter: path, base: path.optional(), names: path.optional() });
+
+export const adapterVerifyCommand: CommandDefinition = {
+  name: 'adapter verify',
+  summary: 'Reads an adapter whole, checks every number, and says what it found.',
+  examples: [
+    'espalier adapter verify adapters/strict --base models/tiny',
+    'espalier adapter verify strict.onnx_adapter --json',
+  ],
+  configure: (command) =>
+    void command
+      .argument('<adapter>', 'an adapter in any format')
+      .option('--base <dir>', 'the base to check it against')
+      .option('--names <file>', 'JSON: the names of the A and B of each module in an .onnx_adapter'),
+  run: async (options, { output }) => {
+    const read = readOptions(schema, options);
+    const base = read.base === undefined ? undefined : await openBaseModel(read.base);
+    const names = read.names === undefined ? {} : { names: await readNameMap(read.names) };
+    try {
+      const adapter =
+        base === undefined
+          ? await readAdapter(read.adapter, names)
+          : await loadAdapter(read.adapter, base.modules, { ...names, weights: base.weights });
+      const report = await reportAdapter(adapter);
+      output.answer({ sound: true, ...report }, () => describe(report, read.base));
+      return exitCodes.success;
+    } catch (error) {
+      if (!EspalierError.isInstance(error)) throw error;
+      const { code, message } = error;
+      output.answer({ sound: false, problem: { code, message } }, () => `not sound: ${message}\n${code}`);
+      return exitCodes.failure;
+    }
+  },
+};
+
+function describe(
+  { format, base, sha256, parameters, modules, saved, remarks }: AdapterReport,
+  checked?: string,
+): string {
+  const sizes = modules.map(({ path: name, kind, rank, scaling, norm, ...size }) => {
+    const shape = `[${size.out}, ${size.in}]${kind === 'linear' ? '' : ` ${kind}`}`;
+    return `${name}  ${shape}  rank ${rank}, scale ${scaling}, ‖ΔW‖ ${norm.toPrecision(4)}`;
+  });
+  return [
+    `format      ${format}`,
+    `base        ${base ?? 'not said'}${checked === undefined ? ', not checked against one' : `, fits ${checked}`}`,
+    `sha256      ${sha256}`,
+    `parameters  ${parameters.toLocaleString('en-US')} in ${modules.length} modules, all finite`,
+    ...saved.map((name) => `replaced    ${name}`),
+    ...sizes,
+    ...remarks.map((remark) => `remark      ${remark}`),
+    'sound',
+  ].join('\n');
+}
