@@ -11,5 +11,8 @@ export { formatParts, readParts, type ModulePart } from './module-parts.ts';
 export { readSite, type ModuleSite, type SiteResult } from './module-sites.ts';
 export { formatPeftConfig, parsePeftConfig, type PeftConfig } from './peft-config.ts';
 export { loraShapes } from './lora-shapes.ts';
+export { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
+export { readSquaredNorms } from './squared-norms.ts';
 export { removeLora } from './remove-lora.ts';
+export { savedParameters, type SavedParameter } from './saved-parameters.ts';
 export { savePeftAdapter, type AdapterContent, type SaveAdapterOptions } from './save-peft-adapter.ts';

@@ -33,8 +33,8 @@ export interface LoraConfig extends TargetConfig {
   readonly useDora?: boolean;
   /** The base keeps the weights of these modules as [in, out], as GPT-2 does. Said for PEFT; the matrices are the same. */
   readonly fanInFanOut?: boolean;
-  /** What the base is for, in PEFT's words: CAUSAL_LM, SEQ_CLS. */
-  readonly taskType?: string;
+  /** What the base is for, in PEFT's words: CAUSAL_LM (where it is not said), SEQ_CLS; null: PEFT is to add nothing of its own. */
+  readonly taskType?: string | null;
 }
 
 /** The rank of one module and the factor before its update. */

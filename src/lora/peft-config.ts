@@ -106,7 +106,7 @@ function optionalParts(data: z.infer<typeof supported>): Partial<LoraConfig> {
     ...(isGiven(layers) && { layersToTransform: layers }),
     ...(isGiven(pattern) && { layersPattern: pattern }),
     ...(isGiven(saved) && { modulesToSave: saved }),
-    ...(isGiven(data.task_type) && data.task_type !== defaultTask && { taskType: data.task_type }),
+    ...(data.task_type !== undefined && data.task_type !== defaultTask && { taskType: data.task_type }),
   };
 }
 
@@ -140,7 +140,7 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
     rank_pattern: config.rankPattern ?? {},
     revision: null,
     target_modules: typeof targetModules === 'string' ? targetModules : [...targetModules],
-    task_type: config.taskType ?? defaultTask,
+    task_type: config.taskType === undefined ? defaultTask : config.taskType,
     // WHY only when set: PEFT knows them since 0.7, 0.9 and 0.14, and an older one that would compute otherwise should refuse.
     ...(config.useRslora === true ? { use_rslora: true } : {}),
     ...(config.useDora === true ? { use_dora: true } : {}),

@@ -8,6 +8,7 @@ import type { Trainable } from './trainable.ts';
 export function fullTrainable(base: BaseModel, { dtype }: Pick<TrainConfig, 'dtype'>): Trainable {
   return {
     lora: undefined,
+    whole: new Set(),
     dropout: 0,
     matched: [],
     initialize: (arena) => readFullWeights(base, arena),

@@ -11,11 +11,16 @@ import { inSlices } from './slices.ts';
 const pieceLength = 1 << 16;
 
 /**
- * Reads every weight of the base into its place in the arena, widened to f32.
+ * Reads weights of the base into their places in the arena, widened to f32.
+ * @param entries  every one by default
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH when a file became shorter since it was opened
  */
-export async function readFullWeights(base: BaseModel, arena: ParameterArena): Promise<void> {
-  for (const entry of arena.entries) {
+export async function readFullWeights(
+  base: BaseModel,
+  arena: ParameterArena,
+  entries: readonly ParameterEntry[] = arena.entries,
+): Promise<void> {
+  for (const entry of entries) {
     const ref = weightOf(base, entry);
     const file = await open(join(base.dir, ref.location));
     try {

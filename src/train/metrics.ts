@@ -7,15 +7,18 @@ export interface StepMetrics {
   readonly step: number;
   /** Mean over the step's target tokens, before its update. */
   readonly loss: number;
+  /** Share of the step's rows whose largest logit is at their label, before its update; where rows are classified. */
+  readonly accuracy?: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradNorm: number;
   readonly learningRate: number;
-  /** Tokens in the loss. */
+  /** Tokens in the loss; rows, where rows have labels. */
   readonly targetTokens: number;
-  /** Tokens fed, padding not counted, over the step's time. */
+  /** Tokens fed, padding not counted, over the step's time; rows, where they are not made of tokens. */
   readonly tokensPerSecond: number;
   /** Mean over the held-out rows after this step, where it was asked for. */
   readonly evalLoss?: number;
+  readonly evalAccuracy?: number;
 }
 
 /** Appends a line for each step, so that a running training can be watched. */

@@ -1,20 +1,22 @@
 import { EspalierError } from '../core/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openTokenizer } from '../tokenizer/index.ts';
 import { adapterTrainable } from './adapter-trainable.ts';
 import { defaultLearningRate, defaultMaxLength, type TrainConfig } from './config/train-config.ts';
-import { readExamples, type Dataset } from './data/read-examples.ts';
 import { fullTrainable } from './full-trainable.ts';
+import type { Objective } from './objective.ts';
+import { readTrainingData } from './read-training-data.ts';
 import { countSteps } from './step-plan.ts';
 import type { Trainable } from './trainable.ts';
+import type { TrainingData } from './training-data.ts';
 
 /** Everything that is read and checked before the first weight is loaded. */
 export interface PreparedTraining {
   readonly config: TrainConfig;
   readonly base: BaseModel;
   readonly trainable: Trainable;
-  readonly data: Dataset;
-  readonly evalData: Dataset | undefined;
+  readonly objective: Objective;
+  readonly data: TrainingData;
+  readonly evalData: TrainingData | undefined;
   readonly steps: number;
   readonly maxLength: number;
   readonly learningRate: number;
@@ -31,14 +33,11 @@ export async function prepareTraining(
   const base = await openBaseModel(config.base);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
-  const tokenizer = await openTokenizer(base.dir);
-  const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
-  const data = await readExamples(config.data, reading);
-  const evalData = config.evalData === undefined ? undefined : await readExamples(config.evalData, reading);
+  const { objective, data, evalData } = await readTrainingData(base, config, { maxLength, signal });
   await verifyWeights(base, signal === undefined ? {} : { signal });
-  const steps = countSteps(data.examples.length, config);
+  const steps = countSteps(data.count, config);
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
-  return { config, base, trainable, data, evalData, steps, maxLength, learningRate };
+  return { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
 }
 
 function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {

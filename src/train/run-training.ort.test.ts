@@ -7,7 +7,7 @@ import { liveHandles, openEnvironment, type Environment } from '../runtime/index
 import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
 import { runTraining, type RunTrainingOptions } from './run-training.ts';
-import { loadGolden, toJsonLines, type GoldenCase } from './testing/golden.ts';
+import { loadGolden, type GoldenCase } from './testing/golden.ts';
 import type { TrainEvent } from './train-result.ts';
 
 let environment: Environment;
@@ -30,7 +30,7 @@ async function train(
   options: Omit<RunTrainingOptions, 'environment'> = {},
 ) {
   const data = join(folder, 'rows.jsonl');
-  await writeFile(data, toJsonLines(golden.examples));
+  await writeFile(data, golden.rows);
   const output = join(folder, `out-${(outputs += 1)}`);
   const config = resolveConfig({
     flags: { base: golden.base, data, output, shuffle: false, maxGradNorm: 0, ...flags },
@@ -54,7 +54,10 @@ async function largestDifference(a: string, b: string): Promise<number> {
   return largest;
 }
 
-describe.each(['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'])('golden case %s', (name) => {
+const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
+const encoders = ['bert', 'bert-types', 'roberta', 'distilbert'];
+
+describe.each([...decoders, ...encoders])('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
     const golden = await loadGolden(name);
     const evalData = join(folder, 'rows.jsonl');
@@ -156,8 +159,8 @@ describe('runTraining', () => {
   it('names the adapters that cannot learn', async () => {
     const golden = await loadGolden('llama');
     // A row of one token with one to predict: attention to a single position is the same whatever queries and keys are.
-    const examples = [{ inputIds: Int32Array.of(5, 7), labels: Int32Array.of(5, 7) }];
-    const stuck = train({ ...golden, examples }, { targetModules: 'q_proj', maxSteps: 5 });
+    const rows = '{"input_ids": [5, 7]}\n';
+    const stuck = train({ ...golden, rows }, { targetModules: 'q_proj', maxSteps: 5 });
     await expect(stuck).rejects.toThrow('not moved at all: model.layers.0.self_attn.q_proj.lora_B');
   });
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { measureBatch } from './data/batches.ts';
 import type { Example } from './data/example.ts';
 import { splitByLength } from './split-by-length.ts';
 
@@ -8,6 +9,7 @@ const row = (length: number): Example => {
   const inputIds = new Int32Array(length + 1).fill(3);
   return { inputIds, labels: inputIds };
 };
+const lengthOf = (example: Example): number => measureBatch([example]).seq;
 const lengths = (passes: readonly (readonly Example[])[]): number[][] =>
   passes.map((pass) => pass.map(({ inputIds }) => inputIds.length - 1));
 const cost = (passes: number[][]): number =>
@@ -15,11 +17,11 @@ const cost = (passes: number[][]): number =>
 
 describe('splitByLength', () => {
   it('leaves rows of like length together', () => {
-    expect(lengths(splitByLength([12, 9, 11].map(row)))).toEqual([[9, 11, 12]]);
+    expect(lengths(splitByLength([12, 9, 11].map(row), lengthOf))).toEqual([[9, 11, 12]]);
   });
 
   it('keeps a long row from padding many short ones', () => {
-    expect(lengths(splitByLength([10, 128, 11, 12, 120].map(row)))).toEqual([
+    expect(lengths(splitByLength([10, 128, 11, 12, 120].map(row), lengthOf))).toEqual([
       [10, 11, 12],
       [120, 128],
     ]);
@@ -29,13 +31,13 @@ describe('splitByLength', () => {
     const labels = new Int32Array(129).fill(-100);
     labels[1] = 3;
     const shortLoss = { inputIds: row(128).inputIds, labels };
-    expect(splitByLength([shortLoss, row(2), row(3)])).toHaveLength(1);
+    expect(splitByLength([shortLoss, row(2), row(3)], lengthOf)).toHaveLength(1);
   });
 
   it('puts every row in exactly one pass, and never costs more than one pass or any split in two', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 12 }), (chosen) => {
-        const passes = lengths(splitByLength(chosen.map(row)));
+        const passes = lengths(splitByLength(chosen.map(row), lengthOf));
         const sorted = chosen.toSorted((a, b) => a - b);
         expect(passes.flat()).toEqual(sorted);
         expect(passes.every((pass) => pass.length > 0)).toBe(true);

@@ -1,6 +1,3 @@
-import { measureBatch } from './data/batches.ts';
-import type { Example } from './data/example.ts';
-
 /** What one pass costs besides its tokens, in tokens: measured at about 50 on a model of 0.3 M parameters and 10 on one of 0.4 B. */
 const passCost = 64;
 
@@ -10,12 +7,11 @@ const passCost = 64;
  *
  *   minimize Σ over passes (rows · longest + passCost)
  *
+ * @param lengthOf  what a row costs, in tokens
  * @returns at least one pass, none empty; each row in exactly one
  */
-export function splitByLength(examples: readonly Example[]): readonly (readonly Example[])[] {
-  const sorted = examples
-    .map((example) => ({ example, length: measureBatch([example]).seq }))
-    .sort((a, b) => a.length - b.length);
+export function splitByLength<Row>(rows: readonly Row[], lengthOf: (row: Row) => number): readonly (readonly Row[])[] {
+  const sorted = rows.map((row) => ({ row, length: lengthOf(row) })).sort((a, b) => a.length - b.length);
   // cheapest[n]: of the n shortest rows, what they cost, and where their last pass begins.
   const cheapest = [{ cost: 0, start: 0 }];
   for (const [last, { length }] of sorted.entries()) {
@@ -26,9 +22,9 @@ export function splitByLength(examples: readonly Example[]): readonly (readonly 
     }
     cheapest.push(best);
   }
-  const passes: Example[][] = [];
+  const passes: Row[][] = [];
   for (let end = sorted.length; end > 0; end = cheapest[end]?.start ?? 0) {
-    passes.unshift(sorted.slice(cheapest[end]?.start ?? 0, end).map(({ example }) => example));
+    passes.unshift(sorted.slice(cheapest[end]?.start ?? 0, end).map(({ row }) => row));
   }
   return passes;
 }

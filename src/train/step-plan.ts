@@ -1,5 +1,4 @@
 import { createBatches } from './data/batches.ts';
-import type { Example } from './data/example.ts';
 
 export interface StepPlanOptions {
   readonly batchSize: number;
@@ -22,10 +21,10 @@ export function countSteps(examples: number, options: StepPlanOptions): number {
  * Deals the examples into optimizer steps, epoch after epoch: for each step its micro-batches. An epoch's last step may
  * have fewer of them; nothing is left out, and no step reaches into the next epoch.
  */
-export function* planSteps(
-  examples: readonly Example[],
+export function* planSteps<Row>(
+  examples: readonly Row[],
   options: StepPlanOptions,
-): Generator<readonly (readonly Example[])[]> {
+): Generator<readonly (readonly Row[])[]> {
   const total = countSteps(examples.length, options);
   for (let step = 0, epoch = 0; step < total; epoch++) {
     const batches = createBatches(examples, { ...options, epoch });

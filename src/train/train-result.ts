@@ -19,7 +19,7 @@ export interface TrainPlan {
 /** What a training tells while it goes on. */
 export type TrainEvent =
   | { readonly kind: 'planned'; readonly plan: TrainPlan }
-  | { readonly kind: 'evaluated'; readonly step: number; readonly loss: number }
+  | { readonly kind: 'evaluated'; readonly step: number; readonly loss: number; readonly accuracy?: number }
   | { readonly kind: 'stepped'; readonly metrics: StepMetrics; readonly steps: number };
 
 /** What became of a training. */
@@ -34,6 +34,10 @@ export interface TrainResult {
   readonly lastLoss: number;
   readonly evalLossBefore: number | undefined;
   readonly evalLossAfter: number | undefined;
+  /** Share of the held-out rows that got their label; where rows are classified. */
+  readonly evalAccuracyBefore?: number;
+  readonly evalAccuracyAfter?: number;
+  /** Rows, where rows have labels. */
   readonly targetTokens: number;
   readonly seconds: number;
 }

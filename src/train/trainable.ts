@@ -5,6 +5,8 @@ import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 export interface Trainable {
   /** The modules that get an adapter; undefined where every weight is trained. */
   readonly lora: readonly LoraModule[] | undefined;
+  /** Weights of the base that are trained whole beside the adapter, by their names in the checkpoint. */
+  readonly whole: ReadonlySet<string>;
   readonly dropout: number;
   /** What the targets matched, for a person; empty where every weight is trained. */
   readonly matched: readonly MatchedTarget[];

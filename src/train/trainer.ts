@@ -18,6 +18,13 @@ export interface TrainerOptions {
   readonly clock?: Clock;
 }
 
+/** What the micro-batches of a step came to. */
+interface Accumulated {
+  readonly lossSum: number;
+  readonly correct: number | undefined;
+  readonly gradients: ParameterArena;
+}
+
 /**
  * Takes optimizer steps. It owns nothing: parameters and gradients are its caller's, and after each step they are whole.
  *
@@ -44,7 +51,7 @@ export class Trainer {
     const { optimizer, groups, maxGradNorm, parameters } = this.#options;
     const begin = this.#clock.now();
     const step = this.#steps + 1;
-    const { lossSum, gradients } = await this.#accumulate(microBatches);
+    const { lossSum, correct, gradients } = await this.#accumulate(microBatches);
     const targetTokens = total(microBatches, ({ targets }) => targets);
     const loss = lossSum / targetTokens;
     const gradNorm = (await globalNorm(gradients.flat)) / targetTokens;
@@ -57,21 +64,24 @@ export class Trainer {
     this.#steps = step;
     const seconds = (this.#clock.now() - begin) / 1000;
     const tokensPerSecond = Math.round(total(microBatches, ({ tokens }) => tokens) / seconds);
-    return { step, loss, gradNorm, learningRate, targetTokens, tokensPerSecond };
+    const accuracy = correct === undefined ? {} : { accuracy: correct / targetTokens };
+    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens, tokensPerSecond };
   }
 
   /** Runs the micro-batches one after the other. A single one's gradients are taken where the session wrote them. */
-  async #accumulate(microBatches: readonly MicroBatch[]): Promise<{ lossSum: number; gradients: ParameterArena }> {
+  async #accumulate(microBatches: readonly MicroBatch[]): Promise<Accumulated> {
     const { session, gradients } = this.#options;
-    let lossSum = 0;
+    let [lossSum, correct]: [number, number | undefined] = [0, undefined];
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
-      lossSum += await session.run(micro);
+      const pass = await session.run(micro);
+      lossSum += pass.lossSum;
+      if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       if (sum === undefined) continue;
       await (index === 0 ? copyInto : addInto)(sum.flat, gradients.flat);
     }
-    return { lossSum, gradients: sum ?? gradients };
+    return { lossSum, correct, gradients: sum ?? gradients };
   }
 
   dispose(): void {

@@ -1,9 +1,11 @@
 import { breathe } from '../core/index.ts';
 import { differentiate, gradientPasses } from '../autodiff/index.ts';
 import { encodeModel, followLinks, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
-import { injectLora, type LoraModule } from '../lora/index.ts';
-import { buildTrainingGraph, type BaseModel } from '../models/index.ts';
+import { injectLora } from '../lora/index.ts';
+import type { BaseModel } from '../models/index.ts';
+import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
+import type { Trainable } from './trainable.ts';
 
 /** A loss, and the gradients of all its parameters where they are wanted, as a model for the runtime. */
 export interface TrainingGraph {
@@ -17,8 +19,8 @@ export interface TrainingGraph {
 }
 
 export interface TrainingGraphOptions {
-  /** The linear modules that get an adapter; undefined: every weight is trained. */
-  readonly lora: readonly LoraModule[] | undefined;
+  readonly trainable: Pick<Trainable, 'lora' | 'whole'>;
+  readonly objective: Objective;
   readonly maxLength: number;
   /** Of the dropout masks. */
   readonly seed?: number;
@@ -28,21 +30,23 @@ export interface TrainingGraphOptions {
 
 /** Builds the graph from the base as it lies on disk. Each part is one piece of work; between two, the event loop turns. */
 export async function createTrainingGraph(base: BaseModel, options: TrainingGraphOptions): Promise<TrainingGraph> {
-  const { lora, maxLength, gradients, seed = 0 } = options;
-  const model = buildTrainingGraph(base, { full: lora === undefined, maxLength });
+  const { trainable, objective, maxLength, gradients, seed = 0 } = options;
+  const { lora, whole } = trainable;
+  const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });
   const { graph } = model;
+  const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !base.weights.has(name)));
   await breathe();
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
   await breathe();
-  const parameters = graph.inputs.filter((input) => !dataInputs.has(input.name));
+  const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && name !== dropoutInput);
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
   const externalDataFolder = await followLinks(model, base.dir);
   return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
 }
 
-/** Inputs that carry rows or settings, and no weight. */
-const dataInputs: ReadonlySet<string> = new Set(['input_ids', 'target_rows', 'target_ids', 'lora_dropout_ratio']);
+/** The input that holds a setting, and no weight. */
+const dropoutInput = 'lora_dropout_ratio';
 
 function addGradients(model: Model, parameters: readonly Value[]): Map<string, string> {
   const { graph } = model;

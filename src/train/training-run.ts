@@ -1,16 +1,13 @@
 import { systemClock, type Clock } from '../core/index.ts';
 import type { Environment } from '../runtime/index.ts';
-import { Evaluator } from './evaluator.ts';
+import { Evaluator, type Evaluation } from './evaluator.ts';
 import { FirstStepsCheck } from './first-steps-check.ts';
-import { createMicroBatch } from './micro-batch.ts';
 import type { MetricsWriter, StepMetrics } from './metrics.ts';
 import { createOptimizer } from './optimizer/create-optimizer.ts';
 import type { ParameterGroup } from './optimizer/optimizer.ts';
 import { ParameterArena } from './parameter-arena.ts';
 import type { PreparedTraining } from './prepare-training.ts';
 import { learningRateAt } from './schedule.ts';
-import { splitByLength } from './split-by-length.ts';
-import { planSteps } from './step-plan.ts';
 import type { TrainEvent, TrainResult } from './train-result.ts';
 import { Trainer } from './trainer.ts';
 import { createTrainingGraph, type TrainingGraph } from './training-graph.ts';
@@ -44,8 +41,8 @@ export class TrainingRun implements Disposable {
   }
 
   static async open(prepared: PreparedTraining, options: TrainingRunOptions): Promise<TrainingRun> {
-    const { base, trainable, maxLength, config } = prepared;
-    const graphOptions = { lora: trainable.lora, maxLength, seed: config.seed, gradients: true };
+    const { base, trainable, objective, maxLength, config } = prepared;
+    const graphOptions = { trainable, objective, maxLength, seed: config.seed, gradients: true };
     const run = new TrainingRun(prepared, options, await createTrainingGraph(base, graphOptions));
     try {
       await trainable.initialize(run.#parameters);
@@ -62,21 +59,22 @@ export class TrainingRun implements Disposable {
 
   /** Takes every step, evaluating before and after. Ends early, without an error, when the signal is aborted after a step. */
   async train(): Promise<TrainTrace> {
-    const evalLossBefore = await this.#evaluate(0);
+    const before = await this.#evaluate(0);
     using gradients = new ParameterArena(this.#graph.parameters);
     const taken = await this.#trainSteps(gradients);
     const { signal } = this.#options;
     const last = taken.at(-1);
     if (last === undefined) signal?.throwIfAborted();
     const interrupted = signal?.aborted === true;
-    const evalLossAfter = last?.evalLoss ?? (interrupted ? undefined : await this.#evaluate(taken.length));
+    const after = interrupted || last?.evalLoss !== undefined ? undefined : await this.#evaluate(taken.length);
     return {
       steps: taken.length,
       interrupted,
       firstLoss: taken[0]?.loss ?? NaN,
       lastLoss: last?.loss ?? NaN,
-      evalLossBefore,
-      evalLossAfter,
+      evalLossBefore: before?.loss,
+      evalLossAfter: last?.evalLoss ?? after?.loss,
+      ...accuracies(before?.accuracy, last?.evalAccuracy ?? after?.accuracy),
       targetTokens: taken.reduce((sum, { targetTokens }) => sum + targetTokens, 0),
     };
   }
@@ -89,9 +87,8 @@ export class TrainingRun implements Disposable {
     const check = await this.#beginCheck();
     const taken: StepMetrics[] = [];
     const schedule = { schedule: config.schedule, learningRate, warmupSteps: config.warmupSteps, totalSteps: steps };
-    for (const examples of planSteps(data.examples, config)) {
+    for (const microBatches of data.steps(config)) {
       if (signal?.aborted === true) break;
-      const microBatches = examples.flatMap(splitByLength).map(createMicroBatch);
       const stepped = await trainer.step(microBatches, learningRateAt(taken.length, schedule));
       await check.after(stepped.step, { learningRate: stepped.learningRate, last: stepped.step === steps });
       const line = await this.#evaluated(stepped);
@@ -103,7 +100,7 @@ export class TrainingRun implements Disposable {
   }
 
   #openSession(gradients: ParameterArena): Promise<TrainingSession> {
-    const { base, trainable } = this.#prepared;
+    const { trainable } = this.#prepared;
     const { environment } = this.#options;
     const [parameters, dropout] = [this.#parameters, trainable.dropout];
     return TrainingSession.open(this.#graph, { environment, parameters, gradients, dropout });
@@ -145,34 +142,37 @@ export class TrainingRun implements Disposable {
   async #evaluated(line: StepMetrics): Promise<StepMetrics> {
     const { evalSteps } = this.#prepared.config;
     if (evalSteps === undefined || line.step % evalSteps !== 0) return line;
-    const evalLoss = await this.#evaluate(line.step);
-    return evalLoss === undefined ? line : { ...line, evalLoss };
+    const evaluation = await this.#evaluate(line.step);
+    if (evaluation === undefined) return line;
+    const { loss: evalLoss, accuracy: evalAccuracy } = evaluation;
+    return { ...line, evalLoss, ...(evalAccuracy !== undefined && { evalAccuracy }) };
   }
 
   #createEvaluator(): Evaluator | undefined {
-    const { evalData, base, trainable, maxLength, config } = this.#prepared;
+    const { evalData, base, trainable, objective, maxLength, config } = this.#prepared;
     if (evalData === undefined) return undefined;
     return new Evaluator({
       environment: this.#options.environment,
       base,
       trainable,
       parameters: this.#parameters,
-      examples: evalData.examples,
+      objective,
+      data: evalData,
       batchSize: config.batchSize,
       maxLength,
       keepLoaded: config.evalSteps !== undefined,
     });
   }
 
-  async #evaluate(step: number): Promise<number | undefined> {
+  async #evaluate(step: number): Promise<Evaluation | undefined> {
     const { signal, onEvent } = this.#options;
-    const loss = await this.#evaluator?.evaluate({ signal }).catch((error: unknown) => {
+    const evaluation = await this.#evaluator?.evaluate({ signal }).catch((error: unknown) => {
       // WHY not an error: what has been trained by then is to be saved.
       if (step > 0 && signal?.aborted === true) return undefined;
       throw error;
     });
-    if (loss !== undefined) onEvent({ kind: 'evaluated', step, loss });
-    return loss;
+    if (evaluation !== undefined) onEvent({ kind: 'evaluated', step, ...evaluation });
+    return evaluation;
   }
 
   /** Writes what is trained so far. The folder does not exist yet. */
@@ -188,4 +188,11 @@ export class TrainingRun implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function accuracies(before: number | undefined, after: number | undefined): Partial<TrainTrace> {
+  return {
+    ...(before !== undefined && { evalAccuracyBefore: before }),
+    ...(after !== undefined && { evalAccuracyAfter: after }),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Environment, IoBinding, Session, SessionOptions } from '../runtime/index.ts';
 import { NativeMemory, OrtTensor } from '../runtime/index.ts';
+import type { TensorData } from '../tensor/index.ts';
 import type { MicroBatch } from './micro-batch.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { TrainingGraph } from './training-graph.ts';
@@ -14,6 +15,17 @@ export interface TrainingSessionOptions {
   readonly session?: SessionOptions;
 }
 
+/** What a pass gave. */
+export interface PassResult {
+  /** Over the targets, in nats where it is a cross entropy. */
+  readonly lossSum: number;
+  /** Rows whose largest logit is at their label, where rows are classified. */
+  readonly correct: number | undefined;
+}
+
+/** Bytes from the beginning of the scalars. */
+const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
+
 /**
  * A training graph, loaded, with parameters and gradients bound in place. A run copies nothing but the token ids in.
  * It neither owns nor changes the parameters.
@@ -21,13 +33,16 @@ export interface TrainingSessionOptions {
 export class TrainingSession implements Disposable {
   readonly #session: Session;
   readonly #binding: IoBinding;
-  readonly #scalars = NativeMemory.allocate(8);
+  readonly #scalars = NativeMemory.allocate(24);
+  /** Whether the graph counts the rows that it gets right. */
+  readonly #counts: boolean;
   readonly #owned: OrtTensor[] = [];
   #rows: NativeMemory | undefined;
 
   private constructor(session: Session) {
     this.#session = session;
     this.#binding = session.createBinding();
+    this.#counts = session.outputs.some(({ name }) => name === 'correct');
   }
 
   static async open(graph: TrainingGraph, options: TrainingSessionOptions): Promise<TrainingSession> {
@@ -47,10 +62,14 @@ export class TrainingSession implements Disposable {
     for (const [name, output] of graph.gradientOf) {
       if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));
     }
-    this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#scalars, 'float32', [], 0)));
+    this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.loss)));
+    if (this.#counts) {
+      this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));
+    }
     if (this.#session.inputs.some(({ name }) => name === 'lora_dropout_ratio')) {
-      this.#scalars.float32(4, 1)[0] = dropout;
-      this.#binding.bindInput('lora_dropout_ratio', this.#own(OrtTensor.over(this.#scalars, 'float32', [], 4)));
+      this.#scalars.float32(scalarPlaces.dropout, 1)[0] = dropout;
+      const ratio = this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.dropout));
+      this.#binding.bindInput('lora_dropout_ratio', ratio);
     }
   }
 
@@ -59,32 +78,26 @@ export class TrainingSession implements Disposable {
     return tensor;
   }
 
-  /**
-   * One forward (and, with gradients, backward) pass.
-   * @returns the loss summed over the targets, in nats
-   */
-  async run(micro: MicroBatch): Promise<number> {
-    const { batch, seq, inputIds, targetRows, targetIds } = micro;
-    const memory = this.#memoryFor(inputIds.length + targetRows.length + targetIds.length);
-    let next = 0;
-    const bind = (name: string, ids: BigInt64Array, shape: readonly number[]): void => {
-      memory.bigInt64(next * 8, ids.length).set(ids);
-      using tensor = OrtTensor.over(memory, 'int64', shape, next * 8);
+  /** One forward (and, with gradients, backward) pass. */
+  async run({ feeds }: MicroBatch): Promise<PassResult> {
+    const places = placesOf(feeds);
+    const memory = this.#memoryFor(places.at(-1)?.end ?? 0);
+    for (const { name, data, start } of places) {
+      memory.bytes(start, data.bytes.byteLength).set(data.bytes);
+      using tensor = OrtTensor.over(memory, data.dtype, data.shape, start);
       this.#binding.bindInput(name, tensor);
-      next += ids.length;
-    };
-    bind('input_ids', inputIds, [batch, seq]);
-    bind('target_rows', targetRows, [targetRows.length]);
-    bind('target_ids', targetIds, [targetIds.length]);
+    }
     await this.#session.run(this.#binding);
-    return this.#scalars.float32(0, 1)[0] ?? NaN;
+    const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
+    const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
+    return { lossSum, correct };
   }
 
-  /** Room for so many ids, kept from run to run and grown by halves. */
-  #memoryFor(ids: number): NativeMemory {
-    if (this.#rows !== undefined && this.#rows.byteLength >= ids * 8) return this.#rows;
+  /** Room for so many bytes, kept from run to run and grown by halves. */
+  #memoryFor(bytes: number): NativeMemory {
+    if (this.#rows !== undefined && this.#rows.byteLength >= bytes) return this.#rows;
     this.#rows?.dispose();
-    this.#rows = NativeMemory.allocate(Math.ceil(ids * 1.5) * 8);
+    this.#rows = NativeMemory.allocate(Math.ceil(bytes * 1.5));
     return this.#rows;
   }
 
@@ -99,4 +112,22 @@ export class TrainingSession implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+interface Place {
+  readonly name: string;
+  readonly data: TensorData;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where each tensor of a batch lies in one piece of memory, each beginning on 64 bytes. */
+function placesOf(feeds: MicroBatch['feeds']): Place[] {
+  let next = 0;
+  return [...feeds].map(([name, data]) => {
+    const start = next;
+    const end = start + data.bytes.byteLength;
+    next = Math.ceil(end / 64) * 64;
+    return { name, data, start, end };
+  });
 }

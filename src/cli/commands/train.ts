@@ -45,6 +45,7 @@ function declareOptions(command: Command): void {
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')
     .option('--target-modules <targets>', 'names (q_proj,v_proj), a regular expression, or all-linear (default)')
+    .option('--modules-to-save <names>', 'train these modules whole beside the adapter, such as classifier')
     .option('--rank <n>', 'rank of the adapter (default: 8)')
     .option('--alpha <x>', 'its strength; the update is scaled by alpha / rank (default: 16)')
     .option('--dropout <p>', 'dropout before the adapter (default: 0)')

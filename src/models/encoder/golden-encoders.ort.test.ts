@@ -15,10 +15,7 @@ let environment: Environment;
 beforeAll(() => {
   environment = openEnvironment({ threads: 1 });
 });
-afterAll(() => {
-  environment.dispose();
-  expect(liveHandles()).toEqual({});
-});
+afterAll(() => environment.dispose());
 
 async function open(name: string): Promise<{ base: BaseModel; expected: Tensors }> {
   const folder = fileURLToPath(new URL(`../../../test/golden/${name}/`, import.meta.url));
@@ -75,4 +72,9 @@ it('tells segments apart where they are given', async () => {
   const logits = await run(base, buildClassificationGraph(base, { tokenTypes: true }), feeds);
   expect(maxDifference(logits, expectedOf(expected, 'typed_logits'))).toBeLessThan(1e-5);
   expect(maxDifference(logits, expectedOf(expected, 'base_logits'))).toBeGreaterThan(1e-2);
+});
+
+it('gives every native handle back', () => {
+  environment.dispose();
+  expect(liveHandles()).toEqual({});
 });

@@ -62,8 +62,9 @@ function assertConsistent(config: TrainConfig): void {
   if (config.full && config.initAdapter !== undefined) {
     conflict('--full', '--init-adapter', 'a full training has no adapter');
   }
-  if (config.full && (config.rank ?? config.alpha ?? config.targetModules ?? config.dropout) !== undefined) {
-    conflict('--full', '--rank, --alpha, --dropout, --target-modules', 'they describe an adapter');
+  const ofAdapters = [config.rank, config.alpha, config.targetModules, config.dropout, config.modulesToSave];
+  if (config.full && ofAdapters.some((value) => value !== undefined)) {
+    conflict('--full', '--rank, --alpha, --dropout, --target-modules, --modules-to-save', 'they describe an adapter');
   }
   if (!config.full && config.dtype !== 'float32') conflict('--dtype', 'an adapter', 'adapters are saved in float32');
   if (config.evalSteps !== undefined && config.evalData === undefined) {

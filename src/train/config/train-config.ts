@@ -16,6 +16,13 @@ const nonNegative = number((value) => Number.isFinite(value) && value >= 0, 'a n
 const share = number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1');
 const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 const flag = z.boolean({ error: 'true or false' });
+const moduleNames = z
+  .union([z.string().transform((text) => text.split(',').map((name) => name.trim())), z.array(z.string())], {
+    error: 'names separated by commas',
+  })
+  .refine((list) => list.length > 0 && list.every((name) => /^[\w.]+$/.test(name)), {
+    error: 'names separated by commas, such as classifier',
+  });
 const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names): z.ZodType<Names[number]> =>
   z.enum(names, { error: `one of ${names.join(', ')}` });
 
@@ -62,6 +69,8 @@ export const trainConfigSchema = z.strictObject({
       error: 'names separated by commas, a regular expression, or all-linear',
     })
     .optional(),
+  /** Modules that are trained whole, and saved with the adapter. */
+  modulesToSave: moduleNames.optional(),
   rank: count.optional(),
   alpha: positive.optional(),
   dropout: share.optional(),

@@ -11,7 +11,7 @@ export interface BatchOrder {
 }
 
 /** Deals one epoch's examples into batches; every example is in exactly one, and the last may be smaller. */
-export function createBatches(examples: readonly Example[], order: BatchOrder): readonly (readonly Example[])[] {
+export function createBatches<Row>(examples: readonly Row[], order: BatchOrder): readonly (readonly Row[])[] {
   const { batchSize, shuffle, seed, epoch } = order;
   const dealt = shuffle ? createRandom(seed, `shuffle/${epoch}`).shuffle([...examples]) : examples;
   return Array.from({ length: Math.ceil(dealt.length / batchSize) }, (_, i) =>

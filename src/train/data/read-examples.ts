@@ -1,8 +1,8 @@
-import { breathe, EspalierError } from '../../core/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
 import { countTargets, cutExample, type Example } from './example.ts';
-import { readLines, type Line } from './read-lines.ts';
-import { parseRow, type RowPlace } from './row.ts';
+import { readJsonRows } from './read-json-rows.ts';
+import { parseRow } from './row.ts';
 
 export interface ReadExamplesOptions extends EncodeRowOptions {
   /** Longer examples are cut to this many tokens. */
@@ -34,9 +34,6 @@ export interface Dataset {
   readonly account: DataAccount;
 }
 
-/** How long rows are worked on before the event loop turns. */
-const sliceMs = 2;
-
 /**
  * Reads a JSONL file into examples. Blank lines are skipped; anything else that is not a good row stops the reading
  * with an error that names file and line.
@@ -48,12 +45,9 @@ export async function readExamples(path: string, options: ReadExamplesOptions): 
   const { maxLength, withoutTargets = 'drop', signal } = options;
   const examples: Example[] = [];
   const account = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0 };
-  let sliceEnd = performance.now() + sliceMs;
-  for await (const line of readLines(path)) {
-    signal?.throwIfAborted();
-    if (line.text.trim() === '') continue;
+  for await (const { value, place } of readJsonRows(path, { signal })) {
     account.rows++;
-    const whole = readExample(line, { path, line: line.number }, options);
+    const whole = encodeRow(parseRow(value, place), place, options);
     const example = cutExample(whole, maxLength);
     const targets = countTargets(example);
     if (targets === 0 && withoutTargets === 'drop') {
@@ -64,23 +58,9 @@ export async function readExamples(path: string, options: ReadExamplesOptions): 
       account.supervisedTokens += targets;
       if (example !== whole) account.truncated++;
     }
-    if (performance.now() < sliceEnd) continue;
-    await breathe();
-    sliceEnd = performance.now() + sliceMs;
   }
   account.examples = examples.length;
   if (account.rows === 0) throw new EspalierError('DATA_EMPTY', { path });
   if (examples.length === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path, rows: account.rows, maxLength });
   return { path, examples, account };
-}
-
-function readExample({ text }: Line, place: RowPlace, options: EncodeRowOptions): Example {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new EspalierError('DATA_JSON_BROKEN', { ...place, problem }, { cause });
-  }
-  return encodeRow(parseRow(value, place), place, options);
 }

@@ -26,7 +26,8 @@ const kindNames = ['text', 'completion', 'messages', 'tokens'] as const;
 
 const knownKeys = [...Object.values(kinds).flat(), 'labels'];
 
-type Fields = Readonly<Record<string, unknown>>;
+/** A JSON object. */
+export type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Understands a parsed row. Further keys beside those of its kind are left alone.
@@ -104,13 +105,13 @@ function messagesField(row: Fields, place: RowPlace): ChatMessage[] {
   });
 }
 
-function stringField(row: Fields, key: string, place: RowPlace): string {
+export function stringField(row: Fields, key: string, place: RowPlace): string {
   const value = row[key];
   if (typeof value !== 'string') throw invalid(place, `"${key}" must be a string, got ${describe(value)}.`);
   return value;
 }
 
-function integersField(row: Fields, key: string, place: RowPlace): number[] {
+export function integersField(row: Fields, key: string, place: RowPlace): number[] {
   const value: unknown = row[key];
   if (!Array.isArray(value) || value.length === 0) {
     throw invalid(place, `"${key}" must be a list of at least one integer, got ${describe(value)}.`);
@@ -120,15 +121,15 @@ function integersField(row: Fields, key: string, place: RowPlace): number[] {
   return value.map(Number);
 }
 
-function invalid(place: RowPlace, problem: string): EspalierError {
+export function invalid(place: RowPlace, problem: string): EspalierError {
   return new EspalierError('DATA_ROW_INVALID', { ...place, problem });
 }
 
-function isFields(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   const text = JSON.stringify(value);

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
-import type { Example } from '../data/example.ts';
 
 /** A golden case of `test/golden`: what transformers and PEFT compute on a tiny model. */
 export interface GoldenCase {
@@ -10,8 +9,8 @@ export interface GoldenCase {
   /** The adapter before training, and after 10 optimizer steps. */
   readonly adapter: string;
   readonly trained: string;
-  /** The rows of its batch, without padding. */
-  readonly examples: readonly Example[];
+  /** The rows of its batch as JSONL, without padding. */
+  readonly rows: string;
   /** The loss before each of 10 steps, and after the last. */
   readonly lossTrace: readonly number[];
   /** The settings of its optimizer, as flags of `espalier train`. */
@@ -48,10 +47,13 @@ export async function loadGolden(name: string): Promise<GoldenCase> {
     base: join(folder, 'model'),
     adapter: join(folder, 'adapter'),
     trained: join(folder, 'trained'),
-    examples: examplesOf(tensor('input_ids'), tensor('labels'), tensor('attention_mask')),
+    rows: rowsOf(tensor('input_ids'), tensor('labels'), tensor('attention_mask')),
     lossTrace: expected.lossTrace,
     optimizer: optimizerFlags(expected.optimizer),
-    gradient: (parameter) => toFloat32(tensor(`grad.base_model.model.${parameter}.weight`)),
+    gradient: (parameter) => {
+      const suffix = /\.lora_[AB]$/.test(parameter) ? '.weight' : '';
+      return toFloat32(tensor(`grad.base_model.model.${parameter}${suffix}`));
+    },
   };
 }
 
@@ -59,20 +61,16 @@ function optimizerFlags({ name, lr, weightDecay = 0, momentum, nesterov }: Golde
   return { optimizer: name, learningRate: lr, weightDecay, momentum, nesterov };
 }
 
-function examplesOf(ids: TensorData, labels: TensorData, mask: TensorData): Example[] {
+/** One label a token, or one a row. */
+function rowsOf(ids: TensorData, labels: TensorData, mask: TensorData): string {
   const [rows = 0, length = 0] = ids.shape;
-  const [allIds, allLabels, allMask] = [ids, labels, mask].map((tensor) => Int32Array.from(typedArray(tensor), Number));
+  const [allIds = [], allLabels = [], allMask = []] = [ids, labels, mask].map((tensor) =>
+    Array.from(typedArray(tensor), Number),
+  );
   return Array.from({ length: rows }, (_, row) => {
-    const real = allMask?.subarray(row * length, (row + 1) * length).reduce((sum, one) => sum + one, 0) ?? 0;
-    const cut = (values: Int32Array | undefined): Int32Array =>
-      values?.slice(row * length, row * length + real) ?? new Int32Array();
-    return { inputIds: cut(allIds), labels: cut(allLabels) };
-  });
-}
-
-/** The rows as lines of JSONL. */
-export function toJsonLines(examples: readonly Example[]): string {
-  return examples
-    .map(({ inputIds, labels }) => `${JSON.stringify({ input_ids: [...inputIds], labels: [...labels] })}\n`)
-    .join('');
+    const real = allMask.slice(row * length, (row + 1) * length).reduce((sum, one) => sum + one, 0);
+    const cut = (values: readonly number[]): number[] => values.slice(row * length, row * length + real);
+    const label = labels.shape.length === 1 ? { label: allLabels[row] } : { labels: cut(allLabels) };
+    return `${JSON.stringify({ input_ids: cut(allIds), ...label })}\n`;
+  }).join('');
 }

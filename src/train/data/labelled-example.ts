@@ -1,0 +1,18 @@
+import type { TensorData } from '../../tensor/index.ts';
+
+/** What is to be said of a row: its class, or numbers. */
+export type LabelTarget =
+  | { readonly kind: 'classes'; readonly index: number }
+  | { readonly kind: 'numbers'; readonly values: Float32Array; readonly shape: readonly number[] };
+
+/** A row with its label, ready for training. */
+export type LabelledExample = { readonly target: LabelTarget } & (
+  | {
+      readonly kind: 'tokens';
+      readonly inputIds: Int32Array;
+      /** As many: which segment each token is of; undefined where there is one only. */
+      readonly typeIds: Int32Array | undefined;
+    }
+  /** By the names of the base's inputs, each without the axis of the batch. */
+  | { readonly kind: 'tensors'; readonly inputs: ReadonlyMap<string, TensorData> }
+);

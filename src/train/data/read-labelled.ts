@@ -1,0 +1,87 @@
+import { EspalierError } from '../../core/index.ts';
+import { encodeLabelledRow, type LabelledRowOptions } from './encode-labelled-row.ts';
+import type { LabelledExample, LabelTarget } from './labelled-example.ts';
+import type { DataAccount } from './read-examples.ts';
+import { readJsonRows } from './read-json-rows.ts';
+import { invalid, type RowPlace } from './row.ts';
+
+export interface ReadLabelledOptions extends LabelledRowOptions {
+  /** What the rows must be labelled with: the kind of other rows. Undefined: whatever the first row has. */
+  readonly kind?: LabelTarget['kind'] | undefined;
+  /** Axes of the base's result behind the batch; undefined where it is not known. */
+  readonly outputShape: readonly (number | string | undefined)[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LabelledDataset {
+  readonly path: string;
+  readonly kind: LabelTarget['kind'];
+  /** In the order of the file. */
+  readonly examples: readonly LabelledExample[];
+  readonly account: DataAccount;
+  /** Whether a row has more than one segment. */
+  readonly hasSegments: boolean;
+}
+
+/**
+ * Reads a JSONL file of labelled rows. All have labels, or all have targets.
+ *
+ * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, and those of `encodeLabelledRow`
+ */
+export async function readLabelled(path: string, options: ReadLabelledOptions): Promise<LabelledDataset> {
+  const examples: LabelledExample[] = [];
+  let { kind } = options;
+  let [tokens, truncated, hasSegments] = [0, 0, false];
+  for await (const { value, place } of readJsonRows(path, options)) {
+    const { example, cut } = encodeLabelledRow(value, place, options);
+    checkTarget(example.target, place, { ...options, kind });
+    checkInputs(example, place, examples[0]);
+    kind = example.target.kind;
+    examples.push(example);
+    if (cut) truncated++;
+    tokens += example.kind === 'tokens' ? example.inputIds.length : 0;
+    hasSegments ||= example.kind === 'tokens' && example.typeIds !== undefined;
+  }
+  if (kind === undefined || examples.length === 0) throw new EspalierError('DATA_EMPTY', { path });
+  const rows = examples.length;
+  const account = { rows, examples: rows, tokens, supervisedTokens: rows, dropped: 0, truncated };
+  return { path, kind, examples, account, hasSegments };
+}
+
+function checkTarget(target: LabelTarget, place: RowPlace, { kind, outputShape }: ReadLabelledOptions): void {
+  if (kind !== undefined && target.kind !== kind) {
+    const [has, have] = target.kind === 'classes' ? ['a label', 'targets'] : ['a target', 'labels'];
+    throw invalid(place, `it has ${has}, where the rows before it have ${have}.`);
+  }
+  if (outputShape === undefined) return;
+  const given = target.kind === 'classes' ? undefined : target.shape;
+  if (given === undefined) {
+    if (outputShape.length === 1 && outputShape[0] !== 1) return;
+    throw invalid(
+      place,
+      `a label needs a base that gives a number for each of several classes; this one gives ${shown(outputShape)}. Give "target".`,
+    );
+  }
+  const fits =
+    given.length === outputShape.length && outputShape.every((dim, i) => typeof dim !== 'number' || dim === given[i]);
+  // One number alone may stand for a list of one.
+  if (fits || (given.length === 0 && outputShape.length === 1 && outputShape[0] === 1)) return;
+  throw invalid(place, `"target" must be ${shown(outputShape)} as the base's result, got ${shown(given)}.`);
+}
+
+/** Rows of tensors go into one batch, and so have one shape. */
+function checkInputs(example: LabelledExample, place: RowPlace, first: LabelledExample | undefined): void {
+  if (example.kind !== 'tensors' || first?.kind !== 'tensors') return;
+  for (const [name, { shape }] of example.inputs) {
+    const before = first.inputs.get(name)?.shape ?? [];
+    if (before.join() === shape.join()) continue;
+    throw invalid(
+      place,
+      `the input "${name}" is ${shown(shape)}, and ${shown(before)} in the first row. Give all rows one shape.`,
+    );
+  }
+}
+
+function shown(shape: readonly (number | string | undefined)[]): string {
+  return `[${shape.map((dim) => dim ?? 'any').join(', ')}]`;
+}
