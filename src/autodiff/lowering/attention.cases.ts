@@ -23,6 +23,66 @@ export const attentionCases: readonly GradientCase[] = [
   grouped('past', { heads: 2, kvHeads: 1, past: 2, batch: 1, symbolic: true, rotary: 16 }),
   grouped('bias', { heads: 2, kvHeads: 1, bias: true }),
   grouped('sinks', { heads: 2, kvHeads: 1, sinks: true }),
+  multiHead('heads', {}),
+  multiHead('bias of query, key and value', { bias: [24] }),
+  multiHead('cross attention, other values', {
+    query: ['b=2', 3, 8],
+    key: ['b=2', 'keys=4', 8],
+    value: ['b=2', 'keys=4', 12],
+  }),
+  multiHead('keys by heads', { key: [2, 2, 3, 4], value: [2, 2, 3, 4] }),
+  multiHead('lengths of rows', { key_padding_mask: integers('int32', [2], [3, 2]) }),
+  multiHead('masked keys', { key_padding_mask: integers('int32', [2, 3], [1, 1, 0, 0, 1, 1]) }),
+  multiHead('bias of scores', { attention_bias: [1, 2, 3, 3] }),
+  multiHead('past', { past_key: [2, 2, 'past=2', 4], past_value: [2, 2, 'past=2', 4] }, { unidirectional: 1 }),
+  multiHead('causal, scale', {}, { unidirectional: 1, scale: float(0.7) }),
+  packed('heads', {}),
+  packed('masked keys', { mask_index: integers('int32', [2, 3], [1, 1, 0, 0, 1, 1]) }),
+  packed('lengths of rows', { mask_index: integers('int32', [2], [3, 2]) }),
+  packed('causal', {}, { unidirectional: 1 }),
+  packed('past', { past: [2, 2, 2, 'past=2', 4] }, { unidirectional: 1 }),
+  packed('bias of scores', { attention_bias: [1, 2, 3, 3] }),
+  packed('other values', { weights: [6, 20], bias: [20] }, { qkv_hidden_sizes: [8, 8, 4] }),
+  onnx('heads apart', { Q: [2, 2, 3, 4], K: [2, 2, 3, 4], V: [2, 2, 3, 4] }),
+  onnx(
+    'heads side by side',
+    { Q: ['b=2', 's=3', 8], K: ['b=2', 't=4', 4], V: ['b=2', 't=4', 6] },
+    { q_num_heads: 2, kv_num_heads: 1 },
+  ),
+  onnx('causal, scale', { Q: [1, 2, 3, 4], K: [1, 2, 3, 4], V: [1, 2, 3, 4] }, { is_causal: 1, scale: float(0.7) }),
+  onnx('softcap', { Q: [1, 2, 3, 4], K: [1, 1, 3, 4], V: [1, 1, 3, 4] }, { softcap: float(1.5) }),
+  onnx(
+    'mask and softcap',
+    { Q: [1, 1, 2, 4], K: [1, 1, 3, 4], V: [1, 1, 3, 4], attn_mask: [2, 3] },
+    { softcap: float(1.5) },
+  ),
+  onnx('mask of booleans', {
+    Q: [1, 1, 2, 4],
+    K: [1, 1, 3, 4],
+    V: [1, 1, 3, 4],
+    attn_mask: { shape: [2, 3], dtype: 'bool', values: [1, 0, 1, 0, 1, 1] },
+  }),
+  onnx(
+    'past, causal',
+    {
+      Q: [1, 1, 2, 4],
+      K: [1, 1, 2, 4],
+      V: [1, 1, 2, 4],
+      attn_mask: undefined,
+      past_key: [1, 1, 2, 4],
+      past_value: [1, 1, 2, 4],
+    },
+    { is_causal: 1 },
+  ),
+  onnx('lengths of rows', {
+    Q: [2, 1, 2, 4],
+    K: [2, 1, 3, 4],
+    V: [2, 1, 3, 4],
+    attn_mask: undefined,
+    past_key: undefined,
+    past_value: undefined,
+    nonpad: integers('int64', [2], [3, 2]),
+  }),
 ];
 
 interface Grouped {
@@ -84,6 +144,49 @@ function grouped(note: string, given: Grouped, attributes: GradientCase['attribu
     attributes: { num_heads: heads, kv_num_heads: kvHeads, do_rotary: rotary === undefined ? 0 : 1, ...attributes },
     outputs: 3,
   };
+}
+
+/** Two heads of 4. */
+function multiHead(
+  note: string,
+  given: GradientCase['inputs'],
+  attributes: GradientCase['attributes'] = {},
+): GradientCase {
+  const row = [2, 3, 8];
+  const none = { bias: undefined, key_padding_mask: undefined, attention_bias: undefined };
+  const inputs = { query: row, key: row, value: row, ...none, ...given };
+  return {
+    op: 'MultiHeadAttention',
+    domain: microsoft,
+    note,
+    dtype,
+    inputs,
+    attributes: { num_heads: 2, ...attributes },
+    outputs: 3,
+  };
+}
+
+/** Two heads of 4, of an input of 6 features. */
+function packed(
+  note: string,
+  given: GradientCase['inputs'],
+  attributes: GradientCase['attributes'] = {},
+): GradientCase {
+  const none = { mask_index: undefined, past: undefined, attention_bias: undefined };
+  const inputs = { input: [2, 3, 6], weights: [6, 24], bias: [24], ...none, ...given };
+  return {
+    op: 'Attention',
+    domain: microsoft,
+    note,
+    dtype,
+    inputs,
+    attributes: { num_heads: 2, ...attributes },
+    outputs: 'past' in given ? 2 : 1,
+  };
+}
+
+function onnx(note: string, inputs: GradientCase['inputs'], attributes: GradientCase['attributes'] = {}): GradientCase {
+  return { op: 'Attention', opset: 24, note, dtype, inputs, attributes, outputs: 'past_key' in inputs ? 3 : 1 };
 }
 
 function integers(type: 'int32' | 'int64', shape: readonly number[], values: readonly number[]): CaseInput {

@@ -9,6 +9,9 @@ import {
 } from './instance-normalization.ts';
 import type { Lowering } from './lowering.ts';
 import { lpNormalizationLowering } from './lp-normalization.ts';
+import { microsoftAttentionLowering } from './microsoft-attention.ts';
+import { multiHeadAttentionLowering } from './multi-head-attention.ts';
+import { onnxAttentionLowering } from './onnx-attention.ts';
 import { padLowering } from './pad.ts';
 import { skipLayerNormalizationLowering } from './skip-layer-normalization.ts';
 
@@ -23,6 +26,9 @@ export const standardLowerings: readonly Lowering[] = [
   instanceNormalizationLowering,
   lpNormalizationLowering,
   meanVarianceNormalizationLowering,
+  microsoftAttentionLowering,
+  multiHeadAttentionLowering,
+  onnxAttentionLowering,
   padLowering,
   skipLayerNormalizationLowering,
 ];

@@ -14,33 +14,39 @@ export function lowerPath(model: Model, endpoints: Endpoints, registry: Gradient
   for (const node of findConnected(model.graph, endpoints, registry)) {
     const lowering = registry.findLowering(node);
     if (lowering === undefined) continue;
+    const start = model.graph.nodes.indexOf(node);
     const tape = new Tape(model, { scope: node.label, insertBefore: node });
     const results = lowering.lower({ tape, node });
     if (results === undefined) continue;
-    for (const [output, result] of replaceNode(model, node, results)) replaced.set(output, result);
+    const own = new Set(model.graph.nodes.slice(start, model.graph.nodes.indexOf(node)));
+    for (const [output, result] of pair(node, results))
+      replaced.set(output, takeThePlace(tape, { output, result, own }));
+    model.graph.removeNode(node);
   }
   if (replaced.size > 0) inferShapes(model);
   const now = (value: Value): Value => replaced.get(value) ?? value;
   return { loss: now(endpoints.loss), parameters: endpoints.parameters.map(now) };
 }
 
-/** Each result takes the place of an output, and its name. */
-function replaceNode(
-  { graph }: Model,
-  node: Node,
-  results: readonly (Value | undefined)[],
-): (readonly [output: Value, result: Value])[] {
-  const pairs = node.outputs.flatMap((output, index) => {
+/** The outputs that anyone reads, each with what takes its place. */
+function pair(node: Node, results: readonly (Value | undefined)[]): (readonly [output: Value, result: Value])[] {
+  return node.outputs.flatMap((output, index) => {
     const result = results[index];
-    return output && result ? [[output, result] as const] : [];
+    return output?.isUsed && result ? [[output, result] as const] : [];
   });
-  const names = pairs.map(([output]) => output.name);
-  for (const [output, result] of pairs) graph.replaceAllUses(output, result);
-  graph.removeNode(node);
-  for (const [index, [, result]] of pairs.entries()) {
-    const name = names[index];
-    // WHY: a graph output has taken its name over already, and one result may stand for two outputs.
-    if (name !== undefined && graph.value(name) === undefined) graph.rename(result, name);
-  }
-  return pairs;
+}
+
+interface Replacement {
+  readonly output: Value;
+  readonly result: Value;
+  /** The nodes that the lowering recorded. */
+  readonly own: ReadonlySet<Node>;
+}
+
+function takeThePlace(tape: Tape, { output, result, own }: Replacement): Value {
+  // WHY the Identity: what was there before, and what is an output already, keeps its own name.
+  const isOwn = result.producer !== undefined && own.has(result.producer) && !result.isGraphOutput;
+  const value = isOwn || !output.isGraphOutput ? result : tape.op('Identity', [result]);
+  tape.model.graph.replaceAllUses(output, value);
+  return value;
 }

@@ -20,7 +20,7 @@ type Arrays = Readonly<Record<string, readonly number[]>>;
 
 /**
  * Compares the gradients of one operator with central differences, both through ONNX Runtime. The loss is Σ dY ∘ Y with
- * random dY. Every set of wanted inputs is differentiated on its own.
+ * random dY. Every set of wanted inputs is differentiated on its own; of more than three, each one alone and all together.
  *
  * @throws Error that names the first element which differs by more than atol + rtol · |difference quotient|
  */
@@ -151,6 +151,8 @@ function compare(
 }
 
 function subsets(names: readonly string[]): string[][] {
+  // WHY: of four inputs there would be 15 sets, a session each.
+  if (names.length > 3) return [...names.map((name) => [name]), [...names]];
   const all = names.reduce<string[][]>((sets, name) => [...sets, ...sets.map((set) => [...set, name])], [[]]);
   return all.filter((set) => set.length > 0);
 }

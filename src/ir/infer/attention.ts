@@ -26,11 +26,15 @@ function attended(op: OpView, query: Shape): Shape {
   return [...query.slice(0, -1), width];
 }
 
-/** Y [batch, seq, width of the values]; packed inputs say nothing here. */
+/** Y [batch, seq, width of the values], then keys and values by heads; packed inputs say nothing here. */
 const multiHeadAttention: InferRule = (op) => {
-  const [query, value] = [op.shape(0), op.shape(2)];
-  if (query?.length !== 3 || value?.length !== 3) return { dtype: op.dtype(0) };
-  return { dtype: op.dtype(0), shape: [query[0], query[1], value[2]] };
+  const [query, key, value] = [op.shape(0), op.shape(1), op.shape(2)];
+  const dtype = op.dtype(0);
+  if (query?.length !== 3 || value === undefined) return [{ dtype }, { dtype }, { dtype }];
+  const heads = op.node.intAttribute('num_heads', 1);
+  const headDim = (x: Shape | undefined): Dim => (x?.length === 4 ? x[3] : divideDims(x?.[2], heads));
+  const present = (x: Shape | undefined): TypeInfo => ({ dtype, shape: [query[0], heads, undefined, headDim(x)] });
+  return [{ dtype, shape: [query[0], query[1], multiplyDims(headDim(value), heads)] }, present(key), present(value)];
 };
 
 /** Query, key and value come out of one product; Y [batch, seq, width of the values]. */
