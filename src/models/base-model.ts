@@ -15,8 +15,12 @@ export interface ModelConfig {
   /** Heads of keys and values. */
   readonly kvHeads: number;
   readonly headDim: number;
+  /** The size of a head in the decode graph's keys and values, where it is not `headDim`. */
+  readonly cachedHeadDim?: number;
   /** Positions that the model was trained with: the longest sequence it can be given. */
   readonly maxPositions: number;
+  /** A row that grows beyond this many tokens is to be run again from its first token, with other positions (Phi-3). */
+  readonly recomputeLength?: number;
   /** Query heads. */
   readonly heads?: number;
   readonly intermediateSize?: number;

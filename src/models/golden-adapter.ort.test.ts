@@ -8,7 +8,7 @@ import { openBaseModel } from './open-base-model.ts';
 import { DecodeDriver, type DriverOptions } from './testing/decode-driver.ts';
 import { goldenDir } from './testing/fixtures.ts';
 import { loadGoldenAdapter, type GoldenModule } from './testing/golden-adapter.ts';
-import { goldenCases } from './testing/golden-cases.ts';
+import { adapterStates, goldenCases } from './testing/golden-cases.ts';
 import { loadGolden, maxDifference, type Golden } from './testing/golden.ts';
 import { scoreRows } from './testing/scoring-driver.ts';
 
@@ -57,7 +57,7 @@ describe.each(goldenCases)('golden case %s with its adapter', (name) => {
     golden = await loadGolden(name);
   });
 
-  describe.each(['adapter', 'trained'] as const)('(%s)', (state) => {
+  describe.each(adapterStates(name))('(%s)', (state) => {
     it('has the reference logits through the scoring graph', async () => {
       const modules = await loadGoldenAdapter(name, state);
       const settings = [...modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));

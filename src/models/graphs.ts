@@ -46,7 +46,9 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
  * The graph that continues rows, with keys and values kept in place between runs.
  *
  * Inputs: `input_ids` i64 [batch, seq], the new tokens; `seqlens_k` i32 [batch], each row's length with them, less one;
- * `total_length` i32 [], the longest row's length; `position_ids` i64 [batch, seq], only where the head size is no multiple of 16;
+ * `total_length` i32 [], the longest row's length; `position_ids` i64 [batch, seq], only where the heads are turned before the attention;
+ * `rotary_lengths` i64 [batch], only where positions turn heads differently in longer rows: the length of each row, of a prompt in
+ * chunks that of the whole;
  * `logit_rows` i64 [rows], flat indices into batch·seq; `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim].
  * Outputs: `logits` f32 [rows, vocab]; `present.N.key` and `.value`, to be bound to the memory of the past.
  *

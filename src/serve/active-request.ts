@@ -26,7 +26,8 @@ const noAdapters: readonly AppliedAdapter[] = [];
 /** A request on its way: its prompt, its leases, where it stands, and the queue that its tokens go to. */
 export class ActiveRequest implements DecodeRow {
   readonly id: number;
-  readonly prompt: ArrayLike<number>;
+  /** What is run before the first token, or before the next one where the sequence begins again. */
+  prompt: ArrayLike<number>;
   readonly adapters: readonly AppliedAdapter[];
   readonly tokens: TokenQueue<GeneratedToken>;
   readonly leases: readonly AdapterLease<RankRows>[];
@@ -36,6 +37,7 @@ export class ActiveRequest implements DecodeRow {
   generated = 0;
   /** The consumer has gone: take it out between two runs. */
   isCancelled = false;
+  readonly #generated: number[] = [];
   readonly #sampling: SamplingOptions;
   readonly #random: Random | undefined;
   readonly #limit: number;
@@ -77,12 +79,19 @@ export class ActiveRequest implements DecodeRow {
   take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
     const token = sampler.sample(logits, this.#sampling, this.#random);
     this.lastToken = token;
+    this.#generated.push(token);
     this.generated++;
     const stopped = this.#stops.has(token) ? 'stop' : undefined;
     const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
     const extra = this.#logprobs === undefined ? {} : this.#report(logits, token, sampler);
     this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
     return finishReason;
+  }
+
+  /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */
+  restart(): void {
+    this.prompt = [...Array.from(this.prompt), ...this.#generated.splice(0)];
+    this.length = 0;
   }
 
   #report(logits: Float32Array, token: number, sampler: Sampler): Pick<GeneratedToken, 'logprob' | 'topLogprobs'> {

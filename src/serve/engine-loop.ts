@@ -25,6 +25,8 @@ export interface LoopOptions {
   readonly runner: StepRunner;
   readonly limits: ScheduleLimits;
   readonly vocabulary: number;
+  /** A sequence that grows beyond this many tokens is run again from its first (`ModelConfig.recomputeLength`). */
+  readonly recomputeLength?: number | undefined;
   readonly stats: StatsRecorder;
 }
 
@@ -45,9 +47,11 @@ export class EngineLoop {
   readonly #ended: Promise<void>;
   #wake: (() => void) | undefined;
   readonly #idle: (() => void)[] = [];
+  readonly #recomputeLength: number | undefined;
 
-  constructor({ runner, limits, vocabulary, stats }: LoopOptions) {
+  constructor({ runner, limits, vocabulary, recomputeLength, stats }: LoopOptions) {
     this.#runner = runner;
+    this.#recomputeLength = recomputeLength;
     this.#stats = stats;
     this.#sampler = new Sampler(vocabulary);
     this.#state = createSchedule(limits);
@@ -105,6 +109,7 @@ export class EngineLoop {
   async #loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#takeOutCancelled();
+      await this.#restartGrown();
       const plan = schedule(this.#state);
       begin(this.#state, plan);
       if (plan.kind === 'prefill') await this.#prefill(plan);
@@ -125,6 +130,17 @@ export class EngineLoop {
   async #takeOutCancelled(): Promise<void> {
     for (const request of this.#cancelled.splice(0)) {
       if (this.#requests.has(request.id)) await this.#leave(request, 'cancelled');
+    }
+  }
+
+  /** Sequences whose next token outgrows what their keys were computed for go back to the head of the queue. */
+  async #restartGrown(): Promise<void> {
+    if (this.#recomputeLength === undefined) return;
+    const grown = this.#batch.filter(({ length }) => length === this.#recomputeLength);
+    for (const request of grown) {
+      await this.#takeFromBatch(request);
+      request.restart();
+      this.#state.waiting.unshift({ id: request.id, promptLength: request.prompt.length });
     }
   }
 
@@ -184,14 +200,19 @@ export class EngineLoop {
   /** Takes a request out of the schedule and closes it. Its slot is filled, and its leases end. */
   async #leave(request: ActiveRequest, how: 'finished' | 'cancelled' | 'failed', error?: unknown): Promise<void> {
     this.#requests.delete(request.id);
+    await this.#takeFromBatch(request);
+    this.#stats.requests[how]++;
+    request.close(error);
+    if (this.#requests.size === 0) this.#resolveIdle();
+  }
+
+  /** Its slot is filled. */
+  async #takeFromBatch(request: ActiveRequest): Promise<void> {
     const move = remove(this.#state, request.id);
     const slot = this.#batch.indexOf(request);
     const last = slot < 0 ? undefined : this.#batch.pop();
     if (last !== undefined && last !== request) this.#batch[slot] = last;
     await this.#move(move, last);
-    this.#stats.requests[how]++;
-    request.close(error);
-    if (this.#requests.size === 0) this.#resolveIdle();
   }
 
   #resolveIdle(): void {

@@ -137,7 +137,13 @@ export class Engine implements AsyncDisposable {
     this.adapters = new AdapterRegistry(stack ?? noAdapterStore);
     this.#stats = new StatsRecorder(slots);
     const limits = { slots, prefillChunk, prefillRuns };
-    this.#loop = new EngineLoop({ runner, limits, vocabulary: base.config.vocabSize, stats: this.#stats });
+    this.#loop = new EngineLoop({
+      runner,
+      limits,
+      vocabulary: base.config.vocabSize,
+      recomputeLength: base.config.recomputeLength,
+      stats: this.#stats,
+    });
   }
 
   /**

@@ -84,7 +84,8 @@ export class ModelRunner {
   }
 
   private constructor(session: Session, { base, slots, maxLength, prefillChunk, stack, rankRows }: RunnerOptions) {
-    const { layers, kvHeads, headDim, vocabSize: vocabulary } = base.config;
+    const { layers, kvHeads, vocabSize: vocabulary } = base.config;
+    const headDim = base.config.cachedHeadDim ?? base.config.headDim;
     this.#session = session;
     this.#stack = stack;
     this.#inputs = new Set(session.inputs.map(({ name }) => name));
@@ -104,6 +105,7 @@ export class ModelRunner {
     const seq = end - start;
     for (let place = 0; place < seq; place++) buffers.setToken(place, tokens[start + place] ?? 0, start + place);
     buffers.setRow(0, end, seq - 1);
+    buffers.setWholeLength(0, tokens.length);
     buffers.setTotal(end);
     const rows = windowOf([adapters]);
     fillMask(buffers.mask, rows, [adapters]);

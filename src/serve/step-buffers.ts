@@ -28,6 +28,7 @@ export class StepBuffers {
   readonly #positions: Int32Array;
   readonly #logitRows: Int32Array;
   readonly #lengths: Int32Array;
+  readonly #rotaryLengths: Int32Array;
   readonly #total: Int32Array;
   /** f32 [batch, window] */
   readonly mask: Float32Array;
@@ -40,6 +41,7 @@ export class StepBuffers {
     this.#ids = this.#allocate('input_ids', batch * seq * 8).int32();
     this.#positions = this.#allocate('position_ids', batch * seq * 8).int32();
     this.#logitRows = this.#allocate('logit_rows', batch * 8).int32();
+    this.#rotaryLengths = this.#allocate('rotary_lengths', batch * 8).int32();
     this.#lengths = this.#allocate('seqlens_k', batch * 4).int32();
     this.#total = this.#allocate('total_length', 4).int32();
     this.mask = this.#allocate('lora_mask', batch * window * 4).float32();
@@ -59,6 +61,7 @@ export class StepBuffers {
       ['input_ids', 'int64', [batch, seq]],
       ['position_ids', 'int64', [batch, seq]],
       ['logit_rows', 'int64', [batch]],
+      ['rotary_lengths', 'int64', [batch]],
       ['seqlens_k', 'int32', [batch]],
       ['total_length', 'int32', []],
       ['lora_mask', 'float32', [batch, window ?? 0]],
@@ -97,7 +100,13 @@ export class StepBuffers {
    */
   setRow(row: number, length: number, place: number): void {
     this.#lengths[row] = length - 1;
+    this.#rotaryLengths[2 * row] = length;
     this.#logitRows[2 * row] = place;
+  }
+
+  /** Sets the length of a row that more chunks follow: how heads turn may depend on it. After `setRow`. */
+  setWholeLength(row: number, length: number): void {
+    this.#rotaryLengths[2 * row] = length;
   }
 
   /** @param longest  tokens of the longest row */

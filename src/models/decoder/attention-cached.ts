@@ -4,6 +4,7 @@ import { linear } from '../graph/linear.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from './memoized.ts';
+import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { isStatic, rotationOf, type Places, type Rotation } from './rotation.ts';
@@ -40,22 +41,25 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
       const heads = turned(builder, { layer, shared, inputs, heads: flat });
       const attended = attend(builder, { layer, index, shared, inputs, heads });
       const tape = builder.tape(layer.path);
-      return linear(builder, tape.op('Reshape', [attended, tape.int64s([-1, layer.output.in])]), layer.output);
+      const narrow = narrowed(tape, attended, { ...inputs.config, cachedDim: shared.cachedDim });
+      return linear(builder, tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]), layer.output);
     },
   };
 }
 
 /**
- * Whether GroupQueryAttention turns the heads itself. It refuses head sizes that are no multiple of 16, and knows one table only;
- * then the graph turns them before, by positions that the caller gives.
+ * Whether GroupQueryAttention turns the heads itself. It refuses to turn what is no multiple of 16, and knows one table only; then
+ * the graph turns heads before, by positions that the caller gives.
  */
 function turnsInside(rope: RopeConfig, { config, maxLength }: CacheInputs): boolean {
-  return config.headDim % 16 === 0 && isStatic(rope, maxLength);
+  return config.headDim % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
 }
 
 interface Shared {
   /** i64 [3]: batch, seq, and what is left */
   readonly rowShape: Value;
+  /** The size that heads have in the cache. */
+  readonly cachedDim: number;
   /** i64 [batch, seq]; the graph has this input where it is asked for */
   positions(): Value;
   rotation(rope: RopeConfig): Rotation;
@@ -63,15 +67,15 @@ interface Shared {
   tables(rope: RopeConfig): Pick<Rotation, 'cos' | 'sin'>;
 }
 
-function sharedValues(builder: GraphBuilder, { inputIds, seqlens, maxLength }: CacheInputs): Shared {
+function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: CacheInputs): Shared {
   const tape = builder.tape('attention');
   const positions = lazily(() => builder.graph.addInput('position_ids', 'int64', ['batch', 'seq']));
-  const lengths = lazily(() => {
-    const less = tape.op('Cast', [seqlens], { attributes: { to: 7 } });
-    return tape.op('Unsqueeze', [tape.op('Add', [less, tape.int64(1)]), tape.int64s([1])]);
-  });
+  const lengths = lazily(() =>
+    tape.op('Unsqueeze', [builder.graph.addInput('rotary_lengths', 'int64', ['batch']), tape.int64s([1])]),
+  );
   const places = (given: Value): Places => ({ tape, maxLength, positions: given, lengths, everyPosition: positions });
   return {
+    cachedDim: cachedHeadDim(config),
     rowShape: tape.op('Concat', [tape.op('Shape', [inputIds]), tape.int64s([-1])], { attributes: { axis: 0 } }),
     positions,
     rotation: memoized((rope) => rotationOf(rope, places(positions()))),
@@ -93,28 +97,29 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedL
   const { rope, queryKeyNorm: norms } = layer;
   const { heads: count, kvHeads, headDim } = inputs.config;
   const rotation = rope && !turnsInside(rope, inputs) ? shared.rotation(rope) : undefined;
+  const widen = (x: Value, num: number): Value => widened(tape, x, { ...shared, headDim, heads: num });
   const prepared = (flat: Value, headNorm: NormLayer | undefined, num: number): Value => {
     const normed = headNorm ? norm(builder, tape.op('Reshape', [flat, tape.int64s([-1, headDim])]), headNorm) : flat;
     const rows = tape.op('Reshape', [normed, shared.rowShape]);
-    if (rotation === undefined || rope === undefined) return rows;
-    return tape.op('RotaryEmbedding', [rows, rotation.positions, rotation.cos, rotation.sin], {
+    if (rotation === undefined || rope === undefined) return widen(rows, num);
+    const rotated = tape.op('RotaryEmbedding', [rows, rotation.positions, rotation.cos, rotation.sin], {
       domain: 'com.microsoft',
       attributes: { num_heads: num, ...(rope.dims < headDim && { rotary_embedding_dim: rope.dims }) },
     });
+    return widen(rotated, num);
   };
   const single = norms?.over === 'head' ? norms : undefined;
   return {
     queries: prepared(heads.queries, single?.query, count),
     keys: prepared(heads.keys, single?.key, kvHeads),
-    values: tape.op('Reshape', [heads.values, shared.rowShape]),
+    values: widen(tape.op('Reshape', [heads.values, shared.rowShape]), kvHeads),
   };
 }
 
 /** @returns f32 [batch, seq, heads·headDim] */
 function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { readonly index: number }): Value {
   const { layer, inputs, heads } = cached;
-  const { kvHeads, headDim } = inputs.config;
-  const shape = ['batch', kvHeads, inputs.maxLength, headDim];
+  const shape = ['batch', inputs.config.kvHeads, inputs.maxLength, cached.shared.cachedDim];
   const past = ['key', 'value'].map((part) =>
     builder.graph.addInput(`past_key_values.${index}.${part}`, 'float32', shape),
   );

@@ -4,6 +4,7 @@ import { selectWeights } from '../select-weights.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
 import { decoderGraphs } from './graphs.ts';
+import { cachedHeadDim } from './head-padding.ts';
 
 /** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
 export async function openDecoder(
@@ -48,7 +49,9 @@ function summaryOf(config: DecoderConfig): BaseModel['config'] {
     heads,
     kvHeads,
     headDim,
+    ...(cachedHeadDim(config) !== headDim && { cachedHeadDim: cachedHeadDim(config) }),
     maxPositions,
+    ...(config.recomputeLength !== undefined && { recomputeLength: config.recomputeLength }),
     tiedEmbeddings: config.head.weight !== undefined,
   };
 }

@@ -60,7 +60,8 @@ function chosenRotation(rope: RopeConfig, { tape, maxLength, positions, lengths 
  *
  *   f = theta^(−2i / dims) · g^(−2i / (dims − 2)),   g = factor·max(n, L) / L − (factor − 1)
  */
-function dynamicRotation(rope: RopeConfig, { tape, everyPosition, lengths }: Places): Rotation {
+function dynamicRotation(rope: RopeConfig, places: Places): Rotation {
+  const { tape, everyPosition, lengths } = places;
   const { scaling, dims } = rope;
   if (scaling.kind !== 'dynamic') throw new TypeError('the frequencies do not change with the length');
   const half = dims / 2;
@@ -73,12 +74,13 @@ function dynamicRotation(rope: RopeConfig, { tape, everyPosition, lengths }: Pla
   const plain = tape.constant(tensorOf('float32', [half], Float32Array.from(plainFrequencies(rope))));
   const frequencies = tape.op('Unsqueeze', [tape.op('Mul', [slower, plain]), tape.int64s([1])]); // [rows, 1, half]
   const positions = everyPosition();
-  const places = tape.op('Unsqueeze', [float32(positions), tape.int64s([2])]); // [rows, seq, 1]
-  const angles = tape.op('Reshape', [tape.op('Mul', [places, frequencies]), tape.int64s([-1, half])]);
+  const columns = tape.op('Unsqueeze', [float32(positions), tape.int64s([2])]); // [rows, seq, 1]
+  const angles = tape.op('Reshape', [tape.op('Mul', [columns, frequencies]), tape.int64s([-1, half])]);
   return {
     cos: tape.op('Cos', [angles]),
     sin: tape.op('Sin', [angles]),
-    positions: rowNumbers(tape, positions),
+    // Where positions count up from 0, the tables' rows are the positions; else there is a row for each token.
+    positions: places.positions.shape?.length === 1 ? places.positions : rowNumbers(tape, positions),
   };
 }
 

@@ -64,9 +64,17 @@ export class DecodeDriver {
     while (tokens.length < prompt.length + count) {
       const next = logits.indexOf(Math.max(...logits));
       tokens.push(next);
-      if (tokens.length < prompt.length + count) logits = await this.step([next]);
+      if (tokens.length < prompt.length + count) logits = await this.#extend(tokens);
     }
     return tokens;
+  }
+
+  /** Takes the last token in, or all of them again where the row outgrows its positions. */
+  async #extend(tokens: readonly number[]): Promise<Float32Array> {
+    const { recomputeLength, vocabSize } = this.#base.config;
+    if (this.lengths[0] !== recomputeLength) return this.step(tokens.slice(-1));
+    this.lengths[0] = 0;
+    return (await this.prefill(0, tokens)).slice(-vocabSize);
   }
 
   dispose(): void {
@@ -79,8 +87,8 @@ export class DecodeDriver {
   }
 
   #cacheShape(rows: number): number[] {
-    const { kvHeads, headDim } = this.#base.config;
-    return [rows, kvHeads, this.#options.maxLength, headDim];
+    const { kvHeads, headDim, cachedHeadDim = headDim } = this.#base.config;
+    return [rows, kvHeads, this.#options.maxLength, cachedHeadDim];
   }
 
   async #run({ slot, rows, tokens, positions, extra }: RunInit): Promise<Float32Array> {
@@ -91,8 +99,12 @@ export class DecodeDriver {
     bindNew(binding, 'seqlens_k', { dtype: 'int32', shape: [rows], values: lengths.map((length) => length - 1) });
     bindNew(binding, 'total_length', { dtype: 'int32', shape: [], values: [Math.max(...lengths)] });
     bindNew(binding, 'logit_rows', { dtype: 'int64', shape: [tokens.length], values: tokens.map((_, i) => i) });
-    if (this.session.inputs.some(({ name }) => name === 'position_ids')) {
+    const inputs = new Set(this.session.inputs.map(({ name }) => name));
+    if (inputs.has('position_ids')) {
       bindNew(binding, 'position_ids', { dtype: 'int64', shape: [rows, seq], values: positions });
+    }
+    if (inputs.has('rotary_lengths')) {
+      bindNew(binding, 'rotary_lengths', { dtype: 'int64', shape: [rows], values: lengths });
     }
     this.#bindCache(binding, slot, rows);
     for (const [name, tensor] of [...(this.#options.inputs ?? []), ...(extra ?? [])]) binding.bindInput(name, tensor);

@@ -6,6 +6,7 @@ import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { olmo2 } from './olmo2.ts';
+import { phi } from './phi.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
@@ -20,6 +21,7 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   llama,
   mistral,
   olmo2,
+  phi,
   phi3,
   qwen2,
   qwen3,

@@ -4,7 +4,7 @@ import type { Activation } from '../../graph/activation.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { NormLayer } from '../../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections } from '../decoder-config.ts';
-import type { RopeConfig } from '../rope.ts';
+import { changingLength, type RopeConfig } from '../rope.ts';
 import type { Sizes } from './fields.ts';
 import { reachOf } from './read-rope.ts';
 
@@ -23,6 +23,8 @@ export interface LlamaLike {
   readonly norms?: 'before' | 'behind' | 'both';
   readonly normOffset?: 0 | 1;
   readonly queryKeyNorm?: 'head' | 'all';
+  /** Whether a row that grows beyond the length that its frequencies were for is run again from its first token. */
+  readonly recomputes?: boolean;
   /** Queries, keys and values in one matrix, gate and up in another. */
   readonly packed?: boolean;
   /** 1 / sqrt(headDim) where nothing is said. */
@@ -39,6 +41,7 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
   const { family, sizes, longest, embeddingScale = 1, residualScale = 1, logitScale = 1, logitSoftcap } = options;
   checkHeads(sizes, options.path);
   const { tied, maxPositions } = sizes;
+  const recomputeLength = options.recomputes && longest ? changingLength(longest) : undefined;
   return {
     kind: 'decoder',
     family,
@@ -50,6 +53,7 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
     kvHeads: sizes.kvHeads,
     headDim: sizes.headDim,
     maxPositions: longest ? reachOf(longest, maxPositions) : maxPositions,
+    ...(recomputeLength !== undefined && { recomputeLength }),
     embedding: 'model.embed_tokens',
     embeddingScale,
     blocks: Array.from({ length: sizes.layers }, (_, index) => blockOf(options, index)),
@@ -67,7 +71,8 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
   };
 }
 
-function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): void {
+/** @throws EspalierError MODEL_CONFIG_INVALID where heads cannot share keys evenly */
+export function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): void {
   const problems: string[] = [];
   if (heads % kvHeads !== 0) problems.push(`${heads} attention heads cannot share ${kvHeads} key-value heads evenly`);
   if (!Number.isInteger(headDim)) problems.push(`the head size ${headDim} is not an integer`);

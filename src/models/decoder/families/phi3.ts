@@ -49,6 +49,7 @@ export const phi3: DecoderFamily = {
       layer: () => ({ rope, window: fields.sliding_window ?? undefined }),
       longest: rope,
       packed: true,
+      recomputes: true,
     });
   },
 };

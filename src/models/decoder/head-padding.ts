@@ -1,0 +1,31 @@
+import type { Tape, Value } from '../../ir/index.ts';
+
+/** GroupQueryAttention takes heads whose size is a multiple of this. */
+const multiple = 8;
+
+/** The size that heads have in the cache: filled up with zeros, which change no product. */
+export function cachedHeadDim({ headDim }: { readonly headDim: number }): number {
+  return Math.ceil(headDim / multiple) * multiple;
+}
+
+interface HeadSizes {
+  readonly heads: number;
+  readonly headDim: number;
+  readonly cachedDim: number;
+}
+
+/** f32 [batch, seq, heads·headDim] → [batch, seq, heads·cachedDim] */
+export function widened(tape: Tape, x: Value, { heads, headDim, cachedDim }: HeadSizes): Value {
+  if (cachedDim === headDim) return x;
+  const split = tape.op('Reshape', [x, tape.int64s([0, 0, heads, headDim])]);
+  const filled = tape.op('Pad', [split, tape.int64s([0, 0, 0, 0, 0, 0, 0, cachedDim - headDim])]);
+  return tape.op('Reshape', [filled, tape.int64s([0, 0, heads * cachedDim])]);
+}
+
+/** f32 [batch, seq, heads·cachedDim] → [batch, seq, heads·headDim] */
+export function narrowed(tape: Tape, x: Value, { heads, headDim, cachedDim }: HeadSizes): Value {
+  if (cachedDim === headDim) return x;
+  const split = tape.op('Reshape', [x, tape.int64s([0, 0, heads, cachedDim])]);
+  const cut = tape.op('Slice', [split, tape.int64s([0]), tape.int64s([headDim]), tape.int64s([3])]);
+  return tape.op('Reshape', [cut, tape.int64s([0, 0, heads * headDim])]);
+}
