@@ -11,6 +11,7 @@ export function declareBaseOptions(command: Command): Command {
     );
 }
 
-function collect(value: string, before: readonly string[] = []): string[] {
+/** For options that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

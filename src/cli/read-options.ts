@@ -1,3 +1,4 @@
+import { parse } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 
@@ -33,6 +34,21 @@ export const adapterSpecs = z.array(z.string().min(1)).transform((specs, context
     return { path: spec.slice(0, at), scale };
   }),
 );
+
+/** `NAME=PATH`, or a path whose file's name is the model's. */
+export const modelSpecs = z.array(z.string().min(1)).transform((specs, context) => {
+  const models = specs.map((spec) => {
+    const at = spec.indexOf('=');
+    return at < 0 ? { name: parse(spec).name, path: spec } : { name: spec.slice(0, at), path: spec.slice(at + 1) };
+  });
+  const names = models.map(({ name }) => name);
+  const isSound = models.every(({ name, path: file }) => /^[\w.-]{1,128}$/.test(name) && file !== '');
+  if (!isSound || new Set(names).size < names.length) {
+    const message = 'name=path with names of letters, digits, "_", "-" and ".", each once';
+    context.addIssue({ code: 'custom', message });
+  }
+  return models;
+});
 
 /**
  * Reads a command's options by a zod schema whose messages say what each expects.

@@ -9,7 +9,7 @@ afterEach(() => close?.());
 
 /** A real client of OpenAI's library, speaking to the routes through a socket. */
 async function clientOf(context: FakeContext, apiKey = 'none'): Promise<OpenAI> {
-  const app = createApp(context);
+  const app = createApp(context, { generation: context });
   close = () => app.close();
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -181,7 +181,10 @@ describe('models and adapters', () => {
 });
 
 describe('what is refused', () => {
-  const app = (): ReturnType<typeof createApp> => createApp(fakeContext());
+  const app = (): ReturnType<typeof createApp> => {
+    const context = fakeContext();
+    return createApp(context, { generation: context });
+  };
   it.each([
     [{ model: 'base' }, 'prompt'],
     [{ model: 'base', prompt: 'a'.repeat(100_000) }, 'prompt'],
@@ -213,7 +216,7 @@ describe('what is refused', () => {
   it('requests without the key, but not those for health', async () => {
     const client = await clientOf(fakeContext({ apiKey: 'secret' }), 'wrong');
     await expect(client.models.list()).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
-    const health = await createApp(fakeContext({ apiKey: 'secret' })).inject('/health');
+    const health = await createApp(fakeContext({ apiKey: 'secret' }), {}).inject('/health');
     expect(health.statusCode).toBe(200);
   });
 
@@ -221,10 +224,14 @@ describe('what is refused', () => {
     const context = fakeContext();
     context.shuttingDown = true;
     const payload = { model: 'base', prompt: 'a' };
-    const answer = await createApp(context).inject({ method: 'POST', url: '/v1/completions', payload });
+    const answer = await createApp(context, { generation: context }).inject({
+      method: 'POST',
+      url: '/v1/completions',
+      payload,
+    });
     expect(answer.statusCode).toBe(503);
     expect(answer.headers['x-should-retry']).toBe('true');
-    expect((await createApp(context).inject('/ready')).statusCode).toBe(503);
+    expect((await createApp(context, { generation: context }).inject('/ready')).statusCode).toBe(503);
   });
 });
 

@@ -2,42 +2,64 @@ import { randomUUID, timingSafeEqual, createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
+import type { InferenceContext } from './inference-context.ts';
 import { openAiErrorOf } from './openai-error.ts';
 import { addChatCompletions } from './routes/chat-completions.ts';
 import { addCompletions } from './routes/completions.ts';
 import { addHealth } from './routes/health.ts';
 import { addLoraAdapters } from './routes/lora-adapters.ts';
 import { addModels } from './routes/models.ts';
-import type { ServingContext } from './serving-context.ts';
+import { addOpenInference } from './routes/open-inference.ts';
+import type { DoorContext, ServingContext } from './serving-context.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
 
-/** The routes over an engine, without a socket: tests inject requests, `server.ts` listens. */
-export function createApp(
-  context: ServingContext,
-  options: { logger?: FastifyServerOptions['logger'] } = {},
-): FastifyInstance {
+/** What is served, each by its own routes. */
+export interface Services {
+  /** A decoder's text, through OpenAI's API. */
+  readonly generation?: ServingContext | undefined;
+  /** Any models, through the Open Inference Protocol. */
+  readonly inference?: InferenceContext | undefined;
+  readonly logger?: FastifyServerOptions['logger'];
+}
+
+/** The routes over what is served, without a socket: tests inject requests, `server.ts` listens. */
+export function createApp(door: DoorContext, services: Services): FastifyInstance {
   const app = fastify({
     bodyLimit: maxBodyBytes,
     genReqId: () => randomUUID(),
-    logger: options.logger ?? false,
+    logger: services.logger ?? false,
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    if (request.url.startsWith('/v1/')) checkKey(request.headers.authorization, context.apiKey);
+    if (needsKey(request.url)) checkKey(request.headers.authorization, door.apiKey);
   });
   app.setErrorHandler((error, request, reply) => {
     if (!EspalierError.isInstance(error)) request.log.error(error);
     const { status, headers, body } = openAiErrorOf(error);
-    return reply.status(status).headers(headers).send(body);
+    const isOpenInference = request.url.startsWith('/v2');
+    return reply
+      .status(status)
+      .headers(headers)
+      .send(isOpenInference ? { error: body.error.message } : body);
   });
   app.setNotFoundHandler((request) => {
     throw new EspalierError('ROUTE_NOT_FOUND', { method: request.method, path: request.url });
   });
   finishAnswersBeforeClosing(app);
-  for (const add of [addHealth, addModels, addCompletions, addChatCompletions, addLoraAdapters]) add(app, context);
+  addHealth(app, door);
+  const { generation, inference } = services;
+  if (generation) {
+    for (const add of [addModels, addCompletions, addChatCompletions, addLoraAdapters]) add(app, generation);
+  }
+  if (inference) addOpenInference(app, inference, door);
   return app;
+}
+
+/** Everything but health, which balancers ask for without a key. */
+function needsKey(url: string): boolean {
+  return url.startsWith('/v1/') || (/^\/v2(\/|\?|$)/.test(url) && !url.startsWith('/v2/health/'));
 }
 
 /**

@@ -1,19 +1,21 @@
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import { modelName, openBaseModel, verifyWeights } from '../models/index.ts';
-import { openEnvironment } from '../runtime/index.ts';
-import { openEngine, type Engine } from '../serve/index.ts';
-import { openTokenizer } from '../tokenizer/index.ts';
-import { createAdapterAdministration, loadAllAdapters } from './adapter-administration.ts';
+import type { MemoryPlan } from '../infer/index.ts';
+import { modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp } from './app.ts';
-import type { ServingContext } from './serving-context.ts';
+import { openGeneration, type GenerationService } from './open-generation.ts';
+import { openModels, type ModelsService, type ModelSource } from './open-models.ts';
 
 export interface ServerOptions {
-  /** Folder of the base model. */
-  readonly base: string;
-  /** Folder of adapters: each folder in it that holds one is served under its name. */
+  /** Folder of the base model; without one, only models are served. */
+  readonly base?: string;
+  /** Models for the Open Inference Protocol. */
+  readonly models?: readonly ModelSource[];
+  /** Folder of adapters: each folder in it that holds one is served under its name; a model's own lie in a folder of its name. */
   readonly adapters?: string;
   readonly host?: string;
   /** 0 takes any free port. */
@@ -26,6 +28,11 @@ export interface ServerOptions {
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
   readonly maxLength?: number;
+  /** Most rows of a batch of a model. */
+  readonly maxBatch?: number;
+  /** How long a request to a model may wait for others to join it. */
+  readonly maxWaitMs?: number;
+  readonly memoryPlan?: MemoryPlan;
   readonly logger?: FastifyServerOptions['logger'];
   readonly signal?: AbortSignal;
 }
@@ -33,10 +40,11 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
   readonly url: string;
-  /** The name of the base, for `model`. */
-  readonly baseName: string;
+  /** The name of the base, for `model`; undefined where only models are served. */
+  readonly baseName: string | undefined;
   readonly adapterNames: readonly string[];
-  readonly engine: Engine;
+  /** Names of the models under `/v2`. */
+  readonly modelNames: readonly string[];
   /** Takes no new requests, finishes those under way, then gives every handle back. */
   close(): Promise<void>;
 }
@@ -45,67 +53,83 @@ export interface Server extends AsyncDisposable {
 const defaultPort = 8000;
 
 /**
- * Opens a base with its adapters and serves them through OpenAI's API.
- * @throws EspalierError what the base, an adapter or the port is wrong with; nothing is left open
+ * Opens a base with its adapters for OpenAI's API, models for the Open Inference Protocol, or both, and listens.
+ * @throws EspalierError what the base, a model, an adapter or the port is wrong with; nothing is left open
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const [base, tokenizer] = [await openBaseModel(options.base), await openTokenizer(options.base)];
-  await verifyWeights(base, { signal });
+  options.signal?.throwIfAborted();
+  const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
   const environment = openEnvironment({ threads: options.threads });
-  let engine: Engine | undefined;
+  const opened: (() => Promise<void>)[] = [async () => environment.dispose()];
+  const giveBack = async (): Promise<void> => {
+    for (const dispose of opened.splice(0).reverse()) await dispose();
+  };
   try {
-    engine = await openEngine({
-      base,
-      environment,
-      ...(options.maxSlots === undefined ? {} : { maxSlots: options.maxSlots }),
-      ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
-    });
-    const baseName = options.servedName ?? modelName(options.base);
-    const folder = options.adapters;
-    const administration = { registry: engine.adapters, linears: base.modules, folder, baseName };
-    const adapters = createAdapterAdministration(administration);
-    await loadAllAdapters(adapters, administration);
-    signal?.throwIfAborted();
+    const generation = base && (await openGenerationFor(base, environment, options));
+    if (generation) opened.push(() => generation.engine.dispose());
+    const models = await openModelsFor(environment, options);
+    opened.push(() => models.dispose());
+    options.signal?.throwIfAborted();
     let shuttingDown = false;
-    const context: ServingContext = {
-      engine,
-      adapters,
-      tokenizer,
-      baseName,
-      baseDirectory: resolve(options.base),
-      created: Math.floor(Date.now() / 1000),
-      maxLength: engine.maxLength,
-      // WHY both: a chat's end of turn may stand in one of the files only.
-      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
-      apiKey: options.apiKey,
-      isReady: () => true,
-      isShuttingDown: () => shuttingDown,
-    };
-    const app = createApp(context, { logger: options.logger });
+    const door = { apiKey: options.apiKey, isReady: () => true, isShuttingDown: () => shuttingDown };
+    const app = createApp(door, {
+      generation: generation && { ...door, ...generation.context },
+      inference: { models: models.models, version: await packageVersion() },
+      logger: options.logger,
+    });
     const url = await listen(app, options);
-    const opened = engine;
     const close = async (): Promise<void> => {
       if (shuttingDown) return;
       shuttingDown = true;
       await app.close();
-      await opened.dispose();
-      environment.dispose();
+      await giveBack();
     };
     return {
       url,
-      baseName,
-      adapterNames: adapters.list().map(({ name }) => name),
-      engine,
+      baseName: generation?.context.baseName,
+      adapterNames: generation?.context.adapters.list().map(({ name }) => name) ?? [],
+      modelNames: [...models.models.keys()],
       close,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await engine?.dispose();
-    environment.dispose();
+    await giveBack();
     throw error;
   }
+}
+
+interface OpenedBase {
+  readonly path: string;
+  readonly base: BaseModel;
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+async function openBase(path: string, signal: AbortSignal | undefined): Promise<OpenedBase> {
+  const [base, tokenizer] = [await openBaseModel(path), await openTokenizer(path)];
+  await verifyWeights(base, { signal });
+  return { path, base, tokenizer };
+}
+
+function openGenerationFor(
+  { path, base, tokenizer }: OpenedBase,
+  environment: Environment,
+  { servedName, adapters: adaptersFolder, maxSlots, maxLength }: ServerOptions,
+): Promise<GenerationService> {
+  const baseName = servedName ?? modelName(path);
+  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength });
+}
+
+function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {
+  const { models = [], adapters: adaptersFolder, maxBatch, maxWaitMs, memoryPlan } = options;
+  const isAlone = options.base === undefined;
+  return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan });
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest: unknown = JSON.parse(text);
+  const version = typeof manifest === 'object' && manifest !== null ? Reflect.get(manifest, 'version') : undefined;
+  return typeof version === 'string' ? version : 'unknown';
 }
 
 async function listen(app: ReturnType<typeof createApp>, options: ServerOptions): Promise<string> {

@@ -19,8 +19,16 @@ export interface AdapterAdministration {
   unload(name: string): Promise<void>;
 }
 
-/** Everything that the routes share; composed in `server.ts`, or by a test. */
-export interface ServingContext {
+/** What every route depends on, whatever is served. */
+export interface DoorContext {
+  readonly apiKey: string | undefined;
+  /** False before everything is loaded, and again while the server shuts down. */
+  isReady(): boolean;
+  isShuttingDown(): boolean;
+}
+
+/** Everything that the routes for text share; composed in `server.ts`, or by a test. */
+export interface ServingContext extends DoorContext {
   readonly engine: GenerationEngine;
   readonly adapters: AdapterAdministration;
   readonly tokenizer: Tokenizer | undefined;
@@ -32,8 +40,4 @@ export interface ServingContext {
   readonly maxLength: number;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
-  readonly apiKey: string | undefined;
-  /** False before the base is ready, and again while the server shuts down. */
-  isReady(): boolean;
-  isShuttingDown(): boolean;
 }

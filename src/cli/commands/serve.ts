@@ -1,12 +1,16 @@
 import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
 import { openServer, type Server } from '../../http/index.ts';
+import { memoryPlans } from '../../infer/index.ts';
+import { collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
-import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
+import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
 const port = wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' });
 
 const schema = z.object({
-  base: path,
+  base: path.optional(),
+  model: modelSpecs.default([]),
   adapters: path.optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
@@ -14,34 +18,50 @@ const schema = z.object({
   servedName: z.string().min(1, { error: 'a name' }).optional(),
   maxSlots: positiveInteger.optional(),
   maxLength: positiveInteger.optional(),
+  maxBatch: positiveInteger.optional(),
+  maxWaitMs: nonNegativeNumber.optional(),
+  memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
 
-/** `espalier serve`: a base and its adapters behind OpenAI's API, until Ctrl-C. */
+/** `espalier serve`: a base and its adapters behind OpenAI's API, and any models behind the Open Inference Protocol, until Ctrl-C. */
 export const serveCommand: CommandDefinition = {
   name: 'serve',
-  summary: "Serve a base and its adapters through OpenAI's API",
+  summary:
+    "Serve a base and its adapters through OpenAI's API, and any ONNX models through the Open Inference Protocol",
   examples: [
     'espalier serve --base demo/base --adapters adapters',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
+    'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
   ],
   configure(command) {
     command
-      .requiredOption('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
+      .option('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
+      .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option('--host <host>', 'address to listen on', '127.0.0.1')
       .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')
       .option('--api-key <key>', 'key that every request under /v1 must bring (default: $ESPALIER_API_KEY)')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--max-slots <n>', 'sequences that run at once')
-      .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)');
+      .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
+      .option('--max-batch <n>', 'most rows of a batch of a model; 1 joins no requests (default: 64)')
+      .option('--max-wait-ms <ms>', 'how long a request to a model may wait for others to join it (default: 2)')
+      .option('--memory-plan <plan>', `how buffers of models are planned: ${memoryPlans.join(', ')} (default: fixed)`);
   },
   async run(options, context) {
     const read = readOptions(schema, options);
+    if (read.base === undefined && read.model.length === 0) {
+      throw new EspalierError('CLI_USAGE', {
+        problem: 'Name a --base or a --model to serve.',
+        help: 'espalier serve --help',
+      });
+    }
     const apiKey = read.apiKey ?? process.env['ESPALIER_API_KEY'];
     warnOfOpenDoor(read.host, apiKey, context);
+    const { model: models, ...rest } = read;
     const server = await openServer({
-      ...definedOnly(read),
-      base: read.base,
+      ...definedOnly(rest),
+      models,
       ...(apiKey === undefined || apiKey === '' ? {} : { apiKey }),
       threads: context.threads,
       signal: context.signal,
@@ -53,12 +73,16 @@ export const serveCommand: CommandDefinition = {
   },
 };
 
-function announce({ url, baseName, adapterNames }: Server, { output }: CommandContext): void {
+function announce({ url, baseName, adapterNames, modelNames }: Server, { output }: CommandContext): void {
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
-  output.answer(
-    { url, base: baseName, adapters: adapterNames },
-    () => `Serving ${baseName} with ${adapters} at ${url}\n  OPENAI_BASE_URL=${url}/v1   Ctrl-C ends it.`,
-  );
+  output.answer({ url, base: baseName, adapters: adapterNames, models: modelNames }, () => {
+    const lines = [
+      ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
+      ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
+    ];
+    const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;
+    return [...lines, `  ${hint}Ctrl-C ends it.`].join('\n');
+  });
 }
 
 /** WHY a remark and no refusal: a proxy in front may keep the key. */

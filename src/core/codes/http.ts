@@ -14,6 +14,19 @@ export const httpCodes = {
     message: 'This server does not support {param}: {problem}.',
     help: 'The field would change the answer, and Espalier cannot honour it yet. It is refused rather than ignored; leave it out.',
   },
+  REQUEST_TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    message:
+      'The {what} of the request has {bytes} bytes; at most {limit} are taken. Send large tensors as binary data.',
+    help: 'JSON is read in one go, and so is bounded. The binary tensor extension of `/v2` carries more.',
+  },
+  MODEL_VERSION_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'The model {model} has no version {version}. Its version: {known}.',
+    help: 'A path under `/v2/models/{name}/versions` names a version that is not served.',
+  },
   MODEL_NOT_FOUND: {
     status: 404,
     retryable: false,

@@ -56,16 +56,16 @@ export const inferCodes = {
     message: 'A run of the model {model} failed: {reason}',
     help: 'ONNX Runtime failed on this request, which was run alone. Other requests are not affected.',
   },
+  INFER_OUTPUT_NOT_JSON: {
+    status: 400,
+    retryable: false,
+    message: 'The output {name} {problem}, which JSON cannot say. Ask for it with "binary_data": true.',
+    help: 'Half-width floats, infinities and NaN have no form in JSON. The binary tensor extension carries them as they are.',
+  },
   INFER_ADAPTERS_OFF: {
     status: 404,
     retryable: false,
     message: 'The model {model} is served without adapters, and so has none named {name}.',
     help: 'The server was started without adapters for this model. The base never answers in the place of an adapter.',
-  },
-  INFER_ADAPTER_MISMATCH: {
-    status: 400,
-    retryable: false,
-    message: 'The adapter {name} does not fit the model: {problem}.',
-    help: 'An adapter is served whole or not at all. Nothing was changed.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -28,7 +28,7 @@ async function act(message: ToServer): Promise<void> {
     case 'open': {
       const { base, adapters, threads } = message;
       server = await openServer({ base, adapters, threads, port: 0 });
-      return answer({ kind: 'opened', url: server.url, baseName: server.baseName });
+      return answer({ kind: 'opened', url: server.url, baseName: server.baseName ?? '' });
     }
     case 'watch':
       stopWatching = watchEventLoop();

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { ServingContext } from '../serving-context.ts';
+import type { DoorContext } from '../serving-context.ts';
 
 /** `/health`: the process lives. `/ready`: it takes requests; 503 before the base is loaded and while it shuts down. */
-export function addHealth(app: FastifyInstance, context: ServingContext): void {
+export function addHealth(app: FastifyInstance, context: DoorContext): void {
   app.get('/health', () => ({ status: 'ok' }));
   app.get('/ready', async (_request, reply) => {
     const ready = context.isReady() && !context.isShuttingDown();

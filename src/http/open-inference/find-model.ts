@@ -1,0 +1,46 @@
+import { didYouMean, EspalierError } from '../../core/index.ts';
+import type { InferenceContext, InferenceEntry } from '../inference-context.ts';
+
+/** The one version that every model has: another content under the same name needs another start of the server. */
+export const modelVersion = '1';
+
+export interface ModelPath {
+  readonly name: string;
+  readonly version?: string;
+}
+
+/** A model, and the adapter where the name says one: `model:adapter`. */
+export interface FoundModel extends InferenceEntry {
+  readonly adapter: string | undefined;
+}
+
+/**
+ * Resolves the name in a path. The base never answers in the place of an adapter that is not there.
+ * @throws EspalierError MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND
+ */
+export function findModel({ models }: InferenceContext, { name, version }: ModelPath): FoundModel {
+  const [entry, adapter] = split(models, name);
+  const isServed = adapter === undefined || entry?.adapters?.list().some((served) => served.name === adapter) === true;
+  if (entry === undefined || !isServed) {
+    const known = [...models].flatMap(([model, { adapters }]) => {
+      return [model, ...(adapters?.list() ?? []).map((served) => `${model}:${served.name}`)];
+    });
+    const hint = didYouMean(name, known);
+    throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known: known.join(', ') || 'none' });
+  }
+  if (version !== undefined && version !== modelVersion) {
+    throw new EspalierError('MODEL_VERSION_NOT_FOUND', { model: name, version, known: modelVersion });
+  }
+  return { ...entry, adapter };
+}
+
+/** WHY the whole name first: a model may have a colon in its own. */
+function split(
+  models: InferenceContext['models'],
+  name: string,
+): [entry: InferenceEntry | undefined, adapter: string | undefined] {
+  const whole = models.get(name);
+  const colon = name.indexOf(':');
+  if (whole !== undefined || colon < 0) return [whole, undefined];
+  return [models.get(name.slice(0, colon)), name.slice(colon + 1)];
+}

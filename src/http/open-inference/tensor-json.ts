@@ -1,0 +1,198 @@
+import { randomUUID } from 'node:crypto';
+import { EspalierError, Pace } from '../../core/index.ts';
+import { byteLength, typedArray, zerosOf, type DataType, type TensorData } from '../../tensor/index.ts';
+import { isBinaryOnly } from './datatypes.ts';
+import { assertCount, type TensorHeader } from './tensor-bytes.ts';
+
+/** Written and read between two looks at the clock. */
+const elementsPerSlice = 4096;
+
+/** Before the digits of an integer that JSON's numbers cannot hold. WHY random: no string of a client may pass for one. */
+const integerMark = `${randomUUID()}:`;
+
+/**
+ * As `JSON.parse`, with integers beyond 2^53 kept digit by digit instead of being rounded.
+ * @throws SyntaxError
+ */
+export function parseJsonExactly(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  // Strings are matched first, so that digits inside of them stay as they are.
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g, (token) => {
+    const isLong = /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token));
+    return isLong ? JSON.stringify(integerMark + token) : token;
+  });
+  return JSON.parse(marked);
+}
+
+/**
+ * A tensor of the numbers, truth values or strings in a request: one flat list, or lists in lists as the shape says.
+ *
+ * @throws EspalierError REQUEST_INVALID with the place of what is wrong
+ */
+export async function tensorOfJson(data: unknown, header: TensorHeader): Promise<TensorData> {
+  const { dtype, shape, param } = header;
+  if (!Array.isArray(data)) throw wrong(`${param}.data`, 'expected a list');
+  if (isBinaryOnly(dtype)) throw wrong(param, 'half-width floats have no form in JSON: send their bytes');
+  const pace = new Pace();
+  const flat = Array.isArray(data[0]) ? await flatten(data, header, pace) : (data as readonly unknown[]);
+  assertCount(flat.length, header);
+  if (dtype === 'string') return { dtype, shape, bytes: bytesOfStrings(flat, param) };
+  const tensor = zerosOf(dtype, shape);
+  await fill(typedArray(tensor), flat, { ...header, pace });
+  return tensor;
+}
+
+async function flatten(data: readonly unknown[], { shape, param }: TensorHeader, pace: Pace): Promise<unknown[]> {
+  let level: readonly unknown[] = [data];
+  for (const [axis, size] of shape.entries()) {
+    const next: unknown[] = [];
+    for (const list of level) {
+      if (!Array.isArray(list) || list.length !== size) {
+        const found = Array.isArray(list) ? `a list of ${list.length}` : JSON.stringify(list);
+        throw wrong(`${param}.data`, `expected lists of ${size} at depth ${axis}, got ${found}`);
+      }
+      for (const element of list as readonly unknown[]) next.push(element);
+      await pace.step();
+    }
+    level = next;
+  }
+  return [...level];
+}
+
+async function fill(
+  target: ReturnType<typeof typedArray>,
+  values: readonly unknown[],
+  { dtype, param, pace }: TensorHeader & { readonly pace: Pace },
+): Promise<void> {
+  const read = readers[dtype];
+  if (read === undefined) throw wrong(param, `values of type ${dtype} cannot be read from JSON`);
+  for (let start = 0; start < values.length; start += elementsPerSlice) {
+    const end = Math.min(values.length, start + elementsPerSlice);
+    for (let i = start; i < end; i++) {
+      const value = read(values[i]);
+      if (value === undefined) {
+        throw wrong(`${param}.data.${i}`, `expected ${kindOf(dtype)}, got ${shown(values[i])}`);
+      }
+      target[i] = value;
+    }
+    await pace.step();
+  }
+}
+
+type Reader = (value: unknown) => number | bigint | undefined;
+
+const integer =
+  (bits: number, isSigned: boolean): Reader =>
+  (value) => {
+    const [low, high] = isSigned ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
+    return typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high ? value : undefined;
+  };
+
+const wide =
+  (isSigned: boolean): Reader =>
+  (value) => {
+    const number = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : markedInteger(value);
+    if (number === undefined) return undefined;
+    const wrapped = isSigned ? BigInt.asIntN(64, number) : BigInt.asUintN(64, number);
+    return wrapped === number ? number : undefined;
+  };
+
+function markedInteger(value: unknown): bigint | undefined {
+  const digits = typeof value === 'string' && value.startsWith(integerMark) ? value.slice(integerMark.length) : '';
+  return /^-?\d{1,32}$/.test(digits) ? BigInt(digits) : undefined;
+}
+
+/** WHY the marked ones too: a float may be written as a long integer. */
+const float =
+  (largest: number): Reader =>
+  (value) => {
+    const number = typeof value === 'number' ? value : Number(markedInteger(value) ?? Number.NaN);
+    return Math.abs(number) <= largest ? number : undefined;
+  };
+
+const readers: Partial<Record<DataType, Reader>> = {
+  bool: (value) => (typeof value === 'boolean' ? Number(value) : value === 0 || value === 1 ? value : undefined),
+  int8: integer(8, true),
+  int16: integer(16, true),
+  int32: integer(32, true),
+  int64: wide(true),
+  uint8: integer(8, false),
+  uint16: integer(16, false),
+  uint32: integer(32, false),
+  uint64: wide(false),
+  float32: float(3.402_823_466_385_288_6e38),
+  float64: float(Number.MAX_VALUE),
+};
+
+function kindOf(dtype: DataType): string {
+  if (dtype === 'bool') return 'true or false';
+  return dtype.startsWith('float') ? `a number that ${dtype} holds` : `an integer that ${dtype} holds`;
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value.replace(integerMark, '') : JSON.stringify(value);
+  return (text ?? 'nothing').slice(0, 60);
+}
+
+/** Strings as the protocol lays them out: each behind its length in bytes, as u32. */
+export function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
+  const encoded = values.map((value, i) => {
+    if (typeof value !== 'string' || value.startsWith(integerMark)) {
+      throw wrong(`${param}.data.${i}`, 'expected a string');
+    }
+    return Buffer.from(value, 'utf8');
+  });
+  const bytes = Buffer.alloc(encoded.reduce((sum, { byteLength: length }) => sum + 4 + length, 0));
+  let offset = 0;
+  for (const part of encoded) {
+    offset = bytes.writeUInt32LE(part.byteLength, offset);
+    offset += part.copy(bytes, offset);
+  }
+  return bytes;
+}
+
+/**
+ * A tensor's elements as the text of a flat JSON list.
+ *
+ * @param name  of the output, for messages
+ * @throws EspalierError INFER_OUTPUT_NOT_JSON where a value has no form in JSON
+ */
+export async function jsonOfTensor(name: string, tensor: TensorData): Promise<string> {
+  if (tensor.dtype === 'string') return JSON.stringify(stringsOf(tensor.bytes));
+  const values = typedArray(tensor);
+  const pace = new Pace();
+  const parts: string[] = [];
+  for (let start = 0; start < values.length; start += elementsPerSlice) {
+    const texts: unknown[] = [];
+    for (let i = start; i < Math.min(values.length, start + elementsPerSlice); i++) {
+      const value = values[i];
+      if (typeof value === 'number' && !Number.isFinite(value)) {
+        throw new EspalierError('INFER_OUTPUT_NOT_JSON', { name, problem: `holds ${value}` });
+      }
+      texts.push(tensor.dtype === 'bool' ? value !== 0 : value);
+    }
+    parts.push(texts.join());
+    await pace.step();
+  }
+  return `[${parts.join()}]`;
+}
+
+function stringsOf(bytes: Uint8Array): string[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const strings: string[] = [];
+  for (let offset = 0; offset < buffer.byteLength;) {
+    const end = offset + 4 + buffer.readUInt32LE(offset);
+    strings.push(buffer.toString('utf8', offset + 4, end));
+    offset = end;
+  }
+  return strings;
+}
+
+/** Bytes that the elements of a tensor take, strings included. */
+export function tensorBytes({ dtype, shape, bytes }: TensorData): number {
+  return dtype === 'string' ? bytes.byteLength : byteLength(dtype, shape);
+}
+
+function wrong(param: string, problem: string): EspalierError {
+  return new EspalierError('REQUEST_INVALID', { param, problem });
+}
