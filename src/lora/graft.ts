@@ -35,10 +35,15 @@ export interface GraftPlace {
  */
 export type Graft = (tape: Tape, place: GraftPlace) => Value;
 
+/** Records what is made of the sum of a module's result and its update; f32 [..., out]. */
+export type Finish = (tape: Tape, sum: Value, place: ModulePlace) => Value;
+
 /** What is grafted on one module. */
 export interface ModuleGraft {
   readonly module: GraphModule;
   readonly graft: Graft;
+  /** Nothing more than the sum where it is not given. */
+  readonly finish?: Finish | undefined;
 }
 
 export interface RequireOptions {
@@ -92,19 +97,18 @@ export function graftModules(
   { adapter }: { readonly adapter?: string | undefined } = {},
 ): void {
   const byNode = new Map<Node, PlacedGraft[]>();
-  for (const { module, graft } of grafts) {
+  for (const { module, ...rest } of grafts) {
     for (const place of module.places) {
       const { node } = place.site;
-      byNode.set(node, [...(byNode.get(node) ?? []), { path: module.path, place, graft }]);
+      byNode.set(node, [...(byNode.get(node) ?? []), { path: module.path, place, ...rest }]);
     }
   }
   for (const placed of byNode.values()) graftNode(model, placed, adapter);
 }
 
-interface PlacedGraft {
+interface PlacedGraft extends Omit<ModuleGraft, 'module'> {
   readonly path: string;
   readonly place: ModulePlace;
-  readonly graft: Graft;
 }
 
 function graftNode(model: Model, placed: readonly PlacedGraft[], adapter: string | undefined): void {
@@ -178,9 +182,18 @@ function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after 
 }
 
 /** One module's update added to its own result. */
-function graftOn(bench: Bench, { path, graft }: PlacedGraft, { site, after }: GraftPoint): Value {
+function graftOn(bench: Bench, placed: PlacedGraft, { site, after }: GraftPoint): Value {
+  const tape = tapeFor(bench, { owner: placed.path, after });
+  const sum = addUpdate(bench, placed, { site, tape });
+  return placed.finish?.(tape, sum, { ...placed.place, site }) ?? sum;
+}
+
+function addUpdate(
+  bench: Bench,
+  { path, graft }: PlacedGraft,
+  { site, tape }: { site: ModuleSite; tape: Tape },
+): Value {
   const { y } = site;
-  const tape = tapeFor(bench, { owner: path, after });
   if (isPlain(site)) return graft(tape, { x: site.x, y, site });
   const owner = { owner: path, adapter: bench.adapter };
   const update = graft(tape, { x: plainInput(tape, site, owner), y: undefined, site });

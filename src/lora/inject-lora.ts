@@ -1,5 +1,6 @@
 import { float, type Model, type ModuleKind, type Tape, type Value } from '../ir/index.ts';
-import { tensorOf } from '../tensor/index.ts';
+import { tensorOf, type TensorOf } from '../tensor/index.ts';
+import { doraFinish, doraProblem } from './dora-finish.ts';
 import type { GraphModule } from './find-modules.ts';
 import { loraShapes } from './lora-shapes.ts';
 import {
@@ -23,6 +24,10 @@ export interface LoraModule {
   readonly scaling: number;
   /** More than 0: the module's input goes through a Dropout, whose probability the graph takes as an input. */
   readonly dropout?: number;
+  /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], which says how long each row of the weight is. */
+  readonly dora?: { readonly squaredNorms: TensorOf<'float32'> };
+  /** PiSSA, OLoRA: what the adapter is at its beginning, taken off, so that the base's file stays as it is. */
+  readonly initial?: { readonly a: TensorOf<'float32'>; readonly b: TensorOf<'float32'> };
 }
 
 export interface InjectOptions {
@@ -43,6 +48,8 @@ const ratioInput = 'lora_dropout_ratio';
  *   y' = y + scaling · (dropout(x)·Aᵀ)·Bᵀ            of a linear module
  *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 of an embedding, which has no dropout
  *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   of a convolution, A with its strides, pads and dilations
+ *
+ * and with DoRA each row of the changed weight is made as long as its magnitude says (`dora-finish.ts`).
  *
  * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; of a convolution
  * [rank, in, ...kernel] and [out, rank / groups, 1...].
@@ -72,12 +79,14 @@ export function injectLora(model: Model, options: InjectOptions): InjectionRepor
     return settings ? [addAdapter(model, module, { settings, ratio, seed, adapter })] : [];
   });
   graftModules(model, added, { adapter });
-  const inputs = added.flatMap(({ a, b }) => [a, b]);
+  const inputs = added.flatMap(({ values }) => values);
   return reportOf(modules, ratio ? [ratio, ...inputs] : inputs);
 }
 
 function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
-  const own = modules.flatMap(({ path }) => [named(`${path}.lora_A`, adapter), named(`${path}.lora_B`, adapter)]);
+  const own = modules.flatMap(({ path, dora }) =>
+    ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : [])].map((part) => named(`${path}.${part}`, adapter)),
+  );
   return hasDropout ? [...own, named(ratioInput, adapter)] : own;
 }
 
@@ -89,10 +98,18 @@ function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] 
   ];
 }
 
-/** The second convolution has the groups of the module's own, and each group as many ranks. */
-function misfit({ path, groups = 1 }: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
-  const rank = wanted.get(path)?.rank ?? 1;
-  return rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`];
+/** What the module itself speaks against. */
+function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
+  const { path, kind, groups = 1 } = module;
+  const { rank = 1, dora, initial } = wanted.get(path) ?? {};
+  return [
+    // The second convolution has the groups of the module's own, and each group as many ranks.
+    ...(rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`]),
+    ...(dora ? doraProblem(module) : []),
+    ...(initial && kind !== 'linear'
+      ? [`${path} is no linear module, and only those begin with their own weight`]
+      : []),
+  ];
 }
 
 interface AdapterParts {
@@ -103,23 +120,53 @@ interface AdapterParts {
 }
 
 interface AddedAdapter extends ModuleGraft {
-  readonly a: Value;
-  readonly b: Value;
+  /** The graph inputs. */
+  readonly values: readonly Value[];
 }
 
-function addAdapter(model: Model, module: GraphModule, { settings, ratio, seed, adapter }: AdapterParts): AddedAdapter {
+function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): AddedAdapter {
+  const { settings, adapter } = parts;
   const { path } = module;
   const owner = { owner: path, adapter };
   const shapes = loraShapes(module, settings.rank);
-  const a = addLoraInput(model, named(`${path}.lora_A`, adapter), { ...owner, shape: shapes.a });
-  const b = addLoraInput(model, named(`${path}.lora_B`, adapter), { ...owner, shape: shapes.b });
-  const graft: Graft = (tape, place) => {
-    const { dropout = 0 } = settings;
-    const drops = dropout > 0 && ratio !== undefined && module.kind !== 'embedding';
-    const x = drops ? dropoutOf(tape, place.x, { ratio, seed, owner }) : place.x;
-    return updates[module.kind](tape, { ...place, x, a, b, scaling: settings.scaling, owner });
+  const input = (name: string, shape: readonly number[]): Value =>
+    addLoraInput(model, named(`${path}.${name}`, adapter), { ...owner, shape });
+  const [a, b] = [input('lora_A', shapes.a), input('lora_B', shapes.b)];
+  const { dora, scaling } = settings;
+  const magnitude = dora && input('lora_magnitude', [module.out]);
+  return {
+    module,
+    graft: graftOf(module, parts, { a, b, owner }),
+    finish: dora && magnitude && doraFinish({ a, b, magnitude, scaling, owner, ...dora }),
+    values: [a, b, ...(magnitude ? [magnitude] : [])],
   };
-  return { module, graft, a, b };
+}
+
+function graftOf(
+  { kind }: GraphModule,
+  { settings, ratio, seed }: AdapterParts,
+  { owner, ...matrices }: { readonly a: Value; readonly b: Value; readonly owner: LoraOwner },
+): Graft {
+  const { dropout = 0, scaling, initial } = settings;
+  return (tape, place) => {
+    const drops = dropout > 0 && ratio !== undefined && kind !== 'embedding';
+    const x = drops ? dropoutOf(tape, place.x, { ratio, seed, owner }) : place.x;
+    const y = initial === undefined ? place.y : takeOff(tape, place, { ...initial, scaling, owner });
+    return updates[kind](tape, { ...place, x, y, ...matrices, scaling, owner });
+  };
+}
+
+/** y − scaling·(x·A₀ᵀ)·B₀ᵀ. No dropout here: in PEFT this part has left the base's weight. */
+function takeOff(
+  tape: Tape,
+  place: GraftPlace,
+  { scaling, owner, ...matrices }: NonNullable<LoraModule['initial']> & Pick<UpdateParts, 'scaling' | 'owner'>,
+): Value {
+  const [a, b] = (['a', 'b'] as const).map((name) =>
+    loraConstant(tape, matrices[name], { name: `initial_${name.toUpperCase()}`, ...owner }),
+  );
+  if (a === undefined || b === undefined) throw new TypeError('unreachable: there are two matrices');
+  return updates.linear(tape, { ...place, a, b, scaling: -scaling, owner });
 }
 
 interface UpdateParts extends GraftPlace {

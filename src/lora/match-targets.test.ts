@@ -78,9 +78,8 @@ describe('matchTargets', () => {
       [{ modulesToSave: ['k_proj'] }, 2],
       [{ modulesToSave: ['lm_head'] }, 4],
     ])('%j leaves %i', (more, expected) => {
-      if ('modulesToSave' in more || 'excludeModules' in more) {
-        expect(matchTargets(linears, { targetModules: '.*[qk]_proj', ...more }).modules).toHaveLength(expected);
-      } else expect(count(more)).toBe(expected);
+      const targetModules = 'layersToTransform' in more ? ['q_proj', 'k_proj'] : '.*[qk]_proj';
+      expect(matchTargets(linears, { targetModules, ...more }).modules).toHaveLength(expected);
     });
 
     it('takes a whole path whatever its layer, as PEFT does', () => {

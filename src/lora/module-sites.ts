@@ -10,6 +10,8 @@ export interface ModuleSite {
   readonly y: Value;
   /** The weight as the node reads it; of a quantized node the packed bytes. */
   readonly weight: Value | undefined;
+  /** [out], added by the node itself. */
+  readonly bias?: Value;
   readonly in: number;
   readonly out: number;
   /** The node reads its input turned over, as a Gemm with transA does. */
@@ -33,8 +35,19 @@ export function readSite(node: Node): SiteResult | undefined {
   const [y] = node.outputs;
   const read = readers[node.qualifiedType];
   if (read === undefined) return undefined;
-  return y === undefined ? { problem: 'has no result' } : read(node, y);
+  const result = y === undefined ? { problem: 'has no result' } : read(node, y);
+  const bias = node.inputs[biasInputs[node.opType] ?? NaN];
+  return 'site' in result && bias !== undefined ? { site: { ...result.site, bias } } : result;
 }
+
+/** Which input of an operator is its bias. */
+const biasInputs: Readonly<Record<string, number>> = {
+  Gemm: 2,
+  Conv: 2,
+  MatMulNBits: 5,
+  DynamicQuantizeMatMul: 4,
+  MatMulIntegerToFloat: 6,
+};
 
 type Reader = (node: Node, y: Value) => SiteResult;
 

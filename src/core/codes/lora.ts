@@ -46,6 +46,12 @@ export const loraCodes = {
       'The adapter {path} was made for another base{base}: {problems}. Load it with the base that it was trained on.',
     help: 'An adapter changes modules that the base does not have, or modules of another size. What was loaded before still is.',
   },
+  LORA_WEIGHT_UNREADABLE: {
+    status: 400,
+    retryable: false,
+    message: "The weight of {path} cannot be read: {reason}. DoRA, PiSSA and OLoRA begin with the base's own weights.",
+    help: 'Some ways to begin an adapter need the numbers of the base. They are read where they are constants, cast, turned over or quantized; here they are something else. Choose another way to begin. Nothing was changed.',
+  },
   LORA_PARTS_NOT_APPLIED: {
     status: 400,
     retryable: false,
