@@ -20,7 +20,16 @@ export {
   buildTrunkGraph,
 } from './graphs.ts';
 export type { LlamaConfig } from './llama-config.ts';
+export { openOnnxModel, type OnnxModel } from './onnx/open-onnx-model.ts';
 export { verifyWeights } from './verify-weights.ts';
 export type { WeightRef } from './weight-files.ts';
 export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 export { modelName } from './model-name.ts';
+export { dequantizeRows, type QuantizedRowBytes } from './quantized/dequantize-rows.ts';
+export { formatQuantization, quantizationMethod, type QuantizationConfig } from './quantized/quantization-config.ts';
+export {
+  companionNames,
+  quantizableMatrices,
+  type QuantizableMatrix,
+  type QuantizedWeight,
+} from './quantized/quantized-weight.ts';

@@ -9,7 +9,9 @@ import type { Node, Value } from '../../ir/index.ts';
  * - what is left is the node's name, or else its weight's.
  */
 export function modulePathOf(node: Node, weight: Value): string {
-  return scopedPath(node) ?? slashedPath(node.name) ?? weightPath(weight.name) ?? (node.name || weight.name);
+  // A convolution that took a norm in carries the norm's place, and still its own weight's name.
+  const own = node.opType === 'Conv' ? weightPath(weight.name) : undefined;
+  return own ?? scopedPath(node) ?? slashedPath(node.name) ?? weightPath(weight.name) ?? (node.name || weight.name);
 }
 
 /** Of `['', 'm', 'm.model.layers.0.mlp.up_proj', 'linear_5']` the last module: what stands before the node's own name. */

@@ -1,59 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-
 import { EspalierError } from '../../core/index.ts';
-import { checkExternalData, decodeModel, verifyModel, type Model, type Value } from '../../ir/index.ts';
+import type { Model, Value } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import { readLabels } from '../encoder/read-labels.ts';
 import { readPooling } from '../encoder/read-pooling.ts';
-import type { WeightRef } from '../weight-files.ts';
 import type { AnnotationHints } from './annotate-modules.ts';
 import { encoderGraphs, genericGraphs, genericInputs } from './classifier-graphs.ts';
 import { buildOnnxDecode } from './decode-graph.ts';
-import { findOnnxFile } from './find-onnx-file.ts';
 import { copyGeneric } from './generic-graph.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';
 import { describeConfig, kvSizes, readBesideFiles, type BesideFiles, type SizedGraph } from './onnx-config.ts';
-import { placeWeights } from './place-weights.ts';
+import { openOnnxFile, type OnnxFileModel } from './open-onnx-file.ts';
 import { readInterface, takesTokens } from './read-interface.ts';
 import { copyText, type TextCopy, type TextSource } from './text-copy.ts';
 import { onnxTextGraphs } from './text-graphs.ts';
-
-/** An ONNX file that was read and checked; its large weights lie where they lay. */
-export interface OnnxFileModel extends OnnxSource {
-  /** The folder that the locations of weights are relative to. */
-  readonly dir: string;
-  readonly weights: ReadonlyMap<string, WeightRef>;
-}
-
-/**
- * Reads an ONNX file and checks it, without looking at what it is for. Weights are not read: large ones inside the file become
- * places in it.
- *
- * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA
- */
-export async function openOnnxFile(given: string): Promise<OnnxFileModel> {
-  const { path, dir, prefix } = await findOnnxFile(given);
-  const bytes = await readFile(path);
-  const model = decodeModel(bytes, { what: path });
-  verifyModel(model);
-  await checkExternalData(model, dirname(path));
-  placeWeights(model, { bytes, location: prefix + basename(path), prefix });
-  return { model, path, dir, weights: floatWeights(model) };
-}
-
-/** The float weights that lie in files: those that can be checked for NaN. */
-function floatWeights({ graph }: Model): Map<string, WeightRef> {
-  const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
-  const weights = new Map<string, WeightRef>();
-  for (const { name, constant } of graph.initializers.values()) {
-    if (constant?.kind !== 'external' || !floats.has(constant.dtype)) continue;
-    const { location, offset, length, dtype, shape } = constant;
-    weights.set(name, { name, location, offset, length, dtype, shape });
-  }
-  return weights;
-}
 
 /**
  * Opens a model that another tool wrote as ONNX, an .onnx file or a folder that holds one, for whatever its inputs and outputs say

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+
+import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
+import type { WeightRef } from '../weight-files.ts';
+import { findOnnxFile } from './find-onnx-file.ts';
+import type { OnnxSource } from './graph-copy.ts';
+import { placeWeights } from './place-weights.ts';
+
+/** An ONNX file that was read and checked; its large weights lie where they lay. */
+export interface OnnxFileModel extends OnnxSource {
+  /** The folder that the locations of weights are relative to. */
+  readonly dir: string;
+  readonly weights: ReadonlyMap<string, WeightRef>;
+}
+
+/**
+ * Reads an ONNX file and checks it, without looking at what it is for. Weights are not read: large ones inside the file become
+ * places in it.
+ *
+ * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA
+ */
+export async function openOnnxFile(given: string): Promise<OnnxFileModel> {
+  const { path, dir, prefix } = await findOnnxFile(given);
+  const bytes = await readFile(path);
+  const model = decodeModel(bytes, { what: path });
+  verifyModel(model);
+  await checkExternalData(model, dirname(path));
+  placeWeights(model, { bytes, location: prefix + basename(path), prefix });
+  return { model, path, dir, weights: floatWeights(model) };
+}
+
+/** The float weights that lie in files: those that can be checked for NaN. */
+function floatWeights({ graph }: Model): Map<string, WeightRef> {
+  const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
+  const weights = new Map<string, WeightRef>();
+  for (const { name, constant } of graph.initializers.values()) {
+    if (constant?.kind !== 'external' || !floats.has(constant.dtype)) continue;
+    const { location, offset, length, dtype, shape } = constant;
+    weights.set(name, { name, location, offset, length, dtype, shape });
+  }
+  return weights;
+}

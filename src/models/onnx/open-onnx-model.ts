@@ -1,0 +1,35 @@
+import type { AdaptableModule, Model, Value } from '../../ir/index.ts';
+import type { BaseInput } from '../base-model.ts';
+import { copyGeneric } from './generic-graph.ts';
+import { openOnnxFile } from './open-onnx-file.ts';
+
+/** An ONNX file, whatever it computes, with its modules found. */
+export interface OnnxModel {
+  readonly path: string;
+  /** The folder that the locations of weights are relative to. */
+  readonly dir: string;
+  readonly inputs: readonly BaseInput[];
+  readonly outputs: readonly BaseInput[];
+  /** What an adapter can target. */
+  readonly modules: readonly AdaptableModule[];
+  /** The graph, anew at every call: flat, with types, its modules' nodes marked, its large weights left in their files. */
+  build(): Model;
+}
+
+/**
+ * Opens an ONNX file, or a folder that holds one, without asking what it is for.
+ * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA, IR_SHAPE, ONNX_MODEL_UNSUPPORTED
+ */
+export async function openOnnxModel(given: string): Promise<OnnxModel> {
+  const file = await openOnnxFile(given);
+  const { path, dir } = file;
+  const hints = { isGenai: file.model.producerName === 'onnxruntime-genai' };
+  const build = (): ReturnType<typeof copyGeneric> => copyGeneric(file, { graphName: 'infer', hints });
+  const { model, modules } = build();
+  const [inputs, outputs] = [model.graph.inputs, model.graph.outputs].map((values) => values.map(describe));
+  return { path, dir, inputs: inputs ?? [], outputs: outputs ?? [], modules, build: () => build().model };
+}
+
+function describe({ name, dtype = 'float32', shape = [] }: Value): BaseInput {
+  return { name, dtype, shape };
+}
