@@ -4,10 +4,11 @@ export { compareAdapters, type AdapterDifference, type ModuleDifference } from '
 export { detectFormat, type AdapterFormat } from './detect-format.ts';
 export { parseBinAdapter } from './bin-read.ts';
 export { formatBinAdapter } from './bin-write.ts';
+export { attentionHeads, readGgufAdapter, type AttentionHeads } from './gguf-adapter.ts';
 export { formatOnnxAdapter, parseOnnxAdapter, type OnnxAdapter } from './onnx-adapter-format.ts';
 export { readOnnxAdapter, writeOnnxAdapter, type OnnxNames } from './onnx-adapter.ts';
 export { readNameMap, type NameMap, type ParameterNaming } from './parameter-names.ts';
-export { loadAdapter, readAdapter, type ReadAdapter } from './read-adapter.ts';
+export { loadAdapter, readAdapter, type ReadAdapter, type ReadOptions } from './read-adapter.ts';
 export type { StoredAdapter } from './stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './write-adapter.ts';
 export { mergeCheckpoint, type MergeDtype, type MergeOptions } from './merge/merge-checkpoint.ts';

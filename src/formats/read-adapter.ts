@@ -7,9 +7,16 @@ import { assertFinite } from '../tensor/index.ts';
 import { parseBinAdapter } from './bin-read.ts';
 import { checkBase } from './check-base.ts';
 import { detectFormat, type AdapterFormat } from './detect-format.ts';
+import { readGgufAdapter, type AttentionHeads } from './gguf-adapter.ts';
 import { readOnnxAdapter, type OnnxNames } from './onnx-adapter.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
+
+/** What the formats need to be told. */
+export interface ReadOptions extends OnnxNames {
+  /** Of the base: without them some GGUF files cannot be read. */
+  readonly heads?: AttentionHeads | undefined;
+}
 
 /** An adapter from a file of any format. */
 export interface ReadAdapter extends AdapterWeights {
@@ -27,7 +34,7 @@ export interface ReadAdapter extends AdapterWeights {
 export async function loadAdapter(
   path: string,
   modules: readonly AdaptableModule[],
-  options: OnnxNames & LoadAdapterOptions = {},
+  options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<ReadAdapter> {
   const format = await detectFormat(path);
   if (format === 'peft') return { format, ...(await loadPeftAdapter(path, modules, options)) };
@@ -40,20 +47,20 @@ export async function loadAdapter(
  *
  * @throws EspalierError as `loadAdapter`
  */
-export async function readAdapter(path: string, names: OnnxNames = {}): Promise<ReadAdapter> {
+export async function readAdapter(path: string, options: ReadOptions = {}): Promise<ReadAdapter> {
   const format = await detectFormat(path);
   if (format === 'peft') {
     const { modules, weights } = await baseToldByPeft(path);
     return { format, ...(await loadPeftAdapter(path, modules, { weights })) };
   }
-  return readFileOf(path, format, names);
+  return readFileOf(path, format, options);
 }
 
-async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', names: OnnxNames): Promise<ReadAdapter> {
+async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', options: ReadOptions): Promise<ReadAdapter> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
   });
-  const stored = await parse(bytes, { path, format, names });
+  const stored = await parse(bytes, { path, format, options });
   for (const [module, { a, b }] of stored.modules) {
     await breathe();
     await assertFinite(a, `A of ${module} in ${path}`);
@@ -65,17 +72,17 @@ async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', names: 
 interface Parsing {
   readonly path: string;
   readonly format: 'onnx' | 'bin' | 'gguf';
-  readonly names: OnnxNames;
+  readonly options: ReadOptions;
 }
 
-function parse(bytes: Uint8Array, { path, format, names }: Parsing): Promise<StoredAdapter> {
+function parse(bytes: Uint8Array, { path, format, options }: Parsing): Promise<StoredAdapter> {
   switch (format) {
     case 'onnx':
-      return readOnnxAdapter(bytes, path, names);
+      return readOnnxAdapter(bytes, path, options);
     case 'bin':
       return parseBinAdapter(bytes, path);
     case 'gguf':
-      throw new EspalierError('GGUF_UNSUPPORTED', { path, reason: 'not yet' });
+      return readGgufAdapter(bytes, path, options.heads);
   }
 }
 

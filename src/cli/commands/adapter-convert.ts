@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapter, readAdapter, readNameMap, writeAdapter, type WrittenFormat } from '../../formats/index.ts';
+import {
+  attentionHeads,
+  loadAdapter,
+  readAdapter,
+  readNameMap,
+  writeAdapter,
+  type WrittenFormat,
+} from '../../formats/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
@@ -47,7 +54,7 @@ export const adapterConvertCommand: CommandDefinition = {
     const adapter =
       base === undefined
         ? await readAdapter(read.input, names)
-        : await loadAdapter(read.input, base.modules, { ...names, weights: base.weights });
+        : await loadAdapter(read.input, base.modules, { ...names, weights: base.weights, heads: attentionHeads(base) });
     if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {
       const actual = `${adapter.format} to ${to}`;
       throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });

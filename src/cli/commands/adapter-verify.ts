@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapter, readAdapter, readNameMap, reportAdapter, type AdapterReport } from '../../formats/index.ts';
+import {
+  attentionHeads,
+  loadAdapter,
+  readAdapter,
+  readNameMap,
+  reportAdapter,
+  type AdapterReport,
+} from '../../formats/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
@@ -27,7 +34,11 @@ export const adapterVerifyCommand: CommandDefinition = {
       const adapter =
         base === undefined
           ? await readAdapter(read.adapter, names)
-          : await loadAdapter(read.adapter, base.modules, { ...names, weights: base.weights });
+          : await loadAdapter(read.adapter, base.modules, {
+              ...names,
+              weights: base.weights,
+              heads: attentionHeads(base),
+            });
       const report = await reportAdapter(adapter);
       output.answer({ sound: true, ...report }, () => describe(report, read.base));
       return exitCodes.success;
