@@ -162,6 +162,17 @@ describe('differentiate refuses', () => {
     expect(failure(() => differentiate(model, { loss, parameters: [x] })).code).toBe('PARAMETER_UNREACHABLE');
   });
 
+  it('a way that leads through rounding to integers, even beside another one', () => {
+    const { tape, input, lossOf, model } = fixture();
+    const x = input('x', [3]);
+    const [scale, zero] = [tape.scalar(0.1), tape.constant(tensorOf('uint8', [], [128]))];
+    const rounded = tape.op('QuantizeLinear', [x, scale, zero], { name: 'rounded' });
+    const loss = lossOf(tape.op('Add', [x, tape.op('DequantizeLinear', [rounded, scale, zero])]));
+    const error = failure(() => differentiate(model, { loss, parameters: [x] }));
+    expect(error.code).toBe('GRADIENT_NOT_DEFINED');
+    expect(error.message).toMatch(/QuantizeLinear \(it rounds to integers, .* at node rounded/);
+  });
+
   it('an operator without a rule, naming it, its node and the way from the parameter', () => {
     const { tape, input, lossOf, model } = fixture();
     const x = input('x', [3]);

@@ -84,8 +84,10 @@ function reachForward(graph: Graph, parameters: readonly Value[], registry: Grad
   for (const node of graph.nodes) {
     const value = readBy(node).find((input) => cameFrom.has(input));
     if (value === undefined || stops(node, registry)) continue;
+    // WHY integers too: what was rounded becomes a float again further on, and its gradient would be lost without a word.
+    const anyType = registry.find(node)?.refuses !== undefined || !isFloat(value);
     for (const output of node.outputs) {
-      if (output && isFloat(output) && !cameFrom.has(output)) cameFrom.set(output, { value, node });
+      if (output && (anyType || isFloat(output)) && !cameFrom.has(output)) cameFrom.set(output, { value, node });
     }
   }
   return cameFrom;
@@ -98,9 +100,11 @@ function readBy(node: Node): Value[] {
 }
 
 function assertRule(node: Node, registry: GradientRegistry, path: Pick<GradientPath, 'values' | 'explain'>): void {
-  if (registry.find(node) && node.subgraphs.length === 0) return;
+  const rule = registry.find(node);
+  if (rule && rule.refuses === undefined && node.subgraphs.length === 0) return;
   const value = readBy(node).find((input) => path.values.has(input));
-  throw notDefined(node, `operator ${node.qualifiedType}`, value && path.explain(value));
+  const reason = rule?.refuses === undefined ? '' : ` (${rule.refuses})`;
+  throw notDefined(node, `operator ${node.qualifiedType}${reason}`, value && path.explain(value));
 }
 
 function explain(value: Value, cameFrom: CameFrom): Way {

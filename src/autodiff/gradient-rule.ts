@@ -38,6 +38,8 @@ export interface GradientRule {
   readonly domain: string;
   /** Why the output counts as a constant; such a rule has no `backward`. */
   readonly stops?: string;
+  /** Why the operator must not lie on a path; it and what depends on it are found even where values are integers. */
+  readonly refuses?: string;
   readonly inputs: readonly string[];
   /** Outputs whose gradients the rule uses. One that comes to any other output is an error, never dropped. */
   readonly outputs: readonly string[] | 'variadic';
@@ -76,4 +78,12 @@ export function gradientRule<const Input extends string, const Output extends st
 /** An operator whose output is a constant as far as gradients go; a path through it ends there. */
 export function nonDifferentiable(opType: string, stops: string, domain = ''): GradientRule {
   return { opType, domain, stops, inputs: [], outputs: 'variadic', backward: () => ({}) };
+}
+
+/**
+ * An operator that loses the gradient of what it reads, though its output depends on it: one that rounds to integers, say. A path
+ * through it is an error, never a gradient that lacks a part.
+ */
+export function undifferentiable(opType: string, refuses: string, domain = ''): GradientRule {
+  return { opType, domain, refuses, inputs: [], outputs: 'variadic', backward: () => ({}) };
 }

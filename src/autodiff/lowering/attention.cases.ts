@@ -36,13 +36,13 @@ export const attentionCases: readonly GradientCase[] = [
   multiHead('bias of scores', { attention_bias: [1, 2, 3, 3] }),
   multiHead('past', { past_key: [2, 2, 'past=2', 4], past_value: [2, 2, 'past=2', 4] }, { unidirectional: 1 }),
   multiHead('causal, scale', {}, { unidirectional: 1, scale: float(0.7) }),
-  packed('heads', {}),
-  packed('masked keys', { mask_index: integers('int32', [2, 3], [1, 1, 0, 0, 1, 1]) }),
-  packed('lengths of rows', { mask_index: integers('int32', [2], [3, 2]) }),
-  packed('causal', {}, { unidirectional: 1 }),
-  packed('past', { past: [2, 2, 2, 'past=2', 4] }, { unidirectional: 1 }),
-  packed('bias of scores', { attention_bias: [1, 2, 3, 3] }),
-  packed('other values', { weights: [6, 20], bias: [20] }, { qkv_hidden_sizes: [8, 8, 4] }),
+  oneInput('heads', {}),
+  oneInput('masked keys', { mask_index: integers('int32', [2, 3], [1, 1, 0, 0, 1, 1]) }),
+  oneInput('lengths of rows', { mask_index: integers('int32', [2], [3, 2]) }),
+  oneInput('causal', {}, { unidirectional: 1 }),
+  oneInput('past', { past: [2, 2, 2, 'past=2', 4] }, { unidirectional: 1 }),
+  oneInput('bias of scores', { attention_bias: [1, 2, 3, 3] }),
+  oneInput('other values', { weights: [6, 20], bias: [20] }, { qkv_hidden_sizes: [8, 8, 4] }),
   onnx('heads apart', { Q: [2, 2, 3, 4], K: [2, 2, 3, 4], V: [2, 2, 3, 4] }),
   onnx(
     'heads side by side',
@@ -167,7 +167,7 @@ function multiHead(
 }
 
 /** Two heads of 4, of an input of 6 features. */
-function packed(
+function oneInput(
   note: string,
   given: GradientCase['inputs'],
   attributes: GradientCase['attributes'] = {},

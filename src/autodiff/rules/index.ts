@@ -52,7 +52,7 @@ import { modGradient } from './mod.ts';
 import { mulGradient } from './mul.ts';
 import { negGradient } from './neg.ts';
 import { negativeLogLikelihoodLossGradient } from './negative-log-likelihood-loss.ts';
-import { notDifferentiable } from './not-differentiable.ts';
+import { notDifferentiable, refused } from './not-differentiable.ts';
 import { pReluGradient } from './p-relu.ts';
 import { padGradient } from './pad.ts';
 import { powGradient } from './pow.ts';
@@ -204,4 +204,5 @@ export const standardRules: readonly GradientRule[] = [
   unsqueezeGradient,
   whereGradient,
   ...notDifferentiable,
+  ...refused,
 ];

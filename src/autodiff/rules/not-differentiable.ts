@@ -1,7 +1,10 @@
-import { nonDifferentiable, type GradientRule } from '../gradient-rule.ts';
+import { microsoft } from '../emit.ts';
+import { nonDifferentiable, undifferentiable, type GradientRule } from '../gradient-rule.ts';
 
 const integerOutput = 'its output is not a float';
 const noInput = 'its output does not depend on the values of its inputs';
+const roundsToIntegers =
+  'it rounds to integers, and has no gradient; train the model before it was quantized, or quantize its weights only';
 const flat = 'its derivative is 0 wherever it has one';
 
 /** Operators at which a path from a parameter ends. A parameter that has no other way to the loss is an error. */
@@ -12,6 +15,14 @@ export const notDifferentiable: readonly GradientRule[] = [
   ),
   ...['ConstantOfShape', 'EyeLike', 'RandomNormalLike', 'RandomUniformLike', 'Bernoulli'].map(because(noInput)),
   ...['Range', 'OneHot', 'Floor', 'Ceil', 'Round', 'Sign'].map(because(flat)),
+];
+
+/** Operators that a path must not go through. */
+export const refused: readonly GradientRule[] = [
+  ...['QuantizeLinear', 'DynamicQuantizeLinear'].map((opType) => undifferentiable(opType, roundsToIntegers)),
+  ...['QuantizeLinear', 'DynamicQuantizeMatMul', 'DynamicQuantizeLSTM', 'QAttention', 'QLinearAdd', 'QMoE'].map(
+    (opType) => undifferentiable(opType, roundsToIntegers, microsoft),
+  ),
 ];
 
 function because(reason: string): (opType: string) => GradientRule {
