@@ -38,6 +38,8 @@ export interface GraphOptions {
 export interface EncoderGraphOptions extends Pick<GraphOptions, 'full'> {
   /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
   readonly given?: ReadonlySet<string>;
+  /** Computes with quantized weights as the floats that they stand for, so that it can be differentiated. */
+  readonly exact?: boolean;
   /** Adds the input `token_type_ids` i64 [batch, seq], where the base knows segments; without it all tokens are of the first. */
   readonly tokenTypes?: boolean;
 }

@@ -21,7 +21,8 @@ export async function verifyWeights(
   base: BaseModel,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const refs = [...base.weights.values()];
+  // Of a quantized weight only the scales are floats; every byte of its whole numbers is one.
+  const refs = [...base.weights.values()].map((ref) => ref.quantized?.scales ?? ref);
   for (const location of new Set(refs.map((ref) => ref.location))) {
     const path = join(base.dir, location);
     const file = await open(path);

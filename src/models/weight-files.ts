@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 import { openSafetensors, type DataType } from '../tensor/index.ts';
 import { parseWith } from './parse-with.ts';
+import type { QuantizedWeight } from './quantized/quantized-weight.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
 /** Where one weight lies in the checkpoint's files. */
@@ -16,6 +17,8 @@ export interface WeightRef {
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
+  /** What the bytes stand for, where they are no floats. */
+  readonly quantized?: QuantizedWeight;
 }
 
 const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });

@@ -28,6 +28,8 @@ export {
   syncFolder,
   writeAtomically,
   writeSafetensors,
+  type TensorLayout,
   type TensorStream,
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';
+export { writeSafetensorsInParts, type PartWriter } from './safetensors-parts.ts';

@@ -94,8 +94,17 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 type Named = readonly [string, TensorStream];
+/** What the header says of a tensor. */
+export type TensorLayout = Pick<TensorStream, 'dtype' | 'shape'>;
 
-function sortTensors(path: string, tensors: Named[]): Named[] {
+/**
+ * Tensors in the order of the file: wide types first, then by name.
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE
+ */
+export function sortTensors<Layout extends TensorLayout>(
+  path: string,
+  tensors: (readonly [string, Layout])[],
+): (readonly [string, Layout])[] {
   const seen = new Set<string>();
   for (const [name, tensor] of tensors) {
     const reason = whyNotWritable(name, tensor, seen);
@@ -107,7 +116,7 @@ function sortTensors(path: string, tensors: Named[]): Named[] {
   );
 }
 
-function whyNotWritable(name: string, { dtype, shape }: TensorStream, seen: ReadonlySet<string>): string | undefined {
+function whyNotWritable(name: string, { dtype, shape }: TensorLayout, seen: ReadonlySet<string>): string | undefined {
   if (name === '__metadata__') return 'the format keeps the name __metadata__ for itself';
   if (/\p{Surrogate}/u.test(name)) return 'a name holds half of a surrogate pair';
   if (seen.has(name)) return `the name ${name} comes twice`;
@@ -116,18 +125,21 @@ function whyNotWritable(name: string, { dtype, shape }: TensorStream, seen: Read
   return whole ? undefined : `${name} has the shape [${shape.join(', ')}]`;
 }
 
-interface Described extends Pick<TensorStream, 'dtype' | 'shape'> {
+interface Described extends TensorLayout {
   readonly name: string;
 }
 
-function misfit(path: string, { name, dtype, shape }: Described, actual: number): EspalierError {
+export function misfit(path: string, { name, dtype, shape }: Described, actual: number): EspalierError {
   const expected = byteLength(dtype, shape);
   const reason = `${name} has ${actual} bytes, ${dtype} [${shape.join(', ')}] takes ${expected}`;
   return new EspalierError('SAFETENSORS_NOT_WRITABLE', { path, reason });
 }
 
 /** The header with its length before it, padded with spaces to a multiple of 8 so that the data is aligned. */
-function formatHeader(tensors: readonly Named[], metadata: Readonly<Record<string, string>> | undefined): Buffer {
+export function formatHeader(
+  tensors: readonly (readonly [string, TensorLayout])[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): Buffer {
   const parts: string[] = [];
   if (metadata !== undefined) {
     const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));

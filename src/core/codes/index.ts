@@ -10,6 +10,7 @@ import { irCodes } from './ir.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
 import { onnxCodes } from './onnx.ts';
+import { quantizeCodes } from './quantize.ts';
 import { runtimeCodes } from './runtime.ts';
 import { serveCodes } from './serve.ts';
 import { tensorCodes } from './tensor.ts';
@@ -26,6 +27,7 @@ export const codes = {
   ...modelsCodes,
   ...onnxCodes,
   ...loraCodes,
+  ...quantizeCodes,
   ...formatsCodes,
   ...autodiffCodes,
   ...dataCodes,

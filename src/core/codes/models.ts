@@ -39,6 +39,13 @@ export const modelsCodes = {
     message: 'The weights in {dir} do not fit its config.json: {problems}. Take both from the same checkpoint.',
     help: 'A tensor is missing, unexpected, of another shape, or of a type that cannot be used (f32, f16 and bf16 can). Nothing was loaded.',
   },
+  MODEL_QUANTIZED: {
+    status: 400,
+    retryable: false,
+    message:
+      'The weight {name} is quantized, and is asked for as floats that can change. Train an adapter, or take the float checkpoint.',
+    help: 'Whole numbers of a few bits cannot follow small steps, so that a quantized base takes adapters and is itself never trained. Nothing was started.',
+  },
   MODEL_WEIGHTS_NOT_FINITE: {
     status: 400,
     retryable: false,

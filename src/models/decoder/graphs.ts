@@ -32,7 +32,7 @@ function buildScoringGraph(base: DecoderSource, options: GraphOptions): Model {
 }
 
 function buildTrainingGraph(base: DecoderSource, options: GraphOptions): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'train' });
+  const { builder, hidden } = denseStack(base, { ...options, graphName: 'train', exact: true });
   const rows = builder.graph.addInput('target_rows', 'int64', ['targets']);
   const ids = builder.graph.addInput('target_ids', 'int64', ['targets']);
   const scores = logitsOfRows(builder, base, { hidden, rows });
@@ -80,10 +80,10 @@ interface DenseStack {
 
 function denseStack(
   { config, weights }: DecoderSource,
-  options: GraphOptions & { readonly graphName: string },
+  options: GraphOptions & { readonly graphName: string; readonly exact?: boolean },
 ): DenseStack {
-  const { graphName, full = false, maxLength = config.maxPositions } = options;
-  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files' });
+  const { graphName, full = false, maxLength = config.maxPositions, exact = false } = options;
+  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', exact });
   const inputIds = builder.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
   const attention = denseAttention(builder, { config, inputIds, maxLength });
   return { builder, hidden: decoderStack({ builder, config, attention }, inputIds) };

@@ -1,5 +1,8 @@
+import { join } from 'node:path';
+
 import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
+import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
@@ -12,7 +15,10 @@ export async function openDecoder(
   { config, json }: { readonly config: DecoderConfig; readonly json: unknown },
 ): Promise<BaseModel> {
   const generation = await readGenerationConfig(dir, json);
+  const modules = decoderModules(config);
   const weights = await selectWeights(dir, {
+    modules,
+    quantization: readQuantization(json, join(dir, 'config.json')),
     shapes: decoderWeightShapes(config),
     prefix: `${config.embedding.split('.')[0] ?? ''}.`,
     isIgnored: (name) => isIgnored(name, config),
@@ -21,7 +27,7 @@ export async function openDecoder(
     dir,
     config: summaryOf(config),
     weights,
-    modules: decoderModules(config),
+    modules,
     generation,
     graphs: decoderGraphs({ config, weights }),
   };

@@ -49,8 +49,8 @@ interface Encoded {
 }
 
 function encode({ config, network, weights }: EncoderSource, options: EncoderGraphOptions, graphName: string): Encoded {
-  const { full = false, given = new Set(), tokenTypes = false } = options;
-  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', given });
+  const { full = false, given = new Set(), tokenTypes = false, exact = false } = options;
+  const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', given, exact });
   const rows = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
   const [inputIds, attentionMask] = [rows('input_ids'), rows('attention_mask')];
   const tokenTypeIds = tokenTypes && config.tokenTypes > 1 ? rows('token_type_ids') : undefined;

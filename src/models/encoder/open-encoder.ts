@@ -6,6 +6,7 @@ import { linearWeights, type LinearLayer } from '../graph/linear.ts';
 import { mlpLinears } from '../graph/mlp.ts';
 import { normWeights } from '../graph/norm.ts';
 import { parseWith } from '../parse-with.ts';
+import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
 import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
 import { encoderGraphs } from './encoder-graphs.ts';
@@ -36,14 +37,16 @@ export async function openEncoder(dir: string, family: EncoderFamily, json: unkn
   const labels = task === 'classification' ? readLabels(json, path) : undefined;
   const prefix = task === 'classification' ? family.prefix : '';
   const network = family.network(config, { prefix, labels: labels?.length ?? 0 });
+  const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
   const weights = await selectWeights(dir, {
+    modules,
+    quantization: readQuantization(json, path),
     shapes: weightShapes(config, network),
     prefix,
     rename: (name) => currentName(name, prefix === '' ? family.prefix : ''),
     isIgnored: isIgnored(network, prefix),
   });
   const pooling = await readPooling(dir);
-  const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
   return {
     dir,
     config,

@@ -1,5 +1,7 @@
+import { EspalierError } from '../../core/index.ts';
 import { createModel, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
+import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
 import type { WeightRef } from '../weight-files.ts';
 
 /** Where the graph takes its weights from: the checkpoint's files, or inputs that the caller binds (f32, one for each weight). */
@@ -12,6 +14,8 @@ export interface GraphBuilderOptions {
   readonly source?: WeightSource;
   /** Weights that are inputs, whatever the source of the others. */
   readonly given?: ReadonlySet<string>;
+  /** Computes with quantized weights as the floats that they stand for, as training has to. Otherwise as fast as it goes. */
+  readonly exact?: boolean;
 }
 
 /**
@@ -23,14 +27,16 @@ export class GraphBuilder {
   readonly #refs: ReadonlyMap<string, WeightRef>;
   readonly #source: WeightSource;
   readonly #given: ReadonlySet<string>;
+  readonly exact: boolean;
   readonly #weights = new Map<string, Value>();
   readonly #root: Tape;
 
-  constructor({ graphName, weights, source = 'files', given = new Set() }: GraphBuilderOptions) {
+  constructor({ graphName, weights, source = 'files', given = new Set(), exact = false }: GraphBuilderOptions) {
     this.model = createModel({ graphName });
     this.#refs = weights;
     this.#source = source;
     this.#given = given;
+    this.exact = exact;
     this.#root = new Tape(this.model);
   }
 
@@ -57,6 +63,22 @@ export class GraphBuilder {
     const known = this.graph.value(name);
     if (known !== undefined) return known;
     return this.#isInput(name) ? this.weight(name) : this.#initializer(name);
+  }
+
+  /** What a weight is, where it lies in the checkpoint as whole numbers. */
+  quantized(name: string): QuantizedWeight | undefined {
+    const { quantized } = this.#ref(name);
+    if (quantized !== undefined && this.#isInput(name)) throw new EspalierError('MODEL_QUANTIZED', { name });
+    return quantized;
+  }
+
+  /** The bytes of a quantized weight or of what belongs to it, in whatever shape an operator wants them. */
+  bytesOf(ref: WeightRef | string, shape: readonly number[]): Value {
+    const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.#ref(ref) : ref;
+    const known = this.graph.value(`${name}[${shape.join('x')}]`);
+    if (known !== undefined) return known;
+    const constant = { kind: 'external', location, offset, length, dtype, shape } as const;
+    return this.graph.addInitializer(`${name}[${shape.join('x')}]`, constant);
   }
 
   #isInput(name: string): boolean {

@@ -56,7 +56,6 @@ const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: s
   num_experts: dense,
   num_local_experts: dense,
   n_routed_experts: dense,
-  quantization_config: { plain: [], supported: 'f32, f16 and bf16 weights' },
   add_cross_attention: { plain: [false], supported: 'decoders alone' },
   alibi: { plain: [false], supported: 'rotary, learned or no positions' },
   use_bidirectional_attention: { plain: [false], supported: 'causal attention' },

@@ -65,7 +65,6 @@ describe("a Llama's config.json", () => {
     ['rope_parameters.full_attention', { rope_parameters: { full_attention: { rope_theta: 1e4 } } }],
     ['hidden_act = xielu', { hidden_act: 'xielu' }],
     ['partial_rotary_factor = 0.5', { partial_rotary_factor: 0.5 }],
-    ['quantization_config', { quantization_config: { bits: 4 } }],
     ['num_local_experts = 8', { num_local_experts: 8 }],
   ])('refuses %s by name', (named, changes) => {
     expect(() => parse(changes)).toThrow(expect.objectContaining({ code: 'MODEL_FEATURE_UNSUPPORTED' }));

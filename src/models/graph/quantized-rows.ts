@@ -1,0 +1,29 @@
+import { moduleKey, type Value } from '../../ir/index.ts';
+import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+
+/**
+ * Rows of a quantized table, f32 [tokens, width], marked with the table's module path.
+ *
+ * @param ids  i64 [tokens]
+ * @see com.microsoft GatherBlockQuantized-1
+ */
+export function quantizedRows(
+  builder: GraphBuilder,
+  ids: Value,
+  { path, weight }: { readonly path: string; readonly weight: QuantizedWeight },
+): Value {
+  if (weight.kind !== 'blocks') throw new TypeError(`${path} lies in no blocks, which openBaseModel lets not pass`);
+  const { rows, columns, bits, blockSize, scales, zeroPoints } = weight;
+  const blocks = columns / blockSize;
+  const inputs = [
+    builder.bytesOf(`${path}.weight`, [rows, (columns * bits) / 8]),
+    ids,
+    builder.bytesOf(scales, [rows, blocks]),
+    ...(zeroPoints === undefined ? [] : [builder.bytesOf(zeroPoints, [rows, Math.ceil((blocks * bits) / 8)])]),
+  ];
+  const attributes = { gather_axis: 0, quantize_axis: 1, block_size: blockSize, bits };
+  return builder
+    .tape(path, { [moduleKey]: path })
+    .op('GatherBlockQuantized', inputs, { domain: 'com.microsoft', attributes, dtype: 'float32' });
+}

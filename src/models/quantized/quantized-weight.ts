@@ -1,0 +1,108 @@
+import type { AdaptableModule } from '../../ir/index.ts';
+import type { WeightRef } from '../weight-files.ts';
+import type { QuantizationConfig } from './quantization-config.ts';
+
+/**
+ * A matrix [rows, columns] that lies in a checkpoint as whole numbers: of a linear layer [out, in], of an embedding
+ * [tokens, width].
+ */
+export type QuantizedWeight =
+  | {
+      /** u8 [rows, blocks, bytes of a block], scales f32 [rows, blocks], zero points u8 [rows, bytes]; see `quantizeBlocks`. */
+      readonly kind: 'blocks';
+      readonly rows: number;
+      readonly columns: number;
+      readonly bits: 4 | 8;
+      readonly blockSize: number;
+      readonly activations: QuantizationConfig['activations'];
+      readonly scales: WeightRef;
+      readonly zeroPoints: WeightRef | undefined;
+    }
+  | {
+      /** u8 [columns, rows] around 128, turned over for a product of bytes; scales f32 [rows]. */
+      readonly kind: 'int8';
+      readonly rows: number;
+      readonly columns: number;
+      readonly scales: WeightRef;
+    };
+
+/** The matrix of a module that may be quantized. Convolutions may not. */
+export interface QuantizableMatrix {
+  readonly name: string;
+  readonly kind: 'linear' | 'embedding';
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The matrices of modules, by their names in the checkpoint. A head that is tied to the embedding is the embedding's. */
+export function quantizableMatrices(modules: readonly AdaptableModule[]): Map<string, QuantizableMatrix> {
+  const matrices = modules.flatMap(({ path, kind = 'linear', in: width, out }): QuantizableMatrix[] => {
+    const name = `${path}.weight`;
+    if (kind === 'linear') return [{ name, kind, rows: out, columns: width }];
+    return kind === 'embedding' ? [{ name, kind, rows: width, columns: out }] : [];
+  });
+  return new Map(matrices.map((matrix) => [matrix.name, matrix]));
+}
+
+/** Names of the tensors that belong to a quantized `<path>.weight`. */
+export function companionNames(name: string): { readonly scales: string; readonly zeroPoints: string } {
+  const path = name.replace(/\.weight$/, '');
+  return { scales: `${path}.scales`, zeroPoints: `${path}.zero_points` };
+}
+
+/** A quantized weight, or what is wrong with it. */
+export type QuantizedResult =
+  { readonly weight: QuantizedWeight; readonly used: readonly string[] } | { readonly problem: string };
+
+/**
+ * Takes a tensor of bytes for the quantized matrix that its module needs. The shapes say how many bits it has.
+ *
+ * @param listed  every tensor of the checkpoint
+ */
+export function quantizedWeight(
+  matrix: QuantizableMatrix,
+  listed: ReadonlyMap<string, WeightRef>,
+  { blockSize, activations }: QuantizationConfig,
+): QuantizedResult {
+  const { name, rows, columns } = matrix;
+  const names = companionNames(name);
+  const [packed, scales, zeroPoints] = [name, names.scales, names.zeroPoints].map((each) => listed.get(each));
+  const problems = new Problems();
+  if (packed === undefined || scales === undefined) return { problem: `${name} has no ${names.scales}` };
+  const used = [names.scales, ...(zeroPoints ? [names.zeroPoints] : [])];
+  if (packed.shape.length === 2) {
+    problems.expect(packed, 'uint8', [columns, rows]).expect(scales, 'float32', [rows]);
+    if (zeroPoints !== undefined) problems.add(`${names.zeroPoints} is unexpected`);
+    if (matrix.kind === 'embedding') problems.add(`${name} is an embedding, which lies in blocks`);
+    return problems.or({ weight: { kind: 'int8', rows, columns, scales }, used });
+  }
+  const blocks = Math.ceil(columns / blockSize);
+  const bits = packed.shape[2] === blockSize / 2 ? 4 : 8;
+  problems.expect(packed, 'uint8', [rows, blocks, (blockSize * bits) / 8]).expect(scales, 'float32', [rows, blocks]);
+  if (zeroPoints) problems.expect(zeroPoints, 'uint8', [rows, Math.ceil((blocks * bits) / 8)]);
+  if (matrix.kind === 'embedding' && columns % blockSize !== 0) {
+    problems.add(`${name} has rows of ${columns} numbers, no multiple of the blocks of ${blockSize}`);
+  }
+  const weight = { kind: 'blocks', rows, columns, bits, blockSize, activations, scales, zeroPoints } as const;
+  return problems.or({ weight, used });
+}
+
+class Problems {
+  readonly #found: string[] = [];
+
+  add(problem: string): this {
+    this.#found.push(problem);
+    return this;
+  }
+
+  expect({ name, dtype, shape }: WeightRef, wanted: WeightRef['dtype'], expected: readonly number[]): this {
+    if (dtype !== wanted || shape.join() !== expected.join()) {
+      this.add(`${name} is ${dtype} [${shape.join(', ')}], expected ${wanted} [${expected.join(', ')}]`);
+    }
+    return this;
+  }
+
+  or(result: QuantizedResult): QuantizedResult {
+    return this.#found.length === 0 ? result : { problem: this.#found.join('; ') };
+  }
+}

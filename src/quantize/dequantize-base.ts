@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { breathe, EspalierError } from '../core/index.ts';
+import { dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
+import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
+import { copyCompanions, makeFolder, rewriteConfig } from './checkpoint-folder.ts';
+import { WeightReader } from './weight-reader.ts';
+
+/** A weight as floats: f32 [rows, columns] of a quantized one, whatever shape it has in the module's own checkpoint. */
+export async function readDequantized(reader: WeightReader, ref: WeightRef): Promise<Float32Array> {
+  const { quantized } = ref;
+  if (quantized === undefined) return reader.floats(ref);
+  const zeroPoints = quantized.kind === 'blocks' ? quantized.zeroPoints : undefined;
+  return dequantizeRows(quantized, {
+    packed: await reader.bytes(ref),
+    scales: await reader.floats(quantized.scales),
+    zeroPoints: zeroPoints && (await reader.bytes(zeroPoints)),
+  });
+}
+
+/**
+ * Writes the f32 checkpoint that a quantized one stands for: what it computes exactly, without its rounding of activations.
+ * @throws EspalierError OUTPUT_EXISTS, QUANTIZE_UNSUPPORTED
+ */
+export async function dequantizeBase(base: BaseModel, output: string): Promise<void> {
+  const refs = [...base.weights];
+  if (!refs.some(([, { quantized }]) => quantized)) {
+    throw new EspalierError('QUANTIZE_UNSUPPORTED', { dir: base.dir, reason: 'it is not quantized' });
+  }
+  const turned = new Set(base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])));
+  const shapeOf = (name: string, { quantized, shape }: WeightRef): readonly number[] => {
+    if (quantized === undefined) return shape;
+    const { rows, columns } = quantized;
+    return turned.has(name) ? [columns, rows] : [rows, columns];
+  };
+  const tensors = refs.map(([name, ref]): [string, TensorLayout] => [
+    name,
+    { dtype: 'float32', shape: shapeOf(name, ref) },
+  ]);
+  await makeFolder(output, async (folder) => {
+    await using reader = new WeightReader(base);
+    await writeSafetensorsInParts(join(folder, 'model.safetensors'), tensors, async (writer) => {
+      for (const [name, ref] of refs) {
+        const values = await readDequantized(reader, ref);
+        const { quantized } = ref;
+        const placed = quantized && turned.has(name) ? turnedOver(values, quantized.columns) : values;
+        await writer.write(name, 0, new Uint8Array(placed.buffer, placed.byteOffset, placed.byteLength));
+        await breathe();
+      }
+    });
+    await copyCompanions(base.dir, folder);
+    await rewriteConfig(folder, (config) => delete config['quantization_config']);
+  });
+}
+
+function turnedOver(values: Float32Array, columns: number): Float32Array {
+  const rows = values.length / columns;
+  return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
+}

@@ -1,0 +1,5 @@
+export { quantizeBlocks, type BlockScheme, type QuantizedBlocks } from './block-quantizer.ts';
+export { quantizeChannels, type QuantizedChannels } from './channel-quantizer.ts';
+export { dequantizeBase } from './dequantize-base.ts';
+export type { QuantizationSettings } from './plan-quantization.ts';
+export { quantizeBase, type QuantizeOptions, type QuantizeResult } from './quantize-base.ts';

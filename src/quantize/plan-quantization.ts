@@ -1,0 +1,120 @@
+import { didYouMean, EspalierError } from '../core/index.ts';
+import {
+  companionNames,
+  quantizableMatrices,
+  type BaseModel,
+  type QuantizableMatrix,
+  type WeightRef,
+} from '../models/index.ts';
+import type { TensorLayout } from '../tensor/index.ts';
+
+export interface QuantizationSettings {
+  /** Blocks of 4 or 8 bits, or whole channels of 8 bits for products of bytes. */
+  readonly scheme: 'blocks' | 'int8';
+  readonly bits: 4 | 8;
+  readonly blockSize: number;
+  /** Names of modules that stay floats, by their last part or their whole path. */
+  readonly keep: readonly string[];
+}
+
+/** What becomes of one weight. */
+export type PlannedWeight =
+  | { readonly kind: 'kept'; readonly name: string; readonly ref: WeightRef }
+  | {
+      readonly kind: 'blocks' | 'int8';
+      readonly name: string;
+      readonly ref: WeightRef;
+      readonly matrix: QuantizableMatrix;
+      readonly bits: 4 | 8;
+      readonly blockSize: number;
+      /** It lies as [columns, rows] in the source. */
+      readonly turned: boolean;
+    };
+
+/**
+ * Decides about every weight. Matrices of linear layers and the embedding of the tokens are quantized; norms, biases and what is
+ * kept are not, nor the head of a classifier, which adapters bring whole. With 4 bits the embedding and the language model's head
+ * get 8: they are few, and an error there meets every token.
+ *
+ * @throws EspalierError QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED
+ */
+export function planQuantization(base: BaseModel, settings: QuantizationSettings): PlannedWeight[] {
+  refuseUnsupported(base);
+  const kept = keptNames(base, settings.keep);
+  const matrices = quantizableMatrices(base.modules);
+  const turned = new Set(base.modules.flatMap(({ path, transposed }) => (transposed === true ? `${path}.weight` : [])));
+  const plan = [...base.weights].map(([name, ref]): PlannedWeight => {
+    const matrix = matrices.get(name);
+    if (matrix === undefined || kept.has(name) || !isWorthIt(base, matrix, settings))
+      return { kind: 'kept', name, ref };
+    const isOuter = matrix.kind === 'embedding' || name === 'lm_head.weight';
+    const kind = matrix.kind === 'embedding' ? 'blocks' : settings.scheme;
+    const { blockSize } = settings;
+    return { kind, name, ref, matrix, blockSize, bits: isOuter ? 8 : settings.bits, turned: turned.has(name) };
+  });
+  if (plan.every(({ kind }) => kind === 'kept')) throw unsupported(base, 'no matrix is left to quantize');
+  return plan;
+}
+
+/** The tensors that a weight becomes, by name. */
+export function plannedTensors(planned: PlannedWeight): [name: string, layout: TensorLayout][] {
+  const { name, ref } = planned;
+  if (planned.kind === 'kept') return [[name, { dtype: ref.dtype, shape: ref.shape }]];
+  const { rows, columns } = planned.matrix;
+  const names = companionNames(name);
+  if (planned.kind === 'int8') {
+    return [
+      [name, { dtype: 'uint8', shape: [columns, rows] }],
+      [names.scales, { dtype: 'float32', shape: [rows] }],
+    ];
+  }
+  const { bits, blockSize } = planned;
+  const blocks = Math.ceil(columns / blockSize);
+  const zeroPoints: [string, TensorLayout] = [
+    names.zeroPoints,
+    { dtype: 'uint8', shape: [rows, Math.ceil(blocks / 2)] },
+  ];
+  return [
+    [name, { dtype: 'uint8', shape: [rows, blocks, (blockSize * bits) / 8] }],
+    [names.scales, { dtype: 'float32', shape: [rows, blocks] }],
+    ...(bits === 4 ? [zeroPoints] : []),
+  ];
+}
+
+function refuseUnsupported(base: BaseModel): void {
+  if (base.config.family === 'onnx')
+    throw unsupported(base, 'it is a graph that another tool wrote; quantize what it was exported from');
+  if ([...base.weights.values()].some(({ quantized }) => quantized !== undefined)) {
+    throw unsupported(base, 'it is quantized already; take the float checkpoint that it was made from');
+  }
+}
+
+function unsupported({ dir }: BaseModel, reason: string): EspalierError {
+  return new EspalierError('QUANTIZE_UNSUPPORTED', { dir, reason });
+}
+
+/** Names of the weights that `--keep` means. A head that is tied to the embedding keeps the embedding. */
+function keptNames({ modules, weights }: BaseModel, keep: readonly string[]): Set<string> {
+  const kept = new Set<string>();
+  for (const name of keep) {
+    const found = modules.filter(({ path }) => path === name || path.endsWith(`.${name}`));
+    if (found.length === 0) {
+      const known = modules.flatMap(({ path }) => [path, path.slice(path.lastIndexOf('.') + 1)]);
+      throw new EspalierError('QUANTIZE_KEEP_UNMATCHED', { name, hint: didYouMean(name, known) });
+    }
+    for (const { path } of found) kept.add(`${path}.weight`);
+  }
+  if (kept.has('lm_head.weight') && !weights.has('lm_head.weight')) {
+    for (const { path, kind } of modules) if (kind === 'embedding') kept.add(`${path}.weight`);
+  }
+  return kept;
+}
+
+function isWorthIt(
+  base: BaseModel,
+  { name, kind, rows, columns }: QuantizableMatrix,
+  settings: QuantizationSettings,
+): boolean {
+  if (kind === 'embedding') return rows === base.config.vocabSize && columns % settings.blockSize === 0;
+  return base.task !== 'classification' || /\.\d+\./.test(name);
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
+import { byteLength, writeSafetensorsInParts } from '../tensor/index.ts';
+import { copyCompanions, makeFolder, rewriteConfig } from './checkpoint-folder.ts';
+import { planQuantization, plannedTensors, type QuantizationSettings } from './plan-quantization.ts';
+import { WeightReader } from './weight-reader.ts';
+import { writeWeight } from './write-weights.ts';
+
+export interface QuantizeOptions extends QuantizationSettings {
+  /** How products of blocks take what comes in. */
+  readonly activations: QuantizationConfig['activations'];
+  readonly signal?: AbortSignal;
+  /** Bytes of the source. */
+  readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void;
+}
+
+export interface QuantizeResult {
+  /** Weights that became whole numbers, and those that stayed floats. */
+  readonly quantized: number;
+  readonly kept: number;
+  /** Of all weights. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/**
+ * Writes a checkpoint beside its source whose matrices are quantized, with everything else of the folder. One piece of one matrix
+ * is in memory at a time; of `int8`, one matrix of bytes.
+ *
+ * @param output  a folder that does not exist yet; it appears whole or not at all
+ * @throws EspalierError OUTPUT_EXISTS, QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED; the signal's reason when aborted
+ */
+export async function quantizeBase(base: BaseModel, output: string, options: QuantizeOptions): Promise<QuantizeResult> {
+  const plan = planQuantization(base, options);
+  const tensors = plan.flatMap(plannedTensors);
+  const totalBytes = plan.reduce((sum, { ref }) => sum + ref.length, 0);
+  const { signal, onProgress, blockSize, scheme, activations, bits } = options;
+  await makeFolder(output, async (folder) => {
+    await using reader = new WeightReader(base);
+    let doneBytes = 0;
+    const onPiece = (bytes: number): void => onProgress?.({ doneBytes: (doneBytes += bytes), totalBytes });
+    const path = join(folder, 'model.safetensors');
+    await writeSafetensorsInParts(
+      path,
+      tensors,
+      async (writer) => {
+        for (const planned of plan) await writeWeight(planned, { reader, writer, signal, onPiece });
+      },
+      { metadata: { format: 'pt' } },
+    );
+    await copyCompanions(base.dir, folder);
+    await rewriteConfig(folder, (config) => {
+      config['quantization_config'] = formatQuantization({ scheme, blockSize, activations }, bits);
+    });
+  });
+  const kept = plan.filter(({ kind }) => kind === 'kept').length;
+  const bytesAfter = tensors.reduce((sum, [, { dtype, shape }]) => sum + byteLength(dtype, shape), 0);
+  return { quantized: plan.length - kept, kept, bytesBefore: totalBytes, bytesAfter };
+}

@@ -1,0 +1,50 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import type { BaseModel, WeightRef } from '../models/index.ts';
+import { elementCount, elementSize, toFloat32 } from '../tensor/index.ts';
+
+/** Reads parts of a base's weights; its files stay open until it is disposed. */
+export class WeightReader implements AsyncDisposable {
+  readonly #base: BaseModel;
+  readonly #files = new Map<string, FileHandle>();
+
+  constructor(base: BaseModel) {
+    this.#base = base;
+  }
+
+  /** @throws EspalierError MODEL_WEIGHTS_MISMATCH when the file became shorter since it was opened */
+  async bytes(ref: WeightRef, start = 0, length = ref.length): Promise<Uint8Array> {
+    const file = await this.#open(ref.location);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await file.read(bytes, done, length - done, ref.offset + start + done);
+      if (bytesRead === 0) {
+        const problems = `${ref.location} ends within ${ref.name}`;
+        throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: this.#base.dir, problems });
+      }
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  /** Elements [start, start + count) of a float weight, as f32. */
+  async floats(ref: WeightRef, start = 0, count = elementCount(ref.shape)): Promise<Float32Array> {
+    const size = elementSize(ref.dtype);
+    const bytes = await this.bytes(ref, start * size, count * size);
+    return toFloat32({ dtype: ref.dtype, shape: [count], bytes });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Array.from(this.#files.values(), (file) => file.close()));
+    this.#files.clear();
+  }
+
+  async #open(location: string): Promise<FileHandle> {
+    const known = this.#files.get(location);
+    if (known !== undefined) return known;
+    const file = await open(join(this.#base.dir, location));
+    this.#files.set(location, file);
+    return file;
+  }
+}
