@@ -3,4 +3,9 @@ export { memoryPlans, type MemoryPlan } from './memory/run-memory.ts';
 export { SharedArenas } from './memory/shared-arenas.ts';
 export type { ModelAdapters, ResidentAdapter } from './model-adapters.ts';
 export type { ModelSignature, TensorSignature } from './model-signature.ts';
-export { openInferenceModel, type InferenceModelOptions } from './open-inference-model.ts';
+export {
+  openInferenceGraph,
+  openInferenceModel,
+  type GraphSource,
+  type InferenceModelOptions,
+} from './open-inference-model.ts';

@@ -1,7 +1,7 @@
 import { AdapterRegistry, type AdapterStore } from '../adapters/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import { assertPlain, type AdapterWeights } from '../lora/index.ts';
+import { assertPlain, loraShapes, type AdapterWeights } from '../lora/index.ts';
 import { NativeMemory, OrtTensor } from '../runtime/index.ts';
 import { byteLength, typedArray, type TensorOf } from '../tensor/index.ts';
 import type { BoundTensors } from './batch-runner.ts';
@@ -110,11 +110,10 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
 
 /** A's and B's shapes for a rank. */
 function matricesOf({ module, a, b }: InjectedModule, rank: number): [Matrix, Matrix] {
-  const { in: width, out, kernel = [], groups = 1 } = module;
-  const ones = kernel.map(() => 1);
+  const shapes = loraShapes(module, rank);
   return [
-    { input: a, shape: [rank, width, ...kernel] },
-    { input: b, shape: [out, kernel.length > 0 ? rank / groups : rank, ...ones] },
+    { input: a, shape: shapes.a },
+    { input: b, shape: shapes.b },
   ];
 }
 

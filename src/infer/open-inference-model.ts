@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
-import { decodeModel, encodeModel, type Model } from '../ir/index.ts';
-import { annotateModules, listModules } from '../lora/index.ts';
-import type { Environment, SessionOptions } from '../runtime/index.ts';
+import { decodeModel, encodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
+import { openOnnxModel } from '../models/index.ts';
+import type { Environment } from '../runtime/index.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { InferenceModel } from './inference-model.ts';
 import { injectAdapters } from './inject-adapters.ts';
@@ -43,24 +43,50 @@ const defaults = {
   adapters: false,
 } satisfies Omit<InferenceModelOptions, 'name' | 'environment' | 'arenas'>;
 
+/** A graph to serve, wherever it comes from. */
+export interface GraphSource {
+  /** The graph, anew at every call. */
+  build(): Model;
+  /** The folder that the locations of weights are relative to. */
+  readonly folder: string;
+  /** What adapters can target. */
+  readonly modules: readonly AdaptableModule[];
+}
+
 /**
  * Opens an ONNX file for serving.
  *
- * @throws EspalierError what `openGraph` throws, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left open
+ * @throws EspalierError what `openGraph` and `openOnnxModel` throw, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left
+ *   open
  */
 export async function openInferenceModel(path: string, options: InferenceModelOptions): Promise<InferenceModel> {
+  if (options.adapters === true) {
+    const model = await openOnnxModel(path);
+    return openInferenceGraph({ build: () => model.build(), folder: model.dir, modules: model.modules }, options);
+  }
   const settings = { ...defaults, ...options };
   checkSizes(settings);
-  const file = await openGraph(path);
-  const decode = (): Model => decodeModel(file.bytes, { what: path });
-  const externalDataFolder = file.folder;
-  if (!settings.adapters) return openWith(settings, { decode, bytes: file.bytes, session: { externalDataFolder } });
-  const model = decode();
-  annotateModules(model);
-  const injected = injectAdapters(model, listModules(model));
-  const adapters = new ModelAdapters(injected);
+  const { bytes, folder } = await openGraph(path);
+  return openWith(settings, { build: () => decodeModel(bytes, { what: path }), bytes, folder });
+}
+
+/**
+ * Opens a graph for serving, as `openInferenceModel` a file.
+ * @throws EspalierError LORA_MODULES_INVALID, and as `openInferenceModel`
+ */
+export async function openInferenceGraph(source: GraphSource, options: InferenceModelOptions): Promise<InferenceModel> {
+  const settings = { ...defaults, ...options };
+  checkSizes(settings);
+  const { build, folder, modules } = source;
+  const model = build();
+  if (!settings.adapters) return openWith(settings, { build, bytes: encodeModel(model), folder });
+  if (modules.length === 0) {
+    const reason = 'it has no module that an adapter could change';
+    throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
+  }
+  const adapters = new ModelAdapters(injectAdapters(model, modules));
   try {
-    return await openWith(settings, { decode, bytes: encodeModel(model), session: { externalDataFolder }, adapters });
+    return await openWith(settings, { build, bytes: encodeModel(model), folder, adapters });
   } catch (error) {
     adapters.dispose();
     throw error;
@@ -69,25 +95,24 @@ export async function openInferenceModel(path: string, options: InferenceModelOp
 
 interface GraphParts {
   /** The graph as the requests see it, for the shapes of its outputs. */
-  readonly decode: () => Model;
+  readonly build: () => Model;
   /** The graph as it is run. */
   readonly bytes: Uint8Array;
-  readonly session: SessionOptions;
+  readonly folder: string;
   readonly adapters?: ModelAdapters;
 }
 
 async function openWith(
   settings: Required<InferenceModelOptions>,
-  { decode, bytes, session: sessionOptions, adapters }: GraphParts,
+  { build, bytes, folder, adapters }: GraphParts,
 ): Promise<InferenceModel> {
   const { name, environment, arenas, maxBatch: maxRows, maxWaitMs, runs, maxWaiting } = settings;
-  const shapes = new OutputShapes(decode);
-  const session = await environment.createSession(bytes, sessionOptions);
+  const shapes = new OutputShapes(build);
+  const session = await environment.createSession(bytes, { externalDataFolder: folder });
   try {
-    const injected = new Set(adapters?.baseTensors.keys());
-    const signature = readSignature(name, session, { shapes, injected });
-    const memory = createRunMemory(settings.memoryPlan, arenas);
     const baseTensors = adapters?.baseTensors;
+    const signature = readSignature(name, session, { shapes, injected: new Set(baseTensors?.keys()) });
+    const memory = createRunMemory(settings.memoryPlan, arenas);
     const runner = new BatchRunner({ session, signature, shapes, memory, maxRows, baseTensors });
     const limits = { maxRows, maxWaitMs, runs };
     return new InferenceModel({ name, signature, runner, memory, limits, maxWaiting, adapters });
