@@ -3,6 +3,8 @@ import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { adapterMergeCommand } from './commands/adapter-merge.ts';
 import { adapterDiffCommand } from './commands/adapter-diff.ts';
 import { adapterVerifyCommand } from './commands/adapter-verify.ts';
+import { classifyCommand } from './commands/classify.ts';
+import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -19,6 +21,8 @@ export const commandList: readonly CommandDefinition[] = [
   trainCommand,
   generateCommand,
   scoreCommand,
+  classifyCommand,
+  embedCommand,
   serveCommand,
   inspectCommand,
   pullCommand,

@@ -1,5 +1,6 @@
 export { logitDrift, type DriftOptions, type DriftSide, type LogitDrift } from './logit-drift.ts';
-export type { WeightedAdapter } from './merge-adapters.ts';
+export { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
+export { planBatches } from './plan-batches.ts';
 export {
   openScorer,
   Scorer,

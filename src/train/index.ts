@@ -1,6 +1,7 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { resolveConfig, type ConfigSources } from './config/resolve-config.ts';
 export { trainDefaults, type TrainConfig, type TrainConfigInput } from './config/train-config.ts';
+export { readInputs, type InputRow, type ReadInputsOptions } from './data/read-inputs.ts';
 export { readExamples, type Dataset, type DataAccount } from './data/read-examples.ts';
 export type { StepMetrics } from './metrics.ts';
 export { optimizerNames } from './optimizer/create-optimizer.ts';

@@ -32,11 +32,14 @@ export async function writeGoldenRows(golden: string, path: string): Promise<str
     return tensor === undefined ? [] : Array.from(typedArray(tensor), Number);
   };
   const [ids, labels, mask] = [read('input_ids'), read('labels'), read('attention_mask')];
-  const length = ids.length / 3;
-  const rows = [0, 1, 2].map((row) => {
+  const count = tensors.get('input_ids')?.shape[0] ?? 0;
+  const length = ids.length / count;
+  const rows = Array.from({ length: count }, (_, row) => {
     const [start, end] = [row * length, (row + 1) * length];
     const real = mask.slice(start, end).filter((one) => one === 1).length;
-    return JSON.stringify({ input_ids: ids.slice(start, start + real), labels: labels.slice(start, start + real) });
+    const isPerRow = labels.length === count;
+    const target = isPerRow ? { label: labels[row] } : { labels: labels.slice(start, start + real) };
+    return JSON.stringify({ input_ids: ids.slice(start, start + real), ...target });
   });
   await writeFile(path, `${rows.join('\n')}\n`);
   return path;

@@ -121,7 +121,8 @@ function classOf(label: unknown, place: RowPlace, { base, classes = base.labels?
   throw invalid(place, `"label" must be the name of a class or a whole number ${range}, got ${describe(label)}.`);
 }
 
-function readTensors(row: Fields, place: RowPlace, inputs: readonly BaseInput[]): Map<string, TensorData> {
+/** Named lists of numbers as the base's inputs, each checked against its shape. @throws EspalierError DATA_ROW_INVALID */
+export function readTensors(row: Fields, place: RowPlace, inputs: readonly BaseInput[]): Map<string, TensorData> {
   const [only, ...others] = inputs;
   const given =
     'input' in row && only !== undefined && others.length === 0 ? { [only.name]: row['input'] } : row['inputs'];

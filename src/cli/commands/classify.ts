@@ -1,0 +1,25 @@
+import { classificationOf } from '../../predict/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { declarePredictOptions, predictRows } from '../predict-rows.ts';
+
+/** `espalier classify`: which of a classifier's labels fits, or what numbers a base without labels gives. */
+export const classifyCommand: CommandDefinition = {
+  name: 'classify',
+  summary: 'Says which label of a classifier fits a text, or any other row.',
+  examples: [
+    'espalier classify --base models/sentiment --text "Not bad at all."',
+    'espalier classify --base models/sentiment --adapter adapters/reviews --file rows.jsonl --json',
+    'espalier classify --base models/pairs --text "It rains." --text-pair "The street is wet."',
+  ],
+  configure: declarePredictOptions,
+  run: async (options, context) => {
+    const { base, results } = await predictRows('classification', options, context);
+    for (const logits of results) {
+      const answer = classificationOf(logits, base.labels);
+      const chosen = [...answer.probabilities.entries()].sort(([, a], [, b]) => b - a).slice(0, 10);
+      context.output.answer(answer, () =>
+        chosen.map(([index, share]) => `${share.toFixed(4)}  ${base.labels?.[index] ?? index}`).join('\n'),
+      );
+    }
+  },
+};

@@ -1,0 +1,20 @@
+import type { CommandDefinition } from '../command.ts';
+import { declarePredictOptions, predictRows } from '../predict-rows.ts';
+
+/** `espalier embed`: a text as a vector. */
+export const embedCommand: CommandDefinition = {
+  name: 'embed',
+  summary: 'Turns texts into vectors.',
+  examples: [
+    'espalier embed --base models/minilm --text "A tree along a wall" --json',
+    'espalier embed --base models/minilm --adapter adapters/gardens --file rows.jsonl --json',
+  ],
+  configure: declarePredictOptions,
+  run: async (options, context) => {
+    const { results } = await predictRows('embedding', options, context);
+    for (const vector of results) {
+      const embedding = [...vector];
+      context.output.answer({ embedding }, () => embedding.map((value) => value.toPrecision(7)).join(' '));
+    }
+  },
+};

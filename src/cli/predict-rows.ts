@@ -1,0 +1,105 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { EspalierError } from '../core/index.ts';
+import { loadAdapter } from '../formats/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openPredictor, type PredictRow } from '../predict/index.ts';
+import { openEnvironment } from '../runtime/index.ts';
+import type { WeightedAdapter } from '../score/index.ts';
+import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
+import { readInputs } from '../train/index.ts';
+import { declareBaseOptions } from './base-options.ts';
+import type { CommandContext } from './command.ts';
+import { adapterSpecs, path, positiveInteger, readOptions, tokenIds } from './read-options.ts';
+
+const schema = z.object({
+  base: path,
+  adapter: adapterSpecs.default([]),
+  text: z.string().optional(),
+  textPair: z.string().optional(),
+  file: path.optional(),
+  inputIds: tokenIds.optional(),
+  maxLength: positiveInteger.optional(),
+});
+
+type PredictOptions = z.output<typeof schema>;
+
+/** Declares the options of `classify` and `embed`. */
+export function declarePredictOptions(command: Command): void {
+  declareBaseOptions(command)
+    .option('--text <text>', 'a text')
+    .option('--text-pair <text>', 'a second text, read together with the first')
+    .option(
+      '--file <file>',
+      'JSONL with a row for each: text (and text_pair), input_ids, or inputs; answers with a line for each',
+    )
+    .option('--input-ids <ids>', 'token ids as they are, such as 101,2003,102')
+    .option('--max-length <n>', 'tokens of a row; a longer text is cut (default: it is refused)');
+}
+
+/** Rows with what the base says of each: logits or a vector. */
+export interface Predictions {
+  readonly base: BaseModel;
+  readonly results: readonly Float32Array[];
+}
+
+/** Runs the rows that a command line names through the base and its adapters. */
+export async function predictRows(
+  task: 'classification' | 'embedding',
+  options: Readonly<Record<string, unknown>>,
+  context: CommandContext,
+): Promise<Predictions> {
+  const read = readOptions(schema, options);
+  const base = await openBaseModel(read.base);
+  const rows = await readRows(read, base, context.signal);
+  const adapters = await loadAdapters(read.adapter, base);
+  await verifyWeights(base, context);
+  using environment = openEnvironment({ threads: context.threads });
+  using predictor = await openPredictor({ base, environment, task, adapters });
+  return { base, results: await predictor.predict(rows, context) };
+}
+
+async function loadAdapters(specs: PredictOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
+  const adapters: WeightedAdapter[] = [];
+  for (const { path: place, scale } of specs) {
+    const { modules, saved } = await loadAdapter(place, base.modules, { weights: base.weights });
+    adapters.push({ modules, ...(saved && { saved }), scale });
+  }
+  return adapters;
+}
+
+async function readRows(
+  { text, textPair, file, inputIds, maxLength = Infinity }: PredictOptions,
+  base: BaseModel,
+  signal: AbortSignal,
+): Promise<readonly PredictRow[]> {
+  const given = Object.entries({ '--text': text, '--file': file, '--input-ids': inputIds });
+  const names = given.filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (names.length !== 1 || (textPair !== undefined && text === undefined)) {
+    const actual =
+      names.length === 0
+        ? 'none of them'
+        : [...names, ...(textPair === undefined ? [] : ['--text-pair'])].join(' and ');
+    throw new EspalierError('CLI_CONFLICT', { expected: 'one of --text, --file and --input-ids', actual });
+  }
+  const tokenizer = await openTokenizer(base.dir);
+  if (file !== undefined) return readInputs(file, { base, tokenizer, maxLength, signal });
+  if (base.inputs !== undefined) {
+    const expected = `--file with rows of "inputs" (${base.inputs.map(({ name }) => name).join(', ')})`;
+    throw new EspalierError('CLI_CONFLICT', { expected, actual: names.join('') });
+  }
+  if (inputIds !== undefined) return [{ inputIds: inputIds.slice(0, maxLength) }];
+  return [encodeText(tokenizer, { text: text ?? '', pair: textPair, maxLength })];
+}
+
+function encodeText(
+  tokenizer: Tokenizer | undefined,
+  { text, pair, maxLength }: { text: string; pair: string | undefined; maxLength: number },
+): PredictRow {
+  if (tokenizer === undefined) {
+    const expected = '--input-ids or --file, since the folder of the base has no tokenizer';
+    throw new EspalierError('CLI_CONFLICT', { expected, actual: '--text' });
+  }
+  const { ids, typeIds } = tokenizer.encodeForEncoder(text, { pair, maxLength });
+  return { inputIds: ids, typeIds };
+}

@@ -1,0 +1,35 @@
+import { EspalierError } from '../../core/index.ts';
+import type { TensorData } from '../../tensor/index.ts';
+import { encodeUnlabelledTokens, readTensors, type LabelledRowOptions } from './encode-labelled-row.ts';
+import { readJsonRows } from './read-json-rows.ts';
+import { describe, invalid, isFields, type RowPlace } from './row.ts';
+
+/** A row without its label: tokens, or tensors by the names of the base's inputs. */
+export type InputRow =
+  | { readonly inputIds: Int32Array; readonly typeIds: Int32Array | undefined }
+  | { readonly inputs: ReadonlyMap<string, TensorData> };
+
+export interface ReadInputsOptions extends Pick<LabelledRowOptions, 'base' | 'tokenizer' | 'maxLength'> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads rows that are to be classified or embedded; labels that they may have are left alone.
+ *
+ * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, DATA_ROW_INVALID, DATA_TOKENIZER_MISSING,
+ *   DATA_TOKEN_OUT_OF_RANGE
+ */
+export async function readInputs(path: string, options: ReadInputsOptions): Promise<readonly InputRow[]> {
+  const rows: InputRow[] = [];
+  for await (const { value, place } of readJsonRows(path, options)) rows.push(encodeInputRow(value, place, options));
+  if (rows.length === 0) throw new EspalierError('DATA_EMPTY', { path });
+  return rows;
+}
+
+function encodeInputRow(value: unknown, place: RowPlace, options: ReadInputsOptions): InputRow {
+  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describe(value)}.`);
+  const { inputs } = options.base;
+  if (inputs !== undefined) return { inputs: readTensors(value, place, inputs) };
+  const { inputIds, typeIds } = encodeUnlabelledTokens(value, place, options);
+  return { inputIds, typeIds };
+}
