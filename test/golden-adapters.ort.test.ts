@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
 import {
+  initFromWeights,
   injectLora,
   loadPeftAdapter,
   readSquaredNorms,
@@ -166,3 +167,35 @@ describe.each(['dora', 'dora-gpt2', 'pissa', 'pissa-rslora-gpt2', 'olora'])('wha
     expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
   });
 });
+
+describe.each([
+  ['pissa', { rank: 2, alpha: 4, targetModules: ['q_proj', 'v_proj'] }, { method: 'pissa' }],
+  ['pissa-rslora-gpt2', { rank: 2, alpha: 4, targetModules: ['c_attn'], useRslora: true }, { method: 'pissa' }],
+  ['olora', { rank: 2, alpha: 4, targetModules: ['q_proj', 'down_proj'] }, { method: 'olora' }],
+] as const)("an adapter that begins with the base's weights: %s", (name, config, start) => {
+  it('begins as in PEFT', async () => {
+    const { base, expected } = await openCase(name);
+    const options = { start, model: buildScoringGraph(base), folder: base.dir, seed: 1 };
+    const modules = await initFromWeights(base.modules, { dropout: 0, ...config }, options);
+    const products = [...expected.keys()].filter((key) => key.startsWith('product.'));
+    const errors = products.map((key) => {
+      const module = modules.get(key.slice('product.'.length));
+      const wanted = toFloat32(tensorNamed(expected, key));
+      return module ? largestError(productOf(module), wanted) / Math.max(...wanted.map(Math.abs)) : NaN;
+    });
+    expect(modules.size).toBe(products.length);
+    expect(Math.max(...errors)).toBeLessThan(1e-5);
+  });
+});
+
+/** B·A */
+function productOf({ rank, a, b }: { rank: number; a: TensorData; b: TensorData }): Float32Array {
+  const [A, B, width] = [toFloat32(a), toFloat32(b), a.shape[1] ?? 0];
+  return Float32Array.from({ length: (b.shape[0] ?? 0) * width }, (_, i) => {
+    const [o, column] = [Math.floor(i / width), i % width];
+    return Array.from({ length: rank }, (__, r) => (B[o * rank + r] ?? NaN) * (A[r * width + column] ?? NaN)).reduce(
+      (sum, value) => sum + value,
+      0,
+    );
+  });
+}
