@@ -88,8 +88,17 @@ function differ(declared: Dim, found: Dim): boolean {
   return typeof declared === 'number' && typeof found === 'number' && declared !== found;
 }
 
-/** Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. */
+/**
+ * Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. But a call that a tool wrote
+ * ('Min(64, sequence)') says less than a dimension that was followed through the graph.
+ */
 function mergeShapes(declared: Shape | undefined, found: Shape | undefined): Shape | undefined {
   if (declared === undefined || found === undefined) return declared ?? found;
-  return declared.map((dim, i) => (typeof found[i] === 'number' ? found[i] : (dim ?? found[i])));
+  return declared.map((dim, i) =>
+    typeof found[i] === 'number' || isCall(dim) ? (found[i] ?? dim) : (dim ?? found[i]),
+  );
+}
+
+function isCall(dim: Dim): boolean {
+  return typeof dim === 'string' && /[A-Za-z]\(/.test(dim);
 }

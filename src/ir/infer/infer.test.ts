@@ -216,4 +216,11 @@ describe('shapes computed in the graph', () => {
     expect(tape.op('ConstantOfShape', [target]).shape).toEqual(['batch*seq', 'seq+1']);
     expect(tape.op('Expand', [tape.scalar(1), target]).shape).toEqual(['batch*seq', 'seq+1']);
   });
+
+  it('believes what it followed rather than a call that a tool wrote', () => {
+    const model = createModel();
+    const x = model.graph.addInput('x', 'float32', ['batch', 'seq']);
+    const y = new Tape(model).op('Neg', [x], { shape: ['batch', 'Min(64, seq)'] });
+    expect(y.shape).toEqual(['batch', 'seq']);
+  });
 });
