@@ -3,9 +3,11 @@ import { z } from 'zod';
 
 import { EspalierError, nearest } from '../core/index.ts';
 import type { BaseModel } from './base-model.ts';
+import type { DecoderFamily } from './decoder/families/decoder-family.ts';
+import { expertFields } from './decoder/families/features.ts';
 import { decoderFamilies } from './decoder/families/index.ts';
 import { openDecoder } from './decoder/open-decoder.ts';
-import { encoderFamilyOf } from './encoder/families.ts';
+import { encoderFamilies, encoderFamilyOf } from './encoder/families.ts';
 import { openEncoder } from './encoder/open-encoder.ts';
 import { isOnnxPath } from './onnx/find-onnx-file.ts';
 import { openOnnxBase } from './onnx/open-onnx.ts';
@@ -13,9 +15,9 @@ import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
 /**
- * Opens a model where it lies: an .onnx file, a folder that holds one (see `openOnnxBase`), or
- * a Hugging Face folder of a supported family: `config.json`, `generation_config.json` if there is one, and the headers of its
- * safetensors files. The weights themselves are not read; `verifyWeights` does that.
+ * Opens a model where it lies: an .onnx file, a folder that holds one (see `openOnnxBase`), or a Hugging Face folder of a supported
+ * family: `config.json`, `generation_config.json` if there is one, and the headers of its safetensors files. The weights themselves
+ * are not read; `verifyWeights` does that.
  *
  * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
  *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, and the errors of `openSafetensors`
@@ -33,16 +35,32 @@ export async function openBaseModel(dir: string): Promise<BaseModel> {
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
 
-/** The family that a config.json names. */
-export function familyOf(json: unknown, path: string): (typeof decoderFamilies)[number] {
-  const { model_type: type, architectures } = parseWith(header, json, path);
+/** The family of decoders that a config.json names. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_CONFIG_INVALID */
+export function familyOf(json: unknown, path: string): DecoderFamily {
+  const fields = parseWith(header, json, path);
+  const { model_type: type, architectures } = fields;
   const family = decoderFamilies.find(({ modelType }) => modelType === type);
   if (family && (!architectures?.length || architectures.includes(family.architecture))) return family;
-  const names = decoderFamilies.map(({ modelType }) => modelType);
-  const similar = family === undefined ? nearest(type, names) : undefined;
+  const known = [
+    ...decoderFamilies.map(({ modelType, architecture }) => `${modelType} / ${architecture}`),
+    ...encoderFamilies.flatMap(({ modelTypes }) => modelTypes),
+  ];
+  const named = [type, ...(architectures ?? [])].join(' / ');
+  const remark = family === undefined ? remarkOn(type, fields) : undefined;
   throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
     path,
-    architecture: [type, ...(architectures ?? [])].join(' / ') + (similar ? ` (is it ${similar}?)` : ''),
-    supported: decoderFamilies.map(({ modelType, architecture }) => `${modelType} / ${architecture}`).join(', '),
+    architecture: remark === undefined ? named : `${named} (${remark})`,
+    supported: known.join(', '),
   });
+}
+
+/** What may help with an unknown type: that it is of a kind that is not supported at all, or how it may have been meant. */
+function remarkOn(type: string, fields: Readonly<Record<string, unknown>>): string | undefined {
+  const experts = expertFields.find((name) => Number(fields[name] ?? 0) > 1);
+  if (experts !== undefined) return `a mixture of experts: ${experts} = ${String(fields[experts])}`;
+  const similar = nearest(
+    type,
+    decoderFamilies.map(({ modelType }) => modelType),
+  );
+  return similar === undefined ? undefined : `is it ${similar}?`;
 }

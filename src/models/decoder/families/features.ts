@@ -49,13 +49,14 @@ export class Features {
   }
 }
 
+/** Fields that count the experts of a mixture. */
+export const expertFields = ['num_experts', 'num_local_experts', 'n_routed_experts'] as const;
+
 const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
 
 /** Fields that change what is computed in ways that no family here knows, and the values that change nothing. */
 const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: string }>> = {
-  num_experts: dense,
-  num_local_experts: dense,
-  n_routed_experts: dense,
+  ...Object.fromEntries(expertFields.map((name) => [name, dense])),
   add_cross_attention: { plain: [false], supported: 'decoders alone' },
   alibi: { plain: [false], supported: 'rotary, learned or no positions' },
   use_bidirectional_attention: { plain: [false], supported: 'causal attention' },

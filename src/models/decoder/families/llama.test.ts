@@ -79,7 +79,8 @@ describe("a Llama's config.json", () => {
 
   it.each([
     ['bloom', { model_type: 'bloom', architectures: ['BloomForCausalLM'] }],
-    ['is it mistral', { model_type: 'mixtral', architectures: ['MixtralForCausalLM'] }],
+    ['is it mistral', { model_type: 'mistrall' }],
+    ['a mixture of experts: num_local_experts = 8', { model_type: 'mixtral', num_local_experts: 8 }],
     ['LlamaForSequenceClassification', { architectures: ['LlamaForSequenceClassification'] }],
   ])('refuses the architecture %s and says what is supported', (named, changes) => {
     expect(() => parse(changes)).toThrow(expect.objectContaining({ code: 'MODEL_ARCHITECTURE_UNSUPPORTED' }));
