@@ -115,11 +115,19 @@ function emptyState(
   return tape.op('ConstantOfShape', [shape], { attributes: { value: zero } });
 }
 
+/** Which inputs of fused attention are keys and values of earlier runs. */
+const pastInputs: Readonly<Record<string, readonly number[]>> = {
+  'com.microsoft:GroupQueryAttention': [3, 4],
+  'com.microsoft:MultiHeadAttention': [6, 7],
+  Attention: [4, 5],
+};
+
 /** Attention that takes its past as inputs can do without. */
 function dropEmptyPast({ graph }: Model): void {
   for (const node of graph.nodes) {
-    if (node.opType !== 'GroupQueryAttention') continue;
-    for (const index of [3, 4]) if (node.inputs[index]?.shape?.[2] === 0) node.setInput(index, undefined);
+    for (const index of pastInputs[node.qualifiedType] ?? []) {
+      if (node.inputs[index]?.shape?.[2] === 0) node.setInput(index, undefined);
+    }
   }
 }
 

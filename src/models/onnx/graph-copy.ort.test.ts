@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  createModel,
+  encodeModel,
+  float,
+  Graph,
+  Tape,
+  verifyModel,
+  type Model,
+  type ModelFunction,
+} from '../../ir/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { tensorOf, toFloat32 } from '../../tensor/index.ts';
+import { copyGeneric } from './generic-graph.ts';
+import { GraphCopy } from './graph-copy.ts';
+
+let environment: Environment;
+beforeAll(() => {
+  environment = openEnvironment({ threads: 1 });
+});
+afterAll(() => environment.dispose());
+
+async function run(model: Model, x: readonly number[]): Promise<number[]> {
+  using session = await environment.createSession(encodeModel(model));
+  const { y } = await runOnce(session, { x: tensorOf('float32', [2, 3], x) });
+  return y ? [...toFloat32(y)] : [];
+}
+
+const x = [1, -2, 3, -4, 5, -6];
+
+/** y = leaky(leaky(x)): calls of a function whose slope is an attribute of the call, or 0.5. */
+function withFunction(): Model {
+  const model = createModel({ opset: 18 });
+  const body = new Graph('leaky');
+  const input = body.addInput('in');
+  const alpha = { kind: 'reference', value: { name: 'slope', type: 1 } } as const;
+  const inner = body.addNode({
+    opType: 'LeakyRelu',
+    name: 'act',
+    inputs: [input],
+    attributes: [['alpha', alpha]],
+    outputs: [{ name: 'out' }],
+  });
+  for (const output of inner.outputs) if (output) body.addOutput(output);
+  const fn: ModelFunction = {
+    name: 'leaky',
+    domain: 'made.here',
+    overload: '',
+    graph: body,
+    attributes: [],
+    defaults: new Map([['slope', float(0.5)]]),
+    opsets: new Map([['', 18]]),
+    docString: '',
+    metadata: new Map(),
+    unknown: [],
+  };
+  model.functions.push(fn);
+  model.opsets.set('made.here', 1);
+  const tape = new Tape(model);
+  const values = model.graph.addInput('x', 'float32', ['batch', 3]);
+  const once = tape.op('leaky', [values], { domain: 'made.here', attributes: { slope: float(0.25) } });
+  model.graph.addOutput(tape.op('leaky', [once], { domain: 'made.here', outputName: 'y' }));
+  return model;
+}
+
+describe('a copy of a graph', () => {
+  it('writes functions out, with the attributes of each call', async () => {
+    const source = withFunction();
+    const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
+    verifyModel(model);
+    expect(model.functions).toEqual([]);
+    expect(model.graph.nodes.map((node) => node.floatAttribute('alpha'))).toEqual([0.25, 0.5]);
+    expect(await run(model, x)).toEqual(await run(source, x));
+  });
+
+  it.each([true, false])('chooses the branch of a condition that is known: %s', async (isKnown) => {
+    const source = createModel({ opset: 17 });
+    const tape = new Tape(source);
+    const values = source.graph.addInput('x', 'float32', ['batch', 3]);
+    const condition = source.graph.addInput('flag', 'bool', []);
+    const branch = (opType: string): Graph => {
+      const body = new Graph(opType, source.graph);
+      const { outputs } = body.addNode({ opType, inputs: [values], outputs: [{ name: `${opType}.out` }] });
+      for (const output of outputs) if (output) body.addOutput(output);
+      return body;
+    };
+    const branches = { then_branch: branch('Neg'), else_branch: branch('Abs') };
+    source.graph.addOutput(tape.op('If', [condition], { attributes: branches, outputName: 'y' }));
+    const copy = new GraphCopy({ model: source, path: 'model.onnx' }, 'copy');
+    copy.bind(
+      condition,
+      isKnown ? copy.tape.constant(tensorOf('bool', [], [1])) : copy.graph.addInput('flag', 'bool', []),
+    );
+    copy.run();
+    const [output] = source.graph.outputs;
+    const y = output && copy.value(output);
+    if (y) copy.graph.rename(y, 'y');
+    if (y) copy.graph.addOutput(y);
+    verifyModel(copy.model);
+    expect(copy.graph.nodes.map(({ opType }) => opType)).toEqual([isKnown ? 'Neg' : 'If']);
+    using session = await environment.createSession(encodeModel(copy.model));
+    const flag = isKnown ? {} : { flag: tensorOf('bool', [], [1]) };
+    const result = await runOnce(session, { x: tensorOf('float32', [2, 3], x), ...flag });
+    expect(result['y'] && [...toFloat32(result['y'])]).toEqual(x.map((value) => -value));
+  });
+
+  it('brings nodes of operator set 11 up to date', async () => {
+    const source = createModel({ opset: 11, irVersion: 6 });
+    const tape = new Tape(source);
+    const values = source.graph.addInput('x', 'float32', ['batch', 3]);
+    const wide = tape.op('Unsqueeze', [values], { attributes: { axes: [1] } });
+    const [left, right] = tape.ops('Split', [wide], { outputs: 2, attributes: { axis: 2, split: [1, 2] } });
+    const joined = tape.op('Concat', [right, left], { attributes: { axis: 2 } });
+    const likely = tape.op('Softmax', [joined], { attributes: { axis: 2 } });
+    const sum = tape.op('ReduceSum', [likely], { attributes: { axes: [0], keepdims: 0 } });
+    source.graph.addOutput(tape.op('Squeeze', [sum], { attributes: { axes: [0] }, outputName: 'y' }));
+    const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
+    verifyModel(model);
+    expect(model.opsets.get('')).toBe(17);
+    expect(await run(model, x)).toEqual(await run(source, x));
+  });
+
+  it('refuses what it cannot bring up to date, naming file and node', () => {
+    const source = createModel({ opset: 11 });
+    const values = source.graph.addInput('x', 'float32', ['batch', 3, 4]);
+    source.graph.addOutput(new Tape(source).op('Softmax', [values], { attributes: { axis: 1 }, name: 'likely' }));
+    const copy = () => copyGeneric({ model: source, path: 'a/model.onnx' }, { graphName: 'copy' });
+    expect(copy).toThrow('a/model.onnx cannot be used: node likely (Softmax of operator set 12 or older)');
+    source.opsets.set('', 9);
+    expect(copy).toThrow('a/model.onnx cannot be used: it is written in operator set 9');
+  });
+
+  it('gives an input that is an output a node of its own', async () => {
+    const source = createModel({ opset: 17 });
+    const values = source.graph.addInput('x', 'float32', ['batch', 3]);
+    source.graph.addOutput(new Tape(source).op('Identity', [values], { outputName: 'y' }));
+    const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
+    expect(await run(model, x)).toEqual(x);
+  });
+});
