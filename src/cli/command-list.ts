@@ -9,6 +9,7 @@ import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { pullCommand } from './commands/pull.ts';
+import { quantizeCommand } from './commands/quantize.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
@@ -26,6 +27,7 @@ export const commandList: readonly CommandDefinition[] = [
   serveCommand,
   inspectCommand,
   pullCommand,
+  quantizeCommand,
   initCommand,
   adapterConvertCommand,
   adapterMergeCommand,

@@ -46,7 +46,7 @@ async function inspectModel(path: string): Promise<Inspection> {
     kind: 'model',
     config: base.config,
     parameters: countParameters(weights),
-    dtypes: [...new Set(weights.map(({ dtype }) => dtype))],
+    dtypes: [...new Set(weights.map(storedType))],
     tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, chatTemplate: tokenizer.hasChatTemplate },
     modules: base.modules,
   };
@@ -98,10 +98,17 @@ async function inspectGraph(path: string): Promise<Inspection> {
   return { answer, text: printModel(model) };
 }
 
-type Tensor = Pick<SafetensorsEntry | WeightRef, 'name' | 'dtype' | 'shape'>;
+type Tensor = Pick<SafetensorsEntry, 'name' | 'dtype' | 'shape'> & Pick<WeightRef, 'quantized'>;
+
+function storedType({ dtype, quantized }: WeightRef): string {
+  if (quantized === undefined) return dtype;
+  return quantized.kind === 'int8' ? 'int8' : `${quantized.bits} bits`;
+}
 
 function countParameters(tensors: readonly Tensor[]): number {
-  return tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const count = ({ shape, quantized }: Tensor): number =>
+    quantized === undefined ? elementCount(shape) : quantized.rows * quantized.columns;
+  return tensors.reduce((sum, tensor) => sum + count(tensor), 0);
 }
 
 function line({ name, dtype, shape }: Tensor): string {

@@ -81,7 +81,7 @@ export function buildClassificationTrainingGraph(
   base: BaseModel,
   { targets, ...options }: EncoderGraphOptions & { readonly targets: 'classes' | 'numbers' },
 ): Model {
-  const model = buildClassificationGraph(base, options);
+  const model = buildClassificationGraph(base, { ...options, exact: true });
   if (targets === 'classes') addClassificationLoss(model);
   else addRegressionLoss(model);
   return model;

@@ -1,5 +1,5 @@
 import { moduleKey, type Tape, type Value } from '../../ir/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
+import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
 import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
@@ -73,15 +73,20 @@ function ofBytes(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { read
   return biased(builder, tape.op('Mul', [product, step]), layer);
 }
 
-/** The weights as floats again, and what comes in as it is: the same function without its rounding, which has no gradient. */
+/**
+ * The weights as floats again, and what comes in as it is: the same function without its rounding, which has no gradient.
+ *
+ * WHY no DequantizeLinear: ONNX Runtime makes MatMulNBits of it and a product, and rounds what comes in after all. These are made
+ * once, when the model is loaded.
+ */
 function ofDequantized(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Int8 }): Value {
   const { path, name, weight } = layer;
-  const { rows, columns } = weight;
   const tape = builder.tape(path);
-  const middles = tape.constant(tensorOf('uint8', [rows], new Uint8Array(rows).fill(128)));
-  const inputs = [builder.bytesOf(name, [columns, rows]), builder.bytesOf(weight.scales, [rows]), middles];
-  const floats = tape.op('DequantizeLinear', inputs, { attributes: { axis: 1 } });
-  return biased(builder, builder.tape(path, { [moduleKey]: path }).op('Gemm', [x, floats]), layer);
+  const levels = builder.bytesOf(name, [weight.columns, weight.rows]);
+  const floats = tape.op('Cast', [levels], { attributes: { to: dataTypeNumber('float32') } });
+  const centred = tape.op('Sub', [floats, tape.scalar(128)]);
+  const matrix = tape.op('Mul', [centred, builder.bytesOf(weight.scales, [weight.rows])]);
+  return biased(builder, builder.tape(path, { [moduleKey]: path }).op('Gemm', [x, matrix]), layer);
 }
 
 function biased(builder: GraphBuilder, y: Value, { path, bias }: QuantizedLayer): Value {
