@@ -2,15 +2,17 @@ import { randomUUID, timingSafeEqual, createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
+import type { EmbeddingContext } from './embedding-context.ts';
 import type { InferenceContext } from './inference-context.ts';
 import { openAiErrorOf } from './openai-error.ts';
 import { addChatCompletions } from './routes/chat-completions.ts';
 import { addCompletions } from './routes/completions.ts';
+import { addEmbeddings } from './routes/embeddings.ts';
 import { addHealth } from './routes/health.ts';
 import { addLoraAdapters } from './routes/lora-adapters.ts';
 import { addModels } from './routes/models.ts';
 import { addOpenInference } from './routes/open-inference.ts';
-import type { DoorContext, ServingContext } from './serving-context.ts';
+import type { BaseContext, DoorContext, ServingContext } from './serving-context.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
@@ -21,6 +23,10 @@ export interface Services {
   readonly generation?: ServingContext | undefined;
   /** Any models, through the Open Inference Protocol. */
   readonly inference?: InferenceContext | undefined;
+  /** An encoder and its adapters, as `/v1/models` and vLLM's routes know them. */
+  readonly encoder?: BaseContext | undefined;
+  /** An encoder's vectors, through OpenAI's API. */
+  readonly embeddings?: EmbeddingContext | undefined;
   readonly logger?: FastifyServerOptions['logger'];
 }
 
@@ -49,10 +55,11 @@ export function createApp(door: DoorContext, services: Services): FastifyInstanc
   });
   finishAnswersBeforeClosing(app);
   addHealth(app, door);
-  const { generation, inference } = services;
-  if (generation) {
-    for (const add of [addModels, addCompletions, addChatCompletions, addLoraAdapters]) add(app, generation);
-  }
+  const { generation, inference, embeddings } = services;
+  const base = generation ?? services.encoder;
+  if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
+  if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
+  if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, door);
   return app;
 }

@@ -7,6 +7,7 @@ import { modelName, openBaseModel, verifyWeights, type BaseModel } from '../mode
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp } from './app.ts';
+import { openEncoder, type EncoderService } from './open-encoder.ts';
 import { openGeneration, type GenerationService } from './open-generation.ts';
 import { openModels, type ModelsService, type ModelSource } from './open-models.ts';
 
@@ -53,7 +54,7 @@ export interface Server extends AsyncDisposable {
 const defaultPort = 8000;
 
 /**
- * Opens a base with its adapters for OpenAI's API, models for the Open Inference Protocol, or both, and listens.
+ * Opens a base with its adapters for OpenAI's API (an encoder also for the Open Inference Protocol), models for the Open Inference Protocol, or both, and listens.
  * @throws EspalierError what the base, a model, an adapter or the port is wrong with; nothing is left open
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
@@ -65,16 +66,22 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     for (const dispose of opened.splice(0).reverse()) await dispose();
   };
   try {
-    const generation = base && (await openGenerationFor(base, environment, options));
+    const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
+    if (encoder) opened.push(() => encoder.dispose());
+    const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
     if (generation) opened.push(() => generation.engine.dispose());
     const models = await openModelsFor(environment, options);
     opened.push(() => models.dispose());
+    const served = generation?.context ?? encoder?.base;
+    const all = new Map([...(encoder ? [[encoder.base.baseName, encoder.entry] as const] : []), ...models.models]);
     options.signal?.throwIfAborted();
     let shuttingDown = false;
     const door = { apiKey: options.apiKey, isReady: () => true, isShuttingDown: () => shuttingDown };
     const app = createApp(door, {
       generation: generation && { ...door, ...generation.context },
-      inference: { models: models.models, version: await packageVersion() },
+      encoder: encoder && { ...door, ...encoder.base },
+      embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
+      inference: { models: all, version: await packageVersion() },
       logger: options.logger,
     });
     const url = await listen(app, options);
@@ -86,9 +93,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     };
     return {
       url,
-      baseName: generation?.context.baseName,
-      adapterNames: generation?.context.adapters.list().map(({ name }) => name) ?? [],
-      modelNames: [...models.models.keys()],
+      baseName: served?.baseName,
+      adapterNames: served?.adapters.list().map(({ name }) => name) ?? [],
+      modelNames: [...all.keys()],
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -117,6 +124,20 @@ function openGenerationFor(
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(path);
   return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength });
+}
+
+function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
+  return opened?.base.config.kind === 'encoder';
+}
+
+function openEncoderFor(
+  { path, base, tokenizer }: OpenedBase,
+  environment: Environment,
+  { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan }: ServerOptions,
+): Promise<EncoderService> {
+  const baseName = servedName ?? modelName(path);
+  const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan };
+  return openEncoder({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {

@@ -27,17 +27,21 @@ export interface DoorContext {
   isShuttingDown(): boolean;
 }
 
-/** Everything that the routes for text share; composed in `server.ts`, or by a test. */
-export interface ServingContext extends DoorContext {
-  readonly engine: GenerationEngine;
+/** A base and its adapters, whatever they do. */
+export interface BaseContext extends DoorContext {
   readonly adapters: AdapterAdministration;
-  readonly tokenizer: Tokenizer | undefined;
   readonly baseName: string;
   readonly baseDirectory: string;
   /** Unix time in seconds at which the base was opened. */
   readonly created: number;
-  /** Tokens of a prompt and its answer together. */
+  /** Tokens that a sequence may have: of a text that is continued, a prompt and its answer together. */
   readonly maxLength: number;
+}
+
+/** Everything that the routes for text share; composed in `server.ts`, or by a test. */
+export interface ServingContext extends BaseContext {
+  readonly engine: GenerationEngine;
+  readonly tokenizer: Tokenizer | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
 }

@@ -1,3 +1,4 @@
+export { Embedder, type Embedding, type EmbedOptions } from './embedder.ts';
 export { InferenceModel, type InferenceRequest, type InferenceResult, type InferenceStats } from './inference-model.ts';
 export { memoryPlans, type MemoryPlan } from './memory/run-memory.ts';
 export { SharedArenas } from './memory/shared-arenas.ts';

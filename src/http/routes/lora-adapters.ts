@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { loadAdapterSchema, parseBody, unloadAdapterSchema } from '../request-body.ts';
-import type { ServingContext } from '../serving-context.ts';
+import type { BaseContext } from '../serving-context.ts';
 
 /** vLLM's `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter`. */
-export function addLoraAdapters(app: FastifyInstance, context: ServingContext): void {
+export function addLoraAdapters(app: FastifyInstance, context: BaseContext): void {
   app.post('/v1/load_lora_adapter', async (request) => {
     const body = parseBody(loadAdapterSchema, request.body);
     if (body.lora_name === context.baseName) {

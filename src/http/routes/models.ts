@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { chooseModel, type ModelCard } from '../served-models.ts';
-import type { ServingContext } from '../serving-context.ts';
+import type { BaseContext } from '../serving-context.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
-export function addModels(app: FastifyInstance, context: ServingContext): void {
+export function addModels(app: FastifyInstance, context: BaseContext): void {
   app.get('/v1/models', () => ({ object: 'list', data: cards(context) }));
   app.get<{ Params: { id: string } }>('/v1/models/:id', (request) => {
     const all = cards(context);
@@ -17,7 +17,7 @@ export function addModels(app: FastifyInstance, context: ServingContext): void {
   });
 }
 
-function cards(context: ServingContext): ModelCard[] {
+function cards(context: BaseContext): ModelCard[] {
   const common = { object: 'model', owned_by: 'espalier', max_model_len: context.maxLength } as const;
   return [
     { id: context.baseName, created: context.created, root: context.baseDirectory, parent: null, ...common },
