@@ -1,7 +1,13 @@
 export { assertPlain, type PlainOptions } from './assert-plain.ts';
 export type { InjectionReport } from './graft.ts';
 export { initAdapter, type Distribution, type InitOptions, type ModuleWeights } from './init-adapter.ts';
-export { initFromWeights, subtractInitial, type WeightInitOptions, type WeightStart } from './init-from-weights.ts';
+export {
+  initFromWeights,
+  subtractInitial,
+  type PlainAdapter,
+  type WeightInitOptions,
+  type WeightStart,
+} from './init-from-weights.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject-lora.ts';
 export { injectStackedLora } from './inject-stacked-lora.ts';
 export { annotateModules, listModules, type PathOf } from './list-modules.ts';

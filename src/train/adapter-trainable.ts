@@ -1,33 +1,34 @@
 import { EspalierError } from '../core/index.ts';
-import { loadAdapter } from '../formats/index.ts';
 import {
-  initAdapter,
   matchTargets,
   savePeftAdapter,
+  subtractInitial,
   type LoraConfig,
+  type LoraModule,
   type ModuleWeights,
-  type TargetConfig,
+  type PlainAdapter,
 } from '../lora/index.ts';
 import { modelName, type BaseModel } from '../models/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { trainDefaults, type TrainConfig } from './config/train-config.ts';
-import type { ParameterArena } from './parameter-arena.ts';
+import { adapterStart, sameModules, type AdapterStart } from './adapter-start.ts';
+import type { TrainConfig } from './config/train-config.ts';
+import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
-import { wholeParameters, type WholeParameters } from './whole-parameters.ts';
+import type { WholeParameters } from './whole-parameters.ts';
 
-const [suffixA, suffixB] = ['.lora_A', '.lora_B'];
+/** Endings of the graph's inputs, and which of a module's tensors each is. */
+const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' } as const;
 
 /**
  * An adapter on the base: a new one, or one that is trained on.
- * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `loadAdapter`
+ * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `adapterStart`
  */
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
-  const { lora, modules, whole } =
-    config.initAdapter === undefined ? await freshAdapter(base, config) : await givenAdapter(base, config);
+  const start = await adapterStart(base, config);
+  const { lora, modules, whole } = start;
   const { matched } = matchTargets(base.modules, lora);
-  const written = { ...lora, ...taskOf(base, whole), targetModules: spelledOut(base, lora) };
   return {
-    lora: [...modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling, dropout: lora.dropout })),
+    lora: [...modules].map(([path, module]) => injected(start, path, module)),
     whole: whole.names,
     dropout: lora.dropout,
     matched: matched.map((target) => ({ pattern: target.pattern, modules: target.modules.length })),
@@ -35,20 +36,45 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       initialize(arena, modules, whole);
       await whole.initialize(arena);
     },
-    mustMove: ({ name }) => name.endsWith(suffixB) || whole.names.has(name),
-    decays: () => true,
-    save: (dir, arena) => {
+    mustMove: (entry) => whole.names.has(entry.name) || movesFirst(entry, modules),
+    // WHY not a magnitude: it is a length, and would shrink the base's own weight with it.
+    decays: ({ name }) => !name.endsWith('.lora_magnitude'),
+    save: async (dir, arena) => {
       const saved = whole.trained(arena);
-      const content = { config: written, modules: trained(arena, modules), baseName: modelName(base.dir) };
-      return savePeftAdapter(dir, { ...content, ...(saved && { saved }) });
+      const plain = await plainOf(start, trained(arena, modules));
+      const written = { ...plain.config, ...taskOf(base, whole), targetModules: spelledOut(base, lora) };
+      const content = { config: written, modules: plain.modules, baseName: modelName(base.dir) };
+      await savePeftAdapter(dir, { ...content, ...(saved && { saved }) });
     },
   };
 }
 
-interface AdapterStart {
-  readonly lora: LoraConfig;
-  readonly modules: ReadonlyMap<string, ModuleWeights>;
-  readonly whole: WholeParameters;
+function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string, module: ModuleWeights): LoraModule {
+  const { rank, scaling, a, b } = module;
+  const norms = squaredNorms?.get(path);
+  return {
+    path,
+    rank,
+    scaling,
+    dropout: lora.dropout,
+    ...(norms && { dora: { squaredNorms: norms } }),
+    ...(subtracted === true && { initial: { a, b } }),
+  };
+}
+
+/** One of the two matrices begins at zero, and the first step moves that one; of an embedding it is A. */
+function movesFirst({ name }: ParameterEntry, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+  const suffix = name.slice(name.lastIndexOf('.'));
+  const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};
+  return suffix === (kind === 'embedding' ? '.lora_A' : '.lora_B');
+}
+
+/** What is saved of an adapter, which fits the base as it lies. */
+async function plainOf(
+  { lora: config, modules: initial, subtracted }: AdapterStart,
+  modules: ReadonlyMap<string, ModuleWeights>,
+): Promise<PlainAdapter> {
+  return subtracted === true ? subtractInitial(config, modules, initial) : { config, modules };
 }
 
 /**
@@ -60,45 +86,6 @@ function taskOf({ task }: BaseModel, { names }: WholeParameters): Pick<LoraConfi
   return { taskType: task === 'classification' && names.size > 0 ? 'SEQ_CLS' : null };
 }
 
-async function freshAdapter(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
-  const {
-    rank = trainDefaults.rank,
-    alpha = trainDefaults.alpha,
-    dropout = trainDefaults.dropout,
-    targetModules = trainDefaults.targetModules,
-    modulesToSave = [],
-  } = config;
-  const whole = wholeParameters(base, modulesToSave);
-  const lora = { rank, alpha, dropout, targetModules, ...(modulesToSave.length > 0 && { modulesToSave }) };
-  return { lora, modules: await initAdapter(base.modules, lora, { seed: config.seed }), whole };
-}
-
-/** WHY no other rank or alpha: the weights that are there have one, and another alpha would change what they do. */
-async function givenAdapter(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
-  const dir = config.initAdapter ?? '';
-  const adapter = await loadAdapter(dir, base.modules, { weights: base.weights });
-  for (const key of ['rank', 'alpha'] as const) {
-    const wanted = config[key];
-    if (wanted === undefined || wanted === adapter.config[key]) continue;
-    const reason = `the adapter has ${key} ${adapter.config[key]}, and ${wanted} was asked for`;
-    throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second: `--${key}`, reason });
-  }
-  if (
-    config.targetModules !== undefined &&
-    !sameModules(base, { ...adapter.config, targetModules: config.targetModules }, [...adapter.modules.keys()])
-  ) {
-    const reason = 'the adapter is for other modules';
-    throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second: '--target-modules', reason });
-  }
-  const { modulesToSave = [] } = adapter.config;
-  if (config.modulesToSave !== undefined && config.modulesToSave.join() !== modulesToSave.join()) {
-    const reason = `the adapter has ${modulesToSave.join(', ') || 'none'}`;
-    throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second: '--modules-to-save', reason });
-  }
-  const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
-  return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, adapter.saved) };
-}
-
 /** `all-linear` as the names that it means, as PEFT writes it: other readers of the folder know names only. */
 function spelledOut(base: BaseModel, lora: LoraConfig): LoraConfig['targetModules'] {
   if (lora.targetModules !== 'all-linear') return lora.targetModules;
@@ -107,16 +94,13 @@ function spelledOut(base: BaseModel, lora: LoraConfig): LoraConfig['targetModule
   return sameModules(base, { ...lora, targetModules: names }, modules) ? names : lora.targetModules;
 }
 
-function sameModules(base: BaseModel, targets: TargetConfig, paths: readonly string[]): boolean {
-  const { modules } = matchTargets(base.modules, targets);
-  return modules.length === paths.length && modules.every((path) => paths.includes(path));
-}
-
 function initialize(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>, whole: WholeParameters): void {
   for (const entry of arena.entries.filter(({ name }) => !whole.names.has(name))) {
-    const weights = modules.get(entry.name.slice(0, -suffixA.length));
-    if (weights === undefined) throw new EspalierError('TRAIN_NO_PARAMETER', { name: entry.name });
-    arena.view(entry).set(toFloat32(entry.name.endsWith(suffixA) ? weights.a : weights.b));
+    const end = entry.name.lastIndexOf('.');
+    const part = Object.entries(parts).find(([suffix]) => entry.name.endsWith(suffix))?.[1];
+    const tensor = part && modules.get(entry.name.slice(0, end))?.[part];
+    if (tensor === undefined) throw new EspalierError('TRAIN_NO_PARAMETER', { name: entry.name });
+    arena.view(entry).set(toFloat32(tensor));
   }
 }
 
@@ -129,9 +113,10 @@ function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeigh
     return tensorOf('float32', entry.shape, arena.view(entry));
   };
   return new Map(
-    [...modules].map(([path, { rank, scaling }]) => [
-      path,
-      { rank, scaling, a: tensor(path + suffixA), b: tensor(path + suffixB) },
-    ]),
+    [...modules].map(([path, module]) => {
+      const [a, b] = [tensor(`${path}.lora_A`), tensor(`${path}.lora_B`)];
+      const magnitude = module.magnitude && tensor(`${path}.lora_magnitude`);
+      return [path, { ...module, a, b, ...(magnitude && { magnitude }) }];
+    }),
   );
 }

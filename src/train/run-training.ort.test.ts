@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
-import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
+import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
 import { runTraining, type RunTrainingOptions } from './run-training.ts';
 import { loadGolden, type GoldenCase } from './testing/golden.ts';
@@ -71,6 +72,79 @@ describe.each([...decoders, ...encoders])('golden case %s', (name) => {
     expect(await largestDifference(join(output, file), join(golden.trained, file))).toBeLessThan(5e-3);
   });
 });
+
+/** What PEFT lost over five steps of AdamW with an adapter of another kind, and what it gives then. */
+async function loadAdapterCase(
+  name: string,
+): Promise<{ golden: GoldenCase; folder: string; losses: readonly number[] }> {
+  const at = fileURLToPath(new URL(`../../test/golden/adapters/${name}/`, import.meta.url));
+  const { model, losses } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as {
+    model: string;
+    losses: number[];
+  };
+  const { tensors } = await loadSafetensors(join(at, 'expected.safetensors'));
+  const [ids, labels] = ['input_ids', 'labels'].map((key) => tensors.get(key));
+  if (!ids || !labels) throw new TypeError('the golden case has changed');
+  return { golden: { ...(await loadGolden(model)), rows: unpaddedRows(ids, labels) }, folder: at, losses };
+}
+
+describe('an adapter of another kind', () => {
+  const fiveSteps = { optimizer: 'adamw', learningRate: 1e-2, maxSteps: 5 };
+  const pissa = { rank: 2, alpha: 4, initLoraWeights: 'pissa' };
+
+  it.each<[string, Record<string, unknown>]>([
+    ['dora', {}],
+    ['dora-gpt2', {}],
+    ['pissa', { ...pissa, targetModules: 'q_proj,v_proj' }],
+    ['pissa-rslora-gpt2', { ...pissa, targetModules: 'c_attn', useRslora: true }],
+    ['olora', { ...pissa, targetModules: 'q_proj,down_proj', initLoraWeights: 'olora' }],
+  ])('follows the loss trace of PEFT: %s', async (name, flags) => {
+    const { golden, folder: at, losses: expected } = await loadAdapterCase(name);
+    const initAdapter = name.startsWith('dora') ? { initAdapter: join(at, 'adapter') } : {};
+    const evalData = join(folder, 'rows.jsonl');
+    const { losses, result, output } = await train(golden, { ...fiveSteps, ...initAdapter, ...flags, evalData });
+    const errors = [...losses, result.evalLossAfter].map((loss, i) => Math.abs((loss ?? NaN) - (expected[i] ?? NaN)));
+    expect(errors).toHaveLength(6);
+    expect(Math.max(...errors)).toBeLessThan(1e-4);
+    const names = async (dir: string): Promise<string[]> =>
+      [...(await loadSafetensors(join(dir, 'adapter_model.safetensors'))).tensors.entries()]
+        .map(([key, { shape }]) => `${key} ${shape.join()}`)
+        .sort();
+    expect(await names(output)).toEqual(await names(join(at, 'trained')));
+    // What was saved gives the loss that the training ended with, on the base as it lies.
+    const again = await train(golden, { ...fiveSteps, initAdapter: output, evalData, maxSteps: 1 });
+    expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['embeddings and the head', { targetModules: 'embed_tokens,lm_head,q_proj' }],
+    ['DoRA', { targetModules: 'q_proj', useDora: true }],
+    [
+      'some layers, less some modules',
+      { targetModules: 'q_proj,k_proj', layersToTransform: '1', rankPattern: { q_proj: 3 } },
+    ],
+    ['PiSSA by iteration', { targetModules: '.*proj', excludeModules: 'v_proj', initLoraWeights: 'pissa_niter_16' }],
+  ])('begins where the base is, and learns: %s', async (_, flags) => {
+    const golden = await loadGolden('llama');
+    const evalData = join(folder, 'rows.jsonl');
+    const { result, output } = await train(golden, { ...fiveSteps, rank: 2, ...flags, evalData });
+    const plain = await train(golden, { ...fiveSteps, rank: 2, evalData });
+    expect(result.evalLossBefore).toBeCloseTo(plain.result.evalLossBefore ?? NaN, 5);
+    expect(result.evalLossAfter).toBeLessThan(result.evalLossBefore ?? NaN);
+    const again = await train(golden, { ...fiveSteps, initAdapter: output, evalData, maxSteps: 1 });
+    expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
+  });
+});
+
+/** Rows of a batch without padding, as JSONL. */
+function unpaddedRows(ids: TensorData, labels: TensorData): string {
+  const length = ids.shape[1] ?? 0;
+  const [allIds, allLabels] = [ids, labels].map((tensor) => Array.from(typedArray(tensor), Number));
+  return Array.from({ length: ids.shape[0] ?? 0 }, (_, row) => {
+    const cut = (values: readonly number[] = []): number[] => values.slice(row * length, (row + 1) * length);
+    return `${JSON.stringify({ input_ids: cut(allIds), labels: cut(allLabels) })}\n`;
+  }).join('');
+}
 
 describe('runTraining', () => {
   it.each([

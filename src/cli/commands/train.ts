@@ -45,9 +45,19 @@ function declareOptions(command: Command): void {
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')
     .option('--target-modules <targets>', 'names (q_proj,v_proj), a regular expression, or all-linear (default)')
+    .option(
+      '--exclude-modules <names>',
+      'leave these modules out although a target fits: names, or a regular expression',
+    )
+    .option('--layers-to-transform <numbers>', 'only these layers, such as 0,1')
     .option('--modules-to-save <names>', 'train these modules whole beside the adapter, such as classifier')
     .option('--rank <n>', 'rank of the adapter (default: 8)')
     .option('--alpha <x>', 'its strength; the update is scaled by alpha / rank (default: 16)')
+    .option('--rank-pattern <json>', 'other ranks by name or pattern of modules, such as {"q_proj": 16}')
+    .option('--alpha-pattern <json>', 'other alphas, likewise')
+    .option('--use-rslora', 'scale by alpha / √rank')
+    .option('--use-dora', 'train how long each row of a weight is apart from its direction')
+    .option('--init-lora-weights <way>', 'default, gaussian, pissa (or pissa_niter_16) or olora')
     .option('--dropout <p>', 'dropout before the adapter (default: 0)')
     .option('--optimizer <name>', 'adamw (default), sgd or lion')
     .option('--momentum <x>', 'of sgd (default: 0)')

@@ -54,7 +54,46 @@ describe('resolveConfig', () => {
     expect(withFlags({ targetModules: text }).targetModules).toEqual(targets);
   });
 
+  it('reads what describes an adapter, as words and as values', () => {
+    const words = {
+      targetModules: 'q_proj',
+      excludeModules: 'k_proj,v_proj',
+      layersToTransform: '0, 2',
+      rankPattern: '{"q_proj": 16}',
+      initLoraWeights: 'pissa_niter_16',
+      useDora: false,
+    };
+    const read = {
+      excludeModules: ['k_proj', 'v_proj'],
+      layersToTransform: [0, 2],
+      rankPattern: { q_proj: 16 },
+      initLoraWeights: { kind: 'pissa', rounds: 16 },
+    };
+    expect(withFlags(words)).toMatchObject(read);
+    const file = { 'target-modules': ['q_proj'], 'layers-to-transform': [0, 2], 'rank-pattern': { q_proj: 16 } };
+    expect(withFile(file)).toMatchObject({ layersToTransform: [0, 2], rankPattern: { q_proj: 16 } });
+  });
+
   it.each([
+    {
+      flags: { initLoraWeights: 'pisa' },
+      text: 'one of default, gaussian, pissa, olora (did you mean pissa?), got "pisa".',
+    },
+    { flags: { initLoraWeights: 'pissa_niter_0' }, text: 'one of default, gaussian, pissa, olora' },
+    { flags: { rankPattern: '{q_proj: 16}' }, text: '--rank-pattern expects ranks by name or pattern' },
+    { flags: { alphaPattern: '{}' }, text: '--alpha-pattern expects alphas by name or pattern' },
+    { flags: { layersToTransform: '0-3' }, text: '--layers-to-transform expects numbers of layers' },
+    { flags: { modulesToSave: 'a b' }, text: '--modules-to-save expects names separated by commas' },
+  ])('refuses $flags', ({ flags, text }) => {
+    expect(() => withFlags(flags)).toThrow(text);
+  });
+
+  it.each([
+    { flags: { initAdapter: 'a', useDora: true }, text: '--use-dora' },
+    { flags: { initAdapter: 'a', rankPattern: '{"q_proj": 2}' }, text: 'the adapter is what it is already' },
+    { flags: { useDora: true, initLoraWeights: 'olora' }, text: 'what is saved is a difference' },
+    { flags: { layersToTransform: '1' }, text: 'PEFT reads numbers of layers beside names only' },
+    { flags: { full: true, useRslora: true }, text: '--use-rslora' },
     { flags: { full: true, initAdapter: 'a' }, text: 'a full training has no adapter' },
     { flags: { full: true, rank: 4 }, text: 'they describe an adapter' },
     { flags: { evalSteps: 4 }, text: 'nothing to evaluate on' },

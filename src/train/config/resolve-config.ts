@@ -62,15 +62,35 @@ function assertConsistent(config: TrainConfig): void {
   if (config.full && config.initAdapter !== undefined) {
     conflict('--full', '--init-adapter', 'a full training has no adapter');
   }
-  const ofAdapters = [config.rank, config.alpha, config.targetModules, config.dropout, config.modulesToSave];
-  if (config.full && ofAdapters.some((value) => value !== undefined)) {
-    conflict('--full', '--rank, --alpha, --dropout, --target-modules, --modules-to-save', 'they describe an adapter');
-  }
+  const given = adapterSettings.filter((key) => config[key] !== undefined).map(optionName);
+  if (config.full && given.length > 0) conflict('--full', given.join(', '), 'they describe an adapter');
+  assertAdapter(config);
   if (!config.full && config.dtype !== 'float32') conflict('--dtype', 'an adapter', 'adapters are saved in float32');
   if (config.evalSteps !== undefined && config.evalData === undefined) {
     conflict('--eval-steps', 'no --eval-data', 'there is nothing to evaluate on');
   }
   assertOptimizer(config);
+}
+
+const startSettings = ['rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'initLoraWeights'] as const;
+const targetSettings = ['targetModules', 'excludeModules', 'layersToTransform', 'modulesToSave'] as const;
+const adapterSettings = ['rank', 'alpha', 'dropout', ...targetSettings, ...startSettings] as const;
+
+function assertAdapter(config: TrainConfig): void {
+  const { initAdapter, useDora = false, initLoraWeights } = config;
+  const own = [...startSettings, 'excludeModules', 'layersToTransform'] as const;
+  const given = own.filter((key) => config[key] !== undefined);
+  if (initAdapter !== undefined && given.length > 0) {
+    conflict('--init-adapter', given.map(optionName).join(', '), 'the adapter is what it is already');
+  }
+  const isDecomposed = initLoraWeights?.kind === 'pissa' || initLoraWeights?.kind === 'olora';
+  if (useDora && isDecomposed) {
+    const reason = 'what is saved is a difference, and a difference has no rows with a length of their own';
+    conflict('--use-dora', `--init-lora-weights ${initLoraWeights.kind}`, reason);
+  }
+  if (config.layersToTransform !== undefined && !Array.isArray(config.targetModules)) {
+    conflict('--layers-to-transform', 'no list of --target-modules', 'PEFT reads numbers of layers beside names only');
+  }
 }
 
 const optimizerSettings = ['momentum', 'nesterov', 'beta1', 'beta2', 'epsilon'] as const;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
 import { scheduleNames } from '../schedule.ts';
+import { initWeights, layerNumbers, moduleNames, modulePatterns, numbersByModule } from './adapter-settings.ts';
 
 /** Numbers may come as words of the command line. WHY no z.coerce: it reads an empty word as 0. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
@@ -16,13 +17,6 @@ const nonNegative = number((value) => Number.isFinite(value) && value >= 0, 'a n
 const share = number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1');
 const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 const flag = z.boolean({ error: 'true or false' });
-const moduleNames = z
-  .union([z.string().transform((text) => text.split(',').map((name) => name.trim())), z.array(z.string())], {
-    error: 'names separated by commas',
-  })
-  .refine((list) => list.length > 0 && list.every((name) => /^[\w.]+$/.test(name)), {
-    error: 'names separated by commas, such as classifier',
-  });
 const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names): z.ZodType<Names[number]> =>
   z.enum(names, { error: `one of ${names.join(', ')}` });
 
@@ -64,13 +58,19 @@ export const trainConfigSchema = z.strictObject({
   /** Evaluate every so many steps, besides before and after. */
   evalSteps: count.optional(),
   initAdapter: path.optional(),
-  targetModules: z
-    .union([z.string().min(1).transform(parseTargets), z.array(z.string().min(1)).min(1)], {
-      error: 'names separated by commas, a regular expression, or all-linear',
-    })
-    .optional(),
+  targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
+  /** Modules that get no adapter although a target fits. */
+  excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),
+  /** Only these layers, as far as a target is the end of a path. */
+  layersToTransform: layerNumbers.optional(),
   /** Modules that are trained whole, and saved with the adapter. */
   modulesToSave: moduleNames.optional(),
+  /** Other ranks and alphas, by names or patterns of modules. */
+  rankPattern: numbersByModule('ranks by name or pattern, such as {"q_proj": 16}').optional(),
+  alphaPattern: numbersByModule('alphas by name or pattern, such as {"q_proj": 32}').optional(),
+  useRslora: flag.optional(),
+  useDora: flag.optional(),
+  initLoraWeights: initWeights.optional(),
   rank: count.optional(),
   alpha: positive.optional(),
   dropout: share.optional(),
@@ -103,10 +103,3 @@ export const trainConfigSchema = z.strictObject({
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 /** The same before defaults, as a caller of the library writes it. */
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
-
-/** `all-linear` and regular expressions stay one string, as in PEFT; `q_proj` and `q_proj,v_proj` are names. */
-function parseTargets(text: string): string | string[] {
-  if (text === 'all-linear') return text;
-  const names = text.split(',').map((name) => name.trim());
-  return names.every((name) => /^[\w.]+$/.test(name)) ? names : text;
-}
