@@ -3,6 +3,7 @@ export { GradientRegistry } from './gradient-registry.ts';
 export {
   gradientRule,
   nonDifferentiable,
+  undifferentiable,
   type GradientContext,
   type GradientRule,
   type GradientThunk,
@@ -10,6 +11,8 @@ export {
   type NamedValues,
   type RuleDefinition,
 } from './gradient-rule.ts';
+export { standardLowerings } from './lowering/index.ts';
+export type { Lowering, LoweringContext } from './lowering/lowering.ts';
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { gradientPasses } from './passes/index.ts';

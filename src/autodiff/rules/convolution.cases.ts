@@ -1,6 +1,7 @@
 import type { CaseInput, GradientCase } from '../testing/gradient-case.ts';
 
 const dtype = 'float32';
+const aligned = { mode: 'linear', coordinate_transformation_mode: 'align_corners' } as const;
 
 /** Convolutions, pools and their norm. All but MaxPool and BatchNormalization have kernels in f32 only. */
 export const convolutionCases: readonly GradientCase[] = [
@@ -45,6 +46,10 @@ export const convolutionCases: readonly GradientCase[] = [
     pool(op, '2d', [2, 2, 2, 3]),
     pool(op, 'symbolic', ['n=2', 2, 'h=2', 'w=2']),
   ]),
+  resize('nearest', [1, 2, 2, 3], { scales: [1, 1, 2, 2], attributes: { mode: 'nearest' } }),
+  resize('linear', [1, 1, 2, 3], { scales: [1, 1, 2, 1.5], attributes: { mode: 'linear' } }),
+  resize('linear, corners', ['n=2', 1, 3, 2], { scales: [1, 1, 2, 2], attributes: aligned }),
+  resize('cubic, smaller', [1, 1, 4, 4], { sizes: [1, 1, 3, 4], attributes: { mode: 'cubic' } }),
   norm('2d', [2, 3, 2, 2]),
   norm('features', [4, 3]),
   norm('symbolic', ['n=2', 3, 'w=2']),
@@ -68,6 +73,22 @@ function pool(op: string, note: string, shape: Shape, attributes: Attributes = {
   // Distinct values, a step of the central difference far apart.
   const values = Array.from({ length: count }, (_, i) => (((i * 7) % count) - count / 2) / 4);
   return { op, note, dtype, inputs: { X: { shape, values } }, attributes };
+}
+
+interface Resize {
+  readonly scales?: readonly number[];
+  readonly sizes?: readonly number[];
+  readonly attributes: Attributes;
+}
+
+function resize(note: string, X: Shape, { scales, sizes, attributes }: Resize): GradientCase {
+  const inputs = {
+    X,
+    roi: undefined,
+    scales: scales && { shape: [scales.length], values: scales, constant: true },
+    sizes: sizes && ({ shape: [sizes.length], dtype: 'int64', values: sizes, constant: true } as const),
+  };
+  return { op: 'Resize', note, dtype, inputs, attributes };
 }
 
 function norm(note: string, X: Shape): GradientCase {

@@ -97,11 +97,17 @@ function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: Quantized
 function unpacked(tape: Tape, bytes: Value, { bits, dtype }: { bits: 4 | 8; dtype: DataType }): Value {
   const attributes = { to: dataTypeNumber(dtype) };
   if (bits === 8) return tape.op('Cast', [bytes], { attributes });
+  const { lower, upper } = halves(tape, bytes);
+  const pairs = [lower, upper].map((half) => tape.op('Unsqueeze', [half, tape.int64s([-1])]));
+  return tape.op('Cast', [tape.op('Concat', pairs, { attributes: { axis: -1 } })], { attributes });
+}
+
+/** The two halves of each byte, 0 to 15. */
+export function halves(tape: Tape, bytes: Value): { readonly lower: Value; readonly upper: Value } {
   const four = tape.constant(tensorOf('uint8', [], [4]));
   const upper = tape.op('BitShift', [bytes, four], { attributes: { direction: 'RIGHT' } });
   const lower = sub(tape, bytes, tape.op('BitShift', [upper, four], { attributes: { direction: 'LEFT' } }));
-  const halves = [lower, upper].map((half) => tape.op('Unsqueeze', [half, tape.int64s([-1])]));
-  return tape.op('Cast', [tape.op('Concat', halves, { attributes: { axis: -1 } })], { attributes });
+  return { lower, upper };
 }
 
 /** `x` in that shape; nothing is recorded where it has it already. */

@@ -133,12 +133,16 @@ export const gatheringCases: readonly GradientCase[] = [
     attributes: { num_heads: 2, rotary_embedding_dim: 0 },
   },
   {
-    op: 'RotaryEmbedding',
-    dtype: 'float32',
-    opset: 23,
-    inputs: onnxRotaryInputs([1, 2, 3, 8]),
-    outputShape: [1, 2, 3, 8],
+    ...rotary,
+    note: 'of a part of each head',
+    inputs: rotaryInputs([1, 3, 24]),
+    attributes: { num_heads: 2, rotary_embedding_dim: 8 },
   },
+  ...[0, 1].flatMap((interleaved): GradientCase[] => [
+    onnxRotary('', [1, 2, 3, 8], { interleaved }),
+    onnxRotary('heads side by side', ['b=1', 's=3', 16], { interleaved, num_heads: 2 }),
+    onnxRotary('of a part of each head', [1, 2, 3, 12], { interleaved, rotary_embedding_dim: 8 }),
+  ]),
 ];
 
 type Shape = readonly (number | `${string}=${number}`)[];
@@ -180,7 +184,9 @@ function rotaryInputs(input: Shape): GradientCase['inputs'] {
   return { input, position_ids: indices([1], [1]), cos_cache: table(Math.cos), sin_cache: table(Math.sin) };
 }
 
-function onnxRotaryInputs(X: Shape): GradientCase['inputs'] {
+function onnxRotary(note: string, X: Shape, attributes: Readonly<Record<string, number>>): GradientCase {
   const position_ids = indices([1, 3], [0, 1, 4]);
-  return { X, cos_cache: table(Math.cos), sin_cache: table(Math.sin), position_ids };
+  const inputs = { X, cos_cache: table(Math.cos), sin_cache: table(Math.sin), position_ids };
+  const kind = attributes['interleaved'] === 1 ? 'interleaved' : 'halves';
+  return { op: 'RotaryEmbedding', dtype: 'float32', opset: 23, note: `${kind} ${note}`, inputs, attributes };
 }

@@ -39,6 +39,7 @@ import { layerNormalizationGradient } from './layer-normalization.ts';
 import { leakyReluGradient } from './leaky-relu.ts';
 import { logSoftmaxGradient } from './log-softmax.ts';
 import { logGradient } from './log.ts';
+import { matMulBnb4Gradient } from './mat-mul-bnb4.ts';
 import { matMulNBitsGradient } from './mat-mul-n-bits.ts';
 import { matMulGradient } from './mat-mul.ts';
 import { maxPoolGradient } from './max-pool.ts';
@@ -70,6 +71,7 @@ import { reduceSumSquareGradient } from './reduce-sum-square.ts';
 import { reduceSumGradient } from './reduce-sum.ts';
 import { reluGradient } from './relu.ts';
 import { reshapeGradient } from './reshape.ts';
+import { resizeGradient } from './resize.ts';
 import { rmsNormalizationGradient } from './rms-normalization.ts';
 import { rotaryEmbeddingGradient } from './rotary-embedding.ts';
 import { scatterElementsGradient } from './scatter-elements.ts';
@@ -143,6 +145,7 @@ export const standardRules: readonly GradientRule[] = [
   leakyReluGradient,
   logGradient,
   logSoftmaxGradient,
+  matMulBnb4Gradient,
   matMulGradient,
   matMulNBitsGradient,
   maxGradient,
@@ -173,6 +176,7 @@ export const standardRules: readonly GradientRule[] = [
   reduceSumSquareGradient,
   reluGradient,
   reshapeGradient,
+  resizeGradient,
   rmsNormalizationGradient,
   rotaryEmbeddingGradient,
   scatterElementsGradient,

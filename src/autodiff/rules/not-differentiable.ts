@@ -14,6 +14,7 @@ export const notDifferentiable: readonly GradientRule[] = [
     because(integerOutput),
   ),
   ...['ConstantOfShape', 'EyeLike', 'RandomNormalLike', 'RandomUniformLike', 'Bernoulli'].map(because(noInput)),
+  nonDifferentiable('GatherBlockQuantized', 'its table is quantized', microsoft),
   ...['Range', 'OneHot', 'Floor', 'Ceil', 'Round', 'Sign'].map(because(flat)),
 ];
 

@@ -14,7 +14,19 @@ export const quantizedCases: readonly GradientCase[] = [
   blocks('8 bits, zero points', { bits: 8, columns: 32, rows: 3, blockSize: 16, zeros: 'packed' }),
   blocks('4 bits, bias', { bits: 4, columns: 32, rows: 3, blockSize: 32, bias: [3] }),
   blocks('4 bits, before opset 21', { bits: 4, columns: 32, rows: 3, blockSize: 16 }, { opset: 17 }),
+  bnb4('NF4', { quant_type: 1, block_size: 16 }),
+  bnb4('FP4', { quant_type: 0, block_size: 32 }),
 ];
+
+/** W [3, 32] */
+function bnb4(note: string, given: { readonly quant_type: number; readonly block_size: number }): GradientCase {
+  const inputs = {
+    A: ['batch=2', 'tokens=2', 32],
+    B: bytes('B', [48]),
+    absmax: { shape: [96 / given.block_size], range: [0.5, 1], constant: true },
+  } as const;
+  return { op: 'MatMulBnb4', domain: microsoft, note, dtype: 'float32', inputs, attributes: { K: 32, N: 3, ...given } };
+}
 
 interface Blocks {
   readonly bits: 4 | 8;
