@@ -150,8 +150,8 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
 
 /** An unknown key is let pass only where its value says that something is off. */
 function changesResults(key: string, value: unknown): boolean {
-  if (key in supported.shape || indifferent.has(key) || isOff(value)) return false;
-  return harmless[key]?.includes(value) !== true;
+  if (Object.hasOwn(supported.shape, key) || indifferent.has(key) || isOff(value)) return false;
+  return !Object.hasOwn(harmless, key) || harmless[key]?.includes(value) !== true;
 }
 
 function isOff(value: unknown): boolean {

@@ -8,6 +8,7 @@ import { readDecodeRules } from './decode-rules.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
 import { createHoldingDecoder, createStreamDecoder, type StreamDecoder, type TokenPiece } from './stream-decoder.ts';
+import { vocabularyProblem } from './check-vocabulary.ts';
 import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
 export type { ChatMessage } from './chat-template.ts';
@@ -165,17 +166,13 @@ class FileTokenizer implements Tokenizer {
 
 function createInner({ folder, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFaceTokenizer {
   const path = join(folder, 'tokenizer.json');
-  const { model, added_tokens: addedTokens = [] } = tokenizer;
-  if (!isJsonObject(model) || typeof model['vocab'] !== 'object' || model['vocab'] === null) {
-    throw new EspalierError('TOKENIZER_INVALID', { path, problem: 'it has no model with a vocab' });
-  }
-  if (!Array.isArray(addedTokens)) {
-    throw new EspalierError('TOKENIZER_INVALID', { path, problem: 'its added_tokens are not a list' });
-  }
+  const wrong = vocabularyProblem(tokenizer);
+  if (wrong !== undefined) throw new EspalierError('TOKENIZER_INVALID', { path, problem: wrong });
+  const { added_tokens: addedTokens } = tokenizer;
   const parts = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
   try {
     return new HuggingFaceTokenizer(
-      { ...parts, ...tokenizer, added_tokens: addedTokens },
+      { ...parts, ...tokenizer, added_tokens: addedTokens ?? [] },
       plainConfig(tokenizerConfig),
     );
   } catch (cause) {

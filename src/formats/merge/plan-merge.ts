@@ -38,7 +38,7 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   const problems: string[] = [];
   const updates = new Map<string, WeightUpdate>();
   const added: PlannedWeight[] = [];
-  if (base.config.family === 'onnx') problems.push('the base is an ONNX graph, not a checkpoint');
+  if (!isCheckpoint(base)) problems.push('the base is no checkpoint of safetensors files');
   for (const module of base.modules) {
     const parts = adapters.flatMap(({ modules, scale }) => {
       const weights = modules.get(module.path);
@@ -63,6 +63,10 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   const weights = await storedWeights(base, updates);
   const names = new Set(added.map(({ name }) => name)); // a tied head may lie in the file all the same, unused
   return { weights: [...weights.filter(({ name }) => !names.has(name)), ...added], untied: added.length > 0 };
+}
+
+function isCheckpoint({ weights }: BaseModel): boolean {
+  return weights.size > 0 && [...weights.values()].every(({ location }) => location.endsWith('.safetensors'));
 }
 
 interface Planning {

@@ -12,7 +12,12 @@ const typeNumbers: Readonly<Record<string, number>> = { float32: 0, float16: 1, 
 
 /** Writes just enough of GGUF for tests: texts and f32 numbers as values, alignment 32. */
 export function tinyGguf({ metadata, tensors, version = 3 }: TinyGguf): Uint8Array {
-  const header: Uint8Array[] = [Buffer.from('GGUF'), u32(version), u64(tensors.length), u64(Object.keys(metadata).length)];
+  const header: Uint8Array[] = [
+    Buffer.from('GGUF'),
+    u32(version),
+    u64(tensors.length),
+    u64(Object.keys(metadata).length),
+  ];
   for (const [key, value] of Object.entries(metadata)) header.push(text(key), ...valueOf(value));
   let offset = 0;
   const data: Uint8Array[] = [];

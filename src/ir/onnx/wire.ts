@@ -57,6 +57,7 @@ export function readMessage<T extends Message>(schema: Schema<T>, bytes: Uint8Ar
   while (reader.pos < reader.len) {
     const start = reader.pos;
     const [id, wireType] = reader.tag();
+    if (wireType === WireType.LengthDelimited) assertLength(bytes, reader.pos);
     const known = names.get(id);
     if (known === undefined || !accepts(known[1], wireType)) {
       reader.skip(wireType, id);
@@ -66,6 +67,12 @@ export function readMessage<T extends Message>(schema: Schema<T>, bytes: Uint8Ar
     }
   }
   return message as unknown as T;
+}
+
+/** WHY: the reader keeps 32 bits of a length, so that one of 2^32 would pass as 0. */
+function assertLength(bytes: Uint8Array, at: number): void {
+  for (let i = at; i < at + 4; i++) if ((bytes[i] ?? 0) < 0x80) return;
+  if ((bytes[at + 4] ?? 0) > 0x0f) throw new RangeError(`the length at ${at} is beyond 2^32 - 1`);
 }
 
 function readField(

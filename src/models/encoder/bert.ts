@@ -10,13 +10,18 @@ import {
 } from './encoder-config.ts';
 import { readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
 
-const positive = z.number().int().positive();
+const positive = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
 
 const bertJson = z.looseObject({
   model_type: z.string(),
   vocab_size: positive,
   hidden_size: positive,
-  num_hidden_layers: positive,
+  // WHY a limit: each layer is described one by one, before any weight is looked for.
+  num_hidden_layers: positive.max(10_000),
   num_attention_heads: positive,
   intermediate_size: positive,
   hidden_act: z.string().default('gelu'),

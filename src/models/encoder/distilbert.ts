@@ -3,13 +3,18 @@ import { parseWith } from '../parse-with.ts';
 import { linearLayer, normLayer, type EncoderConfig, type EncoderFamily, type EncoderLayer } from './encoder-config.ts';
 import { readActivation, readHeadSize } from './read-fields.ts';
 
-const positive = z.number().int().positive();
+const positive = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
 
 const distilbertJson = z.looseObject({
   model_type: z.string(),
   vocab_size: positive.default(30_522),
   dim: positive.default(768),
-  n_layers: positive.default(6),
+  // WHY a limit: each layer is described one by one, before any weight is looked for.
+  n_layers: positive.max(10_000).default(6),
   n_heads: positive.default(12),
   hidden_dim: positive.default(3072),
   activation: z.string().default('gelu'),

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 
 /** Parts of the schemas of config.json. Where a file says null, a family's default holds, as where it says nothing. */
-export const positiveInteger = z.number().int().positive();
+export const positiveInteger = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
+/** WHY so few: each layer is described one by one, before any weight is looked for. No model has a tenth of these. */
+export const layerCount = positiveInteger.max(10_000);
 
 /** A field that has a default. */
 export function optional<T extends z.ZodType>(schema: T, fallback: z.output<T>): z.ZodType<z.output<T>> {
@@ -53,7 +59,7 @@ export function sizesSchema(defaults: SizeDefaults): z.ZodType<Sizes> {
       vocab_size: optional(positiveInteger, defaults.vocab_size),
       hidden_size: optional(positiveInteger, defaults.hidden_size),
       intermediate_size: optional(positiveInteger, defaults.intermediate_size),
-      num_hidden_layers: optional(positiveInteger, defaults.num_hidden_layers),
+      num_hidden_layers: optional(layerCount, defaults.num_hidden_layers),
       num_attention_heads: optional(positiveInteger, defaults.num_attention_heads),
       num_key_value_heads: z.union([positiveInteger, z.null()]).optional(),
       head_dim: positiveInteger.nullish(),

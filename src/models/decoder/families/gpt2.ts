@@ -7,13 +7,13 @@ import { parseWith } from '../../parse-with.ts';
 import type { DecoderBlock } from '../decoder-config.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
-import { optional, positiveInteger } from './fields.ts';
+import { layerCount, optional, positiveInteger } from './fields.ts';
 
 const own = z.looseObject({
   vocab_size: optional(positiveInteger, 50257),
   n_positions: optional(positiveInteger, 1024),
   n_embd: optional(positiveInteger, 768),
-  n_layer: optional(positiveInteger, 12),
+  n_layer: optional(layerCount, 12),
   n_head: optional(positiveInteger, 12),
   n_inner: positiveInteger.nullish(),
   activation_function: optional(z.string(), 'gelu_new'),

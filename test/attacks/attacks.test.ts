@@ -1,0 +1,111 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAdapterAdministration } from '../../src/http/adapter-administration.ts';
+import { loadModel } from '../../src/ir/index.ts';
+import { openBaseModel, verifyWeights } from '../../src/models/index.ts';
+import { openTokenizer } from '../../src/tokenizer/index.ts';
+import { binAttacks, ggufAttacks, onnxAdapterAttacks, peftAttacks } from './adapter-attacks.ts';
+import { limits, type Attack } from './attack.ts';
+import { graphAttacks } from './graph-attacks.ts';
+import { modelAttacks } from './model-attacks.ts';
+
+const golden = (part: string): string => fileURLToPath(new URL(`../golden/llama/${part}`, import.meta.url));
+const adapterAttacks = [...peftAttacks, ...onnxAdapterAttacks, ...binAttacks, ...ggufAttacks];
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-attacks-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function attacked({ make }: Attack, sound: string | undefined): Promise<string> {
+  const dir = await mkdtemp(join(folder, 'case-'));
+  if (sound !== undefined) await cp(sound, dir, { recursive: true });
+  await make(dir);
+  return dir;
+}
+
+/** Runs `use`, which must fail, and gives the error's code. */
+async function refusal(use: () => Promise<unknown>): Promise<unknown> {
+  const [start, memory] = [performance.now(), process.memoryUsage().rss];
+  const code = await use().then(
+    () => 'nothing: it was taken',
+    (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
+  );
+  expect(performance.now() - start).toBeLessThan(limits.ms);
+  expect(process.memoryUsage().rss - memory).toBeLessThan(limits.bytes);
+  return code;
+}
+
+const named = (attacks: readonly Attack[]) => attacks.map((attack) => [attack.name, attack] as const);
+
+describe('a model is refused', () => {
+  it.each(named(modelAttacks))('%s', async (_, attack) => {
+    const dir = await attacked(attack, golden('model'));
+    const open = async (): Promise<void> => {
+      await openTokenizer(dir);
+      await verifyWeights(await openBaseModel(dir));
+    };
+    expect(await refusal(open)).toBe(attack.code);
+  });
+});
+
+describe('a graph is refused', () => {
+  it.each(named(graphAttacks))('%s', async (_, attack) => {
+    const dir = await attacked(attack, undefined);
+    expect(await refusal(() => loadModel(join(dir, 'model.onnx')))).toBe(attack.code);
+  });
+});
+
+describe('an adapter is never served', () => {
+  it.each(named(adapterAttacks))('%s', async (_, attack) => {
+    const { modules } = await openBaseModel(golden('model'));
+    const dir = await attacked(attack, golden('adapter'));
+    const served: string[] = [];
+    const serve = async (name: string): Promise<never> => {
+      served.push(name);
+      throw new Error('served');
+    };
+    const administration = createAdapterAdministration({
+      registry: {
+        has: () => false,
+        list: () => [],
+        load: serve,
+        replace: serve,
+        unload: () => Promise.reject(new Error('nothing is loaded')),
+      },
+      linears: modules,
+      folder,
+      baseName: 'base',
+    });
+    expect(await refusal(() => administration.load('hostile', dir, { replace: false }))).toBe(attack.code);
+    expect(served).toEqual([]);
+  });
+
+  it('but the one that all of them are made from is', async () => {
+    const { modules } = await openBaseModel(golden('model'));
+    const dir = join(folder, 'sound');
+    await mkdir(dir);
+    await cp(golden('adapter'), dir, { recursive: true });
+    const registry = { has: () => false, list: () => [], unload: () => Promise.reject(new Error('nothing is loaded')) };
+    const serve = async (name: string): Promise<never> => Promise.reject(new Error(`${name} is served`));
+    const administration = createAdapterAdministration({
+      registry: { ...registry, load: serve, replace: serve },
+      linears: modules,
+      folder,
+      baseName: 'base',
+    });
+    await expect(administration.load('sound', dir, { replace: false })).rejects.toThrow('sound is served');
+  });
+});
+
+describe('the corpus', () => {
+  it('has well over 60 cases, no two of one name', () => {
+    const names = [...modelAttacks, ...graphAttacks, ...adapterAttacks].map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThan(100);
+  });
+});
