@@ -26,14 +26,22 @@ export function describeResult(result: TrainResult): string {
   const { output, steps, interrupted, firstLoss, lastLoss, evalLossBefore, evalLossAfter, targetTokens } = result;
   const seconds = result.seconds.toFixed(1);
   const lines = [
-    `${interrupted ? 'interrupted after' : 'trained'} ${steps} steps on ${count(targetTokens)} target tokens in ${seconds} s`,
+    `${interrupted ? 'interrupted after' : 'trained'} ${steps} steps on ${count(targetTokens)} targets in ${seconds} s`,
     `loss       ${firstLoss.toFixed(4)} in the first step, ${lastLoss.toFixed(4)} in the last`,
   ];
   if (evalLossBefore !== undefined) {
     const after = evalLossAfter === undefined ? 'not measured' : evalLossAfter.toFixed(4);
     lines.push(`held out   ${evalLossBefore.toFixed(4)} before, ${after} after`);
   }
+  if (result.evalAccuracyBefore !== undefined) {
+    const after = result.evalAccuracyAfter === undefined ? 'not measured' : percent(result.evalAccuracyAfter);
+    lines.push(`right      ${percent(result.evalAccuracyBefore)} of the held-out rows before, ${after} after`);
+  }
   return [...lines, `written to ${output}`].join('\n');
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 function count(value: number): string {

@@ -48,6 +48,21 @@ describe('espalier train', () => {
     expect(liveHandles()).toEqual({});
   });
 
+  it.each(['bert', 'roberta'])('follows the golden loss trace of a classifier: %s', async (name) => {
+    const { words, expected, output } = await goldenWords(name);
+    const rows = words[words.indexOf('--data') + 1] ?? '';
+    const { exitCode, stdout } = await espalier([...words, '--max-steps', '10', '--eval-data', rows, '--json']);
+    expect(exitCode).toBe(0);
+    const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const steps = lines.map((line) => JSON.parse(line) as Record<string, number>);
+    const { evalLossAfter, evalAccuracyAfter } = JSON.parse(stdout) as Record<string, number>;
+    [...steps.map(({ loss }) => loss), evalLossAfter].forEach((loss, step) => {
+      expect(Math.abs((loss ?? NaN) - (expected.lossTrace[step] ?? NaN))).toBeLessThan(1e-3);
+    });
+    expect(steps[0]).toMatchObject({ targetTokens: 3, accuracy: expect.any(Number) as number });
+    expect(evalAccuracyAfter).toBe(1);
+  });
+
   it('takes its settings from a file, and lets an option win', async () => {
     const { words, output } = await goldenWords('llama');
     const config = join(folder, 'run.yaml');
