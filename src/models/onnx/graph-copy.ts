@@ -43,6 +43,8 @@ export class GraphCopy {
   readonly #source: Model;
   readonly #path: string;
   readonly #functions: ReadonlyMap<string, ModelFunction>;
+  /** The graph that each initializer of the source is copied into. */
+  readonly #owners = new Map<Value, Graph>();
   readonly #scope: Scope = { values: new Map(), attributes: new Map(), prefix: '' };
 
   constructor({ model: source, path }: OnnxSource, graphName: string) {
@@ -74,10 +76,11 @@ export class GraphCopy {
 
   /** What stands for a value of the source. */
   value(source: Value): Value {
-    return this.#find(source, this.graph, this.#scope);
+    return this.#find(source, this.#scope);
   }
 
   #copyNodes(from: Graph, to: Graph, scope: Scope): void {
+    for (const value of from.initializers.values()) this.#owners.set(value, to);
     for (const node of from.nodes) this.#copyNode(node, to, scope);
   }
 
@@ -85,9 +88,9 @@ export class GraphCopy {
     const fn = this.#functions.get(functionKey(node.domain, node.opType, node.overload));
     if (fn) return this.#copyCall(node, fn, to, scope);
     if (node.opType === 'Constant' && node.domain === '') return this.#copyConstant(node, to, scope);
-    const branch = node.opType === 'If' ? this.#chosenBranch(node, to, scope) : undefined;
+    const branch = node.opType === 'If' ? this.#chosenBranch(node, scope) : undefined;
     if (branch) return this.#copyBranch(node, branch, to, scope);
-    const same = this.#passedOn(node, to, scope);
+    const same = this.#passedOn(node, scope);
     const [output] = node.outputs;
     if (same && output) scope.values.set(output, same);
     else this.#copyOperator(node, to, scope);
@@ -97,7 +100,7 @@ export class GraphCopy {
     const call: NodeCall = {
       opType: node.opType,
       domain: node.domain,
-      inputs: node.inputs.map((input) => input && this.#find(input, to, scope)),
+      inputs: node.inputs.map((input) => input && this.#find(input, scope)),
       attributes: this.#copyAttributes(node, to, scope),
       outputs: node.outputs.length,
     };
@@ -131,12 +134,12 @@ export class GraphCopy {
     const inner: Scope = { values: new Map(), attributes, prefix: `${scope.prefix}${node.label}/` };
     fn.graph.inputs.forEach((input, i) => {
       const given = node.inputs[i];
-      if (given) inner.values.set(input, this.#find(given, to, scope));
+      if (given) inner.values.set(input, this.#find(given, scope));
     });
     this.#copyNodes(fn.graph, to, inner);
     node.outputs.forEach((output, i) => {
       const result = fn.graph.outputs[i];
-      if (output && result) scope.values.set(output, this.#find(result, to, inner));
+      if (output && result) scope.values.set(output, this.#find(result, inner));
     });
   }
 
@@ -144,7 +147,7 @@ export class GraphCopy {
     this.#copyNodes(branch, to, scope);
     node.outputs.forEach((output, i) => {
       const result = branch.outputs[i];
-      if (output && result) scope.values.set(output, this.#find(result, to, scope));
+      if (output && result) scope.values.set(output, this.#find(result, scope));
     });
   }
 
@@ -157,18 +160,18 @@ export class GraphCopy {
     scope.values.set(output, to.addInitializer(to.uniqueName(scope.prefix + output.name), data));
   }
 
-  #chosenBranch(node: Node, to: Graph, scope: Scope): Graph | undefined {
+  #chosenBranch(node: Node, scope: Scope): Graph | undefined {
     const [condition] = node.inputs;
-    const known = condition && knownBool(this.#find(condition, to, scope));
+    const known = condition && knownBool(this.#find(condition, scope));
     return known === undefined ? undefined : node.graphAttribute(known ? 'then_branch' : 'else_branch');
   }
 
   /** The input that a node gives on unchanged. */
-  #passedOn(node: Node, to: Graph, scope: Scope): Value | undefined {
+  #passedOn(node: Node, scope: Scope): Value | undefined {
     if (node.domain !== '') return undefined;
     const input = (index: number): Value | undefined => {
       const value = node.inputs[index];
-      return value && this.#find(value, to, scope);
+      return value && this.#find(value, scope);
     };
     if (node.opType === 'Identity') return input(0);
     if (node.opType === 'Dropout' && node.inputs[2] === undefined && node.outputs[1] === undefined) return input(0);
@@ -197,7 +200,7 @@ export class GraphCopy {
     }
     this.#copyNodes(from, to, scope);
     for (const output of from.outputs) {
-      const value = this.#find(output, to, scope);
+      const value = this.#find(output, scope);
       const isOwn = to.value(value.name) === value && [...to.values()].includes(value) && !value.isGraphOutput;
       to.addOutput(isOwn ? value : this.#identity(value, to));
     }
@@ -221,11 +224,13 @@ export class GraphCopy {
     });
   }
 
-  #find(source: Value, to: Graph, scope: Scope): Value {
+  #find(source: Value, scope: Scope): Value {
     const known = scope.values.get(source);
     if (known) return known;
+    // A weight goes where its graph goes: another branch may read it too.
+    const owner = this.#owners.get(source) ?? this.graph;
     const copied = source.constant
-      ? to.addInitializer(to.uniqueName(scope.prefix + source.name), source.constant)
+      ? owner.addInitializer(owner.uniqueName(scope.prefix + source.name), source.constant)
       : this.graph.addInput(this.graph.uniqueName(source.name), source.dtype, source.shape);
     scope.values.set(source, copied);
     return copied;

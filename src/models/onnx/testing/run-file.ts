@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { decodeModel } from '../../../ir/index.ts';
+import { decodeModel, type Model } from '../../../ir/index.ts';
 import { runOnce, type Environment } from '../../../runtime/index.ts';
 import { elementCount, tensorOf, toFloat32, type DataType, type TensorData } from '../../../tensor/index.ts';
 
@@ -13,21 +13,28 @@ import { elementCount, tensorOf, toFloat32, type DataType, type TensorData } fro
  */
 export async function runFile(environment: Environment, path: string, rows: TensorData): Promise<Float32Array> {
   const bytes = await readFile(path);
-  const { inputs } = decodeModel(bytes).graph;
+  using session = await environment.createSession(bytes, { externalDataFolder: dirname(path) });
+  const { logits } = await runOnce(session, feedsFor(decodeModel(bytes), rows), ['logits']);
+  return logits ? toFloat32(logits) : new Float32Array();
+}
+
+/** Something for every input of a model: these ids, what belongs to them, and made-up numbers for images and features. */
+export function feedsFor({ graph }: Model, rows: TensorData): Record<string, TensorData> {
   const [batch = 0, seq = 0] = rows.shape;
-  const feeds = inputs.map(({ name, dtype = 'float32', shape = [] }): [string, TensorData] => {
+  const feeds = graph.inputs.map(({ name, dtype = 'float32', shape = [] }): [string, TensorData] => {
     if (name === 'input_ids') return [name, rows];
     if (name === 'attention_mask') return [name, filled('int64', [batch, seq], () => 1)];
     if (name === 'token_type_ids') return [name, filled('int64', [batch, seq], () => 0)];
     if (name === 'position_ids') return [name, filled('int64', [batch, seq], (i) => i % seq)];
     if (name === 'use_cache_branch') return [name, tensorOf('bool', [1], [0])];
-    // Keys and values: [batch, heads, past, headDim]; a file that does not say its head size takes any of none.
-    const dims = shape.map((dim, axis) => (axis === 0 ? batch : axis === 2 ? 0 : typeof dim === 'number' ? dim : 16));
-    return [name, filled(dtype, dims, () => 0)];
+    // Keys and values are [batch, heads, past, headDim]; a file that does not say its head size takes any of none.
+    const isPast = name.startsWith('past');
+    const dims = shape.map((dim, axis) =>
+      isPast && axis === 2 ? 0 : typeof dim === 'number' ? dim : axis ? 16 : batch,
+    );
+    return [name, filled(dtype, dims, (i) => Math.sin(i))];
   });
-  using session = await environment.createSession(bytes, { externalDataFolder: dirname(path) });
-  const { logits } = await runOnce(session, Object.fromEntries(feeds), ['logits']);
-  return logits ? toFloat32(logits) : new Float32Array();
+  return Object.fromEntries(feeds);
 }
 
 function filled(dtype: DataType, shape: readonly number[], value: (index: number) => number): TensorData {
