@@ -1,5 +1,15 @@
 export { assertPlain, type PlainOptions } from './assert-plain.ts';
 export type { InjectionReport } from './graft.ts';
+export {
+  adapterMetadataPrefix,
+  describeAdapter,
+  frozenKey,
+  GraphRewriter,
+  type AdapterDescription,
+  type DescribedModule,
+  type InjectedAdapter,
+  type RewriterState,
+} from './graph-rewriter.ts';
 export { initAdapter, type Distribution, type InitOptions, type ModuleWeights } from './init-adapter.ts';
 export {
   initFromWeights,

@@ -65,4 +65,29 @@ export const loraCodes = {
     message: 'Adapters cannot be put into the graph: {problems}. The graph is as it was.',
     help: 'A module that adapters are for is not in the graph, comes twice, has an adapter already, or was given a rank that cannot be.',
   },
+  GRAPH_FROZEN: {
+    status: 409,
+    retryable: false,
+    message: 'The graph is frozen, and refuses to {operation}. Change a graph that is not, and freeze that one.',
+    help: 'A frozen graph stays as it is for good, so that what runs is what was checked. The graph is as it was.',
+  },
+  GRAPH_ADAPTER_EXISTS: {
+    status: 409,
+    retryable: false,
+    message:
+      'The graph has an adapter named {name} already (version {version}). Unload it first, or choose another name.',
+    help: 'An injection never replaces by accident. The graph is as it was.',
+  },
+  GRAPH_ADAPTER_UNKNOWN: {
+    status: 404,
+    retryable: false,
+    message: 'The graph has no adapter named {name}.{hint} It has: {known}.',
+    help: 'An adapter was to be taken out of a graph that it is not in. The graph is as it was.',
+  },
+  GRAPH_METADATA_BROKEN: {
+    status: 400,
+    retryable: false,
+    message: "The model's metadata at {key} does not say which adapter it is about. Take the model as it was written.",
+    help: 'A model says in its metadata which adapters stand in its graph; here that text was changed. Nothing was changed.',
+  },
 } as const satisfies Record<string, CodeEntry>;
