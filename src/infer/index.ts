@@ -10,3 +10,4 @@ export {
   type GraphSource,
   type InferenceModelOptions,
 } from './open-inference-model.ts';
+export { describePlan, type DescribedPlan, type DescribeOptions } from './memory/describe-plan.ts';

@@ -4,7 +4,14 @@ import { tensorOf, toFloat32, typedArray, type TensorData } from '../tensor/inde
 import type { InferenceModel } from './inference-model.ts';
 import { memoryPlans } from './memory/run-memory.ts';
 import { Bench } from './testing/open-test-model.ts';
-import { mixingModel, mlpModel, nonZeroModel, randomTensor, tokenModel } from './testing/test-models.ts';
+import {
+  mixingModel,
+  mlpModel,
+  nonZeroModel,
+  randomTensor,
+  reshapingModel,
+  tokenModel,
+} from './testing/test-models.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -111,6 +118,18 @@ describe('InferenceModel', () => {
     expect([places.shape, Array.from(typedArray(places), Number)]).toEqual([
       [2, 2],
       [0, 0, 1, 2],
+    ]);
+  });
+
+  it('answers, and plans no outputs any more, where a foretold shape was wrong', async () => {
+    const model = await bench.serve(reshapingModel(), { maxWaitMs: 0 });
+    const data = tensorOf('float32', [6], [1, 2, 3, 4, 5, 6]);
+    const reshape = async (...shape: number[]): Promise<readonly number[]> =>
+      (await answer(model, { data, shape: tensorOf('int64', [2], shape) })).shape;
+    expect([await reshape(2, 3), await reshape(3, 2), await reshape(6, 1)]).toEqual([
+      [2, 3],
+      [3, 2],
+      [6, 1],
     ]);
   });
 

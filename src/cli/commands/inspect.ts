@@ -1,9 +1,26 @@
-import type { CommandDefinition } from '../command.ts';
-import { inspectPath } from '../inspect-path.ts';
-import { path, readOptions } from '../read-options.ts';
 import { z } from 'zod';
+import { memoryPlans } from '../../infer/index.ts';
+import { collect } from '../base-options.ts';
+import type { CommandDefinition } from '../command.ts';
+import { inspectMemory } from '../inspect-memory.ts';
+import { inspectPath } from '../inspect-path.ts';
+import { path, positiveInteger, readOptions } from '../read-options.ts';
 
-const inspectOptions = z.object({ path });
+const dims = z.array(z.string().regex(/^[^=]+=\d+$/, { error: 'name=size, such as seq=128' })).transform((specs) =>
+  Object.fromEntries(
+    specs.map((spec) => {
+      const at = spec.lastIndexOf('=');
+      return [spec.slice(0, at), Number(spec.slice(at + 1))];
+    }),
+  ),
+);
+
+const inspectOptions = z.object({
+  path,
+  memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
+  batch: positiveInteger.default(64),
+  dim: dims.default({}),
+});
 
 export const inspectCommand: CommandDefinition = {
   name: 'inspect',
@@ -12,10 +29,21 @@ export const inspectCommand: CommandDefinition = {
     'espalier inspect models/tiny',
     'espalier inspect adapters/strict --json',
     'espalier inspect models/tiny/model.onnx',
+    'espalier inspect models/digits.onnx --memory-plan two-level --batch 16',
   ],
-  configure: (command) => void command.argument('<path>', 'a folder or a file'),
+  configure: (command) =>
+    void command
+      .argument('<path>', 'a folder or a file')
+      .option(
+        '--memory-plan <plan>',
+        `show how the buffers of a served ONNX file are placed: ${memoryPlans.join(', ')}`,
+      )
+      .option('--batch <n>', 'rows of the batch that a memory plan is shown for', '64')
+      .option('--dim <name=size>', 'size of another open dimension; may be repeated', collect),
   run: async (options, { output }) => {
-    const { answer, text } = await inspectPath(readOptions(inspectOptions, options).path);
-    output.answer(answer, () => text);
+    const { path: given, memoryPlan: plan, batch, dim } = readOptions(inspectOptions, options);
+    const inspection =
+      plan === undefined ? await inspectPath(given) : await inspectMemory(given, { plan, batch, dims: dim });
+    output.answer(inspection.answer, () => inspection.text);
   },
 };

@@ -56,6 +56,12 @@ export const inferCodes = {
     message: 'A run of the model {model} failed: {reason}',
     help: 'ONNX Runtime failed on this request, which was run alone. Other requests are not affected.',
   },
+  INFER_DIM_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: 'The dimension {dim} of the input {input} is open. Say its size: --dim {dim}=128.',
+    help: 'A memory plan is shown for one set of sizes. The batch is given by --batch, every other open dimension by its name.',
+  },
   INFER_OUTPUT_NOT_JSON: {
     status: 400,
     retryable: false,

@@ -65,3 +65,15 @@ export function nonZeroModel(): Model {
   model.graph.addOutput(tape.op('NonZero', [x], { outputName: 'places' }));
   return model;
 }
+
+/** y = data, shaped as the input shape i64 [2] says; the file claims that it is always [2, 3]. */
+export function reshapingModel(): Model {
+  const model = createModel({ graphName: 'reshaping' });
+  const tape = new Tape(model);
+  const data = model.graph.addInput('data', 'float32', [6]);
+  const shape = model.graph.addInput('shape', 'int64', [2]);
+  const y = tape.op('Reshape', [data, shape], { outputName: 'y' });
+  y.shape = [2, 3];
+  model.graph.addOutput(y);
+  return model;
+}
