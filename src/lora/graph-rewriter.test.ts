@@ -210,11 +210,12 @@ it('keeps to its protocol whatever comes, and an idle graph is the original bit 
         const result = take(step, real);
         expect(result).toBe(wanted);
         const bytes = encodeModel(served);
-        if (wanted !== undefined) expect(bytes).toEqual(before);
+        const same = (other: Uint8Array): boolean => Buffer.compare(bytes, other) === 0;
+        expect(wanted === undefined || same(before)).toBe(true);
         expect(real.adapters().map(({ name }) => name)).toEqual(expected.names);
         const state = expected.frozen ? 'frozen' : expected.names.length > 0 ? 'active' : 'idle';
         expect(real.state).toBe(state);
-        if (state === 'idle') expect(bytes).toEqual(original);
+        expect(state !== 'idle' || same(original)).toBe(true);
         verifyModel(served);
       }
       served.metadata.delete(frozenKey);

@@ -32,4 +32,19 @@ describe('mergeAdapters', () => {
       ['v', 2],
     ]);
   });
+
+  it('takes a DoRA adapter by itself at full strength, and in no sum', async () => {
+    const magnitude = tensorOf('float32', [3], [1, 1, 1]);
+    const dora = { modules: new Map([['q', { ...first, magnitude }]]) };
+    expect((await mergeAdapters([dora]))[0]?.magnitude).toBe(magnitude);
+    await expect(mergeAdapters([dora, { modules: new Map([['q', first]]) }])).rejects.toThrow(
+      'a weighted sum cannot apply',
+    );
+    await expect(mergeAdapters([{ ...dora, scale: 0.5 }])).rejects.toThrow("DoRA's magnitudes of q");
+  });
+
+  it('refuses parameters that an adapter brings whole', async () => {
+    const saved = new Map([['lm_head.weight', tensorOf('float32', [1], [1])]]);
+    await expect(mergeAdapters([{ modules: new Map(), saved }])).rejects.toThrow('the whole parameters lm_head.weight');
+  });
 });

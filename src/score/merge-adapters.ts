@@ -15,6 +15,8 @@ export interface MergedModule {
   readonly a: TensorData;
   /** f32 [out, rank] */
   readonly b: TensorData;
+  /** f32 [out], of one DoRA adapter by itself. */
+  readonly magnitude?: TensorData;
 }
 
 /**
@@ -22,10 +24,19 @@ export interface MergedModule {
  *
  *   Σ sᵢ·Bᵢ·Aᵢ = [s₁B₁ s₂B₂ …]·[A₁; A₂; …]
  *
- * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than such products
+ * A DoRA adapter is no such product: it can be applied by itself, and as strongly as it was trained.
+ *
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than that
  */
 export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promise<MergedModule[]> {
-  for (const adapter of adapters) assertPlain('given', adapter, { place: 'scoring' });
+  const isAlone = adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1;
+  for (const adapter of adapters) {
+    assertPlain(
+      'given',
+      adapter,
+      isAlone ? { place: 'scoring', allowed: ['magnitudes'] } : { place: 'a weighted sum' },
+    );
+  }
   const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));
   const merged: MergedModule[] = [];
   for (const path of paths) {
@@ -54,5 +65,11 @@ function mergeModule(parts: readonly ModuleWeights[]): Omit<MergedModule, 'path'
     }
     start += part.rank;
   }
-  return { rank, a: tensorOf('float32', [rank, width], a), b: tensorOf('float32', [out, rank], b) };
+  const magnitude = parts[0]?.magnitude;
+  return {
+    rank,
+    a: tensorOf('float32', [rank, width], a),
+    b: tensorOf('float32', [out, rank], b),
+    ...(magnitude && { magnitude }),
+  };
 }

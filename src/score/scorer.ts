@@ -54,7 +54,9 @@ export interface Evaluation {
  */
 export async function openScorer(options: ScorerOptions): Promise<Scorer> {
   const merged = await mergeAdapters(options.adapters ?? []);
-  const modules = options.modules ?? merged.map(({ path, rank }) => ({ path, rank, scaling: 1 }));
+  const modules =
+    options.modules ??
+    merged.map(({ path, rank, magnitude }) => ({ path, rank, scaling: 1, hasMagnitude: magnitude !== undefined }));
   const parts = await ScoringParts.open({ ...options, modules });
   const scorer = new Scorer(options, parts);
   scorer.bindMerged(merged);
@@ -93,12 +95,13 @@ export class Scorer {
 
   /** @internal */
   bindMerged(modules: readonly MergedModule[]): void {
-    for (const { path, a, b } of modules) {
-      for (const [name, { shape, bytes }] of Object.entries({ [`${path}.lora_A`]: a, [`${path}.lora_B`]: b })) {
+    for (const { path, a, b, magnitude } of modules) {
+      const tensors = { lora_A: a, lora_B: b, ...(magnitude && { lora_magnitude: magnitude }) };
+      for (const [part, { shape, bytes }] of Object.entries(tensors)) {
         using memory = NativeMemory.allocate(bytes.byteLength);
         memory.bytes().set(bytes);
         using tensor = OrtTensor.over(memory, 'float32', shape);
-        this.#parts.bind(name, tensor);
+        this.#parts.bind(`${path}.${part}`, tensor);
       }
     }
   }

@@ -1,11 +1,14 @@
 import { encodeModel, followLinks, type Model } from '../ir/index.ts';
-import { injectLora, type LoraModule } from '../lora/index.ts';
+import { injectLora, readSquaredNorms, type LoraModule } from '../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
 import type { ScoringRow } from './targets.ts';
 
 /** A module with an adapter whose matrices are bound from outside. */
-export type ScoredModule = Pick<LoraModule, 'path' | 'rank' | 'scaling'>;
+export interface ScoredModule extends Pick<LoraModule, 'path' | 'rank' | 'scaling'> {
+  /** It is a DoRA adapter's: `<path>.lora_magnitude` is bound too. */
+  readonly hasMagnitude?: boolean;
+}
 
 export interface ScoringPartsOptions {
   readonly base: BaseModel;
@@ -109,14 +112,24 @@ async function openPart(
   { base, environment }: ScoringPartsOptions,
   { model, modules }: { model: Model; modules: readonly ScoredModule[] },
 ): Promise<Part> {
-  if (modules.length > 0) injectLora(model, { modules });
   const externalDataFolder = await followLinks(model, base.dir);
+  if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
   const session = await environment.createSession(encodeModel(model), {
     externalDataFolder,
     // WHY no pattern: each length of a row would keep a plan of its own.
     memoryPattern: false,
   });
   return { session, binding: session.createBinding() };
+}
+
+/** What a graph needs to know of the base's weights where a magnitude says how long their rows are. */
+async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
+  const paths = modules.filter(({ hasMagnitude }) => hasMagnitude).map(({ path }) => path);
+  const norms = paths.length > 0 ? await readSquaredNorms(model, paths, { folder }) : undefined;
+  return modules.map(({ path, rank, scaling }) => {
+    const squaredNorms = norms?.get(path);
+    return { path, rank, scaling, ...(squaredNorms && { dora: { squaredNorms } }) };
+  });
 }
 
 function disposePart({ session, binding }: Part): void {
