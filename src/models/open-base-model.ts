@@ -29,8 +29,7 @@ export async function openBaseModel(dir: string): Promise<BaseModel> {
   if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'model configuration', path });
   const encoder = encoderFamilyOf(json);
   if (encoder !== undefined) return openEncoder(dir, encoder, json);
-  const family = familyOf(json, path);
-  return openDecoder(dir, { config: family.parse(json, path), json });
+  return openDecoder(dir, familyOf(json, path), json);
 }
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });

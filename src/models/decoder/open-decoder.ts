@@ -6,22 +6,23 @@ import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
+import type { DecoderFamily } from './families/decoder-family.ts';
 import { decoderGraphs } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
 
 /** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
-export async function openDecoder(
-  dir: string,
-  { config, json }: { readonly config: DecoderConfig; readonly json: unknown },
-): Promise<BaseModel> {
+export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
+  const path = join(dir, 'config.json');
+  const config = family.parse(json, path);
   const generation = await readGenerationConfig(dir, json);
   const modules = decoderModules(config);
   const weights = await selectWeights(dir, {
     modules,
-    quantization: readQuantization(json, join(dir, 'config.json')),
+    quantization: readQuantization(json, path),
     shapes: decoderWeightShapes(config),
     prefix: `${config.embedding.split('.')[0] ?? ''}.`,
-    isIgnored: (name) => isIgnored(name, config),
+    ...(family.rename && { rename: family.rename }),
+    isIgnored: (name) => isIgnored(name, config) || family.isForeign?.(name) === true,
   });
   return {
     dir,

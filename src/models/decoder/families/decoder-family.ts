@@ -15,4 +15,8 @@ export interface DecoderFamily {
    * @throws EspalierError MODEL_CONFIG_INVALID, MODEL_FEATURE_UNSUPPORTED
    */
   parse(json: unknown, path: string): DecoderConfig;
+  /** What a tensor is called in the description, where some checkpoints call it otherwise. */
+  readonly rename?: (name: string) => string;
+  /** Whether a tensor belongs to a part of the network that is not for text. */
+  readonly isForeign?: (name: string) => boolean;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { parseWith } from '../../parse-with.ts';
+import type { DecoderConfig } from '../decoder-config.ts';
 import type { RopeConfig } from '../rope.ts';
 import type { DecoderFamily } from './decoder-family.ts';
 import { Features } from './features.ts';
@@ -29,35 +30,60 @@ const own = z.looseObject({
 export const gemma3: DecoderFamily = {
   modelType: 'gemma3_text',
   architecture: 'Gemma3ForCausalLM',
-  parse(json, path) {
-    const features = new Features(json, path);
-    const sizes = parseWith(gemmaSizes(262208, 131072), json, path);
-    const fields = parseWith(own, json, path);
-    const ropes = readRopes(fields, { features, path, ...sizes, defaultTheta: NaN });
-    const types = layerTypes(fields.layer_types, {
-      features,
-      path,
-      layers: sizes.layers,
-      fallback: (index) => ((index + 1) % fields.sliding_window_pattern ? 'sliding_attention' : 'full_attention'),
-    });
-    const activation = features.activation('hidden_activation', fields.hidden_activation);
-    features.check();
-    return llamaLike({
-      family: 'gemma3_text',
-      path,
-      sizes,
-      activation,
-      layer(index) {
-        const type = types[index] ?? 'full_attention';
-        return { rope: ropes[type], window: type === 'sliding_attention' ? fields.sliding_window : undefined };
-      },
-      longest: ropes.full_attention,
-      queryKeyNorm: 'head',
-      logitSoftcap: fields.final_logit_softcapping,
-      ...gemmaTraits(sizes.hiddenSize, fields),
-    });
-  },
+  parse: (json, path) => parseGemma3(json, { path, family: 'gemma3_text', root: 'model' }),
 };
+
+/** The network for images and text, of which the part for text is used. */
+export const gemma3Multimodal: DecoderFamily = {
+  modelType: 'gemma3',
+  architecture: 'Gemma3ForConditionalGeneration',
+  parse(json, path) {
+    const { text_config: text } = parseWith(multimodal, json, path);
+    return parseGemma3(text ?? {}, { path, family: 'gemma3', root: 'model.language_model' });
+  },
+  rename: (name) =>
+    name.replace(/^language_model\.model\./, 'model.language_model.').replace(/^language_model\.lm_head/, 'lm_head'),
+  isForeign: (name) => /^(model\.)?(vision_tower|multi_modal_projector)\./.test(name),
+};
+
+const multimodal = z.looseObject({ text_config: z.looseObject({}).nullish() });
+
+interface Place {
+  readonly path: string;
+  readonly family: string;
+  /** The path of the network without its head. */
+  readonly root: string;
+}
+
+function parseGemma3(json: unknown, { path, family, root }: Place): DecoderConfig {
+  const features = new Features(json, path);
+  const sizes = parseWith(gemmaSizes(262208, 131072), json, path);
+  const fields = parseWith(own, json, path);
+  const ropes = readRopes(fields, { features, path, ...sizes, defaultTheta: NaN });
+  const types = layerTypes(fields.layer_types, {
+    features,
+    path,
+    layers: sizes.layers,
+    fallback: (index) => ((index + 1) % fields.sliding_window_pattern ? 'sliding_attention' : 'full_attention'),
+  });
+  const activation = features.activation('hidden_activation', fields.hidden_activation);
+  features.check();
+  return llamaLike({
+    family,
+    path,
+    root,
+    sizes,
+    activation,
+    layer(index) {
+      const type = types[index] ?? 'full_attention';
+      return { rope: ropes[type], window: type === 'sliding_attention' ? fields.sliding_window : undefined };
+    },
+    longest: ropes.full_attention,
+    queryKeyNorm: 'head',
+    logitSoftcap: fields.final_logit_softcapping,
+    ...gemmaTraits(sizes.hiddenSize, fields),
+  });
+}
 
 function readRopes(fields: z.infer<typeof own>, context: RopeContext): Record<LayerType, RopeConfig> {
   const { full_attention: full, sliding_attention: sliding } = fields.rope_parameters ?? {};

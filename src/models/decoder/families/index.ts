@@ -1,6 +1,6 @@
 import type { DecoderFamily } from './decoder-family.ts';
 import { gemma2 } from './gemma2.ts';
-import { gemma3 } from './gemma3.ts';
+import { gemma3, gemma3Multimodal } from './gemma3.ts';
 import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
 import { llama } from './llama.ts';
@@ -16,6 +16,7 @@ import { smollm3 } from './smollm3.ts';
 export const decoderFamilies: readonly DecoderFamily[] = [
   gemma2,
   gemma3,
+  gemma3Multimodal,
   gpt2,
   granite,
   llama,

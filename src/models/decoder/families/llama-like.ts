@@ -12,6 +12,8 @@ import { reachOf } from './read-rope.ts';
 export interface LlamaLike {
   readonly family: string;
   readonly path: string;
+  /** The path of the network without its head; `model` where nothing is said. */
+  readonly root?: string;
   readonly sizes: Sizes;
   readonly activation: Activation;
   /** How heads turn in each layer, and how far back it sees. */
@@ -38,7 +40,16 @@ export interface LlamaLike {
 
 /** The description of a decoder whose modules are named as Llama's are. */
 export function llamaLike(options: LlamaLike): DecoderConfig {
-  const { family, sizes, longest, embeddingScale = 1, residualScale = 1, logitScale = 1, logitSoftcap } = options;
+  const {
+    family,
+    root = 'model',
+    sizes,
+    longest,
+    embeddingScale = 1,
+    residualScale = 1,
+    logitScale = 1,
+    logitSoftcap,
+  } = options;
   checkHeads(sizes, options.path);
   const { tied, maxPositions } = sizes;
   const recomputeLength = options.recomputes && longest ? changingLength(longest) : undefined;
@@ -54,17 +65,17 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
     headDim: sizes.headDim,
     maxPositions: longest ? reachOf(longest, maxPositions) : maxPositions,
     ...(recomputeLength !== undefined && { recomputeLength }),
-    embedding: 'model.embed_tokens',
+    embedding: `${root}.embed_tokens`,
     embeddingScale,
     blocks: Array.from({ length: sizes.layers }, (_, index) => blockOf(options, index)),
     residualScale,
-    lastNorm: normOf(options, 'model.norm'),
+    lastNorm: normOf(options, `${root}.norm`),
     head: {
       path: 'lm_head',
       in: sizes.hiddenSize,
       out: sizes.vocabSize,
       bias: false,
-      ...(tied && { weight: 'model.embed_tokens.weight' }),
+      ...(tied && { weight: `${root}.embed_tokens.weight` }),
     },
     logitScale,
     ...(logitSoftcap !== undefined && { logitSoftcap }),
@@ -80,8 +91,8 @@ export function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): vo
 }
 
 function blockOf(options: LlamaLike, index: number): DecoderBlock {
-  const path = `model.layers.${index}`;
-  const { norms = 'before' } = options;
+  const { norms = 'before', root = 'model' } = options;
+  const path = `${root}.layers.${index}`;
   const norm = (name: string): NormLayer => normOf(options, `${path}.${name}`);
   // Llama names the norm before the feed-forward part after the attention; where there are four, that name is another's.
   const mlpNorm = norms === 'both' ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';

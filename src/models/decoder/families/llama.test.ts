@@ -81,7 +81,7 @@ describe("a Llama's config.json", () => {
     ['bloom', { model_type: 'bloom', architectures: ['BloomForCausalLM'] }],
     ['is it mistral', { model_type: 'mistrall' }],
     ['a mixture of experts: num_local_experts = 8', { model_type: 'mixtral', num_local_experts: 8 }],
-    ['LlamaForSequenceClassification', { architectures: ['LlamaForSequenceClassification'] }],
+    ['LlamaForQuestionAnswering', { architectures: ['LlamaForQuestionAnswering'] }],
   ])('refuses the architecture %s and says what is supported', (named, changes) => {
     expect(() => parse(changes)).toThrow(expect.objectContaining({ code: 'MODEL_ARCHITECTURE_UNSUPPORTED' }));
     expect(() => parse(changes)).toThrow(new RegExp(`${named}.*LlamaForCausalLM`));
