@@ -107,14 +107,14 @@ const names = { A: `${q}.lora_A.weight`, B: `${q}.lora_B.weight` };
 const sound = (): Buffer => Buffer.from(parameters({ [names.A]: aTurned, [names.B]: bTurned }));
 
 /** Places in the FlatBuffers file of `sound`, found as a reader finds them. */
-function places(file: Buffer) {
-  const follow = (at: number): number => at + file.readUInt32LE(at);
+function places(bytes: Buffer) {
+  const follow = (at: number): number => at + bytes.readUInt32LE(at);
   const field = (table: number, index: number): number =>
-    table + file.readUInt16LE(table - file.readInt32LE(table) + 4 + 2 * index);
+    table + bytes.readUInt16LE(table - bytes.readInt32LE(table) + 4 + 2 * index);
   const root = follow(0);
   const list = follow(field(root, 3));
   const first = follow(list + 4);
-  return { root, list, first, field, follow, vtable: first - file.readInt32LE(first) };
+  return { root, list, first, field, follow, vtable: first - bytes.readInt32LE(first) };
 }
 
 function file(name: string, code: Attack['code'], make: () => Uint8Array | Promise<Uint8Array>): Attack {
