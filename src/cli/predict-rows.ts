@@ -55,7 +55,9 @@ export async function predictRows(
   const adapters = await loadAdapters(read.adapter, base);
   await verifyWeights(base, context);
   using environment = openEnvironment({ threads: context.threads });
-  using predictor = await openPredictor({ base, environment, task, adapters });
+  const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);
+  const maxLength = Math.min(longest, base.config.maxPositions);
+  using predictor = await openPredictor({ base, environment, task, adapters, maxLength });
   return { base, results: await predictor.predict(rows, context) };
 }
 

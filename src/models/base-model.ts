@@ -35,7 +35,7 @@ export interface GraphOptions {
   readonly full?: boolean;
 }
 
-export interface EncoderGraphOptions extends Pick<GraphOptions, 'full'> {
+export interface EncoderGraphOptions extends Pick<GraphOptions, 'full' | 'maxLength'> {
   /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
   readonly given?: ReadonlySet<string>;
   /** Computes with quantized weights as the floats that they stand for, so that it can be differentiated. */

@@ -62,7 +62,7 @@ export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength:
  * The graph that gives a number for each class.
  *
  * Inputs: `input_ids` i64 [batch, seq] and `attention_mask` i64 [batch, seq], 1 where a token counts and 0 where a row is padded, on
- * either side; of a base that names its own `inputs`, those. Output: `logits` f32 [batch, labels], or whatever shape behind the batch
+ * either side (of a decoder on the right); of a base that names its own `inputs`, those. Output: `logits` f32 [batch, labels], or whatever shape behind the batch
  * such a base gives.
  */
 export function buildClassificationGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { EspalierError, nearest } from '../core/index.ts';
 import type { BaseModel } from './base-model.ts';
+import { isClassifier } from './decoder/classifier.ts';
 import type { DecoderFamily } from './decoder/families/decoder-family.ts';
 import { expertFields } from './decoder/families/features.ts';
 import { decoderFamilies } from './decoder/families/index.ts';
@@ -40,6 +41,7 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
   const { model_type: type, architectures } = fields;
   const family = decoderFamilies.find(({ modelType }) => modelType === type);
   if (family && (!architectures?.length || architectures.includes(family.architecture))) return family;
+  if (family && isClassifier(family, json)) return family;
   const known = [
     ...decoderFamilies.map(({ modelType, architecture }) => `${modelType} / ${architecture}`),
     ...encoderFamilies.flatMap(({ modelTypes }) => modelTypes),

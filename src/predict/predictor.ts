@@ -16,6 +16,8 @@ export interface PredictorOptions {
   readonly adapters?: readonly WeightedAdapter[];
   /** Tokens that go through the model at a time, padding included; 1024 by default. */
   readonly maxBatchTokens?: number;
+  /** The longest row, in tokens; the model's own limit by default. */
+  readonly maxLength?: number;
 }
 
 export interface PredictOptions {
@@ -29,10 +31,10 @@ export interface PredictOptions {
  *   do not fit; those of `createSession`
  */
 export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
-  const { base, environment, task, adapters = [] } = options;
+  const { base, environment, task, adapters = [], maxLength = base.config.maxPositions } = options;
   const saved = savedOf(adapters);
   const build = task === 'classification' ? buildClassificationGraph : buildEmbeddingGraph;
-  const model = build(base, { given: new Set(saved.keys()), tokenTypes: true });
+  const model = build(base, { given: new Set(saved.keys()), tokenTypes: true, maxLength });
   const tensors = await injectAdapters(model, adapters);
   if (task === 'classification') assertTaken([...saved.keys()], tensors);
   const externalDataFolder = await followLinks(model, base.dir);
@@ -59,18 +61,20 @@ function assertTaken(names: readonly string[], tensors: ReadonlyMap<string, Tens
 export class Predictor implements Disposable {
   readonly #base: BaseModel;
   readonly #maxBatchTokens: number;
+  readonly #maxLength: number;
   readonly #session: Session;
   readonly #binding: IoBinding;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Use `openPredictor()`. Takes ownership of the session. */
   constructor(
-    { base, maxBatchTokens = 1024 }: PredictorOptions,
+    { base, maxBatchTokens = 1024, maxLength = base.config.maxPositions }: PredictorOptions,
     session: Session,
     tensors: ReadonlyMap<string, TensorData>,
   ) {
     this.#base = base;
     this.#maxBatchTokens = maxBatchTokens;
+    this.#maxLength = maxLength;
     this.#session = session;
     this.#binding = session.createBinding();
     for (const [name, data] of tensors) this.#bind(name, data);
@@ -131,10 +135,10 @@ export class Predictor implements Disposable {
 
   #check(row: PredictRow): void {
     if ('inputs' in row) return;
-    const { vocabSize, maxPositions } = this.#base.config;
+    const { vocabSize } = this.#base.config;
     const ids = Array.from(row.inputIds);
-    if (ids.length > maxPositions) {
-      throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: ids.length, limit: maxPositions });
+    if (ids.length > this.#maxLength) {
+      throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: ids.length, limit: this.#maxLength });
     }
     const index = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
     if (index < 0) return;

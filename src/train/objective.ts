@@ -23,5 +23,5 @@ export function buildObjective(base: BaseModel, objective: Objective, options: O
   const { full, given, maxLength } = options;
   if (objective.kind === 'next-token') return buildTrainingGraph(base, { full, maxLength });
   const { kind: targets, tokenTypes } = objective;
-  return buildClassificationTrainingGraph(base, { targets, full, given, tokenTypes });
+  return buildClassificationTrainingGraph(base, { targets, full, given, tokenTypes, maxLength });
 }

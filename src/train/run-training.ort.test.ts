@@ -56,7 +56,7 @@ async function largestDifference(a: string, b: string): Promise<number> {
 }
 
 const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
-const encoders = ['bert', 'bert-types', 'roberta', 'distilbert'];
+const encoders = ['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'];
 
 describe.each([...decoders, ...encoders])('golden case %s', (name) => {
   it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {

@@ -47,7 +47,7 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   return { loss, gradients: new Map(means) };
 }
 
-describe.each(['llama', 'llama-d16', 'llama-sgd', 'bert', 'bert-types', 'roberta', 'distilbert'])(
+describe.each(['llama', 'llama-d16', 'llama-sgd', 'bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'])(
   'golden case %s',
   (name) => {
     it('has every gradient within 1e-4 of the largest of its tensor', async () => {

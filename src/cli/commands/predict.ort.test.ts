@@ -87,6 +87,7 @@ describe('espalier classify', () => {
     { name: 'roberta', state: 'adapter' },
     { name: 'roberta', state: 'trained' },
     { name: 'distilbert', state: 'trained' },
+    { name: 'llama-classifier', state: 'trained' },
   ])('applies an adapter, and the head that it brings: $name, $state', async ({ name, state }) => {
     const golden = goldenFolder(name);
     const file = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));

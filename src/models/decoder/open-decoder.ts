@@ -5,6 +5,7 @@ import { readGenerationConfig } from '../generation-config.ts';
 import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
 import type { DecoderConfig } from './decoder-config.ts';
+import { asClassifier, buildDecoderClassification, isClassifier } from './classifier.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
 import { decoderGraphs } from './graphs.ts';
@@ -13,7 +14,9 @@ import { cachedHeadDim } from './head-padding.ts';
 /** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
   const path = join(dir, 'config.json');
-  const config = family.parse(json, path);
+  const parsed = family.parse(json, path);
+  const classifier = isClassifier(family, json) ? asClassifier(parsed, json, path) : undefined;
+  const { config } = classifier ?? { config: parsed };
   const generation = await readGenerationConfig(dir, json);
   const modules = decoderModules(config);
   const weights = await selectWeights(dir, {
@@ -30,7 +33,10 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
     weights,
     modules,
     generation,
-    graphs: decoderGraphs({ config, weights }),
+    ...classifier?.about,
+    graphs: classifier
+      ? { classification: (options) => buildDecoderClassification({ config, weights }, classifier.about, options) }
+      : decoderGraphs({ config, weights }),
   };
 }
 

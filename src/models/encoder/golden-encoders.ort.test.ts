@@ -40,7 +40,7 @@ const expectedOf = (expected: Tensors, name: string): Float32Array => {
   return toFloat32(tensor);
 };
 
-describe.each(['bert', 'bert-types', 'roberta', 'distilbert'])('golden case %s', (name) => {
+describe.each(['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'])('golden case %s', (name) => {
   it('has the reference logits', async () => {
     const { base, expected } = await open(name);
     const feeds = { input_ids: expected.get('input_ids'), attention_mask: expected.get('attention_mask') };

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+import type { Model, Value } from '../../ir/index.ts';
+import { dataTypeNumber } from '../../tensor/index.ts';
+import type { BaseModel, EncoderGraphOptions } from '../base-model.ts';
+import { readLabels } from '../encoder/read-labels.ts';
+import { GraphBuilder } from '../graph/graph-builder.ts';
+import { parseWith } from '../parse-with.ts';
+import { denseAttention } from './attention-dense.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import type { DecoderFamily } from './families/decoder-family.ts';
+import type { DecoderSource } from './graphs.ts';
+import { logits } from './head.ts';
+import { decoderStack } from './stack.ts';
+
+const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().nullish() });
+
+/** A decoder whose head gives a number for each class: what differs from one that continues text. */
+export interface DecoderClassifier {
+  readonly config: DecoderConfig;
+  readonly about: Pick<BaseModel, 'task' | 'labels' | 'padTokenId'>;
+}
+
+const header = z.looseObject({ architectures: z.array(z.string()).nullish() });
+
+/** Whether a config.json names the family's class with a head for classes, beside the one that continues text. */
+export function isClassifier({ architecture }: DecoderFamily, json: unknown): boolean {
+  const name = architecture.replace(/(ForCausalLM|LMHeadModel)$/, 'ForSequenceClassification');
+  return name !== architecture && (header.safeParse(json).data?.architectures?.includes(name) ?? false);
+}
+
+/**
+ * Turns a decoder into a classifier: the head is `score`, without a bias, and nothing scales its numbers.
+ * @param json  the parsed config.json, not trusted
+ */
+export function asClassifier(config: DecoderConfig, json: unknown, path: string): DecoderClassifier {
+  const { pad_token_id: padTokenId } = parseWith(padding, json, path);
+  const labels = readLabels(json, path);
+  const head = { path: 'score', in: config.hiddenSize, out: labels.length, bias: false };
+  const { logitSoftcap: _, ...rest } = config;
+  return {
+    config: { ...rest, head, logitScale: 1 },
+    about: { task: 'classification', labels, ...(typeof padTokenId === 'number' && { padTokenId }) },
+  };
+}
+
+/**
+ * The classification graph of a decoder: the head over the state of each row's last token. Rows are padded on the right.
+ *
+ * WHY the last that is no padding token, by its id: so transformers chooses it, also where a text ends with that token.
+ */
+export function buildDecoderClassification(
+  { config, weights }: DecoderSource,
+  { padTokenId }: Pick<BaseModel, 'padTokenId'>,
+  options: EncoderGraphOptions,
+): Model {
+  const { full = false, given = new Set(), exact = false, maxLength = config.maxPositions } = options;
+  const builder = new GraphBuilder({ graphName: 'classify', weights, source: full ? 'inputs' : 'files', given, exact });
+  const rows = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
+  const [inputIds, attentionMask] = [rows('input_ids'), rows('attention_mask')];
+  const attention = denseAttention(builder, { config, inputIds, maxLength });
+  const hidden = decoderStack({ builder, config, attention }, inputIds);
+  const last = lastTokens(builder, { inputIds, attentionMask, padTokenId });
+  const output = logits(builder, builder.tape('model').op('Gather', [hidden, last]), config);
+  builder.graph.rename(output, 'logits');
+  builder.graph.addOutput(output);
+  return builder.model;
+}
+
+interface Rows {
+  readonly inputIds: Value;
+  readonly attentionMask: Value;
+  readonly padTokenId: number | undefined;
+}
+
+/** Flat indices of each row's last token: i64 [batch]. */
+function lastTokens(builder: GraphBuilder, { inputIds, attentionMask, padTokenId }: Rows): Value {
+  const tape = builder.tape('last_token');
+  const int64 = (value: Value): Value => tape.op('Cast', [value], { attributes: { to: dataTypeNumber('int64') } });
+  const isReal = (id: number): Value => int64(tape.op('Not', [tape.op('Equal', [inputIds, tape.int64(id)])]));
+  const counts = padTokenId === undefined ? attentionMask : tape.op('Mul', [attentionMask, isReal(padTokenId)]);
+  const attributes = { axis: 1, keepdims: 0, select_last_index: 1 };
+  const positions = tape.op('ArgMax', [counts], { attributes });
+  const dim = (start: number): Value =>
+    tape.op('Squeeze', [tape.op('Shape', [inputIds], { attributes: { start, end: start + 1 } })]);
+  const numbers = tape.op('Range', [tape.int64(0), dim(0), tape.int64(1)]);
+  return tape.op('Add', [tape.op('Mul', [numbers, dim(1)]), positions]);
+}
