@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 /** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */
 export function declareBaseOptions(command: Command): Command {
   return command
-    .requiredOption('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
+    .requiredOption('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
     .option(
       '--adapter <dir[=scale]>',
       'a PEFT folder or hf:org/name, and how strongly; may be repeated, and then adds up',

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { inferShapes, loadModel, printModel } from '../ir/index.ts';
+import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import { parsePeftConfig } from '../lora/index.ts';
-import { openBaseModel, type WeightRef } from '../models/index.ts';
+import { isOnnxPath, openBaseModel, openOnnxModel, type BaseGraphs, type WeightRef } from '../models/index.ts';
 import { elementCount, openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 
@@ -23,7 +23,7 @@ export async function inspectPath(path: string): Promise<Inspection> {
   });
   if (found.isDirectory()) {
     if (await exists(join(path, 'adapter_config.json'))) return inspectAdapter(path);
-    if (await exists(join(path, 'config.json'))) return inspectModel(path);
+    if ((await exists(join(path, 'config.json'))) || (await isOnnxPath(path))) return inspectModel(path);
   } else {
     if (path.endsWith('.safetensors')) return inspectSafetensors(path);
     if (path.endsWith('.onnx')) return inspectGraph(path);
@@ -40,7 +40,7 @@ async function exists(path: string): Promise<boolean> {
 
 async function inspectModel(path: string): Promise<Inspection> {
   const base = await openBaseModel(path);
-  const tokenizer = await openTokenizer(path);
+  const tokenizer = await openTokenizer(base.dir);
   const weights = [...base.weights.values()];
   const answer = {
     kind: 'model',
@@ -49,6 +49,7 @@ async function inspectModel(path: string): Promise<Inspection> {
     dtypes: [...new Set(weights.map(storedType))],
     tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, chatTemplate: tokenizer.hasChatTemplate },
     modules: base.modules,
+    generation: generationOf(base.graphs),
   };
   const kinds = [...new Set(base.modules.map((linear) => `${lastName(linear.path)} [${linear.out}, ${linear.in}]`))];
   const text = [
@@ -57,10 +58,17 @@ async function inspectModel(path: string): Promise<Inspection> {
       parameters: answer.parameters.toLocaleString('en-US'),
       dtypes: answer.dtypes.join(', '),
     }),
+    ...(answer.generation === undefined ? [] : [`generation         ${answer.generation}`]),
     `tokenizer          ${tokenizer === undefined ? 'none: speaks token ids' : `${tokenizer.vocabSize} tokens`}`,
     `linear modules     ${kinds.join('\n                   ')}`,
   ];
   return { answer, text: text.join('\n') };
+}
+
+/** How a base continues text, where it does. */
+function generationOf({ decode, scoring }: BaseGraphs): string | undefined {
+  if (decode) return 'keeps keys and values in place';
+  return scoring && 'runs each row anew: exact, and slower';
 }
 
 async function inspectAdapter(path: string): Promise<Inspection> {
@@ -94,8 +102,22 @@ async function inspectGraph(path: string): Promise<Inspection> {
     inputs: model.graph.inputs.map(describe),
     outputs: model.graph.outputs.map(describe),
     operators,
+    modules: await modulesIn(path),
   };
-  return { answer, text: printModel(model) };
+  const modules = answer.modules.map(
+    ({ path: name, kind = 'linear', ...size }) => `${name}  ${kind} [${size.out}, ${size.in}]`,
+  );
+  return { answer, text: [printModel(model), 'modules', ...modules].join('\n') };
+}
+
+/** The modules of a graph; none where it cannot be copied, as for operators of long ago: then it is shown, and no adapter fits it. */
+async function modulesIn(path: string): Promise<readonly AdaptableModule[]> {
+  try {
+    return (await openOnnxModel(path)).modules;
+  } catch (error) {
+    if (EspalierError.isInstance(error)) return [];
+    throw error;
+  }
 }
 
 type Tensor = Pick<SafetensorsEntry, 'name' | 'dtype' | 'shape'> & Pick<WeightRef, 'quantized'>;

@@ -106,23 +106,23 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 }
 
 interface OpenedBase {
-  readonly path: string;
   readonly base: BaseModel;
   readonly tokenizer: Tokenizer | undefined;
 }
 
 async function openBase(path: string, signal: AbortSignal | undefined): Promise<OpenedBase> {
-  const [base, tokenizer] = [await openBaseModel(path), await openTokenizer(path)];
+  const base = await openBaseModel(path);
+  const tokenizer = await openTokenizer(base.dir);
   await verifyWeights(base, { signal });
-  return { path, base, tokenizer };
+  return { base, tokenizer };
 }
 
 function openGenerationFor(
-  { path, base, tokenizer }: OpenedBase,
+  { base, tokenizer }: OpenedBase,
   environment: Environment,
   { servedName, adapters: adaptersFolder, maxSlots, maxLength }: ServerOptions,
 ): Promise<GenerationService> {
-  const baseName = servedName ?? modelName(path);
+  const baseName = servedName ?? modelName(base.dir);
   return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength });
 }
 
@@ -131,11 +131,11 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 }
 
 function openEncoderFor(
-  { path, base, tokenizer }: OpenedBase,
+  { base, tokenizer }: OpenedBase,
   environment: Environment,
   { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan }: ServerOptions,
 ): Promise<EncoderService> {
-  const baseName = servedName ?? modelName(path);
+  const baseName = servedName ?? modelName(base.dir);
   const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan };
   return openEncoder({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }

@@ -20,6 +20,7 @@ export {
   buildTrunkGraph,
 } from './graphs.ts';
 export type { LlamaConfig } from './llama-config.ts';
+export { isOnnxPath } from './onnx/find-onnx-file.ts';
 export { openOnnxModel, type OnnxModel } from './onnx/open-onnx-model.ts';
 export { verifyWeights } from './verify-weights.ts';
 export type { WeightRef } from './weight-files.ts';

@@ -48,7 +48,7 @@ export const generateCommand: CommandDefinition = {
   async run(options, context) {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await openTokenizer(read.base);
+    const tokenizer = await openTokenizer(base.dir);
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, base);
     await verifyWeights(base, context);

@@ -17,6 +17,20 @@ describe('espalier inspect', () => {
     expect((await espalier(['inspect', goldenFolder(path)])).stdout).toMatch(/q_proj/);
   });
 
+  it.each([
+    ['genai-fp32', 'keeps keys and values in place'],
+    ['torch-export', 'runs each row anew: exact, and slower'],
+  ])('tells how a graph of another tool continues text: %s', async (folder, generation) => {
+    const { stdout } = await espalier(['inspect', goldenFolder(`llama-d16/${folder}`), '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'model', generation, config: { vocabSize: 128, layers: 2 } });
+  });
+
+  it('finds the modules of an ONNX file that adapters can go on', async () => {
+    const { stdout } = await espalier(['inspect', goldenFolder('cnn/model.onnx'), '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ modules: [{ path: 'conv1' }, { path: 'conv2' }, { path: 'fc' }] });
+    expect((await espalier(['inspect', goldenFolder('cnn/model.onnx')])).stdout).toContain('conv2  conv [12, 8]');
+  });
+
   it('says what it can show where it can show nothing', async () => {
     const { exitCode, stderr } = await espalier(['inspect', tmpdir()]);
     expect(exitCode).toBe(2);

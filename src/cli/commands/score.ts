@@ -34,7 +34,7 @@ export const scoreCommand: CommandDefinition = {
   run: async (options, context) => {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await openTokenizer(read.base);
+    const tokenizer = await openTokenizer(base.dir);
     const rows = await readRows(read, base, tokenizer, context.signal);
     const adapters = await loadAdapters(read.adapter, base);
     await verifyWeights(base, context);

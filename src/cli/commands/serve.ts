@@ -35,7 +35,7 @@ export const serveCommand: CommandDefinition = {
   ],
   configure(command) {
     command
-      .option('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
+      .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option('--host <host>', 'address to listen on', '127.0.0.1')

@@ -38,7 +38,7 @@ export const trainCommand: CommandDefinition = {
 
 function declareOptions(command: Command): void {
   command
-    .option('--base <dir>', 'the model: a Hugging Face folder, or hf:org/name')
+    .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
     .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
     .option('--output <dir>', 'the folder to write; it must not exist yet')
     .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
