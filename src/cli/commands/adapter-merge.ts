@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { createRandom, EspalierError } from '../../core/index.ts';
 import { loadAdapter, mergeCheckpoint, type MergedAdapter } from '../../formats/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { quantizationOf } from '../../quantize/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { logitDrift, type LogitDrift } from '../../score/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
+import { mergeQuantized } from '../merge-quantized.ts';
 import { createProgress } from '../progress.ts';
 import { adapterSpecs, nonNegativeNumber, path, readOptions, tokenIds } from '../read-options.ts';
 
@@ -23,8 +25,8 @@ const schema = z.object({
 
 type MergeOptions = z.output<typeof schema>;
 
-/** What logits of f32 weights may differ by: rounding alone. With half-width weights, some tenths are usual. */
-const usualDrift = { f32: 1e-3, half: 0.5 } as const;
+/** What logits of f32 weights may differ by: rounding alone. With half-width weights, some tenths are usual; with few bits, more. */
+const usualDrift = { f32: 1e-3, half: 0.5, quantized: 1 } as const;
 
 export const adapterMergeCommand: CommandDefinition = {
   name: 'adapter merge',
@@ -44,25 +46,24 @@ export const adapterMergeCommand: CommandDefinition = {
       adapters.push({ modules, scale, ...(saved && { saved }) });
     }
     await verifyWeights(base, context);
-    const bound = read.maxDrift ?? usualDrift[isHalf(read, base) ? 'half' : 'f32'];
+    const isQuantized = quantizationOf(base) !== undefined;
+    if (isQuantized && read.dtype !== 'base') {
+      throw new EspalierError('CLI_CONFLICT', { expected: '--dtype base for a quantized base', actual: read.dtype });
+    }
+    const bound = read.maxDrift ?? usualDrift[isQuantized ? 'quantized' : isHalf(read, base) ? 'half' : 'f32'];
     let drift: LogitDrift | undefined;
+    const check = async (dir: string): Promise<void> => {
+      drift = await driftOf(dir, { base, adapters, options: read, context });
+      if (drift !== undefined && drift.max > bound && !read.force) throw tooFar(drift, bound);
+    };
     using progress = createProgress(context.output, {
       total: base.weights.size,
       format: 'merging {bar} {value}/{total}',
     });
-    const { changed } = await mergeCheckpoint({
-      base,
-      adapters,
-      output: read.output,
-      dtype: read.dtype,
-      replace: read.force,
-      onProgress: (done) => progress.update(done, {}),
-      signal: context.signal,
-      check: async (dir) => {
-        drift = await driftOf(dir, { base, adapters, options: read, context });
-        if (drift !== undefined && drift.max > bound && !read.force) throw tooFar(drift, bound);
-      },
-    });
+    const merging = { base, adapters, output: read.output, replace: read.force, signal: context.signal, check };
+    const { changed } = isQuantized
+      ? await mergeQuantized(merging)
+      : await mergeCheckpoint({ ...merging, dtype: read.dtype, onProgress: (done) => progress.update(done, {}) });
     context.output.answer({ output: read.output, changed, bound, drift: drift ?? null }, () =>
       [`${changed} weights changed, written to ${read.output}`, describeDrift(drift, bound)].join('\n'),
     );
@@ -75,7 +76,10 @@ function declareOptions(command: Command): void {
     .option('--adapter <path[=scale]>', 'an adapter in any format, and how strongly; may be repeated', collect)
     .requiredOption('--output <dir>', 'the folder to write')
     .option('--dtype <type>', 'f32, bf16, or base (default): each weight keeps its type')
-    .option('--max-drift <x>', 'how far a logit may be from base and adapters (default: 0.001, half-width weights 0.5)')
+    .option(
+      '--max-drift <x>',
+      'how far a logit may be from base and adapters (default: 0.001, half-width weights 0.5, quantized 1)',
+    )
     .option('--text <text>', 'the sample on which logits are compared (default: 4 rows of 32 drawn tokens)')
     .option('--input-ids <ids>', 'the sample as token ids, such as 1,2,3')
     .option('--force', 'write also where something is at the output, or the drift is beyond the bound');

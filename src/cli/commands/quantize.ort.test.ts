@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBaseModel } from '../../models/index.ts';
-import { dequantizeBase } from '../../quantize/index.ts';
+import { dequantizeBase, quantizationOf } from '../../quantize/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -100,6 +100,19 @@ describe.each(schemes)('a base of $name', ({ name }) => {
   it('is not itself trained', async () => {
     const words = ['train', '--base', join(folder, name), '--data', data, '--output', join(folder, 'full'), '--full'];
     expect(await answer(words)).toMatchObject({ error: { code: 'MODEL_QUANTIZED' } });
+  });
+
+  it('takes an adapter into its weights, and stays what it is', async () => {
+    const output = join(folder, `merged-${name}`);
+    const words = ['adapter', 'merge', '--base', join(folder, name), '--adapter', join(golden, 'trained')];
+    const told = (await answer([...words, '--output', output])) as { changed: number; drift: { max: number } };
+    expect(told).toMatchObject({ changed: 14, bound: 1 });
+    expect(told.drift.max).toBeGreaterThan(0);
+    const [before, after] = [await openBaseModel(join(folder, name)), await openBaseModel(output)];
+    expect(quantizationOf(after)).toEqual(quantizationOf(before));
+    const refused = [...words, '--output', join(folder, 'refused'), '--max-drift', '1e-6'];
+    expect(await answer(refused)).toMatchObject({ error: { code: 'MERGE_DRIFT' } });
+    expect((await readdir(folder)).filter((file) => file.startsWith('.') || file === 'refused')).toEqual([]);
   });
 
   it('continues text with stacked adapters, near what the floats say', async () => {

@@ -1,0 +1,23 @@
+import { quantizableMatrices, type BaseModel, type QuantizedWeight } from '../models/index.ts';
+import type { QuantizeOptions } from './quantize-base.ts';
+
+/** How a base was quantized, so that another one can be made alike; undefined for floats. */
+export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' | 'onProgress'> | undefined {
+  const found = [...base.weights.values()].flatMap(({ quantized }) => quantized ?? []);
+  if (found.length === 0) return undefined;
+  const blocks = found.filter(
+    (weight): weight is Extract<QuantizedWeight, { kind: 'blocks' }> => weight.kind === 'blocks',
+  );
+  const matrices = [...quantizableMatrices(base.modules).keys()];
+  const kept = matrices.filter((name) => {
+    const ref = base.weights.get(name);
+    return ref !== undefined && ref.quantized === undefined;
+  });
+  return {
+    scheme: found.some(({ kind }) => kind === 'int8') ? 'int8' : 'blocks',
+    bits: blocks.some(({ bits }) => bits === 4) ? 4 : 8,
+    blockSize: blocks[0]?.blockSize ?? 32,
+    activations: blocks[0]?.activations ?? 'int8',
+    keep: kept.map((name) => name.replace(/\.weight$/, '')),
+  };
+}
