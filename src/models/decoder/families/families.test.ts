@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+
+import { familyOf } from '../../open-base-model.ts';
+import type { DecoderConfig } from '../decoder-config.ts';
+import { decoderModules, decoderWeightShapes } from '../decoder-weights.ts';
+import { decoderFamilies } from './index.ts';
+
+function parse(json: Record<string, unknown>): DecoderConfig {
+  return familyOf(json, 'config.json').parse(json, 'config.json');
+}
+
+/** Sizes of a configuration that says nothing but its type, as transformers 5.18 has them. */
+const defaults: Record<string, readonly (number | boolean)[]> = {
+  // vocabulary, hidden, intermediate, layers, heads, kvHeads, headDim, positions, epsilon, tied, theta
+  llama: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, 1e4],
+  mistral: [32000, 4096, 14336, 32, 32, 8, 128, 131072, 1e-6, false, 1e4],
+  qwen2: [151936, 4096, 22016, 32, 32, 32, 128, 32768, 1e-6, false, 1e4],
+  qwen3: [151936, 4096, 22016, 32, 32, 32, 128, 32768, 1e-6, false, 1e4],
+  gemma2: [256000, 2304, 9216, 26, 8, 4, 256, 8192, 1e-6, true, 1e4],
+  gemma3_text: [262208, 2304, 9216, 26, 8, 4, 256, 131072, 1e-6, true, 1e4],
+  gemma3: [262208, 2304, 9216, 26, 8, 4, 256, 131072, 1e-6, true, 1e4],
+  phi: [51200, 2048, 8192, 24, 32, 32, 64, 2048, 1e-5, false, 1e4],
+  phi3: [32064, 3072, 8192, 32, 32, 32, 96, 4096, 1e-5, false, 1e4],
+  olmo2: [50304, 4096, 11008, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
+  smollm3: [128256, 2048, 11008, 36, 16, 4, 128, 32768, 1e-6, true, 2e6],
+  granite: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, 1e4],
+  gpt2: [50257, 768, 3072, 12, 12, 12, 64, 1024, 1e-5, true, NaN],
+};
+
+describe('the families of decoders', () => {
+  it('are all in the table of defaults', () => {
+    expect(decoderFamilies.map(({ modelType }) => modelType).sort()).toEqual(Object.keys(defaults).sort());
+  });
+
+  it.each(Object.entries(defaults))(
+    '%s has the defaults of transformers where its file is silent',
+    (type, expected) => {
+      const config = parse({ model_type: type });
+      const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
+      const sizes = [vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions];
+      const { epsilon } = config.lastNorm;
+      const theta = config.blocks[0]?.attention.rope?.theta ?? NaN;
+      expect([...sizes, epsilon, config.head.weight !== undefined, theta]).toEqual(expected);
+      expect(config.blocks).toHaveLength(layers);
+    },
+  );
+
+  it.each(Object.keys(defaults))('%s has one weight and one shape for each name, and modules among them', (type) => {
+    const config = parse({ model_type: type });
+    const shapes = decoderWeightShapes(config);
+    const modules = decoderModules(config);
+    expect(new Set(modules.map(({ path }) => path)).size).toBe(modules.length);
+    const own = modules.filter(({ path }) => path !== 'lm_head' || config.head.weight === undefined);
+    for (const { path, in: width, out, kind, transposed = false } of own) {
+      const expected = kind === 'embedding' || transposed ? [width, out] : [out, width];
+      expect([path, shapes.get(`${path}.weight`)]).toEqual([path, expected]);
+    }
+  });
+});
+
+const windowsOf = (json: Record<string, unknown>): (number | undefined)[] =>
+  parse({ num_hidden_layers: 4, ...json }).blocks.map(({ attention }) => attention.window);
+
+const nowhere = [undefined, undefined, undefined, undefined];
+
+describe('windows', () => {
+  it.each<[string, Record<string, unknown>, (number | undefined)[]]>([
+    ['in all layers of Mistral', { model_type: 'mistral' }, [4096, 4096, 4096, 4096]],
+    ['nowhere in Mistral when null says so', { model_type: 'mistral', sliding_window: null }, nowhere],
+    ['nowhere in Qwen2 unless it is turned on', { model_type: 'qwen2', max_window_layers: 0 }, nowhere],
+    [
+      'in the later layers of Qwen2',
+      { model_type: 'qwen2', use_sliding_window: true, sliding_window: 8, max_window_layers: 3 },
+      [undefined, undefined, undefined, 8],
+    ],
+    ['in every other layer of Gemma 2', { model_type: 'gemma2', sliding_window: 5 }, [5, undefined, 5, undefined]],
+    [
+      'in all but each third layer of a Gemma 3 of before transformers 5',
+      { model_type: 'gemma3_text', sliding_window: 5, sliding_window_pattern: 3 },
+      [5, 5, undefined, 5],
+    ],
+    [
+      'where layer_types says',
+      {
+        model_type: 'gemma3_text',
+        sliding_window: 5,
+        layer_types: ['full_attention', 'sliding_attention', 'full_attention', 'full_attention'],
+      },
+      [undefined, 5, undefined, undefined],
+    ],
+  ])('are %s', (_, json, expected) => {
+    expect(windowsOf(json)).toEqual(expected);
+  });
+
+  it('are refused where a layer is of another type', () => {
+    const layers = ['full_attention', 'chunked_attention', 'linear_attention', 'full_attention'];
+    expect(() => windowsOf({ model_type: 'qwen3', layer_types: layers })).toThrow(
+      /chunked_attention.*linear_attention/,
+    );
+  });
+});
+
+describe('rotation', () => {
+  it('has the base of each kind of layer, in either spelling of Gemma 3', () => {
+    const old = { rope_theta: 500, rope_local_base_freq: 20, rope_scaling: { rope_type: 'linear', factor: 8 } };
+    const rope_parameters = {
+      full_attention: { rope_type: 'linear', factor: 8, rope_theta: 500 },
+      sliding_attention: { rope_type: 'default', rope_theta: 20 },
+    };
+    for (const spelling of [old, { rope_parameters }]) {
+      const { blocks } = parse({ model_type: 'gemma3_text', num_hidden_layers: 6, ...spelling });
+      expect(blocks[0]?.attention.rope).toMatchObject({ theta: 20, scaling: { kind: 'none' } });
+      expect(blocks[5]?.attention.rope).toMatchObject({ theta: 500, scaling: { kind: 'linear', factor: 8 } });
+    }
+  });
+
+  it('leaves out every fourth layer of SmolLM3, or those that no_rope_layers marks with 0', () => {
+    const turned = (json: Record<string, unknown>): boolean[] =>
+      parse({ model_type: 'smollm3', num_hidden_layers: 4, ...json }).blocks.map(
+        ({ attention }) => attention.rope !== undefined,
+      );
+    expect(turned({})).toEqual([true, true, true, false]);
+    expect(turned({ no_rope_layers: [0, 1, 0, 1] })).toEqual([false, true, false, true]);
+  });
+
+  it.each(['su', 'yarn', 'longrope'])('takes %s in Phi-3 for longrope, from the length beside it', (type) => {
+    const rope_scaling = { type, short_factor: [1, 1, 1], long_factor: [2, 3, 4] };
+    const sizes = { hidden_size: 32, num_attention_heads: 4, partial_rotary_factor: 0.75 };
+    const config = parse({ model_type: 'phi3', ...sizes, rope_scaling, original_max_position_embeddings: 64 });
+    expect(config.blocks[0]?.attention.rope).toMatchObject({
+      dims: 6,
+      scaling: { kind: 'longrope', originalLength: 64, longFactors: [2, 3, 4] },
+    });
+    expect(config.recomputeLength).toBe(64);
+  });
+});
