@@ -1,4 +1,4 @@
-import { breathe } from '../core/index.ts';
+import { breathe, EspalierError } from '../core/index.ts';
 import { differentiate, gradientPasses } from '../autodiff/index.ts';
 import { encodeModel, followLinks, runPasses, type Graph, type Model, type Value } from '../ir/index.ts';
 import { injectLora } from '../lora/index.ts';
@@ -39,10 +39,19 @@ export async function createTrainingGraph(base: BaseModel, options: TrainingGrap
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
   await breathe();
   const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && name !== dropoutInput);
+  assertWhole(base, whole, parameters);
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
   const externalDataFolder = await followLinks(model, base.dir);
   return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
+}
+
+/** Every weight that is to be trained whole must be an input that the graph reads. */
+function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, parameters: readonly Value[]): void {
+  const lost = [...whole].filter((name) => parameters.every((parameter) => parameter.name !== name));
+  if (lost.length === 0) return;
+  const reason = `the graph of this base does not take ${lost.slice(0, 5).join(', ')} from outside`;
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--modules-to-save', second: config.family, reason });
 }
 
 /** The input that holds a setting, and no weight. */

@@ -1,12 +1,22 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeModel, type Model } from '../../ir/index.ts';
 import { liveHandles, openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
-import { loadSafetensors, toFloat32, type TensorData } from '../../tensor/index.ts';
+import {
+  loadSafetensors,
+  numberToBfloat16,
+  numberToFloat16,
+  toFloat32,
+  writeSafetensors,
+  type TensorData,
+} from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildClassificationGraph, buildEmbeddingGraph } from '../graphs.ts';
 import { openBaseModel } from '../open-base-model.ts';
+import { withTempDir } from '../testing/fixtures.ts';
 import { maxDifference } from '../testing/golden.ts';
 
 type Tensors = ReadonlyMap<string, TensorData>;
@@ -72,6 +82,28 @@ it('tells segments apart where they are given', async () => {
   const logits = await run(base, buildClassificationGraph(base, { tokenTypes: true }), feeds);
   expect(maxDifference(logits, expectedOf(expected, 'typed_logits'))).toBeLessThan(1e-5);
   expect(maxDifference(logits, expectedOf(expected, 'base_logits'))).toBeGreaterThan(1e-2);
+});
+
+it.each(['float16', 'bfloat16'] as const)('computes in f32 with weights that are stored as %s', async (dtype) => {
+  const convert = dtype === 'float16' ? numberToFloat16 : numberToBfloat16;
+  await withTempDir(async (dir) => {
+    const model = fileURLToPath(new URL('../../../test/golden/roberta/model', import.meta.url));
+    await cp(model, dir, { recursive: true });
+    const { tensors } = await loadSafetensors(join(dir, 'model.safetensors'));
+    const halves = [...tensors].map(([name, tensor]): [string, TensorData] => {
+      const bits = Uint16Array.from(toFloat32(tensor), convert);
+      return [name, { dtype, shape: tensor.shape, bytes: new Uint8Array(bits.buffer) }];
+    });
+    await writeSafetensors(join(dir, 'model.safetensors'), halves);
+    const base = await openBaseModel(dir);
+    const { expected } = await open('roberta');
+    const feeds = { input_ids: expected.get('input_ids'), attention_mask: expected.get('attention_mask') };
+    const tolerance = dtype === 'float16' ? 0.02 : 0.2;
+    const logits = await run(base, buildClassificationGraph(base), feeds);
+    expect(maxDifference(logits, expectedOf(expected, 'base_logits'))).toBeLessThan(tolerance);
+    const embeddings = await run(base, buildEmbeddingGraph(base), feeds);
+    expect(maxDifference(embeddings, expectedOf(expected, 'base_embeddings'))).toBeLessThan(tolerance);
+  });
 });
 
 it('gives every native handle back', () => {
