@@ -3,8 +3,9 @@
  * knows nothing of gradients.
  */
 import { byteLength, dataTypeNumber, tensorOf, type DataType } from '../../tensor/index.ts';
-import type { ConstantData, Tape, Value } from '../../ir/index.ts';
-import { mul, sub } from '../emit.ts';
+import { multiplyDims, type ConstantData, type Tape, type Value } from '../../ir/index.ts';
+import { add, cast, mul, sub } from '../emit.ts';
+import { zeroAfter } from './zero-after.ts';
 
 export interface QuantizedRows {
   /** u8 [rows, blocks, bytes of a block]; of 4 bits the first element is in the lower half of a byte. */
@@ -17,6 +18,8 @@ export interface QuantizedRows {
   readonly columns: number;
   readonly bits: 4 | 8;
   readonly blockSize: number;
+  /** Nothing is dequantized before this is there. */
+  readonly after: Value;
 }
 
 /** (element − zero point) · scale. [rows, columns rounded up to whole blocks], in the type of the scales */
@@ -27,14 +30,19 @@ export function dequantizedRows(tape: Tape, quantized: QuantizedRows): Value {
 
 /** By DequantizeLinear, on the same bytes under another type; undefined where they do not lie as it wants them. */
 function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Value | undefined {
-  const { packed, scales, zeroPoints, rows, bits, blockSize } = quantized;
+  const { packed, scales, zeroPoints, rows, bits, blockSize, after } = quantized;
   // WHY: before opset 21 it knows neither blocks nor 4 bits.
   if ((tape.model.opsets.get('') ?? 0) < 21) return undefined;
   const dtype = bits === 4 ? 'uint4' : 'uint8';
   const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
   const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows, blocks]);
   if (weight === undefined || zeros === undefined) return undefined;
-  return tape.op('DequantizeLinear', [weight, shaped(tape, scales, [rows, blocks]), zeros], {
+  const later = add(
+    tape,
+    shaped(tape, scales, [rows, blocks]),
+    cast(tape, zeroAfter(tape, after), scales.dtype ?? 'float32'),
+  );
+  return tape.op('DequantizeLinear', [weight, later, zeros], {
     attributes: { axis: 1, block_size: blockSize },
     ...(scales.dtype && { dtype: scales.dtype }),
     shape: [rows, blocks * blockSize],
@@ -75,9 +83,10 @@ function retypedConstant(constant: ConstantData, dtype: DataType, shape: readonl
 
 /** Element by element in floats: for older operator sets, and for zero points that are floats or end within a byte. */
 function withArithmetic(tape: Tape, quantized: QuantizedRows, blocks: number): Value {
-  const { packed, scales, zeroPoints, rows, bits, blockSize } = quantized;
+  const { packed, scales, zeroPoints, rows, bits, blockSize, after } = quantized;
   const dtype = scales.dtype ?? 'float32';
-  const elements = shaped(tape, unpacked(tape, packed, { bits, dtype }), [rows, blocks, blockSize]);
+  const bytes = waiting(tape, packed, after);
+  const elements = shaped(tape, unpacked(tape, bytes, { bits, dtype }), [rows, blocks, blockSize]);
   const zeros = zeroPoints ? zerosOfBlocks(tape, quantized, blocks) : tape.scalar(2 ** (bits - 1), dtype);
   const centred = sub(tape, elements, zeros);
   return shaped(tape, mul(tape, centred, shaped(tape, scales, [rows, blocks, 1])), [rows, blocks * blockSize]);
@@ -91,6 +100,12 @@ function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: Quantized
   const all = shaped(tape, unpacked(tape, zeroPoints, { bits, dtype: scales.dtype ?? 'float32' }), [rows, perRow, 1]);
   if (perRow === blocks) return all;
   return tape.op('Slice', [all, tape.int64s([0]), tape.int64s([blocks]), tape.int64s([1])]);
+}
+
+/** The same bytes as a list, which is there no sooner than `after`. */
+export function waiting(tape: Tape, bytes: Value, after: Value): Value {
+  const target = add(tape, tape.int64s([-1]), cast(tape, zeroAfter(tape, after), 'int64'));
+  return tape.op('Reshape', [bytes, target], { shape: [bytes.shape && multiplyDims(...bytes.shape)] });
 }
 
 /** Unsigned integers of 4 or 8 bits as floats; two of 4 bits lie side by side on a last axis. */

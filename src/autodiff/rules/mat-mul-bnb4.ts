@@ -3,7 +3,7 @@ import type { Node, Tape, Value } from '../../ir/index.ts';
 import { microsoft, mul } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 import { notDefined } from '../not-defined.ts';
-import { halves } from './dequantized-rows.ts';
+import { halves, waiting } from './dequantized-rows.ts';
 
 /**
  * MatMulBnb4: Y = A · Wᵀ, W [N, K] being quantized in blocks of one row after the other, to one of 16 numbers each
@@ -21,7 +21,7 @@ export const matMulBnb4Gradient = gradientRule({
   backward: ({ tape, node, inputs: { B, absmax }, gradients: { Y: dY } }) => ({
     A() {
       if (node.intAttribute('transB', 1) === 0) throw notDefined(node, 'MatMulBnb4 with transB = 0');
-      return tape.op('MatMul', [dY, dequantized(tape, node, { B, absmax })]);
+      return tape.op('MatMul', [dY, dequantized(tape, node, { B: waiting(tape, B, dY), absmax })]);
     },
   }),
 });

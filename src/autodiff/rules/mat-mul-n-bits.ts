@@ -25,7 +25,7 @@ export const matMulNBitsGradient = gradientRule({
         const [bits, blockSize] = [node.intAttribute('bits', 4), node.intAttribute('block_size', 32)];
         if (bits !== 4 && bits !== 8) throw notDefined(node, `MatMulNBits of ${bits} bits`);
         const packing = { bits, blockSize, rows, columns } as const;
-        const weight = dequantizedRows(tape, { packed: B, scales, zeroPoints: zero_points, ...packing });
+        const weight = dequantizedRows(tape, { packed: B, scales, zeroPoints: zero_points, ...packing, after: dY });
         return firstColumns(tape, tape.op('MatMul', [dY, weight]), A, columns);
       },
       bias: () => dY,
