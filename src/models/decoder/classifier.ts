@@ -25,8 +25,8 @@ const header = z.looseObject({ architectures: z.array(z.string()).nullish() });
 
 /** Whether a config.json names the family's class with a head for classes, beside the one that continues text. */
 export function isClassifier({ architecture }: DecoderFamily, json: unknown): boolean {
-  const name = architecture.replace(/(ForCausalLM|LMHeadModel)$/, 'ForSequenceClassification');
-  return name !== architecture && (header.safeParse(json).data?.architectures?.includes(name) ?? false);
+  const name = `${architecture.replace(/(ForCausalLM|ForConditionalGeneration|LMHeadModel)$/, '')}ForSequenceClassification`;
+  return header.safeParse(json).data?.architectures?.includes(name) ?? false;
 }
 
 /**
