@@ -55,17 +55,26 @@ async function* copied({ dtype, shape }: PlannedWeight, read: Read): AsyncGenera
 }
 
 async function* changed(weight: PlannedWeight, dtype: DataType, read: Read): AsyncGenerator<Uint8Array> {
-  const { shape, update } = weight;
-  const size = elementSize(weight.dtype);
-  const total = byteLength(weight.dtype, shape) / size;
+  const { update } = weight;
+  if (update?.measure !== undefined) {
+    for await (const { values, row } of rowsOf(weight, read)) update.measure(values, row);
+  }
+  for await (const { values, row } of rowsOf(weight, read)) {
+    update?.apply(values, row);
+    yield encoded(values, dtype);
+  }
+}
+
+/** The weight as f32, some rows at a time. */
+async function* rowsOf({ dtype, shape, update }: PlannedWeight, read: Read) {
+  const size = elementSize(dtype);
+  const total = byteLength(dtype, shape) / size;
   const columns = update?.columns ?? 1;
   const step = Math.max(1, Math.floor(numbersPerSlice / columns)) * columns;
   for (let start = 0; start < total; start += step) {
     const count = Math.min(step, total - start);
     const bytes = await read(start * size, count * size);
-    const values = Float32Array.from(toFloat32({ dtype: weight.dtype, shape: [count], bytes }));
-    update?.apply(values, start / columns);
-    yield encoded(values, dtype);
+    yield { values: Float32Array.from(toFloat32({ dtype, shape: [count], bytes })), row: start / columns };
     await breathe();
   }
 }

@@ -4,13 +4,7 @@ import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel, WeightRef } from '../../models/index.ts';
 import { openSafetensors, type DataType } from '../../tensor/index.ts';
 import { listed } from '../stored-adapter.ts';
-import {
-  createReplacement,
-  createWeightUpdate,
-  storedTurned,
-  type MergedAdapter,
-  type WeightUpdate,
-} from './weight-update.ts';
+import { createReplacement, createWeightUpdate, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
 
 /** A weight of the merged checkpoint: where its numbers come from, and what is added to them. */
 export interface PlannedWeight {
@@ -136,5 +130,5 @@ function problemOf(module: AdaptableModule, parts: readonly Part[]): string | un
   if (!isDora) return undefined;
   if (parts.length > 1) return `${path} has an adapter with magnitudes (DoRA) and another`;
   if (parts[0]?.scale !== 1) return `${path} has an adapter with magnitudes (DoRA), which has one strength only`;
-  return storedTurned(module) ? `${path} has magnitudes (DoRA) for a weight that is stored turned` : undefined;
+  return undefined;
 }

@@ -25,6 +25,8 @@ interface Product {
 export interface WeightUpdate {
   /** Numbers in a row. */
   readonly columns: number;
+  /** Where it is there, it sees all rows once, unchanged, before any is applied to. @param values  as for `apply` */
+  measure?(values: Float32Array, first: number): void;
   /** @param values  f32 [count, columns], the rows from `first` on; changed in place */
   apply(values: Float32Array, first: number): void;
 }
@@ -33,7 +35,7 @@ export interface WeightUpdate {
  * The change that adapters make to one module's weight, W + Σ scaleᵢ · scalingᵢ · Bᵢ·Aᵢ, for the weight as it is stored: of a
  * transposed layer and of an embedding that is [in, out].
  *
- * With a magnitude (DoRA) each row of the sum is made as long as it says.
+ * With a magnitude (DoRA) all that makes one output, a row of W or a column where it is stored turned, is made as long as it says.
  *
  * @see Liu et al. 2024 (DoRA), eq. 5
  */
@@ -47,17 +49,46 @@ export async function createWeightUpdate(
   const lengths = magnitude && typedArray(magnitude);
   const columns = (products[0]?.columns.length ?? 0) / (parts[0]?.weights.rank ?? 1);
   const sum = new Float64Array(columns);
+  const eachRow = (values: Float32Array, first: number, use: (row: number, slice: Float32Array) => void): void => {
+    for (let start = 0, row = first; start < values.length; start += columns, row++) {
+      const slice = values.subarray(start, start + columns);
+      sum.set(slice);
+      for (const product of products) addProduct(sum, product, row);
+      use(row, slice);
+    }
+  };
+  if (lengths !== undefined && storedTurned(module)) return columnScaling(columns, { lengths, sum, eachRow });
   return {
     columns,
-    apply(values, first) {
-      for (let start = 0, row = first; start < values.length; start += columns, row++) {
-        const slice = values.subarray(start, start + columns);
-        sum.set(slice);
-        for (const product of products) addProduct(sum, product, row);
+    apply: (values, first) =>
+      eachRow(values, first, (row, slice) => {
         if (lengths !== undefined) scaleTo(sum, lengths[row] ?? 0);
         slice.set(sum);
-      }
-    },
+      }),
+  };
+}
+
+interface Rows {
+  /** f32 [columns], of each column. */
+  readonly lengths: Float32Array;
+  /** f64 [columns], the row that `eachRow` is at. */
+  readonly sum: Float64Array;
+  eachRow(values: Float32Array, first: number, use: (row: number, slice: Float32Array) => void): void;
+}
+
+/** Columns reach through all rows, so that their lengths must be known before the first row is written. */
+function columnScaling(columns: number, { lengths, sum, eachRow }: Rows): WeightUpdate {
+  const squares = new Float64Array(columns);
+  return {
+    columns,
+    measure: (values, first) =>
+      eachRow(values, first, () => {
+        for (let i = 0; i < columns; i++) squares[i] = (squares[i] ?? 0) + (sum[i] ?? 0) ** 2;
+      }),
+    apply: (values, first) =>
+      eachRow(values, first, (_, slice) => {
+        for (let i = 0; i < columns; i++) slice[i] = ((sum[i] ?? 0) * (lengths[i] ?? 0)) / Math.sqrt(squares[i] ?? 0);
+      }),
   };
 }
 
