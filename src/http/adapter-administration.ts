@@ -2,6 +2,7 @@ import type { AdapterRegistry } from '../adapters/index.ts';
 import { EspalierError } from '../core/index.ts';
 import { loadAdapter } from '../formats/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
+import type { BaseModel } from '../models/index.ts';
 import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
 import type { AdapterAdministration, ServedAdapter } from './serving-context.ts';
 
@@ -9,6 +10,8 @@ export interface AdministrationOptions {
   readonly registry: Pick<AdapterRegistry<unknown>, 'has' | 'list' | 'load' | 'replace' | 'unload'>;
   /** The linear modules of the base: what an adapter's tensors must fit. */
   readonly linears: readonly AdaptableModule[];
+  /** The base's own weights, where adapters may bring some of them whole. */
+  readonly weights?: BaseModel['weights'] | undefined;
   /** The one folder from which adapters are loaded; undefined = none can be. */
   readonly folder: string | undefined;
   /** Name of the base, which no adapter may take. */
@@ -17,14 +20,14 @@ export interface AdministrationOptions {
 
 /** Loads adapters from files into a registry. The registry decides which version a name means; this knows the files. */
 export function createAdapterAdministration(options: AdministrationOptions): AdapterAdministration {
-  const { registry, linears, folder } = options;
+  const { registry, linears, weights: own, folder } = options;
   const sources = new Map<string, { path: string; created: number }>();
 
   const load: AdapterAdministration['load'] = async (name, path, { replace }) => {
     if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
     if (registry.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
     const source = await confineAdapter(folder, path);
-    const weights = await loadAdapter(source, linears);
+    const weights = await loadAdapter(source, linears, own === undefined ? {} : { weights: own });
     const version = registry.has(name) ? await registry.replace(name, weights) : await registry.load(name, weights);
     sources.set(name, { path: source, created: Math.floor(Date.now() / 1000) });
     return servedAdapter(name, version.id);

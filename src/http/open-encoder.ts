@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { Embedder, openInferenceGraph, SharedArenas, type InferenceModel, type MemoryPlan } from '../infer/index.ts';
-import type { Model } from '../ir/index.ts';
+import { Embedder, openInferenceGraph, SharedArenas } from '../infer/index.ts';
+import type { InferenceModel, MemoryPlan, ServedParameter } from '../infer/index.ts';
+import { readConstant, type Model } from '../ir/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
+import { convertToFloat32, tensorOf } from '../tensor/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { createAdapterAdministration, loadAllAdapters } from './adapter-administration.ts';
+import { createAdapterAdministration, loadAllAdapters, type AdministrationOptions } from './adapter-administration.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import type { InferenceEntry } from './inference-context.ts';
 import type { AdapterAdministration, BaseContext, DoorContext } from './serving-context.ts';
@@ -48,7 +50,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   };
   try {
     model = await openGraph(options, arenas);
-    const adapters = await openAdapters(model, { folder, baseName });
+    const adapters = await openAdapters(model, { weights: base.weights, folder, baseName });
     const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
     const context = {
       adapters,
@@ -65,22 +67,41 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   }
 }
 
-function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {
+async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {
   const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan } = options;
-  const build = (): Model => (base.task === 'embedding' ? buildEmbeddingGraph(base) : buildClassificationGraph(base));
+  const adapters = options.adaptersFolder !== undefined;
+  const parameters = adapters ? await headOf(base) : [];
+  const given = new Set(parameters.map((parameter) => parameter.name));
+  const build = (): Model =>
+    base.task === 'embedding' ? buildEmbeddingGraph(base) : buildClassificationGraph(base, { given });
   return openInferenceGraph(
-    { build, folder: base.dir, modules: base.modules },
+    { build, folder: base.dir, modules: base.modules, parameters },
     {
       name,
       environment,
       arenas,
       maxWaiting,
-      adapters: options.adaptersFolder !== undefined,
+      adapters,
       ...(maxBatch === undefined ? {} : { maxBatch }),
       ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
       ...(memoryPlan === undefined ? {} : { memoryPlan }),
     },
   );
+}
+
+/** As PEFT names what a classifier's adapter brings whole, and what stands before it in DistilBERT. */
+const headName = /^(pre_)?classifier\.|^score\./;
+
+/** The head of a classifier, which adapters may bring whole (`modules_to_save`). */
+async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParameter[]> {
+  if (task !== 'classification') return [];
+  const parameters: ServedParameter[] = [];
+  for (const [name, { dtype, shape, location, offset, length, quantized }] of weights) {
+    if (!headName.test(name) || quantized !== undefined) continue;
+    const tensor = await readConstant({ kind: 'external', dtype, shape, location, offset, length }, dir);
+    parameters.push({ name, tensor: tensorOf('float32', shape, await convertToFloat32(tensor)) });
+  }
+  return parameters;
 }
 
 /** Stands where an encoder is served without a folder of adapters. */
@@ -92,10 +113,10 @@ const noAdapters: AdapterAdministration = {
 
 async function openAdapters(
   { adapters }: InferenceModel,
-  { folder, baseName }: { readonly folder: string | undefined; readonly baseName: string },
+  { weights, folder, baseName }: Omit<AdministrationOptions, 'registry' | 'linears'>,
 ): Promise<AdapterAdministration> {
   if (adapters === undefined) return noAdapters;
-  const options = { registry: adapters.registry, linears: adapters.modules, folder, baseName };
+  const options = { registry: adapters.registry, linears: adapters.modules, weights, folder, baseName };
   const administration = createAdapterAdministration(options);
   await loadAllAdapters(administration, options);
   return administration;

@@ -77,7 +77,7 @@ describe('an adapter on a model that another tool wrote', () => {
 const sizes = { in: 6, hidden: 9, out: 4 };
 const variants = 5;
 const clients = 16;
-const swaps = 300;
+const swaps = 150;
 
 /** An adapter of rank 1 to 5 on both modules of the test's model. */
 function contentOf(place: number): { readonly variant: number; readonly weights: AdapterWeights } {

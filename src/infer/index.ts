@@ -2,7 +2,7 @@ export { Embedder, type Embedding, type EmbedOptions } from './embedder.ts';
 export { InferenceModel, type InferenceRequest, type InferenceResult, type InferenceStats } from './inference-model.ts';
 export { memoryPlans, type MemoryPlan } from './memory/run-memory.ts';
 export { SharedArenas } from './memory/shared-arenas.ts';
-export type { ModelAdapters, ResidentAdapter } from './model-adapters.ts';
+export type { ModelAdapters, ResidentAdapter, ServedParameter } from './model-adapters.ts';
 export type { ModelSignature, TensorSignature } from './model-signature.ts';
 export {
   openInferenceGraph,

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { decodeModel, encodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
+import { decodeModel, encodeModel, followLinks, type AdaptableModule, type Model } from '../ir/index.ts';
 import { openOnnxModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { BatchRunner } from './batch-runner.ts';
@@ -7,7 +7,7 @@ import { InferenceModel } from './inference-model.ts';
 import { injectAdapters } from './inject-adapters.ts';
 import { createRunMemory, type MemoryPlan } from './memory/run-memory.ts';
 import type { SharedArenas } from './memory/shared-arenas.ts';
-import { ModelAdapters } from './model-adapters.ts';
+import { ModelAdapters, type ServedParameter } from './model-adapters.ts';
 import { readSignature } from './model-signature.ts';
 import { openGraph } from './open-graph.ts';
 import { OutputShapes } from './output-shapes.ts';
@@ -51,6 +51,8 @@ export interface GraphSource {
   readonly folder: string;
   /** What adapters can target. */
   readonly modules: readonly AdaptableModule[];
+  /** What adapters can bring whole: inputs of the graph by their names. Only with adapters. */
+  readonly parameters?: readonly ServedParameter[];
 }
 
 /**
@@ -66,8 +68,12 @@ export async function openInferenceModel(path: string, options: InferenceModelOp
   }
   const settings = { ...defaults, ...options };
   checkSizes(settings);
-  const { bytes, folder } = await openGraph(path);
-  return openWith(settings, { build: () => decodeModel(bytes, { what: path }), bytes, folder });
+  const file = await openGraph(path);
+  const build = (): Model => decodeModel(file.bytes, { what: path });
+  const folder = await followLinks(file.model, file.folder);
+  // WHY not always anew: what is checked is what is run, but in a cache of links the graph must name other places.
+  const bytes = folder === file.folder ? file.bytes : encodeModel(file.model);
+  return openWith(settings, { build, bytes, folder });
 }
 
 /**
@@ -77,14 +83,15 @@ export async function openInferenceModel(path: string, options: InferenceModelOp
 export async function openInferenceGraph(source: GraphSource, options: InferenceModelOptions): Promise<InferenceModel> {
   const settings = { ...defaults, ...options };
   checkSizes(settings);
-  const { build, folder, modules } = source;
+  const { build, modules, parameters } = source;
   const model = build();
+  const folder = await followLinks(model, source.folder);
   if (!settings.adapters) return openWith(settings, { build, bytes: encodeModel(model), folder });
   if (modules.length === 0) {
     const reason = 'it has no module that an adapter could change';
     throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
   }
-  const adapters = new ModelAdapters(injectAdapters(model, modules));
+  const adapters = new ModelAdapters(injectAdapters(model, modules), parameters);
   try {
     return await openWith(settings, { build, bytes: encodeModel(model), folder, adapters });
   } catch (error) {
