@@ -2,6 +2,7 @@
  * Espalier as a library: what most programs need. Each folder's whole face is a subpath, such as `espalier/serve`.
  */
 export { EspalierError, codes, type ErrorCode } from './core/index.ts';
+export { loadAdapter } from './formats/index.ts';
 export { openServer, type Server, type ServerOptions } from './http/index.ts';
 export { loadPeftAdapter, savePeftAdapter, type AdapterWeights, type LoraConfig } from './lora/index.ts';
 export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';

@@ -13,6 +13,7 @@ describe('the library', () => {
       'createRandomBase',
       'ensureThreadPool',
       'liveHandles',
+      'loadAdapter',
       'loadPeftAdapter',
       'openBaseModel',
       'openEngine',

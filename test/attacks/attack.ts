@@ -8,7 +8,7 @@ export interface Attack {
   make(dir: string): void | Promise<void>;
 }
 
-/** How long looking at a hostile thing may take, and how much the process may grow meanwhile. */
+/** How long looking at a hostile thing may take in time of the processor, and how much the process may grow meanwhile. */
 export const limits = { ms: 1000, bytes: 64 * 2 ** 20 };
 
 /** The bytes of a safetensors file with any header, true or not. */

@@ -41,10 +41,11 @@ export async function fuzz(target: Target, { inputs, seed, onProgress }: FuzzOpt
   for (let i = 0; i < inputs; i++) {
     const bytes = await nextInput(target, dice);
     const copy = bytes.slice(); // a reader that wrote into its input would hide what it was
-    const [began, heap] = [performance.now(), heapBytes()];
+    const [began, cpu, heap] = [performance.now(), process.cpuUsage(), heapBytes()];
     const code = await outcome(target, bytes, copy);
     const [ms, grown] = [performance.now() - began, heapBytes() - heap - 2 * copy.length];
-    if (ms > limits.ms) throw finding(target, copy, `took ${ms.toFixed(0)} ms`);
+    // WHY the second look: on a busy machine the clock goes on while this process waits for its turn.
+    if (ms > limits.ms && cpuMs(cpu) > limits.ms) throw finding(target, copy, `took ${ms.toFixed(0)} ms`);
     if (grown > limits.bytes) throw finding(target, copy, `allocated ${grown} bytes more than twice its input`);
     [slowestMs, mostBytes] = [Math.max(slowestMs, ms), Math.max(mostBytes, grown)];
     if (code === undefined) taken++;
@@ -68,6 +69,11 @@ async function outcome(target: Target, bytes: Uint8Array, copy: Uint8Array): Pro
     if (EspalierError.isInstance(error)) return error.code;
     throw finding(target, copy, `threw ${String(error)}`, error);
   }
+}
+
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
 }
 
 function heapBytes(): number {

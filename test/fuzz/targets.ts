@@ -61,7 +61,7 @@ function protobuf(): Target {
       if (dice.below(3) === 0) return proto.varint(id, dice.below(2) === 0 ? edge(dice) : dice.below(32));
       if (dice.below(3) === 0)
         return proto.bytes(id, dice.pick(['', 'x', 'y', 'w', 'If', 'Identity', 'Loop', dice.bytes(dice.below(12))]));
-      return depth < 6 ? proto.bytes(id, message(dice, depth + 1)) : varint(edge(dice));
+      return depth < 4 ? proto.bytes(id, message(dice, depth + 1)) : varint(edge(dice));
     });
     return Buffer.concat(fields);
   };
