@@ -3,8 +3,15 @@ import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import { parsePeftConfig } from '../lora/index.ts';
-import { isOnnxPath, openBaseModel, openOnnxModel, type BaseGraphs, type WeightRef } from '../models/index.ts';
-import { elementCount, openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
+import {
+  isOnnxPath,
+  openBaseModel,
+  openOnnxModel,
+  parameterCount,
+  type BaseGraphs,
+  type WeightRef,
+} from '../models/index.ts';
+import { openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 
 /** What is told of a path: as data, and for a person. */
@@ -128,9 +135,7 @@ function storedType({ dtype, quantized }: WeightRef): string {
 }
 
 function countParameters(tensors: readonly Tensor[]): number {
-  const count = ({ shape, quantized }: Tensor): number =>
-    quantized === undefined ? elementCount(shape) : quantized.rows * quantized.columns;
-  return tensors.reduce((sum, tensor) => sum + count(tensor), 0);
+  return tensors.reduce((sum, tensor) => sum + parameterCount(tensor), 0);
 }
 
 function line({ name, dtype, shape }: Tensor): string {

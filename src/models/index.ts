@@ -31,6 +31,7 @@ export { formatQuantization, quantizationMethod, type QuantizationConfig } from 
 export {
   companionNames,
   quantizableMatrices,
+  parameterCount,
   type QuantizableMatrix,
   type QuantizedWeight,
 } from './quantized/quantized-weight.ts';

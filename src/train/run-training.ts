@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../core/index.ts';
 import type { Environment } from '../runtime/index.ts';
-import { elementCount } from '../tensor/index.ts';
+import { parameterCount } from '../models/index.ts';
 import type { TrainConfig } from './config/train-config.ts';
 import { MetricsWriter } from './metrics.ts';
 import { OutputFolder } from './output-folder.ts';
@@ -62,7 +62,7 @@ async function trainInto(
 
 function planOf(prepared: PreparedTraining, trainableParameters: number): TrainPlan {
   const { base, trainable, data, evalData, steps, maxLength, learningRate } = prepared;
-  const baseParameters = [...base.weights.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
   return {
     trainableParameters,
     baseParameters,

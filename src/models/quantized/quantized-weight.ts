@@ -1,4 +1,5 @@
 import type { AdaptableModule } from '../../ir/index.ts';
+import { elementCount } from '../../tensor/index.ts';
 import type { WeightRef } from '../weight-files.ts';
 import type { QuantizationConfig } from './quantization-config.ts';
 
@@ -42,6 +43,11 @@ export function quantizableMatrices(modules: readonly AdaptableModule[]): Map<st
     return kind === 'embedding' ? [{ name, kind, rows: width, columns: out }] : [];
   });
   return new Map(matrices.map((matrix) => [matrix.name, matrix]));
+}
+
+/** Numbers that a weight stands for, quantized or not. */
+export function parameterCount({ shape, quantized }: Pick<WeightRef, 'shape' | 'quantized'>): number {
+  return quantized === undefined ? elementCount(shape) : quantized.rows * quantized.columns;
 }
 
 /** Names of the tensors that belong to a quantized `<path>.weight`. */
