@@ -53,7 +53,7 @@ export function doraProblem({ path, kind, places }: GraphModule): string[] {
   });
 }
 
-const roughOnA: ReadonlySet<string> = new Set(['DynamicQuantizeMatMul', 'MatMulIntegerToFloat']);
+const roughOnA: ReadonlySet<string> = new Set(['DynamicQuantizeMatMul', 'MatMulInteger', 'MatMulIntegerToFloat']);
 
 /** f32 [out] */
 function squaredLength(tape: Tape, place: ModulePlace, parts: DoraParts): Value {

@@ -27,7 +27,7 @@ export type SiteResult = { readonly site: ModuleSite } | { readonly problem: str
 
 /**
  * Reads a node as a module. Operators: MatMul, Gemm, Conv, Gather; of ONNX Runtime FusedMatMul, MatMulNBits,
- * DynamicQuantizeMatMul, MatMulIntegerToFloat, GatherBlockQuantized.
+ * DynamicQuantizeMatMul, MatMulIntegerToFloat, GatherBlockQuantized; and MatMulInteger with the Cast and Mul that make floats of it.
  *
  * @returns undefined for every other operator
  */
@@ -59,6 +59,7 @@ const readers: Readonly<Record<string, Reader>> = {
   'com.microsoft:MatMulNBits': readMatMulNBits,
   'com.microsoft:DynamicQuantizeMatMul': (node, y) => product(node, { ...sides(node), y, columnsIn: false }),
   'com.microsoft:MatMulIntegerToFloat': readIntegerToFloat,
+  MatMulInteger: readMatMulInteger,
   Conv: readConv,
   Gather: readGather,
   'com.microsoft:GatherBlockQuantized': readGatherBlockQuantized,
@@ -117,6 +118,21 @@ function readIntegerToFloat(node: Node, y: Value): SiteResult {
   return product(node, { x, y, weight, columnsIn: false });
 }
 
+/** As dynamic quantization writes it: the product of integers, a Cast, and a Mul by both scales, which gives the floats. */
+function readMatMulInteger(node: Node, y: Value): SiteResult {
+  const scaled = onlyResult(onlyResult(y, 'Cast'), 'Mul');
+  if (scaled === undefined) return { problem: 'gives integers that no Cast and Mul make floats of' };
+  return readIntegerToFloat(node, scaled);
+}
+
+/** What the only reader of a value gives, if it is of this operator. */
+function onlyResult(value: Value | undefined, opType: string): Value | undefined {
+  const [use, ...more] = value?.uses ?? [];
+  return use !== undefined && more.length === 0 && !value?.isGraphOutput && use.node.opType === opType
+    ? use.node.outputs[0]
+    : undefined;
+}
+
 const quantizers: ReadonlySet<string> = new Set(['DynamicQuantizeLinear', 'QuantizeLinear']);
 
 function readConv(node: Node, y: Value): SiteResult {
@@ -170,8 +186,5 @@ function embedding(node: Node, parts: EmbeddingParts): ModuleSite {
 
 /** A table of half-width floats is cast after picking: what the graph reads is the cast. */
 function afterCast(y: Value): Value {
-  const [use, ...more] = y.uses;
-  const cast = use && more.length === 0 && !y.isGraphOutput ? use.node : undefined;
-  const [result] = cast?.opType === 'Cast' && y.dtype !== 'float32' ? cast.outputs : [];
-  return result ?? y;
+  return (y.dtype === 'float32' ? undefined : onlyResult(y, 'Cast')) ?? y;
 }

@@ -77,6 +77,8 @@ async function wholeWeight(node: Node, reading: Reading): Promise<Numbers> {
       return dequantizeColumns(at(1), at(2), at(3));
     case 'MatMulIntegerToFloat':
       return dequantizeColumns(at(1), at(3), at(5));
+    case 'MatMulInteger':
+      throw unreadable(reading.path, 'its scale stands in another node');
     default:
       return evaluate(reading);
   }

@@ -127,6 +127,21 @@ export const siteModels: readonly SiteModel[] = [
   },
   {
     ...size,
+    name: 'MatMulInteger with Cast and Mul',
+    x: folded,
+    record: (tape, x) => {
+      const plain = new Tape(tape.model);
+      const [quantized, scale, zero] = plain.ops('DynamicQuantizeLinear', [x], { outputs: 3 });
+      const integers = tape.op('MatMulInteger', [quantized, tape.constant(bytes([width, out], 'int8'), 'w'), zero], {
+        dtype: 'int32',
+        shape: ['batch', 'seq', out],
+      });
+      const floats = plain.op('Cast', [integers], { attributes: { to: 1 } });
+      return plain.op('Mul', [floats, plain.op('Mul', [scale, plain.scalar(0.01)])]);
+    },
+  },
+  {
+    ...size,
     name: 'MatMul in half precision',
     x: flat,
     record: (tape, x) => {
