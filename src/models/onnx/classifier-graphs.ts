@@ -3,6 +3,7 @@ import type { BaseGraphs, BaseInput, EncoderGraphOptions } from '../base-model.t
 import { pool, type Pooling } from '../encoder/pooling.ts';
 import type { AnnotationHints } from './annotate-modules.ts';
 import { copyGeneric } from './generic-graph.ts';
+import { isHalf } from './constants.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { asFloat32 } from './logits-head.ts';
 import { copyText, type TextSource } from './text-copy.ts';
@@ -12,7 +13,7 @@ import { finish, refuseFull } from './text-graphs.ts';
 export function genericInputs({ model: { graph } }: OnnxSource): BaseInput[] {
   return graph.inputs
     .filter(({ constant }) => constant === undefined)
-    .map(({ name, dtype = 'float32', shape = [] }) => ({ name, dtype, shape }));
+    .map(({ name, dtype = 'float32', shape = [] }) => ({ name, dtype: isHalf(dtype) ? 'float32' : dtype, shape }));
 }
 
 /** The graph of a model of anything: features, images. Its output is the file's, called `logits`. */
@@ -20,7 +21,7 @@ export function genericGraphs(source: OnnxSource, output: string, hints: Annotat
   return {
     classification: ({ full = false }): Model => {
       refuseFull(source, full);
-      const { model } = copyGeneric(source, { graphName: 'classify', hints, outputs: [output] });
+      const { model } = copyGeneric(source, { graphName: 'classify', hints, outputs: [output], widen: true });
       const [result] = model.graph.outputs;
       if (result === undefined) throw new TypeError(`${output} is an output of the file`);
       model.graph.removeOutput(result);

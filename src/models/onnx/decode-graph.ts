@@ -15,8 +15,8 @@ export function buildOnnxDecode(source: TextSource, maxLength: number): Model | 
   const { roles, kv } = source;
   if (kv === undefined || roles.states.length === 0 || roles.logits === undefined || roles.cachePosition)
     return undefined;
-  if (roles.states.some(({ past, present }) => past.dtype !== 'float32' || present === undefined)) return undefined;
-  const copy = new GraphCopy(source, 'decode');
+  if (roles.states.some(({ past, present }) => !isFloat(past.dtype) || present === undefined)) return undefined;
+  const copy = new GraphCopy(source, 'decode', { widen: true });
   const { graph } = copy;
   const inputIds = graph.addInput('input_ids', 'int64', ['batch', 'seq']);
   copy.bind(roles.inputIds, castTo(copy, inputIds, roles.inputIds));
@@ -62,4 +62,8 @@ function givePresent(
   value.shape = shape;
   graph.rename(value, name);
   graph.addOutput(value);
+}
+
+function isFloat(dtype: Value['dtype']): boolean {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }

@@ -1,6 +1,6 @@
 import { removeDeadCode, Tape, type AdaptableModule, type Model, type Value } from '../../ir/index.ts';
 import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
-import { GraphCopy, type OnnxSource } from './graph-copy.ts';
+import { GraphCopy, type CopyOptions, type OnnxSource } from './graph-copy.ts';
 import { dropExportersNotes } from './text-copy.ts';
 
 /** A copy of a file's graph with its own inputs and outputs. */
@@ -9,19 +9,24 @@ export interface GenericCopy {
   readonly modules: readonly AdaptableModule[];
 }
 
+export interface GenericOptions extends CopyOptions {
+  readonly graphName: string;
+  readonly hints?: AnnotationHints;
+  /** The outputs that are wanted, by name; all by default. */
+  readonly outputs?: readonly string[];
+}
+
 /**
  * Copies a file's graph as it is: flat, with types, and with its modules marked. Inputs and outputs keep their names and order.
- *
- * @param outputs  the outputs that are wanted, by name; all by default
  */
 export function copyGeneric(
   source: OnnxSource,
-  { graphName, hints = {}, outputs }: { graphName: string; hints?: AnnotationHints; outputs?: readonly string[] },
+  { graphName, hints = {}, outputs, widen = false }: GenericOptions,
 ): GenericCopy {
-  const copy = new GraphCopy(source, graphName);
+  const copy = new GraphCopy(source, graphName, { widen });
   const { graph } = source.model;
   for (const input of graph.inputs) {
-    if (input.constant === undefined) copy.bind(input, copy.graph.addInput(input.name, input.dtype, input.shape));
+    if (input.constant === undefined) copy.bind(input, copy.addInput(input));
   }
   copy.run();
   for (const output of graph.outputs) {

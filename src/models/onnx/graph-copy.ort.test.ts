@@ -121,6 +121,27 @@ describe('a copy of a graph', () => {
     expect(await run(model, x)).toEqual(await run(source, x));
   });
 
+  it('computes in f32 what the file computes in half-width floats, where that is asked for', async () => {
+    const source = createModel({ opset: 17 });
+    const tape = new Tape(source);
+    const values = source.graph.addInput('x', 'float32', ['batch', 3]);
+    const [float16, float32] = [10, 1];
+    const weight = tape.constant(tensorOf('float16', [3, 1], [0.1, 10, 0.001]), 'weight');
+    const product = tape.op('MatMul', [tape.op('Cast', [values], { attributes: { to: float16 } }), weight]);
+    const fill = { value: tensorOf('float16', [1], [0.5]) };
+    const half = tape.op('ConstantOfShape', [tape.op('Shape', [product])], { attributes: fill });
+    const sum = tape.op('Add', [product, half]);
+    source.graph.addOutput(tape.op('Cast', [sum], { attributes: { to: float32 }, outputName: 'y' }));
+    const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy', widen: true });
+    verifyModel(model);
+    const computed = model.graph.nodes.flatMap(({ outputs }) => outputs.map((value) => value?.dtype));
+    expect(new Set(computed)).toEqual(new Set(['float32', 'int64']));
+    const [first = NaN, second = NaN] = await run(model, x);
+    // 0.1 and 0.001 as half-width floats; the sums are not rounded to such.
+    expect(first).toBeCloseTo(0.0999755859375 - 20 + 3 * 0.0010004043579 + 0.5, 5);
+    expect(second).toBeCloseTo(-4 * 0.0999755859375 + 50 - 6 * 0.0010004043579 + 0.5, 5);
+  });
+
   it('refuses what it cannot bring up to date, naming file and node', () => {
     const source = createModel({ opset: 11 });
     const values = source.graph.addInput('x', 'float32', ['batch', 3, 4]);

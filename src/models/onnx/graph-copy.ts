@@ -3,7 +3,6 @@ import {
   createModel,
   Graph,
   inferNode,
-  inlineConstant,
   Tape,
   type Attribute,
   type ConstantData,
@@ -12,7 +11,8 @@ import {
   type Node,
   type Value,
 } from '../../ir/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
+import type { DataType } from '../../tensor/index.ts';
+import { constantOf, float32Attribute, isHalf, knownBool, widened } from './constants.ts';
 import { upgradedNode, usableOpset, type NodeCall } from './upgrade-node.ts';
 
 /** What a body of nodes means where it is copied to: its values there, and the attributes of the call around it. */
@@ -30,6 +30,14 @@ export interface OnnxSource {
   readonly path: string;
 }
 
+export interface CopyOptions {
+  /**
+   * Computes in f32 what the file computes in half-width floats, as is done with half-width checkpoints: weights are cast when the
+   * graph is loaded, and so gradients and adapters are f32.
+   */
+  readonly widen?: boolean;
+}
+
 /**
  * A copy of a foreign model's graph as one flat graph with types: functions are written out, constants become initializers, branches
  * that are known are chosen, nodes that pass their input on are left out, and what was joined to an empty tensor is itself. The
@@ -42,13 +50,15 @@ export class GraphCopy {
   readonly tape: Tape;
   readonly #source: Model;
   readonly #path: string;
+  readonly #widen: boolean;
   readonly #functions: ReadonlyMap<string, ModelFunction>;
   /** The graph that each initializer of the source is copied into. */
   readonly #owners = new Map<Value, Graph>();
   readonly #scope: Scope = { values: new Map(), attributes: new Map(), prefix: '' };
 
-  constructor({ model: source, path }: OnnxSource, graphName: string) {
+  constructor({ model: source, path }: OnnxSource, graphName: string, { widen = false }: CopyOptions = {}) {
     this.#source = source;
+    this.#widen = widen;
     this.#path = path;
     this.model = createModel({
       graphName,
@@ -67,6 +77,11 @@ export class GraphCopy {
   /** Everything that reads an input of the source reads `value` in the copy. */
   bind(input: Value, value: Value): void {
     this.#scope.values.set(input, value);
+  }
+
+  /** Gives the copy an input of the source's, with its name. */
+  addInput({ name, dtype, shape }: Value): Value {
+    return this.graph.addInput(name, this.#type(dtype), shape);
   }
 
   /** @throws EspalierError IR_SHAPE, ONNX_MODEL_UNSUPPORTED naming the node */
@@ -122,7 +137,7 @@ export class GraphCopy {
       const value = copied.outputs[i];
       if (!output || !value) return;
       scope.values.set(output, value);
-      value.dtype ??= output.dtype;
+      value.dtype ??= this.#type(output.dtype);
       // Numbers only: a symbol of the file may mean another length than this copy has.
       value.shape ??= output.shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
     });
@@ -157,7 +172,7 @@ export class GraphCopy {
     const attributes = new Map(this.#resolved(node, scope));
     const data = constantOf(attributes);
     if (data === undefined) throw this.#unsupported(node, 'gives a constant of a kind that cannot be read');
-    scope.values.set(output, to.addInitializer(to.uniqueName(scope.prefix + output.name), data));
+    scope.values.set(output, this.#addConstant(to, scope.prefix + output.name, data));
   }
 
   #chosenBranch(node: Node, scope: Scope): Graph | undefined {
@@ -186,7 +201,7 @@ export class GraphCopy {
       this.#resolved(node, scope).map(([name, attribute]): [string, Attribute] => {
         if (attribute.kind === 'graph')
           return [name, { kind: 'graph', value: this.#copyInner(attribute.value, to, scope) }];
-        if (attribute.kind !== 'graphs') return [name, attribute];
+        if (attribute.kind !== 'graphs') return [name, this.#widen ? widened(node, name, attribute) : attribute];
         return [name, { kind: 'graphs', value: attribute.value.map((inner) => this.#copyInner(inner, to, scope)) }];
       }),
     );
@@ -230,10 +245,25 @@ export class GraphCopy {
     // A weight goes where its graph goes: another branch may read it too.
     const owner = this.#owners.get(source) ?? this.graph;
     const copied = source.constant
-      ? owner.addInitializer(owner.uniqueName(scope.prefix + source.name), source.constant)
-      : this.graph.addInput(this.graph.uniqueName(source.name), source.dtype, source.shape);
+      ? this.#addConstant(owner, scope.prefix + source.name, source.constant)
+      : this.graph.addInput(this.graph.uniqueName(source.name), this.#type(source.dtype), source.shape);
     scope.values.set(source, copied);
     return copied;
+  }
+
+  #type(dtype: DataType | undefined): DataType | undefined {
+    return this.#widen && isHalf(dtype) ? 'float32' : dtype;
+  }
+
+  /** An initializer, and its cast where it is to be wider. */
+  #addConstant(to: Graph, name: string, data: ConstantData): Value {
+    const value = to.addInitializer(to.uniqueName(name), data);
+    if (!this.#widen || !isHalf(value.dtype)) return value;
+    const attributes = [['to', float32Attribute] as const];
+    const output = { name: to.uniqueName(`${name}.float32`), dtype: 'float32', shape: value.shape } as const;
+    const [cast] = to.addNode({ opType: 'Cast', inputs: [value], attributes, outputs: [output] }).outputs;
+    if (cast === undefined) throw new TypeError('Cast has one output');
+    return cast;
   }
 
   #unsupported(node: Node, reason: string): EspalierError {
@@ -244,29 +274,4 @@ export class GraphCopy {
 
 function functionKey(domain: string, name: string, overload: string): string {
   return [domain, name, overload].join('\n');
-}
-
-function constantOf(attributes: ReadonlyMap<string, Attribute>): ConstantData | undefined {
-  const [attribute] = attributes.values();
-  switch (attribute?.kind) {
-    case 'tensor':
-      return attribute.value;
-    case 'int':
-      return inlineConstant(tensorOf('int64', [], [attribute.value]));
-    case 'ints':
-      return inlineConstant(tensorOf('int64', [attribute.value.length], attribute.value));
-    case 'float':
-      return inlineConstant(tensorOf('float32', [], [attribute.value]));
-    case 'floats':
-      return inlineConstant(tensorOf('float32', [attribute.value.length], attribute.value));
-    default:
-      return undefined;
-  }
-}
-
-function knownBool(value: Value): boolean | undefined {
-  const { constant } = value;
-  if (constant?.kind !== 'inline' || constant.tensor.dtype !== 'bool' || constant.tensor.bytes.length !== 1)
-    return undefined;
-  return constant.tensor.bytes[0] !== 0;
 }

@@ -3,7 +3,7 @@ import { tensorOf } from '../../tensor/index.ts';
 import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
 import { GraphCopy, type OnnxSource } from './graph-copy.ts';
 import type { KvSizes } from './onnx-config.ts';
-import type { PastState, TextInterface } from './read-interface.ts';
+import type { TextInterface } from './read-interface.ts';
 
 /** A file of a text model, with what is known of it. */
 export interface TextSource extends OnnxSource {
@@ -43,7 +43,7 @@ export function copyText(
   source: TextSource,
   { graphName, given = {} }: { readonly graphName: string; readonly given?: GivenInputs },
 ): TextCopy {
-  const copy = new GraphCopy(source, graphName);
+  const copy = new GraphCopy(source, graphName, { widen: true });
   const { roles } = source;
   const inputIds = copy.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
   copy.bind(roles.inputIds, castTo(copy, inputIds, roles.inputIds));
@@ -56,7 +56,7 @@ export function copyText(
     copy.bind(roles.tokenTypeIds, castTo(copy, like('token_type_ids', given.tokenTypes, 0), roles.tokenTypeIds));
   }
   bindSwitches(copy, roles);
-  for (const state of roles.states) copy.bind(state.past, emptyState(copy, state, { inputIds, source }));
+  for (const state of roles.states) copy.bind(state.past, emptyState(copy, inputIds, source.kv));
   copy.run();
   const [logits, hidden] = [roles.logits, roles.hidden].map((value) => value && copy.value(value));
   dropEmptyPast(copy.model);
@@ -102,17 +102,11 @@ export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: 
 }
 
 /** Keys or values of no token: f32 [batch, kvHeads, 0, headDim]. */
-function emptyState(
-  copy: GraphCopy,
-  { past }: PastState,
-  { inputIds, source }: { readonly inputIds: Value; readonly source: TextSource },
-): Value {
-  const { tape } = copy;
+function emptyState({ tape }: GraphCopy, inputIds: Value, kv: KvSizes | undefined): Value {
   const batch = tape.op('Shape', [inputIds], { attributes: { end: 1 } });
-  const rest = tape.int64s([source.kv?.kvHeads ?? 1, 0, source.kv?.headDim ?? 1]);
+  const rest = tape.int64s([kv?.kvHeads ?? 1, 0, kv?.headDim ?? 1]);
   const shape = tape.op('Concat', [batch, rest], { attributes: { axis: 0 } });
-  const zero = tensorOf(past.dtype === 'float16' ? 'float16' : 'float32', [1], [0]);
-  return tape.op('ConstantOfShape', [shape], { attributes: { value: zero } });
+  return tape.op('ConstantOfShape', [shape], { attributes: { value: tensorOf('float32', [1], [0]) } });
 }
 
 /** Which inputs of fused attention are keys and values of earlier runs. */
