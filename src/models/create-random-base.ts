@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import { byteLength, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
+import type { DecoderConfig } from './decoder/decoder-config.ts';
 import { decoderWeightShapes } from './decoder/decoder-weights.ts';
-import { llama } from './decoder/families/llama.ts';
-import { formatLlamaConfig, type LlamaConfig } from './llama-config.ts';
+import { describeRandomBase, formatRandomBase, type RandomBaseConfig } from './random-base-config.ts';
 import type { FloatType } from './non-finite.ts';
 import { constantWeight, normalQuantiles, randomWeight, type RandomWeight } from './random-weights.ts';
 
 export interface RandomBaseOptions {
-  readonly config: LlamaConfig;
+  readonly config: RandomBaseConfig;
   /** The folder to write; made when there is none. What else lies in it (a tokenizer) is left alone. */
   readonly dir: string;
   /** Fixes every weight. */
@@ -25,7 +25,7 @@ export interface RandomBaseOptions {
 }
 
 /**
- * Makes a checkpoint that was never trained: matrices normal with the configuration's standard deviation, norms 1, biases 0. The same
+ * Makes a checkpoint that was never trained: matrices normal with the configuration's standard deviation, norms without effect, biases 0. The same
  * configuration, seed and dtype give the same bytes. `config.json` comes last, so that a folder with one is whole.
  *
  * @throws EspalierError OUTPUT_EXISTS when the folder holds a model already; MODEL_CONFIG_INVALID
@@ -33,12 +33,12 @@ export interface RandomBaseOptions {
 export async function createRandomBase(options: RandomBaseOptions): Promise<void> {
   const { config, dir, dtype = 'float32', generation } = options;
   const configPath = join(dir, 'config.json');
-  const json = formatLlamaConfig(config, { dtype, generation });
-  const shapes = decoderWeightShapes(llama.parse(json, configPath));
+  const json = formatRandomBase(config, { dtype, generation });
+  const description = describeRandomBase(config, json, configPath);
   for (const name of ['config.json', 'model.safetensors', 'model.safetensors.index.json'])
     await refuseExisting(join(dir, name));
   await mkdir(dir, { recursive: true });
-  await writeWeights(shapes, options);
+  await writeWeights(description, options);
   if (generation) await writeJson(join(dir, 'generation_config.json'), specialTokens(generation));
   await writeJson(configPath, json);
 }
@@ -55,11 +55,13 @@ function writeJson(path: string, json: unknown): Promise<void> {
   return writeFile(path, `${JSON.stringify(json, undefined, 2)}\n`);
 }
 
-async function writeWeights(shapes: ReadonlyMap<string, readonly number[]>, options: RandomBaseOptions): Promise<void> {
+async function writeWeights(description: DecoderConfig, options: RandomBaseOptions): Promise<void> {
   const { config, dir, seed, dtype = 'float32', maxFileBytes = 512 * 2 ** 20, onProgress } = options;
+  const shapes = decoderWeightShapes(description);
   const files = splitIntoFiles(shapes, { dtype, maxFileBytes });
   const totalBytes = [...shapes.values()].reduce((sum, shape) => sum + byteLength(dtype, shape), 0);
-  const random = { dtype, deviation: config.initializerRange, seed, quantiles: normalQuantiles() };
+  const norm = 1 - description.lastNorm.offset;
+  const random = { dtype, deviation: config.initializerRange, seed, quantiles: normalQuantiles(), norm };
   const places: Record<string, string> = {};
   let doneBytes = 0;
   for (const [index, names] of files.entries()) {
@@ -80,9 +82,12 @@ async function writeWeights(shapes: ReadonlyMap<string, readonly number[]>, opti
   });
 }
 
-async function freshWeight(name: string, random: Omit<RandomWeight, 'stream'>): Promise<TensorData> {
+async function freshWeight(
+  name: string,
+  { norm, ...random }: Omit<RandomWeight, 'stream'> & { readonly norm: number },
+): Promise<TensorData> {
   if (name.endsWith('.bias')) return constantWeight({ ...random, value: 0 });
-  if (random.shape.length === 1) return constantWeight({ ...random, value: 1 });
+  if (random.shape.length === 1) return constantWeight({ ...random, value: norm });
   return randomWeight({ ...random, stream: `init/${name}` });
 }
 

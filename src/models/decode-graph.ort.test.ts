@@ -6,7 +6,7 @@ import { liveHandles, openEnvironment, type Environment } from '../runtime/index
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';
 import { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
-import type { LlamaConfig } from './llama-config.ts';
+import type { RandomBaseConfig } from './random-base-config.ts';
 import { DecodeDriver } from './testing/decode-driver.ts';
 import { goldenDir, tinyConfig, withTempDir } from './testing/fixtures.ts';
 import { goldenCases } from './testing/golden-cases.ts';
@@ -32,7 +32,7 @@ const requests = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-const variants: [string, Partial<LlamaConfig>, Partial<RandomBaseOptions>][] = [
+const variants: [string, Partial<RandomBaseConfig>, Partial<RandomBaseOptions>][] = [
   ['rotary inside the attention (head size 16)', {}, {}],
   ['rotary outside the attention (head size 8)', { headDim: 8 }, {}],
   ['rotary outside the attention (head size 24)', { headDim: 24 }, {}],

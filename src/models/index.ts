@@ -19,7 +19,7 @@ export {
   buildTrainingGraph,
   buildTrunkGraph,
 } from './graphs.ts';
-export type { LlamaConfig } from './llama-config.ts';
+export type { RandomBaseConfig } from './random-base-config.ts';
 export { isOnnxPath } from './onnx/find-onnx-file.ts';
 export { openOnnxModel, type OnnxModel } from './onnx/open-onnx-model.ts';
 export { verifyWeights } from './verify-weights.ts';

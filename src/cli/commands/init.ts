@@ -2,13 +2,14 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { createRandomBase, type LlamaConfig } from '../../models/index.ts';
+import { createRandomBase, type RandomBaseConfig } from '../../models/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { nonNegativeNumber, path, positiveInteger, positiveNumber, readOptions, wholeNumber } from '../read-options.ts';
 
 const initOptions = z.object({
   output: path,
+  family: z.string().default('llama'),
   tokenizer: path.optional(),
   vocabSize: positiveInteger.optional(),
   hiddenSize: positiveInteger,
@@ -29,7 +30,7 @@ type InitOptions = z.output<typeof initOptions>;
 
 export const initCommand: CommandDefinition = {
   name: 'init',
-  summary: 'Makes a Llama with random weights, to be trained with `train --full` or to measure with.',
+  summary: 'Makes a base with random weights, to be trained with `train --full` or to measure with.',
   examples: [
     'espalier init --output models/tiny --tokenizer data/tokenizer --hidden-size 192 --layers 6 --heads 6 --kv-heads 2 --tied-embeddings',
     'espalier init --output models/shape --vocab-size 32000 --hidden-size 896 --intermediate-size 4864 --layers 24 --heads 14 --kv-heads 2',
@@ -59,6 +60,7 @@ export const initCommand: CommandDefinition = {
 function declareOptions(command: Command): void {
   command
     .requiredOption('--output <dir>', 'the folder to write')
+    .option('--family <name>', 'llama (default), mistral, qwen3, gemma2, gpt2 … as `model_type` names it')
     .option('--tokenizer <dir>', 'a folder with tokenizer.json; its files are copied, its vocabulary gives the size')
     .option('--vocab-size <n>', 'default: that of the tokenizer')
     .requiredOption('--hidden-size <n>', 'width of the hidden states')
@@ -75,11 +77,11 @@ function declareOptions(command: Command): void {
     .option('--seed <n>', 'fixes every weight (default: 0)');
 }
 
-function configOf(options: InitOptions, tokenizer: Tokenizer | undefined): LlamaConfig {
+function configOf(options: InitOptions, tokenizer: Tokenizer | undefined): RandomBaseConfig {
   const { hiddenSize, heads } = options;
   return {
     kind: 'decoder',
-    family: 'llama',
+    family: options.family,
     vocabSize: readOptions(z.object({ vocabSize: positiveInteger }), {
       vocabSize: options.vocabSize ?? tokenizer?.vocabSize,
     }).vocabSize,

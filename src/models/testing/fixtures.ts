@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { LlamaConfig } from '../llama-config.ts';
+import type { RandomBaseConfig } from '../random-base-config.ts';
 
 /** The folder of a golden case, `model` within it being the checkpoint. */
 export function goldenDir(name: string, part = ''): string {
@@ -29,7 +29,7 @@ export function withGoldenCopy<T>(use: (dir: string) => Promise<T>): Promise<T> 
 }
 
 /** A Llama of a few thousand parameters. */
-export const tinyConfig: LlamaConfig = {
+export const tinyConfig: RandomBaseConfig = {
   kind: 'decoder',
   family: 'llama',
   vocabSize: 48,

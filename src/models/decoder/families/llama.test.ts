@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { formatLlamaConfig } from '../../llama-config.ts';
+import { formatRandomBase } from '../../random-base-config.ts';
 import { familyOf } from '../../open-base-model.ts';
 import { tinyConfig } from '../../testing/fixtures.ts';
 import type { DecoderConfig } from '../decoder-config.ts';
@@ -99,10 +99,10 @@ describe("a Llama's config.json", () => {
     expect(() => parse(changes)).toThrow(named);
   });
 
-  it('reads back what formatLlamaConfig writes', () => {
+  it('reads back what formatRandomBase writes', () => {
     const config = { ...tinyConfig, tiedEmbeddings: true, attentionBias: true, mlpBias: true, ropeTheta: 12345 };
     const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
-    const read = parse(formatLlamaConfig(config, { dtype: 'bfloat16' }));
+    const read = parse(formatRandomBase(config, { dtype: 'bfloat16' }));
     expect(read).toMatchObject({
       vocabSize,
       hiddenSize,

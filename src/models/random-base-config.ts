@@ -1,0 +1,98 @@
+import { EspalierError, nearest } from '../core/index.ts';
+import type { ModelConfig } from './base-model.ts';
+import type { DecoderConfig } from './decoder/decoder-config.ts';
+import type { DecoderFamily } from './decoder/families/decoder-family.ts';
+import { decoderFamilies } from './decoder/families/index.ts';
+
+/** A decoder that is to be made, in plain numbers. What they do not say is as the family has it. */
+export interface RandomBaseConfig extends ModelConfig {
+  readonly kind: 'decoder';
+  readonly intermediateSize: number;
+  /** Query heads; `heads / kvHeads` of them share a head of keys and values. */
+  readonly heads: number;
+  readonly rmsNormEpsilon: number;
+  readonly ropeTheta: number;
+  /** Whether `lm_head` uses the embedding's matrix. */
+  readonly tiedEmbeddings: boolean;
+  readonly attentionBias: boolean;
+  readonly mlpBias: boolean;
+  /** Standard deviation of fresh weights. */
+  readonly initializerRange: number;
+}
+
+export interface FormatOptions {
+  readonly dtype: string;
+  readonly generation?: { readonly bosTokenId?: number; readonly eosTokenIds: readonly number[] } | undefined;
+}
+
+/** The `config.json` of a base that is to be made, as Hugging Face writes it. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED */
+export function formatRandomBase(
+  config: RandomBaseConfig,
+  { dtype, generation }: FormatOptions,
+): Record<string, unknown> {
+  const { architecture } = familyNamed(config.family);
+  return {
+    architectures: [architecture],
+    model_type: config.family,
+    vocab_size: config.vocabSize,
+    ...(config.family === 'gpt2' ? gpt2Sizes(config) : sizes(config)),
+    tie_word_embeddings: config.tiedEmbeddings,
+    attention_bias: config.attentionBias,
+    mlp_bias: config.mlpBias,
+    initializer_range: config.initializerRange,
+    ...(generation && { bos_token_id: generation.bosTokenId, eos_token_id: generation.eosTokenIds }),
+    torch_dtype: dtype,
+  };
+}
+
+function sizes(config: RandomBaseConfig): Record<string, unknown> {
+  return {
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.kvHeads,
+    head_dim: config.headDim,
+    ...(config.family.startsWith('gemma') && { query_pre_attn_scalar: config.headDim }),
+    max_position_embeddings: config.maxPositions,
+    [config.family === 'phi' ? 'layer_norm_eps' : 'rms_norm_eps']: config.rmsNormEpsilon,
+    rope_theta: config.ropeTheta,
+  };
+}
+
+function gpt2Sizes(config: RandomBaseConfig): Record<string, unknown> {
+  return {
+    n_embd: config.hiddenSize,
+    n_inner: config.intermediateSize,
+    n_layer: config.layers,
+    n_head: config.heads,
+    n_positions: config.maxPositions,
+    layer_norm_epsilon: config.rmsNormEpsilon,
+  };
+}
+
+/** The description of a base that is to be made. @throws EspalierError MODEL_CONFIG_INVALID where the family cannot be so */
+export function describeRandomBase(config: RandomBaseConfig, json: unknown, path: string): DecoderConfig {
+  const description = familyNamed(config.family).parse(json, path);
+  const numbers = ['vocabSize', 'hiddenSize', 'intermediateSize', 'layers', 'heads', 'kvHeads', 'headDim'] as const;
+  const problems = numbers
+    .filter((name) => description[name] !== config[name])
+    .map((name) => `${name} is ${description[name]} in a ${config.family} of these sizes, not ${config[name]}`);
+  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+  return description;
+}
+
+/** Families whose `config.json` holds the text's sizes themselves. */
+const families = decoderFamilies.filter(({ rename }) => rename === undefined);
+
+function familyNamed(name: string): DecoderFamily {
+  const family = families.find(({ modelType }) => modelType === name);
+  if (family !== undefined) return family;
+  const names = families.map(({ modelType }) => modelType);
+  const similar = nearest(name, names);
+  throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
+    path: 'The new base',
+    architecture: similar === undefined ? name : `${name} (is it ${similar}?)`,
+    supported: names.join(', '),
+  });
+}
