@@ -1,10 +1,11 @@
 import { breathe } from '../core/index.ts';
-import { encodeModel } from '../ir/index.ts';
+import { encodeModel, followLinks } from '../ir/index.ts';
 import { injectLora } from '../lora/index.ts';
 import { buildScoringGraph, type BaseModel } from '../models/index.ts';
 import { runOnce, type Environment, type Session } from '../runtime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 import { mergeAdapters, type WeightedAdapter } from './merge-adapters.ts';
+import { withNorms } from './scoring-parts.ts';
 
 /** A model to compare: a base, with adapters or without. */
 export interface DriftSide {
@@ -83,12 +84,20 @@ async function logitsOf(
   const merged = await mergeAdapters(adapters);
   const maxLength = rows.reduce((longest, row) => Math.max(longest, row.length), 1);
   const model = buildScoringGraph(base, { maxLength });
-  if (merged.length > 0) injectLora(model, { modules: merged.map(({ path, rank }) => ({ path, rank, scaling: 1 })) });
-  const matrices = merged.flatMap(({ path, a, b }): [string, TensorData][] => [
+  const externalDataFolder = await followLinks(model, base.dir);
+  const modules = merged.map(({ path, rank, magnitude }) => ({
+    path,
+    rank,
+    scaling: 1,
+    hasMagnitude: magnitude !== undefined,
+  }));
+  if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
+  const matrices = merged.flatMap(({ path, a, b, magnitude }): [string, TensorData][] => [
     [`${path}.lora_A`, a],
     [`${path}.lora_B`, b],
+    ...(magnitude ? [[`${path}.lora_magnitude`, magnitude] as [string, TensorData]] : []),
   ]);
-  using session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+  using session = await environment.createSession(encodeModel(model), { externalDataFolder });
   const results: RowLogits[] = [];
   for (const row of rows) results.push(await rowLogits(session, { row, matrices, signal }));
   return results;

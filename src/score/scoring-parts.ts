@@ -123,7 +123,7 @@ async function openPart(
 }
 
 /** What a graph needs to know of the base's weights where a magnitude says how long their rows are. */
-async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
+export async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
   const paths = modules.filter(({ hasMagnitude }) => hasMagnitude).map(({ path }) => path);
   const norms = paths.length > 0 ? await readSquaredNorms(model, paths, { folder }) : undefined;
   return modules.map(({ path, rank, scaling }) => {

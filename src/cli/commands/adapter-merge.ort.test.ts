@@ -46,6 +46,16 @@ describe('espalier adapter merge', () => {
     expect((await readdir(output)).sort()).toEqual((await readdir(base)).sort());
   });
 
+  it('measures the drift of magnitudes too, and says where it cannot', async () => {
+    const adapters = join(golden, '..', 'adapters');
+    const dora = join(adapters, 'dora', 'adapter');
+    const merged = await merge('--base', base, '--adapter', dora, '--output', join(folder, 'dora'));
+    expect(merged.drift.max).toBeLessThan(1e-4);
+    const whole = join(adapters, 'modules-to-save', 'adapter');
+    const unmeasured = await merge('--base', base, '--adapter', whole, '--output', join(folder, 'whole'));
+    expect(unmeasured.drift).toBeNull();
+  });
+
   it('adds several adapters, each with its strength; together they may cancel', async () => {
     const output = join(folder, 'none');
     const both = ['--adapter', adapter, '--adapter', `${adapter}=-1`];

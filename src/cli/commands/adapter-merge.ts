@@ -103,10 +103,9 @@ interface Merged {
 
 /** undefined for a base that gives no logits of tokens, and for adapters that only a merge applies. */
 async function driftOf(dir: string, { base, adapters, options, context }: Merged): Promise<LogitDrift | undefined> {
-  const isPlain = adapters.every(({ modules, saved }) => {
-    return saved === undefined && ![...modules.values()].some(({ magnitude }) => magnitude !== undefined);
-  });
-  if (base.graphs.scoring === undefined || !isPlain) return undefined;
+  const hasMagnitudes = adapters.some(({ modules }) => [...modules.values()].some(({ magnitude }) => magnitude));
+  const onlyMerged = adapters.some(({ saved }) => saved !== undefined) || (hasMagnitudes && adapters.length > 1);
+  if (base.graphs.scoring === undefined || onlyMerged) return undefined;
   const rows = await sampleRows(options, base);
   using environment = openEnvironment({ threads: context.threads });
   const merged = await openBaseModel(dir);
