@@ -40,6 +40,8 @@ export interface GradientCase {
   /** f64 where not given. f32 for operators without an f64 kernel; its tolerance is then `float32Tolerance`. */
   readonly dtype?: 'float32' | 'float64';
   readonly tolerance?: Partial<Tolerance>;
+  /** How many elements of each input are compared, spread over it; all where not given. */
+  readonly sample?: number;
 }
 
 export interface Tolerance {
