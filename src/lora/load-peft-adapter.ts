@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../tensor/index.ts';
@@ -122,8 +122,15 @@ async function readSaved(
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
+  const missing = (cause?: unknown): EspalierError =>
+    new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
+  const found = await stat(path).catch((cause: unknown) => {
+    throw missing(cause);
+  });
+  // WHY: reading a pipe may wait for ever, and a device may never end.
+  if (!found.isFile()) throw missing();
   return readFile(path).catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
+    throw missing(cause);
   });
 }
 

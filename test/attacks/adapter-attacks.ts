@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checksumOf } from '../../src/formats/bin-write.ts';
@@ -90,6 +91,14 @@ export const peftAttacks: readonly Attack[] = [
     make: async (dir) => {
       await rm(join(dir, weightsFile));
       await symlink('/etc/hostname', join(dir, weightsFile));
+    },
+  },
+  {
+    name: 'a PEFT folder whose weights are a pipe',
+    code: 'FILE_NOT_FOUND',
+    make: async (dir) => {
+      await rm(join(dir, weightsFile));
+      execFileSync('mkfifo', [join(dir, weightsFile)]);
     },
   },
   {
