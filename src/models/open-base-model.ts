@@ -59,9 +59,10 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
 function remarkOn(type: string, fields: Readonly<Record<string, unknown>>): string | undefined {
   const experts = expertFields.find((name) => Number(fields[name] ?? 0) > 1);
   if (experts !== undefined) return `a mixture of experts: ${experts} = ${String(fields[experts])}`;
-  const similar = nearest(
-    type,
-    decoderFamilies.map(({ modelType }) => modelType),
-  );
+  const names = [
+    ...decoderFamilies.map(({ modelType }) => modelType),
+    ...encoderFamilies.flatMap((each) => each.modelTypes),
+  ];
+  const similar = nearest(type, names);
   return similar === undefined ? undefined : `is it ${similar}?`;
 }
