@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cachedCommit, hasFile, snapshotFolder } from './cache-layout.ts';
 import { compileGlob } from './glob.ts';
 import type { HubReference } from './reference.ts';
+import { graphPlaces } from './wanted-files.ts';
 
 /**
  * The folder of a model in the cache, if all that is needed of it is there. What other tools downloaded counts too, and
@@ -24,8 +25,8 @@ export async function findCached(
 async function isComplete(folder: string, include: readonly string[]): Promise<boolean> {
   const found = await readdir(folder, { recursive: true }).catch(() => []);
   const paths = found.map((path) => path.replaceAll('\\', '/'));
-  const described = paths.some((path) => path === 'config.json' || path === 'adapter_config.json');
-  const wanted = include.length > 0 ? include : ['./*.safetensors'];
+  const described = paths.some((path) => /^(genai_|adapter_)?config\.json$/.test(path));
+  const wanted = include.length > 0 ? include : ['./*.safetensors', ...graphPlaces.map((place) => `./${place}`)];
   const tests = wanted.map(compileGlob);
   const fits = (path: string): boolean => tests.some((test) => test(path) || test(`./${path}`));
   if ((include.length === 0 && !described) || !paths.some(fits)) return false;

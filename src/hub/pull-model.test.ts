@@ -86,6 +86,20 @@ describe('pullModel', () => {
     expect(await readlink(join(dir, 'onnx/model.onnx'))).toMatch(/^\.\.\/\.\.\/\.\.\/blobs\//);
   });
 
+  it('takes one graph where there are no safetensors, with the files of its weights', async () => {
+    const text = Buffer.from('x');
+    const names = ['config.json', 'onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_q4.onnx', 'model.bin'];
+    await using place = await openPlace({ files: Object.fromEntries(names.map((path) => [path, text])) });
+    const { dir } = await pull(place.settings);
+    expect((await readdir(dir, { recursive: true })).sort()).toEqual([
+      'config.json',
+      'onnx',
+      'onnx/model.onnx',
+      'onnx/model.onnx_data',
+    ]);
+    await expect(pull({ ...place.settings, offline: true })).resolves.toMatchObject({ dir });
+  });
+
   it('puts the files themselves in a folder, and knows them again', async () => {
     await using place = await openPlace();
     const dir = join(place.folder, 'here');

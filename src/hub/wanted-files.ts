@@ -18,30 +18,47 @@ const companions = [
   './chat_template.jinja',
   './chat_template.json',
   './modules.json',
+  './genai_config.json',
   './*_Pooling/config.json',
 ];
 
 /** WHY not in folders: what lies there is the same model once more, in the form of another tool. */
 const weights = ['./*.safetensors', './*.safetensors.index.json', './adapter_model.safetensors'];
+/** Where exporters put the graph of a whole model; the first that is there is taken, where there are no safetensors. */
+export const graphPlaces: readonly string[] = [
+  'model.onnx',
+  'onnx/model.onnx',
+  'decoder_model_merged.onnx',
+  'onnx/decoder_model_merged.onnx',
+  'decoder_model.onnx',
+  'onnx/decoder_model.onnx',
+];
 /** The same weights under their authors' own names. */
 const duplicates = ['./consolidated*.safetensors'];
 
 /**
- * The files of a repository that are pulled: its configuration and tokenizer, and its weights in safetensors form or
- * what `include` names instead.
+ * The files of a repository that are pulled: its configuration and tokenizer, and its weights in safetensors form, or as
+ * an ONNX graph where it has no others, or what `include` names instead.
  * @throws EspalierError HUB_NOTHING_TO_PULL when there are no weights of that kind, with what there is
  */
 export function wantedFiles(repository: Repository, include: readonly string[] = []): RepositoryFile[] {
   const isCompanion = anyOf(companions);
-  const isDuplicate = anyOf(duplicates);
-  const isDefault = anyOf(weights);
-  const isWeight =
-    include.length > 0 ? anyOf(include) : (path: string): boolean => isDefault(path) && !isDuplicate(path);
+  const isWeight = include.length > 0 ? anyOf(include) : usualWeights(repository);
   if (!repository.files.some(({ path }) => isWeight(path))) {
     const wanted = include.length > 0 ? `file that fits ${include.join(' or ')}` : 'weights in safetensors form';
     throw new EspalierError('HUB_NOTHING_TO_PULL', { name: repository.name, wanted, files: listing(repository) });
   }
   return repository.files.filter(({ path }) => isWeight(path) || isCompanion(path));
+}
+
+/** Safetensors; where there are none, one ONNX graph with the files of its weights. */
+function usualWeights({ files }: Repository): (path: string) => boolean {
+  const [isDefault, isDuplicate] = [anyOf(weights), anyOf(duplicates)];
+  const isWeight = (path: string): boolean => isDefault(path) && !isDuplicate(path);
+  if (files.some(({ path }) => isWeight(path))) return isWeight;
+  const graph = graphPlaces.find((place) => files.some(({ path }) => path === place));
+  return (path) =>
+    graph !== undefined && (path === graph || (/^[._]data/.test(path.slice(graph.length)) && path.startsWith(graph)));
 }
 
 /** A pattern that begins with './' is for the root of the repository alone. */

@@ -84,7 +84,8 @@ export class HubServer implements AsyncDisposable {
     const revision = rest.join('/');
     const found = revision === commit ? commit : refs[revision];
     if (found === undefined) return refuse(response, 404, 'RevisionNotFound');
-    if (kind === 'revision') return sendJson(response, { _id: '1', id: name, sha: found, lastModified: '2026-01-01T00:00:00.000Z' });
+    if (kind === 'revision')
+      return sendJson(response, { _id: '1', id: name, sha: found, lastModified: '2026-01-01T00:00:00.000Z' });
     return sendJson(response, this.changeListing(this.#listing()));
   }
 
