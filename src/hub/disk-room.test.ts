@@ -1,0 +1,33 @@
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { asDiskError, assertRoom, formatBytes } from './disk-room.ts';
+
+const needed = { name: 'org/name', folder: tmpdir(), bytes: 2.5e18 };
+
+describe('a disk', () => {
+  it('that cannot hold a download is told of before it begins', async () => {
+    await expect(assertRoom(needed)).rejects.toMatchObject({ code: 'HUB_DISK_FULL' });
+    await expect(assertRoom(needed)).rejects.toThrow(/2500000.0 TB more are needed/);
+    await expect(assertRoom({ ...needed, bytes: 1 })).resolves.toBeUndefined();
+  });
+
+  it.each(['ENOSPC', 'EDQUOT'])('that fills up meanwhile is the same error: %s', (code) => {
+    const error = Object.assign(new Error('write'), { code });
+    expect(asDiskError(error, needed)).toMatchObject({ code: 'HUB_DISK_FULL', cause: error });
+  });
+
+  it('that fails otherwise says so itself', () => {
+    const error = Object.assign(new Error('write'), { code: 'EIO' });
+    expect(asDiskError(error, needed)).toBe(error);
+  });
+});
+
+describe('formatBytes', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.0 kB'],
+    [1.25e6, '1.3 MB'],
+    [3.5e9, '3.5 GB'],
+  ])('writes %d as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+});
