@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 import { loadAdapter } from '../formats/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openBaseModel, parameterShapes, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openPredictor, type PredictRow } from '../predict/index.ts';
 import { openEnvironment } from '../runtime/index.ts';
 import type { WeightedAdapter } from '../score/index.ts';
@@ -20,6 +20,11 @@ const schema = z.object({
   file: path.optional(),
   inputIds: tokenIds.optional(),
   maxLength: positiveInteger.optional(),
+  labels: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .refine((names) => names.length > 1 && names.every((name) => name !== ''), { error: 'names such as bad,good' })
+    .optional(),
 });
 
 type PredictOptions = z.output<typeof schema>;
@@ -50,7 +55,7 @@ export async function predictRows(
   context: CommandContext,
 ): Promise<Predictions> {
   const read = readOptions(schema, options);
-  const base = await openBaseModel(read.base);
+  const base = await openBaseModel(read.base, { labels: read.labels });
   const rows = await readRows(read, base, context.signal);
   const adapters = await loadAdapters(read.adapter, base);
   await verifyWeights(base, context);
@@ -64,7 +69,7 @@ export async function predictRows(
 async function loadAdapters(specs: PredictOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const { path: place, scale } of specs) {
-    const { modules, saved } = await loadAdapter(place, base.modules, { weights: base.weights });
+    const { modules, saved } = await loadAdapter(place, base.modules, { weights: parameterShapes(base) });
     adapters.push({ modules, ...(saved && { saved }), scale });
   }
   return adapters;

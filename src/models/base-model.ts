@@ -87,6 +87,8 @@ export interface BaseModel {
   readonly inputs?: readonly BaseInput[];
   /** Exactly the weights that the configuration asks for, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
+  /** Weights of a head that was asked for and that no file has: they are given to every graph that reads them. Absent: none. */
+  readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** What an adapter can target, `lm_head` included. */
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;

@@ -7,7 +7,8 @@ export type {
   GraphOptions,
   ModelConfig,
 } from './base-model.ts';
-export { openBaseModel } from './open-base-model.ts';
+export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
+export { parameterShapes } from './parameter-shapes.ts';
 export type { GenerationConfig } from './generation-config.ts';
 export {
   buildClassificationGraph,
@@ -30,8 +31,8 @@ export { dequantizeRows, type QuantizedRowBytes } from './quantized/dequantize-r
 export { formatQuantization, quantizationMethod, type QuantizationConfig } from './quantized/quantization-config.ts';
 export {
   companionNames,
-  quantizableMatrices,
   parameterCount,
+  quantizableMatrices,
   type QuantizableMatrix,
   type QuantizedWeight,
 } from './quantized/quantized-weight.ts';

@@ -15,22 +15,37 @@ import { openOnnxBase } from './onnx/open-onnx.ts';
 import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
+export interface OpenBaseOptions {
+  /** Names of the classes of a new head, for an encoder that has none. Its weights are in no file. */
+  readonly labels?: readonly string[] | undefined;
+}
+
 /**
  * Opens a model where it lies: an .onnx file, a folder that holds one (see `openOnnxBase`), or a Hugging Face folder of a supported
  * family: `config.json`, `generation_config.json` if there is one, and the headers of its safetensors files. The weights themselves
  * are not read; `verifyWeights` does that.
  *
  * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
- *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, and the errors of `openSafetensors`
+ *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, MODEL_HEAD_PRESENT, and the errors of `openSafetensors`
  */
-export async function openBaseModel(dir: string): Promise<BaseModel> {
-  if (await isOnnxPath(dir)) return openOnnxBase(dir);
+export async function openBaseModel(dir: string, { labels }: OpenBaseOptions = {}): Promise<BaseModel> {
+  if (await isOnnxPath(dir)) {
+    if (labels !== undefined) throw noNewHead(dir, { model_type: 'onnx' });
+    return openOnnxBase(dir);
+  }
   const path = join(dir, 'config.json');
   const json = await readJsonIfPresent(path);
   if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'model configuration', path });
   const encoder = encoderFamilyOf(json);
-  if (encoder !== undefined) return openEncoder(dir, encoder, json);
+  if (encoder !== undefined) return openEncoder(dir, encoder, { json, newLabels: labels });
+  if (labels !== undefined) throw noNewHead(dir, json);
   return openDecoder(dir, familyOf(json, path), json);
+}
+
+function noNewHead(dir: string, json: unknown): EspalierError {
+  const family = String(typeof json === 'object' && json !== null ? Reflect.get(json, 'model_type') : 'unknown');
+  const instead = 'a base that brings its head, or an encoder (--labels gives one a new head)';
+  return new EspalierError('MODEL_TASK_UNSUPPORTED', { dir, family, use: 'be given a new head', instead });
 }
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });

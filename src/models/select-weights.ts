@@ -16,6 +16,8 @@ export interface WantedWeights {
   readonly rename?: (name: string) => string;
   /** Whether a tensor may lie there without being used. */
   readonly isIgnored: (name: string) => boolean;
+  /** Whether a weight may be missing: the result is without it then. */
+  readonly mayLack?: (name: string) => boolean;
   /** The modules whose matrices may be quantized. */
   readonly modules: readonly AdaptableModule[];
   /** undefined where all weights are floats. */
@@ -37,6 +39,7 @@ export async function selectWeights(dir: string, wanted: WantedWeights): Promise
   for (const [name, shape] of wanted.shapes) {
     const ref = listed.get(name);
     if (ref === undefined) {
+      if (wanted.mayLack?.(name) === true) continue;
       const similar = nearest(name, unexpected);
       problems.push(`${name} is missing${similar === undefined ? '' : ` (is it ${similar}?)`}`);
       continue;

@@ -10,7 +10,7 @@ import {
   type ModuleWeights,
   type TargetConfig,
 } from '../lora/index.ts';
-import { buildScoringGraph, type BaseModel } from '../models/index.ts';
+import { buildScoringGraph, parameterShapes, type BaseModel } from '../models/index.ts';
 import { tensorOf, toFloat32, type TensorOf } from '../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from './config/train-config.ts';
 import { wholeParameters, type WholeParameters } from './whole-parameters.ts';
@@ -39,7 +39,7 @@ export async function adapterStart(base: BaseModel, config: TrainConfig): Promis
 }
 
 async function fresh(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
-  const whole = wholeParameters(base, config.modulesToSave ?? []);
+  const whole = wholeParameters(base, config.modulesToSave ?? [], config);
   const lora = loraConfigOf(base, config);
   const { kind } = config.initLoraWeights ?? { kind: 'uniform' };
   if (kind === 'uniform' || kind === 'gaussian') {
@@ -83,7 +83,7 @@ function loraConfigOf(base: BaseModel, config: TrainConfig): LoraConfig {
 
 /** WHY no other rank or alpha: the weights that are there have one, and another alpha would change what they do. */
 async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
-  const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, { weights: base.weights });
+  const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, { weights: parameterShapes(base) });
   for (const key of ['rank', 'alpha'] as const) {
     const wanted = config[key];
     if (wanted === undefined || wanted === adapter.config[key]) continue;
@@ -97,8 +97,9 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
   if (config.modulesToSave !== undefined && config.modulesToSave.join() !== modulesToSave.join()) {
     conflict('--modules-to-save', `the adapter has ${modulesToSave.join(', ') || 'none'}`);
   }
+  const whole = { seed: config.seed, ...(adapter.saved && { given: adapter.saved }) };
   const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
-  return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, adapter.saved) };
+  return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, whole) };
 }
 
 /** Whether targets mean these modules, all of them and no others. */

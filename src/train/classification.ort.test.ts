@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { liveHandles, openEnvironment } from '../runtime/index.ts';
-import { loadSafetensors, toFloat32 } from '../tensor/index.ts';
+import { loadSafetensors, toFloat32, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
 import { runTraining } from './run-training.ts';
 import type { TrainResult } from './train-result.ts';
@@ -49,6 +49,20 @@ async function train(
   const file = flags['full'] === true ? 'model.safetensors' : 'adapter_model.safetensors';
   const { tensors } = await loadSafetensors(join(output, file));
   return { result, metrics, weights: new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)])) };
+}
+
+/** A golden classifier's folder as that of its encoder alone: without the head, and names without the prefix. */
+async function withoutHead(): Promise<string> {
+  const dir = join(folder, 'encoder');
+  await cp(golden('bert-types/model'), dir, { recursive: true });
+  const config: unknown = JSON.parse(await readFile(join(dir, 'config.json'), 'utf8'));
+  await writeFile(join(dir, 'config.json'), JSON.stringify({ ...(config as object), architectures: ['BertModel'] }));
+  const { tensors } = await loadSafetensors(join(dir, 'model.safetensors'));
+  const body = [...tensors].flatMap(([name, data]): [string, TensorData][] =>
+    name.startsWith('classifier') ? [] : [[name.replace('bert.', ''), data]],
+  );
+  await writeSafetensors(join(dir, 'model.safetensors'), body);
+  return dir;
 }
 
 const reviews = [
@@ -106,6 +120,26 @@ describe('training a classifier', () => {
     const second = await train('bert-types', reviews, again);
     expect(second.result.firstLoss).toBeLessThan(first.result.lastLoss);
     expect([...second.weights.keys()]).toEqual([...first.weights.keys()]);
+  });
+
+  it('gives an encoder a new head, and goes on with it', async () => {
+    const flags = { base: await withoutHead(), labels: 'good,bad,fair,strange', maxSteps: 30, batchSize: 4 };
+    const first = await train('bert-types', reviews, flags);
+    expect(first.result.firstLoss).toBeCloseTo(Math.log(4), 1);
+    expect(first.result.lastLoss).toBeLessThan(0.2);
+    expect(first.weights.get('base_model.model.classifier.weight')).toHaveLength(4 * 24);
+    const again = { ...flags, maxSteps: 1, rank: undefined, initAdapter: first.result.output };
+    expect((await train('bert-types', reviews, again)).result.firstLoss).toBeLessThan(0.2);
+    expect((await train('bert-types', reviews, flags)).weights).toEqual(first.weights);
+    await expect(train('bert-types', reviews, { ...flags, modulesToSave: 'pooler' })).rejects.toMatchObject({
+      code: 'MODEL_HEAD_MISSING',
+    });
+  });
+
+  it('gives no second head to a base that has one, and none to a decoder', async () => {
+    const flags = { labels: 'good,bad' };
+    await expect(train('bert-types', reviews, flags)).rejects.toMatchObject({ code: 'MODEL_HEAD_PRESENT' });
+    await expect(train('llama', reviews, flags)).rejects.toMatchObject({ code: 'MODEL_TASK_UNSUPPORTED' });
   });
 
   it('trains every weight, heads included, where it is told to', async () => {

@@ -8,6 +8,7 @@ import { readTrainingData } from './read-training-data.ts';
 import { countSteps } from './step-plan.ts';
 import type { Trainable } from './trainable.ts';
 import type { TrainingData } from './training-data.ts';
+import { headModules } from './whole-parameters.ts';
 
 /** Everything that is read and checked before the first weight is loaded. */
 export interface PreparedTraining {
@@ -27,10 +28,11 @@ export interface PreparedTraining {
  * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
  */
 export async function prepareTraining(
-  config: TrainConfig,
+  settings: TrainConfig,
   { signal }: { signal?: AbortSignal },
 ): Promise<PreparedTraining> {
-  const base = await openBaseModel(config.base);
+  const base = await openBaseModel(settings.base, { labels: settings.labels });
+  const config = withHead(settings, base);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
   const { objective, data, evalData } = await readTrainingData(base, config, { maxLength, signal });
@@ -38,6 +40,12 @@ export async function prepareTraining(
   const steps = countSteps(data.count, config);
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
   return { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
+}
+
+/** A new head is trained whole: there is no other way to it. */
+function withHead(config: TrainConfig, base: BaseModel): TrainConfig {
+  const isGiven = config.modulesToSave !== undefined || config.initAdapter !== undefined;
+  return base.headWeights === undefined || isGiven ? config : { ...config, modulesToSave: headModules(base) };
 }
 
 function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {

@@ -35,7 +35,9 @@ export async function readTrainingData(
     const evalData = evalPath === undefined ? undefined : tokenData(await readExamples(evalPath, reading));
     return { objective: { kind: 'next-token' }, data, evalData };
   }
-  const outputShape = buildClassificationGraph(base).graph.outputs[0]?.shape?.slice(1);
+  const outputShape = buildClassificationGraph(base, {
+    given: new Set(base.headWeights?.keys()),
+  }).graph.outputs[0]?.shape?.slice(1);
   const [classes] = outputShape?.length === 1 ? outputShape : [];
   const reading = {
     base,

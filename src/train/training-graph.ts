@@ -34,7 +34,8 @@ export async function createTrainingGraph(base: BaseModel, options: TrainingGrap
   const { lora, whole } = trainable;
   const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });
   const { graph } = model;
-  const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !base.weights.has(name)));
+  const isWeight = (name: string): boolean => base.weights.has(name) || whole.has(name);
+  const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !isWeight(name)));
   await breathe();
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
   await breathe();

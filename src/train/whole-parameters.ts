@@ -1,9 +1,10 @@
-import { didYouMean, EspalierError } from '../core/index.ts';
+import { createRandom, didYouMean, EspalierError } from '../core/index.ts';
 import { savedParameters, type AdapterWeights } from '../lora/index.ts';
-import type { BaseModel } from '../models/index.ts';
+import { parameterShapes, type BaseModel } from '../models/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 import { readFullWeights } from './full-weights.ts';
-import type { ParameterArena } from './parameter-arena.ts';
+import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
+import { inSlices } from './slices.ts';
 
 /** Weights of the base that are trained whole beside an adapter, as a classifier's head is (`modules_to_save`). */
 export interface WholeParameters {
@@ -15,18 +16,29 @@ export interface WholeParameters {
   trained(arena: ParameterArena): ReadonlyMap<string, TensorData> | undefined;
 }
 
+export interface WholeOptions {
+  /** What an adapter that is trained on brought of them. */
+  readonly given?: AdapterWeights['saved'];
+  /** Of a new head's first weights. */
+  readonly seed: number;
+}
+
+/** The deviation of new weights, as BERT and its kin begin. */
+const newDeviation = 0.02;
+
 /**
  * @param modules  names of modules, by PEFT's rule: ends of paths
- * @param given    what an adapter that is trained on brought of them
  * @throws EspalierError TRAIN_CONFIG_INVALID where a name fits nothing, TRAIN_CONFIG_CONFLICT where the base has no head to train
  */
 export function wholeParameters(
   base: BaseModel,
   modules: readonly string[],
-  given: AdapterWeights['saved'] = new Map(),
+  { given = new Map(), seed }: WholeOptions,
 ): WholeParameters {
   for (const name of modules) assertFits(base, name, modules);
-  const names = new Set(savedParameters(modules, base.modules, base.weights).map((parameter) => parameter.name));
+  const names = new Set(
+    savedParameters(modules, base.modules, parameterShapes(base)).map((parameter) => parameter.name),
+  );
   if (names.size > 0 && base.graphs.classification === undefined) {
     const reason = 'only the head of a classifier can be trained whole';
     throw new EspalierError('TRAIN_CONFIG_CONFLICT', {
@@ -40,14 +52,12 @@ export function wholeParameters(
   return {
     names,
     async initialize(arena) {
-      await readFullWeights(
-        base,
-        arena,
-        entriesOf(arena).filter(({ name }) => !given.has(name)),
-      );
+      const stored = entriesOf(arena).filter(({ name }) => !given.has(name) && base.weights.has(name));
+      await readFullWeights(base, arena, stored);
       for (const entry of entriesOf(arena)) {
         const tensor = given.get(entry.name);
         if (tensor !== undefined) arena.view(entry).set(toFloat32(tensor));
+        else if (!base.weights.has(entry.name)) await draw(arena.view(entry), entry, seed);
       }
     },
     trained(arena) {
@@ -59,9 +69,24 @@ export function wholeParameters(
   };
 }
 
+/** The modules of a new head, by the names under which PEFT saves them: `classifier`, `pooler`. */
+export function headModules({ headWeights = new Map() }: Pick<BaseModel, 'headWeights'>): string[] {
+  const names = [...headWeights.keys()].map((name) => (name.includes('pooler.') ? 'pooler' : 'classifier'));
+  return [...new Set(names)].sort();
+}
+
+/** Begins a new weight: normal numbers, and biases of zero. */
+async function draw(values: Float32Array, { name, shape }: ParameterEntry, seed: number): Promise<void> {
+  if (shape.length < 2) return;
+  const random = createRandom(seed, `head/${name}`);
+  await inSlices(values.length, (start, end) => {
+    for (let i = start; i < end; i++) values[i] = newDeviation * random.normal();
+  });
+}
+
 /** As in PEFT one name may fit nothing (it writes `classifier` and `score` for every classifier), but not all of them. */
 function assertFits(base: BaseModel, name: string, all: readonly string[]): void {
-  if (all.some((each) => savedParameters([each], base.modules, base.weights).length > 0)) return;
+  if (all.some((each) => savedParameters([each], base.modules, parameterShapes(base)).length > 0)) return;
   const paths = base.modules.map(({ path }) => path);
   const actual = `${name}, which no module is called.${didYouMean(name, paths)}`;
   throw new EspalierError('TRAIN_CONFIG_INVALID', {

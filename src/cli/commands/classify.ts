@@ -9,9 +9,13 @@ export const classifyCommand: CommandDefinition = {
   examples: [
     'espalier classify --base models/sentiment --text "Not bad at all."',
     'espalier classify --base models/sentiment --adapter adapters/reviews --file rows.jsonl --json',
+    'espalier classify --base models/bert --labels bad,good --adapter adapters/mood --text "Not bad at all."',
     'espalier classify --base models/pairs --text "It rains." --text-pair "The street is wet."',
   ],
-  configure: declarePredictOptions,
+  configure: (command) => {
+    declarePredictOptions(command);
+    command.option('--labels <names>', 'the classes of a head that an adapter brings to an encoder without one');
+  },
   run: async (options, context) => {
     const { base, results } = await predictRows('classification', options, context);
     for (const logits of results) {

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../../runtime/index.ts';
-import { loadSafetensors, toFloat32 } from '../../tensor/index.ts';
+import { loadSafetensors, toFloat32, writeSafetensors } from '../../tensor/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -105,6 +105,38 @@ describe('espalier classify', () => {
     const found = await answers(...words, '--adapter', `${adapter}=0.25`, '--adapter', `${adapter}=0.75`);
     const expected = await expectedRows('bert', 'trained_logits');
     expected.forEach((row, i) => expect(largestDifference(found[i]?.['logits'], row)).toBeLessThan(1e-4));
+  });
+
+  it('knows the classes of a head that an adapter brings to an encoder without one', async () => {
+    const base = join(folder, 'encoder');
+    await cp(model, base, { recursive: true });
+    const config: unknown = JSON.parse(await readFile(join(base, 'config.json'), 'utf8'));
+    const changed = { ...(config as object), architectures: ['BertForMaskedLM'] };
+    await writeFile(join(base, 'config.json'), JSON.stringify(changed));
+    const { tensors } = await loadSafetensors(join(base, 'model.safetensors'));
+    const body = [...tensors].filter(([name]) => !name.startsWith('classifier'));
+    await writeSafetensors(join(base, 'model.safetensors'), body);
+    const rows = join(folder, 'rows.jsonl');
+    await writeFile(rows, '{"text": "dull", "label": "no"}\n{"text": "great music", "label": "yes"}\n');
+    const words = ['--base', base, '--labels', 'yes,no'];
+    const output = join(folder, 'adapter');
+    const training = [
+      'train',
+      ...words,
+      '--data',
+      rows,
+      '--output',
+      output,
+      '--max-steps',
+      '30',
+      '--learning-rate',
+      '0.01',
+    ];
+    await answers(...training);
+    const found = await answers('classify', ...words, '--adapter', output, '--file', rows);
+    expect(found.map(({ label }) => label)).toEqual(['no', 'yes']);
+    const { stdout } = await espalier(['classify', ...words, '--text', 'dull', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'MODEL_HEAD_MISSING' } });
   });
 
   it('shows the labels with their shares, the largest first', async () => {

@@ -50,6 +50,7 @@ function declareOptions(command: Command): void {
       'leave these modules out although a target fits: names, or a regular expression',
     )
     .option('--layers-to-transform <numbers>', 'only these layers, such as 0,1')
+    .option('--labels <names>', 'give an encoder a new head for these classes, such as bad,good')
     .option('--modules-to-save <names>', 'train these modules whole beside the adapter, such as classifier')
     .option('--rank <n>', 'rank of the adapter (default: 8)')
     .option('--alpha <x>', 'its strength; the update is scaled by alpha / rank (default: 16)')

@@ -1,3 +1,4 @@
+import { EspalierError } from '../../core/index.ts';
 import type { Model, Value } from '../../ir/index.ts';
 import type { BaseGraphs, EncoderGraphOptions } from '../base-model.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
@@ -12,6 +13,8 @@ export interface EncoderSource {
   readonly network: EncoderNetwork;
   readonly weights: ReadonlyMap<string, WeightRef>;
   readonly pooling: Pooling;
+  /** Of a new head: in no file, and so always given. */
+  readonly headWeights: ReadonlyMap<string, WeightRef>;
 }
 
 /** The graphs of an encoder, as `BaseGraphs` promises them: embeddings, and classes where it has a head for them. */
@@ -25,6 +28,8 @@ export function encoderGraphs(base: EncoderSource): BaseGraphs {
 }
 
 function buildClassificationGraph(base: EncoderSource, options: EncoderGraphOptions): Model {
+  const missing = [...base.headWeights.keys()].filter((name) => options.given?.has(name) !== true);
+  if (missing.length > 0) throw new EspalierError('MODEL_HEAD_MISSING', { names: missing.join(', ') });
   const { builder, hidden } = encode(base, options, 'classify');
   let state = builder.tape('classifier').op('Gather', [hidden, builder.tape('classifier').int64(0)], {
     attributes: { axis: 1 },
@@ -48,8 +53,13 @@ interface Encoded {
   readonly attentionMask: Value;
 }
 
-function encode({ config, network, weights }: EncoderSource, options: EncoderGraphOptions, graphName: string): Encoded {
+function encode(
+  { config, network, weights: stored, headWeights }: EncoderSource,
+  options: EncoderGraphOptions,
+  graphName: string,
+): Encoded {
   const { full = false, given = new Set(), tokenTypes = false, exact = false } = options;
+  const weights = new Map([...stored, ...headWeights]);
   const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', given, exact });
   const rows = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
   const [inputIds, attentionMask] = [rows('input_ids'), rows('attention_mask')];

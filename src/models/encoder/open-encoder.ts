@@ -8,6 +8,7 @@ import { normWeights } from '../graph/norm.ts';
 import { parseWith } from '../parse-with.ts';
 import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
+import type { WeightRef } from '../weight-files.ts';
 import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
 import { encoderGraphs } from './encoder-graphs.ts';
 import { readLabels } from './read-labels.ts';
@@ -30,22 +31,38 @@ const tasks: Readonly<Record<string, BaseTask>> = {
  * @param json  the parsed config.json, not trusted
  * @throws EspalierError as `openBaseModel`
  */
-export async function openEncoder(dir: string, family: EncoderFamily, json: unknown): Promise<BaseModel> {
+export async function openEncoder(
+  dir: string,
+  family: EncoderFamily,
+  { json, newLabels }: { readonly json: unknown; readonly newLabels?: readonly string[] | undefined },
+): Promise<BaseModel> {
   const path = join(dir, 'config.json');
-  const task = taskOf(json, path);
+  const stored = taskOf(json, path);
+  if (newLabels !== undefined && stored === 'classification') {
+    throw new EspalierError('MODEL_HEAD_PRESENT', { dir, labels: readLabels(json, path).join(', ') });
+  }
+  const task = newLabels === undefined ? stored : 'classification';
   const config = family.readConfig(json, path);
-  const labels = task === 'classification' ? readLabels(json, path) : undefined;
+  const labels = newLabels ?? (task === 'classification' ? readLabels(json, path) : undefined);
   const prefix = task === 'classification' ? family.prefix : '';
   const network = family.network(config, { prefix, labels: labels?.length ?? 0 });
   const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
+  const shapes = weightShapes(config, network);
+  const ofHead = new Set(
+    newLabels && network.head.flatMap(({ linear }) => linearWeights(linear).map(([name]) => name)),
+  );
   const weights = await selectWeights(dir, {
     modules,
     quantization: readQuantization(json, path),
-    shapes: weightShapes(config, network),
+    shapes,
+    mayLack: (name) => ofHead.has(name),
     prefix,
     rename: (name) => currentName(name, prefix === '' ? family.prefix : ''),
-    isIgnored: isIgnored(network, prefix),
+    isIgnored: isIgnored(network, prefix, newLabels !== undefined),
   });
+  const headWeights = new Map(
+    [...ofHead].filter((name) => !weights.has(name)).map((name) => [name, absent(name, shapes)]),
+  );
   const pooling = await readPooling(dir);
   return {
     dir,
@@ -54,10 +71,16 @@ export async function openEncoder(dir: string, family: EncoderFamily, json: unkn
     ...(labels && { labels }),
     padTokenId: config.padTokenId,
     weights,
+    ...(headWeights.size > 0 && { headWeights }),
     modules,
     generation: { eosTokenIds: [] },
-    graphs: encoderGraphs({ config, network, weights, pooling }),
+    graphs: encoderGraphs({ config, network, weights, pooling, headWeights }),
   };
+}
+
+/** A weight that lies in no file. */
+function absent(name: string, shapes: ReadonlyMap<string, readonly number[]>): WeightRef {
+  return { name, location: '', offset: 0, length: 0, dtype: 'float32', shape: shapes.get(name) ?? [] };
 }
 
 function taskOf(json: unknown, path: string): BaseTask {
@@ -82,12 +105,12 @@ function currentName(name: string, outer: string): string {
 }
 
 /** Buffers of old, the pooler where nothing reads it, and the heads of masked language models. */
-function isIgnored(network: EncoderNetwork, prefix: string): (name: string) => boolean {
+function isIgnored(network: EncoderNetwork, prefix: string, isNewHead: boolean): (name: string) => boolean {
   const heads = ['cls.', 'lm_head.', 'vocab_transform.', 'vocab_layer_norm.', 'vocab_projector.'];
   return (name) =>
     name === `${network.embeddings.path}.position_ids` ||
     name.startsWith(`${prefix}pooler.`) ||
-    (network.head.length === 0 && heads.some((head) => name.startsWith(head)));
+    ((network.head.length === 0 || isNewHead) && heads.some((head) => name.startsWith(head)));
 }
 
 /** Every linear layer, in the order of the computation. These are what an adapter can target. */

@@ -26,6 +26,13 @@ export const initWeights = z
 
 const separated = z.string().transform((text) => text.split(',').map((name) => name.trim()));
 
+/** Names of the classes of a new head. */
+export const labelNames = z
+  .union([separated, z.array(z.string())], { error: 'at least two names separated by commas' })
+  .refine((list) => list.length > 1 && list.every((name) => name !== '') && new Set(list).size === list.length, {
+    error: 'at least two different names separated by commas, such as bad,good',
+  });
+
 /** Ends of paths of modules: `classifier`. */
 export const moduleNames = z
   .union([separated, z.array(z.string())], { error: 'names separated by commas' })

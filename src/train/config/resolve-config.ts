@@ -65,6 +65,7 @@ function assertConsistent(config: TrainConfig): void {
   const given = adapterSettings.filter((key) => config[key] !== undefined).map(optionName);
   if (config.full && given.length > 0) conflict('--full', given.join(', '), 'they describe an adapter');
   assertAdapter(config);
+  if (config.full && config.labels !== undefined) conflict('--full', '--labels', 'a new head is saved with an adapter');
   if (!config.full && config.dtype !== 'float32') conflict('--dtype', 'an adapter', 'adapters are saved in float32');
   if (config.evalSteps !== undefined && config.evalData === undefined) {
     conflict('--eval-steps', 'no --eval-data', 'there is nothing to evaluate on');

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
 import { scheduleNames } from '../schedule.ts';
-import { initWeights, layerNumbers, moduleNames, modulePatterns, numbersByModule } from './adapter-settings.ts';
+import {
+  initWeights,
+  labelNames,
+  layerNumbers,
+  moduleNames,
+  modulePatterns,
+  numbersByModule,
+} from './adapter-settings.ts';
 
 /** Numbers may come as words of the command line. WHY no z.coerce: it reads an empty word as 0. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
@@ -65,6 +72,8 @@ export const trainConfigSchema = z.strictObject({
   layersToTransform: layerNumbers.optional(),
   /** Modules that are trained whole, and saved with the adapter. */
   modulesToSave: moduleNames.optional(),
+  /** Of a new head, for an encoder that has none. */
+  labels: labelNames.optional(),
   /** Other ranks and alphas, by names or patterns of modules. */
   rankPattern: numbersByModule('ranks by name or pattern, such as {"q_proj": 16}').optional(),
   alphaPattern: numbersByModule('alphas by name or pattern, such as {"q_proj": 32}').optional(),
