@@ -105,6 +105,7 @@ describe('a classifier', () => {
       });
       return (await response.json()) as { outputs: { name: string; data: number[] }[] };
     });
+    expect(texts.length).toBeGreaterThan(1);
     for (const [i, { outputs }] of (await Promise.all(answers)).entries()) {
       expectClose(outputs[0]?.data, texts[i]?.logits ?? []);
     }

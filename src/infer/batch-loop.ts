@@ -192,8 +192,8 @@ export class BatchLoop {
   async #verify(batch: readonly Pending[], joined: readonly Answer[], lane: number): Promise<boolean> {
     const alone: Answer[] = [];
     for (const pending of batch) alone.push(...(await this.#run([pending], lane)));
-    const agree = alone.every((answer, place) => answersAgree(answer, joined[place] ?? new Map()));
-    if (agree) {
+    const isSame = await Promise.all(alone.map((answer, place) => answersAgree(answer, joined[place] ?? new Map())));
+    if (isSame.every(Boolean)) {
       this.#isVerified = true;
       return true;
     }

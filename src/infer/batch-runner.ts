@@ -1,6 +1,6 @@
 import { EspalierError, LeastRecentlyUsed, Pace } from '../core/index.ts';
-import { OrtTensor, type IoBinding, type NativeMemory, type Session } from '../runtime/index.ts';
-import { byteLength, type TensorData } from '../tensor/index.ts';
+import { OrtTensor, StringTensor, type IoBinding, type NativeMemory, type Session } from '../runtime/index.ts';
+import { byteLength, unpackStrings, type TensorData } from '../tensor/index.ts';
 import { findTensor, inputBuffer, layOutRun, outputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';
 import type { BufferPlan } from './memory/plan-buffers.ts';
 import type { MemoryBlock, RunMemory } from './memory/run-memory.ts';
@@ -97,10 +97,11 @@ export class BatchRunner {
     });
     const wanted = new Set(batch.flatMap(({ outputs }) => outputs));
     const foretold = shapes.of(new Map(inputs.map(({ tensor, shape }) => [tensor.name, shape])));
-    const outputs = [...wanted].map((name) => ({
-      tensor: findTensor(signature.outputs, name),
-      shape: memory.holdsOutputs ? foretold.get(name) : undefined,
-    }));
+    const outputs = [...wanted].map((name) => {
+      const tensor = findTensor(signature.outputs, name);
+      const isPlanned = memory.holdsOutputs && tensor.dtype !== 'string';
+      return { tensor, shape: isPlanned ? foretold.get(name) : undefined };
+    });
     return { batch, rows, inputs, outputs };
   }
 
@@ -135,7 +136,9 @@ export class BatchRunner {
     place: { layout: BufferPlan; block: MemoryBlock; lane: number; tensors: BoundTensors | undefined },
   ): [binding: IoBinding, isKept: boolean] {
     const { block, lane, tensors } = place;
-    if (!block.isSteady || tensors !== undefined) return [this.#makeBinding(run, place), false];
+    const isSteady =
+      block.isSteady && tensors === undefined && run.inputs.every(({ tensor }) => tensor.dtype !== 'string');
+    if (!isSteady) return [this.#makeBinding(run, place), false];
     const { bindings } = this.#keptBindings(lane, block.memory);
     const outputs = run.outputs.map(({ tensor, shape }) => [tensor.name, shape]);
     const key = JSON.stringify([run.inputs.map(({ shape }) => shape), outputs]);
@@ -156,12 +159,21 @@ export class BatchRunner {
   }
 
   #makeBinding(
-    { inputs, outputs }: Run,
+    { batch, inputs, outputs }: Run,
     { layout, block, tensors }: { layout: BufferPlan; block: MemoryBlock; tensors: BoundTensors | undefined },
   ): IoBinding {
     const binding = this.#parts.session.createBinding();
     try {
-      for (const { tensor, shape } of inputs) {
+      for (const [place, { tensor, shape }] of inputs.entries()) {
+        if (tensor.dtype === 'string') {
+          // A model of strings runs its requests alone.
+          using strings = StringTensor.of(
+            shape,
+            unpackStrings(batch[0]?.inputs[place]?.bytes ?? new Uint8Array()) ?? [],
+          );
+          binding.bindInput(tensor.name, strings);
+          continue;
+        }
         using view = OrtTensor.over(
           block.memory,
           tensor.dtype,
@@ -234,6 +246,7 @@ export class RowsLostError extends Error {
 async function gather({ batch, inputs }: Run, layout: BufferPlan, block: MemoryBlock): Promise<void> {
   const pace = new Pace();
   for (const [place, { tensor, shape }] of inputs.entries()) {
+    if (tensor.dtype === 'string') continue;
     const start = offsetIn(layout, block, inputBuffer(tensor.name));
     const target = block.memory.bytes(start, byteLength(tensor.dtype, shape));
     let offset = 0;

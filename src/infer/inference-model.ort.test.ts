@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tensorOf, toFloat32, typedArray, type TensorData } from '../tensor/index.ts';
+import { packStrings, tensorOf, toFloat32, typedArray, unpackStrings, type TensorData } from '../tensor/index.ts';
 import type { InferenceModel } from './inference-model.ts';
 import { memoryPlans } from './memory/run-memory.ts';
 import { Bench } from './testing/open-test-model.ts';
@@ -10,6 +10,7 @@ import {
   nonZeroModel,
   randomTensor,
   reshapingModel,
+  stringModel,
   tokenModel,
 } from './testing/test-models.ts';
 
@@ -119,6 +120,18 @@ describe('InferenceModel', () => {
       [2, 2],
       [0, 0, 1, 2],
     ]);
+  });
+
+  it.each(memoryPlans)('takes and gives strings, whatever their bytes, with the plan %s', async (memoryPlan) => {
+    const model = await bench.serve(stringModel(), { memoryPlan });
+    for (const words of [
+      ['a', '', 'grün\u0000x'],
+      ['b', 'c', 'd'],
+    ]) {
+      const bytes = packStrings(words.map((word) => Buffer.from(word)));
+      const y = await answer(model, { x: { dtype: 'string', shape: [3], bytes } });
+      expect(unpackStrings(y.bytes)?.map((element) => new TextDecoder().decode(element))).toEqual(words);
+    }
   });
 
   it('answers, and plans no outputs any more, where a foretold shape was wrong', async () => {

@@ -1,4 +1,5 @@
-import { float16ToNumber, bfloat16ToNumber, typedArray, type TensorData } from '../tensor/index.ts';
+import { Pace } from '../core/index.ts';
+import { convertToFloat32, typedArray, type TensorData } from '../tensor/index.ts';
 import type { Answer } from './batch-runner.ts';
 
 /**
@@ -12,29 +13,40 @@ const tolerances: Partial<Record<TensorData['dtype'], number>> = {
   bfloat16: 5e-2,
 };
 
+/** Compared between two looks at the clock. */
+const elementsPerSlice = 2 ** 16;
+
 /** Whether two answers to one request are the same, up to rounding. */
-export function answersAgree(a: Answer, b: Answer): boolean {
-  return [...a].every(([name, tensor]) => {
+export async function answersAgree(a: Answer, b: Answer): Promise<boolean> {
+  for (const [name, tensor] of a) {
     const other = b.get(name);
-    return other !== undefined && tensorsAgree(tensor, other);
-  });
+    if (other === undefined || !(await tensorsAgree(tensor, other))) return false;
+  }
+  return true;
 }
 
-function tensorsAgree(a: TensorData, b: TensorData): boolean {
+async function tensorsAgree(a: TensorData, b: TensorData): Promise<boolean> {
   if (a.shape.join() !== b.shape.join()) return false;
   const tolerance = tolerances[a.dtype];
   if (tolerance === undefined) return Buffer.compare(a.bytes, b.bytes) === 0;
-  const [x, y] = [numbersOf(a), numbersOf(b)];
-  let largest = 0;
-  for (const value of y) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-  return x.every((value, place) => {
-    const other = y[place] ?? Number.NaN;
-    return Object.is(value, other) || Math.abs(value - other) <= tolerance * largest;
-  });
+  const [x, y] = [await numbersOf(a), await numbersOf(b)];
+  const pace = new Pace();
+  let [largest, furthest] = [0, 0];
+  for (let start = 0; start < x.length; start += elementsPerSlice) {
+    for (let i = start; i < Math.min(x.length, start + elementsPerSlice); i++) {
+      const [value = NaN, other = NaN] = [x[i], y[i]];
+      if (Object.is(value, other)) continue;
+      const distance = Math.abs(value - other);
+      if (!Number.isFinite(distance)) return false;
+      furthest = Math.max(furthest, distance);
+      largest = Math.max(largest, Math.abs(other));
+    }
+    await pace.step();
+  }
+  return furthest <= tolerance * largest;
 }
 
-function numbersOf(tensor: TensorData): number[] {
-  const array = typedArray(tensor);
-  const widen = tensor.dtype === 'float16' ? float16ToNumber : tensor.dtype === 'bfloat16' ? bfloat16ToNumber : Number;
-  return Array.from(array, (value: number | bigint) => widen(Number(value)));
+function numbersOf(tensor: TensorData): Promise<Float32Array> | Float64Array {
+  if (tensor.dtype === 'float64') return typedArray({ ...tensor, dtype: 'float64' });
+  return convertToFloat32(tensor);
 }

@@ -1,8 +1,9 @@
 import { EspalierError } from '../core/index.ts';
-import { byteLength, type TensorData } from '../tensor/index.ts';
+import { byteLength, elementCount, type TensorData } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from './ffi/pointer.ts';
 import { copyBytes, readPointers } from './ffi/read-native.ts';
+import { readStrings } from './string-tensor.ts';
 import { readElementType, readShape } from './value-info.ts';
 
 /**
@@ -36,10 +37,9 @@ export function copyTensor(name: string, value: Pointer): TensorData {
   const info = receive((out) => api.GetTensorTypeAndShape(value, out));
   try {
     const dtype = readElementType(info);
-    if (dtype === undefined || dtype === 'string') {
-      throw new EspalierError('DTYPE_UNSUPPORTED', { dtype: dtype ?? 'its type', use: `output ${name}` });
-    }
+    if (dtype === undefined) throw new EspalierError('DTYPE_UNSUPPORTED', { dtype: 'its type', use: `output ${name}` });
     const shape = readShape(info).map(Number);
+    if (dtype === 'string') return { dtype, shape, bytes: readStrings(value, elementCount(shape)) };
     const start = receive((out) => api.GetTensorMutableData(value, out));
     return { dtype, shape, bytes: copyBytes(start, byteLength(dtype, shape)) };
   } finally {

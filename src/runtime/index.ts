@@ -9,5 +9,6 @@ export { runOnce, type RunOnceOptions } from './run-once.ts';
 export type { RunOptions } from './run-binding.ts';
 export { Session } from './session.ts';
 export type { Optimization, SessionOptions } from './session-options.ts';
+export { StringTensor } from './string-tensor.ts';
 export { ensureThreadPool } from './thread-pool.ts';
 export type { ValueInfo } from './value-info.ts';

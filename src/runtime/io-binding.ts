@@ -6,6 +6,7 @@ import { assertFits, findValue } from './binding-checks.ts';
 import { readBoundOutputs } from './bound-outputs.ts';
 import { handle, NativeHandle, pointer } from './native-handle.ts';
 import type { OrtTensor } from './ort-tensor.ts';
+import type { StringTensor } from './string-tensor.ts';
 import type { ValueInfo } from './value-info.ts';
 
 /** What a binding needs to know of its session. */
@@ -53,7 +54,7 @@ export class IoBinding {
    *
    * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH for another dtype or shape, BINDING_BUSY, DISPOSED
    */
-  bindInput(name: string, tensor: OrtTensor): void {
+  bindInput(name: string, tensor: OrtTensor | StringTensor): void {
     this.#assertFree();
     assertFits(findValue('input', name, this.#parent.inputs), tensor);
     tensor[handle].assertOpen();

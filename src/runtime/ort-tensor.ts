@@ -59,7 +59,8 @@ export class OrtTensor {
   }
 }
 
-function dimsOf(shape: readonly number[]): BigInt64Array {
+/** @throws EspalierError SHAPE_MISMATCH for a dim that is no size */
+export function dimsOf(shape: readonly number[]): BigInt64Array {
   const dims = new BigInt64Array(shape.length);
   for (const [axis, dim] of shape.entries()) {
     if (!Number.isSafeInteger(dim) || dim < 0) {

@@ -13,6 +13,7 @@ export {
   type TypedArrays,
 } from './tensor-data.ts';
 export { assertFinite } from './finite.ts';
+export { packStrings, unpackStrings } from './strings.ts';
 export type { SafetensorsEntry } from './safetensors-header.ts';
 export {
   loadSafetensors,

@@ -40,6 +40,21 @@ describe('readInferRequest', () => {
     expect(elements(flat.inputs.get('x'))).toEqual([1, 2, 3, 4]);
   });
 
+  it('reads strings from JSON and from bytes alike, and refuses what is none', async () => {
+    const header = { name: 's', shape: [2], datatype: 'BYTES' };
+    const json = await readJson({ inputs: [{ ...header, data: ['grün', ''] }] });
+    const bytes = json.inputs.get('s')?.bytes ?? new Uint8Array();
+    expect([...bytes]).toEqual([5, 0, 0, 0, ...Buffer.from('grün'), 0, 0, 0, 0]);
+    const start = Buffer.from(JSON.stringify({ inputs: [{ ...header, parameters: { binary_data_size: 13 } }] }));
+    const binary = await readInferRequest(Buffer.concat([start, bytes]), String(start.byteLength));
+    expect([...(binary.inputs.get('s')?.bytes ?? [])]).toEqual([...bytes]);
+    const cut = Buffer.concat([start, bytes.subarray(0, 12), Buffer.of(9)]);
+    expect(await problemOf(readInferRequest(cut, String(start.byteLength)))).toBe('REQUEST_INVALID inputs.0');
+    expect(await problemOf(readJson({ inputs: [{ ...header, data: ['a', 1] }] }))).toBe(
+      'REQUEST_INVALID inputs.0.data.1',
+    );
+  });
+
   it('keeps every digit of 64-bit integers', async () => {
     const text = `{"inputs": [{"name": "12345678901234567890", "shape": [3], "datatype": "INT64",
       "data": [9223372036854775807, -9223372036854775808, 9007199254740993]}]}`;

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { byteLength, type DataType, type TensorData } from '../../tensor/index.ts';
+import { byteLength, unpackStrings, type DataType, type TensorData } from '../../tensor/index.ts';
 
 /** What a request says of a tensor, and where, for messages. */
 export interface TensorHeader {
@@ -17,8 +17,9 @@ export interface TensorHeader {
  */
 export function tensorOfBytes(bytes: Uint8Array, { dtype, shape, param }: TensorHeader): TensorData {
   if (dtype === 'string') {
-    const strings = countStrings(bytes, param);
-    assertCount(strings, { dtype, shape, param });
+    const strings = unpackStrings(bytes);
+    if (strings === undefined) throw wrong(param, 'its last element reaches beyond the end of the bytes');
+    assertCount(strings.length, { dtype, shape, param });
     return { dtype, shape, bytes };
   }
   const expected = byteLength(dtype, shape);
@@ -35,17 +36,6 @@ export function assertCount(count: number, { shape, param }: TensorHeader): void
   const expected = shape.reduce((product, dim) => product * dim, 1);
   if (expected === count) return;
   throw wrong(param, `the shape [${shape.join(', ')}] needs ${expected} elements, got ${count}`);
-}
-
-function countStrings(bytes: Uint8Array, param: string): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let count = 0;
-  for (let offset = 0; offset < bytes.byteLength; count++) {
-    const length = offset + 4 <= bytes.byteLength ? view.getUint32(offset, true) : Infinity;
-    offset += 4 + length;
-    if (offset > bytes.byteLength) throw wrong(param, `element ${count} reaches beyond the end of the bytes`);
-  }
-  return count;
 }
 
 function wrong(param: string, problem: string): EspalierError {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EspalierError, Pace } from '../../core/index.ts';
-import { byteLength, typedArray, zerosOf, type DataType, type TensorData } from '../../tensor/index.ts';
+import { packStrings, typedArray, unpackStrings, zerosOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { isBinaryOnly } from './datatypes.ts';
 import { assertCount, type TensorHeader } from './tensor-bytes.ts';
 
@@ -134,21 +134,12 @@ function shown(value: unknown): string {
   return (text ?? 'nothing').slice(0, 60);
 }
 
-/** Strings as the protocol lays them out: each behind its length in bytes, as u32. */
-export function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
-  const encoded = values.map((value, i) => {
-    if (typeof value !== 'string' || value.startsWith(integerMark)) {
-      throw wrong(`${param}.data.${i}`, 'expected a string');
-    }
-    return Buffer.from(value, 'utf8');
+function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
+  const elements = values.map((value, i) => {
+    if (typeof value === 'string' && !value.startsWith(integerMark)) return Buffer.from(value, 'utf8');
+    throw wrong(`${param}.data.${i}`, 'expected a string');
   });
-  const bytes = Buffer.alloc(encoded.reduce((sum, { byteLength: length }) => sum + 4 + length, 0));
-  let offset = 0;
-  for (const part of encoded) {
-    offset = bytes.writeUInt32LE(part.byteLength, offset);
-    offset += part.copy(bytes, offset);
-  }
-  return bytes;
+  return packStrings(elements);
 }
 
 /**
@@ -158,7 +149,10 @@ export function bytesOfStrings(values: readonly unknown[], param: string): Uint8
  * @throws EspalierError INFER_OUTPUT_NOT_JSON where a value has no form in JSON
  */
 export async function jsonOfTensor(name: string, tensor: TensorData): Promise<string> {
-  if (tensor.dtype === 'string') return JSON.stringify(stringsOf(tensor.bytes));
+  if (tensor.dtype === 'string') {
+    const elements = unpackStrings(tensor.bytes) ?? [];
+    return JSON.stringify(elements.map((element) => new TextDecoder().decode(element)));
+  }
   const values = typedArray(tensor);
   const pace = new Pace();
   const parts: string[] = [];
@@ -175,22 +169,6 @@ export async function jsonOfTensor(name: string, tensor: TensorData): Promise<st
     await pace.step();
   }
   return `[${parts.join()}]`;
-}
-
-function stringsOf(bytes: Uint8Array): string[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const strings: string[] = [];
-  for (let offset = 0; offset < buffer.byteLength;) {
-    const end = offset + 4 + buffer.readUInt32LE(offset);
-    strings.push(buffer.toString('utf8', offset + 4, end));
-    offset = end;
-  }
-  return strings;
-}
-
-/** Bytes that the elements of a tensor take, strings included. */
-export function tensorBytes({ dtype, shape, bytes }: TensorData): number {
-  return dtype === 'string' ? bytes.byteLength : byteLength(dtype, shape);
 }
 
 function wrong(param: string, problem: string): EspalierError {

@@ -77,3 +77,11 @@ export function reshapingModel(): Model {
   model.graph.addOutput(y);
   return model;
 }
+
+/** y = x: strings [n]. */
+export function stringModel(): Model {
+  const model = createModel({ graphName: 'strings' });
+  const x = model.graph.addInput('x', 'string', ['n']);
+  model.graph.addOutput(new Tape(model).op('Identity', [x], { outputName: 'y' }));
+  return model;
+}

@@ -28,3 +28,8 @@ export function readPointers(array: Pointer, count: number): Pointer[] {
 export function copyBytes(start: Pointer, byteLength: number): Uint8Array {
   return byteLength === 0 ? new Uint8Array(0) : new Uint8Array(koffi.view(start, byteLength)).slice();
 }
+
+/** Writes bytes to an address that somebody else owns, and that has room for them. */
+export function writeBytes(start: Pointer, bytes: Uint8Array): void {
+  if (bytes.byteLength > 0) new Uint8Array(koffi.view(start, bytes.byteLength)).set(bytes);
+}

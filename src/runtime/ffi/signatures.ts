@@ -67,6 +67,10 @@ export const signatures = {
   CreateCpuMemoryInfo: status('int', 'int', 'buffer'),
 
   CreateTensorWithDataAsOrtValue: status('pointer', 'pointer', 'size', 'buffer', 'size', 'int', 'buffer'),
+  CreateTensorAsOrtValue: status('pointer', 'buffer', 'size', 'int', 'buffer'),
+  GetResizedStringTensorElementBuffer: status('pointer', 'size', 'size', 'buffer'),
+  GetStringTensorDataLength: status('pointer', 'buffer'),
+  GetStringTensorContent: status('pointer', 'buffer', 'size', 'buffer', 'size'),
   HasValue: status('pointer', 'buffer'),
   GetTensorTypeAndShape: status('pointer', 'buffer'),
   GetTensorMutableData: status('pointer', 'buffer'),
