@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
+import { readAdapter, reportAdapter } from '../formats/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import { parsePeftConfig } from '../lora/index.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../models/index.ts';
 import { openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
+import { describeAdapter } from './describe-adapter.ts';
 
 /** What is told of a path: as data, and for a person. */
 export interface Inspection {
@@ -34,6 +36,7 @@ export async function inspectPath(path: string): Promise<Inspection> {
   } else {
     if (path.endsWith('.safetensors')) return inspectSafetensors(path);
     if (path.endsWith('.onnx')) return inspectGraph(path);
+    if (/\.(?:onnx_adapter|bin|gguf)$/.test(path)) return inspectAdapterFile(path);
   }
   throw new EspalierError('CLI_NOT_INSPECTABLE', { path });
 }
@@ -88,6 +91,11 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const targets = typeof targetModules === 'string' ? targetModules : targetModules.join(', ');
   const shown = { base: baseName ?? 'not said', ...settings, targetModules: targets, parameters: answer.parameters };
   return { answer, text: [table(shown), ...tensors.map(line)].join('\n') };
+}
+
+async function inspectAdapterFile(path: string): Promise<Inspection> {
+  const report = await reportAdapter(await readAdapter(path));
+  return { answer: { kind: 'adapter', ...report }, text: describeAdapter(report) };
 }
 
 async function inspectSafetensors(path: string): Promise<Inspection> {

@@ -47,6 +47,15 @@ describe('espalier adapter verify', () => {
   });
 });
 
+describe('espalier inspect', () => {
+  it('tells what a file of another format holds', async () => {
+    const file = join(folder, 'a.bin');
+    await espalier(['adapter', 'convert', adapter, file]);
+    const { stdout } = await espalier(['inspect', file, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'adapter', format: 'bin', saved: [] });
+  });
+});
+
 describe('espalier adapter diff', () => {
   it('finds a conversion the same, and a trained adapter another', async () => {
     const onnx = join(folder, 'a.onnx_adapter');

@@ -1,15 +1,9 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import {
-  attentionHeads,
-  loadAdapter,
-  readAdapter,
-  readNameMap,
-  reportAdapter,
-  type AdapterReport,
-} from '../../formats/index.ts';
+import { attentionHeads, loadAdapter, readAdapter, readNameMap, reportAdapter } from '../../formats/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
+import { describeAdapter } from '../describe-adapter.ts';
 import { path, readOptions } from '../read-options.ts';
 
 const schema = z.object({ adapter: path, base: path.optional(), names: path.optional() });
@@ -40,7 +34,7 @@ export const adapterVerifyCommand: CommandDefinition = {
               heads: attentionHeads(base),
             });
       const report = await reportAdapter(adapter);
-      output.answer({ sound: true, ...report }, () => describe(report, read.base));
+      output.answer({ sound: true, ...report }, () => `${describeAdapter(report, read.base)}\nsound`);
       return exitCodes.success;
     } catch (error) {
       if (!EspalierError.isInstance(error)) throw error;
@@ -50,23 +44,3 @@ export const adapterVerifyCommand: CommandDefinition = {
     }
   },
 };
-
-function describe(
-  { format, base, sha256, parameters, modules, saved, remarks }: AdapterReport,
-  checked?: string,
-): string {
-  const sizes = modules.map(({ path: name, kind, rank, scaling, norm, ...size }) => {
-    const shape = `[${size.out}, ${size.in}]${kind === 'linear' ? '' : ` ${kind}`}`;
-    return `${name}  ${shape}  rank ${rank}, scale ${scaling}, ‖ΔW‖ ${norm.toPrecision(4)}`;
-  });
-  return [
-    `format      ${format}`,
-    `base        ${base ?? 'not said'}${checked === undefined ? ', not checked against one' : `, fits ${checked}`}`,
-    `sha256      ${sha256}`,
-    `parameters  ${parameters.toLocaleString('en-US')} in ${modules.length} modules, all finite`,
-    ...saved.map((name) => `replaced    ${name}`),
-    ...sizes,
-    ...remarks.map((remark) => `remark      ${remark}`),
-    'sound',
-  ].join('\n');
-}
