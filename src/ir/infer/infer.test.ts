@@ -169,6 +169,13 @@ const cases: Case[] = [
 const manyOutputs: [...Case, count: number][] = [
   ['Split', ['f32[n, 12]'], { axis: -1, num_outputs: 3 }, 'f32[n, 4] f32[n, 4] f32[n, 4]', 3],
   ['Split', ['f32[n, 6]', [2, 4]], { axis: 1 }, 'f32[n, 2] f32[n, 4]', 2],
+  [
+    'com.microsoft:EmbedLayerNormalization',
+    ['i32[b, s]', '', 'f32[99, 8]', 'f32[64, 8]', '', 'f32[8]', 'f32[8]'],
+    {},
+    'f32[b, s, 8] i32[b] f32[b, s, 8]',
+    3,
+  ],
   ['MaxPool', ['f32[n, 2, 6]'], { kernel_shape: [2], strides: [2] }, 'f32[n, 2, 3] i64[n, 2, 3]', 2],
   [
     'com.microsoft:MultiHeadAttention',

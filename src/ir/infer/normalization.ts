@@ -22,6 +22,13 @@ const skipNormalize: InferRule = (op) => {
   return [result, statistic(op), statistic(op), result];
 };
 
+/** Of ids [batch, seq] and a table of words [vocab, hidden]: the embeddings, a mask index for each row, their sum before the norm. */
+const embedNormalize: InferRule = (op) => {
+  const [ids, words] = [op.shape(0), op.shape(2)];
+  const result = { dtype: op.dtype(2), shape: ids && words && [...ids, words[1]] };
+  return [result, { dtype: 'int32', shape: ids?.slice(0, 1) }, result];
+};
+
 const simplified = normalize(1);
 
 const sameAsInput: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
@@ -36,6 +43,7 @@ export const normalizationRules: InferRules = {
   LpNormalization: sameAsInput,
   SimplifiedLayerNormalization: simplified,
   'com.microsoft:SimplifiedLayerNormalization': simplified,
+  'com.microsoft:EmbedLayerNormalization': embedNormalize,
   'com.microsoft:SkipLayerNormalization': skipNormalize,
   'com.microsoft:SkipSimplifiedLayerNormalization': skipNormalize,
 };
