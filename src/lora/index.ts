@@ -19,6 +19,7 @@ export {
   type WeightStart,
 } from './init-from-weights.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject-lora.ts';
+export { canInject, injectParameters, type GivenParameter } from './inject-parameters.ts';
 export { injectStackedLora } from './inject-stacked-lora.ts';
 export { annotateModules, listModules, type PathOf } from './list-modules.ts';
 export { loadPeftAdapter, type AdapterWeights, type LoadAdapterOptions } from './load-peft-adapter.ts';

@@ -10,5 +10,8 @@ export const adapterKey = 'espalier.lora.adapter';
  */
 export const replacesKey = 'espalier.lora.replaces';
 
+/** Metadata key on an input that a parameter of the base has become: JSON of what it stands in the place of. */
+export const givenKey = 'espalier.lora.given';
+
 /** What is shared by all modules, in the place of a path. */
 export const sharedOwner = '*';

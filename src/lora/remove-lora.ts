@@ -1,8 +1,9 @@
 import type { Graph, Model, Node, Value } from '../ir/index.ts';
+import { recordOf, restoreUses } from './inject-parameters.ts';
 import { adapterKey, loraKey, replacesKey } from './lora-keys.ts';
 
 /**
- * Takes out what injectLora or injectStackedLora put into a graph: everything, or one adapter that was injected under a name. Once
+ * Takes out what injectLora, injectStackedLora or injectParameters put into a graph: everything, or one adapter that was injected under a name. Once
  * all is out, the graph is the very same as before: its bytes are those. A graph without adapters stays as it is.
  */
 export function removeLora(model: Model, { adapter }: { readonly adapter?: string } = {}): void {
@@ -10,10 +11,17 @@ export function removeLora(model: Model, { adapter }: { readonly adapter?: strin
   const isAdded = ({ metadata }: Node | Value): boolean =>
     metadata.has(loraKey) && (adapter === undefined || metadata.get(adapterKey) === adapter);
   const added = graph.nodes.filter(isAdded);
+  const inputs = [...graph.inputs].filter(isAdded);
+  for (const input of inputs.toReversed()) restoreUses(model, input);
   // WHY from the last one: a result that another adapter builds upon is put back only after that one's own.
   for (const node of added.toReversed()) restore(graph, node);
   graph.removeNodes(added);
-  for (const value of [...graph.inputs].filter(isAdded)) graph.removeInput(value);
+  const renamed = inputs.flatMap((input) => recordOf(input)?.renamed ?? []);
+  for (const input of inputs) graph.removeInput(input);
+  for (const { from, to } of renamed.toReversed()) {
+    const value = graph.value(to);
+    if (value) graph.rename(value, from);
+  }
   for (const value of [...graph.initializers.values()].filter(isAdded)) graph.removeInitializer(value);
 }
 

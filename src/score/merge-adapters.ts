@@ -24,7 +24,8 @@ export interface MergedModule {
  *
  *   Σ sᵢ·Bᵢ·Aᵢ = [s₁B₁ s₂B₂ …]·[A₁; A₂; …]
  *
- * A DoRA adapter is no such product: it can be applied by itself, and as strongly as it was trained.
+ * A DoRA adapter is no such product, nor are parameters that an adapter replaces whole (they are left to the caller): such an adapter
+ * can be applied by itself, and as strongly as it was trained.
  *
  * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than that
  */
@@ -34,7 +35,7 @@ export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promi
     assertPlain(
       'given',
       adapter,
-      isAlone ? { place: 'scoring', allowed: ['magnitudes'] } : { place: 'a weighted sum' },
+      isAlone ? { place: 'scoring', allowed: ['magnitudes', 'parameters'] } : { place: 'a weighted sum' },
     );
   }
   const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));

@@ -1,6 +1,8 @@
 import { EspalierError } from '../core/index.ts';
+import type { GivenParameter } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment } from '../runtime/index.ts';
+import type { TensorData } from '../tensor/index.ts';
 import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
 import { ScoringParts, type ScoredModule } from './scoring-parts.ts';
 import { planBatches } from './plan-batches.ts';
@@ -57,10 +59,20 @@ export async function openScorer(options: ScorerOptions): Promise<Scorer> {
   const modules =
     options.modules ??
     merged.map(({ path, rank, magnitude }) => ({ path, rank, scaling: 1, hasMagnitude: magnitude !== undefined }));
-  const parts = await ScoringParts.open({ ...options, modules });
+  const saved = new Map(options.adapters?.flatMap((adapter) => [...(adapter.saved ?? [])]));
+  const parts = await ScoringParts.open({ ...options, modules, parameters: parametersOf(options.base, saved) });
   const scorer = new Scorer(options, parts);
   scorer.bindMerged(merged);
+  scorer.bindTensors(saved);
   return scorer;
+}
+
+/** Parameters that an adapter brings whole, as a graph needs to know them. */
+function parametersOf(base: BaseModel, saved: ReadonlyMap<string, TensorData>): GivenParameter[] {
+  const turned = new Set(
+    base.modules.flatMap(({ path, transposed }) => (transposed === true ? [`${path}.weight`] : [])),
+  );
+  return [...saved].map(([name, { shape }]) => ({ name, shape, ...(turned.has(name) && { transposed: true }) }));
 }
 
 /**
@@ -97,12 +109,17 @@ export class Scorer {
   bindMerged(modules: readonly MergedModule[]): void {
     for (const { path, a, b, magnitude } of modules) {
       const tensors = { lora_A: a, lora_B: b, ...(magnitude && { lora_magnitude: magnitude }) };
-      for (const [part, { shape, bytes }] of Object.entries(tensors)) {
-        using memory = NativeMemory.allocate(bytes.byteLength);
-        memory.bytes().set(bytes);
-        using tensor = OrtTensor.over(memory, 'float32', shape);
-        this.#parts.bind(`${path}.${part}`, tensor);
-      }
+      this.bindTensors(Object.entries(tensors).map(([part, tensor]) => [`${path}.${part}`, tensor]));
+    }
+  }
+
+  /** @internal */
+  bindTensors(tensors: Iterable<readonly [input: string, TensorData]>): void {
+    for (const [input, { shape, bytes }] of tensors) {
+      using memory = NativeMemory.allocate(bytes.byteLength);
+      memory.bytes().set(bytes);
+      using tensor = OrtTensor.over(memory, 'float32', shape);
+      this.#parts.bind(input, tensor);
     }
   }
 

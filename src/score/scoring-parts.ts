@@ -1,5 +1,12 @@
 import { encodeModel, followLinks, type Model } from '../ir/index.ts';
-import { injectLora, readSquaredNorms, type LoraModule } from '../lora/index.ts';
+import {
+  canInject,
+  injectLora,
+  injectParameters,
+  readSquaredNorms,
+  type GivenParameter,
+  type LoraModule,
+} from '../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../models/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../runtime/index.ts';
 import type { ScoringRow } from './targets.ts';
@@ -14,6 +21,8 @@ export interface ScoringPartsOptions {
   readonly base: BaseModel;
   readonly environment: Environment;
   readonly modules: readonly ScoredModule[];
+  /** Parameters of the base that are bound from outside, under their names. */
+  readonly parameters?: readonly GivenParameter[];
   readonly full?: boolean;
   readonly maxLength?: number;
   readonly maxLogitBytes?: number;
@@ -33,13 +42,18 @@ export class ScoringParts {
   readonly #rowsPerRun: number;
 
   static async open(options: ScoringPartsOptions): Promise<ScoringParts> {
-    const { base, modules, full = false, maxLength = base.config.maxPositions } = options;
+    const { base, modules, parameters = [], full = false, maxLength = base.config.maxPositions } = options;
+    const models = [buildTrunkGraph(base, { full, maxLength }), buildHeadGraph(base, { full })] as const;
+    const [lower, upper] = models.map((model) => parameters.filter((parameter) => canInject(model, parameter)));
+    const lost = parameters.filter((parameter) => !lower?.includes(parameter) && !upper?.includes(parameter));
+    if (lost.length > 0) injectParameters(models[0], lost); // throws, with the reason of each
     const trunk = await openPart(options, {
-      model: buildTrunkGraph(base, { full, maxLength }),
+      model: models[0],
       modules: modules.filter((module) => !isHead(module)),
+      parameters: lower,
     });
     try {
-      const head = await openPart(options, { model: buildHeadGraph(base, { full }), modules: modules.filter(isHead) });
+      const head = await openPart(options, { model: models[1], modules: modules.filter(isHead), parameters: upper });
       return new ScoringParts(options, trunk, head);
     } catch (error) {
       disposePart(trunk);
@@ -110,9 +124,14 @@ interface Part {
 
 async function openPart(
   { base, environment }: ScoringPartsOptions,
-  { model, modules }: { model: Model; modules: readonly ScoredModule[] },
+  {
+    model,
+    modules,
+    parameters = [],
+  }: { model: Model; modules: readonly ScoredModule[]; parameters: readonly GivenParameter[] | undefined },
 ): Promise<Part> {
   const externalDataFolder = await followLinks(model, base.dir);
+  if (parameters.length > 0) injectParameters(model, parameters);
   if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
   const session = await environment.createSession(encodeModel(model), {
     externalDataFolder,

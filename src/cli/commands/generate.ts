@@ -75,7 +75,8 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, AdapterWeights>> {
   const adapters = new Map<string, AdapterWeights>();
   for (const spec of specs) {
-    if (!adapters.has(spec.path)) adapters.set(spec.path, await loadAdapter(spec.path, base.modules));
+    if (!adapters.has(spec.path))
+      adapters.set(spec.path, await loadAdapter(spec.path, base.modules, { weights: base.weights }));
   }
   return adapters;
 }

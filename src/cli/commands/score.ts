@@ -57,7 +57,7 @@ function declareOptions(command: Command): void {
 async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
   const adapters: WeightedAdapter[] = [];
   for (const spec of specs) {
-    const { modules, saved } = await loadAdapter(spec.path, base.modules);
+    const { modules, saved } = await loadAdapter(spec.path, base.modules, { weights: base.weights });
     adapters.push({ modules, ...(saved && { saved }), scale: spec.scale });
   }
   return adapters;

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { loadPeftAdapter } from '../lora/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import { openEnvironment } from '../runtime/index.ts';
-import { loadSafetensors, typedArray } from '../tensor/index.ts';
+import { loadSafetensors, toFloat32, typedArray } from '../tensor/index.ts';
 import { openScorer } from './scorer.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`../../test/golden/${path}`, import.meta.url));
@@ -27,4 +27,24 @@ it.each(['dora', 'dora-gpt2'])('scores with a DoRA adapter as PEFT does: %s', as
   const [ids, labels] = [rowsOf('input_ids'), rowsOf('labels')];
   const rows = ids.map((inputIds, i) => ({ inputIds, labels: labels[i] ?? [] }));
   expect((await scorer.evaluate(rows)).loss).toBeCloseTo(losses[0] ?? NaN, 4);
+});
+
+it('scores with a head that an adapter brings whole, as PEFT does', async () => {
+  const { tensors } = await loadSafetensors(golden('adapters/modules-to-save/expected.safetensors'));
+  const [ids, logits] = [tensors.get('input_ids'), tensors.get('logits')];
+  if (!ids || !logits) throw new TypeError('the golden case has changed');
+  const base = await openBaseModel(golden('llama/model'));
+  const adapter = await loadPeftAdapter(golden('adapters/modules-to-save/adapter'), base.modules, base);
+  expect([...(adapter.saved?.keys() ?? [])]).toEqual(['lm_head.weight']);
+  using environment = openEnvironment({ threads: 1 });
+  using scorer = await openScorer({ base, environment, adapters: [adapter] });
+  const [length = 0, vocab = 0] = logits.shape.slice(1);
+  const tokens = Array.from(typedArray(ids), Number).slice(0, length);
+  const expected = tokens.slice(1).map((token, i) => {
+    const row = [...toFloat32(logits).subarray(i * vocab, (i + 1) * vocab)];
+    return (row[token] ?? NaN) - Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+  });
+  const { logprobs } = await scorer.score(tokens);
+  const errors = expected.map((value, i) => Math.abs(value - (logprobs[i + 1] ?? NaN)));
+  expect(Math.max(...errors)).toBeLessThan(1e-4);
 });
