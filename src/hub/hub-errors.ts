@@ -20,8 +20,11 @@ export async function errorOfResponse(response: Response, { reference, settings 
   const reason = await reasonOf(response);
   if (code === 'GatedRepo') return new EspalierError('HUB_GATED', { name, page });
   if (code === 'RevisionNotFound') return new EspalierError('HUB_REVISION_NOT_FOUND', { name, revision, page });
+  const failed = new EspalierError('HUB_FAILED', { url: bareUrl(response.url), status, reason });
+  // Where the hub redirects to, nobody knows of models and tokens.
+  if (new URL(response.url).origin !== new URL(settings.endpoint).origin) return failed;
   if (code === 'EntryNotFound') {
-    return new EspalierError('HUB_FILE_NOT_FOUND', { name, file: decodeURIComponent(new URL(response.url).pathname) });
+    return new EspalierError('HUB_FILE_NOT_FOUND', { name, file: response.url.split('/').slice(-1).join('') });
   }
   // Without a token the hub answers 401 for a model that does not exist, so as not to tell which private ones do.
   if (code === 'RepoNotFound' || status === 404) {
@@ -32,7 +35,7 @@ export async function errorOfResponse(response: Response, { reference, settings 
     const where = `${settings.endpoint}/settings/tokens`;
     return new EspalierError('HUB_UNAUTHORIZED', { name, status, token, page: where });
   }
-  return new EspalierError('HUB_FAILED', { url: bareUrl(response.url), status, reason });
+  return failed;
 }
 
 /** @param cause  what `fetch` or the reading of a body threw */

@@ -3,6 +3,9 @@ import type { HubFetchOptions } from './hub-fetch.ts';
 import { createHubFetch } from './hub-fetch.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
+/** More than any model has; a listing without an end must not fill the memory. */
+const maxFiles = 100_000;
+
 /**
  * Asks the hub which commit a revision is, and which files lie there.
  * @throws EspalierError HUB_*; HUB_RESPONSE_INVALID for a listing that cannot be trusted
@@ -18,7 +21,7 @@ export async function listRepository(options: HubFetchOptions): Promise<Reposito
   try {
     const { sha: commit } = await modelInfo({ ...asking, name, revision, additionalFields: ['sha'] });
     if (!isHex(commit, 40)) throw invalid(`its commit is ${JSON.stringify(commit)}`);
-    const files: RepositoryFile[] = [];
+    const files = new Map<string, RepositoryFile>();
     for await (const entry of listFiles({
       ...asking,
       repo: { type: 'model', name },
@@ -26,9 +29,13 @@ export async function listRepository(options: HubFetchOptions): Promise<Reposito
       recursive: true,
     })) {
       if (typeof entry !== 'object' || entry === null) throw invalid('its listing is none');
-      if (entry.type === 'file') files.push(readEntry(entry, invalid));
+      if (entry.type !== 'file') continue;
+      const file = readEntry(entry, invalid);
+      if (files.has(file.path)) throw invalid(`it lists the file ${file.path} twice`);
+      if (files.size === maxFiles) throw invalid(`it lists more than ${maxFiles} files`);
+      files.set(file.path, file);
     }
-    return { name, commit, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
+    return { name, commit, files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)) };
   } catch (error) {
     options.signal?.throwIfAborted();
     if (EspalierError.isInstance(error)) throw error;

@@ -263,6 +263,23 @@ describe('wrong bytes', () => {
     await expect(pull(place.settings)).rejects.toMatchObject({ code: 'HUB_RESPONSE_INVALID' });
   });
 
+  it('and a listing that names a file twice are refused', async () => {
+    await using place = await openPlace();
+    place.server.changeListing = (entries) => [...entries, ...entries];
+    await expect(pull(place.settings)).rejects.toThrow(/twice/);
+  });
+
+  it('and a refusal of the storage are told apart from one of the hub', async () => {
+    await using place = await openPlace();
+    place.server.intercept = ({ at }, response) => {
+      if (at === 'storage') refuse(response, 403, '');
+      return at === 'storage';
+    };
+    const pulled = pull(place.settings);
+    await expect(pulled).rejects.toMatchObject({ code: 'HUB_FAILED' });
+    await expect(pulled).rejects.not.toThrow(/secret/);
+  });
+
   it('and a listing that is none are refused', async () => {
     await using place = await openPlace();
     place.server.changeListing = () => 'hello';
