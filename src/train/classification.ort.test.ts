@@ -169,6 +169,13 @@ describe('training a classifier', () => {
     await expect(training).rejects.toMatchObject({ code: 'TRAIN_CONFIG_CONFLICT' });
   });
 
+  it('trains nothing whole that a graph of another tool holds fast', async () => {
+    const flags = { base: golden('mlp/model.onnx'), modulesToSave: 'head', targetModules: 'layers.0', rank: 2 };
+    const features = Array.from({ length: 6 }, (_, i) => i / 10);
+    const training = train('mlp', [{ input: features, label: 1 }], flags);
+    await expect(training).rejects.toMatchObject({ code: 'TRAIN_CONFIG_CONFLICT' });
+  });
+
   it('gives every native handle back', () => {
     environment.dispose();
     expect(liveHandles()).toEqual({});
