@@ -46,9 +46,12 @@ describe('compareAdapters', () => {
       fc.asyncProperty(weights, weights, async (first, second) => {
         const [one, other] = [product(first), product(second)];
         expect(updateNorm(first)).toBeCloseTo(Math.hypot(...one), 4);
-        const { modules } = await compareAdapters(adapterOf({ m: first }), adapterOf({ m: second }));
+        const both = [adapterOf({ m: first }), adapterOf({ m: second })] as const;
+        const { modules } = await compareAdapters(...both, { largest: true });
         const apart = Math.hypot(...one.map((value, i) => value - (other[i] ?? 0)));
         expect(modules[0]?.distance).toBeCloseTo(apart, 3);
+        const largest = Math.max(...one.map((value, i) => Math.abs(value - (other[i] ?? 0))));
+        expect(modules[0]?.largest).toBeCloseTo(largest, 6);
       }),
     );
   });

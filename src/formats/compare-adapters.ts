@@ -12,6 +12,8 @@ export interface ModuleDifference {
   readonly norms: readonly [number, number];
   /** Frobenius norm of what lies between them; undefined where their sizes differ. */
   readonly distance: number | undefined;
+  /** The largest difference of two elements of the updates; only where it was asked for. */
+  readonly largest?: number | undefined;
   /** The largest difference of two sizes of rows (DoRA); absent where neither has them. */
   readonly magnitudes?: number;
 }
@@ -26,14 +28,26 @@ export interface AdapterDifference {
   readonly equal: boolean;
 }
 
+export interface CompareOptions {
+  /** Also looks at every element of the updates, row by row: seconds for a large module. */
+  readonly largest?: boolean;
+}
+
 /** Compares what two adapters do, module by module; how they do it may differ. */
-export async function compareAdapters(first: StoredAdapter, second: StoredAdapter): Promise<AdapterDifference> {
+export async function compareAdapters(
+  first: StoredAdapter,
+  second: StoredAdapter,
+  { largest = false }: CompareOptions = {},
+): Promise<AdapterDifference> {
   const without = (one: StoredAdapter, other: StoredAdapter): string[] =>
     [...one.modules.keys()].filter((path) => !other.modules.has(path));
   const modules: ModuleDifference[] = [];
   for (const [path, weights] of first.modules) {
     const other = second.modules.get(path);
-    if (other !== undefined) modules.push({ path, ...compareModules(weights, other) });
+    if (other === undefined) continue;
+    const compared = compareModules(weights, other);
+    const worst = largest && compared.distance !== undefined ? await largestDifference(weights, other) : undefined;
+    modules.push({ path, ...compared, ...(worst !== undefined && { largest: worst }) });
     await breathe();
   }
   const [onlyInFirst, onlyInSecond] = [without(first, second), without(second, first)];
@@ -103,6 +117,31 @@ function normOf(parts: readonly Factors[]): number {
     }
   }
   return Math.sqrt(Math.max(0, square)); // rounding may leave a hair below zero
+}
+
+/** Multiplications done before timers and sockets get their turn. */
+const productsPerSlice = 2 ** 20;
+
+/** The largest element of |ΔW₁ − ΔW₂|, one row of the products in memory at a time. */
+async function largestDifference(first: ModuleWeights, second: ModuleWeights): Promise<number> {
+  const one = factorsOf(first);
+  const parts = [one, { ...factorsOf(second), factor: -second.scaling }];
+  const [width, rows] = [one.a.length / one.rank, one.b.length / one.rank];
+  const rowsPerSlice = Math.max(1, Math.floor(productsPerSlice / (width * (first.rank + second.rank))));
+  const sum = new Float64Array(width);
+  let worst = 0;
+  for (let row = 0; row < rows; row++) {
+    if (row % rowsPerSlice === 0) await breathe();
+    sum.fill(0);
+    for (const { a, b, rank, factor } of parts) {
+      for (let k = 0; k < rank; k++) {
+        const weight = factor * (b[row * rank + k] ?? 0);
+        for (let i = 0; i < width; i++) sum[i] = (sum[i] ?? 0) + weight * (a[k * width + i] ?? 0);
+      }
+    }
+    for (const value of sum) worst = Math.max(worst, Math.abs(value));
+  }
+  return worst;
 }
 
 type Term = Factors & { readonly k: number };
