@@ -89,16 +89,17 @@ function differ(declared: Dim, found: Dim): boolean {
 }
 
 /**
- * Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. But a call that a tool wrote
- * ('Min(64, sequence)') says less than a dimension that was followed through the graph.
+ * Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. But what a tool made up
+ * ('Min(64, sequence)', 'Gemmlogits_dim_0') says less than a dimension that was followed through the graph.
  */
 function mergeShapes(declared: Shape | undefined, found: Shape | undefined): Shape | undefined {
   if (declared === undefined || found === undefined) return declared ?? found;
   return declared.map((dim, i) =>
-    typeof found[i] === 'number' || isCall(dim) ? (found[i] ?? dim) : (dim ?? found[i]),
+    typeof found[i] === 'number' || isMadeUp(dim) ? (found[i] ?? dim) : (dim ?? found[i]),
   );
 }
 
-function isCall(dim: Dim): boolean {
-  return typeof dim === 'string' && /[A-Za-z]\(/.test(dim);
+/** A call, or the name that TorchScript's exporter gives to a dimension of an output. */
+function isMadeUp(dim: Dim): boolean {
+  return typeof dim === 'string' && /[A-Za-z]\(|_dim_\d+$/.test(dim);
 }
