@@ -17,7 +17,10 @@ function adaptableNode(node: Node, constants: ReadonlySet<Value>): AdaptableNode
   switch (node.qualifiedType) {
     case 'MatMul':
     case 'Gemm':
+    case 'MatMulInteger':
     case 'com.microsoft:FusedMatMul':
+    case 'com.microsoft:DynamicQuantizeMatMul':
+    case 'com.microsoft:MatMulIntegerToFloat':
       return productNode(node, constants);
     case 'com.microsoft:MatMulNBits':
     case 'com.microsoft:MatMulBnb4':

@@ -25,7 +25,8 @@ export function findHead({ graph }: Model, logits: Value): LogitsHead | undefine
     const node = value.producer;
     const found = node && products.get(node);
     const [x] = node?.inputs ?? [];
-    if (node && x && found?.kind === 'linear') return { product: node, hidden: x, hiddenSize: found.in, tail };
+    if (node && x && found?.kind === 'linear' && isFloat(x))
+      return { product: node, hidden: x, hiddenSize: found.in, tail };
     if (node === undefined || x === undefined || !rowByRow.has(node.opType) || node.domain !== '') return undefined;
     const [next, ...others] = node.inputs.filter((input) => input && input.producer !== undefined);
     const constants = node.inputs.flatMap((input) => (input?.constant && node.opType !== 'Reshape' ? input : []));
@@ -35,6 +36,11 @@ export function findHead({ graph }: Model, logits: Value): LogitsHead | undefine
     tail.unshift(node);
     value = node.opType === 'Reshape' ? x : next;
   }
+}
+
+/** A product of bytes reads its rows rounded, with one scale for all: it is left as it is. */
+function isFloat({ dtype }: Value): boolean {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }
 
 /** [..., hidden] → f32 [tokens, hidden], recorded before the head's product. */

@@ -144,7 +144,10 @@ export function describeConfig(sized: SizedGraph, files: BesideFiles, kind: Mode
   const width = kind === 'decoder' ? logits?.shape?.at(-1) : words?.in;
   const vocabSize = agreed('vocabulary', { graph: width, file: said, path }) ?? 0;
   const saidHidden = config.hidden_size ?? config.n_embd ?? undefined;
-  const hidden = agreed('hidden size', { graph: hiddenSize ?? words?.out, file: saidHidden, path }) ?? vocabSize;
+  const inside = hiddenSize ?? words?.out;
+  const own = agreed('hidden size', { graph: inside, file: saidHidden, path }) ?? vocabSize;
+  // Where the head is not found, the trunk gives logits for states (see `onnxTextGraphs`).
+  const hidden = kind === 'decoder' && hiddenSize === undefined ? vocabSize : own;
   const saidLayers = config.num_hidden_layers ?? config.n_layer ?? undefined;
   const counted = states > 0 ? states / 2 : countLayers(modules);
   const { kvHeads, headDim } = sized.kv ?? headsOf(graph, modules, hidden) ?? { kvHeads: 1, headDim: hidden };

@@ -2,14 +2,16 @@ import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createModel, encodeModel, Tape, type Model } from '../../ir/index.ts';
+import { createModel, decodeModel, encodeModel, Tape, type Model } from '../../ir/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
-import { buildScoringGraph, buildTrainingGraph } from '../graphs.ts';
+import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
+import { buildHeadGraph, buildScoringGraph, buildTrainingGraph, buildTrunkGraph } from '../graphs.ts';
 import { openBaseModel } from '../open-base-model.ts';
 import { goldenDir, withTempDir } from '../testing/fixtures.ts';
+import { maxDifference } from '../testing/golden.ts';
 import { verifyWeights } from '../verify-weights.ts';
 import { openOnnxModel } from './open-onnx-model.ts';
+import { runFile } from './testing/run-file.ts';
 
 let environment: Environment;
 beforeAll(() => {
@@ -87,6 +89,38 @@ describe('an ONNX base', () => {
       await expect(openBaseModel(dir)).rejects.toThrow(message);
     }),
   );
+
+  it('is scored from its logits as they come, where the product behind them is not found', () =>
+    withTempDir(async (dir) => {
+      const model = decodeModel(await readFile(exported));
+      const [logits] = model.graph.outputs;
+      if (logits === undefined) throw new Error('the file gives logits');
+      const bent = new Tape(model).op('Erf', [logits]);
+      model.graph.removeOutput(logits);
+      model.graph.rename(logits, 'straight');
+      model.graph.rename(bent, 'logits');
+      model.graph.addOutput(bent);
+      const path = join(dir, 'model.onnx');
+      await writeFile(path, encodeModel(model));
+      const base = await openBaseModel(path);
+      expect(base.config.hiddenSize).toBe(128);
+      const ids = tensorOf('int64', [1, 4], [3, 1, 4, 1]);
+      const own = await runFile(environment, path, ids);
+      const run = async (graph: Model, feeds: Record<string, TensorData>) => {
+        using session = await environment.createSession(encodeModel(graph), { externalDataFolder: base.dir });
+        const [result] = Object.values(await runOnce(session, feeds));
+        return result ? toFloat32(result) : new Float32Array();
+      };
+      const rows = tensorOf('int64', [1], [2]);
+      const scored = await run(buildScoringGraph(base), { input_ids: ids, rows });
+      expect(maxDifference(scored, own.subarray(2 * 128, 3 * 128))).toBeLessThan(1e-5);
+      const hidden = await run(buildTrunkGraph(base), { input_ids: ids });
+      expect(maxDifference(hidden, own)).toBeLessThan(1e-5);
+      const state = tensorOf('float32', [1, 128], hidden.subarray(2 * 128, 3 * 128));
+      const [loss = NaN] = await run(buildHeadGraph(base), { hidden: state, target_ids: tensorOf('int64', [1], [7]) });
+      const sum = scored.reduce((total, logit) => total + Math.exp(logit), 0);
+      expect(loss).toBeCloseTo(Math.log(sum) - (scored[7] ?? NaN), 4);
+    }));
 
   it('cannot have all its weights trained, and says what to do', async () => {
     const base = await openBaseModel(exported);
