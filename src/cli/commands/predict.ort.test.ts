@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../../runtime/index.ts';
-import { loadSafetensors, toFloat32, writeSafetensors } from '../../tensor/index.ts';
+import { loadSafetensors, toFloat32, writeSafetensors, type TensorData } from '../../tensor/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -51,6 +51,16 @@ function largestDifference(actual: unknown, expected: readonly number[]): number
   const values = Array.isArray(actual) ? actual.map(Number) : [];
   if (values.length !== expected.length) return Infinity;
   return Math.max(...expected.map((value, i) => Math.abs(value - (values[i] ?? NaN))));
+}
+
+/** A tensor's rows as nested lists. */
+function nestedRows({ shape, ...tensor }: TensorData): unknown[] {
+  const nest = (values: readonly unknown[], [size = 1, ...inner]: readonly number[]): unknown[] => {
+    const width = values.length / size;
+    const parts = Array.from({ length: size }, (_, i) => values.slice(i * width, (i + 1) * width));
+    return inner.length === 0 ? [...values] : parts.map((part) => nest(part, inner));
+  };
+  return nest([...toFloat32({ ...tensor, shape })], shape);
 }
 
 const names = ['bad', 'fair', 'good'];
@@ -137,6 +147,30 @@ describe('espalier classify', () => {
     expect(found.map(({ label }) => label)).toEqual(['no', 'yes']);
     const { stdout } = await espalier(['classify', ...words, '--text', 'dull', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'MODEL_HEAD_MISSING' } });
+  });
+
+  it.each(['mlp', 'cnn'])('reads other things than text, with an adapter or without: %s', async (name) => {
+    const golden = goldenFolder(name);
+    const { tensors } = await loadSafetensors(join(golden, 'expected.safetensors'));
+    const input = tensors.get('x');
+    if (input === undefined) throw new Error(`${name} has no input`);
+    const file = join(folder, 'rows.jsonl');
+    await writeFile(
+      file,
+      nestedRows(input)
+        .map((row) => `${JSON.stringify({ input: row })}\n`)
+        .join(''),
+    );
+    const words = ['classify', '--base', join(golden, 'model.onnx'), '--file', file];
+    for (const state of ['base', 'adapter']) {
+      const adapter = state === 'base' ? [] : ['--adapter', join(golden, 'adapter')];
+      const found = await answers(...words, ...adapter);
+      const expected = await expectedRows(name, `${state}_logits`);
+      expect(found).toHaveLength(expected.length);
+      expected.forEach((row, i) => expect(largestDifference(found[i]?.['logits'], row)).toBeLessThan(1e-4));
+    }
+    const { stdout } = await espalier(['classify', '--base', join(golden, 'model.onnx'), '--text', 'no', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CLI_CONFLICT' } });
   });
 
   it('shows the labels with their shares, the largest first', async () => {
