@@ -21,6 +21,8 @@ export interface ModelConfig {
   readonly maxPositions: number;
   /** A row that grows beyond this many tokens is to be run again from its first token, with other positions (Phi-3). */
   readonly recomputeLength?: number;
+  /** What a token sees of its row depends on the row's length too, padding included (rotary scaling `dynamic` and `longrope`). */
+  readonly lengthMatters?: boolean;
   /** Query heads. */
   readonly heads?: number;
   readonly intermediateSize?: number;

@@ -31,8 +31,8 @@ export async function readTrainingData(
   const tokenizer = await openTokenizer(base.dir);
   if (base.task === undefined || base.task === 'causal-lm') {
     const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
-    const data = tokenData(await readExamples(path, reading));
-    const evalData = evalPath === undefined ? undefined : tokenData(await readExamples(evalPath, reading));
+    const data = tokenData(await readExamples(path, reading), base);
+    const evalData = evalPath === undefined ? undefined : tokenData(await readExamples(evalPath, reading), base);
     return { objective: { kind: 'next-token' }, data, evalData };
   }
   const outputShape = buildClassificationGraph(base, {

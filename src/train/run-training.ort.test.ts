@@ -146,6 +146,14 @@ function unpaddedRows(ids: TensorData, labels: TensorData): string {
   }).join('');
 }
 
+describe.each(['families/llama-dynamic', 'families/phi3-longrope', 'families/gemma2'])('golden case %s', (name) => {
+  it('begins at the loss of PEFT, whatever depends on how long its rows are', async () => {
+    const golden = await loadGolden(name);
+    const { result } = await train(golden, { initAdapter: golden.adapter, batchSize: 3, maxSteps: 1 });
+    expect(result.firstLoss).toBeCloseTo(golden.lossTrace[0] ?? NaN, 4);
+  });
+});
+
 describe('runTraining', () => {
   it.each([
     { batchSize: 1, accumulate: 3 },

@@ -1,3 +1,4 @@
+import type { BaseModel } from '../models/index.ts';
 import { measureBatch } from './data/batches.ts';
 import type { Example } from './data/example.ts';
 import type { DataAccount, Dataset } from './data/read-examples.ts';
@@ -42,10 +43,15 @@ export function createTrainingData<Row>(
   };
 }
 
-/** Rows of tokens of which some are to be predicted. */
-export function tokenData(dataset: Dataset): TrainingData {
+/**
+ * Rows of tokens of which some are to be predicted.
+ *
+ * @param base  where a row's length matters, batches stay together and rows whole, as other trainers have them
+ */
+export function tokenData(dataset: Dataset, { config }: Pick<BaseModel, 'config'>): TrainingData {
+  const whole = config.lengthMatters === true;
   return createTrainingData<Example>(dataset, {
-    lengthOf: (example) => measureBatch([example]).seq,
-    collate: createMicroBatch,
+    lengthOf: (example) => (whole ? 1 : measureBatch([example]).seq),
+    collate: (examples) => createMicroBatch(examples, { whole }),
   });
 }

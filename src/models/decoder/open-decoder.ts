@@ -10,6 +10,7 @@ import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
 import { decoderGraphs } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
+import { isStatic } from './rotation.ts';
 
 /** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
@@ -48,6 +49,10 @@ function isIgnored(name: string, { head }: DecoderConfig): boolean {
   return buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`);
 }
 
+function lengthMatters({ blocks, maxPositions }: DecoderConfig): boolean {
+  return blocks.some(({ attention: { rope } }) => rope !== undefined && !isStatic(rope, maxPositions));
+}
+
 /** The configuration without the list of blocks. */
 function summaryOf(config: DecoderConfig): BaseModel['config'] {
   const { kind, family, vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } =
@@ -64,6 +69,7 @@ function summaryOf(config: DecoderConfig): BaseModel['config'] {
     headDim,
     ...(cachedHeadDim(config) !== headDim && { cachedHeadDim: cachedHeadDim(config) }),
     maxPositions,
+    ...(lengthMatters(config) && { lengthMatters: true }),
     ...(config.recomputeLength !== undefined && { recomputeLength: config.recomputeLength }),
     tiedEmbeddings: config.head.weight !== undefined,
   };
