@@ -16,7 +16,7 @@ describe(`fuzzing with seed ${seed}`, () => {
     const result = await fuzz(target, { inputs: share, seed });
     const codes = [...result.codes].sort(([, a], [, b]) => b - a).map(([code, count]) => `${code} ${count}`);
     process.stdout.write(
-      `${name}: ${share} inputs in ${result.seconds.toFixed(1)} s (${Math.round(share / result.seconds)} a second), ` +
+      `${name}: ${share} inputs in ${result.seconds.toFixed(1)} s (${Math.round(share / result.cpuSeconds)} a second of processor time), ` +
         `${result.taken} taken, slowest ${result.slowestMs.toFixed(1)} ms, ` +
         `at most ${(result.mostBytes / 2 ** 20).toFixed(1)} MiB beyond twice the input\n  ${codes.join(', ')}\n`,
     );
