@@ -4,6 +4,7 @@
 export { EspalierError, codes, type ErrorCode } from './core/index.ts';
 export { loadAdapter } from './formats/index.ts';
 export { openServer, type Server, type ServerOptions } from './http/index.ts';
+export { openInferenceModel, SharedArenas, type InferenceModel, type InferenceModelOptions } from './infer/index.ts';
 export { loadPeftAdapter, savePeftAdapter, type AdapterWeights, type LoraConfig } from './lora/index.ts';
 export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';
 export { ensureThreadPool, liveHandles, openEnvironment, type Environment } from './runtime/index.ts';

@@ -9,6 +9,7 @@ describe('the library', () => {
   it('offers what most programs need, and changes only knowingly', () => {
     expect(Object.keys(espalier).toSorted()).toEqual([
       'EspalierError',
+      'SharedArenas',
       'codes',
       'createRandomBase',
       'ensureThreadPool',
@@ -18,6 +19,7 @@ describe('the library', () => {
       'openBaseModel',
       'openEngine',
       'openEnvironment',
+      'openInferenceModel',
       'openScorer',
       'openServer',
       'openTokenizer',

@@ -64,7 +64,7 @@ describe('a model that another tool exported', () => {
     words.push('--optimizer', 'adamw', '--learning-rate', '0.02', '--weight-decay', '0.01', '--max-grad-norm', '0');
     words.push('--batch-size', String(images.length));
     const { exitCode, stderr } = await espalier(words);
-    expect([exitCode, stderr.includes('espalier:')], stderr).toEqual([0, false]);
+    expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('espalier:')]);
 
     const adapters = join(folder, 'adapters');
     await using server = await openServer({ models: [{ name, path: model }], adapters, threads: 1, port: 0 });

@@ -88,6 +88,11 @@ describe('embeddings', () => {
 });
 
 describe('a classifier', () => {
+  it('does not share its name with a model', async () => {
+    const models = [{ name: 'encoder', path: 'model.onnx' }];
+    await expect(open('BertForSequenceClassification', { models })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+
   it('answers token ids through the Open Inference Protocol as the reference does', async () => {
     await open('BertForSequenceClassification');
     const answers = texts.map(async ({ ids }) => {

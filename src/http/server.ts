@@ -70,6 +70,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (encoder) opened.push(() => encoder.dispose());
     const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
     if (generation) opened.push(() => generation.engine.dispose());
+    assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
     opened.push(() => models.dispose());
     const served = generation?.context ?? encoder?.base;
@@ -124,6 +125,16 @@ function openGenerationFor(
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(base.dir);
   return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength });
+}
+
+/** An encoder is a model under `/v2` too, by the name of the base. */
+function assertOwnName(encoder: string | undefined, models: ServerOptions['models'] = []): void {
+  if (encoder === undefined || !models.some(({ name }) => name === encoder)) return;
+  throw new EspalierError('OPTION_INVALID', {
+    name: 'models',
+    expected: 'names other than that of the base',
+    actual: encoder,
+  });
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

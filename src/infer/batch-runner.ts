@@ -1,9 +1,10 @@
 import { EspalierError, LeastRecentlyUsed, Pace } from '../core/index.ts';
 import { OrtTensor, StringTensor, type IoBinding, type NativeMemory, type Session } from '../runtime/index.ts';
-import { byteLength, unpackStrings, type TensorData } from '../tensor/index.ts';
+import { unpackStrings, type TensorData } from '../tensor/index.ts';
 import { findTensor, inputBuffer, layOutRun, outputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';
 import type { BufferPlan } from './memory/plan-buffers.ts';
 import type { MemoryBlock, RunMemory } from './memory/run-memory.ts';
+import { gatherRows, offsetIn, rowsOf, viewOf } from './run-rows.ts';
 import type { ModelSignature } from './model-signature.ts';
 import type { OutputShapes } from './output-shapes.ts';
 
@@ -41,9 +42,6 @@ export interface RunSettings {
 
 /** Bindings that are kept where buffers stay in their place. */
 const keptBindings = 64;
-
-/** Copied between two looks at the clock. */
-const bytesPerSlice = 2 ** 20;
 
 interface Run {
   readonly batch: readonly RunRequest[];
@@ -111,7 +109,7 @@ export class BatchRunner {
     let binding: IoBinding | undefined;
     let isKept = false;
     try {
-      await gather(run, layout, block);
+      await gatherRows(run, layout, block);
       [binding, isKept] = this.#bind(run, { layout, block, lane, tensors });
       await this.#parts.session.run(binding, { signal });
       return await this.#answer(run, { layout, block, binding });
@@ -240,39 +238,4 @@ export class RowsLostError extends Error {
   constructor(output: string) {
     super(`The output ${output} does not have as many rows as the inputs`);
   }
-}
-
-/** WHY no copying element by element: rows lie one after the other, so that joining along the first axis joins bytes. */
-async function gather({ batch, inputs }: Run, layout: BufferPlan, block: MemoryBlock): Promise<void> {
-  const pace = new Pace();
-  for (const [place, { tensor, shape }] of inputs.entries()) {
-    if (tensor.dtype === 'string') continue;
-    const start = offsetIn(layout, block, inputBuffer(tensor.name));
-    const target = block.memory.bytes(start, byteLength(tensor.dtype, shape));
-    let offset = 0;
-    for (const request of batch) {
-      const source = request.inputs[place]?.bytes ?? new Uint8Array();
-      for (let from = 0; from < source.byteLength; from += bytesPerSlice) {
-        target.set(source.subarray(from, from + bytesPerSlice), offset + from);
-        await pace.step();
-      }
-      offset += source.byteLength;
-    }
-  }
-}
-
-function offsetIn({ buffers }: BufferPlan, block: MemoryBlock, name: string): number {
-  const buffer = buffers.find((candidate) => candidate.name === name);
-  if (buffer === undefined) throw new RangeError(`No buffer for ${name}`);
-  return block.byteOffset + buffer.offset;
-}
-
-function viewOf(memory: NativeMemory, byteOffset: number, info: Omit<TensorData, 'bytes'>): TensorData {
-  return { ...info, bytes: memory.bytes(byteOffset, byteLength(info.dtype, info.shape)) };
-}
-
-function rowsOf(whole: TensorData, start: number, rows: number): TensorData {
-  const rowBytes = whole.bytes.byteLength / Math.max(1, whole.shape[0] ?? 1);
-  const bytes = whole.bytes.subarray(start * rowBytes, (start + rows) * rowBytes);
-  return { dtype: whole.dtype, shape: withRows(whole.shape, rows), bytes };
 }

@@ -16,8 +16,8 @@ export interface InferenceModelOptions {
   /** Name under which it is served. */
   readonly name: string;
   readonly environment: Environment;
-  /** Arenas that models with the memory plan `two-level` share. They must outlive the model. */
-  readonly arenas: SharedArenas;
+  /** Arenas that models with the memory plan `two-level` share. They must outlive the model. Default: its own. */
+  readonly arenas?: SharedArenas;
   /** Most rows of a batch; 1 runs every request by itself. */
   readonly maxBatch?: number;
   /** How long a request may wait for others to join it. */
@@ -42,6 +42,8 @@ const defaults = {
   memoryPlan: 'fixed',
   adapters: false,
 } satisfies Omit<InferenceModelOptions, 'name' | 'environment' | 'arenas'>;
+
+type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas'>>;
 
 /** A graph to serve, wherever it comes from. */
 export interface GraphSource {
@@ -109,10 +111,7 @@ interface GraphParts {
   readonly adapters?: ModelAdapters;
 }
 
-async function openWith(
-  settings: Required<InferenceModelOptions>,
-  { build, bytes, folder, adapters }: GraphParts,
-): Promise<InferenceModel> {
+async function openWith(settings: Settings, { build, bytes, folder, adapters }: GraphParts): Promise<InferenceModel> {
   const { name, environment, arenas, maxBatch: maxRows, maxWaitMs, runs, maxWaiting } = settings;
   const shapes = new OutputShapes(build);
   const session = await environment.createSession(bytes, { externalDataFolder: folder });
@@ -129,7 +128,7 @@ async function openWith(
   }
 }
 
-function checkSizes({ maxBatch, maxWaitMs, runs, maxWaiting }: Required<InferenceModelOptions>): void {
+function checkSizes({ maxBatch, maxWaitMs, runs, maxWaiting }: Settings): void {
   for (const [name, actual] of Object.entries({ maxBatch, runs, maxWaiting })) {
     if (Number.isSafeInteger(actual) && actual > 0) continue;
     throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });

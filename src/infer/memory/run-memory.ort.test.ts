@@ -44,6 +44,13 @@ describe('the plan two-level', () => {
     expect([arenas.reservedBytes, liveHandles()]).toEqual([0, {}]);
   });
 
+  it('gives everything back with its model where nothing is shared', () => {
+    const memory = createRunMemory('two-level');
+    memory.acquire(0, 64).release();
+    memory.dispose();
+    expect([memory.reservedBytes, liveHandles()]).toEqual([0, {}]);
+  });
+
   it('keeps an arena that is in use until the run has ended', () => {
     const arenas = new SharedArenas();
     const block = arenas.acquire(64);

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { NativeMemory } from '../../runtime/index.ts';
-import type { SharedArenas } from './shared-arenas.ts';
+import { SharedArenas } from './shared-arenas.ts';
 
 /** How the buffers of runs are planned. `docs/memory-plans.md` tells when which is best. */
 export const memoryPlans = ['fixed', 'two-level', 'on-demand'] as const;
@@ -30,10 +30,10 @@ export interface RunMemory {
   dispose(): void;
 }
 
-/** @param arenas  what models with the plan `two-level` share; it outlives them */
-export function createRunMemory(plan: MemoryPlan, arenas: SharedArenas): RunMemory {
+/** @param arenas  what models with the plan `two-level` share, which outlives them; without it the model has its own */
+export function createRunMemory(plan: MemoryPlan, arenas?: SharedArenas): RunMemory {
   if (plan === 'fixed') return new FixedMemory();
-  if (plan === 'two-level') return twoLevel(arenas);
+  if (plan === 'two-level') return twoLevel(arenas ?? new SharedArenas(), { isOwner: arenas === undefined });
   if (plan === 'on-demand') return onDemand();
   throw new EspalierError('OPTION_INVALID', {
     name: 'memoryPlan',
@@ -70,7 +70,7 @@ class FixedMemory implements RunMemory {
 }
 
 /** A slice of the shared arenas for each run, of just its size, given back when its answers are out. */
-function twoLevel(arenas: SharedArenas): RunMemory {
+function twoLevel(arenas: SharedArenas, { isOwner }: { readonly isOwner: boolean }): RunMemory {
   return {
     plan: 'two-level',
     placesForLargest: false,
@@ -79,7 +79,9 @@ function twoLevel(arenas: SharedArenas): RunMemory {
       return arenas.reservedBytes;
     },
     acquire: (_lane, bytes) => arenas.acquire(bytes),
-    dispose: () => undefined,
+    dispose: () => {
+      if (isOwner) arenas.dispose();
+    },
   };
 }
 
