@@ -95,6 +95,7 @@ function addCommand(
       command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]),
     );
     const resolved = await resolveHubOptions({ ...rest, ...positional }, context);
+    signal.throwIfAborted();
     onExitCode((await definition.run(resolved, context)) ?? exitCodes.success);
   });
 }
