@@ -92,7 +92,9 @@ function indexOf(graph: Graph): ModuleIndex {
     const widths = parts.map(({ width }) => width);
     for (const [i, { path }] of parts.entries()) add(modules, path, { node, part: { index: i, widths } });
     add(modules, node.metadata.get(moduleKey), { node });
-    const weight = weightName(node);
+    // WHY only without a path: a head that shares the embedding's matrix is not the embedding.
+    const isNamed = parts.length > 0 || node.metadata.has(moduleKey);
+    const weight = isNamed ? undefined : weightName(node);
     for (const name of new Set([node.name, weight, weight?.replace(/\.weight$/, '')])) add(others, name, { node });
   }
   return { modules, others };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, verifyModel, type Model } from '../ir/index.ts';
-import { buildScoringGraph, openBaseModel } from '../models/index.ts';
+import { buildHeadGraph, buildScoringGraph, buildTrunkGraph, openBaseModel } from '../models/index.ts';
 import { injectLora } from './inject-lora.ts';
-import { injectParameters } from './inject-parameters.ts';
+import { canInject, injectParameters } from './inject-parameters.ts';
 import { removeLora } from './remove-lora.ts';
 import { goldenFolder } from './testing/golden-linears.ts';
 import { smallModel } from './testing/small-model.ts';
@@ -49,6 +49,16 @@ describe('injectParameters', () => {
     expect(reader('model.embed_tokens')).toContain('model.embed_tokens.weight');
     removeLora(model);
     expect(encodeModel(model)).toEqual(before);
+  });
+
+  it('leaves a head alone that shares the matrix of an embedding which is not in its graph', async () => {
+    const base = await openBaseModel(goldenFolder('qwen2', 'model'));
+    const head = buildHeadGraph(base);
+    const { vocabSize, hiddenSize } = base.config;
+    const embedding = { name: 'model.embed_tokens.weight', shape: [vocabSize, hiddenSize] };
+    expect(canInject(head, embedding)).toBe(false);
+    expect(canInject(buildTrunkGraph(base), embedding)).toBe(true);
+    expect(() => injectParameters(head, [embedding])).toThrow('model.embed_tokens.weight is not in the graph');
   });
 
   it('turns a weight over that the graph reads so', () => {

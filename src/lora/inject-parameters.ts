@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { Tape, type Model, type Node, type Value } from '../ir/index.ts';
+import { moduleKey, modulePartsKey, Tape, type Model, type Node, type Value } from '../ir/index.ts';
 import { findModules } from './find-modules.ts';
 import { adapterKey, givenKey, loraKey } from './lora-keys.ts';
 import { initializerOf } from './module-names.ts';
@@ -85,8 +85,13 @@ function looseUses(initializer: Value | undefined, shape: readonly number[]): Fo
   if (initializer === undefined) return 'is not in the graph';
   const [first] = initializer.uses;
   const value = (first?.node.opType === 'Cast' ? first.node.outputs[0] : undefined) ?? initializer;
+  // WHY not what a module reads: that is another one, which shares the matrix and keeps it.
+  const uses = [...value.uses].filter(
+    ({ node: { metadata } }) => !metadata.has(moduleKey) && !metadata.has(modulePartsKey),
+  );
+  if (uses.length === 0) return 'is not in the graph';
   if (!fits(value, shape, false)) return 'is not of that shape in the graph';
-  return named([...value.uses].map(({ node, index }) => ({ node, index, value, turned: false })));
+  return named(uses.map(({ node, index }) => ({ node, index, value, turned: false })));
 }
 
 function named(uses: FoundUse[]): FoundUse[] | string {

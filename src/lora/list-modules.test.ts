@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createModel, encodeModel, modulePartsKey, Tape, type Model } from '../ir/index.ts';
+import { createModel, encodeModel, moduleKey, modulePartsKey, Tape, type Model } from '../ir/index.ts';
 import { injectLora } from './inject-lora.ts';
 import { annotateModules, listModules } from './list-modules.ts';
 import { removeLora } from './remove-lora.ts';
@@ -79,5 +79,11 @@ describe('injection by the name of', () => {
     expect(report.inputs).toEqual([`${path}.lora_A`, `${path}.lora_B`]);
     removeLora(model);
     expect(encodeModel(model)).toEqual(before);
+  });
+
+  it('never means a node that says another path: a tied head is not the embedding', () => {
+    const model = foreignModel({ weight: 'embed_tokens.weight', metadata: { [moduleKey]: 'lm_head' } });
+    const modules = [{ path: 'embed_tokens', rank: 1, scaling: 1 }];
+    expect(() => injectLora(model, { modules })).toThrow('the graph has no linear node for embed_tokens');
   });
 });
