@@ -134,7 +134,7 @@ export class Scorer {
   ): Promise<SequenceScore> {
     const row = { tokens, targets: nextTokens(tokens) };
     this.#check(row);
-    const losses = await this.#losses([cutAtLastTarget(row)], signal);
+    const losses = await this.#losses([this.#cut(row)], signal);
     const nll = losses.length === 0 ? 0 : sum(losses) / losses.length;
     const logprobs = [null, ...Array.from(losses, (loss) => -loss)].slice(0, tokens.length);
     return { logprobs, nll, perplexity: Math.exp(nll) };
@@ -151,11 +151,13 @@ export class Scorer {
   ): Promise<Evaluation> {
     const wanted = Array.from(rows, ({ inputIds, labels }) => ({ tokens: inputIds, targets: labelledTokens(labels) }));
     for (const row of wanted) this.#check(row);
-    const cut = wanted.map(cutAtLastTarget).filter(({ tokens }) => tokens.length > 0);
+    const cut = wanted.map((row) => this.#cut(row)).filter(({ tokens }) => tokens.length > 0);
     const lengths = cut.map(({ tokens }) => tokens.length);
     let lossSum = 0;
     let targetTokens = 0;
-    for (const batch of planBatches(lengths, this.#maxBatchTokens)) {
+    // WHY alone: where heads turn by the length of a batch, a row beside a longer one would not be itself.
+    const batchTokens = this.#base.config.lengthMatters === true ? 1 : this.#maxBatchTokens;
+    for (const batch of planBatches(lengths, batchTokens)) {
       const losses = await this.#losses(
         batch.flatMap((index) => cut[index] ?? []),
         signal,
@@ -185,6 +187,11 @@ export class Scorer {
     const losses = this.#turn.then(run);
     this.#turn = losses.catch(() => undefined);
     return losses;
+  }
+
+  /** Tokens behind the last target are not computed, unless the row's length itself changes what the others give. */
+  #cut(row: ScoringRow): ScoringRow {
+    return this.#base.config.lengthMatters === true ? row : cutAtLastTarget(row);
   }
 
   #check({ tokens, targets }: ScoringRow): void {
