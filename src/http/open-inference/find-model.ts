@@ -1,4 +1,4 @@
-import { didYouMean, EspalierError } from '../../core/index.ts';
+import { EspalierError, nearest } from '../../core/index.ts';
 import type { InferenceContext, InferenceEntry } from '../inference-context.ts';
 
 /** The one version that every model has: another content under the same name needs another start of the server. */
@@ -25,7 +25,8 @@ export function findModel({ models }: InferenceContext, { name, version }: Model
     const known = [...models].flatMap(([model, { adapters }]) => {
       return [model, ...(adapters?.list() ?? []).map((served) => `${model}:${served.name}`)];
     });
-    const hint = didYouMean(name, known);
+    const near = nearest(name, known);
+    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
     throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known: known.join(', ') || 'none' });
   }
   if (version !== undefined && version !== modelVersion) {
