@@ -29,8 +29,11 @@ export interface SingularOptions {
 /** Up to here a decomposition is exact: one-sided Jacobi takes a time that grows with the cube of the smaller side. */
 const exactSide = 192;
 
-/** Rounds after which an iteration gives what it has. */
-const mostRounds = 300;
+/**
+ * Rounds after which an iteration gives what it has. WHY no more: where values lie so close together that their vectors are not found
+ * by then, it matters little which of them are taken.
+ */
+const mostRounds = 50;
 
 /**
  * The largest singular values of a matrix with their vectors: exact where a side is small, else by subspace iteration.
@@ -117,7 +120,7 @@ async function iteratedParts(matrix: Matrix, { count, seed, rounds }: SingularOp
     const lengths = Float64Array.from(basis.slice(0, count), (column) => Math.sqrt(dot(column, column)));
     const moved = Math.max(...lengths.map((length, i) => Math.abs(length - (before[i] ?? 0)) / (length || 1)));
     before = lengths;
-    if (rounds === undefined && moved < 1e-9) break;
+    if (rounds === undefined && moved < 1e-6) break;
   }
   await orthonormalize(basis);
   const narrow = await jacobi(await times(matrix, basis), count);
@@ -148,7 +151,7 @@ export async function orthonormalize(columns: readonly Float64Array[]): Promise<
 }
 
 /** Products of a matrix with vectors between two turns of the event loop. */
-const productsPerTurn = 2_000_000;
+const productsPerTurn = 1_000_000;
 
 /** W·c for each of these columns: each [rows]. */
 export async function times({ values, rows, columns }: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
