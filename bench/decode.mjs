@@ -67,7 +67,7 @@ async function generate(row, times) {
 /** An adapter whose B is not zero, so that nothing can be skipped. */
 async function randomAdapter(seed) {
   const config = { rank, alpha: 2 * rank, dropout: 0, targetModules: 'all-linear' };
-  const linears = base.linears.filter(({ path }) => path !== 'lm_head');
+  const linears = base.modules.filter(({ path }) => path !== 'lm_head');
   const initial = await initAdapter(linears, config, seed);
   const modules = new Map();
   for (const [path, module] of initial) {
