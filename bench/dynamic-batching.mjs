@@ -62,7 +62,7 @@ async function measureAll() {
   }
   await rm(folder, { recursive: true });
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else for (const line of report) console.log(textOf(line));
+  else for (const line of report) process.stdout.write(`${textOf(line)}\n`);
 }
 
 function textOf({ name, where, joined, alone, ratio }) {

@@ -56,7 +56,7 @@ async function compare() {
     };
   });
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else for (const line of report) console.log(textOf(line, report[report.length - 1]));
+  else for (const line of report) process.stdout.write(`${textOf(line, report.at(-1))}\n`);
 }
 
 function textOf({ plan, peakMiB, reservedMiB, p50, p99 }, base) {

@@ -30,17 +30,15 @@ describe('pullModel', () => {
     const folder = cachedFolder(place.settings);
     expect(dir).toBe(join(folder, 'snapshots', commit));
     expect(await readFile(join(folder, 'refs', 'main'), 'utf8')).toBe(commit);
-    expect(await readlink(join(dir, 'config.json'))).toBe(
-      `../../blobs/${gitSha1(files['config.json'] ?? new Uint8Array())}`,
-    );
-    expect(await readlink(join(dir, weights))).toBe(`../../blobs/${sha256(files[weights] ?? new Uint8Array())}`);
-    expect((await readdir(join(folder, 'blobs'))).sort()).toEqual(
-      [
-        gitSha1(files['config.json'] ?? new Uint8Array()),
-        gitSha1(files['generation_config.json'] ?? new Uint8Array()),
-        sha256(files[weights] ?? new Uint8Array()),
-      ].sort(),
-    );
+    const bytesOf = (file: string): Uint8Array => files[file] ?? new Uint8Array();
+    const blobs = [
+      gitSha1(bytesOf('config.json')),
+      gitSha1(bytesOf('generation_config.json')),
+      sha256(bytesOf(weights)),
+    ];
+    expect(await readlink(join(dir, 'config.json'))).toBe(`../../blobs/${blobs[0]}`);
+    expect(await readlink(join(dir, weights))).toBe(`../../blobs/${blobs[2]}`);
+    expect((await readdir(join(folder, 'blobs'))).sort()).toEqual([...blobs].sort());
     expect((await readdir(dir)).sort()).toEqual(['config.json', 'generation_config.json', weights]);
     expect(await readSnapshot(dir, files, weights)).toBe(true);
     expect(pulled).toMatchObject({ commit, files: 3, downloadedBytes: pulled.bytes });

@@ -55,8 +55,8 @@ describe('dimensions', () => {
       ['batch', 3],
       ['seq', 5],
     ]);
-    expect(['2*batch*seq+1', 'seq-5', 7].map((dim) => evaluateDim(dim, sizes))).toEqual([31, 0, 7]);
-    expect(['past', 'batch-4', '(seq//2)', undefined].map((dim) => evaluateDim(dim, sizes))).toEqual(
+    expect(['2*batch*seq+1', 'seq-5', 7].map((each) => evaluateDim(each, sizes))).toEqual([31, 0, 7]);
+    expect(['past', 'batch-4', '(seq//2)', undefined].map((each) => evaluateDim(each, sizes))).toEqual(
       Array.from({ length: 4 }),
     );
   });
