@@ -106,7 +106,7 @@ function rowsOf(width) {
     return tensorOf(
       'float32',
       [1, width],
-      Float32Array.from({ length: width }, (_, j) => Math.sin(i + j)),
+      Float32Array.from({ length: width }, (__, j) => Math.sin(i + j)),
     );
   });
 }
