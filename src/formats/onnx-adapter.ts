@@ -2,12 +2,18 @@ import { EspalierError } from '../core/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { ModuleWeights } from '../lora/index.ts';
 import { formatOnnxAdapter, parseOnnxAdapter } from './onnx-adapter-format.ts';
-import { parameterName, parseParameterName, type NameMap, type ParameterNaming } from './parameter-names.ts';
+import {
+  defaultNaming,
+  parameterName,
+  parseParameterName,
+  type NameMap,
+  type ParameterNaming,
+} from './parameter-names.ts';
 import { assertExpressible, configOfModules, listed, type StoredAdapter } from './stored-adapter.ts';
 import { transposed } from './transpose.ts';
 
 export interface OnnxNames {
-  /** How parameters are named; both are read. Default: as onnxruntime-genai does. */
+  /** How parameters are named; all are read. See `defaultNaming`. */
   readonly naming?: ParameterNaming | undefined;
   /** Takes the place of every rule: these modules and no others. */
   readonly names?: NameMap | undefined;
@@ -21,7 +27,7 @@ export interface OnnxNames {
  */
 export async function writeOnnxAdapter(
   adapter: StoredAdapter,
-  { naming = 'genai', names }: OnnxNames = {},
+  { naming = defaultNaming(adapter.modules.keys()), names }: OnnxNames = {},
 ): Promise<Uint8Array> {
   assertExpressible(adapter, { format: '.onnx_adapter', kinds: ['linear'] });
   const parameters = new Map<string, TensorData>();

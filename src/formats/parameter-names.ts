@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 
 /** How parameters of a graph are named after modules. */
-export type ParameterNaming = 'genai' | 'olive';
+export type ParameterNaming = 'genai' | 'olive' | 'plain';
 
 /** Which parameter is which matrix of which module. */
 export interface ParameterName {
@@ -16,9 +16,11 @@ export type NameMap = ReadonlyMap<string, { readonly A: string; readonly B: stri
 
 /**
  * The name of a module's parameter: `model.layers.0.attn.q_proj.lora_A.MatMul.weight` in the graphs of onnxruntime-genai's
- * builder, `model.layers.0.self_attn.q_proj.lora_A.weight` in what Olive makes of a PEFT folder.
+ * builder, `model.layers.0.self_attn.q_proj.lora_A.weight` in what Olive makes of a PEFT folder, `lora_param_a` where a graph
+ * names its inputs by itself.
  */
 export function parameterName({ path, matrix }: ParameterName, naming: ParameterNaming): string {
+  if (naming === 'plain') return `${path}_${matrix.toLowerCase()}`;
   if (naming === 'olive') return `${path}.lora_${matrix}.weight`;
   return `${path.replace(hfAttention, '$<layer>attn.')}.lora_${matrix}.MatMul.weight`;
 }
@@ -28,11 +30,19 @@ const hfAttention = new RegExp(`^(?<layer>model\\.layers\\.\\d+\\.)self_attn\\.$
 const genaiAttention = new RegExp(`^(?<layer>model\\.layers\\.\\d+\\.)attn\\.${projections}`);
 const parameter = /^(?:base_model\.model\.)?(?<path>.+)\.lora_(?<matrix>[AB])(?:\.default)?(?:\.MatMul)?(?:\.weight)?$/;
 
-/** The module and matrix of a parameter by either naming; undefined for any other name. */
+/** Ends in `_a` or `_b`: what is left is all that such a name tells of a module. */
+const plainParameter = /^(?<path>.+)_(?<matrix>[ABab])$/;
+
+/** The module and matrix of a parameter by any naming; undefined for any other name. */
 export function parseParameterName(name: string): ParameterName | undefined {
-  const { path, matrix } = parameter.exec(name)?.groups ?? {};
+  const { path, matrix } = (parameter.exec(name) ?? plainParameter.exec(name))?.groups ?? {};
   if (path === undefined || matrix === undefined) return undefined;
-  return { path: path.replace(genaiAttention, '$<layer>self_attn.'), matrix: matrix === 'A' ? 'A' : 'B' };
+  return { path: path.replace(genaiAttention, '$<layer>self_attn.'), matrix: matrix.toUpperCase() === 'A' ? 'A' : 'B' };
+}
+
+/** As onnxruntime-genai does, unless no module lies within another: then a graph's own, plain names are the likelier ones. */
+export function defaultNaming(paths: Iterable<string>): ParameterNaming {
+  return [...paths].some((path) => path.includes('.')) ? 'genai' : 'plain';
 }
 
 const nameMap = z.record(

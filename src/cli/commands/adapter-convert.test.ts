@@ -40,17 +40,30 @@ describe('espalier adapter convert', () => {
 
   it('takes names of a graph from a file', async () => {
     const parameters = new Map([
-      ['lora_param_a', tensorOf('float32', [4, 1], [1, 2, 3, 4])],
-      ['lora_param_b', tensorOf('float32', [1, 4], [5, 6, 7, 8])],
+      ['left', tensorOf('float32', [4, 1], [1, 2, 3, 4])],
+      ['right', tensorOf('float32', [1, 4], [5, 6, 7, 8])],
     ]);
     const input = join(folder, 'in.onnx_adapter');
     await writeFile(input, formatOnnxAdapter({ adapterVersion: 1, modelVersion: 1, parameters }));
     const refused = await espalier(['adapter', 'convert', input, join(folder, 'out')]);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toContain('lora_param_a follows no known naming');
+    expect(refused.stderr).toContain('left follows no known naming');
     const names = join(folder, 'names.json');
-    await writeFile(names, JSON.stringify({ 'net.linear': { A: 'lora_param_a', B: 'lora_param_b' } }));
+    await writeFile(names, JSON.stringify({ 'net.linear': { A: 'left', B: 'right' } }));
     expect(await convert(input, join(folder, 'out'), '--names', names)).toMatchObject({ to: 'peft', modules: 1 });
+  });
+
+  it('pairs names that end in _a and _b, and writes them again', async () => {
+    const parameters = new Map([
+      ['lora_param_a', tensorOf('float32', [4, 1], [1, 2, 3, 4])],
+      ['lora_param_b', tensorOf('float32', [1, 4], [5, 6, 7, 8])],
+    ]);
+    const input = join(folder, 'plain.onnx_adapter');
+    await writeFile(input, formatOnnxAdapter({ adapterVersion: 1, modelVersion: 1, parameters }));
+    const [bin, again] = [join(folder, 'plain.bin'), join(folder, 'again.onnx_adapter')];
+    await convert(input, bin);
+    await convert(bin, again);
+    expect(await readFile(again)).toEqual(await readFile(input));
   });
 
   it('writes over nothing without --force', async () => {

@@ -20,7 +20,7 @@ const schema = z.object({
   to: z.enum(formats, { error: 'peft, onnx or bin' }).optional(),
   base: path.optional(),
   names: path.optional(),
-  naming: z.enum(['genai', 'olive'], { error: 'genai or olive' }).optional(),
+  naming: z.enum(['genai', 'olive', 'plain'], { error: 'genai, olive or plain' }).optional(),
   force: z.boolean().default(false),
 });
 
@@ -44,7 +44,10 @@ export const adapterConvertCommand: CommandDefinition = {
       )
       .option('--base <dir>', 'the base to check the adapter against')
       .option('--names <file>', 'JSON: the names of the A and B of each module in the .onnx_adapter')
-      .option('--naming <style>', 'names in the .onnx_adapter without such a file: genai (default) or olive')
+      .option(
+        '--naming <style>',
+        'names in the .onnx_adapter without such a file: genai (default), olive, or plain (where no path has a dot)',
+      )
       .option('--force', 'take the place of what is at the output'),
   run: async (options, { output }) => {
     const read = readOptions(schema, options);
