@@ -4,6 +4,7 @@ import type { Environment } from '../runtime/index.ts';
 import { openEngine, type Engine } from '../serve/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { createAdapterAdministration, loadAllAdapters } from './adapter-administration.ts';
+import { hasDora } from './has-dora.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 export interface GenerationOptions {
@@ -15,6 +16,8 @@ export interface GenerationOptions {
   readonly adaptersFolder: string | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
+  /** By default where the folder has a DoRA adapter. */
+  readonly dora: boolean | undefined;
 }
 
 /** What serves a decoder's text. */
@@ -29,9 +32,11 @@ export interface GenerationService {
  */
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
   const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
+  const dora = options.dora ?? (folder !== undefined && (await hasDora(folder)));
   const engine = await openEngine({
     base,
     environment,
+    dora,
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),
   });

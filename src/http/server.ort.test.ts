@@ -93,6 +93,38 @@ describe('openServer', () => {
     expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_adapter')).answer);
   });
 
+  describe('DoRA', () => {
+    const dora = fileURLToPath(new URL('../../test/golden/adapters/dora/adapter', import.meta.url));
+    const base = fileURLToPath(new URL('../../test/golden/llama/model', import.meta.url));
+    const body = { lora_name: 'dora', lora_path: 'dora' };
+
+    /** A server that begins without an adapter; then a DoRA adapter comes into its folder. */
+    async function openThenAdd(options: Partial<ServerOptions>): Promise<OpenAI> {
+      const adapters = join(folder, 'later');
+      await mkdir(adapters);
+      const client = await open({ ...options, base, adapters });
+      await cp(dora, join(adapters, 'dora'), { recursive: true });
+      return client;
+    }
+
+    it('is served where the folder has such an adapter at the start', async () => {
+      await cp(dora, join(folder, 'full', 'dora'), { recursive: true });
+      const client = await open({ base, adapters: join(folder, 'full') });
+      expect(await greedy(client, 'dora')).not.toEqual(await greedy(client, 'base'));
+    });
+
+    it('is served where the server is told to', async () => {
+      const client = await openThenAdd({ dora: true });
+      await load(client, body);
+      expect(await greedy(client, 'dora')).not.toEqual(await greedy(client, 'base'));
+    });
+
+    it('is refused elsewhere, with what to do', async () => {
+      const client = await openThenAdd({});
+      await expect(load(client, body)).rejects.toThrow('Start it with --dora');
+    });
+  });
+
   it('forgets an adapter that is unloaded', async () => {
     const client = await open();
     await client.post('/unload_lora_adapter', { body: { lora_name: 'fresh' } });

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
   readonly maxLength?: number;
+  /** Takes DoRA adapters, also those loaded later; by default where the folder of adapters has one at the start. */
+  readonly dora?: boolean;
   /** Most rows of a batch of a model. */
   readonly maxBatch?: number;
   /** How long a request to a model may wait for others to join it. */
@@ -121,10 +123,10 @@ async function openBase(path: string, signal: AbortSignal | undefined): Promise<
 function openGenerationFor(
   { base, tokenizer }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, maxSlots, maxLength }: ServerOptions,
+  { servedName, adapters: adaptersFolder, maxSlots, maxLength, dora }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(base.dir);
-  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength });
+  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength, dora });
 }
 
 /** An encoder is a model under `/v2` too, by the name of the base. */

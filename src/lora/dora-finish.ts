@@ -90,7 +90,8 @@ function exactAttributes({
   return Object.fromEntries([...attributes].filter(([name]) => !['transA', 'beta', 'accuracy_level'].includes(name)));
 }
 
-function biasOf(tape: Tape, place: ModulePlace, owner: LoraOwner): Value | undefined {
+/** The bias that a module's own node adds, f32 [out]; of a packed node the module's stretch of it. */
+export function biasOf(tape: Tape, place: ModulePlace, owner: LoraOwner): Value | undefined {
   return place.site.bias && partOf(tape, place.site.bias, place, { axis: -1, owner });
 }
 

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel, type Model } from '../ir/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
+import { readDoraGains } from './dora-gains.ts';
 import { injectLora } from './inject-lora.ts';
+import { injectStackedLora } from './inject-stacked-lora.ts';
 import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
 import { removeLora } from './remove-lora.ts';
 import { readSquaredNorms } from './squared-norms.ts';
@@ -96,6 +98,13 @@ function doraPart(site: SiteModel, { path, values, in: width, out }: BaseWeight)
   };
 }
 
+/** Which columns of the result a module is. */
+const columns: Readonly<Record<string, readonly [number, number]>> = {
+  [sitePath]: [0, 6],
+  [partPaths[0]]: [0, 3],
+  [partPaths[2]]: [4, 6],
+};
+
 describe.each(exact)('DoRA on $name', (site) => {
   it.each([
     ['a module', false, [sitePath]],
@@ -115,11 +124,6 @@ describe.each(exact)('DoRA on $name', (site) => {
     const all = weights.map((weight) => doraPart(site, weight));
     const feeds = Object.assign({ x: site.x }, ...all.map((part) => part.feeds)) as Record<string, TensorData>;
     const result = await resultOf(model, feeds);
-    const columns: Record<string, readonly [number, number]> = {
-      [sitePath]: [0, 6],
-      [partPaths[0]]: [0, 3],
-      [partPaths[2]]: [4, 6],
-    };
     for (const { path, expected } of all) {
       const [from, to] = columns[path] ?? [0, 0];
       const own = result.filter((__, i) => i % site.out >= from && i % site.out < to);
@@ -130,6 +134,73 @@ describe.each(exact)('DoRA on $name', (site) => {
     removeLora(model);
     expect(encodeModel(model)).toEqual(before);
   });
+});
+
+interface StackedPart {
+  readonly path: string;
+  readonly a: TensorData;
+  readonly b: Float32Array;
+  readonly gains: Float32Array;
+}
+
+/** What an engine stacks of a DoRA adapter. */
+function stackedFeeds({ path, a, b, gains }: StackedPart): Record<string, TensorData> {
+  const out = gains.length;
+  const turned = Array.from({ length: rank * out }, (_, i) => {
+    const [r, o] = [Math.floor(i / out), i % out];
+    return (b[o * rank + r] ?? NaN) * scaling * (gains[o] ?? NaN);
+  });
+  const rows = Array.from({ length: rank * out }, (_, i) => (i < out ? (gains[i] ?? NaN) - 1 : 0));
+  return {
+    [`${path}.lora_A`]: a,
+    [`${path}.lora_B`]: tensorOf('float32', [rank, out], turned),
+    [`${path}.lora_gain`]: tensorOf('float32', [rank, out], rows),
+  };
+}
+
+describe.each(exact)('stacked DoRA on $name', (site) => {
+  it.each([
+    ['a module', false, [sitePath]],
+    ['parts of a packed node', true, [partPaths[2], partPaths[0]]],
+  ] as const)('makes rows as long as its magnitude says, for its own tokens: %s', async (_, packed, paths) => {
+    const model = siteModel(site, { packed });
+    const base = await resultOf(model, { x: site.x });
+    const parts = (await weightsOf(model, paths)).map((weight) => doraPart(site, weight));
+    const stacked: StackedPart[] = [];
+    for (const { path, feeds } of parts) {
+      const [a, b, magnitude] = ['lora_A', 'lora_B', 'lora_magnitude'].map((name) => feeds[`${path}.${name}`]);
+      if (!a || !b || !magnitude) throw new TypeError('a tensor is missing');
+      const single = (tensor: TensorData) => tensorOf('float32', tensor.shape, toFloat32(tensor));
+      const weights = { rank, scaling, a: single(a), b: single(b), magnitude: single(magnitude) };
+      const gains = await readDoraGains(model, new Map([[path, weights]]), { folder: '.' });
+      stacked.push({ path, a, b: toFloat32(b), gains: gains.get(path) ?? new Float32Array() });
+    }
+    injectStackedLora(model, paths, { gains: true });
+    const feeds = Object.assign({ x: site.x }, ...stacked.map(stackedFeeds)) as Record<string, TensorData>;
+    const tokens = site.rows(toFloat32(site.x)).length;
+    const isOwn = (index: number): boolean => Math.floor(index / site.out) % 2 === 0;
+    const mask = Array.from({ length: tokens * rank }, (__, i) => (Math.floor(i / rank) % 2 === 0 ? 1 : 0));
+    const mixed = await resultOf(model, { ...feeds, lora_mask: tensorOf('float32', [tokens, rank], mask) });
+    const all = await resultOf(model, { ...feeds, lora_mask: tensorOf('float32', [1, rank], [1, 1]) });
+    for (const { path, expected } of parts) {
+      const [from, to] = columns[path] ?? [0, 0];
+      const own = (values: readonly number[]): number[] =>
+        values.filter((__, place) => place % site.out >= from && place % site.out < to);
+      // WHY the base's own size too: (gain − 1)·y is added to y, and the weights here are a hundred times as long as the magnitudes.
+      const sizes = [own(base), expected].map((values) => Math.max(...values.map(Math.abs)));
+      const tolerance = 1e-5 + (5e-7 * (sizes[0] ?? NaN)) / (sizes[1] ?? NaN);
+      expect(worst(own(all), expected)).toBeLessThan(tolerance);
+      const wanted = own(base.map((value, place) => (isOwn(place) ? (all[place] ?? NaN) : value)));
+      expect(worst(own(mixed), wanted)).toBeLessThan(1e-6);
+    }
+  });
+});
+
+it('stacks no gains where DoRA cannot be, and adapters without magnitudes all the same', () => {
+  for (const site of siteModels.filter((one) => !exact.includes(one))) {
+    const { inputs } = injectStackedLora(siteModel(site), [sitePath], { gains: true });
+    expect(inputs).toEqual(['lora_mask', `${sitePath}.lora_A`, `${sitePath}.lora_B`]);
+  }
 });
 
 it('says so where a weight cannot be read', async () => {

@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import { Tape, type Model, type Node, type Value } from '../ir/index.ts';
 import { dataTypeNumber, tensorOf, type TensorData } from '../tensor/index.ts';
-import { findModules, type GraphModule, type ModulePlace } from './find-modules.ts';
+import { findModules, type GraphModule, type ModulePlace, type SitePart } from './find-modules.ts';
 import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
 import { readSite, type ModuleSite } from './module-sites.ts';
 
@@ -25,6 +25,8 @@ export interface GraftPlace {
   /** f32 [tokens, out], the module's own result; undefined where another node adds it. */
   readonly y: Value | undefined;
   readonly site: ModuleSite;
+  /** Which stretch of a packed node's result the module is; `site.y` is that stretch alone then. */
+  readonly part?: SitePart;
 }
 
 /**
@@ -190,13 +192,14 @@ function graftOn(bench: Bench, placed: PlacedGraft, { site, after }: GraftPoint)
 
 function addUpdate(
   bench: Bench,
-  { path, graft }: PlacedGraft,
+  { path, graft, place: { part } }: PlacedGraft,
   { site, tape }: { site: ModuleSite; tape: Tape },
 ): Value {
   const { y } = site;
-  if (isPlain(site)) return graft(tape, { x: site.x, y, site });
+  const where = { site, ...(part && { part }) };
+  if (isPlain(site)) return graft(tape, { ...where, x: site.x, y });
   const owner = { owner: path, adapter: bench.adapter };
-  const update = graft(tape, { x: plainInput(tape, site, owner), y: undefined, site });
+  const update = graft(tape, { ...where, x: plainInput(tape, site, owner), y: undefined });
   const folded = site.kind === 'conv' ? update : tape.op('Reshape', [update, tape.op('Shape', [y])]);
   const { dtype = 'float32' } = y;
   const cast = isFloat32(y) ? folded : tape.op('Cast', [folded], { attributes: { to: dataTypeNumber(dtype) } });

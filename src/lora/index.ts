@@ -10,6 +10,7 @@ export {
   type InjectedAdapter,
   type RewriterState,
 } from './graph-rewriter.ts';
+export { doraProblems, readDoraGains } from './dora-gains.ts';
 export { initAdapter, type Distribution, type InitOptions, type ModuleWeights } from './init-adapter.ts';
 export {
   initFromWeights,
@@ -20,7 +21,7 @@ export {
 } from './init-from-weights.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject-lora.ts';
 export { canInject, injectParameters, type GivenParameter } from './inject-parameters.ts';
-export { injectStackedLora } from './inject-stacked-lora.ts';
+export { injectStackedLora, type StackedOptions } from './inject-stacked-lora.ts';
 export { annotateModules, listModules, type PathOf } from './list-modules.ts';
 export { loadPeftAdapter, type AdapterWeights, type LoadAdapterOptions } from './load-peft-adapter.ts';
 export { assertConfig, settingsOf, type LoraConfig, type ModuleSettings, type TargetConfig } from './lora-config.ts';

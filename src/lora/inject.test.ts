@@ -110,6 +110,19 @@ describe('injectLora', () => {
 });
 
 describe('injectStackedLora', () => {
+  it('adds an input for gains where they are asked for', () => {
+    const model = smallModel();
+    const report = injectStackedLora(model, paths, { gains: true });
+    verifyModel(model);
+    const gains = report.inputs.filter((name) => name.endsWith('.lora_gain'));
+    expect(gains.map((name) => model.graph.value(name)?.shape)).toEqual([
+      ['lora_rank_rows', 5],
+      ['lora_rank_rows', 4],
+      ['lora_rank_rows', 2],
+    ]);
+    expect(report.inputs).toHaveLength(10);
+  });
+
   it('adds one mask for all modules, and two inputs for each', () => {
     const model = smallModel();
     const report = injectStackedLora(model, paths);
@@ -133,6 +146,7 @@ describe('removeLora', () => {
     ['one adapter', (model) => injectLora(model, { modules })],
     ['an adapter on the last module only', (model) => injectLora(model, { modules: modules.slice(2) })],
     ['stacked adapters', (model) => injectStackedLora(model, paths)],
+    ['stacked adapters with gains', (model) => injectStackedLora(model, paths, { gains: true })],
   ];
   it.each(injections.flatMap(([name, inject]) => [2, 3].map((axes) => ({ name, axes, inject }))))(
     'gives back the very bytes from before $name, inputs having $axes axes',

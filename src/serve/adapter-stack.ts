@@ -3,6 +3,7 @@ import { EspalierError, Pace } from '../core/index.ts';
 import { assertPlain, type AdapterWeights, type ModuleWeights } from '../lora/index.ts';
 import { NativeMemory } from '../runtime/index.ts';
 import { toFloat32 } from '../tensor/index.ts';
+import { assertMagnitudes, type DoraGains } from './dora-gains.ts';
 import { RankAllocator, type RankRows } from './rank-allocator.ts';
 
 /** A linear module that adapters may change. */
@@ -16,6 +17,8 @@ export interface StackOptions {
   /** Rank rows in all, the zero row included. Memory is taken only for rows that are used. */
   readonly rows: number;
   readonly maxRank: number;
+  /** DoRA adapters are taken too; absent: they are refused, and no memory is kept for gains. */
+  readonly gains?: DoraGains | undefined;
 }
 
 /** The stacked adapters of one module. */
@@ -24,6 +27,8 @@ export interface ModuleStack extends StackedModule {
   readonly loraA: NativeMemory;
   /** f32 [rows, out]: PEFT's B [out, rank], turned over and scaled by `alpha / rank`. */
   readonly loraB: NativeMemory;
+  /** f32 [rows, out]: DoRA's gain less 1 in the first row of an adapter, else zeros. Absent where no adapter can have one. */
+  readonly loraGain?: NativeMemory;
 }
 
 /**
@@ -43,14 +48,18 @@ export class AdapterStack implements AdapterStore<RankRows> {
   readonly modules: readonly ModuleStack[];
   readonly #allocator: RankAllocator;
   readonly #maxRank: number;
+  readonly #gains: DoraGains | undefined;
+  readonly #doraRows = new WeakSet<RankRows>();
 
-  constructor(modules: readonly StackedModule[], { rows, maxRank }: StackOptions) {
+  constructor(modules: readonly StackedModule[], { rows, maxRank, gains }: StackOptions) {
     this.#allocator = new RankAllocator(rows);
     this.#maxRank = maxRank;
+    this.#gains = gains;
     this.modules = modules.map((module) => ({
       ...module,
       loraA: NativeMemory.allocate(rows * module.in * 4),
       loraB: NativeMemory.allocate(rows * module.out * 4),
+      ...(gains?.problems.has(module.path) === false && { loraGain: NativeMemory.allocate(rows * module.out * 4) }),
     }));
   }
 
@@ -58,9 +67,19 @@ export class AdapterStack implements AdapterStore<RankRows> {
     return this.#allocator.used;
   }
 
-  /** @throws EspalierError LORA_PARTS_NOT_APPLIED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
+  /** Whether DoRA adapters can be taken: the graph has inputs for their gains then. */
+  get hasGains(): boolean {
+    return this.#gains !== undefined;
+  }
+
+  /** Whether what was written there is a DoRA adapter. */
+  isDora(rows: RankRows): boolean {
+    return this.#doraRows.has(rows);
+  }
+
+  /** @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
   check(name: string, weights: AdapterWeights): number {
-    assertPlain(name, weights, { place: 'a mixed batch' });
+    assertPlain(name, weights, { place: 'a mixed batch', allowed: ['magnitudes'] });
     const { modules } = weights;
     const served = new Map(this.modules.map((module) => [module.path, module]));
     const strange = [...modules.keys()].filter((path) => !served.has(path));
@@ -77,6 +96,7 @@ export class AdapterStack implements AdapterStore<RankRows> {
       if (module) checkShapes(module, own);
       rank = Math.max(rank, own.rank);
     }
+    assertMagnitudes(name, weights, this.#gains);
     if (rank > this.#maxRank) throw new EspalierError('ADAPTER_RANK_TOO_LARGE', { name, rank, limit: this.#maxRank });
     return rank;
   }
@@ -89,13 +109,15 @@ export class AdapterStack implements AdapterStore<RankRows> {
     throw new EspalierError('ADAPTER_CAPACITY', { name, needed: count, free, total: total - 1 });
   }
 
-  /** @throws EspalierError ADAPTER_VALUES_UNUSABLE; the rows then hold nothing of use */
+  /** @throws EspalierError ADAPTER_VALUES_UNUSABLE, LORA_WEIGHT_UNREADABLE; the rows then hold nothing of use */
   async write(name: string, rows: RankRows, weights: AdapterWeights): Promise<void> {
+    const gains = await this.#gains?.read(weights);
+    if (gains && gains.size > 0) this.#doraRows.add(rows);
     const pace = new Pace();
     for (const module of this.modules) {
       const own = weights.modules.get(module.path);
       try {
-        await writeModule(module, rows, own, pace);
+        await writeModule(module, rows, { weights: own, gains: gains?.get(module.path), pace });
       } catch (error) {
         if (!(error instanceof UnusableValue)) throw error;
         const details = { name, value: String(error.value), module: module.path, limit: valueLimit };
@@ -109,9 +131,8 @@ export class AdapterStack implements AdapterStore<RankRows> {
   }
 
   dispose(): void {
-    for (const { loraA, loraB } of this.modules) {
-      loraA.dispose();
-      loraB.dispose();
+    for (const { loraA, loraB, loraGain } of this.modules) {
+      for (const memory of [loraA, loraB, loraGain]) memory?.dispose();
     }
   }
 }
@@ -140,21 +161,31 @@ class UnusableValue extends Error {
   }
 }
 
+interface ModuleContent {
+  readonly weights: ModuleWeights | undefined;
+  /** f32 [out], of DoRA */
+  readonly gains: Float32Array | undefined;
+  readonly pace: Pace;
+}
+
 async function writeModule(
   module: ModuleStack,
   { start, end }: RankRows,
-  weights: ModuleWeights | undefined,
-  pace: Pace,
+  { weights, gains, pace }: ModuleContent,
 ): Promise<void> {
   const loraA = module.loraA.float32(start * module.in * 4, (end - start) * module.in);
   const loraB = module.loraB.float32(start * module.out * 4, (end - start) * module.out);
   const rank = weights?.rank ?? 0;
   loraA.fill(0, rank * module.in);
   loraB.fill(0, rank * module.out);
+  const loraGain = module.loraGain?.float32(start * module.out * 4, (end - start) * module.out);
+  // WHY always: an adapter without gains may get the rows of one that had them.
+  loraGain?.fill(0);
   await pace.step();
   if (weights === undefined) return;
   await copyInSlices(toFloat32(weights.a), loraA, pace);
-  await transposeInSlices(toFloat32(weights.b), loraB, { rank, scaling: weights.scaling, pace });
+  await transposeInSlices(toFloat32(weights.b), loraB, { rank, scaling: weights.scaling, gains, pace });
+  if (loraGain && gains) gains.forEach((gain, row) => (loraGain[row] = usable(gain - 1)));
 }
 
 async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {
@@ -165,11 +196,18 @@ async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pa
   }
 }
 
-/** [out, rank] to [rank, out], times `scaling`. */
+interface Transposition {
+  readonly rank: number;
+  readonly scaling: number;
+  readonly gains: Float32Array | undefined;
+  readonly pace: Pace;
+}
+
+/** [out, rank] to [rank, out], times `scaling` and the gain of each row of B. */
 async function transposeInSlices(
   source: Float32Array,
   target: Float32Array,
-  { rank, scaling, pace }: { readonly rank: number; readonly scaling: number; readonly pace: Pace },
+  { rank, scaling, gains, pace }: Transposition,
 ): Promise<void> {
   const out = source.length / rank;
   const columns = Math.max(1, Math.floor(sliceElements / rank));
@@ -177,7 +215,8 @@ async function transposeInSlices(
     const end = Math.min(out, start + columns);
     for (let row = 0; row < rank; row++) {
       for (let column = start; column < end; column++) {
-        target[row * out + column] = usable((source[column * rank + row] ?? 0) * scaling);
+        const factor = scaling * (gains?.[column] ?? 1);
+        target[row * out + column] = usable((source[column * rank + row] ?? 0) * factor);
       }
     }
     await pace.step();

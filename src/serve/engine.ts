@@ -5,9 +5,10 @@ import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { ActiveRequest } from './active-request.ts';
 import { AdapterStack } from './adapter-stack.ts';
+import { openDoraGains } from './dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
-import { checkRequest, type GenerationRequest } from './generation-request.ts';
+import { assertAlone, checkRequest, type GenerationRequest } from './generation-request.ts';
 import { GenerationStream } from './generation-stream.ts';
 import { ModelRunner } from './model-runner.ts';
 import { RecomputeRunner } from './recompute-runner.ts';
@@ -29,6 +30,8 @@ export interface EngineOptions {
   /** Ranks of all resident versions together, replaced ones still in use included. Memory is taken only for those in use. */
   readonly adapterRows?: number;
   readonly maxAdapterRank?: number;
+  /** Takes DoRA adapters too, which costs every step a little, whatever adapters it has. */
+  readonly dora?: boolean;
 }
 
 const defaults = {
@@ -43,6 +46,7 @@ const defaults = {
   /** 128 adapters of rank 16. */
   adapterRows: 2048,
   maxAdapterRank: 256,
+  dora: false,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
 /** Several prompts may be taken in between two decode steps, but not so many that streams are seen to halt. */
@@ -59,7 +63,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { base, environment, maxSlots: slots, prefillChunk, maxWaiting } = settings;
   const maxLength = Math.min(options.maxLength ?? defaults.maxLength, base.config.maxPositions);
   checkSizes({ ...settings, maxLength });
-  const stack = openStack(settings);
+  const stack = await openStack({ ...settings, maxLength });
   try {
     const rankRows = settings.adapterRows + 1;
     const sizes = { slots, maxLength, prefillChunk: Math.min(prefillChunk, maxLength), rankRows };
@@ -73,7 +77,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets'>>): void {
+function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora'>>): void {
   const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
   for (const [name, actual] of Object.entries({
     maxSlots,
@@ -88,16 +92,19 @@ function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' |
   }
 }
 
-function openStack(options: Pick<Required<EngineOptions>, StackOption>): AdapterStack | undefined {
+async function openStack(options: Pick<Required<EngineOptions>, StackOption>): Promise<AdapterStack | undefined> {
   const targets = options.adapterTargets;
   if (targets === false) return undefined;
-  const { modules: linears } = options.base;
+  const { base, maxLength } = options;
+  const { modules: linears } = base;
   const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
   const modules = linears.filter(({ path }) => matched.has(path));
-  return new AdapterStack(modules, { rows: options.adapterRows + 1, maxRank: options.maxAdapterRank });
+  const paths = modules.map(({ path }) => path);
+  const gains = options.dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
+  return new AdapterStack(modules, { rows: options.adapterRows + 1, maxRank: options.maxAdapterRank, gains });
 }
 
-type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank';
+type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' | 'maxLength' | 'dora';
 
 interface EngineParts {
   readonly base: BaseModel;
@@ -182,10 +189,11 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  #lease(adapters: readonly { readonly name: string }[]): AdapterLease<RankRows>[] {
+  #lease(adapters: NonNullable<GenerationRequest['adapters']>): AdapterLease<RankRows>[] {
     const leases: AdapterLease<RankRows>[] = [];
     try {
       for (const { name } of adapters) leases.push(this.adapters.acquire(name));
+      if (leases.some(({ version }) => this.#stack?.isDora(version.place) === true)) assertAlone(adapters);
       return leases;
     } catch (error) {
       for (const lease of leases) lease.dispose();

@@ -69,6 +69,21 @@ export function checkRequest(request: GenerationRequest, { maxLength, vocabulary
   );
 }
 
+/**
+ * Refuses what a DoRA adapter cannot be asked for.
+ *
+ * WHY alone: a magnitude says how long a row of the weight is in the end, whatever else is added or at what strength, and so part of
+ * it or two of them mean nothing.
+ *
+ * @throws EspalierError GENERATION_OPTION_INVALID
+ */
+export function assertAlone(adapters: NonNullable<GenerationRequest['adapters']>): void {
+  const actual = adapters.map(({ name, scale = 1 }) => `${name}=${scale}`).join(', ');
+  if (adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1) return;
+  const [name, expected] = ['adapters', 'one adapter at scale 1 where it is a DoRA adapter'];
+  throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual });
+}
+
 function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index] ?? Number.NaN;

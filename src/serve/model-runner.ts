@@ -77,6 +77,7 @@ export class ModelRunner {
       injectStackedLora(
         model,
         stack.modules.map(({ path }) => path),
+        { gains: stack.hasGains },
       );
     const externalDataFolder = await followLinks(model, base.dir);
     const session = await environment.createSession(encodeModel(model), { externalDataFolder });

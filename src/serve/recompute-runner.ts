@@ -36,8 +36,10 @@ export class RecomputeRunner {
   static async open(options: RunnerOptions): Promise<RecomputeRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = buildScoringGraph(base, { maxLength });
-    const paths = stack?.modules.map(({ path }) => path);
-    if (paths) injectStackedLora(model, paths);
+    if (stack) {
+      const paths = stack.modules.map(({ path }) => path);
+      injectStackedLora(model, paths, { gains: stack.hasGains });
+    }
     const folder = await followLinks(model, base.dir);
     // WHY no pattern: each length of a row would keep a plan of its own.
     const settings = { externalDataFolder: folder, memoryPattern: false };

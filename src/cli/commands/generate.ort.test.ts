@@ -59,6 +59,17 @@ describe('espalier generate, on token ids', () => {
     expect(JSON.parse(stdout)).toEqual({ text: null, tokens: row(name).slice(promptLength), finishReason: 'length' });
   });
 
+  it('takes a DoRA adapter at full strength, and no other', async () => {
+    const adapters = fileURLToPath(new URL('../../../test/golden/adapters/dora/adapter', import.meta.url));
+    const words = ['--base', base, '--input-ids', '1,2,3', '--max-tokens', '8', '--json'];
+    const { stdout, exitCode } = await run(...words, '--adapter', adapters);
+    expect(exitCode).toBe(0);
+    expect((JSON.parse(stdout) as { tokens: number[] }).tokens).toHaveLength(8);
+    expect(stdout).not.toBe((await run(...words)).stdout);
+    const half = await run(...words, '--adapter', `${adapters}=0.5`);
+    expect(JSON.parse(half.stdout)).toMatchObject({ error: { code: 'GENERATION_OPTION_INVALID' } });
+  });
+
   it('tells ids as they come, for a person', async () => {
     const ids = row('greedy_base').slice(0, promptLength).join();
     const { stdout } = await run('--base', base, '--input-ids', ids, '--max-tokens', '3');

@@ -98,6 +98,7 @@ function sizesFor(
     adapterTargets: [...new Set(modules.map(([module]) => module))],
     adapterRows: ranks.reduce((sum, rank) => sum + rank, 0),
     maxAdapterRank: Math.max(...ranks),
+    dora: modules.some(([, { magnitude }]) => magnitude !== undefined),
   };
 }
 

@@ -20,6 +20,7 @@ const schema = z.object({
   maxLength: positiveInteger.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
+  dora: z.boolean().optional(),
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
 
@@ -44,6 +45,7 @@ export const serveCommand: CommandDefinition = {
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
+      .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
       .option('--max-batch <n>', 'most rows of a batch of a model; 1 joins no requests (default: 64)')
       .option('--max-wait-ms <ms>', 'how long a request to a model may wait for others to join it (default: 2)')
       .option('--memory-plan <plan>', `how buffers of models are planned: ${memoryPlans.join(', ')} (default: fixed)`);

@@ -57,7 +57,7 @@ export const loraCodes = {
     retryable: false,
     message:
       'The adapter {name} has {parts}, which {place} cannot apply. Merge it into its base with `espalier adapter merge`, and use the result.',
-    help: 'Rows of one batch share the base, and so do adapters that are added up: neither can take a DoRA adapter, nor one that replaces parameters whole. Merged into the base it works everywhere. Nothing was changed.',
+    help: 'Rows of one batch share the base, and so do adapters that are added up: neither can take an adapter that replaces parameters whole, nor everywhere one of DoRA. Merged into the base it works everywhere. Nothing was changed.',
   },
   LORA_MODULES_INVALID: {
     status: 400,
