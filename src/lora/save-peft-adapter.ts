@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import type { ModuleKind } from '../ir/index.ts';
-import { syncFolder, writeAtomically, writeSafetensors, type TensorData } from '../tensor/index.ts';
+import {
+  syncFolder,
+  writeAtomically,
+  writeSafetensors,
+  type TensorData,
+  pathExists,
+  replaceFolder,
+} from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
 import { configFile, weightsFile } from './load-peft-adapter.ts';
 import { assertConfig, type LoraConfig } from './lora-config.ts';
@@ -43,7 +50,7 @@ export async function savePeftAdapter(
   try {
     await mkdir(staging, { recursive: true });
     await writeContent(staging, content);
-    if (options.replace === true) await exchange(staging, path);
+    if (options.replace === true) await replaceFolder(staging, path);
     else await moveTo(staging, path);
   } finally {
     await rm(staging, { recursive: true, force: true });
@@ -69,34 +76,10 @@ async function writeContent(dir: string, { config, modules, saved, baseName }: A
 }
 
 async function assertFree(path: string): Promise<void> {
-  if (await exists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
+  if (await pathExists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
 }
 
 async function moveTo(staging: string, path: string): Promise<void> {
   await assertFree(path); // a rename would quietly take the place of an empty folder
   await rename(staging, path);
-}
-
-/** The old folder steps aside first, because no rename replaces a folder that is not empty; it comes back on failure. */
-async function exchange(staging: string, path: string): Promise<void> {
-  if (!(await exists(path))) return rename(staging, path);
-  const old = `${staging}.old`;
-  await rename(path, old);
-  try {
-    await rename(staging, path);
-  } catch (error) {
-    await rename(old, path);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
 }

@@ -34,3 +34,4 @@ export {
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';
 export { writeSafetensorsInParts, type PartWriter } from './safetensors-parts.ts';
+export { pathExists, replaceFolder } from './replace-folder.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
@@ -9,6 +9,8 @@ import {
   syncFolder,
   type DataType,
   type TensorStream,
+  pathExists,
+  replaceFolder,
 } from '../../tensor/index.ts';
 import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
 import { mergedChunks } from './merged-chunks.ts';
@@ -50,14 +52,14 @@ export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly
   const { base, output, replace = false } = options;
   const path = resolve(output);
   const plan = await planMerge(base, options.adapters);
-  if (!replace && (await exists(path))) throw new EspalierError('OUTPUT_EXISTS', { path: output });
+  if (!replace && (await pathExists(path))) throw new EspalierError('OUTPUT_EXISTS', { path: output });
   const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
     await mkdir(staging, { recursive: true });
     await writeShards(staging, plan, options);
     await copyOtherFiles(base.dir, staging, { untied: plan.untied, dtype: options.dtype ?? 'base' });
     await options.check?.(staging);
-    await exchange(staging, path);
+    await replaceFolder(staging, path);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -91,28 +93,4 @@ async function writeShards(dir: string, plan: MergePlan, options: MergeOptions):
 function targetType({ dtype }: PlannedWeight, wanted: MergeDtype): DataType {
   if (wanted === 'base' || !['float32', 'float16', 'bfloat16'].includes(dtype)) return dtype;
   return wanted === 'f32' ? 'float32' : 'bfloat16';
-}
-
-/** The old folder steps aside first, because no rename replaces a folder that is not empty; it comes back on failure. */
-async function exchange(staging: string, path: string): Promise<void> {
-  if (!(await exists(path))) return rename(staging, path);
-  const old = `${staging}.old`;
-  await rename(path, old);
-  try {
-    await rename(staging, path);
-  } catch (error) {
-    await rename(old, path);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
 }
