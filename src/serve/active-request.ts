@@ -1,12 +1,12 @@
 import type { AdapterLease } from '../adapters/index.ts';
 import { randomInt } from 'node:crypto';
 
-import { createRandom, type Random } from '../core/index.ts';
+import { createRandom, Pace, type Random } from '../core/index.ts';
 import type { RankRows } from './rank-allocator.ts';
 import type { AppliedAdapter } from './adapter-window.ts';
-import type { FinishReason, GeneratedToken, GenerationRequest } from './generation-request.ts';
-import type { DecodeRow } from './model-runner.ts';
-import { logprobOf, type Sampler, type SamplingOptions } from './sampler.ts';
+import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
+import type { DecodeRow, PrefillChunk } from './model-runner.ts';
+import type { Sampler, SamplingOptions } from './sampler.ts';
 import { TokenQueue } from './token-queue.ts';
 
 export interface ActiveRequestOptions {
@@ -31,6 +31,8 @@ export class ActiveRequest implements DecodeRow {
   readonly adapters: readonly AppliedAdapter[];
   readonly tokens: TokenQueue<GeneratedToken>;
   readonly leases: readonly AdapterLease<RankRows>[];
+  /** The prompt with its log-probabilities, where they were asked for: as far as it has run. */
+  readonly promptTokens: ReportedToken[] = [];
   /** Tokens whose keys and values are in the cache. */
   length = 0;
   lastToken = 0;
@@ -70,20 +72,48 @@ export class ActiveRequest implements DecodeRow {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  /** Whether the logits after each token of the prompt are wanted, which a sequence that begins again has told already. */
+  get isPromptReported(): boolean {
+    return this.#logprobs?.prompt === true && this.generated === 0;
+  }
+
   /**
-   * Draws the next token and hands it to the consumer.
+   * Notes how likely the prompt's tokens were, of a chunk that has run.
+   * @param rows  f32 [vocabulary] after each token of the chunk, and beyond them rows that mean nothing
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  async reportPrompt(
+    { tokens, start, end }: PrefillChunk,
+    rows: readonly Float32Array[],
+    sampler: Sampler,
+  ): Promise<void> {
+    if (start === 0) this.promptTokens.push({ token: tokens[0] ?? 0 });
+    const pace = new Pace();
+    for (let place = start + 1; place <= Math.min(end, tokens.length - 1); place++) {
+      const row = rows[place - 1 - start];
+      if (row === undefined || this.isCancelled) return;
+      const token = tokens[place] ?? 0;
+      this.promptTokens.push({ token, ...sampler.report(row, token, this.#logprobs?.top ?? 0) });
+      const turn = pace.step();
+      if (turn) await turn;
+    }
+  }
+
+  /**
+   * Draws the next token and hands it to the consumer; where none is wanted, there is nothing to do.
    * @param logits  f32 [vocabulary], those after the last token in the cache
    * @returns why the request is finished, or undefined while it goes on
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
+    if (this.#limit === 0) return 'length';
     const token = sampler.sample(logits, this.#sampling, this.#random);
     this.lastToken = token;
     this.#generated.push(token);
     this.generated++;
     const stopped = this.#stops.has(token) ? 'stop' : undefined;
     const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
-    const extra = this.#logprobs === undefined ? {} : this.#report(logits, token, sampler);
+    const extra = this.#logprobs && sampler.report(logits, token, this.#logprobs.top ?? 0);
     this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
     return finishReason;
   }
@@ -92,12 +122,6 @@ export class ActiveRequest implements DecodeRow {
   restart(): void {
     this.prompt = [...Array.from(this.prompt), ...this.#generated.splice(0)];
     this.length = 0;
-  }
-
-  #report(logits: Float32Array, token: number, sampler: Sampler): Pick<GeneratedToken, 'logprob' | 'topLogprobs'> {
-    const top = this.#logprobs?.top ?? 0;
-    const logprob = logprobOf(logits, token);
-    return top === 0 ? { logprob } : { logprob, topLogprobs: sampler.top(logits, top) };
   }
 
   /** Gives back what it holds, and ends or fails the consumer's stream. */

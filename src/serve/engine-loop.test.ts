@@ -24,6 +24,14 @@ class RunnerDouble implements StepRunner {
     return this.#logits(slot);
   };
 
+  prefillReported: StepRunner['prefillReported'] = async (chunk, signal) => {
+    const rows: Float32Array[] = [];
+    for (let at = chunk.start; at < chunk.end; at++) {
+      rows.push(await this.prefill({ ...chunk, start: at, end: at + 1 }, signal));
+    }
+    return rows;
+  };
+
   decode: StepRunner['decode'] = async (batch) => {
     this.batches.push(batch.length);
     await this.#pretend();
@@ -74,6 +82,7 @@ class Fixture {
     runner: this.runner,
     limits: { slots: 2, prefillChunk: 4, prefillRuns: 1 },
     vocabulary: 4,
+    reportedChunk: 3,
     stats: this.stats,
   });
   #next = 0;
@@ -108,6 +117,26 @@ describe('EngineLoop', () => {
     expect(answers).toEqual(prompts.map((prompt, i) => expected(prompt, 3 + ((5 * i) % 7))));
     expect(new Set(fixture.runner.batches)).toEqual(new Set([1, 2]));
     expect(fixture.stats.report().requests).toMatchObject({ finished: 8, failed: 0, cancelled: 0 });
+  });
+
+  it('tells of every token of a prompt, whatever the chunks, and of nothing twice', async () => {
+    const requests = prompts.map((tokens) => fixture.add({ tokens, maxTokens: 2, logprobs: { prompt: true, top: 1 } }));
+    const answers = await Promise.all(requests.map(collect));
+    expect(answers).toEqual(prompts.map((prompt) => expected(prompt, 2)));
+    for (const [i, prompt] of prompts.entries()) {
+      const told = requests[i]?.promptTokens ?? [];
+      expect(told.map(({ token }) => token)).toEqual(prompt);
+      const likeliest = told.slice(1).map(({ topLogprobs }) => topLogprobs?.[0]?.token);
+      expect(likeliest).toEqual(prompt.slice(1).map((_, place) => nextToken(prompt.slice(0, place + 1))));
+      expect(told[0]).toEqual({ token: prompt[0] });
+    }
+  });
+
+  it('runs a prompt alone where no token is asked for', async () => {
+    const request = fixture.add({ tokens: [1, 2, 0, 1], maxTokens: 0, logprobs: { prompt: true } });
+    expect(await collect(request)).toEqual([]);
+    expect(request.promptTokens).toHaveLength(4);
+    expect(fixture.stats.report()).toMatchObject({ requests: { finished: 1 }, tokens: { generated: 0 } });
   });
 
   it('goes on with others when a consumer stops reading', async () => {

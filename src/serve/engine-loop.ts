@@ -17,6 +17,8 @@ import {
 /** What the loop needs of a `ModelRunner`. */
 export interface StepRunner {
   prefill(chunk: PrefillChunk, signal: AbortSignal): Promise<Float32Array>;
+  /** As `prefill`, with the logits after each token of the chunk, of which there are at most `reportedChunk`. */
+  prefillReported(chunk: PrefillChunk, signal: AbortSignal): Promise<readonly Float32Array[]>;
   decode(batch: readonly DecodeRow[], signal: AbortSignal): Promise<readonly Float32Array[]>;
   moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void>;
 }
@@ -25,6 +27,8 @@ export interface LoopOptions {
   readonly runner: StepRunner;
   readonly limits: ScheduleLimits;
   readonly vocabulary: number;
+  /** Most tokens of a prefill whose logits are all wanted. */
+  readonly reportedChunk: number;
   /** A sequence that grows beyond this many tokens is run again from its first (`ModelConfig.recomputeLength`). */
   readonly recomputeLength?: number | undefined;
   readonly stats: StatsRecorder;
@@ -48,10 +52,12 @@ export class EngineLoop {
   #wake: (() => void) | undefined;
   readonly #idle: (() => void)[] = [];
   readonly #recomputeLength: number | undefined;
+  readonly #reportedChunk: number;
 
-  constructor({ runner, limits, vocabulary, recomputeLength, stats }: LoopOptions) {
+  constructor({ runner, limits, vocabulary, reportedChunk, recomputeLength, stats }: LoopOptions) {
     this.#runner = runner;
     this.#recomputeLength = recomputeLength;
+    this.#reportedChunk = reportedChunk;
     this.#stats = stats;
     this.#sampler = new Sampler(vocabulary);
     this.#state = createSchedule(limits);
@@ -68,7 +74,8 @@ export class EngineLoop {
 
   add(request: ActiveRequest): void {
     this.#requests.set(request.id, request);
-    this.#state.waiting.push({ id: request.id, promptLength: request.prompt.length });
+    const chunk = request.isPromptReported ? { chunk: this.#reportedChunk } : {};
+    this.#state.waiting.push({ id: request.id, promptLength: request.prompt.length, ...chunk });
     this.#wake?.();
   }
 
@@ -151,7 +158,9 @@ export class EngineLoop {
     const began = systemClock.now();
     try {
       const chunk = { slot, start, end, tokens: request.prompt, adapters: request.adapters };
-      const logits = await this.#runner.prefill(chunk, this.#stop.signal);
+      const logits = await (request.isPromptReported
+        ? this.#prefillReported(request, chunk)
+        : this.#runner.prefill(chunk, this.#stop.signal));
       this.#stats.prefilled(end - start, systemClock.now() - began);
       request.length = end;
       await this.#move(advance(this.#state, plan));
@@ -161,6 +170,12 @@ export class EngineLoop {
     } catch (error) {
       await this.#leave(request, 'failed', asFailure(error));
     }
+  }
+
+  async #prefillReported(request: ActiveRequest, chunk: PrefillChunk): Promise<Float32Array> {
+    const rows = await this.#runner.prefillReported(chunk, this.#stop.signal);
+    await request.reportPrompt(chunk, rows, this.#sampler);
+    return rows[chunk.end - chunk.start - 1] ?? new Float32Array();
   }
 
   async #decode(): Promise<void> {
@@ -189,8 +204,10 @@ export class EngineLoop {
   /** Samples and emits; a request that fails here fails alone. */
   async #handOut(request: ActiveRequest, logits: Float32Array): Promise<void> {
     try {
-      const finished = request.isCancelled ? undefined : request.take(logits, this.#sampler);
-      if (!request.isCancelled) this.#stats.tokens.generated++;
+      if (request.isCancelled) return;
+      const before = request.generated;
+      const finished = request.take(logits, this.#sampler);
+      this.#stats.tokens.generated += request.generated - before;
       if (finished !== undefined) await this.#leave(request, 'finished');
     } catch (error) {
       await this.#leave(request, 'failed', error);

@@ -125,7 +125,7 @@ describe('an engine', () => {
     ['PROMPT_TOO_LONG', { tokens: Array.from({ length: 128 }, () => 1) }],
     ['TOKEN_OUT_OF_RANGE', { tokens: [1, 128] }],
     ['TOKEN_OUT_OF_RANGE', { tokens: [1.5] }],
-    ['GENERATION_OPTION_INVALID', { tokens: [1], maxTokens: 0 }],
+    ['GENERATION_OPTION_INVALID', { tokens: [1], maxTokens: -1 }],
     ['GENERATION_OPTION_INVALID', { tokens: [1], temperature: Number.NaN }],
     ['GENERATION_OPTION_INVALID', { tokens: [1], topP: 0 }],
     ['ADAPTER_NOT_FOUND', { tokens: [1], adapters: [{ name: 'adapter' }, { name: 'adaptor' }] }],

@@ -10,8 +10,7 @@ import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import { assertAlone, checkRequest, type GenerationRequest } from './generation-request.ts';
 import { GenerationStream } from './generation-stream.ts';
-import { ModelRunner } from './model-runner.ts';
-import { RecomputeRunner } from './recompute-runner.ts';
+import { openRunner, type SlotRunner } from './open-runner.ts';
 import type { RankRows } from './rank-allocator.ts';
 
 export interface EngineOptions {
@@ -49,6 +48,9 @@ const defaults = {
   dora: false,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
+/** Memory for the logits of one run where those of a whole prompt are wanted: some fifty tokens of the largest vocabularies. */
+const reportedBytes = 32 << 20;
+
 /** Several prompts may be taken in between two decode steps, but not so many that streams are seen to halt. */
 const prefillRuns = 4;
 
@@ -66,10 +68,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const stack = await openStack({ ...settings, maxLength });
   try {
     const rankRows = settings.adapterRows + 1;
-    const sizes = { slots, maxLength, prefillChunk: Math.min(prefillChunk, maxLength), rankRows };
-    const keepsNoCache = base.graphs.decode === undefined && base.graphs.scoring !== undefined;
-    const Runner = keepsNoCache ? RecomputeRunner : ModelRunner;
-    const runner = await Runner.open({ base, environment, stack, ...sizes });
+    const chunk = Math.min(prefillChunk, maxLength);
+    const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
+    const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
+    const runner = await openRunner({ base, environment, stack, ...sizes });
     return new Engine({ base, runner, stack, maxWaiting, ...sizes });
   } catch (error) {
     stack?.dispose();
@@ -108,11 +110,12 @@ type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' 
 
 interface EngineParts {
   readonly base: BaseModel;
-  readonly runner: ModelRunner | RecomputeRunner;
+  readonly runner: SlotRunner;
   readonly stack: AdapterStack | undefined;
   readonly slots: number;
   readonly maxLength: number;
   readonly prefillChunk: number;
+  readonly reportedChunk: number;
   readonly maxWaiting: number;
 }
 
@@ -125,7 +128,7 @@ export class Engine implements AsyncDisposable {
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
-  readonly #runner: ModelRunner | RecomputeRunner;
+  readonly #runner: SlotRunner;
   readonly #stack: AdapterStack | undefined;
   readonly #maxWaiting: number;
   readonly #stats: StatsRecorder;
@@ -135,7 +138,7 @@ export class Engine implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the stack. */
-  constructor({ base, runner, stack, slots, maxLength, prefillChunk, maxWaiting }: EngineParts) {
+  constructor({ base, runner, stack, slots, maxLength, prefillChunk, reportedChunk, maxWaiting }: EngineParts) {
     this.#base = base;
     this.#runner = runner;
     this.#stack = stack;
@@ -148,6 +151,7 @@ export class Engine implements AsyncDisposable {
       runner,
       limits,
       vocabulary: base.config.vocabSize,
+      reportedChunk,
       recomputeLength: base.config.recomputeLength,
       stats: this.#stats,
     });

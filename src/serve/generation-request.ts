@@ -6,7 +6,7 @@ export interface GenerationRequest {
   readonly tokens: ArrayLike<number>;
   /** Adapters by name; several add up. None: the base. */
   readonly adapters?: readonly { readonly name: string; readonly scale?: number }[];
-  /** Most tokens of the answer. The context may end it sooner. */
+  /** Most tokens of the answer; 0 runs the prompt alone. The context may end it sooner. */
   readonly maxTokens: number;
   /** 0 (the default) is greedy. */
   readonly temperature?: number;
@@ -18,17 +18,24 @@ export interface GenerationRequest {
   readonly seed?: number;
   /** Tokens that end the answer, instead of the base's own end-of-sequence tokens. */
   readonly stopTokenIds?: readonly number[];
-  /** Report each token's log-probability, and those of the `top` likeliest tokens in its place. */
-  readonly logprobs?: { readonly top?: number };
+  /**
+   * Report each token's log-probability, and those of the `top` likeliest tokens in its place. With `prompt`, those of the prompt's
+   * tokens too: `GenerationStream.promptTokens`.
+   */
+  readonly logprobs?: { readonly top?: number; readonly prompt?: boolean };
   readonly signal?: AbortSignal;
 }
 
-export interface GeneratedToken {
+/** A token, and how likely the model itself thought it: before temperature, penalties, biases and cuts. */
+export interface ReportedToken {
   readonly token: number;
-  /** Natural logarithm of the token's probability, before temperature and cuts. */
+  /** Natural logarithm of the token's probability. The first token of a prompt, which nothing predicts, has none. */
   readonly logprob?: number;
   /** Likeliest first. */
   readonly topLogprobs?: readonly TokenLogprob[];
+}
+
+export interface GeneratedToken extends ReportedToken {
   /** With the last token only: 'stop' where it is a stop token (and no part of the text), 'length' where a limit was reached. */
   readonly finishReason?: FinishReason;
 }
@@ -49,10 +56,11 @@ export interface RequestLimits {
 export function checkRequest(request: GenerationRequest, { maxLength, vocabulary }: RequestLimits): void {
   const { tokens, maxTokens, temperature = 0, topK = 0, topP = 1, seed = 0, adapters = [], logprobs } = request;
   if (tokens.length === 0) throw new EspalierError('PROMPT_EMPTY', {});
-  if (tokens.length >= maxLength)
+  if (tokens.length + Math.min(maxTokens, 1) > maxLength) {
     throw new EspalierError('PROMPT_TOO_LONG', { tokens: tokens.length, limit: maxLength });
+  }
   checkTokens(tokens, vocabulary);
-  expect('maxTokens', maxTokens, Number.isInteger(maxTokens) && maxTokens > 0, 'an integer from 1');
+  expect('maxTokens', maxTokens, Number.isInteger(maxTokens) && maxTokens >= 0, 'an integer from 0');
   expect('temperature', temperature, Number.isFinite(temperature) && temperature >= 0, 'a number from 0');
   expect('topK', topK, Number.isInteger(topK) && topK >= 0, 'an integer from 0');
   expect('topP', topP, topP > 0 && topP <= 1, 'a number above 0 and up to 1');

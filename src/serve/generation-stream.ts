@@ -1,5 +1,5 @@
 import type { ActiveRequest } from './active-request.ts';
-import type { GeneratedToken } from './generation-request.ts';
+import type { GeneratedToken, ReportedToken } from './generation-request.ts';
 
 /** The adapter version that a request was given at the call, and keeps. */
 export interface StreamAdapter {
@@ -19,6 +19,14 @@ export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
     this.adapters = request.leases.map(({ name, version }, place) => {
       return { name, version: version.id, scale: request.adapters[place]?.scale ?? 1 };
     });
+  }
+
+  /**
+   * The prompt's tokens with their log-probabilities, where these were asked for (`logprobs.prompt`). All are there as soon as the
+   * first token of the answer has come, or its end.
+   */
+  get promptTokens(): readonly ReportedToken[] {
+    return this.#request.promptTokens;
   }
 
   next(): Promise<IteratorResult<GeneratedToken>> {

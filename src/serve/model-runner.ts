@@ -8,7 +8,7 @@ import { fillMask, windowOf, type AppliedAdapter } from './adapter-window.ts';
 import { bindStack } from './bind-stack.ts';
 import { KvCache } from './kv-cache.ts';
 import type { RankRows } from './rank-allocator.ts';
-import { StepBuffers, type StepShape } from './step-buffers.ts';
+import { StepBuffers, type StepLimits, type StepShape } from './step-buffers.ts';
 
 export interface RunnerOptions {
   readonly base: BaseModel;
@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly maxLength: number;
   /** Most tokens that a prefill may have. */
   readonly prefillChunk: number;
+  /** Most tokens of a prefill with the logits after each of them. */
+  readonly reportedChunk: number;
   /** The adapters, or undefined for the base alone. The runner does not own them. */
   readonly stack: AdapterStack | undefined;
   /** Rank rows of the stack. */
@@ -31,6 +33,12 @@ export interface DecodeRow {
   readonly length: number;
   /** Must stay the same array while nothing in it changes. */
   readonly adapters: readonly AppliedAdapter[];
+}
+
+/** Sequences in neighbouring slots, from `slot` on. */
+export interface SlotRows {
+  readonly batch: readonly DecodeRow[];
+  readonly slot: number;
 }
 
 export interface PrefillChunk {
@@ -65,9 +73,13 @@ export class ModelRunner {
   readonly #kv: KvCache;
   readonly #decode: StepBuffers;
   readonly #prefill: StepBuffers;
+  /** For prefills with the logits after each token: made when the first one comes, since their memory is large. */
+  #reported: StepBuffers | undefined;
+  readonly #reportedLimits: StepLimits;
   readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
-  /** The adapters of the last decode step, by row, and the binding that fits them. */
+  /** The adapters of the last decode step, by row, its first slot, and the binding that fits them. */
   readonly #bound: (readonly AppliedAdapter[])[] = [];
+  #boundSlot = 0;
   #boundBinding: IoBinding | undefined;
 
   static async open(options: RunnerOptions): Promise<ModelRunner> {
@@ -84,7 +96,8 @@ export class ModelRunner {
     return new ModelRunner(session, options);
   }
 
-  private constructor(session: Session, { base, slots, maxLength, prefillChunk, stack, rankRows }: RunnerOptions) {
+  private constructor(session: Session, options: RunnerOptions) {
+    const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack, rankRows } = options;
     const { layers, kvHeads, vocabSize: vocabulary } = base.config;
     const headDim = base.config.cachedHeadDim ?? base.config.headDim;
     this.#session = session;
@@ -94,6 +107,7 @@ export class ModelRunner {
     const window = stack === undefined ? 1 : rankRows;
     this.#decode = new StepBuffers({ batch: slots, seq: 1, window, vocabulary });
     this.#prefill = new StepBuffers({ batch: 1, seq: prefillChunk, window, vocabulary });
+    this.#reportedLimits = { batch: 1, seq: logitRows, window, vocabulary, logitRows };
   }
 
   /**
@@ -101,25 +115,49 @@ export class ModelRunner {
    * @returns f32 [vocabulary], the logits after the last of them; valid until the next prefill
    */
   async prefill(chunk: PrefillChunk, signal?: AbortSignal): Promise<Float32Array> {
+    const [logits = new Float32Array()] = await this.#runPrefill(this.#prefill, chunk, signal);
+    return logits;
+  }
+
+  /**
+   * As `prefill`, of at most `reportedChunk` tokens.
+   * @returns f32 [vocabulary] after each of the tokens (and beyond them rows that mean nothing); valid until the next such prefill
+   */
+  prefillReported(chunk: PrefillChunk, signal?: AbortSignal): Promise<readonly Float32Array[]> {
+    this.#reported ??= new StepBuffers(this.#reportedLimits);
+    return this.#runPrefill(this.#reported, chunk, signal);
+  }
+
+  async #runPrefill(
+    buffers: StepBuffers,
+    chunk: PrefillChunk,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Float32Array[]> {
     const { slot, tokens, start, end, adapters } = chunk;
-    const buffers = this.#prefill;
     const seq = end - start;
     for (let place = 0; place < seq; place++) buffers.setToken(place, tokens[start + place] ?? 0, start + place);
     buffers.setRow(0, end, seq - 1);
+    const logitRows = buffers === this.#reported ? seq : 1;
+    if (logitRows > 1) buffers.setEveryLogit(logitRows);
     buffers.setWholeLength(0, tokens.length);
     buffers.setTotal(end);
     const rows = windowOf([adapters]);
     fillMask(buffers.mask, rows, [adapters]);
-    const binding = await this.#bindingFor(buffers, this.#placement({ slot, batch: 1, seq, rows }));
+    const binding = await this.#bindingFor(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
     await this.#session.run(binding, signal === undefined ? {} : { signal });
-    return buffers.logits[0] ?? new Float32Array();
+    return buffers.logits;
   }
 
   /**
    * Takes one token of each sequence in; row i is the sequence in slot i.
    * @returns f32 [vocabulary] for each row (and beyond them rows that mean nothing); valid until the next decode step
    */
-  async decode(batch: readonly DecodeRow[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+  decode(batch: readonly DecodeRow[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+    return this.decodeSlots({ batch, slot: 0 }, signal);
+  }
+
+  /** The same of neighbours: row i is the sequence in slot `slot + i`. */
+  async decodeSlots({ batch, slot }: SlotRows, signal?: AbortSignal): Promise<readonly Float32Array[]> {
     const buffers = this.#decode;
     let longest = 0;
     for (let row = 0; row < batch.length; row++) {
@@ -131,7 +169,7 @@ export class ModelRunner {
       longest = Math.max(longest, length);
     }
     buffers.setTotal(longest);
-    const binding = this.#boundTo(batch) ?? (await this.#rebind(batch));
+    const binding = this.#boundTo({ batch, slot }) ?? (await this.#rebind({ batch, slot }));
     await this.#session.run(binding, signal === undefined ? {} : { signal });
     return buffers.logits;
   }
@@ -142,18 +180,19 @@ export class ModelRunner {
   }
 
   /** The binding of the step before, if the rows of the batch still have the same adapters. */
-  #boundTo(batch: readonly DecodeRow[]): IoBinding | undefined {
-    if (batch.length !== this.#bound.length) return undefined;
+  #boundTo({ batch, slot }: SlotRows): IoBinding | undefined {
+    if (slot !== this.#boundSlot || batch.length !== this.#bound.length) return undefined;
     for (let row = 0; row < batch.length; row++) if (batch[row]?.adapters !== this.#bound[row]) return undefined;
     return this.#boundBinding;
   }
 
-  async #rebind(batch: readonly DecodeRow[]): Promise<IoBinding> {
+  async #rebind({ batch, slot }: SlotRows): Promise<IoBinding> {
     const adapters = batch.map((row) => row.adapters);
     const rows = windowOf(adapters);
     this.#boundBinding = undefined;
     this.#bound.splice(0, this.#bound.length, ...adapters);
-    const placement = this.#placement({ slot: 0, batch: batch.length, seq: 1, rows });
+    this.#boundSlot = slot;
+    const placement = this.#placement({ slot, batch: batch.length, seq: 1, rows });
     const binding = await this.#bindingFor(this.#decode, placement);
     fillMask(this.#decode.mask, rows, adapters);
     this.#boundBinding = binding;
@@ -166,7 +205,7 @@ export class ModelRunner {
 
   async #bindingFor(buffers: StepBuffers, place: Placement): Promise<IoBinding> {
     const { slot, batch, seq, rows } = place;
-    const kind = buffers === this.#decode ? 'decode' : 'prefill';
+    const kind = buffers === this.#decode ? 'decode' : buffers === this.#prefill ? 'prefill' : 'reported';
     const key = [kind, slot, batch, seq, rows.start, rows.end].join(' ');
     const kept = this.#bindings.get(key);
     if (kept) return kept;
@@ -180,7 +219,7 @@ export class ModelRunner {
     }
     this.#bindings.set(key, binding);
     // Letting go of the oldest may dispose the one that the last decode step used.
-    if (kind === 'prefill') this.#boundBinding = undefined;
+    if (kind !== 'decode') this.#boundBinding = undefined;
     return binding;
   }
 
@@ -206,6 +245,7 @@ export class ModelRunner {
     this.#session.dispose();
     this.#decode.dispose();
     this.#prefill.dispose();
+    this.#reported?.dispose();
     this.#kv.dispose();
   }
 }

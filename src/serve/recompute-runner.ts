@@ -17,6 +17,8 @@ interface Row {
   readonly slot: number;
   readonly length: number;
   readonly adapters: readonly AppliedAdapter[];
+  /** The first token whose logits are wanted; the last one's alone by default. */
+  readonly first?: number;
 }
 
 /**
@@ -30,7 +32,10 @@ export class RecomputeRunner {
   readonly #stack: AdapterStack | undefined;
   readonly #tokens: readonly Int32Array[];
   readonly #logits: readonly Float32Array[];
-  readonly #memory: Record<'ids' | 'row' | 'mask' | 'logits', NativeMemory>;
+  readonly #memory: Record<'ids' | 'rows' | 'mask' | 'logits', NativeMemory>;
+  /** Logits of several rows: made when they are first asked for, since their memory is large. */
+  #reported: { readonly memory: NativeMemory; readonly logits: readonly Float32Array[] } | undefined;
+  readonly #reportedChunk: number;
   readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
 
   static async open(options: RunnerOptions): Promise<RecomputeRunner> {
@@ -46,15 +51,17 @@ export class RecomputeRunner {
     return new RecomputeRunner(await environment.createSession(encodeModel(model), settings), options);
   }
 
-  private constructor(session: Session, { base, slots, maxLength, stack, rankRows }: RunnerOptions) {
+  private constructor(session: Session, options: RunnerOptions) {
+    const { base, slots, maxLength, stack, rankRows, reportedChunk } = options;
     const { vocabSize } = base.config;
+    this.#reportedChunk = reportedChunk;
     this.#session = session;
     this.#stack = stack;
     this.#tokens = Array.from({ length: slots }, () => new Int32Array(maxLength));
     this.#logits = Array.from({ length: slots }, () => new Float32Array(vocabSize));
     this.#memory = {
       ids: NativeMemory.allocate(maxLength * 8),
-      row: NativeMemory.allocate(8),
+      rows: NativeMemory.allocate(reportedChunk * 8),
       mask: NativeMemory.allocate((stack === undefined ? 1 : rankRows) * 4),
       logits: NativeMemory.allocate(vocabSize * 4),
     };
@@ -66,6 +73,16 @@ export class RecomputeRunner {
     for (let place = start; place < end; place++) own[place] = tokens[place] ?? 0;
     if (end === tokens.length) await this.#run({ slot, length: end, adapters }, signal);
     return this.#slot(slot).logits;
+  }
+
+  /** @returns f32 [vocabulary] after each of the chunk's tokens; valid until the next such prefill */
+  async prefillReported(chunk: PrefillChunk, signal?: AbortSignal): Promise<readonly Float32Array[]> {
+    const { slot, tokens, start, end, adapters } = chunk;
+    const own = this.#slot(slot);
+    for (let place = start; place < end; place++) own.tokens[place] = tokens[place] ?? 0;
+    const { logits } = this.#reportedMemory();
+    await this.#run({ slot, length: end, adapters, first: start }, signal);
+    return logits;
   }
 
   /**
@@ -87,19 +104,20 @@ export class RecomputeRunner {
     return Promise.resolve();
   }
 
-  async #run({ slot, length, adapters }: Row, signal: AbortSignal | undefined): Promise<void> {
-    const { ids, row, mask, logits } = this.#memory;
+  async #run({ slot, length, adapters, first }: Row, signal: AbortSignal | undefined): Promise<void> {
+    const { ids, rows, mask, logits } = this.#memory;
+    const from = first ?? length - 1;
     const own = this.#slot(slot);
     const low = ids.int32();
     for (let place = 0; place < length; place++) low[2 * place] = own.tokens[place] ?? 0;
-    row.int32()[0] = length - 1;
+    for (let place = from; place < length; place++) rows.int32()[2 * (place - from)] = place;
     const window = windowOf([adapters]);
     fillMask(mask.float32(), window, [adapters]);
-    const binding = await this.#bindingFor(window);
+    const binding = await (first === undefined ? this.#bindingFor(window) : this.#bindingFor(window, length - first));
     using tensor = OrtTensor.over(ids, 'int64', [1, length]);
     binding.bindInput('input_ids', tensor);
     await this.#session.run(binding, signal === undefined ? {} : { signal });
-    own.logits.set(logits.float32());
+    if (first === undefined) own.logits.set(logits.float32());
   }
 
   #slot(slot: number): { readonly tokens: Int32Array; readonly logits: Float32Array } {
@@ -108,16 +126,29 @@ export class RecomputeRunner {
     return { tokens, logits };
   }
 
-  async #bindingFor(window: RankRows): Promise<IoBinding> {
-    const key = `${window.start} ${window.end}`;
+  #reportedMemory(): { readonly memory: NativeMemory; readonly logits: readonly Float32Array[] } {
+    if (this.#reported) return this.#reported;
+    const vocabulary = this.#memory.logits.byteLength / 4;
+    const memory = NativeMemory.allocate(this.#reportedChunk * vocabulary * 4);
+    const logits = Array.from({ length: this.#reportedChunk }, (_, row) =>
+      memory.float32(row * vocabulary * 4, vocabulary),
+    );
+    this.#reported = { memory, logits };
+    return this.#reported;
+  }
+
+  /** @param reported  rows of logits, into the memory for several; the last token's alone by default */
+  async #bindingFor(window: RankRows, reported?: number): Promise<IoBinding> {
+    const key = `${window.start} ${window.end} ${reported}`;
     const kept = this.#bindings.get(key);
     if (kept) return kept;
     const binding = this.#session.createBinding();
     try {
-      const { row, mask, logits } = this.#memory;
-      using rows = OrtTensor.over(row, 'int64', [1]);
-      using result = OrtTensor.over(logits, 'float32', [1, logits.byteLength / 4]);
-      binding.bindInput('rows', rows);
+      const { rows, mask, logits } = this.#memory;
+      const memory = reported === undefined ? logits : this.#reportedMemory().memory;
+      using places = OrtTensor.over(rows, 'int64', [reported ?? 1]);
+      using result = OrtTensor.over(memory, 'float32', [reported ?? 1, logits.byteLength / 4]);
+      binding.bindInput('rows', places);
       binding.bindOutput('logits', result);
       if (this.#stack) {
         using share = OrtTensor.over(mask, 'float32', [1, window.end - window.start]);
@@ -137,5 +168,6 @@ export class RecomputeRunner {
     this.#bindings.clear();
     this.#session.dispose();
     for (const memory of Object.values(this.#memory)) memory.dispose();
+    this.#reported?.memory.dispose();
   }
 }

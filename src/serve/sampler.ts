@@ -12,8 +12,15 @@ export interface SamplingOptions {
 
 export interface TokenLogprob {
   readonly token: number;
-  /** Natural logarithm of the probability, before temperature and cuts. */
+  /** Natural logarithm of the probability that the model itself gives. */
   readonly logprob: number;
+}
+
+/** How likely one token was, and which would have been likeliest in its place. */
+export interface LogprobReport {
+  readonly logprob: number;
+  /** Likeliest first. */
+  readonly topLogprobs?: readonly TokenLogprob[];
 }
 
 /**
@@ -96,10 +103,19 @@ export class Sampler {
     return otherwise;
   }
 
-  /** The likeliest tokens of a row, with their log-probabilities, likeliest first. */
-  top(logits: Float32Array, count: number): TokenLogprob[] {
-    const heap = this.#heap.fill(logits);
+  /**
+   * Log-probabilities of a token and of the `top` likeliest of its row.
+   * @param logits  f32 [vocabulary], the model's own
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  report(logits: Float32Array, token: number, top: number): LogprobReport {
     const normalizer = logSumExp(logits);
+    const logprob = (logits[token] ?? Number.NaN) - normalizer;
+    return top === 0 ? { logprob } : { logprob, topLogprobs: this.#top(logits, top, normalizer) };
+  }
+
+  #top(logits: Float32Array, count: number, normalizer: number): TokenLogprob[] {
+    const heap = this.#heap.fill(logits);
     const result: TokenLogprob[] = [];
     while (result.length < Math.min(count, logits.length)) {
       const token = heap.pop();
@@ -107,11 +123,6 @@ export class Sampler {
     }
     return result;
   }
-}
-
-/** Natural logarithm of the probability of `token`. */
-export function logprobOf(logits: Float32Array, token: number): number {
-  return (logits[token] ?? Number.NaN) - logSumExp(logits);
 }
 
 /** The first of the largest logits. */

@@ -29,6 +29,8 @@ export interface ScheduleLimits {
 export interface WaitingSequence {
   readonly id: number;
   readonly promptLength: number;
+  /** Most tokens of this prompt in one run, where they are fewer than of others. */
+  readonly chunk?: number;
 }
 
 export interface PrefillingSequence extends WaitingSequence {
@@ -73,7 +75,7 @@ function nextPrefill({ prefilling, waiting, running, limits }: ScheduleState): P
   const next = prefilling ?? (running.length < limits.slots ? waiting[0] : undefined);
   if (next === undefined) return undefined;
   const start = prefilling?.done ?? 0;
-  const end = Math.min(next.promptLength, start + limits.prefillChunk);
+  const end = Math.min(next.promptLength, start + Math.min(limits.prefillChunk, next.chunk ?? Infinity));
   const slot = prefilling?.slot ?? running.length;
   return { kind: 'prefill', id: next.id, slot, start, end, last: end === next.promptLength };
 }

@@ -6,6 +6,8 @@ export interface StepShape {
   readonly seq: number;
   /** Rank rows in the window, or undefined where the graph takes no adapters. */
   readonly window: number | undefined;
+  /** Rows of logits; one for each row of the batch by default. */
+  readonly logitRows?: number;
 }
 
 /** Sizes for which the buffers are made; the rows of one step may be fewer. */
@@ -14,6 +16,7 @@ export interface StepLimits {
   readonly seq: number;
   readonly window: number;
   readonly vocabulary: number;
+  readonly logitRows?: number;
 }
 
 /**
@@ -32,21 +35,21 @@ export class StepBuffers {
   readonly #total: Int32Array;
   /** f32 [batch, window] */
   readonly mask: Float32Array;
-  /** f32 [vocabulary] for each row of the batch */
+  /** f32 [vocabulary] for each row of logits */
   readonly logits: readonly Float32Array[];
 
   constructor(limits: StepLimits) {
-    const { batch, seq, window, vocabulary } = limits;
+    const { batch, seq, window, vocabulary, logitRows = batch } = limits;
     this.limits = limits;
     this.#ids = this.#allocate('input_ids', batch * seq * 8).int32();
     this.#positions = this.#allocate('position_ids', batch * seq * 8).int32();
-    this.#logitRows = this.#allocate('logit_rows', batch * 8).int32();
+    this.#logitRows = this.#allocate('logit_rows', logitRows * 8).int32();
     this.#rotaryLengths = this.#allocate('rotary_lengths', batch * 8).int32();
     this.#lengths = this.#allocate('seqlens_k', batch * 4).int32();
     this.#total = this.#allocate('total_length', 4).int32();
     this.mask = this.#allocate('lora_mask', batch * window * 4).float32();
-    const logits = this.#allocate('logits', batch * vocabulary * 4);
-    this.logits = Array.from({ length: batch }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
+    const logits = this.#allocate('logits', logitRows * vocabulary * 4);
+    this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
   }
 
   #allocate(name: string, bytes: number): NativeMemory {
@@ -56,11 +59,11 @@ export class StepBuffers {
   }
 
   /** Binds the inputs that the graph has, and the logits. */
-  bind(binding: IoBinding, { batch, seq, window }: StepShape, inputs: ReadonlySet<string>): void {
+  bind(binding: IoBinding, { batch, seq, window, logitRows = batch }: StepShape, inputs: ReadonlySet<string>): void {
     const rows: [name: string, dtype: 'int64' | 'int32' | 'float32', shape: number[]][] = [
       ['input_ids', 'int64', [batch, seq]],
       ['position_ids', 'int64', [batch, seq]],
-      ['logit_rows', 'int64', [batch]],
+      ['logit_rows', 'int64', [logitRows]],
       ['rotary_lengths', 'int64', [batch]],
       ['seqlens_k', 'int32', [batch]],
       ['total_length', 'int32', []],
@@ -69,7 +72,7 @@ export class StepBuffers {
     for (const [name, dtype, shape] of rows) {
       if (inputs.has(name)) this.#withTensor(name, dtype, shape, (tensor) => binding.bindInput(name, tensor));
     }
-    const shape = [batch, this.limits.vocabulary];
+    const shape = [logitRows, this.limits.vocabulary];
     this.#withTensor('logits', 'float32', shape, (tensor) => binding.bindOutput('logits', tensor));
   }
 
@@ -102,6 +105,11 @@ export class StepBuffers {
     this.#lengths[row] = length - 1;
     this.#rotaryLengths[2 * row] = length;
     this.#logitRows[2 * row] = place;
+  }
+
+  /** Asks for the logits after each of the first `count` new tokens of one row. After `setRow`. */
+  setEveryLogit(count: number): void {
+    for (let place = 0; place < count; place++) this.#logitRows[2 * place] = place;
   }
 
   /** Sets the length of a row that more chunks follow: how heads turn may depend on it. After `setRow`. */

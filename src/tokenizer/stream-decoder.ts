@@ -76,6 +76,11 @@ export function createHoldingDecoder(decode: (ids: readonly number[]) => string)
   };
 }
 
+/** The bytes of the text that a token stands for wherever it is; a part of a character has bytes that are no text yet. */
+export function pieceBytes(piece: TokenPiece, rules: DecodeRules): Uint8Array {
+  return bytesOf(piece, rules) ?? new TextEncoder().encode(replaceAll(piece.text, rules));
+}
+
 function replaceAll(text: string, { replacements }: DecodeRules): string {
   return replacements.reduce((result, { from, to }) => result.replaceAll(from, to), text);
 }

@@ -7,7 +7,13 @@ import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-te
 import { readDecodeRules } from './decode-rules.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
-import { createHoldingDecoder, createStreamDecoder, type StreamDecoder, type TokenPiece } from './stream-decoder.ts';
+import {
+  createHoldingDecoder,
+  createStreamDecoder,
+  pieceBytes,
+  type StreamDecoder,
+  type TokenPiece,
+} from './stream-decoder.ts';
 import { vocabularyProblem } from './check-vocabulary.ts';
 import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -45,6 +51,11 @@ export interface Tokenizer {
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** Text as tokens come; the pieces together are exactly `decode` of all. */
   createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder;
+  /**
+   * Bytes of what a token stands for on its own, special ones written out: in UTF-8, of which a token may hold a part of a character.
+   * @returns undefined outside the vocabulary
+   */
+  tokenBytes(id: number): Uint8Array | undefined;
   /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED */
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
   /** Ids of the rendered messages: the template alone decides about bos and eos, and a doubled bos is made one. */
@@ -138,6 +149,15 @@ class FileTokenizer implements Tokenizer {
     const decoder = createStreamDecoder(rules, pieceOf, { started });
     for (const id of after.slice(-tailLength)) decoder.push(id);
     return decoder;
+  }
+
+  tokenBytes(id: number): Uint8Array | undefined {
+    const piece = this.#pieceOf(id, false);
+    if (piece === undefined) return undefined;
+    const rules = readDecodeRules(this.#decoder);
+    return rules === undefined
+      ? new TextEncoder().encode(this.decode([id], { skipSpecial: false }))
+      : pieceBytes(piece, rules);
   }
 
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string {
