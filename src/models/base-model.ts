@@ -94,5 +94,10 @@ export interface BaseModel {
   /** What an adapter can target, `lm_head` included. */
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;
+  /**
+   * The decode graph reads keys and values as another tool meant it: whether it takes several tokens of a prompt at once, and rows of
+   * different lengths together, is found out by trying. Absent: it does.
+   */
+  readonly decodeOnTrial?: boolean;
   readonly graphs: BaseGraphs;
 }

@@ -2,6 +2,7 @@ import { removeDeadCode, type Model, type Node, type Value } from '../../ir/inde
 import { annotateModules } from './annotate-modules.ts';
 import { GraphCopy } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';
+import { wholeStates } from './read-interface.ts';
 import { bindSwitches, castTo, dropExportersNotes, type TextSource } from './text-copy.ts';
 import { finish, logitsOfRows } from './text-graphs.ts';
 
@@ -13,9 +14,8 @@ import { finish, logitsOfRows } from './text-graphs.ts';
  */
 export function buildOnnxDecode(source: TextSource, maxLength: number): Model | undefined {
   const { roles, kv } = source;
-  if (kv === undefined || roles.states.length === 0 || roles.logits === undefined || roles.cachePosition)
-    return undefined;
-  if (roles.states.some(({ past, present }) => !isFloat(past.dtype) || present === undefined)) return undefined;
+  const states = wholeStates(roles);
+  if (kv === undefined || states === undefined || roles.logits === undefined || roles.cachePosition) return undefined;
   const copy = new GraphCopy(source, 'decode', { widen: true });
   const { graph } = copy;
   const inputIds = graph.addInput('input_ids', 'int64', ['batch', 'seq']);
@@ -30,15 +30,14 @@ export function buildOnnxDecode(source: TextSource, maxLength: number): Model | 
   if (roles.attentionMask && mask) copy.bind(roles.attentionMask, mask);
   bindSwitches(copy, roles, true);
   const shape = ['batch', kv.kvHeads, maxLength, kv.headDim];
-  for (const { past, layer, part } of roles.states) {
+  for (const { past, layer, part } of states) {
     copy.bind(past, graph.addInput(`past_key_values.${layer}.${part}`, 'float32', shape));
   }
   copy.run();
   for (const node of graph.nodes) if (node.opType === 'GroupQueryAttention') readLengths(node, lengths);
-  const presents = roles.states.map((state) => ({ ...state, value: state.present && copy.value(state.present) }));
-  if (presents.some(({ value }) => value?.producer?.opType !== 'GroupQueryAttention')) return undefined;
-  for (const { value, layer, part } of presents)
-    if (value) givePresent(copy, value, { name: `present.${layer}.${part}`, shape });
+  const presents = states.map((state) => ({ ...state, value: copy.value(state.present) }));
+  if (presents.some(({ value }) => value.producer?.opType !== 'GroupQueryAttention')) return undefined;
+  for (const { value, layer, part } of presents) givePresent(copy, value, { name: `present.${layer}.${part}`, shape });
   annotateModules(graph, source.hints);
   dropExportersNotes(copy.model);
   const logits = copy.value(roles.logits);
@@ -62,8 +61,4 @@ function givePresent(
   value.shape = shape;
   graph.rename(value, name);
   graph.addOutput(value);
-}
-
-function isFloat(dtype: Value['dtype']): boolean {
-  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }

@@ -10,6 +10,7 @@ import { copyGeneric } from './generic-graph.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';
 import { describeConfig, kvSizes, readBesideFiles, type BesideFiles, type SizedGraph } from './onnx-config.ts';
+import { buildPastDecode } from './past-graph.ts';
 import { openOnnxFile, type OnnxFileModel } from './open-onnx-file.ts';
 import { readInterface, takesTokens } from './read-interface.ts';
 import { copyText, type TextCopy, type TextSource } from './text-copy.ts';
@@ -40,8 +41,9 @@ interface OpenText {
 function openCausal(file: OnnxFileModel, files: BesideFiles, { source, copy }: OpenText): BaseModel {
   const head = copy.logits && findHead(copy.model, copy.logits);
   const config = describeConfig(sizesOf(copy, source, head?.hiddenSize), files, 'decoder');
-  const graphs = { ...onnxTextGraphs(source), ...decodeGraphs(source, config.maxPositions) };
-  return { ...places(file), config, modules: copy.modules, generation: files.generation, graphs };
+  const { decode, ...trial } = continuation(source, config.maxPositions);
+  const graphs = { ...onnxTextGraphs(source), ...decode };
+  return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
 }
 
 /** WHY no masked language model as an encoder of its logits: they are numbers of tokens, and no command asks for those. */
@@ -111,15 +113,24 @@ function sizesOf(
   return { graph: model.graph, logits, hiddenSize, modules, states: roles.states.length, kv };
 }
 
-/** Keeping keys and values in place, where the file's attention can. */
-function decodeGraphs(source: TextSource, maxPositions: number): Pick<BaseGraphs, 'decode'> {
-  if (buildOnnxDecode(source, maxPositions) === undefined) return {};
+/** Keeping keys and values, by whichever way the file allows: its attention keeps them in place, or it gives them back whole. */
+function continuation(source: TextSource, maxPositions: number): Continuation {
+  const ways: readonly [build: typeof buildOnnxDecode, decodeOnTrial: boolean][] = [
+    [buildOnnxDecode, false],
+    [buildPastDecode, true],
+  ];
+  const [build, decodeOnTrial] = ways.find(([way]) => way(source, maxPositions) !== undefined) ?? [];
+  if (build === undefined) return { decode: {} };
   const decode = ({ maxLength }: { readonly maxLength: number }): Model => {
-    const model = buildOnnxDecode(source, maxLength);
-    if (model === undefined) throw new TypeError('the file was found to keep its past in place');
+    const model = build(source, maxLength);
+    if (model === undefined) throw new TypeError('the file was found to keep its past');
     return model;
   };
-  return { decode };
+  return { decode: { decode }, ...(decodeOnTrial && { decodeOnTrial }) };
+}
+
+interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {
+  readonly decode: Pick<BaseGraphs, 'decode'>;
 }
 
 function textSource(file: OnnxSource, files: BesideFiles): TextSource {

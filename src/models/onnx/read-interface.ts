@@ -81,6 +81,22 @@ function onlyFloat({ outputs }: Graph): Value | undefined {
   return more.length === 0 ? first : undefined;
 }
 
+/** A layer's keys or values that come in and go out. */
+export type WholeState = PastState & { readonly present: Value };
+
+/** Keys and values of earlier tokens, where every one that comes in goes out again; undefined where there are none, or some are lost. */
+export function wholeStates({ states }: TextInterface): readonly WholeState[] | undefined {
+  const whole = states.flatMap((state): WholeState[] => {
+    const { past, present } = state;
+    return present !== undefined && isFloat(past.dtype) ? [{ ...state, present }] : [];
+  });
+  return whole.length > 0 && whole.length === states.length ? whole : undefined;
+}
+
+function isFloat(dtype: Value['dtype']): boolean {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
+}
+
 function readStates(graph: Graph, inputs: readonly Value[]): PastState[] {
   const presents = new Map(graph.outputs.map((value) => [stateKey(value.name), value] as const));
   return inputs

@@ -1,0 +1,85 @@
+import { type Dim, type Model, type Value } from '../../ir/index.ts';
+import { annotateModules } from './annotate-modules.ts';
+import { GraphCopy } from './graph-copy.ts';
+import { findHead } from './logits-head.ts';
+import { addCachePlaces, readPast, tellPastShape, writePresent } from './past-cache.ts';
+import { addRowPlaces, countUpTo, maskEndingTogether, scalarOf, type RowPlaces } from './past-places.ts';
+import { wholeStates, type TextInterface } from './read-interface.ts';
+import type { KvSizes } from './onnx-config.ts';
+import { bindSwitches, castTo, dropExportersNotes, type TextSource } from './text-copy.ts';
+import { finish, logitsOfRows } from './text-graphs.ts';
+
+/**
+ * The decode graph of a file that takes keys and values of earlier tokens in and gives them back longer, as optimum, transformers.js
+ * and torch.onnx write it: `past_key_values.N.key` [batch, kvHeads, past, headDim] in, `present.N.key` out.
+ *
+ * To its caller it keeps them in place, as `buildDecodeGraph` says. Inside, each run writes what is new into the cache and reads from
+ * it the rectangle that the file wants, in which all rows end together: shorter ones are moved to the right, and the attention mask
+ * hides what is before them. So distances between tokens are right whatever a file computes from them; places in a row are given as
+ * `position_ids`. A file without that input counts them from the rectangle's length, and can take rows of one length only.
+ *
+ * @returns undefined where the file has no past, or one of another shape
+ */
+export function buildPastDecode(source: TextSource, maxLength: number): Model | undefined {
+  const { roles, kv } = source;
+  const whole = wholeStates(roles);
+  if (kv === undefined || roles.logits === undefined || whole === undefined) return undefined;
+  if (whole.some(({ past }) => past.shape !== undefined && !isRectangle(past, kv))) return undefined;
+  const copy = new GraphCopy(source, 'decode', { widen: true });
+  const { graph, model, tape } = copy;
+  const inputIds = graph.addInput('input_ids', 'int64', ['batch', 'seq']);
+  copy.bind(roles.inputIds, castTo(copy, inputIds, roles.inputIds));
+  const seqlens = graph.addInput('seqlens_k', 'int32', ['batch']);
+  const rows = addRowPlaces(tape, { inputIds, seqlens, total: graph.addInput('total_length', 'int32', []) });
+  bindPlaces(copy, roles, rows);
+  bindSwitches(copy, roles, true);
+  const places = addCachePlaces(tape, rows, kv);
+  const shape = ['batch', kv.kvHeads, maxLength, kv.headDim];
+  const states = whole.map((state) => {
+    const cache = graph.addInput(`past_key_values.${state.layer}.${state.part}`, 'float32', shape);
+    const past = readPast(tape, cache, places);
+    copy.bind(state.past, past);
+    return { ...state, cache, past };
+  });
+  copy.run();
+  const presents = states.map((state) => ({ ...state, value: copy.value(state.present) }));
+  for (const state of states) tellPastShape(model, state.past, places);
+  for (const { value, cache, past, layer, part } of presents) {
+    giveAs(copy, writePresent(model, value, { cache, past }, places), `present.${layer}.${part}`);
+  }
+  annotateModules(graph, source.hints);
+  dropExportersNotes(model);
+  const logits = copy.value(roles.logits);
+  const decoder = { model, logits, head: findHead(model, logits) };
+  return finish(model, logitsOfRows(decoder, graph.addInput('logit_rows', 'int64', ['rows'])), 'logits');
+}
+
+function bindPlaces(
+  copy: GraphCopy,
+  { attentionMask, positionIds, cachePosition }: TextInterface,
+  rows: RowPlaces,
+): void {
+  const { tape, graph } = copy;
+  if (attentionMask) copy.bind(attentionMask, castTo(copy, maskEndingTogether(tape, rows), attentionMask));
+  if (cachePosition) {
+    const places = tape.op('Add', [countUpTo(tape, scalarOf(tape, rows.seq)), rows.past.list]);
+    copy.bind(cachePosition, castTo(copy, places, cachePosition));
+  }
+  if (positionIds) {
+    copy.bind(positionIds, castTo(copy, graph.addInput('position_ids', 'int64', ['batch', 'seq']), positionIds));
+  }
+}
+
+/** [batch, kvHeads, past, headDim], as far as the file says. */
+function isRectangle({ shape }: Value, { kvHeads, headDim }: KvSizes): boolean {
+  const [, heads, past, size] = shape ?? [];
+  const fits = (dim: Dim, own: number): boolean => typeof dim !== 'number' || dim === own;
+  return shape?.length === 4 && fits(heads, kvHeads) && typeof past !== 'number' && fits(size, headDim);
+}
+
+function giveAs({ graph }: GraphCopy, value: Value, name: string): void {
+  const taken = graph.value(name);
+  if (taken) graph.rename(taken, graph.uniqueName(`${name}.file`));
+  graph.rename(value, name);
+  graph.addOutput(value);
+}

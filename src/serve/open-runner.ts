@@ -1,0 +1,27 @@
+import { ModelRunner, type RunnerOptions } from './model-runner.ts';
+import { RecomputeRunner } from './recompute-runner.ts';
+import { TriedRunner } from './tried-runner.ts';
+import { tryDecode } from './try-decode.ts';
+
+/** Runs sequences in slots: a prompt's prefill, or one token of each of them. */
+export type SlotRunner = ModelRunner | TriedRunner | RecomputeRunner;
+
+/**
+ * Opens the runner that a base allows: keys and values are kept wherever it has a decode graph; else each row is run anew.
+ * @throws EspalierError ORT_FAILED
+ */
+export async function openRunner(options: RunnerOptions): Promise<SlotRunner> {
+  const { base, slots, maxLength } = options;
+  if (base.graphs.decode === undefined && base.graphs.scoring !== undefined) return RecomputeRunner.open(options);
+  const runner = await ModelRunner.open(options);
+  if (base.decodeOnTrial !== true) return runner;
+  try {
+    const vocabulary = base.config.vocabSize;
+    const abilities = await tryDecode(runner, { slots, maxLength, vocabulary });
+    if (abilities.takesChunks && abilities.rows === 'any') return runner;
+    return new TriedRunner(runner, { slots, vocabulary, abilities });
+  } catch (error) {
+    runner.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+import type { DecodeRow, ModelRunner } from './model-runner.ts';
+
+/** What a decode graph that another tool wrote gets right. */
+export interface DecodeAbilities {
+  /** Several tokens of a prompt in one run. A graph that was traced with one new token may have that built in. */
+  readonly takesChunks: boolean;
+  /** Rows in one run: of any lengths, of one length only (a graph that counts places from the longest), or one alone. */
+  readonly rows: 'any' | 'equal' | 'alone';
+}
+
+/** What the trial needs of a `ModelRunner`. */
+export type TriableRunner = Pick<ModelRunner, 'prefill' | 'decodeSlots' | 'moveSlot'>;
+
+export interface TrialSizes {
+  readonly slots: number;
+  readonly maxLength: number;
+  readonly vocabulary: number;
+}
+
+/** Tokens of the longer and of the shorter row that are tried. */
+const [longer, shorter] = [9, 5];
+
+/** Of the largest logit: far above what the order of sums changes, far below what a wrong place does. */
+const tolerance = 1e-4;
+
+/**
+ * Finds out what a decode graph gets right, by running a few made-up tokens each way: one by one, which is how such a graph is meant
+ * to be run, against several at once, and rows alone against rows together. The slots' contents mean nothing afterwards.
+ *
+ * WHY by trying: whether a trace has its length built in, and where it takes positions from, shows in its numbers for certain; in its
+ * nodes only for exporters that are known.
+ *
+ * @throws whatever a run of one token throws
+ */
+export async function tryDecode(runner: TriableRunner, sizes: TrialSizes): Promise<DecodeAbilities> {
+  if (sizes.maxLength <= longer) return { takesChunks: false, rows: 'alone' };
+  const trial = new Trial(runner, sizes);
+  const answer = await trial.oneByOne();
+  const takesChunks = await agrees(trial.inChunks(), [answer]);
+  if (sizes.slots < 2) return { takesChunks, rows: 'alone' };
+  const [long, short] = await trial.prepareRows();
+  if (await agrees(trial.together([longer, shorter]), [long, short])) return { takesChunks, rows: 'any' };
+  const isEqual = await agrees(trial.together([shorter, shorter]), [short, short]);
+  return { takesChunks, rows: isEqual ? 'equal' : 'alone' };
+}
+
+/** Rows of the first two slots; each answer is a copy. */
+class Trial {
+  readonly #runner: TriableRunner;
+  readonly #tokens: readonly number[];
+  readonly #other: number;
+
+  constructor(runner: TriableRunner, { slots, vocabulary }: TrialSizes) {
+    this.#runner = runner;
+    this.#tokens = Array.from({ length: longer + 1 }, (_, place) => (7 + 31 * place) % vocabulary);
+    this.#other = Math.min(1, slots - 1);
+  }
+
+  /** Leaves the longer row in the first slot. @returns the logits after the shorter one's tokens */
+  async oneByOne(): Promise<Float32Array> {
+    let answer: Float32Array = new Float32Array();
+    for (let start = 0; start < longer; start++) {
+      const logits = await this.#prefill(0, start, start + 1);
+      if (start + 1 === shorter) answer = logits;
+    }
+    return answer;
+  }
+
+  async inChunks(): Promise<Float32Array[]> {
+    await this.#prefill(this.#other, 0, 2);
+    return [await this.#prefill(this.#other, 2, shorter)];
+  }
+
+  /** The shorter row in the second slot. @returns what each row's next token gives it alone */
+  async prepareRows(): Promise<readonly [Float32Array, Float32Array]> {
+    await this.#runner.moveSlot({ from: 0, to: 1, length: shorter });
+    const alone = async (slot: number, length: number): Promise<Float32Array> => {
+      const [logits] = await this.#runner.decodeSlots({ batch: [this.#row(length)], slot });
+      return Float32Array.from(logits ?? []);
+    };
+    return [await alone(0, longer), await alone(1, shorter)];
+  }
+
+  async together(lengths: readonly number[]): Promise<Float32Array[]> {
+    const batch = lengths.map((length) => this.#row(length));
+    const logits = await this.#runner.decodeSlots({ batch, slot: 0 });
+    return batch.map((_, row) => Float32Array.from(logits[row] ?? []));
+  }
+
+  async #prefill(slot: number, start: number, end: number): Promise<Float32Array> {
+    const chunk = { slot, tokens: this.#tokens.slice(0, longer), start, end, adapters: [] };
+    return Float32Array.from(await this.#runner.prefill(chunk));
+  }
+
+  #row(length: number): DecodeRow {
+    return { lastToken: this.#tokens[longer] ?? 0, length, adapters: [] };
+  }
+}
+
+/** A graph that has a length built in may refuse another one altogether. */
+async function agrees(found: Promise<Float32Array[]>, expected: readonly Float32Array[]): Promise<boolean> {
+  const answers = await found.catch(() => []);
+  return answers.length === expected.length && expected.every((row, i) => isClose(answers[i], row));
+}
+
+function isClose(found: Float32Array = new Float32Array(), expected: Float32Array): boolean {
+  let [largest, difference] = [1, 0];
+  for (const [i, logit] of expected.entries()) {
+    largest = Math.max(largest, Math.abs(logit));
+    difference = Math.max(difference, Math.abs(logit - (found[i] ?? NaN)));
+  }
+  return difference <= tolerance * largest;
+}
