@@ -1,7 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import { openEventStream } from './event-stream.ts';
-import type { Choice, Piece } from './generation.ts';
+import type { Choice } from './generation.ts';
 import { openAiErrorOf } from './openai-error.ts';
+import type { Piece } from './pieces.ts';
+import type { NamedToken } from './token-names.ts';
 
 /** How a route words its answer: completions and chat completions differ only here. */
 export interface AnswerFormat {
@@ -35,7 +37,7 @@ export interface AnswerOptions {
 export async function answerWhole(options: AnswerOptions): Promise<object> {
   try {
     const wholes = await Promise.all(options.choices.map(({ pieces }) => collect(pieces)));
-    const completionTokens = wholes.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+    const completionTokens = wholes.reduce((sum, { generated }) => sum + generated, 0);
     return {
       ...options.format.head,
       choices: wholes.map((whole, index) => options.format.choice(index, whole)),
@@ -59,7 +61,7 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
       options.choices.map(async ({ index, pieces }) => {
         if (format.opening) await stream.send({ ...format.chunkHead, choices: [format.opening(index)], ...usage });
         for await (const piece of pieces) {
-          completionTokens += piece.tokenIds.length;
+          completionTokens += piece.generated;
           await stream.send({ ...format.chunkHead, choices: [format.chunk(index, piece)], ...usage });
         }
       }),
@@ -76,14 +78,18 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
 
 async function collect(pieces: AsyncIterable<Piece>): Promise<Piece> {
   let text = '';
+  let generated = 0;
   const tokenIds: number[] = [];
+  let logprobs: NamedToken[] | undefined;
   let finishReason: Piece['finishReason'];
   for await (const piece of pieces) {
     text += piece.text;
-    tokenIds.push(...piece.tokenIds);
+    generated += piece.generated;
+    for (const id of piece.tokenIds) tokenIds.push(id);
+    if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
     finishReason = piece.finishReason ?? finishReason;
   }
-  return { text, tokenIds, ...(finishReason === undefined ? {} : { finishReason }) };
+  return { text, tokenIds, generated, ...(logprobs && { logprobs }), ...(finishReason && { finishReason }) };
 }
 
 function usageOf(promptTokens: number, completionTokens: number): Usage {

@@ -63,8 +63,8 @@ describe('completions', () => {
     expect(context.requests.map(({ tokens, seed }) => [tokens[0], seed])).toEqual([
       [97, 5],
       [97, 6],
-      [98, 7],
-      [98, 8],
+      [98, 5],
+      [98, 6],
     ]);
   });
 
@@ -188,11 +188,13 @@ describe('what is refused', () => {
   it.each([
     [{ model: 'base' }, 'prompt'],
     [{ model: 'base', prompt: 'a'.repeat(100_000) }, 'prompt'],
-    [{ model: 'base', prompt: 'a', max_tokens: 0 }, 'max_tokens'],
+    [{ model: 'base', prompt: 'a', max_tokens: -1 }, 'max_tokens'],
     [{ model: 'base', prompt: 'a', temperature: -1 }, 'temperature'],
     [{ model: 'base', prompt: [-1] }, 'prompt.0'],
     [{ model: 'base', prompt: 'a', logit_bias: { 5: 1 } }, 'logit_bias'],
-    [{ model: 'base', prompt: 'a', echo: true }, 'echo'],
+    [{ model: 'base', prompt: 'a', logprobs: 6 }, 'logprobs'],
+    [{ model: 'base', prompt: 'a', best_of: 2 }, 'best_of'],
+    [{ model: 'base', prompt: 'a', maxTokens: 2 }, 'maxTokens'],
     [{ model: 'base', prompt: 'a', frequency_penalty: 0.5 }, 'frequency_penalty'],
   ])('%#: a field that is wrong, naming %s', async (payload, param) => {
     const answer = await app().inject({ method: 'POST', url: '/v1/completions', payload });

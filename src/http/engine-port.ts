@@ -4,7 +4,12 @@ export interface GenerationEngine {
    * Starts a generation. The adapters' versions are leased here, at the call, and kept until the last token.
    * @throws EspalierError at the call, before any token, for an unknown adapter, a prompt that is too long or a full queue
    */
-  generate(request: GenerationRequest): AsyncIterable<GeneratedToken>;
+  generate(request: GenerationRequest): TokenStream;
+}
+
+export interface TokenStream extends AsyncIterable<GeneratedToken> {
+  /** The prompt's tokens with their log-probabilities, where asked for: complete when the first token has come, or the end. */
+  readonly promptTokens?: readonly ReportedToken[];
 }
 
 export interface GenerationRequest {
@@ -17,13 +22,21 @@ export interface GenerationRequest {
   readonly seed?: number;
   /** Tokens that end the answer. */
   readonly stopTokenIds: readonly number[];
+  /** Log-probabilities of each token and of the `top` likeliest in its place; with `prompt`, of the prompt's tokens too. */
+  readonly logprobs?: { readonly top: number; readonly prompt: boolean };
   readonly signal?: AbortSignal;
 }
 
-export interface GeneratedToken {
+/** A token, and how likely the model itself thought it. */
+export interface ReportedToken {
   readonly token: number;
-  /** Natural logarithm of the token's probability, before temperature and cuts. */
+  /** Natural logarithm of the probability. */
   readonly logprob?: number;
+  /** Likeliest first. */
+  readonly topLogprobs?: readonly { readonly token: number; readonly logprob: number }[];
+}
+
+export interface GeneratedToken extends ReportedToken {
   /** Set with the last token only: 'stop' where the token is a stop token (it is not part of the text). */
   readonly finishReason?: 'stop' | 'length';
 }

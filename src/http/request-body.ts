@@ -30,34 +30,50 @@ const samplingFields = {
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   ignore_eos: z.boolean().nullish(),
   return_token_ids: z.boolean().nullish(),
+  return_tokens_as_token_ids: z.boolean().nullish(),
 };
 
-export const completionSchema = z.looseObject({
-  ...samplingFields,
-  prompt: z.union([
-    z.string(),
-    z.array(tokenId).min(1),
-    z.array(z.string()).min(1),
-    z.array(z.array(tokenId).min(1)).min(1),
-  ]),
-  max_tokens: z.number().int().min(1).nullish(),
-});
+export const completionSchema = z
+  .looseObject({
+    ...samplingFields,
+    prompt: z.union([
+      z.string(),
+      z.array(tokenId).min(1),
+      z.array(z.string()).min(1),
+      z.array(z.array(tokenId).min(1)).min(1),
+    ]),
+    max_tokens: z.number().int().min(0).nullish(),
+    echo: z.boolean().nullish(),
+    logprobs: z.number().int().min(0).max(5).nullish(),
+    best_of: z.number().int().min(1).max(16).nullish(),
+  })
+  .refine(({ best_of: drawn, n }) => drawn === undefined || drawn === null || drawn === (n ?? 1), {
+    path: ['best_of'],
+    error: 'it must equal n: every choice that is drawn is given; ask for more with n, with logprobs to rank them by',
+  });
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
 
-export const chatCompletionSchema = z.looseObject({
-  ...samplingFields,
-  messages: z
-    .array(
-      z.looseObject({
-        role: z.enum(['system', 'developer', 'user', 'assistant']),
-        content: z.union([z.string(), z.array(textPart).min(1)]),
-      }),
-    )
-    .min(1),
-  max_tokens: z.number().int().min(1).nullish(),
-  max_completion_tokens: z.number().int().min(1).nullish(),
-});
+export const chatCompletionSchema = z
+  .looseObject({
+    ...samplingFields,
+    messages: z
+      .array(
+        z.looseObject({
+          role: z.enum(['system', 'developer', 'user', 'assistant']),
+          content: z.union([z.string(), z.array(textPart).min(1)]),
+        }),
+      )
+      .min(1),
+    max_tokens: z.number().int().min(1).nullish(),
+    max_completion_tokens: z.number().int().min(1).nullish(),
+    logprobs: z.boolean().nullish(),
+    top_logprobs: z.number().int().min(0).max(20).nullish(),
+  })
+  .refine(({ logprobs, top_logprobs: top }) => logprobs === true || (top ?? 0) === 0, {
+    path: ['top_logprobs'],
+    error: 'it needs "logprobs": true',
+  });
 
 export const loadAdapterSchema = z.strictObject({
   lora_name: z.string().regex(/^[\w.-]{1,128}$/, 'a name of letters, digits, "_", "-" and "." is expected'),
@@ -73,41 +89,3 @@ export const unloadAdapterSchema = z.strictObject({
 export type CompletionBody = z.output<typeof completionSchema>;
 export type ChatCompletionBody = z.output<typeof chatCompletionSchema>;
 export type SamplingBody = CompletionBody | ChatCompletionBody;
-
-/** Fields that would change the answer and that Espalier does not honour, with the values that change nothing. */
-const refused: Readonly<Record<string, readonly unknown[]>> = {
-  best_of: [1],
-  echo: [false],
-  frequency_penalty: [0],
-  presence_penalty: [0],
-  logprobs: [false],
-  top_logprobs: [0],
-  suffix: [''],
-  functions: [],
-  tools: [],
-  tool_choice: ['none', 'auto'],
-  response_format: [],
-  logit_bias: [],
-};
-
-/**
- * Refuses what cannot be honoured: an answer that silently lacks what was asked for is worse than none.
- * @throws EspalierError REQUEST_UNSUPPORTED
- */
-export function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
-  for (const [param, neutral] of Object.entries(refused)) {
-    const value = body[param];
-    if (value === undefined || value === null || neutral.includes(value) || isNeutral(param, value)) continue;
-    throw new EspalierError('REQUEST_UNSUPPORTED', {
-      param,
-      problem: `the value ${JSON.stringify(value)} would change the answer`,
-    });
-  }
-}
-
-function isNeutral(param: string, value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  if (typeof value !== 'object' || value === null) return false;
-  if (param === 'response_format') return 'type' in value && value.type === 'text';
-  return Object.keys(value).length === 0;
-}

@@ -39,6 +39,7 @@ describe.each(kinds)('the stream decoder of $folder', (files) => {
 
 describe.each([byteLevelFiles(), bytePieceFiles()])('the stream decoder of $folder', (files) => {
   const tokenizer = createTokenizer(files);
+  const anyIds = fc.array(fc.integer({ min: 0, max: tokenizer.vocabSize - 1 }), { maxLength: 24 });
 
   it('gives text back as it was, whatever it holds', () => {
     fc.assert(
@@ -48,6 +49,22 @@ describe.each([byteLevelFiles(), bytePieceFiles()])('the stream decoder of $fold
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('has its text in the bytes of its tokens, parts of characters included', () => {
+    fc.assert(
+      fc.property(anyIds, (ids) => {
+        const bytes = ids.flatMap((id) => [...(tokenizer.tokenBytes(id) ?? [])]);
+        const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+        // A part of a character that is cut off by an added token is told apart in bytes only.
+        fc.pre(!text.includes('\ufffd'));
+        const isSame = [text, text.slice(1)].includes(tokenizer.decode(ids, { skipSpecial: false }));
+        expect(isSame).toBe(true);
+      }),
+    );
+    const emoji = tokenizer.encode('\u{1f600}').flatMap((id) => [...(tokenizer.tokenBytes(id) ?? [])]);
+    expect(emoji.slice(-4)).toEqual([0xf0, 0x9f, 0x98, 0x80]);
+    expect(tokenizer.tokenBytes(tokenizer.vocabSize)).toBeUndefined();
   });
 
   it('holds back no more than the bytes of one unfinished character', () => {

@@ -4,7 +4,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 
 import { EspalierError } from '../core/index.ts';
 import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
-import { readDecodeRules } from './decode-rules.ts';
+import { readDecodeRules, type DecodeRules } from './decode-rules.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
 import {
@@ -89,13 +89,13 @@ class FileTokenizer implements Tokenizer {
   readonly #inner: HuggingFaceTokenizer;
   readonly #template: ChatTemplate | undefined;
   readonly #special: SpecialTokens;
-  readonly #decoder: unknown;
+  readonly #rules: DecodeRules | undefined;
   readonly #addedIds: ReadonlyMap<number, { readonly special: boolean }>;
 
   constructor(files: TokenizerFiles) {
     this.#folder = files.folder;
     this.#inner = createInner(files);
-    this.#decoder = hasSuffix(files.tokenizer) ? undefined : files.tokenizer['decoder'];
+    this.#rules = hasSuffix(files.tokenizer) ? undefined : readDecodeRules(files.tokenizer['decoder']);
     this.#addedIds = this.#inner.get_added_tokens_decoder();
     this.#special = findSpecialTokens(files, {
       idOf: (token) => this.#inner.token_to_id(token),
@@ -142,7 +142,7 @@ class FileTokenizer implements Tokenizer {
   }
 
   createStreamDecoder({ skipSpecial = true, after = [] }: StreamDecoderOptions = {}): StreamDecoder {
-    const rules = readDecodeRules(this.#decoder);
+    const rules = this.#rules;
     if (rules === undefined) return this.#createHoldingDecoder(after, skipSpecial);
     const pieceOf = (id: number): TokenPiece | undefined => this.#pieceOf(id, skipSpecial);
     const started = after.slice(0, -tailLength).some((id) => pieceOf(id) !== undefined);
@@ -154,7 +154,7 @@ class FileTokenizer implements Tokenizer {
   tokenBytes(id: number): Uint8Array | undefined {
     const piece = this.#pieceOf(id, false);
     if (piece === undefined) return undefined;
-    const rules = readDecodeRules(this.#decoder);
+    const rules = this.#rules;
     return rules === undefined
       ? new TextEncoder().encode(this.decode([id], { skipSpecial: false }))
       : pieceBytes(piece, rules);

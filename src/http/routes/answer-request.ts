@@ -2,18 +2,22 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { answerStream, answerWhole, type AnswerFormat } from '../answer.ts';
-import { startChoices, type Choice } from '../generation.ts';
+import type { Prompt } from '../echo.ts';
+import { startChoices, type Choice, type StartOptions } from '../generation.ts';
 import type { SamplingBody } from '../request-body.ts';
 import { chooseModel, type ModelChoice } from '../served-models.ts';
 import type { ServedAdapter, ServingContext } from '../serving-context.ts';
 
 export interface AnswerRequestOptions {
   readonly body: SamplingBody;
-  readonly prompts: readonly (readonly number[])[];
+  readonly prompts: readonly Prompt[];
   readonly maxTokens: (promptTokens: number) => number;
   readonly format: (head: Readonly<Record<string, unknown>>) => AnswerFormat;
   readonly idPrefix: string;
   readonly continuesPrompt: boolean;
+  readonly echo: boolean;
+  /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
+  readonly topLogprobs: number | undefined;
 }
 
 /** Runs one request from the choice of its model to the last byte; a client that goes away ends its generation. */
@@ -41,7 +45,7 @@ export async function answerRequest(
   );
   const answer = {
     choices: startAll(context, options, adapters, controller),
-    promptTokens: prompts.reduce((sum, tokens) => sum + tokens.length, 0),
+    promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format,
     includeUsage: body.stream_options?.include_usage === true,
     headers: { 'x-request-id': request.id },
@@ -68,13 +72,13 @@ function headOf(
 /** All choices, or none: where the engine refuses one, those begun before it are ended. */
 function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
-  { body, prompts, continuesPrompt, maxTokens: maxTokensFor }: AnswerRequestOptions,
+  { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions,
   adapters: ModelChoice['adapters'],
   controller: AbortController,
 ): Choice[] {
-  const maxTokens = maxTokensFor(Math.max(...prompts.map((tokens) => tokens.length)));
+  const maxTokens = maxTokensFor(options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0));
   const { signal } = controller;
-  const common = { engine, tokenizer, prompts, adapters, body, maxTokens, eosTokenIds, continuesPrompt, signal };
+  const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
     return startChoices(common);
   } catch (error) {

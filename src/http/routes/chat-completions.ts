@@ -1,8 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import type { AnswerFormat } from '../answer.ts';
+import { chatLogprobs } from '../logprobs.ts';
+import type { Piece } from '../pieces.ts';
 import { checkTextLength } from '../prompt-text.ts';
-import { chatCompletionSchema, parseBody, refuseUnsupported, type ChatCompletionBody } from '../request-body.ts';
+import { chatCompletionSchema, parseBody, type ChatCompletionBody } from '../request-body.ts';
+import { refuseUnsupported } from '../refused-fields.ts';
 import type { ServingContext } from '../serving-context.ts';
 import { answerRequest } from './answer-request.ts';
 
@@ -10,16 +13,18 @@ import { answerRequest } from './answer-request.ts';
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
-    refuseUnsupported(body);
+    refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
     return answerRequest(context, request, reply, {
       body,
-      prompts: [promptOf(body, context)],
+      prompts: [{ tokens: promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's default for chat is no bound of its own.
       maxTokens: (promptTokens) =>
         body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, context.maxLength - promptTokens),
       format: (head) => chatFormat(head, body.return_token_ids === true),
       idPrefix: 'chatcmpl',
       continuesPrompt: false,
+      echo: false,
+      topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
     });
   });
 }
@@ -41,22 +46,23 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
 }
 
 function chatFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {
+  const told = (logprobs: Piece['logprobs']): object | null => (logprobs === undefined ? null : chatLogprobs(logprobs));
   const ids = (tokenIds: readonly number[]): object => (withTokenIds ? { token_ids: tokenIds } : {});
   return {
     head: { ...head, object: 'chat.completion' },
     chunkHead: { ...head, object: 'chat.completion.chunk' },
     opening: (index) => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
-    chunk: (index, { text, tokenIds, finishReason }) => ({
+    chunk: (index, { text, tokenIds, logprobs, finishReason }) => ({
       index,
       delta: { content: text },
-      logprobs: null,
+      logprobs: told(logprobs),
       finish_reason: finishReason ?? null,
       ...ids(tokenIds),
     }),
-    choice: (index, { text, tokenIds, finishReason }) => ({
+    choice: (index, { text, tokenIds, logprobs, finishReason }) => ({
       index,
       message: { role: 'assistant', content: text, refusal: null },
-      logprobs: null,
+      logprobs: told(logprobs),
       finish_reason: finishReason ?? null,
       ...ids(tokenIds),
     }),

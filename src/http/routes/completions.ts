@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import type { Prompt } from '../echo.ts';
+import { completionLogprobs } from '../logprobs.ts';
 import { checkTextLength } from '../prompt-text.ts';
-import { completionSchema, parseBody, refuseUnsupported, type CompletionBody } from '../request-body.ts';
+import { completionSchema, parseBody, type CompletionBody } from '../request-body.ts';
+import { refuseUnsupported } from '../refused-fields.ts';
 import type { AnswerFormat } from '../answer.ts';
 import { answerRequest } from './answer-request.ts';
 import type { ServingContext } from '../serving-context.ts';
@@ -13,7 +16,7 @@ const defaultMaxTokens = 16;
 export function addCompletions(app: FastifyInstance, context: ServingContext): void {
   app.post('/v1/completions', async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
-    refuseUnsupported(body);
+    refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     return answerRequest(context, request, reply, {
       body,
       prompts: promptsOf(body, context),
@@ -21,15 +24,17 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
       format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),
       idPrefix: 'cmpl',
       continuesPrompt: true,
+      echo: body.echo === true,
+      topLogprobs: body.logprobs ?? undefined,
     });
   });
 }
 
-function promptsOf(body: CompletionBody, context: ServingContext): number[][] {
+function promptsOf(body: CompletionBody, context: ServingContext): Prompt[] {
   const { prompt } = body;
   const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt : [prompt];
   return prompts.map((one) => {
-    if (Array.isArray(one)) return one as number[];
+    if (Array.isArray(one)) return { tokens: one as number[] };
     if (context.tokenizer === undefined) {
       throw new EspalierError('REQUEST_UNSUPPORTED', {
         param: 'prompt',
@@ -38,7 +43,7 @@ function promptsOf(body: CompletionBody, context: ServingContext): number[][] {
     }
     const text = String(one);
     checkTextLength(text, 'prompt', context.maxLength);
-    return context.tokenizer.encode(text, { bos: true });
+    return { text, tokens: context.tokenizer.encode(text, { bos: true }) };
   });
 }
 
@@ -47,10 +52,10 @@ function completionFormat(head: Readonly<Record<string, unknown>>, withTokenIds:
   return {
     head: whole,
     chunkHead: whole,
-    chunk: (index, { text, tokenIds, finishReason }) => ({
+    chunk: (index, { text, tokenIds, logprobs, finishReason }) => ({
       index,
       text,
-      logprobs: null,
+      logprobs: logprobs === undefined ? null : completionLogprobs(logprobs),
       finish_reason: finishReason ?? null,
       ...(withTokenIds ? { token_ids: tokenIds } : {}),
     }),

@@ -1,0 +1,105 @@
+import { Pace } from '../core/index.ts';
+import type { StreamDecoder, Tokenizer } from '../tokenizer/index.ts';
+import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
+import type { ReportedToken, TokenStream } from './engine-port.ts';
+import { createStopMatcher } from './stop-matcher.ts';
+import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
+
+/** What one choice of an answer adds at a time. */
+export interface Piece {
+  readonly text: string;
+  /** Where the prompt is given back, its tokens too. */
+  readonly tokenIds: readonly number[];
+  /** How many of the tokens the model wrote. */
+  readonly generated: number;
+  /** One for each token, where asked for. */
+  readonly logprobs?: readonly NamedToken[];
+  readonly finishReason?: 'stop' | 'length';
+}
+
+export interface PieceOptions {
+  readonly tokenizer: Tokenizer | undefined;
+  readonly prompt: Prompt;
+  readonly continuesPrompt: boolean;
+  /** Strings that end the answer. */
+  readonly stops: readonly string[];
+  /** Whether the answer begins with the prompt. */
+  readonly echo: boolean;
+  /** How tokens are named that are told of with their log-probabilities. */
+  readonly naming: { readonly asIds: boolean } | undefined;
+}
+
+/** Turns tokens to text, ends at a stop string, and never sends a half of a character. */
+export async function* piecesOf(generated: TokenStream, options: PieceOptions): AsyncIterable<Piece> {
+  const { tokenizer, prompt, continuesPrompt, naming } = options;
+  // WHY: a text that goes on keeps the space before its first word; an answer of its own does not.
+  const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
+  const matcher = createStopMatcher(options.stops);
+  const names = naming && createTokenNames(tokenizer, naming);
+  const echo = options.echo ? await echoPrompt(prompt, tokenizer) : undefined;
+  let offset = countCodePoints(echo?.text ?? '');
+  let isEchoed = echo === undefined;
+  let isEnded = false;
+  const tell = (token: ReportedToken, fresh: string): Pick<Piece, 'logprobs'> => {
+    if (names === undefined) return {};
+    const told = names.nameOf(token, offset);
+    offset += countCodePoints(fresh);
+    return { logprobs: [told] };
+  };
+  for await (const reported of generated) {
+    const { token, finishReason } = reported;
+    if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
+    isEchoed = true;
+    isEnded = finishReason !== undefined;
+    const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
+    const { text, stopped } = matcher.push(fresh);
+    const piece = { tokenIds: [token], generated: 1, ...tell(reported, fresh) };
+    if (stopped) {
+      yield { ...piece, text, finishReason: 'stop' };
+      return;
+    }
+    if (finishReason === undefined) yield { ...piece, text };
+    else yield { ...piece, ...ending(text, finishReason, matcher, decoder) };
+  }
+  if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
+  // No token was asked for.
+  if (!isEnded) yield { text: '', tokenIds: [], generated: 0, finishReason: 'length' };
+}
+
+/** The end of the text: what was held back comes, as far as no stop string is found in it. */
+function ending(
+  text: string,
+  finishReason: 'stop' | 'length',
+  matcher: ReturnType<typeof createStopMatcher>,
+  decoder: StreamDecoder | undefined,
+): Pick<Piece, 'text' | 'finishReason'> {
+  const last = matcher.push(decoder?.end() ?? '');
+  const rest = last.stopped ? last.text : last.text + matcher.end();
+  return { text: text + rest, finishReason: last.stopped ? 'stop' : finishReason };
+}
+
+/** Tokens of a prompt that are told of at a time. */
+const echoSlice = 64;
+
+/** The prompt as the beginning of the answer; with log-probabilities in slices, since all at once would hold others up. */
+async function* echoed(
+  { text, offsets }: EchoedPrompt,
+  { promptTokens = [] }: TokenStream,
+  { prompt: { tokens }, tokenizer, naming }: PieceOptions,
+): AsyncIterable<Piece> {
+  if (naming === undefined) {
+    yield { text, tokenIds: tokens, generated: 0 };
+    return;
+  }
+  const names = createTokenNames(tokenizer, naming);
+  const pace = new Pace();
+  for (let start = 0; start < tokens.length; start += echoSlice) {
+    const tokenIds = tokens.slice(start, start + echoSlice);
+    const logprobs = tokenIds.map((token, place) => {
+      return names.nameOf(promptTokens[start + place] ?? { token }, offsets[start + place] ?? 0);
+    });
+    yield { text: start === 0 ? text : '', tokenIds, generated: 0, logprobs };
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+}
