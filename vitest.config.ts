@@ -1,15 +1,46 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // WHY here: libuv reads it when its thread pool starts, before any code of a test; the forks inherit it.
 process.env['UV_THREADPOOL_SIZE'] ??= '8';
 
+const tests = ['src/**/*.test.ts', 'test/**/*.test.ts'];
+
+/** Files with a process of their own, since they look at, or change, what a whole process has. */
+const alone = [
+  // memory and time of the process: what another file left to collect would count
+  'src/runtime/leak-walk.ort.test.ts',
+  'src/runtime/native-memory.ort.test.ts',
+  'test/attacks/attacks.test.ts',
+  'test/fuzz/fuzz.test.ts',
+  // the first loading of the native library
+  'src/runtime/missing-library.ort.test.ts',
+  'src/runtime/ffi/library.ort.test.ts',
+];
+
+/** The real ONNX Runtime first, since these files take longest, and a long one that began last would run on alone. */
+class NativeFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const rank = ({ project, moduleId }: TestSpecification): number =>
+      project.config.isolate ? 0 : moduleId.endsWith('.ort.test.ts') ? 1 : 2;
+    return sorted.sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // WHY forks: each file gets a process of its own, so that native handles and thread pools of one test never reach another.
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: NativeFirst },
+    setupFiles: ['test/leave-nothing.ts'],
+    projects: [
+      { extends: true, test: { name: 'alone', include: alone } },
+      // WHY one process for many files: to start one and to import all anew takes longer than most files' tests.
+      // test/leave-nothing.ts fails a file that leaves to the next what it should not.
+      { extends: true, test: { name: 'shared', include: tests, exclude: alone, isolate: false } },
+    ],
   },
 });

@@ -33,9 +33,18 @@ const limits = { ms: 1000, bytes: 16 * 2 ** 20 };
  * @throws Error with the input in hexadecimal, when the reader throws anything but an EspalierError, takes more than a
  *   second, or allocates more than twice the input and 16 MiB
  */
-export async function fuzz(target: Target, { inputs, seed, onProgress }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
+  const { stackTraceLimit } = Error;
   // WHY none: most inputs end in an error, and finding out where would take longer than all else.
   Error.stackTraceLimit = 0;
+  try {
+    return await fuzzed(target, options);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function fuzzed(target: Target, { inputs, seed, onProgress }: FuzzOptions): Promise<FuzzResult> {
   const dice = new Dice(seed);
   const codes = new Map<string, number>();
   const [start, cpuStart] = [performance.now(), process.cpuUsage()];
