@@ -32,6 +32,12 @@ describe.each([
   { name: 'llama-d16', graph: 'merged', way: 'with the keys and values of its file', inPlace: true },
   { name: 'llama-d16', graph: 'optimum', way: 'with the keys and values of its file', inPlace: true },
   { name: 'llama-d16', graph: 'torch-past', way: 'with the keys and values of its file', inPlace: true },
+  {
+    name: 'gpt2',
+    graph: 'with-past/decoder_with_past_model.onnx',
+    way: 'a token and a length at a time',
+    inPlace: true,
+  },
   { name: 'gpt2', graph: 'torch-export', way: 'by running each row anew', inPlace: false },
 ])('$name as $graph writes it, $way', ({ name, graph, inPlace }) => {
   it.each([2])('gives the greedy tokens of the reference, each alone, with prefill by %i', async (prefillChunk) => {

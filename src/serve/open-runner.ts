@@ -11,12 +11,21 @@ export type SlotRunner = ModelRunner | TriedRunner | RecomputeRunner;
  * @throws EspalierError ORT_FAILED
  */
 export async function openRunner(options: RunnerOptions): Promise<SlotRunner> {
+  const { decode, scoring } = options.base.graphs;
+  if (decode === undefined && scoring !== undefined) return RecomputeRunner.open(options);
+  if (options.base.decodeOnTrial !== true) return ModelRunner.open(options);
+  // A file whose past does not run even as its exporter meant it still gives the logits of whole rows.
+  return openOnTrial(options).catch((error: unknown) => {
+    if (scoring === undefined) throw error;
+    return RecomputeRunner.open(options);
+  });
+}
+
+async function openOnTrial(options: RunnerOptions): Promise<SlotRunner> {
   const { base, slots, maxLength } = options;
-  if (base.graphs.decode === undefined && base.graphs.scoring !== undefined) return RecomputeRunner.open(options);
+  const vocabulary = base.config.vocabSize;
   const runner = await ModelRunner.open(options);
-  if (base.decodeOnTrial !== true) return runner;
   try {
-    const vocabulary = base.config.vocabSize;
     const abilities = await tryDecode(runner, { slots, maxLength, vocabulary });
     if (abilities.takesChunks && abilities.rows === 'any') return runner;
     return new TriedRunner(runner, { slots, vocabulary, abilities });

@@ -1,6 +1,12 @@
 import type { DecodeRow, ModelRunner, PrefillChunk } from './model-runner.ts';
 import type { DecodeAbilities } from './try-decode.ts';
 
+/** What is asked of the runner underneath. */
+export type WholeRunner = Pick<
+  ModelRunner,
+  'prefill' | 'prefillReported' | 'decode' | 'decodeSlots' | 'moveSlot' | 'dispose'
+>;
+
 export interface TriedOptions {
   readonly slots: number;
   readonly vocabulary: number;
@@ -12,12 +18,12 @@ export interface TriedOptions {
  * and puts the answers together. The results are those of each sequence alone.
  */
 export class TriedRunner {
-  readonly #runner: ModelRunner;
+  readonly #runner: WholeRunner;
   readonly #abilities: DecodeAbilities;
   readonly #logits: readonly Float32Array[];
 
   /** Takes ownership of the runner. */
-  constructor(runner: ModelRunner, { slots, vocabulary, abilities }: TriedOptions) {
+  constructor(runner: WholeRunner, { slots, vocabulary, abilities }: TriedOptions) {
     this.#runner = runner;
     this.#abilities = abilities;
     this.#logits = Array.from({ length: slots }, () => new Float32Array(vocabulary));

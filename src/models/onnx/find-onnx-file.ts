@@ -55,7 +55,7 @@ async function hasConfiguration(dir: string): Promise<boolean> {
   return (await isFile(join(dir, 'config.json'))) || (await isFile(join(dir, 'genai_config.json')));
 }
 
-async function isFile(path: string): Promise<boolean> {
+export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isFile(),
     () => false,

@@ -30,6 +30,11 @@ export async function openOnnxFile(given: string): Promise<OnnxFileModel> {
   return { model, path, dir, weights: floatWeights(model) };
 }
 
+/** Where a base of this file lies. */
+export function places({ dir, weights }: OnnxFileModel): Pick<OnnxFileModel, 'dir' | 'weights'> {
+  return { dir, weights };
+}
+
 /** The float weights that lie in files: those that can be checked for NaN. */
 function floatWeights({ graph }: Model): Map<string, WeightRef> {
   const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);

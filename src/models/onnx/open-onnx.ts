@@ -1,20 +1,16 @@
 import { EspalierError } from '../../core/index.ts';
-import type { Model, Value } from '../../ir/index.ts';
-import type { BaseGraphs, BaseModel } from '../base-model.ts';
+import type { Value } from '../../ir/index.ts';
+import type { BaseModel } from '../base-model.ts';
 import { readLabels } from '../encoder/read-labels.ts';
 import { readPooling } from '../encoder/read-pooling.ts';
-import type { AnnotationHints } from './annotate-modules.ts';
 import { encoderGraphs, genericGraphs, genericInputs } from './classifier-graphs.ts';
-import { buildOnnxDecode } from './decode-graph.ts';
 import { copyGeneric } from './generic-graph.ts';
-import type { OnnxSource } from './graph-copy.ts';
-import { findHead } from './logits-head.ts';
-import { describeConfig, kvSizes, readBesideFiles, type BesideFiles, type SizedGraph } from './onnx-config.ts';
-import { buildPastDecode } from './past-graph.ts';
-import { openOnnxFile, type OnnxFileModel } from './open-onnx-file.ts';
-import { readInterface, takesTokens } from './read-interface.ts';
-import { copyText, type TextCopy, type TextSource } from './text-copy.ts';
-import { onnxTextGraphs } from './text-graphs.ts';
+import { describeConfig, readBesideFiles, type BesideFiles } from './onnx-config.ts';
+import { openCausal } from './open-causal.ts';
+import { openOnnxFile, places, type OnnxFileModel } from './open-onnx-file.ts';
+import { takesTokens } from './read-interface.ts';
+import { copyText } from './text-copy.ts';
+import { hintsFor, sizesOf, textSource, type OpenText } from './text-source.ts';
 
 /**
  * Opens a model that another tool wrote as ONNX, an .onnx file or a folder that holds one, for whatever its inputs and outputs say
@@ -29,21 +25,8 @@ export async function openOnnxBase(given: string): Promise<BaseModel> {
   const source = textSource(file, files);
   const copy = copyText(source, { graphName: 'inspect' });
   const isDecoder = copy.logits?.shape?.length === 3 && !isMasked(files);
-  return isDecoder ? openCausal(file, files, { source, copy }) : await openEncoder(file, files, { source, copy });
-}
-
-interface OpenText {
-  readonly source: TextSource;
-  /** A copy of its graph, to look at. */
-  readonly copy: TextCopy;
-}
-
-function openCausal(file: OnnxFileModel, files: BesideFiles, { source, copy }: OpenText): BaseModel {
-  const head = copy.logits && findHead(copy.model, copy.logits);
-  const config = describeConfig(sizesOf(copy, source, head?.hiddenSize), files, 'decoder');
-  const { decode, ...trial } = continuation(source, config.maxPositions);
-  const graphs = { ...onnxTextGraphs(source), ...decode };
-  return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
+  const open = isDecoder ? openCausal : openEncoder;
+  return open(file, files, { source, copy });
 }
 
 /** WHY no masked language model as an encoder of its logits: they are numbers of tokens, and no command asks for those. */
@@ -82,10 +65,6 @@ function openGeneric(file: OnnxFileModel, files: BesideFiles): BaseModel {
   return { ...about, config, inputs: genericInputs(file), modules, generation: files.generation, graphs };
 }
 
-function places({ dir, weights }: OnnxFileModel): Pick<BaseModel, 'dir' | 'weights'> {
-  return { dir, weights };
-}
-
 function isFloat(dtype: string | undefined): boolean {
   return dtype === 'float32' || dtype === 'float16';
 }
@@ -103,43 +82,4 @@ function labelsFor({ config, configPath }: BesideFiles, logits: Value | undefine
   if (labels.length === count) return labels;
   const problems = `it names ${labels.length} labels, and the graph has ${count}`;
   throw new EspalierError('MODEL_CONFIG_INVALID', { path: configPath, problems });
-}
-
-function sizesOf(
-  { model, logits, modules }: TextCopy,
-  { roles, kv }: TextSource,
-  hiddenSize: number | undefined,
-): SizedGraph {
-  return { graph: model.graph, logits, hiddenSize, modules, states: roles.states.length, kv };
-}
-
-/** Keeping keys and values, by whichever way the file allows: its attention keeps them in place, or it gives them back whole. */
-function continuation(source: TextSource, maxPositions: number): Continuation {
-  const ways: readonly [build: typeof buildOnnxDecode, decodeOnTrial: boolean][] = [
-    [buildOnnxDecode, false],
-    [buildPastDecode, true],
-  ];
-  const [build, decodeOnTrial] = ways.find(([way]) => way(source, maxPositions) !== undefined) ?? [];
-  if (build === undefined) return { decode: {} };
-  const decode = ({ maxLength }: { readonly maxLength: number }): Model => {
-    const model = build(source, maxLength);
-    if (model === undefined) throw new TypeError('the file was found to keep its past');
-    return model;
-  };
-  return { decode: { decode }, ...(decodeOnTrial && { decodeOnTrial }) };
-}
-
-interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {
-  readonly decode: Pick<BaseGraphs, 'decode'>;
-}
-
-function textSource(file: OnnxSource, files: BesideFiles): TextSource {
-  const roles = readInterface(file);
-  const kv = kvSizes(roles, files);
-  return { model: file.model, path: file.path, roles, hints: hintsFor(file, files), kv };
-}
-
-function hintsFor({ model }: OnnxSource, files: BesideFiles): AnnotationHints {
-  const isGenai = files.isGenai || model.producerName === 'onnxruntime-genai';
-  return { isGenai, hasPackedModules: files.config.model_type?.startsWith('phi3') ?? false };
 }

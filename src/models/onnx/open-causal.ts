@@ -1,0 +1,71 @@
+import { basename, dirname, join } from 'node:path';
+
+import { EspalierError } from '../../core/index.ts';
+import type { Model } from '../../ir/index.ts';
+import type { BaseGraphs, BaseModel } from '../base-model.ts';
+import { buildOnnxDecode } from './decode-graph.ts';
+import { isFile } from './find-onnx-file.ts';
+import { findHead } from './logits-head.ts';
+import { describeConfig, type BesideFiles } from './onnx-config.ts';
+import { openOnnxFile, places, type OnnxFileModel } from './open-onnx-file.ts';
+import { buildPastDecode } from './past-graph.ts';
+import type { TextSource } from './text-copy.ts';
+import { onnxTextGraphs } from './text-graphs.ts';
+import { sizesOf, textSource, type OpenText } from './text-source.ts';
+
+/**
+ * A causal language model in a foreign file.
+ * @throws EspalierError MODEL_CONFIG_INVALID; of a file with a past beside it, those of `openOnnxFile`
+ */
+export async function openCausal(
+  file: OnnxFileModel,
+  files: BesideFiles,
+  { source, copy }: OpenText,
+): Promise<BaseModel> {
+  const head = copy.logits && findHead(copy.model, copy.logits);
+  const beside = source.roles.states.length === 0 ? await openWithPast(file, files) : undefined;
+  const kv = source.kv ?? beside?.kv;
+  const config = describeConfig({ ...sizesOf(copy, source, head?.hiddenSize), kv }, files, 'decoder');
+  const { decode, ...trial } = continuation(beside ?? source, config.maxPositions);
+  const graphs = { ...onnxTextGraphs(source), ...decode };
+  return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
+}
+
+/** Optimum writes a decoder as two files, where it does not merge them: one for whole rows, and one that takes a past in. */
+async function openWithPast(file: OnnxFileModel, files: BesideFiles): Promise<TextSource | undefined> {
+  if (basename(file.path) !== 'decoder_model.onnx') return undefined;
+  const path = join(dirname(file.path), 'decoder_with_past_model.onnx');
+  if (!(await isFile(path))) return undefined;
+  const beside = await openOnnxFile(path);
+  return beside.dir === file.dir ? textSource(beside, files) : undefined;
+}
+
+interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {
+  readonly decode: Pick<BaseGraphs, 'decode'>;
+}
+
+/** Keeping keys and values, by whichever way the file allows: its attention keeps them in place, or it gives them back whole. */
+function continuation(source: TextSource, maxPositions: number): Continuation {
+  const ways: readonly [build: typeof buildOnnxDecode, decodeOnTrial: boolean][] = [
+    [buildOnnxDecode, false],
+    [buildPastDecode, true],
+  ];
+  const [build, decodeOnTrial] = ways.find(([way]) => succeeds(way, source, maxPositions)) ?? [];
+  if (build === undefined) return { decode: {} };
+  const decode = ({ maxLength }: { readonly maxLength: number }): Model => {
+    const model = build(source, maxLength);
+    if (model === undefined) throw new TypeError('the file was found to keep its past');
+    return model;
+  };
+  return { decode: { decode }, ...(decodeOnTrial && { decodeOnTrial }) };
+}
+
+/** WHY no error: a past that does not go with the graph around it is left alone, and rows are run anew. */
+function succeeds(build: typeof buildOnnxDecode, source: TextSource, maxPositions: number): boolean {
+  try {
+    return build(source, maxPositions) !== undefined;
+  } catch (error) {
+    if (EspalierError.isInstance(error)) return false;
+    throw error;
+  }
+}

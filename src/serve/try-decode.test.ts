@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+
+import type { DecodeRow, PrefillChunk, SlotRows } from './model-runner.ts';
+import { TriedRunner } from './tried-runner.ts';
+import { tryDecode, type TriableRunner } from './try-decode.ts';
+
+const sizes = { slots: 4, maxLength: 64, vocabulary: 50 };
+
+interface Flaws {
+  /** A run of several prompt tokens gives something else. */
+  readonly chunks?: boolean;
+  /** Places are counted from the longest row. */
+  readonly lengths?: boolean;
+  /** Rows change each other. */
+  readonly rows?: boolean;
+  /** A batch of more than one row is refused. */
+  readonly refusesRows?: boolean;
+}
+
+/** A model of sums: the answer to a row is what its tokens and their places add up to, and a flaw changes it. */
+class FakeRunner implements TriableRunner {
+  readonly runs: number[] = [];
+  readonly #flaws: Flaws;
+  readonly #slots = Array.from({ length: sizes.slots }, () => new Float64Array(sizes.maxLength));
+
+  constructor(flaws: Flaws = {}) {
+    this.#flaws = flaws;
+  }
+
+  prefill({ slot, tokens, start, end }: PrefillChunk): Promise<Float32Array> {
+    this.runs.push(end - start);
+    const flaw = this.#flaws.chunks && end - start > 1 ? 0.5 : 0;
+    for (let place = start; place < end; place++) this.#put(slot, place, Number(tokens[place]) * (place + 1) + flaw);
+    return Promise.resolve(this.#answer(slot, end));
+  }
+
+  prefillReported(): Promise<readonly Float32Array[]> {
+    return Promise.reject(new Error('not in this test'));
+  }
+
+  decodeSlots({ batch, slot }: SlotRows): Promise<readonly Float32Array[]> {
+    this.runs.push(batch.length);
+    if (this.#flaws.refusesRows && batch.length > 1) return Promise.reject(new Error('batch is 1'));
+    const longest = Math.max(...batch.map(({ length }) => length));
+    const flaw = this.#flaws.rows && batch.length > 1 ? 0.5 : 0;
+    const answers = batch.map(({ length, lastToken }, row) => {
+      this.#put(slot + row, length, lastToken * ((this.#flaws.lengths ? longest : length) + 1) + flaw);
+      return this.#answer(slot + row, length + 1);
+    });
+    return Promise.resolve(answers);
+  }
+
+  decode(batch: readonly DecodeRow[]): Promise<readonly Float32Array[]> {
+    return this.decodeSlots({ batch, slot: 0 });
+  }
+
+  moveSlot({ from, to, length }: { from: number; to: number; length: number }): Promise<void> {
+    this.#slots[to]?.set(this.#slots[from]?.subarray(0, length) ?? []);
+    return Promise.resolve();
+  }
+
+  dispose(): void {
+    this.runs.length = 0;
+  }
+
+  #put(slot: number, place: number, value: number): void {
+    const row = this.#slots[slot];
+    if (row) row[place] = value;
+  }
+
+  #answer(slot: number, length: number): Float32Array {
+    const sum = this.#slots[slot]?.subarray(0, length).reduce((total, value) => total + value, 0) ?? NaN;
+    return new Float32Array(sizes.vocabulary).fill(sum);
+  }
+}
+
+const able = { takesChunks: true, rows: 'any' } as const;
+
+describe('tryDecode', () => {
+  it.each([
+    { flaws: {}, abilities: able },
+    { flaws: { chunks: true }, abilities: { ...able, takesChunks: false } },
+    { flaws: { lengths: true }, abilities: { ...able, rows: 'equal' } },
+    { flaws: { rows: true }, abilities: { ...able, rows: 'alone' } },
+    { flaws: { refusesRows: true }, abilities: { ...able, rows: 'alone' } },
+    { flaws: { chunks: true, lengths: true }, abilities: { takesChunks: false, rows: 'equal' } },
+  ])('finds what a graph with the flaws $flaws gets right', async ({ flaws, abilities }) => {
+    expect(await tryDecode(new FakeRunner(flaws), sizes)).toEqual(abilities);
+  });
+
+  it('promises nothing of rows where there is one slot, and nothing at all where there is no room to try', async () => {
+    expect(await tryDecode(new FakeRunner(), { ...sizes, slots: 1 })).toEqual({ ...able, rows: 'alone' });
+    expect(await tryDecode(new FakeRunner(), { ...sizes, maxLength: 8 })).toEqual({
+      takesChunks: false,
+      rows: 'alone',
+    });
+  });
+});
+
+describe('TriedRunner', () => {
+  const rows = [3, 3, 5, 5, 5, 3].slice(0, sizes.slots).map((length) => ({ lastToken: 2, length, adapters: [] }));
+
+  it.each([
+    { flaws: { lengths: true }, abilities: { ...able, rows: 'equal' as const }, runs: [2, 2] },
+    { flaws: { rows: true }, abilities: { ...able, rows: 'alone' as const }, runs: [1, 1, 1, 1] },
+  ])('runs as many rows together as $abilities.rows allows, and answers as without the flaw', async (given) => {
+    const runner = new FakeRunner(given.flaws);
+    const tried = new TriedRunner(runner, { ...sizes, abilities: given.abilities });
+    const answers = await tried.decode(rows);
+    expect(runner.runs).toEqual(given.runs);
+    expect(answers.map((row) => row[0])).toEqual((await new FakeRunner().decode(rows)).map((row) => row[0]));
+  });
+
+  it('gives a prompt token by token to a graph that takes no more', async () => {
+    const runner = new FakeRunner({ chunks: true });
+    const tried = new TriedRunner(runner, { ...sizes, abilities: { ...able, takesChunks: false } });
+    const chunk = { slot: 1, tokens: [4, 5, 6, 7], start: 0, end: 4, adapters: [] };
+    const reported = await tried.prefillReported(chunk);
+    expect(await tried.prefill(chunk)).toEqual(await new FakeRunner().prefill(chunk));
+    expect(reported[3]).toEqual(await new FakeRunner().prefill(chunk));
+    expect(reported[1]).toEqual(await new FakeRunner().prefill({ ...chunk, end: 2 }));
+    expect(Math.max(...runner.runs)).toBe(1);
+  });
+});
