@@ -46,4 +46,5 @@ export { foldConstants } from './passes/fold-constants.ts';
 export { definePass, runPasses, type Pass, type PassResult } from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
 export { moduleKey, modulePartsKey, type AdaptableModule, type ModuleKind } from './modules.ts';
+export { distinctRowsKey } from './distinct-rows.ts';
 export { stopGradientKey } from './stop-gradient.ts';

@@ -37,6 +37,11 @@ export interface GraphOptions {
   readonly full?: boolean;
 }
 
+export interface TrainingGraphOptions extends GraphOptions {
+  /** Takes rows end to end, without padding; only of a base that says `packsRows`. */
+  readonly packed?: boolean;
+}
+
 export interface EncoderGraphOptions extends Pick<GraphOptions, 'full' | 'maxLength'> {
   /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
   readonly given?: ReadonlySet<string>;
@@ -49,7 +54,7 @@ export interface EncoderGraphOptions extends Pick<GraphOptions, 'full' | 'maxLen
 /** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. `graphs.ts` tells their inputs and outputs. */
 export interface BaseGraphs {
   readonly scoring?: (options: GraphOptions) => Model;
-  readonly training?: (options: GraphOptions) => Model;
+  readonly training?: (options: TrainingGraphOptions) => Model;
   readonly trunk?: (options: GraphOptions) => Model;
   readonly head?: (options: Pick<GraphOptions, 'full'>) => Model;
   readonly decode?: (options: { readonly maxLength: number }) => Model;
@@ -91,6 +96,8 @@ export interface BaseModel {
   readonly weights: ReadonlyMap<string, WeightRef>;
   /** Weights of a head that was asked for and that no file has: they are given to every graph that reads them. Absent: none. */
   readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  /** Whether its training graph can be had for rows end to end. Absent: no. */
+  readonly packsRows?: boolean;
   /** What an adapter can target, `lm_head` included. */
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;

@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import type { Model } from '../ir/index.ts';
-import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions } from './base-model.ts';
+import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions, TrainingGraphOptions } from './base-model.ts';
 import { addClassificationLoss, addRegressionLoss } from './graph/losses.ts';
 
 /**
@@ -18,8 +18,12 @@ export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): 
  *
  * Inputs: `input_ids` i64 [batch, seq], padded on the right; `target_rows` i64 [targets], flat indices of the positions that
  * predict; `target_ids` i64 [targets], the tokens that they should predict. Output: `loss_sum` f32 [], in nats.
+ *
+ * Packed, rows lie end to end without padding: `input_ids` i64 [tokens]; `rectangle` i64 [2], how many rows there are and how long the
+ * longest is; `token_places` i64 [tokens], row · longest + position of each token; `target_rows` are indices into the tokens.
  */
-export function buildTrainingGraph(base: BaseModel, options: GraphOptions = {}): Model {
+export function buildTrainingGraph(base: BaseModel, options: TrainingGraphOptions = {}): Model {
+  if (options.packed === true && base.packsRows !== true) throw new TypeError(`${base.dir} takes padded rows only`);
   return graphOf(base, 'training')(options);
 }
 

@@ -69,12 +69,13 @@ describe('the training graph', () => {
     }),
   );
 
-  it('knows the type and shape of every value', () =>
+  it.each([false, true])('knows the type and shape of every value (packed: %s)', (packed) =>
     withBase({}, async (base) => {
-      const values = [...buildTrainingGraph(base).graph.values()];
+      const values = [...buildTrainingGraph(base, { packed }).graph.values()];
       const unknown = values.filter(({ dtype, shape }) => dtype === undefined || shape?.includes(undefined) !== false);
       expect(unknown.map((value) => value.name)).toEqual([]);
-    }));
+    }),
+  );
 
   it('is the sum of what trunk and head give by parts', () =>
     withBase({}, async (base) => {

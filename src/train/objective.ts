@@ -21,7 +21,9 @@ export interface ObjectiveOptions {
  */
 export function buildObjective(base: BaseModel, objective: Objective, options: ObjectiveOptions): Model {
   const { full, given, maxLength } = options;
-  if (objective.kind === 'next-token') return buildTrainingGraph(base, { full, maxLength });
+  if (objective.kind === 'next-token') {
+    return buildTrainingGraph(base, { full, maxLength, packed: base.packsRows === true });
+  }
   const { kind: targets, tokenTypes } = objective;
   return buildClassificationTrainingGraph(base, { targets, full, given, tokenTypes, maxLength });
 }

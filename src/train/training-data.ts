@@ -1,9 +1,9 @@
 import type { BaseModel } from '../models/index.ts';
-import { measureBatch } from './data/batches.ts';
+import { computedLength } from './data/collate.ts';
 import type { Example } from './data/example.ts';
 import type { DataAccount, Dataset } from './data/read-examples.ts';
 import { createMicroBatch, type MicroBatch } from './micro-batch.ts';
-import { splitByLength } from './split-by-length.ts';
+import { packedCost, paddedCost, splitByLength, type PassCost } from './split-by-length.ts';
 import { planSteps, type StepPlanOptions } from './step-plan.ts';
 
 /** Rows that were read and checked, whatever they are made of: all that a training and an evaluation ask of them. */
@@ -19,21 +19,23 @@ export interface TrainingData {
 
 /** How rows of one kind become batches. */
 export interface RowHandling<Row> {
-  /** What a row costs in a batch, in tokens; batches are as wide as their longest row. */
+  /** Tokens of a row; 1 where rows are not made of tokens. */
   readonly lengthOf: (row: Row) => number;
+  /** Which rows are better off in passes of their own; those that are padded to the longest, where it is not said. */
+  readonly costOf?: PassCost;
   readonly collate: (rows: readonly Row[]) => MicroBatch;
 }
 
 export function createTrainingData<Row>(
   { examples, account }: { readonly examples: readonly Row[]; readonly account: DataAccount },
-  { lengthOf, collate }: RowHandling<Row>,
+  { lengthOf, costOf = paddedCost, collate }: RowHandling<Row>,
 ): TrainingData {
   return {
     account,
     count: examples.length,
     *steps(plan) {
       for (const batches of planSteps(examples, plan)) {
-        yield batches.flatMap((batch) => splitByLength(batch, lengthOf)).map(collate);
+        yield batches.flatMap((batch) => splitByLength(batch, { lengthOf, costOf })).map(collate);
       }
     },
     *batches(batchSize) {
@@ -46,12 +48,29 @@ export function createTrainingData<Row>(
 /**
  * Rows of tokens of which some are to be predicted.
  *
- * @param base  where a row's length matters, batches stay together and rows whole, as other trainers have them
+ * @param base  whether it takes rows end to end; where a row's length matters, batches stay together and rows whole, as other
+ *              trainers have them
  */
-export function tokenData(dataset: Dataset, { config }: Pick<BaseModel, 'config'>): TrainingData {
+export function tokenData(dataset: Dataset, { config, packsRows = false }: TokenBase): TrainingData {
   const whole = config.lengthMatters === true;
   return createTrainingData<Example>(dataset, {
-    lengthOf: (example) => (whole ? 1 : measureBatch([example]).seq),
-    collate: (examples) => createMicroBatch(examples, { whole }),
+    lengthOf: (example) => (whole ? 1 : computedLength(example)),
+    costOf: packsRows ? packedCost(pairCostOf(config)) : paddedCost,
+    collate: (examples) => createMicroBatch(examples, { whole, packed: packsRows }),
   });
+}
+
+type TokenBase = Pick<BaseModel, 'config' | 'packsRows'>;
+
+/**
+ * What attention between two tokens costs, as a share of what a token costs in the linear layers:
+ *
+ *   2 · (2 · heads·headDim) / (2·hidden·headDim·(heads + kvHeads) + 3·hidden·intermediate)
+ *
+ * WHY twice the share of the operations: these products are small, and scores are read and written several times; so it was measured
+ * on a model of 0.4 B parameters.
+ */
+function pairCostOf({ hiddenSize, headDim, kvHeads, heads = kvHeads, intermediateSize }: BaseModel['config']): number {
+  const inner = intermediateSize ?? 4 * hiddenSize;
+  return (4 * heads * headDim) / (2 * hiddenSize * headDim * (heads + kvHeads) + 3 * hiddenSize * inner);
 }

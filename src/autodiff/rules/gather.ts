@@ -1,4 +1,4 @@
-import type { Node, Tape, Value } from '../../ir/index.ts';
+import { distinctRowsKey, type Node, type Tape, type Value } from '../../ir/index.ts';
 import { sameAs } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 import { positiveAxis, rankOf, shapeValue, zerosLike } from '../shapes.ts';
@@ -8,7 +8,9 @@ import { positiveAxis, rankOf, shapeValue, zerosLike } from '../shapes.ts';
  *
  *   ddata = zeros, to which doutput is added at the indices; an index that comes twice adds twice
  *
- * WHY ScatterElements, for which every element carries its index: ONNX Runtime's ScatterND adds on several threads at once, and
+ * Rows that are said to be distinct are copied, none being added to another.
+ *
+ * WHY ScatterElements otherwise, for which every element carries its index: ONNX Runtime's ScatterND adds on several threads at once, and
  * loses additions where an index comes twice (seen in 1.30).
  * @see ONNX Gather-13
  */
@@ -19,6 +21,10 @@ export const gatherGradient = gradientRule({
   backward: ({ tape, node, inputs: { data, indices }, gradients: { output: dY } }) => ({
     data() {
       const axis = positiveAxis(node.intAttribute('axis', 0), rankOf(data, node));
+      if (axis === 0 && rankOf(indices, node) === 1 && node.metadata.has(distinctRowsKey)) {
+        const places = tape.op('Unsqueeze', [indices, tape.int64s([1])]);
+        return tape.op('ScatterND', [zerosLike(tape, data), places, dY], sameAs(data));
+      }
       const updates = withOneIndexAxis(tape, { data, indices, dY, axis, node });
       const column = [-1, ...Array.from({ length: rankOf(data, node) - axis - 1 }, () => 1)];
       const positions = tape.op('Reshape', [indices, tape.int64s(column)]);

@@ -1,3 +1,4 @@
+import { distinctRowsKey } from '../../ir/index.ts';
 import { microsoft } from '../emit.ts';
 import type { CaseInput, GradientCase } from '../testing/gradient-case.ts';
 
@@ -19,6 +20,12 @@ export const gatheringCases: readonly GradientCase[] = [
   { op: 'Gather', note: 'a row twice', inputs: { data: [4, 3], indices: indices([2, 2], [1, 1, 3, -1]) } },
   { op: 'Gather', note: 'one row', inputs: { data: [4, 3], indices: indices([], [2]) } },
   { op: 'Gather', note: 'rank 1', inputs: { data: [4], indices: indices([3], [1, 1, 0]) } },
+  {
+    op: 'Gather',
+    note: 'distinct rows',
+    inputs: { data: ['n=5', 3], indices: indices(['m=3'], [2, 0, 4]) },
+    metadata: { [distinctRowsKey]: 'true' },
+  },
   { op: 'Gather', note: 'no row', inputs: { data: [4, 3], indices: indices([0], []) } },
   { op: 'Gather', note: 'i32', inputs: { data: [4, 3], indices: { shape: [2], dtype: 'int32', values: [3, 3] } } },
   {

@@ -36,6 +36,7 @@ export function buildCase(testCase: GradientCase): CaseModel {
   const outputs = tape.ops(testCase.op, inputs, {
     ...(testCase.domain && { domain: testCase.domain }),
     ...(testCase.attributes && { attributes: testCase.attributes }),
+    ...(testCase.metadata && { metadata: testCase.metadata }),
     ...(outputShape && { shape: outputShape, dtype }),
     outputs: testCase.outputs ?? 1,
     name: 'tested',

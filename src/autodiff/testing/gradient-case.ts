@@ -31,6 +31,8 @@ export interface GradientCase {
   readonly attributes?: Readonly<Record<string, AttributeInput>>;
   /** In the operator's order, by name. undefined leaves a gap; the same name with an asterisk ('A*') repeats input A. */
   readonly inputs: Readonly<Record<string, CaseInput | undefined>>;
+  /** What the graph says of the node. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** How many outputs the operator is asked for. */
   readonly outputs?: number;
   /** Which outputs the loss depends on: the first one where not given. */

@@ -1,6 +1,5 @@
 import { float, type Tape, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
-import { linear } from '../graph/linear.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from './memoized.ts';
@@ -42,7 +41,7 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
       const attended = attend(builder, { layer, index, shared, inputs, heads });
       const tape = builder.tape(layer.path);
       const narrow = narrowed(tape, attended, { ...inputs.config, cachedDim: shared.cachedDim });
-      return linear(builder, tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]), layer.output);
+      return tape.op('Reshape', [narrow, tape.int64s([-1, layer.output.in])]);
     },
   };
 }

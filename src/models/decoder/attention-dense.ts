@@ -1,13 +1,13 @@
 import { float, type Tape, type Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
-import { linear } from '../graph/linear.ts';
 import { norm } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from './memoized.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { rotationOf, type Places, type Rotation } from './rotation.ts';
+import type { RowLayout } from './row-layout.ts';
 import { softcapped } from './scaling.ts';
 import type { Attention } from './stack.ts';
 
@@ -16,14 +16,13 @@ const masked = -3.4028234663852886e38;
 
 export interface DenseInputs {
   readonly config: DecoderConfig;
-  /** i64 [batch, seq] */
-  readonly inputIds: Value;
+  readonly rows: RowLayout;
   /** The longest seq that the graph can be given. */
   readonly maxLength: number;
 }
 
 /**
- * Causal attention over whole rows, in operators that have gradients. Rows are padded on the right, so that a causal mask is all
+ * Causal attention over whole rows, in operators that have gradients. Rows are filled up on the right, so that a causal mask is all
  * that is needed: no real token sees padding.
  *
  *   softmax(softcap(scale·Q·Kᵀ) + mask)·V
@@ -32,15 +31,15 @@ export interface DenseInputs {
  * never repeated in memory.
  */
 export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Attention {
-  const { config } = inputs;
+  const { config, rows } = inputs;
   const shared = sharedValues(builder, inputs);
   return {
-    positions: shared.flatPositions,
+    positions: () => rows.positions(),
     attend(x, layer) {
       const tape = builder.tape(layer.path);
       const flat = project(builder, x, { layer, config });
-      const heads = turned(builder, tape, { layer, shared, heads: split(tape, flat, shared) });
-      return linear(builder, attend(tape, { config, layer, shared, heads }), layer.output);
+      const heads = turned(builder, tape, { layer, shared, heads: split(tape, flat, { config, rows, shared }) });
+      return rows.collect(tape, attend(tape, { config, layer, shared, heads }), layer.output.in);
     },
   };
 }
@@ -58,15 +57,12 @@ interface Shared {
   /** f32 [seq, seq]: 0 where a token sees another, the lowest number elsewhere */
   mask(window: number | undefined): Value;
   rotation(rope: RopeConfig): Rotation;
-  /** i64 [batch·seq] */
-  flatPositions(): Value;
 }
 
-function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: DenseInputs): Shared {
+function sharedValues(builder: GraphBuilder, { config, rows, maxLength }: DenseInputs): Shared {
   const { heads, kvHeads, headDim } = config;
+  const { rectangle, seq } = rows;
   const tape = builder.tape('attention');
-  const rows = tape.op('Shape', [inputIds]);
-  const seq = tape.op('Shape', [inputIds], { attributes: { start: 1 } });
   const shape = (...parts: (Value | number[])[]): Value =>
     tape.op(
       'Concat',
@@ -84,32 +80,41 @@ function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: De
     everyPosition: () => tape.op('Unsqueeze', [range(), tape.int64s([0])]),
   };
   return {
-    queryShape: shape(rows, [heads, headDim]),
-    keyShape: shape(rows, [kvHeads, headDim]),
+    queryShape: shape(rectangle, [heads, headDim]),
+    keyShape: shape(rectangle, [kvHeads, headDim]),
     scoreShape: shape([0, heads, -1], seq),
     foldedScoreShape: shape([0, kvHeads, -1], seq),
     mask: memoized((window) => maskOf(tape, shape(seq, seq), window)),
     rotation: memoized((rope) => rotationOf(rope, places)),
-    flatPositions: lazily(() => {
-      const every = tape.op('Expand', [range(), rows], { shape: inputIds.shape ?? [] });
-      return tape.op('Reshape', [every, tape.int64s([-1])]);
-    }),
   };
 }
 
 /** @param square  i64 [2]: seq, seq */
 function maskOf(tape: Tape, square: Value, window: number | undefined): Value {
-  const lowest = tape.op('ConstantOfShape', [square], { attributes: { value: tensorOf('float32', [1], [masked]) } });
+  const attributes = { value: tensorOf('float32', [1], [masked]) };
+  const lowest = tape.op('ConstantOfShape', [square], { attributes, shape: ['seq', 'seq'] });
   const later = tape.op('Trilu', [lowest, tape.int64(1)], { attributes: { upper: 1 } });
   if (window === undefined) return later;
   return tape.op('Add', [later, tape.op('Trilu', [lowest, tape.int64(-window)], { attributes: { upper: 0 } })]);
 }
 
 /** f32 [tokens, heads·headDim] → [batch, heads, seq, headDim], of queries, keys and values. */
-function split(tape: Tape, { queries, keys, values }: Heads, { queryShape, keyShape }: Shared): Heads {
-  const heads = (x: Value, shape: Value): Value =>
-    tape.op('Transpose', [tape.op('Reshape', [x, shape])], { attributes: { perm: [0, 2, 1, 3] } });
-  return { queries: heads(queries, queryShape), keys: heads(keys, keyShape), values: heads(values, keyShape) };
+function split(
+  tape: Tape,
+  { queries, keys, values }: Heads,
+  { config, rows, shared }: Pick<DenseInputs, 'config' | 'rows'> & { readonly shared: Shared },
+): Heads {
+  const { queryShape, keyShape } = shared;
+  const heads = (x: Value, shape: Value, count: number): Value => {
+    const dims = ['batch', 'seq', count, config.headDim];
+    const apart = tape.op('Reshape', [rows.spread(tape, x), shape], { shape: dims });
+    return tape.op('Transpose', [apart], { attributes: { perm: [0, 2, 1, 3] } });
+  };
+  return {
+    queries: heads(queries, queryShape, config.heads),
+    keys: heads(keys, keyShape, config.kvHeads),
+    values: heads(values, keyShape, config.kvHeads),
+  };
 }
 
 interface Turning {
@@ -141,7 +146,7 @@ function rotaryAttributes({ shape }: Value, { dims }: RopeConfig): Record<string
   return dims === headDim || typeof heads !== 'number' ? {} : { rotary_embedding_dim: dims, num_heads: heads };
 }
 
-/** @returns f32 [tokens, heads·headDim] */
+/** @returns f32 [batch, seq, heads, headDim] */
 function attend(tape: Tape, { config, layer, shared, heads }: Turning & { readonly config: DecoderConfig }): Value {
   const { heads: count, kvHeads, headDim } = config;
   const { scale, softcap, window } = layer;
@@ -151,10 +156,15 @@ function attend(tape: Tape, { config, layer, shared, heads }: Turning & { readon
     attributes: { transB: 1, alpha: float(scale / (softcap ?? 1)) },
   });
   const capped = softcap === undefined ? products : softcapped(tape, products, softcap);
-  const scores = tape.op('Add', [tape.op('Reshape', [capped, shared.scoreShape]), shared.mask(window)]);
+  const apart = tape.op('Reshape', [capped, shared.scoreShape], { shape: ['batch', count, 'seq', 'seq'] });
+  const scores = tape.op('Add', [apart, shared.mask(window)]);
   const weights = tape.op('Softmax', [scores], { attributes: { axis: -1 } });
-  const mixed = tape.op('MatMul', [tape.op('Reshape', [weights, shared.foldedScoreShape]), heads.values]);
-  const unfolded = tape.op('Reshape', [mixed, tape.int64s([0, count, -1, headDim])]);
-  const joined = tape.op('Transpose', [unfolded], { attributes: { perm: [0, 2, 1, 3] } });
-  return tape.op('Reshape', [joined, tape.int64s([-1, count * headDim])]);
+  const together = tape.op('Reshape', [weights, shared.foldedScoreShape], {
+    shape: ['batch', kvHeads, folded.shape?.[2], 'seq'],
+  });
+  const mixed = tape.op('MatMul', [together, heads.values]);
+  const unfolded = tape.op('Reshape', [mixed, tape.int64s([0, count, -1, headDim])], {
+    shape: ['batch', count, 'seq', headDim],
+  });
+  return tape.op('Transpose', [unfolded], { attributes: { perm: [0, 2, 1, 3] } });
 }

@@ -11,6 +11,7 @@ import type { DecoderConfig } from './decoder-config.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
 import type { DecoderSource } from './graphs.ts';
 import { logits } from './head.ts';
+import { paddedRows } from './row-layout.ts';
 import { decoderStack } from './stack.ts';
 
 const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().nullish() });
@@ -56,12 +57,11 @@ export function buildDecoderClassification(
 ): Model {
   const { full = false, given = new Set(), exact = false, maxLength = config.maxPositions } = options;
   const builder = new GraphBuilder({ graphName: 'classify', weights, source: full ? 'inputs' : 'files', given, exact });
-  const rows = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
-  const [inputIds, attentionMask] = [rows('input_ids'), rows('attention_mask')];
-  const attention = denseAttention(builder, { config, inputIds, maxLength });
-  const hidden = decoderStack({ builder, config, attention }, inputIds);
-  const last = lastTokens(builder, { inputIds, attentionMask, padTokenId });
-  const output = logits(builder, builder.tape('model').op('Gather', [hidden, last]), config);
+  const input = (name: string): Value => builder.graph.addInput(name, 'int64', ['batch', 'seq']);
+  const [inputIds, attentionMask] = [input('input_ids'), input('attention_mask')];
+  const attention = denseAttention(builder, { config, rows: paddedRows(builder, inputIds), maxLength });
+  const rows = lastTokens(builder, { inputIds, attentionMask, padTokenId });
+  const output = logits(builder, decoderStack({ builder, config, attention }, { inputIds, rows }), config);
   builder.graph.rename(output, 'logits');
   builder.graph.addOutput(output);
   return builder.model;

@@ -1,11 +1,12 @@
 import type { Model, Value } from '../../ir/index.ts';
-import type { BaseGraphs, GraphOptions } from '../base-model.ts';
+import type { BaseGraphs, GraphOptions, TrainingGraphOptions } from '../base-model.ts';
 import { cachedAttention } from './attention-cached.ts';
 import { denseAttention } from './attention-dense.ts';
 import type { WeightRef } from '../weight-files.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { logits } from './head.ts';
+import { packedRows, paddedRows } from './row-layout.ts';
 import { decoderStack } from './stack.ts';
 
 /** What a decoder's graphs are built from. */
@@ -26,16 +27,16 @@ export function decoderGraphs(base: DecoderSource): BaseGraphs {
 }
 
 function buildScoringGraph(base: DecoderSource, options: GraphOptions): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'score' });
+  const { builder, config, hiddenOf } = denseStack(base, { ...options, graphName: 'score' });
   const rows = builder.graph.addInput('rows', 'int64', ['rows']);
-  return finish(builder, logitsOfRows(builder, base, { hidden, rows }), 'logits');
+  return finish(builder, logits(builder, hiddenOf(rows), config), 'logits');
 }
 
-function buildTrainingGraph(base: DecoderSource, options: GraphOptions): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'train', exact: true });
+function buildTrainingGraph(base: DecoderSource, options: TrainingGraphOptions): Model {
+  const { builder, config, hiddenOf } = denseStack(base, { ...options, graphName: 'train', exact: true });
   const rows = builder.graph.addInput('target_rows', 'int64', ['targets']);
   const ids = builder.graph.addInput('target_ids', 'int64', ['targets']);
-  const scores = logitsOfRows(builder, base, { hidden, rows });
+  const scores = logits(builder, hiddenOf(rows), config);
   // WHY two outputs: the backward pass reads the second, the log-probabilities.
   const [loss] = builder.tape('loss').ops('SoftmaxCrossEntropyLoss', [scores, ids], {
     outputs: 2,
@@ -46,8 +47,8 @@ function buildTrainingGraph(base: DecoderSource, options: GraphOptions): Model {
 }
 
 function buildTrunkGraph(base: DecoderSource, options: GraphOptions): Model {
-  const { builder, hidden } = denseStack(base, { ...options, graphName: 'trunk' });
-  return finish(builder, hidden, 'hidden');
+  const { builder, hiddenOf } = denseStack(base, { ...options, graphName: 'trunk' });
+  return finish(builder, hiddenOf(), 'hidden');
 }
 
 function buildHeadGraph({ config, weights }: DecoderSource, { full = false }: Pick<GraphOptions, 'full'>): Model {
@@ -68,39 +69,29 @@ function buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLeng
   const seqlens = graph.addInput('seqlens_k', 'int32', ['batch']);
   const totalLength = graph.addInput('total_length', 'int32', []);
   const attention = cachedAttention(builder, { config, inputIds, seqlens, totalLength, maxLength });
-  const hidden = decoderStack({ builder, config, attention }, inputIds);
   const rows = graph.addInput('logit_rows', 'int64', ['rows']);
-  return finish(builder, logitsOfRows(builder, base, { hidden, rows }), 'logits');
+  const hidden = decoderStack({ builder, config, attention }, { inputIds, rows });
+  return finish(builder, logits(builder, hidden, config), 'logits');
 }
 
 interface DenseStack {
   readonly builder: GraphBuilder;
-  readonly hidden: Value;
+  readonly config: DecoderConfig;
+  /** Hidden states before the last norm, f32 [tokens, hidden]; of some tokens only, by their indices: [rows, hidden]. */
+  hiddenOf(rows?: Value): Value;
 }
 
 function denseStack(
   { config, weights }: DecoderSource,
-  options: GraphOptions & { readonly graphName: string; readonly exact?: boolean },
+  options: TrainingGraphOptions & { readonly graphName: string; readonly exact?: boolean },
 ): DenseStack {
-  const { graphName, full = false, maxLength = config.maxPositions, exact = false } = options;
+  const { graphName, full = false, maxLength = config.maxPositions, exact = false, packed = false } = options;
   const builder = new GraphBuilder({ graphName, weights, source: full ? 'inputs' : 'files', exact });
-  const inputIds = builder.graph.addInput('input_ids', 'int64', ['batch', 'seq']);
-  const attention = denseAttention(builder, { config, inputIds, maxLength });
-  return { builder, hidden: decoderStack({ builder, config, attention }, inputIds) };
-}
-
-/**
- * Logits of some positions only. The rows are taken before the last norm, so that the others cost nothing.
- *
- * @param positions  `hidden` f32 [tokens, hidden]; `rows` i64 [rows], flat indices into tokens
- * @returns f32 [rows, vocab]
- */
-function logitsOfRows(
-  builder: GraphBuilder,
-  { config }: DecoderSource,
-  { hidden, rows }: { readonly hidden: Value; readonly rows: Value },
-): Value {
-  return logits(builder, builder.tape('model').op('Gather', [hidden, rows]), config);
+  const layout = packed ? packedRows(builder) : paddedRows(builder);
+  const attention = denseAttention(builder, { config, rows: layout, maxLength });
+  const hiddenOf = (rows?: Value): Value =>
+    decoderStack({ builder, config, attention }, { inputIds: layout.inputIds, ...(rows && { rows }) });
+  return { builder, config, hiddenOf };
 }
 
 /** Names the graph's main output. */

@@ -34,7 +34,7 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
     weights,
     modules,
     generation,
-    ...classifier?.about,
+    ...(classifier?.about ?? { packsRows: true }),
     graphs: classifier
       ? { classification: (options) => buildDecoderClassification({ config, weights }, classifier.about, options) }
       : decoderGraphs({ config, weights }),

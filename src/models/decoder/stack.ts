@@ -1,6 +1,7 @@
 import type { Value } from '../../ir/index.ts';
 import { embedding } from '../graph/embedding.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
+import { linear } from '../graph/linear.ts';
 import { mlp } from '../graph/mlp.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
@@ -8,7 +9,7 @@ import { scaled } from './scaling.ts';
 
 /** How the graph at hand attends. It differs between whole rows and rows that are continued. */
 export interface Attention {
-  /** Attention of one block, with its linear layers: f32 [tokens, hidden] → the same. */
+  /** What one block's heads see, side by side, before the output's linear layer: f32 [tokens, hidden] → [tokens, heads·headDim]. */
   attend(x: Value, layer: AttentionLayer, index: number): Value;
   /** i64 [tokens]: each token's place in its row. */
   positions(): Value;
@@ -20,15 +21,25 @@ interface Stack {
   readonly attention: Attention;
 }
 
+export interface StackInputs {
+  /** i64 [batch, seq] or [tokens] */
+  readonly inputIds: Value;
+  /** i64 [rows], indices of the tokens whose hidden states are wanted; all, where it is not given */
+  readonly rows?: Value;
+}
+
 /**
  * From token ids to the hidden states before the last norm.
  *
- * @param inputIds  i64 [batch, seq]
- * @returns f32 [batch*seq, hidden]
+ * WHY the rows are asked for here: behind the last block's attention no token sees another, so that what nobody wants is not computed.
+ *
+ * @returns f32 [tokens, hidden], or [rows, hidden]
  */
-export function decoderStack(stack: Stack, inputIds: Value): Value {
-  return stack.config.blocks.reduce(
-    (hidden, block, index) => blockOf(stack, hidden, { block, index }),
+export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Value {
+  const { blocks } = stack.config;
+  return blocks.reduce(
+    (hidden, block, index) =>
+      blockOf(stack, hidden, { block, index, rows: index === blocks.length - 1 ? rows : undefined }),
     embedded(stack, inputIds),
   );
 }
@@ -42,17 +53,22 @@ function embedded({ builder, config, attention }: Stack, inputIds: Value): Value
   return tape.op('Add', [tokens, embedding(builder, attention.positions(), learnedPositions.path)]);
 }
 
-function blockOf(
-  { builder, config, attention }: Stack,
-  hidden: Value,
-  { block, index }: { block: DecoderBlock; index: number },
-): Value {
+interface BlockAt {
+  readonly block: DecoderBlock;
+  readonly index: number;
+  /** i64 [rows]: the tokens that go on from here */
+  readonly rows: Value | undefined;
+}
+
+function blockOf({ builder, config, attention }: Stack, hidden: Value, { block, index, rows }: BlockAt): Value {
   const tape = builder.tape(block.path);
   const normed = (x: Value, layer: NormLayer | undefined): Value => (layer ? norm(builder, x, layer) : x);
   const added = (to: Value, branch: Value): Value => tape.op('Add', [to, scaled(tape, branch, config.residualScale)]);
+  const kept = (x: Value): Value => (rows ? tape.op('Gather', [x, rows]) : x);
   const input = normed(hidden, block.attentionNorm);
-  const attended = normed(attention.attend(input, block.attention, index), block.attentionOutputNorm);
-  const between = added(hidden, attended);
-  const mlpInput = block.parallel === true ? input : normed(between, block.mlpNorm);
+  const mixed = kept(attention.attend(input, block.attention, index));
+  const attended = normed(linear(builder, mixed, block.attention.output), block.attentionOutputNorm);
+  const between = added(kept(hidden), attended);
+  const mlpInput = block.parallel === true ? kept(input) : normed(between, block.mlpNorm);
   return added(between, normed(mlp(builder, mlpInput, block.mlp), block.mlpOutputNorm));
 }

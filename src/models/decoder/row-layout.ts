@@ -1,0 +1,86 @@
+import { distinctRowsKey, type Tape, type Value } from '../../ir/index.ts';
+import type { GraphBuilder } from '../graph/graph-builder.ts';
+import { lazily, memoized } from './memoized.ts';
+
+/**
+ * How the tokens of a batch come into a graph. All of a network but its attention sees a list of tokens; attention sees rows side by
+ * side, in a rectangle of batch · seq places.
+ */
+export interface RowLayout {
+  /** i64 [batch, seq] or [tokens] */
+  readonly inputIds: Value;
+  /** i64 [2]: batch, seq */
+  readonly rectangle: Value;
+  /** i64 [1] */
+  readonly seq: Value;
+  /** f32 [tokens, width] → [batch·seq, width] */
+  spread(tape: Tape, x: Value): Value;
+  /** f32 [batch, seq, ...] → [tokens, width] */
+  collect(tape: Tape, x: Value, width: number): Value;
+  /** i64 [tokens]: each token's place in its row. */
+  positions(): Value;
+}
+
+/**
+ * Rows that are padded on the right to the longest: every place is a token.
+ *
+ * Input: `input_ids` i64 [batch, seq].
+ */
+export function paddedRows(builder: GraphBuilder, inputIds = addIds(builder, ['batch', 'seq'])): RowLayout {
+  const tape = builder.tape('rows');
+  const rectangle = tape.op('Shape', [inputIds]);
+  const seq = tape.op('Shape', [inputIds], { attributes: { start: 1 } });
+  return {
+    inputIds,
+    rectangle,
+    seq,
+    spread: (_, x) => x,
+    collect: (at, x, width) => at.op('Reshape', [x, at.int64s([-1, width])]),
+    positions: lazily(() => {
+      const range = tape.op('Range', [tape.int64(0), tape.op('Squeeze', [seq]), tape.int64(1)], { shape: ['seq'] });
+      const every = tape.op('Expand', [range, rectangle], { shape: inputIds.shape ?? [] });
+      return tape.op('Reshape', [every, tape.int64s([-1])]);
+    }),
+  };
+}
+
+/**
+ * Rows end to end, without padding: what is filled up is filled up for the attention alone, with zeros.
+ *
+ * Inputs: `input_ids` i64 [tokens]; `rectangle` i64 [2], how many rows there are and how long the longest is; `token_places` i64
+ * [tokens], row · seq + position of each token.
+ */
+export function packedRows(builder: GraphBuilder): RowLayout {
+  const tape = builder.tape('rows');
+  const inputIds = addIds(builder, ['tokens']);
+  const rectangle = builder.graph.addInput('rectangle', 'int64', [2]);
+  const places = builder.graph.addInput('token_places', 'int64', ['tokens']);
+  const seq = tape.op('Slice', [rectangle, tape.int64s([1]), tape.int64s([2])]);
+  const columns = lazily(() => tape.op('Unsqueeze', [places, tape.int64s([1])]));
+  const zeros = memoized((width: number) => {
+    const count = tape.op('ReduceProd', [rectangle], { attributes: { keepdims: 1 } });
+    const shape = tape.op('Concat', [count, tape.int64s([width])], { attributes: { axis: 0 } });
+    return tape.op('ConstantOfShape', [shape], { shape: ['places', width] });
+  });
+  return {
+    inputIds,
+    rectangle,
+    seq,
+    spread: (at, x) => at.op('ScatterND', [zeros(widthOf(x)), columns(), x]),
+    collect: (at, x, width) => {
+      const flat = at.op('Reshape', [x, at.int64s([-1, width])], { shape: ['places', width] });
+      return at.op('Gather', [flat, places], { metadata: { [distinctRowsKey]: 'true' } });
+    },
+    positions: lazily(() => tape.op('Mod', [places, seq])),
+  };
+}
+
+function addIds({ graph }: GraphBuilder, shape: readonly string[]): Value {
+  return graph.addInput('input_ids', 'int64', shape);
+}
+
+function widthOf({ name, shape }: Value): number {
+  const width = shape?.[1];
+  if (typeof width !== 'number') throw new TypeError(`${name} is no list of vectors of a known width`);
+  return width;
+}
