@@ -5,6 +5,7 @@ import { createRandom, Pace, type Random } from '../core/index.ts';
 import type { RankRows } from './rank-allocator.ts';
 import type { AppliedAdapter } from './adapter-window.ts';
 import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
+import { LogitRules } from './logit-rules.ts';
 import type { DecodeRow, PrefillChunk } from './model-runner.ts';
 import type { Sampler, SamplingOptions } from './sampler.ts';
 import { TokenQueue } from './token-queue.ts';
@@ -41,6 +42,7 @@ export class ActiveRequest implements DecodeRow {
   isCancelled = false;
   readonly #generated: number[] = [];
   readonly #sampling: SamplingOptions;
+  readonly #rules: LogitRules | undefined;
   readonly #random: Random | undefined;
   readonly #limit: number;
   readonly #stops: ReadonlySet<number>;
@@ -49,7 +51,7 @@ export class ActiveRequest implements DecodeRow {
   readonly #onAbort: () => void;
 
   constructor({ id, request, leases, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
-    const { temperature = 0, topK = 0, topP = 1, seed, stopTokenIds, signal } = request;
+    const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
     const cancel = (): void => {
       this.isCancelled = true;
       onCancel(this);
@@ -59,10 +61,11 @@ export class ActiveRequest implements DecodeRow {
     this.leases = leases;
     this.adapters = leases.length === 0 ? noAdapters : appliedAdapters(leases, request.adapters ?? []);
     this.tokens = new TokenQueue(cancel);
-    this.#sampling = { temperature, topK, topP };
+    this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
     this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
     this.#stops = new Set(stopTokenIds ?? endTokens);
+    this.#rules = LogitRules.of(request, { limit: this.#limit, stops: this.#stops });
     this.#logprobs = request.logprobs;
     this.#signal = signal;
     this.#onAbort = () => {
@@ -107,7 +110,9 @@ export class ActiveRequest implements DecodeRow {
    */
   take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
     if (this.#limit === 0) return 'length';
-    const token = sampler.sample(logits, this.#sampling, this.#random);
+    const ruled = this.#rules === undefined ? logits : this.#rules.apply(logits, sampler.changed);
+    const token = sampler.sample(ruled, this.#sampling, this.#random);
+    this.#rules?.note(token);
     this.lastToken = token;
     this.#generated.push(token);
     this.generated++;

@@ -10,9 +10,10 @@ const row = fc
   .map((values) => Float32Array.from(values, (value) => value / 10));
 
 /** Probabilities by the definition: sort everything, cut, normalize. */
-function reference(logits: Float32Array, { temperature, topK, topP }: SamplingOptions): Map<number, number> {
+function reference(logits: Float32Array, { temperature, topK, topP, minP = 0 }: SamplingOptions): Map<number, number> {
   const maximum = Math.max(...logits);
   let kept = Array.from(logits, (logit, token) => ({ token, weight: Math.exp((logit - maximum) / temperature) }));
+  kept = kept.filter(({ weight }) => weight >= minP);
   kept.sort((a, b) => b.weight - a.weight || a.token - b.token);
   if (topK > 0) kept = kept.slice(0, topK);
   const wanted = topP * kept.reduce((sum, { weight }) => sum + weight, 0);
@@ -27,15 +28,16 @@ describe('Sampler', () => {
     expect(new Sampler(4).sample(Float32Array.of(1, 3, 3, 2), greedy, undefined)).toBe(1);
   });
 
-  it('draws only tokens that both cuts leave', () => {
+  it('draws only tokens that all cuts leave', () => {
     fc.assert(
       fc.property(
         row,
         fc.integer({ min: 0, max: 8 }),
         fc.integer({ min: 1, max: 20 }),
+        fc.constantFrom(0, 0.01, 0.3, 1),
         fc.nat(),
-        (logits, topK, p, seed) => {
-          const options = { temperature: 0.7, topK, topP: p / 20 };
+        (logits, topK, p, minP, seed) => {
+          const options = { temperature: 0.7, topK, topP: p / 20, minP };
           const allowed = reference(logits, options);
           const sampler = new Sampler(logits.length);
           const random = createRandom(seed);
@@ -50,6 +52,8 @@ describe('Sampler', () => {
     { temperature: 0.5, topK: 3, topP: 1 },
     { temperature: 1.5, topK: 0, topP: 0.8 },
     { temperature: 1, topK: 4, topP: 0.7 },
+    { temperature: 2, topK: 0, topP: 1, minP: 0.4 },
+    { temperature: 1, topK: 4, topP: 0.9, minP: 0.3 },
   ])('draws with the probabilities of the definition: %o', (options) => {
     const logits = Float32Array.of(0.2, 1.5, -1, 0.9, 1.1, -3);
     const sampler = new Sampler(logits.length);

@@ -8,6 +8,8 @@ export interface SamplingOptions {
   readonly topK: number;
   /** Only the likeliest tokens that together reach this probability; 1 = all. */
   readonly topP: number;
+  /** Only tokens at least this share as likely as the likeliest; 0 = all. */
+  readonly minP?: number;
 }
 
 export interface TokenLogprob {
@@ -26,18 +28,28 @@ export interface LogprobReport {
 /**
  * Draws tokens from rows of logits. One sampler serves all requests in turn; its scratch arrays are made once.
  *
- *   p = softmax(logits / temperature), cut to the `topK` likeliest, then to the fewest that reach `topP` of what is left
+ *   p = softmax(logits / temperature), cut to those of at least `minP` · max p, then to the `topK` likeliest, then to the fewest that
+ *   reach `topP` of what is left
  *
  * Among equal logits the lowest id counts as the likelier, so that greedy is the first maximum.
  */
 export class Sampler {
   readonly #weights: Float64Array;
   readonly #heap: TokenHeap;
+  readonly #vocabulary: number;
+  #changed: Float32Array | undefined;
 
   /** @param vocabulary  length of a row of logits */
   constructor(vocabulary: number) {
     this.#weights = new Float64Array(vocabulary);
     this.#heap = new TokenHeap(vocabulary);
+    this.#vocabulary = vocabulary;
+  }
+
+  /** A row for logits as a request's rules change them: made with the first such request, and used by all in turn. */
+  get changed(): Float32Array {
+    this.#changed ??= new Float32Array(this.#vocabulary);
+    return this.#changed;
   }
 
   /**
@@ -45,7 +57,8 @@ export class Sampler {
    * @returns the token's id
    * @throws EspalierError LOGITS_NOT_FINITE when no logit is a finite number that is the largest
    */
-  sample(logits: Float32Array, { temperature, topK, topP }: SamplingOptions, random: Random | undefined): number {
+  sample(logits: Float32Array, options: SamplingOptions, random: Random | undefined): number {
+    const { temperature, topK, topP, minP = 0 } = options;
     const likeliest = argmax(logits);
     if (temperature === 0 || topK === 1 || random === undefined) return likeliest;
     const maximum = logits[likeliest] ?? 0;
@@ -56,8 +69,20 @@ export class Sampler {
       weights[token] = weight;
       total += weight;
     }
+    if (minP > 0) total = this.#cutBelow(minP);
     const cut = topP < 1 || (topK > 0 && topK < logits.length);
     return cut ? this.#drawFromLikeliest(topK, topP, total, random) : this.#drawFromAll(total, random, likeliest);
+  }
+
+  /** The likeliest token's weight is 1, so that weights are shares of it. */
+  #cutBelow(minP: number): number {
+    let total = 0;
+    for (let token = 0; token < this.#weights.length; token++) {
+      const weight = this.#weights[token] ?? 0;
+      if (weight < minP) this.#weights[token] = 0;
+      else total += weight;
+    }
+    return total;
   }
 
   /** Walks down from the likeliest, and stops as soon as the cuts and the draw are decided. */
