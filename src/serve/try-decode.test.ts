@@ -42,7 +42,8 @@ class FakeRunner implements TriableRunner {
     this.runs.push(batch.length);
     if (this.#flaws.refusesRows && batch.length > 1) return Promise.reject(new Error('batch is 1'));
     const longest = Math.max(...batch.map(({ length }) => length));
-    const flaw = this.#flaws.rows && batch.length > 1 ? 0.5 : 0;
+    const [first] = batch;
+    const flaw = this.#flaws.rows && batch.some(({ lastToken }) => lastToken !== first?.lastToken) ? 0.5 : 0;
     const answers = batch.map(({ length, lastToken }, row) => {
       this.#put(slot + row, length, lastToken * ((this.#flaws.lengths ? longest : length) + 1) + flaw);
       return this.#answer(slot + row, length + 1);
@@ -98,7 +99,7 @@ describe('tryDecode', () => {
 });
 
 describe('TriedRunner', () => {
-  const rows = [3, 3, 5, 5, 5, 3].slice(0, sizes.slots).map((length) => ({ lastToken: 2, length, adapters: [] }));
+  const rows = [3, 3, 5, 5].map((length, row) => ({ lastToken: 2 + row, length, adapters: [] }));
 
   it.each([
     { flaws: { lengths: true }, abilities: { ...able, rows: 'equal' as const }, runs: [2, 2] },

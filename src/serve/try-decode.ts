@@ -38,13 +38,13 @@ export async function tryDecode(runner: TriableRunner, sizes: TrialSizes): Promi
   const answer = await trial.oneByOne();
   const takesChunks = await agrees(trial.inChunks(), [answer]);
   if (sizes.slots < 2) return { takesChunks, rows: 'alone' };
-  const [long, short] = await trial.prepareRows();
+  const [long, short, other] = await trial.prepareRows();
   if (await agrees(trial.together([longer, shorter]), [long, short])) return { takesChunks, rows: 'any' };
-  const isEqual = await agrees(trial.together([shorter, shorter]), [short, short]);
+  const isEqual = await agrees(trial.together([shorter, shorter]), [other, short]);
   return { takesChunks, rows: isEqual ? 'equal' : 'alone' };
 }
 
-/** Rows of the first two slots; each answer is a copy. */
+/** Rows of the first two slots, which go on with different tokens; each answer is a copy. */
 class Trial {
   readonly #runner: TriableRunner;
   readonly #tokens: readonly number[];
@@ -52,7 +52,7 @@ class Trial {
 
   constructor(runner: TriableRunner, { slots, vocabulary }: TrialSizes) {
     this.#runner = runner;
-    this.#tokens = Array.from({ length: longer + 1 }, (_, place) => (7 + 31 * place) % vocabulary);
+    this.#tokens = Array.from({ length: longer + 2 }, (_, place) => (7 + 31 * place) % vocabulary);
     this.#other = Math.min(1, slots - 1);
   }
 
@@ -71,18 +71,22 @@ class Trial {
     return [await this.#prefill(this.#other, 2, shorter)];
   }
 
-  /** The shorter row in the second slot. @returns what each row's next token gives it alone */
-  async prepareRows(): Promise<readonly [Float32Array, Float32Array]> {
+  /**
+   * Puts the shorter row into the second slot.
+   * @returns what the next token gives alone: to the longer row, to the shorter one, and to the shorter one in the first slot
+   */
+  async prepareRows(): Promise<readonly [Float32Array, Float32Array, Float32Array]> {
     await this.#runner.moveSlot({ from: 0, to: 1, length: shorter });
-    const alone = async (slot: number, length: number): Promise<Float32Array> => {
-      const [logits] = await this.#runner.decodeSlots({ batch: [this.#row(length)], slot });
+    const alone = async (slot: number, row: DecodeRow): Promise<Float32Array> => {
+      const [logits] = await this.#runner.decodeSlots({ batch: [row], slot });
       return Float32Array.from(logits ?? []);
     };
-    return [await alone(0, longer), await alone(1, shorter)];
+    const other = await alone(1, this.#row(0, shorter));
+    return [await alone(0, this.#row(0, longer)), await alone(1, this.#row(1, shorter)), other];
   }
 
   async together(lengths: readonly number[]): Promise<Float32Array[]> {
-    const batch = lengths.map((length) => this.#row(length));
+    const batch = lengths.map((length, slot) => this.#row(slot, length));
     const logits = await this.#runner.decodeSlots({ batch, slot: 0 });
     return batch.map((_, row) => Float32Array.from(logits[row] ?? []));
   }
@@ -92,8 +96,8 @@ class Trial {
     return Float32Array.from(await this.#runner.prefill(chunk));
   }
 
-  #row(length: number): DecodeRow {
-    return { lastToken: this.#tokens[longer] ?? 0, length, adapters: [] };
+  #row(slot: number, length: number): DecodeRow {
+    return { lastToken: this.#tokens[longer + slot] ?? 0, length, adapters: [] };
   }
 }
 

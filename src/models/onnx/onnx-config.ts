@@ -108,12 +108,11 @@ export function kvSizes({ states }: TextInterface, { config, configPath }: Besid
   const [, kvDim, , dim] = states[0]?.past.shape ?? [];
   const heads = config.num_attention_heads ?? config.n_head ?? undefined;
   const hidden = config.hidden_size ?? config.n_embd ?? undefined;
-  const said = {
-    kvHeads: config.num_key_value_heads ?? heads,
-    headDim: config.head_dim ?? (heads && hidden ? hidden / heads : undefined),
-  };
-  const kvHeads = agreed('key-value heads', { graph: kvDim, file: said.kvHeads, path: configPath });
-  const headDim = agreed('head size', { graph: dim, file: said.headDim, path: configPath });
+  const said = { kvHeads: config.num_key_value_heads ?? undefined, headDim: config.head_dim ?? undefined };
+  // What the configuration leaves to its family (Falcon has one head of keys) is no contradiction.
+  const kvHeads = agreed('key-value heads', { graph: kvDim, file: said.kvHeads, path: configPath }) ?? heads;
+  const usual = heads && hidden ? hidden / heads : undefined;
+  const headDim = agreed('head size', { graph: dim, file: said.headDim, path: configPath }) ?? usual;
   return kvHeads === undefined || headDim === undefined ? undefined : { kvHeads, headDim };
 }
 
