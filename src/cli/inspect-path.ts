@@ -1,9 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import { readAdapter, reportAdapter } from '../formats/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
-import { parsePeftConfig } from '../lora/index.ts';
+import { readPeftConfig } from '../lora/index.ts';
 import {
   isOnnxPath,
   openBaseModel,
@@ -82,8 +82,7 @@ function generationOf({ decode, scoring }: BaseGraphs): string | undefined {
 }
 
 async function inspectAdapter(path: string): Promise<Inspection> {
-  const configPath = join(path, 'adapter_config.json');
-  const { config, baseName } = parsePeftConfig(JSON.parse(await readFile(configPath, 'utf8')), configPath);
+  const { config, baseName } = await readPeftConfig(path);
   const { entries } = await openSafetensors(join(path, 'adapter_model.safetensors'));
   const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const answer = { kind: 'adapter', base: baseName, config, parameters: countParameters(tensors), tensors };

@@ -1,6 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parsePeftConfig } from '../lora/index.ts';
+import { stat } from 'node:fs/promises';
+import { readPeftConfig } from '../lora/index.ts';
 import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
 
 /**
@@ -10,16 +9,15 @@ import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
 export async function hasDora(root: string): Promise<boolean> {
   for (const { path } of await listAdapterFolders(root)) {
     const found = await stat(path);
-    if (found.isDirectory() && (await isDora(join(await confineAdapter(root, path), 'adapter_config.json'))))
-      return true;
+    if (found.isDirectory() && (await isDora(await confineAdapter(root, path)))) return true;
   }
   return false;
 }
 
 /** WHY no error: a folder that cannot be read is told of when it is loaded, with all that is wrong in it. */
-async function isDora(path: string): Promise<boolean> {
+async function isDora(dir: string): Promise<boolean> {
   try {
-    const { config } = parsePeftConfig(JSON.parse(await readFile(path, 'utf8')), path);
+    const { config } = await readPeftConfig(dir);
     return config.useDora === true;
   } catch {
     return false;

@@ -29,6 +29,7 @@ export { matchTargets, type TargetReport } from './match-targets.ts';
 export { formatParts, readParts, type ModulePart } from './module-parts.ts';
 export { readSite, type ModuleSite, type SiteResult } from './module-sites.ts';
 export { formatPeftConfig, parsePeftConfig, type PeftConfig } from './peft-config.ts';
+export { readPeftConfig, type ReadPeftConfig } from './read-peft-config.ts';
 export { loraShapes } from './lora-shapes.ts';
 export { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
 export { readSquaredNorms } from './squared-norms.ts';

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../tensor/index.ts';
@@ -7,12 +6,11 @@ import type { ModuleWeights } from './init-adapter.ts';
 import { settingsOf, type LoraConfig } from './lora-config.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { findTargets } from './match-targets.ts';
-import { parsePeftConfig } from './peft-config.ts';
 import type { TargetModule } from './peft-names.ts';
 import { asFloat32, checkTensors, moduleTensors, weightsOf, type AdapterPlan } from './peft-tensors.ts';
+import { readAdapterFile, readPeftConfig } from './read-peft-config.ts';
 import { savedName, savedParameters, type SavedParameter, type WeightShapes } from './saved-parameters.ts';
 
-export const configFile = 'adapter_config.json';
 export const weightsFile = 'adapter_model.safetensors';
 
 /** An adapter in memory, checked against its base. It never changes: another content is another adapter. */
@@ -35,7 +33,6 @@ export interface LoadAdapterOptions {
 
 /** Adapters come from anywhere, also while serving, and have a few hundred tensors: no header needs a tenth of this. */
 const maxHeaderBytes = 8_000_000;
-const maxConfigBytes = 1_000_000;
 /** What SHA-256 takes well under a millisecond for. */
 const hashedPerSlice = 2 ** 18;
 
@@ -52,12 +49,10 @@ export async function loadPeftAdapter(
   modules: readonly AdaptableModule[],
   options: LoadAdapterOptions = {},
 ): Promise<AdapterWeights> {
-  const configPath = join(dir, configFile);
+  const { config, baseName, path: configPath, bytes: configBytes } = await readPeftConfig(dir);
   const weightsPath = join(dir, weightsFile);
-  const configBytes = await readWhole(configPath);
-  const { config, baseName } = parsePeftConfig(parseJson(configBytes, configPath), configPath);
   // WHY at once: what is hashed must be what is used, even when the file is replaced meanwhile.
-  const weightsBytes = await readWhole(weightsPath);
+  const weightsBytes = await readAdapterFile(weightsPath);
   const { tensors } = await parseSafetensors(weightsBytes, weightsPath, { maxHeaderBytes });
   const plan = planOf(config, modules, options);
   assertKinds(plan, configPath);
@@ -119,29 +114,6 @@ async function readSaved(
     result.set(parameter.name, tensor);
   }
   return result;
-}
-
-async function readWhole(path: string): Promise<Uint8Array> {
-  const missing = (cause?: unknown): EspalierError =>
-    new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
-  const found = await stat(path).catch((cause: unknown) => {
-    throw missing(cause);
-  });
-  // WHY: reading a pipe may wait for ever, and a device may never end.
-  if (!found.isFile()) throw missing();
-  return readFile(path).catch((cause: unknown) => {
-    throw missing(cause);
-  });
-}
-
-function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    if (bytes.byteLength > maxConfigBytes) throw new RangeError(`it has more than ${maxConfigBytes} bytes`);
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    const problems = cause instanceof Error ? cause.message : String(cause);
-    throw new EspalierError('LORA_CONFIG_INVALID', { path, problems }, { cause });
-  }
 }
 
 /** Each file's length before its bytes, so that nothing can move from one to the other. */

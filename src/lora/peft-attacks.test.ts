@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -168,6 +168,13 @@ describe('an adapter is refused', () => {
     await rm(join(dir, 'adapter_model.safetensors'));
     await mkdir(join(dir, 'adapter_model.safetensors'));
     await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
+  it('with a configuration of a terabyte, of which nothing is read', async () => {
+    await truncate(join(dir, 'adapter_config.json'), 1e12);
+    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
+      refusal('LORA_CONFIG_INVALID', 'more than 1000000 bytes'),
+    );
   });
 
   it('with a pattern that would run for years, in moments', async () => {

@@ -12,7 +12,8 @@ import {
   replaceFolder,
 } from '../tensor/index.ts';
 import type { ModuleWeights } from './init-adapter.ts';
-import { configFile, weightsFile } from './load-peft-adapter.ts';
+import { weightsFile } from './load-peft-adapter.ts';
+import { configFile } from './read-peft-config.ts';
 import { assertConfig, type LoraConfig } from './lora-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
 import { peftName } from './peft-names.ts';
