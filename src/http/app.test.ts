@@ -191,11 +191,11 @@ describe('what is refused', () => {
     [{ model: 'base', prompt: 'a', max_tokens: -1 }, 'max_tokens'],
     [{ model: 'base', prompt: 'a', temperature: -1 }, 'temperature'],
     [{ model: 'base', prompt: [-1] }, 'prompt.0'],
-    [{ model: 'base', prompt: 'a', logit_bias: { 5: 1 } }, 'logit_bias'],
+    [{ model: 'base', prompt: 'a', logit_bias: { five: 1 } }, 'logit_bias.five'],
     [{ model: 'base', prompt: 'a', logprobs: 6 }, 'logprobs'],
     [{ model: 'base', prompt: 'a', best_of: 2 }, 'best_of'],
     [{ model: 'base', prompt: 'a', maxTokens: 2 }, 'maxTokens'],
-    [{ model: 'base', prompt: 'a', frequency_penalty: 0.5 }, 'frequency_penalty'],
+    [{ model: 'base', prompt: 'a', frequency_penalty: 2.5 }, 'frequency_penalty'],
   ])('%#: a field that is wrong, naming %s', async (payload, param) => {
     const answer = await app().inject({ method: 'POST', url: '/v1/completions', payload });
     expect(answer.statusCode).toBe(400);

@@ -19,6 +19,13 @@ export interface GenerationRequest {
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
+  readonly minP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly repetitionPenalty?: number;
+  readonly logitBias?: ReadonlyMap<number, number>;
+  /** Tokens before which no stop token ends the answer. */
+  readonly minTokens?: number;
   readonly seed?: number;
   /** Tokens that end the answer. */
   readonly stopTokenIds: readonly number[];

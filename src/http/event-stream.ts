@@ -30,7 +30,7 @@ export function openEventStream(response: ServerResponse, headers: Readonly<Reco
   response.once('close', () => clearInterval(heartbeat));
   return {
     async send(value) {
-      if (response.destroyed) return;
+      if (response.destroyed || response.writableEnded) return;
       if (!response.write(`data: ${JSON.stringify(value)}\n\n`)) await drained(response);
     },
     done() {

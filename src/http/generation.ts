@@ -3,6 +3,7 @@ import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest } from './engine-port.ts';
 import { piecesOf, type Piece } from './pieces.ts';
 import type { SamplingBody } from './request-body.ts';
+import { samplingOf } from './sampling-of.ts';
 
 /** One choice of an answer that is being generated. */
 export interface Choice {
@@ -43,6 +44,7 @@ export function startChoices(options: StartOptions): Choice[] {
       prompt,
       continuesPrompt: options.continuesPrompt,
       stops: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+      minTokens: body.min_tokens ?? 0,
       echo,
       naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
     });
@@ -53,18 +55,12 @@ export function startChoices(options: StartOptions): Choice[] {
 /** @param place  of the choice among those of its prompt */
 function requestOf(options: StartOptions, { tokens }: Prompt, place: number): GenerationRequest {
   const { body, topLogprobs, echo } = options;
-  const topK = body.top_k ?? undefined;
   return {
     tokens,
     adapters: options.adapters,
     maxTokens: options.maxTokens,
-    // WHY 1: OpenAI's default.
-    temperature: body.temperature ?? 1,
-    ...(topK !== undefined && topK > 0 ? { topK } : {}),
-    ...(typeof body.top_p === 'number' ? { topP: body.top_p } : {}),
-    // WHY by the place: each choice draws on its own, and a prompt among others is answered as it is alone.
-    ...(typeof body.seed === 'number' ? { seed: body.seed + place } : {}),
-    stopTokenIds: body.ignore_eos === true ? [] : options.eosTokenIds,
+    ...samplingOf(body, place),
+    stopTokenIds: [...(body.ignore_eos === true ? [] : options.eosTokenIds), ...(body.stop_token_ids ?? [])],
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     signal: options.signal,
   };

@@ -26,9 +26,15 @@ export function openAiErrorOf(error: unknown): ErrorAnswer {
   if (!EspalierError.isInstance(error)) {
     return answer(statusOf(error), false, 'INTERNAL_ERROR', messageOf(error), null);
   }
-  const param = error.details['param'];
+  const param = error.details['param'] ?? fieldOf(error);
   const { status, retryable } = codes[error.code];
   return answer(status, retryable, error.code, error.message, param === undefined ? null : String(param));
+}
+
+/** The engine names its options as the API does, in other letters. */
+function fieldOf({ code, details }: EspalierError): string | undefined {
+  if (code !== 'GENERATION_OPTION_INVALID') return undefined;
+  return String(details['name']).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function answer(status: number, retryable: boolean, code: string, message: string, param: string | null): ErrorAnswer {

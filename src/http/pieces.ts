@@ -21,8 +21,9 @@ export interface PieceOptions {
   readonly tokenizer: Tokenizer | undefined;
   readonly prompt: Prompt;
   readonly continuesPrompt: boolean;
-  /** Strings that end the answer. */
+  /** Strings that end the answer, looked for in what comes after its first `minTokens` tokens. */
   readonly stops: readonly string[];
+  readonly minTokens: number;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
   /** How tokens are named that are told of with their log-probabilities. */
@@ -31,7 +32,7 @@ export interface PieceOptions {
 
 /** Turns tokens to text, ends at a stop string, and never sends a half of a character. */
 export async function* piecesOf(generated: TokenStream, options: PieceOptions): AsyncIterable<Piece> {
-  const { tokenizer, prompt, continuesPrompt, naming } = options;
+  const { tokenizer, prompt, continuesPrompt, minTokens, naming } = options;
   // WHY: a text that goes on keeps the space before its first word; an answer of its own does not.
   const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
   const matcher = createStopMatcher(options.stops);
@@ -40,6 +41,7 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
   let offset = countCodePoints(echo?.text ?? '');
   let isEchoed = echo === undefined;
   let isEnded = false;
+  let count = 0;
   const tell = (token: ReportedToken, fresh: string): Pick<Piece, 'logprobs'> => {
     if (names === undefined) return {};
     const told = names.nameOf(token, offset);
@@ -52,7 +54,8 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
     isEchoed = true;
     isEnded = finishReason !== undefined;
     const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
-    const { text, stopped } = matcher.push(fresh);
+    count++;
+    const { text, stopped } = count > minTokens ? matcher.push(fresh) : { text: fresh, stopped: false };
     const piece = { tokenIds: [token], generated: 1, ...tell(reported, fresh) };
     if (stopped) {
       yield { ...piece, text, finishReason: 'stop' };

@@ -13,9 +13,6 @@ const noTools = 'it calls no tools; describe them in the messages and read the a
 const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
 
 const refusedEverywhere: Readonly<Record<string, RefusedField>> = {
-  frequency_penalty: { neutral: [0], problem: 'leave it out' },
-  presence_penalty: { neutral: [0], problem: 'leave it out' },
-  logit_bias: { neutral: [], problem: 'leave it out' },
   tools: { neutral: [], problem: noTools },
   tool_choice: { neutral: ['none', 'auto'], problem: noTools },
   functions: { neutral: [], problem: noTools },

@@ -17,15 +17,24 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
 
 const tokenId = z.number().int().nonnegative();
 
-/** What completions and chat completions share. Unknown fields are ignored, as OpenAI's clients expect. */
+/** What completions and chat completions share. What becomes of other fields is in `refused-fields.ts`. */
 const samplingFields = {
   model: z.string().min(1),
   temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
   top_k: z.number().int().min(-1).nullish(),
-  n: z.number().int().min(1).max(16).nullish(),
-  seed: z.number().int().nullish(),
-  stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(4)]).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  repetition_penalty: z.number().gt(0).nullish(),
+  logit_bias: z.record(z.string().regex(/^\d+$/, 'its keys are token ids'), z.number().min(-100).max(100)).nullish(),
+  n: z.number().int().min(1).max(128).nullish(),
+  seed: z.number().refine(Number.isInteger, 'an integer is expected').nullish(),
+  stop: z
+    .union([z.string().min(1), z.array(z.string().min(1)).max(16)], 'a text or up to 16 texts are expected, none empty')
+    .nullish(),
+  stop_token_ids: z.array(tokenId).nullish(),
+  min_tokens: z.number().int().min(0).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   ignore_eos: z.boolean().nullish(),
@@ -36,16 +45,14 @@ const samplingFields = {
 export const completionSchema = z
   .looseObject({
     ...samplingFields,
-    prompt: z.union([
-      z.string(),
-      z.array(tokenId).min(1),
-      z.array(z.string()).min(1),
-      z.array(z.array(tokenId).min(1)).min(1),
-    ]),
+    prompt: z.union(
+      [z.string(), z.array(tokenId).min(1), z.array(z.string()).min(1), z.array(z.array(tokenId).min(1)).min(1)],
+      'a text, token ids, or a list of either is expected, none empty',
+    ),
     max_tokens: z.number().int().min(0).nullish(),
     echo: z.boolean().nullish(),
     logprobs: z.number().int().min(0).max(5).nullish(),
-    best_of: z.number().int().min(1).max(16).nullish(),
+    best_of: z.number().int().min(1).max(128).nullish(),
   })
   .refine(({ best_of: drawn, n }) => drawn === undefined || drawn === null || drawn === (n ?? 1), {
     path: ['best_of'],
@@ -60,8 +67,15 @@ export const chatCompletionSchema = z
     messages: z
       .array(
         z.looseObject({
-          role: z.enum(['system', 'developer', 'user', 'assistant']),
-          content: z.union([z.string(), z.array(textPart).min(1)]),
+          role: z.enum(
+            ['system', 'developer', 'user', 'assistant'],
+            'system, developer, user or assistant is expected; tools cannot be called here',
+          ),
+          content: z.union(
+            [z.string(), z.array(textPart).min(1)],
+            'a text or a list of {"type": "text", "text": ...} is expected; images, audio and files are not read',
+          ),
+          tool_calls: z.array(z.unknown()).max(0, 'tools cannot be called here').nullish(),
         }),
       )
       .min(1),

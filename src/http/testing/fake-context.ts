@@ -15,6 +15,7 @@ export const characterTokenizer = {
       .join('')
       .split('')
       .map((c) => c.charCodeAt(0)),
+  tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
 } as unknown as Tokenizer;
 
