@@ -6,7 +6,7 @@ import { addCachePlaces, readPast, tellPastShape, writePresent } from './past-ca
 import { addRowPlaces, countUpTo, maskEndingTogether, scalarOf, type RowPlaces } from './past-places.ts';
 import { wholeStates, type TextInterface } from './read-interface.ts';
 import type { KvSizes } from './onnx-config.ts';
-import { bindSwitches, castTo, dropExportersNotes, type TextSource } from './text-copy.ts';
+import { bindSwitches, castTo, dropExportersNotes, filled, type TextSource } from './text-copy.ts';
 import { finish, logitsOfRows } from './text-graphs.ts';
 
 /**
@@ -32,6 +32,7 @@ export function buildPastDecode(source: TextSource, maxLength: number): Model | 
   const seqlens = graph.addInput('seqlens_k', 'int32', ['batch']);
   const rows = addRowPlaces(tape, { inputIds, seqlens, total: graph.addInput('total_length', 'int32', []) });
   bindPlaces(copy, roles, rows);
+  if (roles.tokenTypeIds) copy.bind(roles.tokenTypeIds, castTo(copy, filled(copy, inputIds, 0), roles.tokenTypeIds));
   bindSwitches(copy, roles, true);
   const places = addCachePlaces(tape, rows, kv);
   const shape = ['batch', kv.kvHeads, maxLength, kv.headDim];

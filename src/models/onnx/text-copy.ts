@@ -75,7 +75,7 @@ export function castTo({ tape }: GraphCopy, value: Value, like: Value): Value {
 }
 
 /** i64, the same shape as the ids, one number everywhere. */
-function filled({ tape }: GraphCopy, inputIds: Value, value: number): Value {
+export function filled({ tape }: GraphCopy, inputIds: Value, value: number): Value {
   const shape = tape.op('Shape', [inputIds]);
   return tape.op('ConstantOfShape', [shape], { attributes: { value: tensorOf('int64', [1], [value]) } });
 }
