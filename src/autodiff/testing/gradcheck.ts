@@ -6,6 +6,7 @@ import { differentiate } from '../differentiate.ts';
 import type { GradientRegistry } from '../gradient-registry.ts';
 import { buildCase, type CaseModel } from './case-model.ts';
 import { float32Tolerance, float64Tolerance, type GradientCase, type Tolerance } from './gradient-case.ts';
+import { RepeatedRun } from './repeated-run.ts';
 
 /** The largest differences between the gradients of a rule and central differences. */
 export interface GradcheckResult {
@@ -58,46 +59,48 @@ async function differenceQuotients(
   const built = buildCase(testCase);
   for (const output of lossOutputs(built, testCase)) built.model.graph.addOutput(output);
   using session = await environment.createSession(encodeModel(built.model));
-  const loss = async (feeds: Readonly<Record<string, TensorData>>): Promise<number> => {
-    const results = await runOnce(session, feeds);
+  using runs = new RepeatedRun(session, built.feeds);
+  const loss = async (): Promise<number> => {
     let total = 0;
-    for (const [name, result] of Object.entries(results)) {
-      const weight = numbers((weights[name] ??= randomLike(result, name)));
-      for (const [i, element] of numbers(result).entries()) total += element * (weight[i] ?? 0);
+    for (const { name, tensor } of await runs.run()) {
+      const weight = typedArray((weights[name] ??= randomLike(tensor, name)));
+      for (const [i, element] of typedArray(tensor).entries()) total += Number(element) * Number(weight[i] ?? 0);
     }
     return total;
   };
-  await loss(built.feeds);
+  await loss();
   const quotients: Record<string, (number | undefined)[]> = {};
   const { sample = Infinity } = testCase;
-  for (const { name } of built.wanted) quotients[name] = await quotientsOf(name, built.feeds, { loss, eps, sample });
+  for (const { name } of built.wanted) {
+    const original = built.feeds[name];
+    if (original === undefined) continue;
+    const lossWith = (changed: TensorData): Promise<number> => {
+      runs.set(name, changed);
+      return loss();
+    };
+    quotients[name] = await quotientsOf(original, { lossWith, eps, sample });
+    runs.set(name, original);
+  }
   return quotients;
 }
 
-async function quotientsOf(
-  name: string,
-  feeds: Readonly<Record<string, TensorData>>,
-  {
-    loss,
-    eps,
-    sample,
-  }: { loss(feeds: Readonly<Record<string, TensorData>>): Promise<number>; eps: number; sample: number },
-): Promise<(number | undefined)[]> {
-  const original = feeds[name];
-  if (original === undefined) return [];
+interface Differences {
+  lossWith(changed: TensorData): Promise<number>;
+  readonly eps: number;
+  readonly sample: number;
+}
+
+async function quotientsOf(original: TensorData, options: Differences): Promise<(number | undefined)[]> {
+  const { lossWith, eps, sample } = options;
   const elements = numbers(original);
   const quotients: (number | undefined)[] = Array.from(elements, () => undefined);
   for (const [i, element] of elements.entries()) {
     if (!isSampled(i, elements.length, sample)) continue;
-    const moved = (by: number): TensorData => {
-      const values = numbers(original);
-      values[i] = element + by;
-      return tensorOf(original.dtype, original.shape, values);
-    };
+    const moved = (by: number): TensorData => tensorOf(original.dtype, original.shape, elements.with(i, element + by));
     const [up, down] = [moved(eps), moved(-eps)];
     // WHY: an f32 input does not move by eps exactly.
     const step = (numbers(up)[i] ?? 0) - (numbers(down)[i] ?? 0);
-    quotients[i] = ((await loss({ ...feeds, [name]: up })) - (await loss({ ...feeds, [name]: down }))) / step;
+    quotients[i] = ((await lossWith(up)) - (await lossWith(down))) / step;
   }
   return quotients;
 }
