@@ -40,6 +40,8 @@ function adapterOf(base: BaseModel, rank: number): ReturnType<typeof createRando
 describe.each([
   { graph: 'model', way: 'with keys and values in place' },
   { graph: 'torch-export', way: 'by running each row anew' },
+  { graph: 'optimum', way: 'with the keys and values of its file' },
+  { graph: 'torch-past', way: 'with the keys and values of its file' },
 ])('log-probabilities of $graph, $way', ({ graph }) => {
   it('of prompt and answer are those that scoring the whole gives, beside other adapters in a batch', async () => {
     const base = await openBaseModel(`${golden}/${graph}`);

@@ -98,6 +98,19 @@ describe('Sampler', () => {
     );
   });
 
+  it('finds the same likeliest tokens, however many are asked for', () => {
+    // Few values, so that many logits are equal; more tokens than the short way keeps.
+    const values = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 33, maxLength: 50 });
+    fc.assert(
+      fc.property(values, fc.integer({ min: 1, max: 50 }), (integers, count) => {
+        const logits = Float32Array.from(integers);
+        const sampler = new Sampler(logits.length);
+        const { topLogprobs: all = [] } = sampler.report(logits, 0, logits.length);
+        expect(sampler.report(logits, 0, count).topLogprobs).toEqual(all.slice(0, count));
+      }),
+    );
+  });
+
   it('refuses a row without a finite maximum', () => {
     expect(() => argmax(Float32Array.of(Number.NaN, Number.NaN))).toThrow(/no finite logit/);
     expect(() => argmax(Float32Array.of(0, Infinity))).toThrow(/no finite logit/);

@@ -36,6 +36,8 @@ export interface LogprobReport {
 export class Sampler {
   readonly #weights: Float64Array;
   readonly #heap: TokenHeap;
+  /** The likeliest tokens of a row, where few are asked for. */
+  readonly #best = new Uint32Array(32);
   readonly #vocabulary: number;
   #changed: Float32Array | undefined;
 
@@ -140,13 +142,30 @@ export class Sampler {
   }
 
   #top(logits: Float32Array, count: number, normalizer: number): TokenLogprob[] {
-    const heap = this.#heap.fill(logits);
+    const wanted = Math.min(count, logits.length);
+    const heap = wanted > this.#best.length ? this.#heap.fill(logits) : undefined;
+    if (heap === undefined) this.#findBest(logits, wanted);
     const result: TokenLogprob[] = [];
-    while (result.length < Math.min(count, logits.length)) {
-      const token = heap.pop();
+    while (result.length < wanted) {
+      const token = heap?.pop() ?? this.#best[result.length] ?? 0;
       result.push({ token, logprob: (logits[token] ?? 0) - normalizer });
     }
     return result;
+  }
+
+  /** Keeps a short list sorted in one pass: nearly every token is below its last one, and costs one comparison. */
+  #findBest(logits: Float32Array, count: number): void {
+    const best = this.#best;
+    let size = 0;
+    let least = -Infinity;
+    for (let token = 0; token < logits.length; token++) {
+      const logit = logits[token] ?? -Infinity;
+      if (size === count && !(logit > least)) continue;
+      let place = size < count ? size++ : count - 1;
+      for (; place > 0 && (logits[best[place - 1] ?? 0] ?? 0) < logit; place--) best[place] = best[place - 1] ?? 0;
+      best[place] = token;
+      least = logits[best[size - 1] ?? 0] ?? -Infinity;
+    }
   }
 }
 

@@ -39,6 +39,19 @@ describe('schedule', () => {
     ]);
   });
 
+  it('takes a prompt in chunks of its own where these are shorter', () => {
+    const state = createSchedule(limits);
+    state.waiting.push({ id: 1, promptLength: 7, chunk: 3 }, { id: 2, promptLength: 9, chunk: 100 });
+    const plans = Array.from({ length: 4 }, () => act(state).plan);
+    expect(plans.slice(0, 3)).toMatchObject([
+      { id: 1, start: 0, end: 3, last: false },
+      { id: 1, start: 3, end: 6, last: false },
+      { id: 1, start: 6, end: 7, last: true },
+    ]);
+    expect(plans[3]).toEqual({ kind: 'decode', batch: 1 });
+    expect(act(state).plan).toMatchObject({ id: 2, start: 0, end: 8, last: false });
+  });
+
   it('prefills several short prompts between two decode steps, up to the limit of runs', () => {
     const state = createSchedule(limits);
     for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 3 });
