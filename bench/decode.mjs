@@ -51,7 +51,8 @@ const result = {
   promptTokens: tokens,
   steps: counted.length,
 };
-const speed = { medianMs, minMs: Math.min(...counted), tokensPerSecond: (batch * 1000) / medianMs };
+const total = counted.reduce((sum, gap) => sum + gap, 0);
+const speed = { medianMs, minMs: Math.min(...counted), tokensPerSecond: (batch * 1000 * counted.length) / total };
 process.stdout.write(`${JSON.stringify({ ...result, ...speed, peakRssMb })}\n`);
 
 async function generate(row, times) {

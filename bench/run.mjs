@@ -1,6 +1,6 @@
 // Runs the training and decode measurements, and beside them PEFT's where a Python is named; prints the ratios.
 //
-//   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2]
+//   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2] [--only train]
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     python: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
+    only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -39,16 +40,18 @@ const [tokenizer, data] = [here('../demo/base'), here('../demo/data/risk-strict.
 spawnSync(process.execPath, [here('rows.mjs'), '--tokenizer', tokenizer, '--data', data, '--output', chatRows], {
   stdio: 'inherit',
 });
-const onChatRows = ['--rows', chatRows, '--batch', '8'];
-cases.splice(1, 0, {
-  name: 'train, 8 chat rows',
-  file: 'train.mjs',
-  words: onChatRows,
-  peer: ['train', ...onChatRows],
-});
+for (const batch of ['16', '8']) {
+  const onChatRows = ['--rows', chatRows, '--batch', batch];
+  cases.splice(1, 0, {
+    name: `train, ${batch} chat rows`,
+    file: 'train.mjs',
+    words: onChatRows,
+    peer: ['train', ...onChatRows],
+  });
+}
 
 const report = [];
-for (const { name, file, words, peer } of cases) {
+for (const { name, file, words, peer } of cases.filter((each) => each.name.startsWith(values.only))) {
   const ours = [];
   const theirs = [];
   // WHY in turn: what else the machine does then falls on both.
@@ -75,22 +78,27 @@ function measure(command, words) {
 function summary(runs) {
   return {
     medianMs: median(runs.map((run) => run.medianMs)),
+    tokensPerSecond: median(runs.map((run) => run.tokensPerSecond)),
     peakRssMb: Math.max(...runs.map((run) => run.peakRssMb)),
   };
 }
 
-/** How many times faster, round by round. */
+/** How many times the tokens per second, round by round. */
 function ratios(ours, theirs) {
-  const each = ours.map((run, i) => theirs[i].medianMs / run.medianMs);
+  const each = ours.map((run, i) => run.tokensPerSecond / theirs[i].tokensPerSecond);
   return { faster: median(each), fasterMin: Math.min(...each), fasterMax: Math.max(...each) };
 }
 
 function print(rows) {
   process.stdout.write(`${cpus()[0]?.model}, ${values.threads} threads, Node ${process.version}\n`);
   for (const { name, espalier, peft, faster, fasterMin, fasterMax } of rows) {
-    const mine = `${espalier.medianMs.toFixed(0)} ms, ${espalier.peakRssMb} MB`;
-    const other = peft ? ` | PEFT ${peft.medianMs.toFixed(0)} ms, ${peft.peakRssMb} MB` : '';
+    const mine = figures(espalier);
+    const other = peft ? ` | PEFT ${figures(peft)}` : '';
     const ratio = peft ? ` | ${faster.toFixed(2)} times (${fasterMin.toFixed(2)} to ${fasterMax.toFixed(2)})` : '';
     process.stdout.write(`${name.padEnd(30)} ${mine}${other}${ratio}\n`);
   }
+}
+
+function figures({ medianMs, tokensPerSecond, peakRssMb }) {
+  return `${medianMs.toFixed(0)} ms, ${tokensPerSecond.toFixed(1)} tokens/s, ${peakRssMb} MB`;
 }

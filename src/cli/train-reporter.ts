@@ -18,7 +18,11 @@ export function trainReporter(output: Output): TrainReporter {
       if (event.kind !== 'stepped') return;
       const { metrics, steps } = event;
       bar ??= createProgress(output, { total: steps, format });
-      bar.update(metrics.step, { loss: metrics.loss.toFixed(4), speed: String(metrics.tokensPerSecond), held });
+      bar.update(metrics.step, {
+        loss: metrics.loss.toFixed(4),
+        speed: metrics.tokensPerSecond.toFixed(metrics.tokensPerSecond < 100 ? 1 : 0),
+        held,
+      });
     },
     [Symbol.dispose]: () => {
       bar?.[Symbol.dispose]();

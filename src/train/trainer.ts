@@ -63,7 +63,7 @@ export class Trainer {
     );
     this.#steps = step;
     const seconds = (this.#clock.now() - begin) / 1000;
-    const tokensPerSecond = Math.round(total(microBatches, ({ tokens }) => tokens) / seconds);
+    const tokensPerSecond = toTenths(total(microBatches, ({ tokens }) => tokens) / seconds);
     const accuracy = correct === undefined ? {} : { accuracy: correct / targetTokens };
     return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens, tokensPerSecond };
   }
@@ -95,4 +95,9 @@ export class Trainer {
 
 function total(microBatches: readonly MicroBatch[], count: (micro: MicroBatch) => number): number {
   return microBatches.reduce((sum, micro) => sum + count(micro), 0);
+}
+
+/** WHY tenths: a large model on few cores trains at tens of tokens a second. */
+function toTenths(value: number): number {
+  return Math.round(value * 10) / 10;
 }
