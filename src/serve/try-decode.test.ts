@@ -89,8 +89,9 @@ describe('tryDecode', () => {
     expect(await tryDecode(new FakeRunner(flaws), sizes)).toEqual(abilities);
   });
 
-  it('promises nothing of rows where there is one slot, and nothing at all where there is no room to try', async () => {
-    expect(await tryDecode(new FakeRunner(), { ...sizes, slots: 1 })).toEqual({ ...able, rows: 'alone' });
+  it('tries no rows together where there is one slot, and promises nothing where there is no room to try', async () => {
+    const refusing = new FakeRunner({ refusesRows: true });
+    expect(await tryDecode(refusing, { ...sizes, slots: 1 })).toEqual(able);
     expect(await tryDecode(new FakeRunner(), { ...sizes, maxLength: 8 })).toEqual({
       takesChunks: false,
       rows: 'alone',

@@ -37,7 +37,8 @@ export async function tryDecode(runner: TriableRunner, sizes: TrialSizes): Promi
   const trial = new Trial(runner, sizes);
   const answer = await trial.oneByOne();
   const takesChunks = await agrees(trial.inChunks(), [answer]);
-  if (sizes.slots < 2) return { takesChunks, rows: 'alone' };
+  // Where there is one slot, no row has company.
+  if (sizes.slots < 2) return { takesChunks, rows: 'any' };
   const [long, short, other] = await trial.prepareRows();
   if (await agrees(trial.together([longer, shorter]), [long, short])) return { takesChunks, rows: 'any' };
   const isEqual = await agrees(trial.together([shorter, shorter]), [other, short]);
@@ -109,7 +110,8 @@ async function agrees(found: Promise<Float32Array[]>, expected: readonly Float32
 
 function isClose(found: Float32Array = new Float32Array(), expected: Float32Array): boolean {
   let [largest, difference] = [1, 0];
-  for (const [i, logit] of expected.entries()) {
+  for (let i = 0; i < expected.length; i++) {
+    const logit = expected[i] ?? NaN;
     largest = Math.max(largest, Math.abs(logit));
     difference = Math.max(difference, Math.abs(logit - (found[i] ?? NaN)));
   }
