@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,18 +16,22 @@ const wholeRows = goldenDir('gpt2', 'torch-export/model.onnx');
 const withPast = goldenDir('gpt2', 'with-past/decoder_with_past_model.onnx');
 
 describe('a decoder in two files', () => {
-  it('is scored and trained by the one, and continued by the one that takes a past in', async () => {
-    await copyFile(wholeRows, join(dir, 'decoder_model.onnx'));
-    expect((await openOnnxBase(dir)).graphs.decode).toBeUndefined();
-    await copyFile(withPast, join(dir, 'decoder_with_past_model.onnx'));
-    const base = await openOnnxBase(dir);
-    expect(base.decodeOnTrial).toBe(true);
-    expect(base.config).toMatchObject({ layers: 2, kvHeads: 4, headDim: 8 });
-    const inputs = base.graphs.decode?.({ maxLength: 32 }).graph.inputs.map(({ name }) => name);
-    expect(inputs).toContain('past_key_values.1.value');
-    const { modules } = await openOnnxBase(withPast);
-    expect(modules.map(({ path }) => path).sort()).toEqual(base.modules.map(({ path }) => path).sort());
-  });
+  it.each(['', 'onnx'])(
+    'is continued by the one that takes a past in, and scored by the other (in "%s")',
+    async (inner) => {
+      await mkdir(join(dir, inner), { recursive: true });
+      await copyFile(wholeRows, join(dir, inner, 'decoder_model.onnx'));
+      expect((await openOnnxBase(dir)).graphs.decode).toBeUndefined();
+      await copyFile(withPast, join(dir, inner, 'decoder_with_past_model.onnx'));
+      const base = await openOnnxBase(dir);
+      expect(base.decodeOnTrial).toBe(true);
+      expect(base.config).toMatchObject({ layers: 2, kvHeads: 4, headDim: 8 });
+      const inputs = base.graphs.decode?.({ maxLength: 32 }).graph.inputs.map(({ name }) => name);
+      expect(inputs).toContain('past_key_values.1.value');
+      const { modules } = await openOnnxBase(withPast);
+      expect(modules.map(({ path }) => path).sort()).toEqual(base.modules.map(({ path }) => path).sort());
+    },
+  );
 });
 
 describe('a file that takes a past in', () => {

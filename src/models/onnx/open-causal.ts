@@ -1,13 +1,12 @@
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 
 import { EspalierError } from '../../core/index.ts';
 import type { Model } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import { buildOnnxDecode } from './decode-graph.ts';
-import { isFile } from './find-onnx-file.ts';
 import { findHead } from './logits-head.ts';
 import { describeConfig, type BesideFiles } from './onnx-config.ts';
-import { openOnnxFile, places, type OnnxFileModel } from './open-onnx-file.ts';
+import { openBeside, places, type OnnxFileModel } from './open-onnx-file.ts';
 import { buildPastDecode } from './past-graph.ts';
 import type { TextSource } from './text-copy.ts';
 import { onnxTextGraphs } from './text-graphs.ts';
@@ -34,10 +33,8 @@ export async function openCausal(
 /** Optimum writes a decoder as two files, where it does not merge them: one for whole rows, and one that takes a past in. */
 async function openWithPast(file: OnnxFileModel, files: BesideFiles): Promise<TextSource | undefined> {
   if (basename(file.path) !== 'decoder_model.onnx') return undefined;
-  const path = join(dirname(file.path), 'decoder_with_past_model.onnx');
-  if (!(await isFile(path))) return undefined;
-  const beside = await openOnnxFile(path);
-  return beside.dir === file.dir ? textSource(beside, files) : undefined;
+  const beside = await openBeside(file, 'decoder_with_past_model.onnx');
+  return beside && textSource(beside, files);
 }
 
 interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
 import type { WeightRef } from '../weight-files.ts';
-import { findOnnxFile } from './find-onnx-file.ts';
+import { findOnnxFile, isFile, type OnnxFile } from './find-onnx-file.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { placeWeights } from './place-weights.ts';
 
@@ -21,7 +21,17 @@ export interface OnnxFileModel extends OnnxSource {
  * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA
  */
 export async function openOnnxFile(given: string): Promise<OnnxFileModel> {
-  const { path, dir, prefix } = await findOnnxFile(given);
+  return openPlaced(await findOnnxFile(given));
+}
+
+/** The same of another file in the folder of one that was opened, so that both are parts of one base. */
+export async function openBeside({ path, dir }: OnnxFileModel, name: string): Promise<OnnxFileModel | undefined> {
+  const own = dirname(path);
+  const beside = join(own, name);
+  return (await isFile(beside)) ? openPlaced({ path: beside, dir, prefix: own === dir ? '' : 'onnx/' }) : undefined;
+}
+
+async function openPlaced({ path, dir, prefix }: OnnxFile): Promise<OnnxFileModel> {
   const bytes = await readFile(path);
   const model = decodeModel(bytes, { what: path });
   verifyModel(model);
