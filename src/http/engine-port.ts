@@ -31,6 +31,8 @@ export interface GenerationRequest {
   readonly stopTokenIds: readonly number[];
   /** Log-probabilities of each token and of the `top` likeliest in its place; with `prompt`, of the prompt's tokens too. */
   readonly logprobs?: { readonly top: number; readonly prompt: boolean };
+  /** The same object in requests with the same prompt, adapters and `logprobs`, so that their prompt is run once. */
+  readonly promptGroup?: object;
   readonly signal?: AbortSignal;
 }
 

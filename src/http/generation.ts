@@ -53,10 +53,11 @@ export function startChoices(options: StartOptions): Choice[] {
 }
 
 /** @param place  of the choice among those of its prompt */
-function requestOf(options: StartOptions, { tokens }: Prompt, place: number): GenerationRequest {
+function requestOf(options: StartOptions, prompt: Prompt, place: number): GenerationRequest {
   const { body, topLogprobs, echo } = options;
   return {
-    tokens,
+    tokens: prompt.tokens,
+    ...((body.n ?? 1) > 1 ? { promptGroup: prompt } : {}),
     adapters: options.adapters,
     maxTokens: options.maxTokens,
     ...samplingOf(body, place),

@@ -47,6 +47,7 @@ export class ActiveRequest implements DecodeRow {
   readonly #limit: number;
   readonly #stops: ReadonlySet<number>;
   readonly #logprobs: GenerationRequest['logprobs'];
+  readonly #group: object | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
 
@@ -67,12 +68,35 @@ export class ActiveRequest implements DecodeRow {
     this.#stops = new Set(stopTokenIds ?? endTokens);
     this.#rules = LogitRules.of(request, { limit: this.#limit, stops: this.#stops });
     this.#logprobs = request.logprobs;
+    this.#group = request.promptGroup;
     this.#signal = signal;
     this.#onAbort = () => {
       this.tokens.fail(signal?.reason);
       cancel();
     };
     signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Whether this one, which waits, could go on from the prompt of another that has run. */
+  canShare(other: ActiveRequest): boolean {
+    const isFresh = this.length === 0 && this.generated === 0 && !this.isCancelled;
+    const isSameGroup = this.#group !== undefined && this.#group === other.#group && this.prompt === other.prompt;
+    if (!isFresh || !isSameGroup || this.adapters.length !== other.adapters.length) return false;
+    const [own, others] = [this.#logprobs, other.#logprobs];
+    if (own?.prompt !== others?.prompt || own?.top !== others?.top) return false;
+    return this.adapters.every(({ rows, scale }, i) => {
+      return rows === other.adapters[i]?.rows && scale === other.adapters[i]?.scale;
+    });
+  }
+
+  /** Notes that the prompt is in the cache, copied from another's slot. */
+  share(other: ActiveRequest): void {
+    this.length = other.length;
+    for (const token of other.promptTokens) this.promptTokens.push(token);
+  }
+
+  get hasGroup(): boolean {
+    return this.#group !== undefined;
   }
 
   /** Whether the logits after each token of the prompt are wanted, which a sequence that begins again has told already. */

@@ -119,6 +119,19 @@ describe('EngineLoop', () => {
     expect(fixture.stats.report().requests).toMatchObject({ finished: 8, failed: 0, cancelled: 0 });
   });
 
+  it('runs a prompt once for requests of one group that wait together', async () => {
+    const tokens = [1, 0, 1, 2, 2];
+    const group = { tokens, promptGroup: {}, logprobs: { prompt: true } };
+    const requests = [7, 2, 9, 4].map((maxTokens) => fixture.add({ ...group, maxTokens }));
+    const [alone, other] = [fixture.add({ tokens, maxTokens: 3 }), fixture.add({ tokens: [2], maxTokens: 3 })];
+    const answers = await Promise.all([...requests, alone, other].map(collect));
+    expect(answers).toEqual([...[7, 2, 9, 4, 3].map((count) => expected(tokens, count)), expected([2], 3)]);
+    for (const { promptTokens } of requests) expect(promptTokens.map(({ token }) => token)).toEqual(tokens);
+    expect(requests[1]?.promptTokens).toEqual(requests[0]?.promptTokens);
+    // Of two slots one is free for a second one each time that a prompt has run; the next is alone when a slot comes free.
+    expect(fixture.stats.report().tokens.prompt).toBe(4 * tokens.length + 1);
+  });
+
   it('tells of every token of a prompt, whatever the chunks, and of nothing twice', async () => {
     const requests = prompts.map((tokens) => fixture.add({ tokens, maxTokens: 2, logprobs: { prompt: true, top: 1 } }));
     const answers = await Promise.all(requests.map(collect));

@@ -7,6 +7,7 @@ import {
   advance,
   begin,
   createSchedule,
+  fork,
   remove,
   schedule,
   type PrefillPlan,
@@ -166,10 +167,32 @@ export class EngineLoop {
       await this.#move(advance(this.#state, plan));
       if (!plan.last) return;
       this.#batch.push(request);
+      const sharing = request.hasGroup ? await this.#share(request) : undefined;
       await this.#handOut(request, logits);
+      for (const other of sharing ?? []) await this.#handOut(other, logits);
     } catch (error) {
       await this.#leave(request, 'failed', asFailure(error));
     }
+  }
+
+  /** What a prompt left is copied for waiting requests with the same prompt, as far as there are slots. */
+  async #share(request: ActiveRequest): Promise<ActiveRequest[]> {
+    const sharing: ActiveRequest[] = [];
+    for (const { id } of this.#state.waiting.slice()) {
+      const other = this.#requests.get(id);
+      if (other === undefined || !other.canShare(request)) continue;
+      const copy = fork(this.#state, { id, from: request.id });
+      if (copy === undefined) break;
+      this.#batch.push(other);
+      try {
+        await this.#runner.moveSlot({ ...copy, length: request.length });
+        other.share(request);
+        sharing.push(other);
+      } catch (error) {
+        await this.#leave(other, 'failed', asFailure(error));
+      }
+    }
+    return sharing;
   }
 
   async #prefillReported(request: ActiveRequest, chunk: PrefillChunk): Promise<Float32Array> {

@@ -34,6 +34,11 @@ export interface GenerationRequest {
    * tokens too: `GenerationStream.promptTokens`.
    */
   readonly logprobs?: { readonly top?: number; readonly prompt?: boolean };
+  /**
+   * The same object in requests with the same prompt (the very array), adapters and `logprobs`: those that wait together have their
+   * prompt run once.
+   */
+  readonly promptGroup?: object;
   readonly signal?: AbortSignal;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../core/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openEngine, type Engine } from './engine.ts';
-import type { GenerationRequest } from './generation-request.ts';
+import type { GeneratedToken, GenerationRequest } from './generation-request.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collect, collectIds } from './testing/collect.ts';
 import { openTestBase } from './testing/golden-case.ts';
@@ -30,6 +30,8 @@ afterAll(async () => {
 
 const prompt = Array.from({ length: 9 }, (_, place) => (place * 37) % vocabulary);
 const plain = { tokens: prompt, maxTokens: 24, stopTokenIds: [] } satisfies GenerationRequest;
+
+const ids = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
 
 const settings: fc.Arbitrary<Partial<GenerationRequest>> = fc.record(
   {
@@ -86,6 +88,27 @@ describe('requests with settings of their own', () => {
     );
     expect(new Set([...once, ...prompt]).size).toBe(once.length + new Set(prompt).size);
     expect(new Set(greedy).size).toBeLessThan(greedy.length);
+  });
+
+  it('of one group have their prompt run once, and are answered as each alone', async () => {
+    const adapters = [{ name: 'rank-5' }];
+    const requests = [1, 2, 3, 4].map((seed) => {
+      const rules = { repetitionPenalty: 1 + seed / 10, logprobs: { top: 1, prompt: true } };
+      return { ...plain, ...rules, adapters, temperature: 1, seed, maxTokens: 4 * seed };
+    });
+    const alone: GeneratedToken[][] = [];
+    for (const request of requests) alone.push(await collect(engine.generate(request)));
+    const before = engine.stats().tokens.prompt;
+    const promptGroup = {};
+    const streams = requests.map((request) => engine.generate({ ...request, promptGroup }));
+    const other = collectIds(engine.generate({ ...plain, promptGroup }));
+    const together = await Promise.all(streams.map(collect));
+    expect(await other).toEqual(await collectIds(engine.generate(plain)));
+    expect(together.map(ids)).toEqual(alone.map(ids));
+    expect(streams.map(({ promptTokens }) => promptTokens)).toEqual(streams.map(() => streams[0]?.promptTokens));
+    expect(streams[0]?.promptTokens).toHaveLength(prompt.length);
+    // The group's, once; the base's, which is none of it; and the base's alone.
+    expect(engine.stats().tokens.prompt - before).toBe(3 * prompt.length);
   });
 
   it('draw by a seed what no other request changes', async () => {

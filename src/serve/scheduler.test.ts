@@ -5,6 +5,7 @@ import {
   advance,
   begin,
   createSchedule,
+  fork,
   remove,
   schedule,
   type Plan,
@@ -93,11 +94,13 @@ describe('schedule', () => {
 type Command =
   | { readonly kind: 'arrive'; readonly promptLength: number }
   | { readonly kind: 'step' }
+  | { readonly kind: 'fork'; readonly pick: number }
   | { readonly kind: 'end'; readonly pick: number };
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: fc.constant('arrive' as const), promptLength: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ kind: fc.constant('step' as const) }),
+  fc.record({ kind: fc.constant('fork' as const), pick: fc.nat() }),
   fc.record({ kind: fc.constant('end' as const), pick: fc.nat() }),
 );
 
@@ -118,6 +121,7 @@ class World {
   apply(step: Command): void {
     if (step.kind === 'arrive') this.#arrive(step.promptLength);
     else if (step.kind === 'step') this.#step();
+    else if (step.kind === 'fork') this.#fork(step.pick);
     else this.#end(step.pick);
     this.#check();
   }
@@ -138,6 +142,15 @@ class World {
     this.slots[plan.slot] = plan.id;
     this.#prefilled.set(plan.id, plan.end);
     this.#move(advance(this.state, plan));
+  }
+
+  #fork(pick: number): void {
+    const { waiting, running } = this.state;
+    const [id, from] = [waiting[pick % Math.max(1, waiting.length)]?.id, running[pick % Math.max(1, running.length)]];
+    const copy = id === undefined || from === undefined ? undefined : fork(this.state, { id, from });
+    if (!copy) return;
+    this.#demand(this.slots[copy.from] === from, `slot ${copy.from} does not hold ${from}, which is copied`);
+    this.slots[copy.to] = copy.id;
   }
 
   #end(pick: number): void {

@@ -112,6 +112,21 @@ export function advance(state: ScheduleState, plan: PrefillPlan): SlotMove | und
 }
 
 /**
+ * Lets a waiting sequence run at once, with what a running one has: their prompts are the same.
+ * @returns the copy that this needs, from the running one's slot; undefined where no slot is free, and the sequence waits on
+ */
+export function fork(
+  state: ScheduleState,
+  { id, from }: { readonly id: number; readonly from: number },
+): SlotMove | undefined {
+  const { waiting, running, prefilling, limits } = state;
+  const [place, slot] = [waiting.findIndex((sequence) => sequence.id === id), running.indexOf(from)];
+  if (place < 0 || slot < 0 || prefilling !== undefined || running.length >= limits.slots) return undefined;
+  waiting.splice(place, 1);
+  return { id, from: slot, to: running.push(id) - 1 };
+}
+
+/**
  * Takes a sequence out, wherever it is.
  * @returns the move that closes the hole it leaves
  */
