@@ -1,4 +1,4 @@
-import { removeDeadCode, type Model, type Node, type Value } from '../../ir/index.ts';
+import { removeDeadCode, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { annotateModules } from './annotate-modules.ts';
 import { GraphCopy } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';
@@ -15,6 +15,8 @@ import { finish, logitsOfRows } from './text-graphs.ts';
 export function buildOnnxDecode(source: TextSource, maxLength: number): Model | undefined {
   const { roles, kv } = source;
   const states = wholeStates(roles);
+  // Looked for first, since a copy of a large graph takes a while.
+  if (![source.model.graph, ...source.model.functions.map(({ graph }) => graph)].some(hasGroupQuery)) return undefined;
   if (kv === undefined || states === undefined || roles.logits === undefined || roles.cachePosition) return undefined;
   const copy = new GraphCopy(source, 'decode', { widen: true });
   const { graph } = copy;
@@ -45,6 +47,10 @@ export function buildOnnxDecode(source: TextSource, maxLength: number): Model | 
   finish(copy.model, logitsOfRows(decoder, graph.addInput('logit_rows', 'int64', ['rows'])), 'logits');
   removeDeadCode.run(copy.model);
   return graph.inputs.some(({ name }) => name === 'attention_mask') ? undefined : copy.model;
+}
+
+function hasGroupQuery({ nodes }: Graph): boolean {
+  return nodes.some(({ opType, subgraphs }) => opType === 'GroupQueryAttention' || subgraphs.some(hasGroupQuery));
 }
 
 /** The lengths of rows, and of the longest of them, come from outside. */
