@@ -56,7 +56,8 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
  * `logit_rows` i64 [rows], flat indices into batch·seq; `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim].
  * Outputs: `logits` f32 [rows, vocab]; `present.N.key` and `.value`, to be bound to the memory of the past.
  *
- * Several rows take one new token each, at any lengths; a prompt, or the next chunk of one, is given with batch = 1.
+ * Several rows take one new token each, at any lengths; a prompt, or the next chunk of one, is given with batch = 1. A base with
+ * `decodeOnTrial` promises this of one token of one row only.
  */
 export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
   return graphOf(base, 'decode')(options);
