@@ -143,6 +143,10 @@ describe('chat completions with log-probabilities', () => {
       told.push(...(choices[0]?.logprobs?.content ?? []).map(({ token }) => token));
     }
     expect(told).toEqual(whole.choices[0]?.logprobs?.content?.map(({ token }) => token));
+    const { choices } = await client.chat.completions.stream({ ...request, n: 2 }).finalChatCompletion();
+    expect(choices).toHaveLength(2);
+    expect(choices[0]?.message.content).toBe(whole.choices[0]?.message.content);
+    expect(choices[0]?.logprobs?.content?.map(({ token }) => token)).toEqual(told);
   });
 
   it('refuse top_logprobs alone, and tell nothing unasked', async () => {

@@ -1,3 +1,4 @@
+import { EspalierError } from '../core/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest } from './engine-port.ts';
@@ -29,13 +30,20 @@ export interface StartOptions {
   readonly signal: AbortSignal;
 }
 
+/** As many as an engine lets wait: more of them would be told to come again, in vain. */
+const maxChoices = 1024;
+
 /**
  * Starts `n` choices for each prompt. All are admitted, or none: where one is refused the caller aborts `signal`.
- * @throws EspalierError what the engine refuses, before any answer was begun
+ * @throws EspalierError REQUEST_INVALID where there are too many; what the engine refuses, before any answer was begun
  */
 export function startChoices(options: StartOptions): Choice[] {
   const { body, prompts, echo, topLogprobs } = options;
   const n = body.n ?? 1;
+  if (prompts.length * n > maxChoices) {
+    const problem = `${prompts.length} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
+  }
   return Array.from({ length: prompts.length * n }, (_, index) => {
     const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
     const generated = options.engine.generate(requestOf(options, prompt, index % n));

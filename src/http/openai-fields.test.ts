@@ -118,6 +118,7 @@ describe('what cannot be honoured is refused with what to do', () => {
     [completion, { prompt_logprobs: 1 }, 'prompt_logprobs'],
     [completion, { stop: ['a', ''] }, 'stop.1'],
     [completion, { prompt: [] }, 'prompt'],
+    [completion, { prompt: Array.from({ length: 9 }, () => 'a'), n: 128 }, 'prompt'],
     [completion, { max_token: 3 }, 'max_token'],
     [completion, { topP: 0.3 }, 'topP'],
     [chat, { tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],

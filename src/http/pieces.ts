@@ -1,8 +1,8 @@
 import { Pace } from '../core/index.ts';
 import type { StreamDecoder, Tokenizer } from '../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
-import type { ReportedToken, TokenStream } from './engine-port.ts';
-import { createStopMatcher } from './stop-matcher.ts';
+import type { TokenStream } from './engine-port.ts';
+import { createStopMatcher, type StopMatcher } from './stop-matcher.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
 
 /** What one choice of an answer adds at a time. */
@@ -14,8 +14,10 @@ export interface Piece {
   readonly generated: number;
   /** One for each token, where asked for. */
   readonly logprobs?: readonly NamedToken[];
-  readonly finishReason?: 'stop' | 'length';
+  readonly finishReason?: FinishReason;
 }
+
+type FinishReason = 'stop' | 'length';
 
 export interface PieceOptions {
   readonly tokenizer: Tokenizer | undefined;
@@ -42,43 +44,42 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
   let isEchoed = echo === undefined;
   let isEnded = false;
   let count = 0;
-  const tell = (token: ReportedToken, fresh: string): Pick<Piece, 'logprobs'> => {
-    if (names === undefined) return {};
-    const told = names.nameOf(token, offset);
-    offset += countCodePoints(fresh);
-    return { logprobs: [told] };
-  };
   for await (const reported of generated) {
     const { token, finishReason } = reported;
     if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
     isEchoed = true;
     isEnded = finishReason !== undefined;
     const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
+    const told = names?.nameOf(reported, offset);
+    if (told !== undefined) offset += countCodePoints(fresh);
     count++;
     const { text, stopped } = count > minTokens ? matcher.push(fresh) : { text: fresh, stopped: false };
-    const piece = { tokenIds: [token], generated: 1, ...tell(reported, fresh) };
     if (stopped) {
-      yield { ...piece, text, finishReason: 'stop' };
+      yield pieceOf(token, told, text, 'stop');
       return;
     }
-    if (finishReason === undefined) yield { ...piece, text };
-    else yield { ...piece, ...ending(text, finishReason, matcher, decoder) };
+    const end = finishReason && ending(finishReason, matcher, decoder);
+    yield end ? pieceOf(token, told, text + end.text, end.finishReason) : pieceOf(token, told, text);
   }
   if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
   // No token was asked for.
   if (!isEnded) yield { text: '', tokenIds: [], generated: 0, finishReason: 'length' };
 }
 
+function pieceOf(token: number, told: NamedToken | undefined, text: string, finishReason?: FinishReason): Piece {
+  const tokenIds = [token];
+  return { text, tokenIds, generated: 1, ...(told && { logprobs: [told] }), ...(finishReason && { finishReason }) };
+}
+
 /** The end of the text: what was held back comes, as far as no stop string is found in it. */
 function ending(
-  text: string,
-  finishReason: 'stop' | 'length',
-  matcher: ReturnType<typeof createStopMatcher>,
+  finishReason: FinishReason,
+  matcher: StopMatcher,
   decoder: StreamDecoder | undefined,
-): Pick<Piece, 'text' | 'finishReason'> {
+): { readonly text: string; readonly finishReason: FinishReason } {
   const last = matcher.push(decoder?.end() ?? '');
   const rest = last.stopped ? last.text : last.text + matcher.end();
-  return { text: text + rest, finishReason: last.stopped ? 'stop' : finishReason };
+  return { text: rest, finishReason: last.stopped ? 'stop' : finishReason };
 }
 
 /** Tokens of a prompt that are told of at a time. */

@@ -12,7 +12,7 @@ export const httpCodes = {
     status: 400,
     retryable: false,
     message: 'This server does not support {param}: {problem}.',
-    help: 'The field would change the answer, and Espalier cannot honour it yet. It is refused rather than ignored; leave it out.',
+    help: 'The field would change the answer, and Espalier cannot honour it; or nobody knows it, and it looks like a known one mistyped. It is refused rather than ignored. The message says what to do instead.',
   },
   REQUEST_TOO_LARGE: {
     status: 413,
