@@ -98,6 +98,8 @@ export interface BaseModel {
   readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** Whether its training graph can be had for rows end to end. Absent: no. */
   readonly packsRows?: boolean;
+  /** Whether its graphs compute of padding nothing but attention, as the attention mask tells them. Absent: no. */
+  readonly skipsPadding?: boolean;
   /** What an adapter can target, `lm_head` included. */
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;

@@ -3,7 +3,8 @@ import type { TensorData } from '../tensor/index.ts';
 import type { LabelledExample } from './data/labelled-example.ts';
 import type { LabelledDataset } from './data/read-labelled.ts';
 import { int64Tensor, type MicroBatch } from './micro-batch.ts';
-import { createTrainingData, type TrainingData } from './training-data.ts';
+import { packedCost } from './split-by-length.ts';
+import { createTrainingData, pairCostOf, type TrainingData } from './training-data.ts';
 
 export interface LabelledBatchOptions {
   /** Fills up short rows. */
@@ -15,11 +16,12 @@ export interface LabelledBatchOptions {
 /** Rows with labels, as a training takes them. */
 export function labelledData(
   dataset: LabelledDataset,
-  { padTokenId = 0 }: Pick<BaseModel, 'padTokenId'>,
+  { padTokenId = 0, skipsPadding = false, config }: Pick<BaseModel, 'padTokenId' | 'skipsPadding' | 'config'>,
   { hasSegments }: Pick<LabelledBatchOptions, 'hasSegments'>,
 ): TrainingData {
   return createTrainingData(dataset, {
     lengthOf: (example) => (example.kind === 'tokens' ? example.inputIds.length : 1),
+    ...(skipsPadding && { costOf: packedCost(pairCostOf(config)) }),
     collate: (rows) => createLabelledBatch(rows, { padTokenId, hasSegments }),
   });
 }

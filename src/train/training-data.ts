@@ -70,7 +70,13 @@ type TokenBase = Pick<BaseModel, 'config' | 'packsRows'>;
  * WHY twice the share of the operations: these products are small, and scores are read and written several times; so it was measured
  * on a model of 0.4 B parameters.
  */
-function pairCostOf({ hiddenSize, headDim, kvHeads, heads = kvHeads, intermediateSize }: BaseModel['config']): number {
+export function pairCostOf({
+  hiddenSize,
+  headDim,
+  kvHeads,
+  heads = kvHeads,
+  intermediateSize,
+}: BaseModel['config']): number {
   const inner = intermediateSize ?? 4 * hiddenSize;
   return (4 * heads * headDim) / (2 * hiddenSize * headDim * (heads + kvHeads) + 3 * hiddenSize * inner);
 }

@@ -2,7 +2,7 @@ import { float, type Tape, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
-import { lazily, memoized } from './memoized.ts';
+import { lazily, memoized } from '../graph/memoized.ts';
 import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';

@@ -3,11 +3,11 @@ import { tensorOf } from '../../tensor/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { norm } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
-import { lazily, memoized } from './memoized.ts';
+import { lazily, memoized } from '../graph/memoized.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { rotationOf, type Places, type Rotation } from './rotation.ts';
-import type { RowLayout } from './row-layout.ts';
+import type { RowLayout } from '../graph/row-layout.ts';
 import { softcapped } from './scaling.ts';
 import type { Attention } from './stack.ts';
 

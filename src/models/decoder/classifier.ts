@@ -11,7 +11,7 @@ import type { DecoderConfig } from './decoder-config.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
 import type { DecoderSource } from './graphs.ts';
 import { logits } from './head.ts';
-import { paddedRows } from './row-layout.ts';
+import { paddedRows } from '../graph/row-layout.ts';
 import { decoderStack } from './stack.ts';
 
 const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().nullish() });

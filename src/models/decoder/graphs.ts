@@ -6,7 +6,7 @@ import type { WeightRef } from '../weight-files.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { logits } from './head.ts';
-import { packedRows, paddedRows } from './row-layout.ts';
+import { packedRows, paddedRows } from '../graph/row-layout.ts';
 import { decoderStack } from './stack.ts';
 
 /** What a decoder's graphs are built from. */

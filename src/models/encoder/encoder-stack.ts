@@ -5,6 +5,7 @@ import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
 import { mlp } from '../graph/mlp.ts';
 import { norm } from '../graph/norm.ts';
+import { moves, type Moves } from '../graph/row-layout.ts';
 import type { EncoderConfig, EncoderLayer, EncoderNetwork } from './encoder-config.ts';
 
 /** What a masked score is set to: the lowest f32, which no real score can lift above the softmax's underflow. */
@@ -25,12 +26,15 @@ export interface EncoderInputs {
 /**
  * From token ids to the last hidden states: f32 [batch, seq, hidden].
  *
- * Positions where the mask is 0 are seen by none; their own states mean nothing.
+ * Positions where the mask is 0 are seen by none, and their own states are 0, but for the first of each row, which heads read
+ * whatever the mask says.
+ *
+ * WHY tokens are picked here: nothing but attention is computed of padding then, whoever padded the rows.
  */
 export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Value {
   const { config, network } = inputs;
   const shared = sharedValues(builder, inputs);
-  let hidden = embeddings(builder, inputs);
+  let hidden = embeddings(builder, inputs, shared);
   for (const layer of network.layers) {
     const attended = attention(builder, hidden, { layer, shared, config });
     const tape = builder.tape(layer.path);
@@ -39,14 +43,19 @@ export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Valu
     hidden = norm(builder, builder.tape(layer.mlp.path).op('Add', [transformed, hidden]), layer.norm);
   }
   const tape = builder.tape('encoder');
-  return tape.op('Reshape', [hidden, shared.rowShape]);
+  const shape = ['batch', 'seq', config.hiddenSize];
+  return tape.op('Reshape', [shared.spread(tape, hidden), shared.rowShape], { shape });
 }
 
-/** Words, positions and token types, added up and normalized: f32 [batch·seq, hidden]. */
-function embeddings(builder: GraphBuilder, { config, network, inputIds, tokenTypeIds }: EncoderInputs): Value {
+/** Words, positions and token types, added up and normalized: f32 [tokens, hidden]. */
+function embeddings(
+  builder: GraphBuilder,
+  { config, network, inputIds, tokenTypeIds }: EncoderInputs,
+  { collect }: Moves,
+): Value {
   const { path, words, positions, tokenTypes, norm: last, numbering } = network.embeddings;
   const tape = builder.tape(path);
-  const flat = (ids: Value): Value => tape.op('Reshape', [ids, tape.int64s([-1])]);
+  const flat = (ids: Value): Value => collect(tape, ids);
   const numbers =
     numbering === 'counted' ? countedPositions(tape, inputIds) : positionsFromPadding(tape, inputIds, config);
   let sum = tape.op('Add', [embedding(builder, flat(inputIds), words), embedding(builder, flat(numbers), positions)]);
@@ -58,12 +67,12 @@ function embeddings(builder: GraphBuilder, { config, network, inputIds, tokenTyp
   return norm(builder, sum, last);
 }
 
-/** 0, 1, 2 along each row: i64 [batch, seq]. */
-function countedPositions(tape: Tape, inputIds: Value): Value {
-  const seq = tape.op('Shape', [inputIds], { attributes: { start: 1 } });
+/** 0, 1, 2 along each row, as many as in the rows of `like`: i64 [batch, seq]. */
+function countedPositions(tape: Tape, like: Value): Value {
+  const seq = tape.op('Shape', [like], { attributes: { start: 1 } });
   const count = tape.op('Squeeze', [seq]);
   const row = tape.op('Range', [tape.int64(0), count, tape.int64(1)]);
-  return tape.op('Expand', [row, tape.op('Shape', [inputIds])]);
+  return tape.op('Expand', [row, tape.op('Shape', [like])]);
 }
 
 /**
@@ -79,7 +88,7 @@ function positionsFromPadding(tape: Tape, inputIds: Value, { padTokenId }: Encod
 }
 
 /** What all layers use. */
-interface Shared {
+interface Shared extends Moves {
   /** i64 [4]: batch, seq, heads, headDim */
   readonly headShape: Value;
   /** i64 [3]: batch, seq, hidden */
@@ -90,14 +99,24 @@ interface Shared {
 
 function sharedValues(builder: GraphBuilder, { config, inputIds, attentionMask }: EncoderInputs): Shared {
   const tape = builder.tape('encoder');
-  const rows = tape.op('Shape', [inputIds]);
-  const shape = (...rest: number[]): Value => tape.op('Concat', [rows, tape.int64s(rest)], { attributes: { axis: 0 } });
+  const rectangle = tape.op('Shape', [inputIds]);
+  const shape = (...rest: number[]): Value =>
+    tape.op('Concat', [rectangle, tape.int64s(rest)], { attributes: { axis: 0 } });
   const hidden = tape.op('Equal', [tape.op('Unsqueeze', [attentionMask, tape.int64s([1, 2])]), tape.int64(0)]);
   return {
+    ...moves(tape, { rectangle, places: placesOf(tape, attentionMask) }),
     headShape: shape(config.heads, config.headDim),
     rowShape: shape(config.hiddenSize),
     mask: tape.op('Where', [hidden, tape.scalar(lowest), tape.scalar(0)]),
   };
+}
+
+/** i64 [tokens]: the places that are computed, those where the mask is not 0 and the first of each row. */
+function placesOf(tape: Tape, attentionMask: Value): Value {
+  const first = tape.op('Equal', [countedPositions(tape, attentionMask), tape.int64(0)]);
+  const counts = tape.op('Or', [tape.op('Not', [tape.op('Equal', [attentionMask, tape.int64(0)])]), first]);
+  const places = tape.op('NonZero', [tape.op('Reshape', [counts, tape.int64s([-1])])], { shape: [1, 'tokens'] });
+  return tape.op('Squeeze', [places, tape.int64s([0])]);
 }
 
 interface AttentionParts {
@@ -117,8 +136,11 @@ interface AttentionParts {
 function attention(builder: GraphBuilder, x: Value, { layer, shared, config }: AttentionParts): Value {
   const { headDim, hiddenSize } = config;
   const tape = builder.tape(layer.path);
-  const heads = (value: Value): Value =>
-    tape.op('Transpose', [tape.op('Reshape', [value, shared.headShape])], { attributes: { perm: [0, 2, 1, 3] } });
+  const heads = (value: Value): Value => {
+    const shape = ['batch', 'seq', config.heads, headDim];
+    const apart = tape.op('Reshape', [shared.spread(tape, value), shared.headShape], { shape });
+    return tape.op('Transpose', [apart], { attributes: { perm: [0, 2, 1, 3] } });
+  };
   const [queries, keys, values] = [layer.query, layer.key, layer.value].map((each) => heads(linear(builder, x, each)));
   const products = tape.op('FusedMatMul', [queries, keys], {
     domain: 'com.microsoft',
@@ -126,5 +148,5 @@ function attention(builder: GraphBuilder, x: Value, { layer, shared, config }: A
   });
   const weights = tape.op('Softmax', [tape.op('Add', [products, shared.mask])], { attributes: { axis: -1 } });
   const joined = tape.op('Transpose', [tape.op('MatMul', [weights, values])], { attributes: { perm: [0, 2, 1, 3] } });
-  return linear(builder, tape.op('Reshape', [joined, tape.int64s([-1, hiddenSize])]), layer.output);
+  return linear(builder, shared.collect(tape, joined, hiddenSize), layer.output);
 }

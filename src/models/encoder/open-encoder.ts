@@ -70,6 +70,7 @@ export async function openEncoder(
     task,
     ...(labels && { labels }),
     padTokenId: config.padTokenId,
+    skipsPadding: true,
     weights,
     ...(headWeights.size > 0 && { headWeights }),
     modules,

@@ -1,22 +1,26 @@
 import { distinctRowsKey, type Tape, type Value } from '../../ir/index.ts';
-import type { GraphBuilder } from '../graph/graph-builder.ts';
+import type { GraphBuilder } from './graph-builder.ts';
 import { lazily, memoized } from './memoized.ts';
+
+/** Ways between a list of tokens and a rectangle of rows. */
+export interface Moves {
+  /** f32 [tokens, width] → [batch·seq, width], zeros where there is no token */
+  spread(tape: Tape, x: Value): Value;
+  /** f32 or i64 [batch, seq, ...] → [tokens, width], or [tokens] without a width */
+  collect(tape: Tape, x: Value, width?: number): Value;
+}
 
 /**
  * How the tokens of a batch come into a graph. All of a network but its attention sees a list of tokens; attention sees rows side by
  * side, in a rectangle of batch · seq places.
  */
-export interface RowLayout {
+export interface RowLayout extends Moves {
   /** i64 [batch, seq] or [tokens] */
   readonly inputIds: Value;
   /** i64 [2]: batch, seq */
   readonly rectangle: Value;
   /** i64 [1] */
   readonly seq: Value;
-  /** f32 [tokens, width] → [batch·seq, width] */
-  spread(tape: Tape, x: Value): Value;
-  /** f32 [batch, seq, ...] → [tokens, width] */
-  collect(tape: Tape, x: Value, width: number): Value;
   /** i64 [tokens]: each token's place in its row. */
   positions(): Value;
 }
@@ -35,7 +39,7 @@ export function paddedRows(builder: GraphBuilder, inputIds = addIds(builder, ['b
     rectangle,
     seq,
     spread: (_, x) => x,
-    collect: (at, x, width) => at.op('Reshape', [x, at.int64s([-1, width])]),
+    collect: (at, x, width) => at.op('Reshape', [x, at.int64s(width === undefined ? [-1] : [-1, width])]),
     positions: lazily(() => {
       const range = tape.op('Range', [tape.int64(0), tape.op('Squeeze', [seq]), tape.int64(1)], { shape: ['seq'] });
       const every = tape.op('Expand', [range, rectangle], { shape: inputIds.shape ?? [] });
@@ -56,6 +60,21 @@ export function packedRows(builder: GraphBuilder): RowLayout {
   const rectangle = builder.graph.addInput('rectangle', 'int64', [2]);
   const places = builder.graph.addInput('token_places', 'int64', ['tokens']);
   const seq = tape.op('Slice', [rectangle, tape.int64s([1]), tape.int64s([2])]);
+  return {
+    inputIds,
+    rectangle,
+    seq,
+    ...moves(tape, { rectangle, places }),
+    positions: lazily(() => tape.op('Mod', [places, seq])),
+  };
+}
+
+/**
+ * Between a list of tokens and the rectangle that they have their places in.
+ *
+ * @param at  `rectangle` i64 [2]: batch, seq; `places` i64 [tokens], none twice: row · seq + position of each token
+ */
+export function moves(tape: Tape, { rectangle, places }: { readonly rectangle: Value; readonly places: Value }): Moves {
   const columns = lazily(() => tape.op('Unsqueeze', [places, tape.int64s([1])]));
   const zeros = memoized((width: number) => {
     const count = tape.op('ReduceProd', [rectangle], { attributes: { keepdims: 1 } });
@@ -63,15 +82,12 @@ export function packedRows(builder: GraphBuilder): RowLayout {
     return tape.op('ConstantOfShape', [shape], { shape: ['places', width] });
   });
   return {
-    inputIds,
-    rectangle,
-    seq,
     spread: (at, x) => at.op('ScatterND', [zeros(widthOf(x)), columns(), x]),
     collect: (at, x, width) => {
-      const flat = at.op('Reshape', [x, at.int64s([-1, width])], { shape: ['places', width] });
+      const rest = width === undefined ? [] : [width];
+      const flat = at.op('Reshape', [x, at.int64s([-1, ...rest])], { shape: ['places', ...rest] });
       return at.op('Gather', [flat, places], { metadata: { [distinctRowsKey]: 'true' } });
     },
-    positions: lazily(() => tape.op('Mod', [places, seq])),
   };
 }
 
