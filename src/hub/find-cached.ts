@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { graphPlaces } from '../core/index.ts';
 import { cachedCommit, hasFile, snapshotFolder } from './cache-layout.ts';
 import { compileGlob } from './glob.ts';
 import type { HubReference } from './reference.ts';
-import { graphPlaces } from './wanted-files.ts';
 
 /**
  * The folder of a model in the cache, if all that is needed of it is there. What other tools downloaded counts too, and

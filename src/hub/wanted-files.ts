@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, graphPlaces } from '../core/index.ts';
 import { compileGlob } from './glob.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
@@ -24,15 +24,6 @@ const companions = [
 
 /** WHY not in folders: what lies there is the same model once more, in the form of another tool. */
 const weights = ['./*.safetensors', './*.safetensors.index.json', './adapter_model.safetensors'];
-/** Where exporters put the graph of a whole model; the first that is there is taken, where there are no safetensors. */
-export const graphPlaces: readonly string[] = [
-  'model.onnx',
-  'onnx/model.onnx',
-  'decoder_model_merged.onnx',
-  'onnx/decoder_model_merged.onnx',
-  'decoder_model.onnx',
-  'onnx/decoder_model.onnx',
-];
 /** The same weights under their authors' own names. */
 const duplicates = ['./consolidated*.safetensors'];
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, graphPlaces } from '../../core/index.ts';
 
 /** An ONNX file, and the folder that its configuration and tokenizer lie in. */
 export interface OnnxFile {
@@ -11,16 +11,6 @@ export interface OnnxFile {
   /** The path from `dir` to the file's own folder, with '/' at its end; '' where they are one. */
   readonly prefix: string;
 }
-
-/** Where exporters put the graph of a whole model, the first that is there wins. */
-const usualPlaces = [
-  'model.onnx',
-  'onnx/model.onnx',
-  'decoder_model_merged.onnx',
-  'onnx/decoder_model_merged.onnx',
-  'decoder_model.onnx',
-  'onnx/decoder_model.onnx',
-];
 
 /** Whether a path is for `openOnnxModel`: an .onnx file, or a folder that holds one and no safetensors checkpoint. */
 export async function isOnnxPath(path: string): Promise<boolean> {
@@ -44,7 +34,7 @@ export async function findOnnxFile(path: string): Promise<OnnxFile> {
 }
 
 async function findInFolder(dir: string): Promise<string | undefined> {
-  for (const place of usualPlaces) {
+  for (const place of graphPlaces) {
     const path = join(dir, place);
     if (await isFile(path)) return path;
   }
