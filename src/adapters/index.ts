@@ -1,7 +1,7 @@
 export {
-  AdapterRegistry,
   type AdapterEvent,
   type AdapterInfo,
+  AdapterRegistry,
   type AdapterStore,
   type MoveOptions,
 } from './adapter-registry.ts';

@@ -1,15 +1,15 @@
-export { differentiate, gradientKey, type DifferentiateOptions } from './differentiate.ts';
+export { differentiate, type DifferentiateOptions, gradientKey } from './differentiate.ts';
 export { GradientRegistry } from './gradient-registry.ts';
 export {
-  gradientRule,
-  nonDifferentiable,
-  undifferentiable,
   type GradientContext,
+  gradientRule,
   type GradientRule,
   type GradientThunk,
   type InputGradients,
   type NamedValues,
+  nonDifferentiable,
   type RuleDefinition,
+  undifferentiable,
 } from './gradient-rule.ts';
 export { standardLowerings } from './lowering/index.ts';
 export type { Lowering, LoweringContext } from './lowering/lowering.ts';

@@ -1,8 +1,8 @@
 export { breathe } from './breathe.ts';
-export { systemClock, type Clock } from './clock.ts';
-export { codes, type ErrorCode } from './codes/index.ts';
+export { type Clock, systemClock } from './clock.ts';
 export type { CodeEntry } from './codes/code-entry.ts';
-export { EspalierError, type ErrorDetails } from './errors.ts';
+export { codes, type ErrorCode } from './codes/index.ts';
+export { type ErrorDetails, EspalierError } from './errors.ts';
 export { graphPlaces } from './graph-places.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';

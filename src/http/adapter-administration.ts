@@ -4,7 +4,7 @@ import { loadAdapter } from '../formats/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
-import type { AdapterAdministration, ServedAdapter } from './serving-context.ts';
+import type { AdapterAdministration, ServedAdapter } from './served-adapter.ts';
 
 export interface AdministrationOptions {
   readonly registry: Pick<AdapterRegistry<unknown>, 'has' | 'list' | 'load' | 'replace' | 'unload'>;

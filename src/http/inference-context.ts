@@ -1,5 +1,5 @@
 import type { InferenceModel } from '../infer/index.ts';
-import type { AdapterAdministration } from './serving-context.ts';
+import type { AdapterAdministration } from './served-adapter.ts';
 
 /** What the routes need of a model; `infer`'s has this form, and a test's double can. */
 export type ServedModel = Pick<InferenceModel, 'name' | 'signature' | 'batching' | 'isReady' | 'infer' | 'stats'>;

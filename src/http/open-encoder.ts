@@ -1,7 +1,13 @@
 import { resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { Embedder, openInferenceGraph, SharedArenas } from '../infer/index.ts';
-import type { InferenceModel, MemoryPlan, ServedParameter } from '../infer/index.ts';
+import {
+  Embedder,
+  type InferenceModel,
+  type MemoryPlan,
+  openInferenceGraph,
+  type ServedParameter,
+  SharedArenas,
+} from '../infer/index.ts';
 import { readConstant, type Model } from '../ir/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
@@ -10,7 +16,8 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import { createAdapterAdministration, loadAllAdapters, type AdministrationOptions } from './adapter-administration.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import type { InferenceEntry } from './inference-context.ts';
-import type { AdapterAdministration, BaseContext, DoorContext } from './serving-context.ts';
+import type { AdapterAdministration } from './served-adapter.ts';
+import type { BaseContext, DoorContext } from './serving-context.ts';
 
 export interface EncoderOptions {
   readonly base: BaseModel;

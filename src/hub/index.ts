@@ -1,4 +1,4 @@
 export { formatBytes } from './disk-room.ts';
-export { readHubSettings, type HubSettings } from './hub-settings.ts';
-export { pullModel, type PulledModel, type PullEvent, type PullOptions } from './pull-model.ts';
-export { formatHubReference, isHubReference, parseHubReference, type HubReference } from './reference.ts';
+export { type HubSettings, readHubSettings } from './hub-settings.ts';
+export { type PulledModel, type PullEvent, pullModel, type PullOptions } from './pull-model.ts';
+export { formatHubReference, type HubReference, isHubReference, parseHubReference } from './reference.ts';

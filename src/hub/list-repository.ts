@@ -1,6 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { HubFetchOptions } from './hub-fetch.ts';
-import { createHubFetch } from './hub-fetch.ts';
+import { createHubFetch, type HubFetchOptions } from './hub-fetch.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
 /** More than any model has; a listing without an end must not fill the memory. */

@@ -1,7 +1,17 @@
 import type { AdapterVersion } from '../adapters/index.ts';
 import { EspalierError, type Clock } from '../core/index.ts';
-import { begin, cancel, createBatchState, end, enqueue, planBatch } from './batch-scheduler.ts';
-import type { BatchLimits, BatchPlan, BatchState, QueuedRequest } from './batch-scheduler.ts';
+import {
+  type BatchLimits,
+  type BatchPlan,
+  type BatchState,
+  begin,
+  cancel,
+  createBatchState,
+  end,
+  enqueue,
+  planBatch,
+  type QueuedRequest,
+} from './batch-scheduler.ts';
 import { RowsLostError, type Answer, type RunRequest, type RunSettings } from './batch-runner.ts';
 import type { CheckedRequest } from './check-request.ts';
 import type { ResidentAdapter } from './model-adapters.ts';

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { EspalierError } from '../core/index.ts';
-import { decodeModel, encodeModel, sortNodes, verifyModel, type Model, type Node, type Value } from './index.ts';
+import { decodeModel } from './onnx/decode.ts';
+import { encodeModel } from './onnx/encode.ts';
+import { sortNodes } from './sort.ts';
+import { verifyModel } from './verify.ts';
+import type { Model } from './model.ts';
+import type { Node } from './node.ts';
+import type { Value } from './value.ts';
 import { assertUses } from './testing/assert-uses.ts';
 import { pick, randomModel } from './testing/random-model.ts';
 

@@ -3,16 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensorOf } from '../tensor/index.ts';
-import {
-  createModel,
-  encodeModel,
-  followLinks,
-  loadModel,
-  readConstant,
-  resolveExternalData,
-  Tape,
-  type ExternalConstant,
-} from './index.ts';
+import { createModel } from './model.ts';
+import { encodeModel } from './onnx/encode.ts';
+import { followLinks, readConstant, resolveExternalData } from './external-data.ts';
+import { loadModel } from './load-model.ts';
+import { Tape } from './tape.ts';
+import type { ExternalConstant } from './constant.ts';
 
 let folder = '';
 

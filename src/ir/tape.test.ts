@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createModel, encodeModel, float, Tape } from './index.ts';
+import { createModel } from './model.ts';
+import { encodeModel } from './onnx/encode.ts';
+import { float } from './attribute.ts';
+import { Tape } from './tape.ts';
 
 function build(): Uint8Array {
   const model = createModel();

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createModel, Graph, printModel, sortNodes, Tape, verifyModel } from './index.ts';
+import { createModel } from './model.ts';
+import { Graph } from './graph.ts';
+import { printModel } from './print.ts';
+import { sortNodes } from './sort.ts';
+import { Tape } from './tape.ts';
+import { verifyModel } from './verify.ts';
 
 describe('verifyModel', () => {
   it('names a node whose domain has no operator set', () => {

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { AdapterWeights } from './load-peft-adapter.ts';
+import type { AdapterWeights } from './adapter.ts';
 
 /** What an adapter may have besides a pair of matrices for each module. */
 export interface PlainOptions {

@@ -3,7 +3,7 @@ import type { Model } from '../ir/index.ts';
 import { toFloat32 } from '../tensor/index.ts';
 import { doraProblem } from './dora-finish.ts';
 import { findModules } from './find-modules.ts';
-import type { ModuleWeights } from './init-adapter.ts';
+import type { ModuleWeights } from './adapter.ts';
 import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
 
 /**

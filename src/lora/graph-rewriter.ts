@@ -9,7 +9,7 @@ import { assertPlain } from './assert-plain.ts';
 import { findModules } from './find-modules.ts';
 import type { InjectionReport } from './graft.ts';
 import { injectLora } from './inject-lora.ts';
-import type { AdapterWeights } from './load-peft-adapter.ts';
+import type { AdapterWeights } from './adapter.ts';
 import { loraShapes } from './lora-shapes.ts';
 import { removeLora } from './remove-lora.ts';
 

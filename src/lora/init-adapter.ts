@@ -1,23 +1,10 @@
 import { breathe, createRandom } from '../core/index.ts';
-import { typedArray, zerosOf, type TensorOf } from '../tensor/index.ts';
-import type { AdaptableModule, ModuleKind } from '../ir/index.ts';
+import { typedArray, zerosOf } from '../tensor/index.ts';
+import type { AdaptableModule } from '../ir/index.ts';
+import type { ModuleWeights } from './adapter.ts';
 import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
 import { loraShapes } from './lora-shapes.ts';
 import { matchTargets } from './match-targets.ts';
-
-/** The low-rank update of one module: W + scaling · B·A, and with a magnitude each row of that made as long as it says. */
-export interface ModuleWeights {
-  /** `linear` where it is not said. */
-  readonly kind?: ModuleKind;
-  readonly rank: number;
-  readonly scaling: number;
-  /** f32 [rank, in]; of a convolution [rank, in, ...kernel] */
-  readonly a: TensorOf<'float32'>;
-  /** f32 [out, rank]; of a convolution [out, rank / groups, 1...] */
-  readonly b: TensorOf<'float32'>;
-  /** f32 [out], of DoRA */
-  readonly magnitude?: TensorOf<'float32'>;
-}
 
 const numbersPerSlice = 2048;
 

@@ -1,7 +1,7 @@
 import { breathe, EspalierError } from '../core/index.ts';
 import type { AdaptableModule, Model } from '../ir/index.ts';
 import { tensorOf, toFloat32, zerosOf, typedArray, type TensorOf } from '../tensor/index.ts';
-import type { ModuleWeights } from './init-adapter.ts';
+import type { ModuleWeights } from './adapter.ts';
 import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
 import { matchTargets } from './match-targets.ts';
 import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';

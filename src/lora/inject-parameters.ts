@@ -3,7 +3,7 @@ import { moduleKey, modulePartsKey, Tape, type Model, type Node, type Value } fr
 import { findModules } from './find-modules.ts';
 import { adapterKey, givenKey, loraKey } from './lora-keys.ts';
 import { initializerOf } from './module-names.ts';
-import type { SavedParameter } from './saved-parameters.ts';
+import type { SavedParameter } from './adapter.ts';
 
 /** A parameter that comes in the place of the base's own. */
 export interface GivenParameter extends SavedParameter {

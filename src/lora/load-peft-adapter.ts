@@ -2,29 +2,16 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../tensor/index.ts';
-import type { ModuleWeights } from './init-adapter.ts';
+import type { AdapterWeights, ModuleWeights, SavedParameter } from './adapter.ts';
 import { settingsOf, type LoraConfig } from './lora-config.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { findTargets } from './match-targets.ts';
 import type { TargetModule } from './peft-names.ts';
 import { asFloat32, checkTensors, moduleTensors, weightsOf, type AdapterPlan } from './peft-tensors.ts';
 import { readAdapterFile, readPeftConfig } from './read-peft-config.ts';
-import { savedName, savedParameters, type SavedParameter, type WeightShapes } from './saved-parameters.ts';
+import { savedName, savedParameters, type WeightShapes } from './saved-parameters.ts';
 
 export const weightsFile = 'adapter_model.safetensors';
-
-/** An adapter in memory, checked against its base. It never changes: another content is another adapter. */
-export interface AdapterWeights {
-  readonly config: LoraConfig;
-  /** By path, in the order of the base. */
-  readonly modules: ReadonlyMap<string, ModuleWeights>;
-  /** Parameters of the base that it replaces whole (`modules_to_save`), by their names in the checkpoint; absent: none. */
-  readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
-  /** Of both files' content, in hexadecimal. */
-  readonly sha256: string;
-  /** The base that the adapter says it was trained on. */
-  readonly baseName: string | undefined;
-}
 
 export interface LoadAdapterOptions {
   /** The base's own weights, which say what `modules_to_save` means; without them only its modules are known. */

@@ -1,9 +1,9 @@
 import { EspalierError } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
-import type { ModuleWeights } from './init-adapter.ts';
+import type { ModuleWeights, SavedParameter } from './adapter.ts';
 import { baseCopies, moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
-import { savedName, type SavedParameter } from './saved-parameters.ts';
+import { savedName } from './saved-parameters.ts';
 
 export interface AdapterFile {
   readonly path: string;

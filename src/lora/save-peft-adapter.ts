@@ -11,7 +11,7 @@ import {
   pathExists,
   replaceFolder,
 } from '../tensor/index.ts';
-import type { ModuleWeights } from './init-adapter.ts';
+import type { ModuleWeights } from './adapter.ts';
 import { weightsFile } from './load-peft-adapter.ts';
 import { configFile } from './read-peft-config.ts';
 import { assertConfig, type LoraConfig } from './lora-config.ts';

@@ -1,17 +1,9 @@
 import type { AdaptableModule } from '../ir/index.ts';
+import type { SavedParameter } from './adapter.ts';
 import { peftPrefix } from './peft-names.ts';
 
 /** Shapes of a base's weights, by their names in the checkpoint. */
 export type WeightShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
-
-/** A parameter that an adapter brings whole. */
-export interface SavedParameter {
-  /** Its name in the model: `classifier.weight`. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** A file may leave it out: the base is not known well enough to say. */
-  readonly optional?: boolean;
-}
 
 /**
  * The parameters of the modules that `modules_to_save` names, by PEFT's rule: a module whose path ends so, with all that is inside it.

@@ -7,28 +7,25 @@ export type {
   GraphOptions,
   ModelConfig,
 } from './base-model.ts';
-export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
-export { parameterShapes } from './parameter-shapes.ts';
+export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 export type { GenerationConfig } from './generation-config.ts';
 export {
   buildClassificationGraph,
   buildClassificationTrainingGraph,
-  buildEmbeddingGraph,
   buildDecodeGraph,
+  buildEmbeddingGraph,
   buildHeadGraph,
   buildScoringGraph,
   buildTrainingGraph,
   buildTrunkGraph,
 } from './graphs.ts';
-export type { RandomBaseConfig } from './random-base-config.ts';
-export { isOnnxPath } from './onnx/find-onnx-file.ts';
-export { openOnnxModel, type OnnxModel } from './onnx/open-onnx-model.ts';
-export { verifyWeights } from './verify-weights.ts';
-export type { WeightRef } from './weight-files.ts';
-export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 export { modelName } from './model-name.ts';
+export { isOnnxPath } from './onnx/find-onnx-file.ts';
+export { type OnnxModel, openOnnxModel } from './onnx/open-onnx-model.ts';
+export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
+export { parameterShapes } from './parameter-shapes.ts';
 export { dequantizeRows, type QuantizedRowBytes } from './quantized/dequantize-rows.ts';
-export { formatQuantization, quantizationMethod, type QuantizationConfig } from './quantized/quantization-config.ts';
+export { formatQuantization, type QuantizationConfig, quantizationMethod } from './quantized/quantization-config.ts';
 export {
   companionNames,
   parameterCount,
@@ -36,3 +33,6 @@ export {
   type QuantizableMatrix,
   type QuantizedWeight,
 } from './quantized/quantized-weight.ts';
+export type { RandomBaseConfig } from './random-base-config.ts';
+export { verifyWeights } from './verify-weights.ts';
+export type { WeightRef } from './weight-files.ts';

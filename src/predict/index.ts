@@ -1,3 +1,3 @@
-export { classificationOf, type Classification } from './classification.ts';
+export { type Classification, classificationOf } from './classification.ts';
 export type { PredictRow, TensorRow, TokenRow } from './predict-row.ts';
-export { openPredictor, Predictor, type PredictOptions, type PredictorOptions } from './predictor.ts';
+export { openPredictor, type PredictOptions, Predictor, type PredictorOptions } from './predictor.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRandomBase, openBaseModel, verifyWeights } from '../models/index.ts';
 import { tinyConfig } from '../models/testing/fixtures.ts';
 import { loadSafetensors, tensorOf, writeSafetensors, zerosOf, type TensorData } from '../tensor/index.ts';
-import { quantizeBase, type QuantizeOptions } from './index.ts';
+import { quantizeBase, type QuantizeOptions } from './quantize-base.ts';
 
 type Tensors = Map<string, TensorData>;
 

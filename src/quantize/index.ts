@@ -1,4 +1,4 @@
-export { quantizeBlocks, type BlockScheme, type QuantizedBlocks } from './block-quantizer.ts';
+export { type BlockScheme, quantizeBlocks, type QuantizedBlocks } from './block-quantizer.ts';
 export { quantizeChannels, type QuantizedChannels } from './channel-quantizer.ts';
 export { dequantizeBase } from './dequantize-base.ts';
 export type { QuantizationSettings } from './plan-quantization.ts';

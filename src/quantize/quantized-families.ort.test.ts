@@ -8,7 +8,8 @@ import { goldenDir } from '../models/testing/fixtures.ts';
 import { loadGolden, maxDifference } from '../models/testing/golden.ts';
 import { scoreRows } from '../models/testing/scoring-driver.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { dequantizeBase, quantizeBase, type QuantizeOptions } from './index.ts';
+import { dequantizeBase } from './dequantize-base.ts';
+import { quantizeBase, type QuantizeOptions } from './quantize-base.ts';
 
 let environment: Environment;
 let folder: string;

@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../core/index.ts';
 import { encodeModel } from '../ir/index.ts';
-import { dequantizeRows, openBaseModel, type BaseModel } from '../models/index.ts';
-import { createRandomBase } from '../models/index.ts';
+import { type BaseModel, createRandomBase, dequantizeRows, openBaseModel } from '../models/index.ts';
 import { GraphBuilder } from '../models/graph/graph-builder.ts';
 import { linear } from '../models/graph/linear.ts';
 import { tinyConfig } from '../models/testing/fixtures.ts';
 import { maxDifference } from '../models/testing/golden.ts';
 import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { quantizeBase, type QuantizeOptions } from './index.ts';
+import { quantizeBase, type QuantizeOptions } from './quantize-base.ts';
 import { WeightReader } from './weight-reader.ts';
 
 // Rows of 40 numbers: no multiple of the blocks.

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { liveHandles, NativeMemory, openEnvironment, OrtTensor } from './index.ts';
+import { liveHandles } from './native-handle.ts';
+import { NativeMemory } from './native-memory.ts';
+import { openEnvironment } from './environment.ts';
+import { OrtTensor } from './ort-tensor.ts';
 import { doublingModel } from './testing/tiny-model.ts';
 
 /** Makes one of everything, uses it, and gives it in the order in which it was made. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { openEnvironment } from './index.ts';
+import { openEnvironment } from './environment.ts';
 
 const open = () => openEnvironment({ threads: 1 });
 const before = process.env['ESPALIER_ORT_LIBRARY'];

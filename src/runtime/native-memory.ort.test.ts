@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { liveHandles, NativeMemory } from './index.ts';
+import { liveHandles } from './native-handle.ts';
+import { NativeMemory } from './native-memory.ts';
 
 afterEach(() => {
   if (Object.keys(liveHandles()).length > 0) throw new Error('A memory was left alive.');

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DataType } from '../tensor/index.ts';
-import { liveHandles, NativeMemory, OrtTensor } from './index.ts';
+import { liveHandles } from './native-handle.ts';
+import { NativeMemory } from './native-memory.ts';
+import { OrtTensor } from './ort-tensor.ts';
 
 afterEach(() => {
   if (Object.keys(liveHandles()).length > 0) throw new Error('A handle was left alive.');

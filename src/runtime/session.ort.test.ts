@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { liveHandles, NativeMemory, OrtTensor, runOnce, type Session } from './index.ts';
+import { liveHandles } from './native-handle.ts';
+import { NativeMemory } from './native-memory.ts';
+import { OrtTensor } from './ort-tensor.ts';
+import { runOnce } from './run-once.ts';
+import type { Session } from './session.ts';
 import { testEnvironment } from './testing/test-environment.ts';
 import { doublingModel, slowModel, tinyModel } from './testing/tiny-model.ts';
 

@@ -1,11 +1,11 @@
-export { logitDrift, type DriftOptions, type DriftSide, type LogitDrift } from './logit-drift.ts';
+export { type DriftOptions, type DriftSide, logitDrift, type LogitDrift } from './logit-drift.ts';
 export { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
 export { planBatches } from './plan-batches.ts';
 export {
-  openScorer,
-  Scorer,
   type Evaluation,
   type LabelledRow,
+  openScorer,
+  Scorer,
   type ScorerOptions,
   type SequenceScore,
 } from './scorer.ts';

@@ -1,37 +1,37 @@
 export { convertToFloat32 } from './convert.ts';
-export { byteLength, elementCount, elementSize, type DataType } from './data-type.ts';
-export { dataTypeNumber, dataTypeOf } from './onnx-data-types.ts';
-export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
-export {
-  tensorOf,
-  toFloat32,
-  typedArray,
-  zerosOf,
-  type TensorData,
-  type TensorOf,
-  type TypedArray,
-  type TypedArrays,
-} from './tensor-data.ts';
+export { byteLength, type DataType, elementCount, elementSize } from './data-type.ts';
 export { assertFinite } from './finite.ts';
-export { packStrings, unpackStrings } from './strings.ts';
+export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+export { dataTypeNumber, dataTypeOf } from './onnx-data-types.ts';
+export { pathExists, replaceFolder } from './replace-folder.ts';
 export type { SafetensorsEntry } from './safetensors-header.ts';
+export { type PartWriter, writeSafetensorsInParts } from './safetensors-parts.ts';
 export {
   loadSafetensors,
   openSafetensors,
+  type OpenSafetensorsOptions,
   parseSafetensors,
   readTensor,
-  type OpenSafetensorsOptions,
   type SafetensorsContent,
   type SafetensorsFile,
 } from './safetensors-reader.ts';
 export {
   streamSafetensors,
   syncFolder,
-  writeAtomically,
-  writeSafetensors,
   type TensorLayout,
   type TensorStream,
+  writeAtomically,
+  writeSafetensors,
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';
-export { writeSafetensorsInParts, type PartWriter } from './safetensors-parts.ts';
-export { pathExists, replaceFolder } from './replace-folder.ts';
+export { packStrings, unpackStrings } from './strings.ts';
+export {
+  type TensorData,
+  tensorOf,
+  type TensorOf,
+  toFloat32,
+  typedArray,
+  type TypedArray,
+  type TypedArrays,
+  zerosOf,
+} from './tensor-data.ts';

@@ -2,7 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tensorOf, writeSafetensors, writeSafetensorsInParts, type PartWriter } from './index.ts';
+import { tensorOf } from './tensor-data.ts';
+import { writeSafetensors } from './safetensors-writer.ts';
+import { writeSafetensorsInParts, type PartWriter } from './safetensors-parts.ts';
 
 let folder: string;
 beforeEach(async () => {

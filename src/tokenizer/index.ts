@@ -1,14 +1,13 @@
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export { openTokenizer } from './open-tokenizer.ts';
-export { byteLevelCharacter } from './stream-decoder.ts';
-export type { StreamDecoder } from './stream-decoder.ts';
-export { createTokenizer } from './tokenizer.ts';
-export type {
-  ChatMessage,
-  ChatOptions,
-  DecodeOptions,
-  EncodeOptions,
-  StreamDecoderOptions,
-  Tokenizer,
-} from './tokenizer.ts';
+export { byteLevelCharacter, type StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';
+export {
+  type ChatMessage,
+  type ChatOptions,
+  createTokenizer,
+  type DecodeOptions,
+  type EncodeOptions,
+  type StreamDecoderOptions,
+  type Tokenizer,
+} from './tokenizer.ts';

@@ -2,8 +2,15 @@ import { copyFile, open, readdir, readFile, writeFile, type FileHandle } from 'n
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import type { BaseModel, WeightRef } from '../models/index.ts';
-import { elementSize, numberToBfloat16, numberToFloat16, toFloat32, writeSafetensors } from '../tensor/index.ts';
-import type { DataType, TensorData } from '../tensor/index.ts';
+import {
+  type DataType,
+  elementSize,
+  numberToBfloat16,
+  numberToFloat16,
+  type TensorData,
+  toFloat32,
+  writeSafetensors,
+} from '../tensor/index.ts';
 import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import { inSlices } from './slices.ts';
 

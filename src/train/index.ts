@@ -1,8 +1,8 @@
 export { readConfigFile } from './config/read-config-file.ts';
-export { resolveConfig, type ConfigSources } from './config/resolve-config.ts';
-export { trainDefaults, type TrainConfig, type TrainConfigInput } from './config/train-config.ts';
-export { readInputs, type InputRow, type ReadInputsOptions } from './data/read-inputs.ts';
-export { readExamples, type Dataset, type DataAccount } from './data/read-examples.ts';
+export { type ConfigSources, resolveConfig } from './config/resolve-config.ts';
+export { type TrainConfig, type TrainConfigInput, trainDefaults } from './config/train-config.ts';
+export { type DataAccount, type Dataset, readExamples } from './data/read-examples.ts';
+export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { StepMetrics } from './metrics.ts';
 export { optimizerNames } from './optimizer/create-optimizer.ts';
 export { runTraining, type RunTrainingOptions } from './run-training.ts';

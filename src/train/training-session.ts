@@ -1,5 +1,11 @@
-import type { Environment, IoBinding, Session, SessionOptions } from '../runtime/index.ts';
-import { NativeMemory, OrtTensor } from '../runtime/index.ts';
+import {
+  type Environment,
+  type IoBinding,
+  NativeMemory,
+  OrtTensor,
+  type Session,
+  type SessionOptions,
+} from '../runtime/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import type { MicroBatch } from './micro-batch.ts';
 import type { ParameterArena } from './parameter-arena.ts';

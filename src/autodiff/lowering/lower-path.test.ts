@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createModel, Tape, verifyModel, type Value } from '../../ir/index.ts';
-import { differentiate } from '../differentiate.ts';
+import { differentiate, gradientKey } from '../differentiate.ts';
 import { GradientRegistry } from '../gradient-registry.ts';
-import { gradientKey } from '../differentiate.ts';
 import { standardRules } from '../rules/index.ts';
 import type { Lowering } from './lowering.ts';
 import { lowerPath } from './lower-path.ts';

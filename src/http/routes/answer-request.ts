@@ -6,7 +6,8 @@ import type { Prompt } from '../echo.ts';
 import { startChoices, type Choice, type StartOptions } from '../generation.ts';
 import type { SamplingBody } from '../request-body.ts';
 import { chooseModel, type ModelChoice } from '../served-models.ts';
-import type { ServedAdapter, ServingContext } from '../serving-context.ts';
+import type { ServedAdapter } from '../served-adapter.ts';
+import type { ServingContext } from '../serving-context.ts';
 
 export interface AnswerRequestOptions {
   readonly body: SamplingBody;

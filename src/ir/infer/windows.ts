@@ -1,5 +1,5 @@
 import { addDims, canonicalDim, multiplyDims, type Dim, type Shape } from '../dim.ts';
-import { type InferRule, type InferRules, type OpView, type TypeInfo } from './infer-rule.ts';
+import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
 
 /** A window that slides along one spatial axis. */
 interface Window {

@@ -2,17 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
-import {
-  createModel,
-  decodeModel,
-  encodeModel,
-  float,
-  Graph,
-  printModel,
-  Tape,
-  verifyModel,
-  type Model,
-} from '../index.ts';
+import { createModel, type Model } from '../model.ts';
+import { decodeModel } from './decode.ts';
+import { encodeModel } from './encode.ts';
+import { float } from '../attribute.ts';
+import { Graph } from '../graph.ts';
+import { printModel } from '../print.ts';
+import { Tape } from '../tape.ts';
+import { verifyModel } from '../verify.ts';
 import { assertUses } from '../testing/assert-uses.ts';
 import { randomModel } from '../testing/random-model.ts';
 import { readMessage, writeMessage } from './wire.ts';

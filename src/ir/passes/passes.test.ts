@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { tensorOf } from '../../tensor/index.ts';
-import { createModel, foldConstants, inlineConstant, removeDeadCode, runPasses, Tape, verifyModel } from '../index.ts';
+import { createModel } from '../model.ts';
+import { foldConstants } from './fold-constants.ts';
+import { inlineConstant } from '../constant.ts';
+import { removeDeadCode } from './remove-dead-code.ts';
+import { runPasses } from './pass.ts';
+import { Tape } from '../tape.ts';
+import { verifyModel } from '../verify.ts';
 
 describe('removeDeadCode', () => {
   it('removes what no output needs and says so', () => {

@@ -1,4 +1,4 @@
-import { type Dim, type Model, type Value } from '../../ir/index.ts';
+import type { Dim, Model, Value } from '../../ir/index.ts';
 import { annotateModules } from './annotate-modules.ts';
 import { GraphCopy } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { type Attribute, type Model, type Node, type Tape, type Value } from '../../ir/index.ts';
+import type { Attribute, Model, Node, Tape, Value } from '../../ir/index.ts';
 
 /** A node as it is about to be written. */
 export interface NodeCall extends Pick<Node, 'opType' | 'domain' | 'inputs'> {

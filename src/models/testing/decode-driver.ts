@@ -1,5 +1,4 @@
-import type { Model } from '../../ir/index.ts';
-import { encodeModel } from '../../ir/index.ts';
+import { encodeModel, type Model } from '../../ir/index.ts';
 import { NativeMemory, OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
 import { byteLength, type DataType } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
