@@ -4,13 +4,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // WHY here: libuv reads it when its thread pool starts, before any code of a test; the forks inherit it.
 process.env['UV_THREADPOOL_SIZE'] ??= '8';
 
-const tests = ['src/**/*.test.ts', 'test/**/*.test.ts'];
+const tests = ['src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/**/*.test.ts'];
 
 /** Files with a process of their own, since they look at, or change, what a whole process has. */
 const alone = [
   // memory and time of the process: what another file left to collect would count
   'src/runtime/leak-walk.ort.test.ts',
-  'src/runtime/native-memory.ort.test.ts',
+  'src/native/native-memory.ort.test.ts',
   'test/attacks/attacks.test.ts',
   'test/fuzz/fuzz.test.ts',
   // the first loading of the native library
@@ -28,7 +28,14 @@ class NativeFirst extends BaseSequencer {
   }
 }
 
+/** The demo imports the package by its name, as any program does; the tests run it on the sources. */
+const alias = [
+  { find: /^espalier$/, replacement: `${import.meta.dirname}/src/index.ts` },
+  { find: /^espalier\/(\w+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+];
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     pool: 'forks',
     maxWorkers: 2,

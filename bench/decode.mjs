@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { initAdapter } from '../dist/lora/index.js';
 import { openBaseModel } from '../dist/models/index.js';
 import { openEnvironment } from '../dist/runtime/index.js';
-import { openEngine } from '../dist/serve/index.js';
+import { openEngine } from '../dist/engine/index.js';
 import { typedArray } from '../dist/tensor/index.js';
 import { median } from './statistics.mjs';
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openServer } from '../dist/http/index.js';
-import { openInferenceModel, SharedArenas } from '../dist/infer/index.js';
+import { openInferenceModel, SharedArenas } from '../dist/inference/index.js';
 import { openEnvironment } from '../dist/runtime/index.js';
 import { tensorOf } from '../dist/tensor/index.js';
 import { writeMlp } from './served-models.mjs';

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../dist/core/index.js';
-import { memoryPlans, openInferenceModel, SharedArenas } from '../dist/infer/index.js';
+import { memoryPlans, openInferenceModel, SharedArenas } from '../dist/inference/index.js';
 import { openEnvironment } from '../dist/runtime/index.js';
 import { zerosOf } from '../dist/tensor/index.js';
 import { writeConvolution } from './served-models.mjs';

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { openBaseModel } from '../dist/models/index.js';
 import { quantizeBase } from '../dist/quantize/index.js';
 import { openEnvironment } from '../dist/runtime/index.js';
-import { openEngine } from '../dist/serve/index.js';
+import { openEngine } from '../dist/engine/index.js';
 import { median } from './statistics.mjs';
 
 const { values } = parseArgs({

@@ -9,8 +9,8 @@ output=${1:-demo/base-new}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-node dist/demo/corpus/main.js corpus --seed 1 --rows 60000 --split train --render demo/base --batch 32 --output "$work/train.jsonl"
-node dist/demo/corpus/main.js corpus --seed 1 --rows 400 --split eval --render demo/base --output "$work/eval.jsonl"
+node demo/dist/corpus/main.js corpus --seed 1 --rows 60000 --split train --render demo/base --batch 32 --output "$work/train.jsonl"
+node demo/dist/corpus/main.js corpus --seed 1 --rows 400 --split eval --render demo/base --output "$work/eval.jsonl"
 
 bin/espalier init --output "$work/random" --tokenizer demo/base --seed 1 --dtype float16 \
   --hidden-size 192 --intermediate-size 512 --layers 6 --heads 6 --kv-heads 2 --max-positions 512 --tied-embeddings

@@ -2,13 +2,20 @@
  * Espalier as a library: what most programs need. Each folder's whole face is a subpath, such as `espalier/serve`.
  */
 export { EspalierError, codes, type ErrorCode } from './core/index.ts';
-export { loadAdapter } from './formats/index.ts';
+export { loadAdapter } from './adapters/index.ts';
 export { openServer, type Server, type ServerOptions } from './http/index.ts';
-export { openInferenceModel, SharedArenas, type InferenceModel, type InferenceModelOptions } from './infer/index.ts';
-export { loadPeftAdapter, savePeftAdapter, type AdapterWeights, type LoraConfig } from './lora/index.ts';
+export {
+  openInferenceModel,
+  SharedArenas,
+  type InferenceModel,
+  type InferenceModelOptions,
+} from './inference/index.ts';
+export { loadPeftAdapter, savePeftAdapter } from './adapters/index.ts';
+export type { AdapterWeights, LoraConfig } from './lora/index.ts';
 export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';
-export { ensureThreadPool, liveHandles, openEnvironment, type Environment } from './runtime/index.ts';
-export { openScorer, type Scorer, type ScorerOptions } from './score/index.ts';
-export { openEngine, type Engine, type EngineOptions, type GenerationRequest } from './serve/index.ts';
+export { ensureThreadPool, openEnvironment, type Environment } from './runtime/index.ts';
+export { liveHandles } from './native/index.ts';
+export { openScorer, type Scorer, type ScorerOptions } from './evaluate/index.ts';
+export { openEngine, type Engine, type EngineOptions, type GenerationRequest } from './engine/index.ts';
 export { openTokenizer, type Tokenizer } from './tokenizer/index.ts';
 export { resolveConfig, runTraining, type TrainConfigInput, type TrainEvent, type TrainResult } from './train/index.ts';

@@ -6,11 +6,11 @@ import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
 import {
   initFromWeights,
   injectLora,
-  loadPeftAdapter,
   readSquaredNorms,
   type AdapterWeights,
   type LoraModule,
 } from '../src/lora/index.ts';
+import { loadPeftAdapter } from '../src/adapters/index.ts';
 import { buildScoringGraph, buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { createModel, encodeModel, moduleKey, runPasses, Tape, type Model, type Value } from '../src/ir/index.ts';
-import { injectLora, listModules, loadPeftAdapter, type AdapterWeights } from '../src/lora/index.ts';
+import { injectLora, listModules, type AdapterWeights } from '../src/lora/index.ts';
+import { loadPeftAdapter } from '../src/adapters/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
 import { loadSafetensors, toFloat32, type TensorData } from '../src/tensor/index.ts';
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from 'node:assert';
 import { afterAll, vi } from 'vitest';
-import { liveHandles } from '../src/runtime/native-handle.ts';
+import { liveHandles } from '../src/native/native-handle.ts';
 
 // What files of tests share when they share a process. They share modules too, whose only state is the count of native
 // handles and the libraries that are loaded.

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveBase, type ServedBase } from '../src/http/testing/serve-base.ts';
 import { openBaseModel } from '../src/models/index.ts';
 import { openEnvironment, type Environment } from '../src/runtime/index.ts';
-import { openScorer, type Scorer } from '../src/score/index.ts';
-import { assertNothingAlive } from '../src/serve/testing/assert-nothing-alive.ts';
+import { openScorer, type Scorer } from '../src/evaluate/index.ts';
+import { assertNothingAlive } from '../src/engine/testing/assert-nothing-alive.ts';
 import type { Tokenizer } from '../src/tokenizer/index.ts';
 
 const prompts = ['Zoë asked: what 🌳 is an espalier? ', 'One, two,', '<|user|>Hello 👋🏽<|end|>'];

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../src/core/index.ts';
 import { openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { openEnvironment, type Environment } from '../src/runtime/index.ts';
-import { openScorer } from '../src/score/index.ts';
-import { openEngine, type Engine, type GenerationRequest, type ReportedToken } from '../src/serve/index.ts';
-import { assertNothingAlive } from '../src/serve/testing/assert-nothing-alive.ts';
-import { createRandomAdapter } from '../src/serve/testing/random-adapter.ts';
+import { openScorer } from '../src/evaluate/index.ts';
+import { openEngine, type Engine, type GenerationRequest, type ReportedToken } from '../src/engine/index.ts';
+import { assertNothingAlive } from '../src/engine/testing/assert-nothing-alive.ts';
+import { createRandomAdapter } from '../src/engine/testing/random-adapter.ts';
 
 const golden = fileURLToPath(new URL('golden/llama-d16', import.meta.url));
 const ranks = [2, 5];

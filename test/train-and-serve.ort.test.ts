@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { espalier } from '../src/cli/testing/run-espalier.ts';
 import { openServer } from '../src/http/index.ts';
-import { liveHandles } from '../src/runtime/index.ts';
+import { liveHandles } from '../src/native/index.ts';
 import { loadSafetensors, typedArray } from '../src/tensor/index.ts';
 
 let folder: string;

@@ -1,4 +1,4 @@
-import type { AdapterReport } from '../formats/index.ts';
+import type { AdapterReport } from '../adapters/index.ts';
 
 /** What an adapter was found to be, for a person. @param checked  the base that it was compared with */
 export function describeAdapter(

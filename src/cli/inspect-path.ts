@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { readAdapter, reportAdapter } from '../formats/index.ts';
+import { readAdapter, readPeftConfig, reportAdapter } from '../adapters/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
-import { readPeftConfig } from '../lora/index.ts';
 import {
   isOnnxPath,
   openBaseModel,

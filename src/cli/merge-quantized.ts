@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { mergeCheckpoint, type MergedAdapter } from '../formats/index.ts';
+import { mergeCheckpoint, type MergedAdapter } from '../adapters/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
 import { dequantizeBase, quantizationOf, quantizeBase } from '../quantize/index.ts';
 

@@ -2,17 +2,15 @@ import { randomUUID, timingSafeEqual, createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import type { EmbeddingContext } from './embedding-context.ts';
-import type { InferenceContext } from './inference-context.ts';
-import { openAiErrorOf } from './openai-error.ts';
-import { addChatCompletions } from './routes/chat-completions.ts';
-import { addCompletions } from './routes/completions.ts';
-import { addEmbeddings } from './routes/embeddings.ts';
-import { addHealth } from './routes/health.ts';
-import { addLoraAdapters } from './routes/lora-adapters.ts';
-import { addModels } from './routes/models.ts';
-import { addOpenInference } from './routes/open-inference.ts';
-import type { BaseContext, DoorContext, ServingContext } from './serving-context.ts';
+import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import { openAiErrorOf } from './openai/openai-error.ts';
+import { addChatCompletions } from './openai/chat-completions.ts';
+import { addCompletions } from './openai/completions.ts';
+import { addEmbeddings } from './openai/embeddings.ts';
+import { addHealth } from './health.ts';
+import { addLoraAdapters } from './vllm/lora-adapters.ts';
+import { addModels } from './openai/models.ts';
+import { addOpenInference } from './open-inference/routes.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { liveHandles } from '../runtime/index.ts';
+import { liveHandles } from '../native/index.ts';
 import { loadSafetensors, typedArray } from '../tensor/index.ts';
 import { openServer } from './server.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { liveHandles } from '../runtime/index.ts';
+import { liveHandles } from '../native/index.ts';
 import { loadSafetensors, typedArray } from '../tensor/index.ts';
 import { openServer, type Server, type ServerOptions } from './server.ts';
 

@@ -2,14 +2,20 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import type { MemoryPlan } from '../infer/index.ts';
+import type { MemoryPlan } from '../inference/index.ts';
 import { modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp } from './app.ts';
-import { openEncoder, type EncoderService } from './open-encoder.ts';
-import { openGeneration, type GenerationService } from './open-generation.ts';
-import { openModels, type ModelsService, type ModelSource } from './open-models.ts';
+import {
+  type EncoderService,
+  type GenerationService,
+  type ModelSource,
+  type ModelsService,
+  openEncoder,
+  openGeneration,
+  openModels,
+} from '../service/index.ts';
 
 export interface ServerOptions {
   /** Folder of the base model; without one, only models are served. */

@@ -32,7 +32,6 @@ export {
 export { distinctRowsKey } from './distinct-rows.ts';
 export { assertRelative, checkExternalData, followLinks, readConstant, resolveExternalData } from './external-data.ts';
 export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
-export { inferNode, inferShapes } from './infer/index.ts';
 export { loadModel } from './load-model.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';
 export { type AdaptableModule, moduleKey, type ModuleKind, modulePartsKey } from './modules.ts';
@@ -43,6 +42,7 @@ export { foldConstants } from './passes/fold-constants.ts';
 export { definePass, type Pass, type PassResult, runPasses } from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
 export { printModel, printType } from './print.ts';
+export { inferNode, inferShapes } from './shapes/index.ts';
 export { isSorted, sortNodes } from './sort.ts';
 export { stopGradientKey } from './stop-gradient.ts';
 export { type OpOptions, Tape, type TapeOptions } from './tape.ts';

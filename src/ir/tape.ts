@@ -3,7 +3,7 @@ import { tensorOf, type DataType, type TensorData } from '../tensor/index.ts';
 import { toAttribute, type AttributeInput } from './attribute.ts';
 import { inlineConstant } from './constant.ts';
 import type { Dim } from './dim.ts';
-import { inferNode } from './infer/index.ts';
+import { inferNode } from './shapes/index.ts';
 import type { Model } from './model.ts';
 import type { Node } from './node.ts';
 import type { Value } from './value.ts';

@@ -4,7 +4,7 @@ import type { AdaptableModule } from '../ir/index.ts';
 import type { ModuleWeights } from './adapter.ts';
 import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from './lora-config.ts';
 import { loraShapes } from './lora-shapes.ts';
-import { matchTargets } from './match-targets.ts';
+import { matchTargets } from './targets/match-targets.ts';
 
 const numbersPerSlice = 2048;
 

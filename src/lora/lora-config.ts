@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { matchPattern } from './module-pattern.ts';
+import { matchPattern } from './targets/module-pattern.ts';
 
 /** Which modules an adapter is for. The words and rules are PEFT's, in camel case. */
 export interface TargetConfig {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { liveHandles, openEnvironment, type Environment } from '../runtime/index.ts';
+import { liveHandles } from '../native/index.ts';
+import { openEnvironment, type Environment } from '../runtime/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';
 import { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';

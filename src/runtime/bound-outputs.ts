@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import { byteLength, elementCount, type TensorData } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import type { Pointer } from '../native/index.ts';
 import { copyBytes, readPointers } from './ffi/read-native.ts';
 import { readStrings } from './string-tensor.ts';
 import { readElementType, readShape } from './value-info.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { tensorOf } from '../tensor/index.ts';
-import { liveHandles } from './native-handle.ts';
+import { liveHandles } from '../native/native-handle.ts';
 import { openEnvironment } from './environment.ts';
 import { runOnce } from './run-once.ts';
 import { doublingModel } from './testing/tiny-model.ts';

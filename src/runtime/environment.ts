@@ -1,8 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
-import { handle, liveHandles, NativeHandle, pointer } from './native-handle.ts';
-import { NativeMemory } from './native-memory.ts';
+import { handle, liveHandles, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import { Session } from './session.ts';
 import { createSessionOptions, type SessionOptions } from './session-options.ts';
 

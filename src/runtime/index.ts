@@ -1,8 +1,6 @@
 export { Environment, type EnvironmentOptions, type LogLevel, openEnvironment } from './environment.ts';
 export { type BoundOutput, IoBinding } from './io-binding.ts';
 export { LoraAdapter } from './lora-adapter.ts';
-export { liveHandles } from './native-handle.ts';
-export { NativeMemory } from './native-memory.ts';
 export { OrtTensor } from './ort-tensor.ts';
 export type { RunOptions } from './run-binding.ts';
 export { runOnce, type RunOnceOptions } from './run-once.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { toFloat32 } from '../tensor/index.ts';
 import type { IoBinding } from './io-binding.ts';
-import { liveHandles } from './native-handle.ts';
-import { NativeMemory } from './native-memory.ts';
+import { liveHandles } from '../native/native-handle.ts';
+import { NativeMemory } from '../native/native-memory.ts';
 import { OrtTensor } from './ort-tensor.ts';
 import type { Session } from './session.ts';
 import { testEnvironment } from './testing/test-environment.ts';

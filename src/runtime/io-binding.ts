@@ -1,10 +1,9 @@
 import { EspalierError } from '../core/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { assertFits, findValue } from './binding-checks.ts';
 import { readBoundOutputs } from './bound-outputs.ts';
-import { handle, NativeHandle, pointer } from './native-handle.ts';
 import type { OrtTensor } from './ort-tensor.ts';
 import type { StringTensor } from './string-tensor.ts';
 import type { ValueInfo } from './value-info.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { liveHandles } from './native-handle.ts';
-import { NativeMemory } from './native-memory.ts';
+import { liveHandles } from '../native/native-handle.ts';
+import { NativeMemory } from '../native/native-memory.ts';
 import { openEnvironment } from './environment.ts';
 import { OrtTensor } from './ort-tensor.ts';
 import { doublingModel } from './testing/tiny-model.ts';

@@ -1,7 +1,5 @@
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
-import { handle, NativeHandle, pointer } from './native-handle.ts';
-import { NativeMemory } from './native-memory.ts';
+import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 
 /**
  * An adapter as ONNX Runtime itself knows them: the content of an .onnx_adapter file, given to the inputs of its names in

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DataType } from '../tensor/index.ts';
-import { liveHandles } from './native-handle.ts';
-import { NativeMemory } from './native-memory.ts';
+import { liveHandles } from '../native/native-handle.ts';
+import { NativeMemory } from '../native/native-memory.ts';
 import { OrtTensor } from './ort-tensor.ts';
 
 afterEach(() => {

@@ -1,9 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import { byteLength, type DataType, dataTypeNumber, elementSize } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
-import { handle, NativeHandle, pointer } from './native-handle.ts';
-import type { NativeMemory } from './native-memory.ts';
+import { handle, NativeHandle, type NativeMemory, pointer, type Pointer } from '../native/index.ts';
 
 /** ONNX Runtime's view of a part of a `NativeMemory`: what is bound to a session. Making one copies nothing. */
 export class OrtTensor {

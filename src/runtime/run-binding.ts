@@ -1,7 +1,6 @@
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import { NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import type { IoBinding } from './io-binding.ts';
-import { NativeHandle, pointer } from './native-handle.ts';
 
 export interface RunOptions {
   /** Ends the run inside ONNX Runtime; the run's promise then rejects with the signal's reason. */

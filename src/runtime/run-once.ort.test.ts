@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { liveHandles } from './native-handle.ts';
+import { liveHandles } from '../native/native-handle.ts';
 import { runOnce } from './run-once.ts';
 import { testEnvironment } from './testing/test-environment.ts';
 import { doublingModel, tinyModel } from './testing/tiny-model.ts';

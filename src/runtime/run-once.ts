@@ -1,6 +1,6 @@
 import type { TensorData } from '../tensor/index.ts';
 import { findValue } from './binding-checks.ts';
-import { NativeMemory } from './native-memory.ts';
+import { NativeMemory } from '../native/index.ts';
 import { OrtTensor } from './ort-tensor.ts';
 import type { RunOptions } from './run-binding.ts';
 import type { Session } from './session.ts';

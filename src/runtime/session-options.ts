@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import type { Pointer } from '../native/index.ts';
 
 export interface SessionOptions {
   /** Folder in which the model's external weights lie. Default: the model has none. */

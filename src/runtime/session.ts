@@ -1,9 +1,8 @@
 import { EspalierError } from '../core/index.ts';
 import { ort } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { receiveText } from './ffi/read-native.ts';
 import { IoBinding } from './io-binding.ts';
-import { handle, NativeHandle, pointer } from './native-handle.ts';
 import { runBinding, type RunOptions } from './run-binding.ts';
 import { readInputs, readOutputs, type ValueInfo } from './value-info.ts';
 

@@ -1,9 +1,8 @@
 import { EspalierError } from '../core/index.ts';
 import { dataTypeNumber, elementCount, packStrings } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { writeBytes } from './ffi/read-native.ts';
-import { handle, NativeHandle, pointer } from './native-handle.ts';
 import { dimsOf } from './ort-tensor.ts';
 
 /** ONNX Runtime's tensor of strings. It owns them: strings are C++ objects, which cannot lie in memory of ours. */

@@ -1,6 +1,6 @@
 import { type DataType, dataTypeOf } from '../tensor/index.ts';
 import { ort, receive } from './ffi/ort.ts';
-import type { Pointer } from './ffi/pointer.ts';
+import type { Pointer } from '../native/index.ts';
 import { readText, receiveText } from './ffi/read-native.ts';
 
 /** What a session says of one of its inputs or outputs. */

@@ -2,8 +2,8 @@ export { convertToFloat32 } from './convert.ts';
 export { byteLength, type DataType, elementCount, elementSize } from './data-type.ts';
 export { assertFinite } from './finite.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+export { columnsOf, orthonormalize, singularParts, timesTransposed } from './linalg/singular-values.ts';
 export { dataTypeNumber, dataTypeOf } from './onnx-data-types.ts';
-export { pathExists, replaceFolder } from './replace-folder.ts';
 export type { SafetensorsEntry } from './safetensors-header.ts';
 export { type PartWriter, writeSafetensorsInParts } from './safetensors-parts.ts';
 export {

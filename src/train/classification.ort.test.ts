@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { liveHandles, openEnvironment } from '../runtime/index.ts';
+import { liveHandles } from '../native/index.ts';
+import { openEnvironment } from '../runtime/index.ts';
 import { loadSafetensors, toFloat32, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
-import { runTraining } from './run-training.ts';
-import type { TrainResult } from './train-result.ts';
+import { runTraining } from './loop/run-training.ts';
+import type { TrainResult } from './report/train-result.ts';
 
 const environment = openEnvironment({ threads: 1 });
 afterAll(() => environment.dispose());

@@ -5,10 +5,10 @@ import { matchTargets } from '../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import type { Example } from './data/example.ts';
-import { createMicroBatch, int64Tensor, type MicroBatch } from './micro-batch.ts';
-import { ParameterArena } from './parameter-arena.ts';
-import { createTrainingGraph } from './training-graph.ts';
-import { TrainingSession } from './training-session.ts';
+import { createMicroBatch, int64Tensor, type MicroBatch } from './data/micro-batch.ts';
+import { ParameterArena } from './graph/parameter-arena.ts';
+import { createTrainingGraph } from './graph/training-graph.ts';
+import { TrainingSession } from './graph/training-session.ts';
 
 let environment: Environment;
 beforeAll(() => {

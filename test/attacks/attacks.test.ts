@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAdapterAdministration } from '../../src/http/adapter-administration.ts';
+import { createAdapterAdministration } from '../../src/control/store/adapter-administration.ts';
 import { loadModel } from '../../src/ir/index.ts';
 import { openBaseModel, verifyWeights } from '../../src/models/index.ts';
 import { openTokenizer } from '../../src/tokenizer/index.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { compareAdapters, readAdapter, type AdapterDifference, type ModuleDifference } from '../../formats/index.ts';
+import { compareAdapters, readAdapter, type AdapterDifference, type ModuleDifference } from '../../adapters/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LogitDrift } from '../../score/index.ts';
+import type { LogitDrift } from '../../evaluate/index.ts';
 import { loadSafetensors, openSafetensors, toFloat32, writeSafetensors } from '../../tensor/index.ts';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 

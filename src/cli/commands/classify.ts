@@ -1,4 +1,4 @@
-import { classificationOf } from '../../predict/index.ts';
+import { classificationOf } from '../../evaluate/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { declarePredictOptions, predictRows } from '../predict-rows.ts';
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { loadAdapter } from '../../formats/index.ts';
+import { loadAdapter } from '../../adapters/index.ts';
 import type { AdapterWeights } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
-import { openEngine, type Engine, type GenerationRequest } from '../../serve/index.ts';
+import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';

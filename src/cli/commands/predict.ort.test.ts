@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { liveHandles } from '../../runtime/index.ts';
+import { liveHandles } from '../../native/index.ts';
 import { loadSafetensors, toFloat32, writeSafetensors, type TensorData } from '../../tensor/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 

@@ -6,7 +6,7 @@ import { formatBytes } from '../../hub/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizeBase, type QuantizeOptions, type QuantizeResult } from '../../quantize/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
-import { openScorer, type LabelledRow } from '../../score/index.ts';
+import { openScorer, type LabelledRow } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';

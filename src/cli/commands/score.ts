@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapter } from '../../formats/index.ts';
+import { loadAdapter } from '../../adapters/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
-import { openScorer, type SequenceScore, type WeightedAdapter } from '../../score/index.ts';
+import { openScorer, type SequenceScore, type WeightedAdapter } from '../../evaluate/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
 import { declareBaseOptions } from '../base-options.ts';

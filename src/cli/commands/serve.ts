@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { openServer, type Server } from '../../http/index.ts';
-import { memoryPlans } from '../../infer/index.ts';
+import { memoryPlans } from '../../inference/index.ts';
 import { collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';

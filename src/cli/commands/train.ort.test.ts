@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { liveHandles } from '../../runtime/index.ts';
+import { liveHandles } from '../../native/index.ts';
 import { espalier, goldenFolder, readGoldenTraining, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;

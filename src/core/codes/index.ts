@@ -2,17 +2,17 @@ import { autodiffCodes } from './autodiff.ts';
 import { cliCodes } from './cli.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
-import { formatsCodes } from './formats.ts';
+import { adaptersCodes } from './adapters.ts';
 import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
-import { inferCodes } from './infer.ts';
+import { inferenceCodes } from './inference.ts';
 import { irCodes } from './ir.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
 import { onnxCodes } from './onnx.ts';
 import { quantizeCodes } from './quantize.ts';
 import { runtimeCodes } from './runtime.ts';
-import { serveCodes } from './serve.ts';
+import { engineCodes } from './engine.ts';
 import { tensorCodes } from './tensor.ts';
 import { tokenizerCodes } from './tokenizer.ts';
 import { trainCodes } from './train.ts';
@@ -28,12 +28,12 @@ export const codes = {
   ...onnxCodes,
   ...loraCodes,
   ...quantizeCodes,
-  ...formatsCodes,
+  ...adaptersCodes,
   ...autodiffCodes,
   ...dataCodes,
   ...trainCodes,
-  ...serveCodes,
-  ...inferCodes,
+  ...engineCodes,
+  ...inferenceCodes,
   ...httpCodes,
   ...hubCodes,
   ...cliCodes,

@@ -1,5 +1,5 @@
 import { EspalierError, nearest } from '../../core/index.ts';
-import type { InferenceContext, InferenceEntry } from '../inference-context.ts';
+import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
 
 /** The one version that every model has: another content under the same name needs another start of the server. */
 export const modelVersion = '1';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
-import { parseBody } from '../request-body.ts';
+import { parseBody } from '../openai/request-body.ts';
 import { dataTypeFor, datatypes } from './datatypes.ts';
 import { tensorOfBytes } from './tensor-bytes.ts';
 import { parseJsonExactly, tensorOfJson } from './tensor-json.ts';

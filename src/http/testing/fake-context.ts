@@ -1,8 +1,8 @@
 import { EspalierError } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import type { GeneratedToken, GenerationRequest } from '../engine-port.ts';
-import type { ServedAdapter } from '../served-adapter.ts';
-import type { ServingContext } from '../serving-context.ts';
+import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
+import type { ServedAdapter } from '../../control/store/served-adapter.ts';
+import type { ServingContext } from '../../service/serving-context.ts';
 
 export const fakeEos = 0;
 export const fakeMaxLength = 64;

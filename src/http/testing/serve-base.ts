@@ -2,10 +2,10 @@ import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import type { BaseModel } from '../../models/index.ts';
 import type { Environment } from '../../runtime/index.ts';
-import type { Engine } from '../../serve/index.ts';
+import type { Engine } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { createApp } from '../app.ts';
-import { openGeneration } from '../open-generation.ts';
+import { openGeneration } from '../../service/open-generation.ts';
 
 export interface ServedBase extends AsyncDisposable {
   /** A real client of OpenAI's library. */

@@ -1,7 +1,7 @@
 import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { inlineConstant } from '../constant.ts';
 import type { Graph } from '../graph.ts';
-import { reinferNode } from '../infer/index.ts';
+import { reinferNode } from '../shapes/index.ts';
 import type { Model } from '../model.ts';
 import type { Node } from '../node.ts';
 import type { Value } from '../value.ts';

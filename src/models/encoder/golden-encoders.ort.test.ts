@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeModel, type Model } from '../../ir/index.ts';
-import { liveHandles, openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { liveHandles } from '../../native/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
 import {
   loadSafetensors,
   numberToBfloat16,

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
-import { liveHandles, openEnvironment, runOnce } from '../../runtime/index.ts';
+import { liveHandles } from '../../native/index.ts';
+import { openEnvironment, runOnce } from '../../runtime/index.ts';
 import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { pool, type Pooling } from './pooling.ts';
 

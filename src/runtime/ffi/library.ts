@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../../core/index.ts';
-import type { Pointer } from './pointer.ts';
+import type { Pointer } from '../../native/index.ts';
 
 /** Where the library is looked for. A test names another machine here. */
 export interface LibraryPlace {

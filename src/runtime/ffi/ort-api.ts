@@ -2,7 +2,7 @@ import koffi from 'koffi';
 import { EspalierError } from '../../core/index.ts';
 import { apiSlots } from './api-slots.ts';
 import type { LoadedLibrary } from './library.ts';
-import type { Pointer } from './pointer.ts';
+import type { Pointer } from '../../native/index.ts';
 import { type ArgumentKind, type Signatures, signatures, type UsedName } from './signatures.ts';
 import { createStatusCheck, type StatusCheck } from './status.ts';
 

@@ -1,6 +1,6 @@
 import { findLibrary, type LoadedLibrary, loadLibrary, systemPlace } from './library.ts';
 import { bindOrtApi, type OrtApi } from './ort-api.ts';
-import type { Pointer } from './pointer.ts';
+import type { Pointer } from '../../native/index.ts';
 
 /** The library with what is shared by everything made from it. */
 export interface Ort {

@@ -1,6 +1,6 @@
 import koffi from 'koffi';
 import { ort, receive } from './ort.ts';
-import type { Pointer } from './pointer.ts';
+import type { Pointer } from '../../native/index.ts';
 
 /** The text that a function gives in the library's own memory, which is freed. */
 export function receiveText(call: (result: BigUint64Array) => void): string {

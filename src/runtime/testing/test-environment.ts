@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { type Environment, openEnvironment } from '../environment.ts';
-import { liveHandles } from '../native-handle.ts';
+import { liveHandles } from '../../native/native-handle.ts';
 
 /**
  * Opens an environment before a file's tests, and fails the file when a native handle is alive after them.

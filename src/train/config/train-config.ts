@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
-import { scheduleNames } from '../schedule.ts';
+import { scheduleNames } from '../optimizer/schedule.ts';
 import {
   initWeights,
   labelNames,

@@ -1,4 +1,4 @@
-import { inSlices } from '../slices.ts';
+import { inSlices } from '../loop/slices.ts';
 
 /** Flat parameters, gradients or state. f64 is the reference path; training runs in f32. */
 export type Floats = Float32Array | Float64Array;

@@ -1,0 +1,42 @@
+import type { Random } from 'espalier/core';
+
+/** Words by the name of the slot that they fill. */
+export type Lexicon = Readonly<Record<string, readonly string[]>>;
+
+/** Writes phrases of one conversation: a slot, once filled, keeps its word to the end. */
+export interface Phraser {
+  /** One of several phrases, with its choices made and its slots filled. */
+  write(phrases: readonly string[]): string;
+  /** True with the given probability (0-1). */
+  chance(probability: number): boolean;
+}
+
+/**
+ * Phrases are plain text with `[one|another|]` where one of several is chosen (an empty one among them, and choices may
+ * nest) and `{slot}` where a word of the lexicon goes.
+ */
+export function createPhraser(random: Random, lexicon: Lexicon): Phraser {
+  const filled = new Map<string, string>();
+  const pick = (options: readonly string[]): string => options[random.integer(options.length)] ?? '';
+  const fill = (slot: string): string => {
+    const words = lexicon[slot];
+    if (words === undefined) throw new Error(`no words for the slot {${slot}}`);
+    // WHY other slots are avoided: "from Anna to Anna" would teach nothing.
+    const unused = words.filter((word) => ![...filled.values()].includes(word));
+    const word = filled.get(slot) ?? pick(unused.length > 0 ? unused : words);
+    filled.set(slot, word);
+    return word;
+  };
+  const choose = (phrase: string): string => {
+    const innermost = /\[([^[\]]*)\]/;
+    let text = phrase;
+    for (let match = innermost.exec(text); match !== null; match = innermost.exec(text)) {
+      text = text.slice(0, match.index) + pick((match[1] ?? '').split('|')) + text.slice(match.index + match[0].length);
+    }
+    return text;
+  };
+  return {
+    write: (phrases) => choose(pick(phrases)).replace(/\{(\w+)\}/g, (_, slot: string) => fill(slot)),
+    chance: (probability) => random.uniform() < probability,
+  };
+}

@@ -1,0 +1,40 @@
+import { EspalierError } from '../../core/index.ts';
+import type { AdaptableModule } from '../../ir/index.ts';
+import { loraShapes, type ModuleWeights } from '../../lora/index.ts';
+import { listed, type StoredAdapter } from './stored-adapter.ts';
+
+/**
+ * Compares an adapter with a base.
+ *
+ * @returns its modules in the order of the base
+ * @throws EspalierError LORA_BASE_MISMATCH with every module that the base lacks or has in another size
+ */
+export function checkBase(
+  { modules, baseName }: StoredAdapter,
+  base: { readonly path: string; readonly modules: readonly AdaptableModule[] },
+): Map<string, ModuleWeights> {
+  const known = new Map(base.modules.map((module) => [module.path, module]));
+  const problems = [...modules].flatMap(([path, weights]) => misfitsOf(path, weights, known.get(path)));
+  if (problems.length > 0) {
+    const from = baseName === undefined ? '' : ` (${baseName})`;
+    throw new EspalierError('LORA_BASE_MISMATCH', { path: base.path, base: from, problems: listed(problems) });
+  }
+  return new Map(
+    base.modules.flatMap(({ path }): [string, ModuleWeights][] => {
+      const weights = modules.get(path);
+      return weights === undefined ? [] : [[path, weights]];
+    }),
+  );
+}
+
+function misfitsOf(path: string, { kind = 'linear', rank, a, b }: ModuleWeights, module?: AdaptableModule): string[] {
+  if (module === undefined) return [`the base has no module ${path}`];
+  const expected = module.kind ?? 'linear';
+  if (kind !== expected) return [`${path} is of the kind ${expected}, the adapter's of the kind ${kind}`];
+  const shapes = loraShapes(module, rank);
+  const misfit = (name: string, shape: readonly number[], wanted: readonly number[]): string[] =>
+    shape.join() === wanted.join()
+      ? []
+      : [`${name} of ${path} is [${shape.join(', ')}], expected [${wanted.join(', ')}]`];
+  return [...misfit('A', a.shape, shapes.a), ...misfit('B', b.shape, shapes.b)];
+}

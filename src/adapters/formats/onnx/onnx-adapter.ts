@@ -1,0 +1,114 @@
+import { EspalierError } from '../../../core/index.ts';
+import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
+import type { ModuleWeights } from '../../../lora/index.ts';
+import { formatOnnxAdapter, parseOnnxAdapter } from './onnx-adapter-format.ts';
+import {
+  defaultNaming,
+  parameterName,
+  parseParameterName,
+  type NameMap,
+  type ParameterNaming,
+} from '../parameter-names.ts';
+import { assertExpressible, configOfModules, listed, type StoredAdapter } from '../stored-adapter.ts';
+import { transposed } from '../transpose.ts';
+
+export interface OnnxNames {
+  /** How parameters are named; all are read. See `defaultNaming`. */
+  readonly naming?: ParameterNaming | undefined;
+  /** Takes the place of every rule: these modules and no others. */
+  readonly names?: NameMap | undefined;
+}
+
+/**
+ * An .onnx_adapter file of an adapter: A as [in, rank], and B as [rank, out] with the scale (alpha / rank, or what the
+ * configuration says instead) multiplied in, because the format and the graphs that it is for know no scale.
+ *
+ * @throws EspalierError ADAPTER_NAMES_UNKNOWN when a given map lacks a module; ADAPTER_NOT_EXPRESSIBLE
+ */
+export async function writeOnnxAdapter(
+  adapter: StoredAdapter,
+  { naming = defaultNaming(adapter.modules.keys()), names }: OnnxNames = {},
+): Promise<Uint8Array> {
+  assertExpressible(adapter, { format: '.onnx_adapter', kinds: ['linear'] });
+  const parameters = new Map<string, TensorData>();
+  for (const [path, { a, b, scaling }] of adapter.modules) {
+    const own = names?.get(path);
+    if (names !== undefined && own === undefined) {
+      throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path: 'The adapter', problems: `no names for ${path}` });
+    }
+    const name = (matrix: 'A' | 'B'): string => own?.[matrix] ?? parameterName({ path, matrix }, naming);
+    parameters.set(name('A'), await transposed(a));
+    parameters.set(name('B'), await transposed(b, scaling));
+  }
+  return formatOnnxAdapter({ adapterVersion: 1, modelVersion: 1, parameters });
+}
+
+/**
+ * Reads an .onnx_adapter file as LoRA. Its B carries the scale, so that each module gets alpha = rank, a scale of 1.
+ *
+ * @throws EspalierError ONNX_ADAPTER_MALFORMED, ADAPTER_NAMES_UNKNOWN
+ */
+export async function readOnnxAdapter(
+  bytes: Uint8Array,
+  path: string,
+  { names }: OnnxNames = {},
+): Promise<StoredAdapter> {
+  const { parameters } = parseOnnxAdapter(bytes, path);
+  const pairs = names === undefined ? pairsByRule(parameters.keys()) : pairsByMap(parameters, names);
+  if (pairs.problems.length > 0) {
+    throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems: listed(pairs.problems) });
+  }
+  const modules = new Map<string, ModuleWeights>();
+  for (const [module, { A, B }] of pairs.modules) {
+    const [a, b] = [parameters.get(A ?? ''), parameters.get(B ?? '')];
+    if (a === undefined || b === undefined) continue; // both are there: pairs without problems are whole
+    const rank = rankOf(module, a, b, path);
+    modules.set(module, { rank, scaling: 1, a: await matrixOf(a), b: await matrixOf(b) });
+  }
+  const bare = [...modules].map(([module, { rank }]) => ({ path: module, rank, alpha: rank }));
+  return { config: configOfModules(bare), modules, baseName: undefined };
+}
+
+interface Pairs {
+  readonly modules: ReadonlyMap<string, { readonly A?: string; readonly B?: string }>;
+  readonly problems: readonly string[];
+}
+
+function pairsByRule(names: Iterable<string>): Pairs {
+  const modules = new Map<string, { A?: string; B?: string }>();
+  const problems: string[] = [];
+  for (const name of names) {
+    const known = parseParameterName(name);
+    const pair = known && (modules.get(known.path) ?? {});
+    if (pair === undefined || known === undefined) problems.push(`${name} follows no known naming`);
+    else if (pair[known.matrix] !== undefined) problems.push(`${name} names the same matrix as ${pair[known.matrix]}`);
+    else modules.set(known.path, { ...pair, [known.matrix]: name });
+  }
+  for (const [path, { A, B }] of modules) {
+    if (A === undefined || B === undefined) problems.push(`${path} has no ${A === undefined ? 'A' : 'B'}`);
+  }
+  return { modules, problems };
+}
+
+function pairsByMap(parameters: ReadonlyMap<string, TensorData>, names: NameMap): Pairs {
+  const told = new Set([...names.values()].flatMap(({ A, B }) => [A, B]));
+  const problems = [
+    ...[...told].filter((name) => !parameters.has(name)).map((name) => `it has no parameter ${name}`),
+    ...[...parameters.keys()].filter((name) => !told.has(name)).map((name) => `the names leave out ${name}`),
+  ];
+  return { modules: names, problems };
+}
+
+function rankOf(module: string, a: TensorData, b: TensorData, path: string): number {
+  const rank = a.shape[1] ?? 0;
+  const isPair = a.shape.length === 2 && b.shape.length === 2 && b.shape[0] === rank;
+  if (isPair && ![...a.shape, ...b.shape].includes(0)) return rank;
+  const reason = `${module} has A [${a.shape.join(', ')}] and B [${b.shape.join(', ')}], expected [in, rank] and [rank, out]`;
+  throw new EspalierError('ONNX_ADAPTER_MALFORMED', { path, reason });
+}
+
+/** Turned back, as f32. */
+async function matrixOf(tensor: TensorData): Promise<TensorOf<'float32'>> {
+  const { buffer, byteOffset, byteLength } = await convertToFloat32(tensor);
+  return transposed({ dtype: 'float32', shape: tensor.shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { EspalierError } from '../../../core/index.ts';
+import { assertConfig, type LoraConfig } from '../../../lora/index.ts';
+
+/** What is read from an adapter_config.json. */
+export interface PeftConfig {
+  readonly config: LoraConfig;
+  /** The base that the adapter says it was trained on: a name or a path. */
+  readonly baseName: string | undefined;
+}
+
+const numbers = z.record(z.string(), z.number());
+const defaultTask = 'CAUSAL_LM';
+
+const names = z.union([z.string(), z.array(z.string())]);
+
+/** The keys that we act upon, with PEFT's defaults. */
+const supported = z.object({
+  peft_type: z.literal('LORA'),
+  r: z.number().default(8),
+  lora_alpha: z.number().default(8),
+  lora_dropout: z.number().default(0),
+  target_modules: z.union([z.string(), z.array(z.string())], { error: 'expected a list of names, or a pattern' }),
+  rank_pattern: numbers.nullish(),
+  alpha_pattern: numbers.nullish(),
+  use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  fan_in_fan_out: z.boolean().nullish(),
+  exclude_modules: names.nullish(),
+  layers_to_transform: z.union([z.number(), z.array(z.number())]).nullish(),
+  layers_pattern: names.nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  task_type: z.string().nullish(),
+  base_model_name_or_path: z.string().nullish(),
+});
+
+/** Keys that say nothing about results, whatever their value: bookkeeping, and how A and B came to be. */
+const indifferent = new Set([
+  'auto_mapping',
+  'corda_config',
+  'eva_config',
+  'inference_mode',
+  'loftq_config',
+  'lora_ga_config',
+  'megatron_core',
+  'peft_version',
+  'qalora_group_size',
+  'revision',
+  'runtime_config',
+]);
+
+/** Keys of which one value more than "off" changes nothing: PEFT's default, and ways to begin that leave the base alone. */
+const harmless: Readonly<Record<string, readonly unknown[]>> = {
+  bias: ['none'],
+  // WHY not pissa, olora, corda, loftq, lora_ga: they change the base's weights, and the adapter fits only the changed ones.
+  init_lora_weights: [true, 'true', 'gaussian', 'orthogonal', 'eva'],
+};
+
+/**
+ * Reads the content of an adapter_config.json, as PEFT 0.21 and older ones write it.
+ *
+ * @param path  what errors call the file
+ * @throws EspalierError LORA_CONFIG_INVALID with every wrong value
+ * @throws EspalierError LORA_CONFIG_UNSUPPORTED with every option that would change results and that we do not have
+ */
+export function parsePeftConfig(content: unknown, path: string): PeftConfig {
+  const parsed = supported.safeParse(content);
+  if (!parsed.success || typeof content !== 'object' || content === null) {
+    const problems = parsed.error?.issues.map(
+      ({ path: keys, message }) => `${keys.join('.') || 'content'}: ${message}`,
+    );
+    throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems?.join('; ') ?? 'no object' });
+  }
+  const options = Object.entries(content).filter(([key, value]) => changesResults(key, value));
+  if (options.length > 0) {
+    const list = options.map(([key, value]) => `${key} = ${abridged(value)}`).join(', ');
+    throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options: list });
+  }
+  const { data } = parsed;
+  const config: LoraConfig = {
+    rank: data.r,
+    alpha: data.lora_alpha,
+    dropout: data.lora_dropout,
+    targetModules: data.target_modules,
+    rankPattern: data.rank_pattern ?? {},
+    alphaPattern: data.alpha_pattern ?? {},
+    useRslora: data.use_rslora ?? false,
+    ...optionalParts(data),
+  };
+  assertConfig(config, path);
+  return { config, baseName: data.base_model_name_or_path ?? undefined };
+}
+
+/** What most adapters do not have, left out where it says nothing. */
+function optionalParts(data: z.infer<typeof supported>): Partial<LoraConfig> {
+  const {
+    exclude_modules: exclude,
+    layers_to_transform: layers,
+    layers_pattern: pattern,
+    modules_to_save: saved,
+  } = data;
+  return {
+    ...(data.use_dora === true && { useDora: true }),
+    ...(data.fan_in_fan_out === true && { fanInFanOut: true }),
+    ...(isGiven(exclude) && { excludeModules: exclude }),
+    ...(isGiven(layers) && { layersToTransform: layers }),
+    ...(isGiven(pattern) && { layersPattern: pattern }),
+    ...(isGiven(saved) && { modulesToSave: saved }),
+    ...(data.task_type !== undefined && data.task_type !== defaultTask && { taskType: data.task_type }),
+  };
+}
+
+/** An empty list or text says as little as null does. */
+function isGiven<T extends string | number | readonly unknown[]>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null && (typeof value === 'number' || value.length > 0);
+}
+
+/**
+ * The content of an adapter_config.json, in the keys that PEFT has known from early on.
+ *
+ * WHY no more, not even `peft_version`: PEFT before 0.14 refuses a file with a key that it does not know.
+ */
+export function formatPeftConfig(config: LoraConfig, baseName: string | undefined): Record<string, unknown> {
+  const { targetModules } = config;
+  return {
+    alpha_pattern: config.alphaPattern ?? {},
+    auto_mapping: null,
+    base_model_name_or_path: baseName ?? null,
+    bias: 'none',
+    fan_in_fan_out: config.fanInFanOut ?? false,
+    inference_mode: true,
+    init_lora_weights: true,
+    layers_pattern: config.layersPattern ?? null,
+    layers_to_transform: config.layersToTransform ?? null,
+    lora_alpha: config.alpha,
+    lora_dropout: config.dropout,
+    modules_to_save: config.modulesToSave ?? null,
+    peft_type: 'LORA',
+    r: config.rank,
+    rank_pattern: config.rankPattern ?? {},
+    revision: null,
+    target_modules: typeof targetModules === 'string' ? targetModules : [...targetModules],
+    task_type: config.taskType === undefined ? defaultTask : config.taskType,
+    // WHY only when set: PEFT knows them since 0.7, 0.9 and 0.14, and an older one that would compute otherwise should refuse.
+    ...(config.useRslora === true ? { use_rslora: true } : {}),
+    ...(config.useDora === true ? { use_dora: true } : {}),
+    ...(config.excludeModules === undefined ? {} : { exclude_modules: config.excludeModules }),
+  };
+}
+
+/** An unknown key is let pass only where its value says that something is off. */
+function changesResults(key: string, value: unknown): boolean {
+  if (Object.hasOwn(supported.shape, key) || indifferent.has(key) || isOff(value)) return false;
+  return !Object.hasOwn(harmless, key) || harmless[key]?.includes(value) !== true;
+}
+
+function isOff(value: unknown): boolean {
+  if (value === null || value === false || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+function abridged(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

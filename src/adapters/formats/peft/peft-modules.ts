@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import type { AdaptableModule } from '../../../ir/index.ts';
+import { openSafetensors } from '../../../tensor/index.ts';
+
+const prefix = 'base_model.model.';
+const matrixName = /^base_model\.model\.(?<path>.+)\.lora_(?<embedding>embedding_)?(?<matrix>[AB])(?:\.weight)?$/;
+/** Of an adapter too, but not a parameter of the base. */
+const otherPart = /\.(?:lora_magnitude_vector(?:\.weight)?|base_layer\.(?:weight|bias))$/;
+
+/** What a PEFT folder's tensors say of the base that they are for. */
+export interface ToldBase {
+  readonly modules: readonly AdaptableModule[];
+  /** Shapes of parameters that the adapter replaces whole, by their names in the checkpoint. */
+  readonly weights: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+}
+
+/**
+ * The modules that a PEFT folder's tensors are for, as the tensors' own shapes say: what reads it needs a base, and this
+ * stands in for one where there is none.
+ *
+ * @throws EspalierError FILE_NOT_FOUND, SAFETENSORS_*
+ */
+export async function baseToldByPeft(dir: string): Promise<ToldBase> {
+  const { entries } = await openSafetensors(join(dir, 'adapter_model.safetensors'), { maxHeaderBytes: 8_000_000 });
+  const modules = new Map<string, AdaptableModule>();
+  const weights = new Map<string, { readonly shape: readonly number[] }>();
+  for (const { name, shape } of entries.values()) {
+    const { path, embedding, matrix } = matrixName.exec(name)?.groups ?? {};
+    if (path !== undefined) {
+      const known = modules.get(path) ?? { path, in: 0, out: 0 };
+      modules.set(path, { ...known, ...(embedding && { kind: 'embedding' }), ...sizesOf(matrix ?? '', shape) });
+    } else if (name.startsWith(prefix) && !otherPart.test(name)) weights.set(name.slice(prefix.length), { shape });
+  }
+  return { modules: [...modules.values()], weights };
+}
+
+function sizesOf(matrix: string, shape: readonly number[]): Partial<AdaptableModule> {
+  if (matrix === 'B') return { out: shape[0] ?? 0 };
+  const [, width = 0, ...kernel] = shape;
+  return { in: width, ...(kernel.length > 0 && { kind: 'conv', kernel }) };
+}

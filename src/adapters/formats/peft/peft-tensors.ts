@@ -1,0 +1,132 @@
+import { EspalierError } from '../../../core/index.ts';
+import type { AdaptableModule } from '../../../ir/index.ts';
+import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
+import type { ModuleWeights, SavedParameter } from '../../../lora/index.ts';
+import { baseCopies, moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
+import { savedName } from './saved-parameters.ts';
+
+export interface AdapterFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  /** The base that the adapter names, for the error. */
+  readonly baseName: string | undefined;
+}
+
+/** What an adapter's configuration says that its file holds. */
+export interface AdapterPlan {
+  readonly targets: readonly TargetModule[];
+  readonly saved: readonly SavedParameter[];
+}
+
+/**
+ * Checks that a file holds exactly the tensors of these modules, each of the right shape.
+ *
+ * @throws EspalierError LORA_BASE_MISMATCH when the adapter changes modules that the base lacks or has in another size
+ * @throws EspalierError LORA_TENSORS_INVALID with all missing, unexpected and mis-shaped tensors
+ */
+export function checkTensors(
+  { path, tensors, baseName }: AdapterFile,
+  { targets, saved }: AdapterPlan,
+  modules: readonly AdaptableModule[],
+): void {
+  const base = baseName === undefined ? '' : ` (${baseName})`;
+  const foreign = strangeModules(tensors.keys(), modules);
+  const misfits = targets.flatMap((target) => misfitsOf(target, tensors));
+  const forBase = [...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []), ...misfits];
+  if (forBase.length > 0)
+    throw new EspalierError('LORA_BASE_MISMATCH', { path, base, problems: listed(forBase, '; ') });
+
+  const expected = new Map<string, readonly number[]>([
+    ...targets.flatMap((target) =>
+      partShapes(target).map(([part, shape]) => [nameIn(tensors, target, part), shape] as const),
+    ),
+    ...saved.map((parameter) => [savedName(parameter), parameter.shape] as const),
+  ]);
+  const optional = new Set(saved.filter((parameter) => parameter.optional === true).map(savedName));
+  const allowed = new Map([...expected, ...modules.flatMap(baseCopies)]);
+  const missing = [...expected.keys()].filter((name) => !tensors.has(name) && !optional.has(name));
+  const unexpected = [...tensors.keys()].filter((name) => !allowed.has(name));
+  const problems = [
+    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`unexpected ${listed(unexpected)}`] : []),
+    ...[...tensors].flatMap(([name, tensor]) => wrongKind(name, tensor, allowed.get(name))),
+  ];
+  if (problems.length > 0) throw new EspalierError('LORA_TENSORS_INVALID', { path, problems: listed(problems, '; ') });
+}
+
+/** A tensor of a file that was checked, as f32, under the name that errors call it by. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: TensorOf<'float32'>;
+}
+
+/** The tensors of one module from a file that was checked, as f32. */
+export async function moduleTensors(
+  target: TargetModule,
+  tensors: ReadonlyMap<string, TensorData>,
+): Promise<Record<'A' | 'B', NamedTensor> & { readonly magnitude?: NamedTensor }> {
+  const read = async (part: AdapterPart): Promise<NamedTensor> => {
+    const name = nameIn(tensors, target, part);
+    return { name, tensor: await asFloat32(tensors.get(name)) };
+  };
+  const matrices = { A: await read('A'), B: await read('B') };
+  return target.dora === true ? { ...matrices, magnitude: await read('magnitude') } : matrices;
+}
+
+/** The parts of one module as they are used. */
+export function weightsOf(
+  { rank, scaling, kind }: TargetModule,
+  { A, B, magnitude }: Awaited<ReturnType<typeof moduleTensors>>,
+): ModuleWeights {
+  return {
+    ...(kind && { kind }),
+    rank,
+    scaling,
+    a: A.tensor,
+    b: B.tensor,
+    ...(magnitude && { magnitude: magnitude.tensor }),
+  };
+}
+
+/** Older versions of PEFT write `.weight` behind a magnitude. */
+function nameIn(tensors: ReadonlyMap<string, TensorData>, target: TargetModule, part: AdapterPart): string {
+  const name = peftName(target, part);
+  return part === 'magnitude' && !tensors.has(name) && tensors.has(`${name}.weight`) ? `${name}.weight` : name;
+}
+
+function strangeModules(names: Iterable<string>, linears: readonly AdaptableModule[]): string[] {
+  const known = new Set(linears.map(({ path }) => path));
+  const modules = new Set([...names].flatMap((name) => moduleOfTensor(name) ?? []));
+  return [...modules].filter((module) => !known.has(module));
+}
+
+/** Where A reads, or B writes, another width than the module has. */
+function misfitsOf(target: TargetModule, tensors: ReadonlyMap<string, TensorData>): string[] {
+  const { path, kind, in: width, out } = target;
+  const [a, b] = [tensors.get(peftName(target, 'A')), tensors.get(peftName(target, 'B'))];
+  const axes = kind === 'conv' ? (target.kernel?.length ?? 0) + 2 : 2;
+  const problems: string[] = [];
+  if (a?.shape.length === axes && a.shape[1] !== width)
+    problems.push(`${path} takes ${width} numbers, lora_A ${a.shape[1]}`);
+  if (b?.shape.length === axes && b.shape[0] !== out)
+    problems.push(`${path} gives ${out} numbers, lora_B ${b.shape[0]}`);
+  return problems;
+}
+
+function wrongKind(name: string, { dtype, shape }: TensorData, expected: readonly number[] | undefined): string[] {
+  if (expected === undefined) return [];
+  if (expected.join() !== shape.join()) return [`${name} should be [${expected.join(', ')}], is [${shape.join(', ')}]`];
+  return ['float32', 'float16', 'bfloat16', 'float64'].includes(dtype) ? [] : [`${name} should be floats, is ${dtype}`];
+}
+
+export async function asFloat32(tensor: TensorData | undefined): Promise<TensorOf<'float32'>> {
+  if (tensor === undefined) throw new TypeError('the tensors were not checked');
+  const { buffer, byteOffset, byteLength } = await convertToFloat32(tensor);
+  return { dtype: 'float32', shape: tensor.shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+/** The first few of many. */
+function listed(items: readonly string[], separator = ', '): string {
+  const shown = items.slice(0, 5).join(separator);
+  return items.length > 5 ? `${shown} and ${items.length - 5} more` : shown;
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { EspalierError } from '../../../core/index.ts';
+import type { ModuleKind } from '../../../ir/index.ts';
+import { syncFolder, writeAtomically, writeSafetensors, type TensorData } from '../../../tensor/index.ts';
+import { pathExists, replaceFolder } from '../../../files/index.ts';
+import { assertConfig, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
+import { weightsFile } from './load-peft-adapter.ts';
+import { configFile } from './read-peft-config.ts';
+import { formatPeftConfig } from './peft-config.ts';
+import { peftName } from './peft-names.ts';
+import { savedName } from './saved-parameters.ts';
+
+export interface AdapterContent {
+  readonly config: LoraConfig;
+  readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b' | 'magnitude'> & { readonly kind?: ModuleKind }>;
+  /** Parameters that replace the base's whole, by their names in the checkpoint. */
+  readonly saved?: ReadonlyMap<string, TensorData>;
+  /** The base that the adapter was trained on: a name or a path. */
+  readonly baseName?: string | undefined;
+}
+
+export interface SaveAdapterOptions {
+  /** Take the place of a folder that is there already. */
+  readonly replace?: boolean;
+}
+
+/**
+ * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears whole or not at all:
+ * it is written beside its place and renamed.
+ *
+ * @throws EspalierError OUTPUT_EXISTS, LORA_CONFIG_INVALID; nothing was changed then
+ */
+export async function savePeftAdapter(
+  dir: string,
+  content: AdapterContent,
+  options: SaveAdapterOptions = {},
+): Promise<void> {
+  assertConfig(content.config);
+  const path = resolve(dir);
+  if (options.replace !== true) await assertFree(path);
+  const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    await mkdir(staging, { recursive: true });
+    await writeContent(staging, content);
+    if (options.replace === true) await replaceFolder(staging, path);
+    else await moveTo(staging, path);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeContent(dir: string, { config, modules, saved, baseName }: AdapterContent): Promise<void> {
+  const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude }]): [string, TensorData][] => {
+    const module = { path, ...(kind && { kind }) };
+    const size: [string, TensorData][] = magnitude ? [[peftName(module, 'magnitude'), magnitude]] : [];
+    return [[peftName(module, 'A'), a], [peftName(module, 'B'), b], ...size];
+  });
+  const whole = [...(saved ?? [])].map(([name, { shape, ...tensor }]): [string, TensorData] => [
+    savedName({ name, shape }),
+    { ...tensor, shape },
+  ]);
+  const tensors = [...adapted, ...whole];
+  // WHY the metadata: transformers and older PEFT refuse a file that does not say whose tensors these are.
+  await writeSafetensors(join(dir, weightsFile), tensors, { metadata: { format: 'pt' } });
+  const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;
+  await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
+}
+
+async function assertFree(path: string): Promise<void> {
+  if (await pathExists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
+}
+
+async function moveTo(staging: string, path: string): Promise<void> {
+  await assertFree(path); // a rename would quietly take the place of an empty folder
+  await rename(staging, path);
+}

@@ -1,0 +1,43 @@
+import { lstat } from 'node:fs/promises';
+import { EspalierError } from '../../core/index.ts';
+import { savePeftAdapter } from './peft/save-peft-adapter.ts';
+import { writeAtomically } from '../../tensor/index.ts';
+import { formatBinAdapter } from './bin/bin-write.ts';
+import type { AdapterFormat } from './detect-format.ts';
+import { writeOnnxAdapter, type OnnxNames } from './onnx/onnx-adapter.ts';
+import type { StoredAdapter } from './stored-adapter.ts';
+
+/** Formats that are written; GGUF is read alone. */
+export type WrittenFormat = Exclude<AdapterFormat, 'gguf'>;
+
+export interface WriteAdapterOptions extends OnnxNames {
+  readonly format: WrittenFormat;
+  /** Take the place of what is there already. */
+  readonly replace?: boolean;
+}
+
+/**
+ * Writes an adapter in a format, whole or not at all.
+ *
+ * @throws EspalierError OUTPUT_EXISTS, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
+ */
+export async function writeAdapter(
+  path: string,
+  adapter: StoredAdapter,
+  { format, replace = false, ...names }: WriteAdapterOptions,
+): Promise<void> {
+  if (format === 'peft') return savePeftAdapter(path, adapter, { replace });
+  const bytes = format === 'bin' ? await formatBinAdapter(adapter) : await writeOnnxAdapter(adapter, names);
+  if (!replace && (await exists(path))) throw new EspalierError('OUTPUT_EXISTS', { path });
+  await writeAtomically(path, (handle) => handle.writeFile(bytes));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}

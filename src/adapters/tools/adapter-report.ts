@@ -1,0 +1,51 @@
+import { breathe } from '../../core/index.ts';
+import { typedArray } from '../../tensor/index.ts';
+import { updateNorm } from './compare-adapters.ts';
+import type { ReadAdapter } from '../formats/read-adapter.ts';
+
+/** One module of an adapter, as it was found. */
+export interface ModuleReport {
+  readonly path: string;
+  readonly kind: string;
+  readonly rank: number;
+  readonly scaling: number;
+  readonly in: number;
+  readonly out: number;
+  /** Frobenius norm of the update, ‖scaling · B·A‖. */
+  readonly norm: number;
+}
+
+export interface AdapterReport {
+  readonly format: string;
+  readonly base: string | undefined;
+  readonly sha256: string;
+  readonly parameters: number;
+  readonly modules: readonly ModuleReport[];
+  /** Names of parameters that are replaced whole. */
+  readonly saved: readonly string[];
+  /** What is allowed, but seldom meant. */
+  readonly remarks: readonly string[];
+}
+
+/** What is to be said of an adapter that was read and found sound. */
+export async function reportAdapter({ format, baseName, sha256, modules, saved }: ReadAdapter): Promise<AdapterReport> {
+  const reports: ModuleReport[] = [];
+  let parameters = 0;
+  for (const [path, weights] of modules) {
+    const { a, b, kind = 'linear', rank, scaling, magnitude } = weights;
+    const sizes = { in: a.shape[1] ?? 0, out: b.shape[0] ?? 0 };
+    reports.push({ path, kind, rank, scaling, ...sizes, norm: updateNorm(weights) });
+    parameters += typedArray(a).length + typedArray(b).length + (magnitude ? typedArray(magnitude).length : 0);
+    await breathe();
+  }
+  for (const tensor of saved?.values() ?? []) parameters += typedArray(tensor).length;
+  const idle = reports.filter(({ norm }) => norm === 0);
+  const remarks = [
+    ...(idle.length > 0 ? [`${idle.length} of ${reports.length} modules change nothing: their A or B is zero`] : []),
+    ...reports.filter(({ scaling }) => scaling === 0).map(({ path }) => `${path} has a scale of 0`),
+    ...reports
+      .filter((module) => module.rank > Math.min(module.in, module.out))
+      .map(({ path, rank }) => `${path} has rank ${rank}, more than its weight can have`),
+  ];
+  return { format, base: baseName, sha256, parameters, modules: reports, saved: [...(saved?.keys() ?? [])], remarks };
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { EspalierError } from '../../../core/index.ts';
+import type { BaseModel } from '../../../models/index.ts';
+import {
+  openSafetensors,
+  streamSafetensors,
+  syncFolder,
+  type DataType,
+  type TensorStream,
+} from '../../../tensor/index.ts';
+import { pathExists, replaceFolder } from '../../../files/index.ts';
+import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
+import { mergedChunks } from './merged-chunks.ts';
+import { planMerge, type MergePlan, type PlannedWeight } from './plan-merge.ts';
+import type { MergedAdapter } from './weight-update.ts';
+
+/** Types of a merged checkpoint; `base`: each weight keeps its own. */
+export type MergeDtype = 'f32' | 'bf16' | 'base';
+
+export interface MergeOptions {
+  readonly base: BaseModel;
+  readonly adapters: readonly MergedAdapter[];
+  readonly output: string;
+  /** Default: base. */
+  readonly dtype?: MergeDtype;
+  /** Take the place of a folder that is there. */
+  readonly replace?: boolean;
+  /** Called after each weight. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Looks at the finished folder before it takes its place; what it throws leaves nothing behind. Its result is the merge's.
+   *
+   * @param dir  where the merged checkpoint lies now
+   */
+  readonly check?: ((dir: string) => Promise<void>) | undefined;
+}
+
+/**
+ * Writes a checkpoint whose weights are the base's with the adapters added, in the files that the base has, and copies what
+ * else a model's folder holds. It appears whole or not at all. A few rows of one weight are in memory at a time.
+ *
+ * Where an adapter changes a head or an embedding that share their matrix, the two are written apart.
+ *
+ * @returns how many weights were changed
+ * @throws EspalierError OUTPUT_EXISTS, MERGE_UNSUPPORTED with everything that has no place in a checkpoint
+ */
+export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly changed: number }> {
+  const { base, output, replace = false } = options;
+  const path = resolve(output);
+  const plan = await planMerge(base, options.adapters);
+  if (!replace && (await pathExists(path))) throw new EspalierError('OUTPUT_EXISTS', { path: output });
+  const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    await mkdir(staging, { recursive: true });
+    await writeShards(staging, plan, options);
+    await copyOtherFiles(base.dir, staging, { untied: plan.untied, dtype: options.dtype ?? 'base' });
+    await options.check?.(staging);
+    await replaceFolder(staging, path);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  await syncFolder(dirname(path));
+  return { changed: plan.weights.filter(({ update }) => update !== undefined).length };
+}
+
+async function writeShards(dir: string, plan: MergePlan, options: MergeOptions): Promise<void> {
+  const { base, dtype = 'base', onProgress, signal } = options;
+  let done = 0;
+  const places = new Map<string, string>();
+  const locations = [...new Set(plan.weights.map(({ location }) => location))];
+  for (const location of locations) {
+    const own = plan.weights.filter((weight) => weight.location === location);
+    const source = join(base.dir, location);
+    const streams = own.map((weight): [string, TensorStream] => {
+      const target = targetType(weight, dtype);
+      places.set(weight.name, location);
+      const chunks = async function* (): AsyncGenerator<Uint8Array> {
+        yield* mergedChunks(source, weight, { dtype: target, signal });
+        onProgress?.(++done, plan.weights.length);
+      };
+      return [weight.name, { dtype: target, shape: weight.shape, chunks }];
+    });
+    const { metadata } = await openSafetensors(source);
+    await streamSafetensors(join(dir, location), streams, { metadata: { format: 'pt', ...metadata } });
+  }
+  if (locations.length > 1) await writeIndex(dir, places);
+}
+
+function targetType({ dtype }: PlannedWeight, wanted: MergeDtype): DataType {
+  if (wanted === 'base' || !['float32', 'float16', 'bfloat16'].includes(dtype)) return dtype;
+  return wanted === 'f32' ? 'float32' : 'bfloat16';
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { EspalierError } from '../../../core/index.ts';
+import type { AdaptableModule } from '../../../ir/index.ts';
+import type { BaseModel, WeightRef } from '../../../models/index.ts';
+import { openSafetensors, type DataType } from '../../../tensor/index.ts';
+import { listed } from '../../formats/stored-adapter.ts';
+import { createReplacement, createWeightUpdate, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
+
+/** A weight of the merged checkpoint: where its numbers come from, and what is added to them. */
+export interface PlannedWeight {
+  readonly name: string;
+  /** File of the source, and of the result. */
+  readonly location: string;
+  readonly offset: number;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  readonly update?: WeightUpdate;
+}
+
+export interface MergePlan {
+  readonly weights: readonly PlannedWeight[];
+  /** The head has a matrix of its own from now on. */
+  readonly untied: boolean;
+}
+
+/**
+ * Finds the weight of each module that the adapters change.
+ *
+ * @throws EspalierError MERGE_UNSUPPORTED with everything that cannot be merged
+ */
+export async function planMerge(base: BaseModel, adapters: readonly MergedAdapter[]): Promise<MergePlan> {
+  const problems: string[] = [];
+  const updates = new Map<string, WeightUpdate>();
+  const added: PlannedWeight[] = [];
+  if (!isCheckpoint(base)) problems.push('the base is no checkpoint of safetensors files');
+  for (const module of base.modules) {
+    const parts = adapters.flatMap(({ modules, scale }) => {
+      const weights = modules.get(module.path);
+      return weights === undefined ? [] : [{ weights, scale }];
+    });
+    if (parts.length === 0) continue;
+    const problem = problemOf(module, parts);
+    const own = base.weights.get(`${module.path}.weight`);
+    const shared = own ?? tiedWeight(base, module);
+    if (problem !== undefined) problems.push(problem);
+    else if (shared === undefined) problems.push(`the checkpoint has no weight of its own for ${module.path}`);
+    else {
+      const update = await createWeightUpdate(module, parts);
+      if (own !== undefined) updates.set(placeOf(own), update);
+      else added.push({ ...shared, name: `${module.path}.weight`, update });
+    }
+  }
+  problems.push(...planSaved({ base, adapters, updates, added }));
+  const embeddings = tiedEmbeddingChanged(base, updates);
+  if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
+  if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems: listed(problems) });
+  const weights = await storedWeights(base, updates);
+  const names = new Set(added.map(({ name }) => name)); // a tied head may lie in the file all the same, unused
+  return { weights: [...weights.filter(({ name }) => !names.has(name)), ...added], untied: added.length > 0 };
+}
+
+function isCheckpoint({ weights }: BaseModel): boolean {
+  return weights.size > 0 && [...weights.values()].every(({ location }) => location.endsWith('.safetensors'));
+}
+
+interface Planning {
+  readonly base: BaseModel;
+  readonly adapters: readonly MergedAdapter[];
+  readonly updates: Map<string, WeightUpdate>;
+  readonly added: PlannedWeight[];
+}
+
+/** Parameters that an adapter brings whole take the place of the base's. */
+function planSaved({ base, adapters, updates, added }: Planning): string[] {
+  const problems: string[] = [];
+  const head = base.modules.find(({ path }) => path === 'lm_head');
+  const saved = adapters.flatMap((adapter) =>
+    [...(adapter.saved ?? [])].map(([name, tensor]) => ({ name, tensor, adapter })),
+  );
+  for (const { name, tensor, adapter } of saved) {
+    const own = base.weights.get(name);
+    const shared = name === 'lm_head.weight' && head ? tiedWeight(base, head) : undefined;
+    const ref = own ?? shared;
+    if (ref === undefined) problems.push(`the checkpoint has no ${name}, which is replaced whole`);
+    else if (adapter.scale !== 1) problems.push(`${name} is replaced whole, which has one strength only`);
+    else if (updates.has(placeOf(ref)) && own !== undefined) problems.push(`${name} is changed by two adapters`);
+    else if (own !== undefined) updates.set(placeOf(own), createReplacement(tensor));
+    else added.push({ ...ref, name, update: createReplacement(tensor) });
+  }
+  return problems;
+}
+
+/** Every tensor of the files, under the names that they have there: also those that nothing uses. */
+async function storedWeights(base: BaseModel, updates: ReadonlyMap<string, WeightUpdate>): Promise<PlannedWeight[]> {
+  const locations = [...new Set(Array.from(base.weights.values(), ({ location }) => location))].sort();
+  const weights: PlannedWeight[] = [];
+  for (const location of locations) {
+    const { entries } = await openSafetensors(join(base.dir, location));
+    for (const { name, offset, dtype, shape } of entries.values()) {
+      const update = updates.get(placeOf({ location, offset }));
+      weights.push({ name, location, offset, dtype, shape, ...(update && { update }) });
+    }
+  }
+  return weights;
+}
+
+function placeOf({ location, offset }: Pick<WeightRef, 'location' | 'offset'>): string {
+  return `${offset} ${location}`;
+}
+
+/** The embedding's matrix, for a head that has none of its own. */
+function tiedWeight(base: BaseModel, { path, in: width, out }: AdaptableModule): WeightRef | undefined {
+  if (path !== 'lm_head' || base.config.tiedEmbeddings !== true) return undefined;
+  return [...base.weights.values()].find(({ shape }) => shape.join() === `${out},${width}`);
+}
+
+/** The embedding before the merge, where the head shares it and only the embedding changes. */
+function tiedEmbeddingChanged(base: BaseModel, updates: ReadonlyMap<string, WeightUpdate>): WeightRef | undefined {
+  const head = base.modules.find(({ path }) => path === 'lm_head');
+  const shared = head && tiedWeight(base, head);
+  return shared && updates.has(placeOf(shared)) ? shared : undefined;
+}
+
+type Part = Parameters<typeof createWeightUpdate>[1][number];
+
+function problemOf(module: AdaptableModule, parts: readonly Part[]): string | undefined {
+  const { path } = module;
+  if ((module.groups ?? 1) > 1) return `${path} is a convolution in groups, whose A reads all channels`;
+  const isDora = parts.some(({ weights }) => weights.magnitude !== undefined);
+  if (!isDora) return undefined;
+  if (parts.length > 1) return `${path} has an adapter with magnitudes (DoRA) and another`;
+  if (parts[0]?.scale !== 1) return `${path} has an adapter with magnitudes (DoRA), which has one strength only`;
+  return undefined;
+}

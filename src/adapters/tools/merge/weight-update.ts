@@ -1,0 +1,126 @@
+import type { AdaptableModule } from '../../../ir/index.ts';
+import type { ModuleWeights } from '../../../lora/index.ts';
+import { typedArray, type TensorOf } from '../../../tensor/index.ts';
+import { transposed } from '../../formats/transpose.ts';
+
+/** An adapter's part in a merge, and how strongly: 1 as it was trained. */
+export interface MergedAdapter {
+  readonly modules: ReadonlyMap<string, ModuleWeights>;
+  /** Parameters that take the place of the base's. */
+  readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
+  readonly scale: number;
+}
+
+/** What is added to a weight as the checkpoint stores it: row i gets factor · Σₖ rows[i, k] · columns[k, :]. */
+interface Product {
+  /** f32 [rows, rank] */
+  readonly rows: Float32Array;
+  readonly rank: number;
+  /** f32 [rank, columns] */
+  readonly columns: Float32Array;
+  readonly factor: number;
+}
+
+/** Changes rows of one weight, any stretch of them at a time. */
+export interface WeightUpdate {
+  /** Numbers in a row. */
+  readonly columns: number;
+  /** Where it is there, it sees all rows once, unchanged, before any is applied to. @param values  as for `apply` */
+  measure?(values: Float32Array, first: number): void;
+  /** @param values  f32 [count, columns], the rows from `first` on; changed in place */
+  apply(values: Float32Array, first: number): void;
+}
+
+/**
+ * The change that adapters make to one module's weight, W + Σ scaleᵢ · scalingᵢ · Bᵢ·Aᵢ, for the weight as it is stored: of a
+ * transposed layer and of an embedding that is [in, out].
+ *
+ * With a magnitude (DoRA) all that makes one output, a row of W or a column where it is stored turned, is made as long as it says.
+ *
+ * @see Liu et al. 2024 (DoRA), eq. 5
+ */
+export async function createWeightUpdate(
+  module: AdaptableModule,
+  parts: readonly { readonly weights: ModuleWeights; readonly scale: number }[],
+): Promise<WeightUpdate> {
+  const products: Product[] = [];
+  for (const { weights, scale } of parts) products.push(await productOf(module, weights, scale));
+  const magnitude = parts.find(({ weights }) => weights.magnitude !== undefined)?.weights.magnitude;
+  const lengths = magnitude && typedArray(magnitude);
+  const columns = (products[0]?.columns.length ?? 0) / (parts[0]?.weights.rank ?? 1);
+  const sum = new Float64Array(columns);
+  const eachRow = (values: Float32Array, first: number, use: (row: number, slice: Float32Array) => void): void => {
+    for (let start = 0, row = first; start < values.length; start += columns, row++) {
+      const slice = values.subarray(start, start + columns);
+      sum.set(slice);
+      for (const product of products) addProduct(sum, product, row);
+      use(row, slice);
+    }
+  };
+  if (lengths !== undefined && storedTurned(module)) return columnScaling(columns, { lengths, sum, eachRow });
+  return {
+    columns,
+    apply: (values, first) =>
+      eachRow(values, first, (row, slice) => {
+        if (lengths !== undefined) scaleTo(sum, lengths[row] ?? 0);
+        slice.set(sum);
+      }),
+  };
+}
+
+interface Rows {
+  /** f32 [columns], of each column. */
+  readonly lengths: Float32Array;
+  /** f64 [columns], the row that `eachRow` is at. */
+  readonly sum: Float64Array;
+  eachRow(values: Float32Array, first: number, use: (row: number, slice: Float32Array) => void): void;
+}
+
+/** Columns reach through all rows, so that their lengths must be known before the first row is written. */
+function columnScaling(columns: number, { lengths, sum, eachRow }: Rows): WeightUpdate {
+  const squares = new Float64Array(columns);
+  return {
+    columns,
+    measure: (values, first) =>
+      eachRow(values, first, () => {
+        for (let i = 0; i < columns; i++) squares[i] = (squares[i] ?? 0) + (sum[i] ?? 0) ** 2;
+      }),
+    apply: (values, first) =>
+      eachRow(values, first, (_, slice) => {
+        for (let i = 0; i < columns; i++) slice[i] = ((sum[i] ?? 0) * (lengths[i] ?? 0)) / Math.sqrt(squares[i] ?? 0);
+      }),
+  };
+}
+
+async function productOf(module: AdaptableModule, weights: ModuleWeights, scale: number): Promise<Product> {
+  const { rank, scaling, a, b } = weights;
+  const factor = scaling * scale;
+  if (!storedTurned(module)) return { rows: typedArray(b), rank, columns: typedArray(a), factor };
+  return { rows: typedArray(await transposed(a)), rank, columns: typedArray(await transposed(b)), factor };
+}
+
+/** A parameter that takes the place of the base's, number by number. */
+export function createReplacement(tensor: TensorOf<'float32'>): WeightUpdate {
+  const numbers = typedArray(tensor);
+  return { columns: 1, apply: (values, first) => values.set(numbers.subarray(first, first + values.length)) };
+}
+
+/** Whether the checkpoint has the module's weight as [in, out]. */
+export function storedTurned({ kind, transposed: turned }: AdaptableModule): boolean {
+  return kind === 'embedding' || turned === true;
+}
+
+function addProduct(sum: Float64Array, { rows, rank, columns, factor }: Product, row: number): void {
+  const width = sum.length;
+  for (let k = 0; k < rank; k++) {
+    const weight = factor * (rows[row * rank + k] ?? 0);
+    if (weight === 0) continue;
+    for (let i = 0; i < width; i++) sum[i] = (sum[i] ?? 0) + weight * (columns[k * width + i] ?? 0);
+  }
+}
+
+function scaleTo(row: Float64Array, length: number): void {
+  const squares = row.reduce((total, value) => total + value * value, 0);
+  const factor = length / Math.sqrt(squares);
+  for (let i = 0; i < row.length; i++) row[i] = (row[i] ?? 0) * factor;
+}

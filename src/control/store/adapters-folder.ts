@@ -1,0 +1,65 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { EspalierError } from '../../core/index.ts';
+
+/**
+ * Finds a path inside the folder of adapters: absolute paths, `..` and symbolic links are followed first and then must
+ * still lie inside.
+ *
+ * @param root  the folder of adapters
+ * @param path  as the request gave it: relative to the folder, or absolute
+ * @throws EspalierError ADAPTER_PATH_OUTSIDE, FILE_NOT_FOUND
+ */
+export async function confineToFolder(root: string, path: string): Promise<string> {
+  const realRoot = await realpath(root);
+  const asked = resolve(realRoot, path);
+  // WHY before the file system is asked: whether a file outside the folder exists is nobody's business.
+  if (!isInside(realRoot, asked) && !isInside(resolve(root), asked)) {
+    throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
+  }
+  let real: string;
+  try {
+    real = await realpath(asked);
+  } catch (cause) {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path }, { cause });
+  }
+  if (!isInside(realRoot, real)) throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
+  return real;
+}
+
+/**
+ * As `confineToFolder`, for an adapter: where it is a folder, its files too must lie inside, whatever links they are.
+ *
+ * @throws EspalierError ADAPTER_PATH_OUTSIDE, FILE_NOT_FOUND
+ */
+export async function confineAdapter(root: string, path: string): Promise<string> {
+  const source = await confineToFolder(root, path);
+  const found = await stat(source);
+  if (!found.isDirectory()) return source;
+  for (const file of await readdir(source)) await confineToFolder(root, join(source, file));
+  return source;
+}
+
+function isInside(root: string, path: string): boolean {
+  return path.startsWith(root.endsWith(sep) ? root : root + sep);
+}
+
+const adapterFile = /^(?<name>.+)\.(?:onnx_adapter|bin|gguf)$/;
+
+/**
+ * What in `root` is an adapter, in alphabetical order: PEFT folders by their names, and files of the other formats by theirs
+ * without the ending.
+ */
+export async function listAdapterFolders(root: string): Promise<{ name: string; path: string }[]> {
+  const names = await readdir(root).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: root }, { cause });
+  });
+  const found: { name: string; path: string }[] = [];
+  for (const entry of names.toSorted()) {
+    const name = adapterFile.exec(entry)?.groups?.['name'] ?? entry;
+    const path = name === entry ? join(root, entry, 'adapter_config.json') : join(root, entry);
+    const file = await stat(path).catch(() => undefined);
+    if (file?.isFile() === true) found.push({ name, path: await confineToFolder(root, entry) });
+  }
+  return found;
+}

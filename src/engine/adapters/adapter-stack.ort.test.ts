@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { AdapterWeights, ModuleWeights } from '../../lora/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { AdapterStack } from './adapter-stack.ts';
+import type { RankRows } from './rank-allocator.ts';
+import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
+
+const modules = [
+  { path: 'one', in: 2, out: 3 },
+  { path: 'two', in: 1, out: 1 },
+];
+
+function moduleOf(a: number[][], b: number[][], scaling = 1): ModuleWeights {
+  const [rank, width, out] = [a.length, a[0]?.length ?? 0, b.length];
+  return {
+    rank,
+    scaling,
+    a: tensorOf('float32', [rank, width], a.flat()),
+    b: tensorOf('float32', [out, rank], b.flat()),
+  };
+}
+
+function weightsOf(entries: Readonly<Record<string, ModuleWeights>>): AdapterWeights {
+  const config = { rank: 1, alpha: 1, dropout: 0, targetModules: Object.keys(entries) };
+  return { config, modules: new Map(Object.entries(entries)), sha256: 'x', baseName: undefined };
+}
+
+const mixedRanks = weightsOf({
+  one: moduleOf(
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ],
+    10,
+  ),
+  two: moduleOf([[7]], [[8]], 0.5),
+});
+
+let stack: AdapterStack;
+beforeEach(() => {
+  stack = new AdapterStack(modules, { rows: 6, maxRank: 3 });
+});
+afterEach(() => {
+  stack.dispose();
+  assertNothingAlive();
+});
+
+function rowsOf(path: string, { start, end }: RankRows): { a: number[][]; b: number[][] } {
+  const module = stack.modules.find((one) => one.path === path);
+  if (module === undefined) throw new RangeError(path);
+  const read = (array: Float32Array, width: number): number[][] =>
+    Array.from({ length: end - start }, (_, row) => [
+      ...array.subarray((start + row) * width, (start + row + 1) * width),
+    ]);
+  return { a: read(module.loraA.float32(), module.in), b: read(module.loraB.float32(), module.out) };
+}
+
+async function place(weights: AdapterWeights): Promise<RankRows> {
+  const rows = stack.reserve('x', stack.check('x', weights));
+  await stack.write('x', rows, weights);
+  return rows;
+}
+
+describe('AdapterStack', () => {
+  it('turns B over and scales it; what a module lacks in rank is zero', async () => {
+    const rows = await place(mixedRanks);
+    expect(rows).toEqual({ start: 1, end: 3 });
+    expect(rowsOf('one', rows)).toEqual({
+      a: [
+        [1, 2],
+        [3, 4],
+      ],
+      b: [
+        [10, 30, 50],
+        [20, 40, 60],
+      ],
+    });
+    expect(rowsOf('two', rows)).toEqual({ a: [[7], [0]], b: [[4], [0]] });
+  });
+
+  it('leaves nothing of the version that had the rows before', async () => {
+    const first = await place(mixedRanks);
+    stack.release(first);
+    const second = await place(weightsOf({ two: moduleOf([[1], [1]], [[1, 1]]) }));
+    expect(second).toEqual(first);
+    expect(rowsOf('one', second)).toEqual({
+      a: [
+        [0, 0],
+        [0, 0],
+      ],
+      b: [
+        [0, 0, 0],
+        [0, 0, 0],
+      ],
+    });
+    expect(rowsOf('two', second)).toEqual({ a: [[1], [1]], b: [[1], [1]] });
+  });
+
+  it('keeps row 0 zero', async () => {
+    await place(mixedRanks);
+    const row = { start: 0, end: 1 };
+    expect([rowsOf('one', row), rowsOf('two', row)]).toEqual([
+      { a: [[0, 0]], b: [[0, 0, 0]] },
+      { a: [[0]], b: [[0]] },
+    ]);
+  });
+
+  it.each([
+    ['ADAPTER_TARGET_NOT_SERVED', weightsOf({ three: moduleOf([[1]], [[1]]) })],
+    ['SHAPE_MISMATCH', weightsOf({ one: moduleOf([[1]], [[1], [1], [1]]) })],
+    ['SHAPE_MISMATCH', weightsOf({ one: moduleOf([[1, 1]], [[1], [1]]) })],
+    ['ADAPTER_RANK_TOO_LARGE', weightsOf({ two: moduleOf([[1], [1], [1], [1]], [[1, 1, 1, 1]]) })],
+  ])('refuses with %s', (code, weights) => {
+    expect(() => stack.check('x', weights)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([Number.NaN, Infinity, -1e16])('refuses the value %d', async (value) => {
+    const write = place(weightsOf({ two: moduleOf([[1]], [[value]]) }));
+    await expect(write).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE', details: { module: 'two' } });
+  });
+
+  it('says how much room is left when there is too little', async () => {
+    await place(weightsOf({ two: moduleOf([[1], [1], [1]], [[1, 1, 1]]) }));
+    expect(() => stack.reserve('late', 3)).toThrow('needs 3 rank rows in a row, and the longest free run is 2 of 5');
+  });
+});

@@ -1,0 +1,42 @@
+import { EspalierError } from '../../core/index.ts';
+import { followLinks } from '../../ir/index.ts';
+import { doraProblems, readDoraGains, type AdapterWeights } from '../../lora/index.ts';
+import { buildDecodeGraph, buildScoringGraph, type BaseModel } from '../../models/index.ts';
+
+/** What an engine knows of its base, so that it can take DoRA adapters in. */
+export interface DoraGains {
+  /** Why modules cannot have a magnitude, by path. */
+  readonly problems: ReadonlyMap<string, string>;
+  /** magnitude / ‖W + s·B·A‖, f32 [out] by path; reads the base's weights of these modules again. */
+  read(weights: AdapterWeights): Promise<ReadonlyMap<string, Float32Array>>;
+}
+
+/** @param paths  the modules that adapters may change */
+export async function openDoraGains(
+  base: BaseModel,
+  paths: readonly string[],
+  { maxLength }: { readonly maxLength: number },
+): Promise<DoraGains> {
+  // WHY the graph that runs: a quantized or packed base has its weights there in the form that is multiplied with.
+  const model = base.graphs.decode ? buildDecodeGraph(base, { maxLength }) : buildScoringGraph(base, { maxLength });
+  const folder = await followLinks(model, base.dir);
+  return {
+    problems: doraProblems(model, paths),
+    read: ({ modules }) => readDoraGains(model, modules, { folder }),
+  };
+}
+
+/**
+ * Refuses magnitudes that an engine cannot apply.
+ * @param gains  undefined where the engine was opened without DoRA
+ * @throws EspalierError DORA_NOT_SERVED, LORA_PARTS_NOT_APPLIED
+ */
+export function assertMagnitudes(name: string, { modules }: AdapterWeights, gains: DoraGains | undefined): void {
+  const paths = [...modules].flatMap(([path, { magnitude }]) => (magnitude ? [path] : []));
+  if (paths.length === 0) return;
+  if (gains === undefined) throw new EspalierError('DORA_NOT_SERVED', { name, modules: paths.length });
+  const problems = paths.flatMap((path) => gains.problems.get(path) ?? []);
+  if (problems.length === 0) return;
+  const parts = `DoRA's magnitudes, where ${problems.join('; ')},`;
+  throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name, parts, place: 'this engine' });
+}

@@ -1,0 +1,200 @@
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { ActiveRequest } from './sequence/active-request.ts';
+import { EngineLoop, type StepRunner } from './engine-loop.ts';
+import { StatsRecorder } from './engine-stats.ts';
+import type { GenerationRequest } from './sequence/generation-request.ts';
+
+/**
+ * A model of four tokens without any weights: after the tokens so far, the next one is (their sum + 1) modulo 3. It keeps
+ * them by slot, as keys and values are kept, so that a wrong slot or a wrong move gives a wrong answer.
+ */
+class RunnerDouble implements StepRunner {
+  readonly slots: number[][] = [];
+  /** Sequences in each decode step. */
+  readonly batches: number[] = [];
+  failure: Error | undefined;
+  /** A token after which all logits are NaN. */
+  poison = 3;
+
+  prefill: StepRunner['prefill'] = async ({ slot, tokens, start, end }) => {
+    await this.#pretend();
+    const before = start === 0 ? [] : (this.slots[slot] ?? []);
+    this.slots[slot] = [...before, ...Array.from(tokens).slice(start, end)];
+    return this.#logits(slot);
+  };
+
+  prefillReported: StepRunner['prefillReported'] = async (chunk, signal) => {
+    const rows: Float32Array[] = [];
+    for (let at = chunk.start; at < chunk.end; at++) {
+      rows.push(await this.prefill({ ...chunk, start: at, end: at + 1 }, signal));
+    }
+    return rows;
+  };
+
+  decode: StepRunner['decode'] = async (batch) => {
+    this.batches.push(batch.length);
+    await this.#pretend();
+    return batch.map(({ lastToken, length }, slot) => {
+      this.slots[slot] = [...(this.slots[slot] ?? []).slice(0, length), lastToken];
+      return this.#logits(slot);
+    });
+  };
+
+  moveSlot: StepRunner['moveSlot'] = ({ from, to, length }) => {
+    this.slots[to] = (this.slots[from] ?? []).slice(0, length);
+    return Promise.resolve();
+  };
+
+  async #pretend(): Promise<void> {
+    await Promise.resolve();
+    if (this.failure) throw this.failure;
+  }
+
+  #logits(slot: number): Float32Array {
+    const tokens = this.slots[slot] ?? [];
+    const logits = new Float32Array(4).fill(tokens.at(-1) === this.poison ? Number.NaN : 0);
+    logits[nextToken(tokens)] = tokens.at(-1) === this.poison ? Number.NaN : 1;
+    return logits;
+  }
+}
+
+function nextToken(tokens: readonly number[]): number {
+  return (tokens.reduce((sum, token) => sum + token, 0) + 1) % 3;
+}
+
+function expected(prompt: readonly number[], count: number): number[] {
+  const tokens = [...prompt];
+  while (tokens.length < prompt.length + count) tokens.push(nextToken(tokens));
+  return tokens.slice(prompt.length);
+}
+
+async function collect(request: ActiveRequest): Promise<number[]> {
+  const tokens: number[] = [];
+  for await (const { token } of request.tokens) tokens.push(token);
+  return tokens;
+}
+
+class Fixture {
+  readonly runner = new RunnerDouble();
+  readonly stats = new StatsRecorder(2);
+  readonly loop = new EngineLoop({
+    runner: this.runner,
+    limits: { slots: 2, prefillChunk: 4, prefillRuns: 1 },
+    vocabulary: 4,
+    reportedChunk: 3,
+    stats: this.stats,
+  });
+  #next = 0;
+
+  add(request: GenerationRequest): ActiveRequest {
+    const onCancel = (cancelled: ActiveRequest): void => this.loop.cancel(cancelled);
+    const active = new ActiveRequest({
+      id: this.#next++,
+      request,
+      leases: [],
+      maxLength: 100,
+      endTokens: [],
+      onCancel,
+    });
+    this.loop.add(active);
+    return active;
+  }
+}
+
+const prompts = [[1], [2, 2], [0, 1, 2, 0, 1, 2, 0], [1, 0, 1], [2, 1], [2, 2, 2, 2, 2], [0], [1, 1]];
+
+describe('EngineLoop', () => {
+  let fixture = new Fixture();
+  afterEach(async () => {
+    await fixture.loop.stop();
+    fixture = new Fixture();
+  });
+
+  it('gives every request its own answer, whatever ends before it and moves', async () => {
+    const requests = prompts.map((tokens, i) => fixture.add({ tokens, maxTokens: 3 + ((5 * i) % 7) }));
+    const answers = await Promise.all(requests.map(collect));
+    expect(answers).toEqual(prompts.map((prompt, i) => expected(prompt, 3 + ((5 * i) % 7))));
+    expect(new Set(fixture.runner.batches)).toEqual(new Set([1, 2]));
+    expect(fixture.stats.report().requests).toMatchObject({ finished: 8, failed: 0, cancelled: 0 });
+  });
+
+  it('runs a prompt once for requests of one group that wait together', async () => {
+    const tokens = [1, 0, 1, 2, 2];
+    const group = { tokens, promptGroup: {}, logprobs: { prompt: true } };
+    const requests = [7, 2, 9, 4].map((maxTokens) => fixture.add({ ...group, maxTokens }));
+    const [alone, other] = [fixture.add({ tokens, maxTokens: 3 }), fixture.add({ tokens: [2], maxTokens: 3 })];
+    const answers = await Promise.all([...requests, alone, other].map(collect));
+    expect(answers).toEqual([...[7, 2, 9, 4, 3].map((count) => expected(tokens, count)), expected([2], 3)]);
+    for (const { promptTokens } of requests) expect(promptTokens.map(({ token }) => token)).toEqual(tokens);
+    expect(requests[1]?.promptTokens).toEqual(requests[0]?.promptTokens);
+    // Of two slots one is free for a second one each time that a prompt has run; the next is alone when a slot comes free.
+    expect(fixture.stats.report().tokens.prompt).toBe(4 * tokens.length + 1);
+  });
+
+  it('tells of every token of a prompt, whatever the chunks, and of nothing twice', async () => {
+    const requests = prompts.map((tokens) => fixture.add({ tokens, maxTokens: 2, logprobs: { prompt: true, top: 1 } }));
+    const answers = await Promise.all(requests.map(collect));
+    expect(answers).toEqual(prompts.map((prompt) => expected(prompt, 2)));
+    for (const [i, prompt] of prompts.entries()) {
+      const told = requests[i]?.promptTokens ?? [];
+      expect(told.map(({ token }) => token)).toEqual(prompt);
+      const likeliest = told.slice(1).map(({ topLogprobs }) => topLogprobs?.[0]?.token);
+      expect(likeliest).toEqual(prompt.slice(1).map((_, place) => nextToken(prompt.slice(0, place + 1))));
+      expect(told[0]).toEqual({ token: prompt[0] });
+    }
+  });
+
+  it('runs a prompt alone where no token is asked for', async () => {
+    const request = fixture.add({ tokens: [1, 2, 0, 1], maxTokens: 0, logprobs: { prompt: true } });
+    expect(await collect(request)).toEqual([]);
+    expect(request.promptTokens).toHaveLength(4);
+    expect(fixture.stats.report()).toMatchObject({ requests: { finished: 1 }, tokens: { generated: 0 } });
+  });
+
+  it('goes on with others when a consumer stops reading', async () => {
+    const [first, second] = [fixture.add({ tokens: [1], maxTokens: 50 }), fixture.add({ tokens: [2], maxTokens: 9 })];
+    for await (const { token } of first.tokens) if (token >= 0) break;
+    expect(await collect(second)).toEqual(expected([2], 9));
+    await fixture.loop.settled();
+    expect(fixture.stats.report().requests).toMatchObject({ finished: 1, cancelled: 1 });
+  });
+
+  it('rejects with the reason of the signal that aborted, and takes the request out', async () => {
+    const controller = new AbortController();
+    const request = fixture.add({ tokens: [1], maxTokens: 90, signal: controller.signal });
+    await request.tokens.next();
+    controller.abort(new Error('client gone'));
+    await expect(collect(request)).rejects.toThrow('client gone');
+    await fixture.loop.settled();
+    expect(fixture.stats.report().requests).toMatchObject({ finished: 0, cancelled: 1 });
+  });
+
+  it('fails the requests of a failed run, and serves the next one', async () => {
+    fixture.runner.failure = new Error('out of memory');
+    const failed = fixture.add({ tokens: [1], maxTokens: 5 });
+    await expect(collect(failed)).rejects.toThrow('A model run failed, and the requests in it with it: out of memory');
+    fixture.runner.failure = undefined;
+    expect(await collect(fixture.add({ tokens: [1], maxTokens: 5 }))).toEqual(expected([1], 5));
+  });
+
+  it('fails only the request whose logits are not finite', async () => {
+    const [broken, sound] = [fixture.add({ tokens: [3], maxTokens: 5 }), fixture.add({ tokens: [1], maxTokens: 5 })];
+    const answers = await Promise.allSettled([collect(broken), collect(sound)]);
+    expect(answers).toMatchObject([
+      { status: 'rejected', reason: { code: 'LOGITS_NOT_FINITE' } },
+      { value: expected([1], 5) },
+    ]);
+  });
+
+  it('fails what is left when it is stopped, and hangs nobody', async () => {
+    const requests = prompts.map((tokens) => fixture.add({ tokens, maxTokens: 90 }));
+    await requests[0]?.tokens.next();
+    await fixture.loop.stop();
+    const answers = await Promise.allSettled(requests.map(collect));
+    expect(answers.every((answer) => answer.status === 'rejected' && answer.reason.code === 'ENGINE_CLOSED')).toBe(
+      true,
+    );
+    await fixture.loop.settled();
+  });
+});

@@ -1,0 +1,247 @@
+import { AdapterRegistry, type AdapterLease, type AdapterStore } from '../control/index.ts';
+import { EspalierError } from '../core/index.ts';
+import { matchTargets } from '../lora/index.ts';
+import type { BaseModel } from '../models/index.ts';
+import type { Environment } from '../runtime/index.ts';
+import { ActiveRequest } from './sequence/active-request.ts';
+import { AdapterStack } from './adapters/adapter-stack.ts';
+import { assertAlone, checkRequest } from './sequence/check-request.ts';
+import { openDoraGains } from './adapters/dora-gains.ts';
+import { EngineLoop } from './engine-loop.ts';
+import { StatsRecorder, type EngineStats } from './engine-stats.ts';
+import type { GenerationRequest } from './sequence/generation-request.ts';
+import { GenerationStream } from './sequence/generation-stream.ts';
+import { openRunner, type SlotRunner } from './runner/open-runner.ts';
+import type { RankRows } from './adapters/rank-allocator.ts';
+
+export interface EngineOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  /** Sequences that run at once. */
+  readonly maxSlots?: number;
+  /** Tokens of prompt and answer together; at most what the base was trained with. */
+  readonly maxLength?: number;
+  /** Most prompt tokens between two decode steps. */
+  readonly prefillChunk?: number;
+  /** Most requests that wait for a slot. */
+  readonly maxWaiting?: number;
+  /** Modules that adapters may change, by PEFT's rules; false serves the base alone. Default: all linear modules but `lm_head`. */
+  readonly adapterTargets?: readonly string[] | string | false;
+  /** Ranks of all resident versions together, replaced ones still in use included. Memory is taken only for those in use. */
+  readonly adapterRows?: number;
+  readonly maxAdapterRank?: number;
+  /** Takes DoRA adapters too, which costs every step a little, whatever adapters it has. */
+  readonly dora?: boolean;
+}
+
+const defaults = {
+  /** Where a step on two cores still grows much slower than its batch. */
+  maxSlots: 16,
+  /** What most conversations fit in; keys and values reserve address space for all of it. */
+  maxLength: 4096,
+  /** About as long as a few decode steps, so that streams stutter little. */
+  prefillChunk: 128,
+  maxWaiting: 1024,
+  adapterTargets: 'all-linear',
+  /** 128 adapters of rank 16. */
+  adapterRows: 2048,
+  maxAdapterRank: 256,
+  dora: false,
+} satisfies Omit<EngineOptions, 'base' | 'environment'>;
+
+/** Memory for the logits of one run where those of a whole prompt are wanted: some fifty tokens of the largest vocabularies. */
+const reportedBytes = 32 << 20;
+
+/** Several prompts may be taken in between two decode steps, but not so many that streams are seen to halt. */
+const prefillRuns = 4;
+
+/**
+ * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph, as
+ * exporters write without a cache, is served by running each row anew: exact, and slower.
+ *
+ * @throws EspalierError OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
+ */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const settings: Required<EngineOptions> = { ...defaults, ...options };
+  const { base, environment, maxSlots: slots, prefillChunk, maxWaiting } = settings;
+  const maxLength = Math.min(options.maxLength ?? defaults.maxLength, base.config.maxPositions);
+  checkSizes({ ...settings, maxLength });
+  const stack = await openStack({ ...settings, maxLength });
+  try {
+    const rankRows = settings.adapterRows + 1;
+    const chunk = Math.min(prefillChunk, maxLength);
+    const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
+    const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
+    const runner = await openRunner({ base, environment, stack, ...sizes });
+    return new Engine({ base, runner, stack, maxWaiting, ...sizes });
+  } catch (error) {
+    stack?.dispose();
+    throw error;
+  }
+}
+
+function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora'>>): void {
+  const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
+  for (const [name, actual] of Object.entries({
+    maxSlots,
+    maxLength,
+    prefillChunk,
+    maxWaiting,
+    adapterRows,
+    maxAdapterRank,
+  })) {
+    if (Number.isSafeInteger(actual) && actual > 0) continue;
+    throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });
+  }
+}
+
+async function openStack(options: Pick<Required<EngineOptions>, StackOption>): Promise<AdapterStack | undefined> {
+  const targets = options.adapterTargets;
+  if (targets === false) return undefined;
+  const { base, maxLength } = options;
+  const { modules: linears } = base;
+  const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
+  const modules = linears.filter(({ path }) => matched.has(path));
+  const paths = modules.map(({ path }) => path);
+  const gains = options.dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
+  return new AdapterStack(modules, { rows: options.adapterRows + 1, maxRank: options.maxAdapterRank, gains });
+}
+
+type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' | 'maxLength' | 'dora';
+
+interface EngineParts {
+  readonly base: BaseModel;
+  readonly runner: SlotRunner;
+  readonly stack: AdapterStack | undefined;
+  readonly slots: number;
+  readonly maxLength: number;
+  readonly prefillChunk: number;
+  readonly reportedChunk: number;
+  readonly maxWaiting: number;
+}
+
+/**
+ * Serves one base with any number of adapters. Requests of different adapters and of the base share a batch; adapters
+ * come, change and go while requests run.
+ */
+export class Engine implements AsyncDisposable {
+  readonly adapters: AdapterRegistry<RankRows>;
+  /** Tokens of prompt and answer together. */
+  readonly maxLength: number;
+  readonly #base: BaseModel;
+  readonly #runner: SlotRunner;
+  readonly #stack: AdapterStack | undefined;
+  readonly #maxWaiting: number;
+  readonly #stats: StatsRecorder;
+  readonly #loop: EngineLoop;
+  #requests = 0;
+  #isDraining = false;
+  #disposal: Promise<void> | undefined;
+
+  /** Use `openEngine`. Takes ownership of the runner and the stack. */
+  constructor({ base, runner, stack, slots, maxLength, prefillChunk, reportedChunk, maxWaiting }: EngineParts) {
+    this.#base = base;
+    this.#runner = runner;
+    this.#stack = stack;
+    this.maxLength = maxLength;
+    this.#maxWaiting = maxWaiting;
+    this.adapters = new AdapterRegistry(stack ?? noAdapterStore);
+    this.#stats = new StatsRecorder(slots);
+    const limits = { slots, prefillChunk, prefillRuns };
+    this.#loop = new EngineLoop({
+      runner,
+      limits,
+      vocabulary: base.config.vocabSize,
+      reportedChunk,
+      recomputeLength: base.config.recomputeLength,
+      stats: this.#stats,
+    });
+  }
+
+  /**
+   * Starts a generation. Adapter versions are leased here, at the call, and kept until the last token. A consumer that is
+   * slow holds up nobody; one that stops reading, or whose signal aborts, ends the request.
+   *
+   * @throws EspalierError at the call, with nothing begun: PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE,
+   *   GENERATION_OPTION_INVALID, ADAPTER_NOT_FOUND, QUEUE_FULL, ENGINE_CLOSED; the signal's reason when it has aborted.
+   *   While reading: GENERATION_FAILED, LOGITS_NOT_FINITE, ENGINE_CLOSED, or the signal's reason
+   */
+  generate(request: GenerationRequest): GenerationStream {
+    try {
+      const active = this.#admit(request);
+      this.#stats.requests.accepted++;
+      this.#loop.add(active);
+      return new GenerationStream(active);
+    } catch (error) {
+      this.#stats.requests.refused++;
+      throw error;
+    }
+  }
+
+  #admit(request: GenerationRequest): ActiveRequest {
+    request.signal?.throwIfAborted();
+    if (this.#isDraining || this.#loop.isStopped) throw new EspalierError('ENGINE_CLOSED', {});
+    const { config, generation } = this.#base;
+    checkRequest(request, { maxLength: this.maxLength, vocabulary: config.vocabSize });
+    if (this.#loop.waiting >= this.#maxWaiting) throw new EspalierError('QUEUE_FULL', { waiting: this.#loop.waiting });
+    return new ActiveRequest({
+      id: this.#requests++,
+      request,
+      leases: this.#lease(request.adapters ?? []),
+      maxLength: this.maxLength,
+      endTokens: generation.eosTokenIds,
+      onCancel: (cancelled) => this.#loop.cancel(cancelled),
+    });
+  }
+
+  #lease(adapters: NonNullable<GenerationRequest['adapters']>): AdapterLease<RankRows>[] {
+    const leases: AdapterLease<RankRows>[] = [];
+    try {
+      for (const { name } of adapters) leases.push(this.adapters.acquire(name));
+      if (leases.some(({ version }) => this.#stack?.isDora(version.place) === true)) assertAlone(adapters);
+      return leases;
+    } catch (error) {
+      for (const lease of leases) lease.dispose();
+      throw error;
+    }
+  }
+
+  stats(): EngineStats {
+    return this.#stats.report();
+  }
+
+  /** Takes no new requests, and resolves when those under way have had their last token. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    await this.#loop.settled();
+  }
+
+  /** Fails what is under way with ENGINE_CLOSED, and gives everything back. Idempotent; `drain()` first to let requests finish. */
+  dispose(): Promise<void> {
+    this.#isDraining = true;
+    this.#disposal ??= this.#close();
+    return this.#disposal;
+  }
+
+  async #close(): Promise<void> {
+    await this.#loop.stop();
+    this.#runner.dispose();
+    this.#stack?.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/** Stands where an engine serves the base alone. */
+const noAdapterStore: AdapterStore<RankRows> = {
+  check(name) {
+    throw new EspalierError('ADAPTERS_OFF', { name });
+  },
+  reserve(name) {
+    throw new EspalierError('ADAPTERS_OFF', { name });
+  },
+  write: () => Promise.resolve(),
+  release: () => undefined,
+};

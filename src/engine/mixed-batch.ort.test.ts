@@ -1,0 +1,76 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEngine, type Engine } from './engine.ts';
+import type { GeneratedToken } from './sequence/generation-request.ts';
+import {
+  answersTogether,
+  arrival,
+  largestDifference,
+  loadAdapters,
+  names,
+  requestOf,
+  type Arrival,
+} from './testing/arrivals.ts';
+import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
+import { collect } from './testing/collect.ts';
+import { openTestBase } from './testing/golden-case.ts';
+
+/** Whole rows of log-probabilities are compared: logits, less what all of a row have in common. */
+const tolerance = 1e-4;
+
+let environment: Environment;
+let engine: Engine;
+const answersAlone = new Map<string, GeneratedToken[]>();
+
+beforeAll(async () => {
+  environment = openEnvironment({ threads: 1 });
+  const base = await openTestBase('llama-d16');
+  engine = await openEngine({ base, environment, maxSlots: 5, prefillChunk: 16, adapterRows: 64 });
+  await loadAdapters(engine, base.modules);
+});
+
+afterAll(async () => {
+  await engine.dispose();
+  environment.dispose();
+  assertNothingAlive();
+});
+
+async function answerAlone(row: Arrival): Promise<GeneratedToken[]> {
+  const key = JSON.stringify({ ...row, turns: 0 });
+  const answer = answersAlone.get(key) ?? (await collect(engine.generate(requestOf(row))));
+  answersAlone.set(key, answer);
+  return answer;
+}
+
+describe('a batch of rows with different adapters, ranks, lengths and arrivals', () => {
+  it('equals each of its rows run alone', async () => {
+    const rows = fc.array(arrival, { minLength: 2, maxLength: 14, size: 'max' });
+    await fc.assert(
+      fc.asyncProperty(rows, async (batch) => {
+        const alone: GeneratedToken[][] = [];
+        for (const row of batch) alone.push(await answerAlone(row));
+        const together = await answersTogether(engine, batch);
+        const ids = (answers: GeneratedToken[][]): number[][] =>
+          answers.map((answer) => answer.map(({ token }) => token));
+        expect(ids(together)).toEqual(ids(alone));
+        const differences = together.map((answer, place) => largestDifference(answer, alone[place] ?? []));
+        expect(Math.max(...differences)).toBeLessThan(tolerance);
+      }),
+      { numRuns: 25, seed: 20, endOnFailure: true },
+    );
+    // The property says nothing unless rows really shared batches.
+    const steps = Object.entries(engine.stats().batchSizes).filter(([size]) => Number(size) >= 3);
+    expect(steps.reduce((sum, [, count]) => sum + count, 0)).toBeGreaterThan(100);
+  });
+
+  it('does not get there by having adapters without effect', async () => {
+    const row = { adapters: [], promptLength: 9, promptSeed: 1, maxTokens: 1, turns: 0 };
+    const base = await answerAlone(row);
+    for (const name of names) {
+      const adapted = await answerAlone({ ...row, adapters: [{ name, scale: 1 }] });
+      expect(largestDifference(adapted, base)).toBeGreaterThan(100 * tolerance);
+    }
+  });
+});

@@ -1,0 +1,170 @@
+import type { AdapterLease } from '../../control/index.ts';
+import { randomInt } from 'node:crypto';
+
+import { createRandom, Pace, type Random } from '../../core/index.ts';
+import type { RankRows } from '../adapters/rank-allocator.ts';
+import type { AppliedAdapter } from '../adapters/adapter-window.ts';
+import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
+import { LogitRules } from '../sampling/logit-rules.ts';
+import type { DecodeRow, PrefillChunk } from '../runner/model-runner.ts';
+import type { Sampler, SamplingOptions } from '../sampling/sampler.ts';
+import { TokenQueue } from './token-queue.ts';
+
+export interface ActiveRequestOptions {
+  readonly id: number;
+  readonly request: GenerationRequest;
+  readonly leases: readonly AdapterLease<RankRows>[];
+  readonly maxLength: number;
+  /** The base's own end-of-sequence tokens. */
+  readonly endTokens: readonly number[];
+  /** Called when the consumer stops reading or its signal aborts. */
+  readonly onCancel: (request: ActiveRequest) => void;
+}
+
+/** Shared, so that a batch of base rows is seen to have the same adapters from step to step. */
+const noAdapters: readonly AppliedAdapter[] = [];
+
+/** A request on its way: its prompt, its leases, where it stands, and the queue that its tokens go to. */
+export class ActiveRequest implements DecodeRow {
+  readonly id: number;
+  /** What is run before the first token, or before the next one where the sequence begins again. */
+  prompt: ArrayLike<number>;
+  readonly adapters: readonly AppliedAdapter[];
+  readonly tokens: TokenQueue<GeneratedToken>;
+  readonly leases: readonly AdapterLease<RankRows>[];
+  /** The prompt with its log-probabilities, where they were asked for: as far as it has run. */
+  readonly promptTokens: ReportedToken[] = [];
+  /** Tokens whose keys and values are in the cache. */
+  length = 0;
+  lastToken = 0;
+  generated = 0;
+  /** The consumer has gone: take it out between two runs. */
+  isCancelled = false;
+  readonly #generated: number[] = [];
+  readonly #sampling: SamplingOptions;
+  readonly #rules: LogitRules | undefined;
+  readonly #random: Random | undefined;
+  readonly #limit: number;
+  readonly #stops: ReadonlySet<number>;
+  readonly #logprobs: GenerationRequest['logprobs'];
+  readonly #group: object | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+
+  constructor({ id, request, leases, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
+    const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
+    const cancel = (): void => {
+      this.isCancelled = true;
+      onCancel(this);
+    };
+    this.id = id;
+    this.prompt = request.tokens;
+    this.leases = leases;
+    this.adapters = leases.length === 0 ? noAdapters : appliedAdapters(leases, request.adapters ?? []);
+    this.tokens = new TokenQueue(cancel);
+    this.#sampling = { temperature, topK, topP, minP };
+    this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
+    this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
+    this.#stops = new Set(stopTokenIds ?? endTokens);
+    this.#rules = LogitRules.of(request, { limit: this.#limit, stops: this.#stops });
+    this.#logprobs = request.logprobs;
+    this.#group = request.promptGroup;
+    this.#signal = signal;
+    this.#onAbort = () => {
+      this.tokens.fail(signal?.reason);
+      cancel();
+    };
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Whether this one, which waits, could go on from the prompt of another that has run. */
+  canShare(other: ActiveRequest): boolean {
+    const isFresh = this.length === 0 && this.generated === 0 && !this.isCancelled;
+    const isSameGroup = this.#group !== undefined && this.#group === other.#group && this.prompt === other.prompt;
+    if (!isFresh || !isSameGroup || this.adapters.length !== other.adapters.length) return false;
+    const [own, others] = [this.#logprobs, other.#logprobs];
+    if (own?.prompt !== others?.prompt || own?.top !== others?.top) return false;
+    return this.adapters.every(({ rows, scale }, i) => {
+      return rows === other.adapters[i]?.rows && scale === other.adapters[i]?.scale;
+    });
+  }
+
+  /** Notes that the prompt is in the cache, copied from another's slot. */
+  share(other: ActiveRequest): void {
+    this.length = other.length;
+    for (const token of other.promptTokens) this.promptTokens.push(token);
+  }
+
+  get hasGroup(): boolean {
+    return this.#group !== undefined;
+  }
+
+  /** Whether the logits after each token of the prompt are wanted, which a sequence that begins again has told already. */
+  get isPromptReported(): boolean {
+    return this.#logprobs?.prompt === true && this.generated === 0;
+  }
+
+  /**
+   * Notes how likely the prompt's tokens were, of a chunk that has run.
+   * @param rows  f32 [vocabulary] after each token of the chunk, and beyond them rows that mean nothing
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  async reportPrompt(
+    { tokens, start, end }: PrefillChunk,
+    rows: readonly Float32Array[],
+    sampler: Sampler,
+  ): Promise<void> {
+    if (start === 0) this.promptTokens.push({ token: tokens[0] ?? 0 });
+    const pace = new Pace();
+    for (let place = start + 1; place <= Math.min(end, tokens.length - 1); place++) {
+      const row = rows[place - 1 - start];
+      if (row === undefined || this.isCancelled) return;
+      const token = tokens[place] ?? 0;
+      this.promptTokens.push({ token, ...sampler.report(row, token, this.#logprobs?.top ?? 0) });
+      const turn = pace.step();
+      if (turn) await turn;
+    }
+  }
+
+  /**
+   * Draws the next token and hands it to the consumer; where none is wanted, there is nothing to do.
+   * @param logits  f32 [vocabulary], those after the last token in the cache
+   * @returns why the request is finished, or undefined while it goes on
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
+    if (this.#limit === 0) return 'length';
+    const ruled = this.#rules === undefined ? logits : this.#rules.apply(logits, sampler.changed);
+    const token = sampler.sample(ruled, this.#sampling, this.#random);
+    this.#rules?.note(token);
+    this.lastToken = token;
+    this.#generated.push(token);
+    this.generated++;
+    const stopped = this.#stops.has(token) ? 'stop' : undefined;
+    const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
+    const extra = this.#logprobs && sampler.report(logits, token, this.#logprobs.top ?? 0);
+    this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
+    return finishReason;
+  }
+
+  /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */
+  restart(): void {
+    this.prompt = [...Array.from(this.prompt), ...this.#generated.splice(0)];
+    this.length = 0;
+  }
+
+  /** Gives back what it holds, and ends or fails the consumer's stream. */
+  close(error?: unknown): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const lease of this.leases) lease.dispose();
+    if (error === undefined) this.tokens.end();
+    else this.tokens.fail(error);
+  }
+}
+
+function appliedAdapters(
+  leases: readonly AdapterLease<RankRows>[],
+  adapters: readonly { readonly name: string; readonly scale?: number }[],
+): AppliedAdapter[] {
+  return leases.map(({ version }, place) => ({ rows: version.place, scale: adapters[place]?.scale ?? 1 }));
+}

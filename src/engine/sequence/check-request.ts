@@ -1,0 +1,85 @@
+import { EspalierError } from '../../core/index.ts';
+import type { GenerationRequest } from './generation-request.ts';
+
+/** Limits against which a request is checked. */
+export interface RequestLimits {
+  /** Tokens of prompt and answer together. */
+  readonly maxLength: number;
+  readonly vocabulary: number;
+}
+
+/**
+ * Checks a request before anything is done for it.
+ * @throws EspalierError PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE, GENERATION_OPTION_INVALID
+ */
+export function checkRequest(request: GenerationRequest, { maxLength, vocabulary }: RequestLimits): void {
+  const { tokens, maxTokens, adapters = [] } = request;
+  if (tokens.length === 0) throw new EspalierError('PROMPT_EMPTY', {});
+  if (tokens.length + Math.min(maxTokens, 1) > maxLength) {
+    throw new EspalierError('PROMPT_TOO_LONG', { tokens: tokens.length, limit: maxLength });
+  }
+  checkTokens(tokens, vocabulary);
+  expect('maxTokens', maxTokens, Number.isInteger(maxTokens) && maxTokens >= 0, 'an integer from 0');
+  checkSampling(request);
+  checkRules(request, vocabulary);
+  for (const { name, scale = 1 } of adapters) {
+    expect(`scale of ${name}`, scale, Math.abs(scale) <= 1000, 'a number from -1000 to 1000');
+  }
+  const top = request.logprobs?.top ?? 0;
+  expect(
+    'logprobs.top',
+    top,
+    Number.isInteger(top) && top >= 0 && top <= vocabulary,
+    `an integer from 0 to ${vocabulary}`,
+  );
+}
+
+/**
+ * Refuses what a DoRA adapter cannot be asked for.
+ *
+ * WHY alone: a magnitude says how long a row of the weight is in the end, whatever else is added or at what strength, and so part of
+ * it or two of them mean nothing.
+ *
+ * @throws EspalierError GENERATION_OPTION_INVALID
+ */
+export function assertAlone(adapters: NonNullable<GenerationRequest['adapters']>): void {
+  const actual = adapters.map(({ name, scale = 1 }) => `${name}=${scale}`).join(', ');
+  if (adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1) return;
+  const [name, expected] = ['adapters', 'one adapter at scale 1 where it is a DoRA adapter'];
+  throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual });
+}
+
+function checkSampling({ temperature = 0, topK = 0, topP = 1, minP = 0, seed = 0 }: GenerationRequest): void {
+  expect('temperature', temperature, Number.isFinite(temperature) && temperature >= 0, 'a number from 0');
+  expect('topK', topK, Number.isInteger(topK) && topK >= 0, 'an integer from 0');
+  expect('topP', topP, topP > 0 && topP <= 1, 'a number above 0 and up to 1');
+  expect('minP', minP, minP >= 0 && minP <= 1, 'a number from 0 to 1');
+  expect('seed', seed, Number.isSafeInteger(seed), 'an integer');
+}
+
+function checkRules(request: GenerationRequest, vocabulary: number): void {
+  const { presencePenalty = 0, frequencyPenalty = 0, repetitionPenalty = 1, minTokens = 0, logitBias = [] } = request;
+  expect('presencePenalty', presencePenalty, Math.abs(presencePenalty) <= 2, 'a number from -2 to 2');
+  expect('frequencyPenalty', frequencyPenalty, Math.abs(frequencyPenalty) <= 2, 'a number from -2 to 2');
+  const isFactor = Number.isFinite(repetitionPenalty) && repetitionPenalty > 0;
+  expect('repetitionPenalty', repetitionPenalty, isFactor, 'a number above 0');
+  const isCount = Number.isInteger(minTokens) && minTokens >= 0 && minTokens <= request.maxTokens;
+  expect('minTokens', minTokens, isCount, `an integer from 0 to the most tokens of the answer, ${request.maxTokens}`);
+  for (const [token, bias] of logitBias) {
+    const isToken = Number.isInteger(token) && token >= 0 && token < vocabulary;
+    expect('logitBias', token, isToken, `of tokens from 0 to ${vocabulary - 1}`);
+    expect('logitBias', bias, Math.abs(bias) <= 100, `a number from -100 to 100 for token ${token}`);
+  }
+}
+
+function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index] ?? Number.NaN;
+    if (Number.isInteger(token) && token >= 0 && token < vocabulary) continue;
+    throw new EspalierError('TOKEN_OUT_OF_RANGE', { index, token: String(token), last: vocabulary - 1 });
+  }
+}
+
+function expect(name: string, actual: number, holds: boolean, expected: string): void {
+  if (!holds) throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual: String(actual) });
+}

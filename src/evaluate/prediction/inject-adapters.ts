@@ -1,0 +1,67 @@
+import { EspalierError } from '../../core/index.ts';
+import type { Model } from '../../ir/index.ts';
+import { assertPlain, injectLora, listModules, type ModuleWeights } from '../../lora/index.ts';
+import { mergeAdapters, type WeightedAdapter } from '../scoring/merge-adapters.ts';
+import type { TensorData } from '../../tensor/index.ts';
+
+const place = 'a prediction';
+
+/**
+ * Puts adapters into a graph that predicts.
+ *
+ * Modules that the base has and the graph lacks are left out: those of the other head, which do not change what this one gives.
+ *
+ * @returns the graph's new inputs by name, with what is bound to them
+ * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; LORA_PARTS_NOT_APPLIED for parts that several
+ *   adapters cannot bring together
+ */
+export async function injectAdapters(
+  model: Model,
+  adapters: readonly WeightedAdapter[],
+): Promise<Map<string, TensorData>> {
+  const there = new Set(listModules(model).map(({ path }) => path));
+  const modules = (await together(adapters)).filter(({ path }) => there.has(path));
+  if (modules.length > 0) injectLora(model, { modules });
+  const names = new Set(model.graph.inputs.map(({ name }) => name));
+  const tensors: [string, TensorData][] = [
+    ...modules.flatMap(({ path, a, b }): [string, TensorData][] => [
+      [`${path}.lora_A`, a],
+      [`${path}.lora_B`, b],
+    ]),
+    ...savedOf(adapters),
+  ];
+  return new Map(tensors.filter(([name]) => names.has(name)));
+}
+
+/** The weights of the base that adapters bring whole: the graph is to take them as inputs. */
+export function savedOf(adapters: readonly WeightedAdapter[]): Map<string, TensorData> {
+  const result = new Map<string, TensorData>();
+  for (const [name, tensor] of adapters.flatMap(({ saved }) => [...(saved ?? [])])) {
+    if (result.has(name)) {
+      const parts = `the whole parameter ${name} twice`;
+      throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: 'given', parts, place });
+    }
+    result.set(name, tensor);
+  }
+  return result;
+}
+
+interface InjectedModule extends Pick<ModuleWeights, 'rank' | 'scaling'> {
+  readonly path: string;
+  readonly a: TensorData;
+  readonly b: TensorData;
+}
+
+/** One adapter is put in as it is, whatever its modules are; of several, the linear ones are laid side by side. */
+async function together(adapters: readonly WeightedAdapter[]): Promise<readonly InjectedModule[]> {
+  const [only, ...others] = adapters;
+  if (only === undefined) return [];
+  if (others.length > 0) {
+    return (
+      await mergeAdapters(adapters.map(({ modules, scale }) => ({ modules, ...(scale !== undefined && { scale }) })))
+    ).map((module) => ({ ...module, scaling: 1 }));
+  }
+  assertPlain('given', only, { place, allowed: ['parameters'] });
+  const { modules, scale = 1 } = only;
+  return [...modules].map(([path, { rank, scaling, a, b }]) => ({ path, rank, scaling: scaling * scale, a, b }));
+}

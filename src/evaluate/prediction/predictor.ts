@@ -1,0 +1,149 @@
+import { EspalierError } from '../../core/index.ts';
+import { encodeModel, followLinks } from '../../ir/index.ts';
+import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../../models/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import { planBatches } from '../scoring/plan-batches.ts';
+import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
+import { toFloat32, type TensorData } from '../../tensor/index.ts';
+import { injectAdapters, savedOf } from './inject-adapters.ts';
+import { collateRows, lengthOf, type PredictRow } from './predict-row.ts';
+
+export interface PredictorOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  /** What is wanted of each row: a number for each class, or a vector. */
+  readonly task: 'classification' | 'embedding';
+  /** Adapters that work together on every row. */
+  readonly adapters?: readonly WeightedAdapter[];
+  /** Tokens that go through the model at a time, padding included; 1024 by default. */
+  readonly maxBatchTokens?: number;
+  /** The longest row, in tokens; the model's own limit by default. */
+  readonly maxLength?: number;
+}
+
+export interface PredictOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Loads a base, with adapters if there are any, to classify or to embed.
+ *
+ * @throws EspalierError MODEL_TASK_UNSUPPORTED where the base cannot; LORA_MODULES_INVALID and LORA_PARTS_NOT_APPLIED for adapters that
+ *   do not fit; those of `createSession`
+ */
+export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
+  const { base, environment, task, adapters = [], maxLength = base.config.maxPositions } = options;
+  const saved = savedOf(adapters);
+  const build = task === 'classification' ? buildClassificationGraph : buildEmbeddingGraph;
+  const model = build(base, { given: new Set(saved.keys()), tokenTypes: true, maxLength });
+  const tensors = await injectAdapters(model, adapters);
+  if (task === 'classification') assertTaken([...saved.keys()], tensors);
+  const externalDataFolder = await followLinks(model, base.dir);
+  const session = await environment.createSession(encodeModel(model), {
+    externalDataFolder,
+    // WHY no pattern: each length of a row would keep a plan of its own.
+    memoryPattern: false,
+  });
+  return new Predictor(options, session, tensors);
+}
+
+/** What an adapter replaces must be something that the graph reads. */
+function assertTaken(names: readonly string[], tensors: ReadonlyMap<string, TensorData>): void {
+  const lost = names.filter((name) => !tensors.has(name));
+  if (lost.length === 0) return;
+  const parts = `the whole parameters ${lost.join(', ')}`;
+  throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: 'given', parts, place: 'this base' });
+}
+
+/**
+ * Rows in, a list of numbers for each out: logits or a vector. Several rows go through the model together, those of like length side by
+ * side. Calls wait for each other; the event loop is free while the model runs.
+ */
+export class Predictor implements Disposable {
+  readonly #base: BaseModel;
+  readonly #maxBatchTokens: number;
+  readonly #maxLength: number;
+  readonly #session: Session;
+  readonly #binding: IoBinding;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Use `openPredictor()`. Takes ownership of the session. */
+  constructor(
+    { base, maxBatchTokens = 1024, maxLength = base.config.maxPositions }: PredictorOptions,
+    session: Session,
+    tensors: ReadonlyMap<string, TensorData>,
+  ) {
+    this.#base = base;
+    this.#maxBatchTokens = maxBatchTokens;
+    this.#maxLength = maxLength;
+    this.#session = session;
+    this.#binding = session.createBinding();
+    for (const [name, data] of tensors) this.#bind(name, data);
+  }
+
+  /**
+   * @returns for each row its numbers, f32, in the order of the rows
+   * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE, before anything is run
+   */
+  async predict(rows: readonly PredictRow[], { signal }: PredictOptions = {}): Promise<readonly Float32Array[]> {
+    for (const row of rows) this.#check(row);
+    const results: Float32Array[] = [];
+    for (const batch of planBatches(rows.map(lengthOf), this.#maxBatchTokens)) {
+      const values = await this.#run(
+        batch.flatMap((index) => rows[index] ?? []),
+        signal,
+      );
+      const width = values.length / batch.length;
+      batch.forEach((index, at) => (results[index] = values.slice(at * width, (at + 1) * width)));
+    }
+    return results;
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#binding.dispose();
+    this.#session.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The result of one batch, all rows one behind the other, after the calls before this one. */
+  #run(rows: readonly PredictRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
+    const run = async (): Promise<Float32Array> => {
+      signal?.throwIfAborted();
+      const wanted = new Set(this.#session.inputs.map(({ name }) => name));
+      const feeds = Object.entries(collateRows(rows, this.#base.padTokenId ?? 0));
+      for (const [name, data] of feeds) if (wanted.has(name)) this.#bind(name, data);
+      const [output] = this.#session.outputs;
+      this.#binding.bindOutputToHost(output?.name ?? '');
+      await this.#session.run(this.#binding, { signal });
+      const [result] = this.#binding.outputs();
+      return result === undefined ? new Float32Array() : toFloat32(result.tensor);
+    };
+    const result = this.#turn.then(run);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  #bind(name: string, { dtype, shape, bytes }: TensorData): void {
+    using memory = NativeMemory.allocate(bytes.byteLength);
+    memory.bytes().set(bytes);
+    using tensor = OrtTensor.over(memory, dtype, shape);
+    this.#binding.bindInput(name, tensor);
+  }
+
+  #check(row: PredictRow): void {
+    if ('inputs' in row) return;
+    const { vocabSize } = this.#base.config;
+    const ids = Array.from(row.inputIds);
+    if (ids.length > this.#maxLength) {
+      throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: ids.length, limit: this.#maxLength });
+    }
+    const index = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+    if (index < 0) return;
+    throw new EspalierError('MODEL_TOKEN_OUT_OF_RANGE', { token: ids[index] ?? NaN, index, vocabSize });
+  }
+}

@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { loadPeftAdapter } from '../../adapters/index.ts';
+import { openBaseModel } from '../../models/index.ts';
+import { openEnvironment } from '../../runtime/index.ts';
+import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
+import { openScorer } from './scorer.ts';
+
+const golden = (path: string): string => fileURLToPath(new URL(`../../../test/golden/${path}`, import.meta.url));
+
+it.each(['dora', 'dora-gpt2'])('scores with a DoRA adapter as PEFT does: %s', async (name) => {
+  const { model, losses } = JSON.parse(await readFile(golden(`adapters/${name}/expected.json`), 'utf8')) as {
+    model: string;
+    losses: number[];
+  };
+  const { tensors } = await loadSafetensors(golden(`adapters/${name}/expected.safetensors`));
+  const rowsOf = (key: string): number[][] => {
+    const tensor = tensors.get(key);
+    const values = tensor ? Array.from(typedArray(tensor), Number) : [];
+    return [values.slice(0, values.length / 2), values.slice(values.length / 2)];
+  };
+  const base = await openBaseModel(golden(`${model}/model`));
+  const adapter = await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules);
+  using environment = openEnvironment({ threads: 1 });
+  using scorer = await openScorer({ base, environment, adapters: [adapter] });
+  const [ids, labels] = [rowsOf('input_ids'), rowsOf('labels')];
+  const rows = ids.map((inputIds, i) => ({ inputIds, labels: labels[i] ?? [] }));
+  expect((await scorer.evaluate(rows)).loss).toBeCloseTo(losses[0] ?? NaN, 4);
+});
+
+it('scores with a head that an adapter brings whole, as PEFT does', async () => {
+  const { tensors } = await loadSafetensors(golden('adapters/modules-to-save/expected.safetensors'));
+  const [ids, logits] = [tensors.get('input_ids'), tensors.get('logits')];
+  if (!ids || !logits) throw new TypeError('the golden case has changed');
+  const base = await openBaseModel(golden('llama/model'));
+  const adapter = await loadPeftAdapter(golden('adapters/modules-to-save/adapter'), base.modules, base);
+  expect([...(adapter.saved?.keys() ?? [])]).toEqual(['lm_head.weight']);
+  using environment = openEnvironment({ threads: 1 });
+  using scorer = await openScorer({ base, environment, adapters: [adapter] });
+  const [length = 0, vocab = 0] = logits.shape.slice(1);
+  const tokens = Array.from(typedArray(ids), Number).slice(0, length);
+  const expected = tokens.slice(1).map((token, i) => {
+    const row = [...toFloat32(logits).subarray(i * vocab, (i + 1) * vocab)];
+    return (row[token] ?? NaN) - Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+  });
+  const { logprobs } = await scorer.score(tokens);
+  const errors = expected.map((value, i) => Math.abs(value - (logprobs[i + 1] ?? NaN)));
+  expect(Math.max(...errors)).toBeLessThan(1e-4);
+});

@@ -1,0 +1,76 @@
+import { breathe } from '../../core/index.ts';
+import { assertPlain, type AdapterWeights, type ModuleWeights } from '../../lora/index.ts';
+import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
+
+/** An adapter, and how strongly it works: 1 as it was trained, 0 not at all. */
+export interface WeightedAdapter extends Pick<AdapterWeights, 'modules' | 'saved'> {
+  readonly scale?: number;
+}
+
+/** One adapter that does what several do together; its scaling is 1. */
+export interface MergedModule {
+  readonly path: string;
+  readonly rank: number;
+  /** f32 [rank, in] */
+  readonly a: TensorData;
+  /** f32 [out, rank] */
+  readonly b: TensorData;
+  /** f32 [out], of one DoRA adapter by itself. */
+  readonly magnitude?: TensorData;
+}
+
+/**
+ * Puts adapters together, module by module: ranks one behind the other, with scaling and strength multiplied into B.
+ *
+ *   Σ sᵢ·Bᵢ·Aᵢ = [s₁B₁ s₂B₂ …]·[A₁; A₂; …]
+ *
+ * A DoRA adapter is no such product, nor are parameters that an adapter replaces whole (they are left to the caller): such an adapter
+ * can be applied by itself, and as strongly as it was trained.
+ *
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than that
+ */
+export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promise<MergedModule[]> {
+  const isAlone = adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1;
+  for (const adapter of adapters) {
+    assertPlain(
+      'given',
+      adapter,
+      isAlone ? { place: 'scoring', allowed: ['magnitudes', 'parameters'] } : { place: 'a weighted sum' },
+    );
+  }
+  const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));
+  const merged: MergedModule[] = [];
+  for (const path of paths) {
+    const parts = adapters.flatMap(({ modules, scale = 1 }) => {
+      const module = modules.get(path);
+      return module ? [{ ...module, scaling: module.scaling * scale }] : [];
+    });
+    merged.push({ path, ...mergeModule(parts) });
+    await breathe();
+  }
+  return merged;
+}
+
+function mergeModule(parts: readonly ModuleWeights[]): Omit<MergedModule, 'path'> {
+  const rank = parts.reduce((sum, part) => sum + part.rank, 0);
+  const width = parts[0]?.a.shape[1] ?? 0;
+  const out = parts[0]?.b.shape[0] ?? 0;
+  const a = new Float32Array(rank * width);
+  const b = new Float32Array(out * rank);
+  let start = 0;
+  for (const part of parts) {
+    a.set(toFloat32(part.a), start * width);
+    const values = toFloat32(part.b);
+    for (let row = 0; row < out; row++) {
+      for (let i = 0; i < part.rank; i++) b[row * rank + start + i] = part.scaling * (values[row * part.rank + i] ?? 0);
+    }
+    start += part.rank;
+  }
+  const magnitude = parts[0]?.magnitude;
+  return {
+    rank,
+    a: tensorOf('float32', [rank, width], a),
+    b: tensorOf('float32', [out, rank], b),
+    ...(magnitude && { magnitude }),
+  };
+}

@@ -1,0 +1,215 @@
+import { EspalierError } from '../../core/index.ts';
+import type { GivenParameter } from '../../lora/index.ts';
+import type { BaseModel } from '../../models/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { OrtTensor, type Environment } from '../../runtime/index.ts';
+import type { TensorData } from '../../tensor/index.ts';
+import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
+import { ScoringParts, type ScoredModule } from './scoring-parts.ts';
+import { planBatches } from './plan-batches.ts';
+import { cutAtLastTarget, labelledTokens, nextTokens, type ScoringRow } from './targets.ts';
+
+export interface ScorerOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  /** Adapters that work together on every row. */
+  readonly adapters?: readonly WeightedAdapter[];
+  /** Instead of `adapters`: modules whose matrices the caller binds, and may change between calls (`Scorer.bind`). */
+  readonly modules?: readonly ScoredModule[];
+  /** The base's weights are bound by the caller too, each under its name in the checkpoint. */
+  readonly full?: boolean;
+  /** The longest row in tokens; the model's own limit by default. */
+  readonly maxLength?: number;
+  /** Tokens that go through the model at a time when rows are evaluated, padding included; 1024 by default. */
+  readonly maxBatchTokens?: number;
+  /** Memory for logits at a time; 64 MiB by default. */
+  readonly maxLogitBytes?: number;
+}
+
+/** How likely a sequence is, token by token. */
+export interface SequenceScore {
+  /** In nats, of each token given those before it; null for the first. */
+  readonly logprobs: readonly (number | null)[];
+  /** Mean of −logprob over the predicted tokens, in nats; 0 where there is none. */
+  readonly nll: number;
+  /** exp(nll) */
+  readonly perplexity: number;
+}
+
+/** A row with a label beside each token; -100 is not in the loss. */
+export interface LabelledRow {
+  readonly inputIds: readonly number[];
+  readonly labels: readonly number[];
+}
+
+export interface Evaluation {
+  /** Sum of −logprob over all target tokens, in nats. */
+  readonly lossSum: number;
+  readonly targetTokens: number;
+  /** lossSum / targetTokens; 0 where there is no target. */
+  readonly loss: number;
+}
+
+/**
+ * Loads a base, with adapters if there are any, for scoring.
+ *
+ * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; those of `createSession`
+ */
+export async function openScorer(options: ScorerOptions): Promise<Scorer> {
+  const merged = await mergeAdapters(options.adapters ?? []);
+  const modules =
+    options.modules ??
+    merged.map(({ path, rank, magnitude }) => ({ path, rank, scaling: 1, hasMagnitude: magnitude !== undefined }));
+  const saved = new Map(options.adapters?.flatMap((adapter) => [...(adapter.saved ?? [])]));
+  const parts = await ScoringParts.open({ ...options, modules, parameters: parametersOf(options.base, saved) });
+  const scorer = new Scorer(options, parts);
+  scorer.bindMerged(merged);
+  scorer.bindTensors(saved);
+  return scorer;
+}
+
+/** Parameters that an adapter brings whole, as a graph needs to know them. */
+function parametersOf(base: BaseModel, saved: ReadonlyMap<string, TensorData>): GivenParameter[] {
+  const turned = new Set(
+    base.modules.flatMap(({ path, transposed }) => (transposed === true ? [`${path}.weight`] : [])),
+  );
+  return [...saved].map(([name, { shape }]) => ({ name, shape, ...(turned.has(name) && { transposed: true }) }));
+}
+
+/**
+ * Forward passes that give log-probabilities. Logits are made a few rows at a time, so that memory does not grow with a row's length
+ * times the vocabulary. Calls wait for each other.
+ */
+export class Scorer {
+  readonly #base: BaseModel;
+  readonly #maxLength: number;
+  readonly #maxBatchTokens: number;
+  readonly #parts: ScoringParts;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Use `openScorer()`. Takes ownership of `parts`. */
+  constructor(
+    { base, maxLength = base.config.maxPositions, maxBatchTokens = 1024 }: ScorerOptions,
+    parts: ScoringParts,
+  ) {
+    this.#base = base;
+    this.#maxLength = maxLength;
+    this.#maxBatchTokens = maxBatchTokens;
+    this.#parts = parts;
+  }
+
+  /**
+   * Binds inputs by name: `<path>.lora_A` and `<path>.lora_B`, or weights of the base. What lies in their memory counts at each call,
+   * so that a training run's arrays are bound once.
+   */
+  bind(tensors: ReadonlyMap<string, OrtTensor>): void {
+    for (const [name, tensor] of tensors) this.#parts.bind(name, tensor);
+  }
+
+  /** @internal */
+  bindMerged(modules: readonly MergedModule[]): void {
+    for (const { path, a, b, magnitude } of modules) {
+      const tensors = { lora_A: a, lora_B: b, ...(magnitude && { lora_magnitude: magnitude }) };
+      this.bindTensors(Object.entries(tensors).map(([part, tensor]) => [`${path}.${part}`, tensor]));
+    }
+  }
+
+  /** @internal */
+  bindTensors(tensors: Iterable<readonly [input: string, TensorData]>): void {
+    for (const [input, { shape, bytes }] of tensors) {
+      using memory = NativeMemory.allocate(bytes.byteLength);
+      memory.bytes().set(bytes);
+      using tensor = OrtTensor.over(memory, 'float32', shape);
+      this.#parts.bind(input, tensor);
+    }
+  }
+
+  /**
+   * Log-probabilities of the tokens of one sequence.
+   *
+   * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE
+   */
+  async score(
+    tokens: readonly number[],
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<SequenceScore> {
+    const row = { tokens, targets: nextTokens(tokens) };
+    this.#check(row);
+    const losses = await this.#losses([this.#cut(row)], signal);
+    const nll = losses.length === 0 ? 0 : sum(losses) / losses.length;
+    const logprobs = [null, ...Array.from(losses, (loss) => -loss)].slice(0, tokens.length);
+    return { logprobs, nll, perplexity: Math.exp(nll) };
+  }
+
+  /**
+   * The loss over labelled rows: what training minimizes, on rows that it may not have seen.
+   *
+   * @throws EspalierError as `score`
+   */
+  async evaluate(
+    rows: Iterable<LabelledRow>,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Evaluation> {
+    const wanted = Array.from(rows, ({ inputIds, labels }) => ({ tokens: inputIds, targets: labelledTokens(labels) }));
+    for (const row of wanted) this.#check(row);
+    const cut = wanted.map((row) => this.#cut(row)).filter(({ tokens }) => tokens.length > 0);
+    const lengths = cut.map(({ tokens }) => tokens.length);
+    let lossSum = 0;
+    let targetTokens = 0;
+    // WHY alone: where heads turn by the length of a batch, a row beside a longer one would not be itself.
+    const batchTokens = this.#base.config.lengthMatters === true ? 1 : this.#maxBatchTokens;
+    for (const batch of planBatches(lengths, batchTokens)) {
+      const losses = await this.#losses(
+        batch.flatMap((index) => cut[index] ?? []),
+        signal,
+      );
+      lossSum += sum(losses);
+      targetTokens += losses.length;
+    }
+    return { lossSum, targetTokens, loss: targetTokens === 0 ? 0 : lossSum / targetTokens };
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#parts.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** −log p of each target of some rows, f32 [targets], after the calls before this one. */
+  #losses(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
+    const run = async (): Promise<Float32Array> => {
+      signal?.throwIfAborted();
+      const asked = rows.some(({ targets }) => targets.ids.length > 0);
+      return asked ? this.#parts.run(rows, signal) : new Float32Array();
+    };
+    const losses = this.#turn.then(run);
+    this.#turn = losses.catch(() => undefined);
+    return losses;
+  }
+
+  /** Tokens behind the last target are not computed, unless the row's length itself changes what the others give. */
+  #cut(row: ScoringRow): ScoringRow {
+    return this.#base.config.lengthMatters === true ? row : cutAtLastTarget(row);
+  }
+
+  #check({ tokens, targets }: ScoringRow): void {
+    const { vocabSize } = this.#base.config;
+    if (tokens.length > this.#maxLength) {
+      throw new EspalierError('MODEL_CONTEXT_EXCEEDED', { length: tokens.length, limit: this.#maxLength });
+    }
+    for (const ids of [tokens, targets.ids]) {
+      const index = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+      if (index >= 0)
+        throw new EspalierError('MODEL_TOKEN_OUT_OF_RANGE', { token: ids[index] ?? NaN, index, vocabSize });
+    }
+  }
+}
+
+function sum(values: Float32Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,181 @@
+import { encodeModel, followLinks, type Model } from '../../ir/index.ts';
+import {
+  canInject,
+  injectLora,
+  injectParameters,
+  readSquaredNorms,
+  type GivenParameter,
+  type LoraModule,
+} from '../../lora/index.ts';
+import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../../models/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import type { ScoringRow } from './targets.ts';
+
+/** A module with an adapter whose matrices are bound from outside. */
+export interface ScoredModule extends Pick<LoraModule, 'path' | 'rank' | 'scaling'> {
+  /** It is a DoRA adapter's: `<path>.lora_magnitude` is bound too. */
+  readonly hasMagnitude?: boolean;
+}
+
+export interface ScoringPartsOptions {
+  readonly base: BaseModel;
+  readonly environment: Environment;
+  readonly modules: readonly ScoredModule[];
+  /** Parameters of the base that are bound from outside, under their names. */
+  readonly parameters?: readonly GivenParameter[];
+  readonly full?: boolean;
+  readonly maxLength?: number;
+  readonly maxLogitBytes?: number;
+}
+
+/** The linear layer that belongs to the head; all others are the trunk's. */
+const headModule = 'lm_head';
+
+/**
+ * The two sessions of scoring and the memory between them: the trunk gives a row's hidden states, and the head takes as many of them
+ * at a time as there may be logits.
+ */
+export class ScoringParts {
+  readonly #config: ModelConfig;
+  readonly #trunk: Part;
+  readonly #head: Part;
+  readonly #rowsPerRun: number;
+
+  static async open(options: ScoringPartsOptions): Promise<ScoringParts> {
+    const { base, modules, parameters = [], full = false, maxLength = base.config.maxPositions } = options;
+    const models = [buildTrunkGraph(base, { full, maxLength }), buildHeadGraph(base, { full })] as const;
+    const [lower, upper] = models.map((model) => parameters.filter((parameter) => canInject(model, parameter)));
+    const lost = parameters.filter((parameter) => !lower?.includes(parameter) && !upper?.includes(parameter));
+    if (lost.length > 0) injectParameters(models[0], lost); // throws, with the reason of each
+    const trunk = await openPart(options, {
+      model: models[0],
+      modules: modules.filter((module) => !isHead(module)),
+      parameters: lower,
+    });
+    try {
+      const head = await openPart(options, { model: models[1], modules: modules.filter(isHead), parameters: upper });
+      return new ScoringParts(options, trunk, head);
+    } catch (error) {
+      disposePart(trunk);
+      throw error;
+    }
+  }
+
+  private constructor({ base, maxLogitBytes = 64 * 2 ** 20 }: ScoringPartsOptions, trunk: Part, head: Part) {
+    this.#config = base.config;
+    this.#trunk = trunk;
+    this.#head = head;
+    this.#rowsPerRun = Math.max(1, Math.floor(maxLogitBytes / (4 * base.config.vocabSize)));
+  }
+
+  /** Binds an input of whichever part has it, or both. @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH */
+  bind(name: string, tensor: OrtTensor): void {
+    const owners = [this.#trunk, this.#head].filter(({ session }) =>
+      session.inputs.some((input) => input.name === name),
+    );
+    for (const { binding } of owners.length > 0 ? owners : [this.#trunk]) binding.bindInput(name, tensor);
+  }
+
+  /** −log p of each target of these rows, one row's behind another's, f32 [targets]. One call at a time: the caller waits. */
+  async run(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { hiddenSize } = this.#config;
+    const length = Math.max(...rows.map(({ tokens }) => tokens.length));
+    using hidden = NativeMemory.allocate(rows.length * length * hiddenSize * 4);
+    using states = OrtTensor.over(hidden, 'float32', [rows.length * length, hiddenSize]);
+    bindIds(this.#trunk.binding, 'input_ids', { ids: padded(rows, length), shape: [rows.length, length] });
+    this.#trunk.binding.bindOutput('hidden', states);
+    await this.#trunk.session.run(this.#trunk.binding, { signal });
+    const positions = rows.flatMap(({ targets }, row) => targets.positions.map((position) => row * length + position));
+    gatherRows(hidden.float32(), positions, hiddenSize);
+    const ids = rows.flatMap(({ targets }) => targets.ids);
+    return await this.#losses(hidden, ids, signal); // awaited here: `hidden` goes when this function ends
+  }
+
+  /** @param hidden  f32 [≥ ids.length, hidden], a row for each target */
+  async #losses(hidden: NativeMemory, ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { hiddenSize } = this.#config;
+    using losses = NativeMemory.allocate(ids.length * 4);
+    for (let start = 0; start < ids.length; start += this.#rowsPerRun) {
+      const rows = Math.min(this.#rowsPerRun, ids.length - start);
+      using states = OrtTensor.over(hidden, 'float32', [rows, hiddenSize], start * hiddenSize * 4);
+      using output = OrtTensor.over(losses, 'float32', [rows], start * 4);
+      this.#head.binding.bindInput('hidden', states);
+      bindIds(this.#head.binding, 'target_ids', { ids: ids.slice(start, start + rows), shape: [rows] });
+      this.#head.binding.bindOutput('token_losses', output);
+      await this.#head.session.run(this.#head.binding, { signal });
+    }
+    return losses.float32().slice();
+  }
+
+  dispose(): void {
+    disposePart(this.#trunk);
+    disposePart(this.#head);
+  }
+}
+
+function isHead({ path }: ScoredModule): boolean {
+  return path === headModule;
+}
+
+interface Part {
+  readonly session: Session;
+  readonly binding: IoBinding;
+}
+
+async function openPart(
+  { base, environment }: ScoringPartsOptions,
+  {
+    model,
+    modules,
+    parameters = [],
+  }: { model: Model; modules: readonly ScoredModule[]; parameters: readonly GivenParameter[] | undefined },
+): Promise<Part> {
+  const externalDataFolder = await followLinks(model, base.dir);
+  if (parameters.length > 0) injectParameters(model, parameters);
+  if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
+  const session = await environment.createSession(encodeModel(model), {
+    externalDataFolder,
+    // WHY no pattern: each length of a row would keep a plan of its own.
+    memoryPattern: false,
+  });
+  return { session, binding: session.createBinding() };
+}
+
+/** What a graph needs to know of the base's weights where a magnitude says how long their rows are. */
+export async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
+  const paths = modules.filter(({ hasMagnitude }) => hasMagnitude).map(({ path }) => path);
+  const norms = paths.length > 0 ? await readSquaredNorms(model, paths, { folder }) : undefined;
+  return modules.map(({ path, rank, scaling }) => {
+    const squaredNorms = norms?.get(path);
+    return { path, rank, scaling, ...(squaredNorms && { dora: { squaredNorms } }) };
+  });
+}
+
+function disposePart({ session, binding }: Part): void {
+  binding.dispose();
+  session.dispose();
+}
+
+function bindIds(
+  binding: IoBinding,
+  name: string,
+  { ids, shape }: { ids: readonly number[]; shape: readonly number[] },
+): void {
+  using memory = NativeMemory.allocate(ids.length * 8);
+  memory.bigInt64().set(ids.map(BigInt));
+  using tensor = OrtTensor.over(memory, 'int64', shape);
+  binding.bindInput(name, tensor);
+}
+
+/** Rows one behind the other, each filled up on the right with token 0, which no real token sees. */
+function padded(rows: readonly ScoringRow[], length: number): number[] {
+  return rows.flatMap(({ tokens }) => [...tokens, ...Array.from({ length: length - tokens.length }, () => 0)]);
+}
+
+/** Moves the rows at these rising positions to the front, in place. */
+function gatherRows(values: Float32Array, positions: readonly number[], width: number): void {
+  positions.forEach((position, row) => {
+    if (position !== row) values.copyWithin(row * width, position * width, (position + 1) * width);
+  });
+}

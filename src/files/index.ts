@@ -1,0 +1,1 @@
+export { pathExists, replaceFolder } from './replace-folder.ts';

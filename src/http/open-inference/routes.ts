@@ -1,0 +1,157 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import type { DoorContext, InferenceContext } from '../../service/index.ts';
+import { datatypeOf } from './datatypes.ts';
+import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
+import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
+import { readInferRequest, type InferBody } from './infer-request.ts';
+import { parseBody } from '../openai/request-body.ts';
+
+/** A batch of sixteen images of 1024 x 1024 in single precision has three times as much; such come as bytes in several requests. */
+const maxBodyBytes = 64 * 2 ** 20;
+
+const headerLength = 'inference-header-content-length';
+
+/**
+ * The Open Inference Protocol v2 (KServe, Triton): health, metadata, inference, and beside it the adapters of each model.
+ * @see https://github.com/kserve/open-inference-protocol
+ */
+export function addOpenInference(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
+  void app.register(async (scope) => {
+    // WHY every type: clients send tensors as bytes under any content type, or under none.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) => {
+      done(null, body);
+    });
+    addServerRoutes(scope, context, door);
+    addModelRoutes(scope, context);
+    addAdapterRoutes(scope, context);
+    for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
+      scope.post<{ Params: ModelPath }>(`${path}/infer`, { bodyLimit: maxBodyBytes }, (request, reply) => {
+        if (door.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
+        return infer(findModel(context, request.params), request, reply);
+      });
+    }
+  });
+}
+
+function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
+  const isReady = (): boolean => door.isReady() && !door.isShuttingDown();
+  const extensions = ['binary_tensor_data', 'model_repository(index)', 'lora_adapters'];
+  app.get('/v2', () => ({ name: 'espalier', version: context.version, extensions }));
+  app.get('/v2/health/live', () => ({ live: true }));
+  app.get('/v2/health/ready', async (_request, reply) => {
+    return reply.status(isReady() ? 200 : 503).send({ ready: isReady() });
+  });
+  app.post('/v2/repository/index', () =>
+    [...context.models.values()].map(({ model }) => {
+      return { name: model.name, version: modelVersion, state: model.isReady ? 'READY' : 'UNAVAILABLE' };
+    }),
+  );
+}
+
+function addModelRoutes(app: FastifyInstance, context: InferenceContext): void {
+  for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
+    app.get<{ Params: ModelPath }>(path, ({ params }) => metadataOf(params.name, findModel(context, params)));
+    app.get<{ Params: ModelPath }>(`${path}/ready`, async ({ params }, reply) => {
+      const { isReady } = findModel(context, params).model;
+      return reply.status(isReady ? 200 : 503).send({ name: params.name, ready: isReady });
+    });
+  }
+}
+
+function metadataOf(name: string, { model }: FoundModel): object {
+  const { signature, batching } = model;
+  const describe = ({ name: tensor, dtype, shape }: (typeof signature.inputs)[number]): object => {
+    return {
+      name: tensor,
+      datatype: datatypeOf(dtype),
+      shape: shape.map((dim) => (typeof dim === 'string' ? -1 : dim)),
+    };
+  };
+  return {
+    name,
+    versions: [modelVersion],
+    platform: 'onnxruntime_onnx',
+    inputs: signature.inputs.map(describe),
+    outputs: signature.outputs.map(describe),
+    parameters: { dynamic_batching: batching.joins, ...(batching.joins ? {} : { dynamic_batching_off: batching.why }) },
+  };
+}
+
+async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+  });
+  const { model } = found;
+  const body = await readInferRequest(bytesOf(request.body), headerOf(request));
+  assertSpeakable(body, model.signature.outputs);
+  const adapter = adapterOf(found, body);
+  const result = await model.infer({
+    inputs: body.inputs,
+    outputs: body.outputs.map(({ name }) => name),
+    ...(adapter === undefined ? {} : { adapter }),
+    signal: controller.signal,
+  });
+  const parameters = adapter === undefined ? {} : { adapter, adapter_version: result.adapterVersion ?? '' };
+  const head = { model_name: model.name, model_version: modelVersion, id: body.id, parameters };
+  const answer = await writeInferAnswer(body, head, result.outputs);
+  if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
+  return reply.header(headerLength, answer.headerLength).type('application/octet-stream').send(answer.body);
+}
+
+/** The adapter of the model's name, or of the parameters; both must say the same. */
+function adapterOf({ adapter, model }: FoundModel, body: InferBody): string | undefined {
+  if (adapter === undefined || body.adapter === undefined || adapter === body.adapter) return adapter ?? body.adapter;
+  const problem = `the model's name ${model.name}:${adapter} says another adapter, ${adapter}`;
+  throw new EspalierError('REQUEST_INVALID', { param: 'parameters.adapter', problem });
+}
+
+function headerOf(request: FastifyRequest): string | undefined {
+  const value = request.headers[headerLength];
+  return Array.isArray(value) ? value.join() : value;
+}
+
+function bytesOf(body: unknown): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array();
+}
+
+const loadSchema = z.strictObject({ path: z.string().min(1), replace: z.boolean().default(false) });
+const adapterName = /^[\w.-]{1,128}$/;
+
+function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
+  app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', ({ params }) => {
+    return { adapters: findModel(context, params).adapters?.list() ?? [] };
+  });
+  app.post<{ Params: ModelPath & { adapter: string } }>('/v2/models/:name/adapters/:adapter/load', async (request) => {
+    const { name, adapter } = request.params;
+    const { adapters } = findModel(context, { name });
+    if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
+    if (!adapterName.test(adapter)) {
+      const problem = 'a name of letters, digits, "_", "-" and "." is expected';
+      throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
+    }
+    const { path, replace } = parseBody(loadSchema, parseJson(request.body));
+    return adapters.load(adapter, path, { replace });
+  });
+  app.post<{ Params: ModelPath & { adapter: string } }>(
+    '/v2/models/:name/adapters/:adapter/unload',
+    async (request) => {
+      const { name, adapter } = request.params;
+      const { adapters } = findModel(context, { name });
+      if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
+      await adapters.unload(adapter);
+      return { name: adapter };
+    },
+  );
+}
+
+function parseJson(body: unknown): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytesOf(body)).toString('utf8'));
+  } catch (cause) {
+    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: 'it is no JSON' }, { cause });
+  }
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
+import type { Prompt } from './echo.ts';
+import { startChoices, type Choice, type StartOptions } from './generation.ts';
+import type { SamplingBody } from './request-body.ts';
+import { chooseModel, type ModelChoice } from './served-models.ts';
+import type { ServedAdapter } from '../../control/index.ts';
+import type { ServingContext } from '../../service/index.ts';
+
+export interface AnswerRequestOptions {
+  readonly body: SamplingBody;
+  readonly prompts: readonly Prompt[];
+  readonly maxTokens: (promptTokens: number) => number;
+  readonly format: (head: Readonly<Record<string, unknown>>) => AnswerFormat;
+  readonly idPrefix: string;
+  readonly continuesPrompt: boolean;
+  readonly echo: boolean;
+  /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
+  readonly topLogprobs: number | undefined;
+}
+
+/** Runs one request from the choice of its model to the last byte; a client that goes away ends its generation. */
+export async function answerRequest(
+  context: ServingContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: AnswerRequestOptions,
+): Promise<unknown> {
+  if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
+  const { body, prompts } = options;
+  const served = context.adapters.list();
+  const names = served.map(({ name }) => name);
+  const { adapters } = chooseModel(body.model, context.baseName, names);
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+  });
+  // WHY these two in one turn: no replacement can come between the version's name and its lease.
+  const format = options.format(
+    headOf(
+      options,
+      served.find(({ name }) => name === adapters[0]?.name),
+    ),
+  );
+  const answer = {
+    choices: startAll(context, options, adapters, controller),
+    promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    format,
+    includeUsage: body.stream_options?.include_usage === true,
+    headers: { 'x-request-id': request.id },
+    abort: (reason: unknown) => controller.abort(reason),
+  };
+  if (body.stream !== true) return answerWhole(answer);
+  await answerStream(answer, reply);
+  return reply;
+}
+
+/** What every object of the answer begins with; its fingerprint is the version that writes it. */
+function headOf(
+  { body, idPrefix }: AnswerRequestOptions,
+  adapter: ServedAdapter | undefined,
+): Readonly<Record<string, unknown>> {
+  return {
+    id: `${idPrefix}-${randomUUID()}`,
+    created: Math.floor(Date.now() / 1000),
+    model: body.model,
+    system_fingerprint: adapter?.version ?? 'base',
+  };
+}
+
+/** All choices, or none: where the engine refuses one, those begun before it are ended. */
+function startAll(
+  { engine, tokenizer, eosTokenIds }: ServingContext,
+  { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions,
+  adapters: ModelChoice['adapters'],
+  controller: AbortController,
+): Choice[] {
+  const maxTokens = maxTokensFor(options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0));
+  const { signal } = controller;
+  const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
+  try {
+    return startChoices(common);
+  } catch (error) {
+    controller.abort(error);
+    throw error;
+  }
+}

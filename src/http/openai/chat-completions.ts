@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import type { AnswerFormat } from './answer.ts';
+import { chatLogprobs } from './logprobs.ts';
+import type { Piece } from './pieces.ts';
+import { checkTextLength } from './prompt-text.ts';
+import { chatCompletionSchema, parseBody, type ChatCompletionBody } from './request-body.ts';
+import { refuseUnsupported } from './refused-fields.ts';
+import type { ServingContext } from '../../service/index.ts';
+import { answerRequest } from './answer-request.ts';
+
+/** `POST /v1/chat/completions`: the base's chat template makes the prompt. */
+export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
+  app.post('/v1/chat/completions', async (request, reply) => {
+    const body = parseBody(chatCompletionSchema, request.body);
+    refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
+    return answerRequest(context, request, reply, {
+      body,
+      prompts: [{ tokens: promptOf(body, context) }],
+      // WHY the rest of the context: OpenAI's default for chat is no bound of its own.
+      maxTokens: (promptTokens) =>
+        body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, context.maxLength - promptTokens),
+      format: (head) => chatFormat(head, body.return_token_ids === true),
+      idPrefix: 'chatcmpl',
+      continuesPrompt: false,
+      echo: false,
+      topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
+    });
+  });
+}
+
+function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
+  if (context.tokenizer?.hasChatTemplate !== true) {
+    throw new EspalierError('REQUEST_UNSUPPORTED', {
+      param: 'messages',
+      problem: 'the base has no chat template, use /v1/completions',
+    });
+  }
+  const messages = body.messages.map(({ role, content }) => ({
+    // WHY: "developer" is OpenAI's newer word for "system", which templates know.
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
+  }));
+  checkTextLength(messages.map(({ content }) => content).join(''), 'messages', context.maxLength);
+  return context.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
+}
+
+function chatFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {
+  const told = (logprobs: Piece['logprobs']): object | null => (logprobs === undefined ? null : chatLogprobs(logprobs));
+  const ids = (tokenIds: readonly number[]): object => (withTokenIds ? { token_ids: tokenIds } : {});
+  return {
+    head: { ...head, object: 'chat.completion' },
+    chunkHead: { ...head, object: 'chat.completion.chunk' },
+    opening: (index) => ({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }),
+    chunk: (index, { text, tokenIds, logprobs, finishReason }) => ({
+      index,
+      delta: { content: text },
+      logprobs: told(logprobs),
+      finish_reason: finishReason ?? null,
+      ...ids(tokenIds),
+    }),
+    choice: (index, { text, tokenIds, logprobs, finishReason }) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: told(logprobs),
+      finish_reason: finishReason ?? null,
+      ...ids(tokenIds),
+    }),
+  };
+}

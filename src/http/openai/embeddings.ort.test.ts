@@ -1,0 +1,118 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import OpenAI from 'openai';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { liveHandles } from '../../native/index.ts';
+import { loadSafetensors, writeSafetensors } from '../../tensor/index.ts';
+import { openServer, type Server, type ServerOptions } from '../server.ts';
+
+const golden = fileURLToPath(new URL('../../../test/golden/bert-types', import.meta.url));
+
+interface GoldenText {
+  readonly text: string;
+  readonly pair: string | null;
+  readonly ids: number[];
+  readonly logits: number[];
+  readonly embedding: number[];
+}
+
+let folder: string;
+let server: Server | undefined;
+let texts: GoldenText[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+  const all = JSON.parse(await readFile(join(golden, 'texts.json'), 'utf8')) as GoldenText[];
+  texts = all.filter(({ pair }) => pair === null);
+});
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(folder, { recursive: true });
+  const alive = JSON.stringify(liveHandles());
+  if (alive !== '{}') throw new Error(`Native handles are left: ${alive}`);
+});
+
+/** The golden classifier, or its encoder alone. */
+async function open(architecture: string, options: Partial<ServerOptions> = {}): Promise<OpenAI> {
+  const base = join(folder, 'base');
+  await cp(join(golden, 'model'), base, { recursive: true });
+  const config = JSON.parse(await readFile(join(base, 'config.json'), 'utf8')) as object;
+  await writeFile(join(base, 'config.json'), JSON.stringify({ ...config, architectures: [architecture] }));
+  if (architecture === 'BertModel') await dropHead(join(base, 'model.safetensors'));
+  server = await openServer({ base, servedName: 'encoder', threads: 1, port: 0, maxWaitMs: 5, ...options });
+  return new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+}
+
+async function dropHead(path: string): Promise<void> {
+  const { tensors } = await loadSafetensors(path);
+  await writeSafetensors(path, new Map([...tensors].filter(([name]) => !name.startsWith('classifier'))));
+}
+
+function expectClose(actual: readonly number[] | undefined, expected: readonly number[]): void {
+  expect(actual?.length).toBe(expected.length);
+  for (const [i, value] of expected.entries()) expect(actual?.[i]).toBeCloseTo(value, 5);
+}
+
+describe('embeddings', () => {
+  it('are those of the reference, for one text, for many at once, and for their tokens', async () => {
+    const client = await open('BertModel');
+    const many = await client.embeddings.create({ model: 'encoder', input: texts.map(({ text }) => text) });
+    const tokens = await client.embeddings.create({ model: 'encoder', input: texts.map(({ ids }) => ids) });
+    for (const [i, { text, ids, embedding }] of texts.entries()) {
+      const one = await client.embeddings.create({ model: 'encoder', input: text, encoding_format: 'float' });
+      for (const answer of [one.data[0], many.data[i], tokens.data[i]]) expectClose(answer?.embedding, embedding);
+      expect(one.usage).toEqual({ prompt_tokens: ids.length, total_tokens: ids.length });
+    }
+    expect(many.data.map(({ index }) => index)).toEqual([...texts.keys()]);
+  });
+
+  it('name the base among the models', async () => {
+    const client = await open('BertModel');
+    expect((await client.models.list()).data).toMatchObject([{ id: 'encoder', parent: null }]);
+  });
+
+  it.each([
+    ['another model', { model: 'encodr', input: 'a' }, 404],
+    ['no text', { model: 'encoder', input: [] }, 400],
+    ['fewer dimensions', { model: 'encoder', input: 'a', dimensions: 3 }, 400],
+    ['a token beyond the vocabulary', { model: 'encoder', input: [2, 9999, 3] }, 400],
+    ['a text that is too long', { model: 'encoder', input: 'good '.repeat(200) }, 400],
+  ])('refuse %s', async (_what, body, status) => {
+    const client = await open('BertModel');
+    await expect(client.embeddings.create(body)).rejects.toMatchObject({ status });
+  });
+});
+
+describe('a classifier', () => {
+  it('does not share its name with a model', async () => {
+    const models = [{ name: 'encoder', path: 'model.onnx' }];
+    await expect(open('BertForSequenceClassification', { models })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+
+  it('answers token ids through the Open Inference Protocol as the reference does', async () => {
+    await open('BertForSequenceClassification');
+    const answers = texts.map(async ({ ids }) => {
+      const row = (name: string, data: number[]): object => ({ name, shape: [1, ids.length], datatype: 'INT64', data });
+      const inputs = [
+        row('input_ids', ids),
+        row(
+          'attention_mask',
+          ids.map(() => 1),
+        ),
+      ];
+      const response = await fetch(`${server?.url}/v2/models/encoder/infer`, {
+        method: 'POST',
+        body: JSON.stringify({ inputs }),
+      });
+      return (await response.json()) as { outputs: { name: string; data: number[] }[] };
+    });
+    expect(texts.length).toBeGreaterThan(1);
+    for (const [i, { outputs }] of (await Promise.all(answers)).entries()) {
+      expectClose(outputs[0]?.data, texts[i]?.logits ?? []);
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import { EspalierError } from '../../core/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { Prompt } from './echo.ts';
+import type { GenerationEngine, GenerationRequest } from '../../service/index.ts';
+import { piecesOf, type Piece } from './pieces.ts';
+import type { SamplingBody } from './request-body.ts';
+import { samplingOf } from './sampling-of.ts';
+
+/** One choice of an answer that is being generated. */
+export interface Choice {
+  readonly index: number;
+  readonly promptTokens: number;
+  readonly pieces: AsyncIterable<Piece>;
+}
+
+export interface StartOptions {
+  readonly engine: GenerationEngine;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly prompts: readonly Prompt[];
+  readonly adapters: GenerationRequest['adapters'];
+  readonly body: SamplingBody;
+  readonly maxTokens: number;
+  readonly eosTokenIds: readonly number[];
+  /** Whether the answer is the prompt's own text going on, not a turn of its own. */
+  readonly continuesPrompt: boolean;
+  /** Whether the answer begins with the prompt. */
+  readonly echo: boolean;
+  /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
+  readonly topLogprobs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** As many as an engine lets wait: more of them would be told to come again, in vain. */
+const maxChoices = 1024;
+
+/**
+ * Starts `n` choices for each prompt. All are admitted, or none: where one is refused the caller aborts `signal`.
+ * @throws EspalierError REQUEST_INVALID where there are too many; what the engine refuses, before any answer was begun
+ */
+export function startChoices(options: StartOptions): Choice[] {
+  const { body, prompts, echo, topLogprobs } = options;
+  const n = body.n ?? 1;
+  if (prompts.length * n > maxChoices) {
+    const problem = `${prompts.length} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
+  }
+  return Array.from({ length: prompts.length * n }, (_, index) => {
+    const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
+    const generated = options.engine.generate(requestOf(options, prompt, index % n));
+    const pieces = piecesOf(generated, {
+      tokenizer: options.tokenizer,
+      prompt,
+      continuesPrompt: options.continuesPrompt,
+      stops: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+      minTokens: body.min_tokens ?? 0,
+      echo,
+      naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
+    });
+    return { index, promptTokens: prompt.tokens.length, pieces };
+  });
+}
+
+/** @param place  of the choice among those of its prompt */
+function requestOf(options: StartOptions, prompt: Prompt, place: number): GenerationRequest {
+  const { body, topLogprobs, echo } = options;
+  return {
+    tokens: prompt.tokens,
+    ...((body.n ?? 1) > 1 ? { promptGroup: prompt } : {}),
+    adapters: options.adapters,
+    maxTokens: options.maxTokens,
+    ...samplingOf(body, place),
+    stopTokenIds: [...(body.ignore_eos === true ? [] : options.eosTokenIds), ...(body.stop_token_ids ?? [])],
+    ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
+    signal: options.signal,
+  };
+}

@@ -1,0 +1,75 @@
+import { codes, EspalierError } from '../../core/index.ts';
+
+/** The body of an error, as the clients of OpenAI's API read it. */
+export interface OpenAiError {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: OpenAiError;
+}
+
+/**
+ * Says an error the way that OpenAI's clients expect: they choose their exception by status and retry on 408, 409, 429
+ * and 5xx unless `x-should-retry` says otherwise.
+ *
+ * An error that is not ours is a fault of the server: it is told as such, without its text, which may hold paths.
+ */
+export function openAiErrorOf(error: unknown): ErrorAnswer {
+  if (!EspalierError.isInstance(error)) {
+    return answer(statusOf(error), false, 'INTERNAL_ERROR', messageOf(error), null);
+  }
+  const param = error.details['param'] ?? fieldOf(error);
+  const { status, retryable } = codes[error.code];
+  return answer(status, retryable, error.code, error.message, param === undefined ? null : String(param));
+}
+
+/** The engine names its options as the API does, in other letters. */
+function fieldOf({ code, details }: EspalierError): string | undefined {
+  if (code !== 'GENERATION_OPTION_INVALID') return undefined;
+  return String(details['name']).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function answer(status: number, retryable: boolean, code: string, message: string, param: string | null): ErrorAnswer {
+  return {
+    status,
+    headers: {
+      'x-should-retry': String(retryable),
+      ...(retryable ? { 'retry-after-ms': '1000' } : {}),
+    },
+    body: { error: { message, type: typeOf(status), param, code: openAiCodes[code] ?? code.toLowerCase() } },
+  };
+}
+
+/** Codes for which OpenAI has a name of its own. */
+const openAiCodes: Readonly<Record<string, string>> = {
+  MODEL_NOT_FOUND: 'model_not_found',
+  ADAPTER_NOT_FOUND: 'model_not_found',
+  PROMPT_TOO_LONG: 'context_length_exceeded',
+  API_KEY_INVALID: 'invalid_api_key',
+};
+
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 404) return 'not_found_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'server_error';
+}
+
+/** Fastify's own errors (a body that is no JSON, one that is too large) carry a status of the 4xx range. */
+function statusOf(error: unknown): number {
+  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
+}
+
+function messageOf(error: unknown): string {
+  return statusOf(error) < 500 && error instanceof Error ? error.message : 'The server failed. Its log says more.';
+}

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { createApp } from '../app.ts';
+import { fakeContext, fakeEos, type FakeContext } from '../testing/fake-context.ts';
+
+const completion = { model: 'base', prompt: 'a', max_tokens: 30 };
+const chat = { model: 'base', messages: [{ role: 'user', content: 'hello' }], max_tokens: 30 };
+
+async function post(context: FakeContext, body: object): Promise<{ status: number; json: Record<string, unknown> }> {
+  const url = 'messages' in body ? '/v1/chat/completions' : '/v1/completions';
+  const app = createApp(context, { generation: context });
+  const answer = await app.inject({ method: 'POST', url, payload: body });
+  return { status: answer.statusCode, json: answer.json() };
+}
+
+describe('what a client asks of the drawing of tokens', () => {
+  it('comes to the engine as it is', async () => {
+    const context = fakeContext();
+    const rules = { presence_penalty: 0.5, frequency_penalty: -1, repetition_penalty: 1.1, logit_bias: { 7: -100 } };
+    const cuts = { top_k: 5, top_p: 0.9, min_p: 0.1, min_tokens: 2, stop_token_ids: [9], seed: -4, temperature: 0.3 };
+    await post(context, { ...completion, ...rules, ...cuts });
+    expect(context.requests[0]).toMatchObject({
+      presencePenalty: 0.5,
+      frequencyPenalty: -1,
+      repetitionPenalty: 1.1,
+      logitBias: new Map([[7, -100]]),
+      topK: 5,
+      topP: 0.9,
+      minP: 0.1,
+      minTokens: 2,
+      stopTokenIds: [fakeEos, 9],
+      seed: -4,
+      temperature: 0.3,
+    });
+  });
+
+  it.each([
+    { body: { top_p: 0 }, request: { topK: 1 } },
+    { body: { top_k: -1 }, request: { topK: 0 } },
+    { body: { ignore_eos: true, stop_token_ids: [4] }, request: { stopTokenIds: [4] } },
+    { body: { seed: 2 ** 63 }, request: { seed: 0 } },
+    { body: { seed: 2 ** 52 + 3 }, request: { seed: 3 } },
+    { body: { logprobs: 3 }, request: { logprobs: { top: 3, prompt: false } } },
+    { body: { logprobs: 0, echo: true }, request: { logprobs: { top: 0, prompt: true } } },
+  ])('%#: $body', async ({ body, request }) => {
+    const context = fakeContext();
+    expect((await post(context, { ...completion, ...body })).status).toBe(200);
+    expect(context.requests[0]).toMatchObject(request);
+  });
+
+  it('has chat use the newer name of the limit where both are there', async () => {
+    const context = fakeContext();
+    await post(context, { ...chat, max_completion_tokens: 12 });
+    expect(context.requests[0]?.maxTokens).toBe(12);
+  });
+
+  it('draws every time anew where there is no seed', async () => {
+    const context = fakeContext();
+    await post(context, { ...completion, n: 2 });
+    expect(context.requests.map((request) => 'seed' in request)).toEqual([false, false]);
+  });
+});
+
+describe('stop strings', () => {
+  it('are looked for one and all', async () => {
+    const { json } = await post(fakeContext({ text: 'one two three' }), { ...completion, stop: ['three', 'two', 'x'] });
+    expect(json).toMatchObject({ choices: [{ text: 'one ', finish_reason: 'stop' }] });
+  });
+
+  it('do not end an answer before its least length', async () => {
+    const body = { ...completion, stop: 'o', min_tokens: 7 };
+    const { json } = await post(fakeContext({ text: 'one two three, or four' }), body);
+    expect(json).toMatchObject({ choices: [{ text: 'one two three, ', finish_reason: 'stop' }] });
+  });
+});
+
+describe('fields that clients send by habit', () => {
+  const harmless = {
+    user: 'someone',
+    metadata: { run: '7' },
+    store: false,
+    service_tier: 'auto',
+    parallel_tool_calls: true,
+    safety_identifier: 'x',
+    prompt_cache_key: 'y',
+    reasoning_effort: 'low',
+    response_format: { type: 'text' },
+    tools: [],
+    tool_choice: 'none',
+    modalities: ['text'],
+    logit_bias: {},
+    presence_penalty: 0,
+    stop: null,
+    n: null,
+    seed: null,
+    suffix: null,
+    stream_options: null,
+    best_of: 1,
+    my_own_field: 1,
+  };
+
+  it.each([{ route: completion }, { route: chat }])('change nothing: %#', async ({ route }) => {
+    const contexts = [fakeContext(), fakeContext()] as const;
+    const [plain, habitual] = [await post(contexts[0], route), await post(contexts[1], { ...route, ...harmless })];
+    expect(habitual.status).toBe(200);
+    const { signal: _signal, ...request } = contexts[0].requests[0] ?? {};
+    expect(contexts[1].requests[0]).toMatchObject(request);
+    expect(habitual.json['choices']).toEqual(plain.json['choices']);
+  });
+});
+
+describe('what cannot be honoured is refused with what to do', () => {
+  it.each([
+    [completion, { suffix: 'end' }, 'suffix'],
+    [completion, { best_of: 3, n: 2 }, 'best_of'],
+    [completion, { response_format: { type: 'json_object' } }, 'response_format'],
+    [completion, { guided_choice: ['a', 'b'] }, 'guided_choice'],
+    [completion, { use_beam_search: true }, 'use_beam_search'],
+    [completion, { prompt_logprobs: 1 }, 'prompt_logprobs'],
+    [completion, { stop: ['a', ''] }, 'stop.1'],
+    [completion, { prompt: [] }, 'prompt'],
+    [completion, { prompt: Array.from({ length: 9 }, () => 'a'), n: 128 }, 'prompt'],
+    [completion, { max_token: 3 }, 'max_token'],
+    [completion, { topP: 0.3 }, 'topP'],
+    [chat, { tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
+    [chat, { tool_choice: 'required' }, 'tool_choice'],
+    [chat, { response_format: { type: 'json_schema', json_schema: {} } }, 'response_format'],
+    [chat, { modalities: ['text', 'audio'] }, 'modalities'],
+    [chat, { store: true }, 'store'],
+    [chat, { echo: true }, 'echo'],
+    [chat, { logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
+    [chat, { top_logprobs: 2 }, 'top_logprobs'],
+    [chat, { messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
+    [chat, { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }, 'messages.0.content'],
+    [chat, { messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages.0.tool_calls'],
+  ])('%#: %o %o', async (route, wrong, param) => {
+    const context = fakeContext();
+    const { status, json } = await post(context, { ...route, ...wrong });
+    expect(status).toBe(400);
+    expect(json).toMatchObject({ error: { type: 'invalid_request_error', param } });
+    expect(context.requests).toEqual([]);
+  });
+
+  it('with the name that was meant', async () => {
+    const { json } = await post(fakeContext(), { ...completion, presencePenalty: 1 });
+    expect(json).toMatchObject({
+      error: {
+        code: 'request_unsupported',
+        message: expect.stringContaining('did you mean presence_penalty?') as string,
+      },
+    });
+  });
+});

@@ -1,0 +1,109 @@
+import { Pace } from '../../core/index.ts';
+import type { StreamDecoder, Tokenizer } from '../../tokenizer/index.ts';
+import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
+import type { TokenStream } from '../../service/index.ts';
+import { createStopMatcher, type StopMatcher } from './stop-matcher.ts';
+import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
+
+/** What one choice of an answer adds at a time. */
+export interface Piece {
+  readonly text: string;
+  /** Where the prompt is given back, its tokens too. */
+  readonly tokenIds: readonly number[];
+  /** How many of the tokens the model wrote. */
+  readonly generated: number;
+  /** One for each token, where asked for. */
+  readonly logprobs?: readonly NamedToken[];
+  readonly finishReason?: FinishReason;
+}
+
+type FinishReason = 'stop' | 'length';
+
+export interface PieceOptions {
+  readonly tokenizer: Tokenizer | undefined;
+  readonly prompt: Prompt;
+  readonly continuesPrompt: boolean;
+  /** Strings that end the answer, looked for in what comes after its first `minTokens` tokens. */
+  readonly stops: readonly string[];
+  readonly minTokens: number;
+  /** Whether the answer begins with the prompt. */
+  readonly echo: boolean;
+  /** How tokens are named that are told of with their log-probabilities. */
+  readonly naming: { readonly asIds: boolean } | undefined;
+}
+
+/** Turns tokens to text, ends at a stop string, and never sends a half of a character. */
+export async function* piecesOf(generated: TokenStream, options: PieceOptions): AsyncIterable<Piece> {
+  const { tokenizer, prompt, continuesPrompt, minTokens, naming } = options;
+  // WHY: a text that goes on keeps the space before its first word; an answer of its own does not.
+  const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
+  const matcher = createStopMatcher(options.stops);
+  const names = naming && createTokenNames(tokenizer, naming);
+  const echo = options.echo ? await echoPrompt(prompt, tokenizer) : undefined;
+  let offset = countCodePoints(echo?.text ?? '');
+  let isEchoed = echo === undefined;
+  let isEnded = false;
+  let count = 0;
+  for await (const reported of generated) {
+    const { token, finishReason } = reported;
+    if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
+    isEchoed = true;
+    isEnded = finishReason !== undefined;
+    const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
+    const told = names?.nameOf(reported, offset);
+    if (told !== undefined) offset += countCodePoints(fresh);
+    count++;
+    const { text, stopped } = count > minTokens ? matcher.push(fresh) : { text: fresh, stopped: false };
+    if (stopped) {
+      yield pieceOf(token, told, text, 'stop');
+      return;
+    }
+    const end = finishReason && ending(finishReason, matcher, decoder);
+    yield end ? pieceOf(token, told, text + end.text, end.finishReason) : pieceOf(token, told, text);
+  }
+  if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
+  // No token was asked for.
+  if (!isEnded) yield { text: '', tokenIds: [], generated: 0, finishReason: 'length' };
+}
+
+function pieceOf(token: number, told: NamedToken | undefined, text: string, finishReason?: FinishReason): Piece {
+  const tokenIds = [token];
+  return { text, tokenIds, generated: 1, ...(told && { logprobs: [told] }), ...(finishReason && { finishReason }) };
+}
+
+/** The end of the text: what was held back comes, as far as no stop string is found in it. */
+function ending(
+  finishReason: FinishReason,
+  matcher: StopMatcher,
+  decoder: StreamDecoder | undefined,
+): { readonly text: string; readonly finishReason: FinishReason } {
+  const last = matcher.push(decoder?.end() ?? '');
+  const rest = last.stopped ? last.text : last.text + matcher.end();
+  return { text: rest, finishReason: last.stopped ? 'stop' : finishReason };
+}
+
+/** Tokens of a prompt that are told of at a time. */
+const echoSlice = 64;
+
+/** The prompt as the beginning of the answer; with log-probabilities in slices, since all at once would hold others up. */
+async function* echoed(
+  { text, offsets }: EchoedPrompt,
+  { promptTokens = [] }: TokenStream,
+  { prompt: { tokens }, tokenizer, naming }: PieceOptions,
+): AsyncIterable<Piece> {
+  if (naming === undefined) {
+    yield { text, tokenIds: tokens, generated: 0 };
+    return;
+  }
+  const names = createTokenNames(tokenizer, naming);
+  const pace = new Pace();
+  for (let start = 0; start < tokens.length; start += echoSlice) {
+    const tokenIds = tokens.slice(start, start + echoSlice);
+    const logprobs = tokenIds.map((token, place) => {
+      return names.nameOf(promptTokens[start + place] ?? { token }, offsets[start + place] ?? 0);
+    });
+    yield { text: start === 0 ? text : '', tokenIds, generated: 0, logprobs };
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+}

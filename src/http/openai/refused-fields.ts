@@ -1,0 +1,117 @@
+import { EspalierError, nearest } from '../../core/index.ts';
+
+/** A field that would change the answer and that Espalier does not honour. */
+interface RefusedField {
+  /** Values that change nothing; so do null, an empty list and an empty object. */
+  readonly neutral: readonly unknown[];
+  /** What a client can do instead. */
+  readonly problem: string;
+}
+
+const plainText = 'answers are plain text; ask for the form in the prompt, and check what comes';
+const noTools = 'it calls no tools; describe them in the messages and read the answer as text';
+const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
+
+const refusedEverywhere: Readonly<Record<string, RefusedField>> = {
+  tools: { neutral: [], problem: noTools },
+  tool_choice: { neutral: ['none', 'auto'], problem: noTools },
+  functions: { neutral: [], problem: noTools },
+  function_call: { neutral: ['none', 'auto'], problem: noTools },
+  response_format: { neutral: [], problem: plainText },
+  guided_json: { neutral: [], problem: plainText },
+  guided_regex: { neutral: [], problem: plainText },
+  guided_choice: { neutral: [], problem: plainText },
+  guided_grammar: { neutral: [], problem: plainText },
+  structured_outputs: { neutral: [], problem: plainText },
+  suffix: { neutral: [''], problem: 'it writes on from the end of the prompt only' },
+  store: { neutral: [false], problem: 'it keeps no answers; leave store out, and keep them yourself' },
+  modalities: { neutral: [], problem: 'it answers in text only' },
+  audio: { neutral: [], problem: 'it answers in text only' },
+  web_search_options: { neutral: [], problem: 'it reads nothing but the messages' },
+  use_beam_search: {
+    neutral: [false],
+    problem: 'it draws token by token; ask for n choices with logprobs and rank them',
+  },
+  length_penalty: { neutral: [1], problem: 'it belongs to beam search, which is not there' },
+  typical_p: { neutral: [1], problem: 'cut with top_p, top_k or min_p' },
+  bad_words: { neutral: [], problem: 'forbid tokens with logit_bias -100' },
+  allowed_token_ids: { neutral: [], problem: 'steer tokens with logit_bias' },
+  prompt_logprobs: { neutral: [], problem: 'send echo and logprobs to /v1/completions' },
+  truncate_prompt_tokens: { neutral: [], problem: 'shorten the prompt before it is sent' },
+  include_stop_str_in_output: {
+    neutral: [false],
+    problem: 'a stop string is never part of the answer; add it yourself',
+  },
+  skip_special_tokens: { neutral: [true], problem: 'send return_token_ids to see special tokens' },
+};
+
+const refusedInCompletions: Readonly<Record<string, RefusedField>> = {
+  add_special_tokens: { neutral: [true], problem: 'send the prompt as token ids' },
+};
+
+const refusedInChat: Readonly<Record<string, RefusedField>> = {
+  add_special_tokens: { neutral: [false], problem: asTrained },
+  echo: { neutral: [false], problem: 'a chat is not given back; use echo with /v1/completions' },
+  add_generation_prompt: { neutral: [true], problem: asTrained },
+  continue_final_message: { neutral: [false], problem: asTrained },
+  chat_template: { neutral: [], problem: asTrained },
+  chat_template_kwargs: { neutral: [], problem: asTrained },
+  documents: { neutral: [], problem: 'put them into the messages' },
+};
+
+/** Fields that clients send and that have no meaning here: nothing in the answer depends on them. */
+const ignored: readonly string[] = [
+  'user',
+  'metadata',
+  'safety_identifier',
+  'prompt_cache_key',
+  'service_tier',
+  'parallel_tool_calls',
+  'prediction',
+  'reasoning_effort',
+  'verbosity',
+  'priority',
+  'request_id',
+  'spaces_between_special_tokens',
+];
+
+/** A mistyped field of fewer letters is not told from one of another server. */
+const shortestMistyped = 4;
+
+/**
+ * Refuses what cannot be honoured: an answer that silently lacks what was asked for is worse than none. Of fields that nobody here
+ * knows, those that look like a known one mistyped are refused too; the others are ignored.
+ *
+ * @param honoured  the fields that the route knows
+ * @throws EspalierError REQUEST_UNSUPPORTED
+ */
+export function refuseUnsupported(
+  body: Readonly<Record<string, unknown>>,
+  { route, honoured }: { readonly route: 'completions' | 'chat'; readonly honoured: Iterable<string> },
+): void {
+  const refused = { ...refusedEverywhere, ...(route === 'chat' ? refusedInChat : refusedInCompletions) };
+  const known = [...honoured, ...Object.keys(refused), ...ignored];
+  for (const [param, value] of Object.entries(body)) {
+    if (value === undefined || value === null) continue;
+    const field = Object.hasOwn(refused, param) ? refused[param] : undefined;
+    const problem = field === undefined ? mistyped(param, known) : field.problem;
+    if (problem === undefined || field?.neutral.includes(value) === true || isEmpty(param, value)) continue;
+    throw new EspalierError('REQUEST_UNSUPPORTED', { param, problem });
+  }
+}
+
+function mistyped(param: string, known: readonly string[]): string | undefined {
+  if (param.length < shortestMistyped || known.includes(param)) return undefined;
+  const near = nearest(
+    param,
+    known.filter(({ length }) => length >= shortestMistyped),
+  );
+  return near === undefined ? undefined : `no such field is known; did you mean ${near}?`;
+}
+
+function isEmpty(param: string, value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0 || (param === 'modalities' && String(value) === 'text');
+  if (typeof value !== 'object' || value === null) return false;
+  if (param === 'response_format') return 'type' in value && value.type === 'text';
+  return Object.keys(value).length === 0;
+}

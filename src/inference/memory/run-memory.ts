@@ -1,0 +1,101 @@
+import { EspalierError } from '../../core/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { SharedArenas } from './shared-arenas.ts';
+
+/** How the buffers of runs are planned. `docs/memory-plans.md` tells when which is best. */
+export const memoryPlans = ['fixed', 'two-level', 'on-demand'] as const;
+
+export type MemoryPlan = (typeof memoryPlans)[number];
+
+/** A part of a memory for the buffers of one run. */
+export interface MemoryBlock {
+  readonly memory: NativeMemory;
+  readonly byteOffset: number;
+  /** Whether the next run of this lane gets the same place, so that what is bound to it can stay bound. */
+  readonly isSteady: boolean;
+  release(): void;
+}
+
+/** Where the buffers of one model's runs lie. */
+export interface RunMemory {
+  readonly plan: MemoryPlan;
+  /** Buffers are placed as for a batch of the most rows, whatever the batch has: they never move. */
+  readonly placesForLargest: boolean;
+  /** Outputs have planned buffers; else ONNX Runtime allocates them in each run. */
+  readonly holdsOutputs: boolean;
+  /** Bytes that are held now, also between runs. */
+  readonly reservedBytes: number;
+  /** @param lane  which of the model's concurrent runs asks, from 0 */
+  acquire(lane: number, bytes: number): MemoryBlock;
+  dispose(): void;
+}
+
+/** @param arenas  what models with the plan `two-level` share, which outlives them; without it the model has its own */
+export function createRunMemory(plan: MemoryPlan, arenas?: SharedArenas): RunMemory {
+  if (plan === 'fixed') return new FixedMemory();
+  if (plan === 'two-level') return twoLevel(arenas ?? new SharedArenas(), { isOwner: arenas === undefined });
+  if (plan === 'on-demand') return onDemand();
+  throw new EspalierError('OPTION_INVALID', {
+    name: 'memoryPlan',
+    expected: memoryPlans.join(', '),
+    actual: String(plan satisfies never),
+  });
+}
+
+/** One arena a lane, as large as its largest run so far. A run within that allocates nothing and binds nothing anew. */
+class FixedMemory implements RunMemory {
+  readonly plan = 'fixed';
+  readonly placesForLargest = true;
+  readonly holdsOutputs = true;
+  readonly #arenas: (NativeMemory | undefined)[] = [];
+
+  get reservedBytes(): number {
+    return this.#arenas.reduce((sum, arena) => sum + (arena?.byteLength ?? 0), 0);
+  }
+
+  acquire(lane: number, bytes: number): MemoryBlock {
+    let memory = this.#arenas[lane];
+    if (memory === undefined || memory.byteLength < bytes) {
+      memory?.dispose();
+      this.#arenas[lane] = undefined;
+      memory = NativeMemory.allocate(bytes);
+      this.#arenas[lane] = memory;
+    }
+    return { memory, byteOffset: 0, isSteady: true, release: () => undefined };
+  }
+
+  dispose(): void {
+    for (const arena of this.#arenas.splice(0)) arena?.dispose();
+  }
+}
+
+/** A slice of the shared arenas for each run, of just its size, given back when its answers are out. */
+function twoLevel(arenas: SharedArenas, { isOwner }: { readonly isOwner: boolean }): RunMemory {
+  return {
+    plan: 'two-level',
+    placesForLargest: false,
+    holdsOutputs: true,
+    get reservedBytes() {
+      return arenas.reservedBytes;
+    },
+    acquire: (_lane, bytes) => arenas.acquire(bytes),
+    dispose: () => {
+      if (isOwner) arenas.dispose();
+    },
+  };
+}
+
+/** Nothing is kept between runs: inputs get a memory of their own, and ONNX Runtime allocates the outputs. */
+function onDemand(): RunMemory {
+  return {
+    plan: 'on-demand',
+    placesForLargest: false,
+    holdsOutputs: false,
+    reservedBytes: 0,
+    acquire: (_lane, bytes) => {
+      const memory = NativeMemory.allocate(bytes);
+      return { memory, byteOffset: 0, isSteady: false, release: () => memory.dispose() };
+    },
+    dispose: () => undefined,
+  };
+}

@@ -1,0 +1,248 @@
+import { EspalierError } from '../../core/index.ts';
+import { Tape, type Model, type Node, type Value } from '../../ir/index.ts';
+import { dataTypeNumber, tensorOf, type TensorData } from '../../tensor/index.ts';
+import { findModules, type GraphModule, type ModulePlace, type SitePart } from '../targets/find-modules.ts';
+import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
+import { readSite, type ModuleSite } from '../targets/module-sites.ts';
+
+/** What an injection put into a graph, module by module. */
+export interface InjectionReport {
+  readonly modules: readonly {
+    readonly path: string;
+    readonly in: number;
+    readonly out: number;
+    /** Names of the nodes whose results are changed. */
+    readonly nodes: readonly string[];
+  }[];
+  /** Names of the graph inputs that were added, in their order. */
+  readonly inputs: readonly string[];
+}
+
+/** What a graft is given of the place that it changes. */
+export interface GraftPlace {
+  /** f32 [tokens, in], or [in, tokens] where the site is turned over; integers [tokens] of an embedding; of a convolution all of x. */
+  readonly x: Value;
+  /** f32 [tokens, out], the module's own result; undefined where another node adds it. */
+  readonly y: Value | undefined;
+  readonly site: ModuleSite;
+  /** Which stretch of a packed node's result the module is; `site.y` is that stretch alone then. */
+  readonly part?: SitePart;
+}
+
+/**
+ * Records what is added to a module's result.
+ *
+ * @param tape  records behind the module's node
+ * @returns f32 [tokens, out], of a convolution [batch, out, ...]: the update, with y added where it is given
+ */
+export type Graft = (tape: Tape, place: GraftPlace) => Value;
+
+/** Records what is made of the sum of a module's result and its update; f32 [..., out]. */
+export type Finish = (tape: Tape, sum: Value, place: ModulePlace) => Value;
+
+/** What is grafted on one module. */
+export interface ModuleGraft {
+  readonly module: GraphModule;
+  readonly graft: Graft;
+  /** Nothing more than the sum where it is not given. */
+  readonly finish?: Finish | undefined;
+}
+
+export interface RequireOptions {
+  readonly adapter?: string | undefined;
+  /** Names of graph inputs that will be added. */
+  readonly inputs: readonly string[];
+  /** What else speaks against it, of the modules that were found. */
+  readonly problemsOf?: (modules: readonly GraphModule[]) => readonly string[];
+}
+
+/** @throws EspalierError LORA_MODULES_INVALID with everything that is wrong, before anything is changed */
+export function requireModules(
+  model: Model,
+  paths: readonly string[],
+  { adapter, inputs, problemsOf = () => [] }: RequireOptions,
+): GraphModule[] {
+  const { modules, problems } = findModules(model.graph, paths, { adapter });
+  const taken = inputs.filter((name) => model.graph.value(name) !== undefined);
+  const all = [...problems, ...problemsOf(modules), ...taken.map((name) => `the graph has a value ${name} already`)];
+  if (all.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: all.join('; ') });
+  return modules;
+}
+
+/** Whose an added value is: a module's path, or '*' where all modules read it; and the adapter, where it has a name. */
+export interface LoraOwner {
+  readonly owner: string;
+  readonly adapter?: string | undefined;
+}
+
+/** A graph input of an injection. */
+export function addLoraInput(
+  { graph }: Model,
+  name: string,
+  { shape, ...owner }: LoraOwner & { readonly shape: readonly (number | string)[] },
+): Value {
+  return marked(graph.addInput(name, 'float32', shape), owner);
+}
+
+/** A constant of an injection, named within the tape's scope. */
+export function loraConstant(tape: Tape, tensor: TensorData, { name, ...owner }: LoraOwner & { name: string }): Value {
+  return marked(tape.constant(tensor, name), owner);
+}
+
+/**
+ * Puts grafts on every node of their modules: what read a node's result reads the changed one from now on. A node that computes
+ * several modules is taken apart once, whatever number of them is changed, and its other parts go through as they are.
+ */
+export function graftModules(
+  model: Model,
+  grafts: readonly ModuleGraft[],
+  { adapter }: { readonly adapter?: string | undefined } = {},
+): void {
+  const byNode = new Map<Node, PlacedGraft[]>();
+  for (const { module, ...rest } of grafts) {
+    for (const place of module.places) {
+      const { node } = place.site;
+      byNode.set(node, [...(byNode.get(node) ?? []), { path: module.path, place, ...rest }]);
+    }
+  }
+  for (const placed of byNode.values()) graftNode(model, placed, adapter);
+}
+
+interface PlacedGraft extends Omit<ModuleGraft, 'module'> {
+  readonly path: string;
+  readonly place: ModulePlace;
+}
+
+function graftNode(model: Model, placed: readonly PlacedGraft[], adapter: string | undefined): void {
+  const [first] = placed;
+  if (first === undefined) return;
+  const { part } = first.place;
+  const site = current(first.place.site);
+  const { graph } = model;
+  const own = new Set(graph.nodes);
+  const bench: Bench = { model, adapter };
+  const after = site.y.producer ?? site.node;
+  const result =
+    part === undefined ? graftOn(bench, first, { site, after }) : graftParts(bench, placed, { site, after });
+  const readers = [...site.y.uses].filter(({ node }) => !own.has(node));
+  const [reader] = readers;
+  if (reader === undefined || result.producer === undefined) throw new TypeError('a graft left out its own result');
+  result.producer.metadata.set(replacesKey, `${reader.node.name}:${reader.index}`);
+  graph.replaceAllUses(site.y, result, { except: readers.map(({ node }) => node) });
+}
+
+/** WHY once more: what the node reads may be another module's result, changed since the modules were found. */
+function current({ node }: ModuleSite): ModuleSite {
+  const result = readSite(node);
+  if (result === undefined || 'problem' in result) throw new TypeError(`${node.label} was not checked`);
+  return result.site;
+}
+
+/** Where grafts are made. */
+interface Bench {
+  readonly model: Model;
+  readonly adapter: string | undefined;
+}
+
+/** What is changed, and the node behind which to record. */
+interface GraftPoint {
+  readonly site: ModuleSite;
+  readonly after: Node;
+}
+
+function tapeFor({ model, adapter }: Bench, { owner, after }: { owner: string; after: Node }): Tape {
+  return new Tape(model, {
+    scope: `${owner === sharedOwner ? after.label : owner}/${adapter === undefined ? 'lora' : `lora.${adapter}`}`,
+    metadata: { [loraKey]: owner, ...(adapter !== undefined && { [adapterKey]: adapter }) },
+    insertAfter: after,
+  });
+}
+
+/**
+ * Several modules side by side: taken apart, changed where there is an adapter, put together again.
+ *
+ * WHY not y + [Δq | 0 | Δv]: a 0 that is added turns -0 around, and has to be written first.
+ */
+function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after }: GraftPoint): Value {
+  const widths = placed[0]?.place.part?.widths ?? [];
+  const tape = tapeFor(bench, { owner: sharedOwner, after });
+  const split = loraConstant(tape, tensorOf('int64', [widths.length], widths), {
+    name: 'widths',
+    owner: sharedOwner,
+    adapter: bench.adapter,
+  });
+  const parts = tape.ops('Split', [site.y, split], { attributes: { axis: -1 }, outputs: widths.length });
+  let last = parts[0]?.producer ?? after;
+  const changed = parts.map((part, index) => {
+    const graft = placed.find(({ place }) => place.part?.index === index);
+    if (graft === undefined) return part;
+    const result = graftOn(bench, graft, { site: { ...site, y: part }, after: last });
+    last = result.producer ?? last;
+    return result;
+  });
+  return tapeFor(bench, { owner: sharedOwner, after: last }).op('Concat', changed, { attributes: { axis: -1 } });
+}
+
+/** One module's update added to its own result. */
+function graftOn(bench: Bench, placed: PlacedGraft, { site, after }: GraftPoint): Value {
+  const tape = tapeFor(bench, { owner: placed.path, after });
+  const sum = addUpdate(bench, placed, { site, tape });
+  return placed.finish?.(tape, sum, { ...placed.place, site }) ?? sum;
+}
+
+function addUpdate(
+  bench: Bench,
+  { path, graft, place: { part } }: PlacedGraft,
+  { site, tape }: { site: ModuleSite; tape: Tape },
+): Value {
+  const { y } = site;
+  const where = { site, ...(part && { part }) };
+  if (isPlain(site)) return graft(tape, { ...where, x: site.x, y });
+  const owner = { owner: path, adapter: bench.adapter };
+  const update = graft(tape, { ...where, x: plainInput(tape, site, owner), y: undefined });
+  const folded = site.kind === 'conv' ? update : tape.op('Reshape', [update, tape.op('Shape', [y])]);
+  const { dtype = 'float32' } = y;
+  const cast = isFloat32(y) ? folded : tape.op('Cast', [folded], { attributes: { to: dataTypeNumber(dtype) } });
+  return tape.op('Add', [y, cast]);
+}
+
+/** Whether the update can be added while it is computed: rows in a list, in single precision. */
+function isPlain({ kind, x, y }: ModuleSite): boolean {
+  if (kind === 'conv' || !isFloat32(y)) return false;
+  return kind === 'embedding' ? x.shape?.length === 1 : x.shape?.length === 2 && isFloat32(x);
+}
+
+function isFloat32({ dtype }: Value): boolean {
+  return dtype === undefined || dtype === 'float32';
+}
+
+/** x as rows in a list, in single precision: [tokens, in], or integers [tokens] of an embedding. */
+function plainInput(tape: Tape, { kind, x, in: width, turned }: ModuleSite, owner: LoraOwner): Value {
+  const single =
+    kind === 'embedding' || isFloat32(x) ? x : tape.op('Cast', [x], { attributes: { to: dataTypeNumber('float32') } });
+  if (kind === 'conv' || turned) return single;
+  const rows = kind === 'embedding' ? [-1] : [-1, width];
+  if (x.shape?.length === rows.length) return single;
+  return tape.op('Reshape', [
+    single,
+    loraConstant(tape, tensorOf('int64', [rows.length], rows), { name: 'rows', ...owner }),
+  ]);
+}
+
+export function reportOf(modules: readonly GraphModule[], inputs: readonly Value[]): InjectionReport {
+  return {
+    modules: modules.map(({ path, places, ...size }) => ({
+      path,
+      in: size.in,
+      out: size.out,
+      nodes: places.map(({ site }) => site.node.name),
+    })),
+    inputs: inputs.map(({ name }) => name),
+  };
+}
+
+function marked(value: Value, { owner, adapter }: LoraOwner): Value {
+  value.metadata.set(loraKey, owner);
+  if (adapter !== undefined) value.metadata.set(adapterKey, adapter);
+  return value;
+}

@@ -1,0 +1,206 @@
+import { float, type Model, type ModuleKind, type Tape, type Value } from '../../ir/index.ts';
+import { tensorOf, type TensorOf } from '../../tensor/index.ts';
+import { doraFinish, doraProblem } from './dora-finish.ts';
+import type { GraphModule } from '../targets/find-modules.ts';
+import { loraShapes } from '../lora-shapes.ts';
+import {
+  addLoraInput,
+  graftModules,
+  loraConstant,
+  reportOf,
+  requireModules,
+  type Graft,
+  type GraftPlace,
+  type InjectionReport,
+  type LoraOwner,
+  type ModuleGraft,
+} from './graft.ts';
+
+/** An adapter for one module of a graph. */
+export interface LoraModule {
+  readonly path: string;
+  readonly rank: number;
+  /** alpha / rank, as a rule. */
+  readonly scaling: number;
+  /** More than 0: the module's input goes through a Dropout, whose probability the graph takes as an input. */
+  readonly dropout?: number;
+  /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], which says how long each row of the weight is. */
+  readonly dora?: { readonly squaredNorms: TensorOf<'float32'> };
+  /** PiSSA, OLoRA: what the adapter is at its beginning, taken off, so that the base's file stays as it is. */
+  readonly initial?: { readonly a: TensorOf<'float32'>; readonly b: TensorOf<'float32'> };
+}
+
+export interface InjectOptions {
+  readonly modules: readonly LoraModule[];
+  /** Seed of the dropout masks; each module draws its own from it. */
+  readonly dropoutSeed?: number;
+  /** Tells adapters apart where a graph has several: its inputs are `<path>.lora_A.<adapter>` then. */
+  readonly adapter?: string;
+}
+
+/** The graph input f32 [] that holds the probability of every Dropout; 0 turns them off. */
+const ratioInput = 'lora_dropout_ratio';
+
+/**
+ * Adds one adapter to a graph, for training it or for running it alone. Each node of a module stays as it is; what read its
+ * result y reads from now on
+ *
+ *   y' = y + scaling · (dropout(x)·Aᵀ)·Bᵀ            of a linear module
+ *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 of an embedding, which has no dropout
+ *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   of a convolution, A with its strides, pads and dilations
+ *
+ * and with DoRA each row of the changed weight is made as long as its magnitude says (`dora-finish.ts`).
+ *
+ * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; of a convolution
+ * [rank, in, ...kernel] and [out, rank / groups, 1...].
+ *
+ * @throws EspalierError LORA_MODULES_INVALID with everything that is wrong; the graph is as it was then
+ * @see Hu et al. 2021 (LoRA), eq. 3
+ */
+export function injectLora(model: Model, options: InjectOptions): InjectionReport {
+  const { adapter } = options;
+  const wanted = new Map(options.modules.map((module) => [module.path, module]));
+  const hasDropout = options.modules.some(({ dropout = 0 }) => dropout > 0);
+  const modules = requireModules(
+    model,
+    options.modules.map(({ path }) => path),
+    {
+      adapter,
+      inputs: inputNames(options, hasDropout),
+      problemsOf: (found) => [...options.modules.flatMap(problemsOf), ...found.flatMap((one) => misfit(one, wanted))],
+    },
+  );
+  const ratio = hasDropout
+    ? addLoraInput(model, named(ratioInput, adapter), { owner: '*', adapter, shape: [] })
+    : undefined;
+  const added = modules.flatMap((module, index) => {
+    const settings = wanted.get(module.path);
+    const seed = (options.dropoutSeed ?? 0) * modules.length + index;
+    return settings ? [addAdapter(model, module, { settings, ratio, seed, adapter })] : [];
+  });
+  graftModules(model, added, { adapter });
+  const inputs = added.flatMap(({ values }) => values);
+  return reportOf(modules, ratio ? [ratio, ...inputs] : inputs);
+}
+
+function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
+  const own = modules.flatMap(({ path, dora }) =>
+    ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : [])].map((part) => named(`${path}.${part}`, adapter)),
+  );
+  return hasDropout ? [...own, named(ratioInput, adapter)] : own;
+}
+
+function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] {
+  return [
+    ...(Number.isSafeInteger(rank) && rank > 0 ? [] : [`${path} should have a rank from 1 up, got ${rank}`]),
+    ...(Number.isFinite(scaling) ? [] : [`${path} should have a finite scaling, got ${scaling}`]),
+    ...(dropout >= 0 && dropout < 1 ? [] : [`${path} should have a dropout from 0 up and below 1, got ${dropout}`]),
+  ];
+}
+
+/** What the module itself speaks against. */
+function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
+  const { path, kind, groups = 1 } = module;
+  const { rank = 1, dora, initial } = wanted.get(path) ?? {};
+  return [
+    // The second convolution has the groups of the module's own, and each group as many ranks.
+    ...(rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`]),
+    ...(dora ? doraProblem(module) : []),
+    ...(initial && kind !== 'linear'
+      ? [`${path} is no linear module, and only those begin with their own weight`]
+      : []),
+  ];
+}
+
+interface AdapterParts {
+  readonly settings: LoraModule;
+  readonly ratio: Value | undefined;
+  readonly seed: number;
+  readonly adapter: string | undefined;
+}
+
+interface AddedAdapter extends ModuleGraft {
+  /** The graph inputs. */
+  readonly values: readonly Value[];
+}
+
+function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): AddedAdapter {
+  const { settings, adapter } = parts;
+  const { path } = module;
+  const owner = { owner: path, adapter };
+  const shapes = loraShapes(module, settings.rank);
+  const input = (name: string, shape: readonly number[]): Value =>
+    addLoraInput(model, named(`${path}.${name}`, adapter), { ...owner, shape });
+  const [a, b] = [input('lora_A', shapes.a), input('lora_B', shapes.b)];
+  const { dora, scaling } = settings;
+  const magnitude = dora && input('lora_magnitude', [module.out]);
+  return {
+    module,
+    graft: graftOf(module, parts, { a, b, owner }),
+    finish: dora && magnitude && doraFinish({ a, b, magnitude, scaling, owner, ...dora }),
+    values: [a, b, ...(magnitude ? [magnitude] : [])],
+  };
+}
+
+function graftOf(
+  { kind }: GraphModule,
+  { settings, ratio, seed }: AdapterParts,
+  { owner, ...matrices }: { readonly a: Value; readonly b: Value; readonly owner: LoraOwner },
+): Graft {
+  const { dropout = 0, scaling, initial } = settings;
+  return (tape, place) => {
+    const drops = dropout > 0 && ratio !== undefined && kind !== 'embedding';
+    const x = drops ? dropoutOf(tape, place.x, { ratio, seed, owner }) : place.x;
+    const y = initial === undefined ? place.y : takeOff(tape, place, { ...initial, scaling, owner });
+    return updates[kind](tape, { ...place, x, y, ...matrices, scaling, owner });
+  };
+}
+
+/** y − scaling·(x·A₀ᵀ)·B₀ᵀ. No dropout here: in PEFT this part has left the base's weight. */
+function takeOff(
+  tape: Tape,
+  place: GraftPlace,
+  { scaling, owner, ...matrices }: NonNullable<LoraModule['initial']> & Pick<UpdateParts, 'scaling' | 'owner'>,
+): Value {
+  const [a, b] = (['a', 'b'] as const).map((name) =>
+    loraConstant(tape, matrices[name], { name: `initial_${name.toUpperCase()}`, ...owner }),
+  );
+  if (a === undefined || b === undefined) throw new TypeError('unreachable: there are two matrices');
+  return updates.linear(tape, { ...place, a, b, scaling: -scaling, owner });
+}
+
+interface UpdateParts extends GraftPlace {
+  readonly a: Value;
+  readonly b: Value;
+  readonly scaling: number;
+  readonly owner: LoraOwner;
+}
+
+const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => Value>> = {
+  linear: (tape, { x, y, a, b, scaling, site }) => {
+    const u = tape.op('Gemm', [x, a], { name: 'A', attributes: { ...(site.turned && { transA: 1 }), transB: 1 } });
+    return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transB: 1, alpha: float(scaling) } });
+  },
+  embedding: (tape, { x, y, a, b, scaling }) => {
+    // WHY columns: PEFT keeps A as [rank, vocab], and turning it over would cost as much as the vocabulary is large.
+    const u = tape.op('Gather', [a, x], { name: 'A', attributes: { axis: 1 } });
+    return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transA: 1, transB: 1, alpha: float(scaling) } });
+  },
+  conv: (tape, { x, a, b, scaling, owner, site: { node, groups = 1 } }) => {
+    const kept = ['auto_pad', 'dilations', 'kernel_shape', 'pads', 'strides'];
+    const window = Object.fromEntries([...node.attributes].filter(([name]) => kept.includes(name)));
+    const u = tape.op('Conv', [x, a], { name: 'A', attributes: window });
+    const factor = loraConstant(tape, tensorOf('float32', [], [scaling]), { name: 'scaling', ...owner });
+    return tape.op('Conv', [tape.op('Mul', [u, factor]), b], { name: 'B', attributes: { group: groups } });
+  },
+};
+
+/** Always in training mode: a ratio of 0 keeps everything, so that one graph serves training and evaluation. */
+function dropoutOf(tape: Tape, x: Value, parts: { ratio: Value; seed: number; owner: LoraOwner }): Value {
+  const training = loraConstant(tape, tensorOf('bool', [], [1]), { name: 'training', ...parts.owner });
+  return tape.op('Dropout', [x, parts.ratio, training], { attributes: { seed: parts.seed } });
+}
+
+function named(input: string, adapter: string | undefined): string {
+  return adapter === undefined ? input : `${input}.${adapter}`;
+}

@@ -1,0 +1,155 @@
+import { EspalierError } from '../../core/index.ts';
+import { moduleKey, modulePartsKey, Tape, type Model, type Node, type Value } from '../../ir/index.ts';
+import { findModules } from '../targets/find-modules.ts';
+import { adapterKey, givenKey, loraKey } from './lora-keys.ts';
+import { initializerOf } from '../targets/module-names.ts';
+import type { SavedParameter } from '../adapter.ts';
+
+/** A parameter that comes in the place of the base's own. */
+export interface GivenParameter extends SavedParameter {
+  /** A linear module's weight is given as [in, out], as the checkpoint has it; as [out, in] where it is not said. */
+  readonly transposed?: boolean;
+}
+
+/** A place where a parameter is read: which value stood there, so that it can be put back. */
+interface ReplacedUse {
+  readonly node: string;
+  readonly index: number;
+  readonly value: string;
+}
+
+/** What is said in an input's metadata about what it stands for. */
+export interface GivenRecord {
+  readonly uses: readonly ReplacedUse[];
+  /** The initializer that had to give its name away, and the name that it has meanwhile. */
+  readonly renamed?: { readonly from: string; readonly to: string };
+}
+
+/**
+ * Makes parameters inputs of a graph, f32 under their names in the checkpoint, so that an adapter can bring them whole
+ * (`modules_to_save`). A matrix that two modules share is replaced for the named one alone. `removeLora` puts all of it back.
+ *
+ * @returns the names of the inputs
+ * @throws EspalierError LORA_MODULES_INVALID for everything that is not there or is no plain weight; the graph is as it was then
+ */
+export function injectParameters(
+  model: Model,
+  parameters: readonly GivenParameter[],
+  { adapter }: { readonly adapter?: string } = {},
+): string[] {
+  const found = parameters.map((parameter) => ({ parameter, uses: usesOf(model, parameter) }));
+  const problems = found.flatMap(({ parameter, uses }) =>
+    typeof uses === 'string' ? [`${parameter.name} ${uses}`] : [],
+  );
+  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: problems.join('; ') });
+  return found.map(({ parameter, uses }) =>
+    replace(model, parameter, { uses: typeof uses === 'string' ? [] : uses, adapter }),
+  );
+}
+
+/** Whether a graph has this parameter, in a form that can be replaced. */
+export function canInject(model: Model, parameter: GivenParameter): boolean {
+  return typeof usesOf(model, parameter) !== 'string';
+}
+
+interface FoundUse {
+  readonly node: Node;
+  readonly index: number;
+  readonly value: Value;
+  /** The node reads the matrix turned over against the checkpoint. */
+  readonly turned: boolean;
+}
+
+/** Where a parameter is read, or what speaks against replacing it. */
+function usesOf({ graph }: Model, parameter: GivenParameter): FoundUse[] | string {
+  const { name, shape, transposed = false } = parameter;
+  const path = name.slice(0, name.lastIndexOf('.'));
+  const part = name.slice(name.lastIndexOf('.') + 1);
+  const [module] = findModules(graph, [path]).modules;
+  if (module === undefined) return looseUses(graph.initializers.get(name), shape);
+  if (module.places.some((place) => place.part !== undefined)) return 'is part of a packed weight';
+  const uses = module.places.flatMap(({ site }): FoundUse[] => {
+    const value = part === 'bias' ? site.bias : site.weight;
+    const index = site.node.inputs.indexOf(value);
+    const turned = part === 'weight' && site.kind === 'linear' && site.transposed !== transposed;
+    return value === undefined ? [] : [{ node: site.node, index, value, turned }];
+  });
+  if (uses.length !== module.places.length) return 'is not there';
+  return uses.find(({ value, turned }) => !fits(value, shape, turned))
+    ? 'is not of that shape in the graph'
+    : named(uses);
+}
+
+/** All that reads an initializer which is no module's, or what is cast from it. */
+function looseUses(initializer: Value | undefined, shape: readonly number[]): FoundUse[] | string {
+  if (initializer === undefined) return 'is not in the graph';
+  const [first] = initializer.uses;
+  const value = (first?.node.opType === 'Cast' ? first.node.outputs[0] : undefined) ?? initializer;
+  // WHY not what a module reads: that is another one, which shares the matrix and keeps it.
+  const uses = [...value.uses].filter(
+    ({ node: { metadata } }) => !metadata.has(moduleKey) && !metadata.has(modulePartsKey),
+  );
+  if (uses.length === 0) return 'is not in the graph';
+  if (!fits(value, shape, false)) return 'is not of that shape in the graph';
+  return named(uses.map(({ node, index }) => ({ node, index, value, turned: false })));
+}
+
+function named(uses: FoundUse[]): FoundUse[] | string {
+  return uses.some(({ node }) => node.name === '') ? 'is read by a node without a name' : uses;
+}
+
+function fits(value: Value, shape: readonly number[], turned: boolean): boolean {
+  const wanted = turned ? shape.toReversed() : shape;
+  const isFloat = value.dtype === 'float32' || initializerOf(value) === undefined;
+  return isFloat && value.shape?.join() === wanted.join();
+}
+
+function replace(
+  model: Model,
+  { name, shape }: GivenParameter,
+  { uses, adapter }: { readonly uses: readonly FoundUse[]; readonly adapter: string | undefined },
+): string {
+  const { graph } = model;
+  const inputName = adapter === undefined ? name : `${name}.${adapter}`;
+  const renamed = makeRoom(model, inputName);
+  const input = graph.addInput(inputName, 'float32', shape);
+  const record: GivenRecord = {
+    uses: uses.map(({ node, index, value }) => ({ node: node.name, index, value: value.name })),
+    ...(renamed && { renamed }),
+  };
+  const metadata = { [loraKey]: name, ...(adapter !== undefined && { [adapterKey]: adapter }) };
+  for (const [key, text] of Object.entries({ ...metadata, [givenKey]: JSON.stringify(record) }))
+    input.metadata.set(key, text);
+  for (const { node, index, turned } of uses) {
+    const tape = new Tape(model, { scope: `${name}/lora`, metadata, insertBefore: node });
+    node.setInput(index, turned ? tape.op('Transpose', [input], { attributes: { perm: [1, 0] } }) : input);
+  }
+  return inputName;
+}
+
+/** The base's own weight gives its name to the input that takes its place. */
+function makeRoom({ graph }: Model, name: string): GivenRecord['renamed'] {
+  const value = graph.value(name);
+  if (value === undefined) return undefined;
+  const to = graph.uniqueName(`${name}.base`);
+  graph.rename(value, to);
+  return { from: name, to };
+}
+
+/** Puts back what an input of `injectParameters` took the place of; the input itself goes with the rest of the injection. */
+export function restoreUses({ graph }: Model, input: Value): void {
+  for (const { node: name, index, value: valueName } of recordOf(input)?.uses ?? []) {
+    const node = graph.nodes.find((one) => one.name === name);
+    const value = graph.value(valueName);
+    if (node === undefined || value === undefined)
+      throw new TypeError(`${input.name} does not say what it took the place of`);
+    node.setInput(index, value);
+  }
+}
+
+/** What such an input says of itself; undefined for every other value. */
+export function recordOf({ metadata }: Value): GivenRecord | undefined {
+  const text = metadata.get(givenKey);
+  // WHY as: what is read here was written by `replace`.
+  return text === undefined ? undefined : (JSON.parse(text) as GivenRecord);
+}

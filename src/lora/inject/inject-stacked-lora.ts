@@ -1,0 +1,114 @@
+import type { Model, ModuleKind, Tape, Value } from '../../ir/index.ts';
+import { tensorOf } from '../../tensor/index.ts';
+import { biasOf, doraProblem } from './dora-finish.ts';
+import type { GraphModule } from '../targets/find-modules.ts';
+import {
+  addLoraInput,
+  graftModules,
+  loraConstant,
+  reportOf,
+  requireModules,
+  type GraftPlace,
+  type InjectionReport,
+  type ModuleGraft,
+} from './graft.ts';
+
+/** The graph input f32 [mask_rows, rank_rows] that says which rank rows belong to which token. */
+const maskInput = 'lora_mask';
+const rankRows = 'lora_rank_rows';
+
+export interface StackedOptions {
+  /** DoRA: another input for each module that can have a magnitude. */
+  readonly gains?: boolean;
+}
+
+/**
+ * Lets a graph serve any number of adapters in one batch. The adapters' matrices lie stacked, rank row by rank row; what
+ * read the result y of a linear node or an embedding reads from now on
+ *
+ *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
+ *
+ * New graph inputs: `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out], B scaled already and turned over against
+ * PEFT's, for each module; and one `lora_mask` f32 [tokens, R], or [1, R] where all tokens have the same adapters: 1 (or an
+ * adapter's strength) where a rank row belongs to the token's adapters, else 0. R may change from run to run.
+ *
+ * With gains there is also `<path>.lora_gain` f32 [R, out] for each linear module that DoRA can be on: what is added to the module's
+ * own product, in parts of it. DoRA's gain less 1 stands in the first rank row of such an adapter, and 0 elsewhere; its rows of B
+ * are scaled by the gain besides.
+ *
+ *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
+ *
+ * @param paths  the modules, `model.layers.0.self_attn.q_proj` and so on
+ * @throws EspalierError LORA_MODULES_INVALID with everything that is wrong; the graph is as it was then
+ */
+export function injectStackedLora(
+  model: Model,
+  paths: readonly string[],
+  { gains = false }: StackedOptions = {},
+): InjectionReport {
+  const kinds = ['lora_A', 'lora_B', ...(gains ? ['lora_gain'] : [])];
+  const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
+  const modules = requireModules(model, paths, {
+    inputs: [...names, maskInput],
+    problemsOf: (found) => found.flatMap(({ path, kind }) => (kind in updates ? [] : [`${path} is a convolution`])),
+  });
+  const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
+  const added = modules.map((module) => addStack(model, module, { mask, gains }));
+  graftModules(model, added);
+  return reportOf(modules, [mask, ...added.flatMap(({ values }) => values)]);
+}
+
+interface AddedStack extends ModuleGraft {
+  /** The graph inputs. */
+  readonly values: readonly Value[];
+}
+
+function addStack(
+  model: Model,
+  module: GraphModule,
+  { mask, gains }: { readonly mask: Value; readonly gains: boolean },
+): AddedStack {
+  const { path, kind } = module;
+  const a = addLoraInput(model, `${path}.lora_A`, { owner: path, shape: [rankRows, module.in] });
+  const b = addLoraInput(model, `${path}.lora_B`, { owner: path, shape: [rankRows, module.out] });
+  const gain =
+    gains && doraProblem(module).length === 0
+      ? addLoraInput(model, `${path}.lora_gain`, { owner: path, shape: [rankRows, module.out] })
+      : undefined;
+  return {
+    module,
+    values: [a, b, ...(gain ? [gain] : [])],
+    graft: (tape, place) => {
+      const u = updates[kind]?.(tape, place, a);
+      if (u === undefined) throw new TypeError(`${kind} modules were not refused`);
+      const shape = u.shape ?? [undefined, rankRows];
+      const own = tape.op('Mul', [u, mask], { name: 'mask', dtype: 'float32', shape });
+      const sum = tape.op('Gemm', [own, b, place.y], { name: 'B' });
+      return gain ? tape.op('Add', [sum, lengthened(tape, place, { module, mask, gain })]) : sum;
+    },
+  };
+}
+
+/** f32 [tokens, out]: (y − bias) ∘ (mask·gain). PEFT's magnitudes leave the bias alone. */
+function lengthened(
+  tape: Tape,
+  place: GraftPlace,
+  { module: { path, out }, mask, gain }: { readonly module: GraphModule; readonly mask: Value; readonly gain: Value },
+): Value {
+  const { site, part } = place;
+  const bias = biasOf(tape, { site, ...(part && { part }) }, { owner: path });
+  const product = bias ? tape.op('Sub', [site.y, bias]) : site.y;
+  const rows = (): Value => loraConstant(tape, tensorOf('int64', [2], [-1, out]), { name: 'gain_rows', owner: path });
+  const flat = place.y ? product : tape.op('Reshape', [product, rows()]);
+  return tape.op('Mul', [flat, tape.op('Gemm', [mask, gain], { name: 'gain' })]);
+}
+
+/** f32 [tokens, R]: how far each token goes along each rank row. */
+const updates: Readonly<Partial<Record<ModuleKind, (tape: Tape, place: GraftPlace, a: Value) => Value>>> = {
+  linear: (tape, { x, site }, a) =>
+    tape.op('Gemm', [x, a], { name: 'A', attributes: { ...(site.turned && { transA: 1 }), transB: 1 } }),
+  embedding: (tape, { x }, a) =>
+    tape.op('Transpose', [tape.op('Gather', [a, x], { name: 'A', attributes: { axis: 1 } })], {
+      attributes: { perm: [1, 0] },
+    }),
+};

@@ -1,0 +1,173 @@
+import { breathe, EspalierError } from '../../core/index.ts';
+import type { AdaptableModule, Model } from '../../ir/index.ts';
+import {
+  columnsOf,
+  orthonormalize,
+  singularParts,
+  tensorOf,
+  type TensorOf,
+  timesTransposed,
+  toFloat32,
+  typedArray,
+  zerosOf,
+} from '../../tensor/index.ts';
+import type { ModuleWeights } from '../adapter.ts';
+import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from '../lora-config.ts';
+import { matchTargets } from '../targets/match-targets.ts';
+import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
+
+/** Ways to begin with parts of the base's own weights; `rounds`: of an iteration in the place of the exact decomposition. */
+export type WeightStart = { readonly method: 'pissa'; readonly rounds?: number } | { readonly method: 'olora' };
+
+export interface WeightInitOptions {
+  readonly start: WeightStart;
+  /** A graph of the base, and the folder that its weights are relative to. */
+  readonly model: Model;
+  readonly folder: string;
+  readonly seed: number;
+}
+
+/**
+ * A new adapter made of parts of the base's weights W:
+ *
+ *   PiSSA: W ≈ U·S·Vᵀ, the largest `rank` of it     A = √(S/s)·Vᵀ     B = U·√(S/s)
+ *   OLoRA: W = Q·R, the first `rank` of it          A = R             B = Q
+ *
+ * with s the scaling. So that nothing changes at first, training takes the same off again (`LoraModule.initial`), and what is saved is
+ * the difference (`subtractInitial`): the base's file stays as it is.
+ *
+ * @throws EspalierError LORA_CONFIG_INVALID also for a rank that a weight does not have, LORA_TARGET_UNMATCHED,
+ *   LORA_FILTER_UNMATCHED, LORA_PATTERN_INVALID, LORA_WEIGHT_UNREADABLE
+ * @see Meng et al. 2024 (PiSSA), eq. 2-3; Büyükakyüz 2024 (OLoRA), §3
+ */
+export async function initFromWeights(
+  modules: readonly AdaptableModule[],
+  config: LoraConfig,
+  { start, model, folder, seed }: WeightInitOptions,
+): Promise<Map<string, ModuleWeights>> {
+  assertConfig(config);
+  const { modules: paths } = matchTargets(modules, config);
+  const settings = settingsOf(config, paths);
+  const result = new Map<string, ModuleWeights>();
+  for await (const weight of readBaseWeights(model, paths, { folder })) {
+    const setting = settings.get(weight.path);
+    if (setting === undefined) continue;
+    assertRank(weight, setting);
+    const { a, b } =
+      start.method === 'pissa' ? await pissa(weight, setting, { ...start, seed }) : await olora(weight, setting);
+    result.set(weight.path, { ...setting, a, b });
+  }
+  return result;
+}
+
+interface Pair {
+  readonly a: TensorOf<'float32'>;
+  readonly b: TensorOf<'float32'>;
+}
+
+async function pissa(
+  { values, in: columns, out: rows }: BaseWeight,
+  { rank, scaling }: ModuleSettings,
+  { seed, rounds }: { readonly seed: number; readonly rounds?: number },
+): Promise<Pair> {
+  const options = { count: rank, seed, ...(rounds !== undefined && { rounds }) };
+  const parts = await singularParts({ values, rows, columns }, options);
+  const roots = parts.values.map((value) => Math.sqrt(value / scaling));
+  return pairOf(
+    parts.right.map((v, r) => v.map((value) => value * (roots[r] ?? 0))),
+    parts.left.map((u, r) => u.map((value) => value * (roots[r] ?? 0))),
+  );
+}
+
+async function olora({ values, in: columns, out: rows }: BaseWeight, { rank }: ModuleSettings): Promise<Pair> {
+  const matrix = { values, rows, columns };
+  const q = columnsOf(matrix, rank);
+  await orthonormalize(q);
+  return pairOf(await timesTransposed(matrix, q), q);
+}
+
+/** A [rank, in] of its rows, B [out, rank] of its columns. */
+function pairOf(rowsOfA: readonly Float64Array[], columnsOfB: readonly Float64Array[]): Pair {
+  const rank = rowsOfA.length;
+  const [width, out] = [rowsOfA[0]?.length ?? 0, columnsOfB[0]?.length ?? 0];
+  const a = new Float32Array(rank * width);
+  const b = new Float32Array(out * rank);
+  rowsOfA.forEach((row, r) => a.set(row, r * width));
+  columnsOfB.forEach((column, r) => column.forEach((value, o) => (b[o * rank + r] = value)));
+  return { a: tensorOf('float32', [rank, width], a), b: tensorOf('float32', [out, rank], b) };
+}
+
+function assertRank({ path, in: width, out }: BaseWeight, { rank, scaling }: ModuleSettings): void {
+  const limit = Math.min(width, out);
+  const problems = [
+    ...(rank <= limit ? [] : [`${path} has a weight of rank ${limit} at most, and rank ${rank} is asked for`]),
+    ...(scaling > 0 ? [] : [`${path} needs an alpha above 0 to begin with its own weight`]),
+  ];
+  if (problems.length > 0)
+    throw new EspalierError('LORA_CONFIG_INVALID', { path: 'given', problems: problems.join('; ') });
+}
+
+/** An adapter with its configuration, as they are saved. */
+export interface PlainAdapter {
+  readonly config: LoraConfig;
+  readonly modules: ReadonlyMap<string, ModuleWeights>;
+}
+
+/**
+ * What an adapter changed since its beginning, as plain LoRA of twice the rank, so that it fits the base as it was:
+ *
+ *   B·A − B₀·A₀ = [B −B₀]·[A; A₀]
+ *
+ * Ranks double, and alphas with them (times √2 with `useRslora`), so that the scaling stays.
+ */
+export async function subtractInitial(
+  config: LoraConfig,
+  modules: ReadonlyMap<string, ModuleWeights>,
+  initial: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b'>>,
+): Promise<PlainAdapter> {
+  const result = new Map<string, ModuleWeights>();
+  for (const [path, module] of modules) {
+    await breathe();
+    const before = initial.get(path);
+    if (before === undefined) throw new TypeError(`${path} has no beginning`);
+    const { rank, scaling } = module;
+    result.set(path, { rank: 2 * rank, scaling, a: stacked(module.a, before.a), b: besides(module.b, before.b) });
+  }
+  return { config: doubled(config), modules: result };
+}
+
+function doubled(config: LoraConfig): LoraConfig {
+  const factor = config.useRslora === true ? Math.SQRT2 : 2;
+  const times = (pattern: LoraConfig['rankPattern'], by: number): LoraConfig['rankPattern'] =>
+    pattern && Object.fromEntries(Object.entries(pattern).map(([key, value]) => [key, value * by]));
+  const [rankPattern, alphaPattern] = [times(config.rankPattern, 2), times(config.alphaPattern, factor)];
+  return {
+    ...config,
+    rank: 2 * config.rank,
+    alpha: factor * config.alpha,
+    ...(rankPattern && { rankPattern }),
+    ...(alphaPattern && { alphaPattern }),
+  };
+}
+
+/** [A; A₀] */
+function stacked(a: TensorOf<'float32'>, before: TensorOf<'float32'>): TensorOf<'float32'> {
+  const [rank = 0, width = 0] = a.shape;
+  const both = zerosOf('float32', [2 * rank, width]);
+  typedArray(both).set(toFloat32(a));
+  typedArray(both).set(toFloat32(before), rank * width);
+  return both;
+}
+
+/** [B −B₀] */
+function besides(b: TensorOf<'float32'>, before: TensorOf<'float32'>): TensorOf<'float32'> {
+  const [out = 0, rank = 0] = b.shape;
+  const both = zerosOf('float32', [out, 2 * rank]);
+  const [values, now, first] = [typedArray(both), toFloat32(b), toFloat32(before)];
+  for (let i = 0; i < now.length; i++) {
+    const at = Math.floor(i / rank) * 2 * rank + (i % rank);
+    values[at] = now[i] ?? 0;
+    values[at + rank] = -(first[i] ?? 0);
+  }
+  return both;
+}

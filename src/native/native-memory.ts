@@ -1,0 +1,155 @@
+import { open } from 'node:fs/promises';
+import { EspalierError } from '../core/index.ts';
+import { pageAllocator, viewOf } from './pages.ts';
+import type { Pointer } from './pointer.ts';
+import { handle, NativeHandle, pointer } from './native-handle.ts';
+
+/** Node 20 ends the process when a view is larger than this. */
+const maxViewBytes = 2 ** 32;
+
+/** Frees the addresses of a disposed memory once no JavaScript view of it is left. */
+const unmapper = new FinalizationRegistry<{ start: Pointer; byteLength: number }>(({ start, byteLength }) =>
+  pageAllocator().free(start, byteLength),
+);
+
+type ViewType<View> = {
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
+  BYTES_PER_ELEMENT: number;
+};
+
+/**
+ * Zeroed memory outside JavaScript's heap, which the garbage collector neither moves nor frees, so that ONNX Runtime can
+ * read and write it while we hold views of the same bytes. Page-aligned; physical memory is taken page by page at the
+ * first touch, so that a large allocation costs nothing by itself.
+ *
+ * After `dispose()`, the physical memory goes back as soon as no tensor and no run needs it. A view that is kept beyond
+ * that reads zeros and never crashes, but means nothing.
+ */
+export class NativeMemory {
+  readonly byteLength: number;
+  /** @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+  /** Buffers over this memory: one over all of it where Node can make that, else one for each range asked for. */
+  readonly #buffers = new Map<string, ArrayBuffer>();
+
+  /** @throws EspalierError OPTION_INVALID for a size that is no positive integer, MEMORY_UNAVAILABLE */
+  static allocate(byteLength: number): NativeMemory {
+    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+      const expected = 'a number of bytes';
+      throw new EspalierError('OPTION_INVALID', { name: 'byteLength', expected, actual: byteLength });
+    }
+    return new NativeMemory(byteLength, pageAllocator().allocate(mappedLength(byteLength)));
+  }
+
+  /**
+   * The bytes of a file, read from disk as they are touched. What is written here never reaches the file. The file must
+   * not shrink while the memory is in use: the system ends a process that reads beyond its end.
+   *
+   * @throws EspalierError FILE_NOT_FOUND, MEMORY_UNAVAILABLE
+   */
+  static async mapFile(path: string): Promise<NativeMemory> {
+    const file = await open(path).catch((cause: unknown) => {
+      throw new EspalierError('FILE_NOT_FOUND', { what: 'file', path }, { cause });
+    });
+    try {
+      const { size } = await file.stat();
+      const pages = size > 0 ? pageAllocator().mapFile?.(file.fd, size) : undefined;
+      if (pages !== undefined) return new NativeMemory(size, pages);
+      const memory = NativeMemory.allocate(size);
+      memory.bytes().set(await file.readFile());
+      return memory;
+    } finally {
+      await file.close();
+    }
+  }
+
+  private constructor(byteLength: number, pages: Pointer) {
+    const mapped = mappedLength(byteLength);
+    this.byteLength = byteLength;
+    this[pointer] = pages;
+    this[handle] = new NativeHandle('memory', () => this.#release(mapped));
+  }
+
+  bytes(byteOffset?: number, length?: number): Uint8Array {
+    return this.#view(Uint8Array, byteOffset, length);
+  }
+
+  float32(byteOffset?: number, length?: number): Float32Array {
+    return this.#view(Float32Array, byteOffset, length);
+  }
+
+  float64(byteOffset?: number, length?: number): Float64Array {
+    return this.#view(Float64Array, byteOffset, length);
+  }
+
+  uint16(byteOffset?: number, length?: number): Uint16Array {
+    return this.#view(Uint16Array, byteOffset, length);
+  }
+
+  int32(byteOffset?: number, length?: number): Int32Array {
+    return this.#view(Int32Array, byteOffset, length);
+  }
+
+  bigInt64(byteOffset?: number, length?: number): BigInt64Array {
+    return this.#view(BigInt64Array, byteOffset, length);
+  }
+
+  /** Idempotent. Later calls of this object throw DISPOSED. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** @throws EspalierError MEMORY_OUT_OF_BOUNDS unless the range lies inside */
+  assertRange(name: string, byteOffset: number, byteLength: number): void {
+    const end = byteOffset + byteLength;
+    if (Number.isSafeInteger(byteOffset) && byteOffset >= 0 && byteLength >= 0 && end <= this.byteLength) return;
+    throw new EspalierError('MEMORY_OUT_OF_BOUNDS', { name, start: byteOffset, end, size: this.byteLength });
+  }
+
+  #view<View>(type: ViewType<View>, byteOffset = 0, length?: number): View {
+    this[handle].assertOpen();
+    const size = type.BYTES_PER_ELEMENT;
+    if (byteOffset % size !== 0) {
+      throw new EspalierError('MEMORY_MISALIGNED', { name: 'A view', offset: byteOffset, size });
+    }
+    const count = length ?? Math.floor((this.byteLength - byteOffset) / size);
+    const byteLength = count * size;
+    this.assertRange('A view', byteOffset, byteLength);
+    if (this.byteLength <= maxViewBytes) return new type(this.#buffer(0, this.byteLength), byteOffset, count);
+    if (byteLength > maxViewBytes) {
+      throw new EspalierError('MEMORY_VIEW_TOO_LARGE', { bytes: byteLength, limit: maxViewBytes });
+    }
+    return new type(this.#buffer(byteOffset, byteLength), 0, count);
+  }
+
+  #buffer(byteOffset: number, byteLength: number): ArrayBuffer {
+    const key = `${byteOffset}:${byteLength}`;
+    let buffer = this.#buffers.get(key);
+    if (buffer === undefined) {
+      buffer = byteLength === 0 ? new ArrayBuffer(0) : viewOf(this[pointer] + BigInt(byteOffset), byteLength);
+      this.#buffers.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  /** Gives the memory back: physical pages at once, addresses when the last view has been collected. */
+  #release(byteLength: number): void {
+    const [first, ...others] = this.#buffers.values();
+    if (first === undefined) return pageAllocator().free(this[pointer], byteLength);
+    pageAllocator().empty(this[pointer], byteLength);
+    // WHY the others are left out: with several ranges there is no last one to wait for; their addresses stay reserved.
+    if (others.length === 0) unmapper.register(first, { start: this[pointer], byteLength });
+    this.#buffers.clear();
+  }
+}
+
+/** WHY at least one byte: an empty tensor needs an address too. */
+function mappedLength(byteLength: number): number {
+  return Math.max(1, byteLength);
+}

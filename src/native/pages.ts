@@ -1,0 +1,72 @@
+import koffi, { type LibraryHandle } from 'koffi';
+import { EspalierError } from '../core/index.ts';
+import type { Pointer } from './pointer.ts';
+
+/** Whole pages of memory straight from the operating system, zeroed, and given physical memory only when touched. */
+export interface PageAllocator {
+  allocate(byteLength: number): Pointer;
+  /** The bytes of an open file; what is written there stays private. undefined where the platform has another way. */
+  mapFile?(descriptor: number, byteLength: number): Pointer;
+  /** Gives the physical memory back but keeps the addresses: what still reads there sees zeros, and never crashes. */
+  empty(pages: Pointer, byteLength: number): void;
+  /** Kept: when it is garbage-collected, the system's library is unloaded. */
+  readonly library: LibraryHandle;
+  /** Gives everything back. The addresses must not be used any more. */
+  free(pages: Pointer, byteLength: number): void;
+}
+
+// WHY module state: bindings to libc are as permanent as the process; they are made at first use.
+let allocator: PageAllocator | undefined;
+
+export function pageAllocator(): PageAllocator {
+  allocator ??= process.platform === 'win32' ? windowsPages() : posixPages();
+  return allocator;
+}
+
+function posixPages(): PageAllocator {
+  const isMac = process.platform === 'darwin';
+  const libc = koffi.load(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
+  const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
+  const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
+  const readWrite = 0x1 | 0x2;
+  const [isPrivate, fixed, isAnonymous, noReserve] = [0x2, 0x10, isMac ? 0x1000 : 0x20, isMac ? 0x40 : 0x4000];
+  const anonymous = isPrivate | isAnonymous | noReserve;
+  const map = (address: Pointer | null, byteLength: number, flags: number, descriptor = -1): Pointer => {
+    const pages: unknown = mmap(address, byteLength, readWrite, flags, descriptor, 0);
+    if (typeof pages === 'bigint' && BigInt.asIntN(64, pages) !== -1n) return pages;
+    throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: `errno ${koffi.errno()}` });
+  };
+  return {
+    library: libc,
+    allocate: (byteLength) => map(null, byteLength, anonymous),
+    mapFile: (descriptor, byteLength) => map(null, byteLength, isPrivate, descriptor),
+    empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
+    free: (pages, byteLength) => void munmap(pages, byteLength),
+  };
+}
+
+function windowsPages(): PageAllocator {
+  const kernel = koffi.load('kernel32.dll');
+  const virtualAlloc = kernel.func('VirtualAlloc', 'void *', ['void *', 'size_t', 'uint32_t', 'uint32_t']);
+  const virtualFree = kernel.func('VirtualFree', 'int', ['void *', 'size_t', 'uint32_t']);
+  const [commit, reserve, release, decommit, readWrite] = [0x1000, 0x2000, 0x8000, 0x4000, 0x04];
+  const allocate = (address: Pointer | null, byteLength: number, flags: number): Pointer => {
+    const pages: unknown = virtualAlloc(address, byteLength, flags, readWrite);
+    if (typeof pages === 'bigint') return pages;
+    throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: 'VirtualAlloc failed' });
+  };
+  return {
+    library: kernel,
+    allocate: (byteLength) => allocate(null, byteLength, commit | reserve),
+    empty: (pages, byteLength) => {
+      virtualFree(pages, byteLength, decommit);
+      allocate(pages, byteLength, commit);
+    },
+    free: (pages) => void virtualFree(pages, 0, release),
+  };
+}
+
+/** An ArrayBuffer over native memory. It owns nothing: the memory must outlive it. */
+export function viewOf(start: Pointer, byteLength: number): ArrayBuffer {
+  return koffi.view(start, byteLength);
+}

@@ -1,0 +1,151 @@
+import { resolve } from 'node:path';
+import { EspalierError } from '../core/index.ts';
+import {
+  Embedder,
+  type InferenceModel,
+  type MemoryPlan,
+  openInferenceGraph,
+  type ServedParameter,
+  SharedArenas,
+} from '../inference/index.ts';
+import { readConstant, type Model } from '../ir/index.ts';
+import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
+import type { Environment } from '../runtime/index.ts';
+import { convertToFloat32, tensorOf } from '../tensor/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import {
+  type AdapterAdministration,
+  type AdministrationOptions,
+  createAdapterAdministration,
+  loadAllAdapters,
+} from '../control/index.ts';
+import type { EmbeddingContext } from './embedding-context.ts';
+import type { InferenceEntry } from './inference-context.ts';
+import type { BaseContext, DoorContext } from './serving-context.ts';
+
+export interface EncoderOptions {
+  readonly base: BaseModel;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly environment: Environment;
+  /** Name under which the base is served. */
+  readonly baseName: string;
+  readonly adaptersFolder: string | undefined;
+  readonly maxLength: number | undefined;
+  readonly maxBatch: number | undefined;
+  readonly maxWaitMs: number | undefined;
+  readonly memoryPlan: MemoryPlan | undefined;
+}
+
+/** What serves an encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` where that graph gives them. */
+export interface EncoderService {
+  readonly base: Omit<BaseContext, keyof DoorContext>;
+  readonly embeddings: Omit<EmbeddingContext, keyof DoorContext> | undefined;
+  readonly entry: InferenceEntry;
+  dispose(): Promise<void>;
+}
+
+/** Requests for embeddings have up to 2048 texts each, and each text waits by itself. */
+const maxWaiting = 8192;
+
+/**
+ * Opens an encoder with the adapters of its folder: for its classes where it has a head for them, else for its vectors.
+ * @throws EspalierError what the base or an adapter is wrong with; nothing is left open
+ */
+export async function openEncoder(options: EncoderOptions): Promise<EncoderService> {
+  const { base, baseName, adaptersFolder: folder } = options;
+  const arenas = new SharedArenas();
+  let model: InferenceModel | undefined;
+  const dispose = async (): Promise<void> => {
+    await model?.dispose();
+    arenas.dispose();
+  };
+  try {
+    model = await openGraph(options, arenas);
+    const adapters = await openAdapters(model, { weights: base.weights, folder, baseName });
+    const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
+    const context = {
+      adapters,
+      baseName,
+      baseDirectory: resolve(base.dir),
+      created: Math.floor(Date.now() / 1000),
+      maxLength,
+    };
+    const entry = { model, adapters: model.adapters === undefined ? undefined : adapters };
+    return { base: context, embeddings: embeddingsOf(options, model, context), entry, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {
+  const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan } = options;
+  const adapters = options.adaptersFolder !== undefined;
+  const parameters = adapters ? await headOf(base) : [];
+  const given = new Set(parameters.map((parameter) => parameter.name));
+  const build = (): Model =>
+    base.task === 'embedding' ? buildEmbeddingGraph(base) : buildClassificationGraph(base, { given });
+  return openInferenceGraph(
+    { build, folder: base.dir, modules: base.modules, parameters },
+    {
+      name,
+      environment,
+      arenas,
+      maxWaiting,
+      adapters,
+      ...(maxBatch === undefined ? {} : { maxBatch }),
+      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+      ...(memoryPlan === undefined ? {} : { memoryPlan }),
+    },
+  );
+}
+
+/** As PEFT names what a classifier's adapter brings whole, and what stands before it in DistilBERT. */
+const headName = /^(pre_)?classifier\.|^score\./;
+
+/** The head of a classifier, which adapters may bring whole (`modules_to_save`). */
+async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParameter[]> {
+  if (task !== 'classification') return [];
+  const parameters: ServedParameter[] = [];
+  for (const [name, { dtype, shape, location, offset, length, quantized }] of weights) {
+    if (!headName.test(name) || quantized !== undefined) continue;
+    const tensor = await readConstant({ kind: 'external', dtype, shape, location, offset, length }, dir);
+    parameters.push({ name, tensor: tensorOf('float32', shape, await convertToFloat32(tensor)) });
+  }
+  return parameters;
+}
+
+/** Stands where an encoder is served without a folder of adapters. */
+const noAdapters: AdapterAdministration = {
+  list: () => [],
+  load: () => Promise.reject(new EspalierError('ADAPTERS_FOLDER_MISSING', {})),
+  unload: () => Promise.reject(new EspalierError('ADAPTERS_FOLDER_MISSING', {})),
+};
+
+async function openAdapters(
+  { adapters }: InferenceModel,
+  { weights, folder, baseName }: Omit<AdministrationOptions, 'registry' | 'linears'>,
+): Promise<AdapterAdministration> {
+  if (adapters === undefined) return noAdapters;
+  const options = { registry: adapters.registry, linears: adapters.modules, weights, folder, baseName };
+  const administration = createAdapterAdministration(options);
+  await loadAllAdapters(administration, options);
+  return administration;
+}
+
+function embeddingsOf(
+  { base, tokenizer }: EncoderOptions,
+  model: InferenceModel,
+  context: EncoderService['base'],
+): EncoderService['embeddings'] {
+  if (base.task !== 'embedding') return undefined;
+  const { vocabSize } = base.config;
+  const embedder = new Embedder({
+    model,
+    vocabSize,
+    padTokenId: base.padTokenId ?? 0,
+    maxLength: context.maxLength,
+  });
+  const width = model.signature.outputs[0]?.shape.at(-1);
+  return { ...context, embedder, tokenizer, width: typeof width === 'number' ? width : undefined };
+}

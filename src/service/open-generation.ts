@@ -1,0 +1,62 @@
+import { resolve } from 'node:path';
+import type { BaseModel } from '../models/index.ts';
+import type { Environment } from '../runtime/index.ts';
+import { openEngine, type Engine } from '../engine/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { createAdapterAdministration, hasDora, loadAllAdapters } from '../control/index.ts';
+import type { DoorContext, ServingContext } from './serving-context.ts';
+
+export interface GenerationOptions {
+  readonly base: BaseModel;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly environment: Environment;
+  /** Name under which the base is served. */
+  readonly baseName: string;
+  readonly adaptersFolder: string | undefined;
+  readonly maxSlots: number | undefined;
+  readonly maxLength: number | undefined;
+  /** By default where the folder has a DoRA adapter. */
+  readonly dora: boolean | undefined;
+}
+
+/** What serves a decoder's text. */
+export interface GenerationService {
+  readonly context: Omit<ServingContext, keyof DoorContext>;
+  readonly engine: Engine;
+}
+
+/**
+ * Opens an engine with the adapters of its folder.
+ * @throws EspalierError what the base or an adapter is wrong with; nothing is left open
+ */
+export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
+  const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
+  const dora = options.dora ?? (folder !== undefined && (await hasDora(folder)));
+  const engine = await openEngine({
+    base,
+    environment,
+    dora,
+    ...(maxSlots === undefined ? {} : { maxSlots }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+  });
+  try {
+    const administration = { registry: engine.adapters, linears: base.modules, folder, baseName };
+    const adapters = createAdapterAdministration(administration);
+    await loadAllAdapters(adapters, administration);
+    const context = {
+      engine,
+      adapters,
+      tokenizer,
+      baseName,
+      baseDirectory: resolve(base.dir),
+      created: Math.floor(Date.now() / 1000),
+      maxLength: engine.maxLength,
+      // WHY both: a chat's end of turn may stand in one of the files only.
+      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
+    };
+    return { context, engine };
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../inference/index.ts';
+import type { Environment } from '../runtime/index.ts';
+import { createAdapterAdministration, loadAllAdapters } from '../control/index.ts';
+import type { InferenceContext, InferenceEntry } from './inference-context.ts';
+
+/** A model to serve under `/v2`. */
+export interface ModelSource {
+  readonly name: string;
+  /** An ONNX file. */
+  readonly path: string;
+}
+
+export interface ModelsOptions {
+  readonly models: readonly ModelSource[];
+  readonly environment: Environment;
+  /**
+   * Folder of adapters. A model's own lie in its folder of the model's name; where the model is all that is served, they may lie in
+   * the folder itself.
+   */
+  readonly adaptersFolder: string | undefined;
+  /** Whether nothing else takes adapters from the folder. */
+  readonly isAlone: boolean;
+  readonly maxBatch: number | undefined;
+  readonly maxWaitMs: number | undefined;
+  readonly memoryPlan: MemoryPlan | undefined;
+}
+
+/** Models behind the Open Inference Protocol, with what they share. */
+export interface ModelsService {
+  readonly models: InferenceContext['models'];
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens models for `/v2`, each with its adapters.
+ * @throws EspalierError what a model or an adapter is wrong with; nothing is left open
+ */
+export async function openModels(options: ModelsOptions): Promise<ModelsService> {
+  const arenas = new SharedArenas();
+  const opened: InferenceModel[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const model of opened) await model.dispose();
+    arenas.dispose();
+  };
+  try {
+    const models = new Map<string, InferenceEntry>();
+    for (const source of options.models) {
+      const folder = await adaptersOf(source.name, options);
+      const model = await openOne(source, options, { arenas, adapters: folder !== undefined });
+      opened.push(model);
+      models.set(source.name, { model, adapters: await openAdapters(model, folder) });
+    }
+    return { models, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+function openOne(
+  { name, path }: ModelSource,
+  { environment, maxBatch, maxWaitMs, memoryPlan }: ModelsOptions,
+  shared: { readonly arenas: SharedArenas; readonly adapters: boolean },
+): Promise<InferenceModel> {
+  return openInferenceModel(path, {
+    name,
+    environment,
+    ...shared,
+    ...(maxBatch === undefined ? {} : { maxBatch }),
+    ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
+    ...(memoryPlan === undefined ? {} : { memoryPlan }),
+  });
+}
+
+async function adaptersOf(name: string, options: ModelsOptions): Promise<string | undefined> {
+  const { adaptersFolder, models, isAlone } = options;
+  if (adaptersFolder === undefined) return undefined;
+  const own = join(adaptersFolder, name);
+  const isFolder = await stat(own).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return own;
+  return isAlone && models.length === 1 ? adaptersFolder : undefined;
+}
+
+async function openAdapters(model: InferenceModel, folder: string | undefined): Promise<InferenceEntry['adapters']> {
+  if (model.adapters === undefined) return undefined;
+  const { registry, modules } = model.adapters;
+  const options = { registry, linears: modules, folder, baseName: model.name };
+  const administration = createAdapterAdministration(options);
+  await loadAllAdapters(administration, options);
+  return administration;
+}

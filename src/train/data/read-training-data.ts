@@ -1,0 +1,58 @@
+import { buildClassificationGraph, type BaseModel } from '../../models/index.ts';
+import { openTokenizer } from '../../tokenizer/index.ts';
+import type { TrainConfig } from '../config/train-config.ts';
+import { readExamples } from './read-examples.ts';
+import { readLabelled } from './read-labelled.ts';
+import { labelledData } from './labelled-batch.ts';
+import type { Objective } from '../graph/objective.ts';
+import { tokenData, type TrainingData } from './training-data.ts';
+
+export interface ReadTrainingDataOptions {
+  readonly maxLength: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is to be learned, and from which rows. */
+export interface LearningMaterial {
+  readonly objective: Objective;
+  readonly data: TrainingData;
+  readonly evalData: TrainingData | undefined;
+}
+
+/**
+ * Reads the rows that the settings name, as the base's task asks for them: text to continue, or labelled rows.
+ * @throws EspalierError those of `readExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
+ */
+export async function readTrainingData(
+  base: BaseModel,
+  { data: path, evalData: evalPath }: Pick<TrainConfig, 'data' | 'evalData'>,
+  { maxLength, signal }: ReadTrainingDataOptions,
+): Promise<LearningMaterial> {
+  const tokenizer = await openTokenizer(base.dir);
+  if (base.task === undefined || base.task === 'causal-lm') {
+    const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
+    const data = tokenData(await readExamples(path, reading), base);
+    const evalData = evalPath === undefined ? undefined : tokenData(await readExamples(evalPath, reading), base);
+    return { objective: { kind: 'next-token' }, data, evalData };
+  }
+  const outputShape = buildClassificationGraph(base, {
+    given: new Set(base.headWeights?.keys()),
+  }).graph.outputs[0]?.shape?.slice(1);
+  const [classes] = outputShape?.length === 1 ? outputShape : [];
+  const reading = {
+    base,
+    tokenizer,
+    maxLength,
+    outputShape,
+    classes: typeof classes === 'number' ? classes : undefined,
+    signal,
+  };
+  const data = await readLabelled(path, reading);
+  const evalData = evalPath === undefined ? undefined : await readLabelled(evalPath, { ...reading, kind: data.kind });
+  const hasSegments = data.hasSegments || evalData?.hasSegments === true;
+  return {
+    objective: { kind: data.kind, tokenTypes: hasSegments },
+    data: labelledData(data, base, { hasSegments }),
+    evalData: evalData && labelledData(evalData, base, { hasSegments }),
+  };
+}

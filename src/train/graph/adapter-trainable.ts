@@ -1,0 +1,122 @@
+import { EspalierError } from '../../core/index.ts';
+import {
+  matchTargets,
+  subtractInitial,
+  type LoraConfig,
+  type LoraModule,
+  type ModuleWeights,
+  type PlainAdapter,
+} from '../../lora/index.ts';
+import { savePeftAdapter } from '../../adapters/index.ts';
+import { modelName, type BaseModel } from '../../models/index.ts';
+import { tensorOf, toFloat32 } from '../../tensor/index.ts';
+import { adapterStart, sameModules, type AdapterStart } from './adapter-start.ts';
+import type { TrainConfig } from '../config/train-config.ts';
+import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
+import type { Trainable } from './trainable.ts';
+import type { WholeParameters } from './whole-parameters.ts';
+
+/** Endings of the graph's inputs, and which of a module's tensors each is. */
+const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' } as const;
+
+/**
+ * An adapter on the base: a new one, or one that is trained on.
+ * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `adapterStart`
+ */
+export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
+  const start = await adapterStart(base, config);
+  const { lora, modules, whole } = start;
+  const { matched } = matchTargets(base.modules, lora);
+  return {
+    lora: [...modules].map(([path, module]) => injected(start, path, module)),
+    whole: whole.names,
+    dropout: lora.dropout,
+    matched: matched.map((target) => ({ pattern: target.pattern, modules: target.modules.length })),
+    initialize: async (arena) => {
+      initialize(arena, modules, whole);
+      await whole.initialize(arena);
+    },
+    mustMove: (entry) => whole.names.has(entry.name) || movesFirst(entry, modules),
+    // WHY not a magnitude: it is a length, and would shrink the base's own weight with it.
+    decays: ({ name }) => !name.endsWith('.lora_magnitude'),
+    save: async (dir, arena) => {
+      const saved = whole.trained(arena);
+      const plain = await plainOf(start, trained(arena, modules));
+      const written = { ...plain.config, ...taskOf(base, whole), targetModules: spelledOut(base, lora) };
+      const content = { config: written, modules: plain.modules, baseName: modelName(base.dir) };
+      await savePeftAdapter(dir, { ...content, ...(saved && { saved }) });
+    },
+  };
+}
+
+function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string, module: ModuleWeights): LoraModule {
+  const { rank, scaling, a, b } = module;
+  const norms = squaredNorms?.get(path);
+  return {
+    path,
+    rank,
+    scaling,
+    dropout: lora.dropout,
+    ...(norms && { dora: { squaredNorms: norms } }),
+    ...(subtracted === true && { initial: { a, b } }),
+  };
+}
+
+/** One of the two matrices begins at zero, and the first step moves that one; of an embedding it is A. */
+function movesFirst({ name }: ParameterEntry, modules: ReadonlyMap<string, ModuleWeights>): boolean {
+  const suffix = name.slice(name.lastIndexOf('.'));
+  const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};
+  return suffix === (kind === 'embedding' ? '.lora_A' : '.lora_B');
+}
+
+/** What is saved of an adapter, which fits the base as it lies. */
+async function plainOf(
+  { lora: config, modules: initial, subtracted }: AdapterStart,
+  modules: ReadonlyMap<string, ModuleWeights>,
+): Promise<PlainAdapter> {
+  return subtracted === true ? subtractInitial(config, modules, initial) : { config, modules };
+}
+
+/**
+ * PEFT's word for what the base is for. WHY null for a classifier whose head is the base's: by its own word PEFT would look for the
+ * head in the adapter.
+ */
+function taskOf({ task }: BaseModel, { names }: WholeParameters): Pick<LoraConfig, 'taskType'> {
+  if (task === undefined || task === 'causal-lm') return {};
+  return { taskType: task === 'classification' && names.size > 0 ? 'SEQ_CLS' : null };
+}
+
+/** `all-linear` as the names that it means, as PEFT writes it: other readers of the folder know names only. */
+function spelledOut(base: BaseModel, lora: LoraConfig): LoraConfig['targetModules'] {
+  if (lora.targetModules !== 'all-linear') return lora.targetModules;
+  const { modules } = matchTargets(base.modules, lora);
+  const names = [...new Set(modules.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
+  return sameModules(base, { ...lora, targetModules: names }, modules) ? names : lora.targetModules;
+}
+
+function initialize(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>, whole: WholeParameters): void {
+  for (const entry of arena.entries.filter(({ name }) => !whole.names.has(name))) {
+    const end = entry.name.lastIndexOf('.');
+    const part = Object.entries(parts).find(([suffix]) => entry.name.endsWith(suffix))?.[1];
+    const tensor = part && modules.get(entry.name.slice(0, end))?.[part];
+    if (tensor === undefined) throw new EspalierError('TRAIN_NO_PARAMETER', { name: entry.name });
+    arena.view(entry).set(toFloat32(tensor));
+  }
+}
+
+/** The modules with what the arena holds now, copied. */
+function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>): Map<string, ModuleWeights> {
+  const entries = new Map(arena.entries.map((entry) => [entry.name, entry]));
+  const tensor = (name: string): ModuleWeights['a'] => {
+    const entry = entries.get(name);
+    if (entry === undefined) throw new EspalierError('TRAIN_NO_PARAMETER', { name });
+    return tensorOf('float32', entry.shape, arena.view(entry));
+  };
+  return new Map(
+    [...modules].map(([path, module]) => {
+      const [a, b] = [tensor(`${path}.lora_A`), tensor(`${path}.lora_B`)];
+      const magnitude = module.magnitude && tensor(`${path}.lora_magnitude`);
+      return [path, { ...module, a, b, ...(magnitude && { magnitude }) }];
+    }),
+  );
+}

@@ -1,0 +1,22 @@
+import { mkdir } from 'node:fs/promises';
+import type { BaseModel } from '../../models/index.ts';
+import type { TrainConfig } from '../config/train-config.ts';
+import { readFullWeights, saveFullModel } from './full-weights.ts';
+import type { Trainable } from './trainable.ts';
+
+/** Every weight of the base. Norms and biases do not decay: they are few, and what they hold is a scale, no direction. */
+export function fullTrainable(base: BaseModel, { dtype }: Pick<TrainConfig, 'dtype'>): Trainable {
+  return {
+    lora: undefined,
+    whole: new Set(),
+    dropout: 0,
+    matched: [],
+    initialize: (arena) => readFullWeights(base, arena),
+    mustMove: () => true,
+    decays: ({ shape }) => shape.length > 1,
+    save: async (dir, arena) => {
+      await mkdir(dir);
+      await saveFullModel(dir, { base, arena, dtype });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { EspalierError } from '../../core/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { OrtTensor } from '../../runtime/index.ts';
+import { elementCount } from '../../tensor/index.ts';
+
+/** A trainable tensor, always f32. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Where a parameter lies in the flat array: elements [start, end). */
+export interface ParameterEntry extends ParameterSpec {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** 64 bytes: a cache line, and the widest vector load. */
+const alignment = 16;
+
+/**
+ * One flat f32 array that holds every parameter (or every gradient) of a training, each beginning on 64 bytes. The
+ * session reads and writes it in place; the optimizer walks it as a whole. The gaps between two tensors stay 0.
+ */
+export class ParameterArena implements Disposable {
+  readonly entries: readonly ParameterEntry[];
+  /** Every element, gaps included. */
+  readonly flat: Float32Array;
+  readonly #memory: NativeMemory;
+  readonly #tensors = new Map<string, OrtTensor>();
+
+  constructor(specs: readonly ParameterSpec[]) {
+    let next = 0;
+    this.entries = specs.map(({ name, shape }) => {
+      const start = next;
+      const end = start + elementCount(shape);
+      next = Math.ceil(end / alignment) * alignment;
+      return { name, shape, start, end };
+    });
+    this.#memory = NativeMemory.allocate(next * Float32Array.BYTES_PER_ELEMENT);
+    this.flat = this.#memory.float32(0, next);
+    for (const { name, shape, start } of this.entries) {
+      this.#tensors.set(name, OrtTensor.over(this.#memory, 'float32', shape, start * Float32Array.BYTES_PER_ELEMENT));
+    }
+  }
+
+  /** Trainable elements, gaps not counted. */
+  get parameterCount(): number {
+    return this.entries.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
+  /** The native tensor over a parameter's place. */
+  tensor(name: string): OrtTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw new EspalierError('TRAIN_NO_PARAMETER', { name });
+    return tensor;
+  }
+
+  /** A parameter's elements: a view, valid until the arena is disposed. */
+  view({ start, end }: ParameterEntry): Float32Array {
+    return this.flat.subarray(start, end);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#memory.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,86 @@
+import { breathe, EspalierError } from '../../core/index.ts';
+import { differentiate, gradientPasses } from '../../autodiff/index.ts';
+import { encodeModel, followLinks, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
+import { injectLora } from '../../lora/index.ts';
+import type { BaseModel } from '../../models/index.ts';
+import { buildObjective, type Objective } from './objective.ts';
+import type { ParameterSpec } from './parameter-arena.ts';
+import type { Trainable } from './trainable.ts';
+
+/** A loss, and the gradients of all its parameters where they are wanted, as a model for the runtime. */
+export interface TrainingGraph {
+  readonly bytes: Uint8Array;
+  /** The folder that its weights are in, as ONNX Runtime is to be told. */
+  readonly externalDataFolder: string;
+  /** Inputs that are trained, in the graph's order. */
+  readonly parameters: readonly ParameterSpec[];
+  /** The graph's output that holds each parameter's gradient; empty in a graph for evaluation. */
+  readonly gradientOf: ReadonlyMap<string, string>;
+}
+
+export interface TrainingGraphOptions {
+  readonly trainable: Pick<Trainable, 'lora' | 'whole'>;
+  readonly objective: Objective;
+  readonly maxLength: number;
+  /** Of the dropout masks. */
+  readonly seed?: number;
+  /** false: the loss alone, for evaluation. */
+  readonly gradients: boolean;
+}
+
+/** Builds the graph from the base as it lies on disk. Each part is one piece of work; between two, the event loop turns. */
+export async function createTrainingGraph(base: BaseModel, options: TrainingGraphOptions): Promise<TrainingGraph> {
+  const { trainable, objective, maxLength, gradients, seed = 0 } = options;
+  const { lora, whole } = trainable;
+  const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });
+  const { graph } = model;
+  const isWeight = (name: string): boolean => base.weights.has(name) || whole.has(name);
+  const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !isWeight(name)));
+  await breathe();
+  if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
+  await breathe();
+  const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && name !== dropoutInput);
+  assertWhole(base, whole, parameters);
+  const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
+  await breathe();
+  const externalDataFolder = await followLinks(model, base.dir);
+  return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
+}
+
+/** Every weight that is to be trained whole must be an input that the graph reads. */
+function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, parameters: readonly Value[]): void {
+  const lost = [...whole].filter((name) => parameters.every((parameter) => parameter.name !== name));
+  if (lost.length === 0) return;
+  const reason = `the graph of this base does not take ${lost.slice(0, 5).join(', ')} from outside`;
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--modules-to-save', second: config.family, reason });
+}
+
+/** The input that holds a setting, and no weight. */
+const dropoutInput = 'lora_dropout_ratio';
+
+function addGradients(model: Model, parameters: readonly Value[]): Map<string, string> {
+  const { graph } = model;
+  const gradients = differentiate(model, { loss: lossOf(graph), parameters });
+  const names = new Map<string, string>();
+  for (const parameter of parameters) {
+    const gradient = gradients.get(parameter);
+    if (gradient === undefined) throw new TypeError(`differentiate gave no gradient of ${parameter.name}`);
+    graph.rename(gradient, graph.uniqueName(`${parameter.name}.gradient`));
+    graph.addOutput(gradient);
+    names.set(parameter.name, gradient.name);
+  }
+  runPasses(model, gradientPasses);
+  return names;
+}
+
+function lossOf(graph: Graph): Value {
+  const loss = graph.outputs.find(({ name }) => name === 'loss_sum');
+  if (loss === undefined) throw new TypeError('the training graph has no output loss_sum');
+  return loss;
+}
+
+function specOf({ name, shape }: Value): ParameterSpec {
+  const dims = shape?.map((dim) => (typeof dim === 'number' ? dim : NaN)) ?? [NaN];
+  if (dims.some(Number.isNaN)) throw new TypeError(`${name} has no fixed shape`);
+  return { name, shape: dims };
+}

@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadPeftAdapter } from '../../adapters/index.ts';
+import { openBaseModel } from '../../models/index.ts';
+import { liveHandles } from '../../native/index.ts';
+import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { adapterTrainable } from './adapter-trainable.ts';
+import { resolveConfig } from '../config/resolve-config.ts';
+import { ParameterArena } from './parameter-arena.ts';
+import { readTrainingData } from '../data/read-training-data.ts';
+import { loadGolden, type GoldenCase } from '../testing/golden.ts';
+import { createTrainingGraph } from './training-graph.ts';
+import { TrainingSession } from './training-session.ts';
+
+let environment: Environment;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-train-'));
+  environment = openEnvironment({ threads: 1 });
+});
+afterAll(async () => {
+  environment.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** One pass over the golden batch with the golden adapter: the loss, and each gradient of the mean, by name. */
+async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+  const base = await openBaseModel(golden.base);
+  const rows = join(folder, 'rows.jsonl');
+  await writeFile(rows, golden.rows);
+  const flags = { base: golden.base, data: rows, output: '-', initAdapter: golden.adapter };
+  const config = resolveConfig({ flags });
+  const trainable = await adapterTrainable(base, config);
+  const { objective, data } = await readTrainingData(base, config, { maxLength: 128 });
+  const graph = await createTrainingGraph(base, { trainable, objective, maxLength: 128, gradients: true });
+  using parameters = new ParameterArena(graph.parameters);
+  using gradients = new ParameterArena(graph.parameters);
+  await trainable.initialize(parameters);
+  using session = await TrainingSession.open(graph, { environment, parameters, gradients });
+  const [micro] = data.batches(100);
+  if (micro === undefined) throw new Error('the golden case has a batch');
+  const loss = (await session.run(micro)).lossSum / micro.targets;
+  const means = gradients.entries.map((entry) => {
+    return [entry.name, gradients.view(entry).map((value) => value / micro.targets)] as const;
+  });
+  return { loss, gradients: new Map(means) };
+}
+
+describe.each(['llama', 'llama-d16', 'llama-sgd', 'bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'])(
+  'golden case %s',
+  (name) => {
+    it('has every gradient within 1e-4 of the largest of its tensor', async () => {
+      const golden = await loadGolden(name);
+      const { loss, gradients } = await gradientsOf(golden);
+      expect(loss).toBeCloseTo(golden.lossTrace[0] ?? NaN, 4);
+      const { weights, ...base } = await openBaseModel(golden.base);
+      const { modules, saved } = await loadPeftAdapter(golden.adapter, base.modules, { weights });
+      expect(gradients.size).toBe(2 * modules.size + (saved?.size ?? 0));
+      const tooFar = [...gradients].filter(([parameter, values]) => {
+        const expected = golden.gradient(parameter);
+        const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+        return !expected.every((value, i) => Math.abs(value - (values[i] ?? NaN)) < 1e-4 * largest);
+      });
+      expect(tooFar).toEqual([]);
+    });
+  },
+);
+
+describe('TrainingSession', () => {
+  it('leaves no native handle behind', () => {
+    environment.dispose();
+    expect(liveHandles()).toEqual({});
+  });
+});

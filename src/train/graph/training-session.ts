@@ -1,0 +1,133 @@
+import { type Environment, type IoBinding, OrtTensor, type Session, type SessionOptions } from '../../runtime/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import type { TensorData } from '../../tensor/index.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
+import type { ParameterArena } from './parameter-arena.ts';
+import type { TrainingGraph } from './training-graph.ts';
+
+export interface TrainingSessionOptions {
+  readonly environment: Environment;
+  readonly parameters: ParameterArena;
+  /** Where gradients are written, laid out as the parameters; absent in a session for evaluation. */
+  readonly gradients?: ParameterArena;
+  /** Share of values that adapters drop; 0 turns it off. */
+  readonly dropout?: number;
+  readonly session?: SessionOptions;
+}
+
+/** What a pass gave. */
+export interface PassResult {
+  /** Over the targets, in nats where it is a cross entropy. */
+  readonly lossSum: number;
+  /** Rows whose largest logit is at their label, where rows are classified. */
+  readonly correct: number | undefined;
+}
+
+/** Bytes from the beginning of the scalars. */
+const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
+
+/**
+ * A training graph, loaded, with parameters and gradients bound in place. A run copies nothing but the token ids in.
+ * It neither owns nor changes the parameters.
+ */
+export class TrainingSession implements Disposable {
+  readonly #session: Session;
+  readonly #binding: IoBinding;
+  readonly #scalars = NativeMemory.allocate(24);
+  /** Whether the graph counts the rows that it gets right. */
+  readonly #counts: boolean;
+  readonly #owned: OrtTensor[] = [];
+  #rows: NativeMemory | undefined;
+
+  private constructor(session: Session) {
+    this.#session = session;
+    this.#binding = session.createBinding();
+    this.#counts = session.outputs.some(({ name }) => name === 'correct');
+  }
+
+  static async open(graph: TrainingGraph, options: TrainingSessionOptions): Promise<TrainingSession> {
+    const session = await options.environment.createSession(graph.bytes, {
+      externalDataFolder: graph.externalDataFolder,
+      // WHY: the number of targets differs from run to run, so that no plan fits twice; without plans the peak is a quarter lower.
+      memoryPattern: false,
+      ...options.session,
+    });
+    const result = new TrainingSession(session);
+    result.#bindFixed(graph, options);
+    return result;
+  }
+
+  #bindFixed(graph: TrainingGraph, { parameters, gradients, dropout = 0 }: TrainingSessionOptions): void {
+    for (const { name } of graph.parameters) this.#binding.bindInput(name, parameters.tensor(name));
+    for (const [name, output] of graph.gradientOf) {
+      if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));
+    }
+    this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.loss)));
+    if (this.#counts) {
+      this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));
+    }
+    if (this.#session.inputs.some(({ name }) => name === 'lora_dropout_ratio')) {
+      this.#scalars.float32(scalarPlaces.dropout, 1)[0] = dropout;
+      const ratio = this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.dropout));
+      this.#binding.bindInput('lora_dropout_ratio', ratio);
+    }
+  }
+
+  #own(tensor: OrtTensor): OrtTensor {
+    this.#owned.push(tensor);
+    return tensor;
+  }
+
+  /** One forward (and, with gradients, backward) pass. */
+  async run({ feeds }: MicroBatch): Promise<PassResult> {
+    const places = placesOf(feeds);
+    const memory = this.#memoryFor(places.at(-1)?.end ?? 0);
+    for (const { name, data, start } of places) {
+      memory.bytes(start, data.bytes.byteLength).set(data.bytes);
+      using tensor = OrtTensor.over(memory, data.dtype, data.shape, start);
+      this.#binding.bindInput(name, tensor);
+    }
+    await this.#session.run(this.#binding);
+    const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
+    const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
+    return { lossSum, correct };
+  }
+
+  /** Room for so many bytes, kept from run to run and grown by halves. */
+  #memoryFor(bytes: number): NativeMemory {
+    if (this.#rows !== undefined && this.#rows.byteLength >= bytes) return this.#rows;
+    this.#rows?.dispose();
+    this.#rows = NativeMemory.allocate(Math.ceil(bytes * 1.5));
+    return this.#rows;
+  }
+
+  dispose(): void {
+    this.#binding.dispose();
+    this.#session.dispose();
+    for (const tensor of this.#owned) tensor.dispose();
+    this.#scalars.dispose();
+    this.#rows?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+interface Place {
+  readonly name: string;
+  readonly data: TensorData;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where each tensor of a batch lies in one piece of memory, each beginning on 64 bytes. */
+function placesOf(feeds: MicroBatch['feeds']): Place[] {
+  let next = 0;
+  return [...feeds].map(([name, data]) => {
+    const start = next;
+    const end = start + data.bytes.byteLength;
+    next = Math.ceil(end / 64) * 64;
+    return { name, data, start, end };
+  });
+}

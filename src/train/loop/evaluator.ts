@@ -1,0 +1,72 @@
+import type { BaseModel } from '../../models/index.ts';
+import type { Environment } from '../../runtime/index.ts';
+import type { Objective } from '../graph/objective.ts';
+import type { ParameterArena } from '../graph/parameter-arena.ts';
+import type { Trainable } from '../graph/trainable.ts';
+import type { TrainingData } from '../data/training-data.ts';
+import { createTrainingGraph } from '../graph/training-graph.ts';
+import { TrainingSession } from '../graph/training-session.ts';
+
+export interface EvaluatorOptions {
+  readonly environment: Environment;
+  readonly base: BaseModel;
+  readonly trainable: Trainable;
+  readonly parameters: ParameterArena;
+  readonly objective: Objective;
+  readonly data: TrainingData;
+  readonly batchSize: number;
+  readonly maxLength: number;
+  /** Keeps the model loaded between two evaluations. WHY a choice: that is a second copy of the base beside the training's. */
+  readonly keepLoaded: boolean;
+}
+
+/** How good a model is on held-out rows. */
+export interface Evaluation {
+  /** Mean over all targets, in nats where it is a cross entropy. */
+  readonly loss: number;
+  /** Share of rows whose largest logit is at their label; where rows are classified. */
+  readonly accuracy?: number;
+}
+
+/** Measures the held-out loss with the parameters as they are: the training's own loss without its backward pass. */
+export class Evaluator implements Disposable {
+  readonly #options: EvaluatorOptions;
+  #session: TrainingSession | undefined;
+
+  constructor(options: EvaluatorOptions) {
+    this.#options = options;
+  }
+
+  async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
+    const { data, batchSize, keepLoaded } = this.#options;
+    const session = (this.#session ??= await this.#open());
+    try {
+      let [loss, hits, targets]: [number, number | undefined, number] = [0, undefined, 0];
+      for (const micro of data.batches(batchSize)) {
+        signal?.throwIfAborted();
+        const { lossSum, correct } = await session.run(micro);
+        loss += lossSum;
+        if (correct !== undefined) hits = (hits ?? 0) + correct;
+        targets += micro.targets;
+      }
+      return { loss: loss / targets, ...(hits !== undefined && { accuracy: hits / targets }) };
+    } finally {
+      if (!keepLoaded) this.dispose();
+    }
+  }
+
+  async #open(): Promise<TrainingSession> {
+    const { environment, base, trainable, parameters, maxLength, objective } = this.#options;
+    const graph = await createTrainingGraph(base, { trainable, objective, maxLength, gradients: false });
+    return TrainingSession.open(graph, { environment, parameters });
+  }
+
+  dispose(): void {
+    this.#session?.dispose();
+    this.#session = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

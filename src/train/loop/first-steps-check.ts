@@ -1,0 +1,81 @@
+import { EspalierError } from '../../core/index.ts';
+import type { ParameterArena, ParameterEntry } from '../graph/parameter-arena.ts';
+import { inSlices } from './slices.ts';
+
+/** By when every watched parameter has to have moved. WHY 3: a warm-up's first step has a learning rate of 0. */
+const patience = 3;
+
+/**
+ * Watches the first steps of a training: a parameter that none of them moves is an error, never a silent success.
+ *
+ * WHY a hash and no copy: in a full-parameter training a copy would double the memory of the weights.
+ */
+export class FirstStepsCheck {
+  readonly #arena: ParameterArena;
+  readonly #before: ReadonlyMap<ParameterEntry, number>;
+  #movingSteps = 0;
+  #done = false;
+
+  private constructor(arena: ParameterArena, before: ReadonlyMap<ParameterEntry, number>) {
+    this.#arena = arena;
+    this.#before = before;
+  }
+
+  /** @param watched  the parameters that must move: B of every adapter, or every weight */
+  static async begin(arena: ParameterArena, watched: readonly ParameterEntry[]): Promise<FirstStepsCheck> {
+    const before = new Map<ParameterEntry, number>();
+    for (const entry of watched) before.set(entry, await hashBits(arena.view(entry)));
+    return new FirstStepsCheck(arena, before);
+  }
+
+  /**
+   * @param step          just done, counted from 1
+   * @param learningRate  it had; a step with 0 is no evidence
+   * @param last          whether no step follows
+   * @throws EspalierError TRAIN_STUCK with the names of those that did not move
+   */
+  async after(step: number, { learningRate, last }: { learningRate: number; last: boolean }): Promise<void> {
+    if (learningRate > 0) this.#movingSteps += 1;
+    if (this.#done || this.#movingSteps === 0 || (this.#movingSteps < patience && !last)) return;
+    this.#done = true;
+    const still: string[] = [];
+    for (const [entry, hash] of this.#before) {
+      if ((await hashBits(this.#arena.view(entry))) === hash) still.push(entry.name);
+    }
+    if (still.length > 0) throw new EspalierError('TRAIN_STUCK', { steps: step, names: listed(still) });
+  }
+}
+
+/**
+ * Stops a training whose gradients are not finite.
+ * @throws EspalierError TRAIN_NOT_FINITE naming the parameters
+ */
+export async function assertFinite(step: number, loss: number, norm: number, gradients: ParameterArena): Promise<void> {
+  if (Number.isFinite(norm) && Number.isFinite(loss)) return;
+  const names = Number.isFinite(loss) ? [] : ['the loss'];
+  for (const entry of gradients.entries) {
+    const values = gradients.view(entry);
+    let finite = true;
+    await inSlices(values.length, (start, end) => {
+      for (let i = start; i < end; i++) finite &&= Number.isFinite(values[i]);
+    });
+    if (!finite) names.push(entry.name);
+  }
+  if (names.length === 0) names.push('the norm of all gradients together');
+  throw new EspalierError('TRAIN_NOT_FINITE', { step, names: listed(names) });
+}
+
+/** FNV-1a over the 32-bit patterns. */
+async function hashBits(values: Float32Array): Promise<number> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let hash = 0x811c9dc5;
+  await inSlices(bits.length, (start, end) => {
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bits[i] ?? 0), 0x01000193);
+  });
+  return hash;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 8).join(', ');
+  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
+}

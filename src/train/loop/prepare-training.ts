@@ -1,0 +1,58 @@
+import { EspalierError } from '../../core/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { adapterTrainable } from '../graph/adapter-trainable.ts';
+import { defaultLearningRate, defaultMaxLength, type TrainConfig } from '../config/train-config.ts';
+import { fullTrainable } from '../graph/full-trainable.ts';
+import type { Objective } from '../graph/objective.ts';
+import { readTrainingData } from '../data/read-training-data.ts';
+import { countSteps } from '../data/step-plan.ts';
+import type { Trainable } from '../graph/trainable.ts';
+import type { TrainingData } from '../data/training-data.ts';
+import { headModules } from '../graph/whole-parameters.ts';
+
+/** Everything that is read and checked before the first weight is loaded. */
+export interface PreparedTraining {
+  readonly config: TrainConfig;
+  readonly base: BaseModel;
+  readonly trainable: Trainable;
+  readonly objective: Objective;
+  readonly data: TrainingData;
+  readonly evalData: TrainingData | undefined;
+  readonly steps: number;
+  readonly maxLength: number;
+  readonly learningRate: number;
+}
+
+/**
+ * Reads and checks all that the settings name.
+ * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
+ */
+export async function prepareTraining(
+  settings: TrainConfig,
+  { signal }: { signal?: AbortSignal },
+): Promise<PreparedTraining> {
+  const base = await openBaseModel(settings.base, { labels: settings.labels });
+  const config = withHead(settings, base);
+  const maxLength = lengthFor(config, base);
+  const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
+  const { objective, data, evalData } = await readTrainingData(base, config, { maxLength, signal });
+  await verifyWeights(base, signal === undefined ? {} : { signal });
+  const steps = countSteps(data.count, config);
+  const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
+  return { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
+}
+
+/** A new head is trained whole: there is no other way to it. */
+function withHead(config: TrainConfig, base: BaseModel): TrainConfig {
+  const isGiven = config.modulesToSave !== undefined || config.initAdapter !== undefined;
+  return base.headWeights === undefined || isGiven ? config : { ...config, modulesToSave: headModules(base) };
+}
+
+function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {
+  const { maxPositions } = base.config;
+  if (maxLength !== undefined && maxLength > maxPositions) {
+    const expected = `at most ${maxPositions}, the longest sequence of ${base.dir}`;
+    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: '--max-length', expected, actual: maxLength });
+  }
+  return maxLength ?? Math.min(maxPositions, defaultMaxLength);
+}

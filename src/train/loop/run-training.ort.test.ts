@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { liveHandles } from '../../native/index.ts';
+import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
+import { resolveConfig } from '../config/resolve-config.ts';
+import { runTraining, type RunTrainingOptions } from './run-training.ts';
+import { loadGolden, type GoldenCase } from '../testing/golden.ts';
+import type { TrainEvent } from '../report/train-result.ts';
+
+let environment: Environment;
+let folder: string;
+let outputs = 0;
+beforeAll(() => {
+  environment = openEnvironment({ threads: 1 });
+});
+afterAll(() => {
+  environment.dispose();
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-train-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function train(
+  golden: GoldenCase,
+  flags: Record<string, unknown>,
+  options: Omit<RunTrainingOptions, 'environment'> = {},
+) {
+  const data = join(folder, 'rows.jsonl');
+  await writeFile(data, golden.rows);
+  const output = join(folder, `out-${(outputs += 1)}`);
+  const config = resolveConfig({
+    flags: { base: golden.base, data, output, shuffle: false, maxGradNorm: 0, ...flags },
+  });
+  const result = await runTraining(config, { environment, ...options });
+  const lines = (await readFile(join(config.output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+  return { result, output, losses: lines.map((line) => (JSON.parse(line) as { loss: number }).loss) };
+}
+
+const asGolden = ({ adapter, optimizer }: GoldenCase) => ({ initAdapter: adapter, ...optimizer, maxSteps: 10 });
+
+async function largestDifference(a: string, b: string): Promise<number> {
+  const [left, right] = [await loadSafetensors(a), await loadSafetensors(b)];
+  expect([...left.tensors.keys()].sort()).toEqual([...right.tensors.keys()].sort());
+  let largest = 0;
+  for (const [name, tensor] of left.tensors) {
+    const other = right.tensors.get(name);
+    const values = other === undefined ? new Float32Array() : toFloat32(other);
+    toFloat32(tensor).forEach((value, i) => (largest = Math.max(largest, Math.abs(value - (values[i] ?? NaN)))));
+  }
+  return largest;
+}
+
+const decoders = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
+const encoders = ['bert', 'bert-types', 'roberta', 'distilbert', 'llama-classifier'];
+
+describe.each([...decoders, ...encoders])('golden case %s', (name) => {
+  it('follows the loss trace of PEFT over ten steps, and ends at its weights', async () => {
+    const golden = await loadGolden(name);
+    const evalData = join(folder, 'rows.jsonl');
+    const { losses, result, output } = await train(golden, { ...asGolden(golden), evalData });
+    [...losses, result.evalLossAfter].forEach((loss, step) =>
+      expect(Math.abs((loss ?? NaN) - (golden.lossTrace[step] ?? NaN))).toBeLessThan(1e-3),
+    );
+    expect(result.evalLossBefore).toBeCloseTo(golden.lossTrace[0] ?? NaN, 4);
+    // WHY 5e-3 here: Adam divides by √v, so that an element whose gradient is near 0 takes a step of any size up to lr.
+    const file = 'adapter_model.safetensors';
+    expect(await largestDifference(join(output, file), join(golden.trained, file))).toBeLessThan(5e-3);
+  });
+});
+
+/** What PEFT lost over five steps of AdamW with an adapter of another kind, and what it gives then. */
+async function loadAdapterCase(
+  name: string,
+): Promise<{ golden: GoldenCase; folder: string; losses: readonly number[] }> {
+  const at = fileURLToPath(new URL(`../../../test/golden/adapters/${name}/`, import.meta.url));
+  const { model, losses } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as {
+    model: string;
+    losses: number[];
+  };
+  const { tensors } = await loadSafetensors(join(at, 'expected.safetensors'));
+  const [ids, labels] = ['input_ids', 'labels'].map((key) => tensors.get(key));
+  if (!ids || !labels) throw new TypeError('the golden case has changed');
+  return { golden: { ...(await loadGolden(model)), rows: unpaddedRows(ids, labels) }, folder: at, losses };
+}
+
+describe('an adapter of another kind', () => {
+  const fiveSteps = { optimizer: 'adamw', learningRate: 1e-2, maxSteps: 5 };
+  const pissa = { rank: 2, alpha: 4, initLoraWeights: 'pissa' };
+
+  it.each<[string, Record<string, unknown>]>([
+    ['dora', {}],
+    ['dora-gpt2', {}],
+    ['pissa', { ...pissa, targetModules: 'q_proj,v_proj' }],
+    ['pissa-rslora-gpt2', { ...pissa, targetModules: 'c_attn', useRslora: true }],
+    ['olora', { ...pissa, targetModules: 'q_proj,down_proj', initLoraWeights: 'olora' }],
+  ])('follows the loss trace of PEFT: %s', async (name, flags) => {
+    const { golden, folder: at, losses: expected } = await loadAdapterCase(name);
+    const initAdapter = name.startsWith('dora') ? { initAdapter: join(at, 'adapter') } : {};
+    const evalData = join(folder, 'rows.jsonl');
+    const { losses, result, output } = await train(golden, { ...fiveSteps, ...initAdapter, ...flags, evalData });
+    const errors = [...losses, result.evalLossAfter].map((loss, i) => Math.abs((loss ?? NaN) - (expected[i] ?? NaN)));
+    expect(errors).toHaveLength(6);
+    expect(Math.max(...errors)).toBeLessThan(1e-4);
+    const names = async (dir: string): Promise<string[]> =>
+      [...(await loadSafetensors(join(dir, 'adapter_model.safetensors'))).tensors.entries()]
+        .map(([key, { shape }]) => `${key} ${shape.join()}`)
+        .sort();
+    expect(await names(output)).toEqual(await names(join(at, 'trained')));
+    // What was saved gives the loss that the training ended with, on the base as it lies.
+    const again = await train(golden, { ...fiveSteps, initAdapter: output, evalData, maxSteps: 1 });
+    expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['embeddings and the head', { targetModules: 'embed_tokens,lm_head,q_proj' }],
+    ['DoRA', { targetModules: 'q_proj', useDora: true }],
+    [
+      'some layers, less some modules',
+      { targetModules: 'q_proj,k_proj', layersToTransform: '1', rankPattern: { q_proj: 3 } },
+    ],
+    ['PiSSA by iteration', { targetModules: '.*proj', excludeModules: 'v_proj', initLoraWeights: 'pissa_niter_16' }],
+  ])('begins where the base is, and learns: %s', async (_, flags) => {
+    const golden = await loadGolden('llama');
+    const evalData = join(folder, 'rows.jsonl');
+    const { result, output } = await train(golden, { ...fiveSteps, rank: 2, ...flags, evalData });
+    const plain = await train(golden, { ...fiveSteps, rank: 2, evalData });
+    expect(result.evalLossBefore).toBeCloseTo(plain.result.evalLossBefore ?? NaN, 5);
+    expect(result.evalLossAfter).toBeLessThan(result.evalLossBefore ?? NaN);
+    const again = await train(golden, { ...fiveSteps, initAdapter: output, evalData, maxSteps: 1 });
+    expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
+  });
+});
+
+/** Rows of a batch without padding, as JSONL. */
+function unpaddedRows(ids: TensorData, labels: TensorData): string {
+  const length = ids.shape[1] ?? 0;
+  const [allIds, allLabels] = [ids, labels].map((tensor) => Array.from(typedArray(tensor), Number));
+  return Array.from({ length: ids.shape[0] ?? 0 }, (_, row) => {
+    const cut = (values: readonly number[] = []): number[] => values.slice(row * length, (row + 1) * length);
+    return `${JSON.stringify({ input_ids: cut(allIds), labels: cut(allLabels) })}\n`;
+  }).join('');
+}
+
+describe.each(['families/llama-dynamic', 'families/phi3-longrope', 'families/gemma2'])('golden case %s', (name) => {
+  it('begins at the loss of PEFT, whatever depends on how long its rows are', async () => {
+    const golden = await loadGolden(name);
+    const { result } = await train(golden, { initAdapter: golden.adapter, batchSize: 3, maxSteps: 1 });
+    expect(result.firstLoss).toBeCloseTo(golden.lossTrace[0] ?? NaN, 4);
+  });
+});
+
+describe('runTraining', () => {
+  it.each([
+    { batchSize: 1, accumulate: 3 },
+    { batchSize: 2, accumulate: 2 },
+    { batchSize: 3, accumulate: 1 },
+  ])('takes the same steps however the rows are split: $batchSize × $accumulate', async (split) => {
+    const golden = await loadGolden('llama');
+    const { losses } = await train(golden, { ...asGolden(golden), ...split });
+    losses.forEach((loss, step) => expect(loss).toBeCloseTo(golden.lossTrace[step] ?? NaN, 3));
+  });
+
+  it('gives the same bytes for the same seed, dropout included, and others for another', async () => {
+    const golden = await loadGolden('llama');
+    const hash = async (seed: number): Promise<string> => {
+      const { output } = await train(golden, { rank: 4, dropout: 0.3, shuffle: true, maxSteps: 4, seed });
+      return createHash('sha256')
+        .update(await readFile(join(output, 'adapter_model.safetensors')))
+        .digest('hex');
+    };
+    const first = await hash(1);
+    expect(await hash(1)).toBe(first);
+    expect(await hash(2)).not.toBe(first);
+  });
+
+  it('writes the names that all-linear means, which every reader of the folder knows', async () => {
+    const { output } = await train(await loadGolden('llama'), { maxSteps: 1 });
+    const config = JSON.parse(await readFile(join(output, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+    const attention = ['q_proj', 'k_proj', 'v_proj', 'o_proj'];
+    expect(config['target_modules']).toEqual([...attention, 'gate_proj', 'up_proj', 'down_proj']);
+  });
+
+  it('trains on an adapter when the targets asked for are its own, and refuses others', async () => {
+    const golden = await loadGolden('llama');
+    const { losses } = await train(golden, { ...asGolden(golden), maxSteps: 1, targetModules: 'all-linear' });
+    expect(losses[0]).toBeCloseTo(golden.lossTrace[0] ?? NaN, 3);
+    const others = train(golden, { ...asGolden(golden), maxSteps: 1, targetModules: 'q_proj' });
+    await expect(others).rejects.toMatchObject({ code: 'TRAIN_CONFIG_CONFLICT' });
+  });
+
+  it('never touches the base', async () => {
+    const golden = await loadGolden('llama');
+    const read = async (): Promise<string[]> =>
+      Promise.all((await readdir(golden.base)).map((file) => readFile(join(golden.base, file), 'base64')));
+    const before = await read();
+    await train(golden, { maxSteps: 2 });
+    expect(await read()).toEqual(before);
+  });
+
+  it('trains every weight with full, and writes a model that can be trained on', async () => {
+    const golden = await loadGolden('llama');
+    const { losses, output, result } = await train(golden, { full: true, learningRate: 1e-2, maxSteps: 5 });
+    expect(result.plan.trainableParameters).toBe(result.plan.baseParameters);
+    expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 2);
+    const { losses: next } = await train({ ...golden, base: output }, { maxSteps: 1 });
+    expect(next[0]).toBeLessThan(losses.at(-1) ?? 0);
+  });
+
+  it('saves what has been trained when it is interrupted', async () => {
+    const golden = await loadGolden('llama');
+    const controller = new AbortController();
+    const { result, losses, output } = await train(golden, asGolden(golden), {
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.kind === 'stepped' && event.metrics.step === 3) controller.abort();
+      },
+    });
+    expect(result).toMatchObject({ interrupted: true, steps: 3 });
+    expect(losses).toHaveLength(3);
+    expect(await readdir(output)).toContain('adapter_model.safetensors');
+  });
+
+  it('leaves nothing behind when it is interrupted before the first step', async () => {
+    const golden = await loadGolden('llama');
+    await expect(train(golden, {}, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await readdir(folder)).toEqual(['rows.jsonl']);
+  });
+
+  it('leaves nothing behind when the weights run away', async () => {
+    const golden = await loadGolden('llama');
+    const away = train(golden, { ...asGolden(golden), learningRate: 1e30 });
+    await expect(away).rejects.toMatchObject({ code: 'TRAIN_NOT_FINITE' });
+    expect(await readdir(folder)).toEqual(['rows.jsonl']);
+  });
+
+  it('names the adapters that cannot learn', async () => {
+    const golden = await loadGolden('llama');
+    // A row of one token with one to predict: attention to a single position is the same whatever queries and keys are.
+    const rows = '{"input_ids": [5, 7]}\n';
+    const stuck = train({ ...golden, rows }, { targetModules: 'q_proj', maxSteps: 5 });
+    await expect(stuck).rejects.toThrow('not moved at all: model.layers.0.self_attn.q_proj.lora_B');
+  });
+
+  it('refuses an output that exists before it reads anything else', async () => {
+    const golden = await loadGolden('llama');
+    const taken = train({ ...golden, base: join(folder, 'no-such-base') }, { output: folder });
+    await expect(taken).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+  });
+
+  it('refuses rows longer than the model allows', async () => {
+    const golden = await loadGolden('llama');
+    await expect(train(golden, { maxLength: 129 })).rejects.toThrow('--max-length expects at most 128');
+  });
+
+  it('measures held-out rows as often as asked for, and writes it beside the steps', async () => {
+    const golden = await loadGolden('llama');
+    const evaluated: number[] = [];
+    const { output, result } = await train(
+      golden,
+      { ...asGolden(golden), maxSteps: 5, evalData: join(folder, 'rows.jsonl'), evalSteps: 2 },
+      { onEvent: (event) => void (event.kind === 'evaluated' && evaluated.push(event.step)) },
+    );
+    expect(evaluated).toEqual([0, 2, 4, 5]);
+    const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const [, second, third] = lines.map((line) => JSON.parse(line) as { loss: number; evalLoss?: number });
+    // The rows are those of the training, so that their loss after a step is that step's successor's.
+    expect(second?.evalLoss).toBeCloseTo(third?.loss ?? NaN, 5);
+    expect(result.evalLossAfter).toBeCloseTo(golden.lossTrace[5] ?? NaN, 3);
+  });
+
+  it('lets the event loop turn while it trains', async () => {
+    const golden = await loadGolden('llama');
+    let turns = 0;
+    const count = setInterval(() => turns++, 0);
+    const perStep: number[] = [];
+    const onEvent = (event: TrainEvent): void => {
+      if (event.kind === 'stepped') perStep.push(turns);
+    };
+    await train(golden, asGolden(golden), { onEvent });
+    clearInterval(count);
+    expect(perStep.at(-1)).toBeGreaterThan(perStep[0] ?? Infinity);
+  });
+
+  it('leaves no native handle behind', () => {
+    environment.dispose();
+    expect(liveHandles()).toEqual({});
+  });
+});
