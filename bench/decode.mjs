@@ -76,5 +76,5 @@ async function randomAdapter(seed) {
     for (let i = 0; i < b.length; i++) b[i] = ((((i * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
     modules.set(path, { ...module, b: { ...module.b, bytes: new Uint8Array(b.buffer, b.byteOffset, b.byteLength) } });
   }
-  return { config, modules, sha256: String(seed).padStart(64, '0') };
+  return { config, modules, digest: String(seed).padStart(64, '0') };
 }

@@ -11,7 +11,7 @@ export {
   type InferenceModelOptions,
 } from './inference/index.ts';
 export { loadPeftAdapter, savePeftAdapter } from './adapters/index.ts';
-export type { AdapterWeights, LoraConfig } from './lora/index.ts';
+export type { Adapter, LoraConfig } from './lora/index.ts';
 export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';
 export { ensureThreadPool, openEnvironment, type Environment } from './runtime/index.ts';
 export { liveHandles } from './native/index.ts';

@@ -3,13 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
-import {
-  initFromWeights,
-  injectLora,
-  readSquaredNorms,
-  type AdapterWeights,
-  type LoraModule,
-} from '../src/lora/index.ts';
+import { initFromWeights, injectLora, readSquaredNorms, type Adapter, type LoraModule } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapters/index.ts';
 import { buildScoringGraph, buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
@@ -35,7 +29,7 @@ async function openCase(name: string): Promise<AdapterCase> {
 }
 
 /** What a graph takes of an adapter, and what is fed to it. */
-async function modulesOf(model: Model, base: BaseModel, { modules, config }: AdapterWeights): Promise<LoraModule[]> {
+async function modulesOf(model: Model, base: BaseModel, { modules, config }: Adapter): Promise<LoraModule[]> {
   const norms =
     config.useDora === true ? await readSquaredNorms(model, [...modules.keys()], { folder: base.dir }) : undefined;
   return [...modules].map(([path, { rank, scaling }]) => {
@@ -44,7 +38,7 @@ async function modulesOf(model: Model, base: BaseModel, { modules, config }: Ada
   });
 }
 
-function feedsOf({ modules }: AdapterWeights): Record<string, TensorData> {
+function feedsOf({ modules }: Adapter): Record<string, TensorData> {
   return Object.fromEntries(
     [...modules].flatMap(([path, { a, b, magnitude }]) => [
       [`${path}.lora_A`, a],
@@ -60,7 +54,7 @@ function tensorNamed(tensors: ReadonlyMap<string, TensorData> | Record<string, T
   return tensor;
 }
 
-async function logitsOf({ base, expected }: AdapterCase, adapter: AdapterWeights): Promise<Float32Array> {
+async function logitsOf({ base, expected }: AdapterCase, adapter: Adapter): Promise<Float32Array> {
   const model = buildScoringGraph(base);
   injectLora(model, { modules: await modulesOf(model, base, adapter) });
   const ids = tensorNamed(expected, 'input_ids');
@@ -99,7 +93,7 @@ function peftNameOf(input: string, expected: ReadonlyMap<string, TensorData>): s
   return candidates.find((candidate) => expected.has(candidate)) ?? name;
 }
 
-async function gradientErrors(one: AdapterCase, adapter: AdapterWeights): Promise<Record<string, number>> {
+async function gradientErrors(one: AdapterCase, adapter: Adapter): Promise<Record<string, number>> {
   const { base, expected } = one;
   const model = buildTrainingGraph(base);
   const { inputs } = injectLora(model, { modules: await modulesOf(model, base, adapter) });

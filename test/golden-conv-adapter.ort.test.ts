@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { createModel, encodeModel, moduleKey, runPasses, Tape, type Model, type Value } from '../src/ir/index.ts';
-import { injectLora, listModules, type AdapterWeights } from '../src/lora/index.ts';
+import { injectLora, listModules, type Adapter } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapters/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
 import { loadSafetensors, toFloat32, type TensorData } from '../src/tensor/index.ts';
@@ -49,7 +49,7 @@ function net(): Net {
   return { model, tape, logits };
 }
 
-function feedsOf({ modules }: AdapterWeights): Record<string, TensorData> {
+function feedsOf({ modules }: Adapter): Record<string, TensorData> {
   return Object.fromEntries(
     [...modules].flatMap(([path, { a, b }]) => [
       [`${path}.lora_A`, a],

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { encodeModel, runPasses, type Model, type Pass } from '../src/ir/index.ts';
-import { injectLora, type AdapterWeights } from '../src/lora/index.ts';
+import { injectLora, type Adapter } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapters/index.ts';
 import { buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { goldenCases, trainedCases } from '../src/models/testing/golden-cases.ts';
@@ -16,7 +16,7 @@ const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`,
 describe.each(goldenCases)('golden case %s', (name) => {
   let environment: Environment;
   let base: BaseModel;
-  let adapter: AdapterWeights;
+  let adapter: Adapter;
   let expected: ReadonlyMap<string, TensorData>;
 
   beforeAll(async () => {
@@ -97,7 +97,7 @@ function movedBy(tensor: TensorData, by: Float32Array, distance: number): Tensor
   );
 }
 
-function trainingModel(base: BaseModel, adapter: AdapterWeights): { model: Model; parameters: string[] } {
+function trainingModel(base: BaseModel, adapter: Adapter): { model: Model; parameters: string[] } {
   const model = buildTrainingGraph(base);
   const modules = [...adapter.modules].map(([path, { rank, scaling }]) => ({ path, rank, scaling }));
   const { inputs } = injectLora(model, { modules });
@@ -134,7 +134,7 @@ function batchOf(expected: ReadonlyMap<string, TensorData>): { feeds: Record<str
   return { feeds, targets: rows.length };
 }
 
-function adapterFeeds(adapter: AdapterWeights): Record<string, TensorData> {
+function adapterFeeds(adapter: Adapter): Record<string, TensorData> {
   const parts = [...adapter.modules].flatMap(([path, { a, b }]) => [
     [`${path}.lora_A`, a] as const,
     [`${path}.lora_B`, b] as const,

@@ -2,7 +2,7 @@ import type { AdapterReport } from '../adapters/index.ts';
 
 /** What an adapter was found to be, for a person. @param checked  the base that it was compared with */
 export function describeAdapter(
-  { format, base, sha256, parameters, modules, saved, remarks }: AdapterReport,
+  { format, base, digest, parameters, modules, saved, remarks }: AdapterReport,
   checked?: string,
 ): string {
   const sizes = modules.map(({ path: name, kind, rank, scaling, norm, ...size }) => {
@@ -12,7 +12,7 @@ export function describeAdapter(
   return [
     `format      ${format}`,
     `base        ${base ?? 'not said'}${checked === undefined ? ', not checked against one' : `, fits ${checked}`}`,
-    `sha256      ${sha256}`,
+    `digest      ${digest}`,
     `parameters  ${parameters.toLocaleString('en-US')} in ${modules.length} modules, all finite`,
     ...saved.map((name) => `replaced    ${name}`),
     ...sizes,

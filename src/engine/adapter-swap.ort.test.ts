@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { breathe, createRandom } from '../core/index.ts';
-import type { AdapterWeights } from '../lora/index.ts';
+import type { Adapter } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openEngine, type Engine } from './engine.ts';
@@ -32,7 +32,7 @@ interface Outcome {
 let environment: Environment;
 let base: BaseModel;
 /** Contents that take turns. Each replacement gives its own name to one, so that each is written anew. */
-let contents: AdapterWeights[];
+let contents: Adapter[];
 /** The answer to each prompt, by content. */
 let expected: string[][];
 
@@ -66,11 +66,11 @@ async function answerOf(engine: Engine, prompt: readonly number[]): Promise<stri
   return String(await collectIds(engine.generate(request)));
 }
 
-function versionOf(place: number): AdapterWeights {
+function versionOf(place: number): Adapter {
   const content = place % variants;
   const weights = contents[content];
   if (weights === undefined) throw new RangeError(`No content ${content}`);
-  return { ...weights, sha256: `${content}:${place}` };
+  return { ...weights, digest: `${content}:${place}` };
 }
 
 /** Clients that ask again and again while one name is replaced, 1,000 times. */

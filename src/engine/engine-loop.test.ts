@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { noAdapters } from './adapters/sequence-adapters.ts';
 import { ActiveRequest } from './sequence/active-request.ts';
 import { EngineLoop, type StepRunner } from './engine-loop.ts';
 import { StatsRecorder } from './engine-stats.ts';
@@ -92,7 +93,7 @@ class Fixture {
     const active = new ActiveRequest({
       id: this.#next++,
       request,
-      leases: [],
+      adapters: noAdapters,
       maxLength: 100,
       endTokens: [],
       onCancel,

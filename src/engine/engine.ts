@@ -5,6 +5,7 @@ import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { ActiveRequest } from './sequence/active-request.ts';
 import { AdapterStack } from './adapters/adapter-stack.ts';
+import { leasedAdapters, noAdapters, type SequenceAdapters } from './adapters/sequence-adapters.ts';
 import { assertAlone, checkRequest } from './sequence/check-request.ts';
 import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
@@ -187,19 +188,21 @@ export class Engine implements AsyncDisposable {
     return new ActiveRequest({
       id: this.#requests++,
       request,
-      leases: this.#lease(request.adapters ?? []),
+      adapters: this.#lease(request.adapters ?? []),
       maxLength: this.maxLength,
       endTokens: generation.eosTokenIds,
       onCancel: (cancelled) => this.#loop.cancel(cancelled),
     });
   }
 
-  #lease(adapters: NonNullable<GenerationRequest['adapters']>): AdapterLease<RankRows>[] {
+  #lease(adapters: NonNullable<GenerationRequest['adapters']>): SequenceAdapters {
+    if (adapters.length === 0) return noAdapters;
     const leases: AdapterLease<RankRows>[] = [];
     try {
       for (const { name } of adapters) leases.push(this.adapters.acquire(name));
       if (leases.some(({ version }) => this.#stack?.isDora(version.place) === true)) assertAlone(adapters);
-      return leases;
+      const scales = adapters.map(({ scale }) => scale ?? 1);
+      return leasedAdapters(leases, scales);
     } catch (error) {
       for (const lease of leases) lease.dispose();
       throw error;

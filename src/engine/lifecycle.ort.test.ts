@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { AdapterWeights, ModuleWeights } from '../lora/index.ts';
+import type { Adapter, ModuleWeights } from '../lora/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import { openEngine, type Engine, type EngineOptions } from './engine.ts';
@@ -125,11 +125,11 @@ describe('an engine', () => {
     ['ADAPTER_TARGET_NOT_SERVED', { adapterTargets: ['q_proj', 'v_proj'] }],
   ])('refuses an adapter with %s, and goes on serving', async (code, options) => {
     engine = await openEngine({ base: golden.base, environment, ...options });
-    const small = { ...golden.trained, modules: new Map<string, ModuleWeights>(), sha256: 'nothing' };
+    const small = { ...golden.trained, modules: new Map<string, ModuleWeights>(), digest: 'nothing' };
     await engine.adapters.load('policy', small);
-    const { sha256 } = golden.adapter;
+    const { digest } = golden.adapter;
     await expect(engine.adapters.load('adapter', golden.adapter)).rejects.toMatchObject({ code });
-    expect(engine.adapters.list().map(({ version }) => version)).not.toContain(sha256);
+    expect(engine.adapters.list().map(({ version }) => version)).not.toContain(digest);
     expect(await collectIds(ask())).toEqual(golden.greedy.base);
   });
 
@@ -140,7 +140,7 @@ describe('an engine', () => {
     const broken = { ...weights, scaling: Number.NaN };
     const modules = new Map([...golden.adapter.modules, [path, broken] as const]);
     const load = (): Promise<unknown> =>
-      engine.adapters.load('broken', { ...golden.adapter, modules, sha256: 'broken' });
+      engine.adapters.load('broken', { ...golden.adapter, modules, digest: 'broken' });
     await expect(load()).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE', details: { module: path } });
     await expect(load()).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE' });
     expect(await collectIds(ask())).toEqual(golden.greedy.trained);
@@ -169,7 +169,7 @@ describe('an engine', () => {
 });
 
 /** The same adapter with all of its values made as large as the registry takes. */
-function inflated(weights: AdapterWeights, size: number): AdapterWeights {
+function inflated(weights: Adapter, size: number): Adapter {
   const inflate = ({ a, b, ...rest }: ModuleWeights): ModuleWeights => ({
     ...rest,
     scaling: 1,
@@ -185,5 +185,5 @@ function inflated(weights: AdapterWeights, size: number): AdapterWeights {
     ),
   });
   const modules = new Map(Array.from(weights.modules, ([path, module]) => [path, inflate(module)] as const));
-  return { ...weights, modules, sha256: `inflated ${weights.sha256}` };
+  return { ...weights, modules, digest: `inflated ${weights.digest}` };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breathe } from '../core/index.ts';
 import { loadPeftAdapter } from '../adapters/index.ts';
-import type { AdapterWeights, ModuleWeights } from '../lora/index.ts';
+import type { Adapter, ModuleWeights } from '../lora/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { InferenceModel } from './inference-model.ts';
 import { memoryPlans } from './memory/run-memory.ts';
@@ -81,7 +81,7 @@ const clients = 16;
 const swaps = 150;
 
 /** An adapter of rank 1 to 5 on both modules of the test's model. */
-function contentOf(place: number): { readonly variant: number; readonly weights: AdapterWeights } {
+function contentOf(place: number): { readonly variant: number; readonly weights: Adapter } {
   const variant = place % variants;
   const rank = variant + 1;
   const matrix = (shape: readonly number[], name: string): TensorOf<'float32'> =>
@@ -94,7 +94,7 @@ function contentOf(place: number): { readonly variant: number; readonly weights:
     ['fc2', moduleOf(sizes.hidden, sizes.out, 'fc2')],
   ]);
   const config = { rank, alpha: 2 * rank, dropout: 0, targetModules: ['fc1', 'fc2'] };
-  return { variant, weights: { config, modules, sha256: `${variant}:${place}`, baseName: undefined } };
+  return { variant, weights: { config, modules, digest: `${variant}:${place}`, baseName: undefined } };
 }
 
 describe(`${swaps} replacements of one adapter under ${clients} clients`, () => {

@@ -1,7 +1,7 @@
 import { AdapterRegistry, type AdapterStore } from '../control/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import { assertPlain, loraShapes, type AdapterWeights } from '../lora/index.ts';
+import { assertPlain, loraShapes, type Adapter } from '../lora/index.ts';
 import { NativeMemory } from '../native/index.ts';
 import { OrtTensor } from '../runtime/index.ts';
 import { byteLength, elementCount, typedArray, type TensorOf } from '../tensor/index.ts';
@@ -73,7 +73,7 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
   }
 
   /** @throws EspalierError LORA_PARTS_NOT_APPLIED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH */
-  check(name: string, weights: AdapterWeights): number {
+  check(name: string, weights: Adapter): number {
     assertPlain(name, weights, { place: 'a batch', allowed: this.#parameters.size > 0 ? ['parameters'] : [] });
     const { modules, saved = new Map<string, TensorOf<'float32'>>() } = weights;
     const strange = [
@@ -96,7 +96,7 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     return Math.max(1, ...[...modules.values()].map(({ rank }) => rank));
   }
 
-  reserve(_name: string, _rank: number, { modules, saved = new Map() }: AdapterWeights): ResidentAdapter {
+  reserve(_name: string, _rank: number, { modules, saved = new Map() }: Adapter): ResidentAdapter {
     const matrices = [...modules].flatMap(([path, { rank }]) => {
       const injected = this.#injected.get(path);
       return injected === undefined ? [] : matricesOf(injected, rank);
@@ -107,7 +107,7 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     return adapter;
   }
 
-  async write(_name: string, { tensors }: ResidentAdapter, { modules, saved }: AdapterWeights): Promise<void> {
+  async write(_name: string, { tensors }: ResidentAdapter, { modules, saved }: Adapter): Promise<void> {
     const pace = new Pace();
     for (const [path, { a, b, scaling }] of modules) {
       const injected = this.#injected.get(path);

@@ -17,14 +17,14 @@ export interface ModuleWeights {
 }
 
 /** An adapter in memory, checked against its base. It never changes: another content is another adapter. */
-export interface AdapterWeights {
+export interface Adapter {
   readonly config: LoraConfig;
   /** By path, in the order of the base. */
   readonly modules: ReadonlyMap<string, ModuleWeights>;
   /** Parameters of the base that it replaces whole (`modules_to_save`), by their names in the checkpoint; absent: none. */
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   /** Of both files' content, in hexadecimal. */
-  readonly sha256: string;
+  readonly digest: string;
   /** The base that the adapter says it was trained on. */
   readonly baseName: string | undefined;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { breathe, EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { loadPeftAdapter, type LoadAdapterOptions } from './peft/load-peft-adapter.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { assertFinite } from '../../tensor/index.ts';
 import { parseBinAdapter } from './bin/bin-read.ts';
 import { checkBase } from './check-base.ts';
@@ -20,7 +20,7 @@ export interface ReadOptions extends OnnxNames {
 }
 
 /** An adapter from a file of any format. */
-export interface ReadAdapter extends AdapterWeights {
+export interface ReadAdapter extends Adapter {
   readonly format: AdapterFormat;
 }
 
@@ -67,7 +67,7 @@ async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', options
     await assertFinite(a, `A of ${module} in ${path}`);
     await assertFinite(b, `B of ${module} in ${path}`);
   }
-  return { format, ...stored, sha256: await sha256Of(bytes) };
+  return { format, ...stored, digest: await sha256Of(bytes) };
 }
 
 interface Parsing {

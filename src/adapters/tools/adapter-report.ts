@@ -18,7 +18,7 @@ export interface ModuleReport {
 export interface AdapterReport {
   readonly format: string;
   readonly base: string | undefined;
-  readonly sha256: string;
+  readonly digest: string;
   readonly parameters: number;
   readonly modules: readonly ModuleReport[];
   /** Names of parameters that are replaced whole. */
@@ -28,7 +28,7 @@ export interface AdapterReport {
 }
 
 /** What is to be said of an adapter that was read and found sound. */
-export async function reportAdapter({ format, baseName, sha256, modules, saved }: ReadAdapter): Promise<AdapterReport> {
+export async function reportAdapter({ format, baseName, digest, modules, saved }: ReadAdapter): Promise<AdapterReport> {
   const reports: ModuleReport[] = [];
   let parameters = 0;
   for (const [path, weights] of modules) {
@@ -47,5 +47,5 @@ export async function reportAdapter({ format, baseName, sha256, modules, saved }
       .filter((module) => module.rank > Math.min(module.in, module.out))
       .map(({ path, rank }) => `${path} has rank ${rank}, more than its weight can have`),
   ];
-  return { format, base: baseName, sha256, parameters, modules: reports, saved: [...(saved?.keys() ?? [])], remarks };
+  return { format, base: baseName, digest, parameters, modules: reports, saved: [...(saved?.keys() ?? [])], remarks };
 }

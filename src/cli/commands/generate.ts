@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { loadAdapter } from '../../adapters/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
@@ -72,8 +72,8 @@ function declareOptions(command: Command): void {
 }
 
 /** By folder; one that is named twice is loaded once. */
-async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, AdapterWeights>> {
-  const adapters = new Map<string, AdapterWeights>();
+async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, Adapter>> {
+  const adapters = new Map<string, Adapter>();
   for (const spec of specs) {
     if (!adapters.has(spec.path))
       adapters.set(spec.path, await loadAdapter(spec.path, base.modules, { weights: base.weights }));
@@ -86,7 +86,7 @@ function sizesFor(
   { maxTokens }: GenerateOptions,
   base: BaseModel,
   prompt: Prompt,
-  adapters: ReadonlyMap<string, AdapterWeights>,
+  adapters: ReadonlyMap<string, Adapter>,
 ) {
   const maxLength = Math.min(base.config.maxPositions, prompt.tokens.length + maxTokens);
   const sizes = { maxSlots: 1, maxLength, prefillChunk: 512 };
@@ -102,7 +102,7 @@ function sizesFor(
   };
 }
 
-function largestRank({ modules }: AdapterWeights): number {
+function largestRank({ modules }: Adapter): number {
   return Math.max(1, ...Array.from(modules.values(), ({ rank }) => rank));
 }
 

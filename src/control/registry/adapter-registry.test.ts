@@ -4,16 +4,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { AdapterRegistry, type AdapterEvent, type AdapterStore } from './adapter-registry.ts';
 import { breathe, EspalierError, type ErrorCode } from '../../core/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { RankAllocator, type RankRows } from '../../engine/adapters/rank-allocator.ts';
 
 /** Weights that a store double never looks into: their content is their name, and their rank its length. */
-function weightsOf(sha256: string): AdapterWeights {
+function weightsOf(digest: string): Adapter {
   return {
-    config: { rank: sha256.length, alpha: 1, dropout: 0, targetModules: [] },
+    config: { rank: digest.length, alpha: 1, dropout: 0, targetModules: [] },
     modules: new Map(),
     baseName: undefined,
-    sha256,
+    digest,
   };
 }
 
@@ -29,8 +29,8 @@ class StoreDouble implements AdapterStore<RankRows> {
     this.rows = Array.from({ length: total });
   }
 
-  check(_name: string, weights: AdapterWeights): number {
-    return weights.sha256.length;
+  check(_name: string, weights: Adapter): number {
+    return weights.digest.length;
   }
 
   reserve(name: string, needed: number): RankRows {
@@ -40,11 +40,11 @@ class StoreDouble implements AdapterStore<RankRows> {
     return rows;
   }
 
-  async write(_name: string, rows: RankRows, weights: AdapterWeights): Promise<void> {
+  async write(_name: string, rows: RankRows, weights: Adapter): Promise<void> {
     this.writes++;
     await breathe();
     if (this.failure) throw this.failure;
-    this.rows.fill(weights.sha256, rows.start, rows.end);
+    this.rows.fill(weights.digest, rows.start, rows.end);
   }
 
   release(rows: RankRows): void {

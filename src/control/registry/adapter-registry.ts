@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 
 import { didYouMean, EspalierError } from '../../core/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { AdapterLease, ResidentVersion, type AdapterVersion } from './adapter-version.ts';
 import { Turns } from './turns.ts';
 
@@ -11,11 +11,11 @@ import { Turns } from './turns.ts';
  */
 export interface AdapterStore<Place> {
   /** Throws, with nothing changed, where the weights cannot be served; else says their rank. */
-  check(name: string, weights: AdapterWeights): number;
+  check(name: string, weights: Adapter): number;
   /** Room for an adapter. Throws ADAPTER_CAPACITY, with nothing changed, where there is none. */
-  reserve(name: string, rank: number, weights: AdapterWeights): Place;
+  reserve(name: string, rank: number, weights: Adapter): Place;
   /** Writes a version's weights while runs go on; no run reads them as an adapter before this resolves. */
-  write(name: string, place: Place, weights: AdapterWeights): Promise<void>;
+  write(name: string, place: Place, weights: Adapter): Promise<void>;
   release(place: Place): void;
 }
 
@@ -67,7 +67,7 @@ export class AdapterRegistry<Place> {
    * @throws EspalierError ADAPTER_EXISTS, ADAPTER_CAPACITY, ADAPTER_RANK_TOO_LARGE, ADAPTER_TARGET_NOT_SERVED,
    *   ADAPTER_VALUES_UNUSABLE, SHAPE_MISMATCH: nothing was changed
    */
-  load(name: string, weights: AdapterWeights): Promise<AdapterVersion<Place>> {
+  load(name: string, weights: Adapter): Promise<AdapterVersion<Place>> {
     return this.#turns.take(name, async () => {
       const current = this.#names.get(name);
       if (current) throw new EspalierError('ADAPTER_EXISTS', { name, version: current.id });
@@ -82,7 +82,7 @@ export class AdapterRegistry<Place> {
    * Moves a name to another version. Requests under way finish on the version they began with.
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and what `load` throws; the old version goes on serving
    */
-  replace(name: string, weights: AdapterWeights, options: MoveOptions = {}): Promise<AdapterVersion<Place>> {
+  replace(name: string, weights: Adapter, options: MoveOptions = {}): Promise<AdapterVersion<Place>> {
     return this.#turns.take(name, async () => {
       const previous = this.#expect(name, options);
       const version = await this.#bringIn(name, weights);
@@ -152,8 +152,8 @@ export class AdapterRegistry<Place> {
   }
 
   /** The version of these weights, held once more; what is resident already, or on its way, is not written again. */
-  async #bringIn(name: string, weights: AdapterWeights): Promise<ResidentVersion<Place>> {
-    const present = this.#versions.get(weights.sha256);
+  async #bringIn(name: string, weights: Adapter): Promise<ResidentVersion<Place>> {
+    const present = this.#versions.get(weights.digest);
     if (present) {
       present.holds++;
       await present.ready;
@@ -162,7 +162,7 @@ export class AdapterRegistry<Place> {
     const rank = this.#store.check(name, weights);
     const place = this.#store.reserve(name, rank, weights);
     const ready = this.#store.write(name, place, weights);
-    const version = new ResidentVersion({ id: weights.sha256, rank, place, ready });
+    const version = new ResidentVersion({ id: weights.digest, rank, place, ready });
     this.#versions.set(version.id, version);
     try {
       await ready;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPeftAdapter } from '../../adapters/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
@@ -24,7 +24,7 @@ afterEach(() => {
 
 interface KindCase {
   readonly base: BaseModel;
-  readonly adapter: AdapterWeights;
+  readonly adapter: Adapter;
   readonly prompt: readonly number[];
   /** What PEFT gives for the token after the prompt, by token id. */
   readonly logprobs: readonly number[];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { AdapterWeights, ModuleWeights } from '../../lora/index.ts';
+import type { Adapter, ModuleWeights } from '../../lora/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { AdapterStack } from './adapter-stack.ts';
 import type { RankRows } from './rank-allocator.ts';
@@ -21,9 +21,9 @@ function moduleOf(a: number[][], b: number[][], scaling = 1): ModuleWeights {
   };
 }
 
-function weightsOf(entries: Readonly<Record<string, ModuleWeights>>): AdapterWeights {
+function weightsOf(entries: Readonly<Record<string, ModuleWeights>>): Adapter {
   const config = { rank: 1, alpha: 1, dropout: 0, targetModules: Object.keys(entries) };
-  return { config, modules: new Map(Object.entries(entries)), sha256: 'x', baseName: undefined };
+  return { config, modules: new Map(Object.entries(entries)), digest: 'x', baseName: undefined };
 }
 
 const mixedRanks = weightsOf({
@@ -61,7 +61,7 @@ function rowsOf(path: string, { start, end }: RankRows): { a: number[][]; b: num
   return { a: read(module.loraA.float32(), module.in), b: read(module.loraB.float32(), module.out) };
 }
 
-async function place(weights: AdapterWeights): Promise<RankRows> {
+async function place(weights: Adapter): Promise<RankRows> {
   const rows = stack.reserve('x', stack.check('x', weights));
   await stack.write('x', rows, weights);
   return rows;

@@ -1,6 +1,6 @@
 import type { AdapterStore } from '../../control/index.ts';
 import { EspalierError, Pace } from '../../core/index.ts';
-import { assertPlain, type AdapterWeights, type ModuleWeights } from '../../lora/index.ts';
+import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { toFloat32 } from '../../tensor/index.ts';
 import { assertMagnitudes, type DoraGains } from './dora-gains.ts';
@@ -78,7 +78,7 @@ export class AdapterStack implements AdapterStore<RankRows> {
   }
 
   /** @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
-  check(name: string, weights: AdapterWeights): number {
+  check(name: string, weights: Adapter): number {
     assertPlain(name, weights, { place: 'a mixed batch', allowed: ['magnitudes'] });
     const { modules } = weights;
     const served = new Map(this.modules.map((module) => [module.path, module]));
@@ -110,7 +110,7 @@ export class AdapterStack implements AdapterStore<RankRows> {
   }
 
   /** @throws EspalierError ADAPTER_VALUES_UNUSABLE, LORA_WEIGHT_UNREADABLE; the rows then hold nothing of use */
-  async write(name: string, rows: RankRows, weights: AdapterWeights): Promise<void> {
+  async write(name: string, rows: RankRows, weights: Adapter): Promise<void> {
     const gains = await this.#gains?.read(weights);
     if (gains && gains.size > 0) this.#doraRows.add(rows);
     const pace = new Pace();

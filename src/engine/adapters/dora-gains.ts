@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { followLinks } from '../../ir/index.ts';
-import { doraProblems, readDoraGains, type AdapterWeights } from '../../lora/index.ts';
+import { doraProblems, readDoraGains, type Adapter } from '../../lora/index.ts';
 import { buildDecodeGraph, buildScoringGraph, type BaseModel } from '../../models/index.ts';
 
 /** What an engine knows of its base, so that it can take DoRA adapters in. */
@@ -8,7 +8,7 @@ export interface DoraGains {
   /** Why modules cannot have a magnitude, by path. */
   readonly problems: ReadonlyMap<string, string>;
   /** magnitude / ‖W + s·B·A‖, f32 [out] by path; reads the base's weights of these modules again. */
-  read(weights: AdapterWeights): Promise<ReadonlyMap<string, Float32Array>>;
+  read(weights: Adapter): Promise<ReadonlyMap<string, Float32Array>>;
 }
 
 /** @param paths  the modules that adapters may change */
@@ -31,7 +31,7 @@ export async function openDoraGains(
  * @param gains  undefined where the engine was opened without DoRA
  * @throws EspalierError DORA_NOT_SERVED, LORA_PARTS_NOT_APPLIED
  */
-export function assertMagnitudes(name: string, { modules }: AdapterWeights, gains: DoraGains | undefined): void {
+export function assertMagnitudes(name: string, { modules }: Adapter, gains: DoraGains | undefined): void {
   const paths = [...modules].flatMap(([path, { magnitude }]) => (magnitude ? [path] : []));
   if (paths.length === 0) return;
   if (gains === undefined) throw new EspalierError('DORA_NOT_SERVED', { name, modules: paths.length });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPeftAdapter } from '../../adapters/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
@@ -25,9 +25,9 @@ afterEach(() => {
 
 interface DoraCase {
   readonly base: BaseModel;
-  readonly dora: AdapterWeights;
+  readonly dora: Adapter;
   /** On all linear modules, of DoRA's own rank, so that it takes the very rows that DoRA leaves. */
-  readonly plain: AdapterWeights;
+  readonly plain: Adapter;
   readonly row: readonly number[];
   /** What PEFT gives after each token of the row, by token id. */
   readonly logprobs: readonly (readonly number[])[];

@@ -1,9 +1,8 @@
-import type { AdapterLease } from '../../control/index.ts';
 import { randomInt } from 'node:crypto';
 
 import { createRandom, Pace, type Random } from '../../core/index.ts';
-import type { RankRows } from '../adapters/rank-allocator.ts';
 import type { AppliedAdapter } from '../adapters/adapter-window.ts';
+import type { SequenceAdapters } from '../adapters/sequence-adapters.ts';
 import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
 import { LogitRules } from '../sampling/logit-rules.ts';
 import type { DecodeRow, PrefillChunk } from '../runner/model-runner.ts';
@@ -13,7 +12,7 @@ import { TokenQueue } from './token-queue.ts';
 export interface ActiveRequestOptions {
   readonly id: number;
   readonly request: GenerationRequest;
-  readonly leases: readonly AdapterLease<RankRows>[];
+  readonly adapters: SequenceAdapters;
   readonly maxLength: number;
   /** The base's own end-of-sequence tokens. */
   readonly endTokens: readonly number[];
@@ -21,17 +20,13 @@ export interface ActiveRequestOptions {
   readonly onCancel: (request: ActiveRequest) => void;
 }
 
-/** Shared, so that a batch of base rows is seen to have the same adapters from step to step. */
-const noAdapters: readonly AppliedAdapter[] = [];
-
-/** A request on its way: its prompt, its leases, where it stands, and the queue that its tokens go to. */
+/** A request on its way: its prompt, its adapters, where it stands, and the queue that its tokens go to. */
 export class ActiveRequest implements DecodeRow {
   readonly id: number;
   /** What is run before the first token, or before the next one where the sequence begins again. */
   prompt: ArrayLike<number>;
-  readonly adapters: readonly AppliedAdapter[];
+  readonly ownAdapters: SequenceAdapters;
   readonly tokens: TokenQueue<GeneratedToken>;
-  readonly leases: readonly AdapterLease<RankRows>[];
   /** The prompt with its log-probabilities, where they were asked for: as far as it has run. */
   readonly promptTokens: ReportedToken[] = [];
   /** Tokens whose keys and values are in the cache. */
@@ -51,7 +46,7 @@ export class ActiveRequest implements DecodeRow {
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
 
-  constructor({ id, request, leases, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
+  constructor({ id, request, adapters, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
     const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
     const cancel = (): void => {
       this.isCancelled = true;
@@ -59,8 +54,7 @@ export class ActiveRequest implements DecodeRow {
     };
     this.id = id;
     this.prompt = request.tokens;
-    this.leases = leases;
-    this.adapters = leases.length === 0 ? noAdapters : appliedAdapters(leases, request.adapters ?? []);
+    this.ownAdapters = adapters;
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
@@ -75,6 +69,10 @@ export class ActiveRequest implements DecodeRow {
       cancel();
     };
     signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get adapters(): readonly AppliedAdapter[] {
+    return this.ownAdapters.applied;
   }
 
   /** Whether this one, which waits, could go on from the prompt of another that has run. */
@@ -156,15 +154,8 @@ export class ActiveRequest implements DecodeRow {
   /** Gives back what it holds, and ends or fails the consumer's stream. */
   close(error?: unknown): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    for (const lease of this.leases) lease.dispose();
+    this.ownAdapters.release();
     if (error === undefined) this.tokens.end();
     else this.tokens.fail(error);
   }
-}
-
-function appliedAdapters(
-  leases: readonly AdapterLease<RankRows>[],
-  adapters: readonly { readonly name: string; readonly scale?: number }[],
-): AppliedAdapter[] {
-  return leases.map(({ version }, place) => ({ rows: version.place, scale: adapters[place]?.scale ?? 1 }));
 }

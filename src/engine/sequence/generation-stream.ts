@@ -1,24 +1,15 @@
+import type { NamedAdapter } from '../adapters/sequence-adapters.ts';
 import type { ActiveRequest } from './active-request.ts';
 import type { GeneratedToken, ReportedToken } from './generation-request.ts';
 
-/** The adapter version that a request was given at the call, and keeps. */
-export interface StreamAdapter {
-  readonly name: string;
-  /** SHA-256 of the adapter's content. */
-  readonly version: string;
-  readonly scale: number;
-}
-
 /** The tokens of one answer as they come. Leaving the loop early, or `return()`, cancels the request. */
 export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
-  readonly adapters: readonly StreamAdapter[];
+  readonly adapters: readonly NamedAdapter[];
   readonly #request: ActiveRequest;
 
   constructor(request: ActiveRequest) {
     this.#request = request;
-    this.adapters = request.leases.map(({ name, version }, place) => {
-      return { name, version: version.id, scale: request.adapters[place]?.scale ?? 1 };
-    });
+    this.adapters = request.ownAdapters.named;
   }
 
   /**

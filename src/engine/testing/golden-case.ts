@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 import { loadPeftAdapter } from '../../adapters/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { loadSafetensors, typedArray } from '../../tensor/index.ts';
 
@@ -10,8 +10,8 @@ export interface GoldenCase {
   readonly base: BaseModel;
   readonly prompt: readonly number[];
   readonly greedy: Readonly<Record<'base' | 'adapter' | 'trained', readonly number[]>>;
-  readonly adapter: AdapterWeights;
-  readonly trained: AdapterWeights;
+  readonly adapter: Adapter;
+  readonly trained: Adapter;
 }
 
 /** Tokens of the prompt in the greedy rows; the answer follows. */

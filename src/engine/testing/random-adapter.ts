@@ -1,5 +1,5 @@
 import { createRandom } from '../../core/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 
@@ -12,7 +12,7 @@ export interface RandomAdapterOptions {
 }
 
 /** An adapter of random A and B on the given modules, fixed by its seed. */
-export function createRandomAdapter({ linears, rank, seed, strength = 0.3 }: RandomAdapterOptions): AdapterWeights {
+export function createRandomAdapter({ linears, rank, seed, strength = 0.3 }: RandomAdapterOptions): Adapter {
   const alpha = 2 * rank;
   const modules = linears.map(({ path, in: width, out }) => {
     const random = createRandom(seed, path);
@@ -31,6 +31,6 @@ export function createRandomAdapter({ linears, rank, seed, strength = 0.3 }: Ran
     config: { rank, alpha, dropout: 0, targetModules },
     modules: new Map(modules),
     baseName: undefined,
-    sha256: `random ${seed} of rank ${rank} on ${modules.length}`,
+    digest: `random ${seed} of rank ${rank} on ${modules.length}`,
   };
 }

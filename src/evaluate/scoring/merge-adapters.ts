@@ -1,9 +1,9 @@
 import { breathe } from '../../core/index.ts';
-import { assertPlain, type AdapterWeights, type ModuleWeights } from '../../lora/index.ts';
+import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 
 /** An adapter, and how strongly it works: 1 as it was trained, 0 not at all. */
-export interface WeightedAdapter extends Pick<AdapterWeights, 'modules' | 'saved'> {
+export interface WeightedAdapter extends Pick<Adapter, 'modules' | 'saved'> {
   readonly scale?: number;
 }
 

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { AdapterWeights } from '../adapter.ts';
+import type { Adapter } from '../adapter.ts';
 
 /** What an adapter may have besides a pair of matrices for each module. */
 export interface PlainOptions {
@@ -15,7 +15,7 @@ export interface PlainOptions {
  */
 export function assertPlain(
   name: string,
-  { modules, saved }: Pick<AdapterWeights, 'modules' | 'saved'>,
+  { modules, saved }: Pick<Adapter, 'modules' | 'saved'>,
   { place, allowed = [] }: PlainOptions,
 ): void {
   const magnitudes = [...modules].flatMap(([path, { magnitude }]) => (magnitude ? [path] : []));

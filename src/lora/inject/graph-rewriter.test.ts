@@ -136,11 +136,11 @@ describe('GraphRewriter', () => {
   it('describes an adapter by its name, version and shapes', () => {
     const [a, b] = [tensorOf('float32', [2, 4], new Float32Array(8)), tensorOf('float32', [3, 2], new Float32Array(6))];
     const modules = new Map([['q', { rank: 2, scaling: 0.5, a, b }]]);
-    const adapter = describeAdapter('a', { modules, sha256: 'f00' });
+    const adapter = describeAdapter('a', { modules, digest: 'f00' });
     expect(adapter).toEqual({ ...described('a', ['q']), version: 'f00' });
     const magnitude = tensorOf('float32', [3], [1, 1, 1]);
     const dora = new Map([['q', { rank: 2, scaling: 0.5, a, b, magnitude }]]);
-    expect(() => describeAdapter('a', { modules: dora, sha256: 'f00' })).toThrow("has DoRA's magnitudes of q");
+    expect(() => describeAdapter('a', { modules: dora, digest: 'f00' })).toThrow("has DoRA's magnitudes of q");
   });
 });
 

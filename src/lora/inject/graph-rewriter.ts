@@ -9,7 +9,7 @@ import { assertPlain } from './assert-plain.ts';
 import { findModules } from '../targets/find-modules.ts';
 import type { InjectionReport } from './graft.ts';
 import { injectLora } from './inject-lora.ts';
-import type { AdapterWeights } from '../adapter.ts';
+import type { Adapter } from '../adapter.ts';
 import { loraShapes } from '../lora-shapes.ts';
 import { removeLora } from './remove-lora.ts';
 
@@ -153,13 +153,13 @@ export class GraphRewriter {
  */
 export function describeAdapter(
   name: string,
-  adapter: Pick<AdapterWeights, 'modules' | 'saved' | 'sha256'>,
+  adapter: Pick<Adapter, 'modules' | 'saved' | 'digest'>,
 ): AdapterDescription {
   assertPlain(name, adapter, { place: 'a graph that others run in too' });
   const modules = [...adapter.modules].map(([path, { rank, scaling, a, b }]) => {
     return { path, rank, scaling, a: a.shape, b: b.shape };
   });
-  return { name, version: adapter.sha256, modules };
+  return { name, version: adapter.digest, modules };
 }
 
 function readEntry(key: string, text: string): InjectedAdapter {

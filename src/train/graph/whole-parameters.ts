@@ -1,6 +1,6 @@
 import { createRandom, didYouMean, EspalierError } from '../../core/index.ts';
 import { savedParameters } from '../../adapters/index.ts';
-import type { AdapterWeights } from '../../lora/index.ts';
+import type { Adapter } from '../../lora/index.ts';
 import { parameterShapes, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { readFullWeights } from './full-weights.ts';
@@ -19,7 +19,7 @@ export interface WholeParameters {
 
 export interface WholeOptions {
   /** What an adapter that is trained on brought of them. */
-  readonly given?: AdapterWeights['saved'];
+  readonly given?: Adapter['saved'];
   /** Of a new head's first weights. */
   readonly seed: number;
 }

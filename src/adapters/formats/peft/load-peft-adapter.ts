@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { breathe, EspalierError } from '../../../core/index.ts';
 import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import {
-  type AdapterWeights,
+  type Adapter,
   findTargets,
   type LoraConfig,
   type ModuleWeights,
@@ -40,7 +40,7 @@ export async function loadPeftAdapter(
   dir: string,
   modules: readonly AdaptableModule[],
   options: LoadAdapterOptions = {},
-): Promise<AdapterWeights> {
+): Promise<Adapter> {
   const { config, baseName, path: configPath, bytes: configBytes } = await readPeftConfig(dir);
   const weightsPath = join(dir, weightsFile);
   // WHY at once: what is hashed must be what is used, even when the file is replaced meanwhile.
@@ -51,8 +51,8 @@ export async function loadPeftAdapter(
   checkTensors({ path: weightsPath, tensors, baseName }, plan, modules);
   const weights = await readModules(plan.targets, tensors, weightsPath);
   const saved = await readSaved(plan.saved, tensors, weightsPath);
-  const sha256 = await hashOf([configBytes, weightsBytes]);
-  return { config, modules: weights, ...(saved.size > 0 && { saved }), sha256, baseName };
+  const digest = await hashOf([configBytes, weightsBytes]);
+  return { config, modules: weights, ...(saved.size > 0 && { saved }), digest, baseName };
 }
 
 /** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */

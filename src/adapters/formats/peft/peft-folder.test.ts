@@ -28,7 +28,7 @@ describe('loading', () => {
     const dir = goldenFolder(name, part);
     const adapter = await loadPeftAdapter(dir, linears);
     expect([...adapter.modules.keys()]).toEqual(linears.map(({ path }) => path).filter((path) => path !== 'lm_head'));
-    expect(adapter.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(adapter.digest).toMatch(/^[0-9a-f]{64}$/);
     const { tensors } = await loadSafetensors(join(dir, 'adapter_model.safetensors'));
     const path = 'model.layers.1.mlp.up_proj';
     expect(adapter.modules.get(path)).toEqual({
@@ -44,8 +44,8 @@ describe('loading', () => {
     const [one, other, again] = await Promise.all(
       ['adapter', 'trained', 'adapter'].map((part) => loadPeftAdapter(goldenFolder('llama', part), linears)),
     );
-    expect(one?.sha256).toBe(again?.sha256);
-    expect(one?.sha256).not.toBe(other?.sha256);
+    expect(one?.digest).toBe(again?.digest);
+    expect(one?.digest).not.toBe(other?.digest);
   });
 
   it('needs both files', async () => {
