@@ -14,6 +14,7 @@ export { savedParameters } from './formats/peft/saved-parameters.ts';
 export { loadAdapter, readAdapter, type ReadAdapter, type ReadOptions } from './formats/read-adapter.ts';
 export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
+export { adapterDigest } from './identity.ts';
 export { type AdapterReport, type ModuleReport, reportAdapter } from './tools/adapter-report.ts';
 export { type AdapterDifference, compareAdapters, type ModuleDifference } from './tools/compare-adapters.ts';
 export { mergeCheckpoint, type MergeDtype, type MergeOptions } from './tools/merge/merge-checkpoint.ts';

@@ -8,3 +8,4 @@ export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
+export { Sha256 } from './sha256.ts';

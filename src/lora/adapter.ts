@@ -23,7 +23,7 @@ export interface Adapter {
   readonly modules: ReadonlyMap<string, ModuleWeights>;
   /** Parameters of the base that it replaces whole (`modules_to_save`), by their names in the checkpoint; absent: none. */
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
-  /** Of both files' content, in hexadecimal. */
+  /** Its identity, in hexadecimal: the SHA-256 of what it does to a base, the same for every format that holds it. */
   readonly digest: string;
   /** The base that the adapter says it was trained on. */
   readonly baseName: string | undefined;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { breathe, EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
@@ -6,6 +5,7 @@ import { loadPeftAdapter, type LoadAdapterOptions } from './peft/load-peft-adapt
 import type { Adapter } from '../../lora/index.ts';
 import { assertFinite } from '../../tensor/index.ts';
 import { parseBinAdapter } from './bin/bin-read.ts';
+import { adapterDigest } from '../identity.ts';
 import { checkBase } from './check-base.ts';
 import { detectFormat, type AdapterFormat } from './detect-format.ts';
 import { readGgufAdapter, type AttentionHeads } from './gguf/gguf-adapter.ts';
@@ -67,7 +67,7 @@ async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', options
     await assertFinite(a, `A of ${module} in ${path}`);
     await assertFinite(b, `B of ${module} in ${path}`);
   }
-  return { format, ...stored, digest: await sha256Of(bytes) };
+  return { format, ...stored, digest: await adapterDigest(stored) };
 }
 
 interface Parsing {
@@ -85,16 +85,4 @@ function parse(bytes: Uint8Array, { path, format, options }: Parsing): Promise<S
     case 'gguf':
       return readGgufAdapter(bytes, path, options.heads);
   }
-}
-
-/** What SHA-256 takes well under a millisecond for. */
-const hashedPerSlice = 2 ** 18;
-
-async function sha256Of(bytes: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
-  for (let start = 0; start < bytes.byteLength; start += hashedPerSlice) {
-    hash.update(bytes.subarray(start, start + hashedPerSlice));
-    await breathe();
-  }
-  return hash.digest('hex');
 }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { breathe, EspalierError } from '../../../core/index.ts';
+import { breathe, EspalierError, Sha256 } from '../../../core/index.ts';
 import { formatPeftConfig } from '../peft/peft-config.ts';
 import type { LoraConfig } from '../../../lora/index.ts';
 import * as layout from './bin-layout.ts';
@@ -92,17 +91,11 @@ function writeEntry(view: DataView, at: number, { nameAt, nameLength, alpha, kin
   view.setBigUint64(at + 40, BigInt(place.b), true);
 }
 
-/** Bytes hashed before timers and sockets get their turn. */
-const hashedPerSlice = 2 ** 18;
-
 /** SHA-256 of a file, taken with its own place as zeros. */
 export async function checksumOf(bytes: Uint8Array): Promise<Uint8Array> {
-  const hash = createHash('sha256');
-  const end = layout.checksumAt + layout.checksumBytes;
-  hash.update(bytes.subarray(0, layout.checksumAt)).update(new Uint8Array(layout.checksumBytes));
-  for (let start = end; start < bytes.byteLength; start += hashedPerSlice) {
-    hash.update(bytes.subarray(start, start + hashedPerSlice));
-    await breathe();
-  }
+  const hash = new Sha256();
+  await hash.update(bytes.subarray(0, layout.checksumAt));
+  await hash.update(new Uint8Array(layout.checksumBytes));
+  await hash.update(bytes.subarray(layout.checksumAt + layout.checksumBytes));
   return hash.digest();
 }

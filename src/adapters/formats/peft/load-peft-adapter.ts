@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../../../core/index.ts';
 import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../../../tensor/index.ts';
@@ -11,6 +10,7 @@ import {
   settingsOf,
 } from '../../../lora/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
+import { adapterDigest } from '../../identity.ts';
 import type { TargetModule } from './peft-names.ts';
 import { asFloat32, checkTensors, moduleTensors, weightsOf, type AdapterPlan } from './peft-tensors.ts';
 import { readAdapterFile, readPeftConfig } from './read-peft-config.ts';
@@ -25,8 +25,6 @@ export interface LoadAdapterOptions {
 
 /** Adapters come from anywhere, also while serving, and have a few hundred tensors: no header needs a tenth of this. */
 const maxHeaderBytes = 8_000_000;
-/** What SHA-256 takes well under a millisecond for. */
-const hashedPerSlice = 2 ** 18;
 
 /**
  * Reads a PEFT folder and checks it against the base: nothing may be missing, unexpected or mis-shaped, and no number
@@ -41,9 +39,9 @@ export async function loadPeftAdapter(
   modules: readonly AdaptableModule[],
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const { config, baseName, path: configPath, bytes: configBytes } = await readPeftConfig(dir);
+  const { config, baseName, path: configPath } = await readPeftConfig(dir);
   const weightsPath = join(dir, weightsFile);
-  // WHY at once: what is hashed must be what is used, even when the file is replaced meanwhile.
+  // WHY at once: header and tensors must be of one file, even when another takes its place meanwhile.
   const weightsBytes = await readAdapterFile(weightsPath);
   const { tensors } = await parseSafetensors(weightsBytes, weightsPath, { maxHeaderBytes });
   const plan = planOf(config, modules, options);
@@ -51,7 +49,7 @@ export async function loadPeftAdapter(
   checkTensors({ path: weightsPath, tensors, baseName }, plan, modules);
   const weights = await readModules(plan.targets, tensors, weightsPath);
   const saved = await readSaved(plan.saved, tensors, weightsPath);
-  const digest = await hashOf([configBytes, weightsBytes]);
+  const digest = await adapterDigest({ modules: weights, saved });
   return { config, modules: weights, ...(saved.size > 0 && { saved }), digest, baseName };
 }
 
@@ -106,17 +104,4 @@ async function readSaved(
     result.set(parameter.name, tensor);
   }
   return result;
-}
-
-/** Each file's length before its bytes, so that nothing can move from one to the other. */
-async function hashOf(files: readonly Uint8Array[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const bytes of files) {
-    hash.update(`${bytes.byteLength}\n`);
-    for (let start = 0; start < bytes.byteLength; start += hashedPerSlice) {
-      hash.update(bytes.subarray(start, start + hashedPerSlice));
-      await breathe();
-    }
-  }
-  return hash.digest('hex');
 }

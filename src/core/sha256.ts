@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import { Pace } from './pace.ts';
+
+/** Bytes that are hashed in well under a millisecond. */
+const bytesPerSlice = 2 ** 18;
+
+/** SHA-256 of bytes that come in parts. Between slices of the work other tasks get their turn. */
+export class Sha256 {
+  readonly #hash = createHash('sha256');
+  readonly #pace = new Pace();
+
+  async update(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.byteLength; start += bytesPerSlice) {
+      this.#hash.update(bytes.subarray(start, start + bytesPerSlice));
+      const turn = this.#pace.step();
+      if (turn) await turn;
+    }
+  }
+
+  /** The 32 bytes of the hash. Nothing can be added afterwards. */
+  digest(): Uint8Array {
+    return this.#hash.digest();
+  }
+
+  /** As `digest`, in hexadecimal. */
+  hex(): string {
+    return this.#hash.digest('hex');
+  }
+}
