@@ -4,11 +4,11 @@
 //
 // Prints one line of JSON. A step is the time between two tokens of a sequence while all sequences run.
 import { parseArgs } from 'node:util';
-import { initAdapter } from '../dist/lora/index.js';
-import { openBaseModel } from '../dist/models/index.js';
-import { openEnvironment } from '../dist/runtime/index.js';
-import { openEngine } from '../dist/engine/index.js';
-import { typedArray } from '../dist/tensor/index.js';
+import { initAdapter } from '#internal/lora';
+import { openBaseModel } from '#internal/models';
+import { openEnvironment } from '#internal/runtime';
+import { openEngine } from '#internal/engine';
+import { typedArray } from '#internal/tensor';
 import { median } from './statistics.mjs';
 
 const { values } = parseArgs({
@@ -65,16 +65,19 @@ async function generate(row, times) {
   for await (const _ of engine.generate({ ...request, adapters: chosen })) times.push(performance.now());
 }
 
-/** An adapter whose B is not zero, so that nothing can be skipped. */
+/**
+ * An adapter whose B is not zero, so that nothing can be skipped.
+ * @param {number} seed
+ */
 async function randomAdapter(seed) {
   const config = { rank, alpha: 2 * rank, dropout: 0, targetModules: 'all-linear' };
   const linears = base.modules.filter(({ path }) => path !== 'lm_head');
-  const initial = await initAdapter(linears, config, seed);
+  const initial = await initAdapter(linears, config, { seed });
   const modules = new Map();
   for (const [path, module] of initial) {
     const b = typedArray(module.b);
     for (let i = 0; i < b.length; i++) b[i] = ((((i * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
     modules.set(path, { ...module, b: { ...module.b, bytes: new Uint8Array(b.buffer, b.byteOffset, b.byteLength) } });
   }
-  return { config, modules, digest: String(seed).padStart(64, '0') };
+  return { config, modules, digest: String(seed).padStart(64, '0'), baseName: undefined };
 }

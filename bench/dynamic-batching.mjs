@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openServer } from '../dist/http/index.js';
-import { openInferenceModel, SharedArenas } from '../dist/inference/index.js';
-import { openEnvironment } from '../dist/runtime/index.js';
-import { tensorOf } from '../dist/tensor/index.js';
+import { openServer } from '#internal/http';
+import { openInferenceModel, SharedArenas } from '#internal/inference';
+import { openEnvironment } from '#internal/runtime';
+import { tensorOf } from '#internal/tensor';
 import { writeMlp } from './served-models.mjs';
 import { median } from './statistics.mjs';
 

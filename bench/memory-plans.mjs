@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createRandom } from '../dist/core/index.js';
-import { memoryPlans, openInferenceModel, SharedArenas } from '../dist/inference/index.js';
-import { openEnvironment } from '../dist/runtime/index.js';
-import { zerosOf } from '../dist/tensor/index.js';
+import { createRandom } from '#internal/core';
+import { memoryPlans, openInferenceModel, SharedArenas } from '#internal/inference';
+import { openEnvironment } from '#internal/runtime';
+import { zerosOf } from '#internal/tensor';
 import { writeConvolution } from './served-models.mjs';
 import { median } from './statistics.mjs';
 

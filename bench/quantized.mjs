@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openBaseModel } from '../dist/models/index.js';
-import { quantizeBase } from '../dist/quantize/index.js';
-import { openEnvironment } from '../dist/runtime/index.js';
-import { openEngine } from '../dist/engine/index.js';
+import { openBaseModel } from '#internal/models';
+import { quantizeBase } from '#internal/quantize';
+import { openEnvironment } from '#internal/runtime';
+import { openEngine } from '#internal/engine';
 import { median } from './statistics.mjs';
 
 const { values } = parseArgs({
@@ -36,6 +36,7 @@ async function measure() {
   const base = await openBaseModel(values.base);
   const environment = openEnvironment({ threads: Number(values.threads) });
   const begin = performance.now();
+  /** @type {import('#internal/engine').EngineOptions} */
   const options = { base, environment, maxSlots: 8, maxLength: prompt + steps + 8, adapterTargets: false };
   const engine = await openEngine(options);
   const loadMs = performance.now() - begin;
@@ -77,9 +78,12 @@ async function generate(engine, { base, row, count, length }) {
 async function compare() {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
   const base = await openBaseModel(values.base);
+  /** @type {import('#internal/quantize').QuantizeOptions} */
   const shared = { blockSize: 32, activations: 'int8', keep: [], bits: 8, scheme: 'blocks' };
   const variants = [{ name: 'float', dir: values.base, bytes: bytesOf(base) }];
-  for (const [name, options] of Object.entries({ '8 bits': {}, '4 bits': { bits: 4 }, int8: { scheme: 'int8' } })) {
+  /** @type {Record<string, Partial<import('#internal/quantize').QuantizeOptions>>} */
+  const kinds = { '8 bits': {}, '4 bits': { bits: 4 }, int8: { scheme: 'int8' } };
+  for (const [name, options] of Object.entries(kinds)) {
     const dir = join(folder, name.replace(' ', '-'));
     const begin = performance.now();
     const { bytesAfter } = await quantizeBase(base, dir, { ...shared, ...options });

@@ -3,8 +3,8 @@
 //   node bench/rows.mjs --tokenizer demo/base --data demo/data/risk-strict.train.jsonl --output FILE
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { openTokenizer } from '../dist/tokenizer/index.js';
-import { readExamples } from '../dist/train/index.js';
+import { openTokenizer } from '#internal/tokenizer';
+import { readExamples } from '#internal/train';
 
 const { values } = parseArgs({
   options: { tokenizer: { type: 'string' }, data: { type: 'string' }, output: { type: 'string' } },

@@ -1,8 +1,8 @@
 // Models that the measurements of serving build for themselves, from a seed.
 import { writeFile } from 'node:fs/promises';
-import { createRandom } from '../dist/core/index.js';
-import { createModel, encodeModel, Tape } from '../dist/ir/index.js';
-import { tensorOf } from '../dist/tensor/index.js';
+import { createRandom } from '#internal/core';
+import { createModel, encodeModel, Tape } from '#internal/ir';
+import { tensorOf } from '#internal/tensor';
 
 function randomTensor(shape, name) {
   const random = createRandom(1, name);

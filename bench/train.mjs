@@ -77,10 +77,11 @@ function randomRows(count) {
 async function run(command, words) {
   const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
   let peak = 0;
-  const watch = setInterval(async () => {
+  const look = async () => {
     const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
     peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
-  }, 200);
+  };
+  const watch = setInterval(() => void look(), 200);
   const [code] = await once(child, 'exit');
   clearInterval(watch);
   if (code !== 0) throw new Error(`espalier train ended with ${code}`);

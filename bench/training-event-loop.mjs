@@ -24,8 +24,8 @@ const { values } = parseArgs({
   },
 });
 
-const { openEnvironment } = await import('../dist/runtime/index.js');
-const { resolveConfig, runTraining } = await import('../dist/train/index.js');
+const { openEnvironment } = await import('#internal/runtime');
+const { resolveConfig, runTraining } = await import('#internal/train');
 
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
 const { base, data, steps, threads, full } = values;

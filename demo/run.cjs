@@ -2,4 +2,4 @@
 'use strict';
 process.env.UV_THREADPOOL_SIZE ??= '8';
 
-import('./dist/run/main.js');
+void import('./dist/run/main.js');

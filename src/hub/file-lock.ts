@@ -28,7 +28,11 @@ export async function acquireLock(path: string, { signal, wait }: LockOptions): 
 async function create(path: string, content: string): Promise<boolean> {
   try {
     const handle = await open(path, 'wx');
-    await handle.writeFile(content).finally(() => handle.close());
+    try {
+      await handle.writeFile(content);
+    } finally {
+      await handle.close();
+    }
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;

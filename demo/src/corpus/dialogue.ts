@@ -1,4 +1,4 @@
-import type { Random } from 'espalier/core';
+import type { Random } from '#internal/core';
 import type { ChatMessage } from 'espalier/tokenizer';
 import { lexicon } from './lexicon.ts';
 import { createPhraser, type Phraser } from './phrase.ts';

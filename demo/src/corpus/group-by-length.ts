@@ -1,4 +1,4 @@
-import { createRandom } from 'espalier/core';
+import { createRandom } from '#internal/core';
 
 /** Batches whose rows are sorted together: enough that rows of one batch are about equally long. */
 const batchesPerBlock = 50;

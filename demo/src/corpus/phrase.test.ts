@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { createRandom } from 'espalier/core';
+import { createRandom } from '#internal/core';
 import { lexicon } from './lexicon.ts';
 import { createPhraser } from './phrase.ts';
 import { bankTopics } from './topics/bank.ts';

@@ -1,4 +1,4 @@
-import type { Random } from 'espalier/core';
+import type { Random } from '#internal/core';
 
 /** Words by the name of the slot that they fill. */
 export type Lexicon = Readonly<Record<string, readonly string[]>>;

@@ -1,4 +1,4 @@
-import { createRandom, type Random } from 'espalier/core';
+import { createRandom, type Random } from '#internal/core';
 import type { ChatMessage } from 'espalier/tokenizer';
 import { writeDialogue, type DialogueOptions, type Policy } from './dialogue.ts';
 import { isHeldOut } from './held-out.ts';

@@ -1,4 +1,4 @@
-import type { Random } from 'espalier/core';
+import type { Random } from '#internal/core';
 import { lexicon } from './lexicon.ts';
 import { createPhraser } from './phrase.ts';
 

@@ -1,4 +1,4 @@
-import { openServer } from 'espalier/http';
+import { openServer } from 'espalier';
 import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 
 /** What the demo tells its server, and what the server answers. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openEnvironment } from 'espalier/runtime';
-import { resolveConfig, runTraining } from 'espalier/train';
+import { resolveConfig, runTraining } from 'espalier';
 import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 import type { DemoOptions } from './options.ts';
 

@@ -32,7 +32,11 @@ export class OutputFolder {
     await assertFree(this.path);
     await rename(source, this.path);
     const parent = await open(dirname(this.path), 'r');
-    await parent.sync().finally(() => parent.close());
+    try {
+      await parent.sync();
+    } finally {
+      await parent.close();
+    }
     await this.discard();
   }
 
