@@ -6,7 +6,7 @@ import { importsOf, sourceFiles, type SourceFile } from './source-files.ts';
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   native: ['core'],
-  files: ['core'],
+  files: ['core', 'native'],
   tensor: ['core', 'files'],
   runtime: ['core', 'native', 'tensor'],
   ir: ['core', 'tensor'],

@@ -1,4 +1,5 @@
 import { EspalierError } from '../core/index.ts';
+import { isDiskFull } from '../files/index.ts';
 import { exitCodes } from './command.ts';
 import type { OutputStreams } from './output.ts';
 
@@ -8,14 +9,20 @@ import type { OutputStreams } from './output.ts';
  * @returns the exit code that goes with it
  */
 export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
-  const code = EspalierError.isInstance(error) ? error.code : 'INTERNAL';
+  const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (json) streams.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
   else streams.stderr.write(`espalier: ${message} [${code}]\n${trace(error)}`);
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
 }
 
+/** WHY a full disk too: whatever writes a file of its own may meet one, and it is no fault of ours. */
+function codeOf(error: unknown): string {
+  if (EspalierError.isInstance(error)) return error.code;
+  return isDiskFull(error) ? 'DISK_FULL' : 'INTERNAL';
+}
+
 /** A contract's error explains itself; anything else is a fault of ours, and its stack says where. */
 function trace(error: unknown): string {
-  return EspalierError.isInstance(error) || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
+  return codeOf(error) !== 'INTERNAL' || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
 }

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { asDiskError, assertRoom, formatBytes } from './disk-room.ts';
+import { asDiskError, assertRoom } from './disk-room.ts';
 
 const needed = { name: 'org/name', folder: tmpdir(), bytes: 2.5e18 };
 
@@ -20,14 +20,4 @@ describe('a disk', () => {
     const error = Object.assign(new Error('write'), { code: 'EIO' });
     expect(asDiskError(error, needed)).toBe(error);
   });
-});
-
-describe('formatBytes', () => {
-  it.each([
-    [0, '0 B'],
-    [999, '999 B'],
-    [1000, '1.0 kB'],
-    [1.25e6, '1.3 MB'],
-    [3.5e9, '3.5 GB'],
-  ])('writes %d as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 });

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
+import { formatBytes, isDiskFull } from '../files/index.ts';
 
 /** A folder that exists, and what is to come into it. */
 export interface RoomNeeded {
@@ -19,8 +20,7 @@ export async function assertRoom(needed: RoomNeeded): Promise<void> {
 
 /** What a write's error means: a full disk has a code of ours, anything else stays what it is. */
 export function asDiskError(error: unknown, needed: RoomNeeded): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(needed, 0, error) : error;
+  return isDiskFull(error) ? diskFull(needed, 0, error) : error;
 }
 
 function diskFull({ name, folder, bytes }: RoomNeeded, free: number, cause?: unknown): EspalierError {
@@ -29,11 +29,4 @@ function diskFull({ name, folder, bytes }: RoomNeeded, free: number, cause?: unk
     { name, folder, needed: formatBytes(bytes), free: formatBytes(free) },
     { cause },
   );
-}
-
-/** `1.5 GB`, in powers of 1000, as disks and the hub count. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

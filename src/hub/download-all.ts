@@ -1,5 +1,5 @@
+import { acquireLock } from '../files/index.ts';
 import { downloadFile } from './download-file.ts';
-import { acquireLock } from './file-lock.ts';
 import type { FileStore } from './file-store.ts';
 import { createHubFetch, type HubFetchOptions } from './hub-fetch.ts';
 import type { Repository, RepositoryFile } from './repository.ts';

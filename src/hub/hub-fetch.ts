@@ -1,8 +1,6 @@
 import { EspalierError } from '../core/index.ts';
+import type { Wait } from '../files/index.ts';
 import { errorOfResponse, unreachable, type Asked } from './hub-errors.ts';
-
-/** Waits, unless the signal aborts first; a test's own needs no time. */
-export type Wait = (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 
 export interface HubFetchOptions extends Asked {
   readonly signal: AbortSignal | undefined;

@@ -1,13 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { EspalierError } from '../core/index.ts';
+import type { Wait } from '../files/index.ts';
 import { writeRef } from './cache-layout.ts';
 import { asDiskError, assertRoom } from './disk-room.ts';
 import { downloadAll } from './download-all.ts';
 import { createCacheStore, createFolderStore } from './file-store.ts';
 import { findCached } from './find-cached.ts';
 import { offline } from './hub-errors.ts';
-import type { HubFetchOptions, Wait } from './hub-fetch.ts';
+import type { HubFetchOptions } from './hub-fetch.ts';
 import { readHubSettings, type HubSettings } from './hub-settings.ts';
 import { listRepository } from './list-repository.ts';
 import type { HubReference } from './reference.ts';

@@ -1,33 +1,5 @@
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { EspalierError } from '../core/index.ts';
-import { syncFolder } from '../tensor/index.ts';
-
-/**
- * Makes a folder that appears whole or not at all.
- * @param fill  writes into a hidden folder beside the place
- * @throws EspalierError OUTPUT_EXISTS before anything is written
- */
-export async function makeFolder(path: string, fill: (staging: string) => Promise<void>): Promise<void> {
-  const place = resolve(path);
-  const staging = join(dirname(place), `.${basename(place)}.partial-${process.pid}`);
-  await assertFree(place);
-  try {
-    await mkdir(staging, { recursive: true });
-    await fill(staging);
-    await assertFree(place);
-    await rename(staging, place);
-  } catch (error) {
-    await rm(staging, { recursive: true, force: true });
-    throw error;
-  }
-  await syncFolder(dirname(place));
-}
-
-async function assertFree(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found !== undefined) throw new EspalierError('OUTPUT_EXISTS', { path });
-}
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Copies what is no weight: tokenizer, chat template, generation settings, pooling. Links are followed. */
 export async function copyCompanions(from: string, to: string): Promise<void> {

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
+import { publishFolder } from '../files/index.ts';
 import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
-import { copyCompanions, makeFolder, rewriteConfig } from './checkpoint-folder.ts';
+import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
 import { WeightReader } from './weight-reader.ts';
 
 /** A weight as floats: f32 [rows, columns] of a quantized one, whatever shape it has in the module's own checkpoint. */
@@ -19,7 +20,7 @@ export async function readDequantized(reader: WeightReader, ref: WeightRef): Pro
 
 /**
  * Writes the f32 checkpoint that a quantized one stands for: what it computes exactly, without its rounding of activations.
- * @throws EspalierError OUTPUT_EXISTS, QUANTIZE_UNSUPPORTED
+ * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, QUANTIZE_UNSUPPORTED
  */
 export async function dequantizeBase(base: BaseModel, output: string): Promise<void> {
   const refs = [...base.weights];
@@ -36,7 +37,7 @@ export async function dequantizeBase(base: BaseModel, output: string): Promise<v
     name,
     { dtype: 'float32', shape: shapeOf(name, ref) },
   ]);
-  await makeFolder(output, async (folder) => {
+  await publishFolder(output, async (folder) => {
     await using reader = new WeightReader(base);
     await writeSafetensorsInParts(join(folder, 'model.safetensors'), tensors, async (writer) => {
       for (const [name, ref] of refs) {

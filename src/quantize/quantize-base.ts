@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
+import { publishFolder } from '../files/index.ts';
 import { byteLength, writeSafetensorsInParts } from '../tensor/index.ts';
-import { copyCompanions, makeFolder, rewriteConfig } from './checkpoint-folder.ts';
+import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
 import { planQuantization, plannedTensors, type QuantizationSettings } from './plan-quantization.ts';
 import { WeightReader } from './weight-reader.ts';
 import { writeWeight } from './write-weights.ts';
@@ -28,14 +29,14 @@ export interface QuantizeResult {
  * is in memory at a time; of `int8`, one matrix of bytes.
  *
  * @param output  a folder that does not exist yet; it appears whole or not at all
- * @throws EspalierError OUTPUT_EXISTS, QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED; the signal's reason when aborted
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED; the signal's reason when aborted
  */
 export async function quantizeBase(base: BaseModel, output: string, options: QuantizeOptions): Promise<QuantizeResult> {
   const plan = planQuantization(base, options);
   const tensors = plan.flatMap(plannedTensors);
   const totalBytes = plan.reduce((sum, { ref }) => sum + ref.length, 0);
   const { signal, onProgress, blockSize, scheme, activations, bits } = options;
-  await makeFolder(output, async (folder) => {
+  const fill = async (folder: string): Promise<void> => {
     await using reader = new WeightReader(base);
     let doneBytes = 0;
     const onPiece = (bytes: number): void => onProgress?.({ doneBytes: (doneBytes += bytes), totalBytes });
@@ -52,7 +53,8 @@ export async function quantizeBase(base: BaseModel, output: string, options: Qua
     await rewriteConfig(folder, (config) => {
       config['quantization_config'] = formatQuantization({ scheme, blockSize, activations }, bits);
     });
-  });
+  };
+  await publishFolder(output, fill, { exclusive: true });
   const kept = plan.filter(({ kind }) => kind === 'kept').length;
   const bytesAfter = tensors.reduce((sum, [, { dtype, shape }]) => sum + byteLength(dtype, shape), 0);
   return { quantized: plan.length - kept, kept, bytesBefore: totalBytes, bytesAfter };

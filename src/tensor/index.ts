@@ -17,10 +17,8 @@ export {
 } from './safetensors-reader.ts';
 export {
   streamSafetensors,
-  syncFolder,
   type TensorLayout,
   type TensorStream,
-  writeAtomically,
   writeSafetensors,
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';

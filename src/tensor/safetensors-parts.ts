@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
+import { writeAtomically } from '../files/index.ts';
 import { byteLength } from './data-type.ts';
 import {
   formatHeader,
   misfit,
   sortTensors,
-  writeAtomically,
   type TensorLayout,
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';

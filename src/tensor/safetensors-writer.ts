@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { EspalierError } from '../core/index.ts';
+import { writeAtomically } from '../files/index.ts';
 import { byteLength, elementSize, type DataType } from './data-type.ts';
 import { safetensorsTypes } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';
@@ -64,33 +62,6 @@ export async function streamSafetensors(
       if (written !== byteLength(tensor.dtype, tensor.shape)) throw misfit(path, { name, ...tensor }, written);
     }
   });
-}
-
-/** Lets `write` fill a new file beside `path`, flushes it, and puts it in place in one step. */
-export async function writeAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await write(handle);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-/** Makes a rename in the folder last through a power cut, where the system lets a folder be flushed. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  if (handle === undefined) return;
-  await handle.sync().catch(() => undefined);
-  await handle.close();
 }
 
 type Named = readonly [string, TensorStream];

@@ -1,7 +1,5 @@
-import { lstat } from 'node:fs/promises';
-import { EspalierError } from '../../core/index.ts';
 import { savePeftAdapter } from './peft/save-peft-adapter.ts';
-import { writeAtomically } from '../../tensor/index.ts';
+import { writeAtomically } from '../../files/index.ts';
 import { formatBinAdapter } from './bin/bin-write.ts';
 import type { AdapterFormat } from './detect-format.ts';
 import { writeOnnxAdapter, type OnnxNames } from './onnx/onnx-adapter.ts';
@@ -19,7 +17,7 @@ export interface WriteAdapterOptions extends OnnxNames {
 /**
  * Writes an adapter in a format, whole or not at all.
  *
- * @throws EspalierError OUTPUT_EXISTS, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
+ * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
  */
 export async function writeAdapter(
   path: string,
@@ -28,16 +26,5 @@ export async function writeAdapter(
 ): Promise<void> {
   if (format === 'peft') return savePeftAdapter(path, adapter, { replace });
   const bytes = format === 'bin' ? await formatBinAdapter(adapter) : await writeOnnxAdapter(adapter, names);
-  if (!replace && (await exists(path))) throw new EspalierError('OUTPUT_EXISTS', { path });
-  await writeAtomically(path, (handle) => handle.writeFile(bytes));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  await writeAtomically(path, (handle) => handle.writeFile(bytes), { replace });
 }

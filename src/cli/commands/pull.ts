@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { formatBytes, isHubReference, type PulledModel } from '../../hub/index.ts';
+import { formatBytes } from '../../files/index.ts';
+import { isHubReference, type PulledModel } from '../../hub/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 import { pullWithProgress } from '../resolve-hub.ts';

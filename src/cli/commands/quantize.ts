@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError, systemClock } from '../../core/index.ts';
-import { formatBytes } from '../../hub/index.ts';
+import { formatBytes } from '../../files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizeBase, type QuantizeOptions, type QuantizeResult } from '../../quantize/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';

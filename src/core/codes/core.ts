@@ -20,6 +20,20 @@ export const coreCodes = {
     message: 'The output {path} exists already. Choose another path, or remove it first.',
     help: 'Espalier never writes over an existing output. Nothing was changed.',
   },
+  OUTPUT_BUSY: {
+    status: 409,
+    retryable: true,
+    message:
+      'The output {path} is being written by process {pid} already. Wait until it has ended, or choose another path.',
+    help: 'Two processes were to write one output, and the second would have lost its work at the end. Nothing was changed.',
+  },
+  DISK_FULL: {
+    status: 507,
+    retryable: true,
+    message:
+      'The disk of {folder} is full: {what} could not be written ({written} of it were, {free} are free). Make room, or choose a folder on another disk.',
+    help: 'A file or a folder did not fit on its disk, or into the quota of the user. What had been written of it was removed; what was there before is unchanged.',
+  },
   FILE_NOT_FOUND: {
     status: 404,
     retryable: false,

@@ -4,7 +4,7 @@ import type { Environment } from '../../runtime/index.ts';
 import { parameterCount } from '../../models/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { MetricsWriter } from '../report/metrics.ts';
-import { OutputFolder } from '../report/output-folder.ts';
+import { StagedFolder } from '../../files/index.ts';
 import { prepareTraining, type PreparedTraining } from './prepare-training.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
 import { TrainingRun } from './training-run.ts';
@@ -25,7 +25,7 @@ export interface RunTrainingOptions {
  *   TRAIN_STUCK; the signal's reason when it is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
-  const folder = await OutputFolder.begin(config.output);
+  const folder = await StagedFolder.begin(config.output, { exclusive: true });
   try {
     const { signal } = options;
     signal?.throwIfAborted();
@@ -42,7 +42,7 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
 }
 
 async function trainInto(
-  folder: OutputFolder,
+  folder: StagedFolder,
   metrics: MetricsWriter,
   prepared: PreparedTraining,
   options: RunTrainingOptions,

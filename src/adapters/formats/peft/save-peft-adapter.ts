@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { EspalierError } from '../../../core/index.ts';
+import { join } from 'node:path';
 import type { ModuleKind } from '../../../ir/index.ts';
-import { syncFolder, writeAtomically, writeSafetensors, type TensorData } from '../../../tensor/index.ts';
-import { pathExists, replaceFolder } from '../../../files/index.ts';
+import { publishFolder, writeAtomically } from '../../../files/index.ts';
+import { writeSafetensors, type TensorData } from '../../../tensor/index.ts';
 import { assertConfig, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
 import { weightsFile } from './load-peft-adapter.ts';
 import { configFile } from './read-peft-config.ts';
@@ -30,7 +27,7 @@ export interface SaveAdapterOptions {
  * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears whole or not at all:
  * it is written beside its place and renamed.
  *
- * @throws EspalierError OUTPUT_EXISTS, LORA_CONFIG_INVALID; nothing was changed then
+ * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, LORA_CONFIG_INVALID; nothing was changed then
  */
 export async function savePeftAdapter(
   dir: string,
@@ -38,18 +35,7 @@ export async function savePeftAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   assertConfig(content.config);
-  const path = resolve(dir);
-  if (options.replace !== true) await assertFree(path);
-  const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
-  try {
-    await mkdir(staging, { recursive: true });
-    await writeContent(staging, content);
-    if (options.replace === true) await replaceFolder(staging, path);
-    else await moveTo(staging, path);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
-  await syncFolder(dirname(path));
+  await publishFolder(dir, (staging) => writeContent(staging, content), options);
 }
 
 async function writeContent(dir: string, { config, modules, saved, baseName }: AdapterContent): Promise<void> {
@@ -67,13 +53,4 @@ async function writeContent(dir: string, { config, modules, saved, baseName }: A
   await writeSafetensors(join(dir, weightsFile), tensors, { metadata: { format: 'pt' } });
   const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;
   await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
-}
-
-async function assertFree(path: string): Promise<void> {
-  if (await pathExists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
-}
-
-async function moveTo(staging: string, path: string): Promise<void> {
-  await assertFree(path); // a rename would quietly take the place of an empty folder
-  await rename(staging, path);
 }

@@ -1,16 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { EspalierError } from '../../../core/index.ts';
+import { join } from 'node:path';
 import type { BaseModel } from '../../../models/index.ts';
-import {
-  openSafetensors,
-  streamSafetensors,
-  syncFolder,
-  type DataType,
-  type TensorStream,
-} from '../../../tensor/index.ts';
-import { pathExists, replaceFolder } from '../../../files/index.ts';
+import { openSafetensors, streamSafetensors, type DataType, type TensorStream } from '../../../tensor/index.ts';
+import { publishFolder } from '../../../files/index.ts';
 import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
 import { mergedChunks } from './merged-chunks.ts';
 import { planMerge, type MergePlan, type PlannedWeight } from './plan-merge.ts';
@@ -45,24 +36,17 @@ export interface MergeOptions {
  * Where an adapter changes a head or an embedding that share their matrix, the two are written apart.
  *
  * @returns how many weights were changed
- * @throws EspalierError OUTPUT_EXISTS, MERGE_UNSUPPORTED with everything that has no place in a checkpoint
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, MERGE_UNSUPPORTED with everything that has no place in a checkpoint
  */
 export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly changed: number }> {
   const { base, output, replace = false } = options;
-  const path = resolve(output);
   const plan = await planMerge(base, options.adapters);
-  if (!replace && (await pathExists(path))) throw new EspalierError('OUTPUT_EXISTS', { path: output });
-  const staging = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
-  try {
-    await mkdir(staging, { recursive: true });
+  const fill = async (staging: string): Promise<void> => {
     await writeShards(staging, plan, options);
     await copyOtherFiles(base.dir, staging, { untied: plan.untied, dtype: options.dtype ?? 'base' });
     await options.check?.(staging);
-    await replaceFolder(staging, path);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
-  await syncFolder(dirname(path));
+  };
+  await publishFolder(output, fill, { replace, exclusive: true });
   return { changed: plan.weights.filter(({ update }) => update !== undefined).length };
 }
 

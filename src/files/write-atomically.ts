@@ -1,0 +1,46 @@
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { asDiskFull } from './disk-full.ts';
+import { syncFolder } from './flush.ts';
+import { assertFree } from './path-exists.ts';
+import { ownMark } from './process-mark.ts';
+import { putInFreePlace } from './put-in-place.ts';
+import { stagingName } from './staging-name.ts';
+import { sweepStaging } from './sweep-staging.ts';
+
+export interface WriteAtomicallyOptions {
+  /** Default: true. */
+  readonly replace?: boolean;
+}
+
+/**
+ * Lets `write` fill a new file beside `path`, flushes it, and puts it in place in one step.
+ *
+ * @throws EspalierError DISK_FULL; OUTPUT_EXISTS where nothing is to be replaced; what `write` throws. What was at `path` stays then.
+ */
+export async function writeAtomically(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+  { replace = true }: WriteAtomicallyOptions = {},
+): Promise<void> {
+  const place = resolve(path);
+  if (!replace) await assertFree(place);
+  await sweepStaging(place);
+  const staging = stagingName(place, await ownMark());
+  try {
+    const handle = await open(staging, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (replace) await rename(staging, place);
+    else await putInFreePlace(staging, place);
+  } catch (error) {
+    const meant = await asDiskFull(error, staging, place);
+    await rm(staging, { force: true });
+    throw meant;
+  }
+  await syncFolder(dirname(place));
+}
