@@ -1,115 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { noAdapters } from './adapters/sequence-adapters.ts';
-import { ActiveRequest } from './sequence/active-request.ts';
-import { EngineLoop, type StepRunner } from './engine-loop.ts';
-import { StatsRecorder } from './engine-stats.ts';
-import type { GenerationRequest } from './sequence/generation-request.ts';
-
-/**
- * A model of four tokens without any weights: after the tokens so far, the next one is (their sum + 1) modulo 3. It keeps
- * them by slot, as keys and values are kept, so that a wrong slot or a wrong move gives a wrong answer.
- */
-class RunnerDouble implements StepRunner {
-  readonly slots: number[][] = [];
-  /** Sequences in each decode step. */
-  readonly batches: number[] = [];
-  failure: Error | undefined;
-  /** A token after which all logits are NaN. */
-  poison = 3;
-
-  prefill: StepRunner['prefill'] = async ({ slot, tokens, start, end }) => {
-    await this.#pretend();
-    const before = start === 0 ? [] : (this.slots[slot] ?? []);
-    this.slots[slot] = [...before, ...Array.from(tokens).slice(start, end)];
-    return this.#logits(slot);
-  };
-
-  prefillReported: StepRunner['prefillReported'] = async (chunk, signal) => {
-    const rows: Float32Array[] = [];
-    for (let at = chunk.start; at < chunk.end; at++) {
-      rows.push(await this.prefill({ ...chunk, start: at, end: at + 1 }, signal));
-    }
-    return rows;
-  };
-
-  decode: StepRunner['decode'] = async (batch) => {
-    this.batches.push(batch.length);
-    await this.#pretend();
-    return batch.map(({ lastToken, length }, slot) => {
-      this.slots[slot] = [...(this.slots[slot] ?? []).slice(0, length), lastToken];
-      return this.#logits(slot);
-    });
-  };
-
-  moveSlot: StepRunner['moveSlot'] = ({ from, to, length }) => {
-    this.slots[to] = (this.slots[from] ?? []).slice(0, length);
-    return Promise.resolve();
-  };
-
-  async #pretend(): Promise<void> {
-    await Promise.resolve();
-    if (this.failure) throw this.failure;
-  }
-
-  #logits(slot: number): Float32Array {
-    const tokens = this.slots[slot] ?? [];
-    const logits = new Float32Array(4).fill(tokens.at(-1) === this.poison ? Number.NaN : 0);
-    logits[nextToken(tokens)] = tokens.at(-1) === this.poison ? Number.NaN : 1;
-    return logits;
-  }
-}
-
-function nextToken(tokens: readonly number[]): number {
-  return (tokens.reduce((sum, token) => sum + token, 0) + 1) % 3;
-}
-
-function expected(prompt: readonly number[], count: number): number[] {
-  const tokens = [...prompt];
-  while (tokens.length < prompt.length + count) tokens.push(nextToken(tokens));
-  return tokens.slice(prompt.length);
-}
-
-async function collect(request: ActiveRequest): Promise<number[]> {
-  const tokens: number[] = [];
-  for await (const { token } of request.tokens) tokens.push(token);
-  return tokens;
-}
-
-class Fixture {
-  readonly runner = new RunnerDouble();
-  readonly stats = new StatsRecorder(2);
-  readonly loop = new EngineLoop({
-    runner: this.runner,
-    limits: { slots: 2, prefillChunk: 4, prefillRuns: 1 },
-    vocabulary: 4,
-    reportedChunk: 3,
-    stats: this.stats,
-  });
-  #next = 0;
-
-  add(request: GenerationRequest): ActiveRequest {
-    const onCancel = (cancelled: ActiveRequest): void => this.loop.cancel(cancelled);
-    const active = new ActiveRequest({
-      id: this.#next++,
-      request,
-      adapters: noAdapters,
-      maxLength: 100,
-      endTokens: [],
-      onCancel,
-    });
-    this.loop.add(active);
-    return active;
-  }
-}
+import { collect, expected, LoopFixture, nextToken } from './testing/loop-fixture.ts';
 
 const prompts = [[1], [2, 2], [0, 1, 2, 0, 1, 2, 0], [1, 0, 1], [2, 1], [2, 2, 2, 2, 2], [0], [1, 1]];
 
 describe('EngineLoop', () => {
-  let fixture = new Fixture();
+  let fixture = new LoopFixture();
   afterEach(async () => {
     await fixture.loop.stop();
-    fixture = new Fixture();
+    fixture = new LoopFixture();
   });
 
   it('gives every request its own answer, whatever ends before it and moves', async () => {

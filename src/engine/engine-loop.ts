@@ -2,6 +2,7 @@ import { EspalierError, Pace, systemClock } from '../core/index.ts';
 import type { ActiveRequest } from './sequence/active-request.ts';
 import type { StatsRecorder } from './engine-stats.ts';
 import type { DecodeRow, PrefillChunk } from './runner/model-runner.ts';
+import { Activations } from './schedule/activations.ts';
 import { Sampler } from './sampling/sampler.ts';
 import {
   advance,
@@ -24,6 +25,15 @@ export interface StepRunner {
   moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void>;
 }
 
+/** What the loop needs of the memory that adapters lie in. */
+export interface AdapterPlaces {
+  /**
+   * Called between two runs, when nothing reads the adapters. Active ones may be put elsewhere here, and nowhere else. Where this
+   * fails nobody knows what lies where, and the loop ends with all of its requests.
+   */
+  settle(): void | Promise<void>;
+}
+
 export interface LoopOptions {
   readonly runner: StepRunner;
   readonly limits: ScheduleLimits;
@@ -33,7 +43,12 @@ export interface LoopOptions {
   /** A sequence that grows beyond this many tokens is run again from its first (`ModelConfig.recomputeLength`). */
   readonly recomputeLength?: number | undefined;
   readonly stats: StatsRecorder;
+  /** Where active adapters lie, if they ever move. */
+  readonly arena?: AdapterPlaces | undefined;
 }
+
+/** Waiting sequences whose adapters are brought in beyond those that there are free slots for. */
+const activatedAhead = 4;
 
 /**
  * Acts on what the scheduler plans: one run after the other, samples, and hands tokens out. Whatever happens to a
@@ -50,12 +65,16 @@ export class EngineLoop {
   readonly #cancelled: ActiveRequest[] = [];
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
-  #wake: (() => void) | undefined;
+  readonly #arena: AdapterPlaces | undefined;
+  readonly #activations = new Activations(() => this.#wake());
+  #isAwake = false;
+  #wakeSleeper: (() => void) | undefined;
   readonly #idle: (() => void)[] = [];
   readonly #recomputeLength: number | undefined;
   readonly #reportedChunk: number;
 
-  constructor({ runner, limits, vocabulary, reportedChunk, recomputeLength, stats }: LoopOptions) {
+  constructor({ runner, limits, vocabulary, reportedChunk, recomputeLength, stats, arena }: LoopOptions) {
+    this.#arena = arena;
     this.#runner = runner;
     this.#recomputeLength = recomputeLength;
     this.#reportedChunk = reportedChunk;
@@ -76,14 +95,19 @@ export class EngineLoop {
   add(request: ActiveRequest): void {
     this.#requests.set(request.id, request);
     const chunk = request.isPromptReported ? { chunk: this.#reportedChunk } : {};
-    this.#state.waiting.push({ id: request.id, promptLength: request.prompt.length, ...chunk });
-    this.#wake?.();
+    this.#state.waiting.push({
+      id: request.id,
+      promptLength: request.prompt.length,
+      isReady: request.ownAdapters.isActive,
+      ...chunk,
+    });
+    this.#wake();
   }
 
   /** The request leaves before the next run. */
   cancel(request: ActiveRequest): void {
     this.#cancelled.push(request);
-    this.#wake?.();
+    this.#wake();
   }
 
   /** Resolves as soon as no request is left. */
@@ -95,7 +119,7 @@ export class EngineLoop {
   /** Ends the run that is under way, and fails every request that is left. */
   async stop(): Promise<void> {
     this.#stop.abort(new EspalierError('ENGINE_CLOSED', {}));
-    this.#wake?.();
+    this.#wake();
     await this.#ended;
   }
 
@@ -116,8 +140,10 @@ export class EngineLoop {
 
   async #loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      await this.#arena?.settle();
       await this.#takeOutCancelled();
       await this.#restartGrown();
+      await this.#activate();
       const plan = schedule(this.#state);
       begin(this.#state, plan);
       if (plan.kind === 'prefill') await this.#prefill(plan);
@@ -126,13 +152,41 @@ export class EngineLoop {
     }
   }
 
-  /** Waits for `add`, `cancel` or `stop`; what came since the plan was made is seen at once. */
+  /** Ends the sleep, or keeps the next one from beginning: something has come since the plan was made. */
+  #wake(): void {
+    this.#isAwake = true;
+    this.#wakeSleeper?.();
+  }
+
+  /** Waits for `add`, `cancel`, `stop`, or an activation's end. */
   async #sleep(signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#cancelled.length > 0 || this.#state.waiting.length > 0) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
+    if (!signal.aborted && !this.#isAwake) {
+      await new Promise<void>((resolve) => {
+        this.#wakeSleeper = resolve;
+      });
+    }
+    [this.#wakeSleeper, this.#isAwake] = [undefined, false];
+  }
+
+  /** Has adapters brought in for the sequences that are next, and finds out whose have come or never will. */
+  async #activate(): Promise<void> {
+    for (const { id, error } of this.#activations.takeFailed()) {
+      const request = this.#requests.get(id);
+      if (request !== undefined) await this.#leave(request, 'failed', error);
+    }
+    const { waiting, running, limits } = this.#state;
+    if (waiting.length === 0) return;
+    this.#activations.begin(this.#waitingRequests(), limits.slots - running.length + activatedAhead);
+    for (const sequence of waiting) {
+      sequence.isReady ||= this.#requests.get(sequence.id)?.ownAdapters.isActive === true;
+    }
+  }
+
+  *#waitingRequests(): Iterable<ActiveRequest> {
+    for (const { id } of this.#state.waiting) {
+      const request = this.#requests.get(id);
+      if (request !== undefined) yield request;
+    }
   }
 
   async #takeOutCancelled(): Promise<void> {
@@ -148,7 +202,7 @@ export class EngineLoop {
     for (const request of grown) {
       await this.#takeFromBatch(request);
       request.restart();
-      this.#state.waiting.unshift({ id: request.id, promptLength: request.prompt.length });
+      this.#state.waiting.unshift({ id: request.id, promptLength: request.prompt.length, isReady: true });
     }
   }
 
@@ -167,7 +221,7 @@ export class EngineLoop {
       await this.#move(advance(this.#state, plan));
       if (!plan.last) return;
       this.#batch.push(request);
-      const sharing = request.hasGroup ? await this.#share(request) : undefined;
+      const sharing = request.group ? await this.#share(request) : undefined;
       await this.#handOut(request, logits);
       for (const other of sharing ?? []) await this.#handOut(other, logits);
     } catch (error) {

@@ -28,7 +28,7 @@ describe('schedule', () => {
 
   it('takes a long prompt in chunks, and lets streams decode between them', () => {
     const state = createSchedule(limits);
-    state.waiting.push({ id: 1, promptLength: 2 }, { id: 2, promptLength: 20 });
+    state.waiting.push({ id: 1, promptLength: 2, isReady: true }, { id: 2, promptLength: 20, isReady: true });
     const plans = Array.from({ length: 6 }, () => act(state).plan);
     expect(plans).toEqual([
       { kind: 'prefill', id: 1, slot: 0, start: 0, end: 2, last: true },
@@ -42,7 +42,10 @@ describe('schedule', () => {
 
   it('takes a prompt in chunks of its own where these are shorter', () => {
     const state = createSchedule(limits);
-    state.waiting.push({ id: 1, promptLength: 7, chunk: 3 }, { id: 2, promptLength: 9, chunk: 100 });
+    state.waiting.push(
+      { id: 1, promptLength: 7, isReady: true, chunk: 3 },
+      { id: 2, promptLength: 9, isReady: true, chunk: 100 },
+    );
     const plans = Array.from({ length: 4 }, () => act(state).plan);
     expect(plans.slice(0, 3)).toMatchObject([
       { id: 1, start: 0, end: 3, last: false },
@@ -55,22 +58,35 @@ describe('schedule', () => {
 
   it('prefills several short prompts between two decode steps, up to the limit of runs', () => {
     const state = createSchedule(limits);
-    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 3 });
+    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 3, isReady: true });
     expect(Array.from({ length: 4 }, () => act(state).plan.kind)).toEqual(['prefill', 'prefill', 'decode', 'prefill']);
   });
 
   it('leaves a request waiting while every slot is taken', () => {
     const state = createSchedule({ ...limits, slots: 1 });
-    state.waiting.push({ id: 1, promptLength: 1 }, { id: 2, promptLength: 1 });
+    state.waiting.push({ id: 1, promptLength: 1, isReady: true }, { id: 2, promptLength: 1, isReady: true });
     act(state);
     expect(schedule(state)).toEqual({ kind: 'decode', batch: 1 });
     remove(state, 1);
     expect(schedule(state)).toMatchObject({ kind: 'prefill', id: 2, slot: 0 });
   });
 
+  it('lets others pass a sequence that is not ready, and takes it first as soon as it is', () => {
+    const state = createSchedule({ ...limits, prefillRuns: 1 });
+    const late = { id: 1, promptLength: 1, isReady: false };
+    state.waiting.push(late);
+    expect(schedule(state)).toEqual({ kind: 'idle' });
+    state.waiting.push({ id: 2, promptLength: 1, isReady: true }, { id: 3, promptLength: 1, isReady: true });
+    expect(act(state).plan).toMatchObject({ kind: 'prefill', id: 2 });
+    expect(act(state).plan).toMatchObject({ kind: 'decode' });
+    late.isReady = true;
+    expect(act(state).plan).toMatchObject({ kind: 'prefill', id: 1, slot: 1 });
+    expect(state.waiting.map(({ id }) => id)).toEqual([3]);
+  });
+
   it('fills the slot of a finished sequence from the end', () => {
     const state = createSchedule(limits);
-    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 1 });
+    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 1, isReady: true });
     while (state.waiting.length > 0) act(state);
     expect(remove(state, 1)).toEqual({ id: 3, from: 2, to: 0 });
     expect(state.running).toEqual([3, 2]);
@@ -79,7 +95,7 @@ describe('schedule', () => {
 
   it('moves a prefilled sequence down when others ended during its prefill', () => {
     const state = createSchedule(limits);
-    state.waiting.push({ id: 1, promptLength: 1 }, { id: 2, promptLength: 9 });
+    state.waiting.push({ id: 1, promptLength: 1, isReady: true }, { id: 2, promptLength: 9, isReady: true });
     act(state);
     act(state);
     act(state);
@@ -92,13 +108,19 @@ describe('schedule', () => {
 });
 
 type Command =
-  | { readonly kind: 'arrive'; readonly promptLength: number }
+  | { readonly kind: 'arrive'; readonly promptLength: number; readonly isReady: boolean }
   | { readonly kind: 'step' }
+  | { readonly kind: 'ready'; readonly pick: number }
   | { readonly kind: 'fork'; readonly pick: number }
   | { readonly kind: 'end'; readonly pick: number };
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ kind: fc.constant('arrive' as const), promptLength: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({
+    kind: fc.constant('arrive' as const),
+    promptLength: fc.integer({ min: 1, max: 20 }),
+    isReady: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('ready' as const), pick: fc.nat() }),
   fc.record({ kind: fc.constant('step' as const) }),
   fc.record({ kind: fc.constant('fork' as const), pick: fc.nat() }),
   fc.record({ kind: fc.constant('end' as const), pick: fc.nat() }),
@@ -119,22 +141,29 @@ class World {
   }
 
   apply(step: Command): void {
-    if (step.kind === 'arrive') this.#arrive(step.promptLength);
+    if (step.kind === 'arrive') this.#arrive(step);
+    else if (step.kind === 'ready') this.#ready(step.pick);
     else if (step.kind === 'step') this.#step();
     else if (step.kind === 'fork') this.#fork(step.pick);
     else this.#end(step.pick);
     this.#check();
   }
 
-  #arrive(promptLength: number): void {
-    this.state.waiting.push({ id: this.#next, promptLength });
+  #arrive({ promptLength, isReady }: { readonly promptLength: number; readonly isReady: boolean }): void {
+    this.state.waiting.push({ id: this.#next, promptLength, isReady });
     this.live.push(this.#next++);
+  }
+
+  #ready(pick: number): void {
+    const sequence = this.state.waiting[pick % Math.max(1, this.state.waiting.length)];
+    if (sequence) sequence.isReady = true;
   }
 
   #step(): void {
     const plan = schedule(this.state);
     begin(this.state, plan);
     if (plan.kind !== 'prefill') return;
+    this.#demand(this.state.prefilling?.isReady === true, `sequence ${plan.id} runs before it is ready`);
     this.#demand(this.state.running[plan.slot] === undefined, `slot ${plan.slot} is prefilled while it runs`);
     this.#demand((this.#prefilled.get(plan.id) ?? 0) === plan.start, `sequence ${plan.id} does not go on where it was`);
     const isThere = plan.start === 0 || this.slots[plan.slot] === plan.id;
@@ -201,7 +230,7 @@ describe('the schedule, through any order of arrivals, steps and ends', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 12 }), (lengths) => {
         const state = createSchedule({ slots: 2, prefillChunk: 8, prefillRuns: 2 });
-        lengths.forEach((promptLength, id) => state.waiting.push({ id, promptLength }));
+        lengths.forEach((promptLength, id) => state.waiting.push({ id, promptLength, isReady: true }));
         const order: number[] = [];
         for (let turn = 0; turn < 1000 && order.length < lengths.length; turn++) {
           const { plan } = act(state);

@@ -2,7 +2,7 @@
  * Which request gets the next run: a state machine over plain data. It knows counts and slots, never tokens, weights or
  * time; the engine acts on what it plans.
  *
- *   waiting -> prefilling (in chunks, first come first served) -> running -> gone
+ *   waiting -> prefilling (in chunks, first come first served among those that are ready) -> running -> gone
  *
  * Running sequences own the slots [0, running.length), so that a decode batch is a prefix of the slots. The sequence in
  * prefill owns a slot above them. A hole that a finished sequence leaves is filled from the end.
@@ -31,6 +31,8 @@ export interface WaitingSequence {
   readonly promptLength: number;
   /** Most tokens of this prompt in one run, where they are fewer than of others. */
   readonly chunk?: number;
+  /** False while something that its runs need is not in place yet; others pass it meanwhile. */
+  isReady: boolean;
 }
 
 export interface PrefillingSequence extends WaitingSequence {
@@ -72,7 +74,7 @@ export function schedule(state: ScheduleState): Plan {
 }
 
 function nextPrefill({ prefilling, waiting, running, limits }: ScheduleState): PrefillPlan | undefined {
-  const next = prefilling ?? (running.length < limits.slots ? waiting[0] : undefined);
+  const next = prefilling ?? (running.length < limits.slots ? waiting.find(({ isReady }) => isReady) : undefined);
   if (next === undefined) return undefined;
   const start = prefilling?.done ?? 0;
   const end = Math.min(next.promptLength, start + Math.min(limits.prefillChunk, next.chunk ?? Infinity));
@@ -92,9 +94,11 @@ export function begin(state: ScheduleState, plan: Plan): void {
   state.spent.tokens += plan.end - plan.start;
   state.spent.runs++;
   if (state.prefilling?.id === plan.id) return;
-  const first = state.waiting.shift();
-  if (first?.id !== plan.id || state.prefilling) throw new RangeError(`Sequence ${plan.id} is not the next to prefill`);
-  state.prefilling = { ...first, slot: plan.slot, done: 0 };
+  const place = state.waiting.findIndex(({ id }) => id === plan.id);
+  const next = state.waiting[place];
+  if (!next?.isReady || state.prefilling) throw new RangeError(`Sequence ${plan.id} is not the next to prefill`);
+  state.waiting.splice(place, 1);
+  state.prefilling = { ...next, slot: plan.slot, done: 0 };
 }
 
 /**
@@ -121,7 +125,8 @@ export function fork(
 ): SlotMove | undefined {
   const { waiting, running, prefilling, limits } = state;
   const [place, slot] = [waiting.findIndex((sequence) => sequence.id === id), running.indexOf(from)];
-  if (place < 0 || slot < 0 || prefilling !== undefined || running.length >= limits.slots) return undefined;
+  if (!waiting[place]?.isReady || slot < 0 || prefilling !== undefined || running.length >= limits.slots)
+    return undefined;
   waiting.splice(place, 1);
   return { id, from: slot, to: running.push(id) - 1 };
 }

@@ -45,6 +45,7 @@ export class ActiveRequest implements DecodeRow {
   readonly #group: object | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
+  #isClosed = false;
 
   constructor({ id, request, adapters, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
     const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
@@ -71,6 +72,7 @@ export class ActiveRequest implements DecodeRow {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  /** What a run applies. Read anew for each run: the adapters may have been put elsewhere since the last one. */
   get adapters(): readonly AppliedAdapter[] {
     return this.ownAdapters.applied;
   }
@@ -79,12 +81,15 @@ export class ActiveRequest implements DecodeRow {
   canShare(other: ActiveRequest): boolean {
     const isFresh = this.length === 0 && this.generated === 0 && !this.isCancelled;
     const isSameGroup = this.#group !== undefined && this.#group === other.#group && this.prompt === other.prompt;
-    if (!isFresh || !isSameGroup || this.adapters.length !== other.adapters.length) return false;
+    if (!isFresh || !isSameGroup || !this.ownAdapters.isActive) return false;
     const [own, others] = [this.#logprobs, other.#logprobs];
-    if (own?.prompt !== others?.prompt || own?.top !== others?.top) return false;
-    return this.adapters.every(({ rows, scale }, i) => {
-      return rows === other.adapters[i]?.rows && scale === other.adapters[i]?.scale;
-    });
+    return own?.prompt === others?.prompt && own?.top === others?.top && this.#hasAdaptersOf(other);
+  }
+
+  #hasAdaptersOf({ ownAdapters }: ActiveRequest): boolean {
+    const [own, others] = [this.ownAdapters.named, ownAdapters.named];
+    if (own.length !== others.length) return false;
+    return own.every(({ version, scale }, i) => version === others[i]?.version && scale === others[i]?.scale);
   }
 
   /** Notes that the prompt is in the cache, copied from another's slot. */
@@ -93,8 +98,9 @@ export class ActiveRequest implements DecodeRow {
     for (const token of other.promptTokens) this.promptTokens.push(token);
   }
 
-  get hasGroup(): boolean {
-    return this.#group !== undefined;
+  /** What requests with the same prompt have in common. */
+  get group(): object | undefined {
+    return this.#group;
   }
 
   /** Whether the logits after each token of the prompt are wanted, which a sequence that begins again has told already. */
@@ -151,8 +157,10 @@ export class ActiveRequest implements DecodeRow {
     this.length = 0;
   }
 
-  /** Gives back what it holds, and ends or fails the consumer's stream. */
+  /** Gives back what it holds, and ends or fails the consumer's stream. Idempotent. */
   close(error?: unknown): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.ownAdapters.release();
     if (error === undefined) this.tokens.end();
