@@ -6,7 +6,7 @@ function page(): string {
   const rows = Object.entries<CodeEntry>(codes)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([code, { status, retryable, message, help }]) => {
-      return `## ${code}\n\n> ${message}\n\n${help}\n\nHTTP status ${status}${retryable ? ', worth another try' : ''}.\n`;
+      return `## ${code}\n\n> ${message.replaceAll(/\{option:(\w+)\}/g, '`$1`')}\n\n${help}\n\nHTTP status ${status}${retryable ? ', worth another try' : ''}.\n`;
     });
   return `# Errors\n\nEvery error that Espalier raises has a code that never changes its meaning. Branch on the code, never on the text.\nThis page is written from the table in \`src/core/codes\` (\`npx vitest run test/errors-page.test.ts -u\` writes it again).\n\n${rows.join('\n')}`;
 }

@@ -1,6 +1,6 @@
 import { parse } from 'node:path';
 import { z } from 'zod';
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, flagOf } from '../core/index.ts';
 
 /** Readers for what commander hands over as strings. Each says what it expects, for the error message. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
@@ -62,9 +62,4 @@ export function readOptions<Schema extends z.ZodType>(schema: Schema, options: u
   const value = typeof options === 'object' && options !== null ? Reflect.get(options, name) : options;
   const actual = value === undefined ? 'nothing' : JSON.stringify(value);
   throw new EspalierError('CLI_BAD_VALUE', { flag: flagOf(name), expected: issue?.message ?? 'another value', actual });
-}
-
-/** `learningRate` is written `--learning-rate`. */
-export function flagOf(name: string): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -10,7 +10,7 @@ import type { OutputStreams } from './output.ts';
  */
 export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (json) streams.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
   else streams.stderr.write(`espalier: ${message} [${code}]\n${trace(error)}`);
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
@@ -20,6 +20,12 @@ export function reportError(error: unknown, streams: OutputStreams, { json }: { 
 function codeOf(error: unknown): string {
   if (EspalierError.isInstance(error)) return error.code;
   return isDiskFull(error) ? 'DISK_FULL' : 'INTERNAL';
+}
+
+/** WHY not the class alone: an error of another copy of the package may lack the words of the command line. */
+function messageOf(error: unknown): string {
+  if (error instanceof EspalierError) return error.commandLineMessage;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A contract's error explains itself; anything else is a fault of ours, and its stack says where. */

@@ -1,14 +1,22 @@
 import { codes, type ErrorCode } from './codes/index.ts';
 import type { CodeEntry } from './codes/code-entry.ts';
+import { flagOf, OptionText } from './option-text.ts';
 
+/** `{name}` needs a detail of that name; `{option:name}` is the name of an option and needs none. */
 type Placeholders<Message extends string> = Message extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | Placeholders<Rest>
+  ? (Name extends `option:${string}` ? never : Name) | Placeholders<Rest>
   : never;
+
+/** A detail as it is given: a list stays a list in `details`, and a text that names options follows its reader. */
+type GivenDetail = string | number | readonly string[] | OptionText;
 
 /** What a code's message needs: one value for each `{name}` in it. */
 export type ErrorDetails<Code extends ErrorCode> = {
-  readonly [Name in Placeholders<(typeof codes)[Code]['message']>]: string | number;
+  readonly [Name in Placeholders<(typeof codes)[Code]['message']>]: GivenDetail;
 };
+
+/** A detail as a program reads it. */
+export type ErrorDetail = string | number | readonly string[];
 
 const marker = Symbol.for('espalier.error');
 
@@ -18,14 +26,16 @@ const marker = Symbol.for('espalier.error');
  */
 export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly code: Code;
-  readonly details: Readonly<Record<string, string | number>>;
+  readonly details: Readonly<Record<string, ErrorDetail>>;
   readonly [marker] = true;
+  readonly #given: Readonly<Record<string, GivenDetail>>;
 
   constructor(code: Code, details: ErrorDetails<Code>, options?: { readonly cause?: unknown }) {
-    super(formatMessage(codes[code].message, details), options);
+    super(formatMessage(code, details, inCode), options);
     this.name = 'EspalierError';
     this.code = code;
-    this.details = details;
+    this.details = Object.fromEntries(Object.entries<GivenDetail>(details).map(([name, value]) => [name, read(value)]));
+    this.#given = details;
   }
 
   /** HTTP status with which a server answers. */
@@ -37,6 +47,11 @@ export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
     return entryOf(this.code).retryable;
   }
 
+  /** The message for a person at the command line, where options are flags. */
+  get commandLineMessage(): string {
+    return formatMessage(this.code, this.#given, onCommandLine);
+  }
+
   static isInstance(error: unknown): error is EspalierError {
     return typeof error === 'object' && error !== null && marker in error;
   }
@@ -46,6 +61,38 @@ function entryOf(code: ErrorCode): CodeEntry {
   return codes[code];
 }
 
-function formatMessage(template: string, details: Readonly<Record<string, string | number>>): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(details[name] ?? whole));
+function read(value: GivenDetail): ErrorDetail {
+  return value instanceof OptionText ? String(value) : value;
+}
+
+/** How options are named for one kind of reader. */
+interface Wording {
+  option(name: string): string;
+  text(text: OptionText): string;
+}
+
+const inCode: Wording = { option: (name) => name, text: String };
+const onCommandLine: Wording = { option: flagOf, text: (text) => text.toFlags() };
+
+function formatMessage(code: ErrorCode, details: Readonly<Record<string, GivenDetail>>, wording: Wording): string {
+  return entryOf(code).message.replace(/\{(option:)?(\w+)\}/g, (whole, isOption: string | undefined, name: string) => {
+    if (isOption !== undefined) return wording.option(name);
+    const value = details[name];
+    if (value === undefined) return whole;
+    if (value instanceof OptionText) return wording.text(value);
+    return typeof value === 'object' ? joined(name, value) : String(value);
+  });
+}
+
+/** A message stays readable however long a list is, and `details` holds all of it. Choices are never cut. */
+const shownItems = 8;
+const choices = ['expected', 'supported'];
+
+/** Problems are sentences of their own; names stand in one. */
+function joined(name: string, list: readonly string[]): string {
+  if (list.length === 0) return 'none';
+  const separator = name === 'problems' ? '; ' : ', ';
+  const more = choices.includes(name) ? 0 : list.length - shownItems;
+  if (more <= 0) return list.join(separator);
+  return `${list.slice(0, shownItems).join(separator)}${separator}and ${more} more`;
 }

@@ -37,10 +37,10 @@ export function checkRequest(
   for (const name of inputs.keys()) {
     if (known.includes(name)) continue;
     const hint = didYouMean(name, known);
-    throw new EspalierError('INFER_INPUT_UNKNOWN', { model, name, hint, known: known.join(', ') });
+    throw new EspalierError('INFER_INPUT_UNKNOWN', { model, name, hint, known });
   }
   const missing = known.filter((name) => !inputs.has(name));
-  if (missing.length > 0) throw new EspalierError('INFER_INPUT_MISSING', { model, names: missing.join(', ') });
+  if (missing.length > 0) throw new EspalierError('INFER_INPUT_MISSING', { model, names: missing });
   const tensors = signature.inputs.flatMap((input) => {
     const tensor = inputs.get(input.name);
     if (tensor !== undefined) assertFits(input, tensor);
@@ -69,7 +69,7 @@ function checkOutputs(outputs: readonly string[] | undefined, model: string, sig
   for (const name of outputs) {
     if (known.includes(name)) continue;
     const hint = didYouMean(name, known);
-    throw new EspalierError('INFER_OUTPUT_UNKNOWN', { model, name, hint, known: known.join(', ') });
+    throw new EspalierError('INFER_OUTPUT_UNKNOWN', { model, name, hint, known });
   }
   return [...new Set(outputs)];
 }

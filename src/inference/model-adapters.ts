@@ -82,7 +82,7 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     ];
     if (strange.length > 0) {
       const served = [...this.#injected.keys(), ...this.#parameters.keys()].slice(0, 12).join(', ');
-      throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', { name, modules: strange.join(', '), served });
+      throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', { name, modules: strange, served });
     }
     for (const [path, { rank, a, b }] of modules) {
       const injected = this.#injected.get(path);

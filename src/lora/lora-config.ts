@@ -80,7 +80,7 @@ export function assertConfig(config: LoraConfig, path = 'given'): void {
     ...(config.targetModules.length > 0 ? [] : ['target_modules should name at least one module']),
     ...layerProblems(config),
   ];
-  if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path, problems });
 }
 
 function layerProblems({ targetModules, layersToTransform, layersPattern }: TargetConfig): string[] {

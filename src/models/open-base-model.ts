@@ -66,7 +66,7 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
   throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
     path,
     architecture: remark === undefined ? named : `${named} (${remark})`,
-    supported: known.join(', '),
+    supported: known,
   });
 }
 

@@ -7,5 +7,5 @@ export function parseWith<T>(schema: z.ZodType<T>, json: unknown, path: string):
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`);
-  throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+  throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems });
 }

@@ -78,7 +78,7 @@ export function describeRandomBase(config: RandomBaseConfig, json: unknown, path
   const problems = numbers
     .filter((name) => description[name] !== config[name])
     .map((name) => `${name} is ${description[name]} in a ${config.family} of these sizes, not ${config[name]}`);
-  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems });
   return description;
 }
 
@@ -93,6 +93,6 @@ function familyNamed(name: string): DecoderFamily {
   throw new EspalierError('MODEL_ARCHITECTURE_UNSUPPORTED', {
     path: 'The new base',
     architecture: similar === undefined ? name : `${name} (is it ${similar}?)`,
-    supported: names.join(', '),
+    supported: names,
   });
 }

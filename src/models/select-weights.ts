@@ -2,7 +2,7 @@ import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
 import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
-import { listWeights, summarize, type WeightRef } from './weight-files.ts';
+import { listWeights, type WeightRef } from './weight-files.ts';
 
 /** Types that a weight may have: all are computed with as f32. */
 const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
@@ -51,7 +51,7 @@ export async function selectWeights(dir: string, wanted: WantedWeights): Promise
     if (!weightTypes.has(ref.dtype)) problems.push(`${name} is ${ref.dtype}, expected float32, float16 or bfloat16`);
   }
   problems.push(...unexpected.map((name) => `${name} is unexpected`));
-  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems: summarize(problems) });
+  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems });
   return selected;
 }
 

@@ -80,11 +80,5 @@ function checkIndex(
   for (const [name, location] of places) {
     if (!found.has(`${name} in ${location}`)) problems.push(`${location} lacks ${name}, which the index places there`);
   }
-  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems: summarize(problems) });
-}
-
-/** The first problems, and how many more there are. */
-export function summarize(problems: readonly string[]): string {
-  const shown = problems.slice(0, 8).join('; ');
-  return problems.length > 8 ? `${shown}; and ${problems.length - 8} more` : shown;
+  if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems });
 }

@@ -100,7 +100,7 @@ describe('IoBinding', () => {
     const run = session.run(binding);
     await expect(run).rejects.toMatchObject({
       code: 'BINDING_INCOMPLETE',
-      details: { names: 'first, second, any output' },
+      details: { names: ['first', 'second', 'any output'] },
     });
     bindInputs(binding, row);
     binding.bindOutputToHost('sum');

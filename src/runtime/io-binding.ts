@@ -111,7 +111,7 @@ export class IoBinding {
     this.#assertFree();
     const missing = this.#parent.inputs.filter(({ name }) => !this.#inputs.has(name)).map(({ name }) => name);
     if (this.#outputs.size === 0) missing.push('any output');
-    if (missing.length > 0) throw new EspalierError('BINDING_INCOMPLETE', { names: missing.join(', ') });
+    if (missing.length > 0) throw new EspalierError('BINDING_INCOMPLETE', { names: missing });
     this.#forgetHostOutputs();
     this[handle].hold();
     this.#busy = true;

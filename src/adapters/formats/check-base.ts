@@ -1,7 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { loraShapes, type ModuleWeights } from '../../lora/index.ts';
-import { listed, type StoredAdapter } from './stored-adapter.ts';
+import type { StoredAdapter } from './stored-adapter.ts';
 
 /**
  * Compares an adapter with a base.
@@ -17,7 +17,7 @@ export function checkBase(
   const problems = [...modules].flatMap(([path, weights]) => misfitsOf(path, weights, known.get(path)));
   if (problems.length > 0) {
     const from = baseName === undefined ? '' : ` (${baseName})`;
-    throw new EspalierError('LORA_BASE_MISMATCH', { path: base.path, base: from, problems: listed(problems) });
+    throw new EspalierError('LORA_BASE_MISMATCH', { path: base.path, base: from, problems });
   }
   return new Map(
     base.modules.flatMap(({ path }): [string, ModuleWeights][] => {

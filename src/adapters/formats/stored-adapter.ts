@@ -31,13 +31,7 @@ export function assertExpressible(
     ]),
     ...[...(saved?.keys() ?? [])].map((name) => `${name} is replaced whole`),
   ];
-  if (problems.length > 0) throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format, problems: listed(problems) });
-}
-
-/** The first few of many. */
-export function listed(items: readonly string[]): string {
-  const shown = items.slice(0, 5).join('; ');
-  return items.length > 5 ? `${shown}; and ${items.length - 5} more` : shown;
+  if (problems.length > 0) throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format, problems });
 }
 
 /** What a format without a configuration says of a module. */

@@ -139,7 +139,7 @@ export class AdapterRegistry<Place> {
     throw new EspalierError('ADAPTER_NOT_FOUND', {
       name,
       hint: didYouMean(name, names),
-      known: names.length === 0 ? 'none' : names.join(', '),
+      known: names,
     });
   }
 

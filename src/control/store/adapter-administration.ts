@@ -44,7 +44,7 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
     async unload(name) {
       if (!registry.has(name)) {
         const known = registry.list().map((adapter) => adapter.name);
-        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known: known.join(', ') || 'no adapter' });
+        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known });
       }
       await registry.unload(name);
       if (!registry.has(name)) sources.delete(name);

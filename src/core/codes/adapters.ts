@@ -61,7 +61,7 @@ export const adaptersCodes = {
     status: 400,
     retryable: false,
     message:
-      'The logits of the merged model are up to {drift} away from those of base and adapters, more than {bound}. Nothing was written. Choose a wider type, raise --max-drift, or give --force.',
+      'The logits of the merged model are up to {drift} away from those of base and adapters, more than {bound}. Nothing was written. Choose a wider type, raise {option:maxDrift}, or give {option:force}.',
     help: 'Merging rounds weights to the type of the checkpoint. The bound on what that may change is an option of the merge.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -4,7 +4,7 @@ export interface CodeEntry {
   readonly status: number;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** What was expected, what came, what to do. `{name}` is filled from the details. */
+  /** What was expected, what came, what to do. `{name}` is filled from the details, `{option:name}` is the name of an option. */
   readonly message: string;
   /** One or two sentences for the page of documentation: when it happens, and what is still usable. */
   readonly help: string;

@@ -51,7 +51,7 @@ export const dataCodes = {
     status: 400,
     retryable: false,
     message:
-      'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. Raise --max-length, or check that the answers are not empty.',
+      'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. Raise {option:maxLength}, or check that the answers are not empty.',
     help: 'Every example was dropped: cut at the maximum length, none of them keeps a token that counts in the loss. Nothing was trained.',
   },
   CHAT_TEMPLATE_UNSTABLE: {

@@ -38,7 +38,7 @@ export const engineCodes = {
     status: 400,
     retryable: false,
     message:
-      'The adapter {name} is a DoRA adapter (it has magnitudes of {modules} modules), and this engine was started without DoRA. Start it with --dora (in code: dora: true), or merge the adapter into its base with `espalier adapter merge`.',
+      'The adapter {name} is a DoRA adapter (it has magnitudes of {modules} modules), and this engine was started without DoRA. Start it with {option:dora}, or merge the adapter into its base with `espalier adapter merge`.',
     help: 'DoRA costs every step a little, for all adapters, so that an engine is told when it opens. `espalier serve` does so by itself where a DoRA adapter is in its folder at the start. Nothing was changed.',
   },
   ADAPTER_TARGET_NOT_SERVED: {

@@ -49,7 +49,7 @@ export const httpCodes = {
     status: 400,
     retryable: false,
     message:
-      'Adapters cannot be loaded at run time: the server was started without --adapters. Start it with a folder to load from.',
+      'Adapters cannot be loaded at run time: the server was started without {option:adapters}. Start it with a folder to load from.',
     help: 'Runtime loading is confined to one folder, and none was given.',
   },
   ADAPTER_PATH_OUTSIDE: {
@@ -73,7 +73,7 @@ export const httpCodes = {
   PORT_IN_USE: {
     status: 500,
     retryable: false,
-    message: 'Port {port} on {host} is in use. Choose another with --port.',
+    message: 'Port {port} on {host} is in use. Choose another {option:port}.',
     help: 'Another process listens there. Port 0 takes any free one.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -74,7 +74,7 @@ export const hubCodes = {
   HUB_NOTHING_TO_PULL: {
     status: 404,
     retryable: false,
-    message: 'The model {name} has no {wanted}. It has: {files}. Choose other files by --include.',
+    message: 'The model {name} has no {wanted}. It has: {files}. Choose other files by {option:include}.',
     help: 'None of the files of the model is of the kinds that are pulled. Nothing was downloaded.',
   },
   HUB_DISK_FULL: {

@@ -29,14 +29,14 @@ export const modelsCodes = {
   MODEL_HEAD_PRESENT: {
     status: 400,
     retryable: false,
-    message: 'The base in {dir} has a head already, for the labels {labels}. Leave --labels out, and use these.',
-    help: 'A new head is for an encoder without one. One that is there is trained with --modules-to-save.',
+    message: 'The base in {dir} has a head already, for the labels {labels}. Leave {option:labels} out, and use these.',
+    help: 'A new head is for an encoder without one. One that is there is trained with `modulesToSave` (--modules-to-save).',
   },
   MODEL_HEAD_MISSING: {
     status: 400,
     retryable: false,
     message:
-      'The head of this base is new, and {names} are in none of its files. Train them with --modules-to-save, or give the adapter that was trained with it.',
+      'The head of this base is new, and {names} are in none of its files. Train them with {option:modulesToSave}, or give the adapter that was trained with it.',
     help: 'An encoder was given names of labels. What tells them apart is trained with an adapter, and saved there.',
   },
   MODEL_WEIGHTS_NOT_FOUND: {

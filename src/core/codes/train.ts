@@ -6,7 +6,7 @@ export const trainCodes = {
     status: 400,
     retryable: false,
     message: '{source} holds "{key}", which no training knows.{hint}',
-    help: 'A key of the settings file is misspelt or does not exist. The keys are the long options of `espalier train`. Nothing was started.',
+    help: 'A setting of a training is misspelt or does not exist. In code the settings are those of `TrainOptions`; in a file and on the command line they are the long options of `espalier train`. Nothing was started.',
   },
   TRAIN_CONFIG_INVALID: {
     status: 400,
@@ -36,7 +36,7 @@ export const trainCodes = {
     status: 500,
     retryable: false,
     message:
-      'At step {step} these are not finite: {names}. Lower --learning-rate, set --max-grad-norm, or check the base for NaN.',
+      'At step {step} these are not finite: {names}. Lower {option:learningRate}, set {option:maxGradNorm}, or check the base for NaN.',
     help: 'A loss or a gradient became NaN or infinite, so that every later step would be worthless. Nothing was saved; the base is untouched.',
   },
   TRAIN_STUCK: {

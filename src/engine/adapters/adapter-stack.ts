@@ -86,7 +86,7 @@ export class AdapterStack implements AdapterStore<RankRows> {
     if (strange.length > 0) {
       throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', {
         name,
-        modules: strange.join(', '),
+        modules: strange,
         served: lastNames(served.keys()),
       });
     }

@@ -27,7 +27,7 @@ export function findModel({ models }: InferenceContext, { name, version }: Model
     });
     const near = nearest(name, known);
     const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-    throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known: known.join(', ') || 'none' });
+    throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known });
   }
   if (version !== undefined && version !== modelVersion) {
     throw new EspalierError('MODEL_VERSION_NOT_FOUND', { model: name, version, known: modelVersion });

@@ -30,6 +30,6 @@ export function chooseModel(model: string, base: string, adapters: readonly stri
   throw new EspalierError('MODEL_NOT_FOUND', {
     model,
     hint: near === undefined ? '' : ` (did you mean ${near}?)`,
-    known: known.join(', '),
+    known,
   });
 }

@@ -37,7 +37,7 @@ export function createRunMemory(plan: MemoryPlan, arenas?: SharedArenas): RunMem
   if (plan === 'on-demand') return onDemand();
   throw new EspalierError('OPTION_INVALID', {
     name: 'memoryPlan',
-    expected: memoryPlans.join(', '),
+    expected: memoryPlans,
     actual: String(plan satisfies never),
   });
 }

@@ -65,7 +65,7 @@ export function requireModules(
   const { modules, problems } = findModules(model.graph, paths, { adapter });
   const taken = inputs.filter((name) => model.graph.value(name) !== undefined);
   const all = [...problems, ...problemsOf(modules), ...taken.map((name) => `the graph has a value ${name} already`)];
-  if (all.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: all.join('; ') });
+  if (all.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: all });
   return modules;
 }
 

@@ -96,7 +96,7 @@ export class GraphRewriter {
     const present = this.adapters().find((one) => one.name === name);
     if (present) throw new EspalierError('GRAPH_ADAPTER_EXISTS', { name, version: present.version });
     const problems = [...nameProblems(name), ...this.#shapeProblems(modules)];
-    if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: problems.join('; ') });
+    if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems });
     const wanted = modules.map(({ path, rank, scaling }) => ({ path, rank, scaling }));
     const report = injectLora(this.#model, { modules: wanted, adapter: name });
     this.#model.metadata.set(`${adapterMetadataPrefix}${name}`, JSON.stringify({ version, modules: wanted }));

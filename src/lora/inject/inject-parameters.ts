@@ -41,7 +41,7 @@ export function injectParameters(
   const problems = found.flatMap(({ parameter, uses }) =>
     typeof uses === 'string' ? [`${parameter.name} ${uses}`] : [],
   );
-  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems });
   return found.map(({ parameter, uses }) =>
     replace(model, parameter, { uses: typeof uses === 'string' ? [] : uses, adapter }),
   );

@@ -12,7 +12,7 @@ import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
  */
 export function doraProblems(model: Model, paths: readonly string[]): Map<string, string> {
   const { modules, problems } = findModules(model.graph, paths);
-  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems });
   return new Map(
     modules.flatMap((module) => {
       const own = doraProblem(module);

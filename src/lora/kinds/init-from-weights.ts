@@ -103,8 +103,7 @@ function assertRank({ path, in: width, out }: BaseWeight, { rank, scaling }: Mod
     ...(rank <= limit ? [] : [`${path} has a weight of rank ${limit} at most, and rank ${rank} is asked for`]),
     ...(scaling > 0 ? [] : [`${path} needs an alpha above 0 to begin with its own weight`]),
   ];
-  if (problems.length > 0)
-    throw new EspalierError('LORA_CONFIG_INVALID', { path: 'given', problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path: 'given', problems });
 }
 
 /** An adapter with its configuration, as they are saved. */

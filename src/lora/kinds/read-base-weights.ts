@@ -31,7 +31,7 @@ export async function* readBaseWeights(
   { folder }: { readonly folder: string },
 ): AsyncGenerator<BaseWeight> {
   const { modules, problems } = findModules(model.graph, paths);
-  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems });
   for (const module of modules) {
     await breathe();
     yield await readWeight(module, folder);

@@ -136,7 +136,7 @@ function assertFilters({ excludeModules = [], ...config }: TargetConfig, found: 
 function unmatched(pattern: string, modules: readonly AdaptableModule[]): EspalierError {
   const names = [...new Set(modules.map(({ path }) => lastName(path)))];
   const hint = didYouMean(pattern.toLowerCase(), [...names, ...modules.map(({ path }) => path), 'all-linear']);
-  return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names.join(', ') });
+  return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names });
 }
 
 function lastName(path: string): string {

@@ -29,7 +29,7 @@ export function encoderGraphs(base: EncoderSource): BaseGraphs {
 
 function buildClassificationGraph(base: EncoderSource, options: EncoderGraphOptions): Model {
   const missing = [...base.headWeights.keys()].filter((name) => options.given?.has(name) !== true);
-  if (missing.length > 0) throw new EspalierError('MODEL_HEAD_MISSING', { names: missing.join(', ') });
+  if (missing.length > 0) throw new EspalierError('MODEL_HEAD_MISSING', { names: missing });
   const { builder, hidden } = encode(base, options, 'classify');
   let state = builder.tape('classifier').op('Gather', [hidden, builder.tape('classifier').int64(0)], {
     attributes: { axis: 1 },

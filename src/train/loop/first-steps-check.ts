@@ -42,7 +42,7 @@ export class FirstStepsCheck {
     for (const [entry, hash] of this.#before) {
       if ((await hashBits(this.#arena.view(entry))) === hash) still.push(entry.name);
     }
-    if (still.length > 0) throw new EspalierError('TRAIN_STUCK', { steps: step, names: listed(still) });
+    if (still.length > 0) throw new EspalierError('TRAIN_STUCK', { steps: step, names: still });
   }
 }
 
@@ -62,7 +62,7 @@ export async function assertFinite(step: number, loss: number, norm: number, gra
     if (!finite) names.push(entry.name);
   }
   if (names.length === 0) names.push('the norm of all gradients together');
-  throw new EspalierError('TRAIN_NOT_FINITE', { step, names: listed(names) });
+  throw new EspalierError('TRAIN_NOT_FINITE', { step, names });
 }
 
 /** FNV-1a over the 32-bit patterns. */
@@ -73,9 +73,4 @@ async function hashBits(values: Float32Array): Promise<number> {
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bits[i] ?? 0), 0x01000193);
   });
   return hash;
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 8).join(', ');
-  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }

@@ -3,7 +3,7 @@ import type { BaseModel } from '../../../models/index.ts';
 import type { ModuleWeights } from '../../../lora/index.ts';
 import { convertToFloat32, typedArray, zerosOf, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import { parseGguf, type GgufContent } from './gguf-format.ts';
-import { configOfModules, listed, type StoredAdapter } from '../stored-adapter.ts';
+import { configOfModules, type StoredAdapter } from '../stored-adapter.ts';
 
 /** Heads of the base, which a GGUF adapter does not say. */
 export interface AttentionHeads {
@@ -131,7 +131,7 @@ function pairsOf(
     else pairs.set(module, { a, b });
   }
   if (problems.length === 0 && pairs.size === 0) problems.push('it has no tensors');
-  if (problems.length > 0) throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems: listed(problems) });
+  if (problems.length > 0) throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems });
   return pairs;
 }
 

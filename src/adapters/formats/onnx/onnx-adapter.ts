@@ -9,7 +9,7 @@ import {
   type NameMap,
   type ParameterNaming,
 } from '../parameter-names.ts';
-import { assertExpressible, configOfModules, listed, type StoredAdapter } from '../stored-adapter.ts';
+import { assertExpressible, configOfModules, type StoredAdapter } from '../stored-adapter.ts';
 import { transposed } from '../transpose.ts';
 
 export interface OnnxNames {
@@ -56,7 +56,7 @@ export async function readOnnxAdapter(
   const { parameters } = parseOnnxAdapter(bytes, path);
   const pairs = names === undefined ? pairsByRule(parameters.keys()) : pairsByMap(parameters, names);
   if (pairs.problems.length > 0) {
-    throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems: listed(pairs.problems) });
+    throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems: pairs.problems });
   }
   const modules = new Map<string, ModuleWeights>();
   for (const [module, { A, B }] of pairs.modules) {

@@ -69,7 +69,7 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
     const problems = parsed.error?.issues.map(
       ({ path: keys, message }) => `${keys.join('.') || 'content'}: ${message}`,
     );
-    throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems?.join('; ') ?? 'no object' });
+    throw new EspalierError('LORA_CONFIG_INVALID', { path, problems: problems ?? ['no object'] });
   }
   const options = Object.entries(content).filter(([key, value]) => changesResults(key, value));
   if (options.length > 0) {

@@ -33,8 +33,7 @@ export function checkTensors(
   const foreign = strangeModules(tensors.keys(), modules);
   const misfits = targets.flatMap((target) => misfitsOf(target, tensors));
   const forBase = [...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []), ...misfits];
-  if (forBase.length > 0)
-    throw new EspalierError('LORA_BASE_MISMATCH', { path, base, problems: listed(forBase, '; ') });
+  if (forBase.length > 0) throw new EspalierError('LORA_BASE_MISMATCH', { path, base, problems: forBase });
 
   const expected = new Map<string, readonly number[]>([
     ...targets.flatMap((target) =>
@@ -51,7 +50,7 @@ export function checkTensors(
     ...(unexpected.length > 0 ? [`unexpected ${listed(unexpected)}`] : []),
     ...[...tensors].flatMap(([name, tensor]) => wrongKind(name, tensor, allowed.get(name))),
   ];
-  if (problems.length > 0) throw new EspalierError('LORA_TENSORS_INVALID', { path, problems: listed(problems, '; ') });
+  if (problems.length > 0) throw new EspalierError('LORA_TENSORS_INVALID', { path, problems });
 }
 
 /** A tensor of a file that was checked, as f32, under the name that errors call it by. */
@@ -126,7 +125,7 @@ export async function asFloat32(tensor: TensorData | undefined): Promise<TensorO
 }
 
 /** The first few of many. */
-function listed(items: readonly string[], separator = ', '): string {
-  const shown = items.slice(0, 5).join(separator);
+function listed(items: readonly string[]): string {
+  const shown = items.slice(0, 5).join(', ');
   return items.length > 5 ? `${shown} and ${items.length - 5} more` : shown;
 }

@@ -3,7 +3,6 @@ import { EspalierError } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { BaseModel, WeightRef } from '../../../models/index.ts';
 import { openSafetensors, type DataType } from '../../../tensor/index.ts';
-import { listed } from '../../formats/stored-adapter.ts';
 import { createReplacement, createWeightUpdate, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
 
 /** A weight of the merged checkpoint: where its numbers come from, and what is added to them. */
@@ -53,7 +52,7 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   problems.push(...planSaved({ base, adapters, updates, added }));
   const embeddings = tiedEmbeddingChanged(base, updates);
   if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
-  if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems: listed(problems) });
+  if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems });
   const weights = await storedWeights(base, updates);
   const names = new Set(added.map(({ name }) => name)); // a tied head may lie in the file all the same, unused
   return { weights: [...weights.filter(({ name }) => !names.has(name)), ...added], untied: added.length > 0 };

@@ -87,7 +87,7 @@ export function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): vo
   const problems: string[] = [];
   if (heads % kvHeads !== 0) problems.push(`${heads} attention heads cannot share ${kvHeads} key-value heads evenly`);
   if (!Number.isInteger(headDim)) problems.push(`the head size ${headDim} is not an integer`);
-  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems: problems.join('; ') });
+  if (problems.length > 0) throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems });
 }
 
 function blockOf(options: LlamaLike, index: number): DecoderBlock {

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { EspalierError } from './errors.ts';
+import { option, optionList, optionText } from './option-text.ts';
+
+describe('EspalierError', () => {
+  it('keeps a list as a list, and joins it in the message', () => {
+    const error = new EspalierError('MODEL_CONFIG_INVALID', { path: 'config.json', problems: ['no rank', 'no alpha'] });
+    expect(error.details['problems']).toEqual(['no rank', 'no alpha']);
+    expect(error.message).toContain('no rank; no alpha');
+  });
+
+  it('names options as the reader knows them', () => {
+    const second = optionText('no ', option('evalData'));
+    const error = new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('evalSteps'), second, reason: 'why' });
+    expect(error.message).toBe('evalSteps and no evalData contradict each other: why.');
+    expect(error.commandLineMessage).toBe('--eval-steps and no --eval-data contradict each other: why.');
+    expect(error.details).toEqual({ first: 'evalSteps', second: 'no evalData', reason: 'why' });
+  });
+
+  it('names options of the table too', () => {
+    const error = new EspalierError('TRAIN_NOT_FINITE', { step: 3, names: ['the loss'] });
+    expect(error.message).toContain('Lower learningRate, set maxGradNorm,');
+    expect(error.commandLineMessage).toContain('Lower --learning-rate, set --max-grad-norm,');
+  });
+
+  it('lists options with commas', () => {
+    expect(optionList(['useDora', 'rank']).toFlags()).toBe('--use-dora, --rank');
+  });
+});
