@@ -1,9 +1,16 @@
-import { randomUUID, timingSafeEqual, createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { fastify, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import {
+  fastify,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
-import { openAiErrorOf } from './openai/openai-error.ts';
+import { answerError, maxParamLength } from './door/error-answer.ts';
+import { addGuard, createGuard, type Guard, type GuardOptions } from './door/guard.ts';
 import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
@@ -25,32 +32,27 @@ export interface Services {
   readonly encoder?: BaseContext | undefined;
   /** An encoder's vectors, through OpenAI's API. */
   readonly embeddings?: EmbeddingContext | undefined;
+}
+
+/** Who may use the routes, and how. */
+export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDown'> {
   readonly logger?: FastifyServerOptions['logger'];
 }
 
 /** The routes over what is served, without a socket: tests inject requests, `server.ts` listens. */
-export function createApp(door: DoorContext, services: Services): FastifyInstance {
+export function createApp(door: DoorContext, services: Services, options: AppOptions = {}): FastifyInstance {
+  const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown: () => door.isShuttingDown() });
   const app = fastify({
     bodyLimit: maxBodyBytes,
     genReqId: () => randomUUID(),
-    logger: services.logger ?? false,
+    logger: options.logger ?? false,
+    routerOptions: { maxParamLength },
+    // WHY: the guard refuses in the form of the API.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
-    if (needsKey(request.url)) checkKey(request.headers.authorization, door.apiKey);
-  });
-  app.setErrorHandler((error, request, reply) => {
-    if (!EspalierError.isInstance(error)) request.log.error(error);
-    const { status, headers, body } = openAiErrorOf(error);
-    const isOpenInference = request.url.startsWith('/v2');
-    return reply
-      .status(status)
-      .headers(headers)
-      .send(isOpenInference ? { error: body.error.message } : body);
-  });
-  app.setNotFoundHandler((request) => {
-    throw new EspalierError('ROUTE_NOT_FOUND', { method: request.method, path: request.url });
-  });
+  addGuard(app, guard);
+  app.setErrorHandler(answerError);
   finishAnswersBeforeClosing(app);
   addHealth(app, door);
   const { generation, inference, embeddings } = services;
@@ -62,9 +64,21 @@ export function createApp(door: DoorContext, services: Services): FastifyInstanc
   return app;
 }
 
-/** Everything but health, which balancers ask for without a key. */
-function needsKey(url: string): boolean {
-  return url.startsWith('/v1/') || (/^\/v2(\/|\?|$)/.test(url) && !url.startsWith('/v2/health/'));
+interface Unreadable {
+  readonly error: Error;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Answers a request whose URL the router cannot read: it is guarded as one for an unknown route. */
+function answerUnreadable(guard: Guard, { error, request, reply }: Unreadable): void {
+  let refusal: unknown = error;
+  try {
+    guard(request, reply);
+  } catch (refused) {
+    if (!EspalierError.isInstance(refused) || refused.code !== 'ROUTE_NOT_FOUND') refusal = refused;
+  }
+  answerError(refusal, request, reply);
 }
 
 /**
@@ -86,13 +100,4 @@ function finishAnswersBeforeClosing(app: FastifyInstance): void {
     app.server.closeAllConnections();
     app.server.on('connection', (socket) => socket.destroy());
   });
-}
-
-function checkKey(header: string | undefined, key: string | undefined): void {
-  if (key === undefined) return;
-  if (header === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'missing' });
-  const given = header.replace(/^bearer\s+/i, '');
-  // WHY hashes: they have one length, so that the time of the comparison tells nothing.
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  if (!timingSafeEqual(digest(given), digest(key))) throw new EspalierError('API_KEY_INVALID', { problem: 'wrong' });
 }

@@ -6,7 +6,7 @@ import type { MemoryPlan } from '../inference/index.ts';
 import { modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
-import { createApp } from './app.ts';
+import { createApp, type AppOptions } from './app.ts';
 import {
   type EncoderService,
   type GenerationService,
@@ -27,7 +27,14 @@ export interface ServerOptions {
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;
+  /** Key for every route but those for health. */
   readonly apiKey?: string;
+  /** Key for loading and unloading adapters, in the place of `apiKey`; it opens all other routes too. */
+  readonly adminApiKey?: string;
+  /** Names by which clients may call the server, beside its own and addresses; `*` takes every name. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` takes every origin. */
+  readonly allowedOrigins?: readonly string[];
   /** Name under which the base is served; by default that of its folder. */
   readonly servedName?: string;
   readonly threads: number;
@@ -67,6 +74,7 @@ const defaultPort = 8000;
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
+  assertKeys(options);
   const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
   const environment = openEnvironment({ threads: options.threads });
   const opened: (() => Promise<void>)[] = [async () => environment.dispose()];
@@ -86,13 +94,16 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     options.signal?.throwIfAborted();
     let shuttingDown = false;
     const door = { apiKey: options.apiKey, isReady: () => true, isShuttingDown: () => shuttingDown };
-    const app = createApp(door, {
-      generation: generation && { ...door, ...generation.context },
-      encoder: encoder && { ...door, ...encoder.base },
-      embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
-      inference: { models: all, version: await packageVersion() },
-      logger: options.logger,
-    });
+    const app = createApp(
+      door,
+      {
+        generation: generation && { ...door, ...generation.context },
+        encoder: encoder && { ...door, ...encoder.base },
+        embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
+        inference: { models: all, version: await packageVersion() },
+      },
+      appOptionsOf(options),
+    );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
       if (shuttingDown) return;
@@ -163,6 +174,18 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
   const { models = [], adapters: adaptersFolder, maxBatch, maxWaitMs, memoryPlan } = options;
   const isAlone = options.base === undefined;
   return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan });
+}
+
+function appOptionsOf({ host, adminApiKey, allowedHosts, allowedOrigins, logger }: ServerOptions): AppOptions {
+  return { host, adminApiKey, allowedHosts, allowedOrigins, logger };
+}
+
+/** WHY refused: whoever sends an empty key would have it. */
+function assertKeys({ apiKey, adminApiKey }: ServerOptions): void {
+  for (const [name, key] of Object.entries({ apiKey, adminApiKey })) {
+    if (key === '')
+      throw new EspalierError('OPTION_INVALID', { name, expected: 'a key of a letter at least', actual: '""' });
+  }
 }
 
 async function packageVersion(): Promise<string> {

@@ -1,6 +1,6 @@
 export type { EmbeddingContext } from './embedding-context.ts';
 export type { GeneratedToken, GenerationEngine, GenerationRequest, ReportedToken, TokenStream } from './engine-port.ts';
-export type { InferenceContext, InferenceEntry } from './inference-context.ts';
+export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
 export { type GenerationService, openGeneration } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';

@@ -8,13 +8,24 @@ import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, whol
 
 const port = wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' });
 
+const keyText = z.string().min(1, { error: 'a key' });
+const hostNames = z.array(z.string().regex(/^(\*|[\w.:-]+)$/, { error: 'names without a scheme or a port, or *' }));
+const origins = z.array(
+  z.string().refine((text) => text === '*' || /^https?:\/\/[^/]+\/?$/i.test(text), {
+    error: 'origins such as https://chat.example.com, or *',
+  }),
+);
+
 const schema = z.object({
   base: path.optional(),
   model: modelSpecs.default([]),
   adapters: path.optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
-  apiKey: z.string().min(1, { error: 'a key' }).optional(),
+  apiKey: keyText.optional(),
+  adminApiKey: keyText.optional(),
+  allowedHosts: hostNames.optional(),
+  allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
   maxSlots: positiveInteger.optional(),
   maxLength: positiveInteger.optional(),
@@ -41,7 +52,13 @@ export const serveCommand: CommandDefinition = {
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option('--host <host>', 'address to listen on', '127.0.0.1')
       .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')
-      .option('--api-key <key>', 'key that every request under /v1 must bring (default: $ESPALIER_API_KEY)')
+      .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')
+      .option(
+        '--admin-api-key <key>',
+        'key for loading and unloading adapters, in the place of --api-key (default: $ESPALIER_ADMIN_API_KEY)',
+      )
+      .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
+      .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
@@ -58,13 +75,14 @@ export const serveCommand: CommandDefinition = {
         help: 'espalier serve --help',
       });
     }
-    const apiKey = read.apiKey ?? process.env['ESPALIER_API_KEY'];
-    warnOfOpenDoor(read.host, apiKey, context);
+    const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
+    const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
+    warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
     const { model: models, ...rest } = read;
     const server = await openServer({
       ...definedOnly(rest),
       models,
-      ...(apiKey === undefined || apiKey === '' ? {} : { apiKey }),
+      ...definedOnly({ apiKey, adminApiKey }),
       threads: context.threads,
       signal: context.signal,
     });
@@ -74,6 +92,11 @@ export const serveCommand: CommandDefinition = {
     await server.close();
   },
 };
+
+/** An empty variable is none. */
+function keyOf(given: string | undefined, variable: string): string | undefined {
+  return given ?? (process.env[variable] || undefined);
+}
 
 function announce({ url, baseName, adapterNames, modelNames }: Server, { output }: CommandContext): void {
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
@@ -88,9 +111,9 @@ function announce({ url, baseName, adapterNames, modelNames }: Server, { output 
 }
 
 /** WHY a remark and no refusal: a proxy in front may keep the key. */
-function warnOfOpenDoor(host: string | undefined, apiKey: string | undefined, { output }: CommandContext): void {
+function warnOfOpenDoor(host: string | undefined, key: string | undefined, { output }: CommandContext): void {
   const loopback = ['127.0.0.1', '::1', 'localhost', undefined].includes(host);
-  if (!loopback && apiKey === undefined) {
+  if (!loopback && key === undefined) {
     output.note(`Listening on ${host} without --api-key: anyone who reaches it can load and unload adapters.`);
   }
 }

@@ -37,7 +37,37 @@ export const httpCodes = {
     status: 401,
     retryable: false,
     message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY".',
-    help: 'The server was started with --api-key, and every route under /v1 needs that key.',
+    help: 'The server was started with --api-key or --admin-api-key. Every route but those for health needs the first; routes that load and unload adapters need the second, where it is set.',
+  },
+  HOST_REFUSED: {
+    status: 403,
+    retryable: false,
+    message: 'The server does not go by the name {host}. If it should, start it with {option} {host}.',
+    help: 'The `Host` of a request must be an address, a loopback name, the name that the server listens on, or one of --allowed-hosts. A web page whose name was made to point to the server is refused by this.',
+  },
+  ORIGIN_REFUSED: {
+    status: 403,
+    retryable: false,
+    message: 'Web pages of {origin} may not call this server. If they should, start it with --allowed-origins {origin}.',
+    help: 'A browser sends the `Origin` of the page that makes a request. Pages of the server itself are taken, pages of loopback names too (but not to load or unload adapters), and those of --allowed-origins.',
+  },
+  CONTENT_TYPE_UNSUPPORTED: {
+    status: 415,
+    retryable: false,
+    message: 'The body must come with the content type {expected}, got {actual}.',
+    help: 'Every route reads JSON; inference under `/v2` reads tensors as bytes too. A body of another type is not read.',
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    message: 'The body of the request is larger than {limit} bytes, the most that this route takes.',
+    help: 'Split the request. The binary tensor extension of `/v2` carries more than JSON does.',
+  },
+  URL_TOO_LONG: {
+    status: 414,
+    retryable: false,
+    message: 'A name in the URL is longer than {limit} characters.',
+    help: 'No model and no adapter has a name of that length.',
   },
   ROUTE_NOT_FOUND: {
     status: 404,

@@ -19,7 +19,7 @@ const headerLength = 'inference-header-content-length';
  */
 export function addOpenInference(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
   void app.register(async (scope) => {
-    // WHY every type: clients send tensors as bytes under any content type, or under none.
+    // WHY every type: the guard has checked it, and clients may send tensors as bytes under none.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) => {
       done(null, body);
@@ -28,10 +28,14 @@ export function addOpenInference(app: FastifyInstance, context: InferenceContext
     addModelRoutes(scope, context);
     addAdapterRoutes(scope, context);
     for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
-      scope.post<{ Params: ModelPath }>(`${path}/infer`, { bodyLimit: maxBodyBytes }, (request, reply) => {
-        if (door.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
-        return infer(findModel(context, request.params), request, reply);
-      });
+      scope.post<{ Params: ModelPath }>(
+        `${path}/infer`,
+        { bodyLimit: maxBodyBytes, config: { access: 'inference', body: 'tensors' } },
+        (request, reply) => {
+          if (door.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
+          return infer(findModel(context, request.params), request, reply);
+        },
+      );
     }
   });
 }
@@ -39,12 +43,16 @@ export function addOpenInference(app: FastifyInstance, context: InferenceContext
 function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
   const isReady = (): boolean => door.isReady() && !door.isShuttingDown();
   const extensions = ['binary_tensor_data', 'model_repository(index)', 'lora_adapters'];
-  app.get('/v2', () => ({ name: 'espalier', version: context.version, extensions }));
-  app.get('/v2/health/live', () => ({ live: true }));
-  app.get('/v2/health/ready', async (_request, reply) => {
+  app.get('/v2', { config: { access: 'inference' } }, () => ({
+    name: 'espalier',
+    version: context.version,
+    extensions,
+  }));
+  app.get('/v2/health/live', { config: { access: 'public' } }, () => ({ live: true }));
+  app.get('/v2/health/ready', { config: { access: 'public' } }, async (_request, reply) => {
     return reply.status(isReady() ? 200 : 503).send({ ready: isReady() });
   });
-  app.post('/v2/repository/index', () =>
+  app.post('/v2/repository/index', { config: { access: 'inference' } }, () =>
     [...context.models.values()].map(({ model }) => {
       return { name: model.name, version: modelVersion, state: model.isReady ? 'READY' : 'UNAVAILABLE' };
     }),
@@ -53,8 +61,10 @@ function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: 
 
 function addModelRoutes(app: FastifyInstance, context: InferenceContext): void {
   for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
-    app.get<{ Params: ModelPath }>(path, ({ params }) => metadataOf(params.name, findModel(context, params)));
-    app.get<{ Params: ModelPath }>(`${path}/ready`, async ({ params }, reply) => {
+    app.get<{ Params: ModelPath }>(path, { config: { access: 'inference' } }, ({ params }) =>
+      metadataOf(params.name, findModel(context, params)),
+    );
+    app.get<{ Params: ModelPath }>(`${path}/ready`, { config: { access: 'inference' } }, async ({ params }, reply) => {
       const { isReady } = findModel(context, params).model;
       return reply.status(isReady ? 200 : 503).send({ name: params.name, ready: isReady });
     });
@@ -122,22 +132,27 @@ const loadSchema = z.strictObject({ path: z.string().min(1), replace: z.boolean(
 const adapterName = /^[\w.-]{1,128}$/;
 
 function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
-  app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', ({ params }) => {
+  app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', { config: { access: 'inference' } }, ({ params }) => {
     return { adapters: findModel(context, params).adapters?.list() ?? [] };
   });
-  app.post<{ Params: ModelPath & { adapter: string } }>('/v2/models/:name/adapters/:adapter/load', async (request) => {
-    const { name, adapter } = request.params;
-    const { adapters } = findModel(context, { name });
-    if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
-    if (!adapterName.test(adapter)) {
-      const problem = 'a name of letters, digits, "_", "-" and "." is expected';
-      throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
-    }
-    const { path, replace } = parseBody(loadSchema, parseJson(request.body));
-    return adapters.load(adapter, path, { replace });
-  });
+  app.post<{ Params: ModelPath & { adapter: string } }>(
+    '/v2/models/:name/adapters/:adapter/load',
+    { config: { access: 'admin' } },
+    async (request) => {
+      const { name, adapter } = request.params;
+      const { adapters } = findModel(context, { name });
+      if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
+      if (!adapterName.test(adapter)) {
+        const problem = 'a name of letters, digits, "_", "-" and "." is expected';
+        throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
+      }
+      const { path, replace } = parseBody(loadSchema, parseJson(request.body));
+      return adapters.load(adapter, path, { replace });
+    },
+  );
   app.post<{ Params: ModelPath & { adapter: string } }>(
     '/v2/models/:name/adapters/:adapter/unload',
+    { config: { access: 'admin' } },
     async (request) => {
       const { name, adapter } = request.params;
       const { adapters } = findModel(context, { name });

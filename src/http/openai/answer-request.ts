@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Prompt } from './echo.ts';
@@ -24,7 +24,6 @@ export interface AnswerRequestOptions {
 /** Runs one request from the choice of its model to the last byte; a client that goes away ends its generation. */
 export async function answerRequest(
   context: ServingContext,
-  request: FastifyRequest,
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
@@ -49,7 +48,7 @@ export async function answerRequest(
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format,
     includeUsage: body.stream_options?.include_usage === true,
-    headers: { 'x-request-id': request.id },
+    headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),
   };
   if (body.stream !== true) return answerWhole(answer);

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { openEventStream } from './event-stream.ts';
+import { openEventStream, type AnswerHeaders } from './event-stream.ts';
 import type { Choice } from './generation.ts';
 import { openAiErrorOf } from './openai-error.ts';
 import type { Piece } from './pieces.ts';
@@ -28,7 +28,7 @@ export interface AnswerOptions {
   readonly promptTokens: number;
   readonly format: AnswerFormat;
   readonly includeUsage: boolean;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: AnswerHeaders;
   /** Ends the generation: called when one choice fails, so that the others do not run on for nobody. */
   readonly abort: (reason: unknown) => void;
 }

@@ -11,10 +11,10 @@ import { answerRequest } from './answer-request.ts';
 
 /** `POST /v1/chat/completions`: the base's chat template makes the prompt. */
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/chat/completions', async (request, reply) => {
+  app.post('/v1/chat/completions', { config: { access: 'inference' } }, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
-    return answerRequest(context, request, reply, {
+    return answerRequest(context, reply, {
       body,
       prompts: [{ tokens: promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's default for chat is no bound of its own.

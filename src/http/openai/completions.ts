@@ -14,10 +14,10 @@ const defaultMaxTokens = 16;
 
 /** `POST /v1/completions`: text or token ids go on. */
 export function addCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/completions', async (request, reply) => {
+  app.post('/v1/completions', { config: { access: 'inference' } }, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
-    return answerRequest(context, request, reply, {
+    return answerRequest(context, reply, {
       body,
       prompts: promptsOf(body, context),
       maxTokens: () => body.max_tokens ?? defaultMaxTokens,

@@ -27,7 +27,7 @@ type Body = z.output<typeof schema>;
 
 /** `POST /v1/embeddings`: one text or many, as text or as tokens, become vectors. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
-  app.post('/v1/embeddings', async (request, reply) => {
+  app.post('/v1/embeddings', { config: { access: 'inference' } }, async (request, reply) => {
     if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     const body = parseBody(schema, request.body);
     refuseShorter(body, context);

@@ -3,6 +3,9 @@ import type { ServerResponse } from 'node:http';
 /** Time between two comments on a quiet stream, so that proxies and clients do not take it for dead. */
 const heartbeatMs = 10_000;
 
+/** Headers that the answer has already. */
+export type AnswerHeaders = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
 /** An answer as server-sent events. */
 export interface EventStream {
   /** Sends one JSON value as a `data:` event, and waits while the client reads more slowly than we write. */
@@ -17,7 +20,7 @@ export interface EventStream {
  * @param response  whose ownership this function takes
  * @see WHATWG HTML, 9.2 Server-sent events
  */
-export function openEventStream(response: ServerResponse, headers: Readonly<Record<string, string>>): EventStream {
+export function openEventStream(response: ServerResponse, headers: AnswerHeaders): EventStream {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',

@@ -4,8 +4,8 @@ import type { BaseContext } from '../../service/index.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
-  app.get('/v1/models', () => ({ object: 'list', data: cards(context) }));
-  app.get<{ Params: { id: string } }>('/v1/models/:id', (request) => {
+  app.get('/v1/models', { config: { access: 'inference' } }, () => ({ object: 'list', data: cards(context) }));
+  app.get<{ Params: { id: string } }>('/v1/models/:id', { config: { access: 'inference' } }, (request) => {
     const all = cards(context);
     const { id } = request.params;
     chooseModel(

@@ -5,7 +5,7 @@ import type { BaseContext } from '../../service/index.ts';
 
 /** vLLM's `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter`. */
 export function addLoraAdapters(app: FastifyInstance, context: BaseContext): void {
-  app.post('/v1/load_lora_adapter', async (request) => {
+  app.post('/v1/load_lora_adapter', { config: { access: 'admin' } }, async (request) => {
     const body = parseBody(loadAdapterSchema, request.body);
     if (body.lora_name === context.baseName) {
       throw new EspalierError('REQUEST_INVALID', {
@@ -18,7 +18,7 @@ export function addLoraAdapters(app: FastifyInstance, context: BaseContext): voi
     });
     return { status: 'success', message: `LoRA adapter ${name} is loaded.`, name, version };
   });
-  app.post('/v1/unload_lora_adapter', async (request) => {
+  app.post('/v1/unload_lora_adapter', { config: { access: 'admin' } }, async (request) => {
     const body = parseBody(unloadAdapterSchema, request.body);
     await context.adapters.unload(body.lora_name);
     return { status: 'success', message: `LoRA adapter ${body.lora_name} is unloaded.`, name: body.lora_name };

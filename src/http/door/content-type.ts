@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { EspalierError } from '../../core/index.ts';
+import type { BodyKind } from './access.ts';
+
+const json = 'application/json';
+const bytes = 'application/octet-stream';
+
+/**
+ * Refuses a body of another type than the route reads.
+ * WHY by the type and not by the content: a web page can send a body without asking first, but not as JSON.
+ *
+ * @throws EspalierError CONTENT_TYPE_UNSUPPORTED
+ */
+export function checkContentType({ headers }: IncomingMessage, kind: BodyKind): void {
+  const given = headers['content-type'];
+  // WHY tensors may come without a type: clients of the Open Inference Protocol send bytes so.
+  if (given === undefined && (kind === 'tensors' || !hasBody(headers))) return;
+  const type = given?.split(';')[0]?.trim().toLowerCase();
+  if (type === json || (kind === 'tensors' && type === bytes)) return;
+  const expected = kind === 'tensors' ? `${json} or ${bytes}` : json;
+  throw new EspalierError('CONTENT_TYPE_UNSUPPORTED', { expected, actual: (given ?? 'none').slice(0, 100) });
+}
+
+export function hasBody(headers: IncomingMessage['headers']): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { openAiErrorOf } from '../openai/openai-error.ts';
+
+/** Answers an error in the form of the API that was asked: OpenAI's, or that of the Open Inference Protocol. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const own = ownErrorOf(error, request);
+  if (!EspalierError.isInstance(own)) request.log.error(own);
+  const { status, headers, body } = openAiErrorOf(own);
+  const url = request.routeOptions.url ?? request.url;
+  return reply
+    .status(status)
+    .headers(headers)
+    .send(url.startsWith('/v2') ? { error: body.error.message } : body);
+}
+
+/** The framework's errors in our words; any other error as it is. */
+function ownErrorOf(error: unknown, request: FastifyRequest): unknown {
+  if (EspalierError.isInstance(error) || !(error instanceof Error)) return error;
+  const code = 'code' in error ? error.code : undefined;
+  const because = { cause: error };
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new EspalierError('BODY_TOO_LARGE', { limit: request.routeOptions.bodyLimit }, because);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
+      const actual = (request.headers['content-type'] ?? 'none').slice(0, 100);
+      return new EspalierError('CONTENT_TYPE_UNSUPPORTED', { expected: 'application/json', actual }, because);
+    }
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new EspalierError('URL_TOO_LONG', { limit: maxParamLength }, because);
+    case 'FST_ERR_BAD_URL':
+      return invalid('url', 'its percent-encoding cannot be read', because);
+    default:
+      return isOfClient(error) ? invalid('body', `it cannot be read: ${error.message.slice(0, 200)}`, because) : error;
+  }
+}
+
+/** Characters of one part of a path: `model:adapter`, each up to 128, and what other names need. */
+export const maxParamLength = 512;
+
+function invalid(param: string, problem: string, because: { readonly cause: Error }): EspalierError {
+  return new EspalierError('REQUEST_INVALID', { param, problem }, because);
+}
+
+/** Errors of the framework and of the socket while the request is read carry a status of the 4xx range. */
+function isOfClient(error: Error): boolean {
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500;
+}

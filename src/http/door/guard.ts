@@ -1,0 +1,73 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { requireAccess } from './access.ts';
+import { createKeyCheck, type ApiKeys } from './api-keys.ts';
+import { checkContentType } from './content-type.ts';
+import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
+
+export interface GuardOptions extends ApiKeys, WebPageOptions {
+  isShuttingDown(): boolean;
+}
+
+/** Lets a request in, or throws. */
+export type Guard = (request: FastifyRequest, reply: FastifyReply) => void;
+
+/**
+ * Decides by the headers whether a request may go on: by the route that the router found, never by the text of its URL, which
+ * has many spellings.
+ */
+export function createGuard(options: GuardOptions): Guard {
+  const checkKey = createKeyCheck(options);
+  const checkWebPage = createWebPageCheck(options);
+  return (request, reply) => {
+    const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
+    reply.header('x-request-id', request.id);
+    const { host, origin, authorization } = request.headers;
+    answerOrigin(reply, checkWebPage(access, { host, origin }));
+    if (isPreflight(request)) return;
+    checkKey(access, authorization);
+    if (access === 'unknown') {
+      throw new EspalierError('ROUTE_NOT_FOUND', { method: request.method, path: request.url.slice(0, 200) });
+    }
+    if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
+    checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
+  };
+}
+
+/** Guards every request of an application, before any body is read. */
+export function addGuard(app: FastifyInstance, guard: Guard): void {
+  requireAccess(app);
+  app.addHook('onRequest', async (request, reply) => {
+    guard(request, reply);
+    if (isPreflight(request)) return answerPreflight(request, reply);
+    return undefined;
+  });
+}
+
+/** A browser asks so before it sends what a page of another origin wants; it brings no key. */
+function isPreflight({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
+}
+
+function answerOrigin(reply: FastifyReply, origin: string | undefined): void {
+  if (origin === undefined) return;
+  reply.headers({
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'x-request-id, x-should-retry, retry-after-ms, inference-header-content-length',
+    vary: 'origin',
+  });
+}
+
+function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const asked = headers['access-control-request-headers'] ?? 'authorization, content-type';
+  const isPrivate = headers['access-control-request-private-network'] === 'true';
+  return reply
+    .headers({
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': asked,
+      'access-control-max-age': '600',
+      ...(isPrivate ? { 'access-control-allow-private-network': 'true' } : {}),
+    })
+    .status(204)
+    .send();
+}

@@ -1,0 +1,172 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createApp } from '../app.ts';
+import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
+import { fakeModels } from '../testing/fake-models.ts';
+import { listenRaw } from '../testing/raw-request.ts';
+import { requireAccess } from './access.ts';
+
+let app: FastifyInstance | undefined;
+afterEach(() => app?.close());
+
+const keys = { apiKey: 'secret', adminApiKey: 'admin-secret' };
+
+/** An application with every route that there is. */
+function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adapters: ['strict'] })): FastifyInstance {
+  const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
+  const embeddings = { ...context, embedder, width: 2 };
+  const services = { generation: context, embeddings, inference: fakeModels(context.adapters) };
+  app = createApp(context, services, { adminApiKey: keys.adminApiKey });
+  return app;
+}
+
+const concrete = (url: string): string =>
+  url.replace(':id', 'base').replace(':name', 'echo').replace(':version', '1').replace(':adapter', 'strict');
+
+/** Other spellings of a path, of which some lead a router or a proxy to the same place. */
+function spellingsOf(path: string): string[] {
+  const encoded = (text: string): string => `%${text.charCodeAt(0).toString(16)}`;
+  const letters = [...path];
+  const first = letters.findIndex((letter) => /[a-z]/.test(letter));
+  const one = letters.with(first, encoded(letters[first] ?? '')).join('');
+  const last = path.slice(0, -1) + encoded(path.at(-1) ?? '');
+  return [
+    one,
+    one.replace(/%\w\w/, (code) => code.toUpperCase()),
+    last,
+    letters.map((letter) => (letter === '/' ? letter : encoded(letter))).join(''),
+    `/${path}`,
+    path.replaceAll('/', '//'),
+    path.replace(/\/(\w+)$/, '//$1'),
+    `/.${path}`,
+    `/%2e${path}`,
+    `/x/..${path}`,
+    `/health/..${path}`,
+    `/health/%2e%2e${path}`,
+    path.replace(/\/(\w+)$/, '/./$1'),
+    path.toUpperCase(),
+    path.replace(/\/(\w)/, (text) => text.toUpperCase()),
+    `${path}/`,
+    `${path}//`,
+    `${path}?a=1`,
+    `${path}?`,
+    `${path};a=1`,
+    `${path}%2f`,
+    `${path}%3fa`,
+    `${path}%00`,
+    `${path}%20`,
+    `${path}%zz`,
+    path.replace(/(.)\/(\w+)$/, '$1%2F$2'),
+    `/${path.slice(1).replaceAll('/', '\\')}`,
+    `http://localhost${path}`,
+    `http://localhost/health/..${path}`,
+  ];
+}
+
+describe('the access of routes', () => {
+  it('is said by every route, and changed knowingly', async () => {
+    const table = wholeApp();
+    await table.ready();
+    const rows = table.routeTable.filter(({ method }) => method !== 'HEAD');
+    const of = (access: string): string[] =>
+      rows.filter((row) => row.access === access).map(({ method, url }) => `${method} ${url}`);
+    expect(of('public').toSorted()).toEqual([
+      'GET /health',
+      'GET /ready',
+      'GET /v2/health/live',
+      'GET /v2/health/ready',
+    ]);
+    expect(of('admin').toSorted()).toEqual([
+      'POST /v1/load_lora_adapter',
+      'POST /v1/unload_lora_adapter',
+      'POST /v2/models/:name/adapters/:adapter/load',
+      'POST /v2/models/:name/adapters/:adapter/unload',
+    ]);
+    expect(of('inference').toSorted()).toEqual([
+      'GET /v1/models',
+      'GET /v1/models/:id',
+      'GET /v2',
+      'GET /v2/models/:name',
+      'GET /v2/models/:name/adapters',
+      'GET /v2/models/:name/ready',
+      'GET /v2/models/:name/versions/:version',
+      'GET /v2/models/:name/versions/:version/ready',
+      'POST /v1/chat/completions',
+      'POST /v1/completions',
+      'POST /v1/embeddings',
+      'POST /v2/models/:name/infer',
+      'POST /v2/models/:name/versions/:version/infer',
+      'POST /v2/repository/index',
+    ]);
+  });
+
+  it('must be said: a route without it is refused when it is registered', () => {
+    const bare = fastify();
+    requireAccess(bare);
+    expect(() => bare.get('/open', () => 'secret')).toThrow('The route GET /open must say its access');
+  });
+
+  it('is the same under every spelling of a path', async () => {
+    const whole = wholeApp();
+    const send = await listenRaw(whole);
+    const answered: string[] = [];
+    for (const { method, url, access } of whole.routeTable) {
+      const path = concrete(url);
+      const plain = await send({ method, path });
+      expect([method, url, plain.status === 401]).toEqual([method, url, access !== 'public']);
+      for (const spelling of spellingsOf(path)) {
+        const { status } = await send({ method, path: spelling });
+        // A public route may answer under another spelling; whatever it leads to, nothing else may.
+        if (status !== 401 && (access !== 'public' || status >= 400)) answered.push(`${method} ${spelling}: ${status}`);
+      }
+    }
+    expect(answered).toEqual([]);
+  });
+
+  it('of administration is not opened by the key for inference, under any spelling', async () => {
+    const context = fakeContext({ apiKey: keys.apiKey, adapters: ['strict'] });
+    const whole = wholeApp(context);
+    const send = await listenRaw(whole);
+    const headers = { authorization: `Bearer ${keys.apiKey}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ lora_name: 'strict', lora_path: 'strict', load_inplace: true });
+    for (const { method, url, access } of whole.routeTable) {
+      if (access !== 'admin') continue;
+      for (const path of [concrete(url), ...spellingsOf(concrete(url))]) {
+        const { status } = await send({ method, path, headers, body });
+        expect([path, [400, 401, 404].includes(status)]).toEqual([path, true]);
+      }
+    }
+    expect(context.adapters.list().map(({ name }) => name)).toEqual(['strict']);
+  });
+});
+
+describe('keys', () => {
+  const load = { method: 'POST', path: '/v1/unload_lora_adapter', body: '{"lora_name":"strict"}' } as const;
+  const json = { 'content-type': 'application/json' };
+  const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}`, ...json });
+
+  it('for administration opens the other routes too, and that for inference says what it lacks', async () => {
+    const send = await listenRaw(wholeApp());
+    expect((await send({ path: '/v1/models', headers: bearer('admin-secret') })).status).toBe(200);
+    const refused = await send({ ...load, headers: bearer('secret') });
+    expect([refused.status, refused.text]).toEqual([401, expect.stringContaining('not that for administration')]);
+    expect((await send({ ...load, headers: bearer('admin-secret') })).status).toBe(200);
+  });
+
+  it('for administration alone leaves inference open', async () => {
+    const context = fakeContext({ adapters: ['strict'] });
+    app = createApp(context, { generation: context }, { adminApiKey: 'admin-secret' });
+    const send = await listenRaw(app);
+    expect((await send({ path: '/v1/models' })).status).toBe(200);
+    expect((await send({ ...load, headers: json })).status).toBe(401);
+    expect((await send({ path: '/v1/nothing' })).status).toBe(401);
+  });
+
+  it('are needed for unknown routes too', async () => {
+    const send = await listenRaw(wholeApp());
+    for (const path of ['/', '/nothing', '/v1', '/v3/models', '/metrics']) {
+      expect([path, (await send({ path })).status]).toEqual([path, 401]);
+      expect([path, (await send({ path, headers: bearer('secret') })).status]).toEqual([path, 404]);
+    }
+  });
+});
