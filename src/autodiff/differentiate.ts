@@ -1,10 +1,18 @@
 import { EspalierError } from '../core/index.ts';
-import { inferShapes, Tape, type Model, type Node, type Value } from '../ir/index.ts';
+import {
+  exactDequantization,
+  exactProducts,
+  inferShapes,
+  runPasses,
+  Tape,
+  type Model,
+  type Node,
+  type Value,
+} from '../ir/index.ts';
 import { microsoft, scalar } from './emit.ts';
 import { findGradientPath, isFloat, type GradientPath } from './gradient-path.ts';
 import { GradientRegistry } from './gradient-registry.ts';
 import type { AnyContext, GradientRule, GradientThunk, InputGradients } from './gradient-rule.ts';
-import { exactProducts } from './lowering/exact-products.ts';
 import { standardLowerings } from './lowering/index.ts';
 import { lowerPath } from './lowering/lower-path.ts';
 import { notDefined } from './not-defined.ts';
@@ -42,7 +50,7 @@ export function differentiate(model: Model, options: DifferentiateOptions): Map<
   if (!model.opsets.has(microsoft)) model.opsets.set(microsoft, 1);
   assertScalar(options.loss);
   const { loss, parameters } = lowerPath(model, options, registry);
-  exactProducts(model.graph);
+  runPasses(model, [exactProducts, exactDequantization]);
   const path = findGradientPath(model.graph, { loss, parameters }, registry);
   const nodesBefore = model.graph.nodes.length;
   try {

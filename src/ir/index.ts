@@ -38,6 +38,8 @@ export { type AdaptableModule, moduleKey, type ModuleKind, modulePartsKey } from
 export { Node } from './node.ts';
 export { decodeModel } from './onnx/decode.ts';
 export { encodeModel } from './onnx/encode.ts';
+export { exactDequantization } from './passes/exact-dequantization.ts';
+export { exactProducts } from './passes/exact-products.ts';
 export { foldConstants } from './passes/fold-constants.ts';
 export { definePass, type Pass, type PassResult, runPasses } from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
@@ -48,3 +50,4 @@ export { stopGradientKey } from './stop-gradient.ts';
 export { type OpOptions, Tape, type TapeOptions } from './tape.ts';
 export { type Use, Value } from './value.ts';
 export { verifyModel } from './verify.ts';
+export { zeroAfter } from './zero-after.ts';

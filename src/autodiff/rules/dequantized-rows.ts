@@ -3,9 +3,8 @@
  * knows nothing of gradients.
  */
 import { byteLength, dataTypeNumber, tensorOf, type DataType } from '../../tensor/index.ts';
-import { multiplyDims, type ConstantData, type Tape, type Value } from '../../ir/index.ts';
-import { add, cast, mul, sub } from '../emit.ts';
-import { zeroAfter } from './zero-after.ts';
+import { multiplyDims, zeroAfter, type ConstantData, type Tape, type Value } from '../../ir/index.ts';
+import { add, mul, sub } from '../emit.ts';
 
 export interface QuantizedRows {
   /** u8 [rows, blocks, bytes of a block]; of 4 bits the first element is in the lower half of a byte. */
@@ -37,11 +36,7 @@ function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Val
   const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
   const zeros = zeroPoints ? packedZeros(tape, quantized, blocks) : middle(tape, dtype, [rows, blocks]);
   if (weight === undefined || zeros === undefined) return undefined;
-  const later = add(
-    tape,
-    shaped(tape, scales, [rows, blocks]),
-    cast(tape, zeroAfter(tape, after), scales.dtype ?? 'float32'),
-  );
+  const later = add(tape, shaped(tape, scales, [rows, blocks]), zeroAfter(tape, after, scales.dtype));
   return tape.op('DequantizeLinear', [weight, later, zeros], {
     attributes: { axis: 1, block_size: blockSize },
     ...(scales.dtype && { dtype: scales.dtype }),
@@ -104,7 +99,7 @@ function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: Quantized
 
 /** The same bytes as a list, which is there no sooner than `after`. */
 export function waiting(tape: Tape, bytes: Value, after: Value): Value {
-  const target = add(tape, tape.int64s([-1]), cast(tape, zeroAfter(tape, after), 'int64'));
+  const target = add(tape, tape.int64s([-1]), zeroAfter(tape, after, 'int64'));
   return tape.op('Reshape', [bytes, target], { shape: [bytes.shape && multiplyDims(...bytes.shape)] });
 }
 

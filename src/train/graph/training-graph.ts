@@ -1,6 +1,15 @@
 import { breathe, EspalierError } from '../../core/index.ts';
 import { differentiate, gradientPasses } from '../../autodiff/index.ts';
-import { encodeModel, followLinks, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
+import {
+  encodeModel,
+  exactDequantization,
+  exactProducts,
+  followLinks,
+  runPasses,
+  type Graph,
+  type Model,
+  type Value,
+} from '../../ir/index.ts';
 import { injectLora } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { buildObjective, type Objective } from './objective.ts';
@@ -41,6 +50,8 @@ export async function createTrainingGraph(base: BaseModel, options: TrainingGrap
   await breathe();
   const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && name !== dropoutInput);
   assertWhole(base, whole, parameters);
+  // WHY here too: the loss of an evaluation is that of the training, which `differentiate` makes exact.
+  runPasses(model, [exactProducts, exactDequantization]);
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
   const externalDataFolder = await followLinks(model, base.dir);
