@@ -3,6 +3,7 @@ import { microsoft } from '../emit.ts';
 import type { CaseDim, CaseInput, GradientCase } from '../testing/gradient-case.ts';
 
 const dtype = 'float32';
+const lowest = -3.4028234663852886e38;
 
 const cases: readonly GradientCase[] = [
   grouped('heads in groups', { heads: 4, kvHeads: 2 }),
@@ -82,6 +83,86 @@ const cases: readonly GradientCase[] = [
     past_value: undefined,
     nonpad: integers('int64', [2], [3, 2]),
   }),
+  ...blindQueries(),
+];
+
+/** A mask of floats that hides every key from the second of three queries, and a few from the others. */
+function floatMask(shape: readonly number[], hidden = -Infinity): CaseInput {
+  const keys = shape.at(-1) ?? 1;
+  const values = Array.from({ length: shape.reduce((product, dim) => product * dim, 1) }, (_, i) => {
+    return Math.floor(i / keys) % 3 === 1 || i % 7 === 3 ? hidden : 0;
+  });
+  return { shape, values, wanted: false };
+}
+
+/** Queries that see no key, where the kernels give 0. */
+function blindQueries(): GradientCase[] {
+  const three = { Q: [1, 2, 3, 4], K: [1, 1, 3, 4], V: [1, 1, 3, 4] };
+  const booleans = (values: readonly number[]): CaseInput => ({ shape: [3, 3], dtype: 'bool', values });
+  const noPast = { attn_mask: undefined, past_key: undefined, past_value: undefined };
+  const rows = { Q: [2, 1, 3, 4], K: [2, 1, 3, 4], V: [2, 1, 3, 4] };
+  const nonpad = integers('int64', [2], [3, 0]);
+  return [
+    onnx('a query without keys', { ...three, attn_mask: floatMask([3, 3]) }),
+    onnx('a query without keys, causal', { ...three, attn_mask: floatMask([3, 3]) }, { is_causal: 1 }),
+    onnx('a query without keys, softcap', { ...three, attn_mask: floatMask([3, 3]) }, { softcap: float(2) }),
+    onnx('a query with the lowest mask', { ...three, attn_mask: floatMask([3, 3], lowest) }),
+    onnx('a query without keys by booleans', { ...three, attn_mask: booleans([1, 0, 1, 0, 0, 0, 1, 1, 1]) }),
+    onnx(
+      'a query without keys by booleans, causal',
+      { ...three, attn_mask: booleans([0, 1, 1, 1, 0, 0, 1, 1, 1]) },
+      { is_causal: 1 },
+    ),
+    onnx('a row of length 0', { ...rows, ...noPast, nonpad }),
+    onnx('a row of length 0, mask', { ...rows, ...noPast, attn_mask: floatMask([3, 3]), nonpad }),
+    grouped('a query without keys', { heads: 2, kvHeads: 1, mask: -Infinity }),
+    grouped('a query with the lowest bias', { heads: 2, kvHeads: 1, mask: lowest }),
+    grouped('a query with the lowest bias, window', { heads: 2, kvHeads: 1, mask: lowest }, { local_window_size: 2 }),
+    grouped('a query without keys, sinks', { heads: 2, kvHeads: 1, mask: -Infinity, sinks: true }),
+    grouped('a query without keys, smooth', { heads: 2, kvHeads: 1, mask: -Infinity }, { smooth_softmax: 1 }),
+  ];
+}
+
+const padding = integers('int32', [2, 3], [0, 1, 1, 0, 0, 0]);
+const lowestBias = floatMask([1, 2, 3, 3], lowest);
+
+/**
+ * Queries that see no key, where the kernels give the mean of the values. No difference quotients: the lowest number swallows the scores.
+ */
+export const swallowedCases: readonly GradientCase[] = [
+  grouped('a query with the lowest bias, softcap', { heads: 2, kvHeads: 1, mask: lowest }, { softcap: float(2) }),
+  multiHead('a row of length 0', { key_padding_mask: integers('int32', [2], [3, 0]) }),
+  multiHead('a query with the lowest bias', { attention_bias: lowestBias }),
+  multiHead('a query with the lowest bias, causal', { attention_bias: lowestBias }, { unidirectional: 1 }),
+  multiHead(
+    'masked keys of the lowest number, causal',
+    { key_padding_mask: padding },
+    { unidirectional: 1, mask_filter_value: float(lowest) },
+  ),
+  oneInput('a query with the lowest bias', { attention_bias: lowestBias }),
+  oneInput(
+    'masked keys of the lowest number, causal',
+    { mask_index: padding },
+    { unidirectional: 1, mask_filter_value: float(lowest) },
+  ),
+];
+
+/** Queries that see no key, where the kernels give NaN. */
+export const kernelNaNCases: readonly GradientCase[] = [
+  grouped('a query without keys, softcap', { heads: 2, kvHeads: 1, mask: -Infinity }, { softcap: float(2) }),
+  multiHead('a query without keys', { attention_bias: floatMask([1, 2, 3, 3]) }),
+  multiHead('a query without keys, causal', { attention_bias: floatMask([1, 2, 3, 3]) }, { unidirectional: 1 }),
+  multiHead(
+    'a row without keys',
+    { key_padding_mask: integers('int32', [2, 3], [1, 1, 0, 0, 0, 0]) },
+    { mask_filter_value: float(-Infinity) },
+  ),
+  oneInput('a query without keys', { attention_bias: floatMask([1, 2, 3, 3]) }),
+  oneInput(
+    'a row without keys',
+    { mask_index: integers('int32', [2, 3], [1, 1, 0, 0, 0, 0]) },
+    { mask_filter_value: float(-Infinity) },
+  ),
 ];
 
 /** Attention as fused operators have it. Their kernels exist in f32 only; the differences come from the fused kernels. */
@@ -100,6 +181,8 @@ interface Grouped {
   readonly past?: number;
   readonly bias?: boolean;
   readonly sinks?: boolean;
+  /** What hides every key from the second query; it takes the place of the bias. */
+  readonly mask?: number;
 }
 
 function grouped(note: string, given: Grouped, attributes: GradientCase['attributes'] = {}): GradientCase {
@@ -134,7 +217,7 @@ function grouped(note: string, given: Grouped, attributes: GradientCase['attribu
     cos_cache: rotary === undefined ? undefined : angles(rotary, Math.cos),
     sin_cache: rotary === undefined ? undefined : angles(rotary, Math.sin),
     position_ids: undefined,
-    attention_bias: given.bias ? { shape: [1, heads, tokens, total], wanted: false } : undefined,
+    attention_bias: biasOf(given, [1, heads, tokens, total]),
     head_sink: given.sinks ? { shape: [heads] } : undefined,
   };
   return {
@@ -146,6 +229,11 @@ function grouped(note: string, given: Grouped, attributes: GradientCase['attribu
     attributes: { num_heads: heads, kv_num_heads: kvHeads, do_rotary: rotary === undefined ? 0 : 1, ...attributes },
     outputs: 3,
   };
+}
+
+function biasOf({ bias = false, mask }: Grouped, shape: readonly number[]): CaseInput | undefined {
+  if (mask !== undefined) return floatMask(shape, mask);
+  return bias ? { shape, wanted: false } : undefined;
 }
 
 /** Two heads of 4. */

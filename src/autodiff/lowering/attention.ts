@@ -3,7 +3,7 @@
  * their inputs and attributes.
  */
 import type { Dim, Tape, Value } from '../../ir/index.ts';
-import { add, batchedProduct, scale, unary } from '../emit.ts';
+import { add, batchedProduct, scalar, scale, unary } from '../emit.ts';
 import { dimValue } from './dimensions.ts';
 
 export interface Attention {
@@ -21,30 +21,70 @@ export interface Attention {
   readonly softcap?: number;
   /** Added to the scores, each broadcast to [batch, heads, tokens, keys]: masks and biases. */
   readonly biases?: readonly Value[];
+  /** A query sees no key, and gets 0, where its biases are nowhere above this number. Not given: every query sees a key. */
+  readonly blankFrom?: number | undefined;
   /** [heads]: one more score for each head, whose probability goes nowhere (an attention sink). */
   readonly sink?: Value | undefined;
 }
 
 /**
- *   softmax(softcap(scale · Q · Kᵀ) + biases) · V
+ *   softmax(softcap(scale · Q · Kᵀ) + biases) · V,   0 for a query that sees no key
  *
  * @returns [batch, heads, tokens, valueDim]
  */
 export function attend(tape: Tape, attention: Attention): Value {
-  const { query, key, value, heads, kvHeads, biases = [], softcap = 0 } = attention;
+  const { query, key, value, heads, kvHeads, biases = [], softcap = 0, sink } = attention;
   const groups = heads / kvHeads;
   // WHY one matrix of all query heads of a group: keys and values are not repeated, and their gradients need no sum over a group.
   const grouped = groups === 1 ? query : headsTo(tape, query, kvHeads);
   const products = batchedProduct(tape, grouped, key, { transB: true, alpha: attention.scale });
   const capped = softcap === 0 ? products : softCapped(tape, products, softcap);
   const scores = groups === 1 ? capped : asScores(tape, capped, attention);
-  const biased = biases.reduce((sum, bias) => add(tape, sum, bias), scores);
-  const weights = attention.sink ? softmaxWithSink(tape, biased, attention.sink, heads) : softmax(tape, biased);
-  if (groups === 1) return tape.op('MatMul', [weights, value]);
-  const groupedWeights = tape.op('Reshape', [weights, keysTarget(tape, key, kvHeads)], {
+  const { bias, blank } = totalBias(tape, biases, sink ? undefined : attention.blankFrom);
+  const biased = bias ? add(tape, scores, bias) : scores;
+  const weights = sink ? softmaxWithSink(tape, biased, sink, heads) : softmax(tape, biased);
+  const mixed = groups === 1 ? tape.op('MatMul', [weights, value]) : mixGrouped(tape, weights, { grouped, attention });
+  return blank ? tape.op('Where', [blank, scalar(tape, 0, mixed), mixed]) : mixed;
+}
+
+function mixGrouped(
+  tape: Tape,
+  weights: Value,
+  { grouped, attention: { key, value, heads, kvHeads } }: { readonly grouped: Value; readonly attention: Attention },
+): Value {
+  const folded = tape.op('Reshape', [weights, keysTarget(tape, key, kvHeads)], {
     shape: grouped.shape ? [...grouped.shape.slice(0, -1), key.shape?.[2]] : [undefined, kvHeads, undefined, undefined],
   });
-  return headsTo(tape, tape.op('MatMul', [groupedWeights, value]), heads);
+  return headsTo(tape, tape.op('MatMul', [folded, value]), heads);
+}
+
+interface TotalBias {
+  readonly bias?: Value;
+  /** bool [..., tokens, 1]: the queries that see no key. */
+  readonly blank?: Value;
+}
+
+/**
+ * The sum of the biases, which is 0 for queries that see no key: the softmax of nothing but minus infinity would be NaN, and so would be
+ * every gradient behind it.
+ *
+ * WHY by the biases and not by the scores: they are small as a rule, having no heads, and no score lifts the lowest number.
+ */
+function totalBias(tape: Tape, biases: readonly Value[], blankFrom: number | undefined): TotalBias {
+  const [first, ...others] = biases;
+  if (first === undefined) return {};
+  const bias = others.reduce((sum, other) => add(tape, sum, other), first);
+  if (blankFrom === undefined) return { bias };
+  const blank = tape.op('LessOrEqual', [largest(tape, bias), scalar(tape, blankFrom, bias)]);
+  return { bias: tape.op('Where', [blank, scalar(tape, 0, bias), bias]), blank };
+}
+
+/** Of the last axis, which stays as 1. */
+function largest(tape: Tape, x: Value): Value {
+  // WHY: before opset 18 the axes are an attribute.
+  const isInput = (tape.model.opsets.get('') ?? 0) >= 18;
+  const inputs = isInput ? [x, tape.int64s([-1])] : [x];
+  return tape.op('ReduceMax', inputs, { attributes: { keepdims: 1, ...(!isInput && { axes: [-1] }) } });
 }
 
 /** [batch, heads, tokens, width] with the heads folded into, or taken out of, the tokens. */

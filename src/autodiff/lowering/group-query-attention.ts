@@ -2,7 +2,7 @@ import type { Node, Tape, Value } from '../../ir/index.ts';
 import { microsoft, sameAs } from '../emit.ts';
 import { notDefined } from '../not-defined.ts';
 import { attend } from './attention.ts';
-import { causalMask } from './attention-mask.ts';
+import { causalMask, lowest } from './attention-mask.ts';
 import { dimScalar, dimValue } from './dimensions.ts';
 import { joinHeads, requireInput, splitHeads, widthOf } from './heads.ts';
 import type { Lowering } from './lowering.ts';
@@ -55,6 +55,7 @@ export const groupQueryAttentionLowering: Lowering = {
       scale: node.floatAttribute('scale', 0) || 1 / Math.sqrt(headDim),
       softcap: node.floatAttribute('softcap', 0),
       biases: biasesOf(tape, node, { query: q, key: k, pastKey }),
+      blankFrom: blankFrom(node, q),
       sink: sinkOf(tape, node, { heads, like: q }),
     });
     return [joinHeads(tape, mixed, heads * headDim), k, v];
@@ -135,6 +136,15 @@ function biasesOf(tape: Tape, node: Node, { query, key, pastKey }: Shapes): Valu
   const window = node.intAttribute('local_window_size', -1);
   const offset = pastKey && dimScalar(tape, pastKey, 2);
   return [causalMask(tape, { query, key, offset, window: window > 0 ? window : undefined }), ...given];
+}
+
+/**
+ * From where on a query sees nothing. WHY two numbers: ONNX Runtime has a kernel without softcap, which gives 0 for a row of the lowest
+ * number, and one with it, which gives such a row the mean of the values, and makes NaN of minus infinity; there 0 comes in its place.
+ */
+function blankFrom(node: Node, query: Value): number | undefined {
+  if (node.inputs[input.bias] === undefined) return undefined;
+  return node.floatAttribute('softcap', 0) === 0 ? lowest(query) : -Infinity;
 }
 
 /** A sink that is given, or one of score 0 for a smooth softmax. */

@@ -9,7 +9,8 @@ import type { Lowering } from './lowering.ts';
 import { paddingMask } from './padding-mask.ts';
 
 /**
- * Attention of ONNX Runtime: query, key and value by one product, then attention over heads.
+ * Attention of ONNX Runtime: query, key and value by one product, then attention over heads. A query whose scores are all minus
+ * infinity gets 0; ONNX Runtime's kernel makes NaN of it.
  * @see com.microsoft Attention-1; Vaswani et al. 2017
  */
 export const microsoftAttentionLowering: Lowering = {
@@ -25,13 +26,15 @@ export const microsoftAttentionLowering: Lowering = {
     const [k, v] = [after(tape, pastKey, key), after(tape, pastValue, value)];
     const offset = pastKey && dimScalar(tape, pastKey, 2);
     const hidden = node.floatAttribute('mask_filter_value', -10000);
+    const isCausal = node.intAttribute('unidirectional', 0) !== 0;
+    const shown = mask && paddingMask(tape, node, { mask, key: k, hidden });
     const biases = [
-      ...(mask ? [paddingMask(tape, node, { mask, key: k, hidden })] : []),
-      ...(node.intAttribute('unidirectional', 0) !== 0 ? [causalMask(tape, { query, key: k, offset })] : []),
+      ...(isCausal ? [causalMask(tape, { query, key: k, offset, shown })] : shown ? [shown] : []),
       ...(scoreBias ? [scoreBias] : []),
     ];
+    const blankFrom = mask || scoreBias ? -Infinity : undefined;
     const scale = node.floatAttribute('scale', 0) || 1 / Math.sqrt(widthOf(query, node));
-    const mixed = attend(tape, { query, key: k, value: v, heads, kvHeads: heads, scale, biases });
+    const mixed = attend(tape, { query, key: k, value: v, heads, kvHeads: heads, scale, biases, blankFrom });
     const output = joinHeads(tape, mixed, width);
     return node.outputs[1] ? [output, stacked(tape, k, v)] : [output];
   },

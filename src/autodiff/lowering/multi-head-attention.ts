@@ -11,7 +11,7 @@ import { paddingMask } from './padding-mask.ts';
 
 /**
  * MultiHeadAttention: each of query, key and value with a bias of its own, past keys and values before the new ones, masks and
- * biases added to the scores.
+ * biases added to the scores. A query whose scores are all minus infinity gets 0; ONNX Runtime's kernel makes NaN of it.
  * @see com.microsoft MultiHeadAttention-1; Vaswani et al. 2017
  */
 export const multiHeadAttentionLowering: Lowering = {
@@ -28,13 +28,14 @@ export const multiHeadAttentionLowering: Lowering = {
     const hidden = node.floatAttribute('mask_filter_value', -10000);
     const offset = pastKey && dimScalar(tape, pastKey, 2);
     const isCausal = node.intAttribute('unidirectional', 0) !== 0;
+    const shown = padding && paddingMask(tape, node, { mask: padding, key: k, hidden });
     const biases = [
-      ...(padding ? [paddingMask(tape, node, { mask: padding, key: k, hidden })] : []),
-      ...(isCausal ? [causalMask(tape, { query, key: k, offset })] : []),
+      ...(isCausal ? [causalMask(tape, { query, key: k, offset, shown })] : shown ? [shown] : []),
       ...(scoreBias ? [scoreBias] : []),
     ];
+    const blankFrom = padding || scoreBias ? -Infinity : undefined;
     const scale = node.floatAttribute('scale', 0) || 1 / Math.sqrt(headDim);
-    const mixed = attend(tape, { query, key: k, value: v, heads, kvHeads: heads, scale, biases });
+    const mixed = attend(tape, { query, key: k, value: v, heads, kvHeads: heads, scale, biases, blankFrom });
     return [joinHeads(tape, mixed, width), k, v];
   },
 };

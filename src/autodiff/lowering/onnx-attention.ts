@@ -2,14 +2,15 @@ import type { Node, Tape, Value } from '../../ir/index.ts';
 import { notDefined } from '../not-defined.ts';
 import { rankOf } from '../shapes.ts';
 import { attend } from './attention.ts';
-import { causalMask, maskWhere } from './attention-mask.ts';
+import { causalMask, lowest, maskWhere } from './attention-mask.ts';
 import { dimScalar } from './dimensions.ts';
 import { joinHeads, requireInput, splitHeads, widthOf } from './heads.ts';
 import type { Lowering } from './lowering.ts';
 import { realUpTo } from './padding-mask.ts';
 
 /**
- * Attention: softmax(softcap(scale · Q · Kᵀ) + mask) · V over heads, past keys and values before the new ones.
+ * Attention: softmax(softcap(scale · Q · Kᵀ) + mask) · V over heads, past keys and values before the new ones. A query whose mask lets it
+ * see no key gets 0, as in ONNX Runtime's kernel.
  * @see ONNX Attention-24; Vaswani et al. 2017
  */
 export const onnxAttentionLowering: Lowering = {
@@ -30,6 +31,7 @@ export const onnxAttentionLowering: Lowering = {
       scale: node.floatAttribute('scale') ?? 1 / Math.sqrt(widthOf(query.x, node)),
       softcap: node.floatAttribute('softcap', 0),
       biases: biasesOf(tape, node, { query: query.x, key: k, pastKey }),
+      blankFrom: node.inputs[3] || node.inputs[6] ? lowest(query.x) : undefined,
     });
     const isJoined = rankOf(requireInput(node, 0, 'Q'), node) === 3;
     return [isJoined ? joinHeads(tape, mixed, query.heads * widthOf(value.x, node)) : mixed, k, v];
@@ -63,8 +65,8 @@ function biasesOf(tape: Tape, node: Node, { query, key, pastKey }: Shapes): Valu
   const isCausal = node.intAttribute('is_causal', 0) !== 0;
   const offset = pastKey && dimScalar(tape, pastKey, 2);
   return [
-    ...(mask ? [mask.dtype === 'bool' ? maskWhere(tape, mask, query) : mask] : []),
+    ...(mask ? [mask.dtype === 'bool' ? maskWhere(tape, mask, { like: query }) : mask] : []),
     ...(isCausal ? [causalMask(tape, { query, key, offset })] : []),
-    ...(lengths ? [maskWhere(tape, realUpTo(tape, lengths, key), query)] : []),
+    ...(lengths ? [maskWhere(tape, realUpTo(tape, lengths, key), { like: query })] : []),
   ];
 }
