@@ -18,4 +18,4 @@ export { liveHandles } from './native/index.ts';
 export { openScorer, type Scorer, type ScorerOptions } from './evaluate/index.ts';
 export { openEngine, type Engine, type EngineOptions, type GenerationRequest } from './engine/index.ts';
 export { openTokenizer, type Tokenizer } from './tokenizer/index.ts';
-export { resolveConfig, runTraining, type TrainConfigInput, type TrainEvent, type TrainResult } from './train/index.ts';
+export { resolveConfig, runTraining, type TrainOptions, type TrainEvent, type TrainResult } from './train/index.ts';

@@ -1,6 +1,6 @@
 export { readConfigFile } from './config/read-config-file.ts';
-export { type ConfigSources, resolveConfig } from './config/resolve-config.ts';
-export { type TrainConfig, type TrainConfigInput, trainDefaults } from './config/train-config.ts';
+export { type ConfigSources, resolveConfig, resolveTrainOptions } from './config/resolve-config.ts';
+export { type TrainConfig, trainDefaults, type TrainOptions } from './config/train-config.ts';
 export { type DataAccount, type Dataset, readExamples } from './data/read-examples.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { MatchedTarget } from './graph/trainable.ts';

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { nearest } from '../../core/index.ts';
+import { parseJson, parseNames, parseWholeNumbers, type WordReader } from './read-words.ts';
 
 /** How an adapter's numbers begin: `pissa_niter_16` takes 16 rounds of an iteration in the place of the exact decomposition. */
-export const initNames = ['default', 'gaussian', 'pissa', 'olora'] as const;
+const initNames = ['default', 'gaussian', 'pissa', 'olora'] as const;
+
+/** What `initLoraWeights` takes. */
+export type InitName = (typeof initNames)[number] | `pissa_niter_${number}`;
 
 const roundsOf = /^pissa_niter_([1-9]\d{0,2})$/;
 
@@ -10,8 +14,8 @@ const roundsOf = /^pissa_niter_([1-9]\d{0,2})$/;
 export type InitWeights =
   { readonly kind: 'uniform' | 'gaussian' | 'olora' } | { readonly kind: 'pissa'; readonly rounds: number | undefined };
 
-export const initWeights = z
-  .string({ error: `one of ${initNames.join(', ')}` })
+export const initWeights: z.ZodType<InitWeights, InitName> = z
+  .custom<InitName>((name) => typeof name === 'string', { error: `one of ${initNames.join(', ')}` })
   .transform((name, context): InitWeights => {
     if (name === 'gaussian' || name === 'olora') return { kind: name };
     if (name === 'default') return { kind: 'uniform' };
@@ -24,52 +28,83 @@ export const initWeights = z
     return z.NEVER;
   });
 
-const separated = z.string().transform((text) => text.split(',').map((name) => name.trim()));
+type Names = z.ZodType<readonly string[], readonly string[]>;
 
 /** Names of the classes of a new head. */
-export const labelNames = z
-  .union([separated, z.array(z.string())], { error: 'at least two names separated by commas' })
-  .refine((list) => list.length > 1 && list.every((name) => name !== '') && new Set(list).size === list.length, {
-    error: 'at least two different names separated by commas, such as bad,good',
-  });
+export const labelNames = (read: WordReader): Names =>
+  read(
+    z
+      .array(z.string())
+      .readonly()
+      .refine((list) => list.length > 1 && list.every((name) => name !== '') && new Set(list).size === list.length),
+    parseNames,
+  );
 
 /** Ends of paths of modules: `classifier`. */
-export const moduleNames = z
-  .union([separated, z.array(z.string())], { error: 'names separated by commas' })
-  .refine((list) => list.length > 0 && list.every((name) => /^[\w.]+$/.test(name)), {
-    error: 'names separated by commas, such as classifier',
-  });
+export const moduleNames = (read: WordReader): Names =>
+  read(
+    z
+      .array(z.string())
+      .readonly()
+      .refine((list) => list.length > 0 && list.every((name) => /^[\w.]+$/.test(name))),
+    parseNames,
+  );
+
+type Patterns = z.ZodType<string | readonly string[], string | readonly string[]>;
 
 /** Names of modules, or one regular expression: as targets are written. */
-export const modulePatterns = (expected: string): z.ZodType<string | string[], string | string[]> =>
-  z.union([z.string().min(1).transform(parseTargets), z.array(z.string().min(1)).min(1)], { error: expected });
+export const modulePatterns = (expected: string): Patterns =>
+  z.union([z.string().min(1).transform(parseTargets), z.array(z.string().min(1)).min(1).readonly()], {
+    error: expected,
+  });
 
 /** `all-linear` and regular expressions stay one string, as in PEFT; `q_proj` and `q_proj,v_proj` are names. */
 function parseTargets(text: string): string | string[] {
   if (text === 'all-linear') return text;
-  const names = text.split(',').map((name) => name.trim());
+  const names = parseNames(text);
   return names.every((name) => /^[\w.]+$/.test(name)) ? names : text;
 }
 
-const layersExpected = 'numbers of layers separated by commas, such as 0,1';
+type LayerNumbers = z.ZodType<readonly number[], number | readonly number[]>;
 
-/** Numbers of layers: `0,1`. */
-export const layerNumbers = z
-  .union([z.number().transform((layer) => [layer]), separated, z.array(z.number())], { error: layersExpected })
-  .refine((list) => list.length > 0 && list.every((layer) => /^\d+$/.test(String(layer))), { error: layersExpected })
-  .transform((list) => list.map(Number));
+/** Numbers of layers. */
+export const layerNumbers = (read: WordReader): LayerNumbers =>
+  read(
+    z
+      .union([z.number().transform((layer) => [layer]), z.array(z.number()).readonly()])
+      .refine((list) => list.length > 0 && list.every((layer) => Number.isSafeInteger(layer) && layer >= 0)),
+    parseWholeNumbers,
+  );
+
+type NumbersByModule = z.ZodType<Readonly<Record<string, number>>, Readonly<Record<string, number>>>;
 
 /** Numbers by name or pattern of modules: JSON on the command line, a mapping in a file. */
-export const numbersByModule = (expected: string): z.ZodType<Readonly<Record<string, number>>, unknown> =>
-  z
-    .preprocess(parseJson, z.record(z.string(), z.number(), { error: expected }))
-    .refine((pattern) => Object.keys(pattern).length > 0, { error: expected });
+export const numbersByModule = (read: WordReader): NumbersByModule =>
+  read(
+    z
+      .record(z.string(), z.number())
+      .readonly()
+      .refine((pattern) => Object.keys(pattern).length > 0),
+    parseJson,
+  );
 
-function parseJson(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value; // what is no JSON is no mapping either, and is refused as such
-  }
-}
+/** What lists and mappings expect, in words of code and in words of a command line. */
+export const listExpectations: Readonly<Record<string, { readonly value: string; readonly word: string }>> = {
+  labels: {
+    value: 'at least two different names, such as ["bad", "good"]',
+    word: 'at least two different names separated by commas, such as bad,good',
+  },
+  modulesToSave: { value: 'names such as ["classifier"]', word: 'names separated by commas, such as classifier' },
+  layersToTransform: {
+    value: 'numbers of layers, such as [0, 1]',
+    word: 'numbers of layers separated by commas, such as 0,1',
+  },
+  rankPattern: {
+    value: 'ranks by name or pattern, such as { q_proj: 16 }',
+    word: 'ranks by name or pattern, such as {"q_proj": 16}',
+  },
+  alphaPattern: {
+    value: 'alphas by name or pattern, such as { q_proj: 32 }',
+    word: 'alphas by name or pattern, such as {"q_proj": 32}',
+  },
+};

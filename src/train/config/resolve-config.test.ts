@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { resolveConfig } from './resolve-config.ts';
+import { EspalierError } from '../../core/index.ts';
+import { resolveConfig, resolveTrainOptions } from './resolve-config.ts';
+import type { TrainOptions } from './train-config.ts';
+
+/** What a person at the command line reads. */
+function toldBy(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof EspalierError) return error.commandLineMessage;
+    throw error;
+  }
+  return 'nothing';
+}
 
 const needed = { base: 'base', data: 'rows.jsonl', output: 'out' };
 const withFlags = (flags: Record<string, unknown>) => resolveConfig({ flags: { ...needed, ...flags } });
@@ -37,11 +50,12 @@ describe('resolveConfig', () => {
     { flags: { dropout: '1' }, text: '--dropout expects a number from 0 up to, not including, 1, got "1".' },
     { flags: { schedule: 'cosin' }, text: '--schedule expects one of constant, linear, cosine, got "cosin".' },
   ])('refuses $flags and says what it expects', ({ flags, text }) => {
-    expect(() => withFlags(flags)).toThrow(text);
+    expect(toldBy(() => withFlags(flags))).toContain(text);
   });
 
   it('refuses to start without a base', () => {
-    expect(() => resolveConfig({ flags: { data: 'x', output: 'y' } })).toThrow('--base expects a path, got nothing.');
+    const told = toldBy(() => resolveConfig({ flags: { data: 'x', output: 'y' } }));
+    expect(told).toBe('--base expects a path, got nothing.');
   });
 
   it.each([
@@ -85,7 +99,7 @@ describe('resolveConfig', () => {
     { flags: { layersToTransform: '0-3' }, text: '--layers-to-transform expects numbers of layers' },
     { flags: { modulesToSave: 'a b' }, text: '--modules-to-save expects names separated by commas' },
   ])('refuses $flags', ({ flags, text }) => {
-    expect(() => withFlags(flags)).toThrow(text);
+    expect(toldBy(() => withFlags(flags))).toContain(text);
   });
 
   it.each([
@@ -98,6 +112,36 @@ describe('resolveConfig', () => {
     { flags: { full: true, rank: 4 }, text: 'they describe an adapter' },
     { flags: { evalSteps: 4 }, text: 'nothing to evaluate on' },
   ])('refuses $flags, which contradict each other', ({ flags, text }) => {
-    expect(() => withFlags(flags)).toThrow(text);
+    expect(toldBy(() => withFlags(flags))).toContain(text);
+  });
+});
+
+/** What a caller in JavaScript could give, whatever the types say. */
+const given = (options: object): TrainOptions => ({ ...needed, ...options });
+
+describe('resolveTrainOptions', () => {
+  it('takes values as they are, and fills in every default', () => {
+    const options = { rank: 16, labels: ['bad', 'good'], layersToTransform: 0, targetModules: ['q_proj'] } as const;
+    const expected = { rank: 16, labels: ['bad', 'good'], layersToTransform: [0], batchSize: 8 };
+    expect(resolveTrainOptions({ ...needed, ...options })).toMatchObject(expected);
+  });
+
+  it('names the nearest option for an unknown one', () => {
+    expect(() => resolveTrainOptions(given({ lerningRate: 1 }))).toThrow(
+      'The settings object holds "lerningRate", which no training knows. Did you mean learningRate?',
+    );
+  });
+
+  it.each([
+    { options: { learningRate: 0 }, text: 'learningRate expects a number above 0, got 0.' },
+    { options: { rank: '16' }, text: 'rank expects a whole number above 0, got "16".' },
+    { options: { learningRate: Infinity }, text: 'learningRate expects a number above 0' },
+    { options: { labels: 'bad,good' }, text: 'labels expects at least two different names, such as ["bad", "good"]' },
+    { options: { labels: ['bad', 7] }, text: 'labels expects at least two different names' },
+    { options: { rankPattern: { q_proj: '4' } }, text: 'rankPattern expects ranks by name or pattern' },
+    { options: { evalSteps: 4 }, text: 'evalSteps and no evalData contradict each other' },
+    { options: { momentum: 0.9 }, text: 'momentum and optimizer adamw contradict each other: adamw reads beta1' },
+  ])('refuses $options in the words of code', ({ options, text }) => {
+    expect(() => resolveTrainOptions(given(options))).toThrow(text);
   });
 });

@@ -9,23 +9,7 @@ import {
   modulePatterns,
   numbersByModule,
 } from './adapter-settings.ts';
-
-/** Numbers may come as words of the command line. WHY no z.coerce: it reads an empty word as 0. */
-const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
-  z
-    .union([z.number(), z.string()], { error: expected })
-    .refine((value) => String(value).trim() !== '' && check(Number(value)), { error: expected })
-    .transform(Number);
-
-const count = number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0');
-const wholeNumber = number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more');
-const positive = number((value) => Number.isFinite(value) && value > 0, 'a number above 0');
-const nonNegative = number((value) => Number.isFinite(value) && value >= 0, 'a number, 0 or more');
-const share = number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1');
-const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
-const flag = z.boolean({ error: 'true or false' });
-const oneOf = <const Names extends readonly [string, ...string[]]>(names: Names): z.ZodType<Names[number]> =>
-  z.enum(names, { error: `one of ${names.join(', ')}` });
+import { fromWords, parseNumber, valuesOnly, type WordReader } from './read-words.ts';
 
 /** What each setting is where nobody says otherwise. Learning rate and length have a default each for their case, below. */
 export const trainDefaults = {
@@ -56,59 +40,86 @@ export const defaultLearningRate = { lora: 2e-4, full: 5e-5 } as const;
 /** Where the model allows more, memory and time rarely do: activations grow with the length, attention with its square. */
 export const defaultMaxLength = 512;
 
-/** Settings of a training. The names are those of the options of `espalier train`. */
-export const trainConfigSchema = z.strictObject({
-  base: path,
-  data: path,
-  output: path,
-  evalData: path.optional(),
-  /** Evaluate every so many steps, besides before and after. */
-  evalSteps: count.optional(),
-  initAdapter: path.optional(),
-  targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
-  /** Modules that get no adapter although a target fits. */
-  excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),
-  /** Only these layers, as far as a target is the end of a path. */
-  layersToTransform: layerNumbers.optional(),
-  /** Modules that are trained whole, and saved with the adapter. */
-  modulesToSave: moduleNames.optional(),
-  /** Of a new head, for an encoder that has none. */
-  labels: labelNames.optional(),
-  /** Other ranks and alphas, by names or patterns of modules. */
-  rankPattern: numbersByModule('ranks by name or pattern, such as {"q_proj": 16}').optional(),
-  alphaPattern: numbersByModule('alphas by name or pattern, such as {"q_proj": 32}').optional(),
-  useRslora: flag.optional(),
-  useDora: flag.optional(),
-  initLoraWeights: initWeights.optional(),
-  rank: count.optional(),
-  alpha: positive.optional(),
-  dropout: share.optional(),
-  optimizer: oneOf(optimizerNames).default(trainDefaults.optimizer),
-  /** Of sgd. */
-  momentum: share.optional(),
-  nesterov: flag.optional(),
-  /** Of adamw and lion. */
-  beta1: share.optional(),
-  beta2: share.optional(),
-  /** Of adamw. */
-  epsilon: positive.optional(),
-  learningRate: positive.optional(),
-  weightDecay: nonNegative.default(trainDefaults.weightDecay),
-  schedule: oneOf(scheduleNames).default(trainDefaults.schedule),
-  warmupSteps: wholeNumber.default(trainDefaults.warmupSteps),
-  batchSize: count.default(trainDefaults.batchSize),
-  accumulate: count.default(trainDefaults.accumulate),
-  maxSteps: count.optional(),
-  epochs: count.optional(),
-  maxLength: count.optional(),
-  maxGradNorm: nonNegative.default(trainDefaults.maxGradNorm),
-  shuffle: flag.default(trainDefaults.shuffle),
-  seed: wholeNumber.default(trainDefaults.seed),
-  full: flag.default(trainDefaults.full),
-  /** In what the weights of a full training are saved. */
-  dtype: oneOf(['float32', 'base'] as const).default(trainDefaults.dtype),
-});
+/** Readers of numbers. The message of a schema says what is expected. */
+function numberReaders(read: WordReader) {
+  const number = (check: (value: number) => boolean, expected: string): z.ZodType<number, number> =>
+    read(z.number({ error: expected }).refine(check, { error: expected }), parseNumber);
+  return {
+    count: number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0'),
+    wholeNumber: number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more'),
+    positive: number((value) => value > 0, 'a number above 0'),
+    nonNegative: number((value) => value >= 0, 'a number, 0 or more'),
+    share: number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1'),
+  };
+}
 
-export type TrainConfig = z.output<typeof trainConfigSchema>;
-/** The same before defaults, as a caller of the library writes it. */
-export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+const flag = z.boolean({ error: 'true or false' });
+const oneOf = <const Names extends readonly [string, ...string[]]>(
+  names: Names,
+): z.ZodType<Names[number], Names[number]> => z.enum(names, { error: `one of ${names.join(', ')}` });
+
+/** Settings of a training. In kebab-case the names are the options of `espalier train`. */
+function schemaOf(read: WordReader) {
+  const { count, wholeNumber, positive, nonNegative, share } = numberReaders(read);
+  return z.strictObject({
+    base: path,
+    data: path,
+    output: path,
+    evalData: path.optional(),
+    /** Evaluate every so many steps, besides before and after. */
+    evalSteps: count.optional(),
+    initAdapter: path.optional(),
+    targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
+    /** Modules that get no adapter although a target fits. */
+    excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),
+    /** Only these layers, as far as a target is the end of a path. */
+    layersToTransform: layerNumbers(read).optional(),
+    /** Modules that are trained whole, and saved with the adapter. */
+    modulesToSave: moduleNames(read).optional(),
+    /** Of a new head, for an encoder that has none. */
+    labels: labelNames(read).optional(),
+    /** Other ranks and alphas, by names or patterns of modules. */
+    rankPattern: numbersByModule(read).optional(),
+    alphaPattern: numbersByModule(read).optional(),
+    useRslora: flag.optional(),
+    useDora: flag.optional(),
+    initLoraWeights: initWeights.optional(),
+    rank: count.optional(),
+    alpha: positive.optional(),
+    dropout: share.optional(),
+    optimizer: oneOf(optimizerNames).default(trainDefaults.optimizer),
+    /** Of sgd. */
+    momentum: share.optional(),
+    nesterov: flag.optional(),
+    /** Of adamw and lion. */
+    beta1: share.optional(),
+    beta2: share.optional(),
+    /** Of adamw. */
+    epsilon: positive.optional(),
+    learningRate: positive.optional(),
+    weightDecay: nonNegative.default(trainDefaults.weightDecay),
+    schedule: oneOf(scheduleNames).default(trainDefaults.schedule),
+    warmupSteps: wholeNumber.default(trainDefaults.warmupSteps),
+    batchSize: count.default(trainDefaults.batchSize),
+    accumulate: count.default(trainDefaults.accumulate),
+    maxSteps: count.optional(),
+    epochs: count.optional(),
+    maxLength: count.optional(),
+    maxGradNorm: nonNegative.default(trainDefaults.maxGradNorm),
+    shuffle: flag.default(trainDefaults.shuffle),
+    seed: wholeNumber.default(trainDefaults.seed),
+    full: flag.default(trainDefaults.full),
+    /** In what the weights of a full training are saved. */
+    dtype: oneOf(['float32', 'base'] as const).default(trainDefaults.dtype),
+  });
+}
+
+/** What a caller in code gives: a number is a number. */
+export const trainOptionsSchema = schemaOf(valuesOnly);
+/** What a command line or a file gives: a word may stand for a number, a list or a mapping. */
+export const trainWordsSchema = schemaOf(fromWords);
+
+export type TrainConfig = z.output<typeof trainOptionsSchema>;
+/** Settings of a training, as a caller of the library writes them. What is left out has a default. */
+export type TrainOptions = z.input<typeof trainOptionsSchema>;

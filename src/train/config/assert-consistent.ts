@@ -1,0 +1,67 @@
+import { EspalierError, option, optionList, optionText, type OptionText } from '../../core/index.ts';
+import { optimizerReads } from '../optimizer/create-optimizer.ts';
+import type { TrainConfig } from './train-config.ts';
+
+const startSettings = ['rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'initLoraWeights'] as const;
+const targetSettings = ['targetModules', 'excludeModules', 'layersToTransform', 'modulesToSave'] as const;
+const adapterSettings = ['rank', 'alpha', 'dropout', ...targetSettings, ...startSettings] as const;
+
+/**
+ * Refuses settings that contradict each other.
+ * @throws EspalierError TRAIN_CONFIG_CONFLICT
+ */
+export function assertConsistent(config: TrainConfig): void {
+  if (config.full && config.initAdapter !== undefined) {
+    conflict(option('full'), option('initAdapter'), 'a full training has no adapter');
+  }
+  const given = adapterSettings.filter((key) => config[key] !== undefined);
+  if (config.full && given.length > 0) conflict(option('full'), optionList(given), 'they describe an adapter');
+  assertAdapter(config);
+  if (config.full && config.labels !== undefined) {
+    conflict(option('full'), option('labels'), 'a new head is saved with an adapter');
+  }
+  if (!config.full && config.dtype !== 'float32') {
+    conflict(option('dtype'), 'an adapter', 'adapters are saved in float32');
+  }
+  if (config.evalSteps !== undefined && config.evalData === undefined) {
+    conflict(option('evalSteps'), optionText('no ', option('evalData')), 'there is nothing to evaluate on');
+  }
+  assertOptimizer(config);
+}
+
+function assertAdapter(config: TrainConfig): void {
+  const { initAdapter, useDora = false, initLoraWeights } = config;
+  const own = [...startSettings, 'excludeModules', 'layersToTransform'] as const;
+  const given = own.filter((key) => config[key] !== undefined);
+  if (initAdapter !== undefined && given.length > 0) {
+    conflict(option('initAdapter'), optionList(given), 'the adapter is what it is already');
+  }
+  const isDecomposed = initLoraWeights?.kind === 'pissa' || initLoraWeights?.kind === 'olora';
+  if (useDora && isDecomposed) {
+    const second = optionText(option('initLoraWeights'), ` ${initLoraWeights.kind}`);
+    const reason = 'what is saved is a difference, and a difference has no rows with a length of their own';
+    conflict(option('useDora'), second, reason);
+  }
+  if (config.layersToTransform !== undefined && !Array.isArray(config.targetModules)) {
+    const second = optionText('no list of ', option('targetModules'));
+    conflict(option('layersToTransform'), second, 'PEFT reads numbers of layers beside names only');
+  }
+}
+
+const optimizerSettings = ['momentum', 'nesterov', 'beta1', 'beta2', 'epsilon'] as const;
+
+function assertOptimizer(config: TrainConfig): void {
+  const reads: readonly string[] = optimizerReads[config.optimizer];
+  for (const key of optimizerSettings) {
+    if (config[key] === undefined || reads.includes(key)) continue;
+    const reason = optionText(`${config.optimizer} reads `, optionList(reads), ' only');
+    conflict(option(key), optionText(option('optimizer'), ` ${config.optimizer}`), reason);
+  }
+  if (config.nesterov === true && !config.momentum) {
+    conflict(option('nesterov'), optionText('no ', option('momentum')), 'it looks ahead along the momentum');
+  }
+}
+
+function conflict(first: OptionText, second: OptionText | string, reason: OptionText | string): never {
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first, second, reason });
+}
