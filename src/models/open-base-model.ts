@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { EspalierError, nearest } from '../core/index.ts';
+import { EspalierError, nearest, option, optionText } from '../core/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { isClassifier } from './decoder/classifier.ts';
 import type { DecoderFamily } from './decoder/families/decoder-family.ts';
@@ -44,7 +44,11 @@ export async function openBaseModel(dir: string, { labels }: OpenBaseOptions = {
 
 function noNewHead(dir: string, json: unknown): EspalierError {
   const family = String(typeof json === 'object' && json !== null ? Reflect.get(json, 'model_type') : 'unknown');
-  const instead = 'a base that brings its head, or an encoder (--labels gives one a new head)';
+  const instead = optionText(
+    'a base that brings its head, or an encoder (',
+    option('labels'),
+    ' gives one a new head)',
+  );
   return new EspalierError('MODEL_TASK_UNSUPPORTED', { dir, family, use: 'be given a new head', instead });
 }
 

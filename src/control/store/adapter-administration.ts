@@ -1,5 +1,5 @@
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option } from '../../core/index.ts';
 import { loadAdapter } from '../../adapters/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel } from '../../models/index.ts';
@@ -64,7 +64,7 @@ export async function loadAllAdapters(
   for (const { name, path } of await listAdapterFolders(options.folder)) {
     if (name === options.baseName) {
       throw new EspalierError('REQUEST_INVALID', {
-        param: '--adapters',
+        param: option('adapters'),
         problem: `the folder ${name} has the name of the base`,
       });
     }

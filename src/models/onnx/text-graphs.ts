@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option, optionText } from '../../core/index.ts';
 import { removeDeadCode, Tape, type Model, type Value } from '../../ir/index.ts';
 import type { BaseGraphs, GraphOptions } from '../base-model.ts';
 import { asFloat32, findHead, flatHidden, readRows, type LogitsHead } from './logits-head.ts';
@@ -32,7 +32,7 @@ function openDecoder(source: TextSource, graphName: string, { full = false }: Gr
 /** @throws EspalierError ONNX_NO_GRAPH */
 export function refuseFull({ path }: OnnxSource, full: boolean): void {
   if (!full) return;
-  const what = 'graph whose weights can all be trained (--full)';
+  const what = optionText('graph whose weights can all be trained (', option('full'), ')');
   const reason = 'train an adapter on it, or take the checkpoint that it was exported from';
   throw new EspalierError('ONNX_NO_GRAPH', { path, what, reason });
 }

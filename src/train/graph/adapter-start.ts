@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option, type OptionText } from '../../core/index.ts';
 import { loadAdapter } from '../../adapters/index.ts';
 import { followLinks, type Model } from '../../ir/index.ts';
 import {
@@ -87,15 +87,15 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
   for (const key of ['rank', 'alpha'] as const) {
     const wanted = config[key];
     if (wanted === undefined || wanted === adapter.config[key]) continue;
-    conflict(`--${key}`, `the adapter has ${key} ${adapter.config[key]}, and ${wanted} was asked for`);
+    conflict(option(key), `the adapter has ${key} ${adapter.config[key]}, and ${wanted} was asked for`);
   }
   const targets = { ...adapter.config, targetModules: config.targetModules ?? adapter.config.targetModules };
   if (config.targetModules !== undefined && !sameModules(base, targets, [...adapter.modules.keys()])) {
-    conflict('--target-modules', 'the adapter is for other modules');
+    conflict(option('targetModules'), 'the adapter is for other modules');
   }
   const { modulesToSave = [] } = adapter.config;
   if (config.modulesToSave !== undefined && config.modulesToSave.join() !== modulesToSave.join()) {
-    conflict('--modules-to-save', `the adapter has ${modulesToSave.join(', ') || 'none'}`);
+    conflict(option('modulesToSave'), `the adapter has ${modulesToSave.join(', ') || 'none'}`);
   }
   const whole = { seed: config.seed, ...(adapter.saved && { given: adapter.saved }) };
   const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
@@ -129,6 +129,6 @@ function withMagnitudes(
   );
 }
 
-function conflict(second: string, reason: string): never {
-  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--init-adapter', second, reason });
+function conflict(second: OptionText, reason: string): never {
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('initAdapter'), second, reason });
 }

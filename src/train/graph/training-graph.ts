@@ -1,4 +1,4 @@
-import { breathe, EspalierError } from '../../core/index.ts';
+import { breathe, EspalierError, option } from '../../core/index.ts';
 import { differentiate, gradientPasses } from '../../autodiff/index.ts';
 import {
   encodeModel,
@@ -63,7 +63,7 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
   const lost = [...whole].filter((name) => parameters.every((parameter) => parameter.name !== name));
   if (lost.length === 0) return;
   const reason = `the graph of this base does not take ${lost.slice(0, 5).join(', ')} from outside`;
-  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: '--modules-to-save', second: config.family, reason });
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('modulesToSave'), second: config.family, reason });
 }
 
 /** The input that holds a setting, and no weight. */

@@ -1,4 +1,4 @@
-import { createRandom, didYouMean, EspalierError } from '../../core/index.ts';
+import { createRandom, didYouMean, EspalierError, option } from '../../core/index.ts';
 import { savedParameters } from '../../adapters/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { parameterShapes, type BaseModel } from '../../models/index.ts';
@@ -43,7 +43,7 @@ export function wholeParameters(
   if (names.size > 0 && base.graphs.classification === undefined) {
     const reason = 'only the head of a classifier can be trained whole';
     throw new EspalierError('TRAIN_CONFIG_CONFLICT', {
-      first: '--modules-to-save',
+      first: option('modulesToSave'),
       second: base.config.family,
       reason,
     });
@@ -91,7 +91,7 @@ function assertFits(base: BaseModel, name: string, all: readonly string[]): void
   const paths = base.modules.map(({ path }) => path);
   const actual = `${name}, which no module is called.${didYouMean(name, paths)}`;
   throw new EspalierError('TRAIN_CONFIG_INVALID', {
-    option: '--modules-to-save',
+    option: option('modulesToSave'),
     expected: 'names of modules',
     actual,
   });

@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option } from '../../core/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { adapterTrainable } from '../graph/adapter-trainable.ts';
 import { defaultLearningRate, defaultMaxLength, type TrainConfig } from '../config/train-config.ts';
@@ -52,7 +52,7 @@ function lengthFor({ maxLength }: TrainConfig, base: BaseModel): number {
   const { maxPositions } = base.config;
   if (maxLength !== undefined && maxLength > maxPositions) {
     const expected = `at most ${maxPositions}, the longest sequence of ${base.dir}`;
-    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: '--max-length', expected, actual: maxLength });
+    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: option('maxLength'), expected, actual: maxLength });
   }
   return maxLength ?? Math.min(maxPositions, defaultMaxLength);
 }
