@@ -1,5 +1,6 @@
 export { parseBinAdapter } from './formats/bin/bin-read.ts';
 export { formatBinAdapter } from './formats/bin/bin-write.ts';
+export { inspectAdapter, type InspectedAdapter } from './formats/inspect-adapter.ts';
 export { checkBase } from './formats/check-base.ts';
 export { type AdapterFormat, detectFormat } from './formats/detect-format.ts';
 export { attentionHeads, type AttentionHeads, readGgufAdapter } from './formats/gguf/gguf-adapter.ts';
@@ -15,6 +16,7 @@ export { loadAdapter, readAdapter, type ReadAdapter, type ReadOptions } from './
 export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
 export { adapterDigest } from './identity.ts';
+export type { FileClock, SourceOptions } from './source/read-stable.ts';
 export { type AdapterReport, type ModuleReport, reportAdapter } from './tools/adapter-report.ts';
 export { type AdapterDifference, compareAdapters, type ModuleDifference } from './tools/compare-adapters.ts';
 export { mergeCheckpoint, type MergeDtype, type MergeOptions } from './tools/merge/merge-checkpoint.ts';

@@ -4,16 +4,18 @@ export { assertFinite } from './finite.ts';
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 export { columnsOf, orthonormalize, singularParts, timesTransposed } from './linalg/singular-values.ts';
 export { dataTypeNumber, dataTypeOf } from './onnx-data-types.ts';
-export type { SafetensorsEntry } from './safetensors-header.ts';
+export type { SafetensorsEntry, SafetensorsHeader } from './safetensors-header.ts';
 export { type PartWriter, writeSafetensorsInParts } from './safetensors-parts.ts';
 export {
   loadSafetensors,
   openSafetensors,
   type OpenSafetensorsOptions,
   parseSafetensors,
+  readSafetensorsHeader,
   readTensor,
   type SafetensorsContent,
   type SafetensorsFile,
+  type SafetensorsSource,
 } from './safetensors-reader.ts';
 export {
   streamSafetensors,

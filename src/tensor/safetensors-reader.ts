@@ -34,7 +34,7 @@ const bytesPerRead = 64 * 2 ** 20;
 export function openSafetensors(path: string, options: OpenSafetensorsOptions = {}): Promise<SafetensorsFile> {
   return withFile(path, async (handle) => {
     const source = await fileSource(handle, path);
-    return { path, stamp: source.stamp, ...(await readHeader(source, options)) };
+    return { path, stamp: source.stamp, ...(await readSafetensorsHeader(source, options)) };
   });
 }
 
@@ -72,40 +72,52 @@ export function parseSafetensors(
 }
 
 /** Bytes that can be read in parts: a file, or a file that lies in memory already. */
-interface Source {
+export interface SafetensorsSource {
   readonly path: string;
   readonly size: number;
   /** Reads exactly these bytes. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-async function readHeader({ path, size, read }: Source, options: OpenSafetensorsOptions): Promise<SafetensorsHeader> {
+/**
+ * Reads the header of a safetensors file that the caller opened, and checks it whole.
+ *
+ * @throws EspalierError SAFETENSORS_*, one code for each kind of damage
+ */
+export async function readSafetensorsHeader(
+  source: SafetensorsSource,
+  options: OpenSafetensorsOptions = {},
+): Promise<SafetensorsHeader> {
+  const { path, size } = source;
   const truncated = (what: string, expected: number): EspalierError =>
     new EspalierError('SAFETENSORS_TRUNCATED', { path, what, expected, actual: size });
   if (size < 8) throw truncated('the length of the header', 8);
-  const announced = Buffer.from(await read(0, 8)).readBigUInt64LE();
+  const announced = Buffer.from(await source.read(0, 8)).readBigUInt64LE();
   const limit = options.maxHeaderBytes ?? defaultMaxHeaderBytes;
   if (announced > BigInt(limit)) {
     throw new EspalierError('SAFETENSORS_HEADER_TOO_LARGE', { path, length: String(announced), limit });
   }
   const dataStart = 8 + Number(announced);
   if (dataStart > size) throw truncated('the header', dataStart);
-  const bytes = await read(8, Number(announced));
+  const bytes = await source.read(8, Number(announced));
   return parseSafetensorsHeader(bytes, { path, dataStart, fileSize: size });
 }
 
-async function readAll(source: Source, options: OpenSafetensorsOptions): Promise<SafetensorsContent> {
-  const { metadata, entries } = await readHeader(source, options);
+async function readAll(source: SafetensorsSource, options: OpenSafetensorsOptions): Promise<SafetensorsContent> {
+  const { metadata, entries } = await readSafetensorsHeader(source, options);
   const tensors = new Map<string, TensorData>();
   for (const entry of entries.values()) tensors.set(entry.name, await readEntry(source, entry));
   return { metadata, tensors };
 }
 
-async function readEntry({ read }: Source, { dtype, shape, offset, length }: SafetensorsEntry): Promise<TensorData> {
+async function readEntry(
+  { read }: SafetensorsSource,
+  { dtype, shape, offset, length }: SafetensorsEntry,
+): Promise<TensorData> {
   return { dtype, shape, bytes: await read(offset, length) };
 }
 
-async function fileSource(handle: FileHandle, path: string): Promise<Source & { readonly stamp: string }> {
+async function fileSource(handle: FileHandle, path: string): Promise<SafetensorsSource & { readonly stamp: string }> {
   const stats = await handle.stat();
   if (!stats.isFile()) {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'safetensors file, but something else,', path });

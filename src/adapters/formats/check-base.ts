@@ -1,7 +1,9 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import { loraShapes, type ModuleWeights } from '../../lora/index.ts';
-import type { StoredAdapter } from './stored-adapter.ts';
+import { loraShapes } from '../../lora/index.ts';
+import type { StoredModule } from './stored-adapter.ts';
+
+type ModuleShape = Pick<StoredModule, 'kind' | 'rank' | 'a' | 'b'>;
 
 /**
  * Compares an adapter with a base.
@@ -9,10 +11,10 @@ import type { StoredAdapter } from './stored-adapter.ts';
  * @returns its modules in the order of the base
  * @throws EspalierError LORA_BASE_MISMATCH with every module that the base lacks or has in another size
  */
-export function checkBase(
-  { modules, baseName }: StoredAdapter,
+export function checkBase<Module extends ModuleShape>(
+  { modules, baseName }: { readonly modules: ReadonlyMap<string, Module>; readonly baseName: string | undefined },
   base: { readonly path: string; readonly modules: readonly AdaptableModule[] },
-): Map<string, ModuleWeights> {
+): Map<string, Module> {
   const known = new Map(base.modules.map((module) => [module.path, module]));
   const problems = [...modules].flatMap(([path, weights]) => misfitsOf(path, weights, known.get(path)));
   if (problems.length > 0) {
@@ -20,14 +22,14 @@ export function checkBase(
     throw new EspalierError('LORA_BASE_MISMATCH', { path: base.path, base: from, problems });
   }
   return new Map(
-    base.modules.flatMap(({ path }): [string, ModuleWeights][] => {
+    base.modules.flatMap(({ path }): [string, Module][] => {
       const weights = modules.get(path);
       return weights === undefined ? [] : [[path, weights]];
     }),
   );
 }
 
-function misfitsOf(path: string, { kind = 'linear', rank, a, b }: ModuleWeights, module?: AdaptableModule): string[] {
+function misfitsOf(path: string, { kind = 'linear', rank, a, b }: ModuleShape, module?: AdaptableModule): string[] {
   if (module === undefined) return [`the base has no module ${path}`];
   const expected = module.kind ?? 'linear';
   if (kind !== expected) return [`${path} is of the kind ${expected}, the adapter's of the kind ${kind}`];

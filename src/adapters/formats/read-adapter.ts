@@ -1,23 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { breathe, EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import { loadPeftAdapter, type LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { assertFinite } from '../../tensor/index.ts';
-import { parseBinAdapter } from './bin/bin-read.ts';
 import { adapterDigest } from '../identity.ts';
+import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
+import { readStable } from '../source/read-stable.ts';
 import { checkBase } from './check-base.ts';
-import { detectFormat, type AdapterFormat } from './detect-format.ts';
-import { readGgufAdapter, type AttentionHeads } from './gguf/gguf-adapter.ts';
-import { readOnnxAdapter, type OnnxNames } from './onnx/onnx-adapter.ts';
-import { baseToldByPeft } from './peft/peft-modules.ts';
+import { formatOf, type AdapterFormat } from './detect-format.ts';
+import { fileStructure, readWhole, type FileFormat, type ReadOptions } from './file-formats.ts';
+import { readPeft, toAdapter, type LoadAdapterOptions, type PeftContent } from './peft/load-peft-adapter.ts';
+import type { PeftBase } from './peft/peft-structure.ts';
+import { peftFiles } from './peft/read-peft-config.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
 
-/** What the formats need to be told. */
-export interface ReadOptions extends OnnxNames {
-  /** Of the base: without them some GGUF files cannot be read. */
-  readonly heads?: AttentionHeads | undefined;
-}
+export type { ReadOptions } from './file-formats.ts';
 
 /** An adapter from a file of any format. */
 export interface ReadAdapter extends Adapter {
@@ -26,21 +22,19 @@ export interface ReadAdapter extends Adapter {
 
 /**
  * Reads an adapter of any format and checks it against its base: nothing may be missing, unexpected or mis-shaped, and no
- * number may be NaN or infinite.
+ * number may be NaN or infinite. Its files are opened once, and read as one state of them.
  *
  * @param modules  what the base can adapt
- * @throws EspalierError FILE_NOT_FOUND, ADAPTER_FORMAT_UNKNOWN, LORA_BASE_MISMATCH, TENSOR_NOT_FINITE, and those of the
- *   format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED, GGUF_*, ADAPTER_NAMES_UNKNOWN
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, ADAPTER_FORMAT_UNKNOWN, LORA_BASE_MISMATCH,
+ *   TENSOR_NOT_FINITE, and those of the format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED,
+ *   GGUF_*, ADAPTER_NAMES_UNKNOWN
  */
-export async function loadAdapter(
+export function loadAdapter(
   path: string,
   modules: readonly AdaptableModule[],
   options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<ReadAdapter> {
-  const format = await detectFormat(path);
-  if (format === 'peft') return { format, ...(await loadPeftAdapter(path, modules, options)) };
-  const read = await readFileOf(path, format, options);
-  return { ...read, modules: checkBase(read, { path, modules }) };
+  return read(path, { modules, weights: options.weights }, options);
 }
 
 /**
@@ -48,41 +42,53 @@ export async function loadAdapter(
  *
  * @throws EspalierError as `loadAdapter`
  */
-export async function readAdapter(path: string, options: ReadOptions = {}): Promise<ReadAdapter> {
-  const format = await detectFormat(path);
-  if (format === 'peft') {
-    const { modules, weights } = await baseToldByPeft(path);
-    return { format, ...(await loadPeftAdapter(path, modules, { weights })) };
-  }
-  return readFileOf(path, format, options);
+export function readAdapter(path: string, options: ReadOptions = {}): Promise<ReadAdapter> {
+  return read(path, undefined, options);
 }
 
-async function readFileOf(path: string, format: 'onnx' | 'bin' | 'gguf', options: ReadOptions): Promise<ReadAdapter> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
-  });
-  const stored = await parse(bytes, { path, format, options });
-  for (const [module, { a, b }] of stored.modules) {
-    await breathe();
-    await assertFinite(a, `A of ${module} in ${path}`);
-    await assertFinite(b, `B of ${module} in ${path}`);
-  }
+async function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
+  const content = await readStable(path, { ...options, files: peftFiles }, (source) =>
+    readContent(source, { base, options }),
+  );
+  if (content.format === 'peft') return { format: 'peft', ...(await toAdapter(content.peft)) };
+  const { format, stored } = content;
+  await assertNumbers(stored, path);
   return { format, ...stored, digest: await adapterDigest(stored) };
 }
 
-interface Parsing {
-  readonly path: string;
-  readonly format: 'onnx' | 'bin' | 'gguf';
+type Content =
+  | { readonly format: 'peft'; readonly peft: PeftContent }
+  | { readonly format: FileFormat; readonly stored: StoredAdapter };
+
+interface Reading {
+  readonly base: PeftBase | undefined;
   readonly options: ReadOptions;
 }
 
-function parse(bytes: Uint8Array, { path, format, options }: Parsing): Promise<StoredAdapter> {
-  switch (format) {
-    case 'onnx':
-      return readOnnxAdapter(bytes, path, options);
-    case 'bin':
-      return parseBinAdapter(bytes, path);
-    case 'gguf':
-      return readGgufAdapter(bytes, path, options.heads);
+/** Everything of an adapter's files, in memory; the numbers are not checked yet. */
+async function readContent(source: AdapterSource, { base, options }: Reading): Promise<Content> {
+  const format = await formatOf(source);
+  if (format === 'peft') return { format, peft: await readPeft(source, base) };
+  const file = oneFile(source);
+  const structure = await fileStructure(file, format, options);
+  // WHY before the numbers are read: a file may announce more than memory can hold.
+  if (base !== undefined) checkBase(structure, { path: file.path, modules: base.modules });
+  const stored = await readWhole(file, { format, options, structure });
+  if (base === undefined) return { format, stored };
+  return { format, stored: { ...stored, modules: checkBase(stored, { path: file.path, modules: base.modules }) } };
+}
+
+/** The file of an adapter that is no folder. */
+export function oneFile(source: AdapterSource): AdapterFile {
+  const file = source.file();
+  if (file !== undefined) return file;
+  throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: source.path });
+}
+
+async function assertNumbers({ modules }: StoredAdapter, path: string): Promise<void> {
+  for (const [module, { a, b }] of modules) {
+    await breathe();
+    await assertFinite(a, `A of ${module} in ${path}`);
+    await assertFinite(b, `B of ${module} in ${path}`);
   }
 }

@@ -14,6 +14,28 @@ export interface StoredAdapter {
   readonly baseName: string | undefined;
 }
 
+/** One module as a file's header tells of it. */
+export interface StoredModule extends Pick<ModuleWeights, 'kind' | 'rank' | 'scaling'> {
+  readonly a: { readonly shape: readonly number[] };
+  readonly b: { readonly shape: readonly number[] };
+  /** Its numbers, where the whole file was read. */
+  weights(): Promise<ModuleWeights>;
+}
+
+/** An adapter as the header of its file tells of it. */
+export interface StoredStructure extends Pick<StoredAdapter, 'config' | 'baseName'> {
+  readonly modules: ReadonlyMap<string, StoredModule>;
+  /** Where the last number ends in the file. */
+  readonly end: number;
+}
+
+/** Reads the numbers of every module. The whole file must have been read. */
+export async function readStored({ config, baseName, modules }: StoredStructure): Promise<StoredAdapter> {
+  const read = new Map<string, ModuleWeights>();
+  for (const [path, module] of modules) read.set(path, await module.weights());
+  return { config, baseName, modules: read };
+}
+
 /**
  * Refuses an adapter that has more than the format can hold.
  *

@@ -3,7 +3,7 @@ import { EspalierError, option } from '../../core/index.ts';
 import { loadAdapter } from '../../adapters/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { confineAdapter, listAdapterFolders } from './adapters-folder.ts';
+import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
 import type { AdapterAdministration, ServedAdapter } from './served-adapter.ts';
 
 export interface AdministrationOptions {
@@ -26,8 +26,8 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
   const load: AdapterAdministration['load'] = async (name, path, { replace }) => {
     if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
     if (registry.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
-    const source = await confineAdapter(folder, path);
-    const weights = await loadAdapter(source, linears, own === undefined ? {} : { weights: own });
+    const source = await confineToFolder(folder, path);
+    const weights = await loadAdapter(source, linears, { within: folder, weights: own });
     const version = registry.has(name) ? await registry.replace(name, weights) : await registry.load(name, weights);
     sources.set(name, { path: source, created: Math.floor(Date.now() / 1000) });
     return servedAdapter(name, version.id);

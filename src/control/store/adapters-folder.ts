@@ -4,7 +4,7 @@ import { EspalierError } from '../../core/index.ts';
 
 /**
  * Finds a path inside the folder of adapters: absolute paths, `..` and symbolic links are followed first and then must
- * still lie inside.
+ * still lie inside. Links may change afterwards: what reads the adapter asks its open files again (`within`).
  *
  * @param root  the folder of adapters
  * @param path  as the request gave it: relative to the folder, or absolute
@@ -25,19 +25,6 @@ export async function confineToFolder(root: string, path: string): Promise<strin
   }
   if (!isInside(realRoot, real)) throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
   return real;
-}
-
-/**
- * As `confineToFolder`, for an adapter: where it is a folder, its files too must lie inside, whatever links they are.
- *
- * @throws EspalierError ADAPTER_PATH_OUTSIDE, FILE_NOT_FOUND
- */
-export async function confineAdapter(root: string, path: string): Promise<string> {
-  const source = await confineToFolder(root, path);
-  const found = await stat(source);
-  if (!found.isDirectory()) return source;
-  for (const file of await readdir(source)) await confineToFolder(root, join(source, file));
-  return source;
 }
 
 function isInside(root: string, path: string): boolean {

@@ -9,6 +9,13 @@ export const adaptersCodes = {
       '{path} is no adapter that Espalier reads: expected a PEFT folder, or a file in the format .onnx_adapter, .bin (of Espalier) or GGUF. Found {found}.',
     help: 'The format of an adapter is told by its content, not by its name. Nothing was read beyond the first bytes.',
   },
+  ADAPTER_CHANGING: {
+    status: 409,
+    retryable: true,
+    message:
+      'The files of the adapter {path} changed while they were read ({tries} times), so that they may be of two versions. Write an adapter to a folder beside its place and rename the folder, or load it again when nothing writes to it.',
+    help: 'Another process writes to an adapter while it is read. A mixture of two versions is never taken into use; what was loaded before still is.',
+  },
   ADAPTER_NAMES_UNKNOWN: {
     status: 400,
     retryable: false,

@@ -1,9 +1,17 @@
 import { EspalierError } from '../../../core/index.ts';
 import { parsePeftConfig } from '../peft/peft-config.ts';
+import type { AdapterFile } from '../../source/adapter-source.ts';
 import { settingsOf, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
 import * as layout from './bin-layout.ts';
 import { checksumOf } from './bin-write.ts';
-import { configOfModules, type BareModule, type StoredAdapter } from '../stored-adapter.ts';
+import {
+  configOfModules,
+  readStored,
+  type BareModule,
+  type StoredAdapter,
+  type StoredModule,
+  type StoredStructure,
+} from '../stored-adapter.ts';
 
 /** No layer is wider; a product of these still counts exactly. */
 const maxWidth = 2 ** 31 - 1;
@@ -16,12 +24,35 @@ const maxRank = 65_536;
  * @throws EspalierError BIN_ADAPTER_MALFORMED for every way in which the file leaves its format
  */
 export async function parseBinAdapter(bytes: Uint8Array, path: string): Promise<StoredAdapter> {
-  try {
-    const file = new BinFile(bytes);
+  const structure = await naming(path, async () => {
+    const file = new BinFile(bytes, bytes.byteLength);
     if (Buffer.compare(await checksumOf(file.bytes), file.checksum) !== 0) {
       throw new RangeError('its checksum is not that of its content');
     }
-    return file.adapter(path);
+    const read = file.adapter(path);
+    file.checkPadding();
+    return read;
+  });
+  return readStored(structure);
+}
+
+/**
+ * As `parseBinAdapter`, but of the file only what lies before its numbers is read, and the checksum is not compared.
+ *
+ * @throws EspalierError BIN_ADAPTER_MALFORMED
+ */
+export function readBinHeader(file: AdapterFile): Promise<StoredStructure> {
+  return naming(file.path, async () => {
+    const header = await file.read(0, Math.min(file.size, layout.headerBytes));
+    const start = layout.dataAt(new BinFile(header, file.size).sizes);
+    return new BinFile(await file.read(0, start), file.size).adapter(file.path);
+  });
+}
+
+/** Says of what leaves the format which file it is in. */
+async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
   } catch (cause) {
     if (!(cause instanceof RangeError || cause instanceof TypeError || cause instanceof SyntaxError)) throw cause;
     throw new EspalierError('BIN_ADAPTER_MALFORMED', { path, reason: cause.message }, { cause });
@@ -34,24 +65,26 @@ interface Target extends BareModule, layout.BinMatrices {
   readonly b: number;
 }
 
-/** A file whose header and table were checked. */
+/** A file, or as much of it as lies before its numbers. */
 class BinFile {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #length: number;
   readonly #sizes: layout.BinSizes;
   readonly #rslora: boolean;
 
-  constructor(bytes: Uint8Array) {
+  /** @param length  of the whole file */
+  constructor(bytes: Uint8Array, length: number) {
     // WHY a plain view: a Buffer's own slice() does not copy, and its views would hand that surprise on.
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { byteLength } = bytes;
-    if (byteLength < layout.headerBytes) throw new RangeError(`it has ${byteLength} bytes, the header alone 128`);
+    this.#length = length;
+    if (length < layout.headerBytes) throw new RangeError(`it has ${length} bytes, the header alone 128`);
     if (Buffer.compare(this.bytes.subarray(0, 8), layout.magic) !== 0)
       throw new RangeError('it begins with other bytes');
     this.#expect('version', this.#u32(8), layout.binVersion);
     this.#expect('byte order mark', this.#u32(12), layout.byteOrderMark);
-    this.#expect('length', this.#u64(16), byteLength);
+    this.#expect('length', this.#u64(16), length);
     this.#sizes = { targets: this.#u32(24), configBytes: this.#u32(32), nameBytes: this.#u32(36) };
     this.#rslora = this.#flags() === layout.isRslora;
     this.#checkSizes();
@@ -59,13 +92,19 @@ class BinFile {
     this.#zero(96, 128, 'the header');
   }
 
+  get sizes(): layout.BinSizes {
+    return this.#sizes;
+  }
+
   get checksum(): Uint8Array {
     return this.bytes.subarray(layout.checksumAt, layout.checksumAt + layout.checksumBytes);
   }
 
-  adapter(path: string): StoredAdapter {
+  /** What stands before the numbers. */
+  adapter(path: string): StoredStructure {
+    this.#zero(layout.configAt(this.#sizes) + this.#sizes.configBytes, layout.dataAt(this.#sizes), 'the configuration');
     const targets = this.#targets();
-    const modules = new Map(targets.map((target) => [target.path, this.#weights(target)]));
+    const modules = new Map(targets.map((target) => [target.path, this.#module(target)]));
     const { config, baseName } = this.#config(path, targets);
     const settings = settingsOf(config, [...modules.keys()]);
     for (const [name, { rank, scaling }] of modules) {
@@ -75,7 +114,7 @@ class BinFile {
       if (told?.rank === rank && close) continue;
       throw new RangeError(`its configuration gives ${name} another rank or alpha than its table`);
     }
-    return { config, modules, baseName };
+    return { config, modules, baseName, end: this.#length };
   }
 
   #checkSizes(): void {
@@ -84,11 +123,8 @@ class BinFile {
     if (configBytes > layout.maxConfigBytes) throw new RangeError(`its configuration has ${configBytes} bytes`);
     if (nameBytes > targets * layout.maxNameBytes) throw new RangeError(`its names have ${nameBytes} bytes`);
     const start = layout.dataAt(this.#sizes);
-    if (start > this.bytes.byteLength) {
-      throw new RangeError(`its data should begin at ${start}, it has ${this.bytes.byteLength} bytes`);
-    }
+    if (start > this.#length) throw new RangeError(`its data should begin at ${start}, it has ${this.#length} bytes`);
     this.#expect('data offset', this.#u64(40), start);
-    this.#zero(layout.configAt(this.#sizes) + configBytes, start, 'the configuration');
   }
 
   #flags(): number {
@@ -144,31 +180,38 @@ class BinFile {
   /** The sizes fix every offset, so nothing can overlap, lie outside or be hidden between. */
   #checkPlaces(targets: readonly Target[]): void {
     const { places, length } = layout.placeMatrices(this.#sizes, targets);
-    this.#expect('length that its sizes give', this.bytes.byteLength, length);
-    let end = layout.dataAt(this.#sizes);
-    for (const [i, { path, rank, in: width, out, a, b }] of targets.entries()) {
+    this.#expect('length that its sizes give', this.#length, length);
+    for (const [i, { path, a, b }] of targets.entries()) {
       this.#expect(`offset of ${path}'s A`, a, places[i]?.a ?? 0);
       this.#expect(`offset of ${path}'s B`, b, places[i]?.b ?? 0);
+    }
+  }
+
+  /** Between matrices there are zeros. The whole file must be there. */
+  checkPadding(): void {
+    let end = layout.dataAt(this.#sizes);
+    for (const { path, rank, in: width, out, a, b } of this.#targets()) {
       this.#zero(end, a, path);
       this.#zero(a + 4 * rank * width, b, path);
       end = b + 4 * out * rank;
     }
   }
 
-  #weights({ kind, rank, in: width, out, alpha, a, b }: Target): ModuleWeights {
+  #module({ kind, rank, in: width, out, alpha, a, b }: Target): StoredModule {
     const matrix = (shape: readonly [number, number], at: number): ModuleWeights['a'] => ({
       dtype: 'float32',
       shape,
       bytes: this.bytes.subarray(at, at + 4 * shape[0] * shape[1]),
     });
     const scaling = alpha / (this.#rslora ? Math.sqrt(rank) : rank);
-    return {
+    const weights = {
       ...(kind !== 'linear' && { kind }),
       rank,
       scaling,
       a: matrix([rank, width], a),
       b: matrix([out, rank], b),
     };
+    return { ...weights, weights: () => Promise.resolve(weights) };
   }
 
   #config(path: string, targets: readonly Target[]): { config: LoraConfig; baseName: string | undefined } {

@@ -1,9 +1,14 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { BaseModel } from '../../../models/index.ts';
-import type { ModuleWeights } from '../../../lora/index.ts';
 import { convertToFloat32, typedArray, zerosOf, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import { parseGguf, type GgufContent } from './gguf-format.ts';
-import { configOfModules, type StoredAdapter } from '../stored-adapter.ts';
+import {
+  configOfModules,
+  readStored,
+  type StoredAdapter,
+  type StoredModule,
+  type StoredStructure,
+} from '../stored-adapter.ts';
 
 /** Heads of the base, which a GGUF adapter does not say. */
 export interface AttentionHeads {
@@ -62,24 +67,27 @@ export async function readGgufAdapter(
   path: string,
   heads: AttentionHeads | undefined,
 ): Promise<StoredAdapter> {
-  const content = parseGguf(bytes, path);
+  return readStored(ggufStructure(parseGguf(bytes, path), path, heads));
+}
+
+/** What `readGgufAdapter` reads, without its numbers. @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED, ADAPTER_NAMES_UNKNOWN */
+export function ggufStructure(content: GgufContent, path: string, heads: AttentionHeads | undefined): StoredStructure {
   const { alpha, architecture } = headerOf(content, path);
   const pairs = pairsOf(content, { architecture, path });
-  const modules = new Map<string, ModuleWeights>();
+  const modules = new Map<string, StoredModule>();
   for (const [module, { a, b }] of pairs) {
     const rank = rankOf(module, { a, b }, path);
     const turned = headsOf(module, { architecture, heads, path });
-    const [first, second] = [await asFloat32(a), await asFloat32(b)];
-    const scaling = alpha === 0 ? 1 : alpha / rank;
-    modules.set(module, {
-      rank,
-      scaling,
-      a: first,
-      b: turned === undefined ? second : deinterleaved(second, turned, path),
-    });
+    if (turned !== undefined) assertHalves(b, turned, path);
+    const settings = { rank, scaling: alpha === 0 ? 1 : alpha / rank };
+    const weights: StoredModule['weights'] = async () => {
+      const second = await asFloat32(b);
+      return { ...settings, a: await asFloat32(a), b: turned === undefined ? second : deinterleaved(second, turned) };
+    };
+    modules.set(module, { ...settings, a, b, weights });
   }
   const bare = [...modules].map(([module, { rank }]) => ({ path: module, rank, alpha: alpha === 0 ? rank : alpha }));
-  return { config: configOfModules(bare), modules, baseName: undefined };
+  return { config: configOfModules(bare), modules, baseName: undefined, end: content.end };
 }
 
 interface Header {
@@ -154,14 +162,16 @@ function headsOf(
   throw new EspalierError('GGUF_UNSUPPORTED', { path, reason });
 }
 
+function assertHalves({ shape: [out = 0] }: TensorData, heads: number, path: string): void {
+  if (Number.isInteger(out / heads / 2)) return;
+  const reason = `${out} rows cannot be shared between the two halves of ${heads} heads`;
+  throw new EspalierError('GGUF_MALFORMED', { path, reason });
+}
+
 /** Rows (head, i, half) back to (head, half, i). f32 [out, rank] */
-function deinterleaved(matrix: TensorOf<'float32'>, heads: number, path: string): TensorOf<'float32'> {
+function deinterleaved(matrix: TensorOf<'float32'>, heads: number): TensorOf<'float32'> {
   const [out = 0, rank = 0] = matrix.shape;
   const half = out / heads / 2;
-  if (!Number.isInteger(half)) {
-    const reason = `${out} rows cannot be shared between the two halves of ${heads} heads`;
-    throw new EspalierError('GGUF_MALFORMED', { path, reason });
-  }
   const from = typedArray(matrix);
   const result = zerosOf('float32', matrix.shape);
   const to = typedArray(result);

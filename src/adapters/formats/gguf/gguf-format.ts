@@ -6,6 +6,7 @@
  *   then, at a multiple of general.alignment, the data that offsets count from
  */
 import { EspalierError } from '../../../core/index.ts';
+import type { AdapterFile } from '../../source/adapter-source.ts';
 import { byteLength, type DataType, type TensorData } from '../../../tensor/index.ts';
 
 export type GgufValue = string | number | bigint | boolean | readonly GgufValue[];
@@ -14,6 +15,8 @@ export interface GgufContent {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** By name; shapes slowest axis first, as everywhere else. Views of the file. */
   readonly tensors: ReadonlyMap<string, TensorData>;
+  /** Where the last tensor ends in the file. */
+  readonly end: number;
 }
 
 const types: Readonly<Record<number, DataType>> = { 0: 'float32', 1: 'float16', 28: 'float64', 30: 'bfloat16' };
@@ -30,8 +33,44 @@ const maxValues = 1_000_000;
  * @throws EspalierError GGUF_MALFORMED; GGUF_UNSUPPORTED for quantized tensors and other versions
  */
 export function parseGguf(bytes: Uint8Array, path: string): GgufContent {
+  return parse(bytes, { path, size: bytes.byteLength });
+}
+
+/**
+ * As `parseGguf`, but of the file only as much is read as its header takes. The tensors have types and shapes, and no bytes.
+ *
+ * @throws EspalierError as `parseGguf`
+ */
+export async function readGgufHeader(file: AdapterFile): Promise<GgufContent> {
+  for (let length = firstRead; ; length *= 4) {
+    const isAll = length >= Math.min(file.size, maxHeaderBytes);
+    const bytes = await file.read(0, Math.min(length, file.size, maxHeaderBytes));
+    try {
+      return parse(bytes, file);
+    } catch (error) {
+      const isShort = error instanceof EspalierError && error.cause instanceof EndOfBytes;
+      if (isAll || !isShort) throw error;
+    }
+  }
+}
+
+/** The header of an adapter has a few kilobytes. */
+const firstRead = 2 ** 16;
+/** No header of an adapter has a tenth of this. */
+const maxHeaderBytes = 2 ** 25;
+
+/** The bytes end within a value: more of the file is to be read, if there is more. */
+class EndOfBytes extends RangeError {}
+
+interface FileFacts {
+  readonly path: string;
+  /** Of the whole file, of which `bytes` may be the beginning. */
+  readonly size: number;
+}
+
+function parse(bytes: Uint8Array, { path, size }: FileFacts): GgufContent {
   try {
-    return new GgufReader(bytes, path).content();
+    return new GgufReader(bytes, { path, size }).content();
   } catch (cause) {
     if (!(cause instanceof RangeError || cause instanceof TypeError)) throw cause;
     throw new EspalierError('GGUF_MALFORMED', { path, reason: cause.message }, { cause });
@@ -49,13 +88,15 @@ class GgufReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #path: string;
+  readonly #size: number;
   #at = 0;
   #values = 0;
 
-  constructor(bytes: Uint8Array, path: string) {
+  constructor(bytes: Uint8Array, { path, size }: FileFacts) {
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#path = path;
+    this.#size = size;
   }
 
   content(): GgufContent {
@@ -64,12 +105,12 @@ class GgufReader {
     if (version !== 2 && version !== 3) throw this.#unsupported(`its version is ${version}, known are 2 and 3`);
     const [tensors, keys] = [this.#u64(), this.#u64()];
     // The shortest tensor takes 24 bytes, the shortest key 13.
-    if (24 * tensors + 13 * keys > this.#bytes.byteLength) {
+    if (24 * tensors + 13 * keys > this.#size) {
       throw new RangeError(`it announces ${tensors} tensors and ${keys} keys, more than it has bytes for`);
     }
     const metadata = this.#metadata(keys);
     const places = Array.from({ length: tensors }, () => this.#place());
-    return { metadata, tensors: this.#tensors(places, alignmentOf(metadata)) };
+    return { metadata, ...this.#tensors(places, alignmentOf(metadata)) };
   }
 
   #metadata(count: number): Map<string, GgufValue> {
@@ -93,7 +134,7 @@ class GgufReader {
     return { name, dtype, shape, offset: this.#u64() };
   }
 
-  #tensors(places: readonly Place[], alignment: number): Map<string, TensorData> {
+  #tensors(places: readonly Place[], alignment: number): Pick<GgufContent, 'tensors' | 'end'> {
     const start = Math.ceil(this.#at / alignment) * alignment;
     const tensors = new Map<string, TensorData>();
     let end = 0;
@@ -103,10 +144,10 @@ class GgufReader {
       if (shape.includes(0)) throw new RangeError(`tensor ${name} has a dimension of 0`);
       if (offset % alignment !== 0 || offset < end) throw new RangeError(`tensor ${name} cannot lie at ${offset}`);
       end = offset + length;
-      if (!(start + end <= this.#bytes.byteLength)) throw new RangeError(`tensor ${name} ends behind the file`);
+      if (!(start + end <= this.#size)) throw new RangeError(`tensor ${name} ends behind the file`);
       tensors.set(name, { dtype, shape, bytes: this.#bytes.subarray(start + offset, start + end) });
     }
-    return tensors;
+    return { tensors, end: start + end };
   }
 
   #value(type: number, depth: number): GgufValue {
@@ -117,7 +158,7 @@ class GgufReader {
     if (type !== arrayType) throw new RangeError(`a value has the unknown type ${type}`);
     if (depth > 0) throw new RangeError('an array holds arrays');
     const [inner, count] = [this.#u32(), this.#u64()];
-    if (count > this.#bytes.byteLength) throw new RangeError(`an array announces ${count} values`);
+    if (count > this.#size) throw new RangeError(`an array announces ${count} values`);
     const values: GgufValue[] = [];
     for (let i = 0; i < count; i++) values.push(this.#value(inner, depth + 1));
     return values;
@@ -148,7 +189,7 @@ class GgufReader {
   #skip(length: number): number {
     const start = this.#at;
     if (start + length > this.#bytes.byteLength)
-      throw new RangeError(`it ends at ${this.#bytes.byteLength}, within a value`);
+      throw new EndOfBytes(`it ends at ${this.#bytes.byteLength}, within a value`);
     this.#at += length;
     return start;
   }

@@ -1,6 +1,5 @@
 import { EspalierError } from '../../../core/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
-import type { ModuleWeights } from '../../../lora/index.ts';
 import { formatOnnxAdapter, parseOnnxAdapter } from './onnx-adapter-format.ts';
 import {
   defaultNaming,
@@ -9,7 +8,14 @@ import {
   type NameMap,
   type ParameterNaming,
 } from '../parameter-names.ts';
-import { assertExpressible, configOfModules, type StoredAdapter } from '../stored-adapter.ts';
+import {
+  assertExpressible,
+  configOfModules,
+  readStored,
+  type StoredAdapter,
+  type StoredModule,
+  type StoredStructure,
+} from '../stored-adapter.ts';
 import { transposed } from '../transpose.ts';
 
 export interface OnnxNames {
@@ -48,25 +54,37 @@ export async function writeOnnxAdapter(
  *
  * @throws EspalierError ONNX_ADAPTER_MALFORMED, ADAPTER_NAMES_UNKNOWN
  */
-export async function readOnnxAdapter(
-  bytes: Uint8Array,
-  path: string,
-  { names }: OnnxNames = {},
-): Promise<StoredAdapter> {
+export async function readOnnxAdapter(bytes: Uint8Array, path: string, names: OnnxNames = {}): Promise<StoredAdapter> {
+  return readStored(onnxStructure(bytes, path, names));
+}
+
+/** What `readOnnxAdapter` reads, without its numbers. @throws EspalierError as `readOnnxAdapter` */
+export function onnxStructure(bytes: Uint8Array, path: string, { names }: OnnxNames = {}): StoredStructure {
   const { parameters } = parseOnnxAdapter(bytes, path);
   const pairs = names === undefined ? pairsByRule(parameters.keys()) : pairsByMap(parameters, names);
   if (pairs.problems.length > 0) {
     throw new EspalierError('ADAPTER_NAMES_UNKNOWN', { path, problems: pairs.problems });
   }
-  const modules = new Map<string, ModuleWeights>();
+  const modules = new Map<string, StoredModule>();
   for (const [module, { A, B }] of pairs.modules) {
     const [a, b] = [parameters.get(A ?? ''), parameters.get(B ?? '')];
     if (a === undefined || b === undefined) continue; // both are there: pairs without problems are whole
-    const rank = rankOf(module, a, b, path);
-    modules.set(module, { rank, scaling: 1, a: await matrixOf(a), b: await matrixOf(b) });
+    modules.set(module, storedModule({ a, b }, rankOf(module, a, b, path)));
   }
   const bare = [...modules].map(([module, { rank }]) => ({ path: module, rank, alpha: rank }));
-  return { config: configOfModules(bare), modules, baseName: undefined };
+  return { config: configOfModules(bare), modules, baseName: undefined, end: bytes.byteLength };
+}
+
+const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+function storedModule({ a, b }: Readonly<Record<'a' | 'b', TensorData>>, rank: number): StoredModule {
+  return {
+    rank,
+    scaling: 1,
+    a: { shape: a.shape.toReversed() },
+    b: { shape: b.shape.toReversed() },
+    weights: async () => ({ rank, scaling: 1, a: await matrixOf(a), b: await matrixOf(b) }),
+  };
 }
 
 interface Pairs {
@@ -102,6 +120,9 @@ function pairsByMap(parameters: ReadonlyMap<string, TensorData>, names: NameMap)
 function rankOf(module: string, a: TensorData, b: TensorData, path: string): number {
   const rank = a.shape[1] ?? 0;
   const isPair = a.shape.length === 2 && b.shape.length === 2 && b.shape[0] === rank;
+  for (const { dtype } of [a, b]) {
+    if (!floats.has(dtype)) throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'conversion to float32' });
+  }
   if (isPair && ![...a.shape, ...b.shape].includes(0)) return rank;
   const reason = `${module} has A [${a.shape.join(', ')}] and B [${b.shape.join(', ')}], expected [in, rank] and [rank, out]`;
   throw new EspalierError('ONNX_ADAPTER_MALFORMED', { path, reason });

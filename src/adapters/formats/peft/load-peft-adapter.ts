@@ -1,76 +1,63 @@
-import { join } from 'node:path';
-import { breathe, EspalierError } from '../../../core/index.ts';
-import { assertFinite, parseSafetensors, type TensorData, type TensorOf } from '../../../tensor/index.ts';
-import {
-  type Adapter,
-  findTargets,
-  type LoraConfig,
-  type ModuleWeights,
-  type SavedParameter,
-  settingsOf,
-} from '../../../lora/index.ts';
+import { breathe } from '../../../core/index.ts';
+import { assertFinite, type TensorData, type TensorOf } from '../../../tensor/index.ts';
+import type { Adapter, ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import { adapterDigest } from '../../identity.ts';
+import type { AdapterSource } from '../../source/adapter-source.ts';
+import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import type { TargetModule } from './peft-names.ts';
-import { asFloat32, checkTensors, moduleTensors, weightsOf, type AdapterPlan } from './peft-tensors.ts';
-import { readAdapterFile, readPeftConfig } from './read-peft-config.ts';
-import { savedName, savedParameters, type WeightShapes } from './saved-parameters.ts';
+import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
+import { asFloat32, moduleTensors, weightsOf } from './peft-tensors.ts';
+import { peftFiles } from './read-peft-config.ts';
+import { savedName, type WeightShapes } from './saved-parameters.ts';
 
-export const weightsFile = 'adapter_model.safetensors';
-
-export interface LoadAdapterOptions {
+export interface LoadAdapterOptions extends SourceOptions {
   /** The base's own weights, which say what `modules_to_save` means; without them only its modules are known. */
-  readonly weights?: WeightShapes;
+  readonly weights?: WeightShapes | undefined;
 }
-
-/** Adapters come from anywhere, also while serving, and have a few hundred tensors: no header needs a tenth of this. */
-const maxHeaderBytes = 8_000_000;
 
 /**
  * Reads a PEFT folder and checks it against the base: nothing may be missing, unexpected or mis-shaped, and no number
- * may be NaN or infinite. Half-width weights become f32.
+ * may be NaN or infinite. Half-width weights become f32. The files are read as one state of the folder.
  *
  * @param modules  of the base
- * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID,
- *   LORA_BASE_MISMATCH, LORA_TENSORS_INVALID, TENSOR_NOT_FINITE, SAFETENSORS_*
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED,
+ *   LORA_PATTERN_INVALID, LORA_BASE_MISMATCH, LORA_TENSORS_INVALID, TENSOR_NOT_FINITE, SAFETENSORS_*
  */
 export async function loadPeftAdapter(
   dir: string,
   modules: readonly AdaptableModule[],
-  options: LoadAdapterOptions = {},
+  { weights, ...options }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const { config, baseName, path: configPath } = await readPeftConfig(dir);
-  const weightsPath = join(dir, weightsFile);
-  // WHY at once: header and tensors must be of one file, even when another takes its place meanwhile.
-  const weightsBytes = await readAdapterFile(weightsPath);
-  const { tensors } = await parseSafetensors(weightsBytes, weightsPath, { maxHeaderBytes });
-  const plan = planOf(config, modules, options);
-  assertKinds(plan, configPath);
-  checkTensors({ path: weightsPath, tensors, baseName }, plan, modules);
-  const weights = await readModules(plan.targets, tensors, weightsPath);
-  const saved = await readSaved(plan.saved, tensors, weightsPath);
-  const digest = await adapterDigest({ modules: weights, saved });
-  return { config, modules: weights, ...(saved.size > 0 && { saved }), digest, baseName };
+  const read = (source: AdapterSource): Promise<PeftContent> => readPeft(source, { modules, weights });
+  return toAdapter(await readStable(dir, { ...options, files: peftFiles }, read));
 }
 
-/** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */
-function planOf(config: LoraConfig, modules: readonly AdaptableModule[], { weights }: LoadAdapterOptions): AdapterPlan {
-  const { modules: paths } = findTargets(modules, config);
-  const settings = settingsOf(config, paths);
-  const targets = modules.flatMap((module) => {
-    const setting = settings.get(module.path);
-    const dora = config.useDora === true;
-    return setting === undefined ? [] : [{ ...module, ...setting, ...(dora && { dora }) }];
-  });
-  return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
+/** All of a PEFT folder, in memory. */
+export interface PeftContent extends PeftStructure {
+  readonly tensors: ReadonlyMap<string, TensorData>;
 }
 
-/** PEFT knows a size of rows for tables and convolutions too; the graphs here do not. */
-function assertKinds({ targets }: AdapterPlan, path: string): void {
-  const others = targets.filter(({ dora, kind = 'linear' }) => dora === true && kind !== 'linear');
-  if (others.length === 0) return;
-  const options = others.map((target) => `use_dora on ${target.path}, which is no linear module`).join(', ');
-  throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options });
+/** Reads a folder that is open. @throws EspalierError as `peftStructure` */
+export async function readPeft(source: AdapterSource, base: PeftBase | undefined): Promise<PeftContent> {
+  const structure = await peftStructure(source, base);
+  const { weights, entries } = structure;
+  // The header was found to cover the file exactly: the tensors are all that is behind it.
+  const start = [...entries.values()].reduce((least, { offset }) => Math.min(least, offset), weights.size);
+  const data = await weights.read(start, weights.size - start);
+  const tensors = new Map<string, TensorData>();
+  for (const { name, dtype, shape, offset, length } of entries.values()) {
+    tensors.set(name, { dtype, shape, bytes: data.subarray(offset - start, offset - start + length) });
+  }
+  return { ...structure, tensors };
+}
+
+/** Checks the numbers, and makes them f32. @throws EspalierError TENSOR_NOT_FINITE */
+export async function toAdapter({ config, baseName, plan, weights, tensors }: PeftContent): Promise<Adapter> {
+  const modules = await readModules(plan.targets, tensors, weights.path);
+  const saved = await readSaved(plan.saved, tensors, weights.path);
+  const digest = await adapterDigest({ modules, saved });
+  return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName };
 }
 
 async function readModules(

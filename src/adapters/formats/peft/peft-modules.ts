@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import type { AdaptableModule } from '../../../ir/index.ts';
-import { openSafetensors } from '../../../tensor/index.ts';
+import type { SafetensorsEntry } from '../../../tensor/index.ts';
 
 const prefix = 'base_model.model.';
 const matrixName = /^base_model\.model\.(?<path>.+)\.lora_(?<embedding>embedding_)?(?<matrix>[AB])(?:\.weight)?$/;
@@ -17,14 +16,11 @@ export interface ToldBase {
 /**
  * The modules that a PEFT folder's tensors are for, as the tensors' own shapes say: what reads it needs a base, and this
  * stands in for one where there is none.
- *
- * @throws EspalierError FILE_NOT_FOUND, SAFETENSORS_*
  */
-export async function baseToldByPeft(dir: string): Promise<ToldBase> {
-  const { entries } = await openSafetensors(join(dir, 'adapter_model.safetensors'), { maxHeaderBytes: 8_000_000 });
+export function baseToldByPeft(entries: Iterable<Pick<SafetensorsEntry, 'name' | 'shape'>>): ToldBase {
   const modules = new Map<string, AdaptableModule>();
   const weights = new Map<string, { readonly shape: readonly number[] }>();
-  for (const { name, shape } of entries.values()) {
+  for (const { name, shape } of entries) {
     const { path, embedding, matrix } = matrixName.exec(name)?.groups ?? {};
     if (path !== undefined) {
       const known = modules.get(path) ?? { path, in: 0, out: 0 };

@@ -5,9 +5,10 @@ import type { ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import { baseCopies, moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
 import { savedName } from './saved-parameters.ts';
 
-export interface AdapterFile {
+/** What is known of an adapter's tensors without their numbers. */
+export interface AdapterTensors {
   readonly path: string;
-  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly tensors: ReadonlyMap<string, Pick<TensorData, 'dtype' | 'shape'>>;
   /** The base that the adapter names, for the error. */
   readonly baseName: string | undefined;
 }
@@ -25,7 +26,7 @@ export interface AdapterPlan {
  * @throws EspalierError LORA_TENSORS_INVALID with all missing, unexpected and mis-shaped tensors
  */
 export function checkTensors(
-  { path, tensors, baseName }: AdapterFile,
+  { path, tensors, baseName }: AdapterTensors,
   { targets, saved }: AdapterPlan,
   modules: readonly AdaptableModule[],
 ): void {
@@ -88,7 +89,7 @@ export function weightsOf(
 }
 
 /** Older versions of PEFT write `.weight` behind a magnitude. */
-function nameIn(tensors: ReadonlyMap<string, TensorData>, target: TargetModule, part: AdapterPart): string {
+function nameIn(tensors: ReadonlyMap<string, unknown>, target: TargetModule, part: AdapterPart): string {
   const name = peftName(target, part);
   return part === 'magnitude' && !tensors.has(name) && tensors.has(`${name}.weight`) ? `${name}.weight` : name;
 }
@@ -100,7 +101,7 @@ function strangeModules(names: Iterable<string>, linears: readonly AdaptableModu
 }
 
 /** Where A reads, or B writes, another width than the module has. */
-function misfitsOf(target: TargetModule, tensors: ReadonlyMap<string, TensorData>): string[] {
+function misfitsOf(target: TargetModule, tensors: AdapterTensors['tensors']): string[] {
   const { path, kind, in: width, out } = target;
   const [a, b] = [tensors.get(peftName(target, 'A')), tensors.get(peftName(target, 'B'))];
   const axes = kind === 'conv' ? (target.kernel?.length ?? 0) + 2 : 2;
@@ -112,7 +113,11 @@ function misfitsOf(target: TargetModule, tensors: ReadonlyMap<string, TensorData
   return problems;
 }
 
-function wrongKind(name: string, { dtype, shape }: TensorData, expected: readonly number[] | undefined): string[] {
+function wrongKind(
+  name: string,
+  { dtype, shape }: Pick<TensorData, 'dtype' | 'shape'>,
+  expected: readonly number[] | undefined,
+): string[] {
   if (expected === undefined) return [];
   if (expected.join() !== shape.join()) return [`${name} should be [${expected.join(', ')}], is [${shape.join(', ')}]`];
   return ['float32', 'float16', 'bfloat16', 'float64'].includes(dtype) ? [] : [`${name} should be floats, is ${dtype}`];

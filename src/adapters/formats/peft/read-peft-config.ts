@@ -1,60 +1,47 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { EspalierError } from '../../../core/index.ts';
+import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
+import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { parsePeftConfig, type PeftConfig } from './peft-config.ts';
 
 export const configFile = 'adapter_config.json';
+export const weightsFile = 'adapter_model.safetensors';
+
+/** What is opened of a PEFT folder; its other files are nobody's business. */
+export const peftFiles = { required: [configFile, weightsFile], optional: [] };
 
 /** Adapters come from anywhere, also while serving; a configuration has a few kilobytes. */
 const maxConfigBytes = 1_000_000;
 
 export interface ReadPeftConfig extends PeftConfig {
   readonly path: string;
-  /** The file's content. */
-  readonly bytes: Uint8Array;
 }
 
 /**
- * Reads the configuration of a PEFT folder.
- * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED
+ * Reads the configuration of a PEFT folder, which may lack its weights.
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED
  */
-export async function readPeftConfig(dir: string): Promise<ReadPeftConfig> {
-  const path = join(dir, configFile);
-  const bytes = await readAdapterFile(path, (size) => {
-    if (size > maxConfigBytes) throw invalid(path, new RangeError(`it has more than ${maxConfigBytes} bytes`));
-  });
-  return { ...parsePeftConfig(parseJson(bytes, path), path), path, bytes };
+export function readPeftConfig(dir: string, options: SourceOptions = {}): Promise<ReadPeftConfig> {
+  const files = { required: [configFile], optional: [] };
+  return readStable(dir, { ...options, files }, configOf);
 }
 
-/**
- * Reads a whole file of an adapter's folder.
- *
- * @param check  is told the size before anything is read
- * @throws EspalierError FILE_NOT_FOUND where there is no ordinary file that can be read
- */
-export async function readAdapterFile(path: string, check?: (size: number) => void): Promise<Uint8Array> {
-  const missing = (cause?: unknown): EspalierError =>
-    new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path }, { cause });
-  const found = await stat(path).catch((cause: unknown) => {
-    throw missing(cause);
-  });
-  // WHY: reading a pipe may wait for ever, and a device may never end.
-  if (!found.isFile()) throw missing();
-  check?.(found.size);
-  return readFile(path).catch((cause: unknown) => {
-    throw missing(cause);
-  });
+/** The configuration of a folder that is open. @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED */
+export async function configOf(source: AdapterSource): Promise<ReadPeftConfig> {
+  const file = source.requiredFile(configFile);
+  if (file.size > maxConfigBytes) throw invalid(file, new RangeError(`it has more than ${maxConfigBytes} bytes`));
+  const content = parseJson(await file.read(0, file.size), file);
+  return { ...parsePeftConfig(content, file.path), path: file.path };
 }
 
-function parseJson(bytes: Uint8Array, path: string): unknown {
+function parseJson(bytes: Uint8Array, file: AdapterFile): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw invalid(path, cause);
+    throw invalid(file, cause);
   }
 }
 
-function invalid(path: string, cause: unknown): EspalierError {
+function invalid({ path }: AdapterFile, cause: unknown): EspalierError {
   const problems = cause instanceof Error ? cause.message : String(cause);
   return new EspalierError('LORA_CONFIG_INVALID', { path, problems }, { cause });
 }

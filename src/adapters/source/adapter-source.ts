@@ -1,0 +1,149 @@
+import { readlink, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EspalierError } from '../../core/index.ts';
+import { descriptorPath, openInside, type Opened } from './open-inside.ts';
+import type { SourceStamps } from './settling.ts';
+import { isSameFile, isUnchanged, stampOf, type Stamp } from './stamp.ts';
+
+/** A file of an adapter, open. */
+export interface AdapterFile {
+  /** What errors call it. */
+  readonly path: string;
+  readonly size: number;
+  /** Reads exactly these bytes, into memory of their own. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** Names of an adapter's files in its folder. */
+export interface FolderFiles {
+  readonly required: readonly string[];
+  readonly optional: readonly string[];
+}
+
+/**
+ * An adapter's folder or file. Everything in it was opened once, and a folder's files through the folder's own descriptor where the
+ * system can (Linux): a folder that another takes the place of meanwhile gives files of one of the two, never of both.
+ */
+export class AdapterSource implements AsyncDisposable {
+  readonly path: string;
+  readonly #top: Opened;
+  readonly #places: readonly FolderPlace[];
+  readonly #isIncomplete: boolean;
+
+  constructor(path: string, top: Opened, { places, isIncomplete }: { places: FolderPlace[]; isIncomplete: boolean }) {
+    this.path = path;
+    this.#top = top;
+    this.#places = places;
+    this.#isIncomplete = isIncomplete;
+  }
+
+  get isFolder(): boolean {
+    return this.#top.isFolder;
+  }
+
+  /** The adapter's one file, or the file of this name in its folder; undefined where there is none. */
+  file(name?: string): AdapterFile | undefined {
+    if (name === undefined) return this.isFolder ? undefined : fileOf(this.#top, this.path);
+    const opened = this.#places.find((place) => place.name === name)?.opened;
+    return opened && !opened.isFolder ? fileOf(opened, join(this.path, name)) : undefined;
+  }
+
+  /** @throws EspalierError FILE_NOT_FOUND */
+  requiredFile(name: string): AdapterFile {
+    const file = this.file(name);
+    if (file !== undefined) return file;
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: join(this.path, name) });
+  }
+
+  get stamps(): SourceStamps {
+    const files = this.#places.flatMap(({ opened }) => opened?.stamp ?? []);
+    return { top: this.#top.stamp, files, isIncomplete: this.#isIncomplete };
+  }
+
+  /** Whether the paths still lead to what was opened, and nothing was written to it since. */
+  async isUnchanged(): Promise<boolean> {
+    const top = await stampAt(this.path);
+    if (this.isFolder ? !isSameFile(top, this.#top.stamp) : !isUnchanged(top, this.#top.stamp)) return false;
+    for (const { at, opened } of this.#places) {
+      if (!isUnchanged(await stampAt(at), opened?.stamp)) return false;
+    }
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { opened } of this.#places) await opened?.handle.close();
+    await this.#top.handle.close();
+  }
+}
+
+interface FolderPlace {
+  readonly name: string;
+  /** The path by which it is opened. */
+  readonly at: string;
+  readonly opened: Opened | undefined;
+}
+
+/**
+ * Opens an adapter's folder with its files, or its one file.
+ *
+ * @param within  everything that is opened must lie in this folder, whatever links lead to it
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE
+ */
+export async function openAdapterSource(
+  path: string,
+  { files, within }: { readonly files: FolderFiles; readonly within?: string | undefined },
+): Promise<AdapterSource> {
+  const root = within === undefined ? undefined : await realpath(within);
+  const top = await openInside({ at: path, path, root });
+  if (top === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path });
+  const places: FolderPlace[] = [];
+  try {
+    const folder = top.isFolder ? await folderPath(top, path) : undefined;
+    for (const name of folder === undefined ? [] : [...files.required, ...files.optional]) {
+      const at = join(folder ?? '', name);
+      places.push({ name, at, opened: await openInside({ at, path: join(path, name), root }) });
+    }
+    const isIncomplete = places.some(({ name, opened }) => opened === undefined && files.required.includes(name));
+    return new AdapterSource(path, top, { places, isIncomplete });
+  } catch (error) {
+    for (const { opened } of places) await opened?.handle.close();
+    await top.handle.close();
+    throw error;
+  }
+}
+
+/** The folder by its descriptor, where the system has such paths. */
+async function folderPath({ handle }: Opened, path: string): Promise<string> {
+  return readlink(descriptorPath(handle)).then(
+    () => descriptorPath(handle),
+    () => path,
+  );
+}
+
+/** What `openInside` takes for missing has no stamp. */
+async function stampAt(path: string): Promise<Stamp | undefined> {
+  return stat(path, { bigint: true }).then(
+    (stats) => (stats.isFile() || stats.isDirectory() ? stampOf(stats) : undefined),
+    () => undefined,
+  );
+}
+
+/** One read call takes at most 2 GiB on Linux; smaller reads share the disk and libuv's threads better. */
+const bytesPerRead = 64 * 2 ** 20;
+
+function fileOf({ handle, stamp }: Opened, path: string): AdapterFile {
+  return {
+    path,
+    size: Number(stamp.size),
+    async read(offset, length) {
+      // WHY allocUnsafeSlow: memory of its own, not a slice of Node's shared pool, and no time spent on zeros.
+      const bytes = Buffer.allocUnsafeSlow(length);
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, bytesPerRead), offset + done);
+        if (bytesRead === 0) throw new EspalierError('ADAPTER_CHANGING', { path, tries: 1 });
+        done += bytesRead;
+      }
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+    },
+  };
+}

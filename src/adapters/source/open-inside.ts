@@ -1,0 +1,84 @@
+import { constants } from 'node:fs';
+import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { EspalierError } from '../../core/index.ts';
+import { isSameFile, stampOf, type Stamp } from './stamp.ts';
+
+/** A file or folder that was opened once, and is read and asked through its descriptor alone. */
+export interface Opened {
+  readonly handle: FileHandle;
+  readonly isFolder: boolean;
+  /** As it was when it was opened. */
+  readonly stamp: Stamp;
+}
+
+export interface OpenPlace {
+  /** What is opened. */
+  readonly at: string;
+  /** What errors call it. */
+  readonly path: string;
+  /** A real path; what is opened must lie inside, whatever links lead to it. undefined: it may lie anywhere. */
+  readonly root: string | undefined;
+}
+
+/** Does not wait for the other end of a pipe, and makes no terminal its own. Windows has neither flag. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/**
+ * Opens a file or a folder; anything else counts as missing. That it lies inside the root is asked of the descriptor, so that a link
+ * that is changed between a check and the opening leads nowhere.
+ *
+ * @returns undefined where nothing lies there, or something else than a file or a folder
+ * @throws EspalierError ADAPTER_PATH_OUTSIDE; FILE_NOT_FOUND where it cannot be read
+ */
+export async function openInside(place: OpenPlace): Promise<Opened | undefined> {
+  // WHY before it is opened: to open a device can do something already.
+  const found = await stat(place.at).catch(() => undefined);
+  if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
+  const handle = await open(place.at, flags).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: place.path }, { cause });
+  });
+  try {
+    const stats = await handle.stat({ bigint: true });
+    const isFolder = stats.isDirectory();
+    if (!isFolder && !stats.isFile()) return await closed(handle);
+    const stamp = stampOf(stats);
+    if (place.root !== undefined) await assertInside({ handle, stamp }, place, place.root);
+    return { handle, isFolder, stamp };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function closed(handle: FileHandle): Promise<undefined> {
+  await handle.close();
+  return undefined;
+}
+
+async function assertInside(
+  opened: Pick<Opened, 'handle' | 'stamp'>,
+  { at, path }: OpenPlace,
+  root: string,
+): Promise<void> {
+  const real = await realPathOf(opened, at);
+  if (real?.startsWith(root.endsWith(sep) ? root : root + sep) !== true) {
+    throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
+  }
+}
+
+/** Linux says what a descriptor is of. Elsewhere the path is followed once more, and must lead to the same file. */
+async function realPathOf(
+  { handle, stamp }: Pick<Opened, 'handle' | 'stamp'>,
+  at: string,
+): Promise<string | undefined> {
+  const told = await readlink(descriptorPath(handle)).catch(() => undefined);
+  if (told !== undefined) return told;
+  const real = await realpath(at);
+  return isSameFile(stampOf(await stat(real, { bigint: true })), stamp) ? real : undefined;
+}
+
+/** Where Linux shows what a descriptor is of. */
+export function descriptorPath({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`;
+}

@@ -1,0 +1,53 @@
+import { EspalierError } from '../../core/index.ts';
+import { openAdapterSource, type AdapterSource, type FolderFiles } from './adapter-source.ts';
+import { settlingTime } from './settling.ts';
+
+/** The clock that files have their times from. */
+export interface FileClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  wait(ms: number): Promise<void>;
+}
+
+const systemFileClock: FileClock = {
+  now: () => Date.now(),
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
+
+export interface SourceOptions {
+  /** The folder that an adapter and all its files must lie in, whatever links lead to them. Absent: they may lie anywhere. */
+  readonly within?: string | undefined;
+  readonly fileClock?: FileClock | undefined;
+}
+
+const maxTries = 5;
+
+/**
+ * Reads an adapter as one state of its files. What `read` gives, or throws, counts only where no file changed from before the reading
+ * until after it; otherwise the files are opened and read again.
+ *
+ * @param read  takes everything that it needs into memory
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE; ADAPTER_CHANGING where the files do not come to rest; what `read` throws
+ */
+export async function readStable<T>(
+  path: string,
+  { files, within, fileClock = systemFileClock }: SourceOptions & { readonly files: FolderFiles },
+  read: (source: AdapterSource) => Promise<T>,
+): Promise<T> {
+  for (let tries = 0; tries < maxTries; tries++) {
+    await using source = await openAdapterSource(path, { files, within });
+    const wait = settlingTime(source.stamps, fileClock.now());
+    if (wait > 0) {
+      await fileClock.wait(wait);
+      if (!(await source.isUnchanged())) continue;
+    }
+    const outcome = await read(source).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    if (!(await source.isUnchanged())) continue;
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
+  }
+  throw new EspalierError('ADAPTER_CHANGING', { path, tries: maxTries });
+}
