@@ -28,8 +28,8 @@ describe('EngineLoop', () => {
     expect(answers).toEqual([...[7, 2, 9, 4, 3].map((count) => expected(tokens, count)), expected([2], 3)]);
     for (const { promptTokens } of requests) expect(promptTokens.map(({ token }) => token)).toEqual(tokens);
     expect(requests[1]?.promptTokens).toEqual(requests[0]?.promptTokens);
-    // Of two slots one is free for a second one each time that a prompt has run; the next is alone when a slot comes free.
-    expect(fixture.stats.report().tokens.prompt).toBe(4 * tokens.length + 1);
+    // Of two slots one is free for a second one each time that a prompt of the group has run: two runs for four, and one alone.
+    expect(fixture.stats.report().tokens.prompt).toBe(3 * tokens.length + 1);
   });
 
   it('tells of every token of a prompt, whatever the chunks, and of nothing twice', async () => {
@@ -96,5 +96,37 @@ describe('EngineLoop', () => {
       true,
     );
     await fixture.loop.settled();
+  });
+
+  it('refuses a request that has waited longer than it wanted to, and notes when things happened', async () => {
+    const [first] = [0, 1].map(() => fixture.add({ tokens: [1], maxTokens: 50 }));
+    const late = fixture.add({ tokens: [2], maxTokens: 5, maxWaitMs: 30 });
+    await first?.tokens.next();
+    fixture.clock.time = 31;
+    await expect(collect(late)).rejects.toMatchObject({ code: 'WAITED_TOO_LONG', retryable: true });
+    expect(late.times).toEqual({ arrived: 0, finished: 31 });
+    expect(late.state).toEqual({ kind: 'finished', how: 'failed' });
+    await fixture.loop.settled();
+    expect(first?.times).toEqual({ arrived: 0, admitted: 0, firstToken: 0, finished: 31 });
+  });
+
+  it('gives the slots of background requests to others, and finishes them afterwards', async () => {
+    const background = [1, 2].map((token) => fixture.add({ tokens: [token], maxTokens: 30, class: 'background' }));
+    for (const { tokens } of background) await tokens.next();
+    const urgent = fixture.add({ tokens: [0, 1], maxTokens: 4 });
+    expect(await collect(urgent)).toEqual(expected([0, 1], 4));
+    expect(background.map(({ generated }) => generated < 30)).toEqual([true, true]);
+    const [first, second] = await Promise.all(background.map(collect));
+    expect([first, second]).toEqual([expected([1], 30).slice(1), expected([2], 30).slice(1)]);
+    expect(fixture.stats.report().requests).toMatchObject({ preempted: 1, finished: 3 });
+  });
+
+  it('gives a small request its turn beside a large one of another caller', async () => {
+    const large = Array.from({ length: 40 }, () => fixture.add({ tokens: [1], maxTokens: 5, key: 'large' }));
+    await large[0]?.tokens.next();
+    const small = fixture.add({ tokens: [2], maxTokens: 2, key: 'small' });
+    await collect(small);
+    expect(large.filter(({ generated }) => generated > 0).length).toBeLessThanOrEqual(4);
+    await Promise.all(large.slice(1).map(collect));
   });
 });

@@ -1,20 +1,23 @@
-import { EspalierError, Pace, systemClock } from '../core/index.ts';
-import type { ActiveRequest } from './sequence/active-request.ts';
+import { EspalierError, Pace, type Clock } from '../core/index.ts';
 import type { StatsRecorder } from './engine-stats.ts';
 import type { DecodeRow, PrefillChunk } from './runner/model-runner.ts';
 import { Activations } from './schedule/activations.ts';
 import { Sampler } from './sampling/sampler.ts';
+import { assertRoom, QueuePace, type Applicant } from './schedule/admission.ts';
+import { createSchedule, type ScheduleLimits, type SequenceEnd } from './schedule/schedule-state.ts';
+import { begin, schedule, type PrefillPlan } from './schedule/scheduler.ts';
 import {
   advance,
-  begin,
-  createSchedule,
-  fork,
-  remove,
-  schedule,
-  type PrefillPlan,
-  type ScheduleLimits,
-  type SlotMove,
-} from './schedule/scheduler.ts';
+  arrive,
+  copyToRun,
+  finish,
+  moveToFill,
+  moveToRun,
+  preempt,
+  run,
+  runOnCopy,
+} from './schedule/slots.ts';
+import type { Sequence } from './sequence/sequence.ts';
 
 /** What the loop needs of a `ModelRunner`. */
 export interface StepRunner {
@@ -42,7 +45,10 @@ export interface LoopOptions {
   readonly reportedChunk: number;
   /** A sequence that grows beyond this many tokens is run again from its first (`ModelConfig.recomputeLength`). */
   readonly recomputeLength?: number | undefined;
+  /** Most sequences that wait. */
+  readonly maxWaiting: number;
   readonly stats: StatsRecorder;
+  readonly clock: Clock;
   /** Where active adapters lie, if they ever move. */
   readonly arena?: AdapterPlaces | undefined;
 }
@@ -52,35 +58,30 @@ const activatedAhead = 4;
 
 /**
  * Acts on what the scheduler plans: one run after the other, samples, and hands tokens out. Whatever happens to a
- * request happens here, between two runs, so that nothing a run reads changes under it.
+ * sequence happens here, between two runs, so that nothing a run reads changes under it.
+ *
+ * Whatever fails, no other sequence goes on over wrong keys and values: keys and values are moved first, and the schedule notes the
+ * move when it has been made. A sequence whose keys cannot be moved out of the way is preempted, and computes them anew.
  */
 export class EngineLoop {
-  readonly #runner: StepRunner;
-  readonly #stats: StatsRecorder;
+  readonly #options: LoopOptions;
   readonly #sampler: Sampler;
-  readonly #state: ReturnType<typeof createSchedule>;
-  readonly #requests = new Map<number, ActiveRequest>();
-  /** The running requests by slot: the scheduler's `running`, as objects. */
-  readonly #batch: ActiveRequest[] = [];
-  readonly #cancelled: ActiveRequest[] = [];
+  readonly #state: ReturnType<typeof createSchedule<Sequence>>;
+  readonly #sequences = new Map<number, Sequence>();
+  readonly #cancelled: Sequence[] = [];
+  readonly #pace: QueuePace;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
-  readonly #arena: AdapterPlaces | undefined;
   readonly #activations = new Activations(() => this.#wake());
   #isAwake = false;
   #wakeSleeper: (() => void) | undefined;
   readonly #idle: (() => void)[] = [];
-  readonly #recomputeLength: number | undefined;
-  readonly #reportedChunk: number;
 
-  constructor({ runner, limits, vocabulary, reportedChunk, recomputeLength, stats, arena }: LoopOptions) {
-    this.#arena = arena;
-    this.#runner = runner;
-    this.#recomputeLength = recomputeLength;
-    this.#reportedChunk = reportedChunk;
-    this.#stats = stats;
-    this.#sampler = new Sampler(vocabulary);
-    this.#state = createSchedule(limits);
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#sampler = new Sampler(options.vocabulary);
+    this.#state = createSchedule(options.limits);
+    this.#pace = new QueuePace(options.clock);
     this.#ended = this.#loopUntilStopped();
   }
 
@@ -88,35 +89,39 @@ export class EngineLoop {
     return this.#stop.signal.aborted;
   }
 
-  get waiting(): number {
-    return this.#state.waiting.length;
+  /**
+   * To be called before `add`, with all that one request adds.
+   * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
+   */
+  assertRoom(applicant: Applicant): void {
+    const { waiting } = this.#state;
+    const retryAfterSeconds = this.#pace.retryAfterSeconds(waiting.length);
+    assertRoom(waiting, applicant, { maxWaiting: this.#options.maxWaiting, retryAfterSeconds });
   }
 
-  add(request: ActiveRequest): void {
-    this.#requests.set(request.id, request);
-    const chunk = request.isPromptReported ? { chunk: this.#reportedChunk } : {};
-    this.#state.waiting.push({
-      id: request.id,
-      promptLength: request.prompt.length,
-      isReady: request.ownAdapters.isActive,
-      ...chunk,
-    });
+  add(sequence: Sequence): void {
+    const now = this.#options.clock.now();
+    sequence.times.arrived = now;
+    sequence.deadline = now + sequence.maxWaitMs;
+    sequence.chunk = sequence.isPromptReported ? this.#options.reportedChunk : undefined;
+    this.#sequences.set(sequence.id, sequence);
+    arrive(this.#state, sequence);
     this.#wake();
   }
 
-  /** The request leaves before the next run. */
-  cancel(request: ActiveRequest): void {
-    this.#cancelled.push(request);
+  /** The sequence leaves before the next run. */
+  cancel(sequence: Sequence): void {
+    this.#cancelled.push(sequence);
     this.#wake();
   }
 
-  /** Resolves as soon as no request is left. */
+  /** Resolves as soon as no sequence is left. */
   settled(): Promise<void> {
-    if (this.#requests.size === 0) return Promise.resolve();
+    if (this.#sequences.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Ends the run that is under way, and fails every request that is left. */
+  /** Ends the run that is under way, and fails every sequence that is left. */
   async stop(): Promise<void> {
     this.#stop.abort(new EspalierError('ENGINE_CLOSED', {}));
     this.#wake();
@@ -130,24 +135,21 @@ export class EngineLoop {
     } catch (error) {
       this.#stop.abort(asFailure(error));
     }
-    for (const request of this.#requests.values()) {
-      this.#stats.requests.failed++;
-      request.close(this.#stop.signal.reason);
-    }
-    this.#requests.clear();
+    for (const sequence of this.#sequences.values()) this.#end(sequence, 'failed', this.#stop.signal.reason);
     this.#resolveIdle();
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#arena?.settle();
-      await this.#takeOutCancelled();
+      await this.#options.arena?.settle();
+      await this.#takeOut();
       await this.#restartGrown();
-      await this.#activate();
+      this.#activate();
       const plan = schedule(this.#state);
       begin(this.#state, plan);
       if (plan.kind === 'prefill') await this.#prefill(plan);
       else if (plan.kind === 'decode') await this.#decode();
+      else if (plan.kind === 'preempt') await this.#preempt(plan.sequence);
       else await this.#sleep(signal);
     }
   }
@@ -168,153 +170,173 @@ export class EngineLoop {
     [this.#wakeSleeper, this.#isAwake] = [undefined, false];
   }
 
-  /** Has adapters brought in for the sequences that are next, and finds out whose have come or never will. */
-  async #activate(): Promise<void> {
+  /** Those that were cancelled, whose adapters could not be had, or that have waited too long. */
+  async #takeOut(): Promise<void> {
+    for (const sequence of this.#cancelled.splice(0)) await this.#leave(sequence, 'cancelled');
     for (const { id, error } of this.#activations.takeFailed()) {
-      const request = this.#requests.get(id);
-      if (request !== undefined) await this.#leave(request, 'failed', error);
+      const sequence = this.#sequences.get(id);
+      if (sequence !== undefined) await this.#leave(sequence, 'failed', error);
     }
-    const { waiting, running, limits } = this.#state;
-    if (waiting.length === 0) return;
-    this.#activations.begin(this.#waitingRequests(), limits.slots - running.length + activatedAhead);
-    for (const sequence of waiting) {
-      sequence.isReady ||= this.#requests.get(sequence.id)?.ownAdapters.isActive === true;
-    }
-  }
-
-  *#waitingRequests(): Iterable<ActiveRequest> {
-    for (const { id } of this.#state.waiting) {
-      const request = this.#requests.get(id);
-      if (request !== undefined) yield request;
+    const now = this.#options.clock.now();
+    const isLate = ({ deadline, state }: Sequence): boolean => deadline < now && state.kind === 'waiting';
+    if (!this.#state.waiting.some(isLate)) return;
+    for (const sequence of this.#state.waiting.filter(isLate)) {
+      const [waitedMs, limitMs] = [Math.round(now - (sequence.times.arrived ?? now)), sequence.maxWaitMs];
+      await this.#leave(sequence, 'failed', new EspalierError('WAITED_TOO_LONG', { waitedMs, limitMs }));
     }
   }
 
-  async #takeOutCancelled(): Promise<void> {
-    for (const request of this.#cancelled.splice(0)) {
-      if (this.#requests.has(request.id)) await this.#leave(request, 'cancelled');
-    }
-  }
-
-  /** Sequences whose next token outgrows what their keys were computed for go back to the head of the queue. */
+  /** Sequences whose next token outgrows what their keys were computed for compute them anew. */
   async #restartGrown(): Promise<void> {
-    if (this.#recomputeLength === undefined) return;
-    const grown = this.#batch.filter(({ length }) => length === this.#recomputeLength);
-    for (const request of grown) {
-      await this.#takeFromBatch(request);
-      request.restart();
-      this.#state.waiting.unshift({ id: request.id, promptLength: request.prompt.length, isReady: true });
-    }
+    const { recomputeLength } = this.#options;
+    if (recomputeLength === undefined) return;
+    const grown = this.#state.running.filter(({ length }) => length === recomputeLength);
+    for (const sequence of grown) if (sequence.state.kind === 'running') await this.#preempt(sequence);
   }
 
-  async #prefill(plan: PrefillPlan): Promise<void> {
-    const request = this.#requests.get(plan.id);
-    if (request === undefined) throw new RangeError(`No request ${plan.id} to prefill`);
-    const { slot, start, end } = plan;
-    const began = systemClock.now();
+  /** Has adapters brought in for the sequences that are next. */
+  #activate(): void {
+    const { waiting, running, limits } = this.#state;
+    if (waiting.length > 0) this.#activations.begin(waiting, limits.slots - running.length + activatedAhead);
+  }
+
+  async #prefill(plan: PrefillPlan<Sequence>): Promise<void> {
+    const { sequence, slot, start, end, last } = plan;
+    const { runner, stats, clock } = this.#options;
+    const began = clock.now();
+    if (sequence.times.admitted === undefined) this.#pace.started();
+    sequence.times.admitted ??= began;
+    let logits: Float32Array;
     try {
-      const chunk = { slot, start, end, tokens: request.prompt, adapters: request.adapters };
-      const logits = await (request.isPromptReported
-        ? this.#prefillReported(request, chunk)
-        : this.#runner.prefill(chunk, this.#stop.signal));
-      this.#stats.prefilled(end - start, systemClock.now() - began);
-      request.length = end;
-      await this.#move(advance(this.#state, plan));
-      if (!plan.last) return;
-      this.#batch.push(request);
-      const sharing = request.group ? await this.#share(request) : undefined;
-      await this.#handOut(request, logits);
-      for (const other of sharing ?? []) await this.#handOut(other, logits);
+      const chunk = { slot, start, end, tokens: sequence.prompt, adapters: sequence.adapters };
+      logits = await (sequence.isPromptReported
+        ? this.#prefillReported(sequence, chunk)
+        : runner.prefill(chunk, this.#stop.signal));
+      stats.prefilled(end - start, clock.now() - began);
+      advance(this.#state, plan);
+      sequence.length = end;
+      if (!last) return;
+      const move = moveToRun(this.#state, sequence);
+      if (move !== undefined) await runner.moveSlot({ from: move.from, to: move.to, length: end });
+      run(this.#state, sequence);
     } catch (error) {
-      await this.#leave(request, 'failed', asFailure(error));
+      await this.#leave(sequence, 'failed', asFailure(error));
+      return;
     }
+    const sharing = sequence.group === undefined ? [] : await this.#share(sequence);
+    await this.#handOut(sequence, logits);
+    for (const other of sharing) await this.#handOut(other, logits);
   }
 
-  /** What a prompt left is copied for waiting requests with the same prompt, as far as there are slots. */
-  async #share(request: ActiveRequest): Promise<ActiveRequest[]> {
-    const sharing: ActiveRequest[] = [];
-    for (const { id } of this.#state.waiting.slice()) {
-      const other = this.#requests.get(id);
-      if (other === undefined || !other.canShare(request)) continue;
-      const copy = fork(this.#state, { id, from: request.id });
+  /** What a prompt left is copied for waiting sequences with the same prompt, as far as there are slots. */
+  async #share(sequence: Sequence): Promise<Sequence[]> {
+    const sharing: Sequence[] = [];
+    for (const other of this.#state.waiting.slice()) {
+      if (!other.canShare(sequence)) continue;
+      const copy = copyToRun(this.#state, other, sequence);
       if (copy === undefined) break;
-      this.#batch.push(other);
       try {
-        await this.#runner.moveSlot({ ...copy, length: request.length });
-        other.share(request);
-        sharing.push(other);
-      } catch (error) {
-        await this.#leave(other, 'failed', asFailure(error));
+        await this.#options.runner.moveSlot({ from: copy.from, to: copy.to, length: sequence.length });
+      } catch {
+        // It waits on, and has its prompt run like any other.
+        break;
       }
+      other.times.admitted = this.#options.clock.now();
+      this.#pace.started();
+      runOnCopy(this.#state, other);
+      other.share(sequence);
+      sharing.push(other);
     }
     return sharing;
   }
 
-  async #prefillReported(request: ActiveRequest, chunk: PrefillChunk): Promise<Float32Array> {
-    const rows = await this.#runner.prefillReported(chunk, this.#stop.signal);
-    await request.reportPrompt(chunk, rows, this.#sampler);
+  async #prefillReported(sequence: Sequence, chunk: PrefillChunk): Promise<Float32Array> {
+    const rows = await this.#options.runner.prefillReported(chunk, this.#stop.signal);
+    await sequence.reportPrompt(chunk, rows, this.#sampler);
     return rows[chunk.end - chunk.start - 1] ?? new Float32Array();
   }
 
   async #decode(): Promise<void> {
-    const batch = this.#batch;
+    const { runner, stats, clock } = this.#options;
+    const batch = this.#state.running;
     const size = batch.length;
-    const began = systemClock.now();
+    const began = clock.now();
     try {
-      const logits = await this.#runner.decode(batch, this.#stop.signal);
-      this.#stats.decoded(size, systemClock.now() - began);
+      const logits = await runner.decode(batch, this.#stop.signal);
+      stats.decoded(size, clock.now() - began);
       const pace = new Pace();
       // From the end, so that a sequence that fills a hole has had its token already.
       for (let slot = size - 1; slot >= 0; slot--) {
-        const [request, row] = [batch[slot], logits[slot]];
-        if (request === undefined || row === undefined) continue;
-        request.length++;
-        await this.#handOut(request, row);
+        const [sequence, row] = [batch[slot], logits[slot]];
+        if (sequence === undefined || row === undefined) continue;
+        sequence.length++;
+        await this.#handOut(sequence, row);
         const turn = pace.step();
         if (turn) await turn;
       }
     } catch (error) {
       const failure = asFailure(error);
-      for (const request of batch.slice()) await this.#leave(request, 'failed', failure);
+      // From the end, so that nothing is moved.
+      for (const sequence of batch.slice().reverse()) await this.#leave(sequence, 'failed', failure);
     }
   }
 
-  /** Samples and emits; a request that fails here fails alone. */
-  async #handOut(request: ActiveRequest, logits: Float32Array): Promise<void> {
+  /** Samples and emits; a sequence that fails here fails alone. One that has lost its slot meanwhile gets its token later. */
+  async #handOut(sequence: Sequence, logits: Float32Array): Promise<void> {
+    if (sequence.isCancelled || sequence.state.kind !== 'running') return;
     try {
-      if (request.isCancelled) return;
-      const before = request.generated;
-      const finished = request.take(logits, this.#sampler);
-      this.#stats.tokens.generated += request.generated - before;
-      if (finished !== undefined) await this.#leave(request, 'finished');
+      const before = sequence.generated;
+      const finished = sequence.take(logits, this.#sampler);
+      this.#options.stats.tokens.generated += sequence.generated - before;
+      if (before === 0) sequence.times.firstToken = this.#options.clock.now();
+      if (finished !== undefined) await this.#leave(sequence, 'finished');
     } catch (error) {
-      await this.#leave(request, 'failed', error);
+      await this.#leave(sequence, 'failed', error);
     }
   }
 
-  /** Takes a request out of the schedule and closes it. Its slot is filled, and its leases end. */
-  async #leave(request: ActiveRequest, how: 'finished' | 'cancelled' | 'failed', error?: unknown): Promise<void> {
-    this.#requests.delete(request.id);
-    await this.#takeFromBatch(request);
-    this.#stats.requests[how]++;
-    request.close(error);
-    if (this.#requests.size === 0) this.#resolveIdle();
+  /** Takes a sequence out of the schedule and closes it. Its slot is filled, and its leases end. */
+  async #leave(sequence: Sequence, how: SequenceEnd, error?: unknown): Promise<void> {
+    if (!this.#sequences.has(sequence.id)) return;
+    await this.#vacate(sequence);
+    this.#end(sequence, how, error);
+    if (this.#sequences.size === 0) this.#resolveIdle();
   }
 
-  /** Its slot is filled. */
-  async #takeFromBatch(request: ActiveRequest): Promise<void> {
-    const move = remove(this.#state, request.id);
-    const slot = this.#batch.indexOf(request);
-    const last = slot < 0 ? undefined : this.#batch.pop();
-    if (last !== undefined && last !== request) this.#batch[slot] = last;
-    await this.#move(move, last);
+  #end(sequence: Sequence, how: SequenceEnd, error: unknown): void {
+    this.#sequences.delete(sequence.id);
+    finish(this.#state, sequence, how);
+    sequence.times.finished = this.#options.clock.now();
+    this.#options.stats.requests[how]++;
+    sequence.close(error);
+  }
+
+  /** It goes back to the head of the queue, and computes its keys and values anew when its turn comes. */
+  async #preempt(sequence: Sequence): Promise<void> {
+    await this.#vacate(sequence);
+    this.#requeue(sequence);
+  }
+
+  #requeue(sequence: Sequence): void {
+    sequence.restart();
+    preempt(this.#state, sequence);
+    this.#options.stats.requests.preempted++;
+  }
+
+  /** Moves what will fill a sequence's slot into it. Where that fails the slot's new owner is preempted, and the one before it tried. */
+  async #vacate(sequence: Sequence): Promise<void> {
+    for (let move = moveToFill(this.#state, sequence); move; move = moveToFill(this.#state, sequence)) {
+      try {
+        await this.#options.runner.moveSlot({ from: move.from, to: move.to, length: move.sequence.length });
+        return;
+      } catch {
+        this.#requeue(move.sequence);
+      }
+    }
   }
 
   #resolveIdle(): void {
     for (const resolve of this.#idle.splice(0)) resolve();
-  }
-
-  async #move(move: SlotMove | undefined, request = this.#requests.get(move?.id ?? -1)): Promise<void> {
-    if (move !== undefined && request !== undefined) await this.#runner.moveSlot({ ...move, length: request.length });
   }
 }
 

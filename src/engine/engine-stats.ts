@@ -14,6 +14,8 @@ export interface RequestCounts {
   readonly finished: number;
   readonly cancelled: number;
   readonly failed: number;
+  /** How often a slot was taken from a sequence, which was then run again from its first token. */
+  readonly preempted: number;
 }
 
 export interface Percentiles {
@@ -26,7 +28,7 @@ const remembered = 4096;
 
 /** Counts as the engine goes; nothing is allocated in a step. */
 export class StatsRecorder {
-  readonly requests = { accepted: 0, refused: 0, finished: 0, cancelled: 0, failed: 0 };
+  readonly requests = { accepted: 0, refused: 0, finished: 0, cancelled: 0, failed: 0, preempted: 0 };
   readonly tokens = { prompt: 0, generated: 0 };
   readonly #batches: Uint32Array;
   readonly #decode = new RecentTimes();

@@ -1,9 +1,9 @@
 import { AdapterRegistry, type AdapterLease, type AdapterStore } from '../control/index.ts';
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, systemClock } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
-import { ActiveRequest } from './sequence/active-request.ts';
+import { Sequence } from './sequence/sequence.ts';
 import { AdapterStack } from './adapters/adapter-stack.ts';
 import { leasedAdapters, noAdapters, type SequenceAdapters } from './adapters/sequence-adapters.ts';
 import { assertAlone, checkRequest } from './sequence/check-request.ts';
@@ -11,6 +11,7 @@ import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
+import type { Applicant } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
 import { openRunner, type SlotRunner } from './runner/open-runner.ts';
 import type { RankRows } from './adapters/rank-allocator.ts';
@@ -132,7 +133,6 @@ export class Engine implements AsyncDisposable {
   readonly #base: BaseModel;
   readonly #runner: SlotRunner;
   readonly #stack: AdapterStack | undefined;
-  readonly #maxWaiting: number;
   readonly #stats: StatsRecorder;
   readonly #loop: EngineLoop;
   #requests = 0;
@@ -145,7 +145,6 @@ export class Engine implements AsyncDisposable {
     this.#runner = runner;
     this.#stack = stack;
     this.maxLength = maxLength;
-    this.#maxWaiting = maxWaiting;
     this.adapters = new AdapterRegistry(stack ?? noAdapterStore);
     this.#stats = new StatsRecorder(slots);
     const limits = { slots, prefillChunk, prefillRuns };
@@ -155,7 +154,9 @@ export class Engine implements AsyncDisposable {
       vocabulary: base.config.vocabSize,
       reportedChunk,
       recomputeLength: base.config.recomputeLength,
+      maxWaiting,
       stats: this.#stats,
+      clock: systemClock,
     });
   }
 
@@ -179,13 +180,13 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  #admit(request: GenerationRequest): ActiveRequest {
+  #admit(request: GenerationRequest): Sequence {
     request.signal?.throwIfAborted();
     if (this.#isDraining || this.#loop.isStopped) throw new EspalierError('ENGINE_CLOSED', {});
     const { config, generation } = this.#base;
     checkRequest(request, { maxLength: this.maxLength, vocabulary: config.vocabSize });
-    if (this.#loop.waiting >= this.#maxWaiting) throw new EspalierError('QUEUE_FULL', { waiting: this.#loop.waiting });
-    return new ActiveRequest({
+    this.#loop.assertRoom({ key: request.key, count: 1 });
+    return new Sequence({
       id: this.#requests++,
       request,
       adapters: this.#lease(request.adapters ?? []),
@@ -207,6 +208,15 @@ export class Engine implements AsyncDisposable {
       for (const lease of leases) lease.dispose();
       throw error;
     }
+  }
+
+  /**
+   * Asks whether a request with so many choices could wait now. `generate` asks for each of them; a request with several asks here
+   * first, so that all are admitted or none.
+   * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
+   */
+  assertRoom(applicant: Applicant): void {
+    this.#loop.assertRoom(applicant);
   }
 
   stats(): EngineStats {

@@ -97,7 +97,8 @@ export class InferenceModel implements AsyncDisposable {
     const { name: model, signature, limits } = this;
     const { joins } = this.batching;
     const checked = checkRequest(request.inputs, request.outputs, { model, signature, joins, maxRows: limits.maxRows });
-    if (this.#loop.waiting >= this.#maxWaiting) throw new EspalierError('QUEUE_FULL', { waiting: this.#loop.waiting });
+    const [waiting, limit] = [this.#loop.waiting, this.#maxWaiting];
+    if (waiting >= limit) throw new EspalierError('QUEUE_FULL', { waiting, count: 1, limit, retryAfterSeconds: 1 });
     using lease = this.#lease(request.adapter);
     const outputs = await this.#loop.run(checked, { adapter: lease?.version, signal: request.signal });
     return { outputs, adapterVersion: lease?.version.id };

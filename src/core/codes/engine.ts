@@ -87,8 +87,21 @@ export const engineCodes = {
   QUEUE_FULL: {
     status: 429,
     retryable: true,
-    message: '{waiting} requests are waiting already, which is the limit. Try again later.',
-    help: 'The waiting queue is bounded, so that a request is refused at once rather than answered too late.',
+    message: '{waiting} requests are waiting already, {count} more came, and {limit} is the limit. Try again in {retryAfterSeconds} s.',
+    help: 'The waiting queue is bounded, so that a request is refused at once rather than answered too late. The choices of a request count singly.',
+  },
+  CALLER_QUEUE_FULL: {
+    status: 429,
+    retryable: true,
+    message:
+      'This caller has {waiting} requests waiting, {count} more came, and the queue has {room} places left, which others may need. Try again in {retryAfterSeconds} s.',
+    help: 'One caller may have as many requests waiting as the queue has places left, so that nobody fills it alone. The choices of a request count singly. Nothing was queued.',
+  },
+  WAITED_TOO_LONG: {
+    status: 503,
+    retryable: true,
+    message: 'The request waited {waitedMs} ms for a slot; it was to wait {limitMs} ms at most.',
+    help: 'The request set a limit to its waiting, and no slot came free in time. Nothing was run for it.',
   },
   ENGINE_CLOSED: {
     status: 503,

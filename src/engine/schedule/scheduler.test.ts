@@ -1,244 +1,166 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  advance,
-  begin,
-  createSchedule,
-  fork,
-  remove,
-  schedule,
-  type Plan,
-  type ScheduleState,
-  type SlotMove,
-} from './scheduler.ts';
-
-const limits = { slots: 3, prefillChunk: 8, prefillRuns: 2 };
-
-function act(state: ScheduleState): { plan: Plan; move: SlotMove | undefined } {
-  const plan = schedule(state);
-  begin(state, plan);
-  return { plan, move: plan.kind === 'prefill' ? advance(state, plan) : undefined };
-}
+import { ScheduleFixture as Fixture, describePlan } from '../testing/schedule-fixture.ts';
+import { begin, schedule } from './scheduler.ts';
+import { copyToRun, finish, moveToFill, preempt, runOnCopy } from './slots.ts';
 
 describe('schedule', () => {
   it('is idle with nothing to do', () => {
-    expect(schedule(createSchedule(limits))).toEqual({ kind: 'idle' });
+    expect(new Fixture().acts(1)).toEqual(['idle']);
   });
 
-  it('takes a long prompt in chunks, and lets streams decode between them', () => {
-    const state = createSchedule(limits);
-    state.waiting.push({ id: 1, promptLength: 2, isReady: true }, { id: 2, promptLength: 20, isReady: true });
-    const plans = Array.from({ length: 6 }, () => act(state).plan);
-    expect(plans).toEqual([
-      { kind: 'prefill', id: 1, slot: 0, start: 0, end: 2, last: true },
-      { kind: 'decode', batch: 1 },
-      { kind: 'prefill', id: 2, slot: 1, start: 0, end: 8, last: false },
-      { kind: 'decode', batch: 1 },
-      { kind: 'prefill', id: 2, slot: 1, start: 8, end: 16, last: false },
-      { kind: 'decode', batch: 1 },
+  it('takes a long prompt in chunks in the last slot, lets streams decode between them, and moves it when it is done', () => {
+    const fixture = new Fixture();
+    fixture.add(1, 2);
+    fixture.add(2, 20);
+    expect(fixture.acts(6)).toEqual([
+      'prefill 1 [0, 2) in 0',
+      'decode 1',
+      'prefill 2 [0, 8) in 2',
+      'decode 1',
+      'prefill 2 [8, 16) in 2',
+      'decode 1',
     ]);
+    const { plan, move } = fixture.act();
+    expect([describePlan(plan), move]).toMatchObject(['prefill 2 [16, 20) in 2', { from: 2, to: 1 }]);
+    expect(fixture.running).toEqual([1, 2]);
   });
 
   it('takes a prompt in chunks of its own where these are shorter', () => {
-    const state = createSchedule(limits);
-    state.waiting.push(
-      { id: 1, promptLength: 7, isReady: true, chunk: 3 },
-      { id: 2, promptLength: 9, isReady: true, chunk: 100 },
-    );
-    const plans = Array.from({ length: 4 }, () => act(state).plan);
-    expect(plans.slice(0, 3)).toMatchObject([
-      { id: 1, start: 0, end: 3, last: false },
-      { id: 1, start: 3, end: 6, last: false },
-      { id: 1, start: 6, end: 7, last: true },
+    const fixture = new Fixture();
+    fixture.add(1, 7, { chunk: 3 });
+    expect(fixture.acts(3)).toEqual(['prefill 1 [0, 3) in 2', 'prefill 1 [3, 6) in 2', 'prefill 1 [6, 7) in 2']);
+    fixture.add(2, 9, { chunk: 100 });
+    expect(fixture.acts(2)).toEqual(['decode 1', 'prefill 2 [0, 8) in 2']);
+  });
+
+  it('prefills several short prompts between two decode steps, up to the limits of runs and tokens', () => {
+    const fixture = new Fixture({ slots: 9, prefillRuns: 3 });
+    for (const [id, length] of [3, 3, 3, 2, 1].entries()) fixture.add(id, length);
+    expect(fixture.acts(7).map((act) => act.split(' ').slice(0, 2).join(' '))).toEqual([
+      'prefill 0',
+      'prefill 1',
+      'decode 2',
+      'prefill 2',
+      'prefill 3',
+      'prefill 4',
+      'decode 5',
     ]);
-    expect(plans[3]).toEqual({ kind: 'decode', batch: 1 });
-    expect(act(state).plan).toMatchObject({ id: 2, start: 0, end: 8, last: false });
   });
 
-  it('prefills several short prompts between two decode steps, up to the limit of runs', () => {
-    const state = createSchedule(limits);
-    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 3, isReady: true });
-    expect(Array.from({ length: 4 }, () => act(state).plan.kind)).toEqual(['prefill', 'prefill', 'decode', 'prefill']);
+  it('lets a short prompt by a long one that has begun, and keeps a second long one waiting', () => {
+    const fixture = new Fixture({ slots: 9, prefillRuns: 1 });
+    const long = fixture.add(1, 32);
+    expect(fixture.acts(1)).toEqual(['prefill 1 [0, 8) in 8']);
+    fixture.add(2, 32);
+    fixture.add(3, 4);
+    fixture.add(4, 4);
+    expect(fixture.acts(7)).toEqual([
+      'prefill 1 [8, 16) in 8',
+      'prefill 3 [0, 4) in 0',
+      'decode 1',
+      'prefill 1 [16, 24) in 8',
+      'decode 1',
+      'prefill 4 [0, 4) in 1',
+      'decode 2',
+    ]);
+    expect(fixture.acts(1)).toEqual(['prefill 1 [24, 32) in 8']);
+    expect(long.state).toEqual({ kind: 'running', slot: 2 });
+    expect(fixture.acts(2)).toEqual(['decode 3', 'prefill 2 [0, 8) in 8']);
   });
 
-  it('leaves a request waiting while every slot is taken', () => {
-    const state = createSchedule({ ...limits, slots: 1 });
-    state.waiting.push({ id: 1, promptLength: 1, isReady: true }, { id: 2, promptLength: 1, isReady: true });
-    act(state);
-    expect(schedule(state)).toEqual({ kind: 'decode', batch: 1 });
-    remove(state, 1);
-    expect(schedule(state)).toMatchObject({ kind: 'prefill', id: 2, slot: 0 });
+  it('leaves a sequence waiting while every slot is taken', () => {
+    const fixture = new Fixture({ slots: 1 });
+    const first = fixture.add(1, 1);
+    fixture.add(2, 1);
+    expect(fixture.acts(2)).toEqual(['prefill 1 [0, 1) in 0', 'decode 1']);
+    finish(fixture.state, first, 'finished');
+    expect(fixture.acts(1)).toEqual(['prefill 2 [0, 1) in 0']);
   });
 
   it('lets others pass a sequence that is not ready, and takes it first as soon as it is', () => {
-    const state = createSchedule({ ...limits, prefillRuns: 1 });
-    const late = { id: 1, promptLength: 1, isReady: false };
-    state.waiting.push(late);
-    expect(schedule(state)).toEqual({ kind: 'idle' });
-    state.waiting.push({ id: 2, promptLength: 1, isReady: true }, { id: 3, promptLength: 1, isReady: true });
-    expect(act(state).plan).toMatchObject({ kind: 'prefill', id: 2 });
-    expect(act(state).plan).toMatchObject({ kind: 'decode' });
+    const fixture = new Fixture({ prefillRuns: 1 });
+    const late = fixture.add(1, 1);
+    late.isReady = false;
+    expect(fixture.acts(1)).toEqual(['idle']);
+    fixture.add(2, 1);
+    fixture.add(3, 1);
+    expect(fixture.acts(2)).toEqual(['prefill 2 [0, 1) in 0', 'decode 1']);
     late.isReady = true;
-    expect(act(state).plan).toMatchObject({ kind: 'prefill', id: 1, slot: 1 });
-    expect(state.waiting.map(({ id }) => id)).toEqual([3]);
+    expect(fixture.acts(1)).toEqual(['prefill 1 [0, 1) in 1']);
   });
 
-  it('fills the slot of a finished sequence from the end', () => {
-    const state = createSchedule(limits);
-    for (const id of [1, 2, 3]) state.waiting.push({ id, promptLength: 1, isReady: true });
-    while (state.waiting.length > 0) act(state);
-    expect(remove(state, 1)).toEqual({ id: 3, from: 2, to: 0 });
-    expect(state.running).toEqual([3, 2]);
-    expect(remove(state, 2)).toBeUndefined();
+  it('tells the move that fills a slot, and changes nothing before it is made', () => {
+    const fixture = new Fixture({ slots: 3, prefillRuns: 3 });
+    const [first] = [1, 2, 3].map((id) => fixture.add(id, 1));
+    fixture.acts(3);
+    if (first === undefined) throw new RangeError('three were added');
+    expect(moveToFill(fixture.state, first)).toMatchObject({ sequence: { id: 3 }, from: 2, to: 0 });
+    expect(fixture.running).toEqual([1, 2, 3]);
+    finish(fixture.state, first, 'finished');
+    expect(fixture.running).toEqual([3, 2]);
+    expect(fixture.state.running[0]?.state).toEqual({ kind: 'running', slot: 0 });
   });
 
-  it('moves a prefilled sequence down when others ended during its prefill', () => {
-    const state = createSchedule(limits);
-    state.waiting.push({ id: 1, promptLength: 1, isReady: true }, { id: 2, promptLength: 9, isReady: true });
-    act(state);
-    act(state);
-    act(state);
-    remove(state, 1);
-    expect(act(state)).toEqual({
-      plan: { kind: 'prefill', id: 2, slot: 1, start: 8, end: 9, last: true },
-      move: { id: 2, from: 1, to: 0 },
-    });
+  it('runs a waiting sequence on a copy of what another has, while a slot is free', () => {
+    const fixture = new Fixture({ slots: 2 });
+    const [first, second, third] = [fixture.add(1, 4), fixture.add(2, 4), fixture.add(3, 4)];
+    fixture.act();
+    expect(copyToRun(fixture.state, second, first)).toEqual({ sequence: second, from: 0, to: 1 });
+    expect(fixture.running).toEqual([1]);
+    runOnCopy(fixture.state, second);
+    expect(fixture.running).toEqual([1, 2]);
+    expect(copyToRun(fixture.state, third, first)).toBeUndefined();
+  });
+
+  it('takes the slot of a background sequence for a foreground one, and lets it go on when there is room', () => {
+    const fixture = new Fixture({ slots: 2, prefillRuns: 2 });
+    fixture.add(1, 1, { class: 'background' });
+    fixture.add(2, 1, { class: 'background' });
+    fixture.acts(2);
+    const urgent = fixture.add(3, 1);
+    expect(fixture.acts(3)).toEqual(['preempt 2', 'decode 1', 'prefill 3 [0, 1) in 1']);
+    expect(fixture.acts(2)).toEqual(['decode 2', 'decode 2']);
+    finish(fixture.state, urgent, 'finished');
+    expect(fixture.acts(1)).toEqual(['prefill 2 [0, 1) in 1']);
+    expect(fixture.state.waiting).toEqual([]);
+  });
+
+  it('takes a preempted sequence before all others of its class', () => {
+    const fixture = new Fixture({ slots: 1 });
+    const first = fixture.add(1, 1, { key: 'busy' });
+    fixture.act();
+    fixture.add(2, 1, { key: 'new' });
+    preempt(fixture.state, first);
+    expect(fixture.acts(1)).toEqual(['prefill 1 [0, 1) in 0']);
   });
 });
 
-type Command =
-  | { readonly kind: 'arrive'; readonly promptLength: number; readonly isReady: boolean }
-  | { readonly kind: 'step' }
-  | { readonly kind: 'ready'; readonly pick: number }
-  | { readonly kind: 'fork'; readonly pick: number }
-  | { readonly kind: 'end'; readonly pick: number };
-
-const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({
-    kind: fc.constant('arrive' as const),
-    promptLength: fc.integer({ min: 1, max: 20 }),
-    isReady: fc.boolean(),
-  }),
-  fc.record({ kind: fc.constant('ready' as const), pick: fc.nat() }),
-  fc.record({ kind: fc.constant('step' as const) }),
-  fc.record({ kind: fc.constant('fork' as const), pick: fc.nat() }),
-  fc.record({ kind: fc.constant('end' as const), pick: fc.nat() }),
-);
-
-/** Acts as the engine does, and keeps beside the state what lies in each slot. */
-class World {
-  readonly state: ScheduleState;
-  readonly slots: (number | undefined)[];
-  readonly live: number[] = [];
-  readonly problems: string[] = [];
-  readonly #prefilled = new Map<number, number>();
-  #next = 0;
-
-  constructor(slots: number) {
-    this.state = createSchedule({ slots, prefillChunk: 8, prefillRuns: 3 });
-    this.slots = Array.from({ length: slots });
-  }
-
-  apply(step: Command): void {
-    if (step.kind === 'arrive') this.#arrive(step);
-    else if (step.kind === 'ready') this.#ready(step.pick);
-    else if (step.kind === 'step') this.#step();
-    else if (step.kind === 'fork') this.#fork(step.pick);
-    else this.#end(step.pick);
-    this.#check();
-  }
-
-  #arrive({ promptLength, isReady }: { readonly promptLength: number; readonly isReady: boolean }): void {
-    this.state.waiting.push({ id: this.#next, promptLength, isReady });
-    this.live.push(this.#next++);
-  }
-
-  #ready(pick: number): void {
-    const sequence = this.state.waiting[pick % Math.max(1, this.state.waiting.length)];
-    if (sequence) sequence.isReady = true;
-  }
-
-  #step(): void {
-    const plan = schedule(this.state);
-    begin(this.state, plan);
-    if (plan.kind !== 'prefill') return;
-    this.#demand(this.state.prefilling?.isReady === true, `sequence ${plan.id} runs before it is ready`);
-    this.#demand(this.state.running[plan.slot] === undefined, `slot ${plan.slot} is prefilled while it runs`);
-    this.#demand((this.#prefilled.get(plan.id) ?? 0) === plan.start, `sequence ${plan.id} does not go on where it was`);
-    const isThere = plan.start === 0 || this.slots[plan.slot] === plan.id;
-    this.#demand(isThere, `sequence ${plan.id} goes on in slot ${plan.slot}, where it is not`);
-    this.slots[plan.slot] = plan.id;
-    this.#prefilled.set(plan.id, plan.end);
-    this.#move(advance(this.state, plan));
-  }
-
-  #fork(pick: number): void {
-    const { waiting, running } = this.state;
-    const [id, from] = [waiting[pick % Math.max(1, waiting.length)]?.id, running[pick % Math.max(1, running.length)]];
-    const copy = id === undefined || from === undefined ? undefined : fork(this.state, { id, from });
-    if (!copy) return;
-    this.#demand(this.slots[copy.from] === from, `slot ${copy.from} does not hold ${from}, which is copied`);
-    this.slots[copy.to] = copy.id;
-  }
-
-  #end(pick: number): void {
-    const [id] = this.live.splice(pick % Math.max(1, this.live.length), 1);
-    if (id !== undefined) this.#move(remove(this.state, id));
-  }
-
-  #move(move: SlotMove | undefined): void {
-    if (!move) return;
-    this.#demand(this.slots[move.from] === move.id, `slot ${move.from} does not hold ${move.id}, which moves`);
-    this.slots[move.to] = move.id;
-  }
-
-  #check(): void {
-    const { waiting, prefilling, running } = this.state;
-    const known = [...waiting.map(({ id }) => id), ...(prefilling ? [prefilling.id] : []), ...running];
-    const sorted = (ids: readonly number[]): string => [...ids].sort((a, b) => a - b).join();
-    this.#demand(sorted(known) === sorted(this.live), `${sorted(this.live)} are live, and ${sorted(known)} are known`);
-    this.#demand(running.length <= this.slots.length, 'more run than there are slots');
-    running.forEach((id, slot) => this.#demand(this.slots[slot] === id, `slot ${slot} does not hold ${id}`));
-    if (!prefilling || prefilling.done === 0) return;
-    this.#demand(prefilling.slot >= running.length, `slot ${prefilling.slot} has two owners`);
-    this.#demand(this.slots[prefilling.slot] === prefilling.id, `the prefill of ${prefilling.id} was overwritten`);
-  }
-
-  #demand(holds: boolean, problem: string): void {
-    if (!holds) this.problems.push(problem);
-  }
-}
-
-describe('the schedule, through any order of arrivals, steps and ends', () => {
-  it('loses no sequence, owns no slot twice, and keeps running sequences a prefix of the slots', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 5 }),
-        fc.array(command, { maxLength: 120, size: 'max' }),
-        (slots, commands) => {
-          const world = new World(slots);
-          for (const step of commands) world.apply(step);
-          expect(world.problems).toEqual([]);
-        },
-      ),
-      { numRuns: 500 },
-    );
+describe('the order of those that wait', () => {
+  it('gives each caller a turn, whatever each asks for', () => {
+    const fixture = new Fixture({ slots: 99, prefillRuns: 99, prefillChunk: 99 });
+    for (let id = 0; id < 6; id++) fixture.add(id, 2, { key: 'greedy' });
+    for (let id = 6; id < 8; id++) fixture.add(id, 2, { key: 'modest' });
+    fixture.acts(8);
+    expect(fixture.running).toEqual([0, 6, 1, 7, 2, 3, 4, 5]);
   });
 
-  it('brings every sequence to run, in the order of arrival', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 12 }), (lengths) => {
-        const state = createSchedule({ slots: 2, prefillChunk: 8, prefillRuns: 2 });
-        lengths.forEach((promptLength, id) => state.waiting.push({ id, promptLength, isReady: true }));
-        const order: number[] = [];
-        for (let turn = 0; turn < 1000 && order.length < lengths.length; turn++) {
-          const { plan } = act(state);
-          if (plan.kind === 'prefill' && plan.last) order.push(plan.id);
-          if (plan.kind === 'decode') remove(state, state.running[0] ?? -1);
-        }
-        expect(order).toEqual(lengths.map((_, id) => id));
-      }),
-    );
+  it('counts tokens, those that are drawn too', () => {
+    const fixture = new Fixture({ slots: 99, prefillRuns: 1 });
+    fixture.add(1, 1, { key: 'a' });
+    // Three tokens are drawn for a, so that b is even with it after five.
+    fixture.acts(4);
+    for (const id of [2, 3]) fixture.add(id, 5, { key: 'a' });
+    for (const id of [4, 5, 6]) fixture.add(id, 1, { key: 'b' });
+    const order: number[] = [];
+    while (order.length < 5) {
+      const plan = schedule(fixture.state);
+      begin(fixture.state, plan);
+      if (plan.kind !== 'prefill') continue;
+      order.push(plan.sequence.id);
+      finish(fixture.state, plan.sequence, 'finished');
+    }
+    expect(order[0]).toBe(2);
+    expect(order.slice(1, 4)).toEqual([4, 5, 6]);
   });
 });

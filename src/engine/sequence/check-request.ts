@@ -20,6 +20,8 @@ export function checkRequest(request: GenerationRequest, { maxLength, vocabulary
   }
   checkTokens(tokens, vocabulary);
   expect('maxTokens', maxTokens, Number.isInteger(maxTokens) && maxTokens >= 0, 'an integer from 0');
+  const { maxWaitMs = 0 } = request;
+  expect('maxWaitMs', maxWaitMs, maxWaitMs >= 0, 'a number of milliseconds');
   checkSampling(request);
   checkRules(request, vocabulary);
   for (const { name, scale = 1 } of adapters) {

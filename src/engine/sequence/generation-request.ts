@@ -1,3 +1,4 @@
+import type { SequenceClass } from '../schedule/schedule-state.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
 
 /** A prompt to go on from, and how. */
@@ -39,6 +40,12 @@ export interface GenerationRequest {
    * prompt run once.
    */
   readonly promptGroup?: object;
+  /** Who asks. Callers share the engine evenly, whatever each asks for; requests without a key share as one caller. */
+  readonly key?: string;
+  /** 'background' runs where nobody else wants the slots, and gives them up; default 'foreground'. */
+  readonly class?: SequenceClass;
+  /** The request is refused when it has waited so long for a slot; looked at between two runs. */
+  readonly maxWaitMs?: number;
   readonly signal?: AbortSignal;
 }
 

@@ -1,15 +1,15 @@
 import type { NamedAdapter } from '../adapters/sequence-adapters.ts';
-import type { ActiveRequest } from './active-request.ts';
+import type { Sequence, SequenceTimes } from './sequence.ts';
 import type { GeneratedToken, ReportedToken } from './generation-request.ts';
 
 /** The tokens of one answer as they come. Leaving the loop early, or `return()`, cancels the request. */
 export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
   readonly adapters: readonly NamedAdapter[];
-  readonly #request: ActiveRequest;
+  readonly #sequence: Sequence;
 
-  constructor(request: ActiveRequest) {
-    this.#request = request;
-    this.adapters = request.ownAdapters.named;
+  constructor(sequence: Sequence) {
+    this.#sequence = sequence;
+    this.adapters = sequence.ownAdapters.named;
   }
 
   /**
@@ -17,15 +17,20 @@ export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
    * first token of the answer has come, or its end.
    */
   get promptTokens(): readonly ReportedToken[] {
-    return this.#request.promptTokens;
+    return this.#sequence.promptTokens;
+  }
+
+  /** When things happened, by the engine's clock, as far as they have. */
+  get times(): Readonly<SequenceTimes> {
+    return this.#sequence.times;
   }
 
   next(): Promise<IteratorResult<GeneratedToken>> {
-    return this.#request.tokens.next();
+    return this.#sequence.tokens.next();
   }
 
   return(): Promise<IteratorResult<GeneratedToken>> {
-    return this.#request.tokens.return();
+    return this.#sequence.tokens.return();
   }
 
   [Symbol.asyncIterator](): this {

@@ -2,7 +2,7 @@ import type { AppliedAdapter } from '../adapters/adapter-window.ts';
 import { noAdapters, type SequenceAdapters } from '../adapters/sequence-adapters.ts';
 import { EngineLoop, type StepRunner } from '../engine-loop.ts';
 import { StatsRecorder } from '../engine-stats.ts';
-import { ActiveRequest } from '../sequence/active-request.ts';
+import { Sequence } from '../sequence/sequence.ts';
 import type { GenerationRequest } from '../sequence/generation-request.ts';
 
 /**
@@ -21,8 +21,12 @@ export class RunnerDouble implements StepRunner {
   /** A token after which all logits are NaN. */
   poison = 3;
 
+  /** Asked at each call; one that fails leaves something else behind where it would have written. */
+  onCall: (kind: 'prefill' | 'decode' | 'move') => 'works' | 'fails' | 'does nothing' = () => 'works';
+
   prefill: StepRunner['prefill'] = async ({ slot, tokens, start, end, adapters }) => {
     await this.#pretend([adapters]);
+    if (this.onCall('prefill') === 'fails') this.#fail(slot, start);
     const before = start === 0 ? [] : (this.slots[slot] ?? []);
     this.slots[slot] = [...before, ...Array.from(tokens).slice(start, end)];
     return this.#logits(slot);
@@ -39,16 +43,26 @@ export class RunnerDouble implements StepRunner {
   decode: StepRunner['decode'] = async (batch) => {
     this.batches.push(batch.length);
     await this.#pretend(batch.map(({ adapters }) => adapters));
+    const isFailing = this.onCall('decode') === 'fails';
     return batch.map(({ lastToken, length }, slot) => {
+      if (isFailing && slot === batch.length - 1) this.#fail(slot, length);
       this.slots[slot] = [...(this.slots[slot] ?? []).slice(0, length), lastToken];
       return this.#logits(slot);
     });
   };
 
-  moveSlot: StepRunner['moveSlot'] = ({ from, to, length }) => {
-    this.slots[to] = (this.slots[from] ?? []).slice(0, length);
-    return Promise.resolve();
+  moveSlot: StepRunner['moveSlot'] = async ({ from, to, length }) => {
+    await Promise.resolve();
+    const does = this.onCall('move');
+    if (does === 'fails') this.#fail(to, Math.floor(length / 2));
+    if (does === 'works') this.slots[to] = (this.slots[from] ?? []).slice(0, length);
   };
+
+  #fail(slot: number, from: number): never {
+    const tokens = this.slots[slot] ?? [];
+    this.slots[slot] = tokens.map((token, place) => (place < from ? token : (token + 1) % 3));
+    throw new Error('this call was to fail');
+  }
 
   async #pretend(applied: readonly (readonly AppliedAdapter[])[]): Promise<void> {
     this.applied.push(applied);
@@ -77,31 +91,39 @@ export function expected(prompt: readonly number[], count: number): number[] {
   return tokens.slice(prompt.length);
 }
 
-export async function collect(request: ActiveRequest): Promise<number[]> {
+export async function collect(request: Sequence): Promise<number[]> {
   const tokens: number[] = [];
   for await (const { token } of request.tokens) tokens.push(token);
   return tokens;
 }
 
-/** An engine loop of two slots over a runner double. */
+/** An engine loop over a runner double. */
 export class LoopFixture {
   /** What is done between two runs. */
   settle: () => void | Promise<void> = () => undefined;
   readonly runner = new RunnerDouble();
-  readonly stats = new StatsRecorder(2);
-  readonly loop = new EngineLoop({
-    runner: this.runner,
-    limits: { slots: 2, prefillChunk: 4, prefillRuns: 1 },
-    vocabulary: 4,
-    reportedChunk: 3,
-    stats: this.stats,
-    arena: { settle: () => this.settle() },
-  });
+  readonly clock = { time: 0, now: (): number => this.clock.time };
+  readonly stats: StatsRecorder;
+  readonly loop: EngineLoop;
   #next = 0;
 
-  add(request: GenerationRequest, adapters: SequenceAdapters = noAdapters): ActiveRequest {
-    const onCancel = (cancelled: ActiveRequest): void => this.loop.cancel(cancelled);
-    const active = new ActiveRequest({
+  constructor({ slots = 2, prefillRuns = 1 }: { readonly slots?: number; readonly prefillRuns?: number } = {}) {
+    this.stats = new StatsRecorder(slots);
+    this.loop = new EngineLoop({
+      runner: this.runner,
+      limits: { slots, prefillChunk: 4, prefillRuns },
+      vocabulary: 4,
+      reportedChunk: 3,
+      maxWaiting: 100,
+      stats: this.stats,
+      clock: this.clock,
+      arena: { settle: () => this.settle() },
+    });
+  }
+
+  add(request: GenerationRequest, adapters: SequenceAdapters = noAdapters): Sequence {
+    const onCancel = (cancelled: Sequence): void => this.loop.cancel(cancelled);
+    const active = new Sequence({
       id: this.#next++,
       request,
       adapters,

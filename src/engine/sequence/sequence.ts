@@ -5,11 +5,13 @@ import type { AppliedAdapter } from '../adapters/adapter-window.ts';
 import type { SequenceAdapters } from '../adapters/sequence-adapters.ts';
 import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
 import { LogitRules } from '../sampling/logit-rules.ts';
+import type { FlowPath } from '../schedule/flows.ts';
+import type { Schedulable, SequenceClass, SequenceState } from '../schedule/schedule-state.ts';
 import type { DecodeRow, PrefillChunk } from '../runner/model-runner.ts';
 import type { Sampler, SamplingOptions } from '../sampling/sampler.ts';
 import { TokenQueue } from './token-queue.ts';
 
-export interface ActiveRequestOptions {
+export interface SequenceOptions {
   readonly id: number;
   readonly request: GenerationRequest;
   readonly adapters: SequenceAdapters;
@@ -17,12 +19,29 @@ export interface ActiveRequestOptions {
   /** The base's own end-of-sequence tokens. */
   readonly endTokens: readonly number[];
   /** Called when the consumer stops reading or its signal aborts. */
-  readonly onCancel: (request: ActiveRequest) => void;
+  readonly onCancel: (sequence: Sequence) => void;
+}
+
+/** When things happened to a sequence, by the engine's clock. */
+export interface SequenceTimes {
+  arrived?: number;
+  /** Its first run began. */
+  admitted?: number;
+  firstToken?: number;
+  finished?: number;
 }
 
 /** A request on its way: its prompt, its adapters, where it stands, and the queue that its tokens go to. */
-export class ActiveRequest implements DecodeRow {
+export class Sequence implements DecodeRow, Schedulable {
   readonly id: number;
+  readonly class: SequenceClass;
+  readonly path: FlowPath;
+  /** It is refused when it has not begun by then. */
+  deadline = Infinity;
+  readonly maxWaitMs: number;
+  readonly times: SequenceTimes = {};
+  state: SequenceState = { kind: 'waiting' };
+  chunk: number | undefined;
   /** What is run before the first token, or before the next one where the sequence begins again. */
   prompt: ArrayLike<number>;
   readonly ownAdapters: SequenceAdapters;
@@ -47,7 +66,7 @@ export class ActiveRequest implements DecodeRow {
   readonly #onAbort: () => void;
   #isClosed = false;
 
-  constructor({ id, request, adapters, maxLength, endTokens, onCancel }: ActiveRequestOptions) {
+  constructor({ id, request, adapters, maxLength, endTokens, onCancel }: SequenceOptions) {
     const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
     const cancel = (): void => {
       this.isCancelled = true;
@@ -56,6 +75,10 @@ export class ActiveRequest implements DecodeRow {
     this.id = id;
     this.prompt = request.tokens;
     this.ownAdapters = adapters;
+    this.class = request.class ?? 'foreground';
+    this.maxWaitMs = request.maxWaitMs ?? Infinity;
+    const versions = adapters.named.map(({ version, scale }) => `${version}=${scale}`).join();
+    this.path = [request.key ?? '', versions, request.promptGroup ?? id];
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
@@ -72,13 +95,21 @@ export class ActiveRequest implements DecodeRow {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  get promptLength(): number {
+    return this.prompt.length;
+  }
+
+  get isReady(): boolean {
+    return this.ownAdapters.isActive;
+  }
+
   /** What a run applies. Read anew for each run: the adapters may have been put elsewhere since the last one. */
   get adapters(): readonly AppliedAdapter[] {
     return this.ownAdapters.applied;
   }
 
   /** Whether this one, which waits, could go on from the prompt of another that has run. */
-  canShare(other: ActiveRequest): boolean {
+  canShare(other: Sequence): boolean {
     const isFresh = this.length === 0 && this.generated === 0 && !this.isCancelled;
     const isSameGroup = this.#group !== undefined && this.#group === other.#group && this.prompt === other.prompt;
     if (!isFresh || !isSameGroup || !this.ownAdapters.isActive) return false;
@@ -86,14 +117,14 @@ export class ActiveRequest implements DecodeRow {
     return own?.prompt === others?.prompt && own?.top === others?.top && this.#hasAdaptersOf(other);
   }
 
-  #hasAdaptersOf({ ownAdapters }: ActiveRequest): boolean {
+  #hasAdaptersOf({ ownAdapters }: Sequence): boolean {
     const [own, others] = [this.ownAdapters.named, ownAdapters.named];
     if (own.length !== others.length) return false;
     return own.every(({ version, scale }, i) => version === others[i]?.version && scale === others[i]?.scale);
   }
 
   /** Notes that the prompt is in the cache, copied from another's slot. */
-  share(other: ActiveRequest): void {
+  share(other: Sequence): void {
     this.length = other.length;
     for (const token of other.promptTokens) this.promptTokens.push(token);
   }
@@ -153,6 +184,9 @@ export class ActiveRequest implements DecodeRow {
 
   /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */
   restart(): void {
+    // What was told of the prompt is told again, unless the answer has begun.
+    if (this.generated === 0) this.promptTokens.length = 0;
+    else this.chunk = undefined;
     this.prompt = [...Array.from(this.prompt), ...this.#generated.splice(0)];
     this.length = 0;
   }
