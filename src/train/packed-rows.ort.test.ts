@@ -7,8 +7,8 @@ import { openEnvironment, type Environment } from '../runtime/index.ts';
 import type { Example } from './data/example.ts';
 import { createMicroBatch, int64Tensor, type MicroBatch } from './data/micro-batch.ts';
 import { ParameterArena } from './graph/parameter-arena.ts';
-import { createTrainingGraph } from './graph/training-graph.ts';
-import { TrainingSession } from './graph/training-session.ts';
+import { createLossGraph } from './graph/loss-graph.ts';
+import { LossSession } from './graph/loss-session.ts';
 
 let environment: Environment;
 beforeAll(() => {
@@ -27,14 +27,14 @@ interface Trained extends Disposable {
 async function open(base: BaseModel, packed: boolean): Promise<Trained> {
   const { modules } = matchTargets(base.modules, 'all-linear');
   const trainable = { lora: modules.map((path) => ({ path, rank: 2, scaling: 1 })), whole: new Set<string>() };
-  const graph = await createTrainingGraph(
+  const graph = await createLossGraph(
     { ...base, packsRows: packed },
     { trainable, objective: { kind: 'next-token' }, maxLength: longest, gradients: true },
   );
   const parameters = new ParameterArena(graph.parameters);
   parameters.flat.forEach((_, at) => (parameters.flat[at] = Math.sin(at * 12.9898) * 0.1));
   const gradients = new ParameterArena(graph.parameters);
-  const session = await TrainingSession.open(graph, { environment, parameters, gradients });
+  const session = await LossSession.open(graph, { environment, parameters, gradients });
   return {
     async run(batch) {
       const { lossSum } = await session.run(batch);

@@ -4,7 +4,7 @@ import type { LabelledExample } from './labelled-example.ts';
 import type { LabelledDataset } from './read-labelled.ts';
 import { int64Tensor, type MicroBatch } from './micro-batch.ts';
 import { packedCost } from './split-by-length.ts';
-import { createTrainingData, pairCostOf, type TrainingData } from './training-data.ts';
+import { createBatchSource, pairCostOf, type BatchSource } from './batch-source.ts';
 
 export interface LabelledBatchOptions {
   /** Fills up short rows. */
@@ -18,8 +18,8 @@ export function labelledData(
   dataset: LabelledDataset,
   { padTokenId = 0, skipsPadding = false, config }: Pick<BaseModel, 'padTokenId' | 'skipsPadding' | 'config'>,
   { hasSegments }: Pick<LabelledBatchOptions, 'hasSegments'>,
-): TrainingData {
-  return createTrainingData(dataset, {
+): BatchSource {
+  return createBatchSource(dataset, {
     lengthOf: (example) => (example.kind === 'tokens' ? example.inputIds.length : 1),
     ...(skipsPadding && { costOf: packedCost(pairCostOf(config)) }),
     collate: (rows) => createLabelledBatch(rows, { padTokenId, hasSegments }),

@@ -3,9 +3,9 @@ import type { Environment } from '../../runtime/index.ts';
 import type { Objective } from '../graph/objective.ts';
 import type { ParameterArena } from '../graph/parameter-arena.ts';
 import type { Trainable } from '../graph/trainable.ts';
-import type { TrainingData } from '../data/training-data.ts';
-import { createTrainingGraph } from '../graph/training-graph.ts';
-import { TrainingSession } from '../graph/training-session.ts';
+import type { BatchSource } from '../data/batch-source.ts';
+import { createLossGraph } from '../graph/loss-graph.ts';
+import { LossSession } from '../graph/loss-session.ts';
 
 export interface EvaluatorOptions {
   readonly environment: Environment;
@@ -13,7 +13,7 @@ export interface EvaluatorOptions {
   readonly trainable: Trainable;
   readonly parameters: ParameterArena;
   readonly objective: Objective;
-  readonly data: TrainingData;
+  readonly data: BatchSource;
   readonly batchSize: number;
   readonly maxLength: number;
   /** Keeps the model loaded between two evaluations. WHY a choice: that is a second copy of the base beside the training's. */
@@ -31,7 +31,7 @@ export interface Evaluation {
 /** Measures the held-out loss with the parameters as they are: the training's own loss without its backward pass. */
 export class Evaluator implements Disposable {
   readonly #options: EvaluatorOptions;
-  #session: TrainingSession | undefined;
+  #session: LossSession | undefined;
 
   constructor(options: EvaluatorOptions) {
     this.#options = options;
@@ -55,10 +55,10 @@ export class Evaluator implements Disposable {
     }
   }
 
-  async #open(): Promise<TrainingSession> {
+  async #open(): Promise<LossSession> {
     const { environment, base, trainable, parameters, maxLength, objective } = this.#options;
-    const graph = await createTrainingGraph(base, { trainable, objective, maxLength, gradients: false });
-    return TrainingSession.open(graph, { environment, parameters });
+    const graph = await createLossGraph(base, { trainable, objective, maxLength, gradients: false });
+    return LossSession.open(graph, { environment, parameters });
   }
 
   dispose(): void {

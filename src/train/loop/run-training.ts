@@ -5,7 +5,7 @@ import { parameterCount } from '../../models/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { MetricsWriter } from '../report/metrics.ts';
 import { StagedFolder } from '../../files/index.ts';
-import { prepareTraining, type PreparedTraining } from './prepare-training.ts';
+import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
 import { TrainingRun } from './training-run.ts';
 
@@ -29,7 +29,7 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   try {
     const { signal } = options;
     signal?.throwIfAborted();
-    const prepared = await prepareTraining(config, signal === undefined ? {} : { signal });
+    const prepared = await readTrainingInputs(config, signal === undefined ? {} : { signal });
     const metrics = await MetricsWriter.create(join(folder.staging, 'metrics.jsonl'));
     try {
       return await trainInto(folder, metrics, prepared, options);
@@ -44,7 +44,7 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
 async function trainInto(
   folder: StagedFolder,
   metrics: MetricsWriter,
-  prepared: PreparedTraining,
+  prepared: TrainingInputs,
   options: RunTrainingOptions,
 ): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined } = options;
@@ -60,7 +60,7 @@ async function trainInto(
   return { output: folder.path, plan, ...trace, seconds: (clock.now() - begin) / 1000 };
 }
 
-function planOf(prepared: PreparedTraining, trainableParameters: number): TrainPlan {
+function planOf(prepared: TrainingInputs, trainableParameters: number): TrainPlan {
   const { base, trainable, data, evalData, steps, maxLength, learningRate } = prepared;
   const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
   return {

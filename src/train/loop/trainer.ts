@@ -5,10 +5,10 @@ import type { MicroBatch } from '../data/micro-batch.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer/optimizer.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
-import type { TrainingSession } from '../graph/training-session.ts';
+import type { LossSession } from '../graph/loss-session.ts';
 
 export interface TrainerOptions {
-  readonly session: TrainingSession;
+  readonly session: LossSession;
   readonly parameters: ParameterArena;
   readonly gradients: ParameterArena;
   readonly optimizer: Optimizer;

@@ -6,12 +6,12 @@ import type { MetricsWriter, StepMetrics } from '../report/metrics.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
 import type { ParameterGroup } from '../optimizer/optimizer.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
-import type { PreparedTraining } from './prepare-training.ts';
+import type { TrainingInputs } from './training-inputs.ts';
 import { learningRateAt } from '../optimizer/schedule.ts';
 import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { Trainer } from './trainer.ts';
-import { createTrainingGraph, type TrainingGraph } from '../graph/training-graph.ts';
-import { TrainingSession } from '../graph/training-session.ts';
+import { createLossGraph, type LossGraph } from '../graph/loss-graph.ts';
+import { LossSession } from '../graph/loss-session.ts';
 
 export interface TrainingRunOptions {
   readonly environment: Environment;
@@ -26,13 +26,13 @@ export type TrainTrace = Omit<TrainResult, 'output' | 'plan' | 'seconds'>;
 
 /** One training under way: the weights, and the steps that change them. */
 export class TrainingRun implements Disposable {
-  readonly #prepared: PreparedTraining;
+  readonly #prepared: TrainingInputs;
   readonly #options: TrainingRunOptions;
-  readonly #graph: TrainingGraph;
+  readonly #graph: LossGraph;
   readonly #parameters: ParameterArena;
   readonly #evaluator: Evaluator | undefined;
 
-  private constructor(prepared: PreparedTraining, options: TrainingRunOptions, graph: TrainingGraph) {
+  private constructor(prepared: TrainingInputs, options: TrainingRunOptions, graph: LossGraph) {
     this.#prepared = prepared;
     this.#options = options;
     this.#graph = graph;
@@ -40,10 +40,10 @@ export class TrainingRun implements Disposable {
     this.#evaluator = this.#createEvaluator();
   }
 
-  static async open(prepared: PreparedTraining, options: TrainingRunOptions): Promise<TrainingRun> {
+  static async open(prepared: TrainingInputs, options: TrainingRunOptions): Promise<TrainingRun> {
     const { base, trainable, objective, maxLength, config } = prepared;
     const graphOptions = { trainable, objective, maxLength, seed: config.seed, gradients: true };
-    const run = new TrainingRun(prepared, options, await createTrainingGraph(base, graphOptions));
+    const run = new TrainingRun(prepared, options, await createLossGraph(base, graphOptions));
     try {
       await trainable.initialize(run.#parameters);
       return run;
@@ -99,14 +99,14 @@ export class TrainingRun implements Disposable {
     return taken;
   }
 
-  #openSession(gradients: ParameterArena): Promise<TrainingSession> {
+  #openSession(gradients: ParameterArena): Promise<LossSession> {
     const { trainable } = this.#prepared;
     const { environment } = this.#options;
     const [parameters, dropout] = [this.#parameters, trainable.dropout];
-    return TrainingSession.open(this.#graph, { environment, parameters, gradients, dropout });
+    return LossSession.open(this.#graph, { environment, parameters, gradients, dropout });
   }
 
-  #createTrainer(session: TrainingSession, gradients: ParameterArena): Trainer {
+  #createTrainer(session: LossSession, gradients: ParameterArena): Trainer {
     const { config } = this.#prepared;
     return new Trainer({
       session,

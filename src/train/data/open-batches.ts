@@ -5,29 +5,29 @@ import { readExamples } from './read-examples.ts';
 import { readLabelled } from './read-labelled.ts';
 import { labelledData } from './labelled-batch.ts';
 import type { Objective } from '../graph/objective.ts';
-import { tokenData, type TrainingData } from './training-data.ts';
+import { tokenData, type BatchSource } from './batch-source.ts';
 
-export interface ReadTrainingDataOptions {
+export interface OpenBatchesOptions {
   readonly maxLength: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What is to be learned, and from which rows. */
-export interface LearningMaterial {
+export interface OpenedBatches {
   readonly objective: Objective;
-  readonly data: TrainingData;
-  readonly evalData: TrainingData | undefined;
+  readonly data: BatchSource;
+  readonly evalData: BatchSource | undefined;
 }
 
 /**
  * Reads the rows that the settings name, as the base's task asks for them: text to continue, or labelled rows.
  * @throws EspalierError those of `readExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
  */
-export async function readTrainingData(
+export async function openBatches(
   base: BaseModel,
   { data: path, evalData: evalPath }: Pick<TrainConfig, 'data' | 'evalData'>,
-  { maxLength, signal }: ReadTrainingDataOptions,
-): Promise<LearningMaterial> {
+  { maxLength, signal }: OpenBatchesOptions,
+): Promise<OpenedBatches> {
   const tokenizer = await openTokenizer(base.dir);
   if (base.task === undefined || base.task === 'causal-lm') {
     const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };

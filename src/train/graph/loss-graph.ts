@@ -17,7 +17,7 @@ import type { ParameterSpec } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 
 /** A loss, and the gradients of all its parameters where they are wanted, as a model for the runtime. */
-export interface TrainingGraph {
+export interface LossGraph {
   readonly bytes: Uint8Array;
   /** The folder that its weights are in, as ONNX Runtime is to be told. */
   readonly externalDataFolder: string;
@@ -27,7 +27,7 @@ export interface TrainingGraph {
   readonly gradientOf: ReadonlyMap<string, string>;
 }
 
-export interface TrainingGraphOptions {
+export interface LossGraphOptions {
   readonly trainable: Pick<Trainable, 'lora' | 'whole'>;
   readonly objective: Objective;
   readonly maxLength: number;
@@ -38,7 +38,7 @@ export interface TrainingGraphOptions {
 }
 
 /** Builds the graph from the base as it lies on disk. Each part is one piece of work; between two, the event loop turns. */
-export async function createTrainingGraph(base: BaseModel, options: TrainingGraphOptions): Promise<TrainingGraph> {
+export async function createLossGraph(base: BaseModel, options: LossGraphOptions): Promise<LossGraph> {
   const { trainable, objective, maxLength, gradients, seed = 0 } = options;
   const { lora, whole } = trainable;
   const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });

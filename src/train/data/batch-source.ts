@@ -7,7 +7,7 @@ import { packedCost, paddedCost, splitByLength, type PassCost } from './split-by
 import { planSteps, type StepPlanOptions } from './step-plan.ts';
 
 /** Rows that were read and checked, whatever they are made of: all that a training and an evaluation ask of them. */
-export interface TrainingData {
+export interface BatchSource {
   readonly account: DataAccount;
   /** How many rows there are. */
   readonly count: number;
@@ -26,10 +26,10 @@ export interface RowHandling<Row> {
   readonly collate: (rows: readonly Row[]) => MicroBatch;
 }
 
-export function createTrainingData<Row>(
+export function createBatchSource<Row>(
   { examples, account }: { readonly examples: readonly Row[]; readonly account: DataAccount },
   { lengthOf, costOf = paddedCost, collate }: RowHandling<Row>,
-): TrainingData {
+): BatchSource {
   return {
     account,
     count: examples.length,
@@ -51,9 +51,9 @@ export function createTrainingData<Row>(
  * @param base  whether it takes rows end to end; where a row's length matters, batches stay together and rows whole, as other
  *              trainers have them
  */
-export function tokenData(dataset: Dataset, { config, packsRows = false }: TokenBase): TrainingData {
+export function tokenData(dataset: Dataset, { config, packsRows = false }: TokenBase): BatchSource {
   const whole = config.lengthMatters === true;
-  return createTrainingData<Example>(dataset, {
+  return createBatchSource<Example>(dataset, {
     lengthOf: (example) => (whole ? 1 : computedLength(example)),
     costOf: packsRows ? packedCost(pairCostOf(config)) : paddedCost,
     collate: (examples) => createMicroBatch(examples, { whole, packed: packsRows }),

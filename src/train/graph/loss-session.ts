@@ -3,9 +3,9 @@ import { NativeMemory } from '../../native/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { ParameterArena } from './parameter-arena.ts';
-import type { TrainingGraph } from './training-graph.ts';
+import type { LossGraph } from './loss-graph.ts';
 
-export interface TrainingSessionOptions {
+export interface LossSessionOptions {
   readonly environment: Environment;
   readonly parameters: ParameterArena;
   /** Where gradients are written, laid out as the parameters; absent in a session for evaluation. */
@@ -30,7 +30,7 @@ const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
  * A training graph, loaded, with parameters and gradients bound in place. A run copies nothing but the token ids in.
  * It neither owns nor changes the parameters.
  */
-export class TrainingSession implements Disposable {
+export class LossSession implements Disposable {
   readonly #session: Session;
   readonly #binding: IoBinding;
   readonly #scalars = NativeMemory.allocate(24);
@@ -45,19 +45,19 @@ export class TrainingSession implements Disposable {
     this.#counts = session.outputs.some(({ name }) => name === 'correct');
   }
 
-  static async open(graph: TrainingGraph, options: TrainingSessionOptions): Promise<TrainingSession> {
+  static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
     const session = await options.environment.createSession(graph.bytes, {
       externalDataFolder: graph.externalDataFolder,
       // WHY: the number of targets differs from run to run, so that no plan fits twice; without plans the peak is a quarter lower.
       memoryPattern: false,
       ...options.session,
     });
-    const result = new TrainingSession(session);
+    const result = new LossSession(session);
     result.#bindFixed(graph, options);
     return result;
   }
 
-  #bindFixed(graph: TrainingGraph, { parameters, gradients, dropout = 0 }: TrainingSessionOptions): void {
+  #bindFixed(graph: LossGraph, { parameters, gradients, dropout = 0 }: LossSessionOptions): void {
     for (const { name } of graph.parameters) this.#binding.bindInput(name, parameters.tensor(name));
     for (const [name, output] of graph.gradientOf) {
       if (gradients !== undefined) this.#binding.bindOutput(output, gradients.tensor(name));

@@ -9,10 +9,10 @@ import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { adapterTrainable } from './adapter-trainable.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { ParameterArena } from './parameter-arena.ts';
-import { readTrainingData } from '../data/read-training-data.ts';
+import { openBatches } from '../data/open-batches.ts';
 import { loadGolden, type GoldenCase } from '../testing/golden.ts';
-import { createTrainingGraph } from './training-graph.ts';
-import { TrainingSession } from './training-session.ts';
+import { createLossGraph } from './loss-graph.ts';
+import { LossSession } from './loss-session.ts';
 
 let environment: Environment;
 let folder: string;
@@ -33,12 +33,12 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   const flags = { base: golden.base, data: rows, output: '-', initAdapter: golden.adapter };
   const config = resolveConfig({ flags });
   const trainable = await adapterTrainable(base, config);
-  const { objective, data } = await readTrainingData(base, config, { maxLength: 128 });
-  const graph = await createTrainingGraph(base, { trainable, objective, maxLength: 128, gradients: true });
+  const { objective, data } = await openBatches(base, config, { maxLength: 128 });
+  const graph = await createLossGraph(base, { trainable, objective, maxLength: 128, gradients: true });
   using parameters = new ParameterArena(graph.parameters);
   using gradients = new ParameterArena(graph.parameters);
   await trainable.initialize(parameters);
-  using session = await TrainingSession.open(graph, { environment, parameters, gradients });
+  using session = await LossSession.open(graph, { environment, parameters, gradients });
   const [micro] = data.batches(100);
   if (micro === undefined) throw new Error('the golden case has a batch');
   const loss = (await session.run(micro)).lossSum / micro.targets;
@@ -68,7 +68,7 @@ describe.each(['llama', 'llama-d16', 'llama-sgd', 'bert', 'bert-types', 'roberta
   },
 );
 
-describe('TrainingSession', () => {
+describe('LossSession', () => {
   it('leaves no native handle behind', () => {
     environment.dispose();
     expect(liveHandles()).toEqual({});

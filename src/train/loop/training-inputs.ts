@@ -4,20 +4,20 @@ import { adapterTrainable } from '../graph/adapter-trainable.ts';
 import { defaultLearningRate, defaultMaxLength, type TrainConfig } from '../config/train-config.ts';
 import { fullTrainable } from '../graph/full-trainable.ts';
 import type { Objective } from '../graph/objective.ts';
-import { readTrainingData } from '../data/read-training-data.ts';
+import { openBatches } from '../data/open-batches.ts';
 import { countSteps } from '../data/step-plan.ts';
 import type { Trainable } from '../graph/trainable.ts';
-import type { TrainingData } from '../data/training-data.ts';
+import type { BatchSource } from '../data/batch-source.ts';
 import { headModules } from '../graph/whole-parameters.ts';
 
 /** Everything that is read and checked before the first weight is loaded. */
-export interface PreparedTraining {
+export interface TrainingInputs {
   readonly config: TrainConfig;
   readonly base: BaseModel;
   readonly trainable: Trainable;
   readonly objective: Objective;
-  readonly data: TrainingData;
-  readonly evalData: TrainingData | undefined;
+  readonly data: BatchSource;
+  readonly evalData: BatchSource | undefined;
   readonly steps: number;
   readonly maxLength: number;
   readonly learningRate: number;
@@ -27,15 +27,15 @@ export interface PreparedTraining {
  * Reads and checks all that the settings name.
  * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
  */
-export async function prepareTraining(
+export async function readTrainingInputs(
   settings: TrainConfig,
   { signal }: { signal?: AbortSignal },
-): Promise<PreparedTraining> {
+): Promise<TrainingInputs> {
   const base = await openBaseModel(settings.base, { labels: settings.labels });
   const config = withHead(settings, base);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
-  const { objective, data, evalData } = await readTrainingData(base, config, { maxLength, signal });
+  const { objective, data, evalData } = await openBatches(base, config, { maxLength, signal });
   await verifyWeights(base, signal === undefined ? {} : { signal });
   const steps = countSteps(data.count, config);
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
