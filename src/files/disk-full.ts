@@ -21,10 +21,8 @@ export async function asDiskFull(error: unknown, staging: string, path: string):
     const { written = 0, free = 0 } = error.details;
     return new EspalierError('DISK_FULL', { what: path, folder, written, free }, { cause: error });
   }
-  const free = await statfs(folder).then(
-    (disk) => formatBytes(disk.bavail * disk.bsize),
-    () => 'an unknown number of bytes',
-  );
+  const disk = await statfs(folder).catch(() => undefined);
+  const free = disk === undefined ? 'an unknown number of bytes' : formatBytes(disk.bavail * disk.bsize);
   const written = formatBytes(await sizeOf(staging));
   return new EspalierError('DISK_FULL', { what: path, folder, written, free }, { cause: error });
 }

@@ -100,10 +100,9 @@ describe('what ended processes left behind', () => {
   it('stays while its process lives, or while nobody can tell', async () => {
     const { pid, start } = await ownMark();
     const left = [await leave({ pid, start }), await leave({ realm: '00000000', pid: 1, start: '1' })];
-    await leave({ realm: '00000000', pid: 1, start: '1' }).then(async (path) => {
-      await utimes(join(path, 'metrics.jsonl'), 1, 1);
-      await utimes(path, 1, 1);
-    });
+    const old = await leave({ realm: '00000000', pid: 1, start: '1' });
+    await utimes(join(old, 'metrics.jsonl'), 1, 1);
+    await utimes(old, 1, 1);
     await (await StagedFolder.begin(place)).discard();
     expect((await readdir(root)).map((name) => join(root, name)).sort()).toEqual(left.sort());
   });

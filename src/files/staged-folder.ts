@@ -50,7 +50,7 @@ export class StagedFolder implements AsyncDisposable {
       return folder;
     } catch (error) {
       await lock?.[Symbol.asyncDispose]();
-      throw error;
+      throw await asDiskFull(error, place, place);
     }
   }
 

@@ -27,6 +27,7 @@ export const trainCommand: CommandDefinition = {
       signal: context.signal,
       onEvent: (event) => {
         if (event.kind === 'planned') context.output.note(describePlan(event.plan));
+        if (event.kind === 'warned') context.output.note(event.message);
         reporter.tell(event);
       },
     });

@@ -41,6 +41,12 @@ export const dataCodes = {
       '{path}, line {line} holds {kind}, but the base model has no tokenizer.json. Add it to the folder of the model, or give rows of "input_ids".',
     help: 'Text needs a tokenizer. Without one, rows of token ids can be used.',
   },
+  DATA_CHANGED: {
+    status: 409,
+    retryable: true,
+    message: '{path} changed while it was being trained on. Start again, with a file that nothing writes to.',
+    help: 'Rows of a large file are read again when their turn comes, and must then be those that were checked at the beginning. The training stopped.',
+  },
   DATA_EMPTY: {
     status: 400,
     retryable: false,

@@ -36,8 +36,28 @@ export const trainCodes = {
     status: 500,
     retryable: false,
     message:
-      'At step {step} these are not finite: {names}. Lower {option:learningRate}, set {option:maxGradNorm}, or check the base for NaN.',
-    help: 'A loss or a gradient became NaN or infinite, so that every later step would be worthless. Nothing was saved; the base is untouched.',
+      'At step {step}, before any weight has changed, these are not finite: {names}. Check the base for NaN, and the rows for numbers beyond its type.',
+    help: 'The first loss or the first gradient of a training is NaN or infinite, so that the base or the data are at fault. Nothing was saved; the base is untouched.',
+  },
+  TRAINING_DIVERGED: {
+    status: 500,
+    retryable: false,
+    message:
+      'The training has diverged: at step {step}, with a learning rate of {learningRate}, {seen}. Lower {option:learningRate}, give {option:warmupSteps}, or set {option:maxGradNorm}. {kept}',
+    help: 'The weights have left every range in which they mean something, so that later steps would be worthless. docs/training.md says what is watched. The output was not written; the base is untouched.',
+  },
+  OUTPUT_RESCUED: {
+    status: 507,
+    retryable: false,
+    message:
+      'The training ended, and {path} could not be written: {reason} The result was saved to {rescue} instead. Move it to where it belongs.',
+    help: 'The disk of the output was full, or its place was taken meanwhile. Nothing that was trained is lost: the whole folder was written elsewhere, by default in the folder for temporary files (TMPDIR).',
+  },
+  TRAIN_STATE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: 'The state of the {what} does not fit this training: expected {expected}, got {actual}.',
+    help: 'A training can go on only from a state of the same parameters, optimizer and seed. Nothing was changed.',
   },
   TRAIN_STUCK: {
     status: 500,

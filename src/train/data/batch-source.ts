@@ -1,20 +1,28 @@
 import type { BaseModel } from '../../models/index.ts';
 import { computedLength } from './collate.ts';
 import type { Example } from './example.ts';
-import type { DataAccount, Dataset } from './read-examples.ts';
+import type { DataAccount, ExampleSource } from './read-examples.ts';
+import type { RowSource } from './row-source.ts';
 import { createMicroBatch, type MicroBatch } from './micro-batch.ts';
 import { packedCost, paddedCost, splitByLength, type PassCost } from './split-by-length.ts';
-import { planSteps, type StepPlanOptions } from './step-plan.ts';
+import { planSteps, type DataPosition, type PlanStart, type StepPlanOptions } from './step-plan.ts';
 
 /** Rows that were read and checked, whatever they are made of: all that a training and an evaluation ask of them. */
-export interface BatchSource {
+export interface BatchSource extends AsyncDisposable {
   readonly account: DataAccount;
   /** How many rows there are. */
   readonly count: number;
-  /** For each optimizer step its micro-batches. Each is made when it is asked for. */
-  steps(plan: StepPlanOptions): Iterable<readonly MicroBatch[]>;
+  /** The batches of each optimizer step, made when they are asked for. */
+  steps(plan: StepPlanOptions, start?: PlanStart): AsyncIterable<StepBatches>;
   /** Every row once, rows of like length side by side. */
-  batches(batchSize: number): Iterable<MicroBatch>;
+  batches(batchSize: number): AsyncIterable<MicroBatch>;
+}
+
+/** What one optimizer step computes. */
+export interface StepBatches {
+  readonly microBatches: readonly MicroBatch[];
+  /** Where in the data the next step begins. */
+  readonly next: DataPosition;
 }
 
 /** How rows of one kind become batches. */
@@ -26,38 +34,53 @@ export interface RowHandling<Row> {
   readonly collate: (rows: readonly Row[]) => MicroBatch;
 }
 
+/** @param source  whose lengths are those of the handling */
 export function createBatchSource<Row>(
-  { examples, account }: { readonly examples: readonly Row[]; readonly account: DataAccount },
+  { rows, account }: { readonly rows: RowSource<Row>; readonly account: DataAccount },
   { lengthOf, costOf = paddedCost, collate }: RowHandling<Row>,
 ): BatchSource {
   return {
     account,
-    count: examples.length,
-    *steps(plan) {
-      for (const batches of planSteps(examples, plan)) {
-        yield batches.flatMap((batch) => splitByLength(batch, { lengthOf, costOf })).map(collate);
+    count: rows.count,
+    async *steps(plan, start) {
+      for (const { batches, next } of planSteps(rows.count, plan, start)) {
+        const microBatches: MicroBatch[] = [];
+        for (const batch of batches) {
+          const passes = splitByLength(await rows.read(batch), { lengthOf, costOf });
+          microBatches.push(...passes.map(collate));
+        }
+        yield { microBatches, next };
       }
     },
-    *batches(batchSize) {
-      const sorted = examples.toSorted((a, b) => lengthOf(a) - lengthOf(b));
-      for (let at = 0; at < sorted.length; at += batchSize) yield collate(sorted.slice(at, at + batchSize));
+    async *batches(batchSize) {
+      const order = Array.from({ length: rows.count }, (_, index) => index);
+      order.sort((a, b) => rows.lengthOf(a) - rows.lengthOf(b));
+      for (let at = 0; at < order.length; at += batchSize) {
+        yield collate(await rows.read(order.slice(at, at + batchSize)));
+      }
     },
+    [Symbol.asyncDispose]: () => rows[Symbol.asyncDispose](),
   };
 }
 
 /**
  * Rows of tokens of which some are to be predicted.
  *
- * @param base  whether it takes rows end to end; where a row's length matters, batches stay together and rows whole, as other
- *              trainers have them
+ * @param base  whether it takes rows end to end
  */
-export function tokenData(dataset: Dataset, { config, packsRows = false }: TokenBase): BatchSource {
+export function tokenData(source: ExampleSource, base: TokenBase): BatchSource {
+  const { config, packsRows = false } = base;
   const whole = config.lengthMatters === true;
-  return createBatchSource<Example>(dataset, {
-    lengthOf: (example) => (whole ? 1 : computedLength(example)),
+  return createBatchSource<Example>(source, {
+    lengthOf: tokenLength(base),
     costOf: packsRows ? packedCost(pairCostOf(config)) : paddedCost,
     collate: (examples) => createMicroBatch(examples, { whole, packed: packsRows }),
   });
+}
+
+/** WHY 1 where a row's length matters: batches stay together and rows whole there, as other trainers have them. */
+export function tokenLength({ config }: Pick<BaseModel, 'config'>): (example: Example) => number {
+  return config.lengthMatters === true ? () => 1 : computedLength;
 }
 
 type TokenBase = Pick<BaseModel, 'config' | 'packsRows'>;

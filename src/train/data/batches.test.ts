@@ -2,20 +2,19 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createBatches } from './batches.ts';
-import { countTargets, type Example } from './example.ts';
+import { countTargets } from './example.ts';
 
 describe('createBatches', () => {
   const order = { batchSize: 4, shuffle: true, seed: 7, epoch: 0 };
-  const rows = Array.from({ length: 30 }, (_, id) => ({ inputIds: Int32Array.of(id), labels: Int32Array.of(id) }));
-  const ids = (changes: Partial<typeof order>): number[] =>
-    createBatches(rows, { ...order, ...changes }).flatMap((batch) => batch.map(({ inputIds }) => inputIds[0] ?? -1));
-  const inFileOrder = rows.map((_, id) => id);
+  const rows = Array.from({ length: 30 }, (_, id) => id);
+  const ids = (changes: Partial<typeof order>): number[] => createBatches(rows.length, { ...order, ...changes }).flat();
+  const inFileOrder = rows;
 
   it('puts every example in exactly one batch, and keeps the last partial one', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.boolean(), fc.nat(), (batchSize, shuffle, seed) => {
-        const batches = createBatches(rows, { batchSize, shuffle, seed, epoch: 0 });
-        expect(batches.flat().toSorted(byId)).toEqual(rows);
+        const batches = createBatches(rows.length, { batchSize, shuffle, seed, epoch: 0 });
+        expect(batches.flat().toSorted((a, b) => a - b)).toEqual(rows);
         expect(batches.slice(0, -1).every((batch) => batch.length === batchSize)).toBe(true);
       }),
     );
@@ -32,10 +31,6 @@ describe('createBatches', () => {
     expect(ids({})).not.toEqual(inFileOrder);
   });
 });
-
-function byId(a: Example, b: Example): number {
-  return (a.inputIds[0] ?? 0) - (b.inputIds[0] ?? 0);
-}
 
 it('countTargets leaves out the first label, which nothing predicts', () => {
   expect(countTargets({ inputIds: Int32Array.of(1, 2, 3), labels: Int32Array.of(1, -100, 3) })).toBe(1);

@@ -1,7 +1,7 @@
 import type { BaseModel } from '../../models/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import type { LabelledExample } from './labelled-example.ts';
-import type { LabelledDataset } from './read-labelled.ts';
+import { labelledLength, type LabelledDataset } from './read-labelled.ts';
 import { int64Tensor, type MicroBatch } from './micro-batch.ts';
 import { packedCost } from './split-by-length.ts';
 import { createBatchSource, pairCostOf, type BatchSource } from './batch-source.ts';
@@ -20,7 +20,7 @@ export function labelledData(
   { hasSegments }: Pick<LabelledBatchOptions, 'hasSegments'>,
 ): BatchSource {
   return createBatchSource(dataset, {
-    lengthOf: (example) => (example.kind === 'tokens' ? example.inputIds.length : 1),
+    lengthOf: labelledLength,
     ...(skipsPadding && { costOf: packedCost(pairCostOf(config)) }),
     collate: (rows) => createLabelledBatch(rows, { padTokenId, hasSegments }),
   });

@@ -1,11 +1,11 @@
 import { buildClassificationGraph, type BaseModel } from '../../models/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
-import { readExamples } from './read-examples.ts';
-import { readLabelled } from './read-labelled.ts';
+import { openExamples } from './read-examples.ts';
+import { readLabelled, type LabelledDataset } from './read-labelled.ts';
 import { labelledData } from './labelled-batch.ts';
 import type { Objective } from '../graph/objective.ts';
-import { tokenData, type BatchSource } from './batch-source.ts';
+import { tokenData, tokenLength, type BatchSource } from './batch-source.ts';
 
 export interface OpenBatchesOptions {
   readonly maxLength: number;
@@ -21,7 +21,7 @@ export interface OpenedBatches {
 
 /**
  * Reads the rows that the settings name, as the base's task asks for them: text to continue, or labelled rows.
- * @throws EspalierError those of `readExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
+ * @throws EspalierError those of `openExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
  */
 export async function openBatches(
   base: BaseModel,
@@ -31,9 +31,10 @@ export async function openBatches(
   const tokenizer = await openTokenizer(base.dir);
   if (base.task === undefined || base.task === 'causal-lm') {
     const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
-    const data = tokenData(await readExamples(path, reading), base);
-    const evalData = evalPath === undefined ? undefined : tokenData(await readExamples(evalPath, reading), base);
-    return { objective: { kind: 'next-token' }, data, evalData };
+    const open = async (file: string): Promise<BatchSource> =>
+      tokenData(await openExamples(file, reading, tokenLength(base)), base);
+    const data = await open(path);
+    return { objective: { kind: 'next-token' }, data, evalData: await orClose(data, evalPath, open) };
   }
   const outputShape = buildClassificationGraph(base, {
     given: new Set(base.headWeights?.keys()),
@@ -48,11 +49,27 @@ export async function openBatches(
     signal,
   };
   const data = await readLabelled(path, reading);
-  const evalData = evalPath === undefined ? undefined : await readLabelled(evalPath, { ...reading, kind: data.kind });
+  const openLabelled = (file: string): Promise<LabelledDataset> => readLabelled(file, { ...reading, kind: data.kind });
+  const evalData = await orClose(data.rows, evalPath, openLabelled);
   const hasSegments = data.hasSegments || evalData?.hasSegments === true;
   return {
     objective: { kind: data.kind, tokenTypes: hasSegments },
     data: labelledData(data, base, { hasSegments }),
     evalData: evalData && labelledData(evalData, base, { hasSegments }),
   };
+}
+
+/** Opens the second file, where there is one; the first is closed when that fails. */
+async function orClose<Opened>(
+  first: AsyncDisposable,
+  path: string | undefined,
+  open: (path: string) => Promise<Opened>,
+): Promise<Opened | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await open(path);
+  } catch (error) {
+    await first[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -2,7 +2,9 @@ import { EspalierError } from '../../core/index.ts';
 import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
 import { countTargets, cutExample, type Example } from './example.ts';
 import { readJsonRows } from './read-json-rows.ts';
-import { parseRow } from './row.ts';
+import { indexRows } from './indexed-rows.ts';
+import { parseRow, type RowPlace } from './row.ts';
+import type { RowSource } from './row-source.ts';
 
 export interface ReadExamplesOptions extends EncodeRowOptions {
   /** Longer examples are cut to this many tokens. */
@@ -35,32 +37,102 @@ export interface Dataset {
 }
 
 /**
- * Reads a JSONL file into examples. Blank lines are skipped; anything else that is not a good row stops the reading
- * with an error that names file and line.
+ * Reads a JSONL file into examples, and holds them all. Blank lines are skipped; anything else that is not a good row stops the
+ * reading with an error that names file and line.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
  * `parseRow` and `encodeRow`
  */
 export async function readExamples(path: string, options: ReadExamplesOptions): Promise<Dataset> {
-  const { maxLength, withoutTargets = 'drop', signal } = options;
+  const counter = new ExampleCounter(path, options);
   const examples: Example[] = [];
-  const account = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0 };
-  for await (const { value, place } of readJsonRows(path, { signal })) {
-    account.rows++;
-    const whole = encodeRow(parseRow(value, place), place, options);
-    const example = cutExample(whole, maxLength);
-    const targets = countTargets(example);
-    if (targets === 0 && withoutTargets === 'drop') {
-      account.dropped++;
-    } else {
-      examples.push(example);
-      account.tokens += example.inputIds.length;
-      account.supervisedTokens += targets;
-      if (example !== whole) account.truncated++;
-    }
+  for await (const { value, place } of readJsonRows(path, options)) {
+    const row = encodeExample(value, place, options);
+    if (counter.accept(row)) examples.push(row.example);
   }
-  account.examples = examples.length;
-  if (account.rows === 0) throw new EspalierError('DATA_EMPTY', { path });
-  if (examples.length === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path, rows: account.rows, maxLength });
-  return { path, examples, account };
+  return { path, examples, account: counter.account() };
+}
+
+/** Examples that are read from their file when they are needed. */
+export interface ExampleSource {
+  readonly rows: RowSource<Example>;
+  readonly account: DataAccount;
+}
+
+/**
+ * As `readExamples`, for files that are larger than memory.
+ *
+ * @param lengthOf  what examples that are computed together should share
+ */
+export async function openExamples(
+  path: string,
+  options: ReadExamplesOptions,
+  lengthOf: (example: Example) => number,
+): Promise<ExampleSource> {
+  const counter = new ExampleCounter(path, options);
+  // The first reading counts what the cutting did; later ones need the example alone.
+  let read: EncodedExample | undefined;
+  const rows = await indexRows(path, {
+    encode: (value, place) => (read = encodeExample(value, place, options)).example,
+    accept: () => read !== undefined && counter.accept(read),
+    lengthOf,
+    bytesOf: ({ inputIds, labels }) => inputIds.byteLength + labels.byteLength + exampleOverhead,
+    signal: options.signal,
+  });
+  try {
+    return { rows, account: counter.account() };
+  } catch (error) {
+    await rows[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Objects and array heads of an example, about. */
+const exampleOverhead = 300;
+
+interface EncodedExample {
+  readonly example: Example;
+  readonly isCut: boolean;
+}
+
+function encodeExample(value: unknown, place: RowPlace, options: ReadExamplesOptions): EncodedExample {
+  const whole = encodeRow(parseRow(value, place), place, options);
+  const example = cutExample(whole, options.maxLength);
+  return { example, isCut: example !== whole };
+}
+
+/** Counts what becomes of the rows of a file, and decides which are left out. */
+class ExampleCounter {
+  readonly #path: string;
+  readonly #options: Pick<ReadExamplesOptions, 'maxLength' | 'withoutTargets'>;
+  readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0 };
+
+  constructor(path: string, options: Pick<ReadExamplesOptions, 'maxLength' | 'withoutTargets'>) {
+    this.#path = path;
+    this.#options = options;
+  }
+
+  accept({ example, isCut }: EncodedExample): boolean {
+    const counts = this.#counts;
+    const targets = countTargets(example);
+    counts.rows += 1;
+    if (targets === 0 && this.#options.withoutTargets !== 'keep') {
+      counts.dropped += 1;
+      return false;
+    }
+    counts.examples += 1;
+    counts.tokens += example.inputIds.length;
+    counts.supervisedTokens += targets;
+    if (isCut) counts.truncated += 1;
+    return true;
+  }
+
+  /** @throws EspalierError DATA_EMPTY, DATA_NOTHING_TO_LEARN */
+  account(): DataAccount {
+    const { rows, examples } = this.#counts;
+    if (rows === 0) throw new EspalierError('DATA_EMPTY', { path: this.#path });
+    const { maxLength } = this.#options;
+    if (examples === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path: this.#path, rows, maxLength });
+    return { ...this.#counts };
+  }
 }

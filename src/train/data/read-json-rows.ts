@@ -1,15 +1,21 @@
-import { breathe, EspalierError } from '../../core/index.ts';
-import { readLines } from './read-lines.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { EspalierError, Pace } from '../../core/index.ts';
+import { readLines, type Line } from './read-lines.ts';
 import type { RowPlace } from './row.ts';
 
 /** A row of a JSONL file, parsed and otherwise as it is. */
 export interface JsonRow {
   readonly value: unknown;
   readonly place: RowPlace;
+  /** Where its bytes are. */
+  readonly line: Pick<Line, 'number' | 'start' | 'length'>;
 }
 
-/** How long rows are worked on before the event loop turns; the time of who takes them counts too. */
-const sliceMs = 2;
+export interface ReadJsonRowsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Of the file, to read it through one that is open. */
+  readonly handle?: FileHandle;
+}
 
 /**
  * Reads a JSONL file row by row. Blank lines are skipped.
@@ -17,21 +23,22 @@ const sliceMs = 2;
  */
 export async function* readJsonRows(
   path: string,
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  { signal, handle }: ReadJsonRowsOptions = {},
 ): AsyncGenerator<JsonRow> {
-  let sliceEnd = performance.now() + sliceMs;
-  for await (const { text, number } of readLines(path)) {
+  const pace = new Pace();
+  for await (const line of readLines(path, handle)) {
     signal?.throwIfAborted();
-    if (text.trim() === '') continue;
-    const place = { path, line: number };
-    yield { value: parse(text, place), place };
-    if (performance.now() < sliceEnd) continue;
-    await breathe();
-    sliceEnd = performance.now() + sliceMs;
+    if (line.text.trim() === '') continue;
+    const place = { path, line: line.number };
+    yield { value: parseJson(line.text, place), place, line };
+    // The time of who takes the rows counts too.
+    const turn = pace.step();
+    if (turn) await turn;
   }
 }
 
-function parse(text: string, place: RowPlace): unknown {
+/** @throws EspalierError DATA_JSON_BROKEN */
+export function parseJson(text: string, place: RowPlace): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -8,6 +8,7 @@ import { openBaseModel } from '../../models/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import { readInputs } from './read-inputs.ts';
 import { readLabelled, type LabelledDataset, type ReadLabelledOptions } from './read-labelled.ts';
+import type { RowSource } from './row-source.ts';
 
 const dir = fileURLToPath(new URL('../../../test/golden/bert-types/model', import.meta.url));
 
@@ -46,6 +47,10 @@ async function readImages(
   return readLabelled(await file(rows), { ...reading, ...options });
 }
 
+function allOf<Row>(rows: RowSource<Row>): Promise<readonly Row[]> {
+  return rows.read(Array.from({ length: rows.count }, (_, index) => index));
+}
+
 describe('labelled rows of text', () => {
   it('become tokens with a class, by number or by name', async () => {
     const rows = [
@@ -53,7 +58,8 @@ describe('labelled rows of text', () => {
       { text: 'dull', text_pair: 'bright', label: 0 },
       { input_ids: [2, 9, 3], labels: 1, note: 'left alone' },
     ];
-    const { kind, examples, hasSegments, account } = await readText(rows);
+    const { kind, rows: source, hasSegments, account } = await readText(rows);
+    const examples = await allOf(source);
     expect(kind).toBe('classes');
     expect(examples.map(({ target }) => target)).toEqual([2, 0, 1].map((index) => ({ kind: 'classes', index })));
     expect(examples.map((row) => row.kind === 'tokens' && [...row.inputIds])).toEqual([
@@ -71,7 +77,8 @@ describe('labelled rows of text', () => {
   });
 
   it('are cut at the maximum length, and counted', async () => {
-    const { examples, account } = await readText([{ text: 'the film was good', label: 1 }], { maxLength: 4 });
+    const { rows, account } = await readText([{ text: 'the film was good', label: 1 }], { maxLength: 4 });
+    const examples = await allOf(rows);
     expect(examples[0]).toMatchObject({ inputIds: Int32Array.of(2, 9, 11, 3) });
     expect(account.truncated).toBe(1);
   });
@@ -123,10 +130,11 @@ describe('rows of other things', () => {
   ];
 
   it('become tensors by the names of the inputs, with numbers to hit', async () => {
-    const { kind, examples } = await readImages([
+    const { kind, rows } = await readImages([
       { inputs: { image }, target: [0.5, -1] },
       { input: image, target: [1, 2] },
     ]);
+    const examples = await allOf(rows);
     expect(kind).toBe('numbers');
     const [first, second] = examples;
     expect(first?.kind === 'tensors' && first.inputs.get('image')).toMatchObject({ dtype: 'float32', shape: [2, 3] });
@@ -158,7 +166,8 @@ describe('rows of other things', () => {
   });
 
   it('may say one number where there is one to hit', async () => {
-    const { examples } = await readImages([{ input: image, target: 3 }], { outputShape: [1] });
+    const { rows } = await readImages([{ input: image, target: 3 }], { outputShape: [1] });
+    const examples = await allOf(rows);
     expect(examples[0]?.target).toMatchObject({ values: Float32Array.of(3), shape: [] });
   });
 });

@@ -2,8 +2,9 @@ import { EspalierError } from '../../core/index.ts';
 import { encodeLabelledRow, type LabelledRowOptions } from './encode-labelled-row.ts';
 import type { LabelledExample, LabelTarget } from './labelled-example.ts';
 import type { DataAccount } from './read-examples.ts';
-import { readJsonRows } from './read-json-rows.ts';
+import { indexRows } from './indexed-rows.ts';
 import { invalid, type RowPlace } from './row.ts';
+import type { RowSource } from './row-source.ts';
 
 export interface ReadLabelledOptions extends LabelledRowOptions {
   /** What the rows must be labelled with: the kind of other rows. Undefined: whatever the first row has. */
@@ -14,38 +15,60 @@ export interface ReadLabelledOptions extends LabelledRowOptions {
 }
 
 export interface LabelledDataset {
-  readonly path: string;
   readonly kind: LabelTarget['kind'];
-  /** In the order of the file. */
-  readonly examples: readonly LabelledExample[];
+  readonly rows: RowSource<LabelledExample>;
   readonly account: DataAccount;
   /** Whether a row has more than one segment. */
   readonly hasSegments: boolean;
 }
 
 /**
- * Reads a JSONL file of labelled rows. All have labels, or all have targets.
+ * Reads a JSONL file of labelled rows, which are read again when they are needed. All have labels, or all have targets.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, and those of `encodeLabelledRow`
  */
 export async function readLabelled(path: string, options: ReadLabelledOptions): Promise<LabelledDataset> {
-  const examples: LabelledExample[] = [];
   let { kind } = options;
-  let [tokens, truncated, hasSegments] = [0, 0, false];
-  for await (const { value, place } of readJsonRows(path, options)) {
-    const { example, cut } = encodeLabelledRow(value, place, options);
-    checkTarget(example.target, place, { ...options, kind });
-    checkInputs(example, place, examples[0]);
-    kind = example.target.kind;
-    examples.push(example);
-    if (cut) truncated++;
-    tokens += example.kind === 'tokens' ? example.inputIds.length : 0;
-    hasSegments ||= example.kind === 'tokens' && example.typeIds !== undefined;
+  let [tokens, truncated, hasSegments, isCut] = [0, 0, false, false];
+  let first: LabelledExample | undefined;
+  const rows = await indexRows<LabelledExample>(path, {
+    encode: (value, place) => {
+      const { example, cut } = encodeLabelledRow(value, place, options);
+      isCut = cut;
+      return example;
+    },
+    accept: (example, place) => {
+      checkTarget(example.target, place, { ...options, kind });
+      checkInputs(example, place, first);
+      first ??= example;
+      kind = example.target.kind;
+      if (isCut) truncated++;
+      tokens += example.kind === 'tokens' ? example.inputIds.length : 0;
+      hasSegments ||= example.kind === 'tokens' && example.typeIds !== undefined;
+      return true;
+    },
+    lengthOf: labelledLength,
+    bytesOf,
+    signal: options.signal,
+  });
+  if (kind === undefined || rows.count === 0) {
+    await rows[Symbol.asyncDispose]();
+    throw new EspalierError('DATA_EMPTY', { path });
   }
-  if (kind === undefined || examples.length === 0) throw new EspalierError('DATA_EMPTY', { path });
-  const rows = examples.length;
-  const account = { rows, examples: rows, tokens, supervisedTokens: rows, dropped: 0, truncated };
-  return { path, kind, examples, account, hasSegments };
+  const { count } = rows;
+  const account = { rows: count, examples: count, tokens, supervisedTokens: count, dropped: 0, truncated };
+  return { kind, rows, account, hasSegments };
+}
+
+/** Tokens of a row; 1 where rows are not made of tokens. */
+export function labelledLength(example: LabelledExample): number {
+  return example.kind === 'tokens' ? example.inputIds.length : 1;
+}
+
+function bytesOf(example: LabelledExample): number {
+  const objects = 300;
+  if (example.kind === 'tokens') return objects + example.inputIds.byteLength + (example.typeIds?.byteLength ?? 0);
+  return [...example.inputs.values()].reduce((sum, { bytes }) => sum + bytes.byteLength, objects);
 }
 
 function checkTarget(target: LabelTarget, place: RowPlace, { kind, outputShape }: ReadLabelledOptions): void {

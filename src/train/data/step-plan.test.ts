@@ -1,25 +1,21 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Example } from './example.ts';
 import { countSteps, planSteps } from './step-plan.ts';
 
-const rows = (count: number): Example[] =>
-  Array.from({ length: count }, (_, i) => ({ inputIds: Int32Array.of(i), labels: Int32Array.of(i) }));
-const ids = (step: readonly (readonly Example[])[]): number[][] =>
-  step.map((micro) => micro.map(({ inputIds }) => inputIds[0] ?? NaN));
+const plannedRows = (...args: Parameters<typeof planSteps>) => [...planSteps(...args)].map(({ batches }) => batches);
 const fixed = { batchSize: 2, accumulate: 1, shuffle: false, seed: 0 };
 
 describe('planSteps', () => {
   it('takes one epoch where nothing is said, in the order of the file', () => {
-    expect([...planSteps(rows(5), fixed)].map(ids)).toEqual([[[0, 1]], [[2, 3]], [[4]]]);
+    expect(plannedRows(5, fixed)).toEqual([[[0, 1]], [[2, 3]], [[4]]]);
   });
 
   it('goes through the data again until it has the steps asked for', () => {
-    expect([...planSteps(rows(3), { ...fixed, maxSteps: 3 })].map(ids)).toEqual([[[0, 1]], [[2]], [[0, 1]]]);
+    expect(plannedRows(3, { ...fixed, maxSteps: 3 })).toEqual([[[0, 1]], [[2]], [[0, 1]]]);
   });
 
   it('ends an epoch with a step of fewer micro-batches', () => {
-    expect([...planSteps(rows(5), { ...fixed, accumulate: 2 })].map(ids)).toEqual([
+    expect(plannedRows(5, { ...fixed, accumulate: 2 })).toEqual([
       [
         [0, 1],
         [2, 3],
@@ -33,6 +29,15 @@ describe('planSteps', () => {
     expect(countSteps(4, { ...fixed, epochs: 1, maxSteps: 30 })).toBe(2);
   });
 
+  it('goes on from any place between two steps as if it had never stopped', () => {
+    const options = { batchSize: 2, accumulate: 2, shuffle: true, seed: 3, maxSteps: 9 };
+    const whole = [...planSteps(7, options)];
+    for (const [index, { next }] of whole.entries()) {
+      const rest = [...planSteps(7, options, { step: index + 1, position: next })];
+      expect(rest).toEqual(whole.slice(index + 1));
+    }
+  });
+
   it('shows every row once an epoch, in the same order for the same seed', () => {
     const options = fc.record({
       batchSize: fc.integer({ min: 1, max: 5 }),
@@ -42,11 +47,13 @@ describe('planSteps', () => {
     });
     fc.assert(
       fc.property(options, fc.integer({ min: 1, max: 20 }), (chosen, count) => {
-        const plan = () => [...planSteps(rows(count), { ...chosen, shuffle: true })].map(ids);
+        const plan = () => plannedRows(count, { ...chosen, shuffle: true });
         const steps = plan();
         expect(steps).toHaveLength(countSteps(count, { ...chosen, shuffle: true }));
         const seen = steps.flat(2).sort((a, b) => a - b);
-        const expected = rows(count).flatMap((_, i) => Array.from({ length: chosen.epochs }, () => i));
+        const expected = Array.from({ length: count }).flatMap((_, i) =>
+          Array.from({ length: chosen.epochs }, () => i),
+        );
         expect(seen).toEqual(expected);
         expect(plan()).toEqual(steps);
       }),

@@ -10,26 +10,59 @@ export interface StepPlanOptions {
   readonly epochs?: number | undefined;
 }
 
+/** A place between two steps in the order of the data. */
+export interface DataPosition {
+  /** Counted from 0. */
+  readonly epoch: number;
+  /** Batches of the epoch that have been taken. */
+  readonly batch: number;
+}
+
+/** Where a plan begins. */
+export interface PlanStart {
+  /** Steps taken before. */
+  readonly step: number;
+  readonly position: DataPosition;
+}
+
+/** The rows of one optimizer step, by their numbers. */
+export interface PlannedRows {
+  /** For each micro-batch its rows. */
+  readonly batches: readonly (readonly number[])[];
+  /** Where the next step begins. */
+  readonly next: DataPosition;
+}
+
+export const planStart: PlanStart = { step: 0, position: { epoch: 0, batch: 0 } };
+
 /** How many optimizer steps a training takes: one epoch unless told otherwise; with both limits, what comes first. */
-export function countSteps(examples: number, options: StepPlanOptions): number {
+export function countSteps(rows: number, options: StepPlanOptions): number {
   const { batchSize, accumulate, maxSteps, epochs = maxSteps === undefined ? 1 : Infinity } = options;
-  const perEpoch = Math.ceil(Math.ceil(examples / batchSize) / accumulate);
+  const perEpoch = Math.ceil(Math.ceil(rows / batchSize) / accumulate);
   return Math.min(maxSteps ?? Infinity, epochs * perEpoch);
 }
 
 /**
- * Deals the examples into optimizer steps, epoch after epoch: for each step its micro-batches. An epoch's last step may
+ * Deals the numbers of rows into optimizer steps, epoch after epoch: for each step its micro-batches. An epoch's last step may
  * have fewer of them; nothing is left out, and no step reaches into the next epoch.
+ *
+ * @param rows  how many there are
  */
-export function* planSteps<Row>(
-  examples: readonly Row[],
+export function* planSteps(
+  rows: number,
   options: StepPlanOptions,
-): Generator<readonly (readonly Row[])[]> {
-  const total = countSteps(examples.length, options);
-  for (let step = 0, epoch = 0; step < total; epoch++) {
-    const batches = createBatches(examples, { ...options, epoch });
-    for (let at = 0; at < batches.length && step < total; at += options.accumulate, step++) {
-      yield batches.slice(at, at + options.accumulate);
+  start: PlanStart = planStart,
+): Generator<PlannedRows> {
+  const total = countSteps(rows, options);
+  let { epoch, batch } = start.position;
+  for (let step = start.step; step < total; epoch++, batch = 0) {
+    const batches = createBatches(rows, { ...options, epoch });
+    for (; batch < batches.length && step < total; step++) {
+      const end = Math.min(batch + options.accumulate, batches.length);
+      const isLast = end === batches.length;
+      const next = isLast ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: end };
+      yield { batches: batches.slice(batch, end), next };
+      batch = end;
     }
   }
 }

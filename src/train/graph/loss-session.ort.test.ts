@@ -8,6 +8,7 @@ import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { adapterTrainable } from './adapter-trainable.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
 import { ParameterArena } from './parameter-arena.ts';
 import { openBatches } from '../data/open-batches.ts';
 import { loadGolden, type GoldenCase } from '../testing/golden.ts';
@@ -39,7 +40,8 @@ async function gradientsOf(golden: GoldenCase): Promise<{ loss: number; gradient
   using gradients = new ParameterArena(graph.parameters);
   await trainable.initialize(parameters);
   using session = await LossSession.open(graph, { environment, parameters, gradients });
-  const [micro] = data.batches(100);
+  let micro: MicroBatch | undefined;
+  for await (const batch of data.batches(100)) micro ??= batch;
   if (micro === undefined) throw new Error('the golden case has a batch');
   const loss = (await session.run(micro)).lossSum / micro.targets;
   const means = gradients.entries.map((entry) => {

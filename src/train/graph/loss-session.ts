@@ -12,6 +12,8 @@ export interface LossSessionOptions {
   readonly gradients?: ParameterArena;
   /** Share of values that adapters drop; 0 turns it off. */
   readonly dropout?: number;
+  /** Of the dropout masks. */
+  readonly seed?: number;
   readonly session?: SessionOptions;
 }
 

@@ -42,7 +42,7 @@ export class Evaluator implements Disposable {
     const session = (this.#session ??= await this.#open());
     try {
       let [loss, hits, targets]: [number, number | undefined, number] = [0, undefined, 0];
-      for (const micro of data.batches(batchSize)) {
+      for await (const micro of data.batches(batchSize)) {
         signal?.throwIfAborted();
         const { lossSum, correct } = await session.run(micro);
         loss += lossSum;

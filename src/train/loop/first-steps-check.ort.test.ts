@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assertFinite, FirstStepsCheck } from './first-steps-check.ts';
+import { FirstStepsCheck } from './first-steps-check.ts';
+import { notFinite } from './not-finite.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 
 let arena: ParameterArena;
@@ -64,14 +65,16 @@ describe('FirstStepsCheck', () => {
   });
 });
 
-describe('assertFinite', () => {
+describe('notFinite', () => {
   it('names the gradients that are not finite', async () => {
     move(0);
     arena.flat[17] = NaN;
-    await expect(assertFinite(4, 2.5, NaN, arena)).rejects.toThrow('At step 4 these are not finite: b.lora_B.');
+    expect(await notFinite(2.5, NaN, arena)).toEqual(['b.lora_B']);
   });
 
-  it('names the loss', async () => {
-    await expect(assertFinite(4, Infinity, 1, arena)).rejects.toThrow('these are not finite: the loss.');
+  it('names the loss, and a norm that overflows', async () => {
+    expect(await notFinite(Infinity, 1, arena)).toEqual(['the loss']);
+    expect(await notFinite(1, Infinity, arena)).toEqual(['the norm of all gradients together']);
+    expect(await notFinite(1, 1, arena)).toBeUndefined();
   });
 });

@@ -46,25 +46,6 @@ export class FirstStepsCheck {
   }
 }
 
-/**
- * Stops a training whose gradients are not finite.
- * @throws EspalierError TRAIN_NOT_FINITE naming the parameters
- */
-export async function assertFinite(step: number, loss: number, norm: number, gradients: ParameterArena): Promise<void> {
-  if (Number.isFinite(norm) && Number.isFinite(loss)) return;
-  const names = Number.isFinite(loss) ? [] : ['the loss'];
-  for (const entry of gradients.entries) {
-    const values = gradients.view(entry);
-    let finite = true;
-    await inSlices(values.length, (start, end) => {
-      for (let i = start; i < end; i++) finite &&= Number.isFinite(values[i]);
-    });
-    if (!finite) names.push(entry.name);
-  }
-  if (names.length === 0) names.push('the norm of all gradients together');
-  throw new EspalierError('TRAIN_NOT_FINITE', { step, names });
-}
-
 /** FNV-1a over the 32-bit patterns. */
 async function hashBits(values: Float32Array): Promise<number> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -10,6 +10,7 @@ import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../t
 import { resolveConfig } from '../config/resolve-config.ts';
 import { runTraining, type RunTrainingOptions } from './run-training.ts';
 import { loadGolden, type GoldenCase } from '../testing/golden.ts';
+import type { OpenMetricsFile } from '../report/metrics.ts';
 import type { TrainEvent } from '../report/train-result.ts';
 
 let environment: Environment;
@@ -235,8 +236,54 @@ describe('runTraining', () => {
   it('leaves nothing behind when the weights run away', async () => {
     const golden = await loadGolden('llama');
     const away = train(golden, { ...asGolden(golden), learningRate: 1e30 });
-    await expect(away).rejects.toMatchObject({ code: 'TRAIN_NOT_FINITE' });
+    await expect(away).rejects.toMatchObject({ code: 'TRAINING_DIVERGED', details: { step: 1, learningRate: 1e30 } });
     expect(await readdir(folder)).toEqual(['rows.jsonl']);
+  });
+
+  it.each([1e10, 1e4])(
+    'ends with an error when every number stays finite and means nothing: %d',
+    async (learningRate) => {
+      const golden = await loadGolden('llama');
+      const away = train(golden, { ...asGolden(golden), maxSteps: 40, learningRate, optimizer: 'adamw' });
+      await expect(away).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+    },
+  );
+
+  it('tells a second training to the same output at its beginning', async () => {
+    const golden = await loadGolden('llama');
+    const output = join(folder, 'one');
+    let second: Promise<unknown> | undefined;
+    await train(
+      golden,
+      { ...asGolden(golden), output, maxSteps: 2 },
+      {
+        onEvent: ({ kind }) => {
+          if (kind === 'planned')
+            second = train(golden, { ...asGolden(golden), output }).catch((error: unknown) => error);
+        },
+      },
+    );
+    expect(await second).toMatchObject({ code: 'OUTPUT_BUSY', details: { path: output, pid: process.pid } });
+  });
+
+  it('trains on when a line of the metrics cannot be written, and saves all of it in another place', async () => {
+    const golden = await loadGolden('llama');
+    const warnings: string[] = [];
+    const openMetrics: OpenMetricsFile = async () => ({
+      write: () => Promise.reject(Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' })),
+      sync: async () => undefined,
+      close: async () => undefined,
+    });
+    const rescueFolder = join(folder, 'rescue');
+    const onEvent = (event: TrainEvent): void => void (event.kind === 'warned' && warnings.push(event.message));
+    const trained = train(golden, { ...asGolden(golden), maxSteps: 3 }, { openMetrics, rescueFolder, onEvent });
+    await expect(trained).rejects.toMatchObject({ code: 'OUTPUT_RESCUED' });
+    expect(warnings).toEqual([expect.stringContaining('The training goes on')]);
+    const [name = ''] = await readdir(rescueFolder);
+    expect(await readdir(join(rescueFolder, name))).toContain('adapter_model.safetensors');
+    const lines = (await readFile(join(rescueFolder, name, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(3);
+    expect((await readdir(folder)).sort()).toEqual(['rescue', 'rows.jsonl']);
   });
 
   it('names the adapters that cannot learn', async () => {

@@ -1,13 +1,20 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemClock, type Clock } from '../../core/index.ts';
-import type { Environment } from '../../runtime/index.ts';
-import { parameterCount } from '../../models/index.ts';
-import type { TrainConfig } from '../config/train-config.ts';
-import { MetricsWriter } from '../report/metrics.ts';
 import { StagedFolder } from '../../files/index.ts';
-import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
+import { parameterCount } from '../../models/index.ts';
+import type { Environment } from '../../runtime/index.ts';
+import type { TrainConfig } from '../config/train-config.ts';
+import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
+import { RunRecorder } from '../report/run-recorder.ts';
+import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
-import { TrainingRun } from './training-run.ts';
+import { Evaluator } from './evaluator.ts';
+import { HeldOut } from './held-out.ts';
+import { LastGoodWeights } from './last-good-weights.ts';
+import { StepLoop } from './step-loop.ts';
+import { StepWatch } from './step-watch.ts';
+import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
+import { TrainingModel } from './training-model.ts';
 
 export interface RunTrainingOptions {
   readonly environment: Environment;
@@ -15,53 +22,125 @@ export interface RunTrainingOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly clock?: Clock;
+  /** Where the result goes when its own place cannot take it; the folder for temporary files by default. */
+  readonly rescueFolder?: string;
+  /** Opens `metrics.jsonl`; a test's own can be full. */
+  readonly openMetrics?: OpenMetricsFile;
+}
+
+/** The options with their defaults. */
+interface Run extends Omit<RunTrainingOptions, 'signal'> {
+  readonly signal: AbortSignal | undefined;
+  readonly onEvent: (event: TrainEvent) => void;
+  readonly clock: Clock;
 }
 
 /**
  * Trains as the settings say, and writes the output folder whole or not at all: an adapter in PEFT's layout, or a whole
  * model, with `metrics.jsonl` inside. The base is only read.
  *
- * @throws EspalierError OUTPUT_EXISTS before anything else; those of the base, the adapter and the data; TRAIN_NOT_FINITE,
- *   TRAIN_STUCK; the signal's reason when it is aborted before the first step has ended
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; those of the base, the adapter and the data;
+ *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED where the result had to be written elsewhere; the signal's
+ *   reason when it is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
-  const folder = await StagedFolder.begin(config.output, { exclusive: true });
+  const { clock = systemClock, onEvent = () => undefined, signal } = options;
+  await using folder = await StagedFolder.begin(config.output, { exclusive: true });
+  signal?.throwIfAborted();
+  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
+  const path = join(folder.staging, 'metrics.jsonl');
+  const metrics = await openMetrics(folder, path, { onEvent, openMetrics: options.openMetrics });
   try {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const prepared = await readTrainingInputs(config, signal === undefined ? {} : { signal });
-    const metrics = await MetricsWriter.create(join(folder.staging, 'metrics.jsonl'));
-    try {
-      return await trainInto(folder, metrics, prepared, options);
-    } finally {
-      await metrics.close();
-    }
+    return await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
   } finally {
-    await folder.discard();
+    await metrics.close();
   }
 }
 
-async function trainInto(
+async function openMetrics(
   folder: StagedFolder,
-  metrics: MetricsWriter,
-  prepared: TrainingInputs,
-  options: RunTrainingOptions,
-): Promise<TrainResult> {
-  const { clock = systemClock, onEvent = () => undefined } = options;
-  const begin = clock.now();
-  using run = await TrainingRun.open(prepared, { ...options, metrics, onEvent });
-  const plan = planOf(prepared, run.parameterCount);
-  onEvent({ kind: 'planned', plan });
-  const trace = await run.train();
-  const result = join(folder.staging, 'result');
-  await run.save(result);
-  await metrics.moveInto(result);
-  await folder.publish(result);
-  return { output: folder.path, plan, ...trace, seconds: (clock.now() - begin) / 1000 };
+  path: string,
+  { onEvent, openMetrics: openFile }: { onEvent: Run['onEvent']; openMetrics: OpenMetricsFile | undefined },
+): Promise<MetricsWriter> {
+  const onTrouble = (error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `${basename(path)} cannot be written (${reason}). The training goes on; its lines and weights are kept in memory and written at the end.`;
+    onEvent({ kind: 'warned', message });
+  };
+  try {
+    return await MetricsWriter.create(path, { onTrouble, ...(openFile && { openFile }) });
+  } catch (error) {
+    throw await folder.explain(error);
+  }
 }
 
-function planOf(prepared: TrainingInputs, trainableParameters: number): TrainPlan {
-  const { base, trainable, data, evalData, steps, maxLength, learningRate } = prepared;
+interface Parts {
+  readonly inputs: TrainingInputs;
+  readonly metrics: MetricsWriter;
+  readonly run: Run;
+}
+
+async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts): Promise<TrainResult> {
+  const { clock, onEvent, signal, rescueFolder } = run;
+  const begin = clock.now();
+  using model = await TrainingModel.open(inputs);
+  const plan = planOf(inputs, model.parameters.parameterCount);
+  onEvent({ kind: 'planned', plan });
+  const recorder = new RunRecorder({ metrics, onEvent, steps: inputs.steps });
+  await takeSteps(model, { inputs, recorder, run, output: folder.path });
+  const addMetrics = (dir: string, where: 'same-disk' | 'elsewhere'): Promise<void> =>
+    where === 'same-disk' ? metrics.moveInto(dir) : metrics.copyInto(dir);
+  await saveResult(folder, { save: (dir) => model.save(dir), addMetrics }, { rescueFolder });
+  const interrupted = signal?.aborted === true;
+  return { output: folder.path, plan, ...recorder.trace(), interrupted, seconds: (clock.now() - begin) / 1000 };
+}
+
+interface TakenSteps {
+  readonly inputs: TrainingInputs;
+  readonly recorder: RunRecorder;
+  readonly run: Run;
+  /** Where the result is to be. */
+  readonly output: string;
+}
+
+/** Takes every step, evaluating before and after. Ends early, without an error, when the signal is aborted after a step. */
+async function takeSteps(model: TrainingModel, { inputs, recorder, run, output }: TakenSteps): Promise<void> {
+  const { signal, onEvent, environment, clock } = run;
+  using evaluator = createEvaluator(inputs, model, environment);
+  const heldOut = new HeldOut({ evaluator, evalSteps: inputs.config.evalSteps, signal, onEvent });
+  recorder.evaluated(await heldOut.measure(0), 'before');
+  {
+    using loop = await StepLoop.open(inputs, model, { environment, clock });
+    using lastGood = new LastGoodWeights(model, output);
+    const watch = await StepWatch.begin(inputs, model, lastGood);
+    await watch.guard(async () => {
+      for await (const stepped of loop.steps(signal)) {
+        await watch.after(stepped);
+        await recorder.step(stepped, await heldOut.after(stepped.step));
+      }
+    });
+  }
+  const { last } = recorder;
+  if (last === undefined) signal?.throwIfAborted();
+  if (signal?.aborted !== true && last?.evalLoss === undefined) {
+    recorder.evaluated(await heldOut.measure(last?.step ?? 0), 'after');
+  }
+}
+
+function createEvaluator(
+  { evalData, base, trainable, objective, maxLength, config }: TrainingInputs,
+  { parameters }: TrainingModel,
+  environment: Environment,
+): Evaluator | undefined {
+  if (evalData === undefined) return undefined;
+  const keepLoaded = config.evalSteps !== undefined;
+  const { batchSize } = config;
+  const measured = { base, trainable, parameters, objective, data: evalData, batchSize, maxLength };
+  return new Evaluator({ environment, ...measured, keepLoaded });
+}
+
+function planOf(inputs: TrainingInputs, trainableParameters: number): TrainPlan {
+  const { base, trainable, data, evalData, steps, maxLength, learningRate } = inputs;
   const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
   return {
     trainableParameters,

@@ -1,28 +1,45 @@
-import { systemClock, type Clock } from '../../core/index.ts';
-import { assertFinite } from './first-steps-check.ts';
+import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { addInto, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
+import type { LossSession } from '../graph/loss-session.ts';
+import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer/optimizer.ts';
-import { ParameterArena } from '../graph/parameter-arena.ts';
-import type { LossSession } from '../graph/loss-session.ts';
+import { listed } from './listed.ts';
+import { notFinite } from './not-finite.ts';
+
+/** What the micro-batches of a step came to, besides the gradients. All are sums. */
+export interface StepCounts {
+  readonly lossSum: number;
+  /** Rows whose largest logit is at their label, where rows are classified. */
+  readonly correct: number | undefined;
+  /** What the loss is a mean over: target tokens, or labelled rows. */
+  readonly targets: number;
+  /** Tokens that were fed, padding not counted. */
+  readonly tokens: number;
+}
+
+/**
+ * Adds up what several processes computed for one step, between their accumulation and the gradient norm.
+ *
+ * @param gradients  summed over this process's micro-batches, laid out as the parameters; changed in place to the sum over all
+ * @param counts     of this process
+ * @returns the counts of all together
+ */
+export type ReduceStep = (gradients: Float32Array, counts: StepCounts) => Promise<StepCounts>;
 
 export interface TrainerOptions {
-  readonly session: LossSession;
+  readonly session: Pick<LossSession, 'run'>;
   readonly parameters: ParameterArena;
   readonly gradients: ParameterArena;
   readonly optimizer: Optimizer;
   readonly groups: readonly ParameterGroup[];
   /** 0: off. */
   readonly maxGradNorm: number;
+  /** Steps taken before. */
+  readonly step?: number;
+  readonly reduce?: ReduceStep | undefined;
   readonly clock?: Clock;
-}
-
-/** What the micro-batches of a step came to. */
-interface Accumulated {
-  readonly lossSum: number;
-  readonly correct: number | undefined;
-  readonly gradients: ParameterArena;
 }
 
 /**
@@ -35,41 +52,50 @@ interface Accumulated {
 export class Trainer {
   readonly #options: TrainerOptions;
   readonly #clock: Clock;
+  readonly #firstStep: number;
   #sum: ParameterArena | undefined;
-  #steps = 0;
+  #steps: number;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#steps = options.step ?? 0;
+    this.#firstStep = this.#steps + 1;
+  }
+
+  /** Steps taken, those before this trainer included. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /**
    * One optimizer step over the micro-batches.
-   * @throws EspalierError TRAIN_NOT_FINITE before any parameter is changed
+   * @throws EspalierError TRAIN_NOT_FINITE, TRAINING_DIVERGED before any parameter is changed
    */
   async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepMetrics> {
-    const { optimizer, groups, maxGradNorm, parameters } = this.#options;
+    const { optimizer, groups, maxGradNorm, parameters, reduce } = this.#options;
     const begin = this.#clock.now();
     const step = this.#steps + 1;
-    const { lossSum, correct, gradients } = await this.#accumulate(microBatches);
-    const targetTokens = total(microBatches, ({ targets }) => targets);
-    const loss = lossSum / targetTokens;
-    const gradNorm = (await globalNorm(gradients.flat)) / targetTokens;
-    await assertFinite(step, loss, gradNorm, gradients);
+    const { gradients, ...own } = await this.#accumulate(microBatches);
+    const { lossSum, correct, targets, tokens } = reduce === undefined ? own : await reduce(gradients.flat, own);
+    const loss = lossSum / targets;
+    const gradNorm = (await globalNorm(gradients.flat)) / targets;
+    const names = await notFinite(loss, gradNorm, gradients);
+    if (names !== undefined) throw this.#notFinite({ step, learningRate, names });
     await optimizerStep(
       optimizer,
       { parameters: parameters.flat, gradients: gradients.flat, groups },
-      { learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targetTokens },
+      { learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targets },
     );
     this.#steps = step;
     const seconds = (this.#clock.now() - begin) / 1000;
-    const tokensPerSecond = toTenths(total(microBatches, ({ tokens }) => tokens) / seconds);
-    const accuracy = correct === undefined ? {} : { accuracy: correct / targetTokens };
-    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens, tokensPerSecond };
+    const accuracy = correct === undefined ? {} : { accuracy: correct / targets };
+    const tokensPerSecond = toTenths(tokens / seconds);
+    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond };
   }
 
   /** Runs the micro-batches one after the other. A single one's gradients are taken where the session wrote them. */
-  async #accumulate(microBatches: readonly MicroBatch[]): Promise<Accumulated> {
+  async #accumulate(microBatches: readonly MicroBatch[]): Promise<StepCounts & { readonly gradients: ParameterArena }> {
     const { session, gradients } = this.#options;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
@@ -81,7 +107,24 @@ export class Trainer {
       if (sum === undefined) continue;
       await (index === 0 ? copyInto : addInto)(sum.flat, gradients.flat);
     }
-    return { lossSum, correct, gradients: sum ?? gradients };
+    const targets = total(microBatches, (micro) => micro.targets);
+    const tokens = total(microBatches, (micro) => micro.tokens);
+    return { lossSum, correct, targets, tokens, gradients: sum ?? gradients };
+  }
+
+  /** WHY two codes: before the first update no learning rate can be at fault. */
+  #notFinite({
+    step,
+    learningRate,
+    names,
+  }: {
+    step: number;
+    learningRate: number;
+    names: readonly string[];
+  }): EspalierError {
+    if (step === this.#firstStep) return new EspalierError('TRAIN_NOT_FINITE', { step, names });
+    const seen = `these are not finite: ${listed(names)}`;
+    return new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: 'Nothing was saved.' });
   }
 
   dispose(): void {

@@ -10,8 +10,8 @@ import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
 import { headModules } from '../graph/whole-parameters.ts';
 
-/** Everything that is read and checked before the first weight is loaded. */
-export interface TrainingInputs {
+/** Everything that is read and checked before the first weight is loaded. Dispose to close the files of the rows. */
+export interface TrainingInputs extends AsyncDisposable {
   readonly config: TrainConfig;
   readonly base: BaseModel;
   readonly trainable: Trainable;
@@ -36,10 +36,20 @@ export async function readTrainingInputs(
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
   const { objective, data, evalData } = await openBatches(base, config, { maxLength, signal });
-  await verifyWeights(base, signal === undefined ? {} : { signal });
+  const close = async (): Promise<void> => {
+    await data[Symbol.asyncDispose]();
+    await evalData?.[Symbol.asyncDispose]();
+  };
+  try {
+    await verifyWeights(base, signal === undefined ? {} : { signal });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const steps = countSteps(data.count, config);
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
-  return { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
+  const read = { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
+  return { ...read, [Symbol.asyncDispose]: close };
 }
 
 /** A new head is trained whole: there is no other way to it. */

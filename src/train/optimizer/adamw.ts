@@ -1,4 +1,11 @@
-import { zerosLike, type Floats, type Optimizer, type ParameterGroup, type StepSettings } from './optimizer.ts';
+import {
+  type AllocateState,
+  zerosLike,
+  type Floats,
+  type Optimizer,
+  type ParameterGroup,
+  type StepSettings,
+} from './optimizer.ts';
 
 export interface AdamWSettings {
   readonly beta1: number;
@@ -30,14 +37,18 @@ export class AdamW implements Optimizer {
   /** 1 / √(1 − β2ᵗ) */
   #secondCorrection = 1;
 
-  /** @param like the parameters: the state gets their length and their precision */
-  constructor(like: Floats, settings: Partial<AdamWSettings> = {}) {
-    this.state = { firstMoment: zerosLike(like), secondMoment: zerosLike(like) };
+  /** @param like  the parameters: the state gets their length and their precision */
+  constructor(like: Floats, settings: Partial<AdamWSettings> = {}, allocate: AllocateState = zerosLike) {
+    this.state = { firstMoment: allocate(like), secondMoment: allocate(like) };
     this.#settings = { ...adamWDefaults, ...settings };
   }
 
   get steps(): number {
     return this.#steps;
+  }
+
+  resume(steps: number): void {
+    this.#steps = steps;
   }
 
   begin({ learningRate, gradientScale }: StepSettings): void {

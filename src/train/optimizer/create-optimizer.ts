@@ -1,6 +1,6 @@
 import { AdamW } from './adamw.ts';
 import { Lion } from './lion.ts';
-import type { Floats, Optimizer } from './optimizer.ts';
+import { zerosLike, type AllocateState, type Floats, type Optimizer } from './optimizer.ts';
 import { Sgd } from './sgd.ts';
 
 /** Every optimizer that a training can name. */
@@ -24,15 +24,20 @@ export const optimizerReads = {
 } as const satisfies Record<OptimizerName, readonly (keyof OptimizerSettings)[]>;
 
 /** The optimizer of that name, with fresh state for parameters like these. */
-export function createOptimizer(name: OptimizerName, like: Floats, settings: OptimizerSettings = {}): Optimizer {
+export function createOptimizer(
+  name: OptimizerName,
+  like: Floats,
+  settings: OptimizerSettings = {},
+  allocate: AllocateState = zerosLike,
+): Optimizer {
   const { momentum, nesterov, beta1, beta2, epsilon } = settings;
   switch (name) {
     case 'adamw':
-      return new AdamW(like, given({ beta1, beta2, epsilon }));
+      return new AdamW(like, given({ beta1, beta2, epsilon }), allocate);
     case 'sgd':
-      return new Sgd(like, given({ momentum, nesterov }));
+      return new Sgd(like, given({ momentum, nesterov }), allocate);
     case 'lion':
-      return new Lion(like, given({ beta1, beta2 }));
+      return new Lion(like, given({ beta1, beta2 }), allocate);
   }
 }
 

@@ -1,4 +1,11 @@
-import { zerosLike, type Floats, type Optimizer, type ParameterGroup, type StepSettings } from './optimizer.ts';
+import {
+  type AllocateState,
+  zerosLike,
+  type Floats,
+  type Optimizer,
+  type ParameterGroup,
+  type StepSettings,
+} from './optimizer.ts';
 
 export interface LionSettings {
   readonly beta1: number;
@@ -26,14 +33,18 @@ export class Lion implements Optimizer {
   #learningRate = 0;
   #gradientScale = 1;
 
-  /** @param like the parameters: the state gets their length and their precision */
-  constructor(like: Floats, settings: Partial<LionSettings> = {}) {
-    this.state = { momentum: zerosLike(like) };
+  /** @param like  the parameters: the state gets their length and their precision */
+  constructor(like: Floats, settings: Partial<LionSettings> = {}, allocate: AllocateState = zerosLike) {
+    this.state = { momentum: allocate(like) };
     this.#settings = { ...lionDefaults, ...settings };
   }
 
   get steps(): number {
     return this.#steps;
+  }
+
+  resume(steps: number): void {
+    this.#steps = steps;
   }
 
   begin({ learningRate, gradientScale }: StepSettings): void {

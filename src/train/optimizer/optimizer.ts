@@ -26,8 +26,10 @@ export interface Optimizer {
   readonly name: string;
   /** Optimizer steps begun so far. */
   readonly steps: number;
-  /** State arrays by name, each as long as the parameters. Valid until the next step. */
+  /** State arrays by name, each as long as the parameters: views of what the optimizer reads and writes. */
   readonly state: Readonly<Record<string, Floats>>;
+  /** Goes on as if so many steps had been begun; the state arrays are the caller's to fill. */
+  resume(steps: number): void;
   /** Begins the next step. */
   begin(settings: StepSettings): void;
   /** Updates parameters[start, end) from gradients[start, end). */
@@ -53,7 +55,9 @@ export async function optimizerStep(
   }
 }
 
-/** State for parameters like these: their length and their precision. */
-export function zerosLike(like: Floats): Floats {
-  return like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);
-}
+/** Makes a state array of zeros for parameters like these. A training takes memory of its own, laid out like the parameters. */
+export type AllocateState = (like: Floats) => Floats;
+
+/** Arrays of the garbage collector, with the parameters' length and precision. */
+export const zerosLike: AllocateState = (like) =>
+  like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);

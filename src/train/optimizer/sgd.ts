@@ -1,4 +1,11 @@
-import { zerosLike, type Floats, type Optimizer, type ParameterGroup, type StepSettings } from './optimizer.ts';
+import {
+  type AllocateState,
+  zerosLike,
+  type Floats,
+  type Optimizer,
+  type ParameterGroup,
+  type StepSettings,
+} from './optimizer.ts';
 
 export interface SgdSettings {
   /** Share of the last steps' direction that is kept; 0 keeps none, and no state. */
@@ -29,15 +36,19 @@ export class Sgd implements Optimizer {
   #learningRate = 0;
   #gradientScale = 1;
 
-  /** @param like the parameters: the state gets their length and their precision */
-  constructor(like: Floats, settings: Partial<SgdSettings> = {}) {
+  /** @param like  the parameters: the state gets their length and their precision */
+  constructor(like: Floats, settings: Partial<SgdSettings> = {}, allocate: AllocateState = zerosLike) {
     this.#settings = { ...sgdDefaults, ...settings };
-    this.#direction = this.#settings.momentum > 0 ? zerosLike(like) : undefined;
+    this.#direction = this.#settings.momentum > 0 ? allocate(like) : undefined;
     this.state = this.#direction === undefined ? {} : { direction: this.#direction };
   }
 
   get steps(): number {
     return this.#steps;
+  }
+
+  resume(steps: number): void {
+    this.#steps = steps;
   }
 
   begin({ learningRate, gradientScale }: StepSettings): void {

@@ -20,7 +20,12 @@ export interface TrainPlan {
 export type TrainEvent =
   | { readonly kind: 'planned'; readonly plan: TrainPlan }
   | { readonly kind: 'evaluated'; readonly step: number; readonly loss: number; readonly accuracy?: number }
-  | { readonly kind: 'stepped'; readonly metrics: StepMetrics; readonly steps: number };
+  | { readonly kind: 'stepped'; readonly metrics: StepMetrics; readonly steps: number }
+  /** Something that does not stop the training and that a person should know. */
+  | { readonly kind: 'warned'; readonly message: string };
+
+/** What the steps of a training came to. */
+export type TrainTrace = Omit<TrainResult, 'output' | 'plan' | 'seconds' | 'interrupted'>;
 
 /** What became of a training. */
 export interface TrainResult {

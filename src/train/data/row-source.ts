@@ -1,0 +1,27 @@
+/** Rows that were read and checked once, and are read again when they are needed. */
+export interface RowSource<Row> extends AsyncDisposable {
+  /** How many there are. Rows are numbered from 0 in the order of their file. */
+  readonly count: number;
+  /** What rows that are computed together should share; known without reading the row. */
+  lengthOf(index: number): number;
+  /**
+   * The rows of these numbers, in this order.
+   * @throws EspalierError DATA_CHANGED when the file is no longer the one that was checked
+   */
+  read(indices: readonly number[]): Promise<readonly Row[]>;
+}
+
+/** Rows that are in memory already. */
+export function rowsInMemory<Row>(rows: readonly Row[], lengthOf: (row: Row) => number): RowSource<Row> {
+  const at = (index: number): Row => {
+    const row = rows[index];
+    if (row === undefined) throw new RangeError(`there is no row ${index} of ${rows.length}`);
+    return row;
+  };
+  return {
+    count: rows.length,
+    lengthOf: (index) => lengthOf(at(index)),
+    read: async (indices) => indices.map(at),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}

@@ -1,0 +1,105 @@
+import type { StepMetrics } from '../report/metrics.ts';
+import { inSlices } from './slices.ts';
+
+/**
+ * Beside a number of this size, 2²⁴, a number of size 1 has no digit left in f32: what the base computes is rounded away. Weights of
+ * trained models are below 10³.
+ */
+const meaninglessWeight = 2 ** 24;
+/** A base that begins with large weights of its own may keep them. */
+const meaninglessGrowth = 1000;
+/** Steps without any gradient, one after the other. A single one can come from rows that teach the trained modules nothing. */
+const barrenSteps = 3;
+/** Below this a loss of which no gradient is left means that everything is learned: f32 rounds the probability to 1. */
+const learnedLoss = 1e-3;
+/** The first steps, whose largest loss is what later ones are compared with. */
+const referenceSteps = 5;
+/** How far above the reference a loss has to be, and for how many steps. At the end of a training fewer are enough. */
+const lossGrowth = 3;
+const highSteps = 20;
+const highStepsAtEnd = 3;
+
+export interface DivergenceWatchOptions {
+  /** How many tokens or classes there are to choose from; undefined where numbers are learned. */
+  readonly choices: number | undefined;
+}
+
+/** What a step is judged by. */
+export interface WatchedStep extends Pick<StepMetrics, 'step' | 'loss' | 'gradNorm' | 'learningRate'> {
+  /** The largest magnitude of a trained weight after the step; NaN where one is not finite. */
+  readonly largestWeight: number;
+  /** Whether no step follows. */
+  readonly last: boolean;
+}
+
+/**
+ * Sees a training that has diverged although its numbers are finite. The measures are far from what healthy trainings come to
+ * (docs/training.md names them):
+ *
+ * - a weight beyond 2²⁴, or not finite;
+ * - a gradient that is exactly 0 in three steps one after the other, while the loss is above 0.001;
+ * - a loss in twenty steps one after the other (three at the end) above three times the largest of the first five steps, and above
+ *   twice the loss of guessing blindly, ln(choices).
+ */
+export class DivergenceWatch {
+  readonly #guessing: number;
+  readonly #weightLimit: number;
+  #seenSteps = 0;
+  #firstLoss = 0;
+  #reference = 0;
+  #barren = 0;
+  #high = 0;
+
+  /** @param largestWeight  the largest magnitude of a trained weight before the first step */
+  constructor(largestWeight: number, { choices }: DivergenceWatchOptions) {
+    this.#guessing = choices === undefined ? 0 : Math.log(choices);
+    this.#weightLimit = Math.max(meaninglessWeight, meaninglessGrowth * largestWeight);
+  }
+
+  /** Whether nothing suspicious has been seen of late. */
+  get isCalm(): boolean {
+    return this.#barren === 0 && this.#high === 0;
+  }
+
+  /** @returns what shows that the training has diverged; undefined where nothing does */
+  after({ loss, gradNorm, learningRate, largestWeight, last }: WatchedStep): string | undefined {
+    if (!(largestWeight <= this.#weightLimit)) {
+      return Number.isFinite(largestWeight)
+        ? `a weight has reached ${largestWeight.toPrecision(3)}, beside which the base's own numbers are rounded away`
+        : 'weights are no longer finite';
+    }
+    this.#barren = learningRate > 0 && gradNorm === 0 && loss > learnedLoss ? this.#barren + 1 : 0;
+    if (this.#barren === barrenSteps) {
+      return `every gradient has been exactly 0 for ${barrenSteps} steps at a loss of ${loss.toPrecision(3)}`;
+    }
+    return this.#judgeLoss(loss, last);
+  }
+
+  #judgeLoss(loss: number, last: boolean): string | undefined {
+    this.#seenSteps += 1;
+    if (this.#seenSteps === 1) this.#firstLoss = loss;
+    if (this.#seenSteps <= referenceSteps) {
+      // WHY a bound: a training that runs away in these very steps must not set what it is measured by.
+      this.#reference = Math.max(this.#reference, Math.min(loss, lossGrowth * this.#firstLoss));
+      return undefined;
+    }
+    const limit = Math.max(lossGrowth * this.#reference, 2 * this.#guessing, learnedLoss);
+    this.#high = loss > limit ? this.#high + 1 : 0;
+    if (this.#high < (last ? highStepsAtEnd : highSteps)) return undefined;
+    return `the loss has been above ${limit.toPrecision(3)} for ${this.#high} steps, and is ${loss.toPrecision(3)}`;
+  }
+}
+
+/** The largest magnitude of all weights; NaN where one is not finite. */
+export async function largestMagnitude(weights: Float32Array): Promise<number> {
+  let [largest, isFinite] = [0, true];
+  await inSlices(weights.length, (start, end) => {
+    for (let i = start; i < end; i++) {
+      const size = Math.abs(weights[i] ?? 0);
+      if (size > largest) largest = size;
+      // WHY this way round: every comparison with NaN is false.
+      isFinite &&= size < Infinity;
+    }
+  });
+  return isFinite ? largest : NaN;
+}

@@ -1,0 +1,57 @@
+import { join, resolve } from 'node:path';
+import { StagedFolder } from '../../files/index.ts';
+import { copyInto } from '../graph/gradients.ts';
+import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { TrainingModel } from './training-model.ts';
+
+/** Steps between two copies. */
+const copyEvery = 10;
+/** WHY a limit: a copy of every weight of a large model would cost as much memory as the model. */
+const largestCopyBytes = 256 * 2 ** 20;
+
+/** Remembers weights from before a training diverged: those of a step at which nothing suspicious was seen. */
+export class LastGoodWeights implements Disposable {
+  readonly #model: Pick<TrainingModel, 'parameters' | 'save'>;
+  readonly #output: string;
+  #copy: ParameterArena | undefined;
+  #step: number | undefined;
+
+  /** @param output  where the training's result was to be; what is kept lies beside it */
+  constructor(model: Pick<TrainingModel, 'parameters' | 'save'>, output: string) {
+    this.#model = model;
+    this.#output = resolve(output);
+  }
+
+  /** Call after each step that shows nothing suspicious. */
+  async note(step: number): Promise<void> {
+    const { parameters } = this.#model;
+    if (step % copyEvery !== 0 || parameters.flat.byteLength > largestCopyBytes) return;
+    this.#copy ??= new ParameterArena(parameters.entries);
+    this.#step = undefined; // a copy that is cut off is of no step
+    await copyInto(this.#copy.flat, parameters.flat);
+    this.#step = step;
+  }
+
+  /** Writes them beside the output. @returns a sentence that says where, or that there are none */
+  async save(): Promise<string> {
+    if (this.#copy === undefined || this.#step === undefined) return 'Nothing was saved.';
+    const place = `${this.#output}.step-${this.#step}`;
+    try {
+      await using folder = await StagedFolder.begin(place);
+      const result = join(folder.staging, 'result');
+      await this.#model.save(result, this.#copy);
+      await folder.publish(result);
+    } catch (error) {
+      return `The weights of step ${this.#step} could not be saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    return `The weights of step ${this.#step}, from before that, are in ${place}.`;
+  }
+
+  dispose(): void {
+    this.#copy?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,124 @@
+import { EspalierError, type Clock } from '../../core/index.ts';
+import type { Environment } from '../../runtime/index.ts';
+import { planStart, type DataPosition } from '../data/step-plan.ts';
+import { LossSession } from '../graph/loss-session.ts';
+import { ParameterArena } from '../graph/parameter-arena.ts';
+import { createOptimizer } from '../optimizer/create-optimizer.ts';
+import type { Optimizer } from '../optimizer/optimizer.ts';
+import { copyOptimizerState, OptimizerMemory, restoreOptimizerState } from '../optimizer/optimizer-memory.ts';
+import { learningRateAt } from '../optimizer/schedule.ts';
+import type { StepMetrics } from '../report/metrics.ts';
+import { parameterGroups } from './parameter-groups.ts';
+import type { RunState } from './run-state.ts';
+import { Trainer, type ReduceStep } from './trainer.ts';
+import type { TrainingInputs } from './training-inputs.ts';
+import type { TrainingModel } from './training-model.ts';
+
+export interface StepLoopOptions {
+  readonly environment: Environment;
+  /** Where an earlier run stopped. The weights of the model must be those of that moment. */
+  readonly from?: RunState | undefined;
+  readonly reduce?: ReduceStep | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+interface StepLoopParts {
+  readonly session: LossSession;
+  readonly gradients: ParameterArena;
+  readonly memory: OptimizerMemory;
+  readonly optimizer: Optimizer;
+  readonly trainer: Trainer;
+}
+
+/**
+ * The steps of a training, one after the other. It owns the loaded graph, the gradients and the memory of the optimizer; the weights
+ * are the model's.
+ */
+export class StepLoop implements Disposable {
+  readonly #inputs: TrainingInputs;
+  readonly #parts: StepLoopParts;
+  #position: DataPosition;
+
+  private constructor(inputs: TrainingInputs, parts: StepLoopParts, position: DataPosition) {
+    this.#inputs = inputs;
+    this.#parts = parts;
+    this.#position = position;
+  }
+
+  /** @throws EspalierError TRAIN_STATE_MISMATCH where the state is that of another training */
+  static async open(inputs: TrainingInputs, model: TrainingModel, options: StepLoopOptions): Promise<StepLoop> {
+    const { from, environment } = options;
+    assertFits(inputs, from);
+    const { graph, parameters } = model;
+    const gradients = new ParameterArena(graph.parameters);
+    const memory = new OptimizerMemory(graph.parameters);
+    try {
+      const { config, trainable } = inputs;
+      const optimizer = createOptimizer(config.optimizer, parameters.flat, config, memory.allocate);
+      if (from !== undefined) await restoreOptimizerState(optimizer, from.optimizer);
+      const { dropout } = trainable;
+      const bound = { environment, parameters, gradients, dropout, seed: config.seed };
+      const session = await LossSession.open(graph, bound);
+      const trainer = new Trainer({
+        session,
+        parameters,
+        gradients,
+        optimizer,
+        groups: parameterGroups(parameters.entries, (entry) => (trainable.decays(entry) ? config.weightDecay : 0)),
+        maxGradNorm: config.maxGradNorm,
+        step: from?.step ?? 0,
+        reduce: options.reduce,
+        ...(options.clock && { clock: options.clock }),
+      });
+      const parts = { session, gradients, memory, optimizer, trainer };
+      return new StepLoop(inputs, parts, (from ?? planStart).position);
+    } catch (error) {
+      gradients.dispose();
+      memory.dispose();
+      throw error;
+    }
+  }
+
+  /** Takes the steps that are left, as far as they are asked for. Ends early when the signal is aborted, between two steps. */
+  async *steps(signal?: AbortSignal): AsyncGenerator<StepMetrics> {
+    const { data, config, steps, learningRate } = this.#inputs;
+    const { trainer } = this.#parts;
+    const schedule = { schedule: config.schedule, learningRate, warmupSteps: config.warmupSteps, totalSteps: steps };
+    const start = { step: trainer.steps, position: this.#position };
+    for await (const { microBatches, next } of data.steps(config, start)) {
+      if (signal?.aborted === true) return;
+      const metrics = await trainer.step(microBatches, learningRateAt(trainer.steps, schedule));
+      this.#position = next;
+      yield metrics;
+    }
+  }
+
+  /** What another loop can go on from, between two steps. The weights are not part of it. */
+  async state(): Promise<RunState> {
+    const { trainer, optimizer } = this.#parts;
+    return {
+      step: trainer.steps,
+      position: this.#position,
+      optimizer: await copyOptimizerState(optimizer),
+      random: { seed: this.#inputs.config.seed },
+    };
+  }
+
+  dispose(): void {
+    const { session, gradients, memory, trainer } = this.#parts;
+    trainer.dispose();
+    session.dispose();
+    memory.dispose();
+    gradients.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function assertFits({ config }: TrainingInputs, from: RunState | undefined): void {
+  if (from === undefined || from.random.seed === config.seed) return;
+  const [expected, actual] = [`the seed ${config.seed}`, `the seed ${from.random.seed}`];
+  throw new EspalierError('TRAIN_STATE_MISMATCH', { what: 'random numbers', expected, actual });
+}

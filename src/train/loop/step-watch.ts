@@ -1,0 +1,67 @@
+import { EspalierError } from '../../core/index.ts';
+import type { StepMetrics } from '../report/metrics.ts';
+import { DivergenceWatch, largestMagnitude } from './divergence-watch.ts';
+import { FirstStepsCheck } from './first-steps-check.ts';
+import type { LastGoodWeights } from './last-good-weights.ts';
+import type { TrainingInputs } from './training-inputs.ts';
+import type { TrainingModel } from './training-model.ts';
+
+/** Looks at the weights after each step: whether they have moved, whether they still mean something. */
+export class StepWatch {
+  readonly #model: TrainingModel;
+  readonly #steps: number;
+  readonly #firstSteps: FirstStepsCheck;
+  readonly #divergence: DivergenceWatch;
+  readonly #lastGood: LastGoodWeights;
+
+  private constructor(
+    model: TrainingModel,
+    steps: number,
+    parts: { firstSteps: FirstStepsCheck; divergence: DivergenceWatch; lastGood: LastGoodWeights },
+  ) {
+    this.#model = model;
+    this.#steps = steps;
+    this.#firstSteps = parts.firstSteps;
+    this.#divergence = parts.divergence;
+    this.#lastGood = parts.lastGood;
+  }
+
+  static async begin(
+    { trainable, steps, objective, base }: TrainingInputs,
+    model: TrainingModel,
+    lastGood: LastGoodWeights,
+  ): Promise<StepWatch> {
+    const { parameters } = model;
+    const watched = parameters.entries.filter((entry) => trainable.mustMove(entry));
+    const firstSteps = await FirstStepsCheck.begin(parameters, watched);
+    const choices = objective.kind === 'next-token' ? base.config.vocabSize : base.labels?.length;
+    const kind = objective.kind === 'numbers' ? undefined : choices;
+    const divergence = new DivergenceWatch(await largestMagnitude(parameters.flat), { choices: kind });
+    return new StepWatch(model, steps, { firstSteps, divergence, lastGood });
+  }
+
+  /** @throws EspalierError TRAIN_STUCK, TRAINING_DIVERGED */
+  async after(stepped: StepMetrics): Promise<void> {
+    const { step, learningRate } = stepped;
+    const last = step === this.#steps;
+    // WHY first: a module that no step moves is named, and without it every gradient would merely be 0.
+    await this.#firstSteps.after(step, { learningRate, last });
+    const largestWeight = await largestMagnitude(this.#model.parameters.flat);
+    const seen = this.#divergence.after({ ...stepped, largestWeight, last });
+    if (seen !== undefined) {
+      throw new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: 'Nothing was saved.' });
+    }
+    if (this.#divergence.isCalm) await this.#lastGood.note(step);
+  }
+
+  /** Runs the steps, and saves the last good weights where they diverge. */
+  async guard(steps: () => Promise<void>): Promise<void> {
+    try {
+      await steps();
+    } catch (error) {
+      if (!EspalierError.isInstance(error) || error.code !== 'TRAINING_DIVERGED') throw error;
+      const { step = 0, learningRate = 0, seen = '' } = error.details;
+      throw new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: await this.#lastGood.save() });
+    }
+  }
+}

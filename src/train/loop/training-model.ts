@@ -1,0 +1,49 @@
+import type { LossGraph } from '../graph/loss-graph.ts';
+import { createLossGraph } from '../graph/loss-graph.ts';
+import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { TrainingInputs } from './training-inputs.ts';
+
+/** What is trained: the graph of its loss, and its weights. */
+export class TrainingModel implements Disposable {
+  readonly graph: LossGraph;
+  readonly parameters: ParameterArena;
+  readonly #inputs: TrainingInputs;
+
+  private constructor(inputs: TrainingInputs, graph: LossGraph) {
+    this.#inputs = inputs;
+    this.graph = graph;
+    this.parameters = new ParameterArena(graph.parameters);
+  }
+
+  /** Builds the graph, and fills the weights with where they begin. */
+  static async open(inputs: TrainingInputs): Promise<TrainingModel> {
+    const { base, trainable, objective, maxLength, config } = inputs;
+    const options = { trainable, objective, maxLength, seed: config.seed, gradients: true };
+    const model = new TrainingModel(inputs, await createLossGraph(base, options));
+    try {
+      await trainable.initialize(model.parameters);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Writes weights as a result of the training.
+   *
+   * @param dir  does not exist yet; its parent does
+   * @param weights  laid out as the parameters; by default the parameters themselves
+   */
+  save(dir: string, weights: ParameterArena = this.parameters): Promise<void> {
+    return this.#inputs.trainable.save(dir, weights);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

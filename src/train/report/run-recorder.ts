@@ -1,0 +1,67 @@
+import type { Evaluation } from '../loop/evaluator.ts';
+import type { MetricsWriter, StepMetrics } from './metrics.ts';
+import type { TrainEvent, TrainTrace } from './train-result.ts';
+
+export interface RunRecorderOptions {
+  readonly metrics: Pick<MetricsWriter, 'write'>;
+  readonly onEvent: (event: TrainEvent) => void;
+  /** Optimizer steps of the whole training. */
+  readonly steps: number;
+}
+
+/** Keeps the record of a training: a line and an event for each step, and what all of them came to. */
+export class RunRecorder {
+  readonly #options: RunRecorderOptions;
+  #first: StepMetrics | undefined;
+  #last: StepMetrics | undefined;
+  #before: Evaluation | undefined;
+  #after: Evaluation | undefined;
+  #steps = 0;
+  #targetTokens = 0;
+
+  constructor(options: RunRecorderOptions) {
+    this.#options = options;
+  }
+
+  /** @param evaluation  with the weights after this step, where it was due */
+  async step(stepped: StepMetrics, evaluation: Evaluation | undefined): Promise<void> {
+    const { metrics, onEvent, steps } = this.#options;
+    const line = evaluation === undefined ? stepped : { ...stepped, ...heldOut(evaluation) };
+    await metrics.write(line);
+    this.#first ??= line;
+    this.#last = line;
+    this.#after = evaluation;
+    this.#steps += 1;
+    this.#targetTokens += line.targetTokens;
+    onEvent({ kind: 'stepped', metrics: line, steps });
+  }
+
+  /** An evaluation before the first step or after the last. */
+  evaluated(evaluation: Evaluation | undefined, when: 'before' | 'after'): void {
+    if (when === 'before') this.#before = evaluation;
+    else this.#after = evaluation;
+  }
+
+  /** The last step, where there was one. */
+  get last(): StepMetrics | undefined {
+    return this.#last;
+  }
+
+  trace(): TrainTrace {
+    const [before, after] = [this.#before, this.#after];
+    return {
+      steps: this.#steps,
+      firstLoss: this.#first?.loss ?? NaN,
+      lastLoss: this.#last?.loss ?? NaN,
+      evalLossBefore: before?.loss,
+      evalLossAfter: after?.loss,
+      ...(before?.accuracy !== undefined && { evalAccuracyBefore: before.accuracy }),
+      ...(after?.accuracy !== undefined && { evalAccuracyAfter: after.accuracy }),
+      targetTokens: this.#targetTokens,
+    };
+  }
+}
+
+function heldOut({ loss, accuracy }: Evaluation): Pick<StepMetrics, 'evalLoss' | 'evalAccuracy'> {
+  return { evalLoss: loss, ...(accuracy !== undefined && { evalAccuracy: accuracy }) };
+}

@@ -1,0 +1,62 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { EspalierError } from '../../core/index.ts';
+import { StagedFolder } from '../../files/index.ts';
+
+export interface SaveResultOptions {
+  /** Where a result goes that cannot be written to its place; the folder for temporary files by default. */
+  readonly rescueFolder?: string | undefined;
+}
+
+/** Writes the parts of a result. */
+export interface ResultParts {
+  /** @param dir  does not exist yet; its parent does */
+  readonly save: (dir: string) => Promise<void>;
+  /** Adds the metrics to the folder that `save` has written. */
+  readonly addMetrics: (dir: string, where: 'same-disk' | 'elsewhere') => Promise<void>;
+}
+
+/**
+ * Lets the result of a training appear. Where its place cannot take it, the result is written elsewhere: what was trained is in
+ * memory alone by then, and is not to be lost for a full disk.
+ *
+ * @throws EspalierError OUTPUT_RESCUED with where the result is; the error of the output where the other place fails too
+ */
+export async function saveResult(
+  folder: StagedFolder,
+  parts: ResultParts,
+  { rescueFolder = tmpdir() }: SaveResultOptions = {},
+): Promise<void> {
+  const result = join(folder.staging, 'result');
+  try {
+    await parts.save(result);
+    await parts.addMetrics(result, 'same-disk');
+    await folder.publish(result);
+  } catch (error) {
+    const meant = await folder.explain(error);
+    await rm(result, { recursive: true, force: true }).catch(() => undefined);
+    throw await rescued(parts, { path: folder.path, rescueFolder, meant });
+  }
+}
+
+async function rescued(
+  { save, addMetrics }: ResultParts,
+  { path, rescueFolder, meant }: { readonly path: string; readonly rescueFolder: string; readonly meant: unknown },
+): Promise<unknown> {
+  const rescue = join(rescueFolder, `${basename(path)}-${randomUUID().slice(0, 8)}`);
+  try {
+    await mkdir(rescueFolder, { recursive: true });
+    await using other = await StagedFolder.begin(rescue);
+    const result = join(other.staging, 'result');
+    await save(result);
+    await addMetrics(result, 'elsewhere');
+    await other.publish(result);
+  } catch {
+    // WHY not this error: the place that the user named is the one to make room at.
+    return meant;
+  }
+  const reason = meant instanceof Error ? meant.message : String(meant);
+  return new EspalierError('OUTPUT_RESCUED', { path, reason, rescue }, { cause: meant });
+}
