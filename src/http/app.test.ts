@@ -141,7 +141,7 @@ describe('chat completions', () => {
     const read = async (): Promise<void> => {
       for await (const _ of stream);
     };
-    await expect(read()).rejects.toThrow(/session is used after it was disposed/);
+    await expect(read()).rejects.toThrow(/session was used after it was disposed/);
   });
 });
 

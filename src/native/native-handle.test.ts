@@ -20,7 +20,7 @@ describe('NativeHandle', () => {
     handle.dispose();
     expect(released).toBe(0);
     expect(() => handle.hold()).toThrow(expect.objectContaining({ code: 'DISPOSED' }));
-    expect(() => new NativeHandle('binding', () => undefined, [handle])).toThrow(/session is used after/);
+    expect(() => new NativeHandle('binding', () => undefined, [handle])).toThrow(/session was used after/);
     handle.letGo();
     expect(released).toBe(1);
     expect(liveHandles()).toEqual({});

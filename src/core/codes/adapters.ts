@@ -6,8 +6,8 @@ export const adaptersCodes = {
     status: 400,
     retryable: false,
     message:
-      '{path} is no adapter that Espalier reads: expected a PEFT folder, or a file in the format .onnx_adapter, .bin (of Espalier) or GGUF. Found {found}.',
-    help: 'The format of an adapter is told by its content, not by its name. Nothing was read beyond the first bytes.',
+      '{path} is not an adapter that Espalier reads: expected a PEFT folder, or a file in the format .onnx_adapter, .bin (of Espalier) or GGUF. Found {found}.',
+    help: 'Espalier recognizes the format of an adapter by its content and ignores its file name. Only the first bytes were read.',
   },
   ADAPTER_CHANGING: {
     status: 409,
@@ -19,38 +19,38 @@ export const adaptersCodes = {
   ADAPTER_NAMES_UNKNOWN: {
     status: 400,
     retryable: false,
-    message: '{path} has parameters whose modules cannot be told: {problems}. Give a file of names.',
-    help: 'The parameters of an .onnx_adapter or GGUF file do not follow a naming that Espalier knows, or one of a pair is missing. For .onnx_adapter files, --names says which parameters are the A and B of which module.',
+    message: 'The modules of some parameters in {path} are unknown: {problems}. Give a file of names.',
+    help: 'The parameters of an .onnx_adapter or GGUF file do not follow a naming scheme that Espalier knows, or one parameter of a pair is missing. For .onnx_adapter files, --names maps each module to its parameters A and B.',
   },
   ADAPTER_NAMES_INVALID: {
     status: 400,
     retryable: false,
     message: 'The file of names {path} cannot be used: {problems}.',
-    help: 'A file of names is a JSON object: for each module its path, and the names of its parameters A and B.',
+    help: 'A file of names is a JSON object. Each key is the path of a module, and each value names the parameters A and B of the module.',
   },
   ADAPTER_NOT_EXPRESSIBLE: {
     status: 400,
     retryable: false,
     message: 'The adapter cannot be written as {format}: {problems}. Nothing was written.',
-    help: 'An adapter has parts that the other format has no place for. Convert it to PEFT instead, or train it without them.',
+    help: 'The other format cannot store some parts of the adapter. Convert the adapter to PEFT instead, or train one without these parts.',
   },
   ONNX_ADAPTER_MALFORMED: {
     status: 400,
     retryable: false,
-    message: '{path} is no sound .onnx_adapter file: {reason}. Make the file again.',
-    help: 'A FlatBuffers file of ONNX Runtime is damaged, hostile, or of another version. Nothing was taken into use.',
+    message: '{path} is not a valid .onnx_adapter file: {reason}. Create the file again.',
+    help: 'A FlatBuffers file of ONNX Runtime is damaged, malicious, or of another version. Nothing of it is used.',
   },
   BIN_ADAPTER_MALFORMED: {
     status: 400,
     retryable: false,
-    message: '{path} is no sound .bin adapter: {reason}. Make the file again.',
-    help: 'A .bin adapter does not keep to docs/formats/bin-adapter.md. Nothing was taken into use.',
+    message: '{path} is not a valid .bin adapter: {reason}. Create the file again.',
+    help: 'A .bin adapter does not follow the format in docs/formats/bin-adapter.md. Nothing of it is used.',
   },
   GGUF_MALFORMED: {
     status: 400,
     retryable: false,
-    message: '{path} is no sound GGUF file: {reason}. Make the file again.',
-    help: 'A GGUF file is damaged or hostile. Nothing was taken into use.',
+    message: '{path} is not a valid GGUF file: {reason}. Create the file again.',
+    help: 'A GGUF file is damaged or malicious. Nothing of it is used.',
   },
   GGUF_UNSUPPORTED: {
     status: 400,
@@ -62,13 +62,13 @@ export const adaptersCodes = {
     status: 400,
     retryable: false,
     message: 'The adapters cannot be merged into {dir}: {problems}. Nothing was written.',
-    help: 'A merged checkpoint has no place for a part of an adapter, or the base has no weight that it could be added to.',
+    help: 'A merged checkpoint cannot store a part of an adapter, or the base has no weight to which the part could be added.',
   },
   MERGE_DRIFT: {
     status: 400,
     retryable: false,
     message:
       'The logits of the merged model are up to {drift} away from those of base and adapters, more than {bound}. Nothing was written. Choose a wider type, raise {option:maxDrift}, or give {option:force}.',
-    help: 'Merging rounds weights to the type of the checkpoint. The bound on what that may change is an option of the merge.',
+    help: 'Merging rounds weights to the element type of the checkpoint. An option of the merge limits how far this rounding may change the logits.',
   },
 } as const satisfies Record<string, CodeEntry>;

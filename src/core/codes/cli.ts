@@ -6,25 +6,25 @@ export const cliCodes = {
     status: 400,
     retryable: false,
     message: '{problem} See: {help}',
-    help: 'The command line names a command or an option that does not exist, or leaves out one that is needed. Nothing was started.',
+    help: 'The command line contains an unknown command or option, or lacks a required one. Nothing was started.',
   },
   CLI_BAD_VALUE: {
     status: 400,
     retryable: false,
     message: '{flag} expects {expected}, got {actual}.',
-    help: 'An option has a value that it cannot have. Nothing was started.',
+    help: 'The value of an option has the wrong type or is out of range. Nothing was started.',
   },
   CLI_CONFLICT: {
     status: 400,
     retryable: false,
     message: 'Give {expected}, got {actual}.',
-    help: 'Options were given together that exclude each other, or none of those of which one is needed. Nothing was started.',
+    help: 'Some options exclude each other, or one option of a group is required and none was given. Nothing was started.',
   },
   CLI_NOT_INSPECTABLE: {
     status: 400,
     retryable: false,
     message:
-      'At {path} lies nothing that can be shown. Name a folder with config.json or adapter_config.json, a .safetensors file or an .onnx file.',
-    help: '`espalier inspect` was given a path to something that it does not know. Nothing was changed.',
+      'Cannot inspect {path}: its kind is unknown. Name a folder with config.json or adapter_config.json, a .safetensors file or an .onnx file.',
+    help: '`espalier inspect` does not recognize the file or folder at this path. Nothing was changed.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,11 +1,11 @@
-/** One row of the error table: what a caller is told, and what to do about it. */
+/** One row of the error table. It holds the message for the caller and the explanation for the documentation. */
 export interface CodeEntry {
   /** HTTP status with which a server answers. */
   readonly status: number;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** What was expected, what came, what to do. `{name}` is filled from the details, `{option:name}` is the name of an option. */
+  /** Says what was expected, what was given and what to do. `{name}` is replaced by the detail, `{option:name}` by the name of an option. */
   readonly message: string;
-  /** One or two sentences for the page of documentation: when it happens, and what is still usable. */
+  /** One or two sentences for `docs/errors.md`. They say when the error occurs and what is still usable. */
   readonly help: string;
 }

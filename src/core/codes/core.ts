@@ -5,14 +5,14 @@ export const coreCodes = {
   DISPOSED: {
     status: 500,
     retryable: false,
-    message: '{name} is used after it was disposed. Keep it open until its last use.',
+    message: '{name} was used after it was disposed. Keep it open until its last use.',
     help: 'A handle was closed before its last use. Nothing else is affected.',
   },
   SHAPE_MISMATCH: {
     status: 400,
     retryable: false,
     message: 'Expected shape {expected} for {name}, got {actual}.',
-    help: 'A tensor does not have the dimensions that its place needs. Nothing was changed.',
+    help: 'A tensor has the wrong dimensions for its use. Nothing was changed.',
   },
   OUTPUT_EXISTS: {
     status: 409,
@@ -25,7 +25,7 @@ export const coreCodes = {
     retryable: true,
     message:
       'The output {path} is being written by process {pid} already. Wait until it has ended, or choose another path.',
-    help: 'Two processes were to write one output, and the second would have lost its work at the end. Nothing was changed.',
+    help: 'Two processes cannot write the same output: the second would lose its work at the end. Nothing was changed.',
   },
   DISK_FULL: {
     status: 507,
@@ -38,6 +38,6 @@ export const coreCodes = {
     status: 404,
     retryable: false,
     message: 'No {what} at {path}. Check the path.',
-    help: 'A file or folder that was named does not exist or cannot be read.',
+    help: 'The named file or folder does not exist or cannot be read.',
   },
 } as const satisfies Record<string, CodeEntry>;

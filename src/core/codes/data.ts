@@ -6,12 +6,12 @@ export const dataCodes = {
     status: 400,
     retryable: false,
     message: '{path}, line {line} is not valid UTF-8. Save the file as UTF-8.',
-    help: 'Training data is read as UTF-8, strictly: a broken character would be learned. Nothing was trained.',
+    help: 'Espalier accepts only valid UTF-8 in training data, because the model would learn broken characters. Nothing was trained.',
   },
   DATA_JSON_BROKEN: {
     status: 400,
     retryable: false,
-    message: '{path}, line {line} is not valid JSON: {problem}. Write one JSON object a line.',
+    message: '{path}, line {line} is not valid JSON: {problem}. Write one JSON object per line.',
     help: 'A row of a JSONL file cannot be parsed. Nothing was trained.',
   },
   DATA_ROW_UNKNOWN: {
@@ -19,27 +19,27 @@ export const dataCodes = {
     retryable: false,
     message:
       '{path}, line {line}: {problem} A row has "text", or "prompt" and "completion", or "messages", or "input_ids" (with "labels" or without).',
-    help: 'A row is of no kind that is known, or of several at once. Nothing was trained.',
+    help: 'The fields of a row match no known kind of row, or several kinds at once. Nothing was trained.',
   },
   DATA_ROW_INVALID: {
     status: 400,
     retryable: false,
     message: '{path}, line {line}: {problem}',
-    help: 'A field of a row has the wrong type or length, or its messages cannot be rendered. Nothing was trained.',
+    help: 'A field of a row has the wrong type or length, or the chat template cannot render its messages. Nothing was trained.',
   },
   DATA_TOKEN_OUT_OF_RANGE: {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line}: {field}[{index}] is {id}, but the model has token ids from 0 to {last} only. Use data that was made with the tokenizer of this model.',
-    help: 'A token id lies outside the vocabulary, mostly because the data or the tokenizer belongs to another model. Nothing was trained.',
+      '{path}, line {line}: {field}[{index}] is {id}, but the model has token ids from 0 to {last} only. Use data that was created with the tokenizer of this model.',
+    help: 'A token id is outside the vocabulary. Usually the data or the tokenizer belongs to another model. Nothing was trained.',
   },
   DATA_TOKENIZER_MISSING: {
     status: 400,
     retryable: false,
     message:
       '{path}, line {line} holds {kind}, but the base model has no tokenizer.json. Add it to the folder of the model, or give rows of "input_ids".',
-    help: 'Text needs a tokenizer. Without one, rows of token ids can be used.',
+    help: 'Rows of text need a tokenizer. Rows of token ids do not.',
   },
   DATA_CHANGED: {
     status: 409,
@@ -50,21 +50,21 @@ export const dataCodes = {
   DATA_EMPTY: {
     status: 400,
     retryable: false,
-    message: '{path} has no rows. Write one JSON object a line.',
-    help: 'The file is empty, or holds blank lines only. Nothing was trained.',
+    message: '{path} has no rows. Write one JSON object per line.',
+    help: 'The file is empty or has only blank lines. Nothing was trained.',
   },
   DATA_NOTHING_TO_LEARN: {
     status: 400,
     retryable: false,
     message:
       'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. Raise {option:maxLength}, or check that the answers are not empty.',
-    help: 'Every example was dropped: cut at the maximum length, none of them keeps a token that counts in the loss. Nothing was trained.',
+    help: 'After each row was cut at the maximum length, none of them has a token that counts in the loss. Nothing was trained.',
   },
   CHAT_TEMPLATE_UNSTABLE: {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line}: the chat template writes the turns before message {index} differently once that message follows, so what the assistant said cannot be told apart. Train on one answer a row, or use a template that only ever appends.',
-    help: 'The loss counts what the assistant says, found by rendering the conversation turn by turn. That needs a template that does not rewrite earlier turns.',
+      '{path}, line {line}: the chat template changes the text of the turns before message {index} when that message follows, so the tokens of the assistant cannot be identified. Train on one answer per row, or use a template that only appends.',
+    help: 'The loss counts the tokens of the assistant. Espalier finds them by rendering the conversation turn by turn, so the template must not rewrite earlier turns.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -87,7 +87,8 @@ export const engineCodes = {
   QUEUE_FULL: {
     status: 429,
     retryable: true,
-    message: '{waiting} requests are waiting already, {count} more came, and {limit} is the limit. Try again in {retryAfterSeconds} s.',
+    message:
+      '{waiting} requests are waiting already, {count} more came, and {limit} is the limit. Try again in {retryAfterSeconds} s.',
     help: 'The waiting queue is bounded, so that a request is refused at once rather than answered too late. The choices of a request count singly.',
   },
   CALLER_QUEUE_FULL: {

@@ -48,7 +48,8 @@ export const httpCodes = {
   ORIGIN_REFUSED: {
     status: 403,
     retryable: false,
-    message: 'Web pages of {origin} may not call this server. If they should, start it with --allowed-origins {origin}.',
+    message:
+      'Web pages of {origin} may not call this server. If they should, start it with --allowed-origins {origin}.',
     help: 'A browser sends the `Origin` of the page that makes a request. Pages of the server itself are taken, pages of loopback names too (but not to load or unload adapters), and those of --allowed-origins.',
   },
   CONTENT_TYPE_UNSUPPORTED: {

@@ -11,33 +11,35 @@ export const modelsCodes = {
   MODEL_ARCHITECTURE_UNSUPPORTED: {
     status: 400,
     retryable: false,
-    message: '{path} names the architecture {architecture}. Supported: {supported}. Choose a base of that family.',
+    message:
+      '{path} names the architecture {architecture}. Supported: {supported}. Choose a base with a supported architecture.',
     help: 'Espalier builds its graphs itself, and knows the architectures named in the message. Nothing was loaded.',
   },
   MODEL_FEATURE_UNSUPPORTED: {
     status: 400,
     retryable: false,
     message: '{path} asks for {feature} = {value}. Supported: {supported}. Choose a base without it.',
-    help: 'The family is known, but this variant would compute something else than Espalier does, so it is refused rather than run wrongly.',
+    help: 'Espalier knows the family of the model, but it does not support this variant. It refuses the model, because its results would be wrong.',
   },
   MODEL_TASK_UNSUPPORTED: {
     status: 400,
     retryable: false,
-    message: 'The base in {dir} ({family}) cannot {use}. What it is for: {instead}.',
-    help: 'Decoders continue text; encoders classify or embed it. The base is of another kind than the command, or the route, is for.',
+    message: 'The base in {dir} ({family}) cannot {use}. Use it with: {instead}.',
+    help: 'Decoders continue text; encoders classify or embed it. The command or the route needs a base of another kind.',
   },
   MODEL_HEAD_PRESENT: {
     status: 400,
     retryable: false,
-    message: 'The base in {dir} has a head already, for the labels {labels}. Leave {option:labels} out, and use these.',
-    help: 'A new head is for an encoder without one. One that is there is trained with `modulesToSave` (--modules-to-save).',
+    message:
+      'The base in {dir} already has a head for the labels {labels}. Omit {option:labels}, and use these labels.',
+    help: 'Only an encoder without a head gets a new one. Train an existing head with `modulesToSave` (--modules-to-save).',
   },
   MODEL_HEAD_MISSING: {
     status: 400,
     retryable: false,
     message:
-      'The head of this base is new, and {names} are in none of its files. Train them with {option:modulesToSave}, or give the adapter that was trained with it.',
-    help: 'An encoder was given names of labels. What tells them apart is trained with an adapter, and saved there.',
+      'The head of this base is new, and its weights {names} are in none of the files. Train them with {option:modulesToSave}, or give the adapter that contains them.',
+    help: 'With `labels` an encoder gets a new head. The weights of the head are trained together with an adapter and saved in it.',
   },
   MODEL_WEIGHTS_NOT_FOUND: {
     status: 404,
@@ -49,28 +51,29 @@ export const modelsCodes = {
   MODEL_WEIGHTS_MISMATCH: {
     status: 400,
     retryable: false,
-    message: 'The weights in {dir} do not fit its config.json: {problems}. Take both from the same checkpoint.',
-    help: 'A tensor is missing, unexpected, of another shape, or of a type that cannot be used (f32, f16 and bf16 can). Nothing was loaded.',
+    message:
+      'The weights in {dir} do not fit its config.json: {problems}. Use the weights and the config.json of one checkpoint.',
+    help: 'A tensor is missing or unexpected, has another shape, or has an unsupported element type (f32, f16 and bf16 are supported). Nothing was loaded.',
   },
   MODEL_QUANTIZED: {
     status: 400,
     retryable: false,
     message:
-      'The weight {name} is quantized, and is asked for as floats that can change. Train an adapter, or take the float checkpoint.',
-    help: 'Whole numbers of a few bits cannot follow small steps, so that a quantized base takes adapters and is itself never trained. Nothing was started.',
+      'The weight {name} is quantized and cannot be trained itself. Train an adapter, or use the checkpoint with floats.',
+    help: 'Integers of a few bits cannot represent the small steps of training. On a quantized base only adapters can be trained. Nothing was started.',
   },
   MODEL_WEIGHTS_NOT_FINITE: {
     status: 400,
     retryable: false,
     message:
-      'Weight {name} in {path} is {value} at element {index}. A model with such a weight only answers NaN: get the file again.',
-    help: 'A weight is NaN or infinite: the file is damaged, or its training diverged. Nothing was loaded.',
+      'Weight {name} in {path} is {value} at element {index}. Every result of this model would be NaN. Download the file again.',
+    help: 'A weight is NaN or infinite. Either the file is damaged, or its training diverged. Nothing was loaded.',
   },
   MODEL_CONTEXT_EXCEEDED: {
     status: 400,
     retryable: false,
-    message: '{length} tokens exceed the {limit} positions of this model. Shorten the input, or cut it.',
-    help: 'The sequence is longer than the positions that the model was trained with. Nothing was run.',
+    message: '{length} tokens exceed the {limit} positions of this model. Shorten the input.',
+    help: 'The sequence has more tokens than the model has positions. Nothing was run.',
   },
   MODEL_TOKEN_OUT_OF_RANGE: {
     status: 400,

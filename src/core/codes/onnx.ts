@@ -6,12 +6,12 @@ export const onnxCodes = {
     status: 400,
     retryable: false,
     message: '{path} cannot be used: {problems}.',
-    help: 'The graph of an ONNX file asks for something that Espalier does not do, or its inputs and outputs are not those of a model that it knows. The message names the node or the input. Nothing was loaded.',
+    help: 'The graph of an ONNX file needs something that Espalier does not support, or its inputs and outputs do not match a known kind of model. The message names the node or the input. Nothing was loaded.',
   },
   ONNX_NO_GRAPH: {
     status: 400,
     retryable: false,
     message: '{path} has no {what}: {reason}.',
-    help: 'An ONNX model was asked for something that it is not made for: text from an image classifier, say, or labels from a language model.',
+    help: 'An ONNX model cannot be used for this task. For example, an image classifier cannot continue text.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -6,13 +6,13 @@ export const quantizeCodes = {
     status: 400,
     retryable: false,
     message: 'The model in {dir} cannot be quantized: {reason}.',
-    help: 'Quantizing takes a folder of safetensors with float weights. Nothing was written.',
+    help: 'Quantizing needs a folder with safetensors files of float weights. Nothing was written.',
   },
   QUANTIZE_KEEP_UNMATCHED: {
     status: 400,
     retryable: false,
     message:
-      'Nothing in the model is called {name}.{hint} Modules are named by their last part (lm_head) or by their whole path.',
+      'The model has no module named {name}.{hint} Name a module by its last part (lm_head) or by its whole path.',
     help: '`--keep` names a module that the model does not have. Nothing was written.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -5,20 +5,20 @@ export const trainCodes = {
   TRAIN_CONFIG_UNKNOWN: {
     status: 400,
     retryable: false,
-    message: '{source} holds "{key}", which no training knows.{hint}',
+    message: '{source} has "{key}", which is not a setting of a training.{hint}',
     help: 'A setting of a training is misspelt or does not exist. In code the settings are those of `TrainOptions`; in a file and on the command line they are the long options of `espalier train`. Nothing was started.',
   },
   TRAIN_CONFIG_INVALID: {
     status: 400,
     retryable: false,
     message: '{option} expects {expected}, got {actual}.',
-    help: 'A setting of a training has a value that it cannot have. Nothing was started.',
+    help: 'The value of a setting of a training has the wrong type or is out of range. Nothing was started.',
   },
   TRAIN_CONFIG_CONFLICT: {
     status: 400,
     retryable: false,
     message: '{first} and {second} contradict each other: {reason}.',
-    help: 'Two settings of a training cannot both be followed. Nothing was started.',
+    help: 'Two settings of a training exclude each other. Nothing was started.',
   },
   TRAIN_CONFIG_UNREADABLE: {
     status: 400,
@@ -29,29 +29,29 @@ export const trainCodes = {
   TRAIN_NO_PARAMETER: {
     status: 500,
     retryable: false,
-    message: 'No trainable parameter is called {name}.',
-    help: 'A parameter was asked for that this training does not have. Nothing was changed.',
+    message: 'There is no trainable parameter named {name}.',
+    help: 'This training has no parameter of the requested name. Nothing was changed.',
   },
   TRAIN_NOT_FINITE: {
     status: 500,
     retryable: false,
     message:
       'At step {step}, before any weight has changed, these are not finite: {names}. Check the base for NaN, and the rows for numbers beyond its type.',
-    help: 'The first loss or the first gradient of a training is NaN or infinite, so that the base or the data are at fault. Nothing was saved; the base is untouched.',
+    help: 'The first loss or the first gradient of a training is NaN or infinite. The cause is the base or the data. Nothing was saved. The base was not changed.',
   },
   TRAINING_DIVERGED: {
     status: 500,
     retryable: false,
     message:
       'The training has diverged: at step {step}, with a learning rate of {learningRate}, {seen}. Lower {option:learningRate}, give {option:warmupSteps}, or set {option:maxGradNorm}. {kept}',
-    help: 'The weights have left every range in which they mean something, so that later steps would be worthless. docs/training.md says what is watched. The output was not written; the base is untouched.',
+    help: 'The weights have grown beyond any useful range, so later steps would be useless. docs/training.md says what is watched. The output was not written. The base was not changed.',
   },
   OUTPUT_RESCUED: {
     status: 507,
     retryable: false,
     message:
       'The training ended, and {path} could not be written: {reason} The result was saved to {rescue} instead. Move it to where it belongs.',
-    help: 'The disk of the output was full, or its place was taken meanwhile. Nothing that was trained is lost: the whole folder was written elsewhere, by default in the folder for temporary files (TMPDIR).',
+    help: 'The disk of the output was full, or its path was taken during the training. The result is complete: it was written to another folder, by default the folder for temporary files (TMPDIR).',
   },
   TRAIN_STATE_MISMATCH: {
     status: 400,
@@ -63,7 +63,7 @@ export const trainCodes = {
     status: 500,
     retryable: false,
     message:
-      'After {steps} steps these have not moved at all: {names}. Check that the rows are longer than one token and that the targets are used by the model.',
-    help: 'Trainable weights got no gradient in the first steps. Saving them would pass off untrained weights as trained. Nothing was saved.',
+      'After {steps} steps these parameters have not changed: {names}. Check that the rows are longer than one token and that the model uses the targets.',
+    help: 'Some trainable weights got no gradient in the first steps. Espalier does not save weights that were never trained. Nothing was saved.',
   },
 } as const satisfies Record<string, CodeEntry>;

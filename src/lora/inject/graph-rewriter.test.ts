@@ -115,7 +115,7 @@ describe('GraphRewriter', () => {
       ],
     };
     expect(() => rewriter.inject(bad)).toThrow(
-      "Adapters cannot be put into the graph: an adapter's name has letters, digits, '.', '_' and '-', got bad name; " +
+      "The adapters cannot be injected into the graph: an adapter's name has letters, digits, '.', '_' and '-', got bad name; " +
         'q.lora_A should be [2, 4], is [2, 5]; out.lora_A should be [3, 4], is [2, 4]; out.lora_B should be [2, 3], is [2, 2].',
     );
     expect(() => rewriter.inject(described('c', ['q', 'nothing']))).toThrow('no linear node for nothing');
@@ -130,7 +130,7 @@ describe('GraphRewriter', () => {
 
   it('tells of metadata that was changed', () => {
     model.metadata.set('espalier.adapter.x', '{}');
-    expect(() => new GraphRewriter(model)).toThrow("The model's metadata at espalier.adapter.x");
+    expect(() => new GraphRewriter(model)).toThrow('The metadata of the model at espalier.adapter.x');
   });
 
   it('describes an adapter by its name, version and shapes', () => {

@@ -77,9 +77,9 @@ describe('injectLora', () => {
       { path: 'net.b', rank: 1, scaling: 1 },
     ];
     expect(() => injectLora(model, { modules: bad })).toThrow(
-      'Adapters cannot be put into the graph: the graph has no linear node for net.d (did you mean net.a?); net.b comes ' +
+      'The adapters cannot be injected into the graph: the graph has no linear node for net.d (did you mean net.a?); net.b comes ' +
         'twice; net.a should have a rank from 1 up, got 0; net.a should have a finite scaling, got NaN; net.b should have a ' +
-        'dropout from 0 up and below 1, got 1. The graph is as it was.',
+        'dropout from 0 up and below 1, got 1. The graph was not changed.',
     );
     expect(() => injectLora(model, { modules: [] })).toThrow('no module is given');
     expect(encodeModel(model)).toEqual(before);

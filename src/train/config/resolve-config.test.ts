@@ -39,7 +39,7 @@ describe('resolveConfig', () => {
 
   it('names the nearest key for an unknown one in the file', () => {
     expect(() => withFile({ 'learning-rat': 1 })).toThrow(
-      'run.yaml holds "learning-rat", which no training knows. Did you mean learning-rate?',
+      'run.yaml has "learning-rat", which is not a setting of a training. Did you mean learning-rate?',
     );
   });
 
@@ -128,7 +128,7 @@ describe('resolveTrainOptions', () => {
 
   it('names the nearest option for an unknown one', () => {
     expect(() => resolveTrainOptions(given({ lerningRate: 1 }))).toThrow(
-      'The settings object holds "lerningRate", which no training knows. Did you mean learningRate?',
+      'The settings object has "lerningRate", which is not a setting of a training. Did you mean learningRate?',
     );
   });
 

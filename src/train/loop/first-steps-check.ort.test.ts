@@ -29,7 +29,7 @@ describe('ParameterArena', () => {
   it('shares its memory with the tensors that it gives to the runtime', () => {
     move(1);
     expect(arena.tensor('b.lora_B').memory.float32(64, 2)[0]).toBe(0.5);
-    expect(() => arena.tensor('c')).toThrow('No trainable parameter is called c.');
+    expect(() => arena.tensor('c')).toThrow('There is no trainable parameter named c.');
   });
 });
 
@@ -41,7 +41,7 @@ describe('FirstStepsCheck', () => {
     move(0);
     await check.after(1, moving);
     await check.after(2, moving);
-    await expect(check.after(3, moving)).rejects.toThrow('After 3 steps these have not moved at all: b.lora_B.');
+    await expect(check.after(3, moving)).rejects.toThrow('After 3 steps these parameters have not changed: b.lora_B.');
   });
 
   it('is content where everything has moved', async () => {

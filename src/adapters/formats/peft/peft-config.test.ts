@@ -75,7 +75,7 @@ describe('parsePeftConfig', () => {
   it('lists every option that would change results', () => {
     const options = { use_qalora: true, bias: 'all', target_parameters: ['experts'], lora_bias: true };
     expect(() => parsePeftConfig({ ...minimal, ...options }, 'a/adapter_config.json')).toThrow(
-      'a/adapter_config.json asks for what Espalier does not do: use_qalora = true, bias = "all", ' +
+      'a/adapter_config.json uses options that Espalier does not support: use_qalora = true, bias = "all", ' +
         'target_parameters = ["experts"], lora_bias = true.',
     );
   });
