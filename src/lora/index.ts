@@ -30,5 +30,6 @@ export { assertConfig, type LoraConfig, type ModuleSettings, settingsOf, type Ta
 export { loraShapes } from './lora-shapes.ts';
 export { annotateModules, listModules, type PathOf } from './targets/list-modules.ts';
 export { findTargets, matchTargets, type TargetReport } from './targets/match-targets.ts';
+export { PatternBudget } from './targets/pattern-budget.ts';
 export { formatParts, type ModulePart, readParts } from './targets/module-parts.ts';
 export { type ModuleSite, readSite, type SiteResult } from './targets/module-sites.ts';

@@ -1,5 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { matchPattern } from './targets/module-pattern.ts';
+import { PatternBudget } from './targets/pattern-budget.ts';
 
 /** Which modules an adapter is for. The words and rules are PEFT's, in camel case. */
 export interface TargetConfig {
@@ -49,11 +50,16 @@ const maxRank = 65_536;
 /**
  * Rank and scaling of each of these modules.
  *
- * @throws EspalierError LORA_PATTERN_INVALID when a key of the patterns is no regular expression
+ * @param budget  what is left of it, where other patterns of the configuration ran already
+ * @throws EspalierError LORA_PATTERN_INVALID when a key of the patterns is no regular expression, or takes too long
  */
-export function settingsOf(config: LoraConfig, paths: readonly string[]): Map<string, ModuleSettings> {
-  const ranks = firstFits(config.rankPattern ?? {}, paths);
-  const alphas = firstFits(config.alphaPattern ?? {}, paths);
+export function settingsOf(
+  config: LoraConfig,
+  paths: readonly string[],
+  budget: PatternBudget = new PatternBudget(),
+): Map<string, ModuleSettings> {
+  const ranks = firstFits(config.rankPattern ?? {}, paths, budget);
+  const alphas = firstFits(config.alphaPattern ?? {}, paths, budget);
   return new Map(
     paths.map((path) => {
       const rank = ranks.get(path) ?? config.rank;
@@ -104,11 +110,15 @@ function prefixed(name: string, pattern: Readonly<Record<string, number>> = {}):
 }
 
 /** For each path the value of the first key that fits it, whole or its end after a dot, as in PEFT. */
-function firstFits(pattern: Readonly<Record<string, number>>, paths: readonly string[]): Map<string, number> {
+function firstFits(
+  pattern: Readonly<Record<string, number>>,
+  paths: readonly string[],
+  budget: PatternBudget,
+): Map<string, number> {
   const result = new Map<string, number>();
   for (const [key, value] of Object.entries(pattern)) {
     const rest = paths.filter((path) => !result.has(path));
-    for (const path of matchPattern(key, rest, { orEnd: true })) result.set(path, value);
+    for (const path of matchPattern(key, rest, { orEnd: true, budget })) result.set(path, value);
   }
   return result;
 }

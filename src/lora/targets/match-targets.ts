@@ -2,6 +2,7 @@ import { EspalierError, didYouMean } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { TargetConfig } from '../lora-config.ts';
 import { matchPattern } from './module-pattern.ts';
+import { PatternBudget } from './pattern-budget.ts';
 
 /** What each pattern found, and all modules found, in the order of the base. */
 export interface TargetReport {
@@ -22,11 +23,12 @@ export type Targets = TargetConfig | TargetConfig['targetModules'];
  */
 export function matchTargets(modules: readonly AdaptableModule[], targets: Targets): TargetReport {
   const config = configOf(targets);
-  const wide = findTargets(modules, config.targetModules);
+  const budget = new PatternBudget();
+  const wide = findTargets(modules, config.targetModules, budget);
   const lost = wide.matched.find((one) => one.modules.length === 0);
   if (lost !== undefined) throw unmatched(lost.pattern, modules);
-  const report = findTargets(modules, config);
-  assertFilters(config, wide.modules);
+  const report = findTargets(modules, config, budget);
+  assertFilters(config, wide.modules, budget);
   const narrowed = report.matched.find((one) => one.modules.length === 0);
   if (narrowed !== undefined) {
     throw new EspalierError('LORA_FILTER_UNMATCHED', {
@@ -38,11 +40,19 @@ export function matchTargets(modules: readonly AdaptableModule[], targets: Targe
   return report;
 }
 
-/** As matchTargets, but a pattern may find nothing. */
-export function findTargets(modules: readonly AdaptableModule[], targets: Targets): TargetReport {
+/**
+ * As matchTargets, but a pattern may find nothing.
+ *
+ * @param budget  of the time that all patterns of the configuration have
+ */
+export function findTargets(
+  modules: readonly AdaptableModule[],
+  targets: Targets,
+  budget: PatternBudget = new PatternBudget(),
+): TargetReport {
   const config = configOf(targets);
   const { targetModules } = config;
-  const excluded = new Set(excludedPaths(modules, config));
+  const excluded = new Set(excludedPaths(modules, config, budget));
   const open = modules.filter(({ path }) => !excluded.has(path));
   const patterns = typeof targetModules === 'string' ? [targetModules] : [...new Set(targetModules)];
   const isAmong = layerFilter(config);
@@ -50,7 +60,7 @@ export function findTargets(modules: readonly AdaptableModule[], targets: Target
     pattern,
     modules:
       typeof targetModules === 'string'
-        ? fitWhole(pattern, open)
+        ? fitWhole(pattern, open, budget)
         : open.flatMap(({ path }) => (path === pattern || (endsIn(path, pattern) && isAmong(path)) ? [path] : [])),
   }));
   const found = new Set(matched.flatMap((one) => one.modules));
@@ -65,10 +75,10 @@ function endsIn(path: string, name: string): boolean {
   return path.endsWith(`.${name}`);
 }
 
-function fitWhole(pattern: string, modules: readonly AdaptableModule[]): string[] {
+function fitWhole(pattern: string, modules: readonly AdaptableModule[], budget: PatternBudget): string[] {
   const isAll = pattern.toLowerCase() === 'all-linear';
   const paths = modules.filter((module) => !isAll || isInner(module)).map(({ path }) => path);
-  return isAll ? paths : matchPattern(pattern, paths);
+  return isAll ? paths : matchPattern(pattern, paths, { budget });
 }
 
 /** Heads by the names that PEFT knows: they are left out of 'all-linear'. */
@@ -82,13 +92,14 @@ function isInner({ path, kind = 'linear' }: AdaptableModule): boolean {
 function excludedPaths(
   modules: readonly AdaptableModule[],
   { excludeModules = [], modulesToSave = [] }: Pick<TargetConfig, 'excludeModules' | 'modulesToSave'>,
+  budget: PatternBudget,
 ): string[] {
   const paths = modules.map(({ path }) => path);
   const excluded =
     typeof excludeModules === 'string'
-      ? matchPattern(excludeModules, excludeModules === '' ? [] : paths)
+      ? matchPattern(excludeModules, excludeModules === '' ? [] : paths, { budget })
       : paths.filter((path) => excludeModules.some((name) => path === name || endsIn(path, name)));
-  const saved = modulesToSave.flatMap((name) => matchPattern(`(?:.*\\.)?${name}(?:\\..*)?`, paths));
+  const saved = modulesToSave.flatMap((name) => matchPattern(`(?:.*\\.)?${name}(?:\\..*)?`, paths, { budget }));
   return [...excluded, ...saved];
 }
 
@@ -110,7 +121,11 @@ function layerOf(path: string, names: readonly string[]): number | undefined {
 }
 
 /** What narrows the targets has to narrow something: a name with a slip in it would change everything without a word. */
-function assertFilters({ excludeModules = [], ...config }: TargetConfig, found: readonly string[]): void {
+function assertFilters(
+  { excludeModules = [], ...config }: TargetConfig,
+  found: readonly string[],
+  budget: PatternBudget,
+): void {
   const modules = found.map((path): AdaptableModule => ({ path, in: 0, out: 0 }));
   const exclusions = typeof excludeModules === 'string' ? [] : excludeModules;
   for (const name of exclusions) {
@@ -120,7 +135,7 @@ function assertFilters({ excludeModules = [], ...config }: TargetConfig, found: 
       throw new EspalierError('LORA_FILTER_UNMATCHED', { option: 'exclude_modules', value: name, problem });
     }
   }
-  if (typeof excludeModules === 'string' && excludedPaths(modules, { excludeModules }).length === 0) {
+  if (typeof excludeModules === 'string' && excludedPaths(modules, { excludeModules }, budget).length === 0) {
     const problem = 'fits no targeted module.';
     throw new EspalierError('LORA_FILTER_UNMATCHED', { option: 'exclude_modules', value: excludeModules, problem });
   }

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { settingsOf } from '../lora-config.ts';
 import { matchPattern } from './module-pattern.ts';
+import { PatternBudget } from './pattern-budget.ts';
 
 const paths = ['a.b.q_proj', 'a.b.k_proj', 'q_proj', 'a.xq_proj', 'a.b.10.q_proj'];
 
@@ -36,4 +38,49 @@ describe('matchPattern', () => {
       expect(match).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
     },
   );
+
+  it('has no place for a pattern of megabytes', () => {
+    const match = (): string[] => matchPattern('a'.repeat(10_001), paths);
+    expect(match).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
+  });
+});
+
+describe('a budget of time', () => {
+  it('is one for all patterns, of which each alone would pass', () => {
+    let now = 0;
+    // Each look at the clock takes 15 ms: every pattern 30.
+    const budget = new PatternBudget({ now: () => (now += 15) });
+    const match = (pattern: string): string[] => matchPattern(pattern, ['q_proj'], { budget });
+    const patterns = ['q_proj', '(q_)*proj', '(q|_)+proj', 'k_proj'];
+    const all = (): string[][] => Array.from({ length: 40 }, (_, i) => match(patterns[i % 4] ?? ''));
+    expect(all).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
+    expect(now).toBeLessThan(2 * 550);
+  });
+
+  it('stops forty slow patterns of one configuration in the time of one', () => {
+    const path = `${'a.'.repeat(30)}q_proj`;
+    const slow = (i: number): string => `(.*)(.*)(.*)(.*)(.*)(.*)!${i}`;
+    const start = performance.now();
+    const settings = (): unknown =>
+      settingsOf(
+        {
+          rank: 1,
+          alpha: 1,
+          dropout: 0,
+          targetModules: 'all-linear',
+          rankPattern: Object.fromEntries(Array.from({ length: 40 }, (_, i) => [slow(i), 2])),
+        },
+        [path],
+      );
+    expect(settings).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
+    expect(performance.now() - start).toBeLessThan(4000);
+  });
+
+  it('lets a configuration with a pattern for each of a thousand modules pass', () => {
+    const many = Array.from({ length: 1000 }, (_, i) => `model.layers.${i}.self_attn.q_proj`);
+    const rankPattern = Object.fromEntries(many.map((name, i) => [name.replaceAll('.', '\\.'), i + 1]));
+    const config = { rank: 1, alpha: 1, dropout: 0, targetModules: ['q_proj'], rankPattern };
+    const settings = settingsOf(config, many);
+    expect([...settings.values()].map(({ rank }) => rank)).toEqual(many.map((_, i) => i + 1));
+  });
 });

@@ -1,11 +1,8 @@
-import { runInNewContext } from 'node:vm';
 import { EspalierError } from '../../core/index.ts';
+import { PatternBudget } from './pattern-budget.ts';
 
-/**
- * How long all paths together may take, in milliseconds of the clock. A sound pattern needs a fraction of one; the second,
- * longer try is for a machine that was busy with something else during the first.
- */
-const timeouts = [50, 500];
+/** No name of a module has a tenth of this. */
+const maxPatternLength = 10_000;
 
 /**
  * The paths that a regular expression of PEFT fits as a whole or, with `orEnd`, whole or after a dot.
@@ -13,24 +10,47 @@ const timeouts = [50, 500];
  * Patterns come from adapters and requests, and one such as `(a+)+b` can run for years. So all but the simplest run where
  * they can be stopped.
  *
+ * @param options.budget  shared by all patterns of one configuration
  * @throws EspalierError LORA_PATTERN_INVALID
  */
 export function matchPattern(
   pattern: string,
   paths: readonly string[],
-  options: { readonly orEnd?: boolean } = {},
+  options: { readonly orEnd?: boolean; readonly budget?: PatternBudget } = {},
 ): string[] {
+  const { budget = new PatternBudget() } = options;
+  assertLength(pattern);
   const inner = fromPython(pattern);
   const source = `^${options.orEnd === true ? '(?:.*\\.)?' : ''}(?:${inner})$`;
   try {
     compile(inner); // by itself first, so that ')|(' cannot end the group around it
     const expression = compile(source);
-    const fits = isSimple(inner) ? paths.map((path) => expression.test(path)) : testGuarded(source, paths);
-    return paths.filter((_, i) => fits[i]);
+    const likely = candidates(inner, paths, options.orEnd === true);
+    const fits = isSimple(inner) ? budget.test(expression, likely) : budget.testGuarded(source, likely);
+    return likely.filter((_, i) => fits[i]);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EspalierError('LORA_PATTERN_INVALID', { pattern, reason }, { cause });
   }
+}
+
+function assertLength(pattern: string): void {
+  if (pattern.length <= maxPatternLength) return;
+  const reason = `it has ${pattern.length} characters, at most ${maxPatternLength} are read`;
+  throw new EspalierError('LORA_PATTERN_INVALID', { pattern: `${pattern.slice(0, 60)}...`, reason });
+}
+
+/** A pattern in which every character, escaped or not, stands for one character. */
+const fixed = /^(?:\\[.-]|[\w.-])*$/;
+
+/**
+ * The paths that a pattern may fit, by their lengths alone. Configurations with a name for each of a thousand modules are common, and a
+ * million tests are slow.
+ */
+function candidates(pattern: string, paths: readonly string[], orEnd: boolean): readonly string[] {
+  if (!fixed.test(pattern)) return paths;
+  const { length } = pattern.replaceAll('\\', '');
+  return paths.filter((path) => path.length === length || (orEnd && path[path.length - length - 1] === '.'));
 }
 
 function compile(source: string): RegExp {
@@ -45,21 +65,6 @@ function isSimple(pattern: string): boolean {
   if (/\\[1-9k]/.test(pattern)) return false;
   const bare = pattern.replace(/\\./gs, 'x').replace(/\[[^\]]*\]/g, 'x');
   return !/\)[*+{]/.test(bare) && (bare.match(/[*+{]/g)?.length ?? 0) <= 2;
-}
-
-function testGuarded(source: string, paths: readonly string[]): boolean[] {
-  const run = (timeout: number): boolean[] => {
-    const globals = { source, paths: [...paths], result: '' };
-    const program = "result = paths.map((path) => Number(new RegExp(source, 's').test(path))).join('')";
-    runInNewContext(program, globals, { timeout });
-    return [...globals.result].map((digit) => digit === '1');
-  };
-  const [first = 0, second = 0] = timeouts;
-  try {
-    return run(first);
-  } catch {
-    return run(second);
-  }
 }
 
 /** Spells for JavaScript what Python spells otherwise; what only one of them knows stays an error. */

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
-import { findTargets, settingsOf, type LoraConfig } from '../../../lora/index.ts';
+import { findTargets, PatternBudget, settingsOf, type LoraConfig } from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { baseToldByPeft } from './peft-modules.ts';
@@ -45,8 +45,9 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
 
 /** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */
 function planOf(config: LoraConfig, { modules, weights }: PeftBase): AdapterPlan {
-  const { modules: paths } = findTargets(modules, config);
-  const settings = settingsOf(config, paths);
+  const budget = new PatternBudget();
+  const { modules: paths } = findTargets(modules, config, budget);
+  const settings = settingsOf(config, paths, budget);
   const targets = modules.flatMap((module) => {
     const setting = settings.get(module.path);
     const dora = config.useDora === true;
