@@ -69,6 +69,22 @@ describe('NativeMemory', () => {
     expect(() => memory.bytes()).toThrow(expect.objectContaining({ code: 'MEMORY_VIEW_TOO_LARGE' }));
   });
 
+  it('copies within a memory that is larger than any view, and out of it and into it', () => {
+    const gibibyte = 2 ** 30;
+    using memory = NativeMemory.allocate(9 * gibibyte);
+    memory.copyFrom(Uint8Array.of(1, 2, 3, 4, 5), 8 * gibibyte);
+    memory.copyWithin({ target: gibibyte, source: 8 * gibibyte, byteLength: 5 });
+    memory.copyWithin({ target: gibibyte + 1, source: gibibyte, byteLength: 5 });
+    const out = new Uint8Array(7);
+    memory.copyTo(out, gibibyte);
+    expect([...out]).toEqual([1, 1, 2, 3, 4, 5, 0]);
+    const beyond = { target: 9 * gibibyte - 4, source: 0, byteLength: 5 };
+    expect(() => memory.copyWithin(beyond)).toThrow(expect.objectContaining({ code: 'MEMORY_OUT_OF_BOUNDS' }));
+    expect(() => memory.copyTo(out, -1)).toThrow(expect.objectContaining({ code: 'MEMORY_OUT_OF_BOUNDS' }));
+    memory.dispose();
+    expect(() => memory.copyFrom(out, 0)).toThrow(expect.objectContaining({ code: 'DISPOSED' }));
+  });
+
   it('refuses use after disposal, and a view kept beyond it reads zeros', () => {
     const memory = NativeMemory.allocate(64);
     const view = memory.float32();

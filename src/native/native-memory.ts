@@ -96,6 +96,40 @@ export class NativeMemory {
     return this.#view(BigInt64Array, byteOffset, length);
   }
 
+  /**
+   * Copies bytes within this memory, however large it is. The ranges may overlap. WHY not by views: those end at 4 GiB, and each
+   * range of a larger memory that a view was made of is kept.
+   *
+   * @throws EspalierError MEMORY_OUT_OF_BOUNDS, DISPOSED
+   */
+  copyWithin({ target, source, byteLength }: { target: number; source: number; byteLength: number }): void {
+    this.#copy(
+      this.#address('The target of a copy', target, byteLength),
+      this.#address('A copy', source, byteLength),
+      byteLength,
+    );
+  }
+
+  /** Copies bytes from this memory's `byteOffset` on. @throws EspalierError as `copyWithin` */
+  copyTo(target: Uint8Array, byteOffset: number): void {
+    this.#copy(target, this.#address('A copy', byteOffset, target.byteLength), target.byteLength);
+  }
+
+  /** Copies bytes to this memory's `byteOffset`. @throws EspalierError as `copyWithin` */
+  copyFrom(source: Uint8Array, byteOffset: number): void {
+    this.#copy(this.#address('The target of a copy', byteOffset, source.byteLength), source, source.byteLength);
+  }
+
+  #address(name: string, byteOffset: number, byteLength: number): Pointer {
+    this[handle].assertOpen();
+    this.assertRange(name, byteOffset, byteLength);
+    return this[pointer] + BigInt(byteOffset);
+  }
+
+  #copy(target: Pointer | Uint8Array, source: Pointer | Uint8Array, byteLength: number): void {
+    if (byteLength > 0) pageAllocator().move(target, source, byteLength);
+  }
+
   /** Idempotent. Later calls of this object throw DISPOSED. */
   dispose(): void {
     this[handle].dispose();

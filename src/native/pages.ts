@@ -9,6 +9,8 @@ export interface PageAllocator {
   mapFile?(descriptor: number, byteLength: number): Pointer;
   /** Gives the physical memory back but keeps the addresses: what still reads there sees zeros, and never crashes. */
   empty(pages: Pointer, byteLength: number): void;
+  /** Copies bytes; the ranges may overlap. Arrays of JavaScript stay where they are for the time of the call. */
+  move(target: Pointer | Uint8Array, source: Pointer | Uint8Array, byteLength: number): void;
   /** Kept: when it is garbage-collected, the system's library is unloaded. */
   readonly library: LibraryHandle;
   /** Gives everything back. The addresses must not be used any more. */
@@ -28,6 +30,7 @@ function posixPages(): PageAllocator {
   const libc = koffi.load(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
   const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
+  const memmove = libc.func('memmove', 'void *', ['void *', 'void *', 'size_t']);
   const readWrite = 0x1 | 0x2;
   const [isPrivate, fixed, isAnonymous, noReserve] = [0x2, 0x10, isMac ? 0x1000 : 0x20, isMac ? 0x40 : 0x4000];
   const anonymous = isPrivate | isAnonymous | noReserve;
@@ -42,6 +45,7 @@ function posixPages(): PageAllocator {
     mapFile: (descriptor, byteLength) => map(null, byteLength, isPrivate, descriptor),
     empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
     free: (pages, byteLength) => void munmap(pages, byteLength),
+    move: (target, source, byteLength) => void memmove(target, source, byteLength),
   };
 }
 
@@ -49,6 +53,7 @@ function windowsPages(): PageAllocator {
   const kernel = koffi.load('kernel32.dll');
   const virtualAlloc = kernel.func('VirtualAlloc', 'void *', ['void *', 'size_t', 'uint32_t', 'uint32_t']);
   const virtualFree = kernel.func('VirtualFree', 'int', ['void *', 'size_t', 'uint32_t']);
+  const moveMemory = kernel.func('RtlMoveMemory', 'void', ['void *', 'void *', 'size_t']);
   const [commit, reserve, release, decommit, readWrite] = [0x1000, 0x2000, 0x8000, 0x4000, 0x04];
   const allocate = (address: Pointer | null, byteLength: number, flags: number): Pointer => {
     const pages: unknown = virtualAlloc(address, byteLength, flags, readWrite);
@@ -63,6 +68,7 @@ function windowsPages(): PageAllocator {
       allocate(pages, byteLength, commit);
     },
     free: (pages) => void virtualFree(pages, 0, release),
+    move: (target, source, byteLength) => void moveMemory(target, source, byteLength),
   };
 }
 

@@ -5,6 +5,11 @@ export interface GenerationEngine {
    * @throws EspalierError at the call, before any token, for an unknown adapter, a prompt that is too long or a full queue
    */
   generate(request: GenerationRequest): TokenStream;
+  /**
+   * Asks whether so many choices of one request could wait now. Where an engine has this, it refuses here all of them or none.
+   * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
+   */
+  assertRoom?(request: { readonly key: string; readonly count: number }): void;
 }
 
 export interface TokenStream extends AsyncIterable<GeneratedToken> {
@@ -33,6 +38,8 @@ export interface GenerationRequest {
   readonly logprobs?: { readonly top: number; readonly prompt: boolean };
   /** The same object in requests with the same prompt, adapters and `logprobs`, so that their prompt is run once. */
   readonly promptGroup?: object;
+  /** Who asks. Callers share the engine evenly. */
+  readonly key?: string;
   readonly signal?: AbortSignal;
 }
 

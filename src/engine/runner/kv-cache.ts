@@ -1,6 +1,7 @@
 import { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor } from '../../runtime/index.ts';
+import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
 
 export interface KvShape {
   readonly layers: number;
@@ -15,11 +16,24 @@ export interface KvLayer {
   readonly value: NativeMemory;
 }
 
+/** Copied in one piece between two looks at the clock. */
+const pieceBytes = 1 << 20;
+
+/** A row of one array: what one head keeps of one slot. */
+interface Row {
+  readonly memory: NativeMemory;
+  /** Which array: each layer's keys, then its values. */
+  readonly array: number;
+  readonly head: number;
+}
+
 /**
  * Keys and values of all sequences, in place: for each layer and each of the two, f32 [slots, kvHeads, maxLength, headDim].
  * A step reads and appends in the same arrays, so it copies nothing. Memory is taken only for positions that were written.
+ *
+ * WHY no views of the arrays: one of them may be larger than any view.
  */
-export class KvCache {
+export class KvCache implements SlotStore {
   readonly shape: KvShape;
   readonly layers: readonly KvLayer[];
 
@@ -39,33 +53,62 @@ export class KvCache {
     return OrtTensor.over(memory, 'float32', [count, kvHeads, maxLength, headDim], offset);
   }
 
-  /** Copies the first `length` positions of a slot to another slot. Must not be called during a run. */
-  async move({
-    from,
-    to,
-    length,
-  }: {
-    readonly from: number;
-    readonly to: number;
-    readonly length: number;
-  }): Promise<void> {
+  async copy({ from, to, length }: SlotCopy): Promise<void> {
+    await this.#eachPiece(length, ({ memory, head }, start, byteLength) => {
+      const [source, target] = [this.#offset(from, head) + start, this.#offset(to, head) + start];
+      memory.copyWithin({ source, target, byteLength });
+    });
+  }
+
+  /** One part for each array: [kvHeads, length, headDim]. */
+  async export(slot: number, length: number): Promise<SlotContents> {
+    const rowBytes = this.#bytes(length);
+    const parts = Array.from({ length: 2 * this.shape.layers }, () => new Uint8Array(this.shape.kvHeads * rowBytes));
+    await this.#eachPiece(length, ({ memory, array, head }, start, byteLength) => {
+      const first = head * rowBytes + start;
+      const target = parts[array]?.subarray(first, first + byteLength);
+      if (target) memory.copyTo(target, this.#offset(slot, head) + start);
+    });
+    return { length, parts };
+  }
+
+  async import(slot: number, { length, parts }: SlotContents): Promise<void> {
+    const { layers, kvHeads, maxLength } = this.shape;
+    const rowBytes = this.#bytes(length);
+    const fits = length <= maxLength && parts.length === 2 * layers;
+    if (!fits || parts.some(({ byteLength }) => byteLength !== kvHeads * rowBytes)) {
+      throw new RangeError(`${parts.length} parts of ${length} positions are not of this cache's form`);
+    }
+    await this.#eachPiece(length, ({ memory, array, head }, start, byteLength) => {
+      const first = head * rowBytes + start;
+      const source = parts[array]?.subarray(first, first + byteLength);
+      if (source) memory.copyFrom(source, this.#offset(slot, head) + start);
+    });
+  }
+
+  /** Goes through the first `length` positions of every row in pieces, and lets other tasks run in between. */
+  async #eachPiece(length: number, act: (row: Row, start: number, byteLength: number) => void): Promise<void> {
     const pace = new Pace();
-    for (const layer of this.layers) {
-      for (const memory of [layer.key, layer.value]) {
-        this.#moveArray(memory.float32(), { from, to, length });
-        const turn = pace.step();
-        if (turn) await turn;
+    const rowBytes = this.#bytes(length);
+    for (const [layer, { key, value }] of this.layers.entries()) {
+      for (const [part, memory] of [key, value].entries()) {
+        for (let head = 0; head < this.shape.kvHeads; head++) {
+          for (let start = 0; start < rowBytes; start += pieceBytes) {
+            act({ memory, array: 2 * layer + part, head }, start, Math.min(pieceBytes, rowBytes - start));
+            const turn = pace.step();
+            if (turn) await turn;
+          }
+        }
       }
     }
   }
 
-  #moveArray(array: Float32Array, { from, to, length }: { from: number; to: number; length: number }): void {
-    const { kvHeads, maxLength, headDim } = this.shape;
-    for (let head = 0; head < kvHeads; head++) {
-      const source = (from * kvHeads + head) * maxLength * headDim;
-      const target = (to * kvHeads + head) * maxLength * headDim;
-      array.copyWithin(target, source, source + length * headDim);
-    }
+  #bytes(length: number): number {
+    return length * this.shape.headDim * 4;
+  }
+
+  #offset(slot: number, head: number): number {
+    return this.#bytes((slot * this.shape.kvHeads + head) * this.shape.maxLength);
   }
 
   dispose(): void {

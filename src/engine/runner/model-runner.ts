@@ -176,7 +176,7 @@ export class ModelRunner {
 
   /** Copies a sequence's first `length` keys and values to another slot. Not during a run. */
   async moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void> {
-    await this.#kv.move(move);
+    await this.#kv.copy(move);
   }
 
   /** The binding of the step before, if the rows of the batch still have the same adapters. */

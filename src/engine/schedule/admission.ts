@@ -8,9 +8,13 @@ export interface Applicant {
   readonly count: number;
 }
 
+/** A request of at most one part in so many of the places that are left is small. */
+const smallShare = 16;
+
 /**
  * Refuses at once what would wait in vain. A caller that is told apart may have at most as many waiting as there are places left then:
- * alone it fills half of the queue, the next one half of what is left, and whoever comes after them finds room.
+ * alone it fills half of the queue, the next one half of what is left, and whoever comes after them finds room. Small requests go on
+ * being taken: callers that cannot be told apart, as behind one address, do not keep each other out with large ones.
  *
  * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
  */
@@ -24,8 +28,8 @@ export function assertRoom(
     throw new EspalierError('QUEUE_FULL', { waiting: waiting.length, count, limit: maxWaiting, retryAfterSeconds });
   if (key === undefined) return;
   const own = waiting.reduce((sum, { path }) => sum + (path[0] === key ? 1 : 0), 0);
-  // Where nothing of its own waits, one choice is never too many.
-  if (own + count <= Math.max(1, room - count)) return;
+  // Where nothing of its own waits, one choice is never too many; what is small beside the room that is left may come whoever asks.
+  if (own + count <= Math.max(1, room - count) || count * smallShare <= room) return;
   throw new EspalierError('CALLER_QUEUE_FULL', { waiting: own, count, room, retryAfterSeconds });
 }
 

@@ -19,6 +19,8 @@ export interface AnswerRequestOptions {
   readonly echo: boolean;
   /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
   readonly topLogprobs: number | undefined;
+  /** Who asks: callers share the engine evenly. */
+  readonly key: string;
 }
 
 /** Runs one request from the choice of its model to the last byte; a client that goes away ends its generation. */

@@ -16,6 +16,7 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
     return answerRequest(context, reply, {
       body,
+      key: request.ip,
       prompts: [{ tokens: promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's default for chat is no bound of its own.
       maxTokens: (promptTokens) =>

@@ -19,6 +19,7 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     return answerRequest(context, reply, {
       body,
+      key: request.ip,
       prompts: promptsOf(body, context),
       maxTokens: () => body.max_tokens ?? defaultMaxTokens,
       format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),

@@ -28,10 +28,12 @@ export interface StartOptions {
   /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
   readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
+  /** Who asks, as far as callers can be told apart. */
+  readonly key: string;
 }
 
-/** As many as an engine lets wait: more of them would be told to come again, in vain. */
-const maxChoices = 1024;
+/** As many as an engine lets one caller have waiting: more of them would be told to come again, in vain. */
+const maxChoices = 512;
 
 /**
  * Starts `n` choices for each prompt. All are admitted, or none: where one is refused the caller aborts `signal`.
@@ -44,6 +46,7 @@ export function startChoices(options: StartOptions): Choice[] {
     const problem = `${prompts.length} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
     throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
   }
+  options.engine.assertRoom?.({ key: options.key, count: prompts.length * n });
   return Array.from({ length: prompts.length * n }, (_, index) => {
     const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
     const generated = options.engine.generate(requestOf(options, prompt, index % n));
@@ -71,6 +74,7 @@ function requestOf(options: StartOptions, prompt: Prompt, place: number): Genera
     ...samplingOf(body, place),
     stopTokenIds: [...(body.ignore_eos === true ? [] : options.eosTokenIds), ...(body.stop_token_ids ?? [])],
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
+    key: options.key,
     signal: options.signal,
   };
 }

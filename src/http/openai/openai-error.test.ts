@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+
+import { EspalierError } from '../../core/index.ts';
+import { openAiErrorOf } from './openai-error.ts';
+
+describe('openAiErrorOf', () => {
+  it('says when to come again, in the header of HTTP and in the one of the clients', () => {
+    const details = { waiting: 512, count: 64, room: 512, retryAfterSeconds: 7 };
+    const { status, headers } = openAiErrorOf(new EspalierError('CALLER_QUEUE_FULL', details));
+    expect(status).toBe(429);
+    expect(headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '7', 'retry-after-ms': '7000' });
+  });
+});
