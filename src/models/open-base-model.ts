@@ -16,14 +16,14 @@ import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
 export interface OpenBaseOptions {
-  /** Names of the classes of a new head, for an encoder that has none. Its weights are in no file. */
+  /** Names of the classes. An encoder without a head gets a new head for them, whose weights are in no file. */
   readonly labels?: readonly string[] | undefined;
 }
 
 /**
- * Opens a model where it lies: an .onnx file, a folder that holds one (see `openOnnxBase`), or a Hugging Face folder of a supported
- * family: `config.json`, `generation_config.json` if there is one, and the headers of its safetensors files. The weights themselves
- * are not read; `verifyWeights` does that.
+ * Opens a base model without converting it. The path names an .onnx file, a folder with one (see `openOnnxBase`), or a Hugging Face
+ * folder of a supported family. Of a Hugging Face folder it reads `config.json`, `generation_config.json` if it exists, and the
+ * headers of the safetensors files. It does not read the weights; `verifyWeights` does.
  *
  * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
  *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, MODEL_HEAD_PRESENT, and the errors of `openSafetensors`
@@ -54,7 +54,7 @@ function noNewHead(dir: string, json: unknown): EspalierError {
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
 
-/** The family of decoders that a config.json names. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_CONFIG_INVALID */
+/** Returns the decoder family that a config.json names. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_CONFIG_INVALID */
 export function familyOf(json: unknown, path: string): DecoderFamily {
   const fields = parseWith(header, json, path);
   const { model_type: type, architectures } = fields;
@@ -74,7 +74,7 @@ export function familyOf(json: unknown, path: string): DecoderFamily {
   });
 }
 
-/** What may help with an unknown type: that it is of a kind that is not supported at all, or how it may have been meant. */
+/** Returns a hint about an unknown model type: that its whole kind is not supported, or the nearest supported name. */
 function remarkOn(type: string, fields: Readonly<Record<string, unknown>>): string | undefined {
   const experts = expertFields.find((name) => Number(fields[name] ?? 0) > 1);
   if (experts !== undefined) return `a mixture of experts: ${experts} = ${String(fields[experts])}`;

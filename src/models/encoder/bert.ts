@@ -33,7 +33,7 @@ const bertJson = z.looseObject({
   is_decoder: z.boolean().nullish(),
 });
 
-/** BERT: the first token's state goes through `pooler.dense` and tanh to the classifier. */
+/** BERT. The classifier reads the state of the first token after `pooler.dense` and tanh. */
 export const bert: EncoderFamily = {
   modelTypes: ['bert'],
   classifier: 'BertForSequenceClassification',
@@ -51,7 +51,7 @@ export const bert: EncoderFamily = {
   }),
 };
 
-/** The fields of a BERT and of those who took them over. */
+/** The fields in the config.json of BERT and of the families derived from it. */
 export function readBertConfig(json: unknown, path: string): EncoderConfig {
   const fields = parseWith(bertJson, json, path);
   const positions = fields.position_embedding_type ?? 'absolute';
@@ -80,7 +80,7 @@ export function readBertConfig(json: unknown, path: string): EncoderConfig {
   };
 }
 
-/** The encoder itself, which RoBERTa shares. */
+/** The encoder without its head. RoBERTa uses the same. */
 export function bertNetwork(
   config: EncoderConfig,
   { prefix, numbering }: { prefix: string; numbering: EncoderNetwork['embeddings']['numbering'] },

@@ -4,21 +4,21 @@ import type { LinearLayer } from '../graph/linear.ts';
 import type { MlpLayer } from '../graph/mlp.ts';
 import type { NormLayer } from '../graph/norm.ts';
 
-/** What the graphs need to know of an encoder, in plain numbers. */
+/** The sizes of an encoder that its graphs need. */
 export interface EncoderConfig extends ModelConfig {
   readonly kind: 'encoder';
   readonly heads: number;
   readonly intermediateSize: number;
   readonly activation: Activation;
   readonly normEpsilon: number;
-  /** Rows of the table of positions; more than `maxPositions` where the first ones stand for padding. */
+  /** Rows of the table of positions. There are more than `maxPositions` when the first rows are for padding. */
   readonly positionRows: number;
-  /** Kinds of segments; 0 where the family knows none. */
+  /** The number of token types; 0 when the family has none. */
   readonly tokenTypes: number;
   readonly padTokenId: number;
 }
 
-/** One block: attention, then the feed-forward part, each added to its input and normalized after it. */
+/** One block: attention and then the feed-forward part. Each is added to its input, and the sum is normalized. */
 export interface EncoderLayer {
   readonly path: string;
   readonly query: LinearLayer;
@@ -30,13 +30,13 @@ export interface EncoderLayer {
   readonly norm: NormLayer;
 }
 
-/** A step from the first token's state to the logits. */
+/** One step between the state of the first token and the logits. */
 export interface HeadLayer {
   readonly linear: LinearLayer;
   readonly activation: 'tanh' | 'relu' | 'none';
 }
 
-/** Where everything of an encoder lies in its checkpoint: the network as data. */
+/** The network of an encoder as data: its parts, and their paths in the checkpoint. */
 export interface EncoderNetwork {
   readonly embeddings: {
     readonly path: string;
@@ -46,8 +46,8 @@ export interface EncoderNetwork {
     readonly tokenTypes: string | undefined;
     readonly norm: NormLayer;
     /**
-     * `counted`: 0, 1, 2 along the row. `from-padding`: padding keeps the row of the padding token, and the others count from the one
-     * behind it.
+     * `counted`: positions are 0, 1, 2, ... along the row. `from-padding`: padding has the row of the padding token, and the other
+     * tokens count from the next row.
      */
     readonly numbering: 'counted' | 'from-padding';
   };
@@ -55,19 +55,19 @@ export interface EncoderNetwork {
   readonly head: readonly HeadLayer[];
 }
 
-/** A family of encoders: how to read its config.json, and where its weights lie. */
+/** A family of encoders. It says how to read the config.json and where the weights are in the checkpoint. */
 export interface EncoderFamily {
-  /** `model_type` in config.json, and those of families that differ in nothing but their names. */
+  /** The values of `model_type` in config.json: that of the family, and those of families that are the same network. */
   readonly modelTypes: readonly string[];
-  /** The class with a classification head; any other of the family's is opened for its embeddings. */
+  /** The class with a classification head. Other classes of the family are opened for embeddings. */
   readonly classifier: string;
   /** The path of the encoder within that class, as in `bert.encoder.layer.0`. */
   readonly prefix: string;
   /** @throws EspalierError MODEL_CONFIG_INVALID, MODEL_FEATURE_UNSUPPORTED */
   readConfig(json: unknown, path: string): EncoderConfig;
   /**
-   * @param prefix  of the encoder's paths: '' or 'bert.'
-   * @param labels  classes of the head; 0 where there is none
+   * @param prefix  the prefix of the paths of the encoder: '' or 'bert.'
+   * @param labels  the number of classes of the head; 0 when there is no head
    */
   network(config: EncoderConfig, options: { readonly prefix: string; readonly labels: number }): EncoderNetwork;
 }

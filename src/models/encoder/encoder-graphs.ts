@@ -13,11 +13,11 @@ export interface EncoderSource {
   readonly network: EncoderNetwork;
   readonly weights: ReadonlyMap<string, WeightRef>;
   readonly pooling: Pooling;
-  /** Of a new head: in no file, and so always given. */
+  /** The weights of a new head. They are in no file, so the caller must give them. */
   readonly headWeights: ReadonlyMap<string, WeightRef>;
 }
 
-/** The graphs of an encoder, as `BaseGraphs` promises them: embeddings, and classes where it has a head for them. */
+/** The graphs of an encoder that `BaseGraphs` declares: embeddings, and classification when the encoder has a head. */
 export function encoderGraphs(base: EncoderSource): BaseGraphs {
   return {
     embedding: (options) => buildEmbeddingGraph(base, options),
@@ -68,7 +68,7 @@ function encode(
   return { builder, hidden, attentionMask };
 }
 
-/** Names the graph's output. */
+/** Gives the output of the graph its name. */
 function finish({ graph, model }: GraphBuilder, output: Value, name: string): Model {
   graph.rename(output, name);
   graph.addOutput(output);

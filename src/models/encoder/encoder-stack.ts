@@ -8,10 +8,10 @@ import { norm } from '../graph/norm.ts';
 import { moves, type Moves } from '../graph/row-layout.ts';
 import type { EncoderConfig, EncoderLayer, EncoderNetwork } from './encoder-config.ts';
 
-/** What a masked score is set to: the lowest f32, which no real score can lift above the softmax's underflow. */
+/** The value of a masked score: the lowest f32. No real score is large enough to give it a weight in the softmax. */
 const lowest = -3.4028234663852886e38;
 
-/** An encoder's checkpoint and its rows, on the way into a graph. */
+/** The parts from which the graph of an encoder is built: its checkpoint and the inputs for its rows. */
 export interface EncoderInputs {
   readonly config: EncoderConfig;
   readonly network: EncoderNetwork;
@@ -19,17 +19,17 @@ export interface EncoderInputs {
   readonly inputIds: Value;
   /** i64 [batch, seq]: 1 where a token counts, 0 where the row is padded */
   readonly attentionMask: Value;
-  /** i64 [batch, seq]; all of the first type where it is not given */
+  /** i64 [batch, seq]; undefined when all tokens have the first type */
   readonly tokenTypeIds: Value | undefined;
 }
 
 /**
- * From token ids to the last hidden states: f32 [batch, seq, hidden].
+ * Computes the last hidden states of token ids: f32 [batch, seq, hidden].
  *
- * Positions where the mask is 0 are seen by none, and their own states are 0, but for the first of each row, which heads read
- * whatever the mask says.
+ * No token attends to positions where the mask is 0, and the states of these positions are 0. The exception is the first position of
+ * each row: its state is always computed, because heads read it whatever the mask is.
  *
- * WHY tokens are picked here: nothing but attention is computed of padding then, whoever padded the rows.
+ * WHY tokens are picked here: only attention then computes padding, whichever program padded the rows.
  */
 export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Value {
   const { config, network } = inputs;
@@ -47,7 +47,7 @@ export function encoderStack(builder: GraphBuilder, inputs: EncoderInputs): Valu
   return tape.op('Reshape', [shared.spread(tape, hidden), shared.rowShape], { shape });
 }
 
-/** Words, positions and token types, added up and normalized: f32 [tokens, hidden]. */
+/** Adds the embeddings of words, positions and token types and normalizes the sum: f32 [tokens, hidden]. */
 function embeddings(
   builder: GraphBuilder,
   { config, network, inputIds, tokenTypeIds }: EncoderInputs,
@@ -60,14 +60,14 @@ function embeddings(
     numbering === 'counted' ? countedPositions(tape, inputIds) : positionsFromPadding(tape, inputIds, config);
   let sum = tape.op('Add', [embedding(builder, flat(inputIds), words), embedding(builder, flat(numbers), positions)]);
   if (tokenTypes !== undefined) {
-    // One row [1, hidden] is enough where all tokens are of the first type.
+    // One row [1, hidden] is enough when all tokens have the first type.
     const types = tokenTypeIds === undefined ? tape.int64s([0]) : flat(tokenTypeIds);
     sum = tape.op('Add', [sum, embedding(builder, types, tokenTypes)]);
   }
   return norm(builder, sum, last);
 }
 
-/** 0, 1, 2 along each row, as many as in the rows of `like`: i64 [batch, seq]. */
+/** Numbers the positions of each row 0, 1, 2, ... in the shape of `like`: i64 [batch, seq]. */
 function countedPositions(tape: Tape, like: Value): Value {
   const seq = tape.op('Shape', [like], { attributes: { start: 1 } });
   const count = tape.op('Squeeze', [seq]);
@@ -76,9 +76,10 @@ function countedPositions(tape: Tape, like: Value): Value {
 }
 
 /**
- * Padding keeps the padding token's number, and the others count on from it: i64 [batch, seq].
+ * Numbers positions as RoBERTa does: padding gets the id of the padding token, and the other tokens count from the next number:
+ * i64 [batch, seq].
  *
- * WHY by the ids and not by the mask: so the family was trained.
+ * WHY the ids decide and not the mask: the family was trained this way.
  */
 function positionsFromPadding(tape: Tape, inputIds: Value, { padTokenId }: EncoderConfig): Value {
   const padding = tape.op('Equal', [inputIds, tape.int64(padTokenId)]);
@@ -87,7 +88,7 @@ function positionsFromPadding(tape: Tape, inputIds: Value, { padTokenId }: Encod
   return tape.op('Add', [tape.op('Mul', [counted, real]), tape.int64(padTokenId)]);
 }
 
-/** What all layers use. */
+/** Values that all layers share. */
 interface Shared extends Moves {
   /** i64 [4]: batch, seq, heads, headDim */
   readonly headShape: Value;
@@ -111,7 +112,7 @@ function sharedValues(builder: GraphBuilder, { config, inputIds, attentionMask }
   };
 }
 
-/** i64 [tokens]: the places that are computed, those where the mask is not 0 and the first of each row. */
+/** i64 [tokens]: the positions that are computed. These are the positions where the mask is not 0, and the first one of each row. */
 function placesOf(tape: Tape, attentionMask: Value): Value {
   const first = tape.op('Equal', [countedPositions(tape, attentionMask), tape.int64(0)]);
   const counts = tape.op('Or', [tape.op('Not', [tape.op('Equal', [attentionMask, tape.int64(0)])]), first]);
@@ -126,7 +127,8 @@ interface AttentionParts {
 }
 
 /**
- * Attention of every token to all that count, in operators that have gradients, with its four linear layers.
+ * The attention of a block with its four linear layers. Every token attends to all tokens that the mask counts. All operators have
+ * gradients.
  *
  *   softmax(Q·Kᵀ / sqrt(headDim) + mask)·V
  *

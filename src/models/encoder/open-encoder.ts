@@ -16,7 +16,7 @@ import { readPooling } from './read-pooling.ts';
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
 
-/** What a class of transformers is opened for, by the end of its name. The heads of the masked ones are left alone. */
+/** Maps the end of a class name of transformers to the task of the base. The heads of masked language models are not used. */
 const tasks: Readonly<Record<string, BaseTask>> = {
   ForSequenceClassification: 'classification',
   Model: 'embedding',
@@ -25,11 +25,11 @@ const tasks: Readonly<Record<string, BaseTask>> = {
 };
 
 /**
- * Opens a folder of an encoder: with a head for classes where its architecture has one, else for its embeddings, under the paths that
- * `AutoModel` gives.
+ * Opens the folder of an encoder. An architecture with a classification head becomes a classifier. Any other is opened for its
+ * embeddings, and its modules have the paths that `AutoModel` gives them.
  *
  * @param json  the parsed config.json, not trusted
- * @throws EspalierError as `openBaseModel`
+ * @throws the errors of `openBaseModel`
  */
 export async function openEncoder(
   dir: string,
@@ -79,7 +79,7 @@ export async function openEncoder(
   };
 }
 
-/** A weight that lies in no file. */
+/** A weight that is in no file. */
 function absent(name: string, shapes: ReadonlyMap<string, readonly number[]>): WeightRef {
   return { name, location: '', offset: 0, length: 0, dtype: 'float32', shape: shapes.get(name) ?? [] };
 }
@@ -99,13 +99,13 @@ function taskOf(json: unknown, path: string): BaseTask {
   });
 }
 
-/** Checkpoints of old say gamma and beta for a norm's weight and bias; those of a masked language model carry a prefix that `AutoModel` has not. */
+/** Old checkpoints call the weight and bias of a norm gamma and beta. Masked language models have a prefix that `AutoModel` lacks. */
 function currentName(name: string, outer: string): string {
   const bare = name.startsWith(outer) ? name.slice(outer.length) : name;
   return bare.replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight').replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
 }
 
-/** Buffers of old, the pooler where nothing reads it, and the heads of masked language models. */
+/** Tensors that are ignored: buffers of old versions, a pooler that nothing reads, and the heads of masked language models. */
 function isIgnored(network: EncoderNetwork, prefix: string, isNewHead: boolean): (name: string) => boolean {
   const heads = ['cls.', 'lm_head.', 'vocab_transform.', 'vocab_layer_norm.', 'vocab_projector.'];
   return (name) =>
@@ -114,7 +114,7 @@ function isIgnored(network: EncoderNetwork, prefix: string, isNewHead: boolean):
     ((network.head.length === 0 || isNewHead) && heads.some((head) => name.startsWith(head)));
 }
 
-/** Every linear layer, in the order of the computation. These are what an adapter can target. */
+/** All linear layers in the order of the computation. Adapters can target them. */
 function linears({ layers, head }: EncoderNetwork): LinearLayer[] {
   return [
     ...layers.flatMap(({ query, key, value, output, mlp }) => [query, key, value, output, ...mlpLinears(mlp)]),
@@ -122,7 +122,7 @@ function linears({ layers, head }: EncoderNetwork): LinearLayer[] {
   ];
 }
 
-/** Name → shape of every tensor that a checkpoint of this network holds. */
+/** Maps the name of every tensor in a checkpoint of this network to its shape. */
 function weightShapes(config: EncoderConfig, network: EncoderNetwork): Map<string, readonly number[]> {
   const { words, positions, tokenTypes, norm } = network.embeddings;
   const { hiddenSize, vocabSize, positionRows } = config;

@@ -1,20 +1,20 @@
 import type { Tape, Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
 
-/** The ways to make one vector of a row's states, in the words of sentence-transformers. */
+/** How the states of a row become one vector. The names are those of sentence-transformers. */
 export const poolingModes = ['cls', 'lasttoken', 'mean', 'max', 'mean_sqrt_len_tokens'] as const;
 
 export interface Pooling {
   /**
-   * `cls` and `lasttoken`: the state of the first or the last token that counts; `mean` and `max`: over all that count;
-   * `mean_sqrt_len_tokens`: their sum over the root of their number.
+   * `cls` and `lasttoken` take the state of the first or the last token that the mask counts. `mean` and `max` take the mean or the
+   * maximum of all counted tokens. `mean_sqrt_len_tokens` divides their sum by the square root of their number.
    */
   readonly mode: (typeof poolingModes)[number];
-  /** Whether the vector is made to have length 1. */
+  /** Whether the vector is scaled to length 1. */
   readonly normalize: boolean;
 }
 
-/** Divided by at least these, so that a row that is all padding gives zeros. sentence-transformers has the same numbers. */
+/** The lower bounds of divisors. A row of padding alone then gives zeros. The numbers are those of sentence-transformers. */
 const [leastCount, leastLength] = [1e-9, 1e-12];
 const lowest = -3.4028234663852886e38;
 
@@ -47,7 +47,7 @@ function pooled(tape: Tape, { hidden, attentionMask }: States, mode: Pooling['mo
   return tape.op('Div', [sum, mode === 'mean' ? count : tape.op('Sqrt', [count])]);
 }
 
-/** The state of the first or last token that counts, by a product with a row that is 1 there and 0 elsewhere. */
+/** Picks the state of the first or last counted token: a product with a row that is 1 at this token and 0 elsewhere. */
 function oneToken(tape: Tape, { hidden, attentionMask }: States, last: boolean): Value {
   const attributes = { axis: 1, keepdims: 1, select_last_index: last ? 1 : 0 };
   const chosen = tape.op('ArgMax', [attentionMask], { attributes });

@@ -10,8 +10,8 @@ const labelsJson = z.looseObject({
 });
 
 /**
- * The names of a head's classes, in the order of its logits: `id2label`, or LABEL_0 and so on for as many as there are (2 where nothing
- * is said, as transformers has it).
+ * Reads the names of the classes of a head, in the order of its logits. They are `id2label`, or else LABEL_0, LABEL_1 and so on. As in
+ * transformers, a configuration without a number of labels has 2.
  *
  * @throws EspalierError MODEL_CONFIG_INVALID where the numbers have gaps, MODEL_FEATURE_UNSUPPORTED for several labels at once
  */

@@ -13,7 +13,7 @@ const poolingJson = z.looseObject({
   include_prompt: z.boolean().default(true),
 });
 
-/** The keys of sentence-transformers before its version 6, each with what it is called since. */
+/** Maps the keys of sentence-transformers before version 6 to the names since version 6. */
 const olderKeys: Readonly<Record<string, string>> = {
   pooling_mode_cls_token: 'cls',
   pooling_mode_mean_tokens: 'mean',
@@ -24,8 +24,8 @@ const olderKeys: Readonly<Record<string, string>> = {
 };
 
 /**
- * How a folder's states become one vector: as sentence-transformers wrote it down (`modules.json` and the configuration of its pooling),
- * or their mean where it did not.
+ * Reads how the states of a row become one vector: from `modules.json` and the pooling configuration of sentence-transformers. Without
+ * these files it is the mean.
  *
  * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for a step or a mode that is not known, MODEL_CONFIG_INVALID
  */
@@ -64,7 +64,7 @@ async function readMode(path: string): Promise<Pooling['mode']> {
   return refuseFeature(path, { feature: 'pooling_mode', value, supported: `one of ${poolingModes.join(', ')}` });
 }
 
-/** A folder within the checkpoint's; undefined where it leads out of it. */
+/** Returns a folder inside the checkpoint's folder, or undefined when the path leads out of it. */
 function insideOf(path: string): string | undefined {
   const place = normalize(path).replace(/[\\/]$/, '');
   return place.startsWith('..') || place.startsWith('/') || place.includes(':') ? undefined : place;

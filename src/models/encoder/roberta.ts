@@ -6,8 +6,8 @@ import { linearLayer, type EncoderFamily } from './encoder-config.ts';
 const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().default(1) });
 
 /**
- * RoBERTa: BERT whose positions count from the row behind the padding token's, and whose head is two layers under one name. XLM-RoBERTa
- * and CamemBERT are the same network.
+ * RoBERTa. It differs from BERT in two points: positions count from the row after the padding token's row, and the head has two
+ * layers under one name. XLM-RoBERTa and CamemBERT are the same network.
  */
 export const roberta: EncoderFamily = {
   modelTypes: ['roberta', 'xlm-roberta', 'camembert'],

@@ -5,9 +5,9 @@ import type { GraphBuilder } from './graph-builder.ts';
 
 export interface QuantizedLayer {
   readonly path: string;
-  /** Whether it has `<path>.bias`, which is of floats. */
+  /** Whether the layer has `<path>.bias`. The bias is a float tensor. */
   readonly bias: boolean;
-  /** The matrix by its name in the checkpoint. */
+  /** The name of the matrix in the checkpoint. */
   readonly name: string;
   readonly weight: QuantizedWeight;
 }
@@ -16,7 +16,7 @@ type Blocks = Extract<QuantizedWeight, { kind: 'blocks' }>;
 type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 
 /**
- * y = x·Wᵀ + b of a quantized W, marked with its module's path.
+ * Computes y = x·Wᵀ + b for a quantized W and marks the node with the path of the module.
  *
  * @param x  f32 [tokens, in]
  * @returns f32 [tokens, out]
@@ -27,7 +27,7 @@ export function quantizedLinear(builder: GraphBuilder, x: Value, layer: Quantize
   return builder.exact ? ofDequantized(builder, x, { ...layer, weight }) : ofBytes(builder, x, { ...layer, weight });
 }
 
-/** @see com.microsoft MatMulNBits-1; of its accuracy levels, 4 rounds what comes in to 8 bits block by block, and 0 rounds nothing. */
+/** @see com.microsoft MatMulNBits-1. Accuracy level 4 rounds the input to 8 bits, block by block. Level 0 does not round it. */
 function ofBlocks(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Blocks }): Value {
   const { path, name, weight } = layer;
   const { rows, columns, bits, blockSize, scales, zeroPoints } = weight;
@@ -46,13 +46,13 @@ function ofBlocks(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { rea
 }
 
 /**
- * Both sides as bytes:
+ * Multiplies bytes by bytes:
  *
- *   s = max|x| / 127 of each token,   y = s · ((round(x / s) + 128) ⊗ W),   ⊗ in whole numbers, scaled by channel
+ *   s = max|x| / 127 of each token,   y = s · ((round(x / s) + 128) ⊗ W),   ⊗ multiplies integers and scales each channel
  *
- * WHY not DynamicQuantizeMatMul: its one scale for all tokens makes a token's result depend on what else is in the batch, and
- * its signed weights overflow on processors without VNNI. The module is the product itself, x / s in and y / s out: s being one
- * number for a token, an adapter between them adds what it would add outside.
+ * WHY not DynamicQuantizeMatMul: it uses one scale for all tokens, so the result of a token depends on the rest of the batch. Its
+ * signed weights also overflow on processors without VNNI. The node of the module is the product itself, with input x / s and
+ * output y / s. Because s is one number per token, an adapter on this node adds the same update as an adapter on x and y.
  *
  * @see com.microsoft MatMulIntegerToFloat-1; Dettmers et al. 2022, "LLM.int8()", §2.2 (vector-wise quantization)
  */
@@ -60,7 +60,7 @@ function ofBytes(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { read
   const { path, name, weight } = layer;
   const tape = builder.tape(`${path}/int8`);
   const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
-  // WHY at least that: a token of zeros has no scale, and its quotients must not be NaN.
+  // WHY a lower bound: for a token of zeros, max|x| is 0, and 0 / 0 would be NaN.
   const step = tape.op('Mul', [tape.op('Max', [largest, tape.scalar(1e-30)]), tape.scalar(1 / 127)]);
   const [one, middle] = [tape.scalar(1), byte(tape, 128)];
   const levels = tape.op('QuantizeLinear', [tape.op('Div', [x, step]), one, middle]);
@@ -74,10 +74,10 @@ function ofBytes(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { read
 }
 
 /**
- * The weights as floats again, and what comes in as it is: the same function without its rounding, which has no gradient.
+ * Dequantizes the weights and multiplies the input without rounding it, because rounding has no gradient.
  *
- * WHY no DequantizeLinear: ONNX Runtime makes MatMulNBits of it and a product, and rounds what comes in after all. These are made
- * once, when the model is loaded.
+ * WHY no DequantizeLinear: ONNX Runtime fuses it with the product to MatMulNBits, which rounds the input. The operators used here
+ * are computed once, when the model is loaded.
  */
 function ofDequantized(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Int8 }): Value {
   const { path, name, weight } = layer;

@@ -2,11 +2,11 @@ import { moduleKey, modulePartsKey, type AdaptableModule, type Graph, type Node 
 import { adaptableNodes, type AdaptableNode } from './adaptable-nodes.ts';
 import { modulePathOf, withoutWrapper } from './module-paths.ts';
 
-/** What is known of a model beside its graph. */
+/** Facts about a model that its graph does not contain. */
 export interface AnnotationHints {
-  /** The graph is from onnxruntime-genai's builder, which calls `self_attn` `attn`. */
+  /** Whether the graph is from the builder of onnxruntime-genai, which renames `self_attn` to `attn`. */
   readonly isGenai?: boolean;
-  /** The network itself computes queries, keys and values by one module, as Phi-3 does; else packed ones are taken apart. */
+  /** Whether one module of the original network computes queries, keys and values, as in Phi-3. Otherwise a packed product is split. */
   readonly hasPackedModules?: boolean;
 }
 
@@ -15,10 +15,11 @@ interface Named extends AdaptableNode {
 }
 
 /**
- * Finds the modules of a graph with types, by what its exporter left of their names, and marks their nodes, so that adapters find
- * them: `moduleKey` with the module's path as Hugging Face names it, or `modulePartsKey` where one node computes several.
+ * Finds the modules of a typed graph from the names that its exporter kept, and marks their nodes so that adapters can find them.
+ * `moduleKey` holds the path of the module in Hugging Face's naming. `modulePartsKey` holds the paths when one node computes several
+ * modules.
  *
- * @returns the modules in the graph's order, each once
+ * @returns the modules in the order of the graph, each once
  */
 export function annotateModules(graph: Graph, hints: AnnotationHints = {}): AdaptableModule[] {
   const modules = new Map<string, AdaptableModule>();
@@ -40,7 +41,7 @@ function namedNodes(graph: Graph, { isGenai = false }: AnnotationHints): Named[]
   });
 }
 
-/** Two sizes under one path are two modules, and are told apart by their nodes' names. */
+/** Two nodes of different sizes with the same path are two modules. The names of the nodes distinguish them. */
 function distinguished(nodes: readonly Named[]): Named[] {
   const first = new Map<string, Named>();
   for (const named of nodes) if (!first.has(named.path)) first.set(named.path, named);
@@ -51,7 +52,7 @@ function distinguished(nodes: readonly Named[]): Named[] {
   });
 }
 
-/** GPT-2's layers, which keep their matrices as [in, out]. */
+/** The layers of GPT-2. Their matrices are stored as [in, out]. */
 const turnedOver = /(^|\.)(c_attn|c_fc|c_proj|q_attn)$/;
 
 function moduleOf({ path, kind, kernel, groups, ...size }: Named): AdaptableModule {
@@ -66,7 +67,7 @@ function moduleOf({ path, kind, kernel, groups, ...size }: Named): AdaptableModu
   };
 }
 
-/** Queries, keys and values of a packed product, by the numbers of heads that its attention says. */
+/** Splits a packed product into queries, keys and values by the numbers of heads of its attention. */
 function packedParts({ node, path, in: width, out }: Named): AdaptableModule[] | undefined {
   const attention = path.endsWith('.qkv_proj') ? attentionAfter(node) : undefined;
   const [heads, kvHeads] = [attention?.intAttribute('num_heads'), attention?.intAttribute('kv_num_heads')];
@@ -79,7 +80,7 @@ function packedParts({ node, path, in: width, out }: Named): AdaptableModule[] |
   return [part('q_proj', heads), part('k_proj', kvHeads), part('v_proj', kvHeads)];
 }
 
-/** The attention that reads a packed product as its query, with nothing between but a bias. */
+/** The attention that reads a packed product as its query. Only a bias may be between them. */
 function attentionAfter(node: Node): Node | undefined {
   const readers = [...(node.outputs[0]?.uses ?? [])].map((use) => use.node);
   const attention = readers.find(({ opType, inputs }) => opType === 'GroupQueryAttention' && inputs[1] === undefined);

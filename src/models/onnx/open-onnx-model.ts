@@ -3,7 +3,7 @@ import type { BaseInput } from '../base-model.ts';
 import { copyGeneric } from './generic-graph.ts';
 import { openOnnxFile } from './open-onnx-file.ts';
 
-/** An ONNX file, whatever it computes, with its modules found. */
+/** An ONNX file of any kind, with its modules. */
 export interface OnnxModel {
   readonly path: string;
   /** The folder that the locations of weights are relative to. */

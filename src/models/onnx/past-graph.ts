@@ -10,15 +10,17 @@ import { bindSwitches, castTo, dropExportersNotes, filled, type TextSource } fro
 import { finish, logitsOfRows } from './text-graphs.ts';
 
 /**
- * The decode graph of a file that takes keys and values of earlier tokens in and gives them back longer, as optimum, transformers.js
- * and torch.onnx write it: `past_key_values.N.key` [batch, kvHeads, past, headDim] in, `present.N.key` out.
+ * Builds the decode graph of a file that takes the keys and values of earlier tokens as inputs and returns them with those of the new
+ * tokens appended. Optimum, transformers.js and torch.onnx write such files: the input is `past_key_values.N.key`
+ * [batch, kvHeads, past, headDim], and the output is `present.N.key`.
  *
- * To its caller it keeps them in place, as `buildDecodeGraph` says. Inside, each run writes what is new into the cache and reads from
- * it the rectangle that the file wants, in which all rows end together: shorter ones are moved to the right, and the attention mask
- * hides what is before them. So distances between tokens are right whatever a file computes from them; places in a row are given as
- * `position_ids`. A file without that input counts them from the rectangle's length, and can take rows of one length only.
+ * For the caller, keys and values stay in place, as `buildDecodeGraph` says. Inside, each run writes those of the new tokens into the
+ * cache and reads the rectangle that the file needs. In this rectangle all rows end at the same column: shorter rows are moved to
+ * the right, and the attention mask hides the columns before them. So the distances between tokens are right, whatever the file
+ * computes from them. Positions are given as `position_ids`. A file without this input counts positions from the length of the
+ * rectangle, so it can only take rows of one length.
  *
- * @returns undefined where the file has no past, or one of another shape
+ * @returns undefined when the file has no past, or a past of another shape
  */
 export function buildPastDecode(source: TextSource, maxLength: number): Model | undefined {
   const { roles, kv } = source;
@@ -71,7 +73,7 @@ function bindPlaces(
   }
 }
 
-/** [batch, kvHeads, past, headDim], as far as the file says. */
+/** [batch, kvHeads, past, headDim], as far as the file declares them. */
 function isRectangle({ shape }: Value, { kvHeads, headDim }: KvSizes): boolean {
   const [, heads, past, size] = shape ?? [];
   const fits = (dim: Dim, own: number): boolean => typeof dim !== 'number' || dim === own;

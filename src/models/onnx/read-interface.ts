@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { Graph, Value } from '../../ir/index.ts';
 import type { OnnxSource } from './graph-copy.ts';
 
-/** Keys or values of one layer: what comes in from earlier runs, and what goes out for later ones. */
+/** The keys or values of one layer: the input from earlier runs and the output for later runs. */
 export interface PastState {
   readonly layer: number;
   readonly part: 'key' | 'value';
@@ -10,7 +10,7 @@ export interface PastState {
   readonly present: Value | undefined;
 }
 
-/** What the inputs and outputs of a text model's file mean. */
+/** The meaning of the inputs and outputs of a text model. */
 export interface TextInterface {
   readonly inputIds: Value;
   readonly attentionMask: Value | undefined;
@@ -38,15 +38,15 @@ const names = {
   logitsToKeep: ['num_logits_to_keep', 'logits_to_keep'],
 } as const;
 
-/** Whether a graph takes token ids: integers by one of the usual names. */
+/** Whether a graph takes token ids: it has an integer input with one of the usual names. */
 export function takesTokens(graph: Graph): boolean {
   const ids = graph.inputs.find((input) => names.inputIds.some((name) => name === input.name));
   return ids !== undefined && (ids.dtype === 'int64' || ids.dtype === 'int32');
 }
 
 /**
- * Finds the meaning of every input of a text model, by the names that exporters give.
- * @throws EspalierError ONNX_MODEL_UNSUPPORTED with every input that means nothing known
+ * Finds the meaning of every input of a text model from the names that exporters use.
+ * @throws EspalierError ONNX_MODEL_UNSUPPORTED, which lists every input whose meaning is unknown
  */
 export function readInterface({ model: { graph }, path }: OnnxSource): TextInterface {
   const inputs = graph.inputs.filter(({ constant }) => constant === undefined);
@@ -54,9 +54,9 @@ export function readInterface({ model: { graph }, path }: OnnxSource): TextInter
   const states = readStates(graph, inputs);
   const inputIds = find(names.inputIds);
   const known = new Set<Value | undefined>([...Object.values(names).map(find), ...states.map(({ past }) => past)]);
-  const strange = inputs.filter((input) => !known.has(input));
-  if (inputIds === undefined || strange.length > 0) {
-    const listed = strange.map(({ name }) => name).join(', ');
+  const unknown = inputs.filter((input) => !known.has(input));
+  if (inputIds === undefined || unknown.length > 0) {
+    const listed = unknown.map(({ name }) => name).join(', ');
     const problems = inputIds === undefined ? 'it has no input input_ids' : `nothing is known of its inputs ${listed}`;
     throw new EspalierError('ONNX_MODEL_UNSUPPORTED', { path, problems });
   }
@@ -75,16 +75,16 @@ export function readInterface({ model: { graph }, path }: OnnxSource): TextInter
   };
 }
 
-/** A file with one output may call it anything. */
+/** When a file has one output, its name does not matter. */
 function onlyFloat({ outputs }: Graph): Value | undefined {
   const [first, ...more] = outputs.filter(({ name }) => name !== 'last_hidden_state' && !name.startsWith('present'));
   return more.length === 0 ? first : undefined;
 }
 
-/** A layer's keys or values that come in and go out. */
+/** The input and the output for the keys or values of a layer. */
 export type WholeState = PastState & { readonly present: Value };
 
-/** Keys and values of earlier tokens, where every one that comes in goes out again; undefined where there are none, or some are lost. */
+/** The keys and values of earlier tokens. Returns undefined when the file has none, or when an input has no matching output. */
 export function wholeStates({ states }: TextInterface): readonly WholeState[] | undefined {
   const whole = states.flatMap((state): WholeState[] => {
     const { past, present } = state;

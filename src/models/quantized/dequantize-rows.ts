@@ -8,11 +8,11 @@ export interface QuantizedRowBytes {
 }
 
 /**
- * Rows of a quantized matrix as the floats that they stand for, by one rounding to f32 each:
+ * Dequantizes rows of a matrix. Each number is rounded to f32 once:
  *
  *   w = scale · (q − zero)
  *
- * @param bytes  of whole rows; of an `int8` matrix all of it, since it lies turned over
+ * @param bytes  the bytes of whole rows; for an `int8` matrix those of the whole matrix, because it is stored transposed
  * @returns f32 [rows, columns]
  */
 export function dequantizeRows(weight: QuantizedWeight, bytes: QuantizedRowBytes): Float32Array {
@@ -51,7 +51,7 @@ function ofBlocks(
   return values;
 }
 
-/** Of 4 bits the first number is in the lower half of a byte. */
+/** With 4 bits, the lower half of a byte holds the first of its two numbers. */
 function level(bytes: Uint8Array, index: number, bits: 4 | 8): number {
   if (bits === 8) return bytes[index] ?? 0;
   return ((bytes[index >> 1] ?? 0) >> (index % 2 === 0 ? 0 : 4)) & 15;

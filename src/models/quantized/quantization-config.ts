@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
 
-/** How a checkpoint's weights were quantized: `quantization_config` in its config.json. docs/formats/quantized-checkpoint.md */
+/** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
 export interface QuantizationConfig {
-  /** What most of its linear layers are: in blocks, or whole channels for products of bytes. */
+  /** How most linear layers are quantized: in blocks, or by whole channels for products of bytes. */
   readonly scheme: 'blocks' | 'int8';
-  /** Of the blocks, embeddings in an `int8` checkpoint included. */
+  /** The size of a block. In an `int8` checkpoint it applies to the embeddings. */
   readonly blockSize: number;
-  /** Whether products of blocks round what comes in to 8 bits, block by block: many times faster, and as exact as 8 bits are. */
+  /** Whether products of blocks round their input to 8 bits, block by block. This is many times faster, and as exact as 8 bits allow. */
   readonly activations: 'int8' | 'float32';
 }
 
-/** What `quant_method` says of a checkpoint of ours. */
+/** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
 const formatVersion = 1;
 
@@ -26,13 +26,13 @@ const fields = z.strictObject({
   scheme: z.enum(['blocks', 'int8']),
   block_size: z.number().int().min(16).max(256).refine(isPowerOfTwo, { error: 'expected a power of two' }),
   activations: z.enum(['int8', 'float32']),
-  /** For readers; each tensor's own shape says how many bits it has. */
+  /** For human readers. The number of bits of each tensor follows from its shape. */
   bits: z.union([z.literal(4), z.literal(8)]),
 });
 
 /**
  * @param json  the parsed config.json, not trusted
- * @returns undefined for weights that are floats
+ * @returns undefined when the weights are floats
  * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for another tool's quantization; MODEL_CONFIG_INVALID
  */
 export function readQuantization(json: unknown, path: string): QuantizationConfig | undefined {
@@ -50,7 +50,7 @@ export function readQuantization(json: unknown, path: string): QuantizationConfi
   return { scheme, blockSize, activations };
 }
 
-/** The other way: what stands in config.json. */
+/** The inverse of the parser: the JSON object for config.json. */
 export function formatQuantization({ scheme, blockSize, activations }: QuantizationConfig, bits: 4 | 8): unknown {
   const numbers = { bits, block_size: blockSize };
   return { quant_method: quantizationMethod, format: formatVersion, scheme, ...numbers, activations };

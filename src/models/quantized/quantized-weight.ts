@@ -4,8 +4,8 @@ import type { WeightRef } from '../weight-files.ts';
 import type { QuantizationConfig } from './quantization-config.ts';
 
 /**
- * A matrix [rows, columns] that lies in a checkpoint as whole numbers: of a linear layer [out, in], of an embedding
- * [tokens, width].
+ * A matrix [rows, columns] that a checkpoint stores as integers. The shape is [out, in] for a linear layer and [tokens, width] for
+ * an embedding.
  */
 export type QuantizedWeight =
   | {
@@ -20,14 +20,14 @@ export type QuantizedWeight =
       readonly zeroPoints: WeightRef | undefined;
     }
   | {
-      /** u8 [columns, rows] around 128, turned over for a product of bytes; scales f32 [rows]. */
+      /** u8 [columns, rows] with zero point 128, stored transposed for the product of bytes; scales f32 [rows]. */
       readonly kind: 'int8';
       readonly rows: number;
       readonly columns: number;
       readonly scales: WeightRef;
     };
 
-/** The matrix of a module that may be quantized. Convolutions may not. */
+/** The matrix of a module that can be quantized. Convolutions cannot. */
 export interface QuantizableMatrix {
   readonly name: string;
   readonly kind: 'linear' | 'embedding';
@@ -35,7 +35,7 @@ export interface QuantizableMatrix {
   readonly columns: number;
 }
 
-/** The matrices of modules, by their names in the checkpoint. A head that is tied to the embedding is the embedding's. */
+/** Maps names in the checkpoint to the matrices of modules. A head that is tied to the embedding uses the matrix of the embedding. */
 export function quantizableMatrices(modules: readonly AdaptableModule[]): Map<string, QuantizableMatrix> {
   const matrices = modules.flatMap(({ path, kind = 'linear', in: width, out }): QuantizableMatrix[] => {
     const name = `${path}.weight`;
@@ -45,7 +45,7 @@ export function quantizableMatrices(modules: readonly AdaptableModule[]): Map<st
   return new Map(matrices.map((matrix) => [matrix.name, matrix]));
 }
 
-/** Numbers that a weight stands for, quantized or not. */
+/** Counts the numbers that a weight represents, quantized or not. */
 export function parameterCount({ shape, quantized }: Pick<WeightRef, 'shape' | 'quantized'>): number {
   return quantized === undefined ? elementCount(shape) : quantized.rows * quantized.columns;
 }
@@ -56,12 +56,12 @@ export function companionNames(name: string): { readonly scales: string; readonl
   return { scales: `${path}.scales`, zeroPoints: `${path}.zero_points` };
 }
 
-/** A quantized weight, or what is wrong with it. */
+/** A quantized weight, or a text that says why it is invalid. */
 export type QuantizedResult =
   { readonly weight: QuantizedWeight; readonly used: readonly string[] } | { readonly problem: string };
 
 /**
- * Takes a tensor of bytes for the quantized matrix that its module needs. The shapes say how many bits it has.
+ * Interprets a tensor of bytes as the quantized matrix of its module. The number of bits follows from the shapes.
  *
  * @param listed  every tensor of the checkpoint
  */
