@@ -3,55 +3,58 @@ import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
 import type { WeightRef } from './weight-files.ts';
 
-/** What every base says of itself, whatever its family. */
+/** The properties that every base has, whatever its family. */
 export interface ModelConfig {
-  /** A decoder continues text; an encoder sees all of it at once, and classifies or embeds it. */
+  /** A decoder continues text. An encoder reads a whole text and classifies or embeds it. */
   readonly kind: 'decoder' | 'encoder';
-  /** The family's name, as `model_type` in config.json; `onnx` for a graph that another tool wrote. */
+  /** The name of the family: `model_type` in config.json, or `onnx` for a graph that another tool wrote. */
   readonly family: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
-  /** Heads of keys and values. */
+  /** The number of heads of keys and values. */
   readonly kvHeads: number;
   readonly headDim: number;
-  /** The size of a head in the decode graph's keys and values, where it is not `headDim`. */
+  /** The size of a head in the keys and values of the decode graph. Absent when it is `headDim`. */
   readonly cachedHeadDim?: number;
-  /** Positions that the model was trained with: the longest sequence it can be given. */
+  /** The number of positions of the model, and so the length of its longest sequence. */
   readonly maxPositions: number;
-  /** A row that grows beyond this many tokens is to be run again from its first token, with other positions (Phi-3). */
+  /** When a row grows beyond this many tokens, it must run again from its first token, with other rotary frequencies (Phi-3). */
   readonly recomputeLength?: number;
-  /** What a token sees of its row depends on the row's length too, padding included (rotary scaling `dynamic` and `longrope`). */
+  /** Whether results also depend on the length of the row, padding included (rotary scaling `dynamic` and `longrope`). */
   readonly lengthMatters?: boolean;
-  /** Query heads. */
+  /** The number of query heads. */
   readonly heads?: number;
   readonly intermediateSize?: number;
-  /** Whether the head uses the embedding's matrix. */
+  /** Whether the head uses the matrix of the embedding. */
   readonly tiedEmbeddings?: boolean;
 }
 
 export interface GraphOptions {
-  /** The longest row, in tokens; the model's own limit by default. Positions beyond it are not in the rotary tables. */
+  /** The length of the longest row in tokens. Default: the limit of the model. The rotary tables end there. */
   readonly maxLength?: number;
-  /** Makes every weight an input (f32, under its name in the checkpoint) instead of a part of the checkpoint's files. */
+  /** Makes every weight an input (f32, with its name in the checkpoint) instead of a reference to the files of the checkpoint. */
   readonly full?: boolean;
 }
 
 export interface TrainingGraphOptions extends GraphOptions {
-  /** Takes rows end to end, without padding; only of a base that says `packsRows`. */
+  /** The graph takes rows end to end, without padding. Only bases with `packsRows` support it. */
   readonly packed?: boolean;
 }
 
 export interface EncoderGraphOptions extends Pick<GraphOptions, 'full' | 'maxLength'> {
-  /** Weights that are inputs (f32, by their names in the checkpoint): those that an adapter brings whole, or that are trained whole. */
+  /** The names of weights that become inputs (f32): weights that an adapter replaces whole, or that are trained themselves. */
   readonly given?: ReadonlySet<string>;
-  /** Computes with quantized weights as the floats that they stand for, so that it can be differentiated. */
+  /** Computes with the dequantized floats of quantized weights, so that the graph can be differentiated. */
   readonly exact?: boolean;
-  /** Adds the input `token_type_ids` i64 [batch, seq], where the base knows segments; without it all tokens are of the first. */
+  /** Adds the input `token_type_ids` i64 [batch, seq], if the base has token types. Without it all tokens have the first type. */
   readonly tokenTypes?: boolean;
 }
 
-/** Builds the graphs of one base, each anew at every call. What a base cannot do is not there. `graphs.ts` tells their inputs and outputs. */
+/**
+ * Builds the graphs of one base. Every call builds a new graph. A method is absent when the base has no such graph. `graphs.ts`
+ * documents the inputs and outputs.
+ */
 export interface BaseGraphs {
   readonly scoring?: (options: GraphOptions) => Model;
   readonly training?: (options: TrainingGraphOptions) => Model;
@@ -63,8 +66,8 @@ export interface BaseGraphs {
 }
 
 /**
- * What a base is for: to continue text, to say which of its labels fits (or to give numbers: logits of anything), or to turn text into
- * vectors. Which graphs there are says all that it can do.
+ * The task of a base: to continue text, to classify (or to compute numbers of any kind), or to turn text into vectors. The graphs that
+ * exist say everything that a base can do.
  */
 export type BaseTask = 'causal-lm' | 'classification' | 'embedding';
 
@@ -72,40 +75,40 @@ export type BaseTask = 'causal-lm' | 'classification' | 'embedding';
 export interface BaseInput {
   readonly name: string;
   readonly dtype: DataType;
-  /** The first axis is the batch; symbolic axes may have any length, the same wherever the name comes back. */
+  /** The first axis is the batch. A symbolic axis may have any length, but all axes with the same name have the same length. */
   readonly shape: readonly Dim[];
 }
 
-/** A model where it lies: what it computes, and where its weights are. Nothing of it is held in memory. */
+/** An opened base model: what it computes, and in which files its weights are. No weight is held in memory. */
 export interface BaseModel {
-  /** The folder that the locations of weights are relative to. */
+  /** The locations of weights are relative to this folder. */
   readonly dir: string;
   readonly config: ModelConfig;
-  /** `causal-lm` where it is not said. */
+  /** Default: `causal-lm`. */
   readonly task?: BaseTask;
-  /** Names of the classes, in the order of the logits; absent where the base has none. */
+  /** The names of the classes in the order of the logits. Absent when the base has none. */
   readonly labels?: readonly string[];
-  /** Token id that fills up short rows where a graph has an attention mask; 0 where it is not said. */
+  /** The token id that fills short rows when a graph has an attention mask. Default: 0. */
   readonly padTokenId?: number;
   /**
-   * What the classification graph reads, where that is something else than token ids (images, features). Absent: `input_ids` and
-   * `attention_mask`.
+   * The inputs of the classification graph, when they are not token ids but images or features. When absent, the inputs are
+   * `input_ids` and `attention_mask`.
    */
   readonly inputs?: readonly BaseInput[];
-  /** Exactly the weights that the configuration asks for, by their names in the checkpoint. */
+  /** The weights that the configuration requires and no others, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
-  /** Weights of a head that was asked for and that no file has: they are given to every graph that reads them. Absent: none. */
+  /** The weights of a new head, which are in no file. The caller gives them to every graph that reads them. Absent: none. */
   readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
-  /** Whether its training graph can be had for rows end to end. Absent: no. */
+  /** Whether the training graph can take rows end to end. Absent: no. */
   readonly packsRows?: boolean;
-  /** Whether its graphs compute of padding nothing but attention, as the attention mask tells them. Absent: no. */
+  /** Whether the graphs skip padding, as given by the attention mask, everywhere but in attention. Absent: no. */
   readonly skipsPadding?: boolean;
-  /** What an adapter can target, `lm_head` included. */
+  /** The modules that an adapter can target, including `lm_head`. */
   readonly modules: readonly AdaptableModule[];
   readonly generation: GenerationConfig;
   /**
-   * The decode graph reads keys and values as another tool meant it: whether it takes several tokens of a prompt at once, and rows of
-   * different lengths together, is found out by trying. Absent: it does.
+   * Whether another tool wrote the decode graph. Such a graph may be unable to take several tokens of a prompt at once, or rows of
+   * different lengths together. The caller finds out by trying. When absent, the graph can do both.
    */
   readonly decodeOnTrial?: boolean;
   readonly graphs: BaseGraphs;

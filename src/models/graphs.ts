@@ -4,7 +4,7 @@ import type { BaseGraphs, BaseModel, EncoderGraphOptions, GraphOptions, Training
 import { addClassificationLoss, addRegressionLoss } from './graph/losses.ts';
 
 /**
- * The graph that gives logits of chosen positions of whole rows.
+ * Builds the graph that computes the logits of selected positions of whole rows.
  *
  * Inputs: `input_ids` i64 [batch, seq], padded on the right; `rows` i64 [rows], flat indices into batch·seq.
  * Output: `logits` f32 [rows, vocab].
@@ -14,13 +14,14 @@ export function buildScoringGraph(base: BaseModel, options: GraphOptions = {}): 
 }
 
 /**
- * The graph that gives the loss of chosen positions, summed; gradients are added to it by `differentiate`.
+ * Builds the graph that computes the sum of the losses of selected positions. `differentiate` adds gradients to it.
  *
  * Inputs: `input_ids` i64 [batch, seq], padded on the right; `target_rows` i64 [targets], flat indices of the positions that
  * predict; `target_ids` i64 [targets], the tokens that they should predict. Output: `loss_sum` f32 [], in nats.
  *
- * Packed, rows lie end to end without padding: `input_ids` i64 [tokens]; `rectangle` i64 [2], how many rows there are and how long the
- * longest is; `token_places` i64 [tokens], row · longest + position of each token; `target_rows` are indices into the tokens.
+ * With packed rows, rows lie end to end without padding. The inputs are then `input_ids` i64 [tokens]; `rectangle` i64 [2], the number
+ * of rows and the length of the longest; `token_places` i64 [tokens], row · longest + position of each token. `target_rows` are indices
+ * into the tokens.
  */
 export function buildTrainingGraph(base: BaseModel, options: TrainingGraphOptions = {}): Model {
   if (options.packed === true && base.packsRows !== true) throw new TypeError(`${base.dir} takes padded rows only`);
@@ -28,7 +29,7 @@ export function buildTrainingGraph(base: BaseModel, options: TrainingGraphOption
 }
 
 /**
- * The first part of scoring by parts: the hidden states of whole rows, before the last norm.
+ * Builds the first part of a scoring graph in two parts. It computes the hidden states of whole rows before the last norm.
  *
  * Input: `input_ids` i64 [batch, seq]. Output: `hidden` f32 [batch·seq, hidden].
  */
@@ -37,7 +38,8 @@ export function buildTrunkGraph(base: BaseModel, options: GraphOptions = {}): Mo
 }
 
 /**
- * The second part of scoring by parts: how surprising each token is, of as many positions at a time as memory allows.
+ * Builds the second part of a scoring graph in two parts. It computes the loss of each token, for as many positions at a time as
+ * memory allows.
  *
  * Inputs: `hidden` f32 [rows, hidden], from the trunk; `target_ids` i64 [rows].
  * Output: `token_losses` f32 [rows], −log p(target) in nats.
@@ -47,35 +49,40 @@ export function buildHeadGraph(base: BaseModel, options: Pick<GraphOptions, 'ful
 }
 
 /**
- * The graph that continues rows, with keys and values kept in place between runs.
+ * Builds the graph that continues rows. It keeps keys and values in place between runs.
  *
- * Inputs: `input_ids` i64 [batch, seq], the new tokens; `seqlens_k` i32 [batch], each row's length with them, less one;
- * `total_length` i32 [], the longest row's length; `position_ids` i64 [batch, seq], only where the heads are turned before the attention;
- * `rotary_lengths` i64 [batch], only where positions turn heads differently in longer rows: the length of each row, of a prompt in
- * chunks that of the whole;
- * `logit_rows` i64 [rows], flat indices into batch·seq; `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim].
- * Outputs: `logits` f32 [rows, vocab]; `present.N.key` and `.value`, to be bound to the memory of the past.
+ * Inputs:
+ * - `input_ids` i64 [batch, seq]: the new tokens
+ * - `seqlens_k` i32 [batch]: the length of each row with its new tokens, minus one
+ * - `total_length` i32 []: the length of the longest row
+ * - `position_ids` i64 [batch, seq]: present only when the rotary embedding is applied before the attention operator
+ * - `rotary_lengths` i64 [batch]: the length of each row; for a prompt in chunks, the length of the whole prompt. Present only when the
+ *   rotary embedding depends on the length of the row
+ * - `logit_rows` i64 [rows]: flat indices into batch·seq
+ * - `past_key_values.N.key` and `.value` f32 [batch, kvHeads, maxLength, headDim]
  *
- * Several rows take one new token each, at any lengths; a prompt, or the next chunk of one, is given with batch = 1. A base with
- * `decodeOnTrial` promises this of one token of one row only.
+ * Outputs: `logits` f32 [rows, vocab]; `present.N.key` and `.value`, which the caller binds to the memory of the past.
+ *
+ * A run takes one new token for each of several rows of any lengths, or with batch = 1 a prompt or the next chunk of one. For a base
+ * with `decodeOnTrial`, only one token of one row is guaranteed to work.
  */
 export function buildDecodeGraph(base: BaseModel, options: { readonly maxLength: number }): Model {
   return graphOf(base, 'decode')(options);
 }
 
 /**
- * The graph that gives a number for each class.
+ * Builds the graph that computes a number for each class.
  *
- * Inputs: `input_ids` i64 [batch, seq] and `attention_mask` i64 [batch, seq], 1 where a token counts and 0 where a row is padded, on
- * either side (of a decoder on the right); of a base that names its own `inputs`, those. Output: `logits` f32 [batch, labels], or whatever shape behind the batch
- * such a base gives.
+ * Inputs: `input_ids` i64 [batch, seq] and `attention_mask` i64 [batch, seq], which is 1 for tokens and 0 for padding. An encoder takes
+ * padding on either side, a decoder on the right. A base with its own `inputs` takes those instead.
+ * Output: `logits` f32 [batch, labels]. For a base with its own `inputs` the axes after the batch are those of the base.
  */
 export function buildClassificationGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {
   return graphOf(base, 'classification')(options);
 }
 
 /**
- * The classification graph with its loss, summed over the rows; gradients are added to it by `differentiate`.
+ * Builds the classification graph with its loss, summed over the rows. `differentiate` adds gradients to it.
  *
  * - `classes`: inputs as above and `labels` i64 [batch]. Output: `loss_sum` f32 [], Σ −log softmax(logits)[label], in nats; and
  *   `correct` i64 [], how many rows have their largest logit at their label.
@@ -93,16 +100,16 @@ export function buildClassificationTrainingGraph(
 }
 
 /**
- * The graph that turns each row into one vector.
+ * Builds the graph that computes one vector for each row.
  *
- * Inputs as of the classification graph. Output: `embeddings` f32 [batch, hidden]: the hidden states of the positions that count,
- * pooled as the checkpoint says (their mean, where it says nothing), and of length 1 where it says so.
+ * The inputs are those of the classification graph. Output: `embeddings` f32 [batch, hidden]. The hidden states of the tokens are
+ * pooled as the checkpoint says, or else by their mean. The vectors have length 1 if the checkpoint says so.
  */
 export function buildEmbeddingGraph(base: BaseModel, options: EncoderGraphOptions = {}): Model {
   return graphOf(base, 'embedding')(options);
 }
 
-/** What a graph is wanted for, and which commands there are instead. */
+/** The task that needs a graph, and the commands that a base of another kind supports instead. */
 const uses: Readonly<Record<keyof BaseGraphs, string>> = {
   scoring: 'score text',
   training: 'learn to continue text',
@@ -119,7 +126,7 @@ const commands: Readonly<Partial<Record<keyof BaseGraphs, string>>> = {
   embedding: '`embed`',
 };
 
-/** @throws EspalierError MODEL_TASK_UNSUPPORTED where the base cannot do what the graph is for */
+/** @throws EspalierError MODEL_TASK_UNSUPPORTED when the base does not support the task of the graph */
 function graphOf<Kind extends keyof BaseGraphs>(
   { graphs, dir, config }: BaseModel,
   kind: Kind,

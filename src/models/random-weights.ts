@@ -10,9 +10,9 @@ export interface RandomWeight {
   readonly dtype: FloatType;
   readonly deviation: number;
   readonly seed: number;
-  /** Names the sequence of numbers: each weight has its own. */
+  /** The name of the sequence of numbers. Each weight has its own sequence. */
   readonly stream: string;
-  /** Those of `normalQuantiles()`, made once for all weights. */
+  /** The result of `normalQuantiles()`, computed once for all weights. */
   readonly quantiles: Float64Array;
 }
 
@@ -40,7 +40,7 @@ export async function randomWeight({ shape, dtype, seed, stream, ...normal }: Ra
   return tensor;
 }
 
-/** A weight whose elements are all one number. */
+/** A weight whose elements are all the same number. */
 export function constantWeight({
   shape,
   dtype,
@@ -91,7 +91,7 @@ export function normalQuantiles(): Float64Array {
   return quantiles;
 }
 
-/** i32 [4]: three words of chaos and a counter. */
+/** i32 [4]: the state of the generator, three words and a counter. */
 function seedState(seed: number, stream: string): Int32Array {
   const random = createRandom(seed, stream);
   return Int32Array.from({ length: 4 }, (_, i) => (i === 3 ? 1 : random.integer(2 ** 32)));

@@ -7,12 +7,12 @@ import type { BaseModel } from './base-model.ts';
 import { hasNonFinite, type FloatType } from './non-finite.ts';
 import type { WeightRef } from './weight-files.ts';
 
-/** Read at once: large enough for the disk, small enough that scanning it stays well under a millisecond. */
+/** Bytes of one read. It is large enough for the disk, and scanning it takes well under a millisecond. */
 const pieceBytes = 1 << 20;
 
 /**
- * Reads every weight once and refuses the checkpoint when one is NaN or infinite. Leaves the event loop free, and holds one piece of
- * a file in memory.
+ * Reads every weight once and refuses the checkpoint when one is NaN or infinite. It does not block the event loop, and it holds one
+ * piece of a file in memory at a time.
  *
  * @throws EspalierError MODEL_WEIGHTS_NOT_FINITE naming the weight, its file and the element; MODEL_WEIGHTS_MISMATCH when the file
  *   became shorter since it was opened
@@ -21,7 +21,7 @@ export async function verifyWeights(
   base: BaseModel,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  // Of a quantized weight only the scales are floats; every byte of its whole numbers is one.
+  // In a quantized weight only the scales are floats. Any byte is a valid integer.
   const refs = [...base.weights.values()].map((ref) => ref.quantized?.scales ?? ref);
   for (const location of new Set(refs.map((ref) => ref.location))) {
     const path = join(base.dir, location);

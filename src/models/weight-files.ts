@@ -7,7 +7,7 @@ import { parseWith } from './parse-with.ts';
 import type { QuantizedWeight } from './quantized/quantized-weight.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
-/** Where one weight lies in the checkpoint's files. */
+/** The place of one weight in the files of the checkpoint. */
 export interface WeightRef {
   readonly name: string;
   /** File name within the checkpoint's folder. */
@@ -17,7 +17,7 @@ export interface WeightRef {
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** What the bytes stand for, where they are no floats. */
+  /** How the bytes of a quantized weight are read. Absent for floats. */
   readonly quantized?: QuantizedWeight;
 }
 
@@ -63,7 +63,7 @@ function toRef(entry: Omit<WeightRef, 'location'>, location: string): WeightRef 
   return { name, location, offset, length, dtype, shape };
 }
 
-/** The index must say of each tensor of each shard where it lies, and nothing else. */
+/** Checks that the index lists every tensor of every shard in the right file, and no others. */
 function checkIndex(
   dir: string,
   { places, listed }: { places: ReadonlyMap<string, string>; listed: readonly ReadonlyMap<string, WeightRef>[] },

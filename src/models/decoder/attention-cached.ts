@@ -14,17 +14,17 @@ export interface CacheInputs {
   readonly config: DecoderConfig;
   /** i64 [batch, seq] */
   readonly inputIds: Value;
-  /** i32 [batch]: each row's length, the new tokens included, less one */
+  /** i32 [batch]: the length of each row with its new tokens, minus one */
   readonly seqlens: Value;
-  /** i32 []: the longest row's length */
+  /** i32 []: the length of the longest row */
   readonly totalLength: Value;
   readonly maxLength: number;
 }
 
 /**
- * Causal attention on keys and values that are kept between runs. Each layer has an input `past_key_values.N.key` and an output
- * `present.N.key`, f32 [batch, kvHeads, maxLength, headDim], and the same of the values. The caller binds both to the same memory:
- * then a run writes the new tokens' keys behind the old ones, and copies nothing.
+ * Causal attention with keys and values that are kept between runs. Each layer has an input `past_key_values.N.key` and an output
+ * `present.N.key`, f32 [batch, kvHeads, maxLength, headDim], and the same for the values. The caller binds both to the same memory.
+ * A run then writes the keys of the new tokens after the old ones and copies nothing.
  *
  * @see ONNX Runtime's contrib operator GroupQueryAttention
  */
@@ -47,22 +47,22 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
 }
 
 /**
- * Whether GroupQueryAttention turns the heads itself. It refuses to turn what is no multiple of 16, and knows one table only; then
- * the graph turns heads before, by positions that the caller gives.
+ * Whether GroupQueryAttention applies the rotary embedding itself. It needs a head size that is a multiple of 16, and takes only one
+ * table. Otherwise the graph applies the rotary embedding before the attention, with positions that the caller gives.
  */
 function turnsInside(rope: RopeConfig, { config, maxLength }: CacheInputs): boolean {
   return config.headDim % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
 }
 
 interface Shared {
-  /** i64 [3]: batch, seq, and what is left */
+  /** i64 [3]: batch, seq, and -1 for the remaining width */
   readonly rowShape: Value;
-  /** The size that heads have in the cache. */
+  /** The size of a head in the cache. */
   readonly cachedDim: number;
-  /** i64 [batch, seq]; the graph has this input where it is asked for */
+  /** Returns i64 [batch, seq]. The first call adds the input to the graph. */
   positions(): Value;
   rotation(rope: RopeConfig): Rotation;
-  /** Only the tables, where the attention turns the heads itself. */
+  /** When the attention applies the rotary embedding itself, only the tables. */
   tables(rope: RopeConfig): Pick<Rotation, 'cos' | 'sin'>;
 }
 
@@ -86,11 +86,11 @@ interface CachedLayer {
   readonly layer: AttentionLayer;
   readonly shared: Shared;
   readonly inputs: CacheInputs;
-  /** Each f32 [tokens, heads·headDim], and [batch, seq, heads·headDim] once they are turned. */
+  /** Each f32 [tokens, heads·headDim], and [batch, seq, heads·headDim] after the rotary embedding. */
   readonly heads: Heads;
 }
 
-/** Norms of single heads, rows, and the rotation where the attention does not do it. */
+/** Normalizes single heads, arranges them in rows, and applies the rotary embedding unless the attention does it. */
 function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedLayer): Heads {
   const tape = builder.tape(layer.path);
   const { rope, queryKeyNorm: norms } = layer;

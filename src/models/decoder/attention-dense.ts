@@ -11,24 +11,24 @@ import type { RowLayout } from '../graph/row-layout.ts';
 import { softcapped } from './scaling.ts';
 import type { Attention } from './stack.ts';
 
-/** What a masked score is set to: the lowest f32, which no real score can lift above the softmax's underflow. */
+/** The value of a masked score: the lowest f32. No real score is large enough to give it a weight in the softmax. */
 const masked = -3.4028234663852886e38;
 
 export interface DenseInputs {
   readonly config: DecoderConfig;
   readonly rows: RowLayout;
-  /** The longest seq that the graph can be given. */
+  /** The largest seq that the graph supports. */
   readonly maxLength: number;
 }
 
 /**
- * Causal attention over whole rows, in operators that have gradients. Rows are filled up on the right, so that a causal mask is all
- * that is needed: no real token sees padding.
+ * Causal attention over whole rows. All operators have gradients. Rows are padded on the right, so the causal mask is enough: no token
+ * attends to padding.
  *
  *   softmax(softcap(scale·Q·Kᵀ) + mask)·V
  *
- * WHY the query heads are folded: the query heads that share a key head become rows of one product, so that keys and values are
- * never repeated in memory.
+ * WHY the query heads are folded: query heads that share a key head become rows of one product. Keys and values are then never
+ * repeated in memory.
  */
 export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Attention {
   const { config, rows } = inputs;
@@ -44,7 +44,7 @@ export function denseAttention(builder: GraphBuilder, inputs: DenseInputs): Atte
   };
 }
 
-/** What all layers use: shapes for Reshape (0 keeps a dimension, -1 is what is left), masks and rotary tables. */
+/** Values that all layers share: shapes for Reshape (0 keeps a dimension, -1 is the rest), masks and rotary tables. */
 interface Shared {
   /** i64 [4]: batch, seq, heads, headDim */
   readonly queryShape: Value;
@@ -54,7 +54,7 @@ interface Shared {
   readonly scoreShape: Value;
   /** i64 [4]: batch, kvHeads, heads / kvHeads · seq, seq */
   readonly foldedScoreShape: Value;
-  /** f32 [seq, seq]: 0 where a token sees another, the lowest number elsewhere */
+  /** f32 [seq, seq]: 0 where a token attends to another, the lowest number elsewhere */
   mask(window: number | undefined): Value;
   rotation(rope: RopeConfig): Rotation;
 }
@@ -98,7 +98,7 @@ function maskOf(tape: Tape, square: Value, window: number | undefined): Value {
   return tape.op('Add', [later, tape.op('Trilu', [lowest, tape.int64(-window)], { attributes: { upper: 0 } })]);
 }
 
-/** f32 [tokens, heads·headDim] → [batch, heads, seq, headDim], of queries, keys and values. */
+/** Splits queries, keys and values into heads: f32 [tokens, heads·headDim] → [batch, heads, seq, headDim]. */
 function split(
   tape: Tape,
   { queries, keys, values }: Heads,
@@ -124,7 +124,7 @@ interface Turning {
   readonly heads: Heads;
 }
 
-/** Norms of single heads, and the rotation. */
+/** Normalizes single heads and applies the rotary embedding. */
 function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Turning): Heads {
   const { queryKeyNorm: norms, rope } = layer;
   const normed = norms?.over === 'head';
@@ -140,7 +140,7 @@ function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Tur
   return { ...heads, queries: rotate(queries), keys: rotate(keys) };
 }
 
-/** Where only a part of each head turns, the operator wants to know how large a part, and how many heads there are. */
+/** When only a part of each head is rotated, the operator needs the size of this part and the number of heads. */
 function rotaryAttributes({ shape }: Value, { dims }: RopeConfig): Record<string, number> {
   const [, heads, , headDim] = shape ?? [];
   return dims === headDim || typeof heads !== 'number' ? {} : { rotary_embedding_dim: dims, num_heads: heads };

@@ -16,7 +16,7 @@ import { decoderStack } from './stack.ts';
 
 const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().nullish() });
 
-/** A decoder whose head gives a number for each class: what differs from one that continues text. */
+/** A decoder with a head for classes. This file holds the differences from a decoder that continues text. */
 export interface DecoderClassifier {
   readonly config: DecoderConfig;
   readonly about: Pick<BaseModel, 'task' | 'labels' | 'padTokenId'>;
@@ -24,14 +24,14 @@ export interface DecoderClassifier {
 
 const header = z.looseObject({ architectures: z.array(z.string()).nullish() });
 
-/** Whether a config.json names the family's class with a head for classes, beside the one that continues text. */
+/** Whether a config.json names the class of the family that has a head for classes. */
 export function isClassifier({ architecture }: DecoderFamily, json: unknown): boolean {
   const name = `${architecture.replace(/(ForCausalLM|ForConditionalGeneration|LMHeadModel)$/, '')}ForSequenceClassification`;
   return header.safeParse(json).data?.architectures?.includes(name) ?? false;
 }
 
 /**
- * Turns a decoder into a classifier: the head is `score`, without a bias, and nothing scales its numbers.
+ * Turns a decoder into a classifier. The head is `score`. It has no bias, and its logits are not scaled.
  * @param json  the parsed config.json, not trusted
  */
 export function asClassifier(config: DecoderConfig, json: unknown, path: string): DecoderClassifier {
@@ -46,9 +46,9 @@ export function asClassifier(config: DecoderConfig, json: unknown, path: string)
 }
 
 /**
- * The classification graph of a decoder: the head over the state of each row's last token. Rows are padded on the right.
+ * Builds the classification graph of a decoder. The head reads the state of the last token of each row. Rows are padded on the right.
  *
- * WHY the last that is no padding token, by its id: so transformers chooses it, also where a text ends with that token.
+ * WHY the last token is found by the id of the padding token: transformers does the same, even when a text ends with this token.
  */
 export function buildDecoderClassification(
   { config, weights }: DecoderSource,
@@ -73,7 +73,7 @@ interface Rows {
   readonly padTokenId: number | undefined;
 }
 
-/** Flat indices of each row's last token: i64 [batch]. */
+/** The flat index of the last token of each row: i64 [batch]. */
 function lastTokens(builder: GraphBuilder, { inputIds, attentionMask, padTokenId }: Rows): Value {
   const tape = builder.tape('last_token');
   const int64 = (value: Value): Value => tape.op('Cast', [value], { attributes: { to: dataTypeNumber('int64') } });

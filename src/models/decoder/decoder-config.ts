@@ -5,33 +5,33 @@ import type { NormLayer } from '../graph/norm.ts';
 import type { RopeConfig } from './rope.ts';
 
 /**
- * A decoder as data: all that its graphs depend on, whatever its family. A family's file makes one from a config.json, and nothing
- * behind it asks for the family any more.
+ * The description of a decoder: everything on which its graphs depend. The file of a family creates it from a config.json. The
+ * builders of graphs read this description only and do not know the family.
  */
 export interface DecoderConfig extends ModelConfig {
   readonly kind: 'decoder';
-  /** Query heads; `heads / kvHeads` of them share a head of keys and values. */
+  /** The number of query heads. `heads / kvHeads` of them share one head of keys and values. */
   readonly heads: number;
   readonly intermediateSize: number;
-  /** Path of the token embedding. */
+  /** The path of the token embedding. */
   readonly embedding: string;
-  /** What its rows are multiplied by. */
+  /** The factor of the embedded tokens. */
   readonly embeddingScale: number;
-  /** A table of learned positions that is added to the embedding. */
+  /** The table of learned positions, which is added to the embedding. */
   readonly learnedPositions?: { readonly path: string; readonly count: number };
   readonly blocks: readonly DecoderBlock[];
-  /** What each branch is multiplied by before it is added to the residual stream. */
+  /** The factor of each branch before it is added to the residual stream. */
   readonly residualScale: number;
   readonly lastNorm: NormLayer;
   readonly head: LinearLayer;
-  /** What logits are multiplied by. */
+  /** The factor of the logits. */
   readonly logitScale: number;
-  /** Logits are kept within ±c by c·tanh(x / c). */
+  /** The soft cap c of the logits: c·tanh(x / c). */
   readonly logitSoftcap?: number;
 }
 
 /**
- * One block. In the order of the computation, norms where the family has them:
+ * One block. It computes the following; a norm that the family does not have is omitted:
  *
  *   x ← x + attentionOutputNorm(attention(attentionNorm(x)))
  *   x ← x + mlpOutputNorm(mlp(mlpNorm(x)))
@@ -44,7 +44,7 @@ export interface DecoderBlock {
   readonly mlpNorm?: NormLayer;
   readonly mlp: MlpLayer;
   readonly mlpOutputNorm?: NormLayer;
-  /** Both branches read the same `attentionNorm(x)`, and are added together. */
+  /** Whether both branches read the same `attentionNorm(x)` and are added together. */
   readonly parallel?: boolean;
 }
 
@@ -52,19 +52,19 @@ export interface AttentionLayer {
   readonly path: string;
   readonly projections: Projections;
   readonly output: LinearLayer;
-  /** Norms of queries and keys before they are turned: of each head alone, or of all heads as one vector. */
+  /** The norms of queries and keys before the rotary embedding: over each head, or over all heads as one vector. */
   readonly queryKeyNorm?: { readonly over: 'head' | 'all'; readonly query: NormLayer; readonly key: NormLayer };
-  /** How heads are turned by their positions; undefined: not at all. */
+  /** The rotary embedding. undefined: the layer has none. */
   readonly rope?: RopeConfig;
-  /** What products of queries and keys are multiplied by. */
+  /** The factor of the products of queries and keys. */
   readonly scale: number;
-  /** Scores are kept within ±c by c·tanh(x / c), before the mask. */
+  /** The soft cap c of the scores, applied before the mask: c·tanh(x / c). */
   readonly softcap?: number;
-  /** How many tokens a token sees, itself included; undefined: all before it. */
+  /** The number of tokens to which a token attends, including itself. undefined: all tokens before it and itself. */
   readonly window?: number;
 }
 
-/** Queries, keys and values by three matrices, or by one that has them side by side in this order. */
+/** The layers of queries, keys and values: three matrices, or one that holds them side by side in this order. */
 export type Projections =
   | { readonly kind: 'separate'; readonly query: LinearLayer; readonly key: LinearLayer; readonly value: LinearLayer }
   | { readonly kind: 'packed'; readonly packed: LinearLayer };

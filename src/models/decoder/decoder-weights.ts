@@ -4,7 +4,7 @@ import { mlpLinears } from '../graph/mlp.ts';
 import { normWeights } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 
-/** Name → shape of every tensor that a checkpoint of this configuration holds, in the order of the computation. */
+/** Maps the name of every tensor in a checkpoint of this configuration to its shape, in the order of the computation. */
 export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly number[]> {
   const { hiddenSize, learnedPositions } = config;
   const shapes = new Map<string, readonly number[]>();
@@ -19,7 +19,7 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
   return shapes;
 }
 
-/** What an adapter can target: the embeddings, and every linear layer, the head last. */
+/** The modules that an adapter can target: the embeddings and all linear layers. The head is last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   const { embedding, vocabSize, hiddenSize, learnedPositions } = config;
   const linears = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);

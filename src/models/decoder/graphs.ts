@@ -9,13 +9,13 @@ import { logits } from './head.ts';
 import { packedRows, paddedRows } from '../graph/row-layout.ts';
 import { decoderStack } from './stack.ts';
 
-/** What a decoder's graphs are built from. */
+/** The inputs of the graph builders of a decoder. */
 export interface DecoderSource {
   readonly config: DecoderConfig;
   readonly weights: ReadonlyMap<string, WeightRef>;
 }
 
-/** The graphs of a decoder, as `BaseGraphs` promises them. */
+/** The graphs of a decoder that `BaseGraphs` declares. */
 export function decoderGraphs(base: DecoderSource): BaseGraphs {
   return {
     scoring: (options) => buildScoringGraph(base, options),
@@ -77,7 +77,7 @@ function buildDecodeGraph(base: DecoderSource, { maxLength }: { readonly maxLeng
 interface DenseStack {
   readonly builder: GraphBuilder;
   readonly config: DecoderConfig;
-  /** Hidden states before the last norm, f32 [tokens, hidden]; of some tokens only, by their indices: [rows, hidden]. */
+  /** The hidden states before the last norm: f32 [tokens, hidden], or [rows, hidden] for selected tokens. */
   hiddenOf(rows?: Value): Value;
 }
 
@@ -94,7 +94,7 @@ function denseStack(
   return { builder, config, hiddenOf };
 }
 
-/** Names the graph's main output. */
+/** Gives the main output of the graph its name. */
 function finish({ graph, model }: GraphBuilder, output: Value, name: string): Model {
   graph.rename(output, name);
   graph.addOutput(output);

@@ -1,9 +1,9 @@
 import type { Tape, Value } from '../../ir/index.ts';
 
-/** GroupQueryAttention takes heads whose size is a multiple of this. */
+/** The size of a head must be a multiple of this for GroupQueryAttention. */
 const multiple = 8;
 
-/** The size that heads have in the cache: filled up with zeros, which change no product. */
+/** The size of a head in the cache. Heads are padded with zeros, which do not change the products. */
 export function cachedHeadDim({ headDim }: { readonly headDim: number }): number {
   return Math.ceil(headDim / multiple) * multiple;
 }

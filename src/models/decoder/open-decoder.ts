@@ -12,7 +12,7 @@ import { decoderGraphs } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
 import { isStatic } from './rotation.ts';
 
-/** Opens a folder that holds a decoder; see `openBaseModel`. @param json  its config.json */
+/** Opens the folder of a decoder; see `openBaseModel`. @param json  the parsed config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
   const path = join(dir, 'config.json');
   const parsed = family.parse(json, path);
@@ -41,10 +41,10 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
   };
 }
 
-/** Buffers that older versions wrote beside the weights. */
+/** Buffers that older versions of transformers saved with the weights. */
 const buffers = /\.(rotary_emb\.inv_freq|attn\.bias|attn\.masked_bias)$/;
 
-/** Whether a tensor may lie in the checkpoint without being used: old buffers, and a tied head written out. */
+/** Whether a tensor in the checkpoint may stay unused: an old buffer, or the written copy of a tied head. */
 function isIgnored(name: string, { head }: DecoderConfig): boolean {
   return buffers.test(name) || (head.weight !== undefined && name === `${head.path}.weight`);
 }

@@ -17,7 +17,7 @@ interface Layer {
 }
 
 /**
- * Queries, keys and values of each token, with the norms over all heads.
+ * Computes the queries, keys and values of each token, including the norms over all heads.
  *
  * @param x  f32 [tokens, hidden]
  * @returns f32 [tokens, heads·headDim] and twice [tokens, kvHeads·headDim]

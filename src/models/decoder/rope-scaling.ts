@@ -1,4 +1,4 @@
-/** Frequencies between two wavelengths are divided by a part of the factor, slower ones by all of it. */
+/** Llama 3.1: slow frequencies are divided by the factor, fast ones stay, and those between are interpolated. */
 export interface Llama3Scaling {
   readonly kind: 'llama3';
   readonly factor: number;
@@ -8,7 +8,7 @@ export interface Llama3Scaling {
 }
 
 /**
- * The frequencies of Llama 3.1: with r the turns that a frequency makes over the original length,
+ * Computes the frequencies of Llama 3.1. r is the number of turns that a frequency makes over the original length:
  *
  *   s = clamp((r − low) / (high − low), 0, 1);  f' = (1 − s)·f / factor + s·f
  *
@@ -23,14 +23,14 @@ export function llama3Rope(plain: Float64Array, scaling: Llama3Scaling): Float64
   });
 }
 
-/** Fast frequencies stay, slow ones are divided by the factor, those between are mixed. */
+/** YaRN: fast frequencies stay, slow ones are divided by the factor, and those between are interpolated. */
 export interface YarnScaling {
   readonly kind: 'yarn';
   readonly factor: number;
   readonly originalLength: number;
-  /** Turns over the original length: frequencies that make more stay as they are. */
+  /** Frequencies that make more turns than this over the original length stay unchanged. */
   readonly betaFast: number;
-  /** Frequencies that make fewer turns are divided by the whole factor. */
+  /** Frequencies that make fewer turns than this are divided by the whole factor. */
   readonly betaSlow: number;
   /** Whether the ends of the ramp are rounded outwards to whole coordinates. */
   readonly truncate: boolean;
@@ -53,7 +53,7 @@ export function yarnRope(plain: Float64Array, scaling: YarnScaling & { readonly 
   });
 }
 
-/** Each frequency has a divisor of its own, one for rows up to the original length, another for longer ones. */
+/** LongRoPE: each frequency has two divisors, one for rows up to the original length and one for longer rows. */
 export interface LongRopeScaling {
   readonly kind: 'longrope';
   /** [dims / 2] */

@@ -8,10 +8,10 @@ import {
   type YarnScaling,
 } from './rope-scaling.ts';
 
-/** How heads are turned by their positions. */
+/** The rotary embedding of a layer: how positions rotate the heads. */
 export interface RopeConfig {
   readonly theta: number;
-  /** Leading coordinates of a head that are turned; the others pass. Coordinates i and i + dims / 2 turn together. */
+  /** The number of leading coordinates of a head that are rotated. The others stay unchanged. Coordinates i and i + dims / 2 form a pair. */
   readonly dims: number;
   readonly scaling: RopeScaling;
 }
@@ -20,13 +20,13 @@ export type RopeScaling =
   | { readonly kind: 'none' }
   /** Positions are divided by the factor. */
   | { readonly kind: 'linear'; readonly factor: number }
-  /** The base grows with the length of the row, once that is over `originalLength`. */
+  /** The base grows with the length of the row when it exceeds `originalLength`. */
   | { readonly kind: 'dynamic'; readonly factor: number; readonly originalLength: number }
   | Llama3Scaling
   | YarnScaling
   | LongRopeScaling;
 
-/** Angles of one position, and what cosines and sines are multiplied by. */
+/** The frequencies of the pairs, and the factor of their cosines and sines. */
 export interface RopeFrequencies {
   /** [dims / 2] */
   readonly frequencies: Float64Array;
@@ -39,10 +39,10 @@ export function plainFrequencies({ theta, dims }: Pick<RopeConfig, 'theta' | 'di
 }
 
 /**
- * The frequencies for rows of a length. `dynamic` is not among them: its frequencies are another at every length beyond the original
- * one, so that the graph computes them; here it is what it is up to that length.
+ * Computes the frequencies. With `dynamic` scaling the frequencies change with every length beyond the original one, so the graph
+ * computes them; this function then returns those for lengths up to the original one.
  *
- * @param beyond  the row is longer than the length that the model was first trained with (only longrope asks)
+ * @param beyond  whether the row is longer than the original length; only longrope uses it
  */
 export function ropeFrequencies(rope: RopeConfig, { beyond }: { readonly beyond: boolean }): RopeFrequencies {
   const { scaling } = rope;
@@ -62,21 +62,21 @@ export function ropeFrequencies(rope: RopeConfig, { beyond }: { readonly beyond:
   }
 }
 
-/** The length beyond which frequencies depend on the length of the row; undefined where they never do. */
+/** The length beyond which frequencies depend on the length of the row; undefined when they never do. */
 export function changingLength({ scaling }: RopeConfig): number | undefined {
   return scaling.kind === 'dynamic' || scaling.kind === 'longrope' ? scaling.originalLength : undefined;
 }
 
-/** Cosines and sines of every position, each f32 [positions, dims / 2]; of several frequencies one table behind the other. */
+/** The cosines and sines of every position, each f32 [positions, dims / 2]. For several sets of frequencies the tables are concatenated. */
 export interface RopeTables {
   readonly cos: TensorData;
   readonly sin: TensorData;
 }
 
 /**
- * The rotary tables: cosines and sines of position · frequency.
+ * Computes the rotary tables: the cosines and sines of position · frequency.
  *
- * WHY f64 inside: the angle at position 100,000 in f32 is off by up to 0.004.
+ * WHY f64 inside: in f32 the angle at position 100,000 has an error of up to 0.004.
  */
 export function ropeTables(positions: number, variants: readonly RopeFrequencies[]): RopeTables {
   const half = variants[0]?.frequencies.length ?? 0;

@@ -2,29 +2,29 @@ import type { Tape, Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { changingLength, plainFrequencies, ropeFrequencies, ropeTables, type RopeConfig } from './rope.ts';
 
-/** What the operator RotaryEmbedding needs to turn heads of one kind. */
+/** The inputs of the operator RotaryEmbedding for the heads of a layer. */
 export interface Rotation {
   /** f32 [rows of the table, dims / 2] */
   readonly cos: Value;
   readonly sin: Value;
-  /** i64 [1], where positions begin, or i64 [batch, seq]: rows of the tables */
+  /** The rows of the tables: i64 [1], the first position, or i64 [batch, seq] */
   readonly positions: Value;
 }
 
-/** Where tokens stand, as the graph at hand knows it. */
+/** The positions of tokens in the graph that is built. */
 export interface Places {
   readonly tape: Tape;
-  /** The longest row that the graph can be given. */
+  /** The length of the longest row that the graph supports. */
   readonly maxLength: number;
-  /** i64 [1], where positions begin, or i64 [batch, seq] */
+  /** i64 [1], the first position, or i64 [batch, seq] */
   readonly positions: Value;
-  /** i64 [batch, 1] or [1, 1]: how long each row is, its past included */
+  /** i64 [batch, 1] or [1, 1]: the length of each row, including its past */
   lengths(): Value;
   /** i64 [batch, seq] or [1, seq]: the position of each token */
   everyPosition(): Value;
 }
 
-/** Whether one table holds for rows of every length, so that positions alone say how heads turn. */
+/** Whether one table is valid for rows of every length, so that the rotation depends on the position only. */
 export function isStatic(rope: RopeConfig, maxLength: number): boolean {
   const original = changingLength(rope);
   return original === undefined || maxLength <= original;
@@ -40,7 +40,7 @@ function staticRotation(rope: RopeConfig, { tape, maxLength, positions }: Places
   return { cos: tape.constant(tables.cos, 'cos'), sin: tape.constant(tables.sin, 'sin'), positions };
 }
 
-/** Two tables, one behind the other: longer rows begin at the second, which costs nothing. */
+/** Two concatenated tables. Longer rows use the second, by an offset that costs nothing. */
 function chosenRotation(rope: RopeConfig, { tape, maxLength, positions, lengths }: Places): Rotation {
   const variants = [false, true].map((beyond) => ropeFrequencies(rope, { beyond }));
   const tables = ropeTables(maxLength, variants);
@@ -55,8 +55,8 @@ function chosenRotation(rope: RopeConfig, { tape, maxLength, positions, lengths 
 }
 
 /**
- * A base that grows with the length of the row, n, beyond the original length L: the tables are computed in the graph, a row for
- * each token.
+ * The base of the frequencies grows with the length n of the row beyond the original length L. So the graph computes the tables, with
+ * one row for each token.
  *
  *   f = theta^(−2i / dims) · g^(−2i / (dims − 2)),   g = factor·max(n, L) / L − (factor − 1)
  */
@@ -79,12 +79,12 @@ function dynamicRotation(rope: RopeConfig, places: Places): Rotation {
   return {
     cos: tape.op('Cos', [angles]),
     sin: tape.op('Sin', [angles]),
-    // Where positions count up from 0, the tables' rows are the positions; else there is a row for each token.
+    // When positions count up from 0, the rows of the tables are the positions. Otherwise there is one row for each token.
     positions: places.positions.shape?.length === 1 ? places.positions : rowNumbers(tape, positions),
   };
 }
 
-/** The numbers from 0 up, in the shape of `like`: i64 [rows, seq]. */
+/** The numbers 0, 1, 2, ... in the shape of `like`: i64 [rows, seq]. */
 function rowNumbers(tape: Tape, like: Value): Value {
   const shape = tape.op('Shape', [like]);
   const count = tape.op('ReduceProd', [shape], { attributes: { keepdims: 0 } });

@@ -7,11 +7,11 @@ import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 import { scaled } from './scaling.ts';
 
-/** How the graph at hand attends. It differs between whole rows and rows that are continued. */
+/** The attention of a graph. It differs between graphs of whole rows and graphs that continue rows. */
 export interface Attention {
-  /** What one block's heads see, side by side, before the output's linear layer: f32 [tokens, hidden] → [tokens, heads·headDim]. */
+  /** The attention of one block before its output layer, with the heads side by side: f32 [tokens, hidden] → [tokens, heads·headDim]. */
   attend(x: Value, layer: AttentionLayer, index: number): Value;
-  /** i64 [tokens]: each token's place in its row. */
+  /** i64 [tokens]: the position of each token in its row. */
   positions(): Value;
 }
 
@@ -24,14 +24,15 @@ interface Stack {
 export interface StackInputs {
   /** i64 [batch, seq] or [tokens] */
   readonly inputIds: Value;
-  /** i64 [rows], indices of the tokens whose hidden states are wanted; all, where it is not given */
+  /** i64 [rows], the indices of the tokens whose hidden states are needed. Default: all tokens. */
   readonly rows?: Value;
 }
 
 /**
- * From token ids to the hidden states before the last norm.
+ * Computes the hidden states before the last norm from token ids.
  *
- * WHY the rows are asked for here: behind the last block's attention no token sees another, so that what nobody wants is not computed.
+ * WHY the rows are selected here: after the attention of the last block no token depends on another, so the tokens that are not needed
+ * are not computed.
  *
  * @returns f32 [tokens, hidden], or [rows, hidden]
  */
@@ -56,7 +57,7 @@ function embedded({ builder, config, attention }: Stack, inputIds: Value): Value
 interface BlockAt {
   readonly block: DecoderBlock;
   readonly index: number;
-  /** i64 [rows]: the tokens that go on from here */
+  /** i64 [rows]: the tokens that the rest of the network computes */
   readonly rows: Value | undefined;
 }
 
