@@ -53,6 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'adapters',
     'evaluate',
     'train',
+    'control',
     'engine',
     'inference',
     'http',

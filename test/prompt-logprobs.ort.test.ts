@@ -4,7 +4,8 @@ import { createRandom } from '../src/core/index.ts';
 import { openBaseModel, type BaseModel } from '../src/models/index.ts';
 import { openEnvironment, type Environment } from '../src/runtime/index.ts';
 import { openScorer } from '../src/evaluate/index.ts';
-import { openEngine, type Engine, type GenerationRequest, type ReportedToken } from '../src/engine/index.ts';
+import type { ReportedToken } from '../src/engine/index.ts';
+import { openServedEngine, type NamingRequest, type ServedEngine } from '../src/engine/testing/served-engine.ts';
 import { assertNothingAlive } from '../src/engine/testing/assert-nothing-alive.ts';
 import { createRandomAdapter } from '../src/engine/testing/random-adapter.ts';
 
@@ -25,7 +26,7 @@ interface Told {
   readonly answer: readonly ReportedToken[];
 }
 
-async function told(engine: Engine, request: GenerationRequest): Promise<Told> {
+async function told(engine: ServedEngine, request: NamingRequest): Promise<Told> {
   const stream = engine.generate(request);
   const answer: ReportedToken[] = [];
   for await (const token of stream) answer.push(token);
@@ -45,7 +46,7 @@ describe.each([
 ])('log-probabilities of $graph, $way', ({ graph }) => {
   it('of prompt and answer are those that scoring the whole gives, beside other adapters in a batch', async () => {
     const base = await openBaseModel(`${golden}/${graph}`);
-    await using engine = await openEngine({ base, environment, maxSlots: 4, prefillChunk: 7, adapterRows: 32 });
+    await using engine = await openServedEngine({ base, environment, maxSlots: 4, prefillChunk: 7, adapterRows: 32 });
     for (const rank of ranks) await engine.adapters.load(`rank-${rank}`, adapterOf(base, rank));
     const adapters = [[], ...ranks.map((rank) => [{ name: `rank-${rank}`, scale: 1 }]), [], [{ name: 'rank-2' }]];
     const random = createRandom(3, 'prompts');

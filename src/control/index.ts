@@ -1,15 +1,12 @@
-export {
-  type AdapterEvent,
-  type AdapterInfo,
-  AdapterRegistry,
-  type AdapterStore,
-  type MoveOptions,
-} from './registry/adapter-registry.ts';
+export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
+export type { AdapterEvent } from './registry/adapter-events.ts';
+export { AdapterRegistry, type MoveOptions, type RegistryOptions } from './registry/adapter-registry.ts';
+export type { AdapterSource } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
-export {
-  type AdministrationOptions,
-  createAdapterAdministration,
-  loadAllAdapters,
-} from './store/adapter-administration.ts';
+export type { AdapterInfo } from './registry/alias.ts';
+export type { WeightsHold } from './registry/host-memory.ts';
+export { type Route, Router } from './router.ts';
+export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
+export { type Announced, announceAdapters } from './store/announce-adapters.ts';
 export { hasDora } from './store/has-dora.ts';
 export type { AdapterAdministration, ServedAdapter } from './store/served-adapter.ts';

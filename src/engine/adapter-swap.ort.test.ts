@@ -4,7 +4,8 @@ import { breathe, createRandom } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { openEngine, type Engine } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
+import { EngineArena } from './adapters/engine-arena.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collectIds } from './testing/collect.ts';
 import { openTestBase } from './testing/golden-case.ts';
@@ -57,11 +58,11 @@ afterAll(() => {
   assertNothingAlive();
 });
 
-function open(): Promise<Engine> {
-  return openEngine({ base, environment, maxSlots: clients, adapterRows: 256 });
+function open(): Promise<ServedEngine> {
+  return openServedEngine({ base, environment, maxSlots: clients, adapterRows: 256 });
 }
 
-async function answerOf(engine: Engine, prompt: readonly number[]): Promise<string> {
+async function answerOf(engine: ServedEngine, prompt: readonly number[]): Promise<string> {
   const request = { tokens: prompt, maxTokens, stopTokenIds: [], adapters: [{ name: 'policy' }] };
   return String(await collectIds(engine.generate(request)));
 }
@@ -74,7 +75,7 @@ function versionOf(place: number): Adapter {
 }
 
 /** Clients that ask again and again while one name is replaced, 1,000 times. */
-async function replaceUnderLoad(engine: Engine): Promise<Outcome> {
+async function replaceUnderLoad(engine: ServedEngine): Promise<Outcome> {
   const outcome = { answers: 0, failed: 0, mixed: 0, overtaken: 0 };
   let tokens = 0;
   let isReplacing = true;
@@ -124,19 +125,20 @@ describe('1,000 replacements of one adapter under 16 clients', () => {
     expect(outcome).toMatchObject({ failed: 0, mixed: 0 });
     // It says nothing unless most answers really lived through replacements.
     expect(outcome.overtaken).toBeGreaterThan(clients);
-    expect(engine.adapters.resident()).toHaveLength(1);
+    expect(engine.adapters.versions()).toHaveLength(1);
     expect(engine.stats().requests).toMatchObject({ failed: 0, cancelled: 0 });
   });
 
   it('are seen to mix answers when leases are ignored', async () => {
     await using engine = await open();
     await engine.adapters.load('policy', versionOf(0));
-    const acquire = engine.adapters.acquire.bind(engine.adapters);
-    // The broken variant: the version is let go at once, so a replacement frees rows that streams still read.
-    engine.adapters.acquire = (name) => {
-      const lease = acquire(name);
-      lease.dispose();
-      return lease;
+    const { arena } = engine.engine;
+    if (!(arena instanceof EngineArena)) throw new TypeError('No arena');
+    const activate = arena.activate.bind(arena);
+    // The broken variant: the rows are let go at once, so that another version is written over what streams still read.
+    arena.activate = async (claim) => {
+      await activate(claim);
+      arena.release(claim);
     };
     const outcome = await replaceUnderLoad(engine);
     expect(outcome.mixed).toBeGreaterThan(0);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { openEngine, type Engine, type EngineOptions } from './engine.ts';
+import type { EngineOptions } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collect, collectIds } from './testing/collect.ts';
 import { openGoldenCase, type GoldenCase } from './testing/golden-case.ts';
@@ -16,9 +17,9 @@ afterAll(() => {
 });
 
 /** The golden case, and an engine that has its two adapters. */
-async function open(name: string, options: Partial<EngineOptions> = {}): Promise<[GoldenCase, Engine]> {
+async function open(name: string, options: Partial<EngineOptions> = {}): Promise<[GoldenCase, ServedEngine]> {
   const golden = await openGoldenCase(name);
-  const engine = await openEngine({ base: golden.base, environment, ...options });
+  const engine = await openServedEngine({ base: golden.base, environment, ...options });
   if (options.adapterTargets !== false) {
     await engine.adapters.load('adapter', golden.adapter);
     await engine.adapters.load('trained', golden.trained);
@@ -128,9 +129,10 @@ describe('an engine', () => {
     ['GENERATION_OPTION_INVALID', { tokens: [1], maxTokens: -1 }],
     ['GENERATION_OPTION_INVALID', { tokens: [1], temperature: Number.NaN }],
     ['GENERATION_OPTION_INVALID', { tokens: [1], topP: 0 }],
-    ['ADAPTER_NOT_FOUND', { tokens: [1], adapters: [{ name: 'adapter' }, { name: 'adaptor' }] }],
+    ['GENERATION_OPTION_INVALID', { tokens: [1], adapters: [{ name: 'adapter' }, { name: 'trained', scale: 1001 }] }],
+    ['ADAPTER_CAPACITY', { tokens: [1], adapters: [{ name: 'adapter' }, { name: 'trained' }] }],
   ])('refuses at the call with %s', async (code, wrong) => {
-    const [, engine] = await open('llama');
+    const [, engine] = await open('llama', { adapterRows: 7 });
     await using _ = engine;
     expect(() => engine.generate({ ...request, ...wrong })).toThrow(expect.objectContaining({ code }));
     expect(engine.adapters.list().map(({ leases }) => leases)).toEqual([0, 0]);

@@ -1,11 +1,13 @@
-import { AdapterRegistry, type AdapterLease, type AdapterStore } from '../control/index.ts';
+import type { AdapterArena } from '../control/index.ts';
 import { EspalierError, systemClock } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { Sequence } from './sequence/sequence.ts';
 import { AdapterStack } from './adapters/adapter-stack.ts';
-import { leasedAdapters, noAdapters, type SequenceAdapters } from './adapters/sequence-adapters.ts';
+import { EngineArena } from './adapters/engine-arena.ts';
+import type { PreparedAdapter } from './adapters/prepared-adapter.ts';
+import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './adapters/sequence-adapters.ts';
 import { assertAlone, checkRequest } from './sequence/check-request.ts';
 import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
@@ -14,7 +16,6 @@ import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
 import { openRunner, type SlotRunner } from './runner/open-runner.ts';
-import type { RankRows } from './adapters/rank-allocator.ts';
 
 export interface EngineOptions {
   readonly base: BaseModel;
@@ -29,7 +30,10 @@ export interface EngineOptions {
   readonly maxWaiting?: number;
   /** Modules that adapters may change, by PEFT's rules; false serves the base alone. Default: all linear modules but `lm_head`. */
   readonly adapterTargets?: readonly string[] | string | false;
-  /** Ranks of all resident versions together, replaced ones still in use included. Memory is taken only for those in use. */
+  /**
+   * Ranks that the adapters of running sequences have together; what does not fit waits. Any number of adapters can be registered.
+   * Memory is taken only for rows in use.
+   */
   readonly adapterRows?: number;
   readonly maxAdapterRank?: number;
   /** Takes DoRA adapters too, which costs every step a little, whatever adapters it has. */
@@ -45,7 +49,7 @@ const defaults = {
   prefillChunk: 128,
   maxWaiting: 1024,
   adapterTargets: 'all-linear',
-  /** 128 adapters of rank 16. */
+  /** Rank 128 for each of 16 sequences. */
   adapterRows: 2048,
   maxAdapterRank: 256,
   dora: false,
@@ -53,6 +57,9 @@ const defaults = {
 
 /** Memory for the logits of one run where those of a whole prompt are wanted: some fifty tokens of the largest vocabularies. */
 const reportedBytes = 32 << 20;
+
+/** A usual rank: adapters that nobody uses stay in place up to so many rows for each sequence that can run. */
+const keptRowsPerSlot = 16;
 
 /** Several prompts may be taken in between two decode steps, but not so many that streams are seen to halt. */
 const prefillRuns = 4;
@@ -68,16 +75,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { base, environment, maxSlots: slots, prefillChunk, maxWaiting } = settings;
   const maxLength = Math.min(options.maxLength ?? defaults.maxLength, base.config.maxPositions);
   checkSizes({ ...settings, maxLength });
-  const stack = await openStack({ ...settings, maxLength });
+  const arena = await openArena({ ...settings, maxLength });
   try {
     const rankRows = settings.adapterRows + 1;
     const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
-    const runner = await openRunner({ base, environment, stack, ...sizes });
-    return new Engine({ base, runner, stack, maxWaiting, ...sizes });
+    const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
+    return new Engine({ base, runner, arena, maxWaiting, ...sizes });
   } catch (error) {
-    stack?.dispose();
+    await arena?.dispose();
     throw error;
   }
 }
@@ -97,24 +104,27 @@ function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' |
   }
 }
 
-async function openStack(options: Pick<Required<EngineOptions>, StackOption>): Promise<AdapterStack | undefined> {
+async function openArena(options: Pick<Required<EngineOptions>, ArenaOption>): Promise<EngineArena | undefined> {
   const targets = options.adapterTargets;
   if (targets === false) return undefined;
-  const { base, maxLength } = options;
+  const { base, maxLength, maxAdapterRank: maxRank, maxSlots } = options;
   const { modules: linears } = base;
   const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
   const modules = linears.filter(({ path }) => matched.has(path));
   const paths = modules.map(({ path }) => path);
   const gains = options.dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
-  return new AdapterStack(modules, { rows: options.adapterRows + 1, maxRank: options.maxAdapterRank, gains });
+  const hasGain = gains && ((path: string): boolean => !gains.problems.has(path));
+  const stack = new AdapterStack(modules, { rows: options.adapterRows + 1, hasGain });
+  const served = new Map(modules.map((module) => [module.path, module]));
+  return new EngineArena({ stack, modules: served, maxRank, gains, keptRows: keptRowsPerSlot * maxSlots });
 }
 
-type StackOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' | 'maxLength' | 'dora';
+type ArenaOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' | 'maxLength' | 'maxSlots' | 'dora';
 
 interface EngineParts {
   readonly base: BaseModel;
   readonly runner: SlotRunner;
-  readonly stack: AdapterStack | undefined;
+  readonly arena: EngineArena | undefined;
   readonly slots: number;
   readonly maxLength: number;
   readonly prefillChunk: number;
@@ -124,28 +134,29 @@ interface EngineParts {
 
 /**
  * Serves one base with any number of adapters. Requests of different adapters and of the base share a batch; adapters
- * come, change and go while requests run.
+ * come, change and go while requests run. Which adapter answers is decided above: the engine is given leases, and knows no names.
  */
 export class Engine implements AsyncDisposable {
-  readonly adapters: AdapterRegistry<RankRows>;
+  /** Where active adapters lie: what a registry of this engine's adapters is made with. */
+  readonly arena: AdapterArena<PreparedAdapter>;
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
   readonly #runner: SlotRunner;
-  readonly #stack: AdapterStack | undefined;
+  readonly #arena: EngineArena | undefined;
   readonly #stats: StatsRecorder;
   readonly #loop: EngineLoop;
   #requests = 0;
   #isDraining = false;
   #disposal: Promise<void> | undefined;
 
-  /** Use `openEngine`. Takes ownership of the runner and the stack. */
-  constructor({ base, runner, stack, slots, maxLength, prefillChunk, reportedChunk, maxWaiting }: EngineParts) {
+  /** Use `openEngine`. Takes ownership of the runner and the arena. */
+  constructor({ base, runner, arena, slots, maxLength, prefillChunk, reportedChunk, maxWaiting }: EngineParts) {
     this.#base = base;
     this.#runner = runner;
-    this.#stack = stack;
+    this.#arena = arena;
+    this.arena = arena ?? noArena;
     this.maxLength = maxLength;
-    this.adapters = new AdapterRegistry(stack ?? noAdapterStore);
     this.#stats = new StatsRecorder(slots);
     const limits = { slots, prefillChunk, prefillRuns };
     this.#loop = new EngineLoop({
@@ -157,15 +168,16 @@ export class Engine implements AsyncDisposable {
       maxWaiting,
       stats: this.#stats,
       clock: systemClock,
+      arena,
     });
   }
 
   /**
-   * Starts a generation. Adapter versions are leased here, at the call, and kept until the last token. A consumer that is
-   * slow holds up nobody; one that stops reading, or whose signal aborts, ends the request.
+   * Starts a generation. The request's leases are shared here, at the call, and the shares kept until the last token. A consumer that
+   * is slow holds up nobody; one that stops reading, or whose signal aborts, ends the request.
    *
    * @throws EspalierError at the call, with nothing begun: PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE,
-   *   GENERATION_OPTION_INVALID, ADAPTER_NOT_FOUND, QUEUE_FULL, ENGINE_CLOSED; the signal's reason when it has aborted.
+   *   GENERATION_OPTION_INVALID, ADAPTER_CAPACITY, ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED; the signal's reason when it has aborted.
    *   While reading: GENERATION_FAILED, LOGITS_NOT_FINITE, ENGINE_CLOSED, or the signal's reason
    */
   generate(request: GenerationRequest): GenerationStream {
@@ -189,25 +201,19 @@ export class Engine implements AsyncDisposable {
     return new Sequence({
       id: this.#requests++,
       request,
-      adapters: this.#lease(request.adapters ?? []),
+      adapters: this.#claim(request.adapters ?? []),
       maxLength: this.maxLength,
       endTokens: generation.eosTokenIds,
       onCancel: (cancelled) => this.#loop.cancel(cancelled),
     });
   }
 
-  #lease(adapters: NonNullable<GenerationRequest['adapters']>): SequenceAdapters {
+  #claim(adapters: readonly RequestedAdapter[]): SequenceAdapters {
     if (adapters.length === 0) return noAdapters;
-    const leases: AdapterLease<RankRows>[] = [];
-    try {
-      for (const { name } of adapters) leases.push(this.adapters.acquire(name));
-      if (leases.some(({ version }) => this.#stack?.isDora(version.place) === true)) assertAlone(adapters);
-      const scales = adapters.map(({ scale }) => scale ?? 1);
-      return leasedAdapters(leases, scales);
-    } catch (error) {
-      for (const lease of leases) lease.dispose();
-      throw error;
-    }
+    const name = adapters.map(({ lease }) => lease.alias).join(', ');
+    if (this.#arena === undefined) throw new EspalierError('ADAPTERS_OFF', { name });
+    if (adapters.some(({ lease }) => lease.version.isAlone)) assertAlone(adapters);
+    return this.#arena.claim(adapters);
   }
 
   /**
@@ -239,7 +245,7 @@ export class Engine implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#loop.stop();
     this.#runner.dispose();
-    this.#stack?.dispose();
+    await this.#arena?.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -248,13 +254,12 @@ export class Engine implements AsyncDisposable {
 }
 
 /** Stands where an engine serves the base alone. */
-const noAdapterStore: AdapterStore<RankRows> = {
+const noArena: AdapterArena<PreparedAdapter> = {
   check(name) {
     throw new EspalierError('ADAPTERS_OFF', { name });
   },
-  reserve(name) {
+  prepare(name) {
     throw new EspalierError('ADAPTERS_OFF', { name });
   },
-  write: () => Promise.resolve(),
-  release: () => undefined,
+  forget: () => undefined,
 };

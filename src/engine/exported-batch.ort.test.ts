@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { breathe } from '../core/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { openEngine, type Engine } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import type { GeneratedToken } from './sequence/generation-request.ts';
 import { answersTogether, arrival, largestDifference, loadAdapters, names, requestOf } from './testing/arrivals.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
@@ -38,13 +38,13 @@ describe.each([
   { name: 'llama-d16', graph: 'merged' },
 ])('a batch continued by the keys and values of $name/$graph', ({ name, graph }) => {
   let base: BaseModel;
-  let engine: Engine;
-  let anew: Engine;
+  let engine: ServedEngine;
+  let anew: ServedEngine;
 
   beforeAll(async () => {
     base = await openTestBase(name, graph);
-    engine = await openEngine({ base, environment, ...sizes });
-    anew = await openEngine({ base: withoutPast(base), environment, ...sizes });
+    engine = await openServedEngine({ base, environment, ...sizes });
+    anew = await openServedEngine({ base: withoutPast(base), environment, ...sizes });
     for (const each of [engine, anew]) await loadAdapters(each, base.modules);
   });
   afterAll(async () => {

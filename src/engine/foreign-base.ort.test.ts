@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { openEngine, type Engine, type EngineOptions } from './engine.ts';
+import type { EngineOptions } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collectIds } from './testing/collect.ts';
 import { openGoldenCase, type GoldenCase } from './testing/golden-case.ts';
@@ -18,9 +19,9 @@ afterAll(() => {
 const kinds = ['base', 'adapter', 'trained'] as const;
 const request = { maxTokens: 16, stopTokenIds: [] };
 
-async function open(name: string, graph: string, options: Partial<EngineOptions>): Promise<[GoldenCase, Engine]> {
+async function open(name: string, graph: string, options: Partial<EngineOptions>): Promise<[GoldenCase, ServedEngine]> {
   const golden = await openGoldenCase(name, graph);
-  const engine = await openEngine({ base: golden.base, environment, ...options });
+  const engine = await openServedEngine({ base: golden.base, environment, ...options });
   await engine.adapters.load('adapter', golden.adapter);
   await engine.adapters.load('trained', golden.trained);
   return [golden, engine];

@@ -3,14 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Adapter, ModuleWeights } from '../lora/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
-import { openEngine, type Engine, type EngineOptions } from './engine.ts';
+import type { EngineOptions } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collect, collectIds } from './testing/collect.ts';
 import { openGoldenCase, type GoldenCase } from './testing/golden-case.ts';
 
 let environment: Environment;
 let golden: GoldenCase;
-let engine: Engine;
+let engine: ServedEngine;
 
 beforeEach(async () => {
   environment = openEnvironment({ threads: 1 });
@@ -24,11 +25,11 @@ afterEach(async () => {
 });
 
 async function open(options: Partial<EngineOptions> = {}): Promise<void> {
-  engine = await openEngine({ base: golden.base, environment, ...options });
+  engine = await openServedEngine({ base: golden.base, environment, ...options });
   await engine.adapters.load('policy', golden.trained);
 }
 
-function ask(maxTokens = 16, signal?: AbortSignal): ReturnType<Engine['generate']> {
+function ask(maxTokens = 16, signal?: AbortSignal): ReturnType<ServedEngine['generate']> {
   const adapters = [{ name: 'policy' }];
   const request = { tokens: golden.prompt, adapters, maxTokens, stopTokenIds: [] };
   return engine.generate(signal === undefined ? request : { ...request, signal });
@@ -95,7 +96,7 @@ describe('a request', () => {
     expect(() => ask()).toThrow(expect.objectContaining({ code: 'ADAPTER_NOT_FOUND' }));
     expect([first.value?.token, ...(await collectIds(stream))]).toEqual(golden.greedy.trained);
     expect(await collectIds(second)).toEqual(golden.greedy.adapter);
-    expect(engine.adapters.resident()).toEqual([]);
+    expect(engine.adapters.versions()).toEqual([]);
   });
 });
 
@@ -120,11 +121,11 @@ describe('an engine', () => {
   });
 
   it.each([
-    ['ADAPTER_CAPACITY', { adapterRows: 4 }],
+    ['ADAPTER_CAPACITY', { adapterRows: 3 }],
     ['ADAPTER_RANK_TOO_LARGE', { maxAdapterRank: 3 }],
     ['ADAPTER_TARGET_NOT_SERVED', { adapterTargets: ['q_proj', 'v_proj'] }],
   ])('refuses an adapter with %s, and goes on serving', async (code, options) => {
-    engine = await openEngine({ base: golden.base, environment, ...options });
+    engine = await openServedEngine({ base: golden.base, environment, ...options });
     const small = { ...golden.trained, modules: new Map<string, ModuleWeights>(), digest: 'nothing' };
     await engine.adapters.load('policy', small);
     const { digest } = golden.adapter;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openEnvironment, type Environment } from '../runtime/index.ts';
-import { openEngine, type Engine } from './engine.ts';
+import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import type { GeneratedToken } from './sequence/generation-request.ts';
 import {
   answersTogether,
@@ -21,13 +21,13 @@ import { openTestBase } from './testing/golden-case.ts';
 const tolerance = 1e-4;
 
 let environment: Environment;
-let engine: Engine;
+let engine: ServedEngine;
 const answersAlone = new Map<string, GeneratedToken[]>();
 
 beforeAll(async () => {
   environment = openEnvironment({ threads: 1 });
   const base = await openTestBase('llama-d16');
-  engine = await openEngine({ base, environment, maxSlots: 5, prefillChunk: 16, adapterRows: 64 });
+  engine = await openServedEngine({ base, environment, maxSlots: 5, prefillChunk: 16, adapterRows: 64 });
   await loadAdapters(engine, base.modules);
 });
 

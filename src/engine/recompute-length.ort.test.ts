@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPeftAdapter } from '../adapters/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { loadSafetensors, typedArray } from '../tensor/index.ts';
-import { openEngine } from './engine.ts';
+import { openServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
 import { collectIds } from './testing/collect.ts';
 import { openTestBase } from './testing/golden-case.ts';
@@ -38,7 +38,7 @@ describe('an engine on a base whose rows outgrow their keys', () => {
     [16, 128],
   ])('goes on as if it had run each row at once: prompts of %i tokens, prefill by %i', async (length, prefillChunk) => {
     const base = await openTestBase(name);
-    await using engine = await openEngine({ base, environment, prefillChunk });
+    await using engine = await openServedEngine({ base, environment, prefillChunk });
     await engine.adapters.load('adapter', await loadPeftAdapter(`${folder}adapter`, base.modules));
     const answers = (['base', 'adapter', 'base'] as const).map(async (kind) => {
       const [all, adapters] = [greedy[kind], kind === 'base' ? [] : [{ name: kind }]];

@@ -39,7 +39,7 @@ describe('completions', () => {
     await client.completions.create(body);
     expect(context.requests[0]).toMatchObject({
       tokens: [5, 6, 7],
-      adapters: [{ name: 'strict' }],
+      adapters: [{ lease: { alias: 'strict' } }],
       maxTokens: 9,
       temperature: 0.5,
       topP: 0.9,

@@ -85,7 +85,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
     const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
-    if (generation) opened.push(() => generation.engine.dispose());
+    if (generation) opened.push(() => generation.dispose());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
     opened.push(() => models.dispose());

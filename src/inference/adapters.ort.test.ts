@@ -28,7 +28,8 @@ async function serveGolden(name: string, options: Partial<InferenceModelOptions>
 async function answer(model: InferenceModel, x: TensorData, adapter?: string): Promise<number[]> {
   const [input] = model.signature.inputs;
   const inputs = new Map([[input?.name ?? '', x]]);
-  const { outputs } = await model.infer({ inputs, ...(adapter && { adapter }) });
+  using lease = adapter === undefined ? undefined : model.adapters?.registry.acquire(adapter);
+  const { outputs } = await model.infer({ inputs, adapter: lease });
   const [logits] = outputs.values();
   return logits === undefined ? [] : Array.from(toFloat32(logits));
 }
@@ -69,9 +70,9 @@ describe('an adapter on a model that another tool wrote', () => {
     const { weights } = contentOf(1);
     await expect(registry?.load('strange', weights)).rejects.toMatchObject({ code: 'ADAPTER_TARGET_NOT_SERVED' });
     expect(registry?.list()).toEqual([]);
-    await expect(
-      model.infer({ inputs: new Map([['features', randomTensor([1, 6], 'x')]]), adapter: 'strange' }),
-    ).rejects.toMatchObject({ code: 'ADAPTER_NOT_FOUND', status: 404 });
+    expect(() => registry?.acquire('strange')).toThrow(
+      expect.objectContaining({ code: 'ADAPTER_NOT_FOUND', status: 404 }),
+    );
   });
 });
 
@@ -119,7 +120,8 @@ describe(`${swaps} replacements of one adapter under ${clients} clients`, () => 
       while (isReplacing) {
         try {
           const inputs = new Map([[model.signature.inputs[0]?.name ?? '', x]]);
-          const { outputs, adapterVersion = '' } = await model.infer({ inputs, adapter: 'policy' });
+          using lease = registry?.acquire('policy');
+          const { outputs, adapterVersion = '' } = await model.infer({ inputs, adapter: lease });
           const own = expected[Number(adapterVersion.split(':')[0])] ?? [];
           const [y] = outputs.values();
           const isOwn = y !== undefined && toFloat32(y).every((value, i) => Math.abs(value - (own[i] ?? NaN)) < 1e-4);
@@ -152,19 +154,30 @@ describe(`${swaps} replacements of one adapter under ${clients} clients`, () => 
     const outcome = await replaceUnderLoad(model);
     expect(outcome).toMatchObject({ failed: 0, mixed: 0 });
     expect(outcome.answers).toBeGreaterThan(swaps);
-    expect(model.adapters?.registry.resident()).toHaveLength(1);
+    expect(model.adapters?.registry.versions()).toHaveLength(1);
   });
 
   it('are seen to hurt when leases are ignored', async () => {
     const model = await bench.serve(mlpModel(sizes), { adapters: true, maxBatch: 4, maxWaitMs: 0 });
     const registry = model.adapters?.registry;
-    const acquire = registry?.acquire.bind(registry);
-    if (registry === undefined || acquire === undefined) throw new RangeError('No registry');
-    // The broken variant: the version is let go at once, so a replacement frees what a waiting request still needs.
+    if (registry === undefined) throw new RangeError('No registry');
+    const acquire = registry.acquire.bind(registry);
+    // The broken variant: weights are not held, so a replacement frees what a waiting request still needs.
     registry.acquire = (name) => {
       const lease = acquire(name);
-      lease.dispose();
-      return lease;
+      const broken = {
+        alias: name,
+        version: lease.version,
+        dispose: () => undefined,
+        [Symbol.dispose]: () => undefined,
+      };
+      const hold = async (): ReturnType<typeof lease.hold> => {
+        const held = await lease.hold();
+        held.dispose();
+        lease.dispose();
+        return held;
+      };
+      return Object.assign(Object.create(lease), broken, { hold, share: () => ({ ...broken, hold }) });
     };
     const { failed, mixed } = await replaceUnderLoad(model);
     expect(failed + mixed).toBeGreaterThan(0);

@@ -1,4 +1,3 @@
-import type { AdapterVersion } from '../control/index.ts';
 import { EspalierError, type Clock } from '../core/index.ts';
 import {
   type BatchLimits,
@@ -29,15 +28,21 @@ export interface LoopOptions {
   readonly clock: Clock;
 }
 
+/** A version of an adapter, with its weights held in memory. */
+export interface HeldAdapter {
+  readonly digest: string;
+  readonly weights: ResidentAdapter;
+}
+
 export interface PendingOptions {
   /** The requests of a batch all have the same adapter's version, or none. */
-  readonly adapter: AdapterVersion<ResidentAdapter> | undefined;
+  readonly adapter: HeldAdapter | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 interface Pending extends RunRequest {
   readonly queued: QueuedRequest;
-  readonly adapter: AdapterVersion<ResidentAdapter> | undefined;
+  readonly adapter: HeldAdapter | undefined;
   isAborted: boolean;
   /** Ends the run that this request is in, once nobody waits for it. */
   onAbort: () => void;
@@ -115,9 +120,9 @@ export class BatchLoop {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #groupOf({ group }: CheckedRequest, adapter: AdapterVersion<ResidentAdapter> | undefined): string | undefined {
+  #groupOf({ group }: CheckedRequest, adapter: HeldAdapter | undefined): string | undefined {
     if (group === undefined || this.#refusal !== undefined) return undefined;
-    return `${adapter?.id ?? 'base'} ${group}`;
+    return `${adapter?.digest ?? 'base'} ${group}`;
   }
 
   #abort(pending: Pending, reason: unknown): void {
@@ -194,7 +199,7 @@ export class BatchLoop {
       if (batch.every(({ isAborted }) => isAborted)) controller.abort();
     };
     for (const pending of batch) pending.onAbort = abortIfUnwanted;
-    const tensors = batch[0]?.adapter?.place.tensors;
+    const tensors = batch[0]?.adapter?.weights.tensors;
     return this.#options.runner.run(batch, { lane, tensors, signal: controller.signal });
   }
 

@@ -1,6 +1,8 @@
 import { EspalierError } from '../core/index.ts';
+import type { AdapterLease } from '../control/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import type { InferenceModel } from './inference-model.ts';
+import type { ResidentAdapter } from './model-adapters.ts';
 
 export interface EmbedderOptions {
   /** Serves the embedding graph: `input_ids` and `attention_mask` i64 [batch, seq] in, `embeddings` f32 [batch, width] out. */
@@ -12,8 +14,8 @@ export interface EmbedderOptions {
 }
 
 export interface EmbedOptions {
-  /** Name of the adapter; the base by default. */
-  readonly adapter?: string | undefined;
+  /** The adapter; the base by default. It remains the caller's. */
+  readonly adapter?: AdapterLease<ResidentAdapter> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +48,6 @@ export class Embedder {
     for (const [place, tokens] of texts.entries()) this.#check(tokens, place);
     const leaving = new AbortController();
     const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
-    // WHY all in one turn: each leases the adapter's version when it is asked, and nothing can come between them.
     const asked = texts.map((tokens) => this.#embedOne(tokens, { adapter, signal: either }));
     try {
       return await Promise.all(asked);

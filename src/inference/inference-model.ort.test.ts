@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packStrings, tensorOf, toFloat32, typedArray, unpackStrings, type TensorData } from '../tensor/index.ts';
+import type { Adapter } from '../lora/index.ts';
 import type { InferenceModel } from './inference-model.ts';
 import { memoryPlans } from './memory/run-memory.ts';
 import { Bench } from './testing/open-test-model.ts';
@@ -30,6 +31,14 @@ async function answer(model: InferenceModel, inputs: Record<string, TensorData>)
 }
 
 const numbers = (tensor: TensorData): number[] => Array.from(toFloat32(tensor));
+
+/** An adapter that changes nothing. */
+const nothing: Adapter = {
+  config: { rank: 1, alpha: 1, dropout: 0, targetModules: [] },
+  modules: new Map(),
+  digest: 'nothing',
+  baseName: undefined,
+};
 
 describe('InferenceModel', () => {
   it.each(memoryPlans)('joins requests into one run, and gives each its own rows, with the plan %s', async (plan) => {
@@ -197,7 +206,10 @@ describe('InferenceModel', () => {
 
   it('refuses an adapter rather than answering with the base', async () => {
     const model = await bench.serve(mlp());
-    const request = { inputs: new Map([['x', row]]), adapter: 'strict' };
+    const other = await bench.serve(mlp(), { adapters: true });
+    await other.adapters?.registry.load('strict', nothing);
+    using lease = other.adapters?.registry.acquire('strict');
+    const request = { inputs: new Map([['x', row]]), adapter: lease };
     await expect(model.infer(request)).rejects.toMatchObject({ code: 'INFER_ADAPTERS_OFF', status: 404 });
   });
 });

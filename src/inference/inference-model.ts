@@ -1,5 +1,5 @@
 import { EspalierError, systemClock } from '../core/index.ts';
-import type { AdapterLease } from '../control/index.ts';
+import type { AdapterLease, WeightsHold } from '../control/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import { BatchLoop } from './batch-loop.ts';
 import type { BatchLimits } from './batch-scheduler.ts';
@@ -15,8 +15,8 @@ export interface InferenceRequest {
   readonly inputs: ReadonlyMap<string, TensorData>;
   /** Names of the outputs that are wanted; all by default. */
   readonly outputs?: readonly string[];
-  /** Name of the adapter that answers; the base by default. */
-  readonly adapter?: string;
+  /** The adapter that answers; the base by default. It remains the caller's. */
+  readonly adapter?: AdapterLease<ResidentAdapter> | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -60,6 +60,8 @@ export class InferenceModel implements AsyncDisposable {
   readonly #runner: BatchRunner;
   readonly #loop: BatchLoop;
   readonly #maxWaiting: number;
+  /** Requests whose adapter's weights are on their way into memory. */
+  #fetching = 0;
   #isClosing = false;
   #disposal: Promise<void> | undefined;
 
@@ -86,9 +88,9 @@ export class InferenceModel implements AsyncDisposable {
   }
 
   /**
-   * Answers one request. The adapter's version is leased here, at the call, and kept until the answer.
+   * Answers one request. The adapter's lease is shared here, at the call, and the share kept until the answer.
    *
-   * @throws EspalierError what `checkRequest` throws, ADAPTER_NOT_FOUND, INFER_ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED,
+   * @throws EspalierError what `checkRequest` throws, ADAPTER_SOURCE_CHANGED, INFER_ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED,
    *   INFER_REFUSED, INFER_FAILED; the signal's reason when it aborts
    */
   async infer(request: InferenceRequest): Promise<InferenceResult> {
@@ -97,17 +99,31 @@ export class InferenceModel implements AsyncDisposable {
     const { name: model, signature, limits } = this;
     const { joins } = this.batching;
     const checked = checkRequest(request.inputs, request.outputs, { model, signature, joins, maxRows: limits.maxRows });
-    const [waiting, limit] = [this.#loop.waiting, this.#maxWaiting];
+    const [waiting, limit] = [this.#loop.waiting + this.#fetching, this.#maxWaiting];
     if (waiting >= limit) throw new EspalierError('QUEUE_FULL', { waiting, count: 1, limit, retryAfterSeconds: 1 });
-    using lease = this.#lease(request.adapter);
-    const outputs = await this.#loop.run(checked, { adapter: lease?.version, signal: request.signal });
-    return { outputs, adapterVersion: lease?.version.id };
+    using lease = this.#share(request.adapter);
+    // WHY no await without an adapter: what is asked in one turn of the event loop is joined.
+    using hold = lease && (await this.#fetch(lease));
+    const adapter = lease && hold && { digest: lease.version.digest, weights: hold.weights };
+    const outputs = await this.#loop.run(checked, { adapter, signal: request.signal });
+    return { outputs, adapterVersion: adapter?.digest };
   }
 
-  #lease(adapter: string | undefined): AdapterLease<ResidentAdapter> | undefined {
+  async #fetch(lease: AdapterLease<ResidentAdapter>): Promise<WeightsHold<ResidentAdapter>> {
+    this.#fetching++;
+    try {
+      return await lease.hold();
+    } finally {
+      this.#fetching--;
+    }
+  }
+
+  #share(adapter: AdapterLease<ResidentAdapter> | undefined): AdapterLease<ResidentAdapter> | undefined {
     if (adapter === undefined) return undefined;
-    if (this.adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: this.name, name: adapter });
-    return this.adapters.registry.acquire(adapter);
+    if (this.adapters === undefined) {
+      throw new EspalierError('INFER_ADAPTERS_OFF', { model: this.name, name: adapter.alias });
+    }
+    return adapter.share();
   }
 
   stats(): InferenceStats {

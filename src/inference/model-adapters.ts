@@ -1,4 +1,4 @@
-import { AdapterRegistry, type AdapterStore } from '../control/index.ts';
+import { type AdapterArena, type AdapterFacts, AdapterRegistry, type HostWeights } from '../control/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { assertPlain, loraShapes, type Adapter } from '../lora/index.ts';
@@ -9,8 +9,8 @@ import type { BoundTensors } from './batch-runner.ts';
 import type { InjectedModule } from './inject-adapters.ts';
 import { planBuffers } from './memory/plan-buffers.ts';
 
-/** Where an adapter's version lies: what a run of it binds beside the request's tensors. */
-export interface ResidentAdapter {
+/** Where an adapter's version lies in host memory: what a run of it binds beside the request's tensors. */
+export interface ResidentAdapter extends HostWeights {
   readonly memory: NativeMemory;
   /** By the name of the graph input; for what the adapter leaves alone, the base's: matrices of zeros, its own parameters. */
   readonly tensors: BoundTensors;
@@ -32,35 +32,41 @@ interface Matrix {
   readonly shape: readonly number[];
 }
 
+export interface ModelAdaptersOptions {
+  readonly parameters?: readonly ServedParameter[];
+  /** Bytes of host memory for the weights of adapters. */
+  readonly memory?: number | undefined;
+}
+
 /** The adapters of one model: versions are immutable, leased by requests, and moved by compare-and-swap. */
 export class ModelAdapters {
   readonly registry: AdapterRegistry<ResidentAdapter>;
   /** What an adapter may change. */
   readonly modules: readonly AdaptableModule[];
-  readonly #store: TensorStore;
+  readonly #arena: TensorArena;
 
-  constructor(injected: readonly InjectedModule[], parameters: readonly ServedParameter[] = []) {
+  constructor(injected: readonly InjectedModule[], { parameters = [], memory }: ModelAdaptersOptions = {}) {
     this.modules = injected.map(({ module }) => module);
-    this.#store = new TensorStore(injected, parameters);
-    this.registry = new AdapterRegistry(this.#store);
+    this.#arena = new TensorArena(injected, parameters);
+    this.registry = new AdapterRegistry(this.#arena, { memory });
   }
 
   /** What the base is run with: matrices of zeros, and its own parameters. */
   get baseTensors(): BoundTensors {
-    return this.#store.base.tensors;
+    return this.#arena.base.tensors;
   }
 
   dispose(): void {
-    this.#store.dispose();
+    this.registry.dispose();
+    this.#arena.dispose();
   }
 }
 
-/** Each version has a memory of its own, which goes when its last lease and name are gone. */
-class TensorStore implements AdapterStore<ResidentAdapter> {
+/** Runs bind an adapter's tensors where they lie in host memory, so that nothing is activated. */
+export class TensorArena implements AdapterArena<ResidentAdapter> {
   readonly base: ResidentAdapter;
   readonly #injected: ReadonlyMap<string, InjectedModule>;
   readonly #parameters: ReadonlyMap<string, ServedParameter>;
-  readonly #resident = new Set<ResidentAdapter>();
 
   constructor(injected: readonly InjectedModule[], parameters: readonly ServedParameter[]) {
     this.#injected = new Map(injected.map((each) => [each.module.path, each]));
@@ -73,7 +79,7 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
   }
 
   /** @throws EspalierError LORA_PARTS_NOT_APPLIED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH */
-  check(name: string, weights: Adapter): number {
+  check(name: string, weights: Adapter): AdapterFacts {
     assertPlain(name, weights, { place: 'a batch', allowed: this.#parameters.size > 0 ? ['parameters'] : [] });
     const { modules, saved = new Map<string, TensorOf<'float32'>>() } = weights;
     const strange = [
@@ -93,21 +99,37 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     for (const [parameter, { shape }] of saved) {
       assertShape(parameter, this.#parameters.get(parameter)?.tensor.shape, shape);
     }
-    return Math.max(1, ...[...modules.values()].map(({ rank }) => rank));
+    const rank = Math.max(1, ...[...modules.values()].map((module) => module.rank));
+    const shapes = [...this.#matrices(weights)].map(({ shape }) => byteLength('float32', shape));
+    return { rank, bytes: shapes.reduce((sum, bytes) => sum + bytes, 0), isAlone: false };
   }
 
-  reserve(_name: string, _rank: number, { modules, saved = new Map() }: Adapter): ResidentAdapter {
+  async prepare(_name: string, weights: Adapter): Promise<ResidentAdapter> {
+    const own = place(this.#matrices(weights));
+    const tensors = new Map([...this.base.tensors, ...own.tensors]);
+    try {
+      await this.#write(tensors, weights);
+    } catch (error) {
+      own.dispose();
+      throw error;
+    }
+    return { ...own, tensors };
+  }
+
+  forget(): void {
+    // The weights lie in host memory alone.
+  }
+
+  /** What an adapter brings. */
+  #matrices({ modules, saved = new Map() }: Adapter): Matrix[] {
     const matrices = [...modules].flatMap(([path, { rank }]) => {
       const injected = this.#injected.get(path);
       return injected === undefined ? [] : matricesOf(injected, rank);
     });
-    const own = place([...matrices, ...Array.from(saved, ([input, { shape }]) => ({ input, shape }))]);
-    const adapter = { memory: own.memory, tensors: new Map([...this.base.tensors, ...own.tensors]) };
-    this.#resident.add(adapter);
-    return adapter;
+    return [...matrices, ...Array.from(saved, ([input, { shape }]) => ({ input, shape }))];
   }
 
-  async write(_name: string, { tensors }: ResidentAdapter, { modules, saved }: Adapter): Promise<void> {
+  async #write(tensors: BoundTensors, { modules, saved }: Adapter): Promise<void> {
     const pace = new Pace();
     for (const [path, { a, b, scaling }] of modules) {
       const injected = this.#injected.get(path);
@@ -118,14 +140,8 @@ class TensorStore implements AdapterStore<ResidentAdapter> {
     for (const [name, tensor] of saved ?? []) await fill(tensors.get(name), tensor, { factor: 1, pace });
   }
 
-  release(adapter: ResidentAdapter): void {
-    this.#resident.delete(adapter);
-    for (const tensor of adapter.tensors.values()) if (tensor.memory === adapter.memory) tensor.dispose();
-    adapter.memory.dispose();
-  }
-
   dispose(): void {
-    for (const adapter of [...this.#resident, this.base]) this.release(adapter);
+    this.base.dispose();
   }
 }
 
@@ -146,7 +162,11 @@ function place(matrices: readonly Matrix[]): ResidentAdapter {
   const tensors = matrices.map(({ input, shape }, index) => {
     return [input, OrtTensor.over(memory, 'float32', shape, buffers[index]?.offset ?? 0)] as const;
   });
-  return { memory, tensors: new Map(tensors) };
+  const dispose = (): void => {
+    for (const [, tensor] of tensors) tensor.dispose();
+    memory.dispose();
+  };
+  return { memory, tensors: new Map(tensors), bytes, dispose };
 }
 
 function assertShape(name: string, expected: readonly number[] | undefined, actual: readonly number[]): void {

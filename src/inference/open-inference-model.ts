@@ -29,6 +29,8 @@ export interface InferenceModelOptions {
   readonly memoryPlan?: MemoryPlan;
   /** Lets adapters be put on every module that can have one. Default: off, which spares their products. */
   readonly adapters?: boolean;
+  /** Bytes of host memory for the weights of adapters. Default: a quarter of what is available. */
+  readonly adapterMemory?: number | undefined;
 }
 
 const defaults = {
@@ -43,7 +45,7 @@ const defaults = {
   adapters: false,
 } satisfies Omit<InferenceModelOptions, 'name' | 'environment' | 'arenas'>;
 
-type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas'>>;
+type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas' | 'adapterMemory'>>;
 
 /** A graph to serve, wherever it comes from. */
 export interface GraphSource {
@@ -93,7 +95,10 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
     const reason = 'it has no module that an adapter could change';
     throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
   }
-  const adapters = new ModelAdapters(injectAdapters(model, modules), parameters);
+  const adapters = new ModelAdapters(injectAdapters(model, modules), {
+    ...(parameters && { parameters }),
+    memory: options.adapterMemory,
+  });
   try {
     return await openWith(settings, { build, bytes: encodeModel(model), folder, adapters });
   } catch (error) {

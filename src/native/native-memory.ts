@@ -130,6 +130,18 @@ export class NativeMemory {
     if (byteLength > 0) pageAllocator().move(target, source, byteLength);
   }
 
+  /**
+   * Gives the physical memory of the whole pages in a range back to the system. What is read there afterwards is zero, or what it was.
+   * @throws EspalierError MEMORY_OUT_OF_BOUNDS, DISPOSED
+   */
+  discard(byteOffset: number, byteLength: number): void {
+    this[handle].assertOpen();
+    this.assertRange('A range to discard', byteOffset, byteLength);
+    const { pageBytes } = pageAllocator();
+    const [start, end] = [Math.ceil(byteOffset / pageBytes), Math.floor((byteOffset + byteLength) / pageBytes)];
+    if (end > start) pageAllocator().discard(this[pointer] + BigInt(start * pageBytes), (end - start) * pageBytes);
+  }
+
   /** Idempotent. Later calls of this object throw DISPOSED. */
   dispose(): void {
     this[handle].dispose();

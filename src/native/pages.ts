@@ -11,6 +11,10 @@ export interface PageAllocator {
   empty(pages: Pointer, byteLength: number): void;
   /** Copies bytes; the ranges may overlap. Arrays of JavaScript stay where they are for the time of the call. */
   move(target: Pointer | Uint8Array, source: Pointer | Uint8Array, byteLength: number): void;
+  /** Gives whole pages back to the system, which keeps their addresses as one range: they read as zeros, or as they were. */
+  discard(pages: Pointer, byteLength: number): void;
+  /** Bytes of a page. */
+  readonly pageBytes: number;
   /** Kept: when it is garbage-collected, the system's library is unloaded. */
   readonly library: LibraryHandle;
   /** Gives everything back. The addresses must not be used any more. */
@@ -27,8 +31,10 @@ export function pageAllocator(): PageAllocator {
 
 function posixPages(): PageAllocator {
   const isMac = process.platform === 'darwin';
+  const dontNeed = 4;
   const libc = koffi.load(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
   const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
+  const madvise = libc.func('madvise', 'int', ['void *', 'size_t', 'int']);
   const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
   const memmove = libc.func('memmove', 'void *', ['void *', 'void *', 'size_t']);
   const readWrite = 0x1 | 0x2;
@@ -39,11 +45,16 @@ function posixPages(): PageAllocator {
     if (typeof pages === 'bigint' && BigInt.asIntN(64, pages) !== -1n) return pages;
     throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: `errno ${koffi.errno()}` });
   };
+  const getPageSize = libc.func('getpagesize', 'int', []);
+  const pageBytes: unknown = getPageSize();
   return {
     library: libc,
+    pageBytes: typeof pageBytes === 'number' ? pageBytes : 2 ** 16,
     allocate: (byteLength) => map(null, byteLength, anonymous),
     mapFile: (descriptor, byteLength) => map(null, byteLength, isPrivate, descriptor),
     empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
+    // WHY not as `empty`: mapping a part anew leaves ranges that the system does not join again, and it allows only so many.
+    discard: (pages, byteLength) => void madvise(pages, byteLength, dontNeed),
     free: (pages, byteLength) => void munmap(pages, byteLength),
     move: (target, source, byteLength) => void memmove(target, source, byteLength),
   };
@@ -60,13 +71,16 @@ function windowsPages(): PageAllocator {
     if (typeof pages === 'bigint') return pages;
     throw new EspalierError('MEMORY_UNAVAILABLE', { bytes: byteLength, reason: 'VirtualAlloc failed' });
   };
+  const empty = (pages: Pointer, byteLength: number): void => {
+    virtualFree(pages, byteLength, decommit);
+    allocate(pages, byteLength, commit);
+  };
   return {
     library: kernel,
+    pageBytes: 4096,
     allocate: (byteLength) => allocate(null, byteLength, commit | reserve),
-    empty: (pages, byteLength) => {
-      virtualFree(pages, byteLength, decommit);
-      allocate(pages, byteLength, commit);
-    },
+    empty,
+    discard: empty,
     free: (pages) => void virtualFree(pages, 0, release),
     move: (target, source, byteLength) => void moveMemory(target, source, byteLength),
   };

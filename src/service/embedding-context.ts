@@ -1,9 +1,11 @@
-import type { Embedder } from '../inference/index.ts';
+import type { Router } from '../control/index.ts';
+import type { Embedder, ResidentAdapter } from '../inference/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { BaseContext } from './serving-context.ts';
 
 /** Everything that the route for embeddings needs. */
 export interface EmbeddingContext extends BaseContext {
+  readonly router: Pick<Router<ResidentAdapter>, 'resolve' | 'assertKnown'>;
   readonly embedder: Pick<Embedder, 'embed' | 'maxLength'>;
   readonly tokenizer: Tokenizer | undefined;
   /** Numbers in a vector, where the graph says how many. */

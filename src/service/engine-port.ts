@@ -1,8 +1,14 @@
+import type { AdapterLease, Route } from '../control/index.ts';
+import type { PreparedAdapter } from '../engine/index.ts';
+
+/** Who answers a generation. */
+export type GenerationRoute = Route<PreparedAdapter>;
+
 /** What the routes need of an engine; `serve`'s engine has this form, and a test's double can. */
 export interface GenerationEngine {
   /**
-   * Starts a generation. The adapters' versions are leased here, at the call, and kept until the last token.
-   * @throws EspalierError at the call, before any token, for an unknown adapter, a prompt that is too long or a full queue
+   * Starts a generation. The leases are shared here, at the call, and the shares kept until the last token.
+   * @throws EspalierError at the call, before any token, for a prompt that is too long or a full queue
    */
   generate(request: GenerationRequest): TokenStream;
   /**
@@ -19,7 +25,8 @@ export interface TokenStream extends AsyncIterable<GeneratedToken> {
 
 export interface GenerationRequest {
   readonly tokens: readonly number[];
-  readonly adapters: readonly { readonly name: string; readonly scale?: number }[];
+  /** None: the base. */
+  readonly adapters: readonly { readonly lease: AdapterLease<PreparedAdapter>; readonly scale?: number }[];
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topK?: number;

@@ -1,5 +1,12 @@
 export type { EmbeddingContext } from './embedding-context.ts';
-export type { GeneratedToken, GenerationEngine, GenerationRequest, ReportedToken, TokenStream } from './engine-port.ts';
+export type {
+  GeneratedToken,
+  GenerationEngine,
+  GenerationRequest,
+  GenerationRoute,
+  ReportedToken,
+  TokenStream,
+} from './engine-port.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
 export { type GenerationService, openGeneration } from './open-generation.ts';

@@ -16,8 +16,10 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import {
   type AdapterAdministration,
   type AdministrationOptions,
+  type Announced,
+  announceAdapters,
   createAdapterAdministration,
-  loadAllAdapters,
+  Router,
 } from '../control/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import type { InferenceEntry } from './inference-context.ts';
@@ -34,6 +36,8 @@ export interface EncoderOptions {
   readonly maxBatch: number | undefined;
   readonly maxWaitMs: number | undefined;
   readonly memoryPlan: MemoryPlan | undefined;
+  /** Bytes of host memory for adapters. */
+  readonly adapterMemory?: number | undefined;
 }
 
 /** What serves an encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` where that graph gives them. */
@@ -43,6 +47,9 @@ export interface EncoderService {
   readonly entry: InferenceEntry;
   dispose(): Promise<void>;
 }
+
+/** What its routes share, whatever the base gives. */
+type EncoderContext = EncoderService['base'] & Pick<EmbeddingContext, 'router'>;
 
 /** Requests for embeddings have up to 2048 texts each, and each text waits by itself. */
 const maxWaiting = 8192;
@@ -55,22 +62,27 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   const { base, baseName, adaptersFolder: folder } = options;
   const arenas = new SharedArenas();
   let model: InferenceModel | undefined;
+  const reading: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     await model?.dispose();
+    await Promise.all(reading);
     arenas.dispose();
   };
   try {
     model = await openGraph(options, arenas);
-    const adapters = await openAdapters(model, { weights: base.weights, folder, baseName });
+    const { adapters, settled } = await openAdapters(model, { weights: base.weights, folder, baseName });
+    reading.push(settled);
+    const registry = model.adapters?.registry;
     const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
-    const context = {
+    const context: EncoderContext = {
       adapters,
+      router: new Router({ baseName, registry }),
       baseName,
       baseDirectory: resolve(base.dir),
       created: Math.floor(Date.now() / 1000),
       maxLength,
     };
-    const entry = { model, adapters: model.adapters === undefined ? undefined : adapters };
+    const entry = { model, adapters: registry === undefined ? undefined : adapters, registry };
     return { base: context, embeddings: embeddingsOf(options, model, context), entry, dispose };
   } catch (error) {
     await dispose();
@@ -79,7 +91,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
 }
 
 async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {
-  const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan } = options;
+  const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan, adapterMemory } = options;
   const adapters = options.adaptersFolder !== undefined;
   const parameters = adapters ? await headOf(base) : [];
   const given = new Set(parameters.map((parameter) => parameter.name));
@@ -93,6 +105,7 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
       arenas,
       maxWaiting,
       adapters,
+      adapterMemory,
       ...(maxBatch === undefined ? {} : { maxBatch }),
       ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
       ...(memoryPlan === undefined ? {} : { memoryPlan }),
@@ -125,18 +138,18 @@ const noAdapters: AdapterAdministration = {
 async function openAdapters(
   { adapters }: InferenceModel,
   { weights, folder, baseName }: Omit<AdministrationOptions, 'registry' | 'linears'>,
-): Promise<AdapterAdministration> {
-  if (adapters === undefined) return noAdapters;
+): Promise<Announced & { readonly adapters: AdapterAdministration }> {
+  if (adapters === undefined) return { adapters: noAdapters, settled: Promise.resolve() };
   const options = { registry: adapters.registry, linears: adapters.modules, weights, folder, baseName };
   const administration = createAdapterAdministration(options);
-  await loadAllAdapters(administration, options);
-  return administration;
+  const { settled } = await announceAdapters(options);
+  return { adapters: administration, settled };
 }
 
 function embeddingsOf(
   { base, tokenizer }: EncoderOptions,
   model: InferenceModel,
-  context: EncoderService['base'],
+  context: EncoderContext,
 ): EncoderService['embeddings'] {
   if (base.task !== 'embedding') return undefined;
   const { vocabSize } = base.config;

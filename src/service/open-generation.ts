@@ -3,7 +3,7 @@ import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { createAdapterAdministration, hasDora, loadAllAdapters } from '../control/index.ts';
+import { AdapterRegistry, announceAdapters, createAdapterAdministration, hasDora, Router } from '../control/index.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 export interface GenerationOptions {
@@ -17,12 +17,15 @@ export interface GenerationOptions {
   readonly maxLength: number | undefined;
   /** By default where the folder has a DoRA adapter. */
   readonly dora: boolean | undefined;
+  /** Bytes of host memory for adapters. */
+  readonly adapterMemory?: number | undefined;
 }
 
 /** What serves a decoder's text. */
 export interface GenerationService {
   readonly context: Omit<ServingContext, keyof DoorContext>;
   readonly engine: Engine;
+  dispose(): Promise<void>;
 }
 
 /**
@@ -39,13 +42,21 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),
   });
+  const registry = new AdapterRegistry(engine.arena, { memory: options.adapterMemory });
+  const closing: Promise<void>[] = [];
+  const dispose = async (): Promise<void> => {
+    await engine.dispose();
+    registry.dispose();
+    await Promise.all(closing);
+  };
   try {
-    const administration = { registry: engine.adapters, linears: base.modules, folder, baseName };
+    const administration = { registry, linears: base.modules, folder, baseName };
     const adapters = createAdapterAdministration(administration);
-    await loadAllAdapters(adapters, administration);
+    closing.push((await announceAdapters(administration)).settled);
     const context = {
       engine,
       adapters,
+      router: new Router({ baseName, registry }),
       tokenizer,
       baseName,
       baseDirectory: resolve(base.dir),
@@ -54,9 +65,9 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       // WHY both: a chat's end of turn may stand in one of the files only.
       eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
     };
-    return { context, engine };
+    return { context, engine, dispose };
   } catch (error) {
-    await engine.dispose();
+    await dispose();
     throw error;
   }
 }

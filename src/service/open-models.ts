@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../inference/index.ts';
 import type { Environment } from '../runtime/index.ts';
-import { createAdapterAdministration, loadAllAdapters } from '../control/index.ts';
+import { type Announced, announceAdapters, createAdapterAdministration } from '../control/index.ts';
 import type { InferenceContext, InferenceEntry } from './inference-context.ts';
 
 /** A model to serve under `/v2`. */
@@ -25,6 +25,8 @@ export interface ModelsOptions {
   readonly maxBatch: number | undefined;
   readonly maxWaitMs: number | undefined;
   readonly memoryPlan: MemoryPlan | undefined;
+  /** Bytes of host memory for each model's adapters. */
+  readonly adapterMemory?: number | undefined;
 }
 
 /** Models behind the Open Inference Protocol, with what they share. */
@@ -40,8 +42,10 @@ export interface ModelsService {
 export async function openModels(options: ModelsOptions): Promise<ModelsService> {
   const arenas = new SharedArenas();
   const opened: InferenceModel[] = [];
+  const reading: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     for (const model of opened) await model.dispose();
+    await Promise.all(reading);
     arenas.dispose();
   };
   try {
@@ -50,7 +54,9 @@ export async function openModels(options: ModelsOptions): Promise<ModelsService>
       const folder = await adaptersOf(source.name, options);
       const model = await openOne(source, options, { arenas, adapters: folder !== undefined });
       opened.push(model);
-      models.set(source.name, { model, adapters: await openAdapters(model, folder) });
+      const { settled, ...entry } = await openAdapters(model, folder);
+      reading.push(settled);
+      models.set(source.name, { model, ...entry });
     }
     return { models, dispose };
   } catch (error) {
@@ -61,12 +67,13 @@ export async function openModels(options: ModelsOptions): Promise<ModelsService>
 
 function openOne(
   { name, path }: ModelSource,
-  { environment, maxBatch, maxWaitMs, memoryPlan }: ModelsOptions,
+  { environment, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ModelsOptions,
   shared: { readonly arenas: SharedArenas; readonly adapters: boolean },
 ): Promise<InferenceModel> {
   return openInferenceModel(path, {
     name,
     environment,
+    adapterMemory,
     ...shared,
     ...(maxBatch === undefined ? {} : { maxBatch }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
@@ -86,11 +93,13 @@ async function adaptersOf(name: string, options: ModelsOptions): Promise<string 
   return isAlone && models.length === 1 ? adaptersFolder : undefined;
 }
 
-async function openAdapters(model: InferenceModel, folder: string | undefined): Promise<InferenceEntry['adapters']> {
-  if (model.adapters === undefined) return undefined;
+type OpenedAdapters = Pick<InferenceEntry, 'adapters' | 'registry'> & Announced;
+
+async function openAdapters(model: InferenceModel, folder: string | undefined): Promise<OpenedAdapters> {
+  if (model.adapters === undefined) return { adapters: undefined, registry: undefined, settled: Promise.resolve() };
   const { registry, modules } = model.adapters;
   const options = { registry, linears: modules, folder, baseName: model.name };
-  const administration = createAdapterAdministration(options);
-  await loadAllAdapters(administration, options);
-  return administration;
+  const adapters = createAdapterAdministration(options);
+  const { settled } = await announceAdapters(options);
+  return { adapters, registry, settled };
 }

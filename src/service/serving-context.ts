@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
+import type { PreparedAdapter } from '../engine/index.ts';
 import type { GenerationEngine } from './engine-port.ts';
-import type { AdapterAdministration } from '../control/index.ts';
+import type { AdapterAdministration, Router } from '../control/index.ts';
 
 /** What every route depends on, whatever is served. */
 export interface DoorContext {
@@ -13,6 +14,8 @@ export interface DoorContext {
 /** A base and its adapters, whatever they do. */
 export interface BaseContext extends DoorContext {
   readonly adapters: AdapterAdministration;
+  /** Who answers a request's `model`. */
+  readonly router: Pick<Router, 'resolve' | 'assertKnown'>;
   readonly baseName: string;
   readonly baseDirectory: string;
   /** Unix time in seconds at which the base was opened. */
@@ -23,6 +26,7 @@ export interface BaseContext extends DoorContext {
 
 /** Everything that the routes for text share; composed in `server.ts`, or by a test. */
 export interface ServingContext extends BaseContext {
+  readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'assertKnown'>;
   readonly engine: GenerationEngine;
   readonly tokenizer: Tokenizer | undefined;
   /** Tokens that end an answer. */

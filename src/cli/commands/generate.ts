@@ -4,6 +4,7 @@ import { loadAdapter } from '../../adapters/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
+import { AdapterRegistry } from '../../control/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { declareBaseOptions } from '../base-options.ts';
@@ -54,8 +55,12 @@ export const generateCommand: CommandDefinition = {
     await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
-    for (const [name, weights] of adapters) await engine.adapters.load(name, weights);
-    await answer(engine, requestOf(read, prompt, tokenizer, base, context), { tokenizer, prompt, context });
+    using registry = new AdapterRegistry(engine.arena);
+    for (const [name, weights] of adapters) await registry.load(name, weights);
+    // Disposed with the process: the engine has shares of its own.
+    const leased = read.adapter.map(({ path: name, scale }) => ({ lease: registry.acquire(name), scale }));
+    const request = { ...requestOf(read, prompt, tokenizer, base, context), adapters: leased };
+    await answer(engine, request, { tokenizer, prompt, context });
   },
 };
 
@@ -116,7 +121,6 @@ function requestOf(
   const { maxTokens, temperature, topK, topP, seed } = options;
   return {
     tokens,
-    adapters: options.adapter.map(({ path: name, scale }) => ({ name, scale })),
     maxTokens,
     temperature,
     ...(topK === undefined ? {} : { topK }),

@@ -1,13 +1,19 @@
-import type { AdapterRegistry } from '../registry/adapter-registry.ts';
-import { EspalierError, option } from '../../core/index.ts';
-import { loadAdapter } from '../../adapters/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { BaseModel } from '../../models/index.ts';
-import { confineToFolder, listAdapterFolders } from './adapters-folder.ts';
+import type { AdapterRegistry } from '../registry/adapter-registry.ts';
+import type { AdapterInfo } from '../registry/alias.ts';
+import { FileSource } from './file-source.ts';
 import type { AdapterAdministration, ServedAdapter } from './served-adapter.ts';
 
+/** What is loaded from files into. */
+export type FileRegistry = Pick<
+  AdapterRegistry,
+  'has' | 'list' | 'load' | 'put' | 'unload' | 'announce' | 'fail' | 'readAnnounced'
+>;
+
 export interface AdministrationOptions {
-  readonly registry: Pick<AdapterRegistry<unknown>, 'has' | 'list' | 'load' | 'replace' | 'unload'>;
+  readonly registry: FileRegistry;
   /** The linear modules of the base: what an adapter's tensors must fit. */
   readonly linears: readonly AdaptableModule[];
   /** The base's own weights, where adapters may bring some of them whole. */
@@ -20,54 +26,50 @@ export interface AdministrationOptions {
 
 /** Loads adapters from files into a registry. The registry decides which version a name means; this knows the files. */
 export function createAdapterAdministration(options: AdministrationOptions): AdapterAdministration {
-  const { registry, linears, weights: own, folder } = options;
-  const sources = new Map<string, { path: string; created: number }>();
-
-  const load: AdapterAdministration['load'] = async (name, path, { replace }) => {
-    if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
-    if (registry.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
-    const source = await confineToFolder(folder, path);
-    const weights = await loadAdapter(source, linears, { within: folder, weights: own });
-    const version = registry.has(name) ? await registry.replace(name, weights) : await registry.load(name, weights);
-    sources.set(name, { path: source, created: Math.floor(Date.now() / 1000) });
-    return servedAdapter(name, version.id);
-  };
-
-  const servedAdapter = (name: string, version: string): ServedAdapter => {
-    const source = sources.get(name);
-    return { name, version, path: source?.path ?? '', created: source?.created ?? 0 };
-  };
-
+  const { registry, folder } = options;
+  let listed: { readonly from: readonly AdapterInfo[]; readonly served: readonly ServedAdapter[] } | undefined;
   return {
-    list: () => registry.list().map(({ name, version }) => servedAdapter(name, version)),
-    load,
+    list() {
+      const from = registry.list();
+      if (listed?.from !== from) listed = { from, served: from.map(servedAdapter) };
+      return listed.served;
+    },
+    async load(name, path, { replace }) {
+      if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
+      const source = new FileSource(path, { ...options, folder });
+      // WHY no look before: the registry decides in the name's own turn, so that of two loads at once one succeeds.
+      const { digest, created } = await (replace ? registry.put(name, source) : loadNew(registry, name, source));
+      return { name, version: digest, path: source.path, created, state: 'serving' };
+    },
     async unload(name) {
-      if (!registry.has(name)) {
-        const known = registry.list().map((adapter) => adapter.name);
-        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known });
+      try {
+        await registry.unload(name);
+      } catch (error) {
+        if (!EspalierError.isInstance(error) || error.code !== 'ADAPTER_NOT_FOUND') throw error;
+        const { hint = '', known = '' } = error.details;
+        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known }, { cause: error });
       }
-      await registry.unload(name);
-      if (!registry.has(name)) sources.delete(name);
     },
   };
 }
 
-/**
- * Loads every adapter of the folder under its folder's name.
- * @throws EspalierError the first that cannot be served: a server that lacks an adapter it was given does not start
- */
-export async function loadAllAdapters(
-  administration: AdapterAdministration,
-  options: AdministrationOptions,
-): Promise<void> {
-  if (options.folder === undefined) return;
-  for (const { name, path } of await listAdapterFolders(options.folder)) {
-    if (name === options.baseName) {
-      throw new EspalierError('REQUEST_INVALID', {
-        param: option('adapters'),
-        problem: `the folder ${name} has the name of the base`,
-      });
-    }
-    await administration.load(name, path, { replace: false });
+/** In the words of the routes: there the way to replace is an option of the load. */
+async function loadNew(registry: FileRegistry, name: string, source: FileSource): ReturnType<FileRegistry['load']> {
+  try {
+    return await registry.load(name, source);
+  } catch (error) {
+    if (!EspalierError.isInstance(error) || error.code !== 'ADAPTER_EXISTS') throw error;
+    throw new EspalierError('ADAPTER_ALREADY_LOADED', { name }, { cause: error });
   }
+}
+
+function servedAdapter({ name, version, path, created, state, error }: AdapterInfo): ServedAdapter {
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    path,
+    created,
+    state,
+    ...(state === 'failed' ? { problem: error instanceof Error ? error.message : String(error) } : {}),
+  };
 }

@@ -21,12 +21,24 @@ export const engineCodes = {
       'Expected {name} at version {expected}, but it is at {actual}. Look at the present version and decide anew.',
     help: 'Somebody else moved the name first. Nothing was changed.',
   },
-  ADAPTER_CAPACITY: {
+  ADAPTER_BEING_READ: {
     status: 503,
     retryable: true,
+    message: 'The adapter {name} has not been read yet. Try again later.',
+    help: 'A server that has just started reads its adapters one after the other. A request over HTTP waits for its own.',
+  },
+  ADAPTER_SOURCE_CHANGED: {
+    status: 409,
+    retryable: false,
     message:
-      'The adapter {name} needs {needed} rank rows in a row, and the longest free run is {free} of {total}. Unload an adapter, or start with more rows.',
-    help: 'Resident adapters, and replaced versions that requests still use, share a fixed number of rank rows. Nothing was changed.',
+      'The files of the adapter {name} at {path} have changed since version {version} was loaded. Load the adapter again.',
+    help: 'The weights had been dropped from memory to keep to its budget, and were to be read again. Only the requests for this version fail: another version never answers in its place.',
+  },
+  ADAPTER_CAPACITY: {
+    status: 400,
+    retryable: false,
+    message: 'The adapters of one request ({name}) have {needed} ranks together; this engine holds {total}.',
+    help: 'The adapters that run at once share a number of rank rows, which is an option of the engine. Requests wait while others have the rows; what would never fit is refused. Nothing was changed.',
   },
   ADAPTER_RANK_TOO_LARGE: {
     status: 400,

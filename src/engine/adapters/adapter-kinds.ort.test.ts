@@ -6,7 +6,7 @@ import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
-import { openEngine } from '../engine.ts';
+import { openServedEngine } from '../testing/served-engine.ts';
 import type { GeneratedToken } from '../sequence/generation-request.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 import { collect } from '../testing/collect.ts';
@@ -63,7 +63,12 @@ describe.each(['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables
     it('gives what PEFT gives, beside rows of the base that it leaves alone', async () => {
       const { base, adapter, prompt, logprobs } = await openCase(name);
       const vocab = logprobs.length;
-      const engine = await openEngine({ base, environment, maxSlots: 3, adapterTargets: [...adapter.modules.keys()] });
+      const engine = await openServedEngine({
+        base,
+        environment,
+        maxSlots: 3,
+        adapterTargets: [...adapter.modules.keys()],
+      });
       try {
         const ask = (adapters: readonly { name: string; scale: number }[]): Promise<GeneratedToken[]> =>
           collect(
@@ -89,10 +94,10 @@ describe.each(['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables
 
 it('refuses a DoRA adapter where it was opened without DoRA, says what to do, and goes on serving', async () => {
   const { base, adapter, prompt } = await openCase('dora');
-  const engine = await openEngine({ base, environment, maxSlots: 2 });
+  const engine = await openServedEngine({ base, environment, maxSlots: 2 });
   try {
     await expect(engine.adapters.load('dora', adapter)).rejects.toThrow(
-      /dora is a DoRA adapter .* Start it with --dora .* or merge the adapter/,
+      /dora is a DoRA adapter .* Start it with .*dora.* or merge the adapter/,
     );
     expect(engine.adapters.list()).toEqual([]);
     const answer = await collect(engine.generate({ tokens: prompt, maxTokens: 2, stopTokenIds: [], adapters: [] }));

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Adapter, ModuleWeights } from '../../lora/index.ts';
+import { Pace } from '../../core/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { AdapterStack } from './adapter-stack.ts';
-import type { RankRows } from './rank-allocator.ts';
+import { checkAdapter } from './check-adapter.ts';
+import { prepareAdapter } from './prepare-adapter.ts';
+import type { RankRows } from './rank-rows.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 
 const modules = [
@@ -42,9 +45,11 @@ const mixedRanks = weightsOf({
   two: moduleOf([[7]], [[8]], 0.5),
 });
 
+const served = { modules: new Map(modules.map((module) => [module.path, module])), maxRank: 3, gains: undefined };
+
 let stack: AdapterStack;
 beforeEach(() => {
-  stack = new AdapterStack(modules, { rows: 6, maxRank: 3 });
+  stack = new AdapterStack(modules, { rows: 6 });
 });
 afterEach(() => {
   stack.dispose();
@@ -61,16 +66,17 @@ function rowsOf(path: string, { start, end }: RankRows): { a: number[][]; b: num
   return { a: read(module.loraA.float32(), module.in), b: read(module.loraB.float32(), module.out) };
 }
 
-async function place(weights: Adapter): Promise<RankRows> {
-  const rows = stack.reserve('x', stack.check('x', weights));
-  await stack.write('x', rows, weights);
-  return rows;
+async function write(rows: RankRows, weights: Adapter): Promise<void> {
+  const prepared = await prepareAdapter('x', weights, undefined);
+  expect(prepared.bytes).toBe(checkAdapter('x', weights, served).bytes);
+  await stack.write(rows, prepared, new Pace());
+  prepared.dispose();
 }
 
 describe('AdapterStack', () => {
   it('turns B over and scales it; what a module lacks in rank is zero', async () => {
-    const rows = await place(mixedRanks);
-    expect(rows).toEqual({ start: 1, end: 3 });
+    const rows = { start: 1, end: 3 };
+    await write(rows, mixedRanks);
     expect(rowsOf('one', rows)).toEqual({
       a: [
         [1, 2],
@@ -85,11 +91,10 @@ describe('AdapterStack', () => {
   });
 
   it('leaves nothing of the version that had the rows before', async () => {
-    const first = await place(mixedRanks);
-    stack.release(first);
-    const second = await place(weightsOf({ two: moduleOf([[1], [1]], [[1, 1]]) }));
-    expect(second).toEqual(first);
-    expect(rowsOf('one', second)).toEqual({
+    const rows = { start: 1, end: 3 };
+    await write(rows, mixedRanks);
+    await write(rows, weightsOf({ two: moduleOf([[1], [1]], [[1, 1]]) }));
+    expect(rowsOf('one', rows)).toEqual({
       a: [
         [0, 0],
         [0, 0],
@@ -99,34 +104,39 @@ describe('AdapterStack', () => {
         [0, 0, 0],
       ],
     });
-    expect(rowsOf('two', second)).toEqual({ a: [[1], [1]], b: [[1], [1]] });
+    expect(rowsOf('two', rows)).toEqual({ a: [[1], [1]], b: [[1], [1]] });
   });
 
-  it('keeps row 0 zero', async () => {
-    await place(mixedRanks);
+  it('copies rows to others, and keeps row 0 zero', async () => {
+    const [from, to] = [
+      { start: 3, end: 5 },
+      { start: 1, end: 3 },
+    ];
+    await write(from, mixedRanks);
+    await stack.copy(from, to, new Pace());
+    for (const path of ['one', 'two']) expect(rowsOf(path, to)).toEqual(rowsOf(path, from));
     const row = { start: 0, end: 1 };
     expect([rowsOf('one', row), rowsOf('two', row)]).toEqual([
       { a: [[0, 0]], b: [[0, 0, 0]] },
       { a: [[0]], b: [[0]] },
     ]);
   });
+});
 
+describe('checkAdapter', () => {
   it.each([
     ['ADAPTER_TARGET_NOT_SERVED', weightsOf({ three: moduleOf([[1]], [[1]]) })],
     ['SHAPE_MISMATCH', weightsOf({ one: moduleOf([[1]], [[1], [1], [1]]) })],
     ['SHAPE_MISMATCH', weightsOf({ one: moduleOf([[1, 1]], [[1], [1]]) })],
     ['ADAPTER_RANK_TOO_LARGE', weightsOf({ two: moduleOf([[1], [1], [1], [1]], [[1, 1, 1, 1]]) })],
   ])('refuses with %s', (code, weights) => {
-    expect(() => stack.check('x', weights)).toThrow(expect.objectContaining({ code }));
+    expect(() => checkAdapter('x', weights, served)).toThrow(expect.objectContaining({ code }));
   });
+});
 
-  it.each([Number.NaN, Infinity, -1e16])('refuses the value %d', async (value) => {
-    const write = place(weightsOf({ two: moduleOf([[1]], [[value]]) }));
-    await expect(write).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE', details: { module: 'two' } });
-  });
-
-  it('says how much room is left when there is too little', async () => {
-    await place(weightsOf({ two: moduleOf([[1], [1], [1]], [[1, 1, 1]]) }));
-    expect(() => stack.reserve('late', 3)).toThrow('needs 3 rank rows in a row, and the longest free run is 2 of 5');
+describe('prepareAdapter', () => {
+  it.each([Number.NaN, Infinity, -1e16])('refuses the value %d, and gives its memory back', async (value) => {
+    const preparing = prepareAdapter('x', weightsOf({ two: moduleOf([[1]], [[value]]) }), undefined);
+    await expect(preparing).rejects.toMatchObject({ code: 'ADAPTER_VALUES_UNUSABLE', details: { module: 'two' } });
   });
 });

@@ -1,10 +1,7 @@
-import type { AdapterStore } from '../../control/index.ts';
-import { EspalierError, Pace } from '../../core/index.ts';
-import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
+import type { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { toFloat32 } from '../../tensor/index.ts';
-import { assertMagnitudes, type DoraGains } from './dora-gains.ts';
-import { RankAllocator, type RankRows } from './rank-allocator.ts';
+import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
+import type { RankRows } from './rank-rows.ts';
 
 /** A linear module that adapters may change. */
 export interface StackedModule {
@@ -16,9 +13,8 @@ export interface StackedModule {
 export interface StackOptions {
   /** Rank rows in all, the zero row included. Memory is taken only for rows that are used. */
   readonly rows: number;
-  readonly maxRank: number;
-  /** DoRA adapters are taken too; absent: they are refused, and no memory is kept for gains. */
-  readonly gains?: DoraGains | undefined;
+  /** Whether a module has rows for DoRA's gains; absent where no DoRA adapter is taken. */
+  readonly hasGain?: ((path: string) => boolean) | undefined;
 }
 
 /** The stacked adapters of one module. */
@@ -31,200 +27,95 @@ export interface ModuleStack extends StackedModule {
   readonly loraGain?: NativeMemory;
 }
 
-/**
- * Largest size of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask
- * takes it out, and infinity times zero is not zero: beyond this, one adapter could spoil the rows of others.
- */
-const valueLimit = 1e15;
-
-/** How much is written between two looks at the clock. */
-const sliceElements = 16_384;
+/** How much is copied between two looks at the clock: a fraction of a millisecond. */
+const sliceElements = 2 ** 17;
 
 /**
- * The weights of all resident adapters, stacked by rank rows: row r of every module's arrays belongs to one adapter
- * version. A module that an adapter leaves alone, and the ranks that a module does not have, are rows of zeros.
+ * The arrays that steps read: row r of every module's arrays belongs to one adapter version, or to none. A module that an adapter
+ * leaves alone, and the ranks that a module does not have, are rows of zeros. Whatever lies in them is finite, also while it is
+ * being written, so that a row whose mask is zero adds nothing.
  */
-export class AdapterStack implements AdapterStore<RankRows> {
+export class AdapterStack {
   readonly modules: readonly ModuleStack[];
-  readonly #allocator: RankAllocator;
-  readonly #maxRank: number;
-  readonly #gains: DoraGains | undefined;
-  readonly #doraRows = new WeakSet<RankRows>();
+  readonly rows: number;
+  /** Whether DoRA adapters can be taken: the graph has inputs for their gains then. */
+  readonly hasGains: boolean;
 
-  constructor(modules: readonly StackedModule[], { rows, maxRank, gains }: StackOptions) {
-    this.#allocator = new RankAllocator(rows);
-    this.#maxRank = maxRank;
-    this.#gains = gains;
+  constructor(modules: readonly StackedModule[], { rows, hasGain }: StackOptions) {
+    this.rows = rows;
+    this.hasGains = hasGain !== undefined;
     this.modules = modules.map((module) => ({
       ...module,
       loraA: NativeMemory.allocate(rows * module.in * 4),
       loraB: NativeMemory.allocate(rows * module.out * 4),
-      ...(gains?.problems.has(module.path) === false && { loraGain: NativeMemory.allocate(rows * module.out * 4) }),
+      ...(hasGain?.(module.path) === true && { loraGain: NativeMemory.allocate(rows * module.out * 4) }),
     }));
   }
 
-  get usedRows(): number {
-    return this.#allocator.used;
-  }
-
-  /** Whether DoRA adapters can be taken: the graph has inputs for their gains then. */
-  get hasGains(): boolean {
-    return this.#gains !== undefined;
-  }
-
-  /** Whether what was written there is a DoRA adapter. */
-  isDora(rows: RankRows): boolean {
-    return this.#doraRows.has(rows);
-  }
-
-  /** @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE */
-  check(name: string, weights: Adapter): number {
-    assertPlain(name, weights, { place: 'a mixed batch', allowed: ['magnitudes'] });
-    const { modules } = weights;
-    const served = new Map(this.modules.map((module) => [module.path, module]));
-    const strange = [...modules.keys()].filter((path) => !served.has(path));
-    if (strange.length > 0) {
-      throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', {
-        name,
-        modules: strange,
-        served: lastNames(served.keys()),
-      });
-    }
-    let rank = 1;
-    for (const [path, own] of modules) {
-      const module = served.get(path);
-      if (module) checkShapes(module, own);
-      rank = Math.max(rank, own.rank);
-    }
-    assertMagnitudes(name, weights, this.#gains);
-    if (rank > this.#maxRank) throw new EspalierError('ADAPTER_RANK_TOO_LARGE', { name, rank, limit: this.#maxRank });
-    return rank;
-  }
-
-  reserve(name: string, count: number): RankRows {
-    const rows = this.#allocator.reserve(count);
-    if (rows) return rows;
-    const { longestFree: free, total } = this.#allocator;
-    // Row 0 can never be had.
-    throw new EspalierError('ADAPTER_CAPACITY', { name, needed: count, free, total: total - 1 });
-  }
-
-  /** @throws EspalierError ADAPTER_VALUES_UNUSABLE, LORA_WEIGHT_UNREADABLE; the rows then hold nothing of use */
-  async write(name: string, rows: RankRows, weights: Adapter): Promise<void> {
-    const gains = await this.#gains?.read(weights);
-    if (gains && gains.size > 0) this.#doraRows.add(rows);
-    const pace = new Pace();
+  /** Copies a prepared adapter into rows that no run reads as an adapter. */
+  async write(rows: RankRows, adapter: PreparedAdapter, pace: Pace): Promise<void> {
     for (const module of this.modules) {
-      const own = weights.modules.get(module.path);
-      try {
-        await writeModule(module, rows, { weights: own, gains: gains?.get(module.path), pace });
-      } catch (error) {
-        if (!(error instanceof UnusableValue)) throw error;
-        const details = { name, value: String(error.value), module: module.path, limit: valueLimit };
-        throw new EspalierError('ADAPTER_VALUES_UNUSABLE', details);
+      const own = adapter.modules.get(module.path);
+      for (const { array, width, part } of partsOf(module)) {
+        const view = array.float32(rows.start * width * 4, (rows.end - rows.start) * width);
+        const source = own && sourceOf(adapter, own, part, width);
+        await copyInSlices(source, view, pace);
       }
     }
   }
 
-  release(rows: RankRows): void {
-    this.#allocator.release(rows);
+  /** Copies rows to as many others, where the two do not overlap. */
+  async copy(from: RankRows, to: RankRows, pace: Pace): Promise<void> {
+    for (const module of this.modules) {
+      for (const { array, width } of partsOf(module)) {
+        const count = (from.end - from.start) * width;
+        await copyInSlices(
+          array.float32(from.start * width * 4, count),
+          array.float32(to.start * width * 4, count),
+          pace,
+        );
+      }
+    }
+  }
+
+  /** Gives the memory of rows back to the system; they are zeros from then on, or what they were where a page is shared. */
+  discard({ start, end }: RankRows): void {
+    for (const module of this.modules) {
+      for (const { array, width } of partsOf(module)) array.discard(start * width * 4, (end - start) * width * 4);
+    }
   }
 
   dispose(): void {
-    for (const { loraA, loraB, loraGain } of this.modules) {
-      for (const memory of [loraA, loraB, loraGain]) memory?.dispose();
-    }
+    for (const module of this.modules) for (const { array } of partsOf(module)) array.dispose();
   }
 }
 
-function checkShapes({ path, in: width, out }: StackedModule, { rank, a, b }: ModuleWeights): void {
-  for (const [tensor, name, shape] of [
-    [a, 'lora_A', [rank, width]],
-    [b, 'lora_B', [out, rank]],
-  ] as const) {
-    if (tensor.shape.length === 2 && tensor.shape[0] === shape[0] && tensor.shape[1] === shape[1]) continue;
-    const [expected, actual] = [`[${shape.join(', ')}]`, `[${tensor.shape.join(', ')}]`];
-    throw new EspalierError('SHAPE_MISMATCH', { name: `${path}.${name}`, expected, actual });
+type Part = 'a' | 'b' | 'gain';
+
+function partsOf(module: ModuleStack): { readonly array: NativeMemory; readonly width: number; readonly part: Part }[] {
+  const { loraA, loraB, loraGain } = module;
+  return [
+    { array: loraA, width: module.in, part: 'a' },
+    { array: loraB, width: module.out, part: 'b' },
+    ...(loraGain ? [{ array: loraGain, width: module.out, part: 'gain' as const }] : []),
+  ];
+}
+
+/** undefined where the adapter has nothing of the kind. */
+function sourceOf(adapter: PreparedAdapter, own: PreparedModule, part: Part, width: number): Float32Array | undefined {
+  const rows = part === 'gain' ? 1 : own.rank;
+  const offset = own[part];
+  return offset === undefined ? undefined : adapter.memory.float32(offset, rows * width);
+}
+
+/** Zeros behind the source, and where there is none. */
+async function copyInSlices(source: Float32Array | undefined, target: Float32Array, pace: Pace): Promise<void> {
+  const length = source?.length ?? 0;
+  for (let start = 0; start < target.length; start += sliceElements) {
+    const end = Math.min(target.length, start + sliceElements);
+    if (source && start < length) target.set(source.subarray(start, Math.min(end, length)), start);
+    if (end > length) target.fill(0, Math.max(start, length), end);
+    const turn = pace.step();
+    if (turn) await turn;
   }
-}
-
-function lastNames(paths: Iterable<string>): string {
-  return [...new Set(Array.from(paths, (path) => path.slice(path.lastIndexOf('.') + 1)))].join(', ');
-}
-
-class UnusableValue extends Error {
-  readonly value: number;
-
-  constructor(value: number) {
-    super('A value that no mixed batch can take');
-    this.value = value;
-  }
-}
-
-interface ModuleContent {
-  readonly weights: ModuleWeights | undefined;
-  /** f32 [out], of DoRA */
-  readonly gains: Float32Array | undefined;
-  readonly pace: Pace;
-}
-
-async function writeModule(
-  module: ModuleStack,
-  { start, end }: RankRows,
-  { weights, gains, pace }: ModuleContent,
-): Promise<void> {
-  const loraA = module.loraA.float32(start * module.in * 4, (end - start) * module.in);
-  const loraB = module.loraB.float32(start * module.out * 4, (end - start) * module.out);
-  const rank = weights?.rank ?? 0;
-  loraA.fill(0, rank * module.in);
-  loraB.fill(0, rank * module.out);
-  const loraGain = module.loraGain?.float32(start * module.out * 4, (end - start) * module.out);
-  // WHY always: an adapter without gains may get the rows of one that had them.
-  loraGain?.fill(0);
-  await pace.step();
-  if (weights === undefined) return;
-  await copyInSlices(toFloat32(weights.a), loraA, pace);
-  await transposeInSlices(toFloat32(weights.b), loraB, { rank, scaling: weights.scaling, gains, pace });
-  if (loraGain && gains) gains.forEach((gain, row) => (loraGain[row] = usable(gain - 1)));
-}
-
-async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {
-  for (let start = 0; start < source.length; start += sliceElements) {
-    const end = Math.min(source.length, start + sliceElements);
-    for (let i = start; i < end; i++) target[i] = usable(source[i] ?? 0);
-    await pace.step();
-  }
-}
-
-interface Transposition {
-  readonly rank: number;
-  readonly scaling: number;
-  readonly gains: Float32Array | undefined;
-  readonly pace: Pace;
-}
-
-/** [out, rank] to [rank, out], times `scaling` and the gain of each row of B. */
-async function transposeInSlices(
-  source: Float32Array,
-  target: Float32Array,
-  { rank, scaling, gains, pace }: Transposition,
-): Promise<void> {
-  const out = source.length / rank;
-  const columns = Math.max(1, Math.floor(sliceElements / rank));
-  for (let start = 0; start < out; start += columns) {
-    const end = Math.min(out, start + columns);
-    for (let row = 0; row < rank; row++) {
-      for (let column = start; column < end; column++) {
-        const factor = scaling * (gains?.[column] ?? 1);
-        target[row * out + column] = usable((source[column * rank + row] ?? 0) * factor);
-      }
-    }
-    await pace.step();
-  }
-}
-
-function usable(value: number): number {
-  // Written so that NaN fails it too.
-  if (Math.abs(value) < valueLimit) return value;
-  throw new UnusableValue(value);
 }

@@ -1,4 +1,4 @@
-import type { RankRows } from './rank-allocator.ts';
+import type { RankRows } from './rank-rows.ts';
 
 /** One adapter version, as a row of a batch uses it. */
 export interface AppliedAdapter {

@@ -1,7 +1,7 @@
 import { Pace } from '../../core/index.ts';
 import { OrtTensor, type IoBinding } from '../../runtime/index.ts';
 import type { ModuleStack } from './adapter-stack.ts';
-import type { RankRows } from './rank-allocator.ts';
+import type { RankRows } from './rank-rows.ts';
 
 /** Binds a window of the stacked adapters' rows to a graph's inputs, module by module, in place. */
 export async function bindStack(

@@ -1,6 +1,6 @@
 import type { AdapterLease } from '../../control/index.ts';
 import type { AppliedAdapter } from './adapter-window.ts';
-import type { RankRows } from './rank-allocator.ts';
+import type { PreparedAdapter } from './prepared-adapter.ts';
 
 /**
  * The adapters of one sequence: leased from the call on, active from the time their weights lie where steps read them.
@@ -33,28 +33,22 @@ export interface NamedAdapter {
   readonly scale: number;
 }
 
+/** An adapter as a request wants it. */
+export interface RequestedAdapter {
+  /** Remains the caller's: the engine takes a share of it for as long as the request lasts. */
+  readonly lease: AdapterLease<PreparedAdapter>;
+  /** 1 by default. */
+  readonly scale?: number;
+}
+
 /** Shared, so that a batch of base rows is seen to have the same adapters from step to step. */
-const none: readonly AppliedAdapter[] = [];
+export const noneApplied: readonly AppliedAdapter[] = [];
 
 /** For sequences of the base. */
 export const noAdapters: SequenceAdapters = {
   named: [],
-  applied: none,
+  applied: noneApplied,
   isActive: true,
   activate: () => Promise.resolve(),
   release: () => undefined,
 };
-
-/** Adapters whose weights stay in place for as long as they are registered. */
-export function leasedAdapters(leases: readonly AdapterLease<RankRows>[], scales: readonly number[]): SequenceAdapters {
-  const scaled = leases.map((lease, place) => ({ lease, scale: scales[place] ?? 1 }));
-  return {
-    named: scaled.map(({ lease: { name, version }, scale }) => ({ name, version: version.id, scale })),
-    applied: scaled.map(({ lease, scale }) => ({ rows: lease.version.place, scale })),
-    isActive: true,
-    activate: () => Promise.resolve(),
-    release: () => {
-      for (const lease of leases) lease.dispose();
-    },
-  };
-}

@@ -7,7 +7,7 @@ import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
 import { KvCache } from './kv-cache.ts';
-import type { RankRows } from '../adapters/rank-allocator.ts';
+import type { RankRows } from '../adapters/rank-rows.ts';
 import { StepBuffers, type StepLimits, type StepShape } from './step-buffers.ts';
 
 export interface RunnerOptions {

@@ -8,7 +8,7 @@ import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
 import type { DecodeRow, PrefillChunk, RunnerOptions } from './model-runner.ts';
-import type { RankRows } from '../adapters/rank-allocator.ts';
+import type { RankRows } from '../adapters/rank-rows.ts';
 
 /** A binding for each window of adapters that was lately used. */
 const keptBindings = 16;

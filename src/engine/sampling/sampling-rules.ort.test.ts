@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../core/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
-import { openEngine, type Engine } from '../engine.ts';
-import type { GeneratedToken, GenerationRequest } from '../sequence/generation-request.ts';
+import { openServedEngine, type NamingRequest, type ServedEngine } from '../testing/served-engine.ts';
+import type { GeneratedToken } from '../sequence/generation-request.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 import { collect, collectIds } from '../testing/collect.ts';
 import { openTestBase } from '../testing/golden-case.ts';
@@ -12,12 +12,12 @@ import { createRandomAdapter } from '../testing/random-adapter.ts';
 
 const vocabulary = 128;
 let environment: Environment;
-let engine: Engine;
+let engine: ServedEngine;
 
 beforeAll(async () => {
   environment = openEnvironment({ threads: 1 });
   const base = await openTestBase('llama-d16');
-  engine = await openEngine({ base, environment, maxSlots: 4, prefillChunk: 16, adapterRows: 16 });
+  engine = await openServedEngine({ base, environment, maxSlots: 5, prefillChunk: 16, adapterRows: 16 });
   const linears = base.modules.filter(({ kind, path }) => kind !== 'embedding' && path !== 'lm_head');
   for (const rank of [2, 5])
     await engine.adapters.load(`rank-${rank}`, createRandomAdapter({ linears, rank, seed: rank }));
@@ -29,11 +29,11 @@ afterAll(async () => {
 });
 
 const prompt = Array.from({ length: 9 }, (_, place) => (place * 37) % vocabulary);
-const plain = { tokens: prompt, maxTokens: 24, stopTokenIds: [] } satisfies GenerationRequest;
+const plain = { tokens: prompt, maxTokens: 24, stopTokenIds: [] } satisfies NamingRequest;
 
 const ids = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
 
-const settings: fc.Arbitrary<Partial<GenerationRequest>> = fc.record(
+const settings: fc.Arbitrary<Partial<NamingRequest>> = fc.record(
   {
     adapters: fc.constantFrom([], [{ name: 'rank-2' }], [{ name: 'rank-5', scale: 0.5 }]),
     temperature: fc.constantFrom(0, 0.8, 1.5),

@@ -24,8 +24,8 @@ export function checkRequest(request: GenerationRequest, { maxLength, vocabulary
   expect('maxWaitMs', maxWaitMs, maxWaitMs >= 0, 'a number of milliseconds');
   checkSampling(request);
   checkRules(request, vocabulary);
-  for (const { name, scale = 1 } of adapters) {
-    expect(`scale of ${name}`, scale, Math.abs(scale) <= 1000, 'a number from -1000 to 1000');
+  for (const { lease, scale = 1 } of adapters) {
+    expect(`scale of ${lease.alias}`, scale, Math.abs(scale) <= 1000, 'a number from -1000 to 1000');
   }
   const top = request.logprobs?.top ?? 0;
   expect(
@@ -45,7 +45,7 @@ export function checkRequest(request: GenerationRequest, { maxLength, vocabulary
  * @throws EspalierError GENERATION_OPTION_INVALID
  */
 export function assertAlone(adapters: NonNullable<GenerationRequest['adapters']>): void {
-  const actual = adapters.map(({ name, scale = 1 }) => `${name}=${scale}`).join(', ');
+  const actual = adapters.map(({ lease, scale = 1 }) => `${lease.alias}=${scale}`).join(', ');
   if (adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1) return;
   const [name, expected] = ['adapters', 'one adapter at scale 1 where it is a DoRA adapter'];
   throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual });

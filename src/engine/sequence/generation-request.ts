@@ -1,11 +1,12 @@
+import type { RequestedAdapter } from '../adapters/sequence-adapters.ts';
 import type { SequenceClass } from '../schedule/schedule-state.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
 
 /** A prompt to go on from, and how. */
 export interface GenerationRequest {
   readonly tokens: ArrayLike<number>;
-  /** Adapters by name; several add up. None: the base. */
-  readonly adapters?: readonly { readonly name: string; readonly scale?: number }[];
+  /** Leased adapters; several add up. None: the base. */
+  readonly adapters?: readonly RequestedAdapter[];
   /** Most tokens of the answer; 0 runs the prompt alone. The context may end it sooner. */
   readonly maxTokens: number;
   /** 0 (the default) is greedy. */

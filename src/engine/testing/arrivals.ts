@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 
 import { breathe, createRandom } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import type { Engine } from '../engine.ts';
-import type { GeneratedToken, GenerationRequest } from '../sequence/generation-request.ts';
+import type { NamingRequest, ServedEngine } from './served-engine.ts';
+import type { GeneratedToken } from '../sequence/generation-request.ts';
 import { collect } from './collect.ts';
 import { createRandomAdapter } from './random-adapter.ts';
 
@@ -40,7 +40,7 @@ export const arrival: fc.Arbitrary<Arrival> = fc.record({
   turns: fc.integer({ min: 0, max: 3 }),
 });
 
-export function requestOf({ adapters, promptLength, promptSeed, maxTokens }: Arrival): GenerationRequest {
+export function requestOf({ adapters, promptLength, promptSeed, maxTokens }: Arrival): NamingRequest {
   const random = createRandom(promptSeed, 'prompt');
   const tokens = Array.from({ length: promptLength }, () => random.integer(vocabulary));
   return { tokens, adapters, maxTokens, stopTokenIds: [], logprobs: { top: vocabulary } };
@@ -59,7 +59,7 @@ export function largestDifference(a: readonly GeneratedToken[], b: readonly Gene
   return largest;
 }
 
-export async function answersTogether(engine: Engine, rows: readonly Arrival[]): Promise<GeneratedToken[][]> {
+export async function answersTogether(engine: ServedEngine, rows: readonly Arrival[]): Promise<GeneratedToken[][]> {
   const answers: Promise<GeneratedToken[]>[] = [];
   for (const row of rows) {
     for (let turn = 0; turn < row.turns; turn++) await breathe();
@@ -69,7 +69,7 @@ export async function answersTogether(engine: Engine, rows: readonly Arrival[]):
 }
 
 /** Loads the adapters that rows may name. */
-export async function loadAdapters(engine: Engine, modules: readonly AdaptableModule[]): Promise<void> {
+export async function loadAdapters(engine: ServedEngine, modules: readonly AdaptableModule[]): Promise<void> {
   const linears = modules.filter(({ kind, path }) => kind !== 'embedding' && path !== 'lm_head');
   for (const [i, rank] of ranks.entries()) {
     // Every other adapter leaves some modules alone.

@@ -1,5 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Router } from '../../control/index.ts';
+import type { ResidentAdapter } from '../../inference/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
@@ -14,7 +16,8 @@ const keys = { apiKey: 'secret', adminApiKey: 'admin-secret' };
 /** An application with every route that there is. */
 function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adapters: ['strict'] })): FastifyInstance {
   const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
-  const embeddings = { ...context, embedder, width: 2 };
+  const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });
+  const embeddings = { ...context, router, embedder, width: 2 };
   const services = { generation: context, embeddings, inference: fakeModels(context.adapters) };
   app = createApp(context, services, { adminApiKey: keys.adminApiKey });
   return app;

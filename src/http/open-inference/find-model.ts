@@ -20,19 +20,24 @@ export interface FoundModel extends InferenceEntry {
  */
 export function findModel({ models }: InferenceContext, { name, version }: ModelPath): FoundModel {
   const [entry, adapter] = split(models, name);
-  const isServed = adapter === undefined || entry?.adapters?.list().some((served) => served.name === adapter) === true;
-  if (entry === undefined || !isServed) {
-    const known = [...models].flatMap(([model, { adapters }]) => {
-      return [model, ...(adapters?.list() ?? []).map((served) => `${model}:${served.name}`)];
-    });
-    const near = nearest(name, known);
-    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-    throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known });
-  }
+  const isServed = adapter === undefined || entry?.registry?.has(adapter) === true;
+  if (entry === undefined || !isServed) throw unknownModel(models, name);
   if (version !== undefined && version !== modelVersion) {
     throw new EspalierError('MODEL_VERSION_NOT_FOUND', { model: name, version, known: modelVersion });
   }
   return { ...entry, adapter };
+}
+
+/** How many of a model's adapters an error tells of. */
+const toldAdapters = 10;
+
+function unknownModel(models: InferenceContext['models'], name: string): EspalierError {
+  const known = [...models].flatMap(([model, { adapters }]) => {
+    return [model, ...(adapters?.list().slice(0, toldAdapters) ?? []).map((served) => `${model}:${served.name}`)];
+  });
+  const near = nearest(name, known);
+  const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+  return new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known });
 }
 
 /** WHY the whole name first: a model may have a colon in its own. */

@@ -99,10 +99,11 @@ async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyR
   const body = await readInferRequest(bytesOf(request.body), headerOf(request));
   assertSpeakable(body, model.signature.outputs);
   const adapter = adapterOf(found, body);
+  using lease = await leaseOf(found, adapter);
   const result = await model.infer({
     inputs: body.inputs,
     outputs: body.outputs.map(({ name }) => name),
-    ...(adapter === undefined ? {} : { adapter }),
+    adapter: lease,
     signal: controller.signal,
   });
   const parameters = adapter === undefined ? {} : { adapter, adapter_version: result.adapterVersion ?? '' };
@@ -110,6 +111,15 @@ async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyR
   const answer = await writeInferAnswer(body, head, result.outputs);
   if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
   return reply.header(headerLength, answer.headerLength).type('application/octet-stream').send(answer.body);
+}
+
+async function leaseOf(
+  { model, registry }: FoundModel,
+  adapter: string | undefined,
+): Promise<Awaited<ReturnType<NonNullable<FoundModel['registry']>['lease']>> | undefined> {
+  if (adapter === undefined) return undefined;
+  if (registry === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: model.name, name: adapter });
+  return registry.lease(adapter);
 }
 
 /** The adapter of the model's name, or of the parameters; both must say the same. */

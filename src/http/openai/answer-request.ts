@@ -5,9 +5,7 @@ import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Prompt } from './echo.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { SamplingBody } from './request-body.ts';
-import { chooseModel, type ModelChoice } from './served-models.ts';
-import type { ServedAdapter } from '../../control/index.ts';
-import type { ServingContext } from '../../service/index.ts';
+import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
 export interface AnswerRequestOptions {
   readonly body: SamplingBody;
@@ -31,24 +29,15 @@ export async function answerRequest(
 ): Promise<unknown> {
   if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
   const { body, prompts } = options;
-  const served = context.adapters.list();
-  const names = served.map(({ name }) => name);
-  const { adapters } = chooseModel(body.model, context.baseName, names);
+  using route = await context.router.resolve(body.model);
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
-  // WHY these two in one turn: no replacement can come between the version's name and its lease.
-  const format = options.format(
-    headOf(
-      options,
-      served.find(({ name }) => name === adapters[0]?.name),
-    ),
-  );
   const answer = {
-    choices: startAll(context, options, adapters, controller),
+    choices: startAll(context, options, route, controller),
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    format,
+    format: options.format(headOf(options, route)),
     includeUsage: body.stream_options?.include_usage === true,
     headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),
@@ -59,15 +48,12 @@ export async function answerRequest(
 }
 
 /** What every object of the answer begins with; its fingerprint is the version that writes it. */
-function headOf(
-  { body, idPrefix }: AnswerRequestOptions,
-  adapter: ServedAdapter | undefined,
-): Readonly<Record<string, unknown>> {
+function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute): Readonly<Record<string, unknown>> {
   return {
     id: `${idPrefix}-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
     model: body.model,
-    system_fingerprint: adapter?.version ?? 'base',
+    system_fingerprint: route.version ?? 'base',
   };
 }
 
@@ -75,11 +61,12 @@ function headOf(
 function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
   { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions,
-  adapters: ModelChoice['adapters'],
+  { leases }: GenerationRoute,
   controller: AbortController,
 ): Choice[] {
   const maxTokens = maxTokensFor(options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0));
   const { signal } = controller;
+  const adapters = leases.map((lease) => ({ lease }));
   const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
     return startChoices(common);

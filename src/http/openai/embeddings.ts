@@ -4,7 +4,6 @@ import { EspalierError } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { checkTextLength } from './prompt-text.ts';
 import { parseBody } from './request-body.ts';
-import { chooseModel } from './served-models.ts';
 
 /** As many as OpenAI takes. */
 const maxInputs = 2048;
@@ -31,14 +30,13 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
     if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     const body = parseBody(schema, request.body);
     refuseShorter(body, context);
-    const names = context.adapters.list().map(({ name }) => name);
-    const { adapters } = chooseModel(body.model, context.baseName, names);
+    using route = await context.router.resolve(body.model);
     const controller = new AbortController();
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
     });
     const texts = textsOf(body, context);
-    const options = { adapter: adapters[0]?.name, signal: controller.signal };
+    const options = { adapter: route.leases[0], signal: controller.signal };
     const embeddings = await context.embedder.embed(texts, options);
     const tokens = texts.reduce((sum, { length }) => sum + length, 0);
     return {

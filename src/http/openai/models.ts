@@ -1,19 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { chooseModel, type ModelCard } from './served-models.ts';
+import type { ModelCard } from './served-models.ts';
 import type { BaseContext } from '../../service/index.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
   app.get('/v1/models', { config: { access: 'inference' } }, () => ({ object: 'list', data: cards(context) }));
   app.get<{ Params: { id: string } }>('/v1/models/:id', { config: { access: 'inference' } }, (request) => {
-    const all = cards(context);
     const { id } = request.params;
-    chooseModel(
-      id,
-      context.baseName,
-      all.slice(1).map((card) => card.id),
-    );
-    return all.find((card) => card.id === id);
+    context.router.assertKnown(id);
+    return cards(context).find((card) => card.id === id);
   });
 }
 
@@ -26,7 +21,7 @@ function cards(context: BaseContext): ModelCard[] {
       created,
       root: path,
       parent: context.baseName,
-      version,
+      ...(version === undefined ? {} : { version }),
       ...common,
     })),
   ];

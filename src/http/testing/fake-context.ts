@@ -1,6 +1,9 @@
 import { EspalierError } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
+import type { PreparedAdapter } from '../../engine/index.ts';
+import { AdapterLease } from '../../control/registry/adapter-version.ts';
+import { Router } from '../../control/router.ts';
 import type { ServedAdapter } from '../../control/store/served-adapter.ts';
 import type { ServingContext } from '../../service/serving-context.ts';
 
@@ -59,6 +62,15 @@ export function fakeContext(
           throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known: 'base' });
       },
     },
+    router: new Router({
+      baseName: 'base',
+      registry: {
+        has: (name) => adapters.has(name),
+        list: () =>
+          [...adapters.values()].map((one) => ({ version: undefined, ...one, rank: 1, error: undefined, leases: 0 })),
+        lease: (name) => Promise.resolve(fakeLease(name)),
+      },
+    }),
     tokenizer: characterTokenizer,
     baseName: 'base',
     baseDirectory: '/models/base',
@@ -74,7 +86,24 @@ export function fakeContext(
 }
 
 function adapterOf(name: string): ServedAdapter {
-  return { name, version: `sha-${name}`, path: `/adapters/${name}`, created: 2 };
+  return { name, version: `sha-${name}`, path: `/adapters/${name}`, created: 2, state: 'serving' };
+}
+
+function fakeLease(name: string): AdapterLease<PreparedAdapter> {
+  const version = {
+    digest: `sha-${name}`,
+    base: undefined,
+    rank: 1,
+    bytes: 0,
+    isAlone: false,
+    sources: [],
+    created: 2,
+  };
+  return new AdapterLease(name, version, {
+    begin: () => undefined,
+    end: () => undefined,
+    hold: () => Promise.reject(new Error('no weights')),
+  });
 }
 
 async function* answerTokens(

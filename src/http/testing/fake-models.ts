@@ -17,5 +17,5 @@ export function fakeModels(adapters?: AdapterAdministration): InferenceContext {
     },
     stats: () => ({}),
   } as unknown as InferenceEntry['model'];
-  return { models: new Map([['echo', { model, adapters }]]), version: '0.0.0' };
+  return { models: new Map([['echo', { model, adapters, registry: undefined }]]), version: '0.0.0' };
 }

@@ -17,7 +17,7 @@ export interface ServedBase extends AsyncDisposable {
 /** Serves a base as `base`, beside whatever else a test does with the environment: a whole server would want one of its own. */
 export async function serveBase(environment: Environment, base: BaseModel, maxSlots = 4): Promise<ServedBase> {
   const tokenizer = await openTokenizer(base.dir);
-  const { engine, context } = await openGeneration({
+  const { engine, context, dispose } = await openGeneration({
     base,
     tokenizer,
     environment,
@@ -37,7 +37,7 @@ export async function serveBase(environment: Environment, base: BaseModel, maxSl
     tokenizer,
     async [Symbol.asyncDispose]() {
       await app.close();
-      await engine.dispose();
+      await dispose();
     },
   };
 }

@@ -1,0 +1,111 @@
+import type { HostWeights } from './adapter-arena.ts';
+
+/** Weights that stay in memory while they are held. Disposing twice is harmless. */
+export interface WeightsHold<Weights extends HostWeights> extends Disposable {
+  readonly weights: Weights;
+  dispose(): void;
+}
+
+export interface HostMemoryOptions {
+  /** Bytes that weights may take together. What is held, or cannot be read again, may go beyond. */
+  readonly limit: number;
+  /** Whether the weights of a version must not be dropped, because they may not be had again. */
+  readonly isNeeded: (digest: string) => boolean;
+}
+
+interface Kept<Weights> {
+  readonly weights: Weights;
+  holds: number;
+  isDropped: boolean;
+}
+
+/** Weights of adapter versions in host memory, within a budget: those that were not used for longest are dropped first. */
+export class HostMemory<Weights extends HostWeights> {
+  readonly limit: number;
+  readonly #isNeeded: (digest: string) => boolean;
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Kept<Weights>>();
+  #used = 0;
+  #isDisposed = false;
+
+  constructor({ limit, isNeeded }: HostMemoryOptions) {
+    this.limit = limit;
+    this.#isNeeded = isNeeded;
+  }
+
+  /** Bytes of the weights that are kept. */
+  get used(): number {
+    return this.#used;
+  }
+
+  get count(): number {
+    return this.#kept.size;
+  }
+
+  /** Takes ownership of the weights, as the most recently used, and holds them once. */
+  keep(digest: string, weights: Weights): WeightsHold<Weights> {
+    this.drop(digest);
+    // What arrives after the end goes as soon as nobody holds it.
+    const kept = { weights, holds: 0, isDropped: this.#isDisposed };
+    if (this.#isDisposed) return this.#hold(kept);
+    this.#kept.set(digest, kept);
+    this.#used += weights.bytes;
+    const hold = this.#hold(kept);
+    this.#shrink();
+    return hold;
+  }
+
+  /** As `keep`, where that drops nothing else; the weights are disposed where there is no room. */
+  offer(digest: string, weights: Weights): void {
+    if (this.#used + weights.bytes > this.limit) weights.dispose();
+    else this.keep(digest, weights).dispose();
+  }
+
+  /** undefined where the weights are not in memory. */
+  hold(digest: string): WeightsHold<Weights> | undefined {
+    const kept = this.#kept.get(digest);
+    if (kept === undefined) return undefined;
+    this.#kept.delete(digest);
+    this.#kept.set(digest, kept);
+    return this.#hold(kept);
+  }
+
+  /** Gives the weights back as soon as nothing holds them. */
+  drop(digest: string): void {
+    const kept = this.#kept.get(digest);
+    if (kept === undefined) return;
+    this.#kept.delete(digest);
+    this.#used -= kept.weights.bytes;
+    kept.isDropped = true;
+    if (kept.holds === 0) kept.weights.dispose();
+  }
+
+  /** Gives everything back, what is held when its holds end. */
+  dispose(): void {
+    this.#isDisposed = true;
+    for (const digest of this.#kept.keys()) this.drop(digest);
+  }
+
+  #hold(kept: Kept<Weights>): WeightsHold<Weights> {
+    kept.holds++;
+    let isOpen = true;
+    const dispose = (): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      kept.holds--;
+      if (kept.holds > 0) return;
+      if (kept.isDropped) kept.weights.dispose();
+      else this.#shrink();
+    };
+    return { weights: kept.weights, dispose, [Symbol.dispose]: dispose };
+  }
+
+  #shrink(): void {
+    if (this.#used <= this.limit) return;
+    for (const [digest, { holds }] of this.#kept) {
+      if (holds > 0 || this.#isNeeded(digest)) continue;
+      this.drop(digest);
+      if (this.#used <= this.limit) return;
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import { breathe, EspalierError } from '../../core/index.ts';
+import type { Adapter } from '../../lora/index.ts';
+import type { AdapterArena, HostWeights } from './adapter-arena.ts';
+import { publish } from './adapter-events.ts';
+import type { AdapterSource } from './adapter-source.ts';
+import { AdapterLease, VersionRecord } from './adapter-version.ts';
+import { HostMemory, type WeightsHold } from './host-memory.ts';
+import { Lanes } from './lanes.ts';
+
+/** Adapters that are read at once: reading takes several times an adapter's size in memory. */
+const readsAtOnce = 2;
+
+export interface VersionTableOptions<Weights extends HostWeights> {
+  readonly arena: AdapterArena<Weights>;
+  /** Bytes of host memory for weights. */
+  readonly memory: number;
+}
+
+export interface BringOptions {
+  readonly name: string;
+  /** In the background, an adapter drops no other from memory, and lets urgent reads go first. */
+  readonly isUrgent: boolean;
+}
+
+/**
+ * The versions that are known: one for each content, however many names and sources it has. A version is known while a name or a
+ * lease keeps it; its weights are in memory while the budget allows, and are read again when they are needed.
+ */
+export class VersionTable<Weights extends HostWeights> {
+  readonly memory: HostMemory<Weights>;
+  readonly #arena: AdapterArena<Weights>;
+  readonly #versions = new Map<string, VersionRecord>();
+  readonly #reads = new Lanes(readsAtOnce);
+
+  constructor({ arena, memory }: VersionTableOptions<Weights>) {
+    this.#arena = arena;
+    const isNeeded = (digest: string): boolean => {
+      const version = this.#versions.get(digest);
+      // WHY: the files of a version that loses its name are likely to hold the next version already.
+      return version !== undefined && version.holds <= version.leaving && version.leases > 0;
+    };
+    this.memory = new HostMemory({ limit: memory, isNeeded });
+  }
+
+  /** Every version that a name or a lease keeps. */
+  list(): readonly VersionRecord[] {
+    return [...this.#versions.values()];
+  }
+
+  /**
+   * Reads an adapter, and holds its version once more. What is known already is not prepared again.
+   * @throws EspalierError what reading, checking and preparing throws; nothing was changed
+   */
+  bring(source: AdapterSource, { name, isUrgent }: BringOptions): Promise<VersionRecord> {
+    const read = async (): Promise<VersionRecord> => {
+      const adapter = await source.read();
+      const present = this.#versions.get(adapter.digest);
+      if (present === undefined) return this.#enter(name, adapter, { source, isUrgent });
+      present.holds++;
+      try {
+        await present.arriving;
+      } catch (error) {
+        this.drop(present);
+        throw error;
+      }
+      present.addSource(source);
+      return present;
+    };
+    return this.#reads.take(read, { isUrgent });
+  }
+
+  async #enter(
+    name: string,
+    adapter: Adapter,
+    { source, isUrgent }: { readonly source: AdapterSource; readonly isUrgent: boolean },
+  ): Promise<VersionRecord> {
+    const { digest, baseName: base } = adapter;
+    const facts = this.#arena.check(name, adapter);
+    const version = new VersionRecord({ ...facts, digest, base, sources: [source], created: unixSeconds() });
+    version.holds++;
+    this.#versions.set(digest, version);
+    const arriving = this.#prepare(version, adapter, { name, isUrgent });
+    version.arriving = arriving;
+    try {
+      await arriving;
+      version.arriving = undefined;
+      return version;
+    } catch (error) {
+      if (this.#versions.get(digest) === version) this.#versions.delete(digest);
+      throw error;
+    }
+  }
+
+  async #prepare(version: VersionRecord, adapter: Adapter, { name, isUrgent }: BringOptions): Promise<void> {
+    const weights = await this.#arena.prepare(name, adapter);
+    if (isUrgent) this.memory.keep(version.digest, weights).dispose();
+    else this.memory.offer(version.digest, weights);
+  }
+
+  /** Lets a name's hold on a version go. */
+  drop(version: VersionRecord): void {
+    version.holds--;
+    this.#retireIfUnused(version);
+  }
+
+  lease(alias: string, version: VersionRecord): AdapterLease<Weights> {
+    return new AdapterLease(alias, version, {
+      begin: () => version.leases++,
+      end: () => {
+        version.leases--;
+        this.#retireIfUnused(version);
+      },
+      hold: () => this.#hold(alias, version),
+    });
+  }
+
+  async #hold(name: string, version: VersionRecord): Promise<WeightsHold<Weights>> {
+    for (;;) {
+      const hold = this.memory.hold(version.digest);
+      if (hold !== undefined) return hold;
+      version.arriving ??= this.#reads
+        .take(() => this.#readAgain(name, version))
+        .finally(() => {
+          version.arriving = undefined;
+        });
+      await version.arriving;
+    }
+  }
+
+  /** The first source that still has the version's content. */
+  async #readAgain(name: string, version: VersionRecord): Promise<void> {
+    const problems: unknown[] = [];
+    for (const source of version.sources) {
+      try {
+        const adapter = await source.read();
+        if (adapter.digest === version.digest) {
+          const hold = this.memory.keep(version.digest, await this.#arena.prepare(name, adapter));
+          // WHY held for a turn: those who wait for these weights take their own holds first.
+          void breathe().then(() => hold.dispose());
+          return;
+        }
+        const { digest } = version;
+        problems.push(new EspalierError('ADAPTER_SOURCE_CHANGED', { name, path: source.path, version: digest }));
+      } catch (error) {
+        problems.push(error);
+      }
+    }
+    throw problems[0];
+  }
+
+  #retireIfUnused(version: VersionRecord): void {
+    if (version.holds > 0 || version.leases > 0) return;
+    // WHY asked: a version that failed to arrive may have been followed by one of the same content.
+    if (this.#versions.get(version.digest) !== version) return;
+    this.#versions.delete(version.digest);
+    this.memory.drop(version.digest);
+    this.#arena.forget(version.digest);
+    publish({ event: 'retire', version: version.digest });
+  }
+
+  dispose(): void {
+    this.memory.dispose();
+  }
+}
+
+export function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,60 @@
+import { inspectAdapter } from '../../adapters/index.ts';
+import { EspalierError, option } from '../../core/index.ts';
+import type { AdministrationOptions } from './adapter-administration.ts';
+import { listAdapterFolders } from './adapters-folder.ts';
+import { FileSource, type FileSourceOptions } from './file-source.ts';
+
+/** How many adapters are looked at together. */
+const lookedAtOnce = 8;
+
+/** How long a start waits for adapters to be read: those that take longer are read while others are served. */
+const patienceMs = 2000;
+
+export interface Announced {
+  /** Resolves when every adapter of the folder has been read once. Never rejects. */
+  readonly settled: Promise<void>;
+}
+
+/**
+ * Registers every adapter of the folder under its folder's name, after a look at its structure, and begins to read them. One that
+ * cannot be served is noted as failed, and keeps no other from being served.
+ *
+ * @throws EspalierError REQUEST_INVALID where an adapter has the name of the base; FILE_NOT_FOUND where the folder is not there
+ */
+export async function announceAdapters(options: AdministrationOptions): Promise<Announced> {
+  const { folder, registry, baseName } = options;
+  if (folder === undefined) return { settled: Promise.resolve() };
+  const found = await listAdapterFolders(folder);
+  if (found.some(({ name }) => name === baseName)) {
+    const problem = `the folder ${baseName} has the name of the base`;
+    throw new EspalierError('REQUEST_INVALID', { param: option('adapters'), problem });
+  }
+  for (let start = 0; start < found.length; start += lookedAtOnce) {
+    const looks = found.slice(start, start + lookedAtOnce).map(async ({ name, path }) => {
+      const source = new FileSource(path, { ...options, folder });
+      const problem = await problemOf(path, { ...options, folder });
+      return { name, source, problem };
+    });
+    for (const { name, source, problem } of await Promise.all(looks)) {
+      if (problem === undefined) registry.announce(name, source);
+      else registry.fail(name, source, problem);
+    }
+  }
+  const settled = registry.readAnnounced();
+  await Promise.race([settled, after(patienceMs)]);
+  return { settled };
+}
+
+/** What keeps an adapter from being served, as far as can be told without its weights. */
+async function problemOf(path: string, { folder, linears, weights }: FileSourceOptions): Promise<unknown> {
+  try {
+    await inspectAdapter(path, linears, { within: folder, weights });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,80 @@
+import { breathe } from '../../core/index.ts';
+import type { Adapter } from '../../lora/index.ts';
+import type { AdapterArena, AdapterFacts, HostWeights } from '../registry/adapter-arena.ts';
+import type { AdapterSource } from '../registry/adapter-source.ts';
+
+/** An adapter that no arena double looks into: its digest is its content, and its rank the digest's length. */
+export function adapterOf(digest: string): Adapter {
+  return {
+    config: { rank: digest.length, alpha: 1, dropout: 0, targetModules: [] },
+    modules: new Map(),
+    baseName: undefined,
+    digest,
+  };
+}
+
+/** Files of an adapter, which can be overwritten, and which know how often they were read. */
+export class FakeFiles implements AdapterSource {
+  readonly path: string;
+  content: string | Error;
+  reads = 0;
+
+  constructor(path: string, content: string | Error = path) {
+    this.path = path;
+    this.content = content;
+  }
+
+  async read(): Promise<Adapter> {
+    this.reads++;
+    await breathe();
+    if (this.content instanceof Error) throw this.content;
+    return adapterOf(this.content);
+  }
+}
+
+/** Weights that notice when they are used after they were given back. */
+export class FakeWeights implements HostWeights {
+  readonly digest: string;
+  readonly bytes: number;
+  isDisposed = false;
+
+  constructor(digest: string) {
+    this.digest = digest;
+    this.bytes = digest.length;
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+/** An arena whose adapters take a byte of host memory for each letter of their digest. */
+export class FakeArena implements AdapterArena<FakeWeights> {
+  /** All that were ever prepared. */
+  readonly prepared: FakeWeights[] = [];
+  readonly forgotten: string[] = [];
+  failure: Error | undefined;
+  refusal: Error | undefined;
+
+  check(_name: string, { digest }: Adapter): AdapterFacts {
+    if (this.refusal) throw this.refusal;
+    return { rank: digest.length, bytes: digest.length, isAlone: false };
+  }
+
+  async prepare(_name: string, { digest }: Adapter): Promise<FakeWeights> {
+    await breathe();
+    if (this.failure) throw this.failure;
+    const weights = new FakeWeights(digest);
+    this.prepared.push(weights);
+    return weights;
+  }
+
+  forget(digest: string): void {
+    this.forgotten.push(digest);
+  }
+
+  /** Bytes that have not been given back. */
+  get alive(): number {
+    return this.prepared.reduce((sum, { bytes, isDisposed }) => sum + (isDisposed ? 0 : bytes), 0);
+  }
+}

@@ -1,0 +1,238 @@
+import type { AdapterArena, AdapterFacts, AdapterVersion, WeightsHold } from '../../control/index.ts';
+import { EspalierError, Pace } from '../../core/index.ts';
+import type { Adapter } from '../../lora/index.ts';
+import { AdapterClaim, type ClaimKeeper } from './adapter-claim.ts';
+import type { AdapterStack } from './adapter-stack.ts';
+import {
+  admit,
+  beginMove,
+  busyEnd,
+  createArenaState,
+  endMove,
+  isBusy,
+  leave,
+  planMove,
+  usedRows,
+  type ArenaState,
+  type Move,
+  type Tenant,
+} from './arena-plan.ts';
+import { checkAdapter, type ServedModules } from './check-adapter.ts';
+import { prepareAdapter } from './prepare-adapter.ts';
+import type { PreparedAdapter } from './prepared-adapter.ts';
+import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './sequence-adapters.ts';
+
+export interface ArenaOptions extends ServedModules {
+  /** The arena's own from now on. */
+  readonly stack: AdapterStack;
+  /** Rows up to which an adapter that nobody uses stays where it is; rows above are given back to the system. */
+  readonly keptRows: number;
+}
+
+interface RowMove {
+  readonly plan: Move;
+  copied: Promise<void>;
+  isCopied: boolean;
+}
+
+/** A sequence that waits for rows, with its adapters' weights. */
+interface Waiting {
+  readonly claim: AdapterClaim;
+  readonly holds: readonly WeightsHold<PreparedAdapter>[];
+  /** Called when it has its rows, or needs them no more. */
+  readonly done: () => void;
+}
+
+/**
+ * The active adapters of an engine: those of running sequences lie densely in the first rows of the stacked arrays, so that a step
+ * costs what its batch needs, however many adapters are registered. An adapter is copied in from host memory, in slices, while its
+ * sequence waits; it stays for the next one until its rows are needed. Where there is no room, sequences wait in order.
+ *
+ * What lies where is decided by `arena-plan.ts`; this copies.
+ */
+export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
+  readonly stack: AdapterStack;
+  readonly #served: ServedModules;
+  readonly #keptRows: number;
+  readonly #state: ArenaState;
+  readonly #claims = new Set<AdapterClaim>();
+  readonly #line: Waiting[] = [];
+  /** By digest, while weights are copied in. */
+  readonly #filling = new Map<string, Promise<void>>();
+  #move: RowMove | undefined;
+  #isClosing = false;
+
+  constructor({ stack, keptRows, ...served }: ArenaOptions) {
+    this.stack = stack;
+    this.#served = served;
+    this.#keptRows = keptRows;
+    this.#state = createArenaState(stack.rows);
+  }
+
+  check(name: string, adapter: Adapter): AdapterFacts {
+    const facts = checkAdapter(name, adapter, this.#served);
+    this.#assertFits(name, facts.rank);
+    return facts;
+  }
+
+  async prepare(name: string, adapter: Adapter): Promise<PreparedAdapter> {
+    return prepareAdapter(name, adapter, await this.#served.gains?.read(adapter));
+  }
+
+  forget(digest: string): void {
+    const tenant = this.#state.tenants.get(digest);
+    if (tenant === undefined) return;
+    tenant.isForgotten = true;
+    this.#giveBack(tenant);
+  }
+
+  /**
+   * Claims adapters for a sequence: it has a share of each lease until it is released.
+   * @throws EspalierError ADAPTER_CAPACITY where they have more ranks together than there are rows
+   */
+  claim(requested: readonly RequestedAdapter[]): SequenceAdapters {
+    if (requested.length === 0) return noAdapters;
+    const ranks = new Map(requested.map(({ lease: { version } }) => [version.digest, version.rank]));
+    const needed = [...ranks.values()].reduce((sum, rank) => sum + rank, 0);
+    this.#assertFits(requested.map(({ lease }) => lease.alias).join(', '), needed);
+    return new AdapterClaim(requested, this);
+  }
+
+  #assertFits(name: string, needed: number): void {
+    const total = this.#state.total - 1;
+    if (needed > total) throw new EspalierError('ADAPTER_CAPACITY', { name, needed, total });
+  }
+
+  async activate(claim: AdapterClaim): Promise<void> {
+    if (claim.isReleased || this.#isClosing) return;
+    const isHere = versionsOf(claim).every(({ digest }) => {
+      const tenant = this.#state.tenants.get(digest);
+      return tenant !== undefined && (tenant.users > 0 || this.#line.length === 0);
+    });
+    if (!isHere) return this.#bringIn(claim);
+    this.#admit(claim, []);
+    await this.#placeWhenFilled(claim);
+  }
+
+  async #bringIn(claim: AdapterClaim): Promise<void> {
+    const holds: WeightsHold<PreparedAdapter>[] = [];
+    try {
+      for (const lease of claim.leases.values()) holds.push(await lease.hold());
+      await new Promise<void>((done) => {
+        this.#line.push({ claim, holds, done });
+        this.#serveLine();
+      });
+      await this.#placeWhenFilled(claim);
+    } finally {
+      for (const hold of holds) hold.dispose();
+    }
+  }
+
+  /** First come, first served: nobody goes before a sequence that needs more rows than are free. */
+  #serveLine(): void {
+    for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
+      const { claim, holds, done } = first;
+      if (!claim.isReleased && !this.#isClosing && !this.#admit(claim, holds)) return;
+      this.#line.shift();
+      done();
+    }
+  }
+
+  /** WHY all in one turn: from here on the rows are the claim's, and nobody takes them for filled before they are. */
+  #admit(claim: AdapterClaim, holds: readonly WeightsHold<PreparedAdapter>[]): boolean {
+    const versions = versionsOf(claim);
+    const begun = admit(this.#state, versions);
+    if (begun === undefined) return false;
+    claim.tenants = versions.flatMap(({ digest }) => this.#state.tenants.get(digest) ?? []);
+    this.#claims.add(claim);
+    for (const tenant of begun) {
+      const weights = holds[versions.findIndex(({ digest }) => digest === tenant.digest)]?.weights;
+      if (weights === undefined) throw new RangeError(`The weights of ${tenant.digest} are not held`);
+      this.#filling.set(tenant.digest, this.#fill(tenant, weights));
+    }
+    return true;
+  }
+
+  /** Makes a claim active as soon as all of its adapters are in place, whoever brought them in. */
+  async #placeWhenFilled(claim: AdapterClaim): Promise<void> {
+    for (const digest of claim.leases.keys()) {
+      const filling = this.#filling.get(digest);
+      if (filling) await filling;
+    }
+    if (!claim.isReleased && claim.tenants.length > 0) claim.place();
+  }
+
+  async #fill(tenant: Tenant, weights: PreparedAdapter): Promise<void> {
+    try {
+      await this.stack.write(tenant.rows, weights, new Pace());
+    } finally {
+      tenant.isFilled = true;
+      this.#filling.delete(tenant.digest);
+      if (tenant.users === 0) this.#giveBack(tenant);
+      this.#serveLine();
+    }
+  }
+
+  release(claim: AdapterClaim): void {
+    this.#claims.delete(claim);
+    for (const tenant of claim.tenants) {
+      leave(this.#state, tenant);
+      this.#giveBack(tenant);
+    }
+    claim.tenants = [];
+    this.#serveLine();
+    this.#beginMove();
+  }
+
+  /** Takes a tenant out that nobody uses and that would not be kept. */
+  #giveBack(tenant: Tenant): void {
+    if (isBusy(tenant) || (!tenant.isForgotten && tenant.rows.end <= 1 + this.#keptRows)) return;
+    if (this.#state.tenants.get(tenant.digest) !== tenant) return;
+    this.#state.tenants.delete(tenant.digest);
+    if (!this.#isClosing) this.stack.discard(tenant.rows);
+  }
+
+  /** Copies a tenant to lower rows where the busy ones have spread; it runs where it was until `settle`. */
+  #beginMove(): void {
+    if (this.#move !== undefined || this.#isClosing) return;
+    const plan = planMove(this.#state);
+    if (plan === undefined) return;
+    beginMove(this.#state, plan);
+    const move: RowMove = { plan, copied: Promise.resolve(), isCopied: false };
+    this.#move = move;
+    move.copied = this.stack.copy(plan.tenant.rows, plan.to, new Pace()).then(() => {
+      move.isCopied = true;
+    });
+  }
+
+  /** Between two runs: lets what was copied to other rows run from there. Must be called by the engine's loop. */
+  settle(): void {
+    if (this.#move?.isCopied !== true) return;
+    const { tenant, to } = this.#move.plan;
+    const from = tenant.rows;
+    this.#move = undefined;
+    if (endMove(this.#state, { tenant, to })) {
+      for (const claim of this.#claims) if (claim.isActive && claim.tenants.includes(tenant)) claim.place();
+      if (from.end > 1 + this.#keptRows) this.stack.discard(from);
+    }
+    this.#serveLine();
+    this.#beginMove();
+  }
+
+  /** Rows of adapters that sequences use, and the last row that a step may bind. */
+  report(): { readonly used: number; readonly span: number; readonly present: number } {
+    return { used: usedRows(this.#state), span: busyEnd(this.#state) - 1, present: this.#state.tenants.size };
+  }
+
+  /** After the last run: ends what is being copied, and gives the memory back. */
+  async dispose(): Promise<void> {
+    this.#isClosing = true;
+    this.#serveLine();
+    await Promise.all([...this.#filling.values(), this.#move?.copied]);
+    this.stack.dispose();
+  }
+}
+
+function versionsOf({ leases }: AdapterClaim): AdapterVersion[] {
+  return Array.from(leases.values(), ({ version }) => version);
+}

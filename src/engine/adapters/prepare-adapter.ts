@@ -1,0 +1,143 @@
+import { EspalierError, Pace } from '../../core/index.ts';
+import type { Adapter, ModuleWeights } from '../../lora/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { toFloat32 } from '../../tensor/index.ts';
+import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
+
+/**
+ * Largest size of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask
+ * takes it out, and infinity times zero is not zero: beyond this, one adapter could spoil the rows of others.
+ */
+const valueLimit = 1e15;
+
+/** How much is written between two looks at the clock. */
+const sliceElements = 16_384;
+
+/** f32 [out] by path: magnitude / ‖W + s·B·A‖, of DoRA. */
+export type Gains = ReadonlyMap<string, Float32Array>;
+
+/**
+ * Copies an adapter's weights into memory of their own, in slices, as the stacked arrays have them.
+ * @throws EspalierError ADAPTER_VALUES_UNUSABLE; the memory is given back then
+ */
+export async function prepareAdapter(
+  name: string,
+  adapter: Adapter,
+  gains: Gains | undefined,
+): Promise<PreparedAdapter> {
+  const { modules, bytes } = layOut(adapter, gains);
+  const memory = NativeMemory.allocate(bytes);
+  const pace = new Pace();
+  try {
+    for (const [path, place] of modules) {
+      const weights = adapter.modules.get(path);
+      if (weights) await fill(memory, place, { weights, gains: gains?.get(path), pace, name, path });
+    }
+  } catch (error) {
+    memory.dispose();
+    throw error;
+  }
+  return { memory, modules, bytes, dispose: () => memory.dispose() };
+}
+
+function layOut(
+  { modules }: Adapter,
+  gains: Gains | undefined,
+): { readonly modules: ReadonlyMap<string, PreparedModule>; readonly bytes: number } {
+  let bytes = 0;
+  const take = (count: number): number => {
+    const offset = bytes;
+    bytes += count * 4;
+    return offset;
+  };
+  const placed = new Map<string, PreparedModule>();
+  for (const [path, { rank, a, b }] of modules) {
+    const [width = 0, out = 0] = [a.shape[1], b.shape[0]];
+    const gain = gains?.has(path) === true ? out : undefined;
+    placed.set(path, {
+      rank,
+      a: take(rank * width),
+      b: take(rank * out),
+      gain: gain === undefined ? undefined : take(gain),
+    });
+  }
+  return { modules: placed, bytes };
+}
+
+interface Filling {
+  readonly weights: ModuleWeights;
+  /** f32 [out], of DoRA */
+  readonly gains: Float32Array | undefined;
+  readonly pace: Pace;
+  readonly name: string;
+  readonly path: string;
+}
+
+async function fill(memory: NativeMemory, place: PreparedModule, filling: Filling): Promise<void> {
+  const { weights, gains, pace, name, path } = filling;
+  const [a, b] = [toFloat32(weights.a), toFloat32(weights.b)];
+  try {
+    await copyInSlices(a, memory.float32(place.a, a.length), pace);
+    await transposeInSlices(b, memory.float32(place.b, b.length), { ...weights, gains, pace });
+    if (gains && place.gain !== undefined) {
+      const target = memory.float32(place.gain, gains.length);
+      gains.forEach((gain, row) => (target[row] = usable(gain - 1)));
+    }
+  } catch (error) {
+    if (!(error instanceof UnusableValue)) throw error;
+    const details = { name, value: String(error.value), module: path, limit: valueLimit };
+    throw new EspalierError('ADAPTER_VALUES_UNUSABLE', details);
+  }
+}
+
+async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {
+  for (let start = 0; start < source.length; start += sliceElements) {
+    const end = Math.min(source.length, start + sliceElements);
+    for (let i = start; i < end; i++) target[i] = usable(source[i] ?? 0);
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+}
+
+interface Transposition {
+  readonly rank: number;
+  readonly scaling: number;
+  readonly gains: Float32Array | undefined;
+  readonly pace: Pace;
+}
+
+/** [out, rank] to [rank, out], times `scaling` and the gain of each row of B. */
+async function transposeInSlices(
+  source: Float32Array,
+  target: Float32Array,
+  { rank, scaling, gains, pace }: Transposition,
+): Promise<void> {
+  const out = source.length / rank;
+  const columns = Math.max(1, Math.floor(sliceElements / rank));
+  for (let start = 0; start < out; start += columns) {
+    const end = Math.min(out, start + columns);
+    for (let row = 0; row < rank; row++) {
+      for (let column = start; column < end; column++) {
+        const factor = scaling * (gains?.[column] ?? 1);
+        target[row * out + column] = usable((source[column * rank + row] ?? 0) * factor);
+      }
+    }
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+}
+
+class UnusableValue extends Error {
+  readonly value: number;
+
+  constructor(value: number) {
+    super('A value that no mixed batch can take');
+    this.value = value;
+  }
+}
+
+function usable(value: number): number {
+  // Written so that NaN fails it too.
+  if (Math.abs(value) < valueLimit) return value;
+  throw new UnusableValue(value);
+}
