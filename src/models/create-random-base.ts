@@ -12,14 +12,14 @@ import { constantWeight, normalQuantiles, randomWeight, type RandomWeight } from
 
 export interface RandomBaseOptions {
   readonly config: RandomBaseConfig;
-  /** The folder to write; made when there is none. What else lies in it (a tokenizer) is left alone. */
+  /** The folder to write. It is created if it does not exist. Other files in it, such as a tokenizer, are not changed. */
   readonly dir: string;
-  /** Fixes every weight. */
+  /** The seed determines every weight. */
   readonly seed: number;
-  /** float32 by default. */
+  /** Default: float32. */
   readonly dtype?: FloatType;
   readonly generation?: GenerationConfig;
-  /** Weights are written in files of at most this size, and held in memory a file at a time; 512 MiB by default. */
+  /** The maximum size of a file of weights. One file at a time is held in memory. Default: 512 MiB. */
   readonly maxFileBytes?: number;
   readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void;
 }

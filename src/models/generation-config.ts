@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
 
-/** Where sequences begin and end, by token ids. */
+/** The token ids that begin and end sequences. */
 export interface GenerationConfig {
   readonly bosTokenId?: number;
-  /** Tokens that end an answer; empty when the checkpoint names none. */
+  /** The tokens that end an answer. Empty when the checkpoint names none. */
   readonly eosTokenIds: readonly number[];
 }
 
@@ -19,7 +19,7 @@ const fields = z.looseObject({
 });
 
 /**
- * Reads the special tokens of a checkpoint. `generation_config.json` is asked first and `config.json` second, for each token by itself.
+ * Reads the special tokens of a checkpoint. For each token, `generation_config.json` takes precedence over `config.json`.
  *
  * @param configJson  the parsed `config.json`, not trusted
  */

@@ -1,8 +1,8 @@
 import { basename, resolve, sep } from 'node:path';
 
 /**
- * What a model's folder is called by: its own name, or `org/name` for a snapshot in the hub's cache, whose folder has
- * only a commit for a name.
+ * Returns the name of a model's folder. For a snapshot in the cache of the hub, whose folder is named after a commit, it is
+ * `org/name`.
  */
 export function modelName(dir: string): string {
   const path = resolve(dir);

@@ -1,4 +1,7 @@
-/** A type's exponent bits, and what carries into the sign bit when all of them are set; both twice over for half-width types. */
+/**
+ * The exponent bits of a type, and the number whose addition carries into the sign bit when all of them are set. For half-width types
+ * each holds two floats.
+ */
 interface ExponentBits {
   readonly mask: number;
   readonly one: number;
@@ -14,8 +17,8 @@ const exponents = {
 export type FloatType = keyof typeof exponents;
 
 /**
- * Whether a NaN or an infinity is among these floats. Both have every exponent bit set, so that adding one to the exponent carries
- * into the sign's place: no branch within the loop, and two half-width floats at a time.
+ * Whether these floats contain a NaN or an infinity. In both, every exponent bit is set, so adding one to the exponent carries into
+ * the sign bit. The loop therefore needs no branch, and it checks two half-width floats at a time.
  *
  * @param words  the floats' bits, 32 at a time
  */

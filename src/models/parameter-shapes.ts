@@ -1,6 +1,6 @@
 import type { BaseModel } from './base-model.ts';
 
-/** Shapes of all that a base computes with, by name: of the weights in its files, and of a new head's. */
+/** The shapes of all parameters of a base by name: the weights in its files and those of a new head. */
 export function parameterShapes({
   weights,
   headWeights,

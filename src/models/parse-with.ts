@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
 
-/** Parses `json` by a schema; all that is wrong comes in one MODEL_CONFIG_INVALID. */
+/** Parses `json` with a schema. @throws EspalierError MODEL_CONFIG_INVALID, which lists all problems */
 export function parseWith<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
 
 /**
- * Reads a JSON file as a value that nothing is known of.
+ * Reads a JSON file as a value of unknown type.
  *
  * @returns undefined when there is no such file
  * @throws EspalierError MODEL_CONFIG_INVALID when it is not JSON

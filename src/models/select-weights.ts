@@ -4,28 +4,28 @@ import type { QuantizationConfig } from './quantized/quantization-config.ts';
 import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
 import { listWeights, type WeightRef } from './weight-files.ts';
 
-/** Types that a weight may have: all are computed with as f32. */
+/** The supported element types of weights. All are converted to f32 for the computation. */
 const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
 
 export interface WantedWeights {
-  /** Name → shape of every weight that the configuration asks for. */
+  /** Maps the name of every weight that the configuration requires to its shape. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** What names begin with in a checkpoint of the whole network, and lack in one of its inner part alone: `model.` */
+  /** The prefix of names, such as `model.`. A checkpoint of the inner part of the network alone lacks it. */
   readonly prefix: string;
-  /** What a name is called since, where checkpoints of old say it otherwise. */
+  /** Translates a name of an old checkpoint to the current name. */
   readonly rename?: (name: string) => string;
-  /** Whether a tensor may lie there without being used. */
+  /** Whether a tensor of the checkpoint may stay unused. */
   readonly isIgnored: (name: string) => boolean;
-  /** Whether a weight may be missing: the result is without it then. */
+  /** Whether a weight may be missing. The result then lacks it. */
   readonly mayLack?: (name: string) => boolean;
-  /** The modules whose matrices may be quantized. */
+  /** The modules whose matrices can be quantized. */
   readonly modules: readonly AdaptableModule[];
-  /** undefined where all weights are floats. */
+  /** undefined when all weights are floats. */
   readonly quantization: QuantizationConfig | undefined;
 }
 
 /**
- * Finds the weights that a configuration asks for. The result is in the order of `shapes`, by its names.
+ * Finds the weights that a configuration requires. The result has the names and the order of `shapes`.
  *
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all that differs; the errors of `listWeights`
  */
@@ -62,7 +62,7 @@ interface Listed {
   readonly problems: string[];
 }
 
-/** Finds the weights that lie as bytes, where the configuration says that some do. */
+/** Finds the quantized weights, if the configuration says that there are any. */
 function withQuantized(
   files: ReadonlyMap<string, WeightRef>,
   { modules, quantization, shapes }: WantedWeights,
@@ -89,7 +89,7 @@ function renamed(listed: Map<string, WeightRef>, rename: WantedWeights['rename']
   return new Map([...listed].map(([stored, ref]) => [rename(stored), { ...ref, name: rename(stored) }]));
 }
 
-/** A checkpoint of the inner part alone has every name without the prefix, the head's included. */
+/** In a checkpoint of the inner part alone, no name has the prefix, not even that of the head. */
 function withPrefix(listed: Map<string, WeightRef>, { shapes, prefix }: WantedWeights): ReadonlyMap<string, WeightRef> {
   const names = [...listed.keys()];
   if (names.some((name) => name.startsWith(prefix)) || !names.some((name) => shapes.has(prefix + name))) return listed;

@@ -3,7 +3,7 @@ import { float, type Tape, type Value } from '../../ir/index.ts';
 /** Functions between the linear layers of a feed-forward part; `gelu-tanh` is the approximation of GELU by tanh. */
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu';
 
-/** What `hidden_act` and its kin are called in a config.json. */
+/** Maps the names of activations in a config.json (`hidden_act` and similar fields) to ours. */
 export const activations: Readonly<Record<string, Activation>> = {
   silu: 'silu',
   swish: 'silu',

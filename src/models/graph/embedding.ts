@@ -4,9 +4,9 @@ import type { GraphBuilder } from './graph-builder.ts';
 import { quantizedRows } from './quantized-rows.ts';
 
 /**
- * Rows of a table, f32 [tokens, width], marked with the table's module path. Every embedding of every family goes through here.
+ * Selects rows of a table, f32 [tokens, width], and marks the node with the path of the table's module. All families use this function.
  *
- * WHY the cast comes after: a large vocabulary in half-width floats stays in its file, and only what is picked becomes f32.
+ * WHY the cast comes after: a large table of half-width floats stays in its file, and only the selected rows become f32.
  *
  * @param ids   i64 [tokens]
  * @param path  the table is `<path>.weight`, [rows, width]

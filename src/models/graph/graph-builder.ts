@@ -4,23 +4,23 @@ import { dataTypeNumber } from '../../tensor/index.ts';
 import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
 import type { WeightRef } from '../weight-files.ts';
 
-/** Where the graph takes its weights from: the checkpoint's files, or inputs that the caller binds (f32, one for each weight). */
+/** The source of the weights: the files of the checkpoint, or inputs that the caller binds (f32, one for each weight). */
 export type WeightSource = 'files' | 'inputs';
 
 export interface GraphBuilderOptions {
   readonly graphName: string;
-  /** By the names that the layers ask for. */
+  /** The weights by the names that the layers use. */
   readonly weights: ReadonlyMap<string, WeightRef>;
   readonly source?: WeightSource;
-  /** Weights that are inputs, whatever the source of the others. */
+  /** The names of weights that are inputs, whatever the source of the others is. */
   readonly given?: ReadonlySet<string>;
-  /** Computes with quantized weights as the floats that they stand for, as training has to. Otherwise as fast as it goes. */
+  /** Computes with the dequantized floats of quantized weights, which training requires. Otherwise the fastest operator is used. */
   readonly exact?: boolean;
 }
 
 /**
- * A graph under construction: the model, and the weights that were asked for. It knows nothing of layers or families; layers are
- * functions beside it.
+ * A graph under construction: the model and the weights that its layers have requested so far. It knows nothing about layers or
+ * families. Layers are functions in this folder.
  */
 export class GraphBuilder {
   readonly model: Model;
@@ -44,12 +44,12 @@ export class GraphBuilder {
     return this.model.graph;
   }
 
-  /** Records nodes that are named `path/op`. All tapes share their constants. */
+  /** Returns a tape that names its nodes `path/op`. All tapes share their constants. */
   tape(path: string, metadata: Readonly<Record<string, string>> = {}): Tape {
     return this.#root.scoped(path, metadata);
   }
 
-  /** A weight as f32, by its name in the checkpoint. What lies there in a half-width type is cast when the model is loaded. */
+  /** Returns a weight as f32 by its name in the checkpoint. A weight of a half-width type is cast when the model is loaded. */
   weight(name: string): Value {
     const known = this.#weights.get(name);
     if (known !== undefined) return known;
@@ -58,21 +58,21 @@ export class GraphBuilder {
     return weight;
   }
 
-  /** A weight in the type in which it lies in the checkpoint, for operators that only pick from it. */
+  /** Returns a weight in the type that it has in the checkpoint, for operators that only select rows of it. */
   storedWeight(name: string): Value {
     const known = this.graph.value(name);
     if (known !== undefined) return known;
     return this.#isInput(name) ? this.weight(name) : this.#initializer(name);
   }
 
-  /** What a weight is, where it lies in the checkpoint as whole numbers. */
+  /** Returns the quantized form of a weight; undefined when the weight consists of floats. */
   quantized(name: string): QuantizedWeight | undefined {
     const { quantized } = this.#ref(name);
     if (quantized !== undefined && this.#isInput(name)) throw new EspalierError('MODEL_QUANTIZED', { name });
     return quantized;
   }
 
-  /** The bytes of a quantized weight or of what belongs to it, in whatever shape an operator wants them. */
+  /** Returns the bytes of a quantized weight, of its scales or of its zero points, in the shape that an operator needs. */
   bytesOf(ref: WeightRef | string, shape: readonly number[]): Value {
     const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.#ref(ref) : ref;
     const known = this.graph.value(`${name}[${shape.join('x')}]`);

@@ -2,19 +2,19 @@ import { moduleKey, type AdaptableModule, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { quantizedLinear } from './quantized-linear.ts';
 
-/** A linear layer as the checkpoint holds it: `<path>.weight`, and `<path>.bias` [out] where it has one. */
+/** A linear layer in the checkpoint: `<path>.weight`, and `<path>.bias` [out] if it has a bias. */
 export interface LinearLayer extends AdaptableModule {
   readonly bias: boolean;
-  /** Another module's matrix, by its name in the checkpoint (a tied head). */
+  /** The name of the matrix in the checkpoint when it belongs to another module, as for a tied head. */
   readonly weight?: string;
 }
 
 /**
- * One linear layer as one Gemm, marked with its module's path. Every linear layer of every family goes through here.
+ * Computes one linear layer by one Gemm and marks the node with the path of the module. All families use this function.
  *
- *   y = x·Wᵀ + b, W f32 [out, in];   y = x·W + b, W f32 [in, out], where the layer is transposed
+ *   y = x·Wᵀ + b, W f32 [out, in];   y = x·W + b, W f32 [in, out], when the layer is transposed
  *
- * What is quantized in the checkpoint is multiplied as it lies there; see `quantizedLinear`.
+ * A quantized weight is multiplied without dequantizing it first; see `quantizedLinear`.
  *
  * @param x  f32 [tokens, in]
  * @returns f32 [tokens, out]
@@ -28,7 +28,7 @@ export function linear(builder: GraphBuilder, x: Value, layer: LinearLayer): Val
   return builder.tape(path, { [moduleKey]: path }).op('Gemm', inputs, { attributes });
 }
 
-/** Name → shape of what the checkpoint holds for a linear layer. */
+/** Maps the names of the tensors of a linear layer in the checkpoint to their shapes. */
 export function linearWeights({ path, in: width, out, ...layer }: LinearLayer): [name: string, shape: number[]][] {
   const matrix: [string, number[]] = [`${path}.weight`, layer.transposed === true ? [width, out] : [out, width]];
   return [

@@ -3,7 +3,7 @@ import { dataTypeNumber } from '../../tensor/index.ts';
 
 /**
  * Adds cross entropy over the classes to a graph with an output `logits` f32 [batch, labels]: the input `labels` i64 [batch], the outputs
- * `loss_sum` f32 [] and `correct` i64 []. The logits are no output any more.
+ * `loss_sum` f32 [] and `correct` i64 []. The logits are no longer an output.
  */
 export function addClassificationLoss(model: Model): void {
   const logits = takeLogits(model);
@@ -23,7 +23,7 @@ export function addClassificationLoss(model: Model): void {
 
 /**
  * Adds the squared error to a graph with an output `logits` f32 [batch, ...]: the input `targets`, of the same shape, and the output
- * `loss_sum` f32 [], Σ over rows of the mean over a row's numbers. The logits are no output any more.
+ * `loss_sum` f32 [], Σ over rows of the mean over the numbers of a row. The logits are no longer an output.
  */
 export function addRegressionLoss(model: Model): void {
   const logits = takeLogits(model);

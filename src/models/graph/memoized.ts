@@ -1,4 +1,4 @@
-/** A function that is asked once for each argument: what a graph needs in several layers, and not in every graph. */
+/** Wraps a function so that it runs once for each argument. It is for values that several layers need, but not every graph. */
 export function memoized<K, V>(make: (key: K) => V): (key: K) => V {
   const known = new Map<K, V>();
   return (key) => {
@@ -10,7 +10,7 @@ export function memoized<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-/** The same of a function that has no argument. */
+/** The same for a function without an argument. */
 export function lazily<V>(make: () => V): () => V {
   const only = memoized<undefined, V>(make);
   return () => only(undefined);

@@ -6,7 +6,7 @@ import { linear, type LinearLayer } from './linear.ts';
 /** The feed-forward part of a block. */
 export type MlpLayer = { readonly path: string; readonly activation: Activation; readonly down: LinearLayer } & (
   | { readonly kind: 'gated'; readonly gate: LinearLayer; readonly up: LinearLayer }
-  /** Gate and up are one matrix, the gate first. */
+  /** Whether gate and up share one matrix, with the gate first. */
   | { readonly kind: 'packed'; readonly gateUp: LinearLayer }
   | { readonly kind: 'plain'; readonly up: LinearLayer }
 );
@@ -39,7 +39,7 @@ function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; laye
   return tape.op('Mul', [activate(tape, gate, layer.activation), up]);
 }
 
-/** The linear layers of a feed-forward part, in the order of the computation. */
+/** Lists the linear layers of a feed-forward part in the order of the computation. */
 export function mlpLinears(layer: MlpLayer): LinearLayer[] {
   switch (layer.kind) {
     case 'gated':

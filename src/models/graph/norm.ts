@@ -1,14 +1,14 @@
 import { float, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
-/** A normalization over the last axis, as the checkpoint holds it: `<path>.weight`, and `<path>.bias` where it is a LayerNorm. */
+/** A normalization over the last axis in the checkpoint: `<path>.weight`, and for a LayerNorm `<path>.bias`. */
 export interface NormLayer {
   readonly path: string;
   /** `rms`: root-mean-square; `layer`: mean and variance, with a bias. */
   readonly kind: 'rms' | 'layer';
   readonly width: number;
   readonly epsilon: number;
-  /** Added to the weight: Gemma stores how far it is from 1. */
+  /** This number is added to the weight. Gemma stores the difference from 1. */
   readonly offset: 0 | 1;
 }
 
@@ -31,7 +31,7 @@ export function norm(builder: GraphBuilder, x: Value, { path, kind, epsilon, off
   return tape.op('SimplifiedLayerNormalization', [x, weight], { attributes });
 }
 
-/** Name → shape of what the checkpoint holds for a normalization. */
+/** Maps the names of the tensors of a normalization in the checkpoint to their shapes. */
 export function normWeights({ path, kind, width }: NormLayer): [name: string, shape: number[]][] {
   const parts = kind === 'layer' ? ['weight', 'bias'] : ['weight'];
   return parts.map((part) => [`${path}.${part}`, [width]]);

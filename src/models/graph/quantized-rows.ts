@@ -3,7 +3,7 @@ import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
 /**
- * Rows of a quantized table, f32 [tokens, width], marked with the table's module path.
+ * Selects rows of a quantized table, f32 [tokens, width], and marks the node with the path of the table's module.
  *
  * @param ids  i64 [tokens]
  * @see com.microsoft GatherBlockQuantized-1

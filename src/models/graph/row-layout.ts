@@ -2,7 +2,7 @@ import { distinctRowsKey, type Tape, type Value } from '../../ir/index.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { lazily, memoized } from './memoized.ts';
 
-/** Ways between a list of tokens and a rectangle of rows. */
+/** Conversions between a list of tokens and a rectangle of rows. */
 export interface Moves {
   /** f32 [tokens, width] → [batch·seq, width], zeros where there is no token */
   spread(tape: Tape, x: Value): Value;
@@ -11,8 +11,8 @@ export interface Moves {
 }
 
 /**
- * How the tokens of a batch come into a graph. All of a network but its attention sees a list of tokens; attention sees rows side by
- * side, in a rectangle of batch · seq places.
+ * How a graph receives the tokens of a batch. Attention works on a rectangle of batch · seq places, with one row for each sequence. All
+ * other parts of a network work on a list of tokens.
  */
 export interface RowLayout extends Moves {
   /** i64 [batch, seq] or [tokens] */
@@ -21,12 +21,12 @@ export interface RowLayout extends Moves {
   readonly rectangle: Value;
   /** i64 [1] */
   readonly seq: Value;
-  /** i64 [tokens]: each token's place in its row. */
+  /** i64 [tokens]: the position of each token in its row. */
   positions(): Value;
 }
 
 /**
- * Rows that are padded on the right to the longest: every place is a token.
+ * The layout of rows that are padded on the right to the longest. Every place of the rectangle is a token.
  *
  * Input: `input_ids` i64 [batch, seq].
  */
@@ -49,9 +49,9 @@ export function paddedRows(builder: GraphBuilder, inputIds = addIds(builder, ['b
 }
 
 /**
- * Rows end to end, without padding: what is filled up is filled up for the attention alone, with zeros.
+ * The layout of rows that lie end to end, without padding. Only the attention pads them, with zeros.
  *
- * Inputs: `input_ids` i64 [tokens]; `rectangle` i64 [2], how many rows there are and how long the longest is; `token_places` i64
+ * Inputs: `input_ids` i64 [tokens]; `rectangle` i64 [2], the number of rows and the length of the longest; `token_places` i64
  * [tokens], row · seq + position of each token.
  */
 export function packedRows(builder: GraphBuilder): RowLayout {
@@ -70,7 +70,7 @@ export function packedRows(builder: GraphBuilder): RowLayout {
 }
 
 /**
- * Between a list of tokens and the rectangle that they have their places in.
+ * Converts between a list of tokens and the rectangle that contains their places.
  *
  * @param at  `rectangle` i64 [2]: batch, seq; `places` i64 [tokens], none twice: row · seq + position of each token
  */

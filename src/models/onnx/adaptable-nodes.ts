@@ -1,13 +1,13 @@
 import type { AdaptableModule, Graph, ModuleKind, Node, Value } from '../../ir/index.ts';
 
-/** A node that multiplies with weights, picks rows of them or slides them: what an adapter can change. */
+/** A node that an adapter can change: it multiplies by weights, selects rows of them or convolves with them. */
 export interface AdaptableNode extends Omit<AdaptableModule, 'path' | 'transposed'> {
   readonly node: Node;
   readonly weight: Value;
   readonly kind: ModuleKind;
 }
 
-/** Every adaptable node of a graph with types, in its order. */
+/** Lists the adaptable nodes of a typed graph in the order of the graph. */
 export function adaptableNodes(graph: Graph): AdaptableNode[] {
   const constants = constantValues(graph);
   return graph.nodes.flatMap((node) => adaptableNode(node, constants) ?? []);
@@ -58,7 +58,7 @@ function packedNode(node: Node, constants: ReadonlySet<Value>): AdaptableNode | 
   return { node, weight, kind: 'linear', in: width, out };
 }
 
-/** WHY only tables named as weights: rotary tables are picked from too, and are no module. */
+/** WHY only tables named as weights: a Gather also reads rotary tables, which are not modules. */
 function embeddingNode(node: Node, constants: ReadonlySet<Value>): AdaptableNode | undefined {
   const [table, indices] = node.inputs;
   const [rows, width] = table?.shape ?? [];
@@ -90,14 +90,14 @@ function convNode(node: Node, constants: ReadonlySet<Value>): AdaptableNode | un
   };
 }
 
-/** The initializer behind a weight that is turned over, cast or dequantized first. */
+/** Finds the initializer of a weight that is transposed, cast or dequantized before its use. */
 function sourceOf(weight: Value): Value {
   let value = weight;
   for (let input = value.producer?.inputs[0]; input; input = value.producer?.inputs[0]) value = input;
   return value;
 }
 
-/** Initializers, and what is computed from nothing else. */
+/** Finds initializers and values that depend on initializers only. */
 function constantValues(graph: Graph): ReadonlySet<Value> {
   const constants = new Set<Value>(graph.initializers.values());
   for (const node of graph.nodes) {

@@ -2,8 +2,8 @@ import type { AdaptableModule, Graph } from '../../ir/index.ts';
 import type { KvSizes } from './onnx-config.ts';
 
 /**
- * The sizes of heads in a graph that takes no keys and values in: from the first softmax over [batch, heads, seq, seq], or the
- * attributes of a fused attention, and the widths of the layers that make queries and keys.
+ * Finds the sizes of heads in a graph without inputs for keys and values. They follow from the first softmax over
+ * [batch, heads, seq, seq] or the attributes of a fused attention, and from the widths of the layers for queries and keys.
  */
 export function headsOf({ nodes }: Graph, modules: readonly AdaptableModule[], hidden: number): KvSizes | undefined {
   const heads = nodes.flatMap((node) => {

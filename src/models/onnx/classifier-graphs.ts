@@ -9,14 +9,14 @@ import { asFloat32 } from './logits-head.ts';
 import { copyText, type TextSource } from './text-copy.ts';
 import { finish, refuseFull } from './text-graphs.ts';
 
-/** What a model that is no language model takes in, by the file's own names. */
+/** The inputs of a model that is not a language model, with the names of the file. */
 export function genericInputs({ model: { graph } }: OnnxSource): BaseInput[] {
   return graph.inputs
     .filter(({ constant }) => constant === undefined)
     .map(({ name, dtype = 'float32', shape = [] }) => ({ name, dtype: isHalf(dtype) ? 'float32' : dtype, shape }));
 }
 
-/** The graph of a model of anything: features, images. Its output is the file's, called `logits`. */
+/** Builds the graph of a model for features, images or other numbers. Its output is that of the file, renamed to `logits`. */
 export function genericGraphs(source: OnnxSource, output: string, hints: AnnotationHints): BaseGraphs {
   return {
     classification: ({ full = false }): Model => {
@@ -30,12 +30,12 @@ export function genericGraphs(source: OnnxSource, output: string, hints: Annotat
   };
 }
 
-/** An encoder's file, and how its states become one vector. */
+/** The file of an encoder, and how its states become one vector. */
 export interface EncoderSource extends TextSource {
   readonly pooling: Pooling;
 }
 
-/** The graphs of an encoder of text: `input_ids` and `attention_mask` in, a number for each class or a vector out. */
+/** Builds the graphs of a text encoder. They take `input_ids` and `attention_mask` and return a number for each class, or a vector. */
 export function encoderGraphs(source: EncoderSource): BaseGraphs {
   const { logits, hidden } = source.roles;
   return {

@@ -1,7 +1,7 @@
 import { inlineConstant, int, type Attribute, type ConstantData, type Node, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, dataTypeOf, tensorOf, toFloat32, type DataType } from '../../tensor/index.ts';
 
-/** The data of a Constant node; undefined for strings and sparse tensors. */
+/** Returns the data of a Constant node; undefined for strings and sparse tensors. */
 export function constantOf(attributes: ReadonlyMap<string, Attribute>): ConstantData | undefined {
   const [attribute] = attributes.values();
   switch (attribute?.kind) {
@@ -20,7 +20,7 @@ export function constantOf(attributes: ReadonlyMap<string, Attribute>): Constant
   }
 }
 
-/** The value of a constant condition. */
+/** Returns the value of a constant condition. */
 export function knownBool(value: Value): boolean | undefined {
   const { constant } = value;
   if (constant?.kind !== 'inline' || constant.tensor.dtype !== 'bool' || constant.tensor.bytes.length !== 1)

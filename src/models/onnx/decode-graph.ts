@@ -10,12 +10,12 @@ import { finish, logitsOfRows } from './text-graphs.ts';
  * The decode graph of a file whose attention is GroupQueryAttention, which keeps keys and values in place itself: its lengths come
  * from the inputs that `buildDecodeGraph` names instead of from an attention mask.
  *
- * @returns undefined where the file keeps its past otherwise, or not at all: then rows can only be run anew
+ * @returns undefined when the file keeps its past in another way or not at all. Rows then run again from their first token.
  */
 export function buildOnnxDecode(source: TextSource, maxLength: number): Model | undefined {
   const { roles, kv } = source;
   const states = wholeStates(roles);
-  // Looked for first, since a copy of a large graph takes a while.
+  // This is checked first, because copying a large graph takes a while.
   if (![source.model.graph, ...source.model.functions.map(({ graph }) => graph)].some(hasGroupQuery)) return undefined;
   if (kv === undefined || states === undefined || roles.logits === undefined || roles.cachePosition) return undefined;
   const copy = new GraphCopy(source, 'decode', { widen: true });
@@ -53,7 +53,7 @@ function hasGroupQuery({ nodes }: Graph): boolean {
   return nodes.some(({ opType, subgraphs }) => opType === 'GroupQueryAttention' || subgraphs.some(hasGroupQuery));
 }
 
-/** The lengths of rows, and of the longest of them, come from outside. */
+/** Replaces the lengths of the rows and of the longest row by inputs of the graph. */
 function readLengths(node: Node, { seqlens, total }: { readonly seqlens: Value; readonly total: Value }): void {
   node.setInput(5, seqlens);
   node.setInput(6, total);

@@ -3,16 +3,16 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { EspalierError, graphPlaces } from '../../core/index.ts';
 
-/** An ONNX file, and the folder that its configuration and tokenizer lie in. */
+/** An ONNX file, and the folder with its configuration and tokenizer. */
 export interface OnnxFile {
   readonly path: string;
-  /** The folder of the whole model: that of the file, or the one around it where the file lies in `onnx/`. */
+  /** The folder of the whole model. It is the folder of the file, or its parent when the file is in `onnx/`. */
   readonly dir: string;
-  /** The path from `dir` to the file's own folder, with '/' at its end; '' where they are one. */
+  /** The path from `dir` to the folder of the file, with '/' at its end; '' when both are the same. */
   readonly prefix: string;
 }
 
-/** Whether a path is for `openOnnxModel`: an .onnx file, or a folder that holds one and no safetensors checkpoint. */
+/** Whether `openOnnxModel` can open a path: it is an .onnx file, or a folder with one and without a safetensors checkpoint. */
 export async function isOnnxPath(path: string): Promise<boolean> {
   if (path.endsWith('.onnx')) return true;
   for (const name of ['model.safetensors', 'model.safetensors.index.json']) {

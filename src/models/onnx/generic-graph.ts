@@ -3,7 +3,7 @@ import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
 import { GraphCopy, type CopyOptions, type OnnxSource } from './graph-copy.ts';
 import { dropExportersNotes } from './text-copy.ts';
 
-/** A copy of a file's graph with its own inputs and outputs. */
+/** A copy of the graph of a file, with the inputs and outputs of the file. */
 export interface GenericCopy {
   readonly model: Model;
   readonly modules: readonly AdaptableModule[];
@@ -12,12 +12,12 @@ export interface GenericCopy {
 export interface GenericOptions extends CopyOptions {
   readonly graphName: string;
   readonly hints?: AnnotationHints;
-  /** The outputs that are wanted, by name; all by default. */
+  /** The names of the outputs to keep. Default: all. */
   readonly outputs?: readonly string[];
 }
 
 /**
- * Copies a file's graph as it is: flat, with types, and with its modules marked. Inputs and outputs keep their names and order.
+ * Copies the graph of a file. The copy is flat and typed, and its modules are marked. Inputs and outputs keep their names and order.
  */
 export function copyGeneric(
   source: OnnxSource,
@@ -38,7 +38,7 @@ export function copyGeneric(
   return { model: copy.model, modules };
 }
 
-/** An input or a weight that is given on, and a result that is given twice, need a node of their own. */
+/** Makes a value an output. An input, a weight, or a value that is already an output needs a node of its own for that. */
 function giveOutput({ model, graph }: GraphCopy, value: Value, name: string): void {
   const isOwn = value.producer !== undefined && !value.isGraphOutput;
   const output = isOwn ? value : new Tape(model).op('Identity', [value]);

@@ -15,15 +15,15 @@ import type { DataType } from '../../tensor/index.ts';
 import { constantOf, float32Attribute, isHalf, knownBool, widened } from './constants.ts';
 import { upgradedNode, usableOpset, type NodeCall } from './upgrade-node.ts';
 
-/** What a body of nodes means where it is copied to: its values there, and the attributes of the call around it. */
+/** The context in which a body of nodes is copied: its values in the copy, and the attributes of the function call. */
 interface Scope {
   readonly values: Map<Value, Value>;
   readonly attributes: ReadonlyMap<string, Attribute>;
-  /** Put before names; '' outside of functions. */
+  /** The prefix of names; '' outside of functions. */
   readonly prefix: string;
 }
 
-/** A foreign model as it was read, with its weights placed in files. Never changed: graphs are copies of it. */
+/** A model of another tool as it was read, with its weights in files. It is never changed; graphs are copies of it. */
 export interface OnnxSource {
   readonly model: Model;
   /** The file, for messages. */
@@ -32,18 +32,18 @@ export interface OnnxSource {
 
 export interface CopyOptions {
   /**
-   * Computes in f32 what the file computes in half-width floats, as is done with half-width checkpoints: weights are cast when the
-   * graph is loaded, and so gradients and adapters are f32.
+   * Computes in f32 where the file computes in half-width floats, as for half-width checkpoints. Weights are cast when the graph is
+   * loaded. Gradients and adapters are therefore f32.
    */
   readonly widen?: boolean;
 }
 
 /**
- * A copy of a foreign model's graph as one flat graph with types: functions are written out, constants become initializers, branches
- * that are known are chosen, nodes that pass their input on are left out, and what was joined to an empty tensor is itself. The
- * source is not changed, so that every graph of a base is a copy of its own.
+ * Copies the graph of another tool's model into one flat, typed graph. Functions are inlined, constants become initializers, branches
+ * with a known condition are chosen, nodes that pass on their input are removed, and so is a Concat with an empty tensor. The source
+ * is not changed, so every graph of a base is a copy of its own.
  *
- * Bind what stands for the inputs first, then `run`; an input that nothing is bound to becomes an input of the copy.
+ * Bind values to inputs of the source first, then call `run`. An input without a bound value becomes an input of the copy.
  */
 export class GraphCopy {
   readonly model: Model;
@@ -52,7 +52,7 @@ export class GraphCopy {
   readonly #path: string;
   readonly #widen: boolean;
   readonly #functions: ReadonlyMap<string, ModelFunction>;
-  /** The graph that each initializer of the source is copied into. */
+  /** The graph into which each initializer of the source is copied. */
   readonly #owners = new Map<Value, Graph>();
   readonly #scope: Scope = { values: new Map(), attributes: new Map(), prefix: '' };
 
@@ -74,12 +74,12 @@ export class GraphCopy {
     return this.model.graph;
   }
 
-  /** Everything that reads an input of the source reads `value` in the copy. */
+  /** Binds `value` to an input of the source: in the copy, every reader of the input reads `value`. */
   bind(input: Value, value: Value): void {
     this.#scope.values.set(input, value);
   }
 
-  /** Gives the copy an input of the source's, with its name. */
+  /** Adds an input of the source to the copy, with the same name. */
   addInput({ name, dtype, shape }: Value): Value {
     return this.graph.addInput(name, this.#type(dtype), shape);
   }
@@ -89,7 +89,7 @@ export class GraphCopy {
     this.#copyNodes(this.#source.graph, this.graph, this.#scope);
   }
 
-  /** What stands for a value of the source. */
+  /** Returns the value in the copy for a value of the source. */
   value(source: Value): Value {
     return this.#find(source, this.#scope);
   }
@@ -138,12 +138,12 @@ export class GraphCopy {
       if (!output || !value) return;
       scope.values.set(output, value);
       value.dtype ??= this.#type(output.dtype);
-      // Numbers only: a symbol of the file may mean another length than this copy has.
+      // Only numbers are kept: a symbol of the file may have another length in this copy.
       value.shape ??= output.shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
     });
   }
 
-  /** Writes a function's body where it is called. */
+  /** Inlines the body of a function at its call. */
   #copyCall(node: Node, fn: ModelFunction, to: Graph, scope: Scope): void {
     const attributes = new Map([...fn.defaults, ...this.#resolved(node, scope)]);
     const inner: Scope = { values: new Map(), attributes, prefix: `${scope.prefix}${node.label}/` };
@@ -181,7 +181,7 @@ export class GraphCopy {
     return known === undefined ? undefined : node.graphAttribute(known ? 'then_branch' : 'else_branch');
   }
 
-  /** The input that a node gives on unchanged. */
+  /** Returns the input that a node passes on unchanged. */
   #passedOn(node: Node, scope: Scope): Value | undefined {
     if (node.domain !== '') return undefined;
     const input = (index: number): Value | undefined => {
@@ -207,7 +207,7 @@ export class GraphCopy {
     );
   }
 
-  /** The body of a loop, or of a branch that is chosen at run time. */
+  /** Copies the body of a loop, or of a branch that is chosen at run time. */
   #copyInner(from: Graph, outer: Graph, scope: Scope): Graph {
     const to = new Graph(from.name, outer);
     for (const input of from.inputs) {
@@ -230,7 +230,7 @@ export class GraphCopy {
     return result;
   }
 
-  /** Attributes with references to those of the call around replaced; one that the call leaves out is left out. */
+  /** Replaces references to attributes of the call by their values. An attribute that the call omits is omitted. */
   #resolved(node: Node, scope: Scope): [string, Attribute][] {
     return [...node.attributes].flatMap(([name, attribute]): [string, Attribute][] => {
       if (attribute.kind !== 'reference') return [[name, attribute]];
@@ -242,7 +242,7 @@ export class GraphCopy {
   #find(source: Value, scope: Scope): Value {
     const known = scope.values.get(source);
     if (known) return known;
-    // A weight goes where its graph goes: another branch may read it too.
+    // A weight is copied into the graph that owns it, because another branch may read it too.
     const owner = this.#owners.get(source) ?? this.graph;
     const copied = source.constant
       ? this.#addConstant(owner, scope.prefix + source.name, source.constant)
@@ -255,7 +255,7 @@ export class GraphCopy {
     return this.#widen && isHalf(dtype) ? 'float32' : dtype;
   }
 
-  /** An initializer, and its cast where it is to be wider. */
+  /** Copies an initializer, with a cast when it must become f32. */
   #addConstant(to: Graph, name: string, data: ConstantData): Value {
     const value = to.addInitializer(to.uniqueName(name), data);
     if (!this.#widen || !isHalf(value.dtype)) return value;

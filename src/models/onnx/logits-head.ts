@@ -2,21 +2,21 @@ import { inferNode, Tape, type Model, type Node, type Value } from '../../ir/ind
 import { dataTypeNumber } from '../../tensor/index.ts';
 import { adaptableNodes } from './adaptable-nodes.ts';
 
-/** The last product of a network: what turns hidden states into logits. */
+/** The last product of a network, which computes logits from hidden states. */
 export interface LogitsHead {
   readonly product: Node;
-  /** What it reads: [..., hidden] */
+  /** Its input: [..., hidden] */
   readonly hidden: Value;
   readonly hiddenSize: number;
-  /** The nodes from the product (not with it) to the logits, in their order: a bias, a soft cap, a Reshape. */
+  /** The nodes after the product up to the logits, in order: for example a bias, a soft cap, a Reshape. */
   readonly tail: readonly Node[];
 }
 
 const rowByRow = new Set(['Add', 'Sub', 'Mul', 'Div', 'Tanh', 'Cast', 'Reshape', 'Identity']);
 
 /**
- * Finds the product that gives the logits, through what works on each row for itself.
- * @returns undefined where something else stands between: then logits can only be taken as they come
+ * Finds the product that computes the logits. Only operators that work on each row by itself may follow it.
+ * @returns undefined when another operator follows. Rows can then only be selected from the logits.
  */
 export function findHead({ graph }: Model, logits: Value): LogitsHead | undefined {
   const products = new Map(adaptableNodes(graph).map((found) => [found.node, found]));
@@ -31,14 +31,14 @@ export function findHead({ graph }: Model, logits: Value): LogitsHead | undefine
     const [next, ...others] = node.inputs.filter((input) => input && input.producer !== undefined);
     const constants = node.inputs.flatMap((input) => (input?.constant && node.opType !== 'Reshape' ? input : []));
     const isRow = constants.every(({ shape }) => (shape?.length ?? 2) <= 1);
-    // A Reshape's target may be computed: it is left out anyway.
+    // The shape of a Reshape may be computed: the Reshape is removed anyway.
     if (next === undefined || !isRow || (others.length > 0 && node.opType !== 'Reshape')) return undefined;
     tail.unshift(node);
     value = node.opType === 'Reshape' ? x : next;
   }
 }
 
-/** A product of bytes reads its rows rounded, with one scale for all: it is left as it is. */
+/** A product of bytes rounds its rows with one scale for all of them, so its rows are not selected. */
 function isFloat({ dtype }: Value): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }
@@ -51,7 +51,7 @@ export function flatHidden(model: Model, { product, hidden, hiddenSize }: Logits
 }
 
 /**
- * Lets the head read other rows, and takes every Reshape behind it away.
+ * Replaces the input of the head by other rows, and removes every Reshape after the head.
  * @param rows  f32 [rows, hidden]
  * @returns f32 [rows, vocab]
  */

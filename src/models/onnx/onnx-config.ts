@@ -10,7 +10,7 @@ import { readJsonIfPresent } from '../read-json.ts';
 import { headsOf } from './attention-heads.ts';
 import type { TextInterface } from './read-interface.ts';
 
-/** The files beside a graph that say what it is, as far as they are there. */
+/** The configuration files beside a graph, as far as they exist. */
 export interface BesideFiles {
   readonly config: z.infer<typeof configJson>;
   readonly configPath: string;
@@ -94,46 +94,46 @@ function fromGenai({ decoder, ...model }: z.infer<typeof genaiJson>['model']): z
   };
 }
 
-/** The sizes of keys and values, which graphs without a cache need not say. */
+/** The sizes of keys and values. Graphs without a cache may not contain them. */
 export interface KvSizes {
   readonly kvHeads: number;
   readonly headDim: number;
 }
 
 /**
- * The sizes of one head, from the graph's own inputs for keys where it has them, else from the configuration.
- * @returns undefined where neither says them
+ * Finds the number and the size of heads: from the inputs of the graph for keys, or else from the configuration.
+ * @returns undefined when neither contains them
  */
 export function kvSizes({ states }: TextInterface, { config, configPath }: BesideFiles): KvSizes | undefined {
   const [, kvDim, , dim] = states[0]?.past.shape ?? [];
   const heads = config.num_attention_heads ?? config.n_head ?? undefined;
   const hidden = config.hidden_size ?? config.n_embd ?? undefined;
   const said = { kvHeads: config.num_key_value_heads ?? undefined, headDim: config.head_dim ?? undefined };
-  // What the configuration leaves to its family (Falcon has one head of keys) is no contradiction.
+  // A number that the configuration leaves to its family is not a contradiction. Falcon, for example, has one head of keys.
   const kvHeads = agreed('key-value heads', { graph: kvDim, file: said.kvHeads, path: configPath }) ?? heads;
   const usual = heads && hidden ? hidden / heads : undefined;
   const headDim = agreed('head size', { graph: dim, file: said.headDim, path: configPath }) ?? usual;
   return kvHeads === undefined || headDim === undefined ? undefined : { kvHeads, headDim };
 }
 
-/** What is assumed of a rotary model whose files do not say how long its rows may be. */
+/** The assumed length of the longest row of a rotary model whose files do not contain it. */
 const unknownLength = 2048;
 
 export interface SizedGraph {
   readonly graph: Graph;
   /** [..., vocab] */
   readonly logits: Value | undefined;
-  /** What the head reads, where it is found. */
+  /** The input of the head, if the head is found. */
   readonly hiddenSize: number | undefined;
   readonly modules: readonly AdaptableModule[];
-  /** How many keys and values it takes in. */
+  /** The number of its inputs for keys and values. */
   readonly states: number;
   readonly kv: KvSizes | undefined;
 }
 
 /**
- * Everything that a base says of itself, from its graph and the files beside it.
- * @throws EspalierError MODEL_CONFIG_INVALID where they contradict each other
+ * Makes the description of a base from its graph and the files beside it.
+ * @throws EspalierError MODEL_CONFIG_INVALID when they contradict each other
  */
 export function describeConfig(sized: SizedGraph, files: BesideFiles, kind: ModelConfig['kind']): ModelConfig {
   const { config, configPath: path } = files;
@@ -145,7 +145,7 @@ export function describeConfig(sized: SizedGraph, files: BesideFiles, kind: Mode
   const saidHidden = config.hidden_size ?? config.n_embd ?? undefined;
   const inside = hiddenSize ?? words?.out;
   const own = agreed('hidden size', { graph: inside, file: saidHidden, path }) ?? vocabSize;
-  // Where the head is not found, the trunk gives logits for states (see `onnxTextGraphs`).
+  // When the head is not found, the trunk returns logits instead of states (see `onnxTextGraphs`).
   const hidden = kind === 'decoder' && hiddenSize === undefined ? vocabSize : own;
   const saidLayers = config.num_hidden_layers ?? config.n_layer ?? undefined;
   const counted = states > 0 ? states / 2 : countLayers(modules);
@@ -162,7 +162,7 @@ export function describeConfig(sized: SizedGraph, files: BesideFiles, kind: Mode
   };
 }
 
-/** Layers by the numbers in their modules' paths: the first number of each. */
+/** Counts layers by the first number in the paths of modules. */
 function countLayers(modules: readonly AdaptableModule[]): number | undefined {
   const numbers = modules.flatMap(({ path }) => /\.(\d+)\./.exec(path)?.[1] ?? []).map(Number);
   return numbers.length === 0 ? undefined : Math.max(...numbers) + 1;
@@ -187,7 +187,7 @@ interface Sources {
   readonly path: string;
 }
 
-/** What the graph says, and else what the file says; both must say the same. */
+/** Returns the number of the graph, or else that of the file. When both exist, they must be equal. */
 function agreed(what: string, { graph, file, path }: Sources): number | undefined {
   const own = typeof graph === 'number' ? graph : undefined;
   if (own !== undefined && file !== undefined && own !== file) {

@@ -13,8 +13,8 @@ import { onnxTextGraphs } from './text-graphs.ts';
 import { sizesOf, textSource, type OpenText } from './text-source.ts';
 
 /**
- * A causal language model in a foreign file.
- * @throws EspalierError MODEL_CONFIG_INVALID; of a file with a past beside it, those of `openOnnxFile`
+ * Opens a causal language model in an ONNX file.
+ * @throws EspalierError MODEL_CONFIG_INVALID, and the errors of `openOnnxFile` for a second file with a past
  */
 export async function openCausal(
   file: OnnxFileModel,
@@ -30,7 +30,7 @@ export async function openCausal(
   return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
 }
 
-/** Optimum writes a decoder as two files, where it does not merge them: one for whole rows, and one that takes a past in. */
+/** When optimum does not merge a decoder, it writes two files: one for whole rows, and one that takes a past. */
 async function openWithPast(file: OnnxFileModel, files: BesideFiles): Promise<TextSource | undefined> {
   if (basename(file.path) !== 'decoder_model.onnx') return undefined;
   const beside = await openBeside(file, 'decoder_with_past_model.onnx');
@@ -41,7 +41,7 @@ interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {
   readonly decode: Pick<BaseGraphs, 'decode'>;
 }
 
-/** Keeping keys and values, by whichever way the file allows: its attention keeps them in place, or it gives them back whole. */
+/** Finds how the file keeps keys and values: its attention keeps them in place, or it returns them as outputs. */
 function continuation(source: TextSource, maxPositions: number): Continuation {
   const ways: readonly [build: typeof buildOnnxDecode, decodeOnTrial: boolean][] = [
     [buildOnnxDecode, false],
@@ -57,7 +57,7 @@ function continuation(source: TextSource, maxPositions: number): Continuation {
   return { decode: { decode }, ...(decodeOnTrial && { decodeOnTrial }) };
 }
 
-/** WHY no error: a past that does not go with the graph around it is left alone, and rows are run anew. */
+/** WHY this is not an error: when the past does not fit the rest of the graph, it is ignored, and rows run again from their first token. */
 function succeeds(build: typeof buildOnnxDecode, source: TextSource, maxPositions: number): boolean {
   try {
     return build(source, maxPositions) !== undefined;

@@ -7,16 +7,16 @@ import { findOnnxFile, isFile, type OnnxFile } from './find-onnx-file.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { placeWeights } from './place-weights.ts';
 
-/** An ONNX file that was read and checked; its large weights lie where they lay. */
+/** An ONNX file that was read and checked. Its large weights stay in their files. */
 export interface OnnxFileModel extends OnnxSource {
-  /** The folder that the locations of weights are relative to. */
+  /** The locations of weights are relative to this folder. */
   readonly dir: string;
   readonly weights: ReadonlyMap<string, WeightRef>;
 }
 
 /**
- * Reads an ONNX file and checks it, without looking at what it is for. Weights are not read: large ones inside the file become
- * places in it.
+ * Reads an ONNX file and checks it, whatever its task is. It does not read weights: large weights inside the file become references
+ * to parts of the file.
  *
  * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA
  */
@@ -24,7 +24,7 @@ export async function openOnnxFile(given: string): Promise<OnnxFileModel> {
   return openPlaced(await findOnnxFile(given));
 }
 
-/** The same of another file in the folder of one that was opened, so that both are parts of one base. */
+/** Opens another file in the folder of an opened one, so that both are parts of one base. */
 export async function openBeside({ path, dir }: OnnxFileModel, name: string): Promise<OnnxFileModel | undefined> {
   const own = dirname(path);
   const beside = join(own, name);
@@ -40,12 +40,12 @@ async function openPlaced({ path, dir, prefix }: OnnxFile): Promise<OnnxFileMode
   return { model, path, dir, weights: floatWeights(model) };
 }
 
-/** Where a base of this file lies. */
+/** The folder and the weights of a base in this file. */
 export function places({ dir, weights }: OnnxFileModel): Pick<OnnxFileModel, 'dir' | 'weights'> {
   return { dir, weights };
 }
 
-/** The float weights that lie in files: those that can be checked for NaN. */
+/** The float weights in files. They can be checked for NaN. */
 function floatWeights({ graph }: Model): Map<string, WeightRef> {
   const floats: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
   const weights = new Map<string, WeightRef>();

@@ -6,13 +6,13 @@ import { openOnnxFile } from './open-onnx-file.ts';
 /** An ONNX file of any kind, with its modules. */
 export interface OnnxModel {
   readonly path: string;
-  /** The folder that the locations of weights are relative to. */
+  /** The locations of weights are relative to this folder. */
   readonly dir: string;
   readonly inputs: readonly BaseInput[];
   readonly outputs: readonly BaseInput[];
-  /** What an adapter can target. */
+  /** The modules that an adapter can target. */
   readonly modules: readonly AdaptableModule[];
-  /** The graph, anew at every call: flat, with types, its modules' nodes marked, its large weights left in their files. */
+  /** Builds the graph. It is flat and typed, the nodes of its modules are marked, and large weights stay in their files. */
   build(): Model;
 }
 

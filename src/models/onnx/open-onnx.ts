@@ -29,7 +29,7 @@ export async function openOnnxBase(given: string): Promise<BaseModel> {
   return open(file, files, { source, copy });
 }
 
-/** WHY no masked language model as an encoder of its logits: they are numbers of tokens, and no command asks for those. */
+/** WHY the logits of a masked language model are not served as numbers: they score tokens, and no command uses them. */
 async function openEncoder(file: OnnxFileModel, files: BesideFiles, { source, copy }: OpenText): Promise<BaseModel> {
   const logits = source.roles.logits && copy.logits?.shape?.length === 2 ? source.roles.logits : undefined;
   const roles = { ...source.roles, logits };
@@ -69,12 +69,12 @@ function isFloat(dtype: string | undefined): boolean {
   return dtype === 'float32' || dtype === 'float16';
 }
 
-/** A model whose logits fill in gaps looks like one that continues text; only its configuration tells them apart. */
+/** A masked language model has the same inputs and outputs as one that continues text. Only its configuration distinguishes them. */
 function isMasked({ config }: BesideFiles): boolean {
   return config.architectures?.some((name) => !/CausalLM|LMHead|ConditionalGeneration/.test(name)) ?? false;
 }
 
-/** Names of the classes, where the configuration names as many as there are. */
+/** Returns the names of the classes if the configuration names all of them. */
 function labelsFor({ config, configPath }: BesideFiles, logits: Value | undefined): readonly string[] | undefined {
   const count = logits?.shape?.at(-1);
   if (logits?.shape?.length !== 2 || typeof count !== 'number') return undefined;

@@ -2,21 +2,21 @@ import { addDims, Tape, type Dim, type Model, type Node, type Value } from '../.
 import type { KvSizes } from './onnx-config.ts';
 import { countUpTo, placesEndingTogether, scalarOf, type RowPlaces } from './past-places.ts';
 
-/** Keys or values of one layer in memory of the caller's, f32 [batch, kvHeads, maxLength, headDim], and how a graph reads them. */
+/** The keys or values of one layer in memory of the caller, f32 [batch, kvHeads, maxLength, headDim], and the value that the graph reads. */
 export interface CachedState {
   readonly cache: Value;
-  /** f32 [batch, kvHeads, past, headDim]: what ran before, all rows ending together. */
+  /** f32 [batch, kvHeads, past, headDim]: the earlier tokens, arranged so that all rows end at the same column. */
   readonly past: Value;
 }
 
-/** Places of tokens as the operators want them: those of every head. */
+/** The places of tokens in the form that the operators need, repeated for every head. */
 export interface CachePlaces {
   readonly rows: RowPlaces;
   readonly kv: KvSizes;
-  /** i64 [batch, kvHeads, past, 1] and [batch, kvHeads, total, 1]: where each place of a rectangle is read. */
+  /** i64 [batch, kvHeads, past, 1] and [batch, kvHeads, total, 1]: the place in the cache of each place of a rectangle. */
   readonly ofPast: Value;
   readonly ofTotal: Value;
-  /** i64 [batch, kvHeads, seq, 3]: where the new tokens go. */
+  /** i64 [batch, kvHeads, seq, 3]: the places in the cache for the new tokens. */
   readonly ofFresh: Value;
   /** i64 [4]: the shape of the past. */
   readonly pastShape: Value;
@@ -55,7 +55,7 @@ export function readPast(tape: Tape, cache: Value, { kv, ofPast }: CachePlaces):
   return tape.op('GatherND', [cache, ofPast], { attributes: { batch_dims: 2 }, dtype: 'float32', shape });
 }
 
-/** Where the graph only asks how long the past is, it is told without the past being read. */
+/** When the graph only needs the length of the past, this returns it without reading the past. */
 export function tellPastShape(model: Model, past: Value, { pastShape }: CachePlaces): void {
   for (const { node } of past.uses) {
     const [output] = node.outputs;
@@ -71,10 +71,10 @@ export function tellPastShape(model: Model, past: Value, { pastShape }: CachePla
 }
 
 /**
- * Writes the new tokens' keys or values into the cache, and lets whatever reads the present read it from there.
+ * Writes the keys or values of the new tokens into the cache. Readers of the present then read it from the cache.
  *
- * Most exporters join the past to what is new by one Concat. Then only what is new is written, and the joined rectangle is read from
- * the cache at once; else the graph's own present is cut.
+ * Most exporters append the new tokens to the past by one Concat. In that case only the new ones are written, and the whole rectangle
+ * is read from the cache. Otherwise the new tokens are cut from the present that the graph computes.
  *
  * @returns f32 [batch, kvHeads, maxLength, headDim], to be bound to the memory of the cache
  */
@@ -89,13 +89,13 @@ export function writePresent(model: Model, present: Value, { cache, past }: Cach
   return written;
 }
 
-/** The Concat that joins a past and what is new, and does nothing else. */
+/** Finds the Concat that appends the new tokens to a past and does nothing else. */
 function joinOf({ producer }: Value, past: Value): Node | undefined {
   if (producer?.opType !== 'Concat' || producer.inputs.length !== 2 || producer.inputs[0] !== past) return undefined;
   return [2, -2].includes(producer.intAttribute('axis', 0)) ? producer : undefined;
 }
 
-/** f32 [batch, kvHeads, seq, headDim]: the end of a present. */
+/** Returns the end of a present: f32 [batch, kvHeads, seq, headDim]. */
 function cutFresh(tape: Tape, present: Value, { rows: { past, total } }: CachePlaces): Value {
   return tape.op('Slice', [present, past.list, total.list, tape.int64s([2])]);
 }

@@ -1,30 +1,30 @@
 import type { Tape, Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
 
-/** What says where the tokens of a run lie. */
+/** The inputs that give the places of the tokens of a run. */
 export interface RowLengths {
   /** i64 [batch, seq] */
   readonly inputIds: Value;
-  /** i32 [batch]: each row's length with its new tokens, less one. */
+  /** i32 [batch]: the length of each row with its new tokens, minus one. */
   readonly seqlens: Value;
   /** i32 []: the longest row's length. */
   readonly total: Value;
 }
 
-/** The same, in the numbers that the parts of a decode graph need; all i64. */
+/** The same places as the numbers that the parts of a decode graph need. All are i64. */
 export interface RowPlaces {
   readonly batch: Value;
   readonly seq: Value;
-  /** [1] and []: the longest row's length, and what of it ran before. */
+  /** [1] and []: the length of the longest row, and how many of its tokens ran before. */
   readonly total: { readonly list: Value; readonly scalar: Value };
   readonly past: { readonly list: Value; readonly scalar: Value };
-  /** [batch, 1]: how far a row is moved to the right, so that all rows end together. */
+  /** [batch, 1]: by how much a row is moved to the right, so that all rows end at the same column. */
   readonly shift: Value;
   /** [batch, seq]: the places of the new tokens in their rows, from 0. */
   readonly fresh: Value;
 }
 
-/** Records the arithmetic of rows of different lengths; `[1]` and `[]` are shapes of numbers. */
+/** Adds the arithmetic for rows of different lengths. `[1]` and `[]` are the shapes of its numbers. */
 export function addRowPlaces(tape: Tape, { inputIds, seqlens, total }: RowLengths): RowPlaces {
   const one = tape.int64s([1]);
   const [batch, seq] = [sizeOf(tape, inputIds, 0), sizeOf(tape, inputIds, 1)];
@@ -45,15 +45,16 @@ export function addRowPlaces(tape: Tape, { inputIds, seqlens, total }: RowLength
 }
 
 /**
- * i64 [batch, count]: where in its row each place of a rectangle finds its token, when all rows end together. Places before a
- * row's first token find that token: nothing of another sequence is ever read, not even what a mask hides.
+ * i64 [batch, count]: the position in its row of the token at each place of a rectangle in which all rows end at the same column.
+ * Places before the first token of a row get the position of that token. So no value of another sequence is ever read, not even one
+ * that a mask hides.
  */
 export function placesEndingTogether(tape: Tape, { shift }: RowPlaces, count: Value): Value {
   const moved = tape.op('Sub', [countUpTo(tape, count), shift]);
   return tape.op('Max', [moved, tape.int64(0)]);
 }
 
-/** i64 [batch, total]: 0 where a row has not begun, 1 from its first token on. */
+/** i64 [batch, total]: 0 before the first token of a row, 1 from it on. */
 export function maskEndingTogether(tape: Tape, { shift, total }: RowPlaces): Value {
   const isReal = tape.op('GreaterOrEqual', [countUpTo(tape, total.scalar), shift]);
   return tape.op('Cast', [isReal], { attributes: { to: dataTypeNumber('int64') } });

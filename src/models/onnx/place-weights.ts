@@ -1,24 +1,24 @@
 import type { ConstantData, Graph, Model } from '../../ir/index.ts';
 import { elementSize } from '../../tensor/index.ts';
 
-/** Data below this stays in the graph: shapes, small tables and biases, which passes read. */
+/** Smaller tensors stay in the graph: shapes, small tables and biases, which passes read. */
 const smallestOutside = 4096;
 
 export interface WeightPlaces {
-  /** The bytes that the model was decoded from. */
+  /** The bytes from which the model was decoded. */
   readonly bytes: Uint8Array;
-  /** Path of those bytes from the folder of the base. */
+  /** The path of the file with these bytes, relative to the folder of the base. */
   readonly location: string;
-  /** Put before the files that the model names. */
+  /** The prefix for the files that the model names. */
   readonly prefix: string;
 }
 
 /**
- * Makes every large tensor of a model a place in a file: those in other files are named from the folder of the base, and those
- * inside the .onnx file itself become a part of that file. So a graph made from the model weighs a few kilobytes, and the runtime
- * reads the weights where they lie.
+ * Replaces the data of every large tensor of a model by a reference to a part of a file. For tensors inside the .onnx file this is the
+ * .onnx file itself. Paths of files are relative to the folder of the base. A graph from the model then has a few kilobytes, and the
+ * runtime reads the weights from their files.
  *
- * @returns how many bytes lie outside the graph
+ * @returns the number of bytes outside the graph
  */
 export function placeWeights(model: Model, places: WeightPlaces): number {
   return [model.graph, ...model.functions.map(({ graph }) => graph)].reduce(
@@ -43,7 +43,7 @@ function placed(constant: ConstantData, { bytes, location, prefix }: WeightPlace
   if (constant.kind !== 'inline' || constant.tensor.bytes.length < smallestOutside) return constant;
   const { dtype, shape, bytes: data } = constant.tensor;
   const offset = data.byteOffset - bytes.byteOffset;
-  // Typed lists of the file were copied when they were decoded, and packed types have no offset of their own.
+  // Typed lists were copied when the file was decoded, so they have no offset in the file. Neither have packed types.
   if (data.buffer !== bytes.buffer || elementSize(dtype) === 0) return constant;
   const { name } = constant;
   return { kind: 'external', ...(name !== undefined && { name }), location, offset, length: data.length, dtype, shape };

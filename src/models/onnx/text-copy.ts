@@ -5,15 +5,15 @@ import { GraphCopy, type OnnxSource } from './graph-copy.ts';
 import type { KvSizes } from './onnx-config.ts';
 import type { TextInterface } from './read-interface.ts';
 
-/** A file of a text model, with what is known of it. */
+/** The file of a text model with the facts about it. */
 export interface TextSource extends OnnxSource {
   readonly roles: TextInterface;
   readonly hints: AnnotationHints;
-  /** undefined where neither the graph nor a file beside it says them. */
+  /** undefined when neither the graph nor a file beside it contains them. */
   readonly kv: KvSizes | undefined;
 }
 
-/** A copy of the file's graph that takes whole rows of token ids and nothing else. */
+/** A copy of the graph of a file. Its only input is whole rows of token ids. */
 export interface TextCopy {
   readonly model: Model;
   /** i64 [batch, seq] */
@@ -26,11 +26,11 @@ export interface TextCopy {
   readonly modules: readonly AdaptableModule[];
 }
 
-/** What a caller gives besides the ids; else it is derived from them. */
+/** Inputs that a caller may give besides the ids. Those that are missing are derived from the ids. */
 export interface GivenInputs {
-  /** i64 [batch, seq]: 1 where a token is real. All are, where it is not given: right where no token sees those behind it. */
+  /** i64 [batch, seq]: 1 for tokens, 0 for padding. Default: all 1, which is right when no token attends to later ones. */
   readonly attentionMask?: boolean;
-  /** i64 [batch, seq]: which segment a token belongs to; the first, where it is not given. */
+  /** i64 [batch, seq]: the type of each token. Default: the first type. */
   readonly tokenTypes?: boolean;
 }
 
@@ -65,7 +65,7 @@ export function copyText(
   return { model: copy.model, inputIds, attentionMask, logits, hidden, modules };
 }
 
-/** Some files want their ids as int32. */
+/** Some files take their ids as int32. */
 export function castTo({ tape }: GraphCopy, value: Value, like: Value): Value {
   if (like.dtype === undefined || like.dtype === value.dtype) return value;
   const types: Partial<Record<string, number>> = { int32: 6, int64: 7, bool: 9, float32: 1 };
@@ -74,7 +74,7 @@ export function castTo({ tape }: GraphCopy, value: Value, like: Value): Value {
   return tape.op('Cast', [value], { attributes: { to } });
 }
 
-/** i64, the same shape as the ids, one number everywhere. */
+/** Returns i64 in the shape of the ids, filled with one number. */
 export function filled({ tape }: GraphCopy, inputIds: Value, value: number): Value {
   const shape = tape.op('Shape', [inputIds]);
   return tape.op('ConstantOfShape', [shape], { attributes: { value: tensorOf('int64', [1], [value]) } });
@@ -91,7 +91,7 @@ function bindPositions(copy: GraphCopy, { positionIds, cachePosition }: TextInte
   copy.bind(positionIds, castTo(copy, rows, positionIds));
 }
 
-/** The branch of a merged decoder with a past or without, and logits of every position. */
+/** Chooses the branch of a merged decoder, with or without a past, and requests the logits of all positions. */
 export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: TextInterface, hasPast = false): void {
   const constant = (like: Value, value: number): Value => {
     const dims = like.shape?.map((dim) => (typeof dim === 'number' ? dim : 1)) ?? [];
@@ -101,7 +101,7 @@ export function bindSwitches(copy: GraphCopy, { useCacheBranch, logitsToKeep }: 
   if (logitsToKeep) copy.bind(logitsToKeep, castTo(copy, constant(logitsToKeep, 0), logitsToKeep));
 }
 
-/** Keys or values of no token: f32 [batch, kvHeads, 0, headDim]. */
+/** Returns empty keys or values: f32 [batch, kvHeads, 0, headDim]. */
 function emptyState({ tape }: GraphCopy, inputIds: Value, kv: KvSizes | undefined): Value {
   const batch = tape.op('Shape', [inputIds], { attributes: { end: 1 } });
   const rest = tape.int64s([kv?.kvHeads ?? 1, 0, kv?.headDim ?? 1]);
@@ -109,14 +109,14 @@ function emptyState({ tape }: GraphCopy, inputIds: Value, kv: KvSizes | undefine
   return tape.op('ConstantOfShape', [shape], { attributes: { value: tensorOf('float32', [1], [0]) } });
 }
 
-/** Which inputs of fused attention are keys and values of earlier runs. */
+/** The inputs of fused attention operators that are keys and values of earlier runs. */
 const pastInputs: Readonly<Record<string, readonly number[]>> = {
   'com.microsoft:GroupQueryAttention': [3, 4],
   'com.microsoft:MultiHeadAttention': [6, 7],
   Attention: [4, 5],
 };
 
-/** Attention that takes its past as inputs can do without. */
+/** Disconnects empty keys and values of earlier runs from fused attention. These inputs are optional there. */
 function dropEmptyPast({ graph }: Model): void {
   for (const node of graph.nodes) {
     for (const index of pastInputs[node.qualifiedType] ?? []) {
@@ -125,7 +125,7 @@ function dropEmptyPast({ graph }: Model): void {
   }
 }
 
-/** Stack traces and the like weigh more than the graph itself, and no runtime reads them. */
+/** Removes stack traces and similar metadata. They are larger than the graph itself, and no runtime reads them. */
 export function dropExportersNotes({ graph }: Model): void {
   for (const node of graph.nodes) {
     for (const key of node.metadata.keys()) if (!key.startsWith('espalier.')) node.metadata.delete(key);

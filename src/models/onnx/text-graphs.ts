@@ -5,7 +5,7 @@ import { asFloat32, findHead, flatHidden, readRows, type LogitsHead } from './lo
 import type { OnnxSource } from './graph-copy.ts';
 import { copyText, type TextSource } from './text-copy.ts';
 
-/** The graphs of a causal language model in a foreign file, as `BaseGraphs` promises them. */
+/** The graphs of a causal language model in an ONNX file, as `BaseGraphs` declares them. */
 export function onnxTextGraphs(source: TextSource): Omit<BaseGraphs, 'decode'> {
   return {
     scoring: (options) => buildScoring(source, options),
@@ -15,7 +15,7 @@ export function onnxTextGraphs(source: TextSource): Omit<BaseGraphs, 'decode'> {
   };
 }
 
-/** A copy of the file's graph, and where its logits come from. */
+/** A copy of the graph of the file, with the node that computes its logits. */
 interface Decoder {
   readonly model: Model;
   readonly logits: Value;
@@ -49,8 +49,8 @@ function buildScoring(source: TextSource, options: GraphOptions): Model {
 }
 
 /**
- * WHY no `accuracy_level`: it lets products round what goes into them to 8 bits, and a gradient of that is one of another function.
- * What is trained is the network of the dequantized weights in f32; the file's own rounding comes back when it is served.
+ * WHY no `accuracy_level`: it allows products to round their inputs to 8 bits, and the gradient would then belong to another function.
+ * Training uses the network of the dequantized weights in f32. Serving uses the rounding of the file again.
  */
 function buildTraining(source: TextSource, options: GraphOptions): Model {
   const decoder = openDecoder(source, 'train', options);
@@ -71,7 +71,7 @@ function buildTrunk(source: TextSource, options: GraphOptions): Model {
   return finish(model, head ? flatHidden(model, head) : flatLogits(model, logits), 'hidden');
 }
 
-/** Where the head is not found, the trunk gives logits, and only the loss is left. */
+/** When the head is not found, the trunk computes the logits, and only the loss remains for this graph. */
 function buildHead(source: TextSource, options: GraphOptions): Model {
   const { model, logits, head } = openDecoder(source, 'head', options);
   const { graph } = model;
@@ -84,7 +84,7 @@ function buildHead(source: TextSource, options: GraphOptions): Model {
   return finish(model, losses, 'token_losses');
 }
 
-/** f32 [rows, vocab] of these flat positions; the rows are taken before the head where it is found. */
+/** Computes f32 [rows, vocab] for these flat positions. If the head is found, the rows are selected before it. */
 export function logitsOfRows({ model, logits, head }: Decoder, rows: Value): Value {
   if (head === undefined) return new Tape(model, { scope: 'espalier' }).op('Gather', [flatLogits(model, logits), rows]);
   const flat = flatHidden(model, head);
@@ -99,7 +99,7 @@ function flatLogits(model: Model, logits: Value): Value {
   return asFloat32(tape, tape.op('Reshape', [logits, tape.int64s([-1, typeof width === 'number' ? width : -1])]));
 }
 
-/** Gives the graph its one output, and takes away what it does not need. */
+/** Gives the graph its only output and removes the nodes that the output does not need. */
 export function finish(model: Model, output: Value, name: string): Model {
   const { graph } = model;
   const taken = graph.value(name);

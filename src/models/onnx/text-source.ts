@@ -4,14 +4,14 @@ import { kvSizes, type BesideFiles, type SizedGraph } from './onnx-config.ts';
 import { readInterface } from './read-interface.ts';
 import type { TextCopy, TextSource } from './text-copy.ts';
 
-/** A text model's file, opened. */
+/** The opened file of a text model. */
 export interface OpenText {
   readonly source: TextSource;
-  /** A copy of its graph, to look at. */
+  /** A copy of its graph for reading. */
   readonly copy: TextCopy;
 }
 
-/** What a text model's file and those beside it say together. */
+/** The facts from the file of a text model and the files beside it. */
 export function textSource(file: OnnxSource, files: BesideFiles): TextSource {
   const roles = readInterface(file);
   const kv = kvSizes(roles, files);

@@ -1,18 +1,18 @@
 import { EspalierError } from '../../core/index.ts';
 import type { Attribute, Model, Node, Tape, Value } from '../../ir/index.ts';
 
-/** A node as it is about to be written. */
+/** The description of a node that will be written. */
 export interface NodeCall extends Pick<Node, 'opType' | 'domain' | 'inputs'> {
   readonly attributes: Map<string, Attribute>;
-  /** How many outputs it has. */
+  /** The number of its outputs. */
   readonly outputs: number;
 }
 
-/** Gradients and adapters are written in operators of this version; from 13 on nothing that matters here changed its meaning. */
+/** Gradients and adapters use operators of this version. Since version 13, no operator that is used here has changed its meaning. */
 const wantedOpset = 17;
 const oldestOpset = 11;
 
-/** The operator set that a copy of a model is written in: its own, or the one that its nodes are brought up to. */
+/** The operator set of a copy of a model: its own, or the version to which its nodes are upgraded. */
 export function usableOpset(model: Model, path: string): number {
   const opset = model.opsets.get('') ?? 1;
   if (opset < oldestOpset) {
@@ -30,13 +30,13 @@ const movedToInputs: Readonly<Record<string, { readonly attribute: string; reado
   Split: { attribute: 'split', index: 1 },
 };
 
-/** Where a node lies, for messages. */
+/** The place of a node, for messages. */
 interface Place {
   readonly label: string;
   readonly path: string;
 }
 
-/** The same node in today's spelling, for nodes of operator sets before 13. */
+/** Upgrades a node of an operator set before 13. */
 export function upgradedNode(
   call: NodeCall,
   { opset, tape, ...place }: { readonly opset: number; readonly tape: Tape } & Place,
@@ -56,7 +56,7 @@ export function upgradedNode(
   return { opType, domain, inputs, attributes };
 }
 
-/** Before 13, softmax ran over all axes from its own on; only over the last one is that the same. */
+/** Before version 13, softmax ran over its axis and all axes after it. Only for the last axis is this the same as today. */
 function checkLastAxis(attributes: Map<string, Attribute>, x: Value | undefined, { label, path }: Place): void {
   const given = attributes.get('axis');
   const axis = given?.kind === 'int' ? Number(given.value) : 1;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
 import { activations, type Activation } from '../../graph/activation.ts';
 
-/** Collects what a config.json asks for and Espalier does not compute, so that one error names all of it. */
+/** Collects the unsupported features of a config.json, so that one error names all of them. */
 export class Features {
   readonly #refused: { readonly feature: string; readonly value: string; readonly supported: string }[] = [];
   readonly #path: string;
@@ -49,12 +49,12 @@ export class Features {
   }
 }
 
-/** Fields that count the experts of a mixture. */
+/** Fields that give the number of experts of a mixture. */
 export const expertFields = ['num_experts', 'num_local_experts', 'n_routed_experts'] as const;
 
 const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
 
-/** Fields that change what is computed in ways that no family here knows, and the values that change nothing. */
+/** Fields for features that no family supports, each with the values that change nothing. */
 const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: string }>> = {
   ...Object.fromEntries(expertFields.map((name) => [name, dense])),
   add_cross_attention: { plain: [false], supported: 'decoders alone' },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { nullable, optional, positiveInteger, sizesSchema } from './fields.ts';
 import type { LlamaLike } from './llama-like.ts';
 
-/** The sizes of Gemma 2 and 3 where their config.json is silent. */
+/** The default sizes of Gemma 2 and 3. */
 export const gemmaSizes = (vocabulary: number, positions: number): ReturnType<typeof sizesSchema> =>
   sizesSchema({
     vocab_size: vocabulary,
@@ -18,7 +18,7 @@ export const gemmaSizes = (vocabulary: number, positions: number): ReturnType<ty
     tie_word_embeddings: true,
   });
 
-/** The fields that both have besides the sizes. */
+/** The fields that Gemma 2 and 3 share besides the sizes. */
 export const gemmaFields = {
   hidden_activation: optional(z.string(), 'gelu_pytorch_tanh'),
   attention_bias: optional(z.boolean(), false),
@@ -27,7 +27,7 @@ export const gemmaFields = {
   layer_types: z.array(z.string()).nullish(),
 };
 
-/** What both are: four norms whose weights count from 1, and an embedding scaled by sqrt(hidden). */
+/** The common description of Gemma 2 and 3: four norms with weights relative to 1, and an embedding scaled by sqrt(hidden). */
 export function gemmaTraits(
   hiddenSize: number,
   fields: { readonly attention_bias: boolean; readonly query_pre_attn_scalar: number },

@@ -24,8 +24,9 @@ const own = z.looseObject({
 });
 
 /**
- * Gemma 3, text: heads normalized, and five layers with a sliding window for each that sees everything. The two kinds turn heads by
- * different bases, and scaling is for the latter kind alone. `attn_logit_softcapping` is read by nobody, as in transformers.
+ * The text part of Gemma 3. Heads are normalized. Five layers with a sliding window follow each other, then one layer with full
+ * attention. The two kinds have different rotary bases, and rotary scaling applies to full attention only. As in transformers,
+ * `attn_logit_softcapping` has no effect.
  */
 export const gemma3: DecoderFamily = {
   modelType: 'gemma3_text',
@@ -33,7 +34,7 @@ export const gemma3: DecoderFamily = {
   parse: (json, path) => parseGemma3(json, { path, family: 'gemma3_text', root: 'model' }),
 };
 
-/** The network for images and text, of which the part for text is used. */
+/** The network for images and text. Espalier uses its text part. */
 export const gemma3Multimodal: DecoderFamily = {
   modelType: 'gemma3',
   architecture: 'Gemma3ForConditionalGeneration',

@@ -25,7 +25,7 @@ const own = z.looseObject({
 
 type Fields = z.infer<typeof own>;
 
-/** GPT-2: learned positions, LayerNorm, matrices stored as [in, out], and queries, keys and values in one of them. */
+/** GPT-2. It has learned positions and LayerNorm, stores matrices as [in, out], and packs queries, keys and values into one. */
 export const gpt2: DecoderFamily = {
   modelType: 'gpt2',
   architecture: 'GPT2LMHeadModel',

@@ -8,28 +8,28 @@ import { changingLength, type RopeConfig } from '../rope.ts';
 import type { Sizes } from './fields.ts';
 import { reachOf } from './read-rope.ts';
 
-/** How a family differs from Llama, whose modules have the same names. */
+/** The differences of a family from Llama, when its modules are named as in Llama. */
 export interface LlamaLike {
   readonly family: string;
   readonly path: string;
-  /** The path of the network without its head; `model` where nothing is said. */
+  /** The path of the network without its head. Default: `model`. */
   readonly root?: string;
   readonly sizes: Sizes;
   readonly activation: Activation;
-  /** How heads turn in each layer, and how far back it sees. */
+  /** The rotary embedding and the sliding window of each layer. */
   readonly layer: (index: number) => { readonly rope?: RopeConfig | undefined; readonly window?: number | undefined };
-  /** The base of the longest row; the first layer's where the layers differ. */
+  /** The rotary settings that limit the longest row. Default: those of the first layer. */
   readonly longest?: RopeConfig;
   readonly biases?: { readonly queryKeyValue?: boolean; readonly output?: boolean; readonly mlp?: boolean };
-  /** Norms before each branch, behind it, or both. Before, where nothing is said. */
+  /** Whether there are norms before each branch, after it, or both. Default: before. */
   readonly norms?: 'before' | 'behind' | 'both';
   readonly normOffset?: 0 | 1;
   readonly queryKeyNorm?: 'head' | 'all';
-  /** Whether a row that grows beyond the length that its frequencies were for is run again from its first token. */
+  /** Whether a row must run again from its first token when it grows beyond the length that its frequencies are for. */
   readonly recomputes?: boolean;
-  /** Queries, keys and values in one matrix, gate and up in another. */
+  /** Whether queries, keys and values share one matrix, and gate and up another. */
   readonly packed?: boolean;
-  /** 1 / sqrt(headDim) where nothing is said. */
+  /** Default: 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly softcap?: number | undefined;
   readonly embeddingScale?: number;
@@ -38,7 +38,7 @@ export interface LlamaLike {
   readonly logitSoftcap?: number | undefined;
 }
 
-/** The description of a decoder whose modules are named as Llama's are. */
+/** Makes the description of a decoder whose modules are named as in Llama. */
 export function llamaLike(options: LlamaLike): DecoderConfig {
   const {
     family,
@@ -94,7 +94,7 @@ function blockOf(options: LlamaLike, index: number): DecoderBlock {
   const { norms = 'before', root = 'model' } = options;
   const path = `${root}.layers.${index}`;
   const norm = (name: string): NormLayer => normOf(options, `${path}.${name}`);
-  // Llama names the norm before the feed-forward part after the attention; where there are four, that name is another's.
+  // Llama names the norm before the feed-forward part after the attention. In a block with four norms, another norm has this name.
   const mlpNorm = norms === 'both' ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
   return {
     path,

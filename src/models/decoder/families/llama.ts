@@ -24,7 +24,7 @@ const own = z.looseObject({
   mlp_bias: optional(z.boolean(), false),
 });
 
-/** Llama 2 and 3, and what has their shape. */
+/** Llama 2 and 3, and models with the same architecture. */
 export const llama: DecoderFamily = {
   modelType: 'llama',
   architecture: 'LlamaForCausalLM',

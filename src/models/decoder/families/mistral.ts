@@ -24,7 +24,7 @@ const own = z.looseObject({
   sliding_window: nullable(positiveInteger, 4096),
 });
 
-/** Mistral: Llama with a sliding window in all layers, where config.json does not turn it off with null. */
+/** Mistral: Llama with a sliding window in all layers. A null in config.json switches the window off. */
 export const mistral: DecoderFamily = {
   modelType: 'mistral',
   architecture: 'MistralForCausalLM',

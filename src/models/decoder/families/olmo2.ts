@@ -23,7 +23,7 @@ const own = z.looseObject({
   attention_bias: optional(z.boolean(), false),
 });
 
-/** OLMo 2: norms behind each branch instead of before, and over all heads of queries and of keys. */
+/** OLMo 2. Norms come after each branch instead of before it. Queries and keys are normalized over all heads. */
 export const olmo2: DecoderFamily = {
   modelType: 'olmo2',
   architecture: 'Olmo2ForCausalLM',

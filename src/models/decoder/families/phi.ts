@@ -28,7 +28,7 @@ const own = z.looseObject({
   qk_layernorm: optional(z.boolean(), false),
 });
 
-/** Phi-1 and Phi-2: attention and feed-forward part side by side behind one LayerNorm, biases everywhere, half of each head turned. */
+/** Phi-1 and Phi-2. One LayerNorm feeds attention and feed-forward part. All layers have biases, and half of each head is rotated. */
 export const phi: DecoderFamily = {
   modelType: 'phi',
   architecture: 'PhiForCausalLM',

@@ -24,7 +24,7 @@ const own = z.looseObject({
   original_max_position_embeddings: optional(z.number().positive(), 4096),
 });
 
-/** Phi-3 and Phi-4: packed projections; heads may turn in part, and by factors that depend on the length of the row. */
+/** Phi-3 and Phi-4. Projections are packed. Rotary embeddings may cover a part of each head, and may depend on the length of the row. */
 export const phi3: DecoderFamily = {
   modelType: 'phi3',
   architecture: 'Phi3ForCausalLM',
@@ -57,7 +57,7 @@ export const phi3: DecoderFamily = {
 type RopeFields = z.infer<typeof ropeFields>;
 type Parameters = RopeFields['rope_scaling'];
 
-/** Older files call longrope `su` or `yarn`; and the original length stands beside the scaling, never within it. */
+/** Older files call longrope `su` or `yarn`. The original length is a field beside the scaling, never inside it. */
 function withModernNames(
   fields: RopeFields,
   { original_max_position_embeddings: original }: z.infer<typeof own>,

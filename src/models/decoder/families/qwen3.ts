@@ -1,7 +1,7 @@
 import type { DecoderFamily } from './decoder-family.ts';
 import { parseQwen, qwenDefaults } from './qwen.ts';
 
-/** Qwen3: each head of queries and keys is normalized, and a head is as large as config.json says, whatever the hidden size. */
+/** Qwen3. Each head of queries and keys is normalized. The size of a head is in config.json and independent of the hidden size. */
 export const qwen3: DecoderFamily = {
   modelType: 'qwen3',
   architecture: 'Qwen3ForCausalLM',

@@ -26,10 +26,10 @@ export const ropeParameters = z.looseObject({
   long_factor: factors,
 });
 
-/** One set of rotary settings, as config.json has it. */
+/** One set of rotary settings in config.json. */
 export type RopeParameters = z.infer<typeof ropeParameters>;
 
-/** The fields of config.json that say how heads turn: one object since transformers 5, several fields before. */
+/** The rotary settings in config.json: one object since transformers 5, several fields in older versions. */
 export const ropeFields = z.looseObject({
   rope_parameters: ropeParameters.nullish(),
   rope_scaling: ropeParameters.nullish(),
@@ -42,10 +42,10 @@ export interface RopeContext {
   readonly features: Features;
   readonly path: string;
   readonly headDim: number;
-  /** As config.json has it. */
+  /** The value in config.json. */
   readonly maxPositions: number;
   readonly defaultTheta: number;
-  /** Whether the family can turn a part of each head only, and which part where nothing is said. */
+  /** Present when the family can rotate a part of each head only. It is the default part. */
   readonly partial?: number;
 }
 
@@ -143,7 +143,7 @@ function longrope(given: RopeParameters, context: ScalingContext, originalLength
   };
 }
 
-/** The longest row: some kinds of scaling reach beyond the positions that config.json names. */
+/** Computes the length of the longest row. Some kinds of scaling extend it beyond the positions in config.json. */
 export function reachOf({ scaling }: RopeConfig, maxPositions: number): number {
   if (scaling.kind === 'linear' || scaling.kind === 'dynamic')
     return Math.floor(maxPositions * Math.max(1, scaling.factor));

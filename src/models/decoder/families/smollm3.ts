@@ -24,7 +24,7 @@ const own = z.looseObject({
   hidden_act: optional(z.string(), 'silu'),
   attention_bias: optional(z.boolean(), false),
   mlp_bias: optional(z.boolean(), false),
-  /** 1 where a layer turns heads, in spite of the name. */
+  /** 1 for a layer with a rotary embedding, in spite of the name. */
   no_rope_layers: z.array(z.number()).nullish(),
   no_rope_layer_interval: optional(positiveInteger, 4),
   use_sliding_window: optional(z.boolean(), false),
@@ -32,7 +32,7 @@ const own = z.looseObject({
   layer_types: z.array(z.string()).nullish(),
 });
 
-/** SmolLM3: every fourth layer knows no positions. */
+/** SmolLM3: every fourth layer has no rotary embedding. */
 export const smollm3: DecoderFamily = {
   modelType: 'smollm3',
   architecture: 'SmolLM3ForCausalLM',
