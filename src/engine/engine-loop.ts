@@ -1,6 +1,7 @@
 import { EspalierError, Pace, type Clock } from '../core/index.ts';
 import type { StatsRecorder } from './engine-stats.ts';
-import type { DecodeRow, PrefillChunk } from './runner/model-runner.ts';
+import { runStep, type PrefillStep, type StepRunner } from './runner/step-runner.ts';
+import type { TokenScores } from './sampling/token-scores.ts';
 import { Activations } from './schedule/activations.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { assertRoom, QueuePace, type Applicant } from './schedule/admission.ts';
@@ -18,15 +19,6 @@ import {
   runOnCopy,
 } from './schedule/slots.ts';
 import type { Sequence } from './sequence/sequence.ts';
-
-/** What the loop needs of a `ModelRunner`. */
-export interface StepRunner {
-  prefill(chunk: PrefillChunk, signal: AbortSignal): Promise<Float32Array>;
-  /** As `prefill`, with the logits after each token of the chunk, of which there are at most `reportedChunk`. */
-  prefillReported(chunk: PrefillChunk, signal: AbortSignal): Promise<readonly Float32Array[]>;
-  decode(batch: readonly DecodeRow[], signal: AbortSignal): Promise<readonly Float32Array[]>;
-  moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void>;
-}
 
 /** What the loop needs of the memory that adapters lie in. */
 export interface AdapterPlaces {
@@ -69,6 +61,8 @@ export class EngineLoop {
   readonly #state: ReturnType<typeof createSchedule<Sequence>>;
   readonly #sequences = new Map<number, Sequence>();
   readonly #cancelled: Sequence[] = [];
+  /** Written anew for each decode step, of all that run. */
+  readonly #decodeStep: { kind: 'decode'; slot: number; rows: readonly Sequence[]; candidates: number };
   readonly #pace: QueuePace;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
@@ -81,6 +75,7 @@ export class EngineLoop {
     this.#options = options;
     this.#sampler = new Sampler(options.vocabulary);
     this.#state = createSchedule(options.limits);
+    this.#decodeStep = { kind: 'decode', slot: 0, rows: this.#state.running, candidates: 0 };
     this.#pace = new QueuePace(options.clock);
     this.#ended = this.#loopUntilStopped();
   }
@@ -206,26 +201,27 @@ export class EngineLoop {
     const began = clock.now();
     if (sequence.times.admitted === undefined) this.#pace.started();
     sequence.times.admitted ??= began;
-    let logits: Float32Array;
+    let scores: TokenScores | undefined;
     try {
-      const chunk = { slot, start, end, tokens: sequence.prompt, adapters: sequence.adapters };
-      logits = await (sequence.isPromptReported
-        ? this.#prefillReported(sequence, chunk)
-        : runner.prefill(chunk, this.#stop.signal));
+      const logits = sequence.isPromptReported ? 'every' : 'last';
+      const { prompt: tokens, adapters } = sequence;
+      const step: PrefillStep = { kind: 'prefill', slot, start, end, tokens, adapters, logits };
+      const { rows } = await runStep(runner, step, this.#stop.signal);
+      if (logits === 'every') await sequence.reportPrompt(step, rows, this.#sampler);
+      scores = rows[logits === 'every' ? end - start - 1 : 0];
       stats.prefilled(end - start, clock.now() - began);
       advance(this.#state, plan);
       sequence.length = end;
       if (!last) return;
       const move = moveToRun(this.#state, sequence);
-      if (move !== undefined) await runner.moveSlot({ from: move.from, to: move.to, length: end });
+      if (move !== undefined) await runner.slots.copy({ from: move.from, to: move.to, length: end });
       run(this.#state, sequence);
     } catch (error) {
       await this.#leave(sequence, 'failed', asFailure(error));
       return;
     }
     const sharing = sequence.group === undefined ? [] : await this.#share(sequence);
-    await this.#handOut(sequence, logits);
-    for (const other of sharing) await this.#handOut(other, logits);
+    for (const one of [sequence, ...sharing]) await this.#handOut(one, scores);
   }
 
   /** What a prompt left is copied for waiting sequences with the same prompt, as far as there are slots. */
@@ -236,7 +232,7 @@ export class EngineLoop {
       const copy = copyToRun(this.#state, other, sequence);
       if (copy === undefined) break;
       try {
-        await this.#options.runner.moveSlot({ from: copy.from, to: copy.to, length: sequence.length });
+        await this.#options.runner.slots.copy({ from: copy.from, to: copy.to, length: sequence.length });
       } catch {
         // It waits on, and has its prompt run like any other.
         break;
@@ -250,27 +246,25 @@ export class EngineLoop {
     return sharing;
   }
 
-  async #prefillReported(sequence: Sequence, chunk: PrefillChunk): Promise<Float32Array> {
-    const rows = await this.#options.runner.prefillReported(chunk, this.#stop.signal);
-    await sequence.reportPrompt(chunk, rows, this.#sampler);
-    return rows[chunk.end - chunk.start - 1] ?? new Float32Array();
-  }
-
   async #decode(): Promise<void> {
     const { runner, stats, clock } = this.#options;
     const batch = this.#state.running;
     const size = batch.length;
     const began = clock.now();
     try {
-      const logits = await runner.decode(batch, this.#stop.signal);
+      this.#decodeStep.candidates = 0;
+      for (const sequence of batch) {
+        this.#decodeStep.candidates = Math.max(this.#decodeStep.candidates, sequence.candidates);
+      }
+      const { rows } = await runStep(runner, this.#decodeStep, this.#stop.signal);
       stats.decoded(size, clock.now() - began);
       const pace = new Pace();
       // From the end, so that a sequence that fills a hole has had its token already.
       for (let slot = size - 1; slot >= 0; slot--) {
-        const [sequence, row] = [batch[slot], logits[slot]];
-        if (sequence === undefined || row === undefined) continue;
+        const sequence = batch[slot];
+        if (sequence === undefined) continue;
         sequence.length++;
-        await this.#handOut(sequence, row);
+        await this.#handOut(sequence, rows[slot]);
         const turn = pace.step();
         if (turn) await turn;
       }
@@ -282,11 +276,12 @@ export class EngineLoop {
   }
 
   /** Samples and emits; a sequence that fails here fails alone. One that has lost its slot meanwhile gets its token later. */
-  async #handOut(sequence: Sequence, logits: Float32Array): Promise<void> {
+  async #handOut(sequence: Sequence, scores: TokenScores | undefined): Promise<void> {
     if (sequence.isCancelled || sequence.state.kind !== 'running') return;
     try {
       const before = sequence.generated;
-      const finished = sequence.take(logits, this.#sampler);
+      if (scores === undefined) throw new RangeError('The runner gave no scores for a sequence');
+      const finished = sequence.take(scores, this.#sampler);
       this.#options.stats.tokens.generated += sequence.generated - before;
       if (before === 0) sequence.times.firstToken = this.#options.clock.now();
       if (finished !== undefined) await this.#leave(sequence, 'finished');
@@ -327,7 +322,7 @@ export class EngineLoop {
   async #vacate(sequence: Sequence): Promise<void> {
     for (let move = moveToFill(this.#state, sequence); move; move = moveToFill(this.#state, sequence)) {
       try {
-        await this.#options.runner.moveSlot({ from: move.from, to: move.to, length: move.sequence.length });
+        await this.#options.runner.slots.copy({ from: move.from, to: move.to, length: move.sequence.length });
         return;
       } catch {
         this.#requeue(move.sequence);

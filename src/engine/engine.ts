@@ -15,7 +15,8 @@ import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
-import { openRunner, type SlotRunner } from './runner/open-runner.ts';
+import { openRunner } from './runner/open-runner.ts';
+import type { StepRunner } from './runner/step-runner.ts';
 
 export interface EngineOptions {
   readonly base: BaseModel;
@@ -123,7 +124,7 @@ type ArenaOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' 
 
 interface EngineParts {
   readonly base: BaseModel;
-  readonly runner: SlotRunner;
+  readonly runner: StepRunner;
   readonly arena: EngineArena | undefined;
   readonly slots: number;
   readonly maxLength: number;
@@ -142,7 +143,7 @@ export class Engine implements AsyncDisposable {
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
-  readonly #runner: SlotRunner;
+  readonly #runner: StepRunner;
   readonly #arena: EngineArena | undefined;
   readonly #stats: StatsRecorder;
   readonly #loop: EngineLoop;

@@ -7,7 +7,9 @@ import { OrtTensor, type IoBinding, type Session } from '../../runtime/index.ts'
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
-import type { DecodeRow, PrefillChunk, RunnerOptions } from './model-runner.ts';
+import type { RunnerOptions } from './cached-runner.ts';
+import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
+import type { DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
 
 /** A binding for each window of adapters that was lately used. */
@@ -26,9 +28,11 @@ interface Row {
  * Runs a base that keeps no keys and values: each token of an answer runs its whole row anew through the scoring graph. The results
  * are exact, and each token costs what a prompt of its row's length costs. Rows run one after another, each with its own adapters.
  *
- * Its face is that of `ModelRunner`: a slot holds the tokens of a sequence, where there it holds their keys and values.
+ * A slot holds the tokens of a sequence, where in `CachedRunner` it holds their keys and values.
  */
-export class RecomputeRunner {
+export class RecomputeRunner implements StepRunner {
+  readonly slots: SlotStore;
+  #step: Step | undefined;
   readonly #session: Session;
   readonly #stack: AdapterStack | undefined;
   readonly #tokens: readonly Int32Array[];
@@ -59,6 +63,7 @@ export class RecomputeRunner {
     this.#session = session;
     this.#stack = stack;
     this.#tokens = Array.from({ length: slots }, () => new Int32Array(maxLength));
+    this.slots = new TokenSlots(this.#tokens);
     this.#logits = Array.from({ length: slots }, () => new Float32Array(vocabSize));
     this.#memory = {
       ids: NativeMemory.allocate(maxLength * 8),
@@ -68,41 +73,39 @@ export class RecomputeRunner {
     };
   }
 
-  /** @returns f32 [vocabulary], the logits after a prompt's last token; chunks before it only leave their tokens */
-  async prefill({ slot, tokens, start, end, adapters }: PrefillChunk, signal?: AbortSignal): Promise<Float32Array> {
-    const own = this.#slot(slot).tokens;
-    for (let place = start; place < end; place++) own[place] = tokens[place] ?? 0;
-    if (end === tokens.length) await this.#run({ slot, length: end, adapters }, signal);
-    return this.#slot(slot).logits;
+  prepare(step: Step): Promise<void> {
+    this.#step = step;
+    return Promise.resolve();
   }
 
-  /** @returns f32 [vocabulary] after each of the chunk's tokens; valid until the next such prefill */
-  async prefillReported(chunk: PrefillChunk, signal?: AbortSignal): Promise<readonly Float32Array[]> {
-    const { slot, tokens, start, end, adapters } = chunk;
+  async run(signal?: AbortSignal): Promise<StepOutput> {
+    const step = this.#step;
+    if (step === undefined) throw new RangeError('No step was prepared');
+    return { rows: await (step.kind === 'decode' ? this.#decode(step, signal) : this.#prefill(step, signal)) };
+  }
+
+  /** Chunks before a prompt's last one only leave their tokens. */
+  async #prefill(step: PrefillStep, signal: AbortSignal | undefined): Promise<readonly Float32Array[]> {
+    const { slot, tokens, start, end, adapters, logits: wanted } = step;
     const own = this.#slot(slot);
     for (let place = start; place < end; place++) own.tokens[place] = tokens[place] ?? 0;
-    const { logits } = this.#reportedMemory();
-    await this.#run({ slot, length: end, adapters, first: start }, signal);
-    return logits;
+    if (wanted === 'every') {
+      const { logits } = this.#reportedMemory();
+      await this.#run({ slot, length: end, adapters, first: start }, signal);
+      return logits;
+    }
+    if (end === tokens.length) await this.#run({ slot, length: end, adapters }, signal);
+    return [own.logits];
   }
 
-  /**
-   * Takes one token of each sequence in; row i is the sequence in slot i.
-   * @returns f32 [vocabulary] for each row; valid until the next decode step
-   */
-  async decode(batch: readonly DecodeRow[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
-    for (const [slot, { lastToken, length, adapters }] of batch.entries()) {
+  async #decode({ rows, slot: first }: DecodeStep, signal: AbortSignal | undefined): Promise<readonly Float32Array[]> {
+    for (const [row, { lastToken, length, adapters }] of rows.entries()) {
+      const slot = first + row;
       this.#slot(slot).tokens[length] = lastToken;
       await this.#run({ slot, length: length + 1, adapters }, signal);
       await breathe();
     }
-    return this.#logits;
-  }
-
-  /** Copies a sequence's first `length` tokens to another slot. Not during a run. */
-  moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void> {
-    this.#slot(move.to).tokens.set(this.#slot(move.from).tokens.subarray(0, move.length));
-    return Promise.resolve();
+    return first === 0 ? this.#logits : this.#logits.slice(first);
   }
 
   async #run({ slot, length, adapters, first }: Row, signal: AbortSignal | undefined): Promise<void> {
@@ -170,5 +173,32 @@ export class RecomputeRunner {
     this.#session.dispose();
     for (const memory of Object.values(this.#memory)) memory.dispose();
     this.#reported?.memory.dispose();
+  }
+}
+
+/** Slots of tokens, in the form of a slot store. */
+class TokenSlots implements SlotStore {
+  readonly #tokens: readonly Int32Array[];
+
+  constructor(tokens: readonly Int32Array[]) {
+    this.#tokens = tokens;
+  }
+
+  copy({ from, to, length }: SlotCopy): Promise<void> {
+    this.#tokens[to]?.set(this.#tokens[from]?.subarray(0, length) ?? []);
+    return Promise.resolve();
+  }
+
+  export(slot: number, length: number): Promise<SlotContents> {
+    const tokens = this.#tokens[slot]?.slice(0, length) ?? new Int32Array();
+    return Promise.resolve({ length, parts: [new Uint8Array(tokens.buffer)] });
+  }
+
+  async import(slot: number, { length, parts }: SlotContents): Promise<void> {
+    const [own, [part]] = [this.#tokens[slot], parts];
+    if (parts.length !== 1 || part?.byteLength !== length * 4 || own === undefined || length > own.length) {
+      throw new RangeError(`${parts.length} parts of ${length} positions are not tokens of a slot`);
+    }
+    own.set(new Int32Array(part.slice().buffer));
   }
 }

@@ -1,4 +1,5 @@
-import type { DecodeRow, ModelRunner } from './model-runner.ts';
+import { isCandidates, type TokenScores } from '../sampling/token-scores.ts';
+import { runStep, type DecodeRow, type StepRunner } from './step-runner.ts';
 
 /** What a decode graph that another tool wrote gets right. */
 export interface DecodeAbilities {
@@ -7,9 +8,6 @@ export interface DecodeAbilities {
   /** Rows in one run: of any lengths, of one length only (a graph that counts places from the longest), or one alone. */
   readonly rows: 'any' | 'equal' | 'alone';
 }
-
-/** What the trial needs of a `ModelRunner`. */
-export type TriableRunner = Pick<ModelRunner, 'prefill' | 'decodeSlots' | 'moveSlot'>;
 
 export interface TrialSizes {
   readonly slots: number;
@@ -32,7 +30,7 @@ const tolerance = 1e-4;
  *
  * @throws whatever a run of one token throws
  */
-export async function tryDecode(runner: TriableRunner, sizes: TrialSizes): Promise<DecodeAbilities> {
+export async function tryDecode(runner: StepRunner, sizes: TrialSizes): Promise<DecodeAbilities> {
   if (sizes.maxLength <= longer) return { takesChunks: false, rows: 'alone' };
   const trial = new Trial(runner, sizes);
   const answer = await trial.oneByOne();
@@ -47,11 +45,11 @@ export async function tryDecode(runner: TriableRunner, sizes: TrialSizes): Promi
 
 /** Rows of the first two slots, which go on with different tokens; each answer is a copy. */
 class Trial {
-  readonly #runner: TriableRunner;
+  readonly #runner: StepRunner;
   readonly #tokens: readonly number[];
   readonly #other: number;
 
-  constructor(runner: TriableRunner, { slots, vocabulary }: TrialSizes) {
+  constructor(runner: StepRunner, { slots, vocabulary }: TrialSizes) {
     this.#runner = runner;
     this.#tokens = Array.from({ length: longer + 2 }, (_, place) => (7 + 31 * place) % vocabulary);
     this.#other = Math.min(1, slots - 1);
@@ -77,10 +75,10 @@ class Trial {
    * @returns what the next token gives alone: to the longer row, to the shorter one, and to the shorter one in the first slot
    */
   async prepareRows(): Promise<readonly [Float32Array, Float32Array, Float32Array]> {
-    await this.#runner.moveSlot({ from: 0, to: 1, length: shorter });
+    await this.#runner.slots.copy({ from: 0, to: 1, length: shorter });
     const alone = async (slot: number, row: DecodeRow): Promise<Float32Array> => {
-      const [logits] = await this.#runner.decodeSlots({ batch: [row], slot });
-      return Float32Array.from(logits ?? []);
+      const [logits] = await this.#decode([row], slot);
+      return logits ?? new Float32Array();
     };
     const other = await alone(1, this.#row(0, shorter));
     return [await alone(0, this.#row(0, longer)), await alone(1, this.#row(1, shorter)), other];
@@ -88,18 +86,28 @@ class Trial {
 
   async together(lengths: readonly number[]): Promise<Float32Array[]> {
     const batch = lengths.map((length, slot) => this.#row(slot, length));
-    const logits = await this.#runner.decodeSlots({ batch, slot: 0 });
-    return batch.map((_, row) => Float32Array.from(logits[row] ?? []));
+    return this.#decode(batch, 0);
+  }
+
+  async #decode(rows: readonly DecodeRow[], slot: number): Promise<Float32Array[]> {
+    const output = await runStep(this.#runner, { kind: 'decode', rows, slot, candidates: Infinity });
+    return rows.map((_, row) => copyOf(output.rows[row]));
   }
 
   async #prefill(slot: number, start: number, end: number): Promise<Float32Array> {
-    const chunk = { slot, tokens: this.#tokens.slice(0, longer), start, end, adapters: [] };
-    return Float32Array.from(await this.#runner.prefill(chunk));
+    const tokens = this.#tokens.slice(0, longer);
+    const step = { kind: 'prefill', slot, tokens, start, end, adapters: [], logits: 'last' } as const;
+    const { rows } = await runStep(this.#runner, step);
+    return copyOf(rows[0]);
   }
 
   #row(slot: number, length: number): DecodeRow {
     return { lastToken: this.#tokens[longer + slot] ?? 0, length, adapters: [] };
   }
+}
+
+function copyOf(scores: TokenScores | undefined): Float32Array {
+  return scores === undefined || isCandidates(scores) ? new Float32Array() : Float32Array.from(scores);
 }
 
 /** A graph that has a length built in may refuse another one altogether. */

@@ -115,4 +115,28 @@ describe('Sampler', () => {
     expect(() => argmax(Float32Array.of(Number.NaN, Number.NaN))).toThrow(/no finite logit/);
     expect(() => argmax(Float32Array.of(0, Infinity))).toThrow(/no finite logit/);
   });
+
+  it('draws from candidates what it draws from all logits, and tells of them the same', () => {
+    const random = createRandom(5, 'candidates');
+    for (let round = 0; round < 50; round++) {
+      const logits = Float32Array.from({ length: 40 }, () => 8 * random.uniform());
+      const order = Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
+      const tokens = Int32Array.from(order.slice(0, 8));
+      const logSumExp = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      const candidates = { tokens, logits: Float32Array.from(tokens, (token) => logits[token] ?? 0), logSumExp };
+      const sampler = new Sampler(40);
+      for (const options of [
+        { temperature: 0, topK: 0, topP: 1 },
+        { temperature: 0.7, topK: 8, topP: 1 },
+        { temperature: 1.3, topK: 5, topP: 0.8, minP: 0.01 },
+      ]) {
+        const [one, other] = [createRandom(round, 'draw'), createRandom(round, 'draw')];
+        const token = sampler.draw(logits, options, one);
+        expect(sampler.draw(candidates, options, other)).toBe(token);
+        const [whole, few] = [sampler.report(logits, token, 3), sampler.report(candidates, token, 3)];
+        expect(few.logprob).toBeCloseTo(whole.logprob, 5);
+        expect(few.topLogprobs?.map((each) => each.token)).toEqual(whole.topLogprobs?.map((each) => each.token));
+      }
+    }
+  });
 });

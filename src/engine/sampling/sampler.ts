@@ -1,4 +1,5 @@
 import { EspalierError, type Random } from '../../core/index.ts';
+import { isCandidates, type Candidates, type TokenScores } from './token-scores.ts';
 import { TokenHeap } from './token-heap.ts';
 
 /** How a token is drawn. Temperature 0 is greedy, and needs no random numbers. */
@@ -40,6 +41,8 @@ export class Sampler {
   readonly #best = new Uint32Array(32);
   readonly #vocabulary: number;
   #changed: Float32Array | undefined;
+  /** For rows of candidates alone. */
+  #few: Sampler | undefined;
 
   /** @param vocabulary  length of a row of logits */
   constructor(vocabulary: number) {
@@ -52,6 +55,17 @@ export class Sampler {
   get changed(): Float32Array {
     this.#changed ??= new Float32Array(this.#vocabulary);
     return this.#changed;
+  }
+
+  /**
+   * Draws from all logits, or from as many of the likeliest tokens as `options` need.
+   * @throws EspalierError LOGITS_NOT_FINITE
+   */
+  draw(scores: TokenScores, options: SamplingOptions, random: Random | undefined): number {
+    if (!isCandidates(scores)) return this.sample(scores, options, random);
+    const { tokens, logits } = scores;
+    if (this.#few === undefined || this.#few.#vocabulary !== logits.length) this.#few = new Sampler(logits.length);
+    return tokens[this.#few.sample(logits, options, random)] ?? 0;
   }
 
   /**
@@ -132,10 +146,12 @@ export class Sampler {
 
   /**
    * Log-probabilities of a token and of the `top` likeliest of its row.
-   * @param logits  f32 [vocabulary], the model's own
+   * @param scores  the model's own; where they are candidates, the token and the `top` likeliest are among them
    * @throws EspalierError LOGITS_NOT_FINITE
    */
-  report(logits: Float32Array, token: number, top: number): LogprobReport {
+  report(scores: TokenScores, token: number, top: number): LogprobReport {
+    if (isCandidates(scores)) return reportOfCandidates(scores, token, top);
+    const logits = scores;
     const normalizer = logSumExp(logits);
     const logprob = (logits[token] ?? Number.NaN) - normalizer;
     return top === 0 ? { logprob } : { logprob, topLogprobs: this.#top(logits, top, normalizer) };
@@ -167,6 +183,14 @@ export class Sampler {
       least = logits[best[size - 1] ?? 0] ?? -Infinity;
     }
   }
+}
+
+function reportOfCandidates({ tokens, logits, logSumExp }: Candidates, token: number, top: number): LogprobReport {
+  const at = (place: number): TokenLogprob => {
+    return { token: tokens[place] ?? 0, logprob: (logits[place] ?? Number.NaN) - logSumExp };
+  };
+  const { logprob } = at(tokens.indexOf(token));
+  return top === 0 ? { logprob } : { logprob, topLogprobs: Array.from({ length: top }, (_, place) => at(place)) };
 }
 
 /** The first of the largest logits. */

@@ -7,7 +7,8 @@ import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } f
 import { LogitRules } from '../sampling/logit-rules.ts';
 import type { FlowPath } from '../schedule/flows.ts';
 import type { Schedulable, SequenceClass, SequenceState } from '../schedule/schedule-state.ts';
-import type { DecodeRow, PrefillChunk } from '../runner/model-runner.ts';
+import type { DecodeRow, PrefillStep } from '../runner/step-runner.ts';
+import { isCandidates, type TokenScores } from '../sampling/token-scores.ts';
 import type { Sampler, SamplingOptions } from '../sampling/sampler.ts';
 import { TokenQueue } from './token-queue.ts';
 
@@ -141,12 +142,12 @@ export class Sequence implements DecodeRow, Schedulable {
 
   /**
    * Notes how likely the prompt's tokens were, of a chunk that has run.
-   * @param rows  f32 [vocabulary] after each token of the chunk, and beyond them rows that mean nothing
+   * @param rows  what the model says after each token of the chunk, and beyond them rows that mean nothing
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   async reportPrompt(
-    { tokens, start, end }: PrefillChunk,
-    rows: readonly Float32Array[],
+    { tokens, start, end }: PrefillStep,
+    rows: readonly TokenScores[],
     sampler: Sampler,
   ): Promise<void> {
     if (start === 0) this.promptTokens.push({ token: tokens[0] ?? 0 });
@@ -163,23 +164,35 @@ export class Sequence implements DecodeRow, Schedulable {
 
   /**
    * Draws the next token and hands it to the consumer; where none is wanted, there is nothing to do.
-   * @param logits  f32 [vocabulary], those after the last token in the cache
+   * @param scores  what the model says after the last token that has run
    * @returns why the request is finished, or undefined while it goes on
    * @throws EspalierError LOGITS_NOT_FINITE
    */
-  take(logits: Float32Array, sampler: Sampler): FinishReason | undefined {
+  take(scores: TokenScores, sampler: Sampler): FinishReason | undefined {
     if (this.#limit === 0) return 'length';
-    const ruled = this.#rules === undefined ? logits : this.#rules.apply(logits, sampler.changed);
-    const token = sampler.sample(ruled, this.#sampling, this.#random);
+    const token = sampler.draw(this.#ruled(scores, sampler), this.#sampling, this.#random);
     this.#rules?.note(token);
     this.lastToken = token;
     this.#generated.push(token);
     this.generated++;
     const stopped = this.#stops.has(token) ? 'stop' : undefined;
     const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
-    const extra = this.#logprobs && sampler.report(logits, token, this.#logprobs.top ?? 0);
+    const extra = this.#logprobs && sampler.report(scores, token, this.#logprobs.top ?? 0);
     this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
     return finishReason;
+  }
+
+  /** As many of the likeliest tokens are enough to draw the next one and to tell of it. */
+  get candidates(): number {
+    const { temperature, topK } = this.#sampling;
+    const drawn = temperature === 0 ? 1 : topK === 0 ? Infinity : topK;
+    return this.#rules === undefined ? Math.max(drawn, this.#logprobs?.top ?? 0) : Infinity;
+  }
+
+  #ruled(scores: TokenScores, sampler: Sampler): TokenScores {
+    if (this.#rules === undefined) return scores;
+    if (isCandidates(scores)) throw new RangeError('The rules of a request need every logit');
+    return this.#rules.apply(scores, sampler.changed);
   }
 
   /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */

@@ -1,7 +1,9 @@
 import type { AppliedAdapter } from '../adapters/adapter-window.ts';
 import { noAdapters, type SequenceAdapters } from '../adapters/sequence-adapters.ts';
-import { EngineLoop, type StepRunner } from '../engine-loop.ts';
+import { EngineLoop } from '../engine-loop.ts';
 import { StatsRecorder } from '../engine-stats.ts';
+import type { SlotStore } from '../runner/slot-store.ts';
+import type { DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from '../runner/step-runner.ts';
 import { Sequence } from '../sequence/sequence.ts';
 import type { GenerationRequest } from '../sequence/generation-request.ts';
 
@@ -10,7 +12,8 @@ import type { GenerationRequest } from '../sequence/generation-request.ts';
  * them by slot, as keys and values are kept, so that a wrong slot or a wrong move gives a wrong answer.
  */
 export class RunnerDouble implements StepRunner {
-  readonly slots: number[][] = [];
+  /** By slot. */
+  readonly tokens: number[][] = [];
   /** Sequences in each decode step. */
   readonly batches: number[] = [];
   failure: Error | undefined;
@@ -24,43 +27,63 @@ export class RunnerDouble implements StepRunner {
   /** Asked at each call; one that fails leaves something else behind where it would have written. */
   onCall: (kind: 'prefill' | 'decode' | 'move') => 'works' | 'fails' | 'does nothing' = () => 'works';
 
-  prefill: StepRunner['prefill'] = async ({ slot, tokens, start, end, adapters }) => {
+  readonly slots: SlotStore = {
+    copy: async ({ from, to, length }) => {
+      await Promise.resolve();
+      const does = this.onCall('move');
+      if (does === 'fails') this.#fail(to, Math.floor(length / 2));
+      if (does === 'works') this.tokens[to] = (this.tokens[from] ?? []).slice(0, length);
+    },
+    export: (slot, length) => {
+      return Promise.resolve({ length, parts: [Uint8Array.from(this.tokens[slot]?.slice(0, length) ?? [])] });
+    },
+    import: (slot, { parts: [tokens = new Uint8Array()] }) => {
+      this.tokens[slot] = [...tokens];
+      return Promise.resolve();
+    },
+  };
+  #step: Step | undefined;
+
+  prepare(step: Step): Promise<void> {
+    this.#step = step;
+    return Promise.resolve();
+  }
+
+  async run(): Promise<StepOutput> {
+    if (this.#step === undefined) throw new RangeError('no step was prepared');
+    return { rows: await (this.#step.kind === 'decode' ? this.#decode(this.#step) : this.#prefill(this.#step)) };
+  }
+
+  async #prefill({ slot, tokens, start, end, adapters, logits }: PrefillStep): Promise<Float32Array[]> {
     await this.#pretend([adapters]);
     if (this.onCall('prefill') === 'fails') this.#fail(slot, start);
-    const before = start === 0 ? [] : (this.slots[slot] ?? []);
-    this.slots[slot] = [...before, ...Array.from(tokens).slice(start, end)];
-    return this.#logits(slot);
-  };
-
-  prefillReported: StepRunner['prefillReported'] = async (chunk, signal) => {
     const rows: Float32Array[] = [];
-    for (let at = chunk.start; at < chunk.end; at++) {
-      rows.push(await this.prefill({ ...chunk, start: at, end: at + 1 }, signal));
+    for (let place = start; place < end; place++) {
+      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, place), tokens[place] ?? 0];
+      rows.push(this.#logits(slot));
     }
-    return rows;
-  };
+    return logits === 'every' ? rows : rows.slice(-1);
+  }
 
-  decode: StepRunner['decode'] = async (batch) => {
-    this.batches.push(batch.length);
-    await this.#pretend(batch.map(({ adapters }) => adapters));
+  async #decode({ rows, slot: first }: DecodeStep): Promise<Float32Array[]> {
+    this.batches.push(rows.length);
+    await this.#pretend(rows.map(({ adapters }) => adapters));
     const isFailing = this.onCall('decode') === 'fails';
-    return batch.map(({ lastToken, length }, slot) => {
-      if (isFailing && slot === batch.length - 1) this.#fail(slot, length);
-      this.slots[slot] = [...(this.slots[slot] ?? []).slice(0, length), lastToken];
+    return rows.map(({ lastToken, length }, row) => {
+      const slot = first + row;
+      if (isFailing && row === rows.length - 1) this.#fail(slot, length);
+      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, length), lastToken];
       return this.#logits(slot);
     });
-  };
+  }
 
-  moveSlot: StepRunner['moveSlot'] = async ({ from, to, length }) => {
-    await Promise.resolve();
-    const does = this.onCall('move');
-    if (does === 'fails') this.#fail(to, Math.floor(length / 2));
-    if (does === 'works') this.slots[to] = (this.slots[from] ?? []).slice(0, length);
-  };
+  dispose(): void {
+    this.tokens.length = 0;
+  }
 
   #fail(slot: number, from: number): never {
-    const tokens = this.slots[slot] ?? [];
-    this.slots[slot] = tokens.map((token, place) => (place < from ? token : (token + 1) % 3));
+    const tokens = this.tokens[slot] ?? [];
+    this.tokens[slot] = tokens.map((token, place) => (place < from ? token : (token + 1) % 3));
     throw new Error('this call was to fail');
   }
 
@@ -73,7 +96,7 @@ export class RunnerDouble implements StepRunner {
   }
 
   #logits(slot: number): Float32Array {
-    const tokens = this.slots[slot] ?? [];
+    const tokens = this.tokens[slot] ?? [];
     const logits = new Float32Array(4).fill(tokens.at(-1) === this.poison ? Number.NaN : 0);
     logits[nextToken(tokens)] = tokens.at(-1) === this.poison ? Number.NaN : 1;
     return logits;

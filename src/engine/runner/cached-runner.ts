@@ -8,6 +8,8 @@ import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-win
 import { bindStack } from '../adapters/bind-stack.ts';
 import { KvCache } from './kv-cache.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
+import type { SlotStore } from './slot-store.ts';
+import type { DecodeRow, DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
 import { StepBuffers, type StepLimits, type StepShape } from './step-buffers.ts';
 
 export interface RunnerOptions {
@@ -25,35 +27,7 @@ export interface RunnerOptions {
   readonly rankRows: number;
 }
 
-/** A running sequence, as a decode step needs it; its slot is its place in the batch. */
-export interface DecodeRow {
-  /** The token that the step takes in. */
-  readonly lastToken: number;
-  /** Tokens before it, whose keys and values are in the cache. */
-  readonly length: number;
-  /** Must stay the same array while nothing in it changes. */
-  readonly adapters: readonly AppliedAdapter[];
-}
-
-/** Sequences in neighbouring slots, from `slot` on. */
-export interface SlotRows {
-  readonly batch: readonly DecodeRow[];
-  readonly slot: number;
-}
-
-export interface PrefillChunk {
-  readonly slot: number;
-  /** The whole prompt. */
-  readonly tokens: ArrayLike<number>;
-  readonly start: number;
-  readonly end: number;
-  readonly adapters: readonly AppliedAdapter[];
-}
-
-/**
- * Bindings that are kept. A binding costs a few milliseconds to make (some hundred tensors), and a step repeats the one
- * before it until a sequence comes or goes.
- */
+/** Bindings of decode steps that are kept: a step repeats the one before it until a sequence comes or goes. */
 const keptBindings = 64;
 
 /** What is bound for the rows of a step: slots [slot, slot + batch), and the window of rank rows. */
@@ -62,11 +36,25 @@ interface Placement extends StepShape {
   readonly rows: RankRows;
 }
 
+interface PreparedStep {
+  readonly binding: IoBinding;
+  readonly output: StepOutput;
+}
+
+/** The one binding of a kind of prefill, and what is bound to it. */
+interface PrefillBinding {
+  readonly binding: IoBinding;
+  place: Placement | undefined;
+}
+
 /**
  * Runs the decode graph: one sequence's prefill, or one token for every running sequence. It knows slots and rank rows,
- * and nothing of requests. One call at a time; a steady decode step binds and allocates nothing.
+ * and nothing of requests. A steady decode step binds and allocates nothing.
+ *
+ * WHY one binding for all prefills, and many for decode: nearly every prefill has another slot or length than the last one, but
+ * mostly the same adapters, and so most of the hundreds of tensors that make a binding stay; decode steps repeat themselves exactly.
  */
-export class ModelRunner {
+export class CachedRunner implements StepRunner {
   readonly #session: Session;
   readonly #stack: AdapterStack | undefined;
   readonly #inputs: ReadonlySet<string>;
@@ -77,12 +65,14 @@ export class ModelRunner {
   #reported: StepBuffers | undefined;
   readonly #reportedLimits: StepLimits;
   readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
+  readonly #prefillBindings = new Map<StepBuffers, PrefillBinding>();
   /** The adapters of the last decode step, by row, its first slot, and the binding that fits them. */
   readonly #bound: (readonly AppliedAdapter[])[] = [];
   #boundSlot = 0;
-  #boundBinding: IoBinding | undefined;
+  #steady: PreparedStep | undefined;
+  #prepared: PreparedStep | undefined;
 
-  static async open(options: RunnerOptions): Promise<ModelRunner> {
+  static async open(options: RunnerOptions): Promise<CachedRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = buildDecodeGraph(base, { maxLength });
     if (stack)
@@ -93,7 +83,7 @@ export class ModelRunner {
       );
     const externalDataFolder = await followLinks(model, base.dir);
     const session = await environment.createSession(encodeModel(model), { externalDataFolder });
-    return new ModelRunner(session, options);
+    return new CachedRunner(session, options);
   }
 
   private constructor(session: Session, options: RunnerOptions) {
@@ -110,58 +100,43 @@ export class ModelRunner {
     this.#reportedLimits = { batch: 1, seq: logitRows, window, vocabulary, logitRows };
   }
 
-  /**
-   * Runs the tokens [start, end) of a prompt in a slot; those before `start` must have run there.
-   * @returns f32 [vocabulary], the logits after the last of them; valid until the next prefill
-   */
-  async prefill(chunk: PrefillChunk, signal?: AbortSignal): Promise<Float32Array> {
-    const [logits = new Float32Array()] = await this.#runPrefill(this.#prefill, chunk, signal);
-    return logits;
+  get slots(): SlotStore {
+    return this.#kv;
   }
 
-  /**
-   * As `prefill`, of at most `reportedChunk` tokens.
-   * @returns f32 [vocabulary] after each of the tokens (and beyond them rows that mean nothing); valid until the next such prefill
-   */
-  prefillReported(chunk: PrefillChunk, signal?: AbortSignal): Promise<readonly Float32Array[]> {
-    this.#reported ??= new StepBuffers(this.#reportedLimits);
-    return this.#runPrefill(this.#reported, chunk, signal);
+  async prepare(step: Step): Promise<void> {
+    this.#prepared = undefined;
+    this.#prepared = await (step.kind === 'decode' ? this.#prepareDecode(step) : this.#preparePrefill(step));
   }
 
-  async #runPrefill(
-    buffers: StepBuffers,
-    chunk: PrefillChunk,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly Float32Array[]> {
-    const { slot, tokens, start, end, adapters } = chunk;
+  async run(signal?: AbortSignal): Promise<StepOutput> {
+    const prepared = this.#prepared;
+    if (prepared === undefined) throw new RangeError('No step was prepared');
+    await this.#session.run(prepared.binding, signal === undefined ? {} : { signal });
+    return prepared.output;
+  }
+
+  async #preparePrefill({ slot, tokens, start, end, adapters, logits }: PrefillStep): Promise<PreparedStep> {
+    if (logits === 'every') this.#reported ??= new StepBuffers(this.#reportedLimits);
+    const buffers = (logits === 'every' ? this.#reported : undefined) ?? this.#prefill;
     const seq = end - start;
     for (let place = 0; place < seq; place++) buffers.setToken(place, tokens[start + place] ?? 0, start + place);
     buffers.setRow(0, end, seq - 1);
-    const logitRows = buffers === this.#reported ? seq : 1;
+    const logitRows = logits === 'every' ? seq : 1;
     if (logitRows > 1) buffers.setEveryLogit(logitRows);
     buffers.setWholeLength(0, tokens.length);
     buffers.setTotal(end);
     const rows = windowOf([adapters]);
     fillMask(buffers.mask, rows, [adapters]);
-    const binding = await this.#bindingFor(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
-    await this.#session.run(binding, signal === undefined ? {} : { signal });
-    return buffers.logits;
+    const binding = await this.#bindPrefill(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
+    return { binding, output: { rows: buffers.logits } };
   }
 
-  /**
-   * Takes one token of each sequence in; row i is the sequence in slot i.
-   * @returns f32 [vocabulary] for each row (and beyond them rows that mean nothing); valid until the next decode step
-   */
-  decode(batch: readonly DecodeRow[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
-    return this.decodeSlots({ batch, slot: 0 }, signal);
-  }
-
-  /** The same of neighbours: row i is the sequence in slot `slot + i`. */
-  async decodeSlots({ batch, slot }: SlotRows, signal?: AbortSignal): Promise<readonly Float32Array[]> {
+  async #prepareDecode({ rows, slot }: DecodeStep): Promise<PreparedStep> {
     const buffers = this.#decode;
     let longest = 0;
-    for (let row = 0; row < batch.length; row++) {
-      const sequence = batch[row];
+    for (let row = 0; row < rows.length; row++) {
+      const sequence = rows[row];
       if (sequence === undefined) continue;
       const length = sequence.length + 1;
       buffers.setToken(row, sequence.lastToken, sequence.length);
@@ -169,33 +144,27 @@ export class ModelRunner {
       longest = Math.max(longest, length);
     }
     buffers.setTotal(longest);
-    const binding = this.#boundTo({ batch, slot }) ?? (await this.#rebind({ batch, slot }));
-    await this.#session.run(binding, signal === undefined ? {} : { signal });
-    return buffers.logits;
+    if (this.#steady !== undefined && this.#isBoundTo(rows, slot)) return this.#steady;
+    const binding = await this.#rebind(rows, slot);
+    this.#steady = { binding, output: { rows: buffers.logits } };
+    return this.#steady;
   }
 
-  /** Copies a sequence's first `length` keys and values to another slot. Not during a run. */
-  async moveSlot(move: { readonly from: number; readonly to: number; readonly length: number }): Promise<void> {
-    await this.#kv.copy(move);
+  /** Whether the rows of the batch still have the adapters of the step before. */
+  #isBoundTo(rows: readonly DecodeRow[], slot: number): boolean {
+    if (slot !== this.#boundSlot || rows.length !== this.#bound.length) return false;
+    for (let row = 0; row < rows.length; row++) if (rows[row]?.adapters !== this.#bound[row]) return false;
+    return true;
   }
 
-  /** The binding of the step before, if the rows of the batch still have the same adapters. */
-  #boundTo({ batch, slot }: SlotRows): IoBinding | undefined {
-    if (slot !== this.#boundSlot || batch.length !== this.#bound.length) return undefined;
-    for (let row = 0; row < batch.length; row++) if (batch[row]?.adapters !== this.#bound[row]) return undefined;
-    return this.#boundBinding;
-  }
-
-  async #rebind({ batch, slot }: SlotRows): Promise<IoBinding> {
+  async #rebind(batch: readonly DecodeRow[], slot: number): Promise<IoBinding> {
     const adapters = batch.map((row) => row.adapters);
     const rows = windowOf(adapters);
-    this.#boundBinding = undefined;
+    this.#steady = undefined;
     this.#bound.splice(0, this.#bound.length, ...adapters);
     this.#boundSlot = slot;
-    const placement = this.#placement({ slot, batch: batch.length, seq: 1, rows });
-    const binding = await this.#bindingFor(this.#decode, placement);
+    const binding = await this.#decodeBinding(this.#placement({ slot, batch: batch.length, seq: 1, rows }));
     fillMask(this.#decode.mask, rows, adapters);
-    this.#boundBinding = binding;
     return binding;
   }
 
@@ -203,27 +172,44 @@ export class ModelRunner {
     return { ...place, window: this.#stack === undefined ? undefined : place.rows.end - place.rows.start };
   }
 
-  async #bindingFor(buffers: StepBuffers, place: Placement): Promise<IoBinding> {
-    const { slot, batch, seq, rows } = place;
-    const kind = buffers === this.#decode ? 'decode' : buffers === this.#prefill ? 'prefill' : 'reported';
-    const key = [kind, slot, batch, seq, rows.start, rows.end].join(' ');
+  async #decodeBinding(place: Placement): Promise<IoBinding> {
+    const { slot, batch, rows } = place;
+    const key = [slot, batch, rows.start, rows.end].join(' ');
     const kept = this.#bindings.get(key);
     if (kept) return kept;
     const binding = this.#session.createBinding();
     try {
-      buffers.bind(binding, place, this.#inputs);
-      await this.#bindArrays(binding, place);
+      this.#decode.bind(binding, place, this.#inputs);
+      await this.#bindCache(binding, place);
+      await bindStack(binding, this.#stack?.modules ?? [], rows);
     } catch (error) {
       binding.dispose();
       throw error;
     }
     this.#bindings.set(key, binding);
-    // Letting go of the oldest may dispose the one that the last decode step used.
-    if (kind !== 'decode') this.#boundBinding = undefined;
     return binding;
   }
 
-  async #bindArrays(binding: IoBinding, { slot, batch, rows }: Placement): Promise<void> {
+  /** Binds what is not bound as it should be. Where that fails, the next prefill begins with a binding of its own. */
+  async #bindPrefill(buffers: StepBuffers, place: Placement): Promise<IoBinding> {
+    const kept = this.#prefillBindings.get(buffers) ?? { binding: this.#session.createBinding(), place: undefined };
+    this.#prefillBindings.set(buffers, kept);
+    const { binding, place: before } = kept;
+    try {
+      const isSameWindow = before?.rows.start === place.rows.start && before.rows.end === place.rows.end;
+      if (before?.seq !== place.seq || !isSameWindow) buffers.bind(binding, place, this.#inputs);
+      if (before?.slot !== place.slot) await this.#bindCache(binding, place);
+      if (!isSameWindow) await bindStack(binding, this.#stack?.modules ?? [], place.rows);
+    } catch (error) {
+      this.#prefillBindings.delete(buffers);
+      binding.dispose();
+      throw error;
+    }
+    kept.place = place;
+    return binding;
+  }
+
+  async #bindCache(binding: IoBinding, { slot, batch }: Placement): Promise<void> {
     const pace = new Pace();
     for (const [layer, arrays] of this.#kv.layers.entries()) {
       for (const part of ['key', 'value'] as const) {
@@ -235,13 +221,13 @@ export class ModelRunner {
       const turn = pace.step();
       if (turn) await turn;
     }
-    await bindStack(binding, this.#stack?.modules ?? [], rows);
   }
 
   /** Must not be called during a run. */
   dispose(): void {
     this.#bindings.clear();
-    this.#boundBinding = undefined;
+    for (const { binding } of this.#prefillBindings.values()) binding.dispose();
+    [this.#prepared, this.#steady] = [undefined, undefined];
     this.#session.dispose();
     this.#decode.dispose();
     this.#prefill.dispose();
