@@ -11,7 +11,7 @@ export function declareBaseOptions(command: Command): Command {
     );
 }
 
-/** For options that may be repeated. */
+/** Collects the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

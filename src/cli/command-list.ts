@@ -15,8 +15,8 @@ import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 
 /**
- * Every command, in the order in which `espalier --help` tells of them. To add one: write `commands/<name>.ts` with
- * an exported `<name>Command: CommandDefinition`, import it here and put it in the list.
+ * All commands in the order of `espalier --help`. To add one, write `commands/<name>.ts` with an exported
+ * `<name>Command: CommandDefinition`, import it here and add it to the list.
  */
 export const commandList: readonly CommandDefinition[] = [
   trainCommand,

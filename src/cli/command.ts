@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { Output } from './output.ts';
 
-/** What every command is given besides its own options. */
+/** The context that every command gets in addition to its own options. */
 export interface CommandContext {
   readonly json: boolean;
-  /** For ONNX Runtime's pool: `--threads`, or every core that this process may use. */
+  /** The number of threads of ONNX Runtime: `--threads`, or all cores that this process may use. */
   readonly threads: number;
   /** Aborts at Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
   readonly signal: AbortSignal;
@@ -12,20 +12,20 @@ export interface CommandContext {
 }
 
 /**
- * One command of `espalier`, as data. `--json`, `--threads` and `--help` are added by the frame; a new command is a
- * file in `commands/` and a line in `command-list.ts`.
+ * One command of `espalier` as data. `program.ts` adds `--json`, `--threads` and `--help`. A new command needs a file in `commands/`
+ * and a line in `command-list.ts`.
  */
 export interface CommandDefinition {
   /** One word, or two for a command of a group: `adapter convert`. */
   readonly name: string;
   readonly summary: string;
-  /** Whole command lines, shown below the options by `--help`. */
+  /** Example command lines, which `--help` shows below the options. */
   readonly examples: readonly string[];
   /** Declares options and arguments. Values may stay strings: `run` reads them through `readOptions`. */
   configure(command: Command): void;
   /**
-   * @param options  what commander parsed, by camelCase name; positional arguments are under their own names
-   * @returns the exit code, where it is not 0
+   * @param options  the options from commander by camelCase name, and the positional arguments by their names
+   * @returns the exit code, if it is not 0
    */
   run(options: Readonly<Record<string, unknown>>, context: CommandContext): Promise<number | void>;
 }

@@ -1,6 +1,6 @@
 import type { AdapterReport } from '../adapters/index.ts';
 
-/** What an adapter was found to be, for a person. @param checked  the base that it was compared with */
+/** Describes an adapter as text for a person. @param checked  the base with which it was compared */
 export function describeAdapter(
   { format, base, digest, parameters, modules, saved, remarks }: AdapterReport,
   checked?: string,

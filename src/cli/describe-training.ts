@@ -1,6 +1,6 @@
 import type { TrainPlan, TrainResult } from '../train/index.ts';
 
-/** What is about to be trained, for a person: a line for each thing that is easily got wrong. */
+/** Describes a training before it starts, as text for a person. There is a line for each setting that is often wrong. */
 export function describePlan(plan: TrainPlan): string {
   const { trainableParameters, baseParameters, matched, data, evalData, steps, maxLength, learningRate } = plan;
   const share = ((100 * trainableParameters) / baseParameters).toPrecision(3);
@@ -21,7 +21,7 @@ function describeData({ rows, dropped, truncated, tokens, supervisedTokens }: Tr
   return parts.join(', ');
 }
 
-/** What became of it, for a person. */
+/** Describes the result of a training as text for a person. */
 export function describeResult(result: TrainResult): string {
   const { output, steps, interrupted, firstLoss, lastLoss, evalLossBefore, evalLossAfter, targetTokens } = result;
   const seconds = result.seconds.toFixed(1);

@@ -4,7 +4,7 @@ import type { Inspection } from './inspect-path.ts';
 const stepNames = ['gather', 'run', 'answer'];
 
 /**
- * Describes the buffers of a served model's run: as data, and for a person.
+ * Describes the buffers of a run of a served model, as data and as text for a person.
  * @throws EspalierError as `describePlan`
  */
 export async function inspectMemory(path: string, options: DescribeOptions): Promise<Inspection> {

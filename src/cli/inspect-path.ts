@@ -15,14 +15,14 @@ import { openSafetensors, type SafetensorsEntry } from '../tensor/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { describeAdapter } from './describe-adapter.ts';
 
-/** What is told of a path: as data, and for a person. */
+/** The description of a path, as data and as text for a person. */
 export interface Inspection {
   readonly answer: Readonly<Record<string, unknown>> & { readonly kind: string };
   readonly text: string;
 }
 
 /**
- * Finds out what lies at a path and describes it. Weights are not read, only their headers.
+ * Recognizes a file or folder and describes it. It reads the headers of weights, not the weights.
  * @throws EspalierError FILE_NOT_FOUND, CLI_NOT_INSPECTABLE, and those of the format that it is
  */
 export async function inspectPath(path: string): Promise<Inspection> {
@@ -74,7 +74,7 @@ async function inspectModel(path: string): Promise<Inspection> {
   return { answer, text: text.join('\n') };
 }
 
-/** How a base continues text, where it does. */
+/** Describes how a base continues text, if it can. */
 function generationOf({ decode, scoring }: BaseGraphs): string | undefined {
   if (decode) return 'keeps keys and values in place';
   return scoring && 'runs each row anew: exact, and slower';
@@ -123,7 +123,7 @@ async function inspectGraph(path: string): Promise<Inspection> {
   return { answer, text: [printModel(model), 'modules', ...modules].join('\n') };
 }
 
-/** The modules of a graph; none where it cannot be copied, as for operators of long ago: then it is shown, and no adapter fits it. */
+/** Lists the modules of a graph. A graph with old operators cannot be copied and has none: it is shown, and no adapter fits it. */
 async function modulesIn(path: string): Promise<readonly AdaptableModule[]> {
   try {
     return (await openOnnxModel(path)).modules;

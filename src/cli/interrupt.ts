@@ -1,11 +1,11 @@
 import { exitCodes } from './command.ts';
 
-/** A signal that Ctrl-C or SIGTERM aborts, and whether it has. Disposing takes the listeners off again. */
+/** An abort signal for Ctrl-C and SIGTERM. Disposing it removes the listeners. */
 export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** WHY the second Ctrl-C exits at once: whoever presses it twice no longer wants to wait for a clean end. */
+/** WHY the second Ctrl-C exits at once: a person who presses it twice does not want to wait for a clean end. */
 export function listenForInterrupt(source: NodeJS.Process = process): Interrupt {
   const controller = new AbortController();
   const onSignal = (): void => {

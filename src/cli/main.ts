@@ -3,9 +3,9 @@ import { commandList } from './command-list.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { runProgram } from './program.ts';
 
-/** The `espalier` executable: runs the process's command line and leaves its exit code behind. */
+/** The `espalier` executable. It runs the command line of the process and sets the exit code. */
 export async function main(): Promise<void> {
-  // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
+  // A reader such as `| head` closes the pipe early. This is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

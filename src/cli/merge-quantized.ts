@@ -9,16 +9,16 @@ export interface MergeQuantizedOptions {
   readonly base: BaseModel;
   readonly adapters: readonly MergedAdapter[];
   readonly output: string;
-  /** Take the place of a folder that is there. */
+  /** Replaces an existing folder. */
   readonly replace: boolean;
   readonly signal: AbortSignal;
-  /** Looks at the finished folder before it takes its place; what it throws leaves nothing behind. */
+  /** Checks the finished folder before it is published. If it throws, the folder is removed. */
   readonly check: (dir: string) => Promise<void>;
 }
 
 /**
- * Merges adapters into a quantized base: into the floats that it stands for, which are then quantized as it is. The floats lie
- * beside the output meanwhile, so that the disk must have room for them twice.
+ * Merges adapters into a quantized base. It dequantizes the base, merges, and quantizes the result in the same way. The floats are
+ * written beside the output for this time, so the disk must have room for them twice.
  *
  * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, those of `mergeCheckpoint` and `quantizeBase`
  */

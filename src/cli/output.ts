@@ -1,16 +1,16 @@
-/** Where a command speaks: answers on standard output, everything else on standard error. */
+/** The output of a command: answers go to standard output, everything else to standard error. */
 export interface Output {
-  /** The command's answer: with --json one line of JSON, otherwise the text. */
+  /** Writes the answer of the command: one line of JSON with --json, otherwise the text. */
   answer(value: unknown, text: () => string): void;
-  /** A part of an answer that is told while it grows. Silent with --json, where the answer comes whole. */
+  /** Writes a part of an answer that grows. With --json it writes nothing, because the answer is written as a whole. */
   stream(text: string): void;
-  /** A remark for a person, on standard error. Silent with --json. */
+  /** Writes a remark for a person to standard error. With --json it writes nothing. */
   note(text: string): void;
-  /** Whether a person watches standard error, so that a progress bar makes sense. */
+  /** Whether standard error is a terminal, so that a progress bar makes sense. */
   readonly interactive: boolean;
 }
 
-/** Two writable ends; the process's own, or a test's. */
+/** Two writable streams: those of the process, or those of a test. */
 export interface OutputStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };

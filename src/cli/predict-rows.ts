@@ -41,13 +41,13 @@ export function declarePredictOptions(command: Command): void {
     .option('--max-length <n>', 'tokens of a row; a longer text is cut (default: it is refused)');
 }
 
-/** Rows with what the base says of each: logits or a vector. */
+/** Rows with their results: logits or a vector for each row. */
 export interface Predictions {
   readonly base: BaseModel;
   readonly results: readonly Float32Array[];
 }
 
-/** Runs the rows that a command line names through the base and its adapters. */
+/** Runs the rows of a command line through the base and its adapters. */
 export async function predictRows(
   task: 'classification' | 'embedding',
   options: Readonly<Record<string, unknown>>,

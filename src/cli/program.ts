@@ -56,14 +56,14 @@ function createProgram(options: ProgramOptions, onExitCode: (code: number) => vo
   return program;
 }
 
-/** The command whose name the line begins with, such as `adapter convert`, for the hint at its help. */
+/** Finds the command at the beginning of the line, such as `adapter convert`, for the hint at its help. */
 function longestName(commands: readonly CommandDefinition[], words: readonly string[]): string {
   const line = `${words.join(' ')} `;
   const names = commands.flatMap(({ name }) => [name, name.split(' ')[0] ?? '']);
   return names.filter((name) => line.startsWith(`${name} `)).sort((a, b) => b.length - a.length)[0] ?? '';
 }
 
-/** `adapter`, of which `adapter convert` is one command. */
+/** Adds a group of commands, such as `adapter` with the command `adapter convert`. */
 function groupOf(program: Command, name: string, groups: Map<string, Command>): Command {
   const known = groups.get(name);
   if (known !== undefined) return known;

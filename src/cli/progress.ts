@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Output } from './output.ts';
 
-/** A bar on standard error where a person watches, and nothing elsewhere. */
+/** A progress bar if standard error is a terminal, otherwise nothing. */
 export interface Progress extends Disposable {
   update(done: number, fields: Readonly<Record<string, string>>): void;
 }

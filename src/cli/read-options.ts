@@ -2,7 +2,7 @@ import { parse } from 'node:path';
 import { z } from 'zod';
 import { EspalierError, flagOf } from '../core/index.ts';
 
-/** Readers for what commander hands over as strings. Each says what it expects, for the error message. */
+/** Readers for option values, which commander passes as strings. Each contains the expectation for its error message. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
   z
     .union([z.number(), z.string()], { error: expected })
@@ -22,7 +22,7 @@ export const tokenIds = z
   .regex(/^\s*\d+\s*(,\s*\d+\s*)*$/, { error: 'token ids such as 1,2,3' })
   .transform((text) => text.split(',').map(Number));
 
-/** `DIR` or `DIR=SCALE`; a path that holds a `=` needs its scale written. */
+/** `DIR` or `DIR=SCALE`. A path that contains `=` needs an explicit scale. */
 export const adapterSpecs = z.array(z.string().min(1)).transform((specs, context) =>
   specs.map((spec) => {
     const at = spec.lastIndexOf('=');
@@ -35,7 +35,7 @@ export const adapterSpecs = z.array(z.string().min(1)).transform((specs, context
   }),
 );
 
-/** `NAME=PATH`, or a path whose file's name is the model's. */
+/** `NAME=PATH`, or a path. The model of a path is named after the file. */
 export const modelSpecs = z.array(z.string().min(1)).transform((specs, context) => {
   const models = specs.map((spec) => {
     const at = spec.indexOf('=');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 import type { ChatMessage, StreamDecoderOptions, Tokenizer } from '../tokenizer/index.ts';
 
-/** The three ways to give a prompt, of which exactly one is used. */
+/** The three ways to give a prompt. A command line uses exactly one. */
 export interface PromptOptions {
   readonly prompt?: string | undefined;
   /** A JSON file: `[{"role", "content"}, ...]`, or an object with that under `messages`. */
@@ -13,7 +13,7 @@ export interface PromptOptions {
 
 export interface Prompt {
   readonly tokens: readonly number[];
-  /** How the answer's tokens become text: what goes on from a text keeps the space before its first word. */
+  /** How the tokens of the answer become text. An answer that continues a text keeps the space before its first word. */
   readonly decoding: StreamDecoderOptions;
 }
 
@@ -24,7 +24,7 @@ const messagesFile = z.union([
 ]);
 
 /**
- * Turns what the command line gave into token ids.
+ * Converts the prompt of the command line to token ids.
  * @throws EspalierError CLI_CONFLICT unless exactly one way is used, and one that the folder's tokenizer can take
  * @throws EspalierError CLI_BAD_VALUE, FILE_NOT_FOUND, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
  */

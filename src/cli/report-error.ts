@@ -4,9 +4,8 @@ import { exitCodes } from './command.ts';
 import type { OutputStreams } from './output.ts';
 
 /**
- * Tells what went wrong: one paragraph with its code on standard error, or `{"error":{code,message}}` on standard
- * output with --json, where a program reads.
- * @returns the exit code that goes with it
+ * Reports an error: one paragraph with its code on standard error, or with --json `{"error":{code,message}}` on standard output.
+ * @returns the exit code for the error
  */
 export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
   const code = codeOf(error);
@@ -16,19 +15,19 @@ export function reportError(error: unknown, streams: OutputStreams, { json }: { 
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
 }
 
-/** WHY a full disk too: whatever writes a file of its own may meet one, and it is no fault of ours. */
+/** WHY a full disk is included: any code that writes a file can meet one, and it is not a bug of Espalier. */
 function codeOf(error: unknown): string {
   if (EspalierError.isInstance(error)) return error.code;
   return isDiskFull(error) ? 'DISK_FULL' : 'INTERNAL';
 }
 
-/** WHY not the class alone: an error of another copy of the package may lack the words of the command line. */
+/** WHY the class is not enough: an error of another copy of the package may lack the message for the command line. */
 function messageOf(error: unknown): string {
   if (error instanceof EspalierError) return error.commandLineMessage;
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A contract's error explains itself; anything else is a fault of ours, and its stack says where. */
+/** An EspalierError explains itself. Any other error is a bug, and its stack shows where. */
 function trace(error: unknown): string {
   return codeOf(error) !== 'INTERNAL' || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
 }

@@ -7,8 +7,8 @@ import { createProgress, type Progress } from './progress.ts';
 const namesModels: ReadonlySet<string> = new Set(['base', 'adapter', 'initAdapter', 'path']);
 
 /**
- * Puts folders in place of every `hf:org/name[@revision]` among a command's options. What is not in the cache is pulled.
- * WHY for all commands at once: a model of the hub can be named wherever a folder can, in commands to come too.
+ * Replaces every `hf:org/name[@revision]` in the options of a command by a folder. A model that is not in the cache is downloaded.
+ * WHY this is one step for all commands: a model of the hub can be named wherever a folder can, also in future commands.
  */
 export async function resolveHubOptions(
   options: Readonly<Record<string, unknown>>,
@@ -26,8 +26,8 @@ export async function resolveHubOptions(
 }
 
 /**
- * The folder that a text names: itself, or for `hf:org/name[@revision]` the snapshot in the cache, pulled if need be. A
- * scale after it, as in `hf:org/name=0.5`, stays.
+ * Returns the folder that a text names. For `hf:org/name[@revision]` it is the snapshot in the cache, which is downloaded if
+ * necessary. A scale after it, as in `hf:org/name=0.5`, is kept.
  * @throws EspalierError HUB_*
  */
 export async function resolveBase(text: string, context: CommandContext): Promise<string> {
@@ -39,7 +39,7 @@ export async function resolveBase(text: string, context: CommandContext): Promis
 
 const format = '{bar} {percentage}% | {received} of {whole} | {file} | {eta_formatted} left';
 
-/** Pulls a model, with a bar where a person watches. */
+/** Downloads a model, with a progress bar if standard error is a terminal. */
 export async function pullWithProgress(
   reference: string,
   options: Omit<PullOptions, 'onEvent' | 'signal'>,

@@ -2,9 +2,9 @@ import type { TrainEvent } from '../train/index.ts';
 import type { Output } from './output.ts';
 import { createProgress, type Progress } from './progress.ts';
 
-/** Shows a training while it goes on: a bar where a person watches, and nothing elsewhere. */
+/** Shows the progress of a training: a bar if standard error is a terminal, otherwise nothing. */
 export interface TrainReporter extends Disposable {
-  tell(event: TrainEvent): void;
+  report(event: TrainEvent): void;
 }
 
 const format = '{bar} {value}/{total} | loss {loss} | {speed} tokens/s | held-out {held} | {eta_formatted} left';
@@ -13,7 +13,7 @@ export function trainReporter(output: Output): TrainReporter {
   let bar: Progress | undefined;
   let held = '-';
   return {
-    tell: (event) => {
+    report: (event) => {
       if (event.kind === 'evaluated') held = event.loss.toFixed(4);
       if (event.kind !== 'stepped') return;
       const { metrics, steps } = event;

@@ -2,14 +2,14 @@ import { didYouMean, EspalierError } from '../core/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import type { ModelSignature, TensorSignature } from './model-signature.ts';
 
-/** What a request is once it was checked: everything that the scheduler and the runner rely on. */
+/** A checked request. The scheduler and the runner rely on its properties. */
 export interface CheckedRequest {
   /** In the order of the model's inputs. */
   readonly inputs: readonly TensorData[];
   readonly outputs: readonly string[];
-  /** Rows along the first axis where requests of the model are joined, else 1. */
+  /** The number of rows along the first axis if requests of the model are joined, else 1. */
   readonly rows: number;
-  /** Equal for requests whose other dimensions agree; undefined where the request runs alone. */
+  /** Equal for requests with the same other dimensions; undefined if the request runs alone. */
   readonly group: string | undefined;
 }
 

@@ -2,22 +2,22 @@ import { inferShapes, type AdaptableModule, type Model } from '../ir/index.ts';
 import { injectLora } from '../lora/index.ts';
 import { forgetShapes } from './output-shapes.ts';
 
-/** A module with the graph inputs that its adapter's matrices come through. */
+/** A module with the graph inputs for the matrices of its adapter. */
 export interface InjectedModule {
   readonly module: AdaptableModule;
   /** f32 [rank, in], of a convolution [rank, in, ...kernel]; any rank */
   readonly a: string;
-  /** f32 [out, rank], of a convolution [out, rank / groups, 1...]; scaled already */
+  /** f32 [out, rank], of a convolution [out, rank / groups, 1...]; the scale is already multiplied in */
   readonly b: string;
 }
 
 /**
- * Prepares a graph for any one adapter at a time: every module's matrices are inputs whose rank is open, so that one session serves
- * every adapter, and the base as an adapter of zeros.
+ * Prepares a graph for one adapter at a time. The matrices of every module are inputs whose rank is symbolic, so one session serves
+ * all adapters. The base is an adapter of zeros.
  *
- * WHY one adapter a batch, and not several side by side as decoders have them: a mask over rank rows needs to know which rows of a
- * node's input belong to which request, and in a foreign graph every node may have folded the batch into its rows in its own way
- * (or have none, as a convolution's channels).
+ * WHY a batch has one adapter, and not several as for decoders: a mask over rank rows must know which rows of the input of a node belong
+ * to which request. In a graph of another tool every node may fold the batch into its rows in its own way, or have no rows, as a
+ * convolution.
  */
 export function injectAdapters(model: Model, modules: readonly AdaptableModule[]): InjectedModule[] {
   const placeholders = modules.map(({ path, groups = 1 }) => ({ path, rank: groups, scaling: 1 }));

@@ -82,13 +82,13 @@ export class TensorArena implements AdapterArena<ResidentAdapter> {
   check(name: string, weights: Adapter): AdapterFacts {
     assertPlain(name, weights, { place: 'a batch', allowed: this.#parameters.size > 0 ? ['parameters'] : [] });
     const { modules, saved = new Map<string, TensorOf<'float32'>>() } = weights;
-    const strange = [
+    const unserved = [
       ...[...modules.keys()].filter((path) => !this.#injected.has(path)),
       ...[...saved.keys()].filter((parameter) => !this.#parameters.has(parameter)),
     ];
-    if (strange.length > 0) {
+    if (unserved.length > 0) {
       const served = [...this.#injected.keys(), ...this.#parameters.keys()].slice(0, 12).join(', ');
-      throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', { name, modules: strange, served });
+      throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', { name, modules: unserved, served });
     }
     for (const [path, { rank, a, b }] of modules) {
       const injected = this.#injected.get(path);

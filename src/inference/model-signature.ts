@@ -61,8 +61,9 @@ function batchingOf(
     axis = first;
   }
   if (axis === undefined) return { joins: false, why: 'it has no input' };
-  const strange = outputs.find(({ name }) => firstDim(shapes.symbolic.get(name)) !== axis);
-  if (strange) return { joins: false, why: `the first axis of its output ${strange.name} is not known to be ${axis}` };
+  const differing = outputs.find(({ name }) => firstDim(shapes.symbolic.get(name)) !== axis);
+  if (differing)
+    return { joins: false, why: `the first axis of its output ${differing.name} is not known to be ${axis}` };
   if ([...inputs, ...outputs].some(({ dtype }) => dtype === 'string')) {
     return { joins: false, why: 'it takes or gives strings' };
   }

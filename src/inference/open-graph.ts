@@ -3,18 +3,18 @@ import { dirname } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import { checkExternalData, decodeModel, verifyModel, type Model } from '../ir/index.ts';
 
-/** An ONNX file as it was read: what is checked is what is run, even when the file is replaced meanwhile. */
+/** The bytes of an ONNX file. They are read once, so the graph that runs is the graph that was checked, even if the file is replaced. */
 export interface GraphFile {
   readonly path: string;
   /** The folder of its external weights. */
   readonly folder: string;
   readonly bytes: Uint8Array;
-  /** Its graph, verified. Decode the bytes again to change it. */
+  /** The verified graph. To change it, decode the bytes again. */
   readonly model: Model;
 }
 
 /**
- * Reads an ONNX file, verifies its graph, and checks that the weights it names lie in its folder.
+ * Reads an ONNX file, verifies its graph, and checks that its weights are in its folder.
  * @throws EspalierError FILE_NOT_FOUND, and what `decodeModel`, `verifyModel` and `checkExternalData` throw
  */
 export async function openGraph(path: string): Promise<GraphFile> {

@@ -1,7 +1,7 @@
 import { LeastRecentlyUsed } from '../core/index.ts';
 import { evaluateDim, inferShapes, type Dim, type Graph, type Model, type Shape } from '../ir/index.ts';
 
-/** Sizes by name of an input or an output. */
+/** The shapes of inputs or outputs by name. */
 export type ConcreteShapes = ReadonlyMap<string, readonly number[]>;
 
 /** undefined for an output whose shape cannot be known before the run. */
@@ -10,15 +10,15 @@ export type OutputShapeMap = ReadonlyMap<string, readonly number[] | undefined>;
 /** Shapes that one service sees again and again; each is a few numbers. */
 const keptShapes = 256;
 
-/** The name that all unnamed first dimensions share: the batch, as far as anybody can tell. */
+/** The name that all unnamed first dimensions share. They are assumed to be the batch. */
 const unnamedBatch = 'batch';
 
 /**
- * Foretells the shapes of a graph's outputs from those of its inputs, so that buffers can be planned before a run.
+ * Predicts the shapes of the outputs of a graph from those of its inputs, so that buffers can be planned before a run.
  *
- * First by the symbolic graph, inferred once: an output is `[batch, 2*seq]`, and the inputs say what `batch` and `seq` are. Where
- * that leaves something open (a convolution of an image of unnamed size, say), the graph is inferred once more with the very
- * sizes of the inputs. Results are cached by the inputs' shapes.
+ * First it uses the symbolic shapes, which are inferred once: an output is `[batch, 2*seq]`, and the inputs give `batch` and `seq`. If
+ * a dimension stays unknown (for example after a convolution of an image of unnamed size), the shapes are inferred again with the
+ * sizes of the inputs. Results are cached by the shapes of the inputs.
  */
 export class OutputShapes {
   /** Of the outputs, as far as the graph says; polynomials over the symbols of the inputs. */
@@ -54,12 +54,12 @@ export class OutputShapes {
     return shapes;
   }
 
-  /** Foretells nothing any more: ONNX Runtime gave another shape than was foretold. */
+  /** Stops all predictions, because ONNX Runtime returned another shape than predicted. */
   distrust(): void {
     this.#isTrusted = false;
   }
 
-  /** undefined where the symbols do not say everything, or contradict each other. */
+  /** Returns undefined if a symbol is unknown, or if symbols contradict each other. */
   #evaluate(inputs: ConcreteShapes): OutputShapeMap | undefined {
     const sizes = new Map<string, number>();
     for (const [name, shape] of this.inputs) {
@@ -89,17 +89,17 @@ export class OutputShapes {
   }
 }
 
-/** WHY what the file declares is forgotten: exporters do write wrong shapes, and their own symbols for the same size. */
+/** WHY the declared shapes are removed: some exporters write wrong shapes, or several symbols for one size. */
 function infer(model: Model): void {
   forgetShapes(model.graph);
   try {
     inferShapes(model);
   } catch {
-    // What cannot be inferred stays unknown; whether it can be computed is ONNX Runtime's affair.
+    // A shape that cannot be inferred stays unknown. ONNX Runtime decides whether the node can be computed.
   }
 }
 
-/** Forgets every shape but those of inputs and constants, as after a change of the inputs'. */
+/** Removes all shapes except those of inputs and constants. */
 export function forgetShapes(graph: Graph): void {
   for (const value of graph.values()) {
     if (value.isGraphInput || value.constant !== undefined) continue;
@@ -109,7 +109,7 @@ export function forgetShapes(graph: Graph): void {
   for (const node of graph.nodes) for (const subgraph of node.subgraphs) forgetShapes(subgraph);
 }
 
-/** What was inferred, and where nothing was, what the file says. */
+/** Returns the inferred shape, or else the declared one. */
 function merged(found: Shape | undefined, declared: Shape | undefined): Shape | undefined {
   if (found === undefined || found.length !== declared?.length) return found ?? declared;
   return found.map((dim, axis) => dim ?? declared[axis]);

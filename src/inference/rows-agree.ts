@@ -3,8 +3,8 @@ import { convertToFloat32, typedArray, type TensorData } from '../tensor/index.t
 import type { Answer } from './batch-runner.ts';
 
 /**
- * How far a joined row may be from the same row alone, relative to the largest value of the output. Kernels sum in another order
- * for another number of rows; a model that mixes rows is off by far more.
+ * The largest allowed difference between a row in a joined batch and the same row alone, relative to the largest value of the output.
+ * Kernels sum in another order for another number of rows. A model that mixes rows has a far larger difference.
  */
 const tolerances: Partial<Record<TensorData['dtype'], number>> = {
   float32: 1e-4,

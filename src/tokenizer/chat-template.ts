@@ -10,13 +10,16 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** Renders messages with the model's Jinja template; parsed at its first use, so that a model with a template that we cannot read still serves text. */
+/**
+ * Renders messages with the Jinja template of the model. The template is parsed at its first use, so a model whose template cannot be
+ * parsed still serves text.
+ */
 export interface ChatTemplate {
   render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
 }
 
 /**
- * The chat template of a folder: `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`
+ * Reads the chat template of a folder: `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`
  * (a string, or a list of named templates of which "default" is taken).
  *
  * @param texts  the special tokens that the template may name: `bos_token`, `eos_token`, ...

@@ -1,16 +1,16 @@
 import { isJsonObject, type JsonObject } from './tokenizer-files.ts';
 
 /**
- * What a decoder does with one token after the other, so far as it can be done one by one.
+ * The rules by which a decoder can decode tokens one by one.
  *
  * @see the `decoder` of `tokenizer.json`
  */
 export interface DecodeRules {
-  /** How a token stands for bytes: every character is one (`level`), `<0x0A>` is one (`fallback`), or never. */
+  /** How tokens represent bytes: each character is a byte (`level`), a token such as `<0x0A>` is a byte (`fallback`), or never. */
   readonly bytes: 'level' | 'fallback' | 'none';
-  /** Done to each token, in order. */
+  /** Replacements in each token, in order. */
   readonly replacements: readonly { readonly from: string; readonly to: string }[];
-  /** Taken off the beginning of the whole text, at most `count` times. */
+  /** Removed from the beginning of the whole text, at most `count` times. */
   readonly stripStart: { readonly content: string; readonly count: number };
 }
 

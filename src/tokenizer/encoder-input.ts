@@ -1,8 +1,8 @@
 /** A text, or a pair of texts, as an encoder reads it. */
 export interface EncoderInput {
-  /** With what the tokenizer puts around texts: [CLS] and [SEP], `<s>` and `</s>`. */
+  /** The ids, including the tokens that the tokenizer adds around texts, such as [CLS] and [SEP]. */
   readonly ids: readonly number[];
-  /** As many: 1 for the tokens of the second text where the tokenizer tells segments apart, else 0. */
+  /** One number for each id: 1 for the tokens of the second text if the tokenizer has token types, else 0. */
   readonly typeIds: readonly number[];
   /** Whether a text was cut to fit. */
   readonly cut: boolean;
@@ -11,17 +11,17 @@ export interface EncoderInput {
 export interface EncoderInputOptions {
   /** A second text, read together with the first. */
   readonly pair?: string | undefined;
-  /** The most tokens; the end of the longer text is left out then, never what stands around the texts. */
+  /** The maximum number of tokens. A longer input loses the end of its longer text, never the added tokens. */
   readonly maxLength?: number | undefined;
 }
 
-/** Encodes one text or a pair: with what stands around them, or without. */
+/** Encodes one text or a pair, with or without the added tokens. */
 export type EncodeWhole = (
   text: string,
   options: { readonly pair?: string | undefined; readonly special: boolean },
 ) => { readonly ids: readonly number[]; readonly typeIds: readonly number[] };
 
-/** @returns at most `maxLength` tokens, unless what stands around the texts alone is longer */
+/** @returns at most `maxLength` tokens, unless the added tokens alone are more */
 export function encodeForEncoder(
   encode: EncodeWhole,
   text: string,
@@ -44,7 +44,10 @@ interface Place {
 
 const none: Place = { start: 0, end: 0 };
 
-/** Where a text's own tokens stand among all; all from there on where they do not stand there as they are alone. */
+/**
+ * Finds the range of the tokens of a text among all tokens. If they differ there from the tokens of the text alone, the range extends
+ * to the end.
+ */
 function placeOf(ids: readonly number[], part: readonly number[], from: number): Place {
   if (part.length === 0) return { start: from, end: from };
   for (let start = from; start + part.length <= ids.length; start++) {
@@ -53,7 +56,7 @@ function placeOf(ids: readonly number[], part: readonly number[], from: number):
   return { start: from, end: ids.length };
 }
 
-/** How much is left of two lengths when the longer one loses a token as long as there are too many. */
+/** Shortens two lengths to a total by removing one token at a time from the longer one. */
 function lengthsWithin(first: number, second: number, tooMany: number): { first: number; second: number } {
   const [longer, shorter] = first >= second ? [first, second] : [second, first];
   const alone = Math.min(tooMany, longer - shorter);

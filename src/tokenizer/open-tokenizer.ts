@@ -9,7 +9,7 @@ import { parseJsonObject, type JsonObject } from './tokenizer-files.ts';
  * Opens the tokenizer of a Hugging Face folder: `tokenizer.json` with, where they exist, `tokenizer_config.json`,
  * `special_tokens_map.json`, `chat_template.jinja`, `config.json` and `generation_config.json`.
  *
- * @returns undefined when the folder has no `tokenizer.json`: such a model speaks token ids only
+ * @returns undefined if the folder has no `tokenizer.json`. Such a model takes token ids only.
  * @throws EspalierError TOKENIZER_INVALID where a file is there but cannot be used
  */
 export async function openTokenizer(folder: string): Promise<Tokenizer | undefined> {

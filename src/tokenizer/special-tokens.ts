@@ -7,9 +7,9 @@ import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-
 export interface SpecialTokens {
   /** By the names that chat templates use: `bos_token`, `eos_token`, `pad_token`, `unk_token`. */
   readonly texts: Readonly<Record<string, string>>;
-  /** Put in front of a text; undefined where there is none, or where `add_bos_token` is false. */
+  /** The token before a text; undefined if there is none, or if `add_bos_token` is false. */
   readonly bosId?: number;
-  /** Put behind a text. */
+  /** The token after a text. */
   readonly eosId?: number;
   /** Every id that ends a generation: the tokenizer's, and those of `generation_config.json` (or `config.json`). */
   readonly eosIds: readonly number[];
@@ -22,8 +22,8 @@ export interface Vocabulary {
 }
 
 /**
- * Finds bos and eos. `tokenizer_config.json` speaks first, then `special_tokens_map.json`; a `null` there means that the
- * tokenizer has none. Only where both are silent do the ids of `generation_config.json` and `config.json` count.
+ * Finds bos and eos. `tokenizer_config.json` takes precedence over `special_tokens_map.json`. A `null` there means that the tokenizer
+ * has no such token. Only if both files lack the token are the ids of `generation_config.json` and `config.json` used.
  *
  * @throws EspalierError TOKENIZER_INVALID where bos or eos is named but not in the vocabulary
  */
@@ -68,7 +68,7 @@ function findToken(name: 'bos_token' | 'eos_token', files: TokenizerFiles, vocab
   return { text: named.text, id };
 }
 
-/** What the files say about a token; undefined where they say nothing, `text` undefined where they say "none". */
+/** A token in the files. undefined if no file mentions it; `text` is undefined if a file says that there is none. */
 function namedToken(name: string, files: TokenizerFiles): { text: string | undefined; file: string } | undefined {
   const sources = [
     ['tokenizer_config.json', files.tokenizerConfig],

@@ -1,32 +1,32 @@
 import type { DecodeRules } from './decode-rules.ts';
 
-/** Turns tokens into text as they come. What it has given out never changes. */
+/** Decodes tokens to text one by one. Text that it has returned never changes. */
 export interface StreamDecoder {
-  /** Takes the next token; returns the text that is final now, often that of this token, sometimes ''. */
+  /** Takes the next token and returns the text that has become final: often that of this token, sometimes ''. */
   push(id: number): string;
-  /** Returns what was held back: a character of which bytes are missing comes as U+FFFD. Begins anew after it. */
+  /** Returns the remaining text and resets the decoder. A character with missing bytes becomes U+FFFD. */
   end(): string;
 }
 
-/** What the decoder needs to know of one token. */
+/** The properties of one token that the decoder needs. */
 export interface TokenPiece {
   readonly text: string;
-  /** An added token stands for itself, never for bytes. */
+  /** An added token represents its own text, never bytes. */
   readonly added: boolean;
 }
 
 /**
- * Decodes by rule, one token at a time: a character comes out with the token that holds its last byte.
+ * Decodes by rules, one token at a time. A character is returned with the token that contains its last byte.
  *
- * @param pieceOf  undefined for a token that has no text (left out on purpose, or not in the vocabulary)
- * @param options.started  whether text came before, so that nothing is stripped from the beginning of this one
+ * @param pieceOf  returns undefined for a token without text (a skipped special token, or one outside the vocabulary)
+ * @param options.started  whether this text continues another one, so that nothing is stripped from its beginning
  */
 export function createStreamDecoder(
   rules: DecodeRules,
   pieceOf: (id: number) => TokenPiece | undefined,
   { started = false }: { readonly started?: boolean } = {},
 ): StreamDecoder {
-  // WHY the byte order mark is kept for byte-level tokens only: so does the decoder of the whole text.
+  // WHY the byte order mark is kept for byte-level tokens only: the decoder of the whole text does the same.
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: rules.bytes === 'level' });
   let pending = false;
   let toStrip = started ? 0 : rules.stripStart.count;
@@ -60,7 +60,7 @@ export function createStreamDecoder(
   };
 }
 
-/** For decoders without rules: holds every token back and decodes them together. */
+/** A decoder for tokenizers without rules. It collects all tokens and decodes them together at the end. */
 export function createHoldingDecoder(decode: (ids: readonly number[]) => string): StreamDecoder {
   let ids: number[] = [];
   return {
@@ -76,7 +76,7 @@ export function createHoldingDecoder(decode: (ids: readonly number[]) => string)
   };
 }
 
-/** The bytes of the text that a token stands for wherever it is; a part of a character has bytes that are no text yet. */
+/** Returns the bytes that a token represents at any place. They may be a part of a character. */
 export function pieceBytes(piece: TokenPiece, rules: DecodeRules): Uint8Array {
   return bytesOf(piece, rules) ?? new TextEncoder().encode(replaceAll(piece.text, rules));
 }
@@ -93,14 +93,14 @@ function bytesOf({ text, added }: TokenPiece, { bytes }: DecodeRules): Uint8Arra
 }
 
 /**
- * The byte for which each character of a byte-level vocabulary stands: the printable ones of Latin-1 stand for
- * themselves, the other 68 are U+0100 and up, in order.
+ * Maps each character of a byte-level vocabulary to its byte. The printable characters of Latin-1 represent themselves. The other 68
+ * bytes are represented by U+0100 and following, in order.
  */
 export const byteOfCharacter: ReadonlyMap<string, number> = new Map(
   Array.from({ length: 256 }, (_, byte) => [byteLevelCharacter(byte), byte]),
 );
 
-/** The character that stands for a byte in a byte-level vocabulary. */
+/** Maps each byte to its character in a byte-level vocabulary. */
 export function byteLevelCharacter(byte: number): string {
   if (isPrintable(byte)) return String.fromCharCode(byte);
   let rank = 0;

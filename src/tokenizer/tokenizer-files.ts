@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 
-/** A JSON object whose fields are looked at one by one. */
+/** A JSON object whose fields are checked one by one. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The files of a tokenizer, parsed as JSON but not yet understood. */

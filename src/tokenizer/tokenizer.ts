@@ -20,45 +20,46 @@ import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-
 export type { ChatMessage } from './chat-template.ts';
 
 export interface EncodeOptions {
-  /** Put bos in front, where the tokenizer has one and the text does not begin with it already. */
+  /** Adds bos before the text, if the tokenizer has one and the text does not begin with it. */
   readonly bos?: boolean;
-  /** Put eos behind, where the tokenizer has one and the text does not end with it already. */
+  /** Adds eos after the text, if the tokenizer has one and the text does not end with it. */
   readonly eos?: boolean;
 }
 
 export interface DecodeOptions {
-  /** Leave special tokens out of the text. Default true. */
+  /** Omits special tokens from the text. Default: true. */
   readonly skipSpecial?: boolean;
 }
 
 export interface StreamDecoderOptions extends DecodeOptions {
-  /** Tokens that came before, whose text is not given out: what follows keeps its leading space. */
+  /** Tokens before these. Their text is not returned, but because of them the text keeps its leading space. */
   readonly after?: readonly number[];
 }
 
 export interface ChatOptions {
-  /** End with the words that let the assistant speak. */
+  /** Adds the beginning of the assistant's answer at the end. */
   readonly addGenerationPrompt: boolean;
 }
 
-/** Text to token ids and back, for one model. */
+/** Converts text to token ids and back, for one model. */
 export interface Tokenizer {
-  /** Ids of a text. Special tokens written out in the text become their ids; none is added unless asked for. */
+  /** Returns the ids of a text. Special tokens in the text become their ids. No token is added unless an option requests it. */
   encode(text: string, options?: EncodeOptions): number[];
-  /** Ids as an encoder reads a text or a pair of texts: with what the tokenizer puts around them. */
+  /** Returns the ids of a text or a pair of texts for an encoder, including the tokens that the tokenizer adds around them. */
   encodeForEncoder(text: string, options?: EncoderInputOptions): EncoderInput;
-  /** Text of ids; spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
+  /** Returns the text of ids. Spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
-  /** Text as tokens come; the pieces together are exactly `decode` of all. */
+  /** Returns a decoder for tokens that arrive one by one. Its pieces together are exactly `decode` of all tokens. */
   createStreamDecoder(options?: StreamDecoderOptions): StreamDecoder;
   /**
-   * Bytes of what a token stands for on its own, special ones written out: in UTF-8, of which a token may hold a part of a character.
-   * @returns undefined outside the vocabulary
+   * Returns the UTF-8 bytes that a token represents by itself. A special token gives its written form. A token may contain a part of a
+   * character.
+   * @returns undefined for an id outside the vocabulary
    */
   tokenBytes(id: number): Uint8Array | undefined;
   /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED */
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
-  /** Ids of the rendered messages: the template alone decides about bos and eos, and a doubled bos is made one. */
+  /** Returns the ids of the rendered messages. The template decides about bos and eos. If bos comes twice, one is removed. */
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[];
   readonly hasChatTemplate: boolean;
   readonly bosId: number | undefined;
@@ -69,7 +70,7 @@ export interface Tokenizer {
   readonly vocabSize: number;
 }
 
-/** WHY 16: of the tokens before, only those of an unfinished character matter, and it has at most four bytes. */
+/** WHY 16: only the tokens of an unfinished character matter, and a character has at most four bytes. */
 const tailLength = 16;
 
 /**
@@ -137,7 +138,7 @@ class FileTokenizer implements Tokenizer {
   decode(ids: readonly number[], { skipSpecial = true }: DecodeOptions = {}): string {
     const known = ids.filter((id) => this.#pieceOf(id, skipSpecial) !== undefined);
     if (known.length === 0) return '';
-    // WHY no clean-up of spaces: it was made for word pieces, and changes what the model wrote.
+    // WHY there is no clean-up of spaces: it is meant for word pieces, and it changes the text of the model.
     return this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   }
 

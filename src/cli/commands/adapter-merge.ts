@@ -25,7 +25,10 @@ const schema = z.object({
 
 type MergeOptions = z.output<typeof schema>;
 
-/** What logits of f32 weights may differ by: rounding alone. With half-width weights, some tenths are usual; with few bits, more. */
+/**
+ * The default bounds on the difference of logits. For f32 weights it covers rounding only. With half-width weights, differences of
+ * some tenths are usual; with quantized weights they are larger.
+ */
 const usualDrift = { f32: 1e-3, half: 0.5, quantized: 1 } as const;
 
 export const adapterMergeCommand: CommandDefinition = {
@@ -101,7 +104,7 @@ interface Merged {
   readonly context: CommandContext;
 }
 
-/** undefined for a base that gives no logits of tokens, and for adapters that only a merge applies. */
+/** Returns undefined for a base without logits of tokens, and for adapters that can only be merged. */
 async function driftOf(dir: string, { base, adapters, options, context }: Merged): Promise<LogitDrift | undefined> {
   const hasMagnitudes = adapters.some(({ modules }) => [...modules.values()].some(({ magnitude }) => magnitude));
   const onlyMerged = adapters.some(({ saved }) => saved !== undefined) || (hasMagnitudes && adapters.length > 1);
@@ -126,7 +129,7 @@ async function sampleRows({ text, inputIds }: MergeOptions, base: BaseModel): Pr
   return [tokenizer.encode(text, { bos: true })];
 }
 
-/** Always the same tokens for the same vocabulary. */
+/** Draws tokens. The same vocabulary gives the same tokens. */
 function drawnRows({ config }: BaseModel): number[][] {
   const random = createRandom(0, 'adapter merge');
   const length = Math.min(32, config.maxPositions);

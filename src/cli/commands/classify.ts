@@ -2,7 +2,7 @@ import { classificationOf } from '../../evaluate/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { declarePredictOptions, predictRows } from '../predict-rows.ts';
 
-/** `espalier classify`: which of a classifier's labels fits, or what numbers a base without labels gives. */
+/** `espalier classify`: finds the label of a text, or the numbers that a base without labels computes. */
 export const classifyCommand: CommandDefinition = {
   name: 'classify',
   summary: 'Says which label of a classifier fits a text, or any other row.',

@@ -1,7 +1,7 @@
 import type { CommandDefinition } from '../command.ts';
 import { declarePredictOptions, predictRows } from '../predict-rows.ts';
 
-/** `espalier embed`: a text as a vector. */
+/** `espalier embed`: computes the vector of a text. */
 export const embedCommand: CommandDefinition = {
   name: 'embed',
   summary: 'Turns texts into vectors.',

@@ -36,7 +36,7 @@ const schema = z.object({
 
 type GenerateOptions = z.output<typeof schema>;
 
-/** `espalier generate`: one answer, told while it grows. */
+/** `espalier generate`: one answer, printed while it grows. */
 export const generateCommand: CommandDefinition = {
   name: 'generate',
   summary: 'Goes on from a prompt, with adapters or without.',
@@ -57,7 +57,7 @@ export const generateCommand: CommandDefinition = {
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
     using registry = new AdapterRegistry(engine.arena);
     for (const [name, weights] of adapters) await registry.load(name, weights);
-    // Disposed with the process: the engine has shares of its own.
+    // The process disposes these: the engine holds references of its own.
     const leased = read.adapter.map(({ path: name, scale }) => ({ lease: registry.acquire(name), scale }));
     const request = { ...requestOf(read, prompt, tokenizer, base, context), adapters: leased };
     await answer(engine, request, { tokenizer, prompt, context });
@@ -76,7 +76,7 @@ function declareOptions(command: Command): void {
     .option('--seed <n>', 'fixes the draws');
 }
 
-/** By folder; one that is named twice is loaded once. */
+/** The adapters by folder. A folder that is named twice is loaded once. */
 async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, Adapter>> {
   const adapters = new Map<string, Adapter>();
   for (const spec of specs) {
@@ -86,7 +86,7 @@ async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel):
   return adapters;
 }
 
-/** An engine for this one request: as long as it can get, and with room for its adapters' modules and ranks. */
+/** Opens an engine for one request. It has room for the longest answer, and for the modules and ranks of the adapters. */
 function sizesFor(
   { maxTokens }: GenerateOptions,
   base: BaseModel,
@@ -131,34 +131,34 @@ function requestOf(
   };
 }
 
-interface Telling {
+interface Printing {
   readonly tokenizer: Tokenizer | undefined;
   readonly prompt: Prompt;
   readonly context: CommandContext;
 }
 
-/** Without a tokenizer the ids themselves are the text, with commas, as `--input-ids` takes them. */
+/** Without a tokenizer the text consists of the ids, separated by commas as `--input-ids` takes them. */
 async function answer(
   engine: Engine,
   request: GenerationRequest,
-  { tokenizer, prompt, context }: Telling,
+  { tokenizer, prompt, context }: Printing,
 ): Promise<void> {
   const { output } = context;
   const decoder = tokenizer?.createStreamDecoder(prompt.decoding);
   const tokens: number[] = [];
   let text = '';
   let finishReason: string | undefined;
-  const tell = (piece: string): void => {
+  const show = (piece: string): void => {
     text += piece;
     output.stream(piece);
   };
   for await (const next of engine.generate(request)) {
     finishReason = next.finishReason;
     tokens.push(next.token);
-    if (decoder === undefined) tell(tokens.length === 1 ? String(next.token) : `,${next.token}`);
-    else if (finishReason !== 'stop') tell(decoder.push(next.token));
+    if (decoder === undefined) show(tokens.length === 1 ? String(next.token) : `,${next.token}`);
+    else if (finishReason !== 'stop') show(decoder.push(next.token));
   }
-  if (decoder !== undefined) tell(decoder.end());
-  // The text has been streamed; what is left to write is the end of its line.
+  if (decoder !== undefined) show(decoder.end());
+  // The text was streamed, so only the end of its line is missing.
   output.answer({ text: decoder === undefined ? null : text, tokens, finishReason }, () => '');
 }

@@ -86,7 +86,7 @@ function configOf(options: InitOptions, tokenizer: Tokenizer | undefined): Rando
       vocabSize: options.vocabSize ?? tokenizer?.vocabSize,
     }).vocabSize,
     hiddenSize,
-    // A gated feed-forward has three matrices: 8/3 makes it as large as two of four times the width. Rounded up to 16.
+    // A gated feed-forward part has three matrices. With the factor 8/3 they are as large as two with the factor 4. Rounded up to 16.
     intermediateSize: options.intermediateSize ?? Math.ceil((hiddenSize * 8) / 3 / 16) * 16,
     layers: options.layers,
     heads,

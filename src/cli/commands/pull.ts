@@ -11,7 +11,7 @@ const schema = z.object({
   dir: path.optional(),
 });
 
-/** `espalier pull`: a model from the hub, for every other command to find. */
+/** `espalier pull`: downloads a model of the hub into the cache, where all commands find it. */
 export const pullCommand: CommandDefinition = {
   name: 'pull',
   summary: 'Downloads a model from the Hugging Face hub.',

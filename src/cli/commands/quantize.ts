@@ -32,7 +32,7 @@ const schema = z.object({
 
 type Options = z.output<typeof schema>;
 
-/** `espalier quantize`: a smaller, faster checkpoint beside the one that is there, and what that costs. */
+/** `espalier quantize`: writes a smaller and faster checkpoint, and measures the loss of quality. */
 export const quantizeCommand: CommandDefinition = {
   name: 'quantize',
   summary: 'Writes a checkpoint with weights of 8 or 4 bits, for serving and for training adapters.',
@@ -52,7 +52,7 @@ export const quantizeCommand: CommandDefinition = {
     const result = await quantizeWithProgress(base, { ...options, settings }, context);
     const seconds = Number(((systemClock.now() - started) / 1000).toFixed(2));
     const measured = rows === undefined ? undefined : await measure(base, { ...options, rows }, context);
-    tell({ ...result, seconds }, measured, { options, context });
+    print({ ...result, seconds }, measured, { options, context });
   },
 };
 
@@ -110,7 +110,7 @@ async function quantizeWithProgress(
   }
 }
 
-/** What to measure on, read before anything is written; undefined where nothing was named. */
+/** Reads the texts for the measurement before anything is written. Returns undefined if none were named. */
 async function readRows(
   { text, file, base: dir, maxLength }: Options,
   base: BaseModel,
@@ -175,7 +175,7 @@ async function evaluate(
   return await scorer.evaluate(rows, { signal });
 }
 
-function tell(
+function print(
   result: QuantizeResult & { readonly seconds: number },
   measured: Measured | undefined,
   { options, context }: { readonly options: Options; readonly context: CommandContext },

@@ -42,7 +42,8 @@ export const scoreCommand: CommandDefinition = {
     const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);
     const maxLength = Math.min(longest, base.config.maxPositions);
     using scorer = await openScorer({ base, environment, adapters, maxLength });
-    for (const tokens of rows) tell(tokens, await scorer.score(tokens, context), { tokenizer, context, options: read });
+    for (const tokens of rows)
+      print(tokens, await scorer.score(tokens, context), { tokenizer, context, options: read });
   },
 };
 
@@ -63,7 +64,7 @@ async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Pr
   return adapters;
 }
 
-/** The sequences to score, cut only where a limit was asked for: a text that the model cannot hold is an error of the scorer. */
+/** Reads the sequences to score. They are cut only if a limit is given; otherwise the scorer refuses a text that is too long. */
 async function readRows(
   { text, file, inputIds, maxLength = Infinity }: ScoreOptions,
   base: BaseModel,
@@ -89,13 +90,13 @@ async function readRows(
   return [tokenizer.encode(text ?? '', { bos: true, eos: true }).slice(0, maxLength)];
 }
 
-interface Telling {
+interface Printing {
   readonly tokenizer: Tokenizer | undefined;
   readonly context: CommandContext;
   readonly options: ScoreOptions;
 }
 
-function tell(tokens: readonly number[], score: SequenceScore, { tokenizer, context, options }: Telling): void {
+function print(tokens: readonly number[], score: SequenceScore, { tokenizer, context, options }: Printing): void {
   const { logprobs, nll, perplexity } = score;
   const summary = `perplexity ${perplexity.toFixed(4)}, ${nll.toFixed(4)} nats a token over ${Math.max(0, tokens.length - 1)} tokens`;
   const listing = tokens.map((token, i) => {

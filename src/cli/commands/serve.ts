@@ -93,7 +93,7 @@ export const serveCommand: CommandDefinition = {
   },
 };
 
-/** An empty variable is none. */
+/** An empty environment variable counts as unset. */
 function keyOf(given: string | undefined, variable: string): string | undefined {
   return given ?? (process.env[variable] || undefined);
 }

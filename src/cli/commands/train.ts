@@ -28,7 +28,7 @@ export const trainCommand: CommandDefinition = {
       onEvent: (event) => {
         if (event.kind === 'planned') context.output.note(describePlan(event.plan));
         if (event.kind === 'warned') context.output.note(event.message);
-        reporter.tell(event);
+        reporter.report(event);
       },
     });
     reporter[Symbol.dispose]();
@@ -88,13 +88,13 @@ const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boo
 
 async function readConfig(options: Readonly<Record<string, unknown>>): Promise<TrainConfig> {
   const { config: path, shuffle, ...flags } = readOptions(ownOptions, options);
-  // Commander gives `shuffle: true` where --no-shuffle is not written; that says nothing, and the file may say false.
+  // Without --no-shuffle commander sets `shuffle: true`. This is a default, and the settings file may still say false.
   const given = shuffle ? flags : { ...flags, shuffle };
   if (path === undefined) return resolveConfig({ flags: given });
   return resolveConfig({ file: { path, values: await readConfigFile(path) }, flags: given });
 }
 
-/** What a settings file names may lie on the hub too. */
+/** A settings file may also name models of the hub. */
 async function resolveModels(config: TrainConfig, context: CommandContext): Promise<TrainConfig> {
   const { base, initAdapter } = config;
   const resolved = { ...config, base: await resolveBase(base, context) };
