@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   hub: ['core', 'files', 'tensor'],
   autodiff: ['core', 'tensor', 'ir'],
   lora: ['core', 'tensor', 'ir'],
-  models: ['core', 'tensor', 'ir'],
+  models: ['core', 'files', 'tensor', 'ir'],
   quantize: ['core', 'files', 'tensor', 'models'],
   adapters: ['core', 'files', 'tensor', 'ir', 'models', 'lora'],
   execution: ['core', 'native', 'tensor', 'ir', 'runtime', 'lora', 'models'],

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +73,18 @@ describe('openServer', () => {
     const rows = { base: 'greedy_base', fresh: 'greedy_adapter', trained: 'greedy_trained' } as const;
     const expected = models.map(async (model) => (await goldenRow(rows[model as keyof typeof rows])).answer);
     expect(answers).toEqual(await Promise.all(expected));
+  });
+
+  it('gives no answers from a base whose file was overwritten', async () => {
+    const base = join(folder, 'base');
+    await cp(join(golden, 'model'), base, { recursive: true });
+    const client = await open({ base });
+    const file = join(base, 'model.safetensors');
+    await using handle = await openFile(file, 'r+');
+    await handle.write(new Uint8Array(100), 0, 100, 5000);
+    await expect.poll(async () => (await fetch(`${server?.url}/ready`)).status, { timeout: 5000 }).toBe(503);
+    await expect(greedy(client, 'base')).rejects.toThrow('was written to while the base was served');
+    expect((await fetch(`${server?.url}/health`)).status).toBe(503);
   });
 
   it('replaces an adapter for the next request, and names its version', async () => {

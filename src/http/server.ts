@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { MemoryPlan } from '../inference/index.ts';
-import { modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { BaseWatch, modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp, type AppOptions } from './app.ts';
@@ -15,6 +15,7 @@ import {
   openEncoder,
   openGeneration,
   openModels,
+  watchedEngine,
 } from '../service/index.ts';
 
 export interface ServerOptions {
@@ -75,13 +76,16 @@ const defaultPort = 8000;
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
   assertKeys(options);
-  const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
-  const environment = openEnvironment({ threads: options.threads });
-  const opened: (() => Promise<void>)[] = [async () => environment.dispose()];
+  const opened: (() => Promise<void>)[] = [];
   const giveBack = async (): Promise<void> => {
     for (const dispose of opened.splice(0).reverse()) await dispose();
   };
   try {
+    const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
+    if (base) opened.push(() => base.watch[Symbol.asyncDispose]());
+    const changed = base?.watch.changed;
+    const environment = openEnvironment({ threads: options.threads });
+    opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
     const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
@@ -93,16 +97,24 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const all = new Map([...(encoder ? [[encoder.base.baseName, encoder.entry] as const] : []), ...models.models]);
     options.signal?.throwIfAborted();
     let shuttingDown = false;
-    const door = { apiKey: options.apiKey, isReady: () => true, isShuttingDown: () => shuttingDown };
+    const door = {
+      apiKey: options.apiKey,
+      isReady: () => changed?.aborted !== true,
+      isShuttingDown: () => shuttingDown,
+    };
     const app = createApp(
       door,
       {
-        generation: generation && { ...door, ...generation.context },
+        generation: generation && {
+          ...door,
+          ...generation.context,
+          engine: changed ? watchedEngine(generation.context.engine, changed) : generation.context.engine,
+        },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
         inference: { models: all, version: await packageVersion() },
       },
-      appOptionsOf(options),
+      { ...appOptionsOf(options), changed },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -128,13 +140,20 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 interface OpenedBase {
   readonly base: BaseModel;
   readonly tokenizer: Tokenizer | undefined;
+  readonly watch: BaseWatch;
 }
 
 async function openBase(path: string, signal: AbortSignal | undefined): Promise<OpenedBase> {
   const base = await openBaseModel(path);
-  const tokenizer = await openTokenizer(base.dir);
-  await verifyWeights(base, { signal });
-  return { base, tokenizer };
+  const watch = await BaseWatch.open(base);
+  try {
+    const tokenizer = await openTokenizer(base.dir);
+    await verifyWeights(base, { signal });
+    return { base, tokenizer, watch };
+  } catch (error) {
+    await watch[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function openGenerationFor(

@@ -35,4 +35,5 @@ export {
 } from './quantized/quantized-weight.ts';
 export type { RandomBaseConfig } from './random-base-config.ts';
 export { verifyWeights } from './verify-weights.ts';
+export { BaseWatch, type Lookout } from './watch/base-watch.ts';
 export type { WeightRef } from './weight-files.ts';

@@ -12,3 +12,4 @@ export { type EncoderService, openEncoder } from './open-encoder.ts';
 export { type GenerationService, openGeneration } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';
 export type { BaseContext, DoorContext, ServingContext } from './serving-context.ts';
+export { watchedEngine } from './watched-engine.ts';

@@ -1,4 +1,4 @@
-import type { Stamp } from './stamp.ts';
+import type { Stamp } from '../../files/index.ts';
 
 /** For how long nothing may have been written to an adapter before its files are believed to belong together, in milliseconds. */
 export const settleMs = 100;

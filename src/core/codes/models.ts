@@ -82,4 +82,11 @@ export const modelsCodes = {
       'Token id {token} at position {index} is outside the vocabulary of {vocabSize} (ids from 0). Check the tokenizer.',
     help: 'The token ids do not belong to this model. Nothing was run.',
   },
+  BASE_CHANGED: {
+    status: 503,
+    retryable: true,
+    message:
+      'The file {path} of the base was written to while the base was served. Answers would come from other weights, so none are given. Restart the server, and replace such files by a rename.',
+    help: 'The runtime reads the weights where they lie. A file that is overwritten in place changes the model without a word; the server notices it, stops being ready, and refuses requests until it is started again.',
+  },
 } as const satisfies Record<string, CodeEntry>;
