@@ -33,3 +33,4 @@ export { findTargets, matchTargets, type TargetReport } from './targets/match-ta
 export { PatternBudget } from './targets/pattern-budget.ts';
 export { formatParts, type ModulePart, readParts } from './targets/module-parts.ts';
 export { type ModuleSite, readSite, type SiteResult } from './targets/module-sites.ts';
+export { dropoutKeys, keysInput as dropoutKeysInput, ratioInput as dropoutRatioInput } from './inject/dropout.ts';

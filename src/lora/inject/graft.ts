@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { Tape, type Model, type Node, type Value } from '../../ir/index.ts';
-import { dataTypeNumber, tensorOf, type TensorData } from '../../tensor/index.ts';
+import { dataTypeNumber, tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { findModules, type GraphModule, type ModulePlace, type SitePart } from '../targets/find-modules.ts';
 import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
 import { readSite, type ModuleSite } from '../targets/module-sites.ts';
@@ -79,9 +79,13 @@ export interface LoraOwner {
 export function addLoraInput(
   { graph }: Model,
   name: string,
-  { shape, ...owner }: LoraOwner & { readonly shape: readonly (number | string)[] },
+  {
+    shape,
+    dtype = 'float32',
+    ...owner
+  }: LoraOwner & { readonly shape: readonly (number | string)[]; readonly dtype?: DataType },
 ): Value {
-  return marked(graph.addInput(name, 'float32', shape), owner);
+  return marked(graph.addInput(name, dtype, shape), owner);
 }
 
 /** A constant of an injection, named within the tape's scope. */

@@ -2,6 +2,7 @@ import { float, type Model, type ModuleKind, type Tape, type Value } from '../..
 import { tensorOf, type TensorOf } from '../../tensor/index.ts';
 import { doraFinish, doraProblem } from './dora-finish.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
+import { addSharedDropout, dropout, keysInput, ratioInput, type DropoutParts } from './dropout.ts';
 import { loraShapes } from '../lora-shapes.ts';
 import {
   addLoraInput,
@@ -22,7 +23,7 @@ export interface LoraModule {
   readonly rank: number;
   /** alpha / rank, as a rule. */
   readonly scaling: number;
-  /** More than 0: the module's input goes through a Dropout, whose probability the graph takes as an input. */
+  /** More than 0: the module's input goes through dropout, whose probability and keys the graph takes as inputs (`dropout.ts`). */
   readonly dropout?: number;
   /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], which says how long each row of the weight is. */
   readonly dora?: { readonly squaredNorms: TensorOf<'float32'> };
@@ -32,14 +33,11 @@ export interface LoraModule {
 
 export interface InjectOptions {
   readonly modules: readonly LoraModule[];
-  /** Seed of the dropout masks; each module draws its own from it. */
+  /** Of the dropout masks, with the keys that the graph takes as an input; each module has its own masks. */
   readonly dropoutSeed?: number;
   /** Tells adapters apart where a graph has several: its inputs are `<path>.lora_A.<adapter>` then. */
   readonly adapter?: string;
 }
-
-/** The graph input f32 [] that holds the probability of every Dropout; 0 turns them off. */
-const ratioInput = 'lora_dropout_ratio';
 
 /**
  * Adds one adapter to a graph, for training it or for running it alone. Each node of a module stays as it is; what read its
@@ -70,24 +68,22 @@ export function injectLora(model: Model, options: InjectOptions): InjectionRepor
       problemsOf: (found) => [...options.modules.flatMap(problemsOf), ...found.flatMap((one) => misfit(one, wanted))],
     },
   );
-  const ratio = hasDropout
-    ? addLoraInput(model, named(ratioInput, adapter), { owner: '*', adapter, shape: [] })
-    : undefined;
-  const added = modules.flatMap((module, index) => {
+  const drops = hasDropout ? addSharedDropout(model, { adapter, named: (input) => named(input, adapter) }) : undefined;
+  const seed = options.dropoutSeed ?? 0;
+  const added = modules.flatMap((module) => {
     const settings = wanted.get(module.path);
-    const seed = (options.dropoutSeed ?? 0) * modules.length + index;
-    return settings ? [addAdapter(model, module, { settings, ratio, seed, adapter })] : [];
+    return settings ? [addAdapter(model, module, { settings, drops, seed, adapter })] : [];
   });
   graftModules(model, added, { adapter });
   const inputs = added.flatMap(({ values }) => values);
-  return reportOf(modules, ratio ? [ratio, ...inputs] : inputs);
+  return reportOf(modules, [...(drops?.inputs ?? []), ...inputs]);
 }
 
 function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
   const own = modules.flatMap(({ path, dora }) =>
     ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : [])].map((part) => named(`${path}.${part}`, adapter)),
   );
-  return hasDropout ? [...own, named(ratioInput, adapter)] : own;
+  return hasDropout ? [...own, named(ratioInput, adapter), named(keysInput, adapter)] : own;
 }
 
 function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] {
@@ -114,7 +110,8 @@ function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): s
 
 interface AdapterParts {
   readonly settings: LoraModule;
-  readonly ratio: Value | undefined;
+  /** undefined where no module has dropout. */
+  readonly drops: DropoutParts | undefined;
   readonly seed: number;
   readonly adapter: string | undefined;
 }
@@ -143,14 +140,18 @@ function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): Add
 }
 
 function graftOf(
-  { kind }: GraphModule,
-  { settings, ratio, seed }: AdapterParts,
+  { kind, in: channels }: GraphModule,
+  { settings, drops, seed }: AdapterParts,
   { owner, ...matrices }: { readonly a: Value; readonly b: Value; readonly owner: LoraOwner },
 ): Graft {
-  const { dropout = 0, scaling, initial } = settings;
+  const { scaling, initial } = settings;
+  const hasDropout = settings.dropout !== undefined && settings.dropout > 0 && kind !== 'embedding';
+  const axes = matrices.a.shape?.length ?? 2;
   return (tape, place) => {
-    const drops = dropout > 0 && ratio !== undefined && kind !== 'embedding';
-    const x = drops ? dropoutOf(tape, place.x, { ratio, seed, owner }) : place.x;
+    // The channels of a linear module are the last axis, unless its rows are; those of a convolution the second.
+    const axis = place.site.turned ? 0 : 1;
+    const at = { axis, axes, channels, seed, owner };
+    const x = hasDropout && drops ? dropout(tape, place.x, drops, at) : place.x;
     const y = initial === undefined ? place.y : takeOff(tape, place, { ...initial, scaling, owner });
     return updates[kind](tape, { ...place, x, y, ...matrices, scaling, owner });
   };
@@ -194,12 +195,6 @@ const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => V
     return tape.op('Conv', [tape.op('Mul', [u, factor]), b], { name: 'B', attributes: { group: groups } });
   },
 };
-
-/** Always in training mode: a ratio of 0 keeps everything, so that one graph serves training and evaluation. */
-function dropoutOf(tape: Tape, x: Value, parts: { ratio: Value; seed: number; owner: LoraOwner }): Value {
-  const training = loraConstant(tape, tensorOf('bool', [], [1]), { name: 'training', ...parts.owner });
-  return tape.op('Dropout', [x, parts.ratio, training], { attributes: { seed: parts.seed } });
-}
 
 function named(input: string, adapter: string | undefined): string {
   return adapter === undefined ? input : `${input}.${adapter}`;

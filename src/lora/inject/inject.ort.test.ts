@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeModel, type Model } from '../../ir/index.ts';
+import { createModel, encodeModel, Tape, type Model } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
+import { addSharedDropout, dropout, dropoutKeys } from './dropout.ts';
 import { injectLora } from './inject-lora.ts';
 import { injectStackedLora } from './inject-stacked-lora.ts';
 import { randomTensor, sizes, smallModel } from '../testing/small-model.ts';
@@ -123,22 +124,84 @@ describe('an injected adapter', () => {
 
 describe('dropout', () => {
   const x = randomTensor([64, 3], 'x');
+  const keys = tensorOf('int32', [64], dropoutKeys(64, { seed: 1, stream: 'a pass' }));
 
   it('keeps everything at ratio 0', async () => {
     const weights = weightsOf(adapter);
     const plain = await outputOf(injected(adapter), { x, ...weights });
     const model = injected(adapter, { dropout: 0.5 });
-    expect(relativeError(await outputOf(model, { x, ...weights, lora_dropout_ratio: ratio(0) }), plain)).toBeLessThan(
-      tolerance,
-    );
-    expect(await outputOf(model, { x, ...weights, lora_dropout_ratio: ratio(0.5) })).not.toEqual(plain);
+    expect(
+      relativeError(
+        await outputOf(model, { x, ...weights, lora_dropout_ratio: ratio(0), lora_dropout_keys: keys }),
+        plain,
+      ),
+    ).toBeLessThan(tolerance);
+    expect(
+      await outputOf(model, { x, ...weights, lora_dropout_ratio: ratio(0.5), lora_dropout_keys: keys }),
+    ).not.toEqual(plain);
   });
 
   it('draws the same masks from the same seed in a new session, and others from another', async () => {
-    const feeds = { x, ...weightsOf(adapter), lora_dropout_ratio: ratio(0.5) };
+    const feeds = { x, ...weightsOf(adapter), lora_dropout_ratio: ratio(0.5), lora_dropout_keys: keys };
     const once = await outputOf(injected(adapter, { dropout: 0.5, dropoutSeed: 1 }), feeds);
     expect(await outputOf(injected(adapter, { dropout: 0.5, dropoutSeed: 1 }), feeds)).toEqual(once);
     expect(await outputOf(injected(adapter, { dropout: 0.5, dropoutSeed: 2 }), feeds)).not.toEqual(once);
+  });
+
+  it('is a function of its keys: one session gives the same for the same, and something else for others', async () => {
+    const model = injected(adapter, { dropout: 0.5 });
+    using session = await environment.createSession(encodeModel(model));
+    const run = async (seed: number): Promise<number[]> => {
+      const drawn = tensorOf('int32', [64], dropoutKeys(64, { seed, stream: 'a pass' }));
+      const feeds = { x, ...weightsOf(adapter), lora_dropout_ratio: ratio(0.5), lora_dropout_keys: drawn };
+      const [output] = Object.values(await runOnce(session, feeds));
+      return output ? [...toFloat32(output)] : [];
+    };
+    const [first, other, again] = [await run(1), await run(2), await run(1)];
+    expect(again).toEqual(first);
+    expect(other).not.toEqual(first);
+  });
+
+  it('drops the share that is asked for, whatever the row, the channel and the two together', async () => {
+    const [rows, channels, share] = [512, 96, 0.3];
+    const model = createModel();
+    const input = model.graph.addInput('x', 'float32', ['rows', channels]);
+    const shared = addSharedDropout(model, { adapter: undefined, named: (name) => name });
+    const place = { axis: 1, axes: 2, channels, seed: 5, owner: { owner: 'net.a' } };
+    model.graph.addOutput(dropout(new Tape(model), input, shared, place));
+    const feeds = {
+      x: tensorOf(
+        'float32',
+        [rows, channels],
+        Array.from({ length: rows * channels }, () => 1),
+      ),
+      lora_dropout_ratio: ratio(share),
+      lora_dropout_keys: tensorOf('int32', [rows], dropoutKeys(rows, { seed: 5, stream: 'dropout/0/0' })),
+    };
+    const kept = (await outputOf(model, feeds)).map((value) => (value === 0 ? 0 : 1));
+    const at = (row: number, channel: number): number => kept[row * channels + channel] ?? NaN;
+    const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+    const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+    // Each bound is about five standard deviations of what independent draws would give.
+    expect(Math.abs(mean(kept) - (1 - share))).toBeLessThan(0.011);
+    for (const row of numbers(rows)) {
+      expect(Math.abs(mean(numbers(channels).map((channel) => at(row, channel))) - (1 - share))).toBeLessThan(0.25);
+    }
+    for (const channel of numbers(channels)) {
+      expect(Math.abs(mean(numbers(rows).map((row) => at(row, channel))) - (1 - share))).toBeLessThan(0.11);
+    }
+    const centred = (row: number, channel: number): number => at(row, channel) - (1 - share);
+    const variance = share * (1 - share);
+    const neighbours = numbers(rows - 1).flatMap((row) =>
+      numbers(channels - 1).map((channel) => {
+        const [a, b] = [centred(row, channel), centred(row, channel + 1)];
+        const [c, d] = [centred(row + 1, channel), centred(row + 1, channel + 1)];
+        return { beside: (a * b) / variance, below: (a * c) / variance, square: (a * b * c * d) / variance ** 2 };
+      }),
+    );
+    for (const kind of ['beside', 'below', 'square'] as const) {
+      expect(Math.abs(mean(neighbours.map((pair) => pair[kind])))).toBeLessThan(0.03);
+    }
   });
 });
 

@@ -11,13 +11,14 @@ const outputsOf = ({ graph }: Model): unknown => graph.outputs.map(({ name, dtyp
 const inputsOf = ({ graph }: Model): unknown => graph.inputs.map(({ name, dtype, shape }) => [name, dtype, shape]);
 
 describe('injectLora', () => {
-  it("adds two inputs for each module, in PEFT's layout, and one for the dropout", () => {
+  it("adds two inputs for each module, in PEFT's layout, and two for the dropout", () => {
     const model = smallModel();
     const report = injectLora(model, { modules });
     verifyModel(model);
     expect(inputsOf(model)).toEqual([
       ['x', 'float32', ['tokens', 3]],
       ['lora_dropout_ratio', 'float32', []],
+      ['lora_dropout_keys', 'int32', ['dropout_keys']],
       ['net.a.lora_A', 'float32', [1, 3]],
       ['net.a.lora_B', 'float32', [5, 1]],
       ['net.b.lora_A', 'float32', [2, 5]],

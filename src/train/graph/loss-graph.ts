@@ -10,7 +10,7 @@ import {
   type Model,
   type Value,
 } from '../../ir/index.ts';
-import { injectLora } from '../../lora/index.ts';
+import { dropoutKeysInput, dropoutRatioInput, injectLora } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
@@ -48,7 +48,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   await breathe();
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
   await breathe();
-  const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && name !== dropoutInput);
+  const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && !dropoutInputs.includes(name));
   assertWhole(base, whole, parameters);
   // WHY here too: the loss of an evaluation is that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
@@ -66,8 +66,8 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
   throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('modulesToSave'), second: config.family, reason });
 }
 
-/** The input that holds a setting, and no weight. */
-const dropoutInput = 'lora_dropout_ratio';
+/** Inputs that are no weights. */
+const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
 function addGradients(model: Model, parameters: readonly Value[]): Map<string, string> {
   const { graph } = model;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../core/index.ts';
 import { loadPeftAdapter } from '../../adapters/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import { liveHandles } from '../../native/index.ts';
@@ -69,6 +70,48 @@ describe.each(['llama', 'llama-d16', 'llama-sgd', 'bert', 'bert-types', 'roberta
     });
   },
 );
+
+describe('dropout', () => {
+  it('has gradients that finite differences agree with, and masks that its pass alone decides', async () => {
+    const golden = await loadGolden('llama');
+    const base = await openBaseModel(golden.base);
+    const rows = join(folder, 'dropped.jsonl');
+    await writeFile(rows, golden.rows);
+    const flags = { base: golden.base, data: rows, output: '-', rank: 4, dropout: 0.4 };
+    const config = resolveConfig({ flags });
+    const trainable = await adapterTrainable(base, config);
+    const { objective, data } = await openBatches(base, config, { maxLength: 128 });
+    const graph = await createLossGraph(base, { trainable, objective, maxLength: 128, gradients: true, seed: 3 });
+    using parameters = new ParameterArena(graph.parameters);
+    using gradients = new ParameterArena(graph.parameters);
+    await trainable.initialize(parameters);
+    const random = createRandom(4, 'direction');
+    for (const entry of parameters.entries)
+      parameters.view(entry).forEach((value, i, all) => (all[i] = value + 0.1 * random.normal()));
+    const bound = { environment, parameters, gradients, dropout: 0.4, seed: 3 };
+    using session = await LossSession.open(graph, bound);
+    let micro: MicroBatch | undefined;
+    for await (const batch of data.batches(100)) micro ??= batch;
+    if (micro === undefined) throw new Error('the golden case has a batch');
+    const at = { step: 7, microBatch: 1 };
+    const { lossSum } = await session.run(micro, at);
+    // Along the gradient the loss changes most, and the change is the gradient's own length.
+    const expected = Math.sqrt(gradients.flat.reduce((sum, value) => sum + value * value, 0));
+    const direction = gradients.flat.map((value) => value / expected);
+    expect((await session.run(micro, { ...at, step: 8 })).lossSum).not.toBe(lossSum);
+    expect((await session.run(micro, { ...at, microBatch: 2 })).lossSum).not.toBe(lossSum);
+    expect((await session.run(micro, at)).lossSum).toBe(lossSum);
+    const start = parameters.flat.slice();
+    const moved = async (length: number): Promise<number> => {
+      parameters.flat.set(start.map((value, i) => value + length * (direction[i] ?? 0)));
+      return (await session.run(micro, at)).lossSum;
+    };
+    const epsilon = 5e-3;
+    const found = ((await moved(epsilon)) - (await moved(-epsilon))) / (2 * epsilon);
+    // WHY 1 %: differences of f32 sums, and the curvature over the step.
+    expect(Math.abs(found / expected - 1)).toBeLessThan(0.01);
+  });
+});
 
 describe('LossSession', () => {
   it('leaves no native handle behind', () => {

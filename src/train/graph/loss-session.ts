@@ -1,6 +1,7 @@
 import { type Environment, type IoBinding, OrtTensor, type Session, type SessionOptions } from '../../runtime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import type { TensorData } from '../../tensor/index.ts';
+import { dropoutKeys, dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
+import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { LossGraph } from './loss-graph.ts';
@@ -15,6 +16,12 @@ export interface LossSessionOptions {
   /** Of the dropout masks. */
   readonly seed?: number;
   readonly session?: SessionOptions;
+}
+
+/** Which pass of a training: both counted from 0. */
+export interface PassPlace {
+  readonly step: number;
+  readonly microBatch: number;
 }
 
 /** What a pass gave. */
@@ -38,10 +45,15 @@ export class LossSession implements Disposable {
   readonly #scalars = NativeMemory.allocate(24);
   /** Whether the graph counts the rows that it gets right. */
   readonly #counts: boolean;
+  /** Whether the graph has dropout. */
+  readonly #hasKeys: boolean;
+  readonly #seed: number;
   readonly #owned: OrtTensor[] = [];
   #rows: NativeMemory | undefined;
 
-  private constructor(session: Session) {
+  private constructor(session: Session, seed: number) {
+    this.#seed = seed;
+    this.#hasKeys = session.inputs.some(({ name }) => name === dropoutKeysInput);
     this.#session = session;
     this.#binding = session.createBinding();
     this.#counts = session.outputs.some(({ name }) => name === 'correct');
@@ -54,7 +66,7 @@ export class LossSession implements Disposable {
       memoryPattern: false,
       ...options.session,
     });
-    const result = new LossSession(session);
+    const result = new LossSession(session, options.seed ?? 0);
     result.#bindFixed(graph, options);
     return result;
   }
@@ -68,10 +80,10 @@ export class LossSession implements Disposable {
     if (this.#counts) {
       this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));
     }
-    if (this.#session.inputs.some(({ name }) => name === 'lora_dropout_ratio')) {
+    if (this.#session.inputs.some(({ name }) => name === dropoutRatioInput)) {
       this.#scalars.float32(scalarPlaces.dropout, 1)[0] = dropout;
       const ratio = this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.dropout));
-      this.#binding.bindInput('lora_dropout_ratio', ratio);
+      this.#binding.bindInput(dropoutRatioInput, ratio);
     }
   }
 
@@ -80,9 +92,12 @@ export class LossSession implements Disposable {
     return tensor;
   }
 
-  /** One forward (and, with gradients, backward) pass. */
-  async run({ feeds }: MicroBatch): Promise<PassResult> {
-    const places = placesOf(feeds);
+  /**
+   * One forward (and, with gradients, backward) pass.
+   * @param place  which pass of the training it is: the dropout masks are a function of it
+   */
+  async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<PassResult> {
+    const places = placesOf(this.#hasKeys ? withKeys(feeds, { ...place, seed: this.#seed }) : feeds);
     const memory = this.#memoryFor(places.at(-1)?.end ?? 0);
     for (const { name, data, start } of places) {
       memory.bytes(start, data.bytes.byteLength).set(data.bytes);
@@ -132,4 +147,18 @@ function placesOf(feeds: MicroBatch['feeds']): Place[] {
     next = Math.ceil(end / 64) * 64;
     return { name, data, start, end };
   });
+}
+
+/** More rows than this take the same keys again. */
+const maxKeys = 1 << 16;
+
+/** The batch with the dropout keys of its rows: no input has more elements than the graph has rows of tokens. */
+function withKeys(
+  feeds: MicroBatch['feeds'],
+  { seed, step, microBatch }: PassPlace & { seed: number },
+): MicroBatch['feeds'] {
+  const rows = Math.max(1, ...[...feeds.values()].map(({ shape }) => elementCount(shape)));
+  const count = Math.min(rows, maxKeys);
+  const keys = dropoutKeys(count, { seed, stream: `dropout/${step}/${microBatch}` });
+  return new Map([...feeds, [dropoutKeysInput, tensorOf('int32', [count], keys)]]);
 }

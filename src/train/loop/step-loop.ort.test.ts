@@ -62,9 +62,10 @@ const common = { batchSize: 2, accumulate: 2, shuffle: true, seed: 3, maxSteps: 
 describe('a state of a training', () => {
   it.each<Record<string, unknown>>([
     { optimizer: 'adamw', weightDecay: 0.1, schedule: 'cosine' },
-    { optimizer: 'lion' },
+    { optimizer: 'adamw', dropout: 0.3 },
+    { optimizer: 'lion', dropout: 0.3 },
     { optimizer: 'sgd' },
-    { optimizer: 'sgd', momentum: 0.9, nesterov: true },
+    { optimizer: 'sgd', momentum: 0.9, nesterov: true, dropout: 0.3 },
   ])('is gone on from bit for bit, from any step: %o', async (settings) => {
     const flags = { ...common, ...settings };
     const whole = await go({ flags, take: 7 });

@@ -101,7 +101,7 @@ export class Trainer {
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
-      const pass = await session.run(micro);
+      const pass = await session.run(micro, { step: this.#steps, microBatch: index });
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       if (sum === undefined) continue;

@@ -1,0 +1,116 @@
+import { createRandom } from '../../core/index.ts';
+import { Tape, type Model, type Value } from '../../ir/index.ts';
+import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
+import { addLoraInput, loraConstant, type LoraOwner } from './graft.ts';
+import { adapterKey, loraKey, sharedOwner } from './lora-keys.ts';
+
+/** The graph input f32 [] that holds the probability of every dropout; 0 turns them off. */
+export const ratioInput = 'lora_dropout_ratio';
+/** The graph input i32 [any] that holds the keys of the rows: odd numbers, drawn anew for each pass. Row i takes key i, and begins again behind the last. */
+export const keysInput = 'lora_dropout_keys';
+
+/** What all dropouts of an injection share. */
+export interface DropoutParts {
+  readonly inputs: readonly Value[];
+  /** i32 [rows] */
+  readonly keys: Value;
+  /** i64 [], how many keys there are. */
+  readonly keyCount: Value;
+  /** i32 [], the largest hash that keeps its element. */
+  readonly threshold: Value;
+  /** f32 [], 1 / (1 − ratio). */
+  readonly factor: Value;
+}
+
+export interface SharedDropoutOptions {
+  readonly adapter: string | undefined;
+  readonly named: (input: string) => string;
+}
+
+/** Adds the inputs, and what is computed of them once, at the beginning of the graph. */
+export function addSharedDropout(model: Model, { adapter, named }: SharedDropoutOptions): DropoutParts {
+  const owner = { owner: sharedOwner, adapter };
+  const ratio = addLoraInput(model, named(ratioInput), { ...owner, shape: [] });
+  const keys = addLoraInput(model, named(keysInput), { ...owner, dtype: 'int32', shape: ['dropout_keys'] });
+  const [first] = model.graph.nodes;
+  const tape = new Tape(model, {
+    scope: adapter === undefined ? 'lora' : `lora.${adapter}`,
+    metadata: { [loraKey]: sharedOwner, ...(adapter !== undefined && { [adapterKey]: adapter }) },
+    ...(first && { insertBefore: first }),
+  });
+  const number = (name: string, value: number): Value =>
+    loraConstant(tape, tensorOf('float64', [], [value]), { name, ...owner });
+  const cast = (value: Value, to: 'float32' | 'float64' | 'int32'): Value =>
+    tape.op('Cast', [value], { attributes: { to: dataTypeNumber(to) } });
+  // WHY f64: of f32 a ratio keeps 24 of the 32 bits that a hash has.
+  const exact = cast(ratio, 'float64');
+  const kept = tape.op('Sub', [number('one', 1), exact]);
+  // −2³¹ keeps nothing, 2³¹ − 1 keeps everything: (1 − ratio)·2³² − 2³¹ − 1.
+  const scaled = tape.op('Mul', [kept, number('hashes', 2 ** 32)]);
+  const threshold = cast(tape.op('Sub', [scaled, number('offset', 2 ** 31 + 1)]), 'int32');
+  const factor = cast(tape.op('Div', [number('whole', 1), kept]), 'float32');
+  const keyCount = tape.op('Size', [keys]);
+  return { inputs: [ratio, keys], keys, keyCount, threshold, factor };
+}
+
+export interface DropoutPlace {
+  /** Which axis of x holds the module's channels, and how many axes and channels there are. */
+  readonly axis: number;
+  readonly axes: number;
+  readonly channels: number;
+  readonly seed: number;
+  readonly owner: LoraOwner;
+}
+
+/**
+ * Dropout whose mask is a function of its inputs alone, and of nothing that was drawn before:
+ *
+ *   hash(row, channel) = keys[row mod count] · channelKey[channel]  mod 2³²        kept where hash ≤ threshold
+ *   y = x / (1 − ratio) where it is kept, else 0
+ *
+ * Both keys are odd, so that the hash of each element is uniform over the odd numbers of 32 bits. The keys of the channels are
+ * constants, which the seed and the path of the module fix. No two modules and no two passes share a mask.
+ *
+ * WHY not the operator Dropout: its generator goes on with each run of a session, so that a training that is gone on from, or an
+ * activation that is computed twice, would get another mask. WHY a product: it is one operator over the elements, where a hash of
+ * shifts and exclusive ors needs several, with casts between them (docs/decisions/0017).
+ */
+export function dropout(tape: Tape, x: Value, shared: DropoutParts, place: DropoutPlace): Value {
+  const { axis, axes, channels, owner } = place;
+  const constant = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): Value =>
+    loraConstant(tape, tensorOf('int64', shape, values), { name, ...owner });
+  const isChannel = Array.from({ length: axes }, (_, i) => (i === axis ? 1 : 0));
+  // The shape of x with one channel: a row is everything that shares its place on the other axes.
+  const others = tape.op('Mul', [
+    tape.op('Shape', [x]),
+    constant(
+      'other_axes',
+      isChannel.map((one) => 1 - one),
+    ),
+  ]);
+  const rowShape = tape.op('Add', [others, constant('channel_axis', isChannel)]);
+  const rows = tape.op('ReduceProd', [rowShape], { attributes: { keepdims: 0 } });
+  const numbers = tape.op('Range', [constant('first', [0], []), rows, constant('step', [1], [])]);
+  const drawn = tape.op('Gather', [shared.keys, tape.op('Mod', [numbers, shared.keyCount])]);
+  const rowKeys = tape.op('Reshape', [drawn, rowShape]);
+  const channelShape = isChannel.map((one) => (one === 1 ? channels : 1));
+  const channelKeys = loraConstant(tape, tensorOf('int32', channelShape, keysOf(channels, place)), {
+    name: 'channel_keys',
+    ...owner,
+  });
+  const shape = x.shape === undefined ? {} : { shape: x.shape };
+  const hash = tape.op('Mul', [rowKeys, channelKeys], { name: 'hash', ...shape });
+  const mask = tape.op('LessOrEqual', [hash, shared.threshold], { name: 'mask', ...shape });
+  const zero = loraConstant(tape, tensorOf('float32', [], [0]), { name: 'zero', ...owner });
+  return tape.op('Where', [mask, tape.op('Mul', [x, shared.factor]), zero], { name: 'dropout' });
+}
+
+function keysOf(channels: number, { seed, owner }: DropoutPlace): number[] {
+  return dropoutKeys(channels, { seed, stream: `dropout/${owner.owner}` });
+}
+
+/** Odd numbers of 32 bits, as i32. */
+export function dropoutKeys(count: number, { seed, stream }: { seed: number; stream: string }): number[] {
+  const random = createRandom(seed, stream);
+  return Array.from({ length: count }, () => random.integer(2 ** 32) | 1);
+}
