@@ -21,7 +21,7 @@ export type ErrorDetail = string | number | readonly string[];
 const marker = Symbol.for('espalier.error');
 
 /**
- * A broken contract, told by code. Branch on `code`, never on the text.
+ * A broken contract, identified by its code. Branch on `code`, never on the text.
  * `isInstance` also recognises errors of another copy of the package.
  */
 export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {

@@ -1,4 +1,4 @@
-/** Where exporters put the graph of a whole model in its folder, the first that is there wins. What is pulled is what is opened. */
+/** The places of the graph of a whole model in its folder. The first that exists is used, both for downloading and for opening. */
 export const graphPlaces: readonly string[] = [
   'model.onnx',
   'onnx/model.onnx',

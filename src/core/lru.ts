@@ -1,10 +1,10 @@
-/** A bounded map that lets go of what was not used for longest. */
+/** A bounded map that removes the least recently used value. */
 export class LeastRecentlyUsed<Value> {
   readonly #entries = new Map<string, Value>();
   readonly #limit: number;
   readonly #discard: (value: Value) => void;
 
-  /** @param discard  called with each value that leaves */
+  /** @param discard  called with each removed value */
   constructor(limit: number, discard: (value: Value) => void) {
     this.#limit = limit;
     this.#discard = discard;

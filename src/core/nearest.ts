@@ -1,5 +1,5 @@
 /**
- * The candidate nearest to a mistyped word, for "did you mean".
+ * Finds the candidate nearest to a mistyped word, for "did you mean".
  * @returns undefined when none is near: more than a third of the word would have to change.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {

@@ -4,11 +4,11 @@ import { systemClock } from './clock.ts';
 /** Longest slice of work between two turns of the event loop. */
 const sliceMs = 1.5;
 
-/** Keeps long work off the event loop: call `step` often, and it lets other tasks run whenever a slice has taken long enough. */
+/** Splits long work into slices. Call `step` often: when a slice has taken long enough, it lets other tasks run. */
 export class Pace {
   #since = systemClock.now();
 
-  /** undefined, without a promise to wait for, while the slice is still short: `const turn = pace.step(); if (turn) await turn;` */
+  /** Returns undefined while the slice is short, and otherwise a promise to wait for: `const turn = pace.step(); if (turn) await turn;` */
   step(): Promise<void> | undefined {
     return systemClock.now() - this.#since < sliceMs ? undefined : this.#breathe();
   }

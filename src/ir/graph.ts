@@ -7,17 +7,17 @@ import { NameTable } from './name-table.ts';
 import { Node, type NodeInit } from './node.ts';
 import { Value, type ValueInit } from './value.ts';
 
-/** An output to make: its name, and its type where known. undefined leaves a gap, as ONNX's optional outputs do. */
+/** The description of a new output: its name, and its type if known. undefined omits an optional output. */
 export type OutputInit = ({ readonly name: string } & ValueInit) | undefined;
 
-/** A node to make, with the values that it will give. */
+/** The description of a new node and its outputs. */
 export interface NodeWithOutputs extends NodeInit {
   readonly outputs: readonly OutputInit[];
 }
 
 /**
- * Nodes in topological order, and the values between them. All changes go through it, so that names stay unique
- * and uses stay right. A subgraph (the body of If, Loop or Scan) knows its parent and may read its values.
+ * Nodes in topological order, and the values between them. All changes use methods of the graph, which keep names unique and uses
+ * correct. A subgraph (the body of If, Loop or Scan) knows its parent and may read its values.
  */
 export class Graph {
   name: string;

@@ -28,7 +28,7 @@ const shortNames: Readonly<Record<DataType, string>> = {
 };
 
 /**
- * A graph as text for people, one line for each input, initializer, node and output:
+ * Prints a graph as text for human readers, with one line for each input, initializer, node and output:
  * `%y: f32[batch*seq, 32] = Gemm(%x, %w) {transB=1} # model.layers.0.self_attn.q_proj`
  */
 export function printModel(model: Model | Graph): string {
@@ -46,7 +46,7 @@ export function printModel(model: Model | Graph): string {
   ].join('\n');
 }
 
-/** Dtype and shape in short: f32[batch*seq, 32]; '?' for what is not known. */
+/** Formats dtype and shape: f32[batch*seq, 32]; '?' means unknown. */
 export function printType(dtype: DataType | undefined, shape: Shape | undefined): string {
   const name = dtype ? shortNames[dtype] : '?';
   return shape ? `${name}[${shape.map((dim) => dim ?? '?').join(', ')}]` : `${name}[...]`;
@@ -111,7 +111,7 @@ function printAttribute(attribute: Attribute): string {
   }
 }
 
-/** Seven digits say everything about an f32; the point tells it from an int. */
+/** Seven digits are enough for an f32. The point distinguishes it from an int. */
 function printFloat(value: number): string {
   const text = String(Number(value.toPrecision(7)));
   return /^-?\d+$/.test(text) ? `${text}.0` : text;

@@ -1,5 +1,5 @@
 /**
- * Metadata key on a node whose result counts as a constant where a graph is differentiated: no gradient flows back through it,
- * though it depends on parameters. The value says why, for people.
+ * Metadata key of a node whose result is a constant for differentiation: no gradient flows back through it, even if it depends on
+ * parameters. The value gives the reason to human readers.
  */
 export const stopGradientKey = 'espalier.stop-gradient';

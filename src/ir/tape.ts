@@ -11,34 +11,34 @@ import type { Value } from './value.ts';
 export interface TapeOptions {
   /** Prefix of the names of nodes and values: 'model.layers.0.self_attn'. */
   readonly scope?: string;
-  /** Put on every node. */
+  /** The metadata of every node. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Where nodes go: before this one (in order of recording), instead of at the end of the graph. */
+  /** Inserts nodes before this one in the order of recording, and not at the end of the graph. */
   readonly insertBefore?: Node;
-  /** Where nodes go: after this one, in order of recording. */
+  /** Inserts nodes after this one in the order of recording. */
   readonly insertAfter?: Node;
 }
 
 export interface OpOptions {
   readonly domain?: string;
-  /** Integers are int, lists of numbers ints; floats are said with `float(x)` and `floats([...])`. */
+  /** A number is an int and a list of numbers is ints. Write floats as `float(x)` and `floats([...])`. */
   readonly attributes?: Readonly<Record<string, AttributeInput | undefined>>;
-  /** How many outputs, 1 by default. */
+  /** The number of outputs. Default: 1. */
   readonly outputs?: number;
-  /** Name of the node and of its first output, within the scope; the operator's by default. Made unique. */
+  /** The name of the node and of its first output, within the scope. Default: the name of the operator. It is made unique. */
   readonly name?: string;
   /** Exact name of the first output, without scope. */
   readonly outputName?: string;
-  /** Type of the first output, where inference cannot know it or the builder knows better. */
+  /** The type of the first output, if inference cannot find it or the builder knows more. */
   readonly dtype?: DataType;
   readonly shape?: readonly Dim[];
-  /** Put on this node, besides the tape's own. */
+  /** Metadata of this node, in addition to that of the tape. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * Records operators into a graph, one call each. Every value gets its dtype and shape at once, as far as they can be
- * known, so that a builder (and the autodiff) can decide about them statically.
+ * Adds operators to a graph, one for each call. Every value gets its dtype and shape immediately, as far as they can be known. Builders
+ * and the autodiff can therefore decide by them statically.
  */
 export class Tape {
   readonly model: Model;
@@ -93,7 +93,7 @@ export class Tape {
     return node.outputs.flatMap((value) => value ?? []);
   }
 
-  /** An initializer with this data. The same data asked for twice is one value, unless a name is given. */
+  /** Returns an initializer with this data. Equal data gives the same value, unless a name is given. */
   constant(tensor: TensorData, name?: string): Value {
     const { graph } = this.model;
     if (name !== undefined)

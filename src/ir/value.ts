@@ -10,7 +10,7 @@ export interface Use {
   readonly index: number;
 }
 
-/** ONNX's own type message, kept where it says more than dtype and shape do. */
+/** The type message of ONNX. It is kept if it contains more than dtype and shape. */
 export interface TypeMessage {
   readonly bytes: Uint8Array;
   readonly dtype: DataType | undefined;
@@ -63,7 +63,7 @@ export class Value {
     return this.#name;
   }
 
-  /** The node that computes it; undefined for inputs and initializers. */
+  /** The node that computes the value; undefined for inputs and initializers. */
   get producer(): Node | undefined {
     return this.#producer;
   }
@@ -73,7 +73,7 @@ export class Value {
     return this.#outputIndex;
   }
 
-  /** Every place that reads it, in subgraphs too. Being a graph output is not a use: see `isGraphOutput`. */
+  /** All places that read the value, including those in subgraphs. A graph output is not a use: see `isGraphOutput`. */
   get uses(): ReadonlySet<Use> {
     return this.#uses;
   }
@@ -96,7 +96,7 @@ export class Value {
     return this.#uses.size > 0 || this.isGraphOutput;
   }
 
-  /** The bookkeeping of `Graph` and `Node`; nobody else calls it. */
+  /** The bookkeeping of `Graph` and `Node`. No other code may call it. */
   static readonly link = {
     rename: (value: Value, name: string): void => {
       value.#name = name;

@@ -2,7 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import type { AttributeKind } from './attribute.ts';
 import type { Node } from './node.ts';
 
-/** Names that mean one kind in every operator of ONNX and of ONNX Runtime that has them, in the operator sets of today. */
+/** Attribute names that have the same kind in all current operators of ONNX and ONNX Runtime. */
 const namesOfKind: Partial<Record<AttributeKind, string>> = {
   int:
     'accuracy_level allowzero axis batch_dims bits block_size do_rotary exclusive ignore_index interleaved keepdims ' +
@@ -19,8 +19,8 @@ const kinds = new Map(
 );
 
 /**
- * Checks the kinds of attributes whose meaning is the same everywhere: an int where a float belongs (`alpha: 1`)
- * is refused here, by name, and not by ONNX Runtime with the whole model.
+ * Checks the kinds of attributes that have the same kind in all operators. An int in the place of a float (`alpha: 1`) is refused here
+ * with its name. Otherwise ONNX Runtime would refuse the whole model.
  * @throws EspalierError IR_ATTRIBUTE
  */
 export function verifyAttributes(node: Node): void {

@@ -7,8 +7,8 @@ import type { Value } from './value.ts';
 import { verifyAttributes } from './verify-attributes.ts';
 
 /**
- * Checks the rules of ONNX that the IR's own methods cannot keep: every value is made once and before it is read, by a
- * node or graph in reach; inner names do not hide outer ones; every operator's domain has an operator set.
+ * Checks the rules of ONNX that the methods of the IR cannot enforce. Every value is computed once and before it is read, by a node or
+ * graph in scope. Names in subgraphs do not hide outer names. The domain of every operator has an operator set.
  *
  * @throws EspalierError IR_INVALID naming the node or value, IR_ATTRIBUTE for an attribute of the wrong kind
  */

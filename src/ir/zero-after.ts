@@ -3,10 +3,10 @@ import type { Tape } from './tape.ts';
 import type { Value } from './value.ts';
 
 /**
- * The number 0, which is there no sooner than `x`: the sum of none of its elements. [] in the type asked for.
+ * Returns the number 0 as a value that depends on `x`: the sum over no elements of x. Its shape is [], and its type is the given one.
  *
- * WHY: ONNX Runtime computes what depends on nothing but constants at the beginning of a run, or when it loads the model. What adds this
- * zero waits for its turn.
+ * WHY: ONNX Runtime computes everything that depends on constants only at the beginning of a run, or when it loads the model. A node that
+ * adds this zero is computed after `x`. See `findings/ort-dequantize-first.sh`.
  *
  * @param x  any tensor but strings, of rank 1 up where its rank is known
  */

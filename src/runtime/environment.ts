@@ -7,14 +7,14 @@ import { createSessionOptions, type SessionOptions } from './session-options.ts'
 export interface EnvironmentOptions {
   /** Threads that share the work of one operator, the calling one included. */
   readonly threads: number;
-  /** What ONNX Runtime prints to stderr. Default: fatal errors; all others reach the caller as ORT_FAILED. */
+  /** The level of messages that ONNX Runtime prints to stderr. Default: fatal errors. All other errors reach the caller as ORT_FAILED. */
   readonly logLevel?: LogLevel;
   /**
-   * Lets threads wait for work in a busy loop while a run goes on. Up to twice as fast where the machine is ours alone,
-   * up to twice as slow where its processors are shared. Default: off.
+   * Lets threads wait for work in a busy loop during a run. This is up to twice as fast on a machine without other work, and up to twice
+   * as slow on shared processors. Default: off.
    */
   readonly spinning?: boolean;
-  /** Takes numbers too small for a normal float as zero, which spares slow arithmetic. Default: off. */
+  /** Treats subnormal floats as zero, which avoids slow arithmetic. Default: off. */
   readonly denormalsAsZero?: boolean;
 }
 
@@ -25,7 +25,7 @@ const logLevels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', '
 /**
  * Opens ONNX Runtime with one thread pool for all sessions. A process has one environment at a time.
  *
- * @throws EspalierError OPTION_INVALID, ENVIRONMENT_OPEN, and what a missing or unfit library gives: ORT_LIBRARY_MISSING,
+ * @throws EspalierError OPTION_INVALID, ENVIRONMENT_OPEN, and for a missing or unusable library ORT_LIBRARY_MISSING,
  *   ORT_PLATFORM_UNSUPPORTED, ORT_LIBRARY_UNUSABLE, ORT_VERSION_TOO_OLD
  */
 export function openEnvironment(options: EnvironmentOptions): Environment {
@@ -41,10 +41,10 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   return new Environment(createNative(options, logLevels.indexOf(logLevel)), threads, options.spinning === true);
 }
 
-/** Between runs the threads sleep, so that an idle process takes no processor time. */
+/** Between runs the threads sleep, so an idle process uses no processor time. */
 const stopSpinning = { 'session.force_spinning_stop': '1' };
 
-/** ONNX Runtime with its thread pool: where sessions come from. */
+/** ONNX Runtime with its thread pool. It creates sessions. */
 export class Environment {
   readonly threads: number;
   readonly spinning: boolean;

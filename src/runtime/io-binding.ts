@@ -8,7 +8,7 @@ import type { OrtTensor } from './ort-tensor.ts';
 import type { StringTensor } from './string-tensor.ts';
 import type { ValueInfo } from './value-info.ts';
 
-/** What a binding needs to know of its session. */
+/** The properties of a session that a binding needs. */
 export interface BindingParent {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
@@ -62,9 +62,9 @@ export class IoBinding {
   }
 
   /**
-   * Has an output written into a tensor's memory. The shape must be the one that the run gives.
+   * Binds an output to the memory of a tensor. The shape must be that of the output in the run.
    *
-   * @throws EspalierError as `bindInput`
+   * @throws the errors of `bindInput`
    */
   bindOutput(name: string, tensor: OrtTensor): void {
     this.#assertFree();
@@ -74,7 +74,7 @@ export class IoBinding {
     replace(this.#outputs, name, tensor[handle]);
   }
 
-  /** Has an output allocated by ONNX Runtime at each run, whatever its shape. Read it with `outputs()`. */
+  /** Lets ONNX Runtime allocate an output in each run, with any shape. Read it with `outputs()`. */
   bindOutputToHost(name: string): void {
     this.#assertFree();
     findValue('output', name, this.#parent.outputs);
@@ -102,7 +102,7 @@ export class IoBinding {
   }
 
   /**
-   * Claims the binding for a run. The caller gives it back with `endRun()`.
+   * Claims the binding for a run. The caller releases it with `endRun()`.
    *
    * @internal
    * @throws EspalierError BINDING_BUSY, BINDING_INCOMPLETE, DISPOSED
@@ -159,7 +159,7 @@ export class IoBinding {
 
 type Held = Map<string, NativeHandle> | Map<string, NativeHandle | undefined>;
 
-/** Holds the new tensor before the old one is let go: they may share a memory. */
+/** Retains the new tensor before it releases the old one, because both may share a memory. */
 function replace<Value extends NativeHandle | undefined>(bound: Map<string, Value>, name: string, next: Value): void {
   next?.hold();
   const previous = bound.get(name);

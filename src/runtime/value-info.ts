@@ -3,12 +3,12 @@ import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from '../native/index.ts';
 import { readText, receiveText } from './ffi/read-native.ts';
 
-/** What a session says of one of its inputs or outputs. */
+/** The declaration of an input or output of a session. */
 export interface ValueInfo {
   readonly name: string;
-  /** undefined where it is no tensor, or of a type that TensorData does not know. */
+  /** undefined if it is not a tensor, or has a type that TensorData does not support. */
   readonly dtype: DataType | undefined;
-  /** A number where fixed, the symbol where named, '?' where the model says nothing of the dimension. */
+  /** The number of a fixed dimension, the symbol of a named one, or '?' if the model does not declare the dimension. */
   readonly shape: readonly (number | string)[];
 }
 

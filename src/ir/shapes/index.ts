@@ -7,8 +7,8 @@ import { formatShape, OpView, type TypeInfo } from './infer-rule.ts';
 import { inferRules } from './rules.ts';
 
 /**
- * Finds dtype and shape of a node's outputs from its inputs and writes them on the values, as far as they can be known.
- * What a value says already stays, and gains what is more precise. An operator without a rule changes nothing.
+ * Infers dtype and shape of the outputs of a node from its inputs and stores them in the values, as far as they can be known. A type that
+ * a value already has stays, and becomes more precise where possible. An operator without a rule changes nothing.
  *
  * @throws EspalierError IR_SHAPE when the inputs cannot go together, or a value already says another type or size
  */
@@ -29,7 +29,7 @@ function inferOutputs(node: Node, model: Pick<Model, 'opsets'>, merge: Merge): v
   });
 }
 
-/** As `inferNode`, but where a value says another type than its operator gives, the operator is right. */
+/** Like `inferNode`, but if the declared type of a value contradicts its operator, the type from the operator is used. */
 export function reinferNode(node: Node, model: Pick<Model, 'opsets'>): void {
   inferOutputs(node, model, mergeFound);
 }
@@ -45,8 +45,8 @@ function isSize(dim: Dim): boolean {
 type Merge = (op: OpView, value: Value, info: TypeInfo) => void;
 
 /**
- * Infers every node of the model's graph and of its subgraphs, in order. Where a file declares another type than its
- * operators give, the operators are right: exporters do write wrong shapes, and ONNX Runtime does not believe them either.
+ * Infers all nodes of the graph of a model and of its subgraphs, in order. If a file declares another type than its operators compute,
+ * the type from the operators is used: some exporters write wrong shapes, and ONNX Runtime ignores them too.
  *
  * @throws EspalierError IR_SHAPE when the inputs of a node cannot go together
  */
@@ -89,8 +89,8 @@ function differ(declared: Dim, found: Dim): boolean {
 }
 
 /**
- * Numbers beat symbols; a declared symbol beats a found one, since the model's author chose it. But what a tool made up
- * ('Min(64, sequence)', 'Gemmlogits_dim_0') says less than a dimension that was followed through the graph.
+ * Numbers take precedence over symbols. A declared symbol takes precedence over an inferred one, because the author of the model chose
+ * it. A name that a tool generated ('Min(64, sequence)', 'Gemmlogits_dim_0') is less useful than an inferred dimension.
  */
 function mergeShapes(declared: Shape | undefined, found: Shape | undefined): Shape | undefined {
   if (declared === undefined || found === undefined) return declared ?? found;
@@ -99,7 +99,7 @@ function mergeShapes(declared: Shape | undefined, found: Shape | undefined): Sha
   );
 }
 
-/** A call, or the name that TorchScript's exporter gives to a dimension of an output. */
+/** Matches a call, or the name that the TorchScript exporter gives to a dimension of an output. */
 function isMadeUp(dim: Dim): boolean {
   return typeof dim === 'string' && /[A-Za-z]\(|_dim_\d+$/.test(dim);
 }

@@ -4,7 +4,7 @@ import type { Dim, Shape } from '../dim.ts';
 import type { Node } from '../node.ts';
 import type { Value } from '../value.ts';
 
-/** What a rule finds out about one output; what it cannot know it leaves out. */
+/** The result of a rule for one output. A rule omits what it cannot know. */
 export interface TypeInfo {
   readonly dtype?: DataType | undefined;
   readonly shape?: Shape | undefined;
@@ -21,10 +21,10 @@ export type InferRules = Readonly<Record<string, InferRule>>;
 /** Shape arithmetic runs on short vectors only: a shape has a few dims, a list of slices a few more. */
 export const maxElements = 64;
 
-/** What a rule sees of a node. */
+/** The view of a node that a rule gets. */
 export class OpView {
   readonly node: Node;
-  /** Version of the node's operator set. */
+  /** The version of the operator set of the node. */
   readonly opset: number;
 
   constructor(node: Node, opset: number) {
@@ -56,12 +56,12 @@ export class OpView {
     return elements?.every((element) => typeof element === 'number') ? elements : undefined;
   }
 
-  /** The integers that older operator sets give as an attribute and newer ones as an input. */
+  /** Returns integers that are an attribute in older operator sets and an input in newer ones. */
   integers(attribute: string, index: number): readonly number[] | undefined {
     return this.node.intsAttribute(attribute) ?? this.numbers(index);
   }
 
-  /** Whether the integers of `integers` are there at all, known or not. */
+  /** Whether the attribute or input of `integers` exists, even if its values are unknown. */
   hasIntegers(attribute: string, index: number): boolean {
     return this.node.attributes.has(attribute) || this.has(index);
   }
@@ -78,7 +78,7 @@ export class OpView {
   }
 }
 
-/** Elements of which nothing but their number is known: those of a vector of that shape. */
+/** Returns unknown elements for a vector of this shape. Only their number is known. */
 export function unknownElements(shape: Shape | undefined): undefined[] | undefined {
   const [length] = shape ?? [];
   if (shape?.length !== 1 || typeof length !== 'number' || length > maxElements) return undefined;
@@ -97,7 +97,7 @@ export function elementsOf(tensor: TensorData): readonly number[] | undefined {
   if (shape.length > 1 || (shape[0] ?? 1) > maxElements) return undefined;
   if (dtype !== 'int64' && dtype !== 'int32') return undefined;
   const array = dtype === 'int64' ? typedArray({ ...tensor, dtype }) : typedArray({ ...tensor, dtype });
-  // WHY numbers beyond the safe range too: exporters write the largest int64 for "to the end", and a rounded one says the same.
+  // WHY numbers beyond the safe range are accepted: exporters write the largest int64 for "to the end", and a rounded one means the same.
   return Array.from<number | bigint, number>(array, Number);
 }
 
