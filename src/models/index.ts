@@ -36,4 +36,5 @@ export {
 export type { RandomBaseConfig } from './random-base-config.ts';
 export { verifyWeights } from './verify-weights.ts';
 export { BaseWatch, type Lookout } from './watch/base-watch.ts';
+export { fingerprintBase } from './watch/fingerprint-base.ts';
 export type { WeightRef } from './weight-files.ts';
