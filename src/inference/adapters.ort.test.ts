@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breathe } from '../core/index.ts';
 import { loadPeftAdapter } from '../adapters/index.ts';
+import type { Model } from '../ir/index.ts';
 import type { Adapter, ModuleWeights } from '../lora/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';
 import type { InferenceModel } from './inference-model.ts';
 import { memoryPlans } from './memory/run-memory.ts';
-import { openInferenceModel, type InferenceModelOptions } from './open-inference-model.ts';
+import { openInferenceGraph, openInferenceModel, type InferenceModelOptions } from './open-inference-model.ts';
 import { Bench } from './testing/open-test-model.ts';
 import { mlpModel, randomTensor } from './testing/test-models.ts';
 
@@ -41,6 +42,21 @@ function rowsOf(x: TensorData): TensorData[] {
     return { ...x, shape: [1, ...x.shape.slice(1)], bytes: x.bytes.slice(i * length, (i + 1) * length) };
   });
 }
+
+describe('a parameter that is called like an input of the requests', () => {
+  it('leaves what is fed alone', async () => {
+    const { environment, arenas, folder } = bench;
+    const build = (): Model => mlpModel({ in: 4, hidden: 6, out: 3 });
+    const modules = [{ path: 'fc2', in: 6, out: 3 }];
+    const parameters = [{ name: 'x', tensor: tensorOf('float32', [4], [9, 9, 9, 9]) }];
+    const options = { name: 'mlp', environment, arenas, adapters: true };
+    await using model = await openInferenceGraph({ build, folder, modules, parameters }, options);
+    await using plain = await openInferenceGraph({ build, folder, modules }, options);
+    expect(model.signature.inputs.map(({ name }) => name)).toEqual(['x']);
+    const x = randomTensor([2, 4], 'rows');
+    expect(await answer(model, x)).toEqual(await answer(plain, x));
+  });
+});
 
 describe('an adapter on a model that another tool wrote', () => {
   it.each(['mlp', 'cnn'].flatMap((name) => memoryPlans.map((memoryPlan) => ({ name, memoryPlan }))))(

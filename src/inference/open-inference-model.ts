@@ -55,7 +55,7 @@ export interface GraphSource {
   readonly folder: string;
   /** What adapters can target. */
   readonly modules: readonly AdaptableModule[];
-  /** What adapters can bring whole: inputs of the graph by their names. Only with adapters. */
+  /** What adapters can bring whole, where the graph takes it as an input of its name and shape. Only with adapters. */
   readonly parameters?: readonly ServedParameter[];
 }
 
@@ -87,7 +87,7 @@ export async function openInferenceModel(path: string, options: InferenceModelOp
 export async function openInferenceGraph(source: GraphSource, options: InferenceModelOptions): Promise<InferenceModel> {
   const settings = { ...defaults, ...options };
   checkSizes(settings);
-  const { build, modules, parameters } = source;
+  const { build, modules, parameters = [] } = source;
   const model = build();
   const folder = await followLinks(model, source.folder);
   if (!settings.adapters) return openWith(settings, { build, bytes: encodeModel(model), folder });
@@ -95,8 +95,9 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
     const reason = 'it has no module that an adapter could change';
     throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
   }
+  const taken = parameters.filter((parameter) => takesParameter(model, parameter));
   const adapters = new ModelAdapters(injectAdapters(model, modules), {
-    ...(parameters && { parameters }),
+    parameters: taken,
     memory: options.adapterMemory,
   });
   try {
@@ -105,6 +106,12 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
     adapters.dispose();
     throw error;
   }
+}
+
+/** Whether a graph has this parameter among its inputs. One of another shape is an input of the requests that is called so. */
+function takesParameter({ graph }: Model, { name, tensor }: ServedParameter): boolean {
+  const input = graph.inputs.find((each) => each.name === name);
+  return input?.dtype === 'float32' && input.shape?.join() === tensor.shape.join();
 }
 
 interface GraphParts {

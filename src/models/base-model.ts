@@ -113,3 +113,11 @@ export interface BaseModel {
   readonly decodeOnTrial?: boolean;
   readonly graphs: BaseGraphs;
 }
+
+/** What the graphs of a model of text read. */
+const textInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
+
+/** Names of what a classification or embedding graph reads of each row: no parameter of an adapter may be called so. */
+export function rowInputs({ inputs }: Pick<BaseModel, 'inputs'>): ReadonlySet<string> {
+  return new Set(inputs?.map(({ name }) => name) ?? textInputs);
+}

@@ -7,6 +7,7 @@ export type {
   GraphOptions,
   ModelConfig,
 } from './base-model.ts';
+export { rowInputs } from './base-model.ts';
 export { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';
 export type { GenerationConfig } from './generation-config.ts';
 export {

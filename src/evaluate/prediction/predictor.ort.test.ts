@@ -6,7 +6,7 @@ import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment } from '../../runtime/index.ts';
 import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
-import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
+import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 import { openPredictor, type PredictorOptions } from './predictor.ts';
 
 const environment = openEnvironment({ threads: 1 });
@@ -49,6 +49,15 @@ async function openBert(options: Partial<PredictorOptions> = {}): ReturnType<typ
 }
 
 describe('Predictor', () => {
+  it('refuses an adapter whose whole parameter is called like an input of the rows', async () => {
+    const saved = new Map([['token_type_ids', tensorOf('float32', [1], [1])]]);
+    const adapters: WeightedAdapter[] = [{ modules: new Map(), saved }];
+    await expect(openBert({ adapters })).rejects.toMatchObject({
+      code: 'LORA_PARTS_NOT_APPLIED',
+      message: expect.stringContaining('with the names of inputs, token_type_ids') as unknown,
+    });
+  });
+
   it('gives what PEFT gives with an adapter and a head that were trained here', async () => {
     const base = await openGolden('roberta');
     const adapters = [await loadGoldenAdapter('trained-head', base)];

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { encodeModel, followLinks } from '../../ir/index.ts';
-import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../../models/index.ts';
+import { buildClassificationGraph, buildEmbeddingGraph, rowInputs, type BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
 import { planBatches } from '../scoring/plan-batches.ts';
@@ -35,6 +35,7 @@ export interface PredictOptions {
 export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
   const { base, environment, task, adapters = [], maxLength = base.config.maxPositions } = options;
   const saved = savedOf(adapters);
+  assertNoInput([...saved.keys()], base);
   const build = task === 'classification' ? buildClassificationGraph : buildEmbeddingGraph;
   const model = build(base, { given: new Set(saved.keys()), tokenTypes: true, maxLength });
   const tensors = await injectAdapters(model, adapters);
@@ -46,6 +47,15 @@ export async function openPredictor(options: PredictorOptions): Promise<Predicto
     memoryPattern: false,
   });
   return new Predictor(options, session, tensors);
+}
+
+/** A parameter that is called like an input of the rows would stand in the place of what is fed, or be covered by it. */
+function assertNoInput(names: readonly string[], base: BaseModel): void {
+  const inputs = rowInputs(base);
+  const wrong = names.filter((name) => inputs.has(name));
+  if (wrong.length === 0) return;
+  const parts = `whole parameters with the names of inputs, ${wrong.join(', ')}`;
+  throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: 'given', parts, place: 'this base' });
 }
 
 /** What an adapter replaces must be something that the graph reads. */

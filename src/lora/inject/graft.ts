@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { Tape, type Model, type Node, type Value } from '../../ir/index.ts';
+import { Tape, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { findModules, type GraphModule, type ModulePlace, type SitePart } from '../targets/find-modules.ts';
 import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
@@ -63,10 +63,17 @@ export function requireModules(
   { adapter, inputs, problemsOf = () => [] }: RequireOptions,
 ): GraphModule[] {
   const { modules, problems } = findModules(model.graph, paths, { adapter });
-  const taken = inputs.filter((name) => model.graph.value(name) !== undefined);
-  const all = [...problems, ...problemsOf(modules), ...taken.map((name) => `the graph has a value ${name} already`)];
+  const names = valueNames(model.graph);
+  const taken = inputs.filter((name) => names.has(name)).map((name) => `the graph has a value ${name} already`);
+  const all = [...problems, ...problemsOf(modules), ...taken];
   if (all.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems: all });
   return modules;
+}
+
+/** Of every value, those of subgraphs too: there a name would hide an input of the whole graph. */
+function valueNames(graph: Graph): Set<string> {
+  const inner = graph.nodes.flatMap(({ subgraphs }) => subgraphs.flatMap((subgraph) => [...valueNames(subgraph)]));
+  return new Set([...Array.from(graph.values(), ({ name }) => name), ...inner]);
 }
 
 /** Whose an added value is: a module's path, or '*' where all modules read it; and the adapter, where it has a name. */

@@ -85,4 +85,24 @@ describe('injectParameters', () => {
     );
     expect(encodeModel(model)).toEqual(before);
   });
+
+  it.each([
+    ['an input', 0],
+    ['an output', 1],
+  ])('refuses the name of %s of the graph, and changes nothing', (what, which) => {
+    const model = smallModel();
+    const taken = [model.graph.inputs[0], model.graph.outputs[0]][which];
+    if (taken === undefined) throw new Error('the model has inputs and outputs');
+    model.graph.rename(taken, 'net.c.weight');
+    const before = encodeModel(model);
+    expect(() => injectParameters(model, [{ name: 'net.c.weight', shape: [2, 4] }])).toThrow(
+      `net.c.weight is the name of ${what} of the graph`,
+    );
+    expect(encodeModel(model)).toEqual(before);
+  });
+
+  it('refuses a parameter that comes twice', () => {
+    const parameter = { name: 'net.c.weight', shape: [2, 4] };
+    expect(() => injectParameters(smallModel(), [parameter, parameter])).toThrow('net.c.weight comes twice');
+  });
 });

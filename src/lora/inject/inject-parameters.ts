@@ -30,7 +30,8 @@ export interface GivenRecord {
  * (`modules_to_save`). A matrix that two modules share is replaced for the named one alone. `removeLora` puts all of it back.
  *
  * @returns the names of the inputs
- * @throws EspalierError LORA_MODULES_INVALID for everything that is not there or is no plain weight; the graph is as it was then
+ * @throws EspalierError LORA_MODULES_INVALID for everything that is not there or is no plain weight, and for a name that an input or
+ *   an output of the graph has: what is fed there would come through the parameter; the graph is as it was then
  */
 export function injectParameters(
   model: Model,
@@ -38,13 +39,27 @@ export function injectParameters(
   { adapter }: { readonly adapter?: string } = {},
 ): string[] {
   const found = parameters.map((parameter) => ({ parameter, uses: usesOf(model, parameter) }));
-  const problems = found.flatMap(({ parameter, uses }) =>
-    typeof uses === 'string' ? [`${parameter.name} ${uses}`] : [],
-  );
+  const names = parameters.map(({ name }) => givenName(name, adapter));
+  const problems = [
+    ...found.flatMap(({ parameter, uses }) => (typeof uses === 'string' ? [`${parameter.name} ${uses}`] : [])),
+    ...names.flatMap((name, i) => (names.indexOf(name) === i ? nameProblems(model, name) : [`${name} comes twice`])),
+  ];
   if (problems.length > 0) throw new EspalierError('LORA_MODULES_INVALID', { problems });
   return found.map(({ parameter, uses }) =>
     replace(model, parameter, { uses: typeof uses === 'string' ? [] : uses, adapter }),
   );
+}
+
+/** The name of the input that a parameter comes through. */
+function givenName(name: string, adapter: string | undefined): string {
+  return adapter === undefined ? name : `${name}.${adapter}`;
+}
+
+/** A weight can give its name away; an input or an output of the graph cannot. */
+function nameProblems({ graph }: Model, name: string): string[] {
+  const value = graph.value(name);
+  if (value?.isGraphInput) return [`${name} is the name of an input of the graph`];
+  return value?.isGraphOutput ? [`${name} is the name of an output of the graph`] : [];
 }
 
 /** Whether a graph has this parameter, in a form that can be replaced. */
@@ -110,7 +125,7 @@ function replace(
   { uses, adapter }: { readonly uses: readonly FoundUse[]; readonly adapter: string | undefined },
 ): string {
   const { graph } = model;
-  const inputName = adapter === undefined ? name : `${name}.${adapter}`;
+  const inputName = givenName(name, adapter);
   const renamed = makeRoom(model, inputName);
   const input = graph.addInput(inputName, 'float32', shape);
   const record: GivenRecord = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeModel, verifyModel, type Model } from '../../ir/index.ts';
+import { decodeModel, encodeModel, Graph, graphAttribute, verifyModel, type Model } from '../../ir/index.ts';
 import { injectLora, type LoraModule } from './inject-lora.ts';
 import { injectStackedLora } from './inject-stacked-lora.ts';
 import { removeLora } from './remove-lora.ts';
@@ -178,5 +178,19 @@ describe('removeLora', () => {
     const before = encodeModel(model);
     removeLora(model);
     expect(encodeModel(model)).toEqual(before);
+  });
+
+  it('refuses a name that a value in a subgraph has: there it would hide the input', () => {
+    const model = smallModel();
+    const [x] = model.graph.inputs;
+    const body = new Graph('then', model.graph);
+    const inner = body.addNode({ opType: 'Identity', inputs: [x], outputs: [{ name: 'net.b.lora_A' }] });
+    for (const output of inner.outputs) if (output) body.addOutput(output);
+    const condition = model.graph.addInput('condition', 'bool', []);
+    const attributes = [['then_branch', graphAttribute(body)] as const];
+    model.graph.addNode({ opType: 'If', inputs: [condition], attributes, outputs: [{ name: 'chosen' }] });
+    expect(() => injectLora(model, { modules: [{ path: 'net.b', rank: 1, scaling: 1 }] })).toThrow(
+      'the graph has a value net.b.lora_A already',
+    );
   });
 });

@@ -43,7 +43,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   const { lora, whole } = trainable;
   const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });
   const { graph } = model;
-  const isWeight = (name: string): boolean => base.weights.has(name) || whole.has(name);
+  // WHY not every weight's name: beside an adapter an input of the data may be called like a weight of the file.
+  const isWeight = (name: string): boolean => whole.has(name) || (lora === undefined && base.weights.has(name));
   const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !isWeight(name)));
   await breathe();
   if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
