@@ -13,7 +13,7 @@ export {
 export { loadPeftAdapter, savePeftAdapter } from './adapters/index.ts';
 export type { Adapter, LoraConfig } from './lora/index.ts';
 export { createRandomBase, openBaseModel, type BaseModel } from './models/index.ts';
-export { ensureThreadPool, openEnvironment, type Environment } from './runtime/index.ts';
+export { openEnvironment, type Environment } from './runtime/index.ts';
 export { liveHandles } from './native/index.ts';
 export { openScorer, type Scorer, type ScorerOptions } from './evaluate/index.ts';
 export { openEngine, type Engine, type EngineOptions, type GenerationRequest } from './engine/index.ts';

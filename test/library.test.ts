@@ -12,7 +12,6 @@ describe('the library', () => {
       'SharedArenas',
       'codes',
       'createRandomBase',
-      'ensureThreadPool',
       'liveHandles',
       'loadAdapter',
       'loadPeftAdapter',

@@ -40,7 +40,6 @@ export { decodeModel } from './onnx/decode.ts';
 export { encodeModel } from './onnx/encode.ts';
 export { exactDequantization } from './passes/exact-dequantization.ts';
 export { exactProducts } from './passes/exact-products.ts';
-export { foldConstants } from './passes/fold-constants.ts';
 export { definePass, type Pass, type PassResult, runPasses } from './passes/pass.ts';
 export { removeDeadCode } from './passes/remove-dead-code.ts';
 export { printModel, printType } from './print.ts';

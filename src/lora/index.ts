@@ -2,16 +2,6 @@ export type { Adapter, ModuleWeights, SavedParameter } from './adapter.ts';
 export { type Distribution, initAdapter, type InitOptions } from './init-adapter.ts';
 export { assertPlain, type PlainOptions } from './inject/assert-plain.ts';
 export type { InjectionReport } from './inject/graft.ts';
-export {
-  type AdapterDescription,
-  adapterMetadataPrefix,
-  describeAdapter,
-  type DescribedModule,
-  frozenKey,
-  GraphRewriter,
-  type InjectedAdapter,
-  type RewriterState,
-} from './inject/graph-rewriter.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject/inject-lora.ts';
 export { canInject, type GivenParameter, injectParameters } from './inject/inject-parameters.ts';
 export { injectStackedLora, type StackedOptions } from './inject/inject-stacked-lora.ts';
@@ -31,6 +21,5 @@ export { loraShapes } from './lora-shapes.ts';
 export { annotateModules, listModules, type PathOf } from './targets/list-modules.ts';
 export { findTargets, matchTargets, type TargetReport } from './targets/match-targets.ts';
 export { PatternBudget } from './targets/pattern-budget.ts';
-export { formatParts, type ModulePart, readParts } from './targets/module-parts.ts';
 export { type ModuleSite, readSite, type SiteResult } from './targets/module-sites.ts';
 export { dropoutKeys, keysInput as dropoutKeysInput, ratioInput as dropoutRatioInput } from './inject/dropout.ts';

@@ -1,12 +1,9 @@
 export { Environment, type EnvironmentOptions, type LogLevel, openEnvironment } from './environment.ts';
 export { type BoundOutput, IoBinding } from './io-binding.ts';
-export { LoraAdapter } from './lora-adapter.ts';
 export { OrtTensor } from './ort-tensor.ts';
 export type { RunOptions } from './run-binding.ts';
 export { runOnce, type RunOnceOptions } from './run-once.ts';
-export { type AdapterRunOptions, runWithAdapters } from './run-with-adapters.ts';
 export type { Optimization, SessionOptions } from './session-options.ts';
 export { Session } from './session.ts';
 export { StringTensor } from './string-tensor.ts';
-export { ensureThreadPool } from './thread-pool.ts';
 export type { ValueInfo } from './value-info.ts';

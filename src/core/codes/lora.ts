@@ -66,29 +66,4 @@ export const loraCodes = {
     message: 'The adapters cannot be injected into the graph: {problems}. The graph was not changed.',
     help: 'A target module is not in the graph, is named twice, already has an adapter, or was given an impossible rank.',
   },
-  GRAPH_FROZEN: {
-    status: 409,
-    retryable: false,
-    message: 'The graph is frozen and refuses to {operation}. Change a graph that is not frozen.',
-    help: 'A frozen graph can never be changed again, so the graph that runs is the graph that was checked.',
-  },
-  GRAPH_ADAPTER_EXISTS: {
-    status: 409,
-    retryable: false,
-    message:
-      'The graph has an adapter named {name} already (version {version}). Unload it first, or choose another name.',
-    help: 'An injection never replaces an adapter. The graph was not changed.',
-  },
-  GRAPH_ADAPTER_UNKNOWN: {
-    status: 404,
-    retryable: false,
-    message: 'The graph has no adapter named {name}.{hint} It has: {known}.',
-    help: 'Only an adapter that is in the graph can be unloaded from it. The graph was not changed.',
-  },
-  GRAPH_METADATA_BROKEN: {
-    status: 400,
-    retryable: false,
-    message: 'The metadata of the model at {key} does not describe an adapter. Use the model as Espalier wrote it.',
-    help: 'The metadata of a model lists the adapters in its graph. This entry was edited or damaged. The graph was not changed.',
-  },
 } as const satisfies Record<string, CodeEntry>;

@@ -14,8 +14,3 @@ export function readParts(text: string | undefined): ModulePart[] {
   const isSound = parts.every(({ path, width }) => path !== '' && Number.isSafeInteger(width) && width > 0);
   return isSound ? parts : [];
 }
-
-/** The text of `modulePartsKey` for these parts. */
-export function formatParts(parts: readonly ModulePart[]): string {
-  return parts.map(({ path, width }) => `${path}:${width}`).join(',');
-}

@@ -36,9 +36,7 @@ export const signatures = {
   CreateSessionOptions: status('buffer'),
   DisablePerSessionThreads: status('pointer'),
   SetSessionGraphOptimizationLevel: status('pointer', 'int'),
-  EnableMemPattern: status('pointer'),
   DisableMemPattern: status('pointer'),
-  EnableCpuMemArena: status('pointer'),
   DisableCpuMemArena: status('pointer'),
   EnableProfiling: status('pointer', 'path'),
   AddSessionConfigEntry: status('pointer', 'text', 'text'),
@@ -92,6 +90,7 @@ export const signatures = {
   RunWithBinding: status('pointer', 'pointer', 'pointer'),
   Run: status('pointer', 'pointer', 'pointer', 'pointer', 'size', 'pointer', 'size', 'pointer'),
 
+  // Called by tests alone, which run files of ours by ONNX Runtime's own adapters.
   CreateLoraAdapterFromArray: status('pointer', 'size', 'pointer', 'buffer'),
   RunOptionsAddActiveLoraAdapter: status('pointer', 'pointer'),
   ReleaseLoraAdapter: release,

@@ -1,5 +1,5 @@
-import { ort, receive } from './ffi/ort.ts';
-import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
+import { ort, receive } from '../ffi/ort.ts';
+import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../../native/index.ts';
 
 /**
  * An adapter as ONNX Runtime itself knows them: the content of an .onnx_adapter file, given to the inputs of its names in

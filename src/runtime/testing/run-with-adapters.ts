@@ -1,12 +1,12 @@
-import type { TensorData } from '../tensor/index.ts';
-import { assertFits, findValue } from './binding-checks.ts';
-import { copyTensor } from './bound-outputs.ts';
-import { ort, receive } from './ffi/ort.ts';
-import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
+import type { TensorData } from '../../tensor/index.ts';
+import { assertFits, findValue } from '../binding-checks.ts';
+import { copyTensor } from '../bound-outputs.ts';
+import { ort, receive } from '../ffi/ort.ts';
+import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../../native/index.ts';
 import type { LoraAdapter } from './lora-adapter.ts';
-import { OrtTensor } from './ort-tensor.ts';
-import type { RunOptions } from './run-binding.ts';
-import type { Session } from './session.ts';
+import { OrtTensor } from '../ort-tensor.ts';
+import type { RunOptions } from '../run-binding.ts';
+import type { Session } from '../session.ts';
 
 export interface AdapterRunOptions extends RunOptions {
   /** Their parameters become inputs of the run; no two may have a parameter of the same name. */
