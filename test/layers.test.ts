@@ -83,11 +83,6 @@ const knownCircles = [
   'ir/graph.ts -> ir/graph-errors.ts -> ir/node.ts -> ir/graph.ts',
   'ir/graph.ts -> ir/graph-errors.ts -> ir/node.ts -> ir/value.ts -> ir/graph.ts',
   'ir/node.ts -> ir/value.ts -> ir/node.ts',
-  'models/weight-files.ts -> models/quantized/quantized-weight.ts -> models/weight-files.ts',
-  'models/onnx/onnx-config.ts -> models/onnx/attention-heads.ts -> models/onnx/onnx-config.ts',
-  'adapters/tools/merge/merge-checkpoint.ts -> adapters/tools/merge/checkpoint-files.ts -> adapters/tools/merge/merge-checkpoint.ts',
-  'inference/memory/run-memory.ts -> inference/memory/shared-arenas.ts -> inference/memory/run-memory.ts',
-  'inference/batch-runner.ts -> inference/run-rows.ts -> inference/batch-runner.ts',
 ];
 
 const isTest = ({ path }: SourceFile): boolean => path.endsWith('.test.ts') || path.includes('/testing/');

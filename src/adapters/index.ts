@@ -19,5 +19,6 @@ export { adapterDigest } from './identity.ts';
 export type { FileClock, SourceOptions } from './source/read-stable.ts';
 export { type AdapterReport, type ModuleReport, reportAdapter } from './tools/adapter-report.ts';
 export { type AdapterDifference, compareAdapters, type ModuleDifference } from './tools/compare-adapters.ts';
-export { mergeCheckpoint, type MergeDtype, type MergeOptions } from './tools/merge/merge-checkpoint.ts';
+export { mergeCheckpoint, type MergeOptions } from './tools/merge/merge-checkpoint.ts';
+export type { MergeDtype } from './tools/merge/merge-dtype.ts';
 export { createWeightUpdate, type MergedAdapter, type WeightUpdate } from './tools/merge/weight-update.ts';

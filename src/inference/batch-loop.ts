@@ -11,7 +11,8 @@ import {
   planBatch,
   type QueuedRequest,
 } from './batch-scheduler.ts';
-import { RowsLostError, type Answer, type RunRequest, type RunSettings } from './batch-runner.ts';
+import { RowsLostError, type Answer, type RunSettings } from './batch-runner.ts';
+import type { RunRequest } from './run-request.ts';
 import type { CheckedRequest } from './check-request.ts';
 import type { ResidentAdapter } from './model-adapters.ts';
 import { answersAgree } from './rows-agree.ts';

@@ -4,19 +4,12 @@ import type { NativeMemory } from '../native/index.ts';
 import { unpackStrings, type TensorData } from '../tensor/index.ts';
 import { findTensor, inputBuffer, layOutRun, outputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';
 import type { BufferPlan } from './memory/plan-buffers.ts';
-import type { MemoryBlock, RunMemory } from './memory/run-memory.ts';
+import type { RunMemory } from './memory/run-memory.ts';
+import type { MemoryBlock } from './memory/memory-block.ts';
+import type { RunRequest } from './run-request.ts';
 import { gatherRows, offsetIn, rowsOf, viewOf } from './run-rows.ts';
 import type { ModelSignature } from './model-signature.ts';
 import type { OutputShapes } from './output-shapes.ts';
-
-/** A request as a run needs it. */
-export interface RunRequest {
-  /** In the order of the model's inputs. */
-  readonly inputs: readonly TensorData[];
-  readonly outputs: readonly string[];
-  /** Rows along the first axis. */
-  readonly rows: number;
-}
 
 /** Tensors that a run reads beside its requests' own, such as an adapter's. They stay valid until the run has ended. */
 export type BoundTensors = ReadonlyMap<string, OrtTensor>;

@@ -1,10 +1,10 @@
 import { Pace } from '../core/index.ts';
 import type { NativeMemory } from '../native/index.ts';
 import { byteLength, type TensorData } from '../tensor/index.ts';
-import type { RunRequest } from './batch-runner.ts';
+import type { RunRequest } from './run-request.ts';
 import type { BufferPlan } from './memory/plan-buffers.ts';
 import { inputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';
-import type { MemoryBlock } from './memory/run-memory.ts';
+import type { MemoryBlock } from './memory/memory-block.ts';
 
 /** Copied between two looks at the clock. */
 const bytesPerSlice = 2 ** 20;

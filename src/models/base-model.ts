@@ -1,7 +1,7 @@
 import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
-import type { WeightRef } from './weight-files.ts';
+import type { WeightRef } from './weight-ref.ts';
 
 /** The properties that every base has, whatever its family. */
 export interface ModelConfig {

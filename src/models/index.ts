@@ -32,10 +32,10 @@ export {
   parameterCount,
   quantizableMatrices,
   type QuantizableMatrix,
-  type QuantizedWeight,
 } from './quantized/quantized-weight.ts';
+export type { QuantizedWeight } from './weight-ref.ts';
 export type { RandomBaseConfig } from './random-base-config.ts';
 export { verifyWeights } from './verify-weights.ts';
 export { BaseWatch, type Lookout } from './watch/base-watch.ts';
 export { fingerprintBase } from './watch/fingerprint-base.ts';
-export type { WeightRef } from './weight-files.ts';
+export type { WeightRef } from './weight-ref.ts';

@@ -2,7 +2,8 @@ import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
 import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
-import { listWeights, type WeightRef } from './weight-files.ts';
+import { listWeights } from './weight-files.ts';
+import type { WeightRef } from './weight-ref.ts';
 
 /** The supported element types of weights. All are converted to f32 for the computation. */
 const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);

@@ -5,7 +5,7 @@ import { breathe, EspalierError } from '../core/index.ts';
 import { elementSize, toFloat32 } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { hasNonFinite, type FloatType } from './non-finite.ts';
-import type { WeightRef } from './weight-files.ts';
+import type { WeightRef } from './weight-ref.ts';
 
 /** Bytes of one read. It is large enough for the disk, and scanning it takes well under a millisecond. */
 const pieceBytes = 1 << 20;

@@ -2,24 +2,10 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
-import { openSafetensors, type DataType } from '../tensor/index.ts';
+import { openSafetensors } from '../tensor/index.ts';
 import { parseWith } from './parse-with.ts';
-import type { QuantizedWeight } from './quantized/quantized-weight.ts';
 import { readJsonIfPresent } from './read-json.ts';
-
-/** The place of one weight in the files of the checkpoint. */
-export interface WeightRef {
-  readonly name: string;
-  /** File name within the checkpoint's folder. */
-  readonly location: string;
-  /** Bytes from the beginning of the file. */
-  readonly offset: number;
-  readonly length: number;
-  readonly dtype: DataType;
-  readonly shape: readonly number[];
-  /** How the bytes of a quantized weight are read. Absent for floats. */
-  readonly quantized?: QuantizedWeight;
-}
+import type { WeightRef } from './weight-ref.ts';
 
 const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 

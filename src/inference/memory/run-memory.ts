@@ -1,20 +1,12 @@
 import { EspalierError } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
+import type { MemoryBlock } from './memory-block.ts';
 import { SharedArenas } from './shared-arenas.ts';
 
 /** How the buffers of runs are planned. `docs/memory-plans.md` tells when which is best. */
 export const memoryPlans = ['fixed', 'two-level', 'on-demand'] as const;
 
 export type MemoryPlan = (typeof memoryPlans)[number];
-
-/** A part of a memory for the buffers of one run. */
-export interface MemoryBlock {
-  readonly memory: NativeMemory;
-  readonly byteOffset: number;
-  /** Whether the next run of this lane gets the same place, so that what is bound to it can stay bound. */
-  readonly isSteady: boolean;
-  release(): void;
-}
 
 /** Where the buffers of one model's runs lie. */
 export interface RunMemory {

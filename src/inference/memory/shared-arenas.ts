@@ -1,7 +1,7 @@
 import { NativeMemory } from '../../native/index.ts';
 import { FreeList } from './free-list.ts';
 import { aligned } from './plan-buffers.ts';
-import type { MemoryBlock } from './run-memory.ts';
+import type { MemoryBlock } from './memory-block.ts';
 
 interface Arena {
   readonly memory: NativeMemory;

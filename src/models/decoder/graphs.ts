@@ -2,7 +2,7 @@ import type { Model, Value } from '../../ir/index.ts';
 import type { BaseGraphs, GraphOptions, TrainingGraphOptions } from '../base-model.ts';
 import { cachedAttention } from './attention-cached.ts';
 import { denseAttention } from './attention-dense.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { WeightRef } from '../weight-ref.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { logits } from './head.ts';

@@ -3,7 +3,7 @@ import type { Model, Value } from '../../ir/index.ts';
 import type { BaseGraphs, EncoderGraphOptions } from '../base-model.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { WeightRef } from '../weight-ref.ts';
 import type { EncoderConfig, EncoderNetwork } from './encoder-config.ts';
 import { encoderStack } from './encoder-stack.ts';
 import { pool, type Pooling } from './pooling.ts';

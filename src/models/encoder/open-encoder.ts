@@ -8,7 +8,7 @@ import { normWeights } from '../graph/norm.ts';
 import { parseWith } from '../parse-with.ts';
 import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { WeightRef } from '../weight-ref.ts';
 import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
 import { encoderGraphs } from './encoder-graphs.ts';
 import { readLabels } from './read-labels.ts';

@@ -1,8 +1,8 @@
 import { EspalierError } from '../../core/index.ts';
 import { createModel, Tape, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dataTypeNumber } from '../../tensor/index.ts';
-import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { QuantizedWeight } from '../weight-ref.ts';
+import type { WeightRef } from '../weight-ref.ts';
 
 /** The source of the weights: the files of the checkpoint, or inputs that the caller binds (f32, one for each weight). */
 export type WeightSource = 'files' | 'inputs';

@@ -1,6 +1,6 @@
 import { moduleKey, type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
-import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
+import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
 export interface QuantizedLayer {

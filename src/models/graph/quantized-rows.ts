@@ -1,5 +1,5 @@
 import { moduleKey, type Value } from '../../ir/index.ts';
-import type { QuantizedWeight } from '../quantized/quantized-weight.ts';
+import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 
 /**

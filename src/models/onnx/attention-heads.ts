@@ -1,5 +1,5 @@
 import type { AdaptableModule, Graph } from '../../ir/index.ts';
-import type { KvSizes } from './onnx-config.ts';
+import type { KvSizes } from './kv-sizes.ts';
 
 /**
  * Finds the sizes of heads in a graph without inputs for keys and values. They follow from the first softmax over

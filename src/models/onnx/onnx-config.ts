@@ -8,6 +8,7 @@ import { readGenerationConfig, type GenerationConfig } from '../generation-confi
 import { parseWith } from '../parse-with.ts';
 import { readJsonIfPresent } from '../read-json.ts';
 import { headsOf } from './attention-heads.ts';
+import type { KvSizes } from './kv-sizes.ts';
 import type { TextInterface } from './read-interface.ts';
 
 /** The configuration files beside a graph, as far as they exist. */
@@ -92,12 +93,6 @@ function fromGenai({ decoder, ...model }: z.infer<typeof genaiJson>['model']): z
     num_key_value_heads: decoder?.num_key_value_heads,
     head_dim: decoder?.head_size,
   };
-}
-
-/** The sizes of keys and values. Graphs without a cache may not contain them. */
-export interface KvSizes {
-  readonly kvHeads: number;
-  readonly headDim: number;
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { WeightRef } from '../weight-ref.ts';
 import { findOnnxFile, isFile, type OnnxFile } from './find-onnx-file.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { placeWeights } from './place-weights.ts';

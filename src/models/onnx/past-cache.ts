@@ -1,5 +1,5 @@
 import { addDims, Tape, type Dim, type Model, type Node, type Value } from '../../ir/index.ts';
-import type { KvSizes } from './onnx-config.ts';
+import type { KvSizes } from './kv-sizes.ts';
 import { countUpTo, placesEndingTogether, scalarOf, type RowPlaces } from './past-places.ts';
 
 /** The keys or values of one layer in memory of the caller, f32 [batch, kvHeads, maxLength, headDim], and the value that the graph reads. */

@@ -5,7 +5,7 @@ import { findHead } from './logits-head.ts';
 import { addCachePlaces, readPast, tellPastShape, writePresent } from './past-cache.ts';
 import { addRowPlaces, countUpTo, maskEndingTogether, scalarOf, type RowPlaces } from './past-places.ts';
 import { wholeStates, type TextInterface } from './read-interface.ts';
-import type { KvSizes } from './onnx-config.ts';
+import type { KvSizes } from './kv-sizes.ts';
 import { bindSwitches, castTo, dropExportersNotes, filled, type TextSource } from './text-copy.ts';
 import { finish, logitsOfRows } from './text-graphs.ts';
 

@@ -2,7 +2,7 @@ import type { AdaptableModule, Model, Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
 import { GraphCopy, type OnnxSource } from './graph-copy.ts';
-import type { KvSizes } from './onnx-config.ts';
+import type { KvSizes } from './kv-sizes.ts';
 import type { TextInterface } from './read-interface.ts';
 
 /** The file of a text model with the facts about it. */

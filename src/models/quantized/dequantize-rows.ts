@@ -1,4 +1,4 @@
-import type { QuantizedWeight } from './quantized-weight.ts';
+import type { QuantizedWeight } from '../weight-ref.ts';
 
 /** The bytes of rows of a quantized matrix. */
 export interface QuantizedRowBytes {

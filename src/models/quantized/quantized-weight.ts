@@ -1,31 +1,7 @@
 import type { AdaptableModule } from '../../ir/index.ts';
 import { elementCount } from '../../tensor/index.ts';
-import type { WeightRef } from '../weight-files.ts';
+import type { QuantizedWeight, WeightRef } from '../weight-ref.ts';
 import type { QuantizationConfig } from './quantization-config.ts';
-
-/**
- * A matrix [rows, columns] that a checkpoint stores as integers. The shape is [out, in] for a linear layer and [tokens, width] for
- * an embedding.
- */
-export type QuantizedWeight =
-  | {
-      /** u8 [rows, blocks, bytes of a block], scales f32 [rows, blocks], zero points u8 [rows, bytes]; see `quantizeBlocks`. */
-      readonly kind: 'blocks';
-      readonly rows: number;
-      readonly columns: number;
-      readonly bits: 4 | 8;
-      readonly blockSize: number;
-      readonly activations: QuantizationConfig['activations'];
-      readonly scales: WeightRef;
-      readonly zeroPoints: WeightRef | undefined;
-    }
-  | {
-      /** u8 [columns, rows] with zero point 128, stored transposed for the product of bytes; scales f32 [rows]. */
-      readonly kind: 'int8';
-      readonly rows: number;
-      readonly columns: number;
-      readonly scales: WeightRef;
-    };
 
 /** The matrix of a module that can be quantized. Convolutions cannot. */
 export interface QuantizableMatrix {

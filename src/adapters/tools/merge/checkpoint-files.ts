@@ -1,6 +1,6 @@
 import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MergeDtype } from './merge-checkpoint.ts';
+import type { MergeDtype } from './merge-dtype.ts';
 
 /** Weights in any format, and what belongs to them: these are made anew, or left behind. */
 const weightFile =

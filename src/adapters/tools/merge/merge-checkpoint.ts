@@ -3,12 +3,10 @@ import type { BaseModel } from '../../../models/index.ts';
 import { openSafetensors, streamSafetensors, type DataType, type TensorStream } from '../../../tensor/index.ts';
 import { publishFolder } from '../../../files/index.ts';
 import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
+import type { MergeDtype } from './merge-dtype.ts';
 import { mergedChunks } from './merged-chunks.ts';
 import { planMerge, type MergePlan, type PlannedWeight } from './plan-merge.ts';
 import type { MergedAdapter } from './weight-update.ts';
-
-/** Types of a merged checkpoint; `base`: each weight keeps its own. */
-export type MergeDtype = 'f32' | 'bf16' | 'base';
 
 export interface MergeOptions {
   readonly base: BaseModel;

@@ -1,0 +1,10 @@
+import type { TensorData } from '../tensor/index.ts';
+
+/** A request as a run needs it. */
+export interface RunRequest {
+  /** In the order of the model's inputs. */
+  readonly inputs: readonly TensorData[];
+  readonly outputs: readonly string[];
+  /** Rows along the first axis. */
+  readonly rows: number;
+}
