@@ -1,33 +1,32 @@
 import type { TensorData } from '../tensor/index.ts';
 import { inlineConstant, type ConstantData } from './constant.ts';
-import type { Graph } from './graph.ts';
 
 /** What an attribute of each kind holds. */
-export interface AttributeValues {
+export interface AttributeValuesOf<TGraph> {
   int: bigint;
   float: number;
   /** UTF-8 by convention, but any bytes may come. */
   string: Uint8Array;
   tensor: ConstantData;
-  graph: Graph;
+  graph: TGraph;
   ints: readonly bigint[];
   floats: readonly number[];
   strings: readonly Uint8Array[];
   tensors: readonly ConstantData[];
-  graphs: readonly Graph[];
+  graphs: readonly TGraph[];
   /** Inside a function: takes the value of the named attribute of the call. `type` is ONNX's number of the kind. */
   reference: { readonly name: string; readonly type: number };
   /** A kind that this IR does not read (sparse tensors, types): its ONNX message, byte for byte. */
   opaque: Uint8Array;
 }
 
-export type AttributeKind = keyof AttributeValues;
+export type AttributeKind = keyof AttributeValuesOf<unknown>;
 
-/** A typed attribute of a node. */
-export type Attribute = {
+/** A typed attribute of a node; `graph.ts` says what a graph is. */
+export type AttributeOf<TGraph> = {
   [Kind in AttributeKind]: {
     readonly kind: Kind;
-    readonly value: AttributeValues[Kind];
+    readonly value: AttributeValuesOf<TGraph>[Kind];
     readonly docString?: string;
     /** Fields of ONNX that this IR does not read, as they stood in the file. */
     readonly unknown?: readonly Uint8Array[];
@@ -38,43 +37,49 @@ export type Attribute = {
  * What a builder may write for an attribute. An integer number is an int and a list of numbers is ints;
  * floats are said with `float(x)` and `floats([...])`, so that 1 and 1.0 are never confused.
  */
-export type AttributeInput = number | bigint | boolean | string | readonly number[] | TensorData | Graph | Attribute;
+export type AttributeInputOf<TGraph> =
+  number | bigint | boolean | string | readonly number[] | TensorData | TGraph | AttributeOf<TGraph>;
 
-export function int(value: number | bigint): Attribute {
+/** What every graph has, and no other attribute. */
+interface WithNodes {
+  readonly nodes: readonly unknown[];
+}
+
+export function int(value: number | bigint): AttributeOf<never> {
   return { kind: 'int', value: BigInt(value) };
 }
 
-export function float(value: number): Attribute {
+export function float(value: number): AttributeOf<never> {
   return { kind: 'float', value: Math.fround(value) };
 }
 
-export function string(value: string): Attribute {
+export function string(value: string): AttributeOf<never> {
   return { kind: 'string', value: new TextEncoder().encode(value) };
 }
 
-export function ints(values: readonly (number | bigint)[]): Attribute {
+export function ints(values: readonly (number | bigint)[]): AttributeOf<never> {
   return { kind: 'ints', value: values.map(BigInt) };
 }
 
-export function floats(values: readonly number[]): Attribute {
+export function floats(values: readonly number[]): AttributeOf<never> {
   return { kind: 'floats', value: values.map(Math.fround) };
 }
 
-export function strings(values: readonly string[]): Attribute {
+export function strings(values: readonly string[]): AttributeOf<never> {
   const encoder = new TextEncoder();
   return { kind: 'strings', value: values.map((value) => encoder.encode(value)) };
 }
 
-export function tensor(value: TensorData): Attribute {
+export function tensor(value: TensorData): AttributeOf<never> {
   return { kind: 'tensor', value: inlineConstant(value) };
 }
 
-export function graph(value: Graph): Attribute {
+export function graph<TGraph>(value: TGraph): AttributeOf<TGraph> {
   return { kind: 'graph', value };
 }
 
 /** @throws RangeError for a number that is no integer: say `float(x)`. */
-export function toAttribute(input: AttributeInput): Attribute {
+export function toAttribute<TGraph extends WithNodes>(input: AttributeInputOf<TGraph>): AttributeOf<TGraph> {
   if (typeof input === 'number' || typeof input === 'bigint') return int(input);
   if (typeof input === 'boolean') return int(Number(input));
   if (typeof input === 'string') return string(input);

@@ -8,9 +8,8 @@ import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import type { ConstantData, ExternalConstant } from './constant.ts';
-import type { Graph } from './graph.ts';
+import type { Graph, Value } from './graph.ts';
 import type { Model } from './model.ts';
-import type { Value } from './value.ts';
 
 /**
  * Checks the text of a location, before any file is touched.

@@ -6,10 +6,9 @@ import { encodeModel } from './onnx/encode.ts';
 import { sortNodes } from './sort.ts';
 import { verifyModel } from './verify.ts';
 import type { Model } from './model.ts';
-import type { Node } from './node.ts';
-import type { Value } from './value.ts';
 import { assertUses } from './testing/assert-uses.ts';
 import { pick, randomModel } from './testing/random-model.ts';
+import type { Node, Value } from './graph.ts';
 
 type Kind = 'set' | 'replace' | 'remove' | 'insert' | 'rename' | 'output';
 

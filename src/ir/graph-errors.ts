@@ -1,13 +1,27 @@
 import { EspalierError } from '../core/index.ts';
-import { Node } from './node.ts';
-import type { Value } from './value.ts';
+
+/** What errors need to know of a node. */
+interface Labelled {
+  readonly label: string;
+}
+
+/** What errors need to know of a value. */
+interface Used<TNode extends Labelled> {
+  readonly name: string;
+  readonly uses: ReadonlySet<{ readonly node: TNode }>;
+  readonly outputOf: ReadonlySet<{ readonly name: string }>;
+}
 
 /**
+ * @param what  whose value it is, for the message
  * @param readers  nodes that may read it, since they go as well
  * @throws EspalierError IR_IN_USE
  */
-export function assertUnused(value: Value, owner: Node | Value, readers: ReadonlySet<Node> = new Set()): void {
-  const what = owner instanceof Node ? `Node ${owner.label}` : `Value ${owner.name}`;
+export function assertUnused<TNode extends Labelled>(
+  value: Used<TNode>,
+  what: string,
+  readers: ReadonlySet<TNode> = new Set(),
+): void {
   for (const { node } of value.uses) if (!readers.has(node)) throw inUse(what, `node ${node.label}`);
   for (const graph of value.outputOf) throw inUse(what, `output ${value.name} of graph ${graph.name}`);
 }
@@ -16,21 +30,16 @@ function inUse(what: string, user: string): EspalierError {
   return new EspalierError('IR_IN_USE', { what, user });
 }
 
-/** A node and all nodes of its subgraphs. */
-export function withInner(node: Node): Node[] {
-  return [node, ...node.subgraphs.flatMap((graph) => graph.nodes.flatMap(withInner))];
-}
-
-export function strangerAmong(nodes: Iterable<Node>, own: readonly Node[]): EspalierError {
+export function strangerAmong<TNode extends Labelled>(nodes: Iterable<TNode>, own: readonly TNode[]): EspalierError {
   const stranger = [...nodes].find((node) => !own.includes(node));
   const where = `node ${stranger?.label ?? ''}`;
   return new EspalierError('IR_INVALID', { where, reason: 'the node is not in this graph' });
 }
 
-export function notHere(value: Value, what: string): EspalierError {
+export function notHere(value: { readonly name: string }, what: string): EspalierError {
   return invalidValue(value, `it is not ${what} of this graph`);
 }
 
-export function invalidValue(value: Value, reason: string): EspalierError {
+export function invalidValue(value: { readonly name: string }, reason: string): EspalierError {
   return new EspalierError('IR_INVALID', { where: `value ${value.name}`, reason });
 }

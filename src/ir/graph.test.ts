@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { tensorOf } from '../tensor/index.ts';
 import { createModel, type Model } from './model.ts';
 import { encodeModel } from './onnx/encode.ts';
-import { Graph } from './graph.ts';
+import { Graph, type Value } from './graph.ts';
 import { inlineConstant } from './constant.ts';
 import { Tape } from './tape.ts';
 import { verifyModel } from './verify.ts';
-import type { Value } from './value.ts';
 
 /** y = Neg(Abs(x)) */
 function chain(): { model: Model; x: Value; a: Value; y: Value; tape: Tape } {

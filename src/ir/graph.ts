@@ -2,10 +2,21 @@ import { EspalierError } from '../core/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';
 import { canonicalDim, type Dim } from './dim.ts';
-import { assertUnused, invalidValue, notHere, strangerAmong, withInner } from './graph-errors.ts';
+import { assertUnused, invalidValue, notHere, strangerAmong } from './graph-errors.ts';
 import { NameTable } from './name-table.ts';
-import { Node, type NodeInit } from './node.ts';
-import { Value, type ValueInit } from './value.ts';
+import type { AttributeInputOf, AttributeOf } from './attribute.ts';
+import { NodeOf, type NodeInitOf } from './node.ts';
+import { ValueOf, type UseOf, type ValueInit } from './value.ts';
+
+/** A node of a graph, which may hold graphs as subgraphs. */
+export type Node = NodeOf<Graph>;
+export type NodeInit = NodeInitOf<Graph>;
+/** A tensor that flows through a graph. */
+export type Value = ValueOf<Node, Graph>;
+/** One place where a value is read: input `index` of `node`. */
+export type Use = UseOf<Node>;
+export type Attribute = AttributeOf<Graph>;
+export type AttributeInput = AttributeInputOf<Graph>;
 
 /** The description of a new output: its name, and its type if known. undefined omits an optional output. */
 export type OutputInit = ({ readonly name: string } & ValueInit) | undefined;
@@ -74,7 +85,7 @@ export class Graph {
 
   addInput(name: string, dtype?: DataType, shape?: readonly Dim[]): Value {
     const dims = shape?.map((dim) => (typeof dim === 'string' ? canonicalDim(dim) : dim));
-    const value = this.#own(new Value(name, { dtype, shape: dims }));
+    const value = this.#own(new ValueOf(name, { dtype, shape: dims }));
     return this.#markInput(value);
   }
 
@@ -89,13 +100,13 @@ export class Graph {
     if (index < 0) throw notHere(value, 'an input');
     if (value.constant === undefined) this.#disown(value);
     this.#inputs.splice(index, 1);
-    Value.link.setInput(value, false);
+    ValueOf.link.setInput(value, false);
   }
 
   addOutput(value: Value): Value {
     if (this.#outputs.includes(value)) throw invalidValue(value, 'it is an output already; put an Identity between');
     this.#outputs.push(value);
-    Value.link.addOutput(value, this);
+    ValueOf.link.addOutput(value, this);
     return value;
   }
 
@@ -103,12 +114,12 @@ export class Graph {
     const index = this.#outputs.indexOf(value);
     if (index < 0) throw notHere(value, 'an output');
     this.#outputs.splice(index, 1);
-    Value.link.dropOutput(value, this);
+    ValueOf.link.dropOutput(value, this);
   }
 
   addInitializer(name: string, constant: ConstantData): Value {
     const init = { dtype: constantDtype(constant), shape: constantShape(constant), constant };
-    const value = this.#own(new Value(name, init));
+    const value = this.#own(new ValueOf(name, init));
     this.#initializers.set(name, value);
     return value;
   }
@@ -142,8 +153,8 @@ export class Graph {
     this.#indexOf(node);
     const present = node.outputs[index];
     if (present) throw invalidValue(present, 'the node gives this output already');
-    const value = this.#own(new Value(output.name, output));
-    Node.link.addOutput(node, index, value);
+    const value = this.#own(new ValueOf(output.name, output));
+    NodeOf.link.addOutput(node, index, value);
     return value;
   }
 
@@ -161,7 +172,8 @@ export class Graph {
     const stays = this.#nodes.filter((node) => !gone.has(node));
     if (stays.length + gone.size !== this.#nodes.length) throw strangerAmong(gone, this.#nodes);
     const readers = new Set([...gone].flatMap(withInner));
-    for (const node of gone) for (const output of node.outputs) if (output) assertUnused(output, node, readers);
+    for (const node of gone)
+      for (const output of node.outputs) if (output) assertUnused(output, `Node ${node.label}`, readers);
     for (const node of gone) node.release();
     for (const node of gone) this.#forget(node);
     this.#nodes.splice(0, this.#nodes.length, ...stays);
@@ -208,15 +220,15 @@ export class Graph {
   /** Stops reading the values of outer graphs; called when the node that holds this subgraph goes. */
   release(): void {
     for (const node of this.#nodes) node.release();
-    for (const output of this.#outputs) Value.link.dropOutput(output, this);
+    for (const output of this.#outputs) ValueOf.link.dropOutput(output, this);
   }
 
   #insert(init: NodeWithOutputs, index: number): Node {
     const names = init.outputs.flatMap((output) => (output ? [output.name] : []));
     const taken = names.find((name, i) => this.#values.has(name) || names.indexOf(name) !== i);
     if (taken !== undefined) throw new EspalierError('IR_NAME_TAKEN', { name: taken });
-    const outputs = init.outputs.map((output) => output && this.#own(new Value(output.name, output)));
-    const node = new Node(init, outputs);
+    const outputs = init.outputs.map((output) => output && this.#own(new ValueOf(output.name, output)));
+    const node = new NodeOf(init, outputs);
     if (node.name !== '') this.#names.take(node.name);
     if (index === this.#nodes.length) this.#nodes.push(node);
     else this.#nodes.splice(index, 0, node);
@@ -242,21 +254,21 @@ export class Graph {
   }
 
   #disown(value: Value): void {
-    assertUnused(value, value);
+    assertUnused(value, `Value ${value.name}`);
     this.#values.delete(value.name);
     this.#names.free(value.name);
   }
 
   #markInput(value: Value): Value {
     this.#inputs.push(value);
-    Value.link.setInput(value, true);
+    ValueOf.link.setInput(value, true);
     return value;
   }
 
   #replaceOutput(from: Value, to: Value): void {
     this.#outputs[this.#outputs.indexOf(from)] = to;
-    Value.link.dropOutput(from, this);
-    Value.link.addOutput(to, this);
+    ValueOf.link.dropOutput(from, this);
+    ValueOf.link.addOutput(to, this);
   }
 
   /** Initializers keep their order, so that a renaming undone gives the same bytes. */
@@ -264,11 +276,16 @@ export class Graph {
     const initializers = [...this.#initializers.values()];
     for (const value of names.keys()) this.#values.delete(value.name);
     for (const [value, name] of names) {
-      Value.link.rename(value, name);
+      ValueOf.link.rename(value, name);
       this.#values.set(name, value);
     }
     if (!initializers.some((value) => names.has(value))) return;
     this.#initializers.clear();
     for (const value of initializers) this.#initializers.set(value.name, value);
   }
+}
+
+/** A node and all nodes of its subgraphs. */
+function withInner(node: Node): Node[] {
+  return [node, ...node.subgraphs.flatMap((graph) => graph.nodes.flatMap(withInner))];
 }

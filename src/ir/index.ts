@@ -1,6 +1,4 @@
 export {
-  type Attribute,
-  type AttributeInput,
   type AttributeKind,
   float,
   floats,
@@ -11,6 +9,7 @@ export {
   strings,
   tensor,
 } from './attribute.ts';
+export type { Attribute, AttributeInput } from './graph.ts';
 export {
   type ConstantData,
   constantDtype,
@@ -35,7 +34,7 @@ export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
 export { loadModel } from './load-model.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';
 export { type AdaptableModule, moduleKey, type ModuleKind, modulePartsKey } from './modules.ts';
-export { Node } from './node.ts';
+export type { Node } from './graph.ts';
 export { decodeModel } from './onnx/decode.ts';
 export { encodeModel } from './onnx/encode.ts';
 export { exactDequantization } from './passes/exact-dequantization.ts';
@@ -47,6 +46,6 @@ export { inferNode, inferShapes } from './shapes/index.ts';
 export { isSorted, sortNodes } from './sort.ts';
 export { stopGradientKey } from './stop-gradient.ts';
 export { type OpOptions, Tape, type TapeOptions } from './tape.ts';
-export { type Use, Value } from './value.ts';
+export type { Use, Value } from './graph.ts';
 export { verifyModel } from './verify.ts';
 export { zeroAfter } from './zero-after.ts';

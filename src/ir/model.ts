@@ -1,5 +1,4 @@
-import type { Attribute } from './attribute.ts';
-import { Graph } from './graph.ts';
+import { Graph, type Attribute } from './graph.ts';
 
 /** A function of a model: a named graph that nodes of its domain call as an operator. */
 export interface ModelFunction {

@@ -1,16 +1,21 @@
 import { EspalierError } from '../core/index.ts';
-import type { Attribute, AttributeKind, AttributeValues } from './attribute.ts';
-import type { Graph } from './graph.ts';
-import { Value, type Use } from './value.ts';
+import type { AttributeKind, AttributeOf, AttributeValuesOf } from './attribute.ts';
+import { ValueOf, type UseOf } from './value.ts';
 
-export interface NodeInit {
+/** What a node knows of the subgraphs that it holds. */
+interface Subgraph {
+  /** Stops reading the values of outer graphs. */
+  release(): void;
+}
+
+export interface NodeInitOf<TGraph extends Subgraph> {
   readonly opType: string;
   /** '' is ONNX's own domain. */
   readonly domain?: string;
   readonly overload?: string;
   readonly name?: string;
-  readonly inputs: readonly (Value | undefined)[];
-  readonly attributes?: Iterable<readonly [string, Attribute]>;
+  readonly inputs: readonly (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[];
+  readonly attributes?: Iterable<readonly [string, AttributeOf<TGraph>]>;
   readonly metadata?: Iterable<readonly [string, string]>;
   readonly docString?: string;
   readonly unknown?: readonly Uint8Array[];
@@ -18,9 +23,9 @@ export interface NodeInit {
 
 /**
  * One operator call in a graph. Inputs and outputs may have gaps (undefined), as ONNX's optional ones do.
- * Changing an input here keeps the uses of both values right.
+ * Changing an input here keeps the uses of both values right. `graph.ts` says which graphs its subgraphs are.
  */
-export class Node {
+export class NodeOf<TGraph extends Subgraph> {
   readonly opType: string;
   readonly domain: string;
   readonly overload: string;
@@ -30,13 +35,13 @@ export class Node {
   /** Fields of ONNX that this IR does not read, as they stood in the file. */
   readonly unknown: readonly Uint8Array[];
 
-  readonly #inputs: (Value | undefined)[] = [];
-  readonly #uses: Use[] = [];
-  readonly #outputs: (Value | undefined)[];
-  readonly #attributes: Map<string, Attribute>;
+  readonly #inputs: (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[] = [];
+  readonly #uses: UseOf<NodeOf<TGraph>>[] = [];
+  readonly #outputs: (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[];
+  readonly #attributes: Map<string, AttributeOf<TGraph>>;
 
   /** Made by `Graph.addNode` only. */
-  constructor(init: NodeInit, outputs: readonly (Value | undefined)[]) {
+  constructor(init: NodeInitOf<TGraph>, outputs: readonly (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[]) {
     this.opType = init.opType;
     this.domain = init.domain ?? '';
     this.overload = init.overload ?? '';
@@ -47,27 +52,31 @@ export class Node {
     this.#attributes = new Map(init.attributes);
     this.#outputs = [...outputs];
     init.inputs.forEach((value, index) => this.setInput(index, value));
-    outputs.forEach((value, index) => value && Value.link.produce(value, this, index));
+    outputs.forEach((value, index) => value && ValueOf.link.produce(value, this, index));
   }
 
-  get inputs(): readonly (Value | undefined)[] {
+  get inputs(): readonly (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[] {
     return this.#inputs;
   }
 
-  get outputs(): readonly (Value | undefined)[] {
+  get outputs(): readonly (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[] {
     return this.#outputs;
   }
 
   /** The bookkeeping of `Graph`; nobody else calls it. Outputs between the last one and `index` become gaps. */
   static readonly link = {
-    addOutput: (node: Node, index: number, value: Value): void => {
+    addOutput: <TGraph extends Subgraph>(
+      node: NodeOf<TGraph>,
+      index: number,
+      value: ValueOf<NodeOf<TGraph>, TGraph>,
+    ): void => {
       while (node.#outputs.length <= index) node.#outputs.push(undefined);
       node.#outputs[index] = value;
-      Value.link.produce(value, node, index);
+      ValueOf.link.produce(value, node, index);
     },
   };
 
-  get attributes(): ReadonlyMap<string, Attribute> {
+  get attributes(): ReadonlyMap<string, AttributeOf<TGraph>> {
     return this.#attributes;
   }
 
@@ -82,7 +91,7 @@ export class Node {
   }
 
   /** Reads `value` at `index` from now on; inputs between the last one and `index` become gaps. */
-  setInput(index: number, value: Value | undefined): void {
+  setInput(index: number, value: ValueOf<NodeOf<TGraph>, TGraph> | undefined): void {
     while (this.#inputs.length <= index) {
       this.#uses.push({ node: this, index: this.#inputs.length });
       this.#inputs.push(undefined);
@@ -90,13 +99,13 @@ export class Node {
     const use = this.#uses[index];
     const before = this.#inputs[index];
     if (use === undefined || before === value) return;
-    if (before) Value.link.dropUse(before, use);
-    if (value) Value.link.addUse(value, use);
+    if (before) ValueOf.link.dropUse(before, use);
+    if (value) ValueOf.link.addUse(value, use);
     this.#inputs[index] = value;
   }
 
   /** Sets an attribute. Subgraphs that it replaces stop reading outer values. */
-  setAttribute(name: string, attribute: Attribute): void {
+  setAttribute(name: string, attribute: AttributeOf<TGraph>): void {
     this.deleteAttribute(name);
     this.#attributes.set(name, attribute);
   }
@@ -107,8 +116,8 @@ export class Node {
   }
 
   /** The subgraphs of If, Loop and Scan, in the order of their attributes. */
-  get subgraphs(): readonly Graph[] {
-    return [...this.#attributes.values()].flatMap(graphsOf);
+  get subgraphs(): readonly TGraph[] {
+    return [...this.#attributes.values()].flatMap((attribute) => graphsOf(attribute));
   }
 
   /** Gives up every input and every subgraph's captured value; `Graph.removeNode` calls it. */
@@ -148,16 +157,16 @@ export class Node {
     return this.#read('floats', name)?.slice();
   }
 
-  tensorAttribute(name: string): AttributeValues['tensor'] | undefined {
+  tensorAttribute(name: string): AttributeValuesOf<TGraph>['tensor'] | undefined {
     return this.#read('tensor', name);
   }
 
-  graphAttribute(name: string): Graph | undefined {
+  graphAttribute(name: string): TGraph | undefined {
     return this.#read('graph', name);
   }
 
   /** @throws EspalierError IR_ATTRIBUTE when the attribute is there with another kind */
-  #read<Kind extends AttributeKind>(kind: Kind, name: string): AttributeValues[Kind] | undefined {
+  #read<Kind extends AttributeKind>(kind: Kind, name: string): AttributeValuesOf<TGraph>[Kind] | undefined {
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;
     if (!isKind(attribute, kind)) {
@@ -168,14 +177,14 @@ export class Node {
   }
 }
 
-function isKind<Kind extends AttributeKind>(
-  attribute: Attribute,
+function isKind<TGraph, Kind extends AttributeKind>(
+  attribute: AttributeOf<TGraph>,
   kind: Kind,
-): attribute is Attribute & { readonly kind: Kind; readonly value: AttributeValues[Kind] } {
+): attribute is AttributeOf<TGraph> & { readonly kind: Kind; readonly value: AttributeValuesOf<TGraph>[Kind] } {
   return attribute.kind === kind;
 }
 
-function graphsOf(attribute: Attribute | undefined): readonly Graph[] {
+function graphsOf<TGraph>(attribute: AttributeOf<TGraph> | undefined): readonly TGraph[] {
   if (attribute?.kind === 'graph') return [attribute.value];
   return attribute?.kind === 'graphs' ? attribute.value : [];
 }

@@ -1,12 +1,9 @@
 import { moduleKey } from './modules.ts';
 import type { DataType } from '../tensor/index.ts';
-import type { Attribute } from './attribute.ts';
 import { constantDtype, constantShape, type ConstantData } from './constant.ts';
 import type { Shape } from './dim.ts';
-import type { Graph } from './graph.ts';
+import type { Graph, Attribute, Node, Value } from './graph.ts';
 import type { Model } from './model.ts';
-import type { Node } from './node.ts';
-import type { Value } from './value.ts';
 
 const shortNames: Readonly<Record<DataType, string>> = {
   float32: 'f32',

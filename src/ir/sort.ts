@@ -1,7 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { Graph } from './graph.ts';
-import type { Node } from './node.ts';
-import type { Value } from './value.ts';
+import type { Graph, Node, Value } from './graph.ts';
 
 /**
  * Puts the nodes into topological order, subgraphs too. Nodes that are in order already keep their places.

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { tensorOf, type DataType, type TensorData } from '../tensor/index.ts';
-import { toAttribute, type AttributeInput } from './attribute.ts';
+import { toAttribute } from './attribute.ts';
 import { inlineConstant } from './constant.ts';
 import type { Dim } from './dim.ts';
 import { inferNode } from './shapes/index.ts';
 import type { Model } from './model.ts';
-import type { Node } from './node.ts';
-import type { Value } from './value.ts';
+import type { AttributeInput, Node, Value } from './graph.ts';
 
 export interface TapeOptions {
   /** Prefix of the names of nodes and values: 'model.layers.0.self_attn'. */

@@ -1,12 +1,10 @@
 import type { DataType } from '../tensor/index.ts';
 import type { ConstantData } from './constant.ts';
 import type { Dim, Shape } from './dim.ts';
-import type { Graph } from './graph.ts';
-import type { Node } from './node.ts';
 
 /** One place where a value is read: input `index` of `node`. */
-export interface Use {
-  readonly node: Node;
+export interface UseOf<TNode> {
+  readonly node: TNode;
   readonly index: number;
 }
 
@@ -26,8 +24,10 @@ export interface ValueInit {
 /**
  * A tensor that flows through a graph: an input, an initializer or an output of a node.
  * The graph makes values and names them; nodes keep the uses right.
+ *
+ * WHY type parameters: a value knows its node and its graph, and they know it. `graph.ts` says which nodes and graphs these are.
  */
-export class Value {
+export class ValueOf<TNode, TGraph> {
   dtype: DataType | undefined;
   shape: Shape | undefined;
   /** The data of an initializer. */
@@ -44,11 +44,11 @@ export class Value {
   typeMessage: TypeMessage | undefined;
 
   #name: string;
-  #producer: Node | undefined;
+  #producer: TNode | undefined;
   #outputIndex = 0;
   #isGraphInput = false;
-  readonly #uses = new Set<Use>();
-  readonly #outputOf = new Set<Graph>();
+  readonly #uses = new Set<UseOf<TNode>>();
+  readonly #outputOf = new Set<TGraph>();
 
   /** Made by `Graph` only: `addInput`, `addInitializer`, `addNode`. */
   constructor(name: string, init: ValueInit = {}) {
@@ -64,7 +64,7 @@ export class Value {
   }
 
   /** The node that computes the value; undefined for inputs and initializers. */
-  get producer(): Node | undefined {
+  get producer(): TNode | undefined {
     return this.#producer;
   }
 
@@ -74,7 +74,7 @@ export class Value {
   }
 
   /** All places that read the value, including those in subgraphs. A graph output is not a use: see `isGraphOutput`. */
-  get uses(): ReadonlySet<Use> {
+  get uses(): ReadonlySet<UseOf<TNode>> {
     return this.#uses;
   }
 
@@ -87,7 +87,7 @@ export class Value {
   }
 
   /** The graphs that give it as an output: its own, and subgraphs that pass it on. */
-  get outputOf(): ReadonlySet<Graph> {
+  get outputOf(): ReadonlySet<TGraph> {
     return this.#outputOf;
   }
 
@@ -98,26 +98,26 @@ export class Value {
 
   /** The bookkeeping of `Graph` and `Node`. No other code may call it. */
   static readonly link = {
-    rename: (value: Value, name: string): void => {
+    rename: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, name: string): void => {
       value.#name = name;
     },
-    produce: (value: Value, producer: Node | undefined, index: number): void => {
+    produce: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, producer: TNode | undefined, index: number): void => {
       value.#producer = producer;
       value.#outputIndex = index;
     },
-    addUse: (value: Value, use: Use): void => {
+    addUse: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, use: UseOf<TNode>): void => {
       value.#uses.add(use);
     },
-    dropUse: (value: Value, use: Use): void => {
+    dropUse: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, use: UseOf<TNode>): void => {
       value.#uses.delete(use);
     },
-    setInput: (value: Value, isGraphInput: boolean): void => {
+    setInput: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, isGraphInput: boolean): void => {
       value.#isGraphInput = isGraphInput;
     },
-    addOutput: (value: Value, graph: Graph): void => {
+    addOutput: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, graph: TGraph): void => {
       value.#outputOf.add(graph);
     },
-    dropOutput: (value: Value, graph: Graph): void => {
+    dropOutput: <TNode, TGraph>(value: ValueOf<TNode, TGraph>, graph: TGraph): void => {
       value.#outputOf.delete(graph);
     },
   };

@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import type { AttributeKind } from './attribute.ts';
-import type { Node } from './node.ts';
+import type { Node } from './graph.ts';
 
 /** Attribute names that have the same kind in all current operators of ONNX and ONNX Runtime. */
 const namesOfKind: Partial<Record<AttributeKind, string>> = {

@@ -1,9 +1,7 @@
 import { EspalierError } from '../core/index.ts';
-import type { Graph } from './graph.ts';
+import type { Graph, Node, Value } from './graph.ts';
 import type { Model } from './model.ts';
-import type { Node } from './node.ts';
 import { isSorted } from './sort.ts';
-import type { Value } from './value.ts';
 import { verifyAttributes } from './verify-attributes.ts';
 
 /**

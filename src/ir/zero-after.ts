@@ -1,6 +1,6 @@
 import { dataTypeNumber, type DataType } from '../tensor/index.ts';
 import type { Tape } from './tape.ts';
-import type { Value } from './value.ts';
+import type { Value } from './graph.ts';
 
 /**
  * Returns the number 0 as a value that depends on `x`: the sum over no elements of x. Its shape is [], and its type is the given one.

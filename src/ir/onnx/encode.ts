@@ -1,9 +1,6 @@
-import type { Attribute } from '../attribute.ts';
 import type { ConstantData } from '../constant.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph, Attribute, Node, Value } from '../graph.ts';
 import type { Model, ModelFunction } from '../model.ts';
-import type { Node } from '../node.ts';
-import type { Value } from '../value.ts';
 import { attributeTypes, type ReadableKind } from './attribute-types.ts';
 import {
   attributeSchema,

@@ -1,5 +1,4 @@
-import type { Attribute } from '../attribute.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph, Attribute } from '../graph.ts';
 import { attributeKinds, type ReadableKind } from './attribute-types.ts';
 import { attributeSchema, type AttributeMessage, type GraphMessage } from './messages.ts';
 import { readTensor } from './read-tensor.ts';

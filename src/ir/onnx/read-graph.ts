@@ -1,8 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { ConstantData } from '../constant.ts';
-import { Graph } from '../graph.ts';
-import type { Node } from '../node.ts';
-import type { Value } from '../value.ts';
+import { Graph, type Node, type Value } from '../graph.ts';
 import { valueInfoSchema, type GraphMessage, type NodeMessage, type ValueInfoMessage } from './messages.ts';
 import { readAttribute } from './read-attribute.ts';
 import { readSparseTensor, readTensor } from './read-tensor.ts';

@@ -1,8 +1,8 @@
 import { type DataType, dataTypeNumber } from '../../tensor/index.ts';
 import type { Dim, Shape } from '../dim.ts';
-import type { Value } from '../value.ts';
 import { typeSchema, type DimensionMessage } from './messages.ts';
 import { writeMessage } from './wire.ts';
+import type { Value } from '../graph.ts';
 
 /** The TypeProto of a value: what its file said where that still holds, else its dtype and shape. undefined where neither is known. */
 export function typeOf(value: Value): Uint8Array | undefined {

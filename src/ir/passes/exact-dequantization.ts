@@ -1,9 +1,7 @@
-import type { Graph } from '../graph.ts';
+import type { Graph, Node, Value } from '../graph.ts';
 import type { Model } from '../model.ts';
-import type { Node } from '../node.ts';
 import { sortNodes } from '../sort.ts';
 import { Tape } from '../tape.ts';
-import type { Value } from '../value.ts';
 import { zeroAfter } from '../zero-after.ts';
 import { definePass } from './pass.ts';
 

@@ -1,7 +1,5 @@
-import type { Graph } from '../graph.ts';
-import type { Node } from '../node.ts';
+import type { Graph, Node, Value } from '../graph.ts';
 import { readValues } from '../sort.ts';
-import type { Value } from '../value.ts';
 import { definePass } from './pass.ts';
 
 /** Removes nodes and initializers that no output of the model depends on, in subgraphs too. Inputs stay: they are its face. */

@@ -1,8 +1,6 @@
 import type { Dim, Shape } from '../dim.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph, Node, Value } from '../graph.ts';
 import type { Model } from '../model.ts';
-import type { Node } from '../node.ts';
-import type { Value } from '../value.ts';
 import { formatShape, OpView, type TypeInfo } from './infer-rule.ts';
 import { inferRules } from './rules.ts';
 

@@ -2,12 +2,12 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
-import { float, tensor, type AttributeInput } from '../attribute.ts';
+import { float, tensor } from '../attribute.ts';
 import type { Dim } from '../dim.ts';
 import { createModel, type Model } from '../model.ts';
 import { Tape } from '../tape.ts';
-import type { Value } from '../value.ts';
 import { inferRules } from './rules.ts';
+import type { AttributeInput, Value } from '../graph.ts';
 
 const size = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constantFrom<Dim>(undefined, 'n', 'm', 'n*m', 2 ** 52));
 const shape = fc.option(fc.array(size, { maxLength: 4 }), { nil: undefined });

@@ -1,8 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { typedArray, type DataType, type TensorData } from '../../tensor/index.ts';
 import type { Dim, Shape } from '../dim.ts';
-import type { Node } from '../node.ts';
-import type { Value } from '../value.ts';
+import type { Node, Value } from '../graph.ts';
 
 /** The result of a rule for one output. A rule omits what it cannot know. */
 export interface TypeInfo {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { tensorOf, type DataType } from '../../tensor/index.ts';
-import { float, string, tensor, type AttributeInput } from '../attribute.ts';
+import { float, string, tensor } from '../attribute.ts';
 import type { Dim } from '../dim.ts';
 import { createModel, type Model } from '../model.ts';
 import { printType } from '../print.ts';
 import { Tape } from '../tape.ts';
-import type { Value } from '../value.ts';
 import { inferRules } from './rules.ts';
+import type { AttributeInput, Value } from '../graph.ts';
 
 const dtypes: Record<string, DataType> = {
   f32: 'float32',

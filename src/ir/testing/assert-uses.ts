@@ -1,6 +1,4 @@
-import type { Graph } from '../graph.ts';
-import type { Node } from '../node.ts';
-import type { Value } from '../value.ts';
+import type { Graph, Node, Value } from '../graph.ts';
 
 /** Counts every use anew, subgraphs included, and compares with what the values say of themselves. */
 export function assertUses(graph: Graph): void {

@@ -1,11 +1,10 @@
 import * as fc from 'fast-check';
 import { tensorOf } from '../../tensor/index.ts';
-import { float, floats, strings, type AttributeInput } from '../attribute.ts';
+import { float, floats, strings } from '../attribute.ts';
 import { inlineConstant } from '../constant.ts';
-import { Graph } from '../graph.ts';
+import { Graph, type AttributeInput, type Value } from '../graph.ts';
 import { createModel, type Model } from '../model.ts';
 import { Tape } from '../tape.ts';
-import type { Value } from '../value.ts';
 
 /** One recorded operator; operands are picked from the values that exist when its turn comes. */
 interface Step {
