@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { initAdapter } from '#internal/lora';
 import { openBaseModel } from '#internal/models';
 import { openEnvironment } from '#internal/runtime';
+import { AdapterRegistry } from '#internal/control';
 import { openEngine } from '#internal/engine';
 import { typedArray } from '#internal/tensor';
 import { median } from './statistics.mjs';
@@ -29,11 +30,15 @@ const [steps, rank] = [Number(values.steps), Number(values.rank)];
 const base = await openBaseModel(values.base);
 const environment = openEnvironment({ threads: Number(values.threads) });
 const engine = await openEngine({ base, environment, maxSlots: batch, maxLength: tokens + steps + 64 });
-for (let i = 0; i < adapters; i++) await engine.adapters.load(`a${i}`, await randomAdapter(i));
+const registry = new AdapterRegistry(engine.arena);
+// WHY twice as many, and every other one used: adapters in use lie among others that are not.
+for (let i = 0; i < 2 * adapters; i++) await registry.load(`a${i}`, await randomAdapter(i));
+await assertDifferent();
 
 const arrivals = Array.from({ length: batch }, () => []);
 await Promise.all(arrivals.map((times, row) => generate(row, times)));
 await engine.dispose();
+registry.dispose();
 environment.dispose();
 
 // A step counts while every sequence runs: from the last one's first token to the first one's last.
@@ -61,8 +66,10 @@ async function generate(row, times) {
     (_, i) => 5 + ((i * 7919 + row * 104729) % (base.config.vocabSize - 5)),
   );
   const request = { tokens: prompt, maxTokens: steps + batch + 4, temperature: 0, stopTokenIds: [] };
-  const chosen = adapters === 0 ? [] : [{ name: `a${row % adapters}` }];
+  const lease = adapters === 0 ? undefined : registry.acquire(`a${2 * (row % adapters)}`);
+  const chosen = lease === undefined ? [] : [{ lease }];
   for await (const _ of engine.generate({ ...request, adapters: chosen })) times.push(performance.now());
+  lease?.dispose();
 }
 
 /**
@@ -76,8 +83,19 @@ async function randomAdapter(seed) {
   const modules = new Map();
   for (const [path, module] of initial) {
     const b = typedArray(module.b);
-    for (let i = 0; i < b.length; i++) b[i] = ((((i * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
+    for (let i = 0; i < b.length; i++) b[i] = (((((i + 7919 * seed) * 2654435761) >>> 8) % 2001) / 1000 - 1) * 0.01;
     modules.set(path, { ...module, b: { ...module.b, bytes: new Uint8Array(b.buffer, b.byteOffset, b.byteLength) } });
   }
   return { config, modules, digest: String(seed).padStart(64, '0'), baseName: undefined };
+}
+
+/** A measurement of eight adapters that are one says nothing. */
+async function assertDifferent() {
+  const contents = [];
+  for (let i = 0; i < adapters; i++) {
+    const { modules } = await randomAdapter(i);
+    const [first] = modules.values();
+    contents.push([first.a, first.b].map((tensor) => typedArray(tensor).slice(0, 64).join()).join());
+  }
+  if (new Set(contents).size !== adapters) throw new Error('The adapters are not all different');
 }

@@ -1,6 +1,7 @@
 // Runs the training and decode measurements, and beside them PEFT's where a Python is named; prints the ratios.
 //
 //   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2] [--only train]
+//   npm run bench -- --base DIR --only scattered [--before BUILD] [--threads 2]
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -16,12 +17,20 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
     only: { type: 'string', default: '' },
+    before: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 if (values.base === undefined) throw new Error('Name the base: --base DIR');
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+if (values.only === 'scattered') {
+  // A measurement with results of its own form, and long: only where it is asked for.
+  const words = ['--base', values.base, '--threads', values.threads];
+  const before = values.before === undefined ? [] : ['--before', values.before];
+  const { status } = spawnSync(process.execPath, [here('scattered.mjs'), ...words, ...before], { stdio: 'inherit' });
+  process.exit(status ?? 1);
+}
 const common = ['--base', values.base, '--threads', values.threads];
 const cases = [
   { name: 'train, 4 x 128 tokens', file: 'train.mjs', words: [], peer: ['train'] },
