@@ -1,5 +1,5 @@
 import type { AdapterArena } from '../control/index.ts';
-import { EspalierError, systemClock } from '../core/index.ts';
+import { EspalierError, systemClock, type Clock } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly maxAdapterRank?: number;
   /** Takes DoRA adapters too, which costs every step a little, whatever adapters it has. */
   readonly dora?: boolean;
+  /** What times are told by. */
+  readonly clock?: Clock;
 }
 
 const defaults = {
@@ -54,6 +56,7 @@ const defaults = {
   adapterRows: 2048,
   maxAdapterRank: 256,
   dora: false,
+  clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
 /** Memory for the logits of one run where those of a whole prompt are wanted: some fifty tokens of the largest vocabularies. */
@@ -83,7 +86,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
     const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
-    return new Engine({ base, runner, arena, maxWaiting, ...sizes });
+    return new Engine({ base, runner, arena, maxWaiting, clock: settings.clock, ...sizes });
   } catch (error) {
     await arena?.dispose();
     throw error;
@@ -131,6 +134,7 @@ interface EngineParts {
   readonly prefillChunk: number;
   readonly reportedChunk: number;
   readonly maxWaiting: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -152,7 +156,7 @@ export class Engine implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
-  constructor({ base, runner, arena, slots, maxLength, prefillChunk, reportedChunk, maxWaiting }: EngineParts) {
+  constructor({ base, runner, arena, slots, maxLength, prefillChunk, reportedChunk, maxWaiting, clock }: EngineParts) {
     this.#base = base;
     this.#runner = runner;
     this.#arena = arena;
@@ -168,7 +172,7 @@ export class Engine implements AsyncDisposable {
       recomputeLength: base.config.recomputeLength,
       maxWaiting,
       stats: this.#stats,
-      clock: systemClock,
+      clock,
       arena,
     });
   }

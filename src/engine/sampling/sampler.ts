@@ -51,7 +51,7 @@ export class Sampler {
     this.#vocabulary = vocabulary;
   }
 
-  /** A row for logits as a request's rules change them: made with the first such request, and used by all in turn. */
+  /** A row for logits as a request's processors change them: made with the first such request, and used by all in turn. */
   get changed(): Float32Array {
     this.#changed ??= new Float32Array(this.#vocabulary);
     return this.#changed;

@@ -1,5 +1,6 @@
 import type { RequestedAdapter } from '../adapters/sequence-adapters.ts';
 import type { SequenceClass } from '../schedule/schedule-state.ts';
+import type { LogitsProcessor } from '../sampling/logits-processor.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
 
 /** A prompt to go on from, and how. */
@@ -27,6 +28,8 @@ export interface GenerationRequest {
   readonly logitBias?: ReadonlyMap<number, number>;
   /** The answer does not end at a stop token before it has so many tokens. */
   readonly minTokens?: number;
+  /** Changes to the logits of the request's own, after the penalties. An object serves one request. */
+  readonly processors?: readonly LogitsProcessor[];
   /** What fixes the draws; by default each request draws differently. */
   readonly seed?: number;
   /** Tokens that end the answer, instead of the base's own end-of-sequence tokens. */

@@ -4,7 +4,8 @@ import { createRandom, Pace, type Random } from '../../core/index.ts';
 import type { AppliedAdapter } from '../adapters/adapter-window.ts';
 import type { SequenceAdapters } from '../adapters/sequence-adapters.ts';
 import type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './generation-request.ts';
-import { LogitRules } from '../sampling/logit-rules.ts';
+import type { LogitsProcessor } from '../sampling/logits-processor.ts';
+import { processorsOf } from '../sampling/processors-of.ts';
 import type { FlowPath } from '../schedule/flows.ts';
 import type { Schedulable, SequenceClass, SequenceState } from '../schedule/schedule-state.ts';
 import type { DecodeRow, PrefillStep } from '../runner/step-runner.ts';
@@ -57,7 +58,7 @@ export class Sequence implements DecodeRow, Schedulable {
   isCancelled = false;
   readonly #generated: number[] = [];
   readonly #sampling: SamplingOptions;
-  readonly #rules: LogitRules | undefined;
+  readonly #processors: readonly LogitsProcessor[];
   readonly #random: Random | undefined;
   readonly #limit: number;
   readonly #stops: ReadonlySet<number>;
@@ -85,7 +86,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
     this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
     this.#stops = new Set(stopTokenIds ?? endTokens);
-    this.#rules = LogitRules.of(request, { limit: this.#limit, stops: this.#stops });
+    this.#processors = processorsOf(request, { limit: this.#limit, stops: this.#stops });
     this.#logprobs = request.logprobs;
     this.#group = request.promptGroup;
     this.#signal = signal;
@@ -170,8 +171,8 @@ export class Sequence implements DecodeRow, Schedulable {
    */
   take(scores: TokenScores, sampler: Sampler): FinishReason | undefined {
     if (this.#limit === 0) return 'length';
-    const token = sampler.draw(this.#ruled(scores, sampler), this.#sampling, this.#random);
-    this.#rules?.note(token);
+    const token = sampler.draw(this.#processed(scores, sampler), this.#sampling, this.#random);
+    for (const processor of this.#processors) processor.note?.(token);
     this.lastToken = token;
     this.#generated.push(token);
     this.generated++;
@@ -186,13 +187,16 @@ export class Sequence implements DecodeRow, Schedulable {
   get candidates(): number {
     const { temperature, topK } = this.#sampling;
     const drawn = temperature === 0 ? 1 : topK === 0 ? Infinity : topK;
-    return this.#rules === undefined ? Math.max(drawn, this.#logprobs?.top ?? 0) : Infinity;
+    return this.#processors.length === 0 ? Math.max(drawn, this.#logprobs?.top ?? 0) : Infinity;
   }
 
-  #ruled(scores: TokenScores, sampler: Sampler): TokenScores {
-    if (this.#rules === undefined) return scores;
-    if (isCandidates(scores)) throw new RangeError('The rules of a request need every logit');
-    return this.#rules.apply(scores, sampler.changed);
+  #processed(scores: TokenScores, sampler: Sampler): TokenScores {
+    if (this.#processors.length === 0) return scores;
+    if (isCandidates(scores)) throw new RangeError("A request's processors need every logit");
+    const { changed } = sampler;
+    changed.set(scores);
+    for (const processor of this.#processors) processor.process(changed);
+    return changed;
   }
 
   /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */

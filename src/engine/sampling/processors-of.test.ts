@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { GenerationRequest } from '../sequence/generation-request.ts';
-import { LogitRules } from './logit-rules.ts';
+import type { LogitsProcessor } from './logits-processor.ts';
+import { processorsOf } from './processors-of.ts';
 
 const vocabulary = 12;
 const token = fc.integer({ min: 0, max: vocabulary - 1 });
@@ -45,21 +46,29 @@ function expected({ request, drawn, logits, stops }: Case): number[] {
   });
 }
 
-function rulesOf({ request, drawn, stops }: Case): LogitRules | undefined {
-  const rules = LogitRules.of(request, { limit: 20, stops: new Set(stops) });
-  for (const id of drawn) rules?.note(id);
-  return rules;
+function processorsAfter({ request, drawn, stops }: Case): readonly LogitsProcessor[] {
+  const processors = processorsOf(request, { limit: 20, stops: new Set(stops) });
+  for (const id of drawn) note(processors, id);
+  return processors;
 }
 
-describe('LogitRules', () => {
-  it('changes logits by the formulas, and leaves the row of the model as it is', () => {
+function note(processors: readonly LogitsProcessor[], id: number): void {
+  for (const processor of processors) processor.note?.(id);
+}
+
+function apply(processors: readonly LogitsProcessor[], row: Float32Array): Float32Array {
+  const out = row.slice();
+  for (const processor of processors) processor.process(out);
+  return out;
+}
+
+describe('processorsOf', () => {
+  it('changes logits by the formulas, in their order', () => {
     fc.assert(
       fc.property(someCase, (one) => {
         const row = Float32Array.from(one.logits, (value) => value / 4);
-        const out = new Float32Array(vocabulary).fill(Number.NaN);
-        const actual = rulesOf(one)?.apply(row, out) ?? row;
+        const actual = apply(processorsAfter(one), row);
         for (const [id, value] of expected(one).entries()) expect(actual[id]).toBeCloseTo(value, 4);
-        expect(Array.from(row)).toEqual(one.logits.map((value) => value / 4));
       }),
       { numRuns: 500 },
     );
@@ -74,24 +83,37 @@ describe('LogitRules', () => {
       logitBias: new Map(),
     };
     const limits = { limit: 4, stops: new Set([1]) };
-    expect(LogitRules.of({ tokens: [1], maxTokens: 4 }, limits)).toBeUndefined();
-    expect(LogitRules.of({ tokens: [1], maxTokens: 4, ...neutral }, limits)).toBeUndefined();
+    expect(processorsOf({ tokens: [1], maxTokens: 4 }, limits)).toEqual([]);
+    expect(processorsOf({ tokens: [1], maxTokens: 4, ...neutral }, limits)).toEqual([]);
   });
 
-  it('gives each request rules of its own', () => {
+  it('gives each request processors of its own', () => {
     fc.assert(
       fc.property(someCase, someCase, (one, other) => {
         const row = Float32Array.from(one.logits);
-        const scratch = new Float32Array(vocabulary);
-        const alone = Array.from(rulesOf(one)?.apply(row, scratch) ?? row);
-        const [first, second] = [rulesOf({ ...one, drawn: [] }), rulesOf({ ...other, drawn: [] })];
+        const alone = Array.from(apply(processorsAfter(one), row));
+        const [first, second] = [processorsAfter({ ...one, drawn: [] }), processorsAfter({ ...other, drawn: [] })];
         for (const id of one.drawn) {
-          first?.note(id);
-          second?.apply(row, scratch);
-          second?.note((id + 1) % vocabulary);
+          note(first, id);
+          apply(second, row);
+          note(second, (id + 1) % vocabulary);
         }
-        expect(Array.from(first?.apply(row, scratch) ?? row)).toEqual(alone);
+        expect(Array.from(apply(first, row))).toEqual(alone);
       }),
     );
+  });
+
+  it("runs a request's own processors after the penalties and before stop tokens are forbidden", () => {
+    const seen: number[][] = [];
+    const own: LogitsProcessor = {
+      process: (logits) => {
+        seen.push(Array.from(logits));
+        logits.fill(9);
+      },
+    };
+    const request = { tokens: [1], maxTokens: 4, logitBias: new Map([[0, 1]]), repetitionPenalty: 2, minTokens: 1 };
+    const processors = processorsOf({ ...request, processors: [own] }, { limit: 4, stops: new Set([2]) });
+    expect(Array.from(apply(processors, Float32Array.of(4, 4, 4)))).toEqual([9, 9, -Infinity]);
+    expect(seen).toEqual([[5, 2, 4]]);
   });
 });
