@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
   readonly maxLength?: number;
+  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of what is available at the start. */
+  readonly adapterMemory?: number;
   /** Takes DoRA adapters, also those loaded later; by default where the folder of adapters has one at the start. */
   readonly dora?: boolean;
   /** Most rows of a batch of a model. */
@@ -60,6 +62,8 @@ export interface Server extends AsyncDisposable {
   /** The name of the base, for `model`; undefined where only models are served. */
   readonly baseName: string | undefined;
   readonly adapterNames: readonly string[];
+  /** Adapters of the folder that cannot be served, and why. */
+  readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
   /** Names of the models under `/v2`. */
   readonly modelNames: readonly string[];
   /** Takes no new requests, finishes those under way, then gives every handle back. */
@@ -123,10 +127,12 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       await app.close();
       await giveBack();
     };
+    const listed = served?.adapters.list() ?? [];
     return {
       url,
       baseName: served?.baseName,
-      adapterNames: served?.adapters.list().map(({ name }) => name) ?? [],
+      adapterNames: listed.flatMap(({ name, state }) => (state === 'failed' ? [] : [name])),
+      failedAdapters: listed.flatMap(({ name, problem }) => (problem === undefined ? [] : [{ name, problem }])),
       modelNames: [...all.keys()],
       close,
       [Symbol.asyncDispose]: close,
@@ -159,10 +165,11 @@ async function openBase(path: string, signal: AbortSignal | undefined): Promise<
 function openGenerationFor(
   { base, tokenizer }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, maxSlots, maxLength, dora }: ServerOptions,
+  { servedName, adapters: adaptersFolder, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(base.dir);
-  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, maxSlots, maxLength, dora });
+  const limits = { maxSlots, maxLength, dora, adapterMemory };
+  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
 /** An encoder is a model under `/v2` too, by the name of the base. */
@@ -182,17 +189,17 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 function openEncoderFor(
   { base, tokenizer }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan }: ServerOptions,
+  { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ServerOptions,
 ): Promise<EncoderService> {
   const baseName = servedName ?? modelName(base.dir);
-  const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan };
+  const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
   return openEncoder({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {
-  const { models = [], adapters: adaptersFolder, maxBatch, maxWaitMs, memoryPlan } = options;
+  const { models = [], adapters: adaptersFolder, maxBatch, maxWaitMs, memoryPlan, adapterMemory } = options;
   const isAlone = options.base === undefined;
-  return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan });
+  return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan, adapterMemory });
 }
 
 function appOptionsOf({ host, adminApiKey, allowedHosts, allowedOrigins, logger }: ServerOptions): AppOptions {

@@ -28,6 +28,7 @@ const schema = z.object({
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
   maxSlots: positiveInteger.optional(),
+  adapterMemory: positiveInteger.optional(),
   maxLength: positiveInteger.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
@@ -60,6 +61,7 @@ export const serveCommand: CommandDefinition = {
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
+      .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
@@ -78,15 +80,19 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
-    const { model: models, ...rest } = read;
+    const { model: models, adapterMemory: megabytes, ...rest } = read;
     const server = await openServer({
       ...definedOnly(rest),
+      ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
       models,
       ...definedOnly({ apiKey, adminApiKey }),
       threads: context.threads,
       signal: context.signal,
     });
     announce(server, context);
+    for (const { name, problem } of server.failedAdapters) {
+      context.output.note(`The adapter ${name} is not served: ${problem}`);
+    }
     await untilAborted(context.signal);
     context.output.note('Shutting down: finishing the answers under way…');
     await server.close();

@@ -27,6 +27,12 @@ export const engineCodes = {
     message: 'The adapter {name} has not been read yet. Try again later.',
     help: 'A server that has just started reads its adapters one after the other. A request over HTTP waits for its own.',
   },
+  ADAPTER_NOT_SERVED: {
+    status: 404,
+    retryable: false,
+    message: 'The adapter {name} is in the folder of adapters and cannot be served: {problem}',
+    help: 'The other adapters are served. Mend its files and load it, or start the server again.',
+  },
   ADAPTER_SOURCE_CHANGED: {
     status: 409,
     retryable: false,

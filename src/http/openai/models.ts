@@ -1,14 +1,22 @@
 import type { FastifyInstance } from 'fastify';
+import type { ServedAdapter } from '../../control/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import type { ModelCard } from './served-models.ts';
 import type { BaseContext } from '../../service/index.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
-  app.get('/v1/models', { config: { access: 'inference' } }, () => ({ object: 'list', data: cards(context) }));
+  let told: { readonly of: readonly ServedAdapter[]; readonly body: string } | undefined;
+  app.get('/v1/models', { config: { access: 'inference' } }, (_request, reply) => {
+    const of = context.adapters.list();
+    // WHY kept: with a thousand adapters the text takes longer to write than all else, and it changes only with the list.
+    if (told?.of !== of) told = { of, body: JSON.stringify({ object: 'list', data: cards(context) }) };
+    return reply.type('application/json; charset=utf-8').send(told.body);
+  });
   app.get<{ Params: { id: string } }>('/v1/models/:id', { config: { access: 'inference' } }, (request) => {
     const { id } = request.params;
     context.router.assertKnown(id);
-    return cards(context).find((card) => card.id === id);
+    return cards(context).find((card) => card.id === id) ?? failureOf(context, id);
   });
 }
 
@@ -16,7 +24,7 @@ function cards(context: BaseContext): ModelCard[] {
   const common = { object: 'model', owned_by: 'espalier', max_model_len: context.maxLength } as const;
   return [
     { id: context.baseName, created: context.created, root: context.baseDirectory, parent: null, ...common },
-    ...context.adapters.list().map(({ name, version, path, created }) => ({
+    ...servedOf(context).map(({ name, version, path, created }) => ({
       id: name,
       created,
       root: path,
@@ -25,4 +33,15 @@ function cards(context: BaseContext): ModelCard[] {
       ...common,
     })),
   ];
+}
+
+/** WHY without those that failed: the list says what can be asked. */
+function servedOf({ adapters }: BaseContext): readonly ServedAdapter[] {
+  return adapters.list().filter(({ state }) => state !== 'failed');
+}
+
+/** @throws EspalierError ADAPTER_NOT_SERVED */
+function failureOf({ adapters }: BaseContext, name: string): never {
+  const problem = adapters.list().find((adapter) => adapter.name === name)?.problem ?? 'it is gone';
+  throw new EspalierError('ADAPTER_NOT_SERVED', { name, problem });
 }
