@@ -72,7 +72,11 @@ describe('a model that another tool exported', () => {
       const answers = images.map(async (image) => {
         const tensor = { name: input, shape: [1, ...shape], datatype: 'FP32', data: nested(image, [1, ...shape]) };
         const body = JSON.stringify({ inputs: [tensor] });
-        const response = await fetch(`${server.url}/v2/models/${served}/infer`, { method: 'POST', body });
+        const response = await fetch(`${server.url}/v2/models/${served}/infer`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
         return (await response.json()) as { outputs: { data: number[] }[] };
       });
       return (await Promise.all(answers)).flatMap(({ outputs }) => outputs[0]?.data ?? []);

@@ -1,12 +1,17 @@
+/** Longer words are no mistyped names; the table of a distance grows with the product of two lengths. */
+const longestWord = 64;
+
 /**
  * Finds the candidate nearest to a mistyped word, for "did you mean".
- * @returns undefined when none is near: more than a third of the word would have to change.
+ * @returns undefined when none is near: more than a third of the word would have to change, or it is longer than any name.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > longestWord) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word, candidate);
+    if (candidate.length > longestWord || Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    const distance = editDistance(word, candidate, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -18,15 +23,23 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return near === undefined ? '' : ` Did you mean ${near}?`;
 }
 
-/** Levenshtein distance in characters, by rows of the usual table. */
-function editDistance(a: string, b: string): number {
+/**
+ * Levenshtein distance in characters, by rows of the usual table.
+ * @returns the distance, or `limit` as soon as it cannot be smaller
+ */
+function editDistance(a: string, b: string, limit: number): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
+    let least = i;
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, substitution));
+      const distance = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, substitution);
+      row.push(distance);
+      least = Math.min(least, distance);
     }
+    // The least of a row never falls in the rows below.
+    if (least >= limit) return limit;
     previous = row;
   }
   return previous[b.length] ?? 0;

@@ -10,6 +10,7 @@ import {
 import { EspalierError } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
 import { answerError, maxParamLength } from './door/error-answer.ts';
+import { addJsonParser } from './door/read-json.ts';
 import { addGuard, createGuard, type Guard, type GuardOptions } from './door/guard.ts';
 import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
@@ -52,6 +53,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
   addGuard(app, guard);
+  addJsonParser(app);
   app.setErrorHandler(answerError);
   finishAnswersBeforeClosing(app);
   addHealth(app, door);

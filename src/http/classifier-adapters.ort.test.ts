@@ -39,7 +39,11 @@ describe('adapters of a classifier', () => {
         return { name: key, shape: tensors.get(key)?.shape, datatype: 'INT64', data: numbers(key) };
       };
       const body = JSON.stringify({ inputs: ['input_ids', 'attention_mask'].map(tensorOf) });
-      const response = await fetch(`${server.url}/v2/models/${model}/infer`, { method: 'POST', body });
+      const response = await fetch(`${server.url}/v2/models/${model}/infer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
       const answer = (await response.json()) as { outputs?: { data: number[] }[] };
       return answer.outputs?.[0]?.data ?? [];
     };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
+import { checkJsonBounds, tensorBounds } from '../door/json-bounds.ts';
 import { parseBody } from '../openai/request-body.ts';
 import { dataTypeFor, datatypes } from './datatypes.ts';
 import { tensorOfBytes } from './tensor-bytes.ts';
@@ -25,28 +26,37 @@ export interface WantedOutput {
 
 /** The header of a binary request, or a whole JSON one: parsed at once, so that it must not be longer than a short stop. */
 const maxJsonBytes = 8 * 2 ** 20;
+/** Numbers that are kept digit by digit cost many times as much. */
+const maxExactBytes = 2 ** 20;
 const maxRank = 32;
+const maxName = 256;
+/** Inputs and outputs of one request. */
+const maxTensors = 256;
 
 const parameters = z.record(z.string(), z.unknown());
 const dimension = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const schema = z.looseObject({
-  id: z.string().optional(),
+  id: z.string().max(256).optional(),
   parameters: z
-    .looseObject({ adapter: z.string().min(1).optional(), binary_data_output: z.boolean().optional() })
+    .looseObject({ adapter: z.string().min(1).max(maxName).optional(), binary_data_output: z.boolean().optional() })
     .default({}),
   inputs: z
     .array(
       z.looseObject({
-        name: z.string().min(1),
+        name: z.string().min(1).max(maxName),
         shape: z.array(dimension).max(maxRank),
-        datatype: z.string(),
+        datatype: z.string().max(16),
         parameters: z.looseObject({ binary_data_size: z.number().int().min(0).optional() }).default({}),
         data: z.unknown().optional(),
       }),
     )
-    .min(1),
-  outputs: z.array(z.looseObject({ name: z.string().min(1), parameters: parameters.default({}) })).default([]),
+    .min(1)
+    .max(maxTensors),
+  outputs: z
+    .array(z.looseObject({ name: z.string().min(1).max(maxName), parameters: parameters.default({}) }))
+    .max(maxTensors)
+    .default([]),
 });
 
 type Body = z.output<typeof schema>;
@@ -62,7 +72,7 @@ const refusedParameters = ['classification', 'sequence_id', 'sequence_start', 's
  */
 export async function readInferRequest(bytes: Uint8Array, headerLength: string | undefined): Promise<InferBody> {
   const split = headerLength === undefined ? bytes.byteLength : parseLength(headerLength, bytes.byteLength);
-  const body = parseBody(schema, parseHeader(bytes.subarray(0, split)));
+  const body = parseBody(schema, await parseHeader(bytes.subarray(0, split)));
   for (const name of refusedParameters) {
     const carriers = [body.parameters, ...[...body.inputs, ...body.outputs].map((tensor) => tensor.parameters)];
     if (carriers.some((carrier) => carrier[name] !== undefined)) {
@@ -86,14 +96,19 @@ function parseLength(header: string, total: number): number {
   throw invalid('Inference-Header-Content-Length', problem);
 }
 
-function parseHeader(bytes: Uint8Array): unknown {
+async function parseHeader(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength > maxJsonBytes) {
     throw new EspalierError('REQUEST_TOO_LARGE', { what: 'JSON', bytes: bytes.byteLength, limit: maxJsonBytes });
+  }
+  const { hasLongNumber } = await checkJsonBounds(bytes, tensorBounds);
+  if (hasLongNumber && bytes.byteLength > maxExactBytes) {
+    const problem = `integers beyond 2^53 are read from at most ${maxExactBytes} bytes of JSON; send tensors as bytes`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem });
   }
   try {
     return parseJsonExactly(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = cause instanceof Error ? cause.message.slice(0, 200) : '';
     throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: `it is no JSON: ${reason}` }, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { datatypeOf } from './datatypes.ts';
 import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
 import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
+import { readJson } from '../door/read-json.ts';
 import { parseBody } from '../openai/request-body.ts';
 
 /** A batch of sixteen images of 1024 x 1024 in single precision has three times as much; such come as bytes in several requests. */
@@ -138,7 +139,7 @@ function bytesOf(body: unknown): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
-const loadSchema = z.strictObject({ path: z.string().min(1), replace: z.boolean().default(false) });
+const loadSchema = z.strictObject({ path: z.string().min(1).max(4096), replace: z.boolean().default(false) });
 const adapterName = /^[\w.-]{1,128}$/;
 
 function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
@@ -156,7 +157,7 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
         const problem = 'a name of letters, digits, "_", "-" and "." is expected';
         throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
       }
-      const { path, replace } = parseBody(loadSchema, parseJson(request.body));
+      const { path, replace } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
       return adapters.load(adapter, path, { replace });
     },
   );
@@ -171,12 +172,4 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
       return { name: adapter };
     },
   );
-}
-
-function parseJson(body: unknown): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytesOf(body)).toString('utf8'));
-  } catch (cause) {
-    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: 'it is no JSON' }, { cause });
-  }
 }

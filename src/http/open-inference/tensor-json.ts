@@ -17,8 +17,8 @@ const integerMark = `${randomUUID()}:`;
 export function parseJsonExactly(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   // Strings are matched first, so that digits inside of them stay as they are.
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g, (token) => {
-    const isLong = /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token));
+  const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (token) => {
+    const isLong = token[0] !== '"' && !Number.isSafeInteger(Number(token));
     return isLong ? JSON.stringify(integerMark + token) : token;
   });
   return JSON.parse(marked);
@@ -48,7 +48,7 @@ async function flatten(data: readonly unknown[], { shape, param }: TensorHeader,
     const next: unknown[] = [];
     for (const list of level) {
       if (!Array.isArray(list) || list.length !== size) {
-        const found = Array.isArray(list) ? `a list of ${list.length}` : JSON.stringify(list);
+        const found = Array.isArray(list) ? `a list of ${list.length}` : shown(list);
         throw wrong(`${param}.data`, `expected lists of ${size} at depth ${axis}, got ${found}`);
       }
       for (const element of list as readonly unknown[]) next.push(element);
@@ -130,8 +130,10 @@ function kindOf(dtype: DataType): string {
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value.replace(integerMark, '') : JSON.stringify(value);
-  return (text ?? 'nothing').slice(0, 60);
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return String(typeof value === 'string' ? value.slice(0, 120).replace(integerMark, '') : value).slice(0, 60);
 }
 
 function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {

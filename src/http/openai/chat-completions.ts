@@ -42,6 +42,10 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
     role: role === 'developer' ? 'system' : role,
     content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
   }));
+  if (messages.length > context.maxLength) {
+    const problem = `${messages.length} messages came, and the context has ${context.maxLength} tokens`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'messages', problem });
+  }
   checkTextLength(messages.map(({ content }) => content).join(''), 'messages', context.maxLength);
   return context.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
 }

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, Pace } from '../../core/index.ts';
 import type { Prompt } from './echo.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { checkTextLength } from './prompt-text.ts';
 import { completionSchema, parseBody, type CompletionBody } from './request-body.ts';
+import { maxChoices, type TextOrTokens } from './request-readers.ts';
 import { refuseUnsupported } from './refused-fields.ts';
 import type { AnswerFormat } from './answer.ts';
 import { answerRequest } from './answer-request.ts';
@@ -20,7 +21,7 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
     return answerRequest(context, reply, {
       body,
       key: request.ip,
-      prompts: promptsOf(body, context),
+      prompts: await promptsOf(body, context),
       maxTokens: () => body.max_tokens ?? defaultMaxTokens,
       format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),
       idPrefix: 'cmpl',
@@ -31,21 +32,33 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
   });
 }
 
-function promptsOf(body: CompletionBody, context: ServingContext): Prompt[] {
-  const { prompt } = body;
-  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt : [prompt];
-  return prompts.map((one) => {
-    if (Array.isArray(one)) return { tokens: one as number[] };
-    if (context.tokenizer === undefined) {
-      throw new EspalierError('REQUEST_UNSUPPORTED', {
-        param: 'prompt',
-        problem: 'the base has no tokenizer, send token ids',
-      });
-    }
-    const text = String(one);
-    checkTextLength(text, 'prompt', context.maxLength);
-    return { text, tokens: context.tokenizer.encode(text, { bos: true }) };
-  });
+/** All that can be refused by its size is refused before the first text is cut into tokens, which is done in slices. */
+async function promptsOf({ prompt: { texts }, n }: CompletionBody, context: ServingContext): Promise<Prompt[]> {
+  checkChoices(texts.length, n ?? 1);
+  for (const text of texts) checkTextLength(text, 'prompt', context.maxLength);
+  const pace = new Pace();
+  const prompts: Prompt[] = [];
+  for (const text of texts) {
+    prompts.push(promptOf(text, context));
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return prompts;
+}
+
+function checkChoices(prompts: number, n: number): void {
+  if (prompts * n <= maxChoices) return;
+  const problem = `${prompts} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
+  throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
+}
+
+function promptOf(text: TextOrTokens, { tokenizer }: ServingContext): Prompt {
+  if (typeof text !== 'string') return { tokens: text };
+  if (tokenizer === undefined) {
+    const problem = 'the base has no tokenizer, send token ids';
+    throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'prompt', problem });
+  }
+  return { text, tokens: tokenizer.encode(text, { bos: true }) };
 }
 
 function completionFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {

@@ -106,6 +106,7 @@ describe('a classifier', () => {
       ];
       const response = await fetch(`${server?.url}/v2/models/encoder/infer`, {
         method: 'POST',
+        headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ inputs }),
       });
       return (await response.json()) as { outputs: { name: string; data: number[] }[] };

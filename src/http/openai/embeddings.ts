@@ -1,23 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { checkTextLength } from './prompt-text.ts';
-import { parseBody } from './request-body.ts';
+import { nameInRequest, parseBody } from './request-body.ts';
+import { textsOrTokens } from './request-readers.ts';
 
 /** As many as OpenAI takes. */
 const maxInputs = 2048;
 
-const tokenIds = z.array(z.number().int().nonnegative()).min(1);
-
 const schema = z.looseObject({
-  model: z.string().min(1),
-  input: z.union([
-    z.string(),
-    tokenIds,
-    z.array(z.string()).min(1).max(maxInputs),
-    z.array(tokenIds).min(1).max(maxInputs),
-  ]),
+  model: nameInRequest,
+  input: textsOrTokens(maxInputs),
   encoding_format: z.enum(['float', 'base64']).default('float'),
   dimensions: z.number().int().positive().nullish(),
 });
@@ -35,7 +29,7 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
     });
-    const texts = textsOf(body, context);
+    const texts = await textsOf(body, context);
     const options = { adapter: route.leases[0], signal: controller.signal };
     const embeddings = await context.embedder.embed(texts, options);
     const tokens = texts.reduce((sum, { length }) => sum + length, 0);
@@ -59,19 +53,25 @@ function refuseShorter({ dimensions }: Body, { width }: EmbeddingContext): void 
   throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'dimensions', problem });
 }
 
-function textsOf({ input }: Body, { tokenizer, embedder }: EmbeddingContext): (readonly number[])[] {
-  const isOne = typeof input === 'string' || typeof input[0] === 'number';
-  const inputs = (isOne ? [input] : input) as readonly (string | readonly number[])[];
-  return inputs.map((one, place) => {
-    if (typeof one !== 'string') return one;
-    const param = isOne ? 'input' : `input.${place}`;
-    if (tokenizer === undefined) {
+/** Cuts texts into tokens in slices; what is too long by its characters alone is refused before the first is cut. */
+async function textsOf(
+  { input: { texts, isOne } }: Body,
+  { tokenizer, embedder }: EmbeddingContext,
+): Promise<(readonly number[])[]> {
+  const paramOf = (place: number): string => (isOne ? 'input' : `input.${place}`);
+  for (const [place, text] of texts.entries()) checkTextLength(text, paramOf(place), embedder.maxLength);
+  const pace = new Pace();
+  const all: (readonly number[])[] = [];
+  for (const [place, text] of texts.entries()) {
+    if (typeof text === 'string' && tokenizer === undefined) {
       const problem = 'the base has no tokenizer, send token ids';
-      throw new EspalierError('REQUEST_UNSUPPORTED', { param, problem });
+      throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf(place), problem });
     }
-    checkTextLength(one, param, embedder.maxLength);
-    return tokenizer.encodeForEncoder(one).ids;
-  });
+    all.push(typeof text === 'string' ? (tokenizer?.encodeForEncoder(text).ids ?? []) : text);
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return all;
 }
 
 /** Little-endian f32, as OpenAI's clients read it. */

@@ -1,4 +1,3 @@
-import { EspalierError } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest } from '../../service/index.ts';
@@ -32,29 +31,23 @@ export interface StartOptions {
   readonly key: string;
 }
 
-/** As many as an engine lets one caller have waiting: more of them would be told to come again, in vain. */
-const maxChoices = 512;
-
 /**
  * Starts `n` choices for each prompt. All are admitted, or none: where one is refused the caller aborts `signal`.
- * @throws EspalierError REQUEST_INVALID where there are too many; what the engine refuses, before any answer was begun
+ * @throws EspalierError what the engine refuses, before any answer was begun
  */
 export function startChoices(options: StartOptions): Choice[] {
   const { body, prompts, echo, topLogprobs } = options;
   const n = body.n ?? 1;
-  if (prompts.length * n > maxChoices) {
-    const problem = `${prompts.length} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
-    throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
-  }
   options.engine.assertRoom?.({ key: options.key, count: prompts.length * n });
+  const shared = { stops: body.stop ?? [], stopTokenIds: stopTokensOf(options) };
   return Array.from({ length: prompts.length * n }, (_, index) => {
     const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
-    const generated = options.engine.generate(requestOf(options, prompt, index % n));
+    const generated = options.engine.generate(requestOf(options, { prompt, place: index % n, ...shared }));
     const pieces = piecesOf(generated, {
       tokenizer: options.tokenizer,
       prompt,
       continuesPrompt: options.continuesPrompt,
-      stops: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+      stops: shared.stops,
       minTokens: body.min_tokens ?? 0,
       echo,
       naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
@@ -63,8 +56,19 @@ export function startChoices(options: StartOptions): Choice[] {
   });
 }
 
-/** @param place  of the choice among those of its prompt */
-function requestOf(options: StartOptions, prompt: Prompt, place: number): GenerationRequest {
+function stopTokensOf({ body, eosTokenIds }: StartOptions): readonly number[] {
+  return [...(body.ignore_eos === true ? [] : eosTokenIds), ...(body.stop_token_ids ?? [])];
+}
+
+interface ChoiceOf {
+  readonly prompt: Prompt;
+  /** Of the choice among those of its prompt. */
+  readonly place: number;
+  /** The same object for all choices of a request. */
+  readonly stopTokenIds: readonly number[];
+}
+
+function requestOf(options: StartOptions, { prompt, place, stopTokenIds }: ChoiceOf): GenerationRequest {
   const { body, topLogprobs, echo } = options;
   return {
     tokens: prompt.tokens,
@@ -72,7 +76,7 @@ function requestOf(options: StartOptions, prompt: Prompt, place: number): Genera
     adapters: options.adapters,
     maxTokens: options.maxTokens,
     ...samplingOf(body, place),
-    stopTokenIds: [...(body.ignore_eos === true ? [] : options.eosTokenIds), ...(body.stop_token_ids ?? [])],
+    stopTokenIds,
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     key: options.key,
     signal: options.signal,

@@ -110,7 +110,8 @@ function mistyped(param: string, known: readonly string[]): string | undefined {
 }
 
 function isEmpty(param: string, value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0 || (param === 'modalities' && String(value) === 'text');
+  if (Array.isArray(value))
+    return value.length === 0 || (param === 'modalities' && value.length === 1 && value[0] === 'text');
   if (typeof value !== 'object' || value === null) return false;
   if (param === 'response_format') return 'type' in value && value.type === 'text';
   return Object.keys(value).length === 0;

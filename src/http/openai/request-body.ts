@@ -1,39 +1,75 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
 
 /**
  * Parses a request's body.
  * @throws EspalierError REQUEST_INVALID with the path of the first field that is wrong
  */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  checkFields(body);
   const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new EspalierError('REQUEST_INVALID', {
-    param: issue === undefined || issue.path.length === 0 ? 'body' : issue.path.join('.'),
-    problem: issue?.message ?? 'it cannot be read',
+    param: issue === undefined || issue.path.length === 0 ? 'body' : clip(issue.path.join('.')),
+    problem: clip(issue?.message ?? 'it cannot be read'),
   });
 }
 
-const tokenId = z.number().int().nonnegative();
+/** Many times as many as any client sends. */
+const maxFields = 128;
+const longestField = 128;
+
+/** @throws EspalierError REQUEST_INVALID before a schema copies fields that nobody knows, or anybody compares their names */
+function checkFields(body: unknown): void {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
+  const names = Object.keys(body);
+  if (names.length > maxFields) {
+    const problem = `${names.length} fields came, and at most ${maxFields} are taken`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem });
+  }
+  for (const name of names) {
+    const isName = name.length <= longestField && name !== '__proto__';
+    if (!isName)
+      throw new EspalierError('REQUEST_INVALID', { param: clip(name), problem: 'it is the name of no field' });
+  }
+}
+
+/** WHY: what a client sent may be megabytes long, and an error tells it to the client and to the log. */
+function clip(text: string): string {
+  return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
+}
+
+/** Longer than any name that can be served. */
+export const nameInRequest = z.string().min(1).max(512);
+
+/** WHY: each choice keeps a set of them. */
+const maxStopTokens = 256;
+
+/**
+ * WHY these: logits are finite numbers of single precision, and a factor of a hundred either way leaves all of them finite that
+ * models give; no use needs more.
+ */
+const penalty = { least: 0.01, most: 100 };
+const maxMessages = 1024;
+const maxParts = 256;
 
 /** What completions and chat completions share. What becomes of other fields is in `refused-fields.ts`. */
 const samplingFields = {
-  model: z.string().min(1),
+  model: nameInRequest,
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.number().int().min(-1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  repetition_penalty: z.number().gt(0).nullish(),
-  logit_bias: z.record(z.string().regex(/^\d+$/, 'its keys are token ids'), z.number().min(-100).max(100)).nullish(),
+  repetition_penalty: z.number().min(penalty.least).max(penalty.most).nullish(),
+  logit_bias: logitBiases.nullish(),
   n: z.number().int().min(1).max(128).nullish(),
   seed: z.number().refine(Number.isInteger, 'an integer is expected').nullish(),
-  stop: z
-    .union([z.string().min(1), z.array(z.string().min(1)).max(16)], 'a text or up to 16 texts are expected, none empty')
-    .nullish(),
-  stop_token_ids: z.array(tokenId).nullish(),
+  stop: stopStrings.nullish(),
+  stop_token_ids: tokenIdList(maxStopTokens).nullish(),
   min_tokens: z.number().int().min(0).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
@@ -45,10 +81,7 @@ const samplingFields = {
 export const completionSchema = z
   .looseObject({
     ...samplingFields,
-    prompt: z.union(
-      [z.string(), z.array(tokenId).min(1), z.array(z.string()).min(1), z.array(z.array(tokenId).min(1)).min(1)],
-      'a text, token ids, or a list of either is expected, none empty',
-    ),
+    prompt: textsOrTokens(maxChoices),
     max_tokens: z.number().int().min(0).nullish(),
     echo: z.boolean().nullish(),
     logprobs: z.number().int().min(0).max(5).nullish(),
@@ -66,19 +99,20 @@ export const chatCompletionSchema = z
     ...samplingFields,
     messages: z
       .array(
-        z.looseObject({
+        z.object({
           role: z.enum(
             ['system', 'developer', 'user', 'assistant'],
             'system, developer, user or assistant is expected; tools cannot be called here',
           ),
           content: z.union(
-            [z.string(), z.array(textPart).min(1)],
+            [z.string(), z.array(textPart).min(1).max(maxParts)],
             'a text or a list of {"type": "text", "text": ...} is expected; images, audio and files are not read',
           ),
           tool_calls: z.array(z.unknown()).max(0, 'tools cannot be called here').nullish(),
         }),
       )
-      .min(1),
+      .min(1)
+      .max(maxMessages),
     max_tokens: z.number().int().min(1).nullish(),
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
@@ -91,12 +125,12 @@ export const chatCompletionSchema = z
 
 export const loadAdapterSchema = z.strictObject({
   lora_name: z.string().regex(/^[\w.-]{1,128}$/, 'a name of letters, digits, "_", "-" and "." is expected'),
-  lora_path: z.string().min(1),
+  lora_path: z.string().min(1).max(4096),
   load_inplace: z.boolean().default(false),
 });
 
 export const unloadAdapterSchema = z.strictObject({
-  lora_name: z.string().min(1),
+  lora_name: nameInRequest,
   lora_int_id: z.number().int().nullish(),
 });
 

@@ -34,13 +34,9 @@ export function samplingOf(body: SamplingBody, place: number): Sampling {
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
     repetitionPenalty: body.repetition_penalty ?? 1,
-    ...(body.logit_bias ? { logitBias: biasesOf(body.logit_bias) } : {}),
+    ...(body.logit_bias ? { logitBias: body.logit_bias } : {}),
     minTokens: body.min_tokens ?? 0,
     // WHY by the place: each choice draws on its own, and a prompt among others is answered as it is alone.
     ...(typeof body.seed === 'number' ? { seed: (body.seed % seeds) + place } : {}),
   };
-}
-
-function biasesOf(biases: Readonly<Record<string, number>>): Map<number, number> {
-  return new Map(Object.entries(biases).map(([id, bias]) => [Number(id), bias]));
 }

@@ -1,0 +1,31 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { checkJsonBounds, requestBounds } from './json-bounds.ts';
+
+/** Makes JSON the one content type of an application, bounded before it is parsed. */
+export function addJsonParser(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer) =>
+    readJson(body),
+  );
+}
+
+/**
+ * Parses a body.
+ * @returns undefined where it is empty
+ * @throws EspalierError REQUEST_INVALID where it is no JSON, or has more in it than any request needs
+ */
+export async function readJson(bytes: Uint8Array): Promise<unknown> {
+  if (bytes.byteLength === 0) return undefined;
+  await checkJsonBounds(bytes, requestBounds);
+  return parse(bytes);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.slice(0, 200) : '';
+    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: `it is no JSON: ${reason}` }, { cause });
+  }
+}

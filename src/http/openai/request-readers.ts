@@ -1,0 +1,110 @@
+import { z } from 'zod';
+
+/**
+ * Readers of lists in requests. WHY by hand: they look at a list's length before its elements, and stop at the first that is
+ * wrong, where a schema of elements would go through millions of them and complain of each.
+ */
+
+/** Choices of one request, as many as an engine lets one caller have waiting: more would be told to come again, in vain. */
+export const maxChoices = 512;
+
+/** What is wrong in a value, and where. */
+interface Problem {
+  readonly problem: string;
+  readonly path?: readonly (string | number)[];
+}
+
+/** A text, or token ids. */
+export type TextOrTokens = string | readonly number[];
+
+export function isTokenId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Token ids, at most so many. */
+export function tokenIdList(most: number): z.ZodType<readonly number[]> {
+  return reader<readonly number[]>((value) => {
+    if (!Array.isArray(value)) return { problem: 'a list of token ids is expected' };
+    if (value.length > most) return { problem: `${value.length} token ids came, and at most ${most} are taken` };
+    return firstWrongId(value, []) ?? { value: value as readonly number[] };
+  });
+}
+
+/** A text, token ids, or a list of either, none empty: given as a list in any case, with whether it was one alone. */
+export interface Texts {
+  readonly texts: readonly TextOrTokens[];
+  readonly isOne: boolean;
+}
+
+const textsExpected = 'a text, token ids, or a list of either is expected, none empty';
+
+export function textsOrTokens(most: number): z.ZodType<Texts> {
+  return reader<Texts>((value) => {
+    if (typeof value === 'string') return { value: { texts: [value], isOne: true } };
+    if (!Array.isArray(value) || value.length === 0) return { problem: textsExpected };
+    const list: readonly unknown[] = value;
+    if (typeof list[0] === 'number') {
+      return firstWrongId(list, []) ?? { value: { texts: [list as readonly number[]], isOne: true } };
+    }
+    if (list.length > most) return { problem: `${list.length} came, and at most ${most} are taken` };
+    for (const [place, one] of list.entries()) {
+      if (typeof one === 'string' && typeof list[0] === 'string') continue;
+      if (!Array.isArray(one) || one.length === 0 || typeof list[0] === 'string') {
+        return { problem: textsExpected, path: [place] };
+      }
+      const wrong = firstWrongId(one, [place]);
+      if (wrong !== undefined) return wrong;
+    }
+    return { value: { texts: list as readonly TextOrTokens[], isOne: false } };
+  });
+}
+
+/** As many as a request for OpenAI's API ever had. */
+const maxBiases = 1024;
+
+/** What is added to the logits of tokens. */
+export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { problem: 'an object of biases by token ids is expected' };
+  }
+  const entries = Object.entries(value);
+  if (entries.length > maxBiases) return { problem: `${entries.length} came, and at most ${maxBiases} are taken` };
+  for (const [id, bias] of entries) {
+    if (!/^\d{1,15}$/.test(id)) return { problem: 'its keys are token ids', path: [id] };
+    if (typeof bias !== 'number' || !(Math.abs(bias) <= 100)) {
+      return { problem: 'a number from -100 to 100 is expected', path: [id] };
+    }
+  }
+  return { value: new Map(entries.map(([id, bias]) => [Number(id), bias as number])) };
+});
+
+const maxStops = 16;
+/** WHY: each is looked for in what is held back of the text, at every token. */
+const maxStopLength = 256;
+
+/** Strings that end an answer, none empty. */
+export const stopStrings: z.ZodType<readonly string[]> = reader((value) => {
+  const stops: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const isSound = (stop: unknown): boolean =>
+    typeof stop === 'string' && stop.length > 0 && stop.length <= maxStopLength;
+  const wrong = stops.findIndex((stop) => !isSound(stop));
+  if (stops.length <= maxStops && wrong < 0) return { value: stops as readonly string[] };
+  return {
+    path: Array.isArray(value) && wrong >= 0 ? [wrong] : [],
+    problem: `a text or up to ${maxStops} texts are expected, none empty and none longer than ${maxStopLength} characters`,
+  };
+});
+
+function firstWrongId(values: readonly unknown[], at: readonly number[]): Problem | undefined {
+  const place = values.findIndex((value) => !isTokenId(value));
+  return place < 0 ? undefined : { problem: 'a token id is a whole number, 0 or more', path: [...at, place] };
+}
+
+function reader<Value>(read: (value: unknown) => Problem | { readonly value: Value }): z.ZodType<Value> {
+  return z.unknown().transform((value, context): Value => {
+    const found = read(value);
+    if ('value' in found) return found.value;
+    context.addIssue({ code: 'custom', message: found.problem, path: [...(found.path ?? [])] });
+    return z.NEVER;
+  });
+}
