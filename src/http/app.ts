@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import {
   fastify,
   type FastifyInstance,
@@ -9,6 +8,11 @@ import {
 } from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import { BodyReader } from './door/body-reader.ts';
+import { answerClientError } from './door/client-error.ts';
+import { addDrain } from './door/drain.ts';
+import { systemTimers, type Timers } from './door/timers.ts';
+import { endUnreadBodies } from './door/unread-bodies.ts';
 import { answerError, maxParamLength } from './door/error-answer.ts';
 import { addJsonParser } from './door/read-json.ts';
 import { addGuard, createGuard, type Guard, type GuardOptions } from './door/guard.ts';
@@ -22,6 +26,9 @@ import { addOpenInference } from './open-inference/routes.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
+
+/** The head of a request fits one packet; a client that takes longer for it sends it on purpose. */
+const headersMs = 15_000;
 
 /** What is served, each by its own routes. */
 export interface Services {
@@ -38,31 +45,48 @@ export interface Services {
 /** Who may use the routes, and how. */
 export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDown'> {
   readonly logger?: FastifyServerOptions['logger'];
+  /** How long answers under way may take to finish when the application closes. */
+  readonly drainTimeoutMs?: number | undefined;
+  /** Bodies that may be on their way at once. */
+  readonly maxBodies?: number;
+  readonly timers?: Timers;
+  /** Of Node's server, for tests. */
+  readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number };
 }
 
 /** The routes over what is served, without a socket: tests inject requests, `server.ts` listens. */
 export function createApp(door: DoorContext, services: Services, options: AppOptions = {}): FastifyInstance {
-  const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown: () => door.isShuttingDown() });
+  const { timers = systemTimers, drainTimeoutMs = 30_000, maxBodies } = options;
+  const bodies = new BodyReader({ timers, ...(maxBodies === undefined ? {} : { maxBodies }) });
+  let isClosing = false;
+  const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
+  const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown });
   const app = fastify({
     bodyLimit: maxBodyBytes,
     genReqId: () => randomUUID(),
     logger: options.logger ?? false,
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 10, ...options.http },
+    clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength },
     // WHY: the guard refuses in the form of the API.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies });
   addGuard(app, guard);
-  addJsonParser(app);
+  endUnreadBodies(app, timers);
+  addJsonParser(app, bodies);
   app.setErrorHandler(answerError);
-  finishAnswersBeforeClosing(app);
   addHealth(app, door);
   const { generation, inference, embeddings } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
-  if (inference) addOpenInference(app, inference, door);
+  if (inference) addOpenInference(app, inference, { bodies, door });
   return app;
 }
 
@@ -81,25 +105,4 @@ function answerUnreadable(guard: Guard, { error, request, reply }: Unreadable): 
     if (!EspalierError.isInstance(refused) || refused.code !== 'ROUTE_NOT_FOUND') refusal = refused;
   }
   answerError(refusal, request, reply);
-}
-
-/**
- * Closing waits for the answers under way, streams included, then ends every connection.
- * WHY not leave it to the server: it waits for connections on which nothing was ever asked, which clients open ahead.
- */
-function finishAnswersBeforeClosing(app: FastifyInstance): void {
-  const underWay = new Set<ServerResponse>();
-  let finished: (() => void) | undefined;
-  app.addHook('onRequest', async (_request, reply) => {
-    underWay.add(reply.raw);
-    reply.raw.once('close', () => {
-      underWay.delete(reply.raw);
-      if (underWay.size === 0) finished?.();
-    });
-  });
-  app.addHook('preClose', async () => {
-    if (underWay.size > 0) await new Promise<void>((resolve) => (finished = resolve));
-    app.server.closeAllConnections();
-    app.server.on('connection', (socket) => socket.destroy());
-  });
 }

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` takes every origin. */
   readonly allowedOrigins?: readonly string[];
+  /** How long `close` waits for the answers under way. 30 seconds by default. */
+  readonly drainTimeoutMs?: number;
   /** Name under which the base is served; by default that of its folder. */
   readonly servedName?: string;
   readonly threads: number;
@@ -66,7 +68,7 @@ export interface Server extends AsyncDisposable {
   readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
   /** Names of the models under `/v2`. */
   readonly modelNames: readonly string[];
-  /** Takes no new requests, finishes those under way, then gives every handle back. */
+  /** Takes no new requests, finishes those under way as far as they end in time, then gives every handle back. */
   close(): Promise<void>;
 }
 
@@ -202,8 +204,15 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
   return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan, adapterMemory });
 }
 
-function appOptionsOf({ host, adminApiKey, allowedHosts, allowedOrigins, logger }: ServerOptions): AppOptions {
-  return { host, adminApiKey, allowedHosts, allowedOrigins, logger };
+function appOptionsOf({
+  host,
+  adminApiKey,
+  allowedHosts,
+  allowedOrigins,
+  drainTimeoutMs,
+  logger,
+}: ServerOptions): AppOptions {
+  return { host, adminApiKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger };
 }
 
 /** WHY refused: whoever sends an empty key would have it. */

@@ -27,6 +27,7 @@ const schema = z.object({
   allowedHosts: hostNames.optional(),
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
+  drainTimeout: nonNegativeNumber.optional(),
   maxSlots: positiveInteger.optional(),
   adapterMemory: positiveInteger.optional(),
   maxLength: positiveInteger.optional(),
@@ -60,6 +61,7 @@ export const serveCommand: CommandDefinition = {
       )
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
+      .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')
       .option('--max-slots <n>', 'sequences that run at once')
@@ -80,12 +82,12 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
-    const { model: models, adapterMemory: megabytes, ...rest } = read;
+    const { model: models, adapterMemory: megabytes, drainTimeout, ...rest } = read;
     const server = await openServer({
       ...definedOnly(rest),
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
       models,
-      ...definedOnly({ apiKey, adminApiKey }),
+      ...definedOnly({ apiKey, adminApiKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       threads: context.threads,
       signal: context.signal,
     });

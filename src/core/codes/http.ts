@@ -95,6 +95,18 @@ export const httpCodes = {
     message: 'An adapter named {name} is loaded already. Send "load_inplace": true to replace it.',
     help: 'Loading never replaces by accident. The adapter that was loaded goes on serving.',
   },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    retryable: true,
+    message: 'The {what} of the request did not arrive within {within}.',
+    help: 'A request that does not arrive is ended: its head after 15 seconds, its body after 30 seconds and one more for each half megabyte, or sooner where hundreds of bodies are on their way.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    retryable: false,
+    message: 'The headers of the request, with its URL, are larger than 16 KiB.',
+    help: 'No request needs as much. Send what is long in the body.',
+  },
   SHUTTING_DOWN: {
     status: 503,
     retryable: true,

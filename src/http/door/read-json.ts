@@ -1,13 +1,15 @@
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import type { BodyReader } from './body-reader.ts';
 import { checkJsonBounds, requestBounds } from './json-bounds.ts';
 
 /** Makes JSON the one content type of an application, bounded before it is parsed. */
-export function addJsonParser(app: FastifyInstance): void {
+export function addJsonParser(app: FastifyInstance, bodies: BodyReader): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer) =>
-    readJson(body),
-  );
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, stream: Readable) => {
+    return readJson(await bodies.read(request, stream));
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
@@ -6,6 +7,7 @@ import { datatypeOf } from './datatypes.ts';
 import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
 import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
+import type { BodyReader } from '../door/body-reader.ts';
 import { readJson } from '../door/read-json.ts';
 import { parseBody } from '../openai/request-body.ts';
 
@@ -18,13 +20,15 @@ const headerLength = 'inference-header-content-length';
  * The Open Inference Protocol v2 (KServe, Triton): health, metadata, inference, and beside it the adapters of each model.
  * @see https://github.com/kserve/open-inference-protocol
  */
-export function addOpenInference(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
+export function addOpenInference(
+  app: FastifyInstance,
+  context: InferenceContext,
+  { bodies, door }: { readonly bodies: BodyReader; readonly door: DoorContext },
+): void {
   void app.register(async (scope) => {
     // WHY every type: the guard has checked it, and clients may send tensors as bytes under none.
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) => {
-      done(null, body);
-    });
+    scope.addContentTypeParser('*', (request: FastifyRequest, stream: Readable) => bodies.read(request, stream));
     addServerRoutes(scope, context, door);
     addModelRoutes(scope, context);
     addAdapterRoutes(scope, context);

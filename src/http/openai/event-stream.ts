@@ -28,13 +28,17 @@ export function openEventStream(response: ServerResponse, headers: AnswerHeaders
     ...headers,
   });
   response.flushHeaders();
+  let draining: Promise<void> | undefined;
   const heartbeat = setInterval(() => response.write(': ping\n\n'), heartbeatMs);
   heartbeat.unref();
   response.once('close', () => clearInterval(heartbeat));
   return {
     async send(value) {
       if (response.destroyed || response.writableEnded) return;
-      if (!response.write(`data: ${JSON.stringify(value)}\n\n`)) await drained(response);
+      if (response.write(`data: ${JSON.stringify(value)}\n\n`)) return;
+      // WHY one for all: a hundred choices may wait for the same client.
+      draining ??= drained(response).finally(() => (draining = undefined));
+      await draining;
     },
     done() {
       clearInterval(heartbeat);

@@ -26,6 +26,8 @@ export const characterTokenizer = {
 export interface FakeContext extends ServingContext {
   readonly requests: GenerationRequest[];
   shuttingDown: boolean;
+  /** Tokens that were taken of all answers. */
+  readonly taken: number;
 }
 
 /**
@@ -36,18 +38,22 @@ export function fakeContext(
   options: { text?: string; apiKey?: string; adapters?: readonly string[]; failAfter?: number } = {},
 ): FakeContext {
   const requests: GenerationRequest[] = [];
+  let taken = 0;
   const adapters = new Map<string, ServedAdapter>();
   for (const name of options.adapters ?? []) adapters.set(name, adapterOf(name));
   return {
     requests,
     shuttingDown: false,
+    get taken() {
+      return taken;
+    },
     engine: {
       generate(request) {
         if (request.tokens.length >= fakeMaxLength) {
           throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem: 'it is too long' });
         }
         requests.push(request);
-        return answerTokens(options.text ?? 'hello', request, options.failAfter);
+        return counted(answerTokens(options.text ?? 'hello', request, options.failAfter), () => taken++);
       },
     },
     adapters: {
@@ -104,6 +110,13 @@ function fakeLease(name: string): AdapterLease<PreparedAdapter> {
     end: () => undefined,
     hold: () => Promise.reject(new Error('no weights')),
   });
+}
+
+async function* counted<T>(values: AsyncIterable<T>, count: () => void): AsyncIterable<T> {
+  for await (const value of values) {
+    count();
+    yield value;
+  }
 }
 
 async function* answerTokens(

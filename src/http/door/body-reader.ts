@@ -1,0 +1,106 @@
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import type { Timers } from './timers.ts';
+
+export interface BodyReaderOptions {
+  readonly timers: Timers;
+  /** Bodies that may be on their way at once. */
+  readonly maxBodies?: number;
+  /** Bytes that bodies on their way may hold together. */
+  readonly maxBytes?: number;
+}
+
+/** Every body has so long, and longer as far as it is large: a slow line of half a megabyte a second is taken. */
+const bodyMs = 30_000;
+const bytesPerMs = 512;
+
+interface Arrival {
+  bytes: number;
+  fail(error: EspalierError): void;
+}
+
+/**
+ * Reads the bodies of requests, none of them for ever. Where too many are on their way, or hold too much, the one that has come
+ * in longest is ended: whoever sends a byte now and then is older than whoever sends as fast as the line carries.
+ */
+export class BodyReader {
+  readonly #options: Required<BodyReaderOptions>;
+  /** In the order of their beginning. */
+  readonly #arrivals = new Set<Arrival>();
+  #bytes = 0;
+
+  constructor({ timers, maxBodies = 256, maxBytes = 2 ** 29 }: BodyReaderOptions) {
+    this.#options = { timers, maxBodies, maxBytes };
+  }
+
+  /** @throws EspalierError BODY_TOO_LARGE, REQUEST_TIMEOUT, REQUEST_INVALID where it ends early, and the reason of `endAll` */
+  read(request: FastifyRequest, stream: Readable): Promise<Buffer> {
+    const limit = request.routeOptions.bodyLimit;
+    const announced = Number(request.headers['content-length'] ?? limit);
+    if (announced > limit) return Promise.reject(new EspalierError('BODY_TOO_LARGE', { limit }));
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      const ms = bodyMs + announced / bytesPerMs;
+      const arrival: Arrival = { bytes: 0, fail: (error) => settle(() => reject(error)) };
+      const cancel = this.#options.timers.after(ms, () => arrival.fail(timeout(ms)));
+      const onData = (chunk: Buffer): void => {
+        if (arrival.bytes + chunk.byteLength > limit) {
+          arrival.fail(new EspalierError('BODY_TOO_LARGE', { limit }));
+          return;
+        }
+        chunks.push(chunk);
+        this.#grow(arrival, chunk.byteLength);
+      };
+      const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
+      const onClose = (): void => arrival.fail(endedEarly());
+      const settle = (finish: () => void): void => {
+        stream.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
+        // WHY: an error that comes later is nobody's, and must not end the process.
+        stream.on('error', () => undefined);
+        cancel();
+        this.#remove(arrival);
+        finish();
+      };
+      stream.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
+      this.#add(arrival);
+    });
+  }
+
+  /** Ends every body that is on its way. */
+  endAll(reason: EspalierError): void {
+    for (const arrival of this.#arrivals) arrival.fail(reason);
+  }
+
+  #add(arrival: Arrival): void {
+    this.#arrivals.add(arrival);
+    if (this.#arrivals.size > this.#options.maxBodies) this.#endOldest();
+  }
+
+  #grow(arrival: Arrival, bytes: number): void {
+    arrival.bytes += bytes;
+    this.#bytes += bytes;
+    if (this.#bytes > this.#options.maxBytes) this.#endOldest();
+  }
+
+  #remove(arrival: Arrival): void {
+    if (this.#arrivals.delete(arrival)) this.#bytes -= arrival.bytes;
+  }
+
+  #endOldest(): void {
+    for (const arrival of this.#arrivals) {
+      arrival.fail(
+        new EspalierError('REQUEST_TIMEOUT', { what: 'body', within: 'its turn: too many are on their way' }),
+      );
+      return;
+    }
+  }
+}
+
+function timeout(ms: number): EspalierError {
+  return new EspalierError('REQUEST_TIMEOUT', { what: 'body', within: `${Math.round(ms / 1000)} seconds` });
+}
+
+function endedEarly(): EspalierError {
+  return new EspalierError('REQUEST_INVALID', { param: 'body', problem: 'it ended before it was complete' });
+}

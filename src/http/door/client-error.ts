@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import { openAiErrorOf } from '../openai/openai-error.ts';
+
+/**
+ * Answers on a connection whose request never became one: headers that are too large, that do not come, or that are no HTTP.
+ * The form is OpenAI's, because nobody knows yet which API was meant.
+ */
+export function answerClientError(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+  // WHY bytesWritten: an answer may be on its way there, in the middle of which no other can be put.
+  if (error.code !== 'ECONNRESET' && socket.writable && socket.bytesWritten === 0) {
+    const { status, body } = openAiErrorOf(ownErrorOf(error));
+    const text = JSON.stringify(body);
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+      'content-type: application/json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(text)}`,
+      'connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy());
+    return;
+  }
+  socket.destroy();
+}
+
+function ownErrorOf({ code, message }: NodeJS.ErrnoException): EspalierError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new EspalierError('HEADERS_TOO_LARGE', {});
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new EspalierError('REQUEST_TIMEOUT', { what: 'head', within: 'its time' });
+  }
+  return new EspalierError('REQUEST_INVALID', { param: 'request', problem: `it is no HTTP: ${message.slice(0, 200)}` });
+}

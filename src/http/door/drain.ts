@@ -1,0 +1,70 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import type { BodyReader } from './body-reader.ts';
+import type { Timers } from './timers.ts';
+
+export interface DrainOptions {
+  readonly timers: Timers;
+  /** How long answers under way may take to finish. */
+  readonly timeoutMs: number;
+  readonly bodies: BodyReader;
+}
+
+/** Looks at whether clients read, in the time of a drain: who has read nothing between two looks is not waited for. */
+const looks = 6;
+
+/**
+ * Closing ends bodies that are on their way, waits for the answers under way, streams included, but no longer than the deadline,
+ * and then ends every connection.
+ * WHY not leave it to the server: it waits for connections on which nothing was ever asked, which clients open ahead, and for
+ * clients that never read.
+ */
+export function addDrain(app: FastifyInstance, { timers, timeoutMs, bodies }: DrainOptions): void {
+  const underWay = new Set<ServerResponse>();
+  let finished: (() => void) | undefined;
+  app.addHook('onRequest', async (_request, reply) => {
+    underWay.add(reply.raw);
+    reply.raw.once('close', () => {
+      underWay.delete(reply.raw);
+      if (underWay.size === 0) finished?.();
+    });
+  });
+  app.addHook('preClose', async () => {
+    bodies.endAll(new EspalierError('SHUTTING_DOWN', {}));
+    if (underWay.size > 0) await drained();
+    app.server.closeAllConnections();
+    app.server.on('connection', (socket) => socket.destroy());
+  });
+
+  const drained = async (): Promise<void> => {
+    const stopLooking = cutWhoReadNothing(underWay, timers, timeoutMs / looks);
+    let cancel = (): void => undefined;
+    await new Promise<void>((resolve) => {
+      finished = resolve;
+      cancel = timers.after(timeoutMs, resolve);
+    });
+    cancel();
+    stopLooking();
+  };
+}
+
+/** Ends connections whose answer waits in our buffers and has not moved since the last look. */
+function cutWhoReadNothing(underWay: ReadonlySet<ServerResponse>, timers: Timers, everyMs: number): () => void {
+  let before = new Map<ServerResponse, number>();
+  let cancel = (): void => undefined;
+  const look = (): void => {
+    const now = new Map<ServerResponse, number>();
+    for (const response of underWay) {
+      const { socket } = response;
+      if (socket === null || socket.writableLength === 0) continue;
+      const taken = socket.bytesWritten - socket.writableLength;
+      if (before.get(response) === taken) socket.destroy();
+      else now.set(response, taken);
+    }
+    before = now;
+    cancel = timers.after(everyMs, look);
+  };
+  look();
+  return () => cancel();
+}
