@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Router } from '../../control/index.ts';
+import type { ResidentAdapter } from '../../inference/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
@@ -26,7 +28,8 @@ async function post(
     encodeChat: () => (encoded++, [1]),
   } as unknown as NonNullable<FakeContext['tokenizer']>;
   const counted = { ...context, tokenizer };
-  const embeddings = { ...counted, embedder: { embed: () => Promise.resolve([]), maxLength: 64 }, width: 2 };
+  const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });
+  const embeddings = { ...counted, router, embedder: { embed: () => Promise.resolve([]), maxLength: 64 }, width: 2 };
   const app = createApp(context, { generation: counted, embeddings, inference: fakeModels() });
   const answer = await app.inject({
     method: 'POST',
