@@ -1,5 +1,5 @@
 /**
- * Espalier as a library: what most programs need. Each folder's whole face is a subpath, such as `espalier/serve`.
+ * Espalier as a library: the exports that most programs need. The public interface of a folder is a subpath, such as `espalier/ir`.
  */
 export { EspalierError, codes, type ErrorCode } from './core/index.ts';
 export { loadAdapter } from './adapters/index.ts';
