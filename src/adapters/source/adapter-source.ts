@@ -76,6 +76,12 @@ export class AdapterSource implements AsyncDisposable {
   }
 }
 
+async function rootOf(within: string): Promise<string> {
+  return realpath(within).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: within }, { cause });
+  });
+}
+
 interface FolderPlace {
   readonly name: string;
   /** The path by which it is opened. */
@@ -93,7 +99,7 @@ export async function openAdapterSource(
   path: string,
   { files, within }: { readonly files: FolderFiles; readonly within?: string | undefined },
 ): Promise<AdapterSource> {
-  const root = within === undefined ? undefined : await realpath(within);
+  const root = within === undefined ? undefined : await rootOf(within);
   const top = await openInside({ at: path, path, root });
   if (top === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path });
   const places: FolderPlace[] = [];

@@ -149,6 +149,10 @@ describe('an adapter within a folder', () => {
     });
   });
 
+  it('is missing where its folder is', async () => {
+    await expect(readStable(dir, within(), both())).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
   it('may not be a link that leads out, nor a file outside', async () => {
     await mkdir(join(folder, 'root'));
     await symlink(dir, join(folder, 'root', 'a'));

@@ -34,6 +34,11 @@ describe('confineToFolder', () => {
     expect(await confineToFolder(root, 'a')).toBe(await confineToFolder(root, join(root, 'a')));
   });
 
+  it('says that the folder itself is missing', async () => {
+    const gone = join(folder, 'gone');
+    await expect(confineToFolder(gone, 'a')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
   it('says that nothing is there, without a stack of the file system', async () => {
     await expect(confineToFolder(root, 'nothing')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });

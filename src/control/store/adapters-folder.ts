@@ -11,7 +11,9 @@ import { EspalierError } from '../../core/index.ts';
  * @throws EspalierError ADAPTER_PATH_OUTSIDE, FILE_NOT_FOUND
  */
 export async function confineToFolder(root: string, path: string): Promise<string> {
-  const realRoot = await realpath(root);
+  const realRoot = await realpath(root).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: root }, { cause });
+  });
   const asked = resolve(realRoot, path);
   // WHY before the file system is asked: whether a file outside the folder exists is nobody's business.
   if (!isInside(realRoot, asked) && !isInside(resolve(root), asked)) {
