@@ -73,7 +73,9 @@ describe('EngineLoop', () => {
   it('fails the requests of a failed run, and serves the next one', async () => {
     fixture.runner.failure = new Error('out of memory');
     const failed = fixture.add({ tokens: [1], maxTokens: 5 });
-    await expect(collect(failed)).rejects.toThrow('A model run failed, and the requests in it with it: out of memory');
+    await expect(collect(failed)).rejects.toThrow(
+      'A model run failed, and all requests in it failed too: out of memory',
+    );
     fixture.runner.failure = undefined;
     expect(await collect(fixture.add({ tokens: [1], maxTokens: 5 }))).toEqual(expected([1], 5));
   });

@@ -112,8 +112,8 @@ describe('Sampler', () => {
   });
 
   it('refuses a row without a finite maximum', () => {
-    expect(() => argmax(Float32Array.of(Number.NaN, Number.NaN))).toThrow(/no finite logit/);
-    expect(() => argmax(Float32Array.of(0, Infinity))).toThrow(/no finite logit/);
+    expect(() => argmax(Float32Array.of(Number.NaN, Number.NaN))).toThrow(/logits that are not finite/);
+    expect(() => argmax(Float32Array.of(0, Infinity))).toThrow(/logits that are not finite/);
   });
 
   it('draws from candidates what it draws from all logits, and tells of them the same', () => {

@@ -18,7 +18,7 @@ describe('assertRoom', () => {
     const waiting = queueOf({ a: 60 });
     expect(codeOf(() => assertRoom(waiting, { key: undefined, count: 4 }, limits))).toBeUndefined();
     expect(() => assertRoom(waiting, { key: undefined, count: 5 }, limits)).toThrow(
-      '60 requests are waiting already, 5 more came, and 64 is the limit. Try again in 3 s.',
+      'The queue is full: 60 requests are waiting, 5 more came, and the limit is 64. Try again in 3 s.',
     );
   });
 
