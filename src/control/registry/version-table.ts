@@ -30,6 +30,7 @@ export class VersionTable<Weights extends HostWeights> {
   readonly memory: HostMemory<Weights>;
   readonly #arena: AdapterArena<Weights>;
   readonly #versions = new Map<string, VersionRecord>();
+  readonly #arrived = new Set<WeightsHold<Weights>>();
   readonly #reads = new Lanes(readsAtOnce);
 
   constructor({ arena, memory }: VersionTableOptions<Weights>) {
@@ -134,9 +135,7 @@ export class VersionTable<Weights extends HostWeights> {
       try {
         const adapter = await source.read();
         if (adapter.digest === version.digest) {
-          const hold = this.memory.keep(version.digest, await this.#arena.prepare(name, adapter));
-          // WHY held for a turn: those who wait for these weights take their own holds first.
-          void breathe().then(() => hold.dispose());
+          this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
           return;
         }
         const { digest } = version;
@@ -146,6 +145,15 @@ export class VersionTable<Weights extends HostWeights> {
       }
     }
     throw problems[0];
+  }
+
+  /** WHY: those who wait for weights that arrive take their own holds first. */
+  #holdForATurn(hold: WeightsHold<Weights>): void {
+    this.#arrived.add(hold);
+    void breathe().then(() => {
+      this.#arrived.delete(hold);
+      hold.dispose();
+    });
   }
 
   #retireIfUnused(version: VersionRecord): void {
@@ -159,6 +167,7 @@ export class VersionTable<Weights extends HostWeights> {
   }
 
   dispose(): void {
+    for (const hold of this.#arrived) hold.dispose();
     this.memory.dispose();
   }
 }
