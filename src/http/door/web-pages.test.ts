@@ -30,7 +30,7 @@ describe('the name by which a server is called', () => {
         expect([asked.path, status, text]).toEqual([
           asked.path,
           403,
-          expect.stringContaining('start it with --allowed-hosts'),
+          expect.stringContaining('start the server with --allowed-hosts'),
         ]);
       }
       expect((await send({ path: '/health', headers: { host } })).status).toBe(200);
