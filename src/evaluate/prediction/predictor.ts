@@ -1,4 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
+import { exactDequantizedProducts } from '../../execution/index.ts';
 import { encodeModel, followLinks } from '../../ir/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, rowInputs, type BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
@@ -45,6 +46,7 @@ export async function openPredictor(options: PredictorOptions): Promise<Predicto
     externalDataFolder,
     // WHY no pattern: each length of a row would keep a plan of its own.
     memoryPattern: false,
+    config: exactDequantizedProducts,
   });
   return new Predictor(options, session, tensors);
 }

@@ -1,4 +1,5 @@
 import { breathe } from '../../core/index.ts';
+import { exactDequantizedProducts } from '../../execution/index.ts';
 import { encodeModel, followLinks } from '../../ir/index.ts';
 import { injectLora } from '../../lora/index.ts';
 import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
@@ -97,7 +98,10 @@ async function logitsOf(
     [`${path}.lora_B`, b],
     ...(magnitude ? [[`${path}.lora_magnitude`, magnitude] as [string, TensorData]] : []),
   ]);
-  using session = await environment.createSession(encodeModel(model), { externalDataFolder });
+  using session = await environment.createSession(encodeModel(model), {
+    externalDataFolder,
+    config: exactDequantizedProducts,
+  });
   const results: RowLogits[] = [];
   for (const row of rows) results.push(await rowLogits(session, { row, matrices, signal }));
   return results;

@@ -1,3 +1,4 @@
+import { exactDequantizedProducts } from '../../execution/index.ts';
 import { encodeModel, followLinks, type Model } from '../../ir/index.ts';
 import {
   canInject,
@@ -138,6 +139,7 @@ async function openPart(
     externalDataFolder,
     // WHY no pattern: each length of a row would keep a plan of its own.
     memoryPattern: false,
+    config: exactDequantizedProducts,
   });
   return { session, binding: session.createBinding() };
 }

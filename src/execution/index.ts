@@ -1,0 +1,1 @@
+export { exactDequantizedProducts } from './exact-dequantized-products.ts';
