@@ -4,7 +4,7 @@ import type { AdapterRegistry } from './registry/adapter-registry.ts';
 import type { AdapterLease } from './registry/adapter-version.ts';
 import { namesOf } from './registry/names-of.ts';
 
-/** What is asked for, and what is known of it. */
+/** A request's model, and the facts that decide who answers it. */
 export interface Asked {
   /** The request's `model`. */
   readonly model: string;
@@ -13,37 +13,37 @@ export interface Asked {
   readonly isRegistered: boolean;
 }
 
-/** Who answers. */
+/** The result of `decide`. */
 export type Decision =
   { readonly kind: 'base' } | { readonly kind: 'adapter'; readonly alias: string } | { readonly kind: 'unknown' };
 
 /**
- * Decides who answers a request, from what is known alone. The base never answers in the place of an adapter that is not there.
- * What chooses between versions (a breaker, a shadow, a roll-out) belongs here: it sees the request before anything is leased.
+ * Decides who answers a request. Pure function. The base never answers in place of an adapter that is not registered. Code that chooses
+ * between versions (a breaker, a shadow, a roll-out) belongs here, because it sees the request before anything is leased.
  */
 export function decide({ model, base, isRegistered }: Asked): Decision {
   if (model === base) return { kind: 'base' };
   return isRegistered ? { kind: 'adapter', alias: model } : { kind: 'unknown' };
 }
 
-/** Who answers a request, held until the route is disposed. */
+/** The base or the adapter version that answers a request. It is kept until the route is disposed. */
 export interface Route<Weights extends HostWeights = HostWeights> extends Disposable {
   /** The adapter's name; undefined for the base. */
   readonly alias: string | undefined;
   /** SHA-256 of the adapter's content; undefined for the base. */
   readonly version: string | undefined;
-  /** Empty for the base. They end with the route: whoever needs them for longer takes a share. */
+  /** Empty for the base. The leases end with the route. To keep one for longer, take a share of it. */
   readonly leases: readonly AdapterLease<Weights>[];
 }
 
 export interface RouterOptions<Weights extends HostWeights> {
   /** Name under which the base is served. */
   readonly baseName: string;
-  /** undefined where the base is served without adapters. */
+  /** undefined if the base is served without adapters. */
   readonly registry: Pick<AdapterRegistry<Weights>, 'has' | 'lease' | 'list'> | undefined;
 }
 
-/** Turns the name of a model into leases, in a time that does not grow with the number of adapters. */
+/** Resolves the name of a model to leases. The time does not grow with the number of adapters. */
 export class Router<Weights extends HostWeights = HostWeights> {
   readonly #options: RouterOptions<Weights>;
 
@@ -53,7 +53,7 @@ export class Router<Weights extends HostWeights = HostWeights> {
 
   /**
    * Waits only for an adapter that was announced and has not been read yet.
-   * @throws EspalierError MODEL_NOT_FOUND; why the adapter cannot be served
+   * @throws EspalierError MODEL_NOT_FOUND, or the error because of which the adapter cannot be served
    */
   async resolve(model: string): Promise<Route<Weights>> {
     const { baseName: base, registry } = this.#options;

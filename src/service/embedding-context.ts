@@ -8,6 +8,6 @@ export interface EmbeddingContext extends BaseContext {
   readonly router: Pick<Router<ResidentAdapter>, 'resolve' | 'assertKnown'>;
   readonly embedder: Pick<Embedder, 'embed' | 'maxLength'>;
   readonly tokenizer: Tokenizer | undefined;
-  /** Numbers in a vector, where the graph says how many. */
+  /** Length of a vector; undefined if the graph does not declare it. */
   readonly width: number | undefined;
 }

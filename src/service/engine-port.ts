@@ -1,31 +1,32 @@
 import type { AdapterLease, Route } from '../control/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 
-/** Who answers a generation. */
+/** The base or the adapter that answers a generation. */
 export type GenerationRoute = Route<PreparedAdapter>;
 
-/** What the routes need of an engine; `serve`'s engine has this form, and a test's double can. */
+/** The part of an engine that the routes need. The engine of `engine` has this form, and so can a test double. */
 export interface GenerationEngine {
   /**
-   * Starts a generation. The leases are shared here, at the call, and the shares kept until the last token.
-   * @throws EspalierError at the call, before any token, for a prompt that is too long or a full queue
+   * Starts a generation. It takes a share of the leases at the call, and keeps it until the last token.
+   * @throws EspalierError at the call, before any token: the errors of the engine, for example for a prompt that is too long or a full
+   *   queue
    */
   generate(request: GenerationRequest): TokenStream;
   /**
-   * Asks whether so many choices of one request could wait now. Where an engine has this, it refuses here all of them or none.
+   * Checks whether the choices of one request fit into the queue now. An engine that has this method refuses all of them here, or none.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
   assertRoom?(request: { readonly key: string; readonly count: number }): void;
 }
 
 export interface TokenStream extends AsyncIterable<GeneratedToken> {
-  /** The prompt's tokens with their log-probabilities, where asked for: complete when the first token has come, or the end. */
+  /** The prompt's tokens with their log-probabilities, if the request asked for them. Complete after the first token or at the end. */
   readonly promptTokens?: readonly ReportedToken[];
 }
 
 export interface GenerationRequest {
   readonly tokens: readonly number[];
-  /** None: the base. */
+  /** Empty: the base. */
   readonly adapters: readonly { readonly lease: AdapterLease<PreparedAdapter>; readonly scale?: number }[];
   readonly maxTokens: number;
   readonly temperature: number;
@@ -41,16 +42,19 @@ export interface GenerationRequest {
   readonly seed?: number;
   /** Tokens that end the answer. */
   readonly stopTokenIds: readonly number[];
-  /** Log-probabilities of each token and of the `top` likeliest in its place; with `prompt`, of the prompt's tokens too. */
+  /**
+   * Requests the log-probabilities of each token and of the `top` most likely tokens at its position; with `prompt`, also for the
+   * prompt's tokens.
+   */
   readonly logprobs?: { readonly top: number; readonly prompt: boolean };
-  /** The same object in requests with the same prompt, adapters and `logprobs`, so that their prompt is run once. */
+  /** The same object in requests with the same prompt, adapters and `logprobs`. Their prompt is then run once. */
   readonly promptGroup?: object;
   /** Who asks. Callers share the engine evenly. */
   readonly key?: string;
   readonly signal?: AbortSignal;
 }
 
-/** A token, and how likely the model itself thought it. */
+/** A token and its probability under the model itself. */
 export interface ReportedToken {
   readonly token: number;
   /** Natural logarithm of the probability. */

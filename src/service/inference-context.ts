@@ -1,15 +1,15 @@
 import type { AdapterAdministration, AdapterRegistry } from '../control/index.ts';
 import type { InferenceModel, ResidentAdapter } from '../inference/index.ts';
 
-/** What the routes need of a model; `infer`'s has this form, and a test's double can. */
+/** The part of a model that the routes need. The model of `inference` has this form, and so can a test double. */
 export type ServedModel = Pick<InferenceModel, 'name' | 'signature' | 'batching' | 'isReady' | 'infer' | 'stats'>;
 
 /** A model behind the Open Inference Protocol. */
 export interface InferenceEntry {
   readonly model: ServedModel;
-  /** undefined where the model is served without adapters. */
+  /** undefined if the model is served without adapters. */
   readonly adapters: AdapterAdministration | undefined;
-  /** Leases the model's adapters; undefined where the model is served without any. */
+  /** Leases the model's adapters; undefined if the model is served without adapters. */
   readonly registry: Pick<AdapterRegistry<ResidentAdapter>, 'has' | 'lease'> | undefined;
 }
 
@@ -17,6 +17,6 @@ export interface InferenceEntry {
 export interface InferenceContext {
   /** By name. */
   readonly models: ReadonlyMap<string, InferenceEntry>;
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
 }

@@ -40,7 +40,7 @@ export interface EncoderOptions {
   readonly adapterMemory?: number | undefined;
 }
 
-/** What serves an encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` where that graph gives them. */
+/** A served encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` if the graph gives vectors. */
 export interface EncoderService {
   readonly base: Omit<BaseContext, keyof DoorContext>;
   readonly embeddings: Omit<EmbeddingContext, keyof DoorContext> | undefined;
@@ -48,15 +48,16 @@ export interface EncoderService {
   dispose(): Promise<void>;
 }
 
-/** What its routes share, whatever the base gives. */
+/** The context that all routes of an encoder share. */
 type EncoderContext = EncoderService['base'] & Pick<EmbeddingContext, 'router'>;
 
-/** Requests for embeddings have up to 2048 texts each, and each text waits by itself. */
+/** A request for embeddings has up to 2048 texts, and each text takes one place in the queue. */
 const maxWaiting = 8192;
 
 /**
- * Opens an encoder with the adapters of its folder: for its classes where it has a head for them, else for its vectors.
- * @throws EspalierError what the base or an adapter is wrong with; nothing is left open
+ * Opens an encoder with the adapters of its folder. An encoder with a classification head is served for its classes, others for their
+ * vectors.
+ * @throws EspalierError the errors of opening the graph and of `announceAdapters`. Nothing is left open then.
  */
 export async function openEncoder(options: EncoderOptions): Promise<EncoderService> {
   const { base, baseName, adaptersFolder: folder } = options;
@@ -113,10 +114,10 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
   );
 }
 
-/** As PEFT names what a classifier's adapter brings whole, and what stands before it in DistilBERT. */
+/** The parameters that a classifier's adapter may replace, by PEFT's names: the head, and the layer before it in DistilBERT. */
 const headName = /^(pre_)?classifier\.|^score\./;
 
-/** The head of a classifier, which adapters may bring whole (`modules_to_save`). */
+/** The head of a classifier, which adapters may replace (`modules_to_save`). */
 async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParameter[]> {
   if (task !== 'classification') return [];
   const parameters: ServedParameter[] = [];
@@ -128,7 +129,7 @@ async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParamete
   return parameters;
 }
 
-/** Stands where an encoder is served without a folder of adapters. */
+/** The administration of an encoder that is served without a folder of adapters. */
 const noAdapters: AdapterAdministration = {
   list: () => [],
   load: () => Promise.reject(new EspalierError('ADAPTERS_FOLDER_MISSING', {})),

@@ -15,13 +15,13 @@ export interface GenerationOptions {
   readonly adaptersFolder: string | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
-  /** By default where the folder has a DoRA adapter. */
+  /** Default: whether the folder contains a DoRA adapter. */
   readonly dora: boolean | undefined;
   /** Bytes of host memory for adapters. */
   readonly adapterMemory?: number | undefined;
 }
 
-/** What serves a decoder's text. */
+/** A served decoder. */
 export interface GenerationService {
   readonly context: Omit<ServingContext, keyof DoorContext>;
   readonly engine: Engine;
@@ -30,7 +30,7 @@ export interface GenerationService {
 
 /**
  * Opens an engine with the adapters of its folder.
- * @throws EspalierError what the base or an adapter is wrong with; nothing is left open
+ * @throws EspalierError the errors of `openEngine` and `announceAdapters`. Nothing is left open then.
  */
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
   const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
@@ -62,7 +62,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       baseDirectory: resolve(base.dir),
       created: Math.floor(Date.now() / 1000),
       maxLength: engine.maxLength,
-      // WHY both: a chat's end of turn may stand in one of the files only.
+      // WHY both: the token that ends a turn of a chat may be in one of the files only.
       eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
     };
     return { context, engine, dispose };

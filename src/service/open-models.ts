@@ -16,11 +16,11 @@ export interface ModelsOptions {
   readonly models: readonly ModelSource[];
   readonly environment: Environment;
   /**
-   * Folder of adapters. A model's own lie in its folder of the model's name; where the model is all that is served, they may lie in
+   * Folder of adapters. The adapters of a model are in its subfolder with the model's name. If nothing else is served, they may be in
    * the folder itself.
    */
   readonly adaptersFolder: string | undefined;
-  /** Whether nothing else takes adapters from the folder. */
+  /** Whether only these models take adapters from the folder. */
   readonly isAlone: boolean;
   readonly maxBatch: number | undefined;
   readonly maxWaitMs: number | undefined;
@@ -29,7 +29,7 @@ export interface ModelsOptions {
   readonly adapterMemory?: number | undefined;
 }
 
-/** Models behind the Open Inference Protocol, with what they share. */
+/** The models behind the Open Inference Protocol, with their shared resources. */
 export interface ModelsService {
   readonly models: InferenceContext['models'];
   dispose(): Promise<void>;
@@ -37,7 +37,7 @@ export interface ModelsService {
 
 /**
  * Opens models for `/v2`, each with its adapters.
- * @throws EspalierError what a model or an adapter is wrong with; nothing is left open
+ * @throws EspalierError the errors of `openInferenceModel` and `announceAdapters`. Nothing is left open then.
  */
 export async function openModels(options: ModelsOptions): Promise<ModelsService> {
   const arenas = new SharedArenas();

@@ -1,6 +1,6 @@
 import type { GenerationEngine } from './engine-port.ts';
 
-/** An engine that refuses requests, and ends those under way, with the reason of a signal once that has aborted. */
+/** Wraps an engine. After the signal has aborted, it refuses new requests and ends running ones with the signal's reason. */
 export function watchedEngine(engine: GenerationEngine, changed: AbortSignal): GenerationEngine {
   return {
     generate(request) {

@@ -1,31 +1,31 @@
 import type { Adapter } from '../../lora/index.ts';
 
-/** What an arena says of an adapter before any of its weights are copied. */
+/** What an arena determines about an adapter before it copies any weights. */
 export interface AdapterFacts {
   /** The largest rank of its modules. */
   readonly rank: number;
   /** Host memory that its weights take in the arena's layout. */
   readonly bytes: number;
-  /** Whether a request can have it only by itself and at scale 1, as a DoRA adapter. */
+  /** Whether a request can use it only without other adapters and with scale 1, as for DoRA. */
   readonly isAlone: boolean;
 }
 
-/** An adapter's weights in host memory of their own, in the layout in which an arena uses them. */
+/** The weights of one adapter in host memory, in the layout of an arena. */
 export interface HostWeights {
   readonly bytes: number;
-  /** Gives the memory back to the system. Idempotent. */
+  /** Frees the memory. Idempotent. */
   dispose(): void;
 }
 
 /**
- * Where adapters are used by runs: the stacked arrays of an engine, or the tensors that a served model binds. An arena knows the
- * layout of weights; the registry knows names, versions and memory.
+ * The place from which runs read adapters: the stacked arrays of an engine, or the tensors that a served model binds. An arena knows
+ * the layout of weights. The registry knows names, versions and memory.
  */
 export interface AdapterArena<Weights extends HostWeights> {
-  /** Throws, with nothing changed, where the adapter cannot be used here. */
+  /** Throws if the adapter cannot be used here. Changes nothing. */
   check(name: string, adapter: Adapter): AdapterFacts;
   /** Copies the weights into host memory in the arena's layout. */
   prepare(name: string, adapter: Adapter): Promise<Weights>;
-  /** Says that no request will ask for this version again, so that nothing of it need be kept. */
+  /** Tells the arena that no request will ask for this version again, so that it need not keep its weights. */
   forget(digest: string): void;
 }

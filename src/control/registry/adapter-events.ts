@@ -3,9 +3,9 @@ import { channel } from 'node:diagnostics_channel';
 /** What is published on the channel `espalier:adapter`. */
 export interface AdapterEvent {
   readonly event: 'load' | 'replace' | 'unload' | 'retire' | 'fail';
-  /** Absent when a version retires: it has no name any more. */
+  /** Absent when a version retires, because it no longer has a name. */
   readonly name?: string;
-  /** Absent when an adapter fails to be read: nothing is known of it. */
+  /** Absent when an adapter cannot be read, because its version is unknown. */
   readonly version?: string;
   /** The version that a replacement replaced. */
   readonly previous?: string;

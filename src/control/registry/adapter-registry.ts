@@ -11,7 +11,7 @@ import { Turns } from './turns.ts';
 import { unixSeconds, VersionTable } from './version-table.ts';
 
 export interface RegistryOptions {
-  /** Bytes of host memory for the weights of adapters. Default: a quarter of what is available when the registry is made. */
+  /** Bytes of host memory for the weights of adapters. Default: a quarter of the memory that is available when the registry is created. */
   readonly memory?: number | undefined;
 }
 
@@ -21,15 +21,15 @@ export interface MoveOptions {
 }
 
 /**
- * Which adapter each name means. Versions are immutable and named by their content; a name points to one of them, and
- * moves by compare-and-swap. A request leases the version that its name means at the call until its last answer, so that it ends on
- * what it began with; a version that no name, no lease and no load holds is forgotten.
+ * The adapter versions and the names that point to them. A version is immutable and identified by the hash of its content. A name
+ * points to one version, and is moved by compare-and-swap. A request leases the version to which its name points at the call, and keeps
+ * it until its last answer. A version is forgotten when no name, no lease and no load holds it.
  *
- * Any number of adapters can be registered. Their weights lie in host memory within a budget, and those that were not used for
- * longest are dropped and read again from their source when a request needs them. Which of them runs read, and where, is the
- * arena's own affair.
+ * Any number of adapters can be registered. Their weights are kept in host memory within a budget. The least recently used weights are
+ * dropped, and are read again from their source when a request needs them. The arena decides which weights the runs read, and where
+ * they are placed.
  *
- * Changes of one name happen in the order of the calls. What fails leaves everything as it was.
+ * Changes of one name happen in the order of the calls. A change that fails has no effect.
  */
 export class AdapterRegistry<Weights extends HostWeights = HostWeights> implements Disposable {
   readonly #aliases = new Map<string, Alias>();
@@ -44,7 +44,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Makes an adapter available under a new name.
-   * @throws EspalierError ADAPTER_EXISTS, what the source throws, and what the arena refuses: nothing was changed
+   * @throws EspalierError ADAPTER_EXISTS, and the errors of the source and of the arena's `check`. Nothing was changed then.
    */
   load(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
@@ -56,8 +56,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
-   * Moves a name to another version. Requests under way finish on the version they began with.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and what `load` throws; the old version goes on serving
+   * Moves a name to another version. Requests that have begun finish on the version that they began with.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of `load`. The old version then goes on serving.
    */
   replace(name: string, from: Adapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
@@ -67,14 +67,14 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
-   * Loads a name that is new, and replaces one that is not.
-   * @throws EspalierError what `load` and `replace` throw; what served before goes on serving
+   * Loads the adapter under the name, or replaces the version of the name if it exists.
+   * @throws EspalierError the errors of `load` and `replace`. A version that was served goes on serving.
    */
   put(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
     return this.#turns.take(name, () => this.#point(name, from));
   }
 
-  /** In the name's turn: reads, checks and prepares, and only then moves the name. */
+  /** Reads, checks and prepares the adapter, and then moves the name. Must be called in the name's turn. */
   async #point(name: string, from: Adapter | AdapterSource): Promise<VersionRecord> {
     const source = sourceOf(from);
     const version = await this.#bringInPlaceOf(this.#serving(name), source, name);
@@ -100,7 +100,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
-   * Takes a name away. Requests under way finish.
+   * Removes a name. Requests that have begun finish.
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
   unload(name: string, options: MoveOptions = {}): Promise<void> {
@@ -118,7 +118,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
-   * Gives a name to an adapter that has not been read yet: it is read by `readAnnounced`, or when the first request asks for it.
+   * Registers a name for an adapter that has not been read yet. `readAnnounced` reads it, or the first request for it does.
    * @throws EspalierError ADAPTER_EXISTS
    */
   announce(name: string, source: AdapterSource): void {
@@ -126,13 +126,13 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.#set({ name, source, created: unixSeconds(), state: { kind: 'pending' } });
   }
 
-  /** Notes that an adapter which was announced cannot be served: requests for it get the error, and others are served. */
+  /** Records that an announced adapter cannot be served. Requests for it get the error. Other adapters are not affected. */
   fail(name: string, source: AdapterSource, error: unknown): void {
     this.#set({ name, source, created: unixSeconds(), state: { kind: 'failed', error } });
     publish({ event: 'fail', name, error });
   }
 
-  /** Reads what was announced, one after the other. Never rejects: what cannot be read is noted under its name. */
+  /** Reads the announced adapters, one after the other. Never rejects: an error is recorded under the adapter's name. */
   async readAnnounced(): Promise<void> {
     for (const { name, state } of this.#aliases.values()) {
       if (this.#isDisposed) return;
@@ -157,8 +157,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
-   * Looks a name up and leases its version, in one turn of the event loop. Dispose the lease after the last answer.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_BEING_READ; why the adapter cannot be served
+   * Looks a name up and leases its version, synchronously. Dispose the lease after the last answer.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_BEING_READ, or the error that was recorded by `fail`
    */
   acquire(name: string): AdapterLease<Weights> {
     const { state } = this.#find(name);
@@ -167,7 +167,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.#table.lease(name, state.version);
   }
 
-  /** As `acquire`, after the adapter has been read where it was only announced. */
+  /** Like `acquire`, but first reads an adapter that was only announced. */
   async lease(name: string): Promise<AdapterLease<Weights>> {
     if (this.#find(name).state.kind === 'pending') await this.#read(name, { isUrgent: true });
     return this.acquire(name);
@@ -188,7 +188,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.#table.list();
   }
 
-  /** Host memory that weights take. */
+  /** The host memory that weights use. */
   memory(): { readonly used: number; readonly limit: number; readonly versions: number } {
     const { used, limit, count } = this.#table.memory;
     return { used, limit, versions: count };
@@ -211,7 +211,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return alias;
   }
 
-  /** @returns the version that the name pointed to before, which is still held */
+  /** @returns the version to which the name pointed before; the name's hold on it has not been dropped */
   #set(alias: Alias): VersionRecord | undefined {
     const previous = this.#serving(alias.name);
     this.#aliases.set(alias.name, alias);
@@ -224,7 +224,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return state?.kind === 'serving' ? state.version : undefined;
   }
 
-  /** Gives the weights back, those that are held when their holds end. */
+  /** Frees the weights. Weights that are held are freed when their holds end. */
   dispose(): void {
     this.#isDisposed = true;
     this.#table.dispose();

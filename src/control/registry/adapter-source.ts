@@ -1,10 +1,10 @@
 import type { Adapter } from '../../lora/index.ts';
 
-/** Where an adapter is read from, and can be read from again after its weights were dropped from memory. */
+/** A place from which an adapter can be read, and read again after its weights were dropped from memory. */
 export interface AdapterSource {
-  /** As people know it; empty for an adapter that was given in memory. */
+  /** The path as the user gave it; empty for an adapter that was given in memory. */
   readonly path: string;
-  /** Reads and checks the adapter. Its digest tells whether it is still the same one. */
+  /** Reads and checks the adapter. Its digest shows whether it is still the same one. */
   read(): Promise<Adapter>;
 }
 

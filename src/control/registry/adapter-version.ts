@@ -4,17 +4,17 @@ import type { WeightsHold } from './host-memory.ts';
 
 /** One immutable content of an adapter. */
 export interface AdapterVersion extends AdapterFacts {
-  /** SHA-256 of what changes its results, in hexadecimal. */
+  /** SHA-256 of everything that affects its results, in hexadecimal. */
   readonly digest: string;
-  /** Name of the base that it says it was trained on. */
+  /** Name of the base on which it was trained, according to its configuration. */
   readonly base: string | undefined;
-  /** Where it can be read from again. */
+  /** The places from which it can be read again. */
   readonly sources: readonly AdapterSource[];
   /** Unix time in seconds at which it was first read. */
   readonly created: number;
 }
 
-/** A version with the counts of what keeps it: only the registry changes them. */
+/** A version with counts of its holders. Only the registry changes the counts. */
 export class VersionRecord implements AdapterVersion {
   readonly digest: string;
   readonly base: string | undefined;
@@ -23,13 +23,13 @@ export class VersionRecord implements AdapterVersion {
   readonly isAlone: boolean;
   readonly created: number;
   readonly sources: AdapterSource[];
-  /** Names that point to it, and loads that are about to. */
+  /** Number of names that point to it, and of loads that are about to point a name to it. */
   holds = 0;
-  /** Of these names, those that are about to point elsewhere. */
+  /** Number of those names that are about to point to another version. */
   leaving = 0;
-  /** Requests that have not had their last answer yet. */
+  /** Number of requests that have not had their last answer yet. */
   leases = 0;
-  /** While its weights are on their way into host memory. */
+  /** Pending while its weights are being read into host memory. */
   arriving: Promise<void> | undefined;
 
   constructor(version: AdapterVersion) {
@@ -48,16 +48,16 @@ export class VersionRecord implements AdapterVersion {
   }
 }
 
-/** What the registry does for a lease. */
+/** The operations of the registry that a lease needs. */
 export interface Lessor<Weights extends HostWeights> {
   begin(): void;
   end(): void;
   hold(): Promise<WeightsHold<Weights>>;
 }
 
-/** A request's claim on the version that its name meant at the call, until its last answer. Disposing twice is harmless. */
+/** A request's claim on the version to which its name pointed at the call. It lasts until the last answer. `dispose` is idempotent. */
 export class AdapterLease<Weights extends HostWeights = HostWeights> implements Disposable {
-  /** The name under which the request asked. */
+  /** The name that the request gave. */
   readonly alias: string;
   readonly version: AdapterVersion;
   readonly #lessor: Lessor<Weights>;
@@ -71,14 +71,14 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
     lessor.begin();
   }
 
-  /** Another claim on the same version, to be disposed by itself. */
+  /** Another claim on the same version, which must be disposed separately. */
   share(): AdapterLease<Weights> {
     return new AdapterLease(this.alias, this.version, this.#lessor);
   }
 
   /**
-   * Keeps the version's weights in host memory until the hold is disposed. They are read again where they were dropped.
-   * @throws EspalierError ADAPTER_SOURCE_CHANGED, and what reading the adapter throws
+   * Keeps the version's weights in host memory until the hold is disposed. Reads them again if they were dropped.
+   * @throws EspalierError ADAPTER_SOURCE_CHANGED, and the errors of reading the adapter
    */
   hold(): Promise<WeightsHold<Weights>> {
     return this.#lessor.hold();

@@ -1,12 +1,12 @@
 import type { AdapterSource } from './adapter-source.ts';
 import type { VersionRecord } from './adapter-version.ts';
 
-/** How far a name has come. */
+/** The state of a name. */
 export type AliasState =
-  /** Its adapter is announced and has not been read yet. */
+  /** The adapter was announced and has not been read yet. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'serving'; readonly version: VersionRecord }
-  /** Its adapter was announced and cannot be served. */
+  /** The adapter was announced and cannot be served. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** A name under which requests ask for an adapter. */
@@ -22,7 +22,7 @@ export interface Alias {
 export interface AdapterInfo {
   readonly name: string;
   readonly state: AliasState['kind'];
-  /** SHA-256 of the adapter's content; undefined where it is not known. */
+  /** SHA-256 of the adapter's content; undefined if it is unknown. */
   readonly version: string | undefined;
   readonly rank: number | undefined;
   readonly path: string;
@@ -30,7 +30,7 @@ export interface AdapterInfo {
   readonly created: number;
   /** Why it cannot be served. */
   readonly error: unknown;
-  /** Requests that use this version now, under whatever name. */
+  /** Number of requests that use this version now, under any name. */
   readonly leases: number;
 }
 
@@ -44,7 +44,7 @@ export function infoOf({ name, source, created, state }: Alias): AdapterInfo {
     path: source.path,
     created,
     error: state.kind === 'failed' ? state.error : undefined,
-    // WHY computed when it is asked for: the list itself is kept until a name changes.
+    // WHY a getter: the list itself is cached until a name changes.
     get leases() {
       return version?.leases ?? 0;
     },

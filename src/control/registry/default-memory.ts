@@ -2,7 +2,7 @@
 const least = 256 * 2 ** 20;
 
 /**
- * A quarter of the memory that this process could still take, within the limit of its container: keys and values, the base and its
+ * A quarter of the memory that this process can still allocate, within the limit of its container. Keys and values, the base and its
  * runs need the rest.
  */
 export function defaultMemory(): number {

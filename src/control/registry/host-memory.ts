@@ -1,15 +1,15 @@
 import type { HostWeights } from './adapter-arena.ts';
 
-/** Weights that stay in memory while they are held. Disposing twice is harmless. */
+/** Weights that stay in memory until the hold is disposed. `dispose` is idempotent. */
 export interface WeightsHold<Weights extends HostWeights> extends Disposable {
   readonly weights: Weights;
   dispose(): void;
 }
 
 export interface HostMemoryOptions {
-  /** Bytes that weights may take together. What is held, or cannot be read again, may go beyond. */
+  /** Most bytes of all weights together. Weights that are held, or that cannot be read again, may exceed it. */
   readonly limit: number;
-  /** Whether the weights of a version must not be dropped, because they may not be had again. */
+  /** Whether the weights of a version must not be dropped, because it may be impossible to read them again. */
   readonly isNeeded: (digest: string) => boolean;
 }
 
@@ -19,7 +19,7 @@ interface Kept<Weights> {
   isDropped: boolean;
 }
 
-/** Weights of adapter versions in host memory, within a budget: those that were not used for longest are dropped first. */
+/** The weights of adapter versions in host memory, within a budget. The least recently used weights are dropped first. */
 export class HostMemory<Weights extends HostWeights> {
   readonly limit: number;
   readonly #isNeeded: (digest: string) => boolean;
@@ -45,7 +45,7 @@ export class HostMemory<Weights extends HostWeights> {
   /** Takes ownership of the weights, as the most recently used, and holds them once. */
   keep(digest: string, weights: Weights): WeightsHold<Weights> {
     this.drop(digest);
-    // What arrives after the end goes as soon as nobody holds it.
+    // Weights that arrive after `dispose` are freed as soon as nothing holds them.
     const kept = { weights, holds: 0, isDropped: this.#isDisposed };
     if (this.#isDisposed) return this.#hold(kept);
     this.#kept.set(digest, kept);
@@ -55,13 +55,13 @@ export class HostMemory<Weights extends HostWeights> {
     return hold;
   }
 
-  /** As `keep`, where that drops nothing else; the weights are disposed where there is no room. */
+  /** Like `keep`, but drops no other weights. If there is no room, the given weights are disposed. */
   offer(digest: string, weights: Weights): void {
     if (this.#used + weights.bytes > this.limit) weights.dispose();
     else this.keep(digest, weights).dispose();
   }
 
-  /** undefined where the weights are not in memory. */
+  /** @returns undefined if the weights are not in memory */
   hold(digest: string): WeightsHold<Weights> | undefined {
     const kept = this.#kept.get(digest);
     if (kept === undefined) return undefined;
@@ -70,7 +70,7 @@ export class HostMemory<Weights extends HostWeights> {
     return this.#hold(kept);
   }
 
-  /** Gives the weights back as soon as nothing holds them. */
+  /** Frees the weights as soon as nothing holds them. */
   drop(digest: string): void {
     const kept = this.#kept.get(digest);
     if (kept === undefined) return;
@@ -80,7 +80,7 @@ export class HostMemory<Weights extends HostWeights> {
     if (kept.holds === 0) kept.weights.dispose();
   }
 
-  /** Gives everything back, what is held when its holds end. */
+  /** Frees everything. Weights that are held are freed when their holds end. */
   dispose(): void {
     this.#isDisposed = true;
     for (const digest of this.#kept.keys()) this.drop(digest);

@@ -1,4 +1,4 @@
-/** Runs at most so many tasks at once. Urgent ones go before those that only wait in the background. */
+/** Runs a limited number of tasks at once. Urgent tasks go before background tasks. */
 export class Lanes {
   readonly #limit: number;
   readonly #urgent: (() => void)[] = [];
@@ -11,7 +11,7 @@ export class Lanes {
 
   /** @returns what the task returns */
   async take<T>(task: () => Promise<T>, { isUrgent = true }: { readonly isUrgent?: boolean } = {}): Promise<T> {
-    // WHY one lane is left: a background task takes long, and an urgent one must not wait for it.
+    // WHY one lane stays free: a background task takes long, and an urgent task must not wait for it.
     if (this.#running < (isUrgent ? this.#limit : this.#limit - 1)) this.#running++;
     else await new Promise<void>((resolve) => (isUrgent ? this.#urgent : this.#background).push(resolve));
     try {

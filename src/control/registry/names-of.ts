@@ -1,16 +1,16 @@
-/** Names that an error tells of. WHY so few: what a refusal costs must not grow with the number of adapters. */
+/** Names that an error lists. WHY so few: the cost of a refusal must not grow with the number of adapters. */
 const told = 8;
-/** Names among which a mistyped one is looked for. */
+/** Names that are compared with a misspelt name. */
 const compared = 100;
 
 export interface ToldNames {
-  /** For the error. */
+  /** The names that the error lists. */
   readonly known: string | readonly string[];
-  /** To compare a mistyped name with. */
+  /** The names to compare with a misspelt name. */
   readonly near: readonly string[];
 }
 
-/** Of many names, those to tell of in an error and those to compare a mistyped name with. */
+/** Selects, from many names, those that an error lists and those that are compared with a misspelt name. */
 export function namesOf(names: Iterable<string>, count: number): ToldNames {
   const near: string[] = [];
   for (const name of names) if (near.push(name) === compared) break;

@@ -1,8 +1,8 @@
-/** Runs tasks with the same key one after the other, in the order of the calls; other keys do not wait. */
+/** Runs tasks with the same key one after the other, in the order of the calls. Tasks with other keys do not wait. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** @returns what the task returns; a task that fails does not hold up those behind it */
+  /** @returns the task's result; a task that fails does not block the tasks after it */
   async take<T>(key: string, task: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const turn = before === undefined ? task() : before.then(task, task);

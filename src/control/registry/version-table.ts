@@ -7,7 +7,7 @@ import { AdapterLease, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
 import { Lanes } from './lanes.ts';
 
-/** Adapters that are read at once: reading takes several times an adapter's size in memory. */
+/** Number of adapters that are read at once. Reading takes several times the adapter's size in memory. */
 const readsAtOnce = 2;
 
 export interface VersionTableOptions<Weights extends HostWeights> {
@@ -18,13 +18,13 @@ export interface VersionTableOptions<Weights extends HostWeights> {
 
 export interface BringOptions {
   readonly name: string;
-  /** In the background, an adapter drops no other from memory, and lets urgent reads go first. */
+  /** False for reads in the background: they drop no other adapter from memory, and urgent reads go first. */
   readonly isUrgent: boolean;
 }
 
 /**
- * The versions that are known: one for each content, however many names and sources it has. A version is known while a name or a
- * lease keeps it; its weights are in memory while the budget allows, and are read again when they are needed.
+ * The known versions, one for each content, with any number of names and sources. A version is known while a name or a lease keeps it.
+ * Its weights are in memory while the budget allows, and are read again when they are needed.
  */
 export class VersionTable<Weights extends HostWeights> {
   readonly memory: HostMemory<Weights>;
@@ -49,8 +49,8 @@ export class VersionTable<Weights extends HostWeights> {
   }
 
   /**
-   * Reads an adapter, and holds its version once more. What is known already is not prepared again.
-   * @throws EspalierError what reading, checking and preparing throws; nothing was changed
+   * Reads an adapter, and adds one hold to its version. The weights of a known version are not prepared again.
+   * @throws EspalierError the errors of reading, checking and preparing. Nothing was changed then.
    */
   bring(source: AdapterSource, { name, isUrgent }: BringOptions): Promise<VersionRecord> {
     const read = async (): Promise<VersionRecord> => {
@@ -98,7 +98,7 @@ export class VersionTable<Weights extends HostWeights> {
     else this.memory.offer(version.digest, weights);
   }
 
-  /** Lets a name's hold on a version go. */
+  /** Ends a name's hold on a version. */
   drop(version: VersionRecord): void {
     version.holds--;
     this.#retireIfUnused(version);
@@ -147,7 +147,7 @@ export class VersionTable<Weights extends HostWeights> {
     throw problems[0];
   }
 
-  /** WHY: those who wait for weights that arrive take their own holds first. */
+  /** WHY for a turn: callers that wait for the weights must be able to take their own holds first. */
   #holdForATurn(hold: WeightsHold<Weights>): void {
     this.#arrived.add(hold);
     void breathe().then(() => {
@@ -158,7 +158,7 @@ export class VersionTable<Weights extends HostWeights> {
 
   #retireIfUnused(version: VersionRecord): void {
     if (version.holds > 0 || version.leases > 0) return;
-    // WHY asked: a version that failed to arrive may have been followed by one of the same content.
+    // WHY this check: a version that could not be read may have been followed by one with the same content.
     if (this.#versions.get(version.digest) !== version) return;
     this.#versions.delete(version.digest);
     this.memory.drop(version.digest);

@@ -6,7 +6,7 @@ import type { AdapterInfo } from '../registry/alias.ts';
 import { FileSource } from './file-source.ts';
 import type { AdapterAdministration, ServedAdapter } from './served-adapter.ts';
 
-/** What is loaded from files into. */
+/** The part of a registry that loading from files needs. */
 export type FileRegistry = Pick<
   AdapterRegistry,
   'has' | 'list' | 'load' | 'put' | 'unload' | 'announce' | 'fail' | 'readAnnounced'
@@ -14,17 +14,17 @@ export type FileRegistry = Pick<
 
 export interface AdministrationOptions {
   readonly registry: FileRegistry;
-  /** The linear modules of the base: what an adapter's tensors must fit. */
+  /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
-  /** The base's own weights, where adapters may bring some of them whole. */
+  /** The weights of the base, if adapters may replace some of them (`modules_to_save`). */
   readonly weights?: BaseModel['weights'] | undefined;
-  /** The one folder from which adapters are loaded; undefined = none can be. */
+  /** The only folder from which adapters are loaded. undefined: none can be loaded. */
   readonly folder: string | undefined;
-  /** Name of the base, which no adapter may take. */
+  /** Name of the base. No adapter may have it. */
   readonly baseName: string;
 }
 
-/** Loads adapters from files into a registry. The registry decides which version a name means; this knows the files. */
+/** Loads adapters from files into a registry. The registry decides to which version a name points; this module finds the files. */
 export function createAdapterAdministration(options: AdministrationOptions): AdapterAdministration {
   const { registry, folder } = options;
   let listed: { readonly from: readonly AdapterInfo[]; readonly served: readonly ServedAdapter[] } | undefined;
@@ -37,7 +37,7 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
     async load(name, path, { replace }) {
       if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
       const source = new FileSource(path, { ...options, folder });
-      // WHY no look before: the registry decides in the name's own turn, so that of two loads at once one succeeds.
+      // WHY no check here: the registry decides in the name's own turn, so that exactly one of two concurrent loads succeeds.
       const { digest, created } = await (replace ? registry.put(name, source) : loadNew(registry, name, source));
       return { name, version: digest, path: source.path, created, state: 'serving' };
     },
@@ -53,7 +53,7 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
   };
 }
 
-/** In the words of the routes: there the way to replace is an option of the load. */
+/** Translates ADAPTER_EXISTS for the routes, where a load with an option replaces. */
 async function loadNew(registry: FileRegistry, name: string, source: FileSource): ReturnType<FileRegistry['load']> {
   try {
     return await registry.load(name, source);

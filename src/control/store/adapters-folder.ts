@@ -3,8 +3,8 @@ import { join, resolve, sep } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 
 /**
- * Finds a path inside the folder of adapters: absolute paths, `..` and symbolic links are followed first and then must
- * still lie inside. Links may change afterwards: what reads the adapter asks its open files again (`within`).
+ * Resolves a path inside the folder of adapters. Absolute paths, `..` and symbolic links are resolved first, and the result must lie
+ * inside. Links may change afterwards, so the code that reads the adapter checks its open files again (`within`).
  *
  * @param root  the folder of adapters
  * @param path  as the request gave it: relative to the folder, or absolute
@@ -15,7 +15,7 @@ export async function confineToFolder(root: string, path: string): Promise<strin
     throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: root }, { cause });
   });
   const asked = resolve(realRoot, path);
-  // WHY before the file system is asked: whether a file outside the folder exists is nobody's business.
+  // WHY before any access to the file system: a caller must not learn whether a file outside the folder exists.
   if (!isInside(realRoot, asked) && !isInside(resolve(root), asked)) {
     throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
   }
@@ -36,8 +36,8 @@ function isInside(root: string, path: string): boolean {
 const adapterFile = /^(?<name>.+)\.(?:onnx_adapter|bin|gguf)$/;
 
 /**
- * What in `root` is an adapter, in alphabetical order: PEFT folders by their names, and files of the other formats by theirs
- * without the ending.
+ * Lists the adapters in `root` in alphabetical order: PEFT folders under their names, and files of the other formats under their names
+ * without the extension.
  */
 export async function listAdapterFolders(root: string): Promise<{ name: string; path: string }[]> {
   const names = await readdir(root).catch((cause: unknown) => {

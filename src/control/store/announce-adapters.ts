@@ -4,10 +4,10 @@ import type { AdministrationOptions } from './adapter-administration.ts';
 import { listAdapterFolders } from './adapters-folder.ts';
 import { FileSource, type FileSourceOptions } from './file-source.ts';
 
-/** How many adapters are looked at together. */
+/** Number of adapters that are inspected at once. */
 const lookedAtOnce = 8;
 
-/** How long a start waits for adapters to be read: those that take longer are read while others are served. */
+/** How long a start waits for adapters to be read. The rest are read while the others are served. */
 const patienceMs = 2000;
 
 export interface Announced {
@@ -16,10 +16,10 @@ export interface Announced {
 }
 
 /**
- * Registers every adapter of the folder under its folder's name, after a look at its structure, and begins to read them. One that
- * cannot be served is noted as failed, and keeps no other from being served.
+ * Registers every adapter of the folder under its folder's name after inspecting its structure, and begins to read the weights. An
+ * adapter that cannot be served is registered as failed; the others are not affected.
  *
- * @throws EspalierError REQUEST_INVALID where an adapter has the name of the base; FILE_NOT_FOUND where the folder is not there
+ * @throws EspalierError REQUEST_INVALID if an adapter has the name of the base; FILE_NOT_FOUND if the folder does not exist
  */
 export async function announceAdapters(options: AdministrationOptions): Promise<Announced> {
   const { folder, registry, baseName } = options;
@@ -45,7 +45,7 @@ export async function announceAdapters(options: AdministrationOptions): Promise<
   return { settled };
 }
 
-/** What keeps an adapter from being served, as far as can be told without its weights. */
+/** The error because of which an adapter cannot be served, as far as its structure shows; undefined if there is none. */
 async function problemOf(path: string, { folder, linears, weights }: FileSourceOptions): Promise<unknown> {
   try {
     await inspectAdapter(path, linears, { within: folder, weights });

@@ -6,11 +6,11 @@ import type { AdapterSource } from '../registry/adapter-source.ts';
 import { confineToFolder } from './adapters-folder.ts';
 
 export interface FileSourceOptions {
-  /** The one folder from which adapters are loaded. */
+  /** The only folder from which adapters are loaded. */
   readonly folder: string;
-  /** The linear modules of the base: what an adapter's tensors must fit. */
+  /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
-  /** The base's own weights, where adapters may bring some of them whole. */
+  /** The weights of the base, if adapters may replace some of them (`modules_to_save`). */
   readonly weights?: BaseModel['weights'] | undefined;
 }
 
@@ -27,14 +27,14 @@ export class FileSource implements AdapterSource {
     this.#path = path;
   }
 
-  /** As it was asked for, and from the first reading on where it really lies. */
+  /** The path as it was given; after the first reading, the resolved path. */
   get path(): string {
     return this.#path;
   }
 
   async read(): Promise<Adapter> {
     const { folder, linears, weights } = this.#options;
-    // WHY at each reading: what the path leads to may have changed.
+    // WHY at each reading: the target of the path may have changed.
     this.#path = await confineToFolder(folder, this.#asked);
     return loadAdapter(this.#path, linears, { within: folder, weights });
   }

@@ -3,7 +3,7 @@ import { readPeftConfig } from '../../adapters/index.ts';
 import { listAdapterFolders } from './adapters-folder.ts';
 
 /**
- * Whether a folder of adapters has one of DoRA. Only PEFT's own folders can be; the other formats have no place for magnitudes.
+ * Whether a folder of adapters contains a DoRA adapter. Only PEFT's folders can contain one; the other formats cannot store magnitudes.
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE
  */
 export async function hasDora(root: string): Promise<boolean> {
@@ -14,7 +14,7 @@ export async function hasDora(root: string): Promise<boolean> {
   return false;
 }
 
-/** WHY no error: a folder that cannot be read is told of when it is loaded, with all that is wrong in it. */
+/** WHY no error: when the folder is loaded, the error says everything that is wrong with it. */
 async function isDora(dir: string, within: string): Promise<boolean> {
   try {
     const { config } = await readPeftConfig(dir, { within });
