@@ -18,9 +18,10 @@ describe('EspalierError', () => {
   });
 
   it('names options of the table too', () => {
-    const error = new EspalierError('TRAIN_NOT_FINITE', { step: 3, names: ['the loss'] });
-    expect(error.message).toContain('Lower learningRate, set maxGradNorm,');
-    expect(error.commandLineMessage).toContain('Lower --learning-rate, set --max-grad-norm,');
+    const details = { step: 3, learningRate: 1, seen: 'the loss is NaN', kept: 'Nothing was saved.' };
+    const error = new EspalierError('TRAINING_DIVERGED', details);
+    expect(error.message).toContain('Lower learningRate, give warmupSteps, or set maxGradNorm.');
+    expect(error.commandLineMessage).toContain('Lower --learning-rate, give --warmup-steps, or set --max-grad-norm.');
   });
 
   it('lists options with commas', () => {

@@ -8,7 +8,7 @@ describe('assertFinite', () => {
     async (dtype) => {
       await expect(assertFinite(tensorOf(dtype, [3], [0, 1, -2]), 'w')).resolves.toBeUndefined();
       for (const bad of [NaN, Infinity, -Infinity]) {
-        const message = `w holds ${bad} at element 1`;
+        const message = `w is ${bad} at element 1`;
         await expect(assertFinite(tensorOf(dtype, [3], [0, bad, NaN]), 'w')).rejects.toThrow(message);
       }
     },

@@ -159,10 +159,14 @@ describe('the Open Inference Protocol', () => {
 
   it('refuses a body that is no JSON, one that is empty, and one that is too large', async () => {
     const url = `${await open()}/v2/models/leaky/infer`;
-    expect(await ask(url, { method: 'POST', body: '{' })).toMatchObject({ status: 400 });
-    expect(await ask(url, { method: 'POST' })).toMatchObject({ status: 400 });
+    const headers = { 'content-type': 'application/json' };
+    expect(await ask(url, { method: 'POST', headers, body: '{' })).toMatchObject({ status: 400 });
+    expect(await ask(url, { method: 'POST', headers })).toMatchObject({ status: 400 });
     const json = ' '.repeat(9 * 2 ** 20);
-    expect(await ask(url, { method: 'POST', body: json })).toMatchObject({ status: 413, body: { error: /JSON/ } });
+    expect(await ask(url, { method: 'POST', headers, body: json })).toMatchObject({
+      status: 413,
+      body: { error: /JSON/ },
+    });
   });
 
   it('asks for the key, but not where a balancer asks for health', async () => {

@@ -28,7 +28,13 @@ export function openAiErrorOf(error: unknown): ErrorAnswer {
   }
   const param = error.details['param'] ?? fieldOf(error);
   const { status, retryable } = codes[error.code];
-  const whole = answer(status, retryable, error.code, error.message, param === undefined ? null : String(param));
+  const whole = answer(
+    status,
+    retryable,
+    error.code,
+    error.commandLineMessage,
+    param === undefined ? null : String(param),
+  );
   const seconds = error.details['retryAfterSeconds'];
   if (seconds === undefined) return whole;
   const wait = { 'retry-after': String(seconds), 'retry-after-ms': String(1000 * Number(seconds)) };

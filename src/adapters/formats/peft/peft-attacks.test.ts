@@ -100,7 +100,7 @@ describe('an adapter is refused', () => {
       tensors.set(`${q0}.lora_A.weight`, tensorOf('float64', [4, 32], values));
     });
     await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('TENSOR_NOT_FINITE', 'holds Infinity at element 7'),
+      refusal('TENSOR_NOT_FINITE', 'is Infinity at element 7'),
     );
   });
 
