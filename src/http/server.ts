@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { MemoryPlan } from '../inference/index.ts';
@@ -40,7 +41,10 @@ export interface ServerOptions {
   readonly drainTimeoutMs?: number;
   /** Name under which the base is served; by default that of its folder. */
   readonly servedName?: string;
-  readonly threads: number;
+  /** Threads that compute; by default one for each core. Not read where `environment` is given. */
+  readonly threads?: number;
+  /** An environment that is open already, and stays so; by default the server opens one of its own. */
+  readonly environment?: Environment;
   /** Sequences that run at once. */
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
@@ -90,8 +94,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
     if (base) opened.push(() => base.watch[Symbol.asyncDispose]());
     const changed = base?.watch.changed;
-    const environment = openEnvironment({ threads: options.threads });
-    opened.push(async () => environment.dispose());
+    const environment = options.environment ?? openOwnEnvironment(options);
+    if (options.environment === undefined) opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
     const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
@@ -143,6 +147,10 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     await giveBack();
     throw error;
   }
+}
+
+function openOwnEnvironment({ threads = availableParallelism() }: ServerOptions): Environment {
+  return openEnvironment({ threads });
 }
 
 interface OpenedBase {

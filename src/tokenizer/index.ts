@@ -1,5 +1,6 @@
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export { openTokenizer } from './open-tokenizer.ts';
+export { createStopMatcher, type StopMatcher } from './stop-matcher.ts';
 export { byteLevelCharacter, type StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';
 export {

@@ -1,4 +1,4 @@
-import { openServer } from 'espalier';
+import { serve, type Server } from 'espalier';
 import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 
 /** What the demo tells its server, and what the server answers. */
@@ -14,7 +14,7 @@ export type FromServer =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string };
 
-let server: Awaited<ReturnType<typeof openServer>> | undefined;
+let server: Server | undefined;
 let stopWatching: (() => EventLoopDelay) | undefined;
 
 // WHY a process of its own: the event loop that is watched is the server's, not that of its clients.
@@ -27,7 +27,7 @@ async function act(message: ToServer): Promise<void> {
   switch (message.kind) {
     case 'open': {
       const { base, adapters, threads } = message;
-      server = await openServer({ base, adapters, threads, port: 0 });
+      server = await serve({ base, adapters, threads, port: 0 });
       return answer({ kind: 'opened', url: server.url, baseName: server.baseName ?? '' });
     }
     case 'watch':

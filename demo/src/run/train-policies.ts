@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { openEnvironment } from 'espalier/runtime';
-import { resolveConfig, runTraining } from 'espalier';
+import { train } from 'espalier';
 import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 import type { DemoOptions } from './options.ts';
 
@@ -50,30 +49,21 @@ export async function trainPolicies(
     },
   ];
   const stopWatching = watchEventLoop();
-  const environment = openEnvironment({ threads: options.threads });
   const policies: TrainedPolicy[] = [];
-  try {
-    for (const policy of list) {
-      const trained = await trainPolicy(policy, options, environment);
-      policies.push(trained);
-      const { name, steps, seconds, lossBefore, lossAfter } = trained;
-      tell(
-        `  ${name.padEnd(24)} ${steps} steps in ${seconds.toFixed(1)} s, held-out loss ${lossBefore.toFixed(3)} → ${lossAfter.toFixed(3)}`,
-      );
-    }
-  } finally {
-    environment.dispose();
+  for (const policy of list) {
+    const trained = await trainPolicy(policy, options);
+    policies.push(trained);
+    const { name, steps, seconds, lossBefore, lossAfter } = trained;
+    tell(
+      `  ${name.padEnd(24)} ${steps} steps in ${seconds.toFixed(1)} s, held-out loss ${lossBefore.toFixed(3)} → ${lossAfter.toFixed(3)}`,
+    );
   }
   return { policies, eventLoopDelay: stopWatching() };
 }
 
-async function trainPolicy(
-  { name, data, path, from }: Policy,
-  options: DemoOptions,
-  environment: ReturnType<typeof openEnvironment>,
-): Promise<TrainedPolicy> {
-  const config = resolveConfig({
-    flags: {
+async function trainPolicy({ name, data, path, from }: Policy, options: DemoOptions): Promise<TrainedPolicy> {
+  const result = await train(
+    {
       base: options.base,
       data: join(options.data, `${data}.train.jsonl`),
       evalData: join(options.data, `${data}.eval.jsonl`),
@@ -85,8 +75,8 @@ async function trainPolicy(
       warmupSteps: 5,
       ...(from === undefined ? { rank: 8, alpha: 16 } : { initAdapter: from }),
     },
-  });
-  const result = await runTraining(config, { environment });
+    { threads: options.threads },
+  );
   return {
     name,
     path,

@@ -41,11 +41,17 @@ export const runtimeCodes = {
       'An environment is already open, and a process can have only one. Share it, or dispose it and everything created from it.',
     help: 'ONNX Runtime has one environment and one thread pool per process. The open environment is not affected.',
   },
+  OPTION_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: '{call} takes no option "{name}".{hint} It takes {supported}.',
+    help: 'An option of a call of the library is misspelt or does not exist. Nothing was started.',
+  },
   OPTION_INVALID: {
     status: 400,
     retryable: false,
     message: 'Expected {expected} for {name}, got {actual}.',
-    help: 'An option of the runtime has a value outside its range. Nothing was opened.',
+    help: 'An option has a value outside its range. Nothing was opened.',
   },
   MEMORY_UNAVAILABLE: {
     status: 500,

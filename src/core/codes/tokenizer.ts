@@ -2,6 +2,12 @@ import type { CodeEntry } from './code-entry.ts';
 
 /** Errors of `tokenizer`. Retired codes are never reused. */
 export const tokenizerCodes = {
+  TOKENIZER_MISSING: {
+    status: 400,
+    retryable: false,
+    message: 'The base in {path} has no tokenizer. Give token ids, or add its tokenizer.json.',
+    help: 'A text was given to a base whose folder has no tokenizer. Nothing was run.',
+  },
   TOKENIZER_INVALID: {
     status: 400,
     retryable: false,

@@ -1,8 +1,7 @@
 import { Pace } from '../../core/index.ts';
-import type { StreamDecoder, Tokenizer } from '../../tokenizer/index.ts';
+import { createStopMatcher, type StopMatcher, type StreamDecoder, type Tokenizer } from '../../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
 import type { TokenStream } from '../../service/index.ts';
-import { createStopMatcher, type StopMatcher } from './stop-matcher.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
 
 /** What one choice of an answer adds at a time. */

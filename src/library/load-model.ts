@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { loadAdapter } from '../adapters/index.ts';
+import { AdapterRegistry } from '../control/index.ts';
+import { openEngine } from '../engine/index.ts';
+import type { Adapter } from '../lora/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openTokenizer } from '../tokenizer/index.ts';
+import { LocalModel } from './local-model.ts';
+import { count, path, paths, readOptions, signal } from './read-options.ts';
+import { shareEnvironment } from './shared-environment.ts';
+
+const schema = z.object({
+  /** Adapters to begin with: their folders or files, by name. */
+  adapters: paths.optional(),
+  /** Threads that compute; by default one for each core. What is open in one process shares them. */
+  threads: count.optional(),
+  /** Calls that run at once; others wait. */
+  maxSlots: count.optional(),
+  /** Tokens of a prompt and its answer together. */
+  maxLength: count.optional(),
+  /** Calls that may wait. */
+  maxWaiting: count.optional(),
+  /** Takes DoRA adapters that are loaded later; set by itself where `adapters` has one. */
+  dora: z.boolean({ error: 'true or false' }).optional(),
+  /** Bytes of memory for the weights of adapters. */
+  adapterMemory: count.optional(),
+  /** Ends the opening. */
+  signal: signal.optional(),
+});
+
+/** What a model is opened with. */
+export type LoadModelOptions = z.input<typeof schema>;
+
+/**
+ * Opens a base with adapters, to be called in this process.
+ *
+ * @param base  a folder as the Hugging Face hub has them, or an ONNX file
+ * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; those of the base and the adapters; MODEL_TASK_UNSUPPORTED for a base that
+ *   writes no text. Nothing is left open
+ */
+export async function loadModel(base: string, options: LoadModelOptions = {}): Promise<LocalModel> {
+  const settings = readOptions(schema, options, 'loadModel');
+  settings.signal?.throwIfAborted();
+  const opened = await openBaseModel(readOptions(z.object({ base: path }), { base }, 'loadModel').base);
+  const tokenizer = await openTokenizer(opened.dir);
+  const adapters = await loadAdapters(settings.adapters ?? {}, opened);
+  await verifyWeights(opened, { signal: settings.signal });
+  const share = shareEnvironment(settings.threads);
+  const given: (() => void | Promise<void>)[] = [() => share[Symbol.dispose]()];
+  const dispose = async (): Promise<void> => {
+    for (const each of given.splice(0).reverse()) await each();
+  };
+  try {
+    const engine = await openEngine({ base: opened, environment: share.environment, ...sizesOf(settings, adapters) });
+    const registry = new AdapterRegistry(engine.arena, { memory: settings.adapterMemory });
+    given.push(
+      () => registry.dispose(),
+      () => engine.dispose(),
+    );
+    for (const [name, adapter] of adapters) await registry.load(name, adapter);
+    return new LocalModel({ base: opened, tokenizer, engine, registry, dispose });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function loadAdapters(places: Readonly<Record<string, string>>, base: BaseModel): Promise<Map<string, Adapter>> {
+  const adapters = new Map<string, Adapter>();
+  for (const [name, place] of Object.entries(places)) {
+    adapters.set(name, await loadAdapter(place, base.modules, { weights: base.weights }));
+  }
+  return adapters;
+}
+
+function sizesOf(
+  { maxSlots, maxLength, maxWaiting, dora }: z.output<typeof schema>,
+  adapters: ReadonlyMap<string, Adapter>,
+) {
+  const all = [...adapters.values()].flatMap(({ modules }) => [...modules.values()]);
+  return {
+    ...(maxSlots !== undefined && { maxSlots }),
+    ...(maxLength !== undefined && { maxLength }),
+    ...(maxWaiting !== undefined && { maxWaiting }),
+    dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
+  };
+}

@@ -1,0 +1,246 @@
+import { loadAdapter } from '../adapters/index.ts';
+import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../control/index.ts';
+import { EspalierError } from '../core/index.ts';
+import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
+import type { BaseModel } from '../models/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import {
+  chatSchema,
+  generateSchema,
+  scoreSchema,
+  type ChatOptions,
+  type GenerateOptions,
+  type SamplingOptions,
+  type ScoreOptions,
+} from './generate-options.ts';
+import { piecesOf, type FinishReason, type Piece } from './pieces.ts';
+import { definedOnly, readOptions } from './read-options.ts';
+
+/** A whole answer. */
+export interface Answer {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly finishReason: FinishReason;
+  /** One for each token, where asked for. */
+  readonly logprobs?: readonly ReportedToken[];
+}
+
+/** How likely a text is, token by token. */
+export interface Score {
+  readonly tokens: readonly number[];
+  /** In nats, of each token given those before it; null for the first. */
+  readonly logprobs: readonly (number | null)[];
+  /** Mean of −logprob over the predicted tokens, in nats; 0 where there is none. */
+  readonly nll: number;
+  /** exp(nll) */
+  readonly perplexity: number;
+}
+
+export interface LocalModelParts {
+  readonly base: BaseModel;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly engine: Engine;
+  readonly registry: AdapterRegistry<PreparedAdapter>;
+  /** Gives back what the model was made from. */
+  readonly dispose: () => Promise<void>;
+}
+
+/** What a call runs: its prompt, and how its answer begins. */
+interface Prompt {
+  readonly tokens: readonly number[];
+  /** Whether the answer goes on from the prompt's text, and keeps the space before its first word. */
+  readonly isContinued: boolean;
+}
+
+const defaultMaxTokens = 128;
+
+/**
+ * A base with its adapters, in this process. Calls of different adapters share batches; adapters come, change and go while calls run,
+ * and each call ends on the version that it began with.
+ */
+export class LocalModel implements AsyncDisposable {
+  readonly #parts: LocalModelParts;
+  #disposal: Promise<void> | undefined;
+
+  /** Use `loadModel()`. Takes ownership of the parts. */
+  constructor(parts: LocalModelParts) {
+    this.#parts = parts;
+  }
+
+  /** Tokens that a prompt and its answer may have together. */
+  get maxLength(): number {
+    return this.#parts.engine.maxLength;
+  }
+
+  /** The adapters by name, in the order of loading. */
+  get adapters(): readonly AdapterInfo[] {
+    return this.#parts.registry.list();
+  }
+
+  /**
+   * Answers a conversation.
+   *
+   * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED, TOKENIZER_MISSING,
+   *   ADAPTER_NOT_FOUND, PROMPT_TOO_LONG, GENERATION_OPTION_INVALID, QUEUE_FULL, DISPOSED; the signal's reason
+   */
+  async chat(options: ChatOptions): Promise<Answer> {
+    return collect(this.stream(options));
+  }
+
+  /**
+   * Goes on from a text, or from token ids.
+   * @throws EspalierError as `chat`
+   */
+  async generate(options: GenerateOptions): Promise<Answer> {
+    return collect(this.stream(options));
+  }
+
+  /**
+   * The same as `chat` (with `messages`) and `generate` (with `prompt`), piece by piece. The call begins with the first piece that is
+   * read; leaving the loop ends it.
+   * @throws EspalierError as `chat`, when the first piece is read
+   */
+  async *stream(options: ChatOptions | GenerateOptions): AsyncGenerator<Piece, void, undefined> {
+    this.#assertOpen();
+    const { prompt, sampling } = this.#read(options);
+    const generated = await this.#start(
+      prompt.tokens,
+      sampling.adapter,
+      requestOf(sampling, this.#endTokens(sampling)),
+    );
+    const decoder = this.#parts.tokenizer?.createStreamDecoder(prompt.isContinued ? { after: prompt.tokens } : {});
+    const { stop = [], minTokens = 0, logprobs } = sampling;
+    const stops = typeof stop === 'string' ? [stop] : stop;
+    yield* piecesOf(generated, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
+  }
+
+  /**
+   * Tells how likely a text is.
+   * @throws EspalierError as `chat`
+   */
+  async score(options: ScoreOptions): Promise<Score> {
+    this.#assertOpen();
+    const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
+    const tokens = typeof text === 'string' ? this.#tokenizer().encode(text, { bos: true, eos: true }) : text;
+    const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
+    const generated = await this.#start(tokens, adapter, request);
+    for await (const _ of generated) break;
+    return scoreOf(tokens, generated.promptTokens);
+  }
+
+  /**
+   * Loads an adapter under a name, or replaces the one that has the name. Calls under way end on what they began with.
+   *
+   * @returns the SHA-256 of what the adapter does
+   * @throws EspalierError those of the files; SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED,
+   *   DISPOSED. What the name meant before goes on serving
+   */
+  async load(name: string, path: string): Promise<string> {
+    this.#assertOpen();
+    const { base, registry } = this.#parts;
+    const adapter = await loadAdapter(path, base.modules, { weights: base.weights });
+    this.#assertOpen();
+    return (await registry.put(name, adapter)).digest;
+  }
+
+  /**
+   * Takes an adapter away. Calls under way finish.
+   * @throws EspalierError ADAPTER_NOT_FOUND, DISPOSED
+   */
+  async unload(name: string): Promise<void> {
+    this.#assertOpen();
+    await this.#parts.registry.unload(name);
+  }
+
+  /** Ends calls under way with ENGINE_CLOSED and gives everything back. Idempotent. */
+  dispose(): Promise<void> {
+    return (this.#disposal ??= this.#parts.dispose());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #assertOpen(): void {
+    if (this.#disposal !== undefined) throw new EspalierError('DISPOSED', { name: 'A model' });
+  }
+
+  #tokenizer(): Tokenizer {
+    const { tokenizer, base } = this.#parts;
+    if (tokenizer === undefined) throw new EspalierError('TOKENIZER_MISSING', { path: base.dir });
+    return tokenizer;
+  }
+
+  #read(options: ChatOptions | GenerateOptions): { readonly prompt: Prompt; readonly sampling: SamplingOptions } {
+    if ('messages' in options) {
+      const { messages, ...sampling } = readOptions(chatSchema, options, 'chat');
+      const tokens = this.#tokenizer().encodeChat(messages, { addGenerationPrompt: true });
+      return { prompt: { tokens, isContinued: false }, sampling };
+    }
+    const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');
+    const tokens = typeof prompt === 'string' ? this.#tokenizer().encode(prompt, { bos: true }) : prompt;
+    return { prompt: { tokens, isContinued: true }, sampling };
+  }
+
+  /** Tokens that end an answer. WHY both files: a chat's end of turn may stand in one of them only. */
+  #endTokens({ stopTokenIds = [] }: SamplingOptions): number[] {
+    const { base, tokenizer } = this.#parts;
+    return [...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds];
+  }
+
+  /** Starts a generation with leases of its adapters, of which the engine keeps shares until the last token. */
+  async #start(
+    tokens: readonly number[],
+    adapter: SamplingOptions['adapter'] = [],
+    request: Omit<GenerationRequest, 'tokens' | 'adapters'>,
+  ): Promise<GenerationStream> {
+    const { engine, registry } = this.#parts;
+    const uses = typeof adapter === 'string' ? [{ name: adapter }] : adapter;
+    const leases: AdapterLease<PreparedAdapter>[] = [];
+    try {
+      for (const { name } of uses) leases.push(await registry.lease(name));
+      this.#assertOpen();
+      const adapters = leases.map((lease, i) => ({ lease, scale: uses[i]?.scale ?? 1 }));
+      return engine.generate({ ...request, tokens, adapters });
+    } finally {
+      for (const lease of leases) lease.dispose();
+    }
+  }
+}
+
+function requestOf(
+  { maxTokens = defaultMaxTokens, logitBias, logprobs, ...sampling }: SamplingOptions,
+  stopTokenIds: readonly number[],
+): Omit<GenerationRequest, 'tokens' | 'adapters'> {
+  const { minTokens, temperature, topK, topP, minP, seed, signal } = sampling;
+  const { presencePenalty, frequencyPenalty, repetitionPenalty } = sampling;
+  const penalties = { presencePenalty, frequencyPenalty, repetitionPenalty };
+  return {
+    ...definedOnly({ minTokens, temperature, topK, topP, minP, seed, signal, ...penalties }),
+    maxTokens,
+    stopTokenIds,
+    ...(logitBias && { logitBias: new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias])) }),
+    ...(logprobs !== undefined && { logprobs: { top: logprobs } }),
+  };
+}
+
+async function collect(pieces: AsyncIterable<Piece>): Promise<Answer> {
+  let text = '';
+  let finishReason: FinishReason = 'length';
+  const tokens: number[] = [];
+  let logprobs: ReportedToken[] | undefined;
+  for await (const piece of pieces) {
+    text += piece.text;
+    tokens.push(...piece.tokens);
+    if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
+    finishReason = piece.finishReason ?? finishReason;
+  }
+  return { text, tokens, finishReason, ...(logprobs && { logprobs }) };
+}
+
+function scoreOf(tokens: readonly number[], reported: readonly ReportedToken[]): Score {
+  const logprobs = reported.map(({ logprob }) => logprob ?? null);
+  const predicted = logprobs.flatMap((logprob) => logprob ?? []);
+  const nll = predicted.length === 0 ? 0 : -predicted.reduce((sum, logprob) => sum + logprob, 0) / predicted.length;
+  return { tokens, logprobs, nll, perplexity: Math.exp(nll) };
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { didYouMean, EspalierError } from '../core/index.ts';
+
+/** Readers of options in code. Each says what it expects, and none of them takes a word for a number. */
+export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+export const count = wholeNumberFrom(1);
+export const wholeNumber = wholeNumberFrom(0);
+export const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'an AbortSignal' });
+export const paths = z.record(z.string().min(1), path, { error: 'paths by name' }).readonly();
+
+function wholeNumberFrom(least: number) {
+  const error = `an integer from ${least}`;
+  return z.number({ error }).refine((value) => Number.isSafeInteger(value) && value >= least, { error });
+}
+
+/**
+ * Checks the options of a call.
+ *
+ * @param call  what errors call it, such as `serve`
+ * @throws EspalierError OPTION_UNKNOWN with the nearest name, OPTION_INVALID
+ */
+export function readOptions<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  options: unknown,
+  call: string,
+): z.output<z.ZodObject<Shape>> {
+  if (typeof options !== 'object' || options === null) {
+    const expected = 'an object of options';
+    throw new EspalierError('OPTION_INVALID', { name: call, expected, actual: String(options) });
+  }
+  const known = Object.keys(schema.shape);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new EspalierError('OPTION_UNKNOWN', {
+      call,
+      name: unknown,
+      hint: didYouMean(unknown, known),
+      supported: known,
+    });
+  }
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const name = String(issue?.path[0] ?? call);
+  const actual = told(Reflect.get(options, name));
+  throw new EspalierError('OPTION_INVALID', { name, expected: issue?.message ?? 'another value', actual });
+}
+
+function told(value: unknown): string {
+  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value).slice(0, 200);
+}
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** The options that are given, without those that are undefined. */
+export function definedOnly<T extends object>(options: T): Defined<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { loadAdapter } from '../adapters/index.ts';
+import { openBaseModel } from '../models/index.ts';
+import {
+  resolveTrainOptions,
+  runTraining,
+  type TrainConfig,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+} from '../train/index.ts';
+import { count, readOptions, signal } from './read-options.ts';
+import { shareEnvironment } from './shared-environment.ts';
+
+const runSchema = z.object({
+  signal: signal.optional(),
+  onEvent: z.custom<(event: TrainEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
+  threads: count.optional(),
+});
+
+/**
+ * How a training runs. `signal` ends it after the step under way and saves what has been trained; `onEvent` is told of the plan, of
+ * each step and of each evaluation; `threads` compute, by default one for each core.
+ */
+export type TrainRunOptions = z.input<typeof runSchema>;
+
+/** What became of a training, and what it wrote. */
+export interface TrainedModel extends TrainResult {
+  /** The file of the trained weights. */
+  readonly weights: string;
+  /** SHA-256 of what the adapter does, by which a server names its version; undefined after a full training. */
+  readonly version: string | undefined;
+}
+
+/**
+ * Trains an adapter (with `full: true` every weight), and writes the folder `output` whole or not at all.
+ *
+ * @throws EspalierError TRAIN_CONFIG_UNKNOWN, TRAIN_CONFIG_INVALID, TRAIN_CONFIG_CONFLICT, OPTION_UNKNOWN, OPTION_INVALID before
+ *   anything was read; OUTPUT_EXISTS; those of the base and the data; TRAIN_NOT_FINITE, TRAIN_STUCK; the signal's reason when it is
+ *   aborted before the first step has ended
+ */
+export async function train(options: TrainOptions, run: TrainRunOptions = {}): Promise<TrainedModel> {
+  const config = resolveTrainOptions(options);
+  const { threads, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
+  using share = shareEnvironment(threads);
+  const { environment } = share;
+  const result = await runTraining(config, {
+    environment,
+    ...(ending && { signal: ending }),
+    ...(onEvent && { onEvent }),
+  });
+  const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
+  return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
+}
+
+async function versionOf(config: TrainConfig, output: string): Promise<string | undefined> {
+  if (config.full) return undefined;
+  const base = await openBaseModel(config.base, { labels: config.labels });
+  return (await loadAdapter(output, base.modules, { weights: base.weights })).digest;
+}
