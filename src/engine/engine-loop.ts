@@ -20,11 +20,11 @@ import {
 } from './schedule/slots.ts';
 import type { Sequence } from './sequence/sequence.ts';
 
-/** What the loop needs of the memory that adapters lie in. */
+/** The part of the adapters' arena that the loop needs. */
 export interface AdapterPlaces {
   /**
-   * Called between two runs, when nothing reads the adapters. Active ones may be put elsewhere here, and nowhere else. Where this
-   * fails nobody knows what lies where, and the loop ends with all of its requests.
+   * Called between two runs, when nothing reads the adapters. Active adapters may be moved only in this call. If it fails, the contents
+   * of the rows are unknown, and the loop ends with all of its requests.
    */
   settle(): void | Promise<void>;
 }
@@ -33,27 +33,27 @@ export interface LoopOptions {
   readonly runner: StepRunner;
   readonly limits: ScheduleLimits;
   readonly vocabulary: number;
-  /** Most tokens of a prefill whose logits are all wanted. */
+  /** Most tokens of a prefill that returns the logits after each token. */
   readonly reportedChunk: number;
-  /** A sequence that grows beyond this many tokens is run again from its first (`ModelConfig.recomputeLength`). */
+  /** A sequence that grows beyond this many tokens is run again from its first token (`ModelConfig.recomputeLength`). */
   readonly recomputeLength?: number | undefined;
   /** Most sequences that wait. */
   readonly maxWaiting: number;
   readonly stats: StatsRecorder;
   readonly clock: Clock;
-  /** Where active adapters lie, if they ever move. */
+  /** The arena of the active adapters, if they can move. */
   readonly arena?: AdapterPlaces | undefined;
 }
 
-/** Waiting sequences whose adapters are brought in beyond those that there are free slots for. */
+/** Number of waiting sequences, beyond the free slots, whose adapters are activated ahead. */
 const activatedAhead = 4;
 
 /**
- * Acts on what the scheduler plans: one run after the other, samples, and hands tokens out. Whatever happens to a
- * sequence happens here, between two runs, so that nothing a run reads changes under it.
+ * Executes the plans of the scheduler, one run after the other, samples tokens and delivers them. Every change of a sequence happens
+ * here, between two runs, so that nothing changes while a run reads it.
  *
- * Whatever fails, no other sequence goes on over wrong keys and values: keys and values are moved first, and the schedule notes the
- * move when it has been made. A sequence whose keys cannot be moved out of the way is preempted, and computes them anew.
+ * No failure makes another sequence continue with wrong keys and values: they are moved first, and the schedule records the move after
+ * it was made. A sequence whose keys and values cannot be moved is preempted, and computes them anew.
  */
 export class EngineLoop {
   readonly #options: LoopOptions;
@@ -61,7 +61,7 @@ export class EngineLoop {
   readonly #state: ReturnType<typeof createSchedule<Sequence>>;
   readonly #sequences = new Map<number, Sequence>();
   readonly #cancelled: Sequence[] = [];
-  /** Written anew for each decode step, of all that run. */
+  /** Rewritten for each decode step. Contains all running sequences. */
   readonly #decodeStep: { kind: 'decode'; slot: number; rows: readonly Sequence[]; candidates: number };
   readonly #pace: QueuePace;
   readonly #stop = new AbortController();
@@ -85,7 +85,7 @@ export class EngineLoop {
   }
 
   /**
-   * To be called before `add`, with all that one request adds.
+   * Must be called before `add`, once for all choices of a request.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
   assertRoom(applicant: Applicant): void {
@@ -116,14 +116,14 @@ export class EngineLoop {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Ends the run that is under way, and fails every sequence that is left. */
+  /** Ends the current run, and fails every sequence that is left. */
   async stop(): Promise<void> {
     this.#stop.abort(new EspalierError('ENGINE_CLOSED', {}));
     this.#wake();
     await this.#ended;
   }
 
-  /** However the loop ends, nobody is left waiting. */
+  /** Runs the loop. However it ends, every sequence is closed. */
   async #loopUntilStopped(): Promise<void> {
     try {
       await this.#loop(this.#stop.signal);
@@ -149,7 +149,7 @@ export class EngineLoop {
     }
   }
 
-  /** Ends the sleep, or keeps the next one from beginning: something has come since the plan was made. */
+  /** Ends the current sleep, or prevents the next one, because something has changed since the plan was made. */
   #wake(): void {
     this.#isAwake = true;
     this.#wakeSleeper?.();
@@ -165,7 +165,7 @@ export class EngineLoop {
     [this.#wakeSleeper, this.#isAwake] = [undefined, false];
   }
 
-  /** Those that were cancelled, whose adapters could not be had, or that have waited too long. */
+  /** Removes sequences that were cancelled, whose adapters could not be read, or that have waited too long. */
   async #takeOut(): Promise<void> {
     for (const sequence of this.#cancelled.splice(0)) await this.#leave(sequence, 'cancelled');
     for (const { id, error } of this.#activations.takeFailed()) {
@@ -181,7 +181,7 @@ export class EngineLoop {
     }
   }
 
-  /** Sequences whose next token outgrows what their keys were computed for compute them anew. */
+  /** Restarts sequences that with their next token exceed the length for which their keys were computed. */
   async #restartGrown(): Promise<void> {
     const { recomputeLength } = this.#options;
     if (recomputeLength === undefined) return;
@@ -189,7 +189,7 @@ export class EngineLoop {
     for (const sequence of grown) if (sequence.state.kind === 'running') await this.#preempt(sequence);
   }
 
-  /** Has adapters brought in for the sequences that are next. */
+  /** Activates the adapters of the next sequences. */
   #activate(): void {
     const { waiting, running, limits } = this.#state;
     if (waiting.length > 0) this.#activations.begin(waiting, limits.slots - running.length + activatedAhead);
@@ -224,7 +224,7 @@ export class EngineLoop {
     for (const one of [sequence, ...sharing]) await this.#handOut(one, scores);
   }
 
-  /** What a prompt left is copied for waiting sequences with the same prompt, as far as there are slots. */
+  /** Copies a prompt's keys and values for waiting sequences with the same prompt, as far as slots are free. */
   async #share(sequence: Sequence): Promise<Sequence[]> {
     const sharing: Sequence[] = [];
     for (const other of this.#state.waiting.slice()) {
@@ -234,7 +234,7 @@ export class EngineLoop {
       try {
         await this.#options.runner.slots.copy({ from: copy.from, to: copy.to, length: sequence.length });
       } catch {
-        // It waits on, and has its prompt run like any other.
+        // It keeps waiting, and its prompt is run like any other.
         break;
       }
       other.times.admitted = this.#options.clock.now();
@@ -259,7 +259,7 @@ export class EngineLoop {
       const { rows } = await runStep(runner, this.#decodeStep, this.#stop.signal);
       stats.decoded(size, clock.now() - began);
       const pace = new Pace();
-      // From the end, so that a sequence that fills a hole has had its token already.
+      // From the end, so that a sequence that fills a hole already has its token.
       for (let slot = size - 1; slot >= 0; slot--) {
         const sequence = batch[slot];
         if (sequence === undefined) continue;
@@ -270,12 +270,12 @@ export class EngineLoop {
       }
     } catch (error) {
       const failure = asFailure(error);
-      // From the end, so that nothing is moved.
+      // From the end, so that no sequence has to be moved.
       for (const sequence of batch.slice().reverse()) await this.#leave(sequence, 'failed', failure);
     }
   }
 
-  /** Samples and emits; a sequence that fails here fails alone. One that has lost its slot meanwhile gets its token later. */
+  /** Samples a token and emits it. An error fails only this sequence. A sequence that has lost its slot meanwhile gets its token later. */
   async #handOut(sequence: Sequence, scores: TokenScores | undefined): Promise<void> {
     if (sequence.isCancelled || sequence.state.kind !== 'running') return;
     try {
@@ -290,7 +290,7 @@ export class EngineLoop {
     }
   }
 
-  /** Takes a sequence out of the schedule and closes it. Its slot is filled, and its leases end. */
+  /** Removes a sequence from the schedule and closes it. Its slot is filled, and its leases end. */
   async #leave(sequence: Sequence, how: SequenceEnd, error?: unknown): Promise<void> {
     if (!this.#sequences.has(sequence.id)) return;
     await this.#vacate(sequence);
@@ -306,7 +306,7 @@ export class EngineLoop {
     sequence.close(error);
   }
 
-  /** It goes back to the head of the queue, and computes its keys and values anew when its turn comes. */
+  /** Moves a sequence back to the head of the queue. It computes its keys and values anew in its next turn. */
   async #preempt(sequence: Sequence): Promise<void> {
     await this.#vacate(sequence);
     this.#requeue(sequence);
@@ -318,7 +318,7 @@ export class EngineLoop {
     this.#options.stats.requests.preempted++;
   }
 
-  /** Moves what will fill a sequence's slot into it. Where that fails the slot's new owner is preempted, and the one before it tried. */
+  /** Moves the sequence that will fill a slot into it. If that fails, that sequence is preempted, and the one before it is tried. */
   async #vacate(sequence: Sequence): Promise<void> {
     for (let move = moveToFill(this.#state, sequence); move; move = moveToFill(this.#state, sequence)) {
       try {

@@ -1,4 +1,4 @@
-/** What an engine has done since it was opened. Times cover the most recent steps. */
+/** Counts since the engine was opened. Times cover the most recent steps. */
 export interface EngineStats {
   readonly requests: RequestCounts;
   readonly tokens: { readonly prompt: number; readonly generated: number };
@@ -14,7 +14,7 @@ export interface RequestCounts {
   readonly finished: number;
   readonly cancelled: number;
   readonly failed: number;
-  /** How often a slot was taken from a sequence, which was then run again from its first token. */
+  /** How often a sequence lost its slot and was run again from its first token. */
   readonly preempted: number;
 }
 
@@ -26,7 +26,7 @@ export interface Percentiles {
 
 const remembered = 4096;
 
-/** Counts as the engine goes; nothing is allocated in a step. */
+/** Records the counts. A step allocates nothing here. */
 export class StatsRecorder {
   readonly requests = { accepted: 0, refused: 0, finished: 0, cancelled: 0, failed: 0, preempted: 0 };
   readonly tokens = { prompt: 0, generated: 0 };

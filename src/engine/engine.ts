@@ -23,7 +23,7 @@ export interface EngineOptions {
   readonly environment: Environment;
   /** Sequences that run at once. */
   readonly maxSlots?: number;
-  /** Tokens of prompt and answer together; at most what the base was trained with. */
+  /** Most tokens of prompt and answer together; at most the length with which the base was trained. */
   readonly maxLength?: number;
   /** Most prompt tokens between two decode steps. */
   readonly prefillChunk?: number;
@@ -32,23 +32,23 @@ export interface EngineOptions {
   /** Modules that adapters may change, by PEFT's rules; false serves the base alone. Default: all linear modules but `lm_head`. */
   readonly adapterTargets?: readonly string[] | string | false;
   /**
-   * Ranks that the adapters of running sequences have together; what does not fit waits. Any number of adapters can be registered.
-   * Memory is taken only for rows in use.
+   * Most ranks of all adapters of running sequences together. A sequence whose adapters do not fit waits. Any number of adapters can be
+   * registered. Only rows in use take memory.
    */
   readonly adapterRows?: number;
   readonly maxAdapterRank?: number;
-  /** Takes DoRA adapters too, which costs every step a little, whatever adapters it has. */
+  /** Supports DoRA adapters, which makes every step a little slower, with any adapters. */
   readonly dora?: boolean;
-  /** What times are told by. */
+  /** The source of all times. */
   readonly clock?: Clock;
 }
 
 const defaults = {
-  /** Where a step on two cores still grows much slower than its batch. */
+  /** At this size the time of a step on two cores still grows much more slowly than its batch. */
   maxSlots: 16,
-  /** What most conversations fit in; keys and values reserve address space for all of it. */
+  /** Most conversations fit into this. Keys and values reserve address space for all of it. */
   maxLength: 4096,
-  /** About as long as a few decode steps, so that streams stutter little. */
+  /** Takes about as long as a few decode steps, so that pauses in streams are short. */
   prefillChunk: 128,
   maxWaiting: 1024,
   adapterTargets: 'all-linear',
@@ -59,18 +59,18 @@ const defaults = {
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
-/** Memory for the logits of one run where those of a whole prompt are wanted: some fifty tokens of the largest vocabularies. */
+/** Memory for the logits of one run if a prompt's logits are wanted after every token: about fifty tokens of the largest vocabularies. */
 const reportedBytes = 32 << 20;
 
-/** A usual rank: adapters that nobody uses stay in place up to so many rows for each sequence that can run. */
+/** A usual rank. Unused adapters stay in place below this many rows for each slot. */
 const keptRowsPerSlot = 16;
 
-/** Several prompts may be taken in between two decode steps, but not so many that streams are seen to halt. */
+/** Several prompts may be run between two decode steps, but not so many that streams visibly pause. */
 const prefillRuns = 4;
 
 /**
- * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph, as
- * exporters write without a cache, is served by running each row anew: exact, and slower.
+ * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph (a file
+ * that was exported without a cache) is served by running each whole row for every token, which is exact and slower.
  *
  * @throws EspalierError OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
@@ -138,11 +138,11 @@ interface EngineParts {
 }
 
 /**
- * Serves one base with any number of adapters. Requests of different adapters and of the base share a batch; adapters
- * come, change and go while requests run. Which adapter answers is decided above: the engine is given leases, and knows no names.
+ * Serves one base with any number of adapters. Requests of different adapters and of the base share a batch. Adapters are loaded,
+ * replaced and unloaded while requests run. The caller decides which adapter answers: the engine gets leases, and knows no names.
  */
 export class Engine implements AsyncDisposable {
-  /** Where active adapters lie: what a registry of this engine's adapters is made with. */
+  /** The arena of the active adapters. Construct the registry of this engine's adapters with it. */
   readonly arena: AdapterArena<PreparedAdapter>;
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
@@ -178,10 +178,10 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Starts a generation. The request's leases are shared here, at the call, and the shares kept until the last token. A consumer that
-   * is slow holds up nobody; one that stops reading, or whose signal aborts, ends the request.
+   * Starts a generation. It takes a share of the request's leases at the call, and keeps it until the last token. A slow consumer
+   * delays no other request. If the consumer stops reading, or its signal aborts, the request ends.
    *
-   * @throws EspalierError at the call, with nothing begun: PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE,
+   * @throws EspalierError at the call, before anything has begun: PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE,
    *   GENERATION_OPTION_INVALID, ADAPTER_CAPACITY, ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED; the signal's reason when it has aborted.
    *   While reading: GENERATION_FAILED, LOGITS_NOT_FINITE, ENGINE_CLOSED, or the signal's reason
    */
@@ -222,8 +222,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Asks whether a request with so many choices could wait now. `generate` asks for each of them; a request with several asks here
-   * first, so that all are admitted or none.
+   * Checks whether the choices of a request fit into the queue now. `generate` checks each choice; a request with several choices calls
+   * this first, so that all are admitted or none.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
   assertRoom(applicant: Applicant): void {
@@ -234,13 +234,13 @@ export class Engine implements AsyncDisposable {
     return this.#stats.report();
   }
 
-  /** Takes no new requests, and resolves when those under way have had their last token. */
+  /** Refuses new requests, and resolves when all running ones have had their last token. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     await this.#loop.settled();
   }
 
-  /** Fails what is under way with ENGINE_CLOSED, and gives everything back. Idempotent; `drain()` first to let requests finish. */
+  /** Fails running requests with ENGINE_CLOSED and frees everything. Idempotent. Call `drain()` first to let requests finish. */
   dispose(): Promise<void> {
     this.#isDraining = true;
     this.#disposal ??= this.#close();
@@ -258,7 +258,7 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** Stands where an engine serves the base alone. */
+/** The arena of an engine that serves only the base. */
 const noArena: AdapterArena<PreparedAdapter> = {
   check(name) {
     throw new EspalierError('ADAPTERS_OFF', { name });

@@ -4,18 +4,18 @@ import type { Tenant } from './arena-plan.ts';
 import type { PreparedAdapter } from './prepared-adapter.ts';
 import { noneApplied, type NamedAdapter, type RequestedAdapter, type SequenceAdapters } from './sequence-adapters.ts';
 
-/** What an arena does for a claim. */
+/** The operations of an arena that a claim needs. */
 export interface ClaimKeeper {
   activate(claim: AdapterClaim): Promise<void>;
   release(claim: AdapterClaim): void;
 }
 
-/** One sequence's claim on the adapters that it runs with. */
+/** The claim of one sequence on its adapters. */
 export class AdapterClaim implements SequenceAdapters {
   readonly named: readonly NamedAdapter[];
-  /** One for each version, however often the request names it. */
+  /** One lease for each version, even if the request names the version several times. */
   readonly leases: ReadonlyMap<string, AdapterLease<PreparedAdapter>>;
-  /** In the arena, from the time they have rows. */
+  /** The tenants in the arena. Empty until they have rows. */
   tenants: readonly Tenant[] = [];
   isReleased = false;
   #applied: readonly AppliedAdapter[] = noneApplied;
@@ -48,7 +48,7 @@ export class AdapterClaim implements SequenceAdapters {
     return this.#activation;
   }
 
-  /** Notes where the weights lie now. Not during a run of the sequence. */
+  /** Updates the rows in which the weights are. Must not be called during a run of the sequence. */
   place(): void {
     this.#applied = this.named.flatMap(({ version, scale }) => {
       const tenant = this.tenants.find(({ digest }) => digest === version);

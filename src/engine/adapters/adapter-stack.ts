@@ -11,9 +11,9 @@ export interface StackedModule {
 }
 
 export interface StackOptions {
-  /** Rank rows in all, the zero row included. Memory is taken only for rows that are used. */
+  /** Number of rank rows, including the zero row. Only rows that are used take memory. */
   readonly rows: number;
-  /** Whether a module has rows for DoRA's gains; absent where no DoRA adapter is taken. */
+  /** Whether a module has rows for DoRA's gains. Absent if DoRA adapters are not supported. */
   readonly hasGain?: ((path: string) => boolean) | undefined;
 }
 
@@ -21,24 +21,24 @@ export interface StackOptions {
 export interface ModuleStack extends StackedModule {
   /** f32 [rows, in] */
   readonly loraA: NativeMemory;
-  /** f32 [rows, out]: PEFT's B [out, rank], turned over and scaled by `alpha / rank`. */
+  /** f32 [rows, out]: PEFT's B [out, rank], transposed and multiplied by `alpha / rank`. */
   readonly loraB: NativeMemory;
-  /** f32 [rows, out]: DoRA's gain less 1 in the first row of an adapter, else zeros. Absent where no adapter can have one. */
+  /** f32 [rows, out]: DoRA's gain minus 1 in the first row of an adapter, else zeros. Absent if no adapter can have a gain. */
   readonly loraGain?: NativeMemory;
 }
 
-/** How much is copied between two looks at the clock: a fraction of a millisecond. */
+/** Elements that are copied between two checks of the clock, which take a fraction of a millisecond. */
 const sliceElements = 2 ** 17;
 
 /**
- * The arrays that steps read: row r of every module's arrays belongs to one adapter version, or to none. A module that an adapter
- * leaves alone, and the ranks that a module does not have, are rows of zeros. Whatever lies in them is finite, also while it is
- * being written, so that a row whose mask is zero adds nothing.
+ * The arrays that steps read. Row r of every module's arrays belongs to one adapter version, or to none. Rows are zero for a module
+ * that the adapter does not change, and for ranks that a module does not have. All values are finite, also while they are being
+ * written, so that a row whose mask is zero adds nothing.
  */
 export class AdapterStack {
   readonly modules: readonly ModuleStack[];
   readonly rows: number;
-  /** Whether DoRA adapters can be taken: the graph has inputs for their gains then. */
+  /** Whether DoRA adapters are supported. The graph then has inputs for their gains. */
   readonly hasGains: boolean;
 
   constructor(modules: readonly StackedModule[], { rows, hasGain }: StackOptions) {
@@ -64,7 +64,7 @@ export class AdapterStack {
     }
   }
 
-  /** Copies rows to as many others, where the two do not overlap. */
+  /** Copies rows to the same number of other rows. The two ranges must not overlap. */
   async copy(from: RankRows, to: RankRows, pace: Pace): Promise<void> {
     for (const module of this.modules) {
       for (const { array, width } of partsOf(module)) {
@@ -78,7 +78,7 @@ export class AdapterStack {
     }
   }
 
-  /** Gives the memory of rows back to the system; they are zeros from then on, or what they were where a page is shared. */
+  /** Frees the memory of rows. They are zeros afterwards, except on pages that other rows share, where they keep their values. */
   discard({ start, end }: RankRows): void {
     for (const module of this.modules) {
       for (const { array, width } of partsOf(module)) array.discard(start * width * 4, (end - start) * width * 4);
@@ -101,14 +101,14 @@ function partsOf(module: ModuleStack): { readonly array: NativeMemory; readonly 
   ];
 }
 
-/** undefined where the adapter has nothing of the kind. */
+/** @returns undefined if the adapter has no such array */
 function sourceOf(adapter: PreparedAdapter, own: PreparedModule, part: Part, width: number): Float32Array | undefined {
   const rows = part === 'gain' ? 1 : own.rank;
   const offset = own[part];
   return offset === undefined ? undefined : adapter.memory.float32(offset, rows * width);
 }
 
-/** Zeros behind the source, and where there is none. */
+/** Copies the source and fills the rest with zeros; without a source, all of it. */
 async function copyInSlices(source: Float32Array | undefined, target: Float32Array, pace: Pace): Promise<void> {
   const length = source?.length ?? 0;
   for (let start = 0; start < target.length; start += sliceElements) {

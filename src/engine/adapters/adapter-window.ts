@@ -3,14 +3,14 @@ import type { RankRows } from './rank-rows.ts';
 /** One adapter version, as a row of a batch uses it. */
 export interface AppliedAdapter {
   readonly rows: RankRows;
-  /** The request's own factor; `alpha / rank` is in the stacked B rows already. */
+  /** The factor that the request gives. The stacked B rows already contain `alpha / rank`. */
   readonly scale: number;
 }
 
-/** What a batch of base rows alone is bound to: the row that stays zero. */
+/** The row that is always zero. A batch without adapters is bound to it. */
 export const zeroRow: RankRows = { start: 0, end: 1 };
 
-/** The narrowest run of rank rows that covers every adapter of a batch. */
+/** The smallest range of rank rows that contains every adapter of a batch. */
 export function windowOf(batch: Iterable<readonly AppliedAdapter[]>): RankRows {
   let [start, end] = [Infinity, 0];
   for (const adapters of batch) {
@@ -20,7 +20,7 @@ export function windowOf(batch: Iterable<readonly AppliedAdapter[]>): RankRows {
 }
 
 /**
- * Writes the mask that gives each row of a batch its own adapters: the request's scale at the adapters' columns, 0 elsewhere.
+ * Writes the mask that selects the adapters of each row of a batch: the request's scale at the columns of its adapters, 0 elsewhere.
  *
  *   y = x·W + ((x·Aᵀ) ∘ mask)·B
  *

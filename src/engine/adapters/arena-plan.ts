@@ -5,47 +5,47 @@ export interface Tenant {
   readonly digest: string;
   readonly rank: number;
   rows: RankRows;
-  /** Sequences that run with it, or are about to. Its rows are free for others when there are none. */
+  /** Number of sequences that run with it or are about to. If it is 0, its rows are available to others. */
   users: number;
-  /** False while its weights are on their way into its rows: till then the rows cannot be given away. */
+  /** False while its weights are being copied into its rows. Until then the rows cannot be given to another tenant. */
   isFilled: boolean;
-  /** No request will ask for it again: its rows are given back as soon as nobody uses them. */
+  /** No request will ask for it again. Its rows are freed as soon as nothing uses them. */
   isForgotten: boolean;
-  /** When it was last used, in a count that only grows. */
+  /** Time of its last use, in counts of `ArenaState.now`. */
   usedAt: number;
 }
 
-/** Who has which rows. Row 0 belongs to nobody: it stays zero for ever, and base rows are bound to it. */
+/** The tenants and their rows. Row 0 has no tenant: it is always zero, and sequences of the base are bound to it. */
 export interface ArenaState {
-  /** Rows in all, the zero row included. */
+  /** Number of rows, including the zero row. */
   readonly total: number;
   readonly tenants: Map<string, Tenant>;
-  /** Rows into which a tenant is being copied. */
+  /** The rows to which a tenant is being moved. */
   reserved: RankRows | undefined;
-  /** Counts the uses. */
+  /** The number of uses so far. */
   now: number;
 }
 
-/** How much longer than the rows in use the rows that a step binds may be, before tenants are moved. */
+/** Tenants are moved when the rows that a step binds exceed the rows in use by more than this factor. */
 const slack = 1.25;
 
 export function createArenaState(total: number): ArenaState {
   return { total, tenants: new Map(), reserved: undefined, now: 0 };
 }
 
-/** Whether a tenant's rows may not be given to another. */
+/** Whether a tenant's rows must not be given to another. */
 export function isBusy({ users, isFilled }: Tenant): boolean {
   return users > 0 || !isFilled;
 }
 
-/** Rows of all tenants that are busy. */
+/** Number of rows of all busy tenants. */
 export function usedRows({ tenants }: ArenaState): number {
   let used = 0;
   for (const tenant of tenants.values()) if (isBusy(tenant)) used += tenant.rank;
   return used;
 }
 
-/** The end of the last busy row: what a step binds lies below it. */
+/** The end of the last busy row. A step binds only rows below it. */
 export function busyEnd({ tenants }: ArenaState): number {
   let end = 1;
   for (const tenant of tenants.values()) if (isBusy(tenant)) end = Math.max(end, tenant.rows.end);
@@ -53,8 +53,9 @@ export function busyEnd({ tenants }: ArenaState): number {
 }
 
 /**
- * Takes all of a sequence's adapters in, or none: those that have rows keep them, and the others get rows that no busy tenant has.
- * @returns the tenants that are to be filled; undefined where there is no room at present
+ * Admits all adapters of a sequence, or none. Adapters that have rows keep them. The others get rows of tenants that are not busy, or
+ * free rows.
+ * @returns the tenants that must be filled; undefined if there is no room at present
  */
 export function admit(
   state: ArenaState,
@@ -101,24 +102,24 @@ function undo(state: ArenaState, { begun, evicted, present }: Taken): void {
   for (const tenant of present) tenant.users--;
 }
 
-/** Lets one sequence's use of a tenant end. Its weights stay where they are until the rows are needed. */
+/** Ends one sequence's use of a tenant. The weights stay in their rows until the rows are needed. */
 export function leave(state: ArenaState, tenant: Tenant): void {
   tenant.users--;
   tenant.usedAt = ++state.now;
 }
 
-/** A tenant with the lower rows that it is to move to. */
+/** A tenant and the lower rows to which it moves. */
 export interface Move {
   readonly tenant: Tenant;
   readonly to: RankRows;
 }
 
 /**
- * The next move that makes the busy rows dense again, once they have spread too far: the highest tenant that fits into free rows
+ * The next move that makes the busy rows denser, if they have spread too far: it moves the highest tenant that fits into free rows
  * below itself.
  *
- * Where no such move is left, every gap is smaller than every tenant above it, so that the busy rows are more than half of those up
- * to their end.
+ * If no such move is left, every gap is smaller than every tenant above it. The busy rows are then more than half of the rows up to
+ * their end.
  */
 export function planMove(state: ArenaState): Move | undefined {
   if (state.reserved !== undefined || busyEnd(state) - 1 <= slack * usedRows(state)) return undefined;
@@ -130,15 +131,15 @@ export function planMove(state: ArenaState): Move | undefined {
   return undefined;
 }
 
-/** Reserves the rows that a tenant moves to. Until `endMove` it runs where it is. */
+/** Reserves the rows to which a tenant moves. Until `endMove` runs read its old rows. */
 export function beginMove(state: ArenaState, { to }: Move): void {
   evict(state, to);
   state.reserved = to;
 }
 
 /**
- * Ends a move whose rows are written.
- * @returns whether the tenant lies there from now on: it does not where it was let go meanwhile
+ * Ends a move after its rows have been written.
+ * @returns whether the tenant is in the new rows from now on; false if it was evicted meanwhile
  */
 export function endMove(state: ArenaState, { tenant, to }: Move): boolean {
   state.reserved = undefined;
@@ -147,7 +148,7 @@ export function endMove(state: ArenaState, { tenant, to }: Move): boolean {
   return true;
 }
 
-/** Takes tenants that are not busy out of rows, and says which. */
+/** Evicts the tenants of these rows that are not busy, and returns them. */
 export function evict(state: ArenaState, rows: RankRows): Tenant[] {
   const evicted = [...state.tenants.values()].filter((tenant) => !isBusy(tenant) && overlap(tenant.rows, rows));
   for (const { digest } of evicted) state.tenants.delete(digest);
@@ -155,8 +156,8 @@ export function evict(state: ArenaState, rows: RankRows): Tenant[] {
 }
 
 /**
- * Rows below `end` that no busy tenant has: within the span that is wanted dense those whose present tenant was not used for longest
- * (empty ones first), else the lowest.
+ * Finds rows below `end` without a busy tenant. Within the span that should be dense it prefers empty rows, then those of the least
+ * recently used tenant; otherwise it takes the lowest rows.
  */
 function findRows(state: ArenaState, rank: number, end: number): RankRows | undefined {
   const tenants = [...state.tenants.values()];

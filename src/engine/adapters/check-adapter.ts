@@ -7,12 +7,12 @@ import { assertMagnitudes, type DoraGains } from './dora-gains.ts';
 export interface ServedModules {
   readonly modules: ReadonlyMap<string, StackedModule>;
   readonly maxRank: number;
-  /** DoRA adapters are taken too; undefined: they are refused. */
+  /** Needed for DoRA adapters. undefined: they are refused. */
   readonly gains: DoraGains | undefined;
 }
 
 /**
- * Checks that an engine can serve an adapter whole.
+ * Checks that an engine can serve all parts of an adapter.
  * @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE
  */
 export function checkAdapter(name: string, adapter: Adapter, { modules, maxRank, gains }: ServedModules): AdapterFacts {

@@ -3,11 +3,11 @@ import { followLinks } from '../../ir/index.ts';
 import { doraProblems, readDoraGains, type Adapter } from '../../lora/index.ts';
 import { buildDecodeGraph, buildScoringGraph, type BaseModel } from '../../models/index.ts';
 
-/** What an engine knows of its base, so that it can take DoRA adapters in. */
+/** The facts about the base that an engine needs for DoRA adapters. */
 export interface DoraGains {
-  /** Why modules cannot have a magnitude, by path. */
+  /** The reason why a module cannot have a magnitude, by path of the module. */
   readonly problems: ReadonlyMap<string, string>;
-  /** magnitude / ‖W + s·B·A‖, f32 [out] by path; reads the base's weights of these modules again. */
+  /** Computes magnitude / ‖W + s·B·A‖, f32 [out] by path. Reads the weights of these modules from the base again. */
   read(weights: Adapter): Promise<ReadonlyMap<string, Float32Array>>;
 }
 
@@ -17,7 +17,7 @@ export async function openDoraGains(
   paths: readonly string[],
   { maxLength }: { readonly maxLength: number },
 ): Promise<DoraGains> {
-  // WHY the graph that runs: a quantized or packed base has its weights there in the form that is multiplied with.
+  // WHY the graph that runs: it contains the weights of a quantized or packed base in the form in which they are multiplied.
   const model = base.graphs.decode ? buildDecodeGraph(base, { maxLength }) : buildScoringGraph(base, { maxLength });
   const folder = await followLinks(model, base.dir);
   return {
@@ -28,7 +28,7 @@ export async function openDoraGains(
 
 /**
  * Refuses magnitudes that an engine cannot apply.
- * @param gains  undefined where the engine was opened without DoRA
+ * @param gains undefined if the engine was opened without DoRA
  * @throws EspalierError DORA_NOT_SERVED, LORA_PARTS_NOT_APPLIED
  */
 export function assertMagnitudes(name: string, { modules }: Adapter, gains: DoraGains | undefined): void {

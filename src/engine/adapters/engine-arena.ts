@@ -23,9 +23,9 @@ import type { PreparedAdapter } from './prepared-adapter.ts';
 import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './sequence-adapters.ts';
 
 export interface ArenaOptions extends ServedModules {
-  /** The arena's own from now on. */
+  /** The arena takes ownership of it. */
   readonly stack: AdapterStack;
-  /** Rows up to which an adapter that nobody uses stays where it is; rows above are given back to the system. */
+  /** An unused adapter below this row stays in its rows. Unused rows above it are freed. */
   readonly keptRows: number;
 }
 
@@ -39,16 +39,17 @@ interface RowMove {
 interface Waiting {
   readonly claim: AdapterClaim;
   readonly holds: readonly WeightsHold<PreparedAdapter>[];
-  /** Called when it has its rows, or needs them no more. */
+  /** Called when the sequence has its rows, or no longer needs them. */
   readonly done: () => void;
 }
 
 /**
- * The active adapters of an engine: those of running sequences lie densely in the first rows of the stacked arrays, so that a step
- * costs what its batch needs, however many adapters are registered. An adapter is copied in from host memory, in slices, while its
- * sequence waits; it stays for the next one until its rows are needed. Where there is no room, sequences wait in order.
+ * The active adapters of an engine. The adapters of running sequences are kept dense in the first rows of the stacked arrays, so that
+ * the cost of a step depends on its batch and not on the number of registered adapters. An adapter is copied from host memory, in
+ * slices, while its sequence waits. It stays for later sequences until its rows are needed. If there is no room, sequences wait in
+ * order.
  *
- * What lies where is decided by `arena-plan.ts`; this copies.
+ * `arena-plan.ts` decides which rows an adapter gets. This class copies the weights.
  */
 export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   readonly stack: AdapterStack;
@@ -57,7 +58,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   readonly #state: ArenaState;
   readonly #claims = new Set<AdapterClaim>();
   readonly #line: Waiting[] = [];
-  /** By digest, while weights are copied in. */
+  /** The copies in progress, by digest. */
   readonly #filling = new Map<string, Promise<void>>();
   #move: RowMove | undefined;
   #isClosing = false;
@@ -87,8 +88,8 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   }
 
   /**
-   * Claims adapters for a sequence: it has a share of each lease until it is released.
-   * @throws EspalierError ADAPTER_CAPACITY where they have more ranks together than there are rows
+   * Claims adapters for a sequence. The claim has a share of each lease until it is released.
+   * @throws EspalierError ADAPTER_CAPACITY if their ranks together exceed the number of rows
    */
   claim(requested: readonly RequestedAdapter[]): SequenceAdapters {
     if (requested.length === 0) return noAdapters;
@@ -128,7 +129,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     }
   }
 
-  /** First come, first served: nobody goes before a sequence that needs more rows than are free. */
+  /** Serves sequences in the order of arrival. None passes a sequence that needs more rows than are free. */
   #serveLine(): void {
     for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
       const { claim, holds, done } = first;
@@ -138,7 +139,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     }
   }
 
-  /** WHY all in one turn: from here on the rows are the claim's, and nobody takes them for filled before they are. */
+  /** WHY synchronous: from here on the rows belong to the claim, and must not be taken as filled before they are. */
   #admit(claim: AdapterClaim, holds: readonly WeightsHold<PreparedAdapter>[]): boolean {
     const versions = versionsOf(claim);
     const begun = admit(this.#state, versions);
@@ -153,7 +154,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     return true;
   }
 
-  /** Makes a claim active as soon as all of its adapters are in place, whoever brought them in. */
+  /** Activates a claim as soon as all of its adapters have been copied, also by other claims. */
   async #placeWhenFilled(claim: AdapterClaim): Promise<void> {
     for (const digest of claim.leases.keys()) {
       const filling = this.#filling.get(digest);
@@ -184,7 +185,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#beginMove();
   }
 
-  /** Takes a tenant out that nobody uses and that would not be kept. */
+  /** Evicts a tenant that nothing uses and that is not worth keeping. */
   #giveBack(tenant: Tenant): void {
     if (isBusy(tenant) || (!tenant.isForgotten && tenant.rows.end <= 1 + this.#keptRows)) return;
     if (this.#state.tenants.get(tenant.digest) !== tenant) return;
@@ -192,7 +193,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     if (!this.#isClosing) this.stack.discard(tenant.rows);
   }
 
-  /** Copies a tenant to lower rows where the busy ones have spread; it runs where it was until `settle`. */
+  /** Begins to copy a tenant to lower rows if the busy rows have spread. Runs read its old rows until `settle`. */
   #beginMove(): void {
     if (this.#move !== undefined || this.#isClosing) return;
     const plan = planMove(this.#state);
@@ -205,7 +206,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     });
   }
 
-  /** Between two runs: lets what was copied to other rows run from there. Must be called by the engine's loop. */
+  /** Ends a finished move, so that runs read the new rows. The engine's loop must call this between two runs. */
   settle(): void {
     if (this.#move?.isCopied !== true) return;
     const { tenant, to } = this.#move.plan;
@@ -219,12 +220,12 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#beginMove();
   }
 
-  /** Rows of adapters that sequences use, and the last row that a step may bind. */
+  /** The rows that sequences use, and the last row that a step may bind. */
   report(): { readonly used: number; readonly span: number; readonly present: number } {
     return { used: usedRows(this.#state), span: busyEnd(this.#state) - 1, present: this.#state.tenants.size };
   }
 
-  /** After the last run: ends what is being copied, and gives the memory back. */
+  /** Waits for the copies in progress and frees the memory. Must be called after the last run. */
   async dispose(): Promise<void> {
     this.#isClosing = true;
     this.#serveLine();

@@ -5,20 +5,20 @@ import { toFloat32 } from '../../tensor/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 
 /**
- * Largest size of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask
- * takes it out, and infinity times zero is not zero: beyond this, one adapter could spoil the rows of others.
+ * Largest magnitude of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask is applied,
+ * and infinity times zero is not zero. Larger values of one adapter could therefore change the rows of others.
  */
 const valueLimit = 1e15;
 
-/** How much is written between two looks at the clock. */
+/** Elements that are written between two checks of the clock. */
 const sliceElements = 16_384;
 
-/** f32 [out] by path: magnitude / ‖W + s·B·A‖, of DoRA. */
+/** DoRA's gains by path: magnitude / ‖W + s·B·A‖, f32 [out]. */
 export type Gains = ReadonlyMap<string, Float32Array>;
 
 /**
- * Copies an adapter's weights into memory of their own, in slices, as the stacked arrays have them.
- * @throws EspalierError ADAPTER_VALUES_UNUSABLE; the memory is given back then
+ * Copies an adapter's weights into new memory in the layout of the stacked arrays, in slices.
+ * @throws EspalierError ADAPTER_VALUES_UNUSABLE. The memory is then freed.
  */
 export async function prepareAdapter(
   name: string,
@@ -137,7 +137,7 @@ class UnusableValue extends Error {
 }
 
 function usable(value: number): number {
-  // Written so that NaN fails it too.
+  // Written so that NaN fails the test too.
   if (Math.abs(value) < valueLimit) return value;
   throw new UnusableValue(value);
 }

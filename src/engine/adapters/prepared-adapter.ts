@@ -1,18 +1,18 @@
 import type { HostWeights } from '../../control/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 
-/** Where the weights of one module lie in the memory of their adapter, in bytes. */
+/** Offsets of the weights of one module in the memory of their adapter, in bytes. */
 export interface PreparedModule {
   readonly rank: number;
   /** f32 [rank, in] */
   readonly a: number;
-  /** f32 [rank, out], turned over and scaled */
+  /** f32 [rank, out], transposed and scaled */
   readonly b: number;
-  /** f32 [out]: DoRA's gain less 1; undefined where there is none. */
+  /** f32 [out]: DoRA's gain minus 1; undefined without a gain. */
   readonly gain: number | undefined;
 }
 
-/** An adapter's weights as the stacked arrays have them, so that it is activated by copying alone. */
+/** An adapter's weights in the layout of the stacked arrays, so that a plain copy activates the adapter. */
 export interface PreparedAdapter extends HostWeights {
   readonly memory: NativeMemory;
   /** By path. */

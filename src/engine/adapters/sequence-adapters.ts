@@ -3,29 +3,29 @@ import type { AppliedAdapter } from './adapter-window.ts';
 import type { PreparedAdapter } from './prepared-adapter.ts';
 
 /**
- * The adapters of one sequence: leased from the call on, active from the time their weights lie where steps read them.
- * The engine loop activates them before the sequence's first run and releases them when it leaves.
+ * The adapters of one sequence. They are leased at the call, and active once their weights are in the rows that steps read. The engine
+ * loop activates them before the first run of the sequence, and releases them when it leaves.
  */
 export interface SequenceAdapters {
-  /** As the request names them, for the answer. */
+  /** The adapters by the names that the request gave, for the answer. */
   readonly named: readonly NamedAdapter[];
   /**
-   * What each step applies. The same array while nothing in it changes. The arena may put another array here, between two
-   * runs only. Empty for the base.
+   * The adapters that each step applies. The same array until its contents change. The arena may replace the array, between two runs
+   * only. Empty for the base.
    */
   readonly applied: readonly AppliedAdapter[];
-  /** False until the weights are in place; a sequence is not run before. */
+  /** False until the weights are in place. The sequence is not run before that. */
   readonly isActive: boolean;
   /**
-   * Brings the weights in while other sequences run. Resolves at once where they are in place.
-   * @throws EspalierError where the weights cannot be had any more; the sequence then fails alone
+   * Copies the weights into the arena while other sequences run. Resolves at once if they are there already.
+   * @throws EspalierError if the weights cannot be read any more. Only this sequence then fails.
    */
   activate(): Promise<void>;
-  /** Gives the leases back. Idempotent, and allowed before `activate` has resolved. */
+  /** Releases the leases. Idempotent, and allowed before `activate` has resolved. */
   release(): void;
 }
 
-/** The adapter version that a request was given at the call, and keeps. */
+/** The adapter version that a request got at the call. It does not change. */
 export interface NamedAdapter {
   readonly name: string;
   /** SHA-256 of the adapter's content. */
@@ -33,15 +33,15 @@ export interface NamedAdapter {
   readonly scale: number;
 }
 
-/** An adapter as a request wants it. */
+/** An adapter that a request asks for. */
 export interface RequestedAdapter {
-  /** Remains the caller's: the engine takes a share of it for as long as the request lasts. */
+  /** Belongs to the caller. The engine takes a share of it for the time of the request. */
   readonly lease: AdapterLease<PreparedAdapter>;
   /** 1 by default. */
   readonly scale?: number;
 }
 
-/** Shared, so that a batch of base rows is seen to have the same adapters from step to step. */
+/** One shared array, so that a batch of base rows is recognized to have the same adapters in every step. */
 export const noneApplied: readonly AppliedAdapter[] = [];
 
 /** For sequences of the base. */

@@ -19,7 +19,7 @@ export interface RunnerOptions {
   readonly maxLength: number;
   /** Most tokens that a prefill may have. */
   readonly prefillChunk: number;
-  /** Most tokens of a prefill with the logits after each of them. */
+  /** Most tokens of a prefill that returns the logits after each token. */
   readonly reportedChunk: number;
   /** The adapters, or undefined for the base alone. The runner does not own them. */
   readonly stack: AdapterStack | undefined;
@@ -27,10 +27,10 @@ export interface RunnerOptions {
   readonly rankRows: number;
 }
 
-/** Bindings of decode steps that are kept: a step repeats the one before it until a sequence comes or goes. */
+/** Number of kept bindings of decode steps. A step has the same binding as the one before it until a sequence joins or leaves. */
 const keptBindings = 64;
 
-/** What is bound for the rows of a step: slots [slot, slot + batch), and the window of rank rows. */
+/** The parts that are bound for the rows of a step: slots [slot, slot + batch), and the window of rank rows. */
 interface Placement extends StepShape {
   readonly slot: number;
   readonly rows: RankRows;
@@ -41,18 +41,18 @@ interface PreparedStep {
   readonly output: StepOutput;
 }
 
-/** The one binding of a kind of prefill, and what is bound to it. */
+/** The binding of one kind of prefill, and the values that are bound to it. */
 interface PrefillBinding {
   readonly binding: IoBinding;
   place: Placement | undefined;
 }
 
 /**
- * Runs the decode graph: one sequence's prefill, or one token for every running sequence. It knows slots and rank rows,
- * and nothing of requests. A steady decode step binds and allocates nothing.
+ * Runs the decode graph: one sequence's prefill, or one token for every running sequence. It knows slots and rank rows, but not
+ * requests. A decode step with the same sequences as the last one binds and allocates nothing.
  *
- * WHY one binding for all prefills, and many for decode: nearly every prefill has another slot or length than the last one, but
- * mostly the same adapters, and so most of the hundreds of tensors that make a binding stay; decode steps repeat themselves exactly.
+ * WHY one binding for all prefills, and many for decode: nearly every prefill has another slot or length than the last one, but mostly
+ * the same adapters, so most of the hundreds of tensors of a binding stay the same. Decode steps repeat exactly.
  */
 export class CachedRunner implements StepRunner {
   readonly #session: Session;
@@ -61,7 +61,7 @@ export class CachedRunner implements StepRunner {
   readonly #kv: KvCache;
   readonly #decode: StepBuffers;
   readonly #prefill: StepBuffers;
-  /** For prefills with the logits after each token: made when the first one comes, since their memory is large. */
+  /** Buffers for prefills that return the logits after each token. Allocated at the first such prefill, because they are large. */
   #reported: StepBuffers | undefined;
   readonly #reportedLimits: StepLimits;
   readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
@@ -190,7 +190,7 @@ export class CachedRunner implements StepRunner {
     return binding;
   }
 
-  /** Binds what is not bound as it should be. Where that fails, the next prefill begins with a binding of its own. */
+  /** Binds the values that differ from the last prefill. If that fails, the next prefill gets a new binding. */
   async #bindPrefill(buffers: StepBuffers, place: Placement): Promise<IoBinding> {
     const kept = this.#prefillBindings.get(buffers) ?? { binding: this.#session.createBinding(), place: undefined };
     this.#prefillBindings.set(buffers, kept);

@@ -16,10 +16,10 @@ export interface KvLayer {
   readonly value: NativeMemory;
 }
 
-/** Copied in one piece between two looks at the clock. */
+/** Bytes that are copied between two checks of the clock. */
 const pieceBytes = 1 << 20;
 
-/** A row of one array: what one head keeps of one slot. */
+/** A row of one array: the keys or values of one head in one slot. */
 interface Row {
   readonly memory: NativeMemory;
   /** Which array: each layer's keys, then its values. */
@@ -28,8 +28,8 @@ interface Row {
 }
 
 /**
- * Keys and values of all sequences, in place: for each layer and each of the two, f32 [slots, kvHeads, maxLength, headDim].
- * A step reads and appends in the same arrays, so it copies nothing. Memory is taken only for positions that were written.
+ * Keys and values of all sequences, in place: for each layer and each of the two, f32 [slots, kvHeads, maxLength, headDim]. A step
+ * reads from and appends to the same arrays, so it copies nothing. Only positions that were written take memory.
  *
  * WHY no views of the arrays: one of them may be larger than any view.
  */
@@ -86,7 +86,7 @@ export class KvCache implements SlotStore {
     });
   }
 
-  /** Goes through the first `length` positions of every row in pieces, and lets other tasks run in between. */
+  /** Visits the first `length` positions of every row in pieces, and lets other tasks run in between. */
   async #eachPiece(length: number, act: (row: Row, start: number, byteLength: number) => void): Promise<void> {
     const pace = new Pace();
     const rowBytes = this.#bytes(length);

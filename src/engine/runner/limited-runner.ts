@@ -19,8 +19,8 @@ export interface LimitedOptions {
 }
 
 /**
- * A runner whose graph takes less than a whole batch at once: it asks the graph for as much as the graph is known to get right, and
- * puts the answers together. The results are those of each sequence alone.
+ * A runner for a graph that cannot run a whole batch at once. It divides a step into parts that the graph is known to compute
+ * correctly, and joins the results. They are those of each sequence alone.
  */
 export class LimitedRunner implements StepRunner {
   readonly #runner: StepRunner;
@@ -39,7 +39,7 @@ export class LimitedRunner implements StepRunner {
     return this.#runner.slots;
   }
 
-  /** A step that the graph takes whole is made ready there; of another, the parts are as they run. */
+  /** Prepares a step that the graph can run as a whole. The parts of any other step are prepared when they run. */
   async prepare(step: Step): Promise<void> {
     this.#step = undefined;
     if (this.#isWhole(step)) await this.#runner.prepare(step);
@@ -79,7 +79,7 @@ export class LimitedRunner implements StepRunner {
     return this.#logits;
   }
 
-  /** Neighbours of one length, where the graph takes those together. */
+  /** The end of a group of neighbours of one length, if the graph can run these together. */
   #endOfGroup(batch: readonly DecodeRow[], first: number): number {
     if (this.#abilities.rows === 'alone') return first + 1;
     const end = batch.findIndex(({ length }, slot) => slot > first && length !== batch[first]?.length);

@@ -5,14 +5,14 @@ import type { StepRunner } from './step-runner.ts';
 import { tryDecode } from './try-decode.ts';
 
 /**
- * Opens the runner that a base allows: keys and values are kept wherever it has a decode graph; else each row is run anew.
+ * Opens the runner for a base. If the base has a decode graph, keys and values are kept; else each whole row is run for every token.
  * @throws EspalierError ORT_FAILED
  */
 export async function openRunner(options: RunnerOptions): Promise<StepRunner> {
   const { decode, scoring } = options.base.graphs;
   if (decode === undefined && scoring !== undefined) return RecomputeRunner.open(options);
   if (options.base.decodeOnTrial !== true) return CachedRunner.open(options);
-  // A file whose past does not run even as its exporter meant it still gives the logits of whole rows.
+  // Even if the past of a file does not run as its exporter meant, the file still gives the logits of whole rows.
   return openOnTrial(options).catch((error: unknown) => {
     if (scoring === undefined) throw error;
     return RecomputeRunner.open(options);

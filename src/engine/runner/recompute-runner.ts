@@ -12,10 +12,10 @@ import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
 import type { DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
 
-/** A binding for each window of adapters that was lately used. */
+/** Number of kept bindings, one for each recently used window of adapters. */
 const keptBindings = 16;
 
-/** One row to run: the first `length` tokens of a slot. */
+/** A row to run: the first `length` tokens of a slot. */
 interface Row {
   readonly slot: number;
   readonly length: number;
@@ -25,10 +25,10 @@ interface Row {
 }
 
 /**
- * Runs a base that keeps no keys and values: each token of an answer runs its whole row anew through the scoring graph. The results
- * are exact, and each token costs what a prompt of its row's length costs. Rows run one after another, each with its own adapters.
+ * Runs a base without keys and values: for each token of an answer it runs the whole row through the scoring graph. The results are
+ * exact. A token costs as much as a prompt of the row's length. Rows run one after the other, each with its own adapters.
  *
- * A slot holds the tokens of a sequence, where in `CachedRunner` it holds their keys and values.
+ * A slot holds the tokens of a sequence. (In `CachedRunner` it holds their keys and values.)
  */
 export class RecomputeRunner implements StepRunner {
   readonly slots: SlotStore;
@@ -38,7 +38,7 @@ export class RecomputeRunner implements StepRunner {
   readonly #tokens: readonly Int32Array[];
   readonly #logits: readonly Float32Array[];
   readonly #memory: Record<'ids' | 'rows' | 'mask' | 'logits', NativeMemory>;
-  /** Logits of several rows: made when they are first asked for, since their memory is large. */
+  /** Logits of several rows. Allocated when they are first needed, because they are large. */
   #reported: { readonly memory: NativeMemory; readonly logits: readonly Float32Array[] } | undefined;
   readonly #reportedChunk: number;
   readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
@@ -84,7 +84,7 @@ export class RecomputeRunner implements StepRunner {
     return { rows: await (step.kind === 'decode' ? this.#decode(step, signal) : this.#prefill(step, signal)) };
   }
 
-  /** Chunks before a prompt's last one only leave their tokens. */
+  /** Chunks before the last one of a prompt only store their tokens. */
   async #prefill(step: PrefillStep, signal: AbortSignal | undefined): Promise<readonly Float32Array[]> {
     const { slot, tokens, start, end, adapters, logits: wanted } = step;
     const own = this.#slot(slot);
@@ -141,7 +141,7 @@ export class RecomputeRunner implements StepRunner {
     return this.#reported;
   }
 
-  /** @param reported  rows of logits, into the memory for several; the last token's alone by default */
+  /** @param reported number of rows of logits, in the memory for several rows; by default only those of the last token */
   async #bindingFor(window: RankRows, reported?: number): Promise<IoBinding> {
     const key = `${window.start} ${window.end} ${reported}`;
     const kept = this.#bindings.get(key);
@@ -176,7 +176,7 @@ export class RecomputeRunner implements StepRunner {
   }
 }
 
-/** Slots of tokens, in the form of a slot store. */
+/** A slot store that holds tokens. */
 class TokenSlots implements SlotStore {
   readonly #tokens: readonly Int32Array[];
 

@@ -1,15 +1,16 @@
-/** What a runner keeps of the sequences in its slots, so that a sequence can go on from it elsewhere. */
+/** The state that a runner keeps for the sequences in its slots. A sequence can continue from a copy of it in another slot. */
 export interface SlotStore {
   /**
-   * Copies the first `length` positions of a slot to another slot. Not during a run. Where it fails, the source is as it was and the
-   * target means nothing.
+   * Copies the first `length` positions of a slot to another slot. Must not be called during a run. If it fails, the source is
+   * unchanged and the contents of the target are undefined.
    */
   copy(copy: SlotCopy): Promise<void>;
-  /** The first `length` positions of a slot, copied out. Not during a run. */
+  /** Copies the first `length` positions of a slot out of the store. Must not be called during a run. */
   export(slot: number, length: number): Promise<SlotContents>;
   /**
-   * Puts what was exported, of a store of the same form, into a slot. Not during a run. Where it fails the slot means nothing.
-   * @throws RangeError where the contents are of another form, with nothing written
+   * Writes exported contents of a store of the same form into a slot. Must not be called during a run. If it fails, the contents of the
+   * slot are undefined.
+   * @throws RangeError if the contents have another form. Nothing is written then.
    */
   import(slot: number, contents: SlotContents): Promise<void>;
 }
@@ -20,7 +21,7 @@ export interface SlotCopy {
   readonly length: number;
 }
 
-/** The store's own form; good for a store of the same base, with slots of any length that holds it. */
+/** Contents in the store's own form. They fit a store of the same base whose slots are long enough. */
 export interface SlotContents {
   readonly length: number;
   readonly parts: readonly Uint8Array[];

@@ -5,13 +5,13 @@ export interface StepShape {
   readonly batch: number;
   /** New tokens of each row. */
   readonly seq: number;
-  /** Rank rows in the window, or undefined where the graph takes no adapters. */
+  /** Rank rows in the window; undefined if the graph has no adapters. */
   readonly window: number | undefined;
   /** Rows of logits; one for each row of the batch by default. */
   readonly logitRows?: number;
 }
 
-/** Sizes for which the buffers are made; the rows of one step may be fewer. */
+/** Sizes for which the buffers are allocated. A step may have fewer rows. */
 export interface StepLimits {
   readonly batch: number;
   readonly seq: number;
@@ -21,7 +21,7 @@ export interface StepLimits {
 }
 
 /**
- * The small inputs of a step and its logits, made once and written anew for each step.
+ * The small inputs of a step and its logits. They are allocated once and rewritten for each step.
  *
  * WHY Int32Array over int64 inputs: an id is its low half, the high half stays zero, and a step makes no bigint.
  */
@@ -77,7 +77,7 @@ export class StepBuffers {
     this.#withTensor('logits', 'float32', shape, (tensor) => binding.bindOutput('logits', tensor));
   }
 
-  /** The binding holds what is bound to it, so the tensor itself can go at once. */
+  /** The binding keeps the memory that is bound to it, so the tensor itself can be disposed at once. */
   #withTensor(
     name: string,
     dtype: 'int64' | 'int32' | 'float32',
@@ -91,15 +91,15 @@ export class StepBuffers {
     tensor.dispose();
   }
 
-  /** Sets one new token of a row; `place` counts over batch * seq. */
+  /** Sets one new token of a row; `place` is an index into batch * seq. */
   setToken(place: number, token: number, position: number): void {
     this.#ids[2 * place] = token;
     this.#positions[2 * place] = position;
   }
 
   /**
-   * Sets how long a row is and which logits are wanted.
-   * @param length  tokens of the row, the new ones included
+   * Sets the length of a row and the place of the wanted logits.
+   * @param length tokens of the row, including the new ones
    * @param place  flat index of the token after which the logits are wanted
    */
   setRow(row: number, length: number, place: number): void {
@@ -108,12 +108,12 @@ export class StepBuffers {
     this.#logitRows[2 * row] = place;
   }
 
-  /** Asks for the logits after each of the first `count` new tokens of one row. After `setRow`. */
+  /** Requests the logits after each of the first `count` new tokens of one row. Call it after `setRow`. */
   setEveryLogit(count: number): void {
     for (let place = 0; place < count; place++) this.#logitRows[2 * place] = place;
   }
 
-  /** Sets the length of a row that more chunks follow: how heads turn may depend on it. After `setRow`. */
+  /** Sets the length of the whole row if more chunks follow, because the rotation of heads may depend on it. Call it after `setRow`. */
   setWholeLength(row: number, length: number): void {
     this.#rotaryLengths[2 * row] = length;
   }

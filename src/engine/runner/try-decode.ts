@@ -1,11 +1,17 @@
 import { isCandidates, type TokenScores } from '../sampling/token-scores.ts';
 import { runStep, type DecodeRow, type StepRunner } from './step-runner.ts';
 
-/** What a decode graph that another tool wrote gets right. */
+/** The kinds of runs that a decode graph of another tool computes correctly. */
 export interface DecodeAbilities {
-  /** Several tokens of a prompt in one run. A graph that was traced with one new token may have that built in. */
+  /**
+   * Whether several tokens of a prompt can be in one run. A graph that was traced with one new token may contain that length as a
+   * constant.
+   */
   readonly takesChunks: boolean;
-  /** Rows in one run: of any lengths, of one length only (a graph that counts places from the longest), or one alone. */
+  /**
+   * Which rows can be in one run: rows of any lengths, rows of equal length (a graph that counts positions from the longest row), or
+   * one row alone.
+   */
   readonly rows: 'any' | 'equal' | 'alone';
 }
 
@@ -18,24 +24,24 @@ export interface TrialSizes {
 /** Tokens of the longer and of the shorter row that are tried. */
 const [longer, shorter] = [9, 5];
 
-/** Of the largest logit: far above what the order of sums changes, far below what a wrong place does. */
+/** As a fraction of the largest logit: far above the effect of another order of sums, far below that of a wrong position. */
 const tolerance = 1e-4;
 
 /**
- * Finds out what a decode graph gets right, by running a few made-up tokens each way: one by one, which is how such a graph is meant
- * to be run, against several at once, and rows alone against rows together. The slots' contents mean nothing afterwards.
+ * Finds out what a decode graph computes correctly by running a few arbitrary tokens in several ways: one by one, as such a graph is
+ * meant to be run, against several at once; and rows alone against rows together. The contents of the slots are undefined afterwards.
  *
- * WHY by trying: whether a trace has its length built in, and where it takes positions from, shows in its numbers for certain; in its
- * nodes only for exporters that are known.
+ * WHY by running: the results show for certain whether a trace contains its length as a constant, and how it computes positions. The
+ * nodes show it only for known exporters.
  *
- * @throws whatever a run of one token throws
+ * @throws the errors of a run of one token
  */
 export async function tryDecode(runner: StepRunner, sizes: TrialSizes): Promise<DecodeAbilities> {
   if (sizes.maxLength <= longer) return { takesChunks: false, rows: 'alone' };
   const trial = new Trial(runner, sizes);
   const answer = await trial.oneByOne();
   const takesChunks = await agrees(trial.inChunks(), [answer]);
-  // Where there is one slot, no row has company.
+  // With one slot, rows always run alone.
   if (sizes.slots < 2) return { takesChunks, rows: 'any' };
   const [long, short, other] = await trial.prepareRows();
   if (await agrees(trial.together([longer, shorter]), [long, short])) return { takesChunks, rows: 'any' };
@@ -43,7 +49,7 @@ export async function tryDecode(runner: StepRunner, sizes: TrialSizes): Promise<
   return { takesChunks, rows: isEqual ? 'equal' : 'alone' };
 }
 
-/** Rows of the first two slots, which go on with different tokens; each answer is a copy. */
+/** The rows of the first two slots, which continue with different tokens. Each result is a copy. */
 class Trial {
   readonly #runner: StepRunner;
   readonly #tokens: readonly number[];
@@ -55,7 +61,7 @@ class Trial {
     this.#other = Math.min(1, slots - 1);
   }
 
-  /** Leaves the longer row in the first slot. @returns the logits after the shorter one's tokens */
+  /** Runs both rows token by token, and leaves the longer one in the first slot. @returns the logits after the shorter one's tokens */
   async oneByOne(): Promise<Float32Array> {
     let answer: Float32Array = new Float32Array();
     for (let start = 0; start < longer; start++) {
@@ -72,7 +78,7 @@ class Trial {
 
   /**
    * Puts the shorter row into the second slot.
-   * @returns what the next token gives alone: to the longer row, to the shorter one, and to the shorter one in the first slot
+   * @returns the logits of the next token run alone: for the longer row, the shorter one, and the shorter one in the first slot
    */
   async prepareRows(): Promise<readonly [Float32Array, Float32Array, Float32Array]> {
     await this.#runner.slots.copy({ from: 0, to: 1, length: shorter });
@@ -110,7 +116,7 @@ function copyOf(scores: TokenScores | undefined): Float32Array {
   return scores === undefined || isCandidates(scores) ? new Float32Array() : Float32Array.from(scores);
 }
 
-/** A graph that has a length built in may refuse another one altogether. */
+/** A graph with a constant length may refuse another length with an error. */
 async function agrees(found: Promise<Float32Array[]>, expected: readonly Float32Array[]): Promise<boolean> {
   const answers = await found.catch(() => []);
   return answers.length === expected.length && expected.every((row, i) => isClose(answers[i], row));

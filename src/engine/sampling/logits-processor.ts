@@ -1,6 +1,6 @@
 /**
- * Changes the logits of one request before a token is drawn. It belongs to one request, and may remember what was drawn. The
- * log-probabilities that are told stay those of the model itself.
+ * Changes the logits of one request before a token is drawn. It belongs to one request, and may remember drawn tokens. The reported
+ * log-probabilities remain those of the model.
  */
 export interface LogitsProcessor {
   /** Changes f32 [vocabulary] in place. */

@@ -5,7 +5,7 @@ import { LogitBias } from './processors/logit-bias.ts';
 import { MinTokens } from './processors/min-tokens.ts';
 import { RepetitionPenalty } from './processors/repetition-penalty.ts';
 
-/** What else the processors of a request depend on. */
+/** Further values on which the processors of a request depend. */
 export interface ProcessorLimits {
   /** Most tokens of the answer. */
   readonly limit: number;
@@ -22,7 +22,7 @@ export interface ProcessorLimits {
  *   the request's own `processors`
  *   l = −∞ for tokens that end the answer                     `MinTokens`, last, so that nothing brings them back
  *
- * Empty where the request asks for none, so that its steps cost nothing more.
+ * Empty if the request needs none; its steps then cost nothing extra.
  *
  * @see vLLM for the order
  */

@@ -2,24 +2,24 @@ import { EspalierError, type Random } from '../../core/index.ts';
 import { isCandidates, type Candidates, type TokenScores } from './token-scores.ts';
 import { TokenHeap } from './token-heap.ts';
 
-/** How a token is drawn. Temperature 0 is greedy, and needs no random numbers. */
+/** How a token is drawn. Temperature 0 is greedy and uses no random numbers. */
 export interface SamplingOptions {
   readonly temperature: number;
-  /** Only the k likeliest tokens; 0 = all. */
+  /** Draws only from the k most likely tokens; 0 = all. */
   readonly topK: number;
-  /** Only the likeliest tokens that together reach this probability; 1 = all. */
+  /** Draws only from the most likely tokens that together reach this probability; 1 = all. */
   readonly topP: number;
-  /** Only tokens at least this share as likely as the likeliest; 0 = all. */
+  /** Draws only from tokens whose probability is at least this fraction of the largest; 0 = all. */
   readonly minP?: number;
 }
 
 export interface TokenLogprob {
   readonly token: number;
-  /** Natural logarithm of the probability that the model itself gives. */
+  /** Natural logarithm of the probability under the model itself. */
   readonly logprob: number;
 }
 
-/** How likely one token was, and which would have been likeliest in its place. */
+/** The log-probability of one token, and the most likely tokens at its position. */
 export interface LogprobReport {
   readonly logprob: number;
   /** Likeliest first. */
@@ -27,21 +27,21 @@ export interface LogprobReport {
 }
 
 /**
- * Draws tokens from rows of logits. One sampler serves all requests in turn; its scratch arrays are made once.
+ * Draws tokens from rows of logits. One sampler serves all requests in turn. Its scratch arrays are allocated once.
  *
  *   p = softmax(logits / temperature), cut to those of at least `minP` · max p, then to the `topK` likeliest, then to the fewest that
  *   reach `topP` of what is left
  *
- * Among equal logits the lowest id counts as the likelier, so that greedy is the first maximum.
+ * Of equal logits the one with the lower id counts as more likely, so greedy takes the first maximum.
  */
 export class Sampler {
   readonly #weights: Float64Array;
   readonly #heap: TokenHeap;
-  /** The likeliest tokens of a row, where few are asked for. */
+  /** The most likely tokens of a row, if few are asked for. */
   readonly #best = new Uint32Array(32);
   readonly #vocabulary: number;
   #changed: Float32Array | undefined;
-  /** For rows of candidates alone. */
+  /** The sampler for rows of candidates. */
   #few: Sampler | undefined;
 
   /** @param vocabulary  length of a row of logits */
@@ -51,14 +51,14 @@ export class Sampler {
     this.#vocabulary = vocabulary;
   }
 
-  /** A row for logits as a request's processors change them: made with the first such request, and used by all in turn. */
+  /** A row for the logits that a request's processors change. Allocated at the first such request, and used by all in turn. */
   get changed(): Float32Array {
     this.#changed ??= new Float32Array(this.#vocabulary);
     return this.#changed;
   }
 
   /**
-   * Draws from all logits, or from as many of the likeliest tokens as `options` need.
+   * Draws from all logits, or from as many of the most likely tokens as `options` need.
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   draw(scores: TokenScores, options: SamplingOptions, random: Random | undefined): number {
@@ -71,7 +71,7 @@ export class Sampler {
   /**
    * @param logits  f32 [vocabulary]
    * @returns the token's id
-   * @throws EspalierError LOGITS_NOT_FINITE when no logit is a finite number that is the largest
+   * @throws EspalierError LOGITS_NOT_FINITE if the largest logit is not a finite number
    */
   sample(logits: Float32Array, options: SamplingOptions, random: Random | undefined): number {
     const { temperature, topK, topP, minP = 0 } = options;
@@ -90,7 +90,7 @@ export class Sampler {
     return cut ? this.#drawFromLikeliest(topK, topP, total, random) : this.#drawFromAll(total, random, likeliest);
   }
 
-  /** The likeliest token's weight is 1, so that weights are shares of it. */
+  /** The weight of the most likely token is 1, so weights are fractions of it. */
   #cutBelow(minP: number): number {
     let total = 0;
     for (let token = 0; token < this.#weights.length; token++) {
@@ -101,11 +101,11 @@ export class Sampler {
     return total;
   }
 
-  /** Walks down from the likeliest, and stops as soon as the cuts and the draw are decided. */
+  /** Visits tokens from the most likely one down, and stops as soon as the limits and the draw are decided. */
   #drawFromLikeliest(topK: number, topP: number, total: number, random: Random): number {
     const heap = this.#heap.fill(this.#weights);
     const limit = topK > 0 ? Math.min(topK, heap.size) : heap.size;
-    // The mass that topP speaks of is that of the tokens which topK left.
+    // topP applies to the probability of the tokens that topK left.
     const left = topK > 0 ? this.#massOf(limit) : total;
     const wanted = topP * left;
     let kept = 0;
@@ -124,7 +124,7 @@ export class Sampler {
     return mass;
   }
 
-  /** The place, among the first `count` popped, where the running sum passes `target`. */
+  /** The index, among the first `count` popped tokens, at which the running sum exceeds `target`. */
   #pick(target: number, count: number): number {
     let sum = 0;
     for (let place = 0; place < count; place++) {
@@ -146,7 +146,7 @@ export class Sampler {
 
   /**
    * Log-probabilities of a token and of the `top` likeliest of its row.
-   * @param scores  the model's own; where they are candidates, the token and the `top` likeliest are among them
+   * @param scores of the model itself; candidates must contain the token and the `top` most likely tokens
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   report(scores: TokenScores, token: number, top: number): LogprobReport {
@@ -208,7 +208,7 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
-/** log Σ exp(x), with the maximum taken out first so that nothing overflows. */
+/** log Σ exp(x). The maximum is subtracted first, so that nothing overflows. */
 function logSumExp(logits: Float32Array): number {
   const maximum = logits[argmax(logits)] ?? 0;
   let sum = 0;

@@ -1,12 +1,12 @@
 /**
- * How often each of some tokens was met: an open-addressed table in typed arrays, so that counting allocates nothing and going through
- * what was met costs no more than what was met.
+ * Counts of tokens, in an open-addressed table of typed arrays. Counting allocates nothing, and iterating costs only the number of
+ * counted tokens.
  */
 export class TokenCounts {
-  /** In the order in which they were first met. */
+  /** The tokens in the order of their first occurrence. */
   readonly #tokens: Int32Array;
   readonly #counts: Int32Array;
-  /** One more than a token's place in the lists above; 0 where nothing is. */
+  /** A token's index in the lists above plus 1; 0 for an empty place. */
   readonly #table: Int32Array;
   readonly #mask: number;
   #size = 0;
@@ -21,7 +21,7 @@ export class TokenCounts {
     this.#mask = size - 1;
   }
 
-  /** Different tokens so far. */
+  /** Number of different tokens so far. */
   get size(): number {
     return this.#size;
   }
@@ -34,7 +34,7 @@ export class TokenCounts {
     return this.#counts[place] ?? 0;
   }
 
-  /** @param times  0 only notes that the token is there */
+  /** @param times 0 only registers the token */
   add(token: number, times: number): void {
     let slot = Math.imul(token, 0x9e3779b1) & this.#mask;
     for (let entry = this.#table[slot] ?? 0; entry !== 0; entry = this.#table[slot] ?? 0) {

@@ -1,8 +1,8 @@
 /**
- * Token ids by falling weight, equal weights by rising id: a binary heap in one typed array. Building it costs one pass
- * over the vocabulary, and each token taken from it a few steps, so that a top-k or top-p cut needs no sort.
+ * Token ids by decreasing weight, and by increasing id for equal weights: a binary heap in one typed array. Building it takes one pass
+ * over the vocabulary, and removing a token takes a few steps, so a top-k or top-p limit needs no sort.
  *
- * Popped ids stay in the array's tail, and can be read again or put back with `restart`.
+ * Popped ids stay at the end of the array. They can be read again, or put back with `restart`.
  */
 export class TokenHeap {
   readonly #ids: Uint32Array;
@@ -18,7 +18,7 @@ export class TokenHeap {
     return this.#size;
   }
 
-  /** Takes in every token of `weights`, which is read (not copied) until the next `fill`. */
+  /** Fills the heap with every token of `weights`. The array is read, and not copied, until the next `fill`. */
   fill(weights: ArrayLike<number>): this {
     this.#weights = weights;
     this.#full = Math.min(weights.length, this.#ids.length);
@@ -28,7 +28,7 @@ export class TokenHeap {
     return this;
   }
 
-  /** Takes out the likeliest token that is left. */
+  /** Removes the most likely token that is left. */
   pop(): number {
     const top = this.#ids[0] ?? 0;
     this.#size--;

@@ -1,7 +1,7 @@
-/** What a model says of the next token: all logits, f32 [vocabulary], or the likeliest tokens alone. */
+/** The model's scores of the next token: all logits, f32 [vocabulary], or only the most likely tokens. */
 export type TokenScores = Float32Array | Candidates;
 
-/** The likeliest tokens, found in the graph: the same distribution as far as it goes. */
+/** The most likely tokens, found by the graph. They have the same probabilities as in the full distribution. */
 export interface Candidates {
   /** Likeliest first; of equal logits the lowest id first. */
   readonly tokens: Int32Array;

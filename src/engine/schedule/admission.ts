@@ -1,20 +1,20 @@
 import { EspalierError, type Clock } from '../../core/index.ts';
 import type { Schedulable } from './schedule-state.ts';
 
-/** What wants to wait: the choices of one request count singly. */
+/** A request that wants to enter the queue. Each of its choices counts as one. */
 export interface Applicant {
-  /** Whoever asks; undefined where callers are not told apart. */
+  /** The caller; undefined if callers are not distinguished. */
   readonly key: string | undefined;
   readonly count: number;
 }
 
-/** A request of at most one part in so many of the places that are left is small. */
+/** A request is small if it needs at most this fraction (1/16) of the places that are left. */
 const smallShare = 16;
 
 /**
- * Refuses at once what would wait in vain. A caller that is told apart may have at most as many waiting as there are places left then:
- * alone it fills half of the queue, the next one half of what is left, and whoever comes after them finds room. Small requests go on
- * being taken: callers that cannot be told apart, as behind one address, do not keep each other out with large ones.
+ * Refuses at once a request for which the queue has no room. A caller with a key may have at most as many requests waiting as places
+ * are left afterwards. So one caller fills at most half of the queue, the next one half of the rest, and later callers find room. Small
+ * requests are still accepted, so that callers with the same key (behind one address) do not exclude each other with large requests.
  *
  * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
  */
@@ -28,12 +28,12 @@ export function assertRoom(
     throw new EspalierError('QUEUE_FULL', { waiting: waiting.length, count, limit: maxWaiting, retryAfterSeconds });
   if (key === undefined) return;
   const own = waiting.reduce((sum, { path }) => sum + (path[0] === key ? 1 : 0), 0);
-  // Where nothing of its own waits, one choice is never too many; what is small beside the room that is left may come whoever asks.
+  // A caller without waiting requests may always add one choice. A request that is small beside the room left is always accepted.
   if (own + count <= Math.max(1, room - count) || count * smallShare <= room) return;
   throw new EspalierError('CALLER_QUEUE_FULL', { waiting: own, count, room, retryAfterSeconds });
 }
 
-/** How fast the queue moves, of late: what tells a refused caller when to come again. */
+/** Measures how fast the queue moves, to tell a refused caller when to try again. */
 export class QueuePace {
   readonly #clock: Clock;
   #lastStart: number | undefined;
@@ -43,15 +43,15 @@ export class QueuePace {
     this.#clock = clock;
   }
 
-  /** Notes that a sequence was taken from the queue. */
+  /** Records that a sequence was taken from the queue. */
   started(): void {
     const now = this.#clock.now();
-    // A moving mean over about the last eight.
+    // A moving average over about the last eight intervals.
     if (this.#lastStart !== undefined) this.#intervalMs += (now - this.#lastStart - this.#intervalMs) / 8;
     this.#lastStart = now;
   }
 
-  /** Until `waiting` sequences will have been taken, in whole seconds from 1 to 60. */
+  /** Estimates the time until `waiting` sequences have been taken, in whole seconds from 1 to 60. */
   retryAfterSeconds(waiting: number): number {
     return Math.min(60, Math.max(1, Math.ceil((waiting * this.#intervalMs) / 1000)));
   }

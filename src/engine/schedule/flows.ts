@@ -1,23 +1,23 @@
 /**
- * Work that was done for somebody: a caller, one of the caller's adapters, one of its requests. Who has been given least comes next
- * (Sheng et al. 2024, "Fairness in Serving Large Language Models": virtual token counters).
+ * The work that was done for a caller, for one of the caller's adapters, or for one of its requests. The flow with the least work is
+ * served next (Sheng et al. 2024, "Fairness in Serving Large Language Models": virtual token counters).
  */
 export interface Flow {
-  /** Prompt tokens that were run, and tokens that were drawn. */
+  /** Number of prompt tokens that were run, and of tokens that were drawn. */
   served: number;
-  /** Sequences that wait or run. */
+  /** Number of sequences that wait or run. */
   live: number;
   readonly name: FlowName;
   readonly parts: Map<FlowName, Flow>;
 }
 
-/** Objects stand for themselves. */
+/** Objects are compared by identity. */
 export type FlowName = string | number | object;
 
-/** From the caller down. */
+/** Names from the caller down. */
 export type FlowPath = readonly FlowName[];
 
-/** Callers without a sequence whose counts are remembered, so that leaving and coming back wins nothing. */
+/** Number of callers without a sequence whose counts are remembered, so that a caller gains nothing by leaving and returning. */
 const rememberedCallers = 1024;
 
 export function createFlow(name: FlowName = ''): Flow {
@@ -25,14 +25,14 @@ export function createFlow(name: FlowName = ''): Flow {
 }
 
 /**
- * Counts a sequence in.
- * @returns the flows along its path, the caller's first
+ * Adds a sequence to the flows of its path.
+ * @returns the flows of its path, the caller's first
  */
 export function enterFlows(root: Flow, path: FlowPath): readonly Flow[] {
   let parent = root;
   return path.map((name) => {
     const flow = parent.parts.get(name) ?? createFlow(name);
-    // WHY lifted: whoever was away has not saved up what the others were given meanwhile.
+    // WHY raised: a caller that was away must not get a credit for the work that others were given meanwhile.
     if (flow.live === 0) flow.served = Math.max(flow.served, leastServed(parent));
     flow.live++;
     parent.parts.set(name, flow);
@@ -41,14 +41,14 @@ export function enterFlows(root: Flow, path: FlowPath): readonly Flow[] {
   });
 }
 
-/** Counts a sequence out. @param flows  what `enterFlows` returned, once */
+/** Removes a sequence from its flows. @param flows the result of `enterFlows`; pass it once */
 export function leaveFlows(root: Flow, flows: readonly Flow[]): void {
   let parent = root;
   for (const flow of flows) {
     flow.live--;
     if (flow.live === 0) {
       parent.parts.delete(flow.name);
-      // Set anew, so that the callers who left last are the last to be forgotten.
+      // Set again, so that the callers that left last are forgotten last.
       if (parent === root) root.parts.set(flow.name, flow);
     }
     parent = flow;
@@ -61,8 +61,8 @@ export function charge(flows: readonly Flow[], tokens: number): void {
 }
 
 /**
- * Whether the first is to run before the second: at the first step where their paths part, the one that was given less.
- * Where both were given the same, neither precedes the other.
+ * Whether the first path is to be served before the second. At the first level where the paths differ, the flow with less work goes
+ * first. With equal work, neither precedes the other.
  */
 export function isServedLess(flows: readonly Flow[], others: readonly Flow[]): boolean {
   for (let level = 0; level < flows.length; level++) {

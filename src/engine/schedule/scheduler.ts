@@ -2,19 +2,19 @@ import { charge, isServedLess, type Flow } from './flows.ts';
 import type { Schedulable, ScheduleState } from './schedule-state.ts';
 
 /**
- * Which sequence gets the next run: pure functions over plain data. The engine acts on what is planned here.
+ * Plans which sequence gets the next run, with pure functions over plain data. The engine executes the plans.
  *
  *   waiting -> prefilling (in chunks) -> running -> finished
  *                                        running -> preempted -> prefilling
  *
- * Who waits is taken by class, then those that ran before, then by what its caller was given (`flows.ts`), then by arrival. A sequence
- * that is ready, of a caller that had none, is passed by at most one sequence of each other caller of its class, and by those that ran
- * before. Background sequences wait as long as others want the slots.
+ * Waiting sequences are ordered by class, then those that ran before go first, then by the work that their caller was given
+ * (`flows.ts`), then by arrival. A ready sequence of a caller without other sequences is passed by at most one sequence of each other
+ * caller of its class, and by sequences that ran before. Background sequences wait while others want the slots.
  */
 export type Plan<S> =
   | PrefillPlan<S>
   | { readonly kind: 'decode'; readonly batch: number }
-  /** Take this sequence's slot from it and put it at the head of the queue: one of a higher class waits for it. */
+  /** Take this sequence's slot and put the sequence at the head of the queue, because one of a higher class waits for the slot. */
   | { readonly kind: 'preempt'; readonly sequence: S }
   | { readonly kind: 'idle' };
 
@@ -28,7 +28,7 @@ export interface PrefillPlan<S> {
   readonly last: boolean;
 }
 
-/** What to run next. Does not change the state: `begin`, and what `slots.ts` has, do when the engine acts. */
+/** Plans the next run. Does not change the state: `begin` and the functions of `slots.ts` do when the engine executes the plan. */
 export function schedule<S extends Schedulable>(state: ScheduleState<S>): Plan<S> {
   const victim = nextToPreempt(state);
   if (victim) return { kind: 'preempt', sequence: victim };
@@ -44,7 +44,7 @@ function nextToPreempt<S extends Schedulable>(state: ScheduleState<S>): S | unde
   return victim && nextWaiting(state)?.class === 'foreground' ? victim : undefined;
 }
 
-/** One that was begun and one from the queue take turns, so that a short prompt does not wait until a long one has run. */
+/** A prompt that was begun and one from the queue take turns, so that a short prompt does not wait for a long one. */
 function nextPrefill<S extends Schedulable>(state: ScheduleState<S>): PrefillPlan<S> | undefined {
   const begun = state.prefilling[0];
   if (begun && state.beganLast) return planOf(state, begun);
@@ -57,7 +57,10 @@ export function hasRoom({ running, prefilling, limits }: ScheduleState<Schedulab
   return running.length + prefilling.length < limits.slots;
 }
 
-/** Beside a prompt of several chunks only those of one are begun, so that two long ones do not both take twice as long. */
+/**
+ * While a prompt of several chunks is being run, only prompts of one chunk are begun, so that two long prompts do not both take twice
+ * as long.
+ */
 export function nextWaiting<S extends Schedulable>(state: ScheduleState<S>): S | undefined {
   const isLongBegun = state.prefilling.length > 0;
   let best: S | undefined;
@@ -88,7 +91,10 @@ function planOf<S extends Schedulable>(state: ScheduleState<S>, sequence: S): Pr
   return { kind: 'prefill', sequence, slot, start, end, last };
 }
 
-/** A chunk is never cut to fit: it waits for the next turn, since a run of three tokens costs nearly what one of thirty does. */
+/**
+ * A chunk is never shortened to fit the budget. It waits for the next turn, because a run of three tokens costs nearly as much as one
+ * of thirty.
+ */
 function isWithinBudget<S extends Schedulable>(
   { spent, limits }: ScheduleState<S>,
   { start, end }: PrefillPlan<S>,
@@ -97,8 +103,8 @@ function isWithinBudget<S extends Schedulable>(
 }
 
 /**
- * Notes that a plan is being acted on: a prefill takes its sequence from the queue, a decode step refills the budget. Work is counted
- * here, whether it succeeds or not.
+ * Records that a plan is being executed: a prefill takes its sequence from the queue, and a decode step resets the budget. Work is
+ * counted here, whether it succeeds or not.
  */
 export function begin<S extends Schedulable>(state: ScheduleState<S>, plan: Plan<S>): void {
   if (plan.kind === 'decode') {

@@ -3,8 +3,9 @@ import { hasRoom, type PrefillPlan } from './scheduler.ts';
 import type { Schedulable, ScheduleState, SequenceEnd, SlotMove } from './schedule-state.ts';
 
 /**
- * Arrivals, ends, and changes of slots. What needs keys and values to be moved comes in two steps: one tells the move and changes
- * nothing; when the move has been made, the other notes it. A move that fails so leaves everybody where the keys and values are.
+ * Arrivals, ends, and changes of slots. A change for which keys and values must be moved has two functions: the first returns the move
+ * and changes nothing, the second records the move after it was made. If a move fails, the state therefore still matches the keys and
+ * values.
  */
 
 export function arrive<S extends Schedulable>(state: ScheduleState<S>, sequence: S): void {
@@ -12,18 +13,18 @@ export function arrive<S extends Schedulable>(state: ScheduleState<S>, sequence:
   state.waiting.push(sequence);
 }
 
-/** Notes that a chunk has run. */
+/** Records that a chunk has run. */
 export function advance<S extends Schedulable>(state: ScheduleState<S>, { sequence, slot, end }: PrefillPlan<S>): void {
   if (state.prefilling.includes(sequence)) sequence.state = { kind: 'prefilling', slot, done: end };
 }
 
-/** The move that a sequence needs whose prompt has run, before `run`; undefined where it is in its place already. */
+/** The move that a sequence needs after its prompt has run, before `run`; undefined if it is already in its slot. */
 export function moveToRun<S extends Schedulable>(state: ScheduleState<S>, sequence: S): SlotMove<S> | undefined {
   const [at, to] = [sequence.state, state.running.length];
   return at.kind === 'prefilling' && at.slot !== to ? { sequence, from: at.slot, to } : undefined;
 }
 
-/** Notes that a sequence's prompt lies in the slot after those of the others. */
+/** Records that a sequence's prompt is in the slot after those of the running sequences. */
 export function run<S extends Schedulable>(state: ScheduleState<S>, sequence: S): void {
   takeOut(state.prefilling, sequence);
   takeOut(state.waiting, sequence);
@@ -31,8 +32,8 @@ export function run<S extends Schedulable>(state: ScheduleState<S>, sequence: S)
 }
 
 /**
- * The copy with which a waiting sequence can run at once on what another has, whose prompt is the same. Before `runOnCopy`.
- * @returns undefined where no slot is free, and the sequence waits on
+ * The copy that lets a waiting sequence continue from the same prompt of another sequence. Call it before `runOnCopy`.
+ * @returns undefined if no slot is free; the sequence then keeps waiting
  */
 export function copyToRun<S extends Schedulable>(
   state: ScheduleState<S>,
@@ -43,20 +44,20 @@ export function copyToRun<S extends Schedulable>(
   return { sequence, from: other.state.slot, to: state.running.length };
 }
 
-/** Notes that the copy was made. It counts as one token to the sequence's caller. */
+/** Records that the copy was made. It counts as one token of the sequence's caller. */
 export function runOnCopy<S extends Schedulable>(state: ScheduleState<S>, sequence: S): void {
   charge(state.flows.get(sequence.id) ?? [], 1);
   run(state, sequence);
 }
 
-/** The move that fills the hole which a sequence will leave, before `finish` or `preempt`; undefined where there will be none. */
+/** The move that fills the slot that a sequence will leave, before `finish` or `preempt`; undefined if none is needed. */
 export function moveToFill<S extends Schedulable>({ running }: ScheduleState<S>, sequence: S): SlotMove<S> | undefined {
   const last = running.at(-1);
   if (sequence.state.kind !== 'running' || last === undefined || last === sequence) return undefined;
   return { sequence: last, from: running.length - 1, to: sequence.state.slot };
 }
 
-/** Takes a sequence out for good, wherever it is. The last one owns its slot from here on. */
+/** Removes a sequence for good, in any state. The last running sequence owns its slot afterwards. */
 export function finish<S extends Schedulable>(state: ScheduleState<S>, sequence: S, how: SequenceEnd): void {
   if (sequence.state.kind === 'finished') return;
   withdraw(state, sequence);
@@ -65,7 +66,7 @@ export function finish<S extends Schedulable>(state: ScheduleState<S>, sequence:
   state.flows.delete(sequence.id);
 }
 
-/** Takes a sequence's slot from it, and puts it at the head of the queue. */
+/** Takes a sequence's slot, and puts the sequence at the head of the queue. */
 export function preempt<S extends Schedulable>(state: ScheduleState<S>, sequence: S): void {
   withdraw(state, sequence);
   sequence.state = { kind: 'preempted' };

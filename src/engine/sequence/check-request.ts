@@ -9,7 +9,7 @@ export interface RequestLimits {
 }
 
 /**
- * Checks a request before anything is done for it.
+ * Checks a request before any work is done for it.
  * @throws EspalierError PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_OUT_OF_RANGE, GENERATION_OPTION_INVALID
  */
 export function checkRequest(request: GenerationRequest, { maxLength, vocabulary }: RequestLimits): void {
@@ -37,10 +37,9 @@ export function checkRequest(request: GenerationRequest, { maxLength, vocabulary
 }
 
 /**
- * Refuses what a DoRA adapter cannot be asked for.
+ * Refuses a DoRA adapter together with others or with a scale.
  *
- * WHY alone: a magnitude says how long a row of the weight is in the end, whatever else is added or at what strength, and so part of
- * it or two of them mean nothing.
+ * WHY alone: a magnitude fixes the final length of a row of the weight, so a fraction of it, or two of them together, have no meaning.
  *
  * @throws EspalierError GENERATION_OPTION_INVALID
  */

@@ -3,67 +3,67 @@ import type { SequenceClass } from '../schedule/schedule-state.ts';
 import type { LogitsProcessor } from '../sampling/logits-processor.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
 
-/** A prompt to go on from, and how. */
+/** A prompt to continue, and how to continue it. */
 export interface GenerationRequest {
   readonly tokens: ArrayLike<number>;
-  /** Leased adapters; several add up. None: the base. */
+  /** Leased adapters. The updates of several are added. Empty: the base. */
   readonly adapters?: readonly RequestedAdapter[];
-  /** Most tokens of the answer; 0 runs the prompt alone. The context may end it sooner. */
+  /** Most tokens of the answer; 0 only runs the prompt. The limit of the context may end the answer sooner. */
   readonly maxTokens: number;
   /** 0 (the default) is greedy. */
   readonly temperature?: number;
-  /** Draw only from the k likeliest tokens; 0 = all. */
+  /** Draw only from the k most likely tokens; 0 = all. */
   readonly topK?: number;
-  /** Draw only from the likeliest tokens that together reach this probability, in (0, 1]. */
+  /** Draw only from the most likely tokens that together reach this probability, in (0, 1]. */
   readonly topP?: number;
-  /** Draw only from tokens at least this share as likely as the likeliest; 0 = all. */
+  /** Draw only from tokens whose probability is at least this fraction of the largest; 0 = all. */
   readonly minP?: number;
-  /** Taken from the logit of each token of the answer so far, in [-2, 2]. */
+  /** Subtracted from the logit of each token of the answer so far, in [-2, 2]. */
   readonly presencePenalty?: number;
-  /** The same, times how often the token is there. */
+  /** Subtracted once for each occurrence of the token, in [-2, 2]. */
   readonly frequencyPenalty?: number;
-  /** Divides the logits of tokens of prompt and answer where they are positive, and multiplies them where not; 1 = none. */
+  /** Divides the positive logits of tokens of prompt and answer, and multiplies the others; 1 = none. */
   readonly repetitionPenalty?: number;
   /** Added to the logits of these tokens, from -100 to 100. */
   readonly logitBias?: ReadonlyMap<number, number>;
-  /** The answer does not end at a stop token before it has so many tokens. */
+  /** The answer does not end at a stop token before it has this many tokens. */
   readonly minTokens?: number;
-  /** Changes to the logits of the request's own, after the penalties. An object serves one request. */
+  /** The request's own changes to the logits, applied after the penalties. An object serves one request. */
   readonly processors?: readonly LogitsProcessor[];
-  /** What fixes the draws; by default each request draws differently. */
+  /** Makes the draws repeatable. By default each request draws differently. */
   readonly seed?: number;
   /** Tokens that end the answer, instead of the base's own end-of-sequence tokens. */
   readonly stopTokenIds?: readonly number[];
   /**
-   * Report each token's log-probability, and those of the `top` likeliest tokens in its place. With `prompt`, those of the prompt's
-   * tokens too: `GenerationStream.promptTokens`.
+   * Reports each token's log-probability, and those of the `top` most likely tokens at its position. With `prompt`, also those of the
+   * prompt's tokens (`GenerationStream.promptTokens`).
    */
   readonly logprobs?: { readonly top?: number; readonly prompt?: boolean };
   /**
-   * The same object in requests with the same prompt (the very array), adapters and `logprobs`: those that wait together have their
-   * prompt run once.
+   * The same object in requests with the same prompt (the same array), adapters and `logprobs`. The prompt of those that wait together
+   * is run once.
    */
   readonly promptGroup?: object;
-  /** Who asks. Callers share the engine evenly, whatever each asks for; requests without a key share as one caller. */
+  /** The caller. Callers get equal shares of the engine, whatever each asks for. Requests without a key count as one caller. */
   readonly key?: string;
-  /** 'background' runs where nobody else wants the slots, and gives them up; default 'foreground'. */
+  /** 'background' runs only in slots that no other request wants, and gives them up. Default: 'foreground'. */
   readonly class?: SequenceClass;
-  /** The request is refused when it has waited so long for a slot; looked at between two runs. */
+  /** The request is refused if it has waited this long for a slot. Checked between two runs. */
   readonly maxWaitMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** A token, and how likely the model itself thought it: before temperature, penalties, biases and cuts. */
+/** A token and its probability under the model itself: before temperature, penalties, biases and limits. */
 export interface ReportedToken {
   readonly token: number;
-  /** Natural logarithm of the token's probability. The first token of a prompt, which nothing predicts, has none. */
+  /** Natural logarithm of the token's probability. Absent for the first token of a prompt, which nothing predicts. */
   readonly logprob?: number;
   /** Likeliest first. */
   readonly topLogprobs?: readonly TokenLogprob[];
 }
 
 export interface GeneratedToken extends ReportedToken {
-  /** With the last token only: 'stop' where it is a stop token (and no part of the text), 'length' where a limit was reached. */
+  /** Only with the last token: 'stop' if it is a stop token (which is not part of the text), 'length' if a limit was reached. */
   readonly finishReason?: FinishReason;
 }
 

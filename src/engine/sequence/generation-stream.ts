@@ -13,14 +13,14 @@ export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
   }
 
   /**
-   * The prompt's tokens with their log-probabilities, where these were asked for (`logprobs.prompt`). All are there as soon as the
-   * first token of the answer has come, or its end.
+   * The prompt's tokens with their log-probabilities, if the request asked for them (`logprobs.prompt`). Complete after the first token
+   * of the answer, or at its end.
    */
   get promptTokens(): readonly ReportedToken[] {
     return this.#sequence.promptTokens;
   }
 
-  /** When things happened, by the engine's clock, as far as they have. */
+  /** The times of the events so far, by the engine's clock. */
   get times(): Readonly<SequenceTimes> {
     return this.#sequence.times;
   }

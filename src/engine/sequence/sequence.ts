@@ -24,37 +24,37 @@ export interface SequenceOptions {
   readonly onCancel: (sequence: Sequence) => void;
 }
 
-/** When things happened to a sequence, by the engine's clock. */
+/** The times of a sequence's events, by the engine's clock. */
 export interface SequenceTimes {
   arrived?: number;
-  /** Its first run began. */
+  /** When its first run began. */
   admitted?: number;
   firstToken?: number;
   finished?: number;
 }
 
-/** A request on its way: its prompt, its adapters, where it stands, and the queue that its tokens go to. */
+/** A request in the engine: its prompt, its adapters, its state, and the queue of its tokens. */
 export class Sequence implements DecodeRow, Schedulable {
   readonly id: number;
   readonly class: SequenceClass;
   readonly path: FlowPath;
-  /** It is refused when it has not begun by then. */
+  /** The sequence is refused if it has not begun by this time. */
   deadline = Infinity;
   readonly maxWaitMs: number;
   readonly times: SequenceTimes = {};
   state: SequenceState = { kind: 'waiting' };
   chunk: number | undefined;
-  /** What is run before the first token, or before the next one where the sequence begins again. */
+  /** The tokens to run before the first token of the answer, or before the next one if the sequence was restarted. */
   prompt: ArrayLike<number>;
   readonly ownAdapters: SequenceAdapters;
   readonly tokens: TokenQueue<GeneratedToken>;
-  /** The prompt with its log-probabilities, where they were asked for: as far as it has run. */
+  /** The prompt with its log-probabilities, if they were asked for, as far as it has run. */
   readonly promptTokens: ReportedToken[] = [];
-  /** Tokens whose keys and values are in the cache. */
+  /** Number of tokens whose keys and values are in the cache. */
   length = 0;
   lastToken = 0;
   generated = 0;
-  /** The consumer has gone: take it out between two runs. */
+  /** The consumer has left; the sequence is removed between two runs. */
   isCancelled = false;
   readonly #generated: number[] = [];
   readonly #sampling: SamplingOptions;
@@ -105,12 +105,12 @@ export class Sequence implements DecodeRow, Schedulable {
     return this.ownAdapters.isActive;
   }
 
-  /** What a run applies. Read anew for each run: the adapters may have been put elsewhere since the last one. */
+  /** The adapters that a run applies. Read it again for each run, because the arena may have moved the adapters since the last one. */
   get adapters(): readonly AppliedAdapter[] {
     return this.ownAdapters.applied;
   }
 
-  /** Whether this one, which waits, could go on from the prompt of another that has run. */
+  /** Whether this waiting sequence can continue from the prompt of another sequence that has run. */
   canShare(other: Sequence): boolean {
     const isFresh = this.length === 0 && this.generated === 0 && !this.isCancelled;
     const isSameGroup = this.#group !== undefined && this.#group === other.#group && this.prompt === other.prompt;
@@ -125,25 +125,25 @@ export class Sequence implements DecodeRow, Schedulable {
     return own.every(({ version, scale }, i) => version === others[i]?.version && scale === others[i]?.scale);
   }
 
-  /** Notes that the prompt is in the cache, copied from another's slot. */
+  /** Records that the prompt is in the cache, copied from another sequence's slot. */
   share(other: Sequence): void {
     this.length = other.length;
     for (const token of other.promptTokens) this.promptTokens.push(token);
   }
 
-  /** What requests with the same prompt have in common. */
+  /** The object that requests with the same prompt have in common. */
   get group(): object | undefined {
     return this.#group;
   }
 
-  /** Whether the logits after each token of the prompt are wanted, which a sequence that begins again has told already. */
+  /** Whether the logits after each token of the prompt are wanted. False for a restarted sequence that has already reported them. */
   get isPromptReported(): boolean {
     return this.#logprobs?.prompt === true && this.generated === 0;
   }
 
   /**
-   * Notes how likely the prompt's tokens were, of a chunk that has run.
-   * @param rows  what the model says after each token of the chunk, and beyond them rows that mean nothing
+   * Records the log-probabilities of the prompt's tokens in a chunk that has run.
+   * @param rows the model's scores after each token of the chunk; further rows are undefined
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   async reportPrompt(
@@ -164,9 +164,9 @@ export class Sequence implements DecodeRow, Schedulable {
   }
 
   /**
-   * Draws the next token and hands it to the consumer; where none is wanted, there is nothing to do.
-   * @param scores  what the model says after the last token that has run
-   * @returns why the request is finished, or undefined while it goes on
+   * Draws the next token and gives it to the consumer. Does nothing if the answer may have no tokens.
+   * @param scores the model's scores after the last token that has run
+   * @returns the reason why the request is finished; undefined if it continues
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   take(scores: TokenScores, sampler: Sampler): FinishReason | undefined {
@@ -183,7 +183,7 @@ export class Sequence implements DecodeRow, Schedulable {
     return finishReason;
   }
 
-  /** As many of the likeliest tokens are enough to draw the next one and to tell of it. */
+  /** Number of most likely tokens that are enough to draw the next one and to report it. */
   get candidates(): number {
     const { temperature, topK } = this.#sampling;
     const drawn = temperature === 0 ? 1 : topK === 0 ? Infinity : topK;
@@ -199,16 +199,16 @@ export class Sequence implements DecodeRow, Schedulable {
     return changed;
   }
 
-  /** Makes all that there is so far the prompt: its keys and values are to be computed anew. */
+  /** Makes all tokens so far the prompt, so that their keys and values are computed anew. */
   restart(): void {
-    // What was told of the prompt is told again, unless the answer has begun.
+    // The prompt is reported again, unless the answer has begun.
     if (this.generated === 0) this.promptTokens.length = 0;
     else this.chunk = undefined;
     this.prompt = [...Array.from(this.prompt), ...this.#generated.splice(0)];
     this.length = 0;
   }
 
-  /** Gives back what it holds, and ends or fails the consumer's stream. Idempotent. */
+  /** Releases its adapters, and ends or fails the consumer's stream. Idempotent. */
   close(error?: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,6 +1,6 @@
 /**
- * Items from one producer to one consumer, in order. The producer never waits: the engine bounds what it pushes by the
- * request's token limit, so that a slow reader holds up nobody else.
+ * Items from one producer to one consumer, in order. The producer never waits, because the request's token limit bounds the queue. A
+ * slow reader therefore delays no other request.
  */
 export class TokenQueue<T> implements AsyncIterableIterator<T> {
   readonly #onReturn: () => void;
@@ -21,12 +21,12 @@ export class TokenQueue<T> implements AsyncIterableIterator<T> {
     else this.#items.push(item);
   }
 
-  /** No more items come; what was pushed can still be read. */
+  /** Ends the queue. Items that were pushed can still be read. */
   end(): void {
     this.#close({});
   }
 
-  /** What was pushed and not read is dropped, and readers get the error. */
+  /** Fails the queue. Items that were not read are dropped, and readers get the error. */
   fail(error: unknown): void {
     if (this.#end) return;
     this.#items = [];
@@ -58,7 +58,7 @@ export class TokenQueue<T> implements AsyncIterableIterator<T> {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** An error is told once; who asks again is at the end. */
+  /** An error is thrown once. Later reads find the end of the queue. */
   #nextAtEnd(end: { readonly error?: unknown }): Promise<IteratorResult<T>> {
     this.#end = {};
     if ('error' in end) return Promise.reject(end.error);

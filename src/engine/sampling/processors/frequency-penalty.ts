@@ -1,7 +1,7 @@
 import { TokenCounts } from '../token-counts.ts';
 
 /**
- * Makes tokens of the answer so far less likely, once for being there and once for each time they are.
+ * Makes tokens of the answer so far less likely: once per token, and once per occurrence.
  *
  *   l −= frequency · count + presence
  *

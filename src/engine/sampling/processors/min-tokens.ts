@@ -1,4 +1,4 @@
-/** Forbids the tokens that end an answer before it has `minTokens`. */
+/** Forbids the tokens that end an answer until it has `minTokens` tokens. */
 export class MinTokens {
   readonly #minTokens: number;
   readonly #stops: Int32Array;

@@ -1,7 +1,7 @@
 import { TokenCounts } from '../token-counts.ts';
 
 /**
- * Makes tokens of the prompt and of the answer so far less likely, or more where the penalty is below 1.
+ * Makes tokens of the prompt and of the answer so far less likely, or more likely if the penalty is below 1.
  *
  *   l = l > 0 ? l / penalty : l · penalty
  *
