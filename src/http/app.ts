@@ -27,10 +27,10 @@ import { addOpenInference } from './open-inference/routes.ts';
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
 
-/** The head of a request fits one packet; a client that takes longer for it sends it on purpose. */
+/** The head of a request fits into one packet. A client that needs longer sends it slowly on purpose. */
 const headersMs = 15_000;
 
-/** What is served, each by its own routes. */
+/** The services that are offered. Each has its own routes. */
 export interface Services {
   /** A decoder's text, through OpenAI's API. */
   readonly generation?: ServingContext | undefined;
@@ -42,19 +42,19 @@ export interface Services {
   readonly embeddings?: EmbeddingContext | undefined;
 }
 
-/** Who may use the routes, and how. */
+/** Options for access to the routes. */
 export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDown'> {
   readonly logger?: FastifyServerOptions['logger'];
-  /** How long answers under way may take to finish when the application closes. */
+  /** How long running answers may take to finish when the application closes. */
   readonly drainTimeoutMs?: number | undefined;
-  /** Bodies that may be on their way at once. */
+  /** Most request bodies that may arrive at once. */
   readonly maxBodies?: number;
   readonly timers?: Timers;
-  /** Of Node's server, for tests. */
+  /** Settings of Node's server, for tests. */
   readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number };
 }
 
-/** The routes over what is served, without a socket: tests inject requests, `server.ts` listens. */
+/** Creates the application with the routes of the services, without a socket. Tests inject requests; `server.ts` listens. */
 export function createApp(door: DoorContext, services: Services, options: AppOptions = {}): FastifyInstance {
   const { timers = systemTimers, drainTimeoutMs = 30_000, maxBodies } = options;
   const bodies = new BodyReader({ timers, ...(maxBodies === undefined ? {} : { maxBodies }) });
@@ -68,7 +68,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     http: { headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 10, ...options.http },
     clientErrorHandler: answerClientError,
     routerOptions: { maxParamLength },
-    // WHY: the guard refuses in the form of the API.
+    // WHY: the guard refuses these requests in the form of the API.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
@@ -96,7 +96,7 @@ interface Unreadable {
   readonly reply: FastifyReply;
 }
 
-/** Answers a request whose URL the router cannot read: it is guarded as one for an unknown route. */
+/** Answers a request whose URL the router cannot read. It is guarded like a request for an unknown route. */
 function answerUnreadable(guard: Guard, { error, request, reply }: Unreadable): void {
   let refusal: unknown = error;
   try {

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { DoorContext } from '../service/index.ts';
 
 /**
- * `/health`: the process lives and can answer; 503 once its base was overwritten, so that it is restarted. `/ready`: it takes requests;
- * 503 also while it shuts down.
+ * `/health`: 200 while the process can answer; 503 after its base was overwritten, so that it is restarted. `/ready`: 200 while it
+ * takes requests; 503 also while it shuts down.
  */
 export function addHealth(app: FastifyInstance, context: DoorContext): void {
   app.get('/health', { config: { access: 'public' } }, async (_request, reply) => {

@@ -24,22 +24,25 @@ export interface ServerOptions {
   readonly base?: string;
   /** Models for the Open Inference Protocol. */
   readonly models?: readonly ModelSource[];
-  /** Folder of adapters: each folder in it that holds one is served under its name; a model's own lie in a folder of its name. */
+  /**
+   * Folder of adapters. Each adapter in it is served under the name of its folder. The adapters of a model are in a subfolder with the
+   * model's name.
+   */
   readonly adapters?: string;
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;
-  /** Key for every route but those for health. */
+  /** Key for every route except those for health. */
   readonly apiKey?: string;
-  /** Key for loading and unloading adapters, in the place of `apiKey`; it opens all other routes too. */
+  /** Key for loading and unloading adapters, instead of `apiKey`. It opens all other routes too. */
   readonly adminApiKey?: string;
-  /** Names by which clients may call the server, beside its own and addresses; `*` takes every name. */
+  /** Further names by which clients may call the server, besides its own and IP addresses; `*` allows every name. */
   readonly allowedHosts?: readonly string[];
-  /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` takes every origin. */
+  /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */
   readonly allowedOrigins?: readonly string[];
-  /** How long `close` waits for the answers under way. 30 seconds by default. */
+  /** How long `close` waits for running answers. Default: 30 seconds. */
   readonly drainTimeoutMs?: number;
-  /** Name under which the base is served; by default that of its folder. */
+  /** Name under which the base is served. Default: the name of its folder. */
   readonly servedName?: string;
   /** Threads that compute; by default one for each core. Not read where `environment` is given. */
   readonly threads?: number;
@@ -49,9 +52,9 @@ export interface ServerOptions {
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
   readonly maxLength?: number;
-  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of what is available at the start. */
+  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start. */
   readonly adapterMemory?: number;
-  /** Takes DoRA adapters, also those loaded later; by default where the folder of adapters has one at the start. */
+  /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Most rows of a batch of a model. */
   readonly maxBatch?: number;
@@ -65,29 +68,31 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
   readonly url: string;
-  /** The name of the base, for `model`; undefined where only models are served. */
+  /** The name of the base, for `model`; undefined if only models are served. */
   readonly baseName: string | undefined;
   readonly adapterNames: readonly string[];
-  /** Adapters of the folder that cannot be served, and why. */
+  /** The adapters of the folder that cannot be served, with the reasons. */
   readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
   /** Names of the models under `/v2`. */
   readonly modelNames: readonly string[];
-  /** Takes no new requests, finishes those under way as far as they end in time, then gives every handle back. */
+  /** Refuses new requests, finishes running ones as far as they end in time, and then frees every handle. */
   close(): Promise<void>;
 }
 
-/** WHY: vLLM's, where its users look first. */
+/** WHY: vLLM's default port. */
 const defaultPort = 8000;
 
 /**
- * Opens a base with its adapters for OpenAI's API (an encoder also for the Open Inference Protocol), models for the Open Inference Protocol, or both, and listens.
- * @throws EspalierError what the base, a model, an adapter or the port is wrong with; nothing is left open
+ * Opens a base with its adapters for OpenAI's API (an encoder also for the Open Inference Protocol), models for the Open Inference
+ * Protocol, or both, and listens.
+ * @throws EspalierError the errors of openBaseModel, openGeneration, openEncoder and openModels, and PORT_IN_USE. Nothing is left open
+ *   then.
  */
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
   assertKeys(options);
   const opened: (() => Promise<void>)[] = [];
-  const giveBack = async (): Promise<void> => {
+  const disposeAll = async (): Promise<void> => {
     for (const dispose of opened.splice(0).reverse()) await dispose();
   };
   try {
@@ -131,7 +136,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       if (shuttingDown) return;
       shuttingDown = true;
       await app.close();
-      await giveBack();
+      await disposeAll();
     };
     const listed = served?.adapters.list() ?? [];
     return {
@@ -144,7 +149,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await giveBack();
+    await disposeAll();
     throw error;
   }
 }
@@ -182,7 +187,7 @@ function openGenerationFor(
   return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
-/** An encoder is a model under `/v2` too, by the name of the base. */
+/** Checks that no model has the name of an encoder, which is served under `/v2` under the name of the base. */
 function assertOwnName(encoder: string | undefined, models: ServerOptions['models'] = []): void {
   if (encoder === undefined || !models.some(({ name }) => name === encoder)) return;
   throw new EspalierError('OPTION_INVALID', {
@@ -223,7 +228,7 @@ function appOptionsOf({
   return { host, adminApiKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger };
 }
 
-/** WHY refused: whoever sends an empty key would have it. */
+/** Refuses an empty key. WHY: every client that sends an empty key would have access. */
 function assertKeys({ apiKey, adminApiKey }: ServerOptions): void {
   for (const [name, key] of Object.entries({ apiKey, adminApiKey })) {
     if (key === '')

@@ -1,26 +1,29 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Who may use a route. `public`: everybody, without a key. `inference`: who has the API key. `admin`: who has the key for
+ * Who may use a route. `public`: everyone, without a key. `inference`: holders of the API key. `admin`: holders of the key for
  * administration, because the route changes what is served.
  */
 export type Access = 'public' | 'inference' | 'admin';
 
-/** The level of a request that no route takes: it needs a key wherever one is set, so that nobody can list the routes without. */
+/**
+ * `unknown` is the level of a request that matches no route. It needs a key if one is set, so that nobody can find the routes without a
+ * key.
+ */
 export type RequestAccess = Access | 'unknown';
 
-/** What a route takes as its body: JSON alone, or JSON and tensors as bytes. */
+/** The kind of body that a route reads: only JSON, or JSON and tensors as bytes. */
 export type BodyKind = 'json' | 'tensors';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Every route must say its level; the application refuses a route that does not. */
+    /** Every route must declare its level; the application refuses a route that does not. */
     access?: Access;
-    /** JSON by default. */
+    /** Default: JSON. */
     body?: BodyKind;
   }
   interface FastifyInstance {
-    /** Every route with its level, as far as it is registered: complete when the application is ready. */
+    /** Every registered route with its level. Complete when the application is ready. */
     readonly routeTable: readonly RouteEntry[];
   }
 }
@@ -34,8 +37,8 @@ export interface RouteEntry {
 const levels: ReadonlySet<string> = new Set<Access>(['public', 'inference', 'admin']);
 
 /**
- * Makes the registration of a route fail where the route does not say who may use it.
- * WHY at the registration: a route that is forgotten must be found by the first test, not by a stranger.
+ * Makes the registration of a route fail if the route does not declare who may use it. WHY at the registration: a forgotten declaration
+ * must be found by the first test, and not by an attacker.
  */
 export function requireAccess(app: FastifyInstance): void {
   const table: RouteEntry[] = [];

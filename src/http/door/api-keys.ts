@@ -3,16 +3,16 @@ import { EspalierError } from '../../core/index.ts';
 import type { RequestAccess } from './access.ts';
 
 export interface ApiKeys {
-  /** Key for every route that is not public; undefined leaves them open. */
+  /** Key for every route that is not public. undefined: they need no key. */
   readonly apiKey?: string | undefined;
-  /** Key for the routes of administration, in the place of `apiKey`; it opens all other routes too. */
+  /** Key for the routes of administration, instead of `apiKey`. It opens all other routes too. */
   readonly adminApiKey?: string | undefined;
 }
 
-/** Checks the `Authorization` header of a request against what its route needs. */
+/** Checks the `Authorization` header of a request for the key that its route needs. */
 export type KeyCheck = (access: RequestAccess, authorization: string | undefined) => void;
 
-/** @throws EspalierError API_KEY_INVALID by the check, where a key is needed and another came or none */
+/** @returns a check that throws EspalierError API_KEY_INVALID if the route needs a key and the request has none or another */
 export function createKeyCheck({ apiKey, adminApiKey }: ApiKeys): KeyCheck {
   const own = apiKey === undefined ? [] : [digest(apiKey)];
   const admin = adminApiKey === undefined ? [] : [digest(adminApiKey)];
@@ -33,7 +33,7 @@ export function createKeyCheck({ apiKey, adminApiKey }: ApiKeys): KeyCheck {
   };
 }
 
-/** WHY hashes: they have one length, so that the time of a comparison tells nothing. */
+/** WHY hashes: they have equal length, so the time of a comparison reveals nothing. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

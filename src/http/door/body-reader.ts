@@ -5,13 +5,13 @@ import type { Timers } from './timers.ts';
 
 export interface BodyReaderOptions {
   readonly timers: Timers;
-  /** Bodies that may be on their way at once. */
+  /** Most bodies that may arrive at once. */
   readonly maxBodies?: number;
-  /** Bytes that bodies on their way may hold together. */
+  /** Most bytes of all arriving bodies together. */
   readonly maxBytes?: number;
 }
 
-/** Every body has so long, and longer as far as it is large: a slow line of half a megabyte a second is taken. */
+/** Time for every body, plus one second per half megabyte, so that slow lines are accepted. */
 const bodyMs = 30_000;
 const bytesPerMs = 512;
 
@@ -21,12 +21,12 @@ interface Arrival {
 }
 
 /**
- * Reads the bodies of requests, none of them for ever. Where too many are on their way, or hold too much, the one that has come
- * in longest is ended: whoever sends a byte now and then is older than whoever sends as fast as the line carries.
+ * Reads the bodies of requests, each within a time limit. If too many bodies are arriving, or if they hold too many bytes, the oldest
+ * one is ended: a client that deliberately sends slowly has an older body than one that sends at full speed.
  */
 export class BodyReader {
   readonly #options: Required<BodyReaderOptions>;
-  /** In the order of their beginning. */
+  /** The arriving bodies in the order of their beginning. */
   readonly #arrivals = new Set<Arrival>();
   #bytes = 0;
 
@@ -34,7 +34,7 @@ export class BodyReader {
     this.#options = { timers, maxBodies, maxBytes };
   }
 
-  /** @throws EspalierError BODY_TOO_LARGE, REQUEST_TIMEOUT, REQUEST_INVALID where it ends early, and the reason of `endAll` */
+  /** @throws EspalierError BODY_TOO_LARGE, REQUEST_TIMEOUT, REQUEST_INVALID if the body ends early, or the reason of `endAll` */
   read(request: FastifyRequest, stream: Readable): Promise<Buffer> {
     const limit = request.routeOptions.bodyLimit;
     const announced = Number(request.headers['content-length'] ?? limit);
@@ -56,7 +56,7 @@ export class BodyReader {
       const onClose = (): void => arrival.fail(endedEarly());
       const settle = (finish: () => void): void => {
         stream.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
-        // WHY: an error that comes later is nobody's, and must not end the process.
+        // WHY: nothing handles a later error, and it must not end the process.
         stream.on('error', () => undefined);
         cancel();
         this.#remove(arrival);
@@ -67,7 +67,7 @@ export class BodyReader {
     });
   }
 
-  /** Ends every body that is on its way. */
+  /** Ends every arriving body. */
   endAll(reason: EspalierError): void {
     for (const arrival of this.#arrivals) arrival.fail(reason);
   }

@@ -5,11 +5,11 @@ import { EspalierError } from '../../core/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
 
 /**
- * Answers on a connection whose request never became one: headers that are too large, that do not come, or that are no HTTP.
- * The form is OpenAI's, because nobody knows yet which API was meant.
+ * Answers on a connection without a valid request: its headers are too large, do not arrive in time, or are not HTTP. The answer has
+ * OpenAI's form, because the API that was meant is unknown.
  */
 export function answerClientError(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
-  // WHY bytesWritten: an answer may be on its way there, in the middle of which no other can be put.
+  // WHY bytesWritten: if part of an answer has been sent, another answer must not be inserted into it.
   if (error.code !== 'ECONNRESET' && socket.writable && socket.bytesWritten === 0) {
     const { status, body } = openAiErrorOf(ownErrorOf(error));
     const text = JSON.stringify(body);

@@ -6,14 +6,14 @@ const json = 'application/json';
 const bytes = 'application/octet-stream';
 
 /**
- * Refuses a body of another type than the route reads.
- * WHY by the type and not by the content: a web page can send a body without asking first, but not as JSON.
+ * Refuses a body whose type the route does not read. WHY by the type and not by the content: a web page of another origin can send a
+ * body without a preflight request, but not as JSON.
  *
  * @throws EspalierError CONTENT_TYPE_UNSUPPORTED
  */
 export function checkContentType({ headers }: IncomingMessage, kind: BodyKind): void {
   const given = headers['content-type'];
-  // WHY tensors may come without a type: clients of the Open Inference Protocol send bytes so.
+  // WHY tensors may come without a type: clients of the Open Inference Protocol send bytes in this way.
   if (given === undefined && (kind === 'tensors' || !hasBody(headers))) return;
   const type = given?.split(';')[0]?.trim().toLowerCase();
   if (type === json || (kind === 'tensors' && type === bytes)) return;

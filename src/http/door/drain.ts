@@ -6,19 +6,18 @@ import type { Timers } from './timers.ts';
 
 export interface DrainOptions {
   readonly timers: Timers;
-  /** How long answers under way may take to finish. */
+  /** How long running answers may take to finish. */
   readonly timeoutMs: number;
   readonly bodies: BodyReader;
 }
 
-/** Looks at whether clients read, in the time of a drain: who has read nothing between two looks is not waited for. */
+/** Number of checks during a drain whether clients read. A client that has read nothing between two checks is not waited for. */
 const looks = 6;
 
 /**
- * Closing ends bodies that are on their way, waits for the answers under way, streams included, but no longer than the deadline,
- * and then ends every connection.
- * WHY not leave it to the server: it waits for connections on which nothing was ever asked, which clients open ahead, and for
- * clients that never read.
+ * Defines how the application closes: it ends arriving bodies, waits for running answers (streams included) until the deadline, and
+ * then ends every connection. WHY not leave it to the server: it also waits for idle connections, which clients open in advance, and
+ * for clients that never read.
  */
 export function addDrain(app: FastifyInstance, { timers, timeoutMs, bodies }: DrainOptions): void {
   const underWay = new Set<ServerResponse>();
@@ -49,7 +48,7 @@ export function addDrain(app: FastifyInstance, { timers, timeoutMs, bodies }: Dr
   };
 }
 
-/** Ends connections whose answer waits in our buffers and has not moved since the last look. */
+/** Ends connections whose answer waits in the buffers and has not progressed since the last check. */
 function cutWhoReadNothing(underWay: ReadonlySet<ServerResponse>, timers: Timers, everyMs: number): () => void {
   let before = new Map<ServerResponse, number>();
   let cancel = (): void => undefined;

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
 
-/** Answers an error in the form of the API that was asked: OpenAI's, or that of the Open Inference Protocol. */
+/** Answers an error in the form of the API of the request: OpenAI's, or that of the Open Inference Protocol. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const own = ownErrorOf(error, request);
   if (!EspalierError.isInstance(own)) request.log.error(own);
@@ -14,7 +14,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .send(url.startsWith('/v2') ? { error: body.error.message } : body);
 }
 
-/** The framework's errors in our words; any other error as it is. */
+/** Converts errors of the framework to ours. Other errors are returned unchanged. */
 function ownErrorOf(error: unknown, request: FastifyRequest): unknown {
   if (EspalierError.isInstance(error) || !(error instanceof Error)) return error;
   const code = 'code' in error ? error.code : undefined;
@@ -35,14 +35,14 @@ function ownErrorOf(error: unknown, request: FastifyRequest): unknown {
   }
 }
 
-/** Characters of one part of a path: `model:adapter`, each up to 128, and what other names need. */
+/** Most characters of one part of a path. A `model:adapter` has up to 128 for each name. */
 export const maxParamLength = 512;
 
 function invalid(param: string, problem: string, because: { readonly cause: Error }): EspalierError {
   return new EspalierError('REQUEST_INVALID', { param, problem }, because);
 }
 
-/** Errors of the framework and of the socket while the request is read carry a status of the 4xx range. */
+/** Errors of the framework and of the socket while the request is read have a status of the 4xx range. */
 function isOfClient(error: Error): boolean {
   const status = 'statusCode' in error ? error.statusCode : undefined;
   return typeof status === 'number' && status >= 400 && status < 500;

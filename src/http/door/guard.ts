@@ -7,16 +7,16 @@ import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
 
 export interface GuardOptions extends ApiKeys, WebPageOptions {
   isShuttingDown(): boolean;
-  /** Once it has aborted, requests that need the base are refused with its reason. */
+  /** After it has aborted, requests that need the base are refused with its reason. */
   readonly changed?: AbortSignal | undefined;
 }
 
-/** Lets a request in, or throws. */
+/** Accepts a request, or throws. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply) => void;
 
 /**
- * Decides by the headers whether a request may go on: by the route that the router found, never by the text of its URL, which
- * has many spellings.
+ * Decides by its headers whether a request is accepted. The level of access is that of the route that the router found. The text of the
+ * URL is never used, because it has many spellings.
  */
 export function createGuard(options: GuardOptions): Guard {
   const checkKey = createKeyCheck(options);
@@ -47,7 +47,7 @@ export function addGuard(app: FastifyInstance, guard: Guard): void {
   });
 }
 
-/** A browser asks so before it sends what a page of another origin wants; it brings no key. */
+/** Whether a request is a preflight: a browser sends it, without a key, before a request from a page of another origin. */
 function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

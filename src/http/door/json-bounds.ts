@@ -1,35 +1,35 @@
 import { EspalierError, Pace } from '../../core/index.ts';
 
-/** What a body of JSON may hold. Its bytes alone bound neither the time nor the memory that it costs. */
+/** Limits for the contents of a JSON body. Its length alone bounds neither the time nor the memory that it costs. */
 export interface JsonBounds {
   readonly depth: number;
-  /** Lists and objects. */
+  /** Number of lists and objects. */
   readonly containers: number;
-  /** Members of objects. */
+  /** Number of members of objects. */
   readonly members: number;
-  /** Elements and members, as far as commas tell. */
+  /** Number of elements and members, counted by commas. */
   readonly values: number;
 }
 
-/** Bounds of requests to OpenAI's API: chats of a thousand messages in parts, prompts of half a million token ids. */
+/** Limits of requests to OpenAI's API. They allow chats of a thousand messages in parts, and prompts of half a million token ids. */
 export const requestBounds: JsonBounds = { depth: 64, containers: 32_768, members: 32_768, values: 524_288 };
 
-/** Bounds of tensors in JSON. WHY more lists: a tensor may come as one list for each row. */
+/** Limits of tensors in JSON. WHY more lists: a tensor may come as one list per row. */
 export const tensorBounds: JsonBounds = { depth: 64, containers: 131_072, members: 16_384, values: 524_288 };
 
 const bytesPerSlice = 2 ** 16;
 
-/** What a look at the bytes tells beside that they are within the bounds. */
+/** Further results of the scan. */
 export interface JsonShape {
-  /** Whether a run of 16 digits or more stands outside of strings: a number that may not be exact. */
+  /** Whether a run of 16 or more digits occurs outside of strings: a number that may not be exact. */
   readonly hasLongNumber: boolean;
 }
 
 /**
- * Looks at the bytes of JSON before they are parsed, in slices.
- * WHY: `JSON.parse` runs in one go, and what is parsed is in memory. Malformed JSON is left to the parser.
+ * Scans the bytes of JSON in slices before they are parsed. WHY: `JSON.parse` cannot be interrupted, and its result is in memory at
+ * once. Malformed JSON is left to the parser.
  *
- * @throws EspalierError REQUEST_INVALID naming the bound that is crossed
+ * @throws EspalierError REQUEST_INVALID with the limit that is exceeded
  */
 export async function checkJsonBounds(bytes: Uint8Array, bounds: JsonBounds): Promise<JsonShape> {
   const pace = new Pace();
@@ -65,7 +65,7 @@ export async function checkJsonBounds(bytes: Uint8Array, bounds: JsonBounds): Pr
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** Where the string ends that begins at `start`; beyond the bytes where it does not. */
+/** The end of the string that begins at `start`; beyond the bytes if it has no end. */
 function endOfString(bytes: Uint8Array, start: number): number {
   for (let end = bytes.indexOf(quote, start + 1); end >= 0; end = bytes.indexOf(quote, end + 1)) {
     let escapes = 0;

@@ -4,7 +4,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { BodyReader } from './body-reader.ts';
 import { checkJsonBounds, requestBounds } from './json-bounds.ts';
 
-/** Makes JSON the one content type of an application, bounded before it is parsed. */
+/** Makes JSON the only content type of an application. Its limits are checked before it is parsed. */
 export function addJsonParser(app: FastifyInstance, bodies: BodyReader): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', async (request: FastifyRequest, stream: Readable) => {
@@ -14,8 +14,8 @@ export function addJsonParser(app: FastifyInstance, bodies: BodyReader): void {
 
 /**
  * Parses a body.
- * @returns undefined where it is empty
- * @throws EspalierError REQUEST_INVALID where it is no JSON, or has more in it than any request needs
+ * @returns undefined if it is empty
+ * @throws EspalierError REQUEST_INVALID if it is not JSON, or exceeds the limits
  */
 export async function readJson(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength === 0) return undefined;

@@ -1,6 +1,6 @@
-/** Calls back later; injected, so that tests need no sleeps. */
+/** Calls functions later. Injected, so that tests need no sleeps. */
 export interface Timers {
-  /** @returns takes the call back */
+  /** @returns a function that cancels the call */
   after(ms: number, run: () => void): () => void;
 }
 

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Timers } from './timers.ts';
 
-/** WHY not at once: who still sends would lose the answer with the connection. */
+/** WHY not at once: a client that is still sending would lose the answer with the connection. */
 const lingerMs = 5000;
 
-/** Ends connections on which a body still arrives after its request was answered, as one that was refused by its headers is. */
+/** Ends connections on which a body still arrives after its request was answered, for example because it was refused by its headers. */
 export function endUnreadBodies(app: FastifyInstance, timers: Timers): void {
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete) return;

@@ -6,33 +6,33 @@ import type { RequestAccess } from './access.ts';
 export interface WebPageOptions {
   /** Name or address that the server listens on. */
   readonly host?: string | undefined;
-  /** Names by which clients may call the server, beside its own; `*` takes every name. */
+  /** Further names by which clients may call the server; `*` allows every name. */
   readonly allowedHosts?: readonly string[] | undefined;
-  /** Origins whose pages may call the server, such as `https://chat.example.com`; `*` takes every origin. */
+  /** Origins whose pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */
   readonly allowedOrigins?: readonly string[] | undefined;
 }
 
-/** What a request says of where it comes from. */
+/** The headers that say where a request comes from. */
 export interface RequestSource {
   readonly host: string | undefined;
   readonly origin: string | undefined;
 }
 
 /**
- * Decides by `Host` and `Origin` whether a request may go on.
- * @returns the origin whose page may read the answer; undefined where no page asked, or where it may not
+ * Decides by `Host` and `Origin` whether a request is accepted.
+ * @returns the origin whose page may read the answer; undefined if no page asked, or if it may not read it
  */
 export type WebPageCheck = (access: RequestAccess, source: RequestSource) => string | undefined;
 
 /**
- * Keeps web pages from using a server that their visitor can reach and they cannot.
+ * Prevents web pages from using a server that only their visitors can reach.
  *
- * A page of a foreign origin is told by `Origin`, which browsers send with every request that could change something. A page
- * whose own name was made to point here (DNS rebinding) is of the same origin to the browser; only `Host` tells it, because it
- * holds the page's name. An address in `Host` is never a rebound name. A name without a dot cannot be registered in the public
- * DNS, and containers call each other by such names: it is taken, but not for administration.
+ * `Origin` identifies a page of a foreign origin: browsers send it with every request that could change something. For a page whose own
+ * name was made to point to this server (DNS rebinding), the browser sees the same origin. Only `Host` identifies it, because it
+ * contains the page's name. An IP address in `Host` is never a rebound name. A name without a dot cannot be registered in the public
+ * DNS, and containers use such names for each other. It is therefore allowed, but not for administration.
  *
- * @throws EspalierError HOST_REFUSED, ORIGIN_REFUSED by the check; never for a public route, which tells nothing
+ * @returns a check that throws EspalierError HOST_REFUSED or ORIGIN_REFUSED, but never for a public route, which reveals nothing
  */
 export function createWebPageCheck(options: WebPageOptions): WebPageCheck {
   const isHostAllowed = createHostRule(options);
@@ -53,7 +53,7 @@ export function createWebPageCheck(options: WebPageOptions): WebPageCheck {
 function createHostRule(options: WebPageOptions): (access: RequestAccess, name: string) => boolean {
   const { host = '127.0.0.1', allowedHosts = [] } = options;
   const names = new Set([host, ...allowedHosts].map((name) => name.toLowerCase()));
-  // WHY: whoever reaches the machine from elsewhere calls it by its name.
+  // WHY: clients on other machines use the name of this machine.
   if (!isLoopback(host)) names.add(hostname().toLowerCase());
   const takesAll = names.has('*');
   return (access, name) => {

@@ -28,12 +28,12 @@ export function dataTypeFor(name: string): DataType | undefined {
   return new Map<string, DataType>(Object.entries(byName)).get(name);
 }
 
-/** What the protocol calls an element type; every type of a model that is served has a name. */
+/** The protocol's name of an element type. Every type of a served model has a name. */
 export function datatypeOf(type: DataType): Datatype {
   return byType.get(type) ?? 'BYTES';
 }
 
-/** Halves have no form in JSON: their values go as bytes only. */
+/** Whether values of the type can only be sent as bytes. Half-width floats have no form in JSON. */
 export function isBinaryOnly(type: DataType): boolean {
   return type === 'float16' || type === 'bfloat16';
 }

@@ -1,7 +1,7 @@
 import { EspalierError, nearest } from '../../core/index.ts';
 import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
 
-/** The one version that every model has: another content under the same name needs another start of the server. */
+/** The only version of every model. To serve another model under the same name, the server must be restarted. */
 export const modelVersion = '1';
 
 export interface ModelPath {
@@ -9,13 +9,13 @@ export interface ModelPath {
   readonly version?: string;
 }
 
-/** A model, and the adapter where the name says one: `model:adapter`. */
+/** A model, and its adapter if the name contains one (`model:adapter`). */
 export interface FoundModel extends InferenceEntry {
   readonly adapter: string | undefined;
 }
 
 /**
- * Resolves the name in a path. The base never answers in the place of an adapter that is not there.
+ * Resolves the name in a path. The base never answers in place of an adapter that is not loaded.
  * @throws EspalierError MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND
  */
 export function findModel({ models }: InferenceContext, { name, version }: ModelPath): FoundModel {
@@ -28,7 +28,7 @@ export function findModel({ models }: InferenceContext, { name, version }: Model
   return { ...entry, adapter };
 }
 
-/** How many of a model's adapters an error tells of. */
+/** Most adapters of a model that an error lists. */
 const toldAdapters = 10;
 
 function unknownModel(models: InferenceContext['models'], name: string): EspalierError {
@@ -40,7 +40,7 @@ function unknownModel(models: InferenceContext['models'], name: string): Espalie
   return new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known });
 }
 
-/** WHY the whole name first: a model may have a colon in its own. */
+/** WHY the whole name first: the name of a model may contain a colon. */
 function split(
   models: InferenceContext['models'],
   name: string,

@@ -8,18 +8,18 @@ export interface AnswerHead {
   readonly model_name: string;
   readonly model_version: string;
   readonly id: string | undefined;
-  /** Said of the answer as a whole, such as the adapter's version. */
+  /** Parameters of the whole answer, such as the adapter's version. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 export interface InferAnswer {
   readonly body: Buffer;
-  /** Bytes of JSON before the tensors' own; undefined where all of it is JSON. */
+  /** Length of the JSON before the bytes of the tensors; undefined if the whole answer is JSON. */
   readonly headerLength: number | undefined;
 }
 
 /**
- * Refuses, before any work, to answer half-width floats as JSON.
+ * Refuses, before any work, a request for half-width floats as JSON.
  * @throws EspalierError INFER_OUTPUT_NOT_JSON
  */
 export function assertSpeakable(
@@ -34,7 +34,7 @@ export function assertSpeakable(
 }
 
 /**
- * Writes the answer: outputs in JSON, or announced there and following as bytes.
+ * Writes the answer. An output is in the JSON, or its header is there and its bytes follow the JSON.
  *
  * @param tensors  by name, in the order of the answer
  * @throws EspalierError INFER_OUTPUT_NOT_JSON for a value that is not finite

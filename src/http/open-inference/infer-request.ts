@@ -11,11 +11,11 @@ import { parseJsonExactly, tensorOfJson } from './tensor-json.ts';
 export interface InferBody {
   readonly id: string | undefined;
   readonly inputs: ReadonlyMap<string, TensorData>;
-  /** Empty where the client wants every output. */
+  /** Empty if the client wants every output. */
   readonly outputs: readonly WantedOutput[];
-  /** Whether outputs go as bytes that do not say. */
+  /** Whether outputs are sent as bytes by default. */
   readonly isBinary: boolean;
-  /** Name of the adapter that is to answer. */
+  /** Name of the adapter that answers. */
   readonly adapter: string | undefined;
 }
 
@@ -24,13 +24,13 @@ export interface WantedOutput {
   readonly isBinary: boolean | undefined;
 }
 
-/** The header of a binary request, or a whole JSON one: parsed at once, so that it must not be longer than a short stop. */
+/** Most bytes of the JSON of a request. It is parsed in one step, which must not take long. */
 const maxJsonBytes = 8 * 2 ** 20;
-/** Numbers that are kept digit by digit cost many times as much. */
+/** Most bytes of JSON with long integers. Keeping them digit by digit costs many times as much. */
 const maxExactBytes = 2 ** 20;
 const maxRank = 32;
 const maxName = 256;
-/** Inputs and outputs of one request. */
+/** Most inputs, and most outputs, of one request. */
 const maxTensors = 256;
 
 const parameters = z.record(z.string(), z.unknown());
@@ -61,11 +61,11 @@ const schema = z.looseObject({
 
 type Body = z.output<typeof schema>;
 
-/** Parameters of requests and outputs that would change the answer and that are not honoured. */
+/** Parameters of requests and outputs that would change the answer and are not supported. */
 const refusedParameters = ['classification', 'sequence_id', 'sequence_start', 'sequence_end', 'shared_memory_region'];
 
 /**
- * Reads an inference request: JSON alone, or JSON of `headerLength` bytes with tensors as bytes behind it.
+ * Reads an inference request: only JSON, or JSON of `headerLength` bytes followed by tensors as bytes.
  *
  * @throws EspalierError REQUEST_INVALID, REQUEST_UNSUPPORTED, REQUEST_TOO_LARGE
  * @see Open Inference Protocol v2, "Inference"; Triton, "Binary data extension"

@@ -11,13 +11,16 @@ import type { BodyReader } from '../door/body-reader.ts';
 import { readJson } from '../door/read-json.ts';
 import { parseBody } from '../openai/request-body.ts';
 
-/** A batch of sixteen images of 1024 x 1024 in single precision has three times as much; such come as bytes in several requests. */
+/**
+ * Most bytes of a request. A batch of sixteen images of 1024 x 1024 in single precision has three times as many, and must be divided
+ * into several requests.
+ */
 const maxBodyBytes = 64 * 2 ** 20;
 
 const headerLength = 'inference-header-content-length';
 
 /**
- * The Open Inference Protocol v2 (KServe, Triton): health, metadata, inference, and beside it the adapters of each model.
+ * The Open Inference Protocol v2 (KServe, Triton): health, metadata and inference. Additional routes manage the adapters of each model.
  * @see https://github.com/kserve/open-inference-protocol
  */
 export function addOpenInference(
@@ -26,7 +29,7 @@ export function addOpenInference(
   { bodies, door }: { readonly bodies: BodyReader; readonly door: DoorContext },
 ): void {
   void app.register(async (scope) => {
-    // WHY every type: the guard has checked it, and clients may send tensors as bytes under none.
+    // WHY every type: the guard has checked it, and clients may send tensors as bytes without a type.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (request: FastifyRequest, stream: Readable) => bodies.read(request, stream));
     addServerRoutes(scope, context, door);
@@ -127,7 +130,7 @@ async function leaseOf(
   return registry.lease(adapter);
 }
 
-/** The adapter of the model's name, or of the parameters; both must say the same. */
+/** The adapter in the model's name or in the parameters. If both are given they must agree. */
 function adapterOf({ adapter, model }: FoundModel, body: InferBody): string | undefined {
   if (adapter === undefined || body.adapter === undefined || adapter === body.adapter) return adapter ?? body.adapter;
   const problem = `the model's name ${model.name}:${adapter} says another adapter, ${adapter}`;

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { byteLength, unpackStrings, type DataType, type TensorData } from '../../tensor/index.ts';
 
-/** What a request says of a tensor, and where, for messages. */
+/** The header of a tensor in a request, with its place for error messages. */
 export interface TensorHeader {
   readonly dtype: DataType;
   readonly shape: readonly number[];
@@ -10,10 +10,10 @@ export interface TensorHeader {
 }
 
 /**
- * A tensor of the bytes that a request brought: little-endian, row-major; strings each behind its length.
+ * Makes a tensor from the bytes of a request: little-endian, row-major; each string after its length.
  *
- * @returns a tensor over these very bytes, which may not be aligned
- * @throws EspalierError REQUEST_INVALID where they are not as many as the shape needs, or a BOOL is neither 0 nor 1
+ * @returns a tensor over the same bytes, which may not be aligned
+ * @throws EspalierError REQUEST_INVALID if the shape needs another number of bytes, or if a BOOL is neither 0 nor 1
  */
 export function tensorOfBytes(bytes: Uint8Array, { dtype, shape, param }: TensorHeader): TensorData {
   if (dtype === 'string') {
@@ -26,12 +26,12 @@ export function tensorOfBytes(bytes: Uint8Array, { dtype, shape, param }: Tensor
   if (expected !== bytes.byteLength) {
     throw wrong(param, `the shape [${shape.join(', ')}] needs ${expected} bytes, got ${bytes.byteLength}`);
   }
-  // WHY: kernels take a bool's byte as it is, and any other would be a truth of its own.
+  // WHY: kernels use the byte of a bool as it is, and treat other values in different ways.
   if (dtype === 'bool' && bytes.some((byte) => byte > 1)) throw wrong(param, 'a BOOL must be 0 or 1');
   return { dtype, shape, bytes };
 }
 
-/** @throws EspalierError REQUEST_INVALID where the shape says another number of elements */
+/** @throws EspalierError REQUEST_INVALID if the shape has another number of elements */
 export function assertCount(count: number, { shape, param }: TensorHeader): void {
   const expected = shape.reduce((product, dim) => product * dim, 1);
   if (expected === count) return;

@@ -4,19 +4,19 @@ import { packStrings, typedArray, unpackStrings, zerosOf, type DataType, type Te
 import { isBinaryOnly } from './datatypes.ts';
 import { assertCount, type TensorHeader } from './tensor-bytes.ts';
 
-/** Written and read between two looks at the clock. */
+/** Elements that are written or read between two checks of the clock. */
 const elementsPerSlice = 4096;
 
-/** Before the digits of an integer that JSON's numbers cannot hold. WHY random: no string of a client may pass for one. */
+/** Prefix for the digits of an integer that a JavaScript number cannot hold. WHY random: no string of a client must look like one. */
 const integerMark = `${randomUUID()}:`;
 
 /**
- * As `JSON.parse`, with integers beyond 2^53 kept digit by digit instead of being rounded.
+ * Like `JSON.parse`, but keeps integers beyond 2^53 digit by digit and does not round them.
  * @throws SyntaxError
  */
 export function parseJsonExactly(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
-  // Strings are matched first, so that digits inside of them stay as they are.
+  // Strings are matched first, so that digits inside them are not changed.
   const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (token) => {
     const isLong = token[0] !== '"' && !Number.isSafeInteger(Number(token));
     return isLong ? JSON.stringify(integerMark + token) : token;
@@ -25,9 +25,9 @@ export function parseJsonExactly(text: string): unknown {
 }
 
 /**
- * A tensor of the numbers, truth values or strings in a request: one flat list, or lists in lists as the shape says.
+ * Makes a tensor from the numbers, booleans or strings in a request: one flat list, or nested lists of the given shape.
  *
- * @throws EspalierError REQUEST_INVALID with the place of what is wrong
+ * @throws EspalierError REQUEST_INVALID with the place of the first error
  */
 export async function tensorOfJson(data: unknown, header: TensorHeader): Promise<TensorData> {
   const { dtype, shape, param } = header;
@@ -102,7 +102,7 @@ function markedInteger(value: unknown): bigint | undefined {
   return /^-?\d{1,32}$/.test(digits) ? BigInt(digits) : undefined;
 }
 
-/** WHY the marked ones too: a float may be written as a long integer. */
+/** WHY marked integers too: a float may be written as a long integer. */
 const float =
   (largest: number): Reader =>
   (value) => {
@@ -148,7 +148,7 @@ function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
  * A tensor's elements as the text of a flat JSON list.
  *
  * @param name  of the output, for messages
- * @throws EspalierError INFER_OUTPUT_NOT_JSON where a value has no form in JSON
+ * @throws EspalierError INFER_OUTPUT_NOT_JSON if a value has no form in JSON
  */
 export async function jsonOfTensor(name: string, tensor: TensorData): Promise<string> {
   if (tensor.dtype === 'string') {

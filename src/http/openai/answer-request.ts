@@ -15,13 +15,13 @@ export interface AnswerRequestOptions {
   readonly idPrefix: string;
   readonly continuesPrompt: boolean;
   readonly echo: boolean;
-  /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
+  /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
   readonly topLogprobs: number | undefined;
-  /** Who asks: callers share the engine evenly. */
+  /** The caller. Callers get equal shares of the engine. */
   readonly key: string;
 }
 
-/** Runs one request from the choice of its model to the last byte; a client that goes away ends its generation. */
+/** Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends. */
 export async function answerRequest(
   context: ServingContext,
   reply: FastifyReply,
@@ -47,7 +47,7 @@ export async function answerRequest(
   return reply;
 }
 
-/** What every object of the answer begins with; its fingerprint is the version that writes it. */
+/** The fields with which every object of the answer begins. The fingerprint is the version of the adapter. */
 function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute): Readonly<Record<string, unknown>> {
   return {
     id: `${idPrefix}-${randomUUID()}`,
@@ -57,7 +57,7 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
   };
 }
 
-/** All choices, or none: where the engine refuses one, those begun before it are ended. */
+/** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
   { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions,

@@ -5,12 +5,12 @@ import { openAiErrorOf } from './openai-error.ts';
 import type { Piece } from './pieces.ts';
 import type { NamedToken } from './token-names.ts';
 
-/** How a route words its answer: completions and chat completions differ only here. */
+/** The format of a route's answer. Completions and chat completions differ only here. */
 export interface AnswerFormat {
-  /** What every object of the answer begins with: id, object, created, model, system_fingerprint. */
+  /** The fields with which every object of the answer begins: id, object, created, model, system_fingerprint. */
   readonly head: Readonly<Record<string, unknown>>;
   readonly chunkHead: Readonly<Record<string, unknown>>;
-  /** A chunk before the first token, where the API has one. */
+  /** The chunk before the first token, if the API has one. */
   opening?(index: number): object;
   chunk(index: number, piece: Piece): object;
   choice(index: number, whole: Piece): object;
@@ -24,12 +24,12 @@ export interface Usage {
 
 export interface AnswerOptions {
   readonly choices: readonly Choice[];
-  /** Choices that share a prompt count its tokens once. */
+  /** Number of prompt tokens. Choices that share a prompt count its tokens once. */
   readonly promptTokens: number;
   readonly format: AnswerFormat;
   readonly includeUsage: boolean;
   readonly headers: AnswerHeaders;
-  /** Ends the generation: called when one choice fails, so that the others do not run on for nobody. */
+  /** Ends the generation. Called when one choice fails, so that the others do not continue without a reader. */
   readonly abort: (reason: unknown) => void;
 }
 
@@ -49,7 +49,7 @@ export async function answerWhole(options: AnswerOptions): Promise<object> {
   }
 }
 
-/** Streams every choice as it comes. An error after the first byte is told as an event, as OpenAI's clients read it. */
+/** Streams every choice as it is generated. An error after the first byte is sent as an event, which OpenAI's clients understand. */
 export async function answerStream(options: AnswerOptions, reply: FastifyReply): Promise<void> {
   reply.hijack();
   const stream = openEventStream(reply.raw, options.headers);

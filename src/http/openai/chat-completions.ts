@@ -9,7 +9,7 @@ import { refuseUnsupported } from './refused-fields.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
 
-/** `POST /v1/chat/completions`: the base's chat template makes the prompt. */
+/** `POST /v1/chat/completions`. The chat template of the base renders the prompt. */
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
   app.post('/v1/chat/completions', { config: { access: 'inference' } }, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
@@ -18,7 +18,7 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
       body,
       key: request.ip,
       prompts: [{ tokens: promptOf(body, context) }],
-      // WHY the rest of the context: OpenAI's default for chat is no bound of its own.
+      // WHY the rest of the context: OpenAI's API has no default limit for chats.
       maxTokens: (promptTokens) =>
         body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, context.maxLength - promptTokens),
       format: (head) => chatFormat(head, body.return_token_ids === true),
@@ -38,7 +38,7 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
     });
   }
   const messages = body.messages.map(({ role, content }) => ({
-    // WHY: "developer" is OpenAI's newer word for "system", which templates know.
+    // WHY: "developer" is OpenAI's newer name for "system"; templates know only "system".
     role: role === 'developer' ? 'system' : role,
     content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
   }));

@@ -13,7 +13,7 @@ import type { ServingContext } from '../../service/index.ts';
 /** OpenAI's default length of a completion. */
 const defaultMaxTokens = 16;
 
-/** `POST /v1/completions`: text or token ids go on. */
+/** `POST /v1/completions`: continues a text or token ids. */
 export function addCompletions(app: FastifyInstance, context: ServingContext): void {
   app.post('/v1/completions', { config: { access: 'inference' } }, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
@@ -32,7 +32,7 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
   });
 }
 
-/** All that can be refused by its size is refused before the first text is cut into tokens, which is done in slices. */
+/** Tokenizes the prompts in slices. Everything that can be refused by its size is refused before the first text is tokenized. */
 async function promptsOf({ prompt: { texts }, n }: CompletionBody, context: ServingContext): Promise<Prompt[]> {
   checkChoices(texts.length, n ?? 1);
   for (const text of texts) checkTextLength(text, 'prompt', context.maxLength);

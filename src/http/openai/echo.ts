@@ -2,22 +2,22 @@ import { Pace } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { countCodePoints } from './token-names.ts';
 
-/** What a choice goes on from. */
+/** The prompt of a choice. */
 export interface Prompt {
   readonly tokens: readonly number[];
-  /** The text of which the tokens were made, where the client sent one. */
+  /** The text that was tokenized, if the client sent text. */
   readonly text?: string;
 }
 
-/** A prompt as it is given back. */
+/** A prompt as the answer repeats it. */
 export interface EchoedPrompt {
-  /** What the client sent, or the text of the ids that it sent. */
+  /** The text that the client sent, or the text of its token ids. */
   readonly text: string;
-  /** For each token, the code points of the text before it. */
+  /** For each token, the number of code points of the text before it. */
   readonly offsets: readonly number[];
 }
 
-/** Finds the text of a prompt, special tokens written out, and where in it each token begins. Without a tokenizer there is no text. */
+/** Finds the text of a prompt, including special tokens, and the place where each token begins. Without a tokenizer the text is empty. */
 export async function echoPrompt({ tokens, text }: Prompt, tokenizer: Tokenizer | undefined): Promise<EchoedPrompt> {
   if (tokenizer === undefined) return { text: '', offsets: tokens.map(() => 0) };
   const decoder = tokenizer.createStreamDecoder({ skipSpecial: false });
@@ -36,12 +36,12 @@ export async function echoPrompt({ tokens, text }: Prompt, tokenizer: Tokenizer 
   }
   decoded += decoder.end();
   if (text === undefined || text === decoded) return { text: decoded, offsets };
-  // A tokenizer that changes a text before it reads it has places in the changed one only.
+  // A tokenizer that normalizes a text knows only the places in the normalized text.
   const last = countCodePoints(text);
   return { text, offsets: offsets.map((offset) => Math.min(offset, last)) };
 }
 
-/** Whether a text has a token written out at its beginning, so that the token was not put in front of it. */
+/** Whether a text begins with the text of a token, so that the tokenizer did not add the token. */
 function beginsWith(text: string, token: number | undefined, tokenizer: Tokenizer): boolean {
   const bytes = token === undefined ? undefined : tokenizer.tokenBytes(token);
   return bytes !== undefined && text.startsWith(new TextDecoder().decode(bytes));

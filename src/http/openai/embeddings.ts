@@ -6,7 +6,7 @@ import { checkTextLength } from './prompt-text.ts';
 import { nameInRequest, parseBody } from './request-body.ts';
 import { textsOrTokens } from './request-readers.ts';
 
-/** As many as OpenAI takes. */
+/** The limit of OpenAI's API. */
 const maxInputs = 2048;
 
 const schema = z.looseObject({
@@ -18,7 +18,7 @@ const schema = z.looseObject({
 
 type Body = z.output<typeof schema>;
 
-/** `POST /v1/embeddings`: one text or many, as text or as tokens, become vectors. */
+/** `POST /v1/embeddings`: embeds one or several texts, which come as text or as token ids. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
   app.post('/v1/embeddings', { config: { access: 'inference' } }, async (request, reply) => {
     if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
@@ -46,14 +46,14 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
   });
 }
 
-/** WHY refused: only a model that was trained so (as Matryoshka dolls are) keeps its meaning when it is cut. */
+/** WHY refused: a vector can be shortened only if the model was trained for it (Matryoshka representation learning). */
 function refuseShorter({ dimensions }: Body, { width }: EmbeddingContext): void {
   if (dimensions === undefined || dimensions === null || dimensions === width) return;
   const problem = `this model gives ${width ?? 'whole'} dimensions, and was not trained to be cut to ${dimensions}`;
   throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'dimensions', problem });
 }
 
-/** Cuts texts into tokens in slices; what is too long by its characters alone is refused before the first is cut. */
+/** Tokenizes texts in slices. A text with too many characters is refused before the first is tokenized. */
 async function textsOf(
   { input: { texts, isOne } }: Body,
   { tokenizer, embedder }: EmbeddingContext,

@@ -1,23 +1,23 @@
 import type { ServerResponse } from 'node:http';
 
-/** Time between two comments on a quiet stream, so that proxies and clients do not take it for dead. */
+/** Time between two comments on an idle stream, so that proxies and clients do not close it. */
 const heartbeatMs = 10_000;
 
-/** Headers that the answer has already. */
+/** Headers that the answer already has. */
 export type AnswerHeaders = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 /** An answer as server-sent events. */
 export interface EventStream {
-  /** Sends one JSON value as a `data:` event, and waits while the client reads more slowly than we write. */
+  /** Sends one JSON value as a `data:` event. Waits if the client reads more slowly than the server writes. */
   send(value: unknown): Promise<void>;
   /** Sends `[DONE]` and ends the answer. */
   done(): void;
 }
 
 /**
- * Sends the headers at once, so that the client knows that it was heard before the first token.
+ * Sends the headers at once, so that the client knows before the first token that its request was accepted.
  *
- * @param response  whose ownership this function takes
+ * @param response this function takes ownership of it
  * @see WHATWG HTML, 9.2 Server-sent events
  */
 export function openEventStream(response: ServerResponse, headers: AnswerHeaders): EventStream {
@@ -36,7 +36,7 @@ export function openEventStream(response: ServerResponse, headers: AnswerHeaders
     async send(value) {
       if (response.destroyed || response.writableEnded) return;
       if (response.write(`data: ${JSON.stringify(value)}\n\n`)) return;
-      // WHY one for all: a hundred choices may wait for the same client.
+      // WHY one promise for all: a hundred choices may wait for the same client.
       draining ??= drained(response).finally(() => (draining = undefined));
       await draining;
     },

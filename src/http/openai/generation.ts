@@ -20,20 +20,20 @@ export interface StartOptions {
   readonly body: SamplingBody;
   readonly maxTokens: number;
   readonly eosTokenIds: readonly number[];
-  /** Whether the answer is the prompt's own text going on, not a turn of its own. */
+  /** Whether the answer continues the text of the prompt; false for a turn of a chat. */
   readonly continuesPrompt: boolean;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
-  /** How many of the likeliest tokens to tell of beside each; undefined tells no log-probabilities. */
+  /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
   readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
-  /** Who asks, as far as callers can be told apart. */
+  /** The caller, as far as callers can be distinguished. */
   readonly key: string;
 }
 
 /**
- * Starts `n` choices for each prompt. All are admitted, or none: where one is refused the caller aborts `signal`.
- * @throws EspalierError what the engine refuses, before any answer was begun
+ * Starts `n` choices for each prompt. If one is refused, the caller must abort `signal`, so that none remains.
+ * @throws EspalierError the errors of the engine's `generate`, before any answer was begun
  */
 export function startChoices(options: StartOptions): Choice[] {
   const { body, prompts, echo, topLogprobs } = options;
@@ -62,7 +62,7 @@ function stopTokensOf({ body, eosTokenIds }: StartOptions): readonly number[] {
 
 interface ChoiceOf {
   readonly prompt: Prompt;
-  /** Of the choice among those of its prompt. */
+  /** Index of the choice among those of its prompt. */
   readonly place: number;
   /** The same object for all choices of a request. */
   readonly stopTokenIds: readonly number[];

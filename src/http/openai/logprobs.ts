@@ -1,10 +1,10 @@
 import type { NamedToken } from './token-names.ts';
 
 /**
- * Log-probabilities as `/v1/completions` tells them: lists side by side.
+ * Log-probabilities in the form of `/v1/completions`: parallel lists.
  *
- * The likeliest tokens come as an object by name; the token itself is always among them. Where two tokens have one name, the
- * likelier keeps it.
+ * The most likely tokens are an object by name, which always contains the token itself. If two tokens have the same name, the more
+ * likely one keeps it.
  */
 export function completionLogprobs(tokens: readonly NamedToken[]): object {
   return {
@@ -22,7 +22,7 @@ function likeliestByName({ text, logprob, top }: NamedToken): Readonly<Record<st
   return Object.fromEntries(byName);
 }
 
-/** Log-probabilities as `/v1/chat/completions` tells them: an object for each token. */
+/** Log-probabilities in the form of `/v1/chat/completions`: an object for each token. */
 export function chatLogprobs(tokens: readonly NamedToken[]): object {
   const entry = ({ text, bytes, logprob = 0 }: Pick<NamedToken, 'text' | 'bytes' | 'logprob'>): object => {
     return { token: text, bytes, logprob };

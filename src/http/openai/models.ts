@@ -9,7 +9,7 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
   let told: { readonly of: readonly ServedAdapter[]; readonly body: string } | undefined;
   app.get('/v1/models', { config: { access: 'inference' } }, (_request, reply) => {
     const of = context.adapters.list();
-    // WHY kept: with a thousand adapters the text takes longer to write than all else, and it changes only with the list.
+    // WHY cached: with a thousand adapters, writing the text takes longer than everything else, and it changes only with the list.
     if (told?.of !== of) told = { of, body: JSON.stringify({ object: 'list', data: cards(context) }) };
     return reply.type('application/json; charset=utf-8').send(told.body);
   });
@@ -35,7 +35,7 @@ function cards(context: BaseContext): ModelCard[] {
   ];
 }
 
-/** WHY without those that failed: the list says what can be asked. */
+/** WHY without failed adapters: the list contains the names that requests can use. */
 function servedOf({ adapters }: BaseContext): readonly ServedAdapter[] {
   return adapters.list().filter(({ state }) => state !== 'failed');
 }

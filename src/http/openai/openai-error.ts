@@ -1,6 +1,6 @@
 import { codes, EspalierError } from '../../core/index.ts';
 
-/** The body of an error, as the clients of OpenAI's API read it. */
+/** The body of an error in the form of OpenAI's API. */
 export interface OpenAiError {
   readonly error: {
     readonly message: string;
@@ -17,10 +17,10 @@ export interface ErrorAnswer {
 }
 
 /**
- * Says an error the way that OpenAI's clients expect: they choose their exception by status and retry on 408, 409, 429
- * and 5xx unless `x-should-retry` says otherwise.
+ * Converts an error to the form that OpenAI's clients expect. They choose their exception by status, and retry on 408, 409, 429 and 5xx
+ * unless `x-should-retry` says otherwise.
  *
- * An error that is not ours is a fault of the server: it is told as such, without its text, which may hold paths.
+ * An error that is not an EspalierError is a fault of the server. It is reported without its text, which may contain paths.
  */
 export function openAiErrorOf(error: unknown): ErrorAnswer {
   if (!EspalierError.isInstance(error)) {
@@ -41,7 +41,7 @@ export function openAiErrorOf(error: unknown): ErrorAnswer {
   return { ...whole, headers: { ...whole.headers, ...wait } };
 }
 
-/** The engine names its options as the API does, in other letters. */
+/** The engine's options have the names of the API in camel case. */
 function fieldOf({ code, details }: EspalierError): string | undefined {
   if (code !== 'GENERATION_OPTION_INVALID') return undefined;
   return String(details['name']).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -58,7 +58,7 @@ function answer(status: number, retryable: boolean, code: string, message: strin
   };
 }
 
-/** Codes for which OpenAI has a name of its own. */
+/** Codes for which OpenAI's API has its own name. */
 const openAiCodes: Readonly<Record<string, string>> = {
   MODEL_NOT_FOUND: 'model_not_found',
   ADAPTER_NOT_FOUND: 'model_not_found',
@@ -74,7 +74,7 @@ function typeOf(status: number): string {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 }
 
-/** Fastify's own errors (a body that is no JSON, one that is too large) carry a status of the 4xx range. */
+/** Fastify's own errors (for example for a body that is not JSON or is too large) have a status of the 4xx range. */
 function statusOf(error: unknown): number {
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   return typeof status === 'number' && status >= 400 && status < 500 ? status : 500;

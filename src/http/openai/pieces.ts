@@ -4,14 +4,14 @@ import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
 import type { TokenStream } from '../../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
 
-/** What one choice of an answer adds at a time. */
+/** A part of one choice that is sent at once. */
 export interface Piece {
   readonly text: string;
-  /** Where the prompt is given back, its tokens too. */
+  /** Includes the tokens of the prompt if the answer repeats it. */
   readonly tokenIds: readonly number[];
-  /** How many of the tokens the model wrote. */
+  /** Number of these tokens that the model generated. */
   readonly generated: number;
-  /** One for each token, where asked for. */
+  /** One for each token, if log-probabilities were asked for. */
   readonly logprobs?: readonly NamedToken[];
   readonly finishReason?: FinishReason;
 }
@@ -22,19 +22,19 @@ export interface PieceOptions {
   readonly tokenizer: Tokenizer | undefined;
   readonly prompt: Prompt;
   readonly continuesPrompt: boolean;
-  /** Strings that end the answer, looked for in what comes after its first `minTokens` tokens. */
+  /** Strings that end the answer. They are searched in the text after its first `minTokens` tokens. */
   readonly stops: readonly string[];
   readonly minTokens: number;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
-  /** How tokens are named that are told of with their log-probabilities. */
+  /** How tokens are named in log-probabilities; undefined if there are none. */
   readonly naming: { readonly asIds: boolean } | undefined;
 }
 
-/** Turns tokens to text, ends at a stop string, and never sends a half of a character. */
+/** Converts tokens to text, ends at a stop string, and never sends a part of a character. */
 export async function* piecesOf(generated: TokenStream, options: PieceOptions): AsyncIterable<Piece> {
   const { tokenizer, prompt, continuesPrompt, minTokens, naming } = options;
-  // WHY: a text that goes on keeps the space before its first word; an answer of its own does not.
+  // WHY: the continuation of a text keeps the space before its first word; a turn of a chat does not.
   const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
   const matcher = createStopMatcher(options.stops);
   const names = naming && createTokenNames(tokenizer, naming);
@@ -70,7 +70,7 @@ function pieceOf(token: number, told: NamedToken | undefined, text: string, fini
   return { text, tokenIds, generated: 1, ...(told && { logprobs: [told] }), ...(finishReason && { finishReason }) };
 }
 
-/** The end of the text: what was held back comes, as far as no stop string is found in it. */
+/** The end of the text: the held back text, up to a stop string. */
 function ending(
   finishReason: FinishReason,
   matcher: StopMatcher,
@@ -81,10 +81,13 @@ function ending(
   return { text: rest, finishReason: last.stopped ? 'stop' : finishReason };
 }
 
-/** Tokens of a prompt that are told of at a time. */
+/** Tokens of a prompt that are reported at once. */
 const echoSlice = 64;
 
-/** The prompt as the beginning of the answer; with log-probabilities in slices, since all at once would hold others up. */
+/**
+ * The prompt as the beginning of the answer. With log-probabilities it is sent in slices, because all at once would delay other
+ * requests.
+ */
 async function* echoed(
   { text, offsets }: EchoedPrompt,
   { promptTokens = [] }: TokenStream,

@@ -1,12 +1,12 @@
 import { EspalierError } from '../../core/index.ts';
 import type { TextOrTokens } from './request-readers.ts';
 
-/** No tokenizer in use packs more characters of real text into a token; only runs of spaces come near. */
+/** No common tokenizer has more characters of real text per token; only runs of spaces come close. */
 const charactersPerToken = 32;
 
 /**
- * Refuses a text that cannot fit the context before it is cut into tokens. Token ids are counted by who runs them.
- * WHY: the tokenizer works on the event loop, and a text of megabytes would hold everybody up.
+ * Refuses a text that cannot fit into the context before it is tokenized. The engine checks the number of token ids. WHY: the tokenizer
+ * runs on the event loop, and a text of megabytes would delay all other requests.
  *
  * @throws EspalierError REQUEST_INVALID
  */

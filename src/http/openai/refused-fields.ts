@@ -1,10 +1,10 @@
 import { EspalierError, nearest } from '../../core/index.ts';
 
-/** A field that would change the answer and that Espalier does not honour. */
+/** A field that would change the answer and that Espalier does not support. */
 interface RefusedField {
-  /** Values that change nothing; so do null, an empty list and an empty object. */
+  /** Values that change nothing. null, an empty list and an empty object are always neutral. */
   readonly neutral: readonly unknown[];
-  /** What a client can do instead. */
+  /** The reason, and what a client can do instead. */
   readonly problem: string;
 }
 
@@ -59,7 +59,7 @@ const refusedInChat: Readonly<Record<string, RefusedField>> = {
   documents: { neutral: [], problem: 'put them into the messages' },
 };
 
-/** Fields that clients send and that have no meaning here: nothing in the answer depends on them. */
+/** Fields that clients send and on which no answer depends. */
 const ignored: readonly string[] = [
   'user',
   'metadata',
@@ -75,14 +75,14 @@ const ignored: readonly string[] = [
   'spaces_between_special_tokens',
 ];
 
-/** A mistyped field of fewer letters is not told from one of another server. */
+/** A misspelt field with fewer letters cannot be distinguished from a field of another server. */
 const shortestMistyped = 4;
 
 /**
- * Refuses what cannot be honoured: an answer that silently lacks what was asked for is worse than none. Of fields that nobody here
- * knows, those that look like a known one mistyped are refused too; the others are ignored.
+ * Refuses unsupported fields, because an answer that silently ignores a wish is worse than none. An unknown field that looks like a
+ * misspelt known one is refused too. Other unknown fields are ignored.
  *
- * @param honoured  the fields that the route knows
+ * @param honoured the fields that the route supports
  * @throws EspalierError REQUEST_UNSUPPORTED
  */
 export function refuseUnsupported(

@@ -17,11 +17,14 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   });
 }
 
-/** Many times as many as any client sends. */
+/** Many times more fields than any client sends. */
 const maxFields = 128;
 const longestField = 128;
 
-/** @throws EspalierError REQUEST_INVALID before a schema copies fields that nobody knows, or anybody compares their names */
+/**
+ * @throws EspalierError REQUEST_INVALID for too many or too long names, before a schema copies unknown fields or their names are
+ *   compared
+ */
 function checkFields(body: unknown): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
   const names = Object.keys(body);
@@ -36,7 +39,7 @@ function checkFields(body: unknown): void {
   }
 }
 
-/** WHY: what a client sent may be megabytes long, and an error tells it to the client and to the log. */
+/** WHY: a client may send megabytes, and an error repeats them in the answer and in the log. */
 function clip(text: string): string {
   return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
 }
@@ -44,18 +47,18 @@ function clip(text: string): string {
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);
 
-/** WHY: each choice keeps a set of them. */
+/** WHY a limit: each choice keeps a set of them. */
 const maxStopTokens = 256;
 
 /**
- * WHY these: logits are finite numbers of single precision, and a factor of a hundred either way leaves all of them finite that
- * models give; no use needs more.
+ * WHY these limits: logits are finite numbers of single precision. A factor of a hundred in either direction keeps the logits of all
+ * models finite, and no use needs more.
  */
 const penalty = { least: 0.01, most: 100 };
 const maxMessages = 1024;
 const maxParts = 256;
 
-/** What completions and chat completions share. What becomes of other fields is in `refused-fields.ts`. */
+/** The fields that completions and chat completions share. `refused-fields.ts` handles other fields. */
 const samplingFields = {
   model: nameInRequest,
   temperature: z.number().min(0).max(2).nullish(),

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 /**
- * Readers of lists in requests. WHY by hand: they look at a list's length before its elements, and stop at the first that is
- * wrong, where a schema of elements would go through millions of them and complain of each.
+ * Readers of lists in requests. WHY by hand: they check the length of a list before its elements, and stop at the first wrong element.
+ * A schema would visit millions of elements and report each of them.
  */
 
-/** Choices of one request, as many as an engine lets one caller have waiting: more would be told to come again, in vain. */
+/** Most choices of one request: the number that an engine lets one caller have waiting. A larger request could never be accepted. */
 export const maxChoices = 512;
 
-/** What is wrong in a value, and where. */
+/** An error in a value, and its place. */
 interface Problem {
   readonly problem: string;
   readonly path?: readonly (string | number)[];
@@ -21,7 +21,7 @@ export function isTokenId(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Token ids, at most so many. */
+/** Token ids, at most `most` of them. */
 export function tokenIdList(most: number): z.ZodType<readonly number[]> {
   return reader<readonly number[]>((value) => {
     if (!Array.isArray(value)) return { problem: 'a list of token ids is expected' };
@@ -30,7 +30,7 @@ export function tokenIdList(most: number): z.ZodType<readonly number[]> {
   });
 }
 
-/** A text, token ids, or a list of either, none empty: given as a list in any case, with whether it was one alone. */
+/** A text, token ids, or a list of either, none empty. The result is always a list, and says whether a single one was given. */
 export interface Texts {
   readonly texts: readonly TextOrTokens[];
   readonly isOne: boolean;
@@ -59,10 +59,10 @@ export function textsOrTokens(most: number): z.ZodType<Texts> {
   });
 }
 
-/** As many as a request for OpenAI's API ever had. */
+/** The limit of OpenAI's API. */
 const maxBiases = 1024;
 
-/** What is added to the logits of tokens. */
+/** Biases that are added to the logits of tokens. */
 export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { problem: 'an object of biases by token ids is expected' };
@@ -79,7 +79,7 @@ export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value
 });
 
 const maxStops = 16;
-/** WHY: each is looked for in what is held back of the text, at every token. */
+/** WHY a limit: each is searched in the held back text at every token. */
 const maxStopLength = 256;
 
 /** Strings that end an answer, none empty. */

@@ -15,12 +15,12 @@ type Sampling = Pick<
   | 'seed'
 >;
 
-/** Seeds as other servers take them have 64 bits, more than a number holds exactly: they are folded. */
+/** Seeds may have 64 bits, as for other servers. A number cannot hold them exactly, so they are reduced by this modulus. */
 const seeds = 2 ** 52;
 
 /**
- * How a body wants tokens drawn, in the engine's words.
- * @param place  of the choice among those of its prompt
+ * The sampling options of a body, in the engine's form.
+ * @param place index of the choice among those of its prompt
  */
 export function samplingOf(body: SamplingBody, place: number): Sampling {
   const topK = body.top_k ?? 0;
@@ -28,7 +28,7 @@ export function samplingOf(body: SamplingBody, place: number): Sampling {
   return {
     // WHY 1: OpenAI's default.
     temperature: body.temperature ?? 1,
-    // WHY: some token is always left, so that a top_p of 0 leaves the likeliest.
+    // WHY: at least one token always remains, so a top_p of 0 keeps the most likely one.
     ...(topP === 0 ? { topK: 1 } : { topK: Math.max(0, topK), topP }),
     minP: body.min_p ?? 0,
     presencePenalty: body.presence_penalty ?? 0,
@@ -36,7 +36,7 @@ export function samplingOf(body: SamplingBody, place: number): Sampling {
     repetitionPenalty: body.repetition_penalty ?? 1,
     ...(body.logit_bias ? { logitBias: body.logit_bias } : {}),
     minTokens: body.min_tokens ?? 0,
-    // WHY by the place: each choice draws on its own, and a prompt among others is answered as it is alone.
+    // WHY by the place: each choice draws independently, and a prompt in a list gets the same answer as alone.
     ...(typeof body.seed === 'number' ? { seed: (body.seed % seeds) + place } : {}),
   };
 }

@@ -1,4 +1,4 @@
-/** A row of `GET /v1/models`; `root` and `parent` are vLLM's words. */
+/** An entry of `GET /v1/models`. `root` and `parent` follow vLLM. */
 export interface ModelCard {
   readonly id: string;
   readonly object: 'model';

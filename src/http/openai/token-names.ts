@@ -1,31 +1,31 @@
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { ReportedToken } from '../../service/index.ts';
 
-/** What a token is called in an answer. */
+/** The name of a token in an answer. */
 export interface TokenName {
-  /** Its text; `bytes:\xe2\x80` where it is no whole text, and `token_id:7` where nothing is known of it. */
+  /** Its text; `bytes:\xe2\x80` if it is not valid text alone; `token_id:7` if its text is unknown. */
   readonly text: string;
-  /** Its text in UTF-8, of which it may hold a part of a character. */
+  /** Its text in UTF-8, which may contain a part of a character. */
   readonly bytes: readonly number[] | null;
 }
 
 /** A token of an answer with its log-probability. */
 export interface NamedToken extends TokenName {
-  /** Code points of the choice's text before it. */
+  /** Number of code points of the choice's text before it. */
   readonly offset: number;
-  /** The first token of a prompt has none. */
+  /** Absent for the first token of a prompt. */
   readonly logprob?: number;
   /** Likeliest first. */
   readonly top: readonly (TokenName & { readonly logprob: number })[];
 }
 
-/** The log-probability of what cannot come: JSON knows no infinity, and OpenAI's API says this number instead. */
+/** The log-probability of an impossible token. JSON has no infinity, and OpenAI's API uses this number instead. */
 const impossible = -9999;
 
 /**
- * Names tokens for an answer that tells their log-probabilities.
+ * Names tokens for an answer with log-probabilities.
  *
- * @param options.asIds  name all of them by their ids, so that no two have one name
+ * @param options.asIds names all tokens by their ids, so that no two have the same name
  */
 export function createTokenNames(
   tokenizer: Tokenizer | undefined,
@@ -53,7 +53,7 @@ export function createTokenNames(
   };
 }
 
-/** How many code points a text has: what `len` counts in Python. */
+/** The number of code points of a text, which is what `len` counts in Python. */
 export function countCodePoints(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; count++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
