@@ -5,7 +5,9 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { EspalierError } from '../core/index.ts';
 import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
 import { readDecodeRules, type DecodeRules } from './decode-rules.ts';
+import { AddedTokenFinder, type AddedToken } from './added-token-finder.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
+import { encodeRanges, type EncodedRanges, type Range } from './encode-ranges.ts';
 import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
 import {
   createHoldingDecoder,
@@ -61,6 +63,12 @@ export interface Tokenizer {
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
   /** Returns the ids of the rendered messages. The template decides about bos and eos. If bos comes twice, one is removed. */
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[];
+  /**
+   * Returns the ids of a text that `renderChat` gave, which are those of `encodeChat`, and the ranges of ids that ranges of the text
+   * became. A token across the border of a range is part of the range.
+   * @param ranges  in UTF-16 units
+   */
+  encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges;
   readonly hasChatTemplate: boolean;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
@@ -91,13 +99,16 @@ class FileTokenizer implements Tokenizer {
   readonly #template: ChatTemplate | undefined;
   readonly #special: SpecialTokens;
   readonly #rules: DecodeRules | undefined;
-  readonly #addedIds: ReadonlyMap<number, { readonly special: boolean }>;
+  readonly #addedIds: ReadonlyMap<number, AddedToken & { readonly special: boolean; readonly normalized: boolean }>;
+  readonly #hasNormalizer: boolean;
+  #added: AddedTokenFinder | undefined;
 
   constructor(files: TokenizerFiles) {
     this.#folder = files.folder;
     this.#inner = createInner(files);
     this.#rules = hasSuffix(files.tokenizer) ? undefined : readDecodeRules(files.tokenizer['decoder']);
     this.#addedIds = this.#inner.get_added_tokens_decoder();
+    this.#hasNormalizer = isJsonObject(files.tokenizer['normalizer']);
     this.#special = findSpecialTokens(files, {
       idOf: (token) => this.#inner.token_to_id(token),
       tokenOf: (id) => this.#inner.id_to_token(id),
@@ -167,8 +178,25 @@ class FileTokenizer implements Tokenizer {
   }
 
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[] {
-    const ids = this.encode(this.renderChat(messages, options));
+    return this.#withOneBos(this.encode(this.renderChat(messages, options)));
+  }
+
+  encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges {
+    this.#added ??= new AddedTokenFinder(this.#tokensCutOut());
+    return encodeRanges(text, ranges, {
+      encode: (part) => this.encode(part),
+      tidy: (ids) => this.#withOneBos(ids),
+      added: this.#added,
+    });
+  }
+
+  #withOneBos(ids: number[]): number[] {
     return ids[0] !== undefined && ids[0] === this.bosId && ids[1] === this.bosId ? ids.slice(1) : ids;
+  }
+
+  /** The added tokens that are found in a text as it is. The others are found in what the normalizer makes of it. */
+  #tokensCutOut(): AddedToken[] {
+    return [...this.#addedIds.values()].filter(({ normalized }) => !normalized || !this.#hasNormalizer);
   }
 
   #createHoldingDecoder(after: readonly number[], skipSpecial: boolean): StreamDecoder {

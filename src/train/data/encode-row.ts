@@ -1,7 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import { sharedLength, type Tokenizer } from '../../tokenizer/index.ts';
 import { ignoredLabel, type Example } from './example.ts';
-import { maskChat, sharedLength } from './mask-chat.ts';
+import { maskChat } from './mask-chat.ts';
 import type { Row, RowPlace } from './row.ts';
 
 export interface EncodeRowOptions {

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { ChatMessage, Tokenizer } from '../../tokenizer/index.ts';
+import type { ChatMessage, Range, Tokenizer } from '../../tokenizer/index.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import type { RowPlace } from './row.ts';
 
@@ -13,37 +13,33 @@ import type { RowPlace } from './row.ts';
  * @throws EspalierError CHAT_TEMPLATE_UNSTABLE where adding a message changes what was rendered before it
  */
 export function maskChat(messages: readonly ChatMessage[], tokenizer: Tokenizer, place: RowPlace): Example {
-  const whole = renderPrefix(messages, false, tokenizer);
-  const inputIds = Int32Array.from(whole.ids);
+  const whole = tokenizer.renderChat(messages, { addGenerationPrompt: false });
+  const turns = assistantTurns(messages, { whole, tokenizer, place });
+  const { ids, ranges } = tokenizer.encodeRendered(whole, turns);
+  const inputIds = Int32Array.from(ids);
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
-  for (const [index, { role }] of messages.entries()) {
-    if (role !== 'assistant') continue;
-    const before = renderPrefix(messages.slice(0, index), true, tokenizer);
-    const after = renderPrefix(messages.slice(0, index + 1), false, tokenizer);
-    if (!after.text.startsWith(before.text) || !whole.text.startsWith(after.text)) {
-      throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index });
-    }
-    const start = sharedLength(before.ids, whole.ids);
-    const shared = sharedLength(after.ids, whole.ids);
-    const end = shared < after.ids.length ? shared + 1 : shared;
-    labels.set(inputIds.subarray(start, end), start);
-  }
+  for (const { start, end } of ranges) labels.set(inputIds.subarray(start, end), start);
   return { inputIds, labels };
 }
 
 interface Rendered {
-  readonly text: string;
-  readonly ids: readonly number[];
+  readonly whole: string;
+  readonly tokenizer: Tokenizer;
+  readonly place: RowPlace;
 }
 
-function renderPrefix(messages: readonly ChatMessage[], prompt: boolean, tokenizer: Tokenizer): Rendered {
-  const options = { addGenerationPrompt: prompt };
-  return { text: tokenizer.renderChat(messages, options), ids: tokenizer.encodeChat(messages, options) };
-}
-
-/** How many tokens two sequences have in common at their beginning. */
-export function sharedLength(a: readonly number[], b: readonly number[]): number {
-  let length = 0;
-  while (length < a.length && length < b.length && a[length] === b[length]) length++;
-  return length;
+/** Where the assistant's turns lie in the whole text. */
+function assistantTurns(messages: readonly ChatMessage[], { whole, tokenizer, place }: Rendered): Range[] {
+  const turns: Range[] = [];
+  for (const [index, { role }] of messages.entries()) {
+    if (role !== 'assistant') continue;
+    const isLast = index === messages.length - 1;
+    const before = tokenizer.renderChat(messages.slice(0, index), { addGenerationPrompt: true });
+    const after = isLast ? whole : tokenizer.renderChat(messages.slice(0, index + 1), { addGenerationPrompt: false });
+    if (!after.startsWith(before) || !whole.startsWith(after)) {
+      throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index });
+    }
+    turns.push({ start: before.length, end: after.length });
+  }
+  return turns;
 }
