@@ -8,19 +8,19 @@ import { matchTargets } from './targets/match-targets.ts';
 
 const numbersPerSlice = 2048;
 
-/** How A begins. */
+/** The distribution of the initial values of A. */
 export type Distribution = 'uniform' | 'gaussian';
 
 export interface InitOptions {
   readonly seed: number;
-  /** `uniform` by default. */
+  /** Default: `uniform`. */
   readonly distribution?: Distribution;
 }
 
 /**
- * A new adapter that changes nothing yet, as PEFT begins: A uniform within ±1/√(numbers that each of its rows reads), or normal with a
- * deviation of 1/rank; B zero. Of an embedding A is zero and B normal. Each module draws from a stream of its own, so that its
- * numbers do not depend on which other modules there are.
+ * Creates an adapter that does not change the base yet, with PEFT's initial values: A is uniform within ±1/√(number of inputs of a
+ * row), or normal with a deviation of 1/rank; B is zero. For an embedding A is zero and B is normal. Each module has its own random
+ * stream, so its numbers do not depend on the other modules.
  *
  * @throws EspalierError LORA_CONFIG_INVALID, LORA_TARGET_UNMATCHED, LORA_FILTER_UNMATCHED, LORA_PATTERN_INVALID
  * @see He et al. 2015, eq. 10 with a = √5

@@ -2,39 +2,39 @@ import { EspalierError } from '../core/index.ts';
 import { matchPattern } from './targets/module-pattern.ts';
 import { PatternBudget } from './targets/pattern-budget.ts';
 
-/** Which modules an adapter is for. The words and rules are PEFT's, in camel case. */
+/** The modules that an adapter changes. The names and rules are PEFT's, in camel case. */
 export interface TargetConfig {
   /** Names of modules or ends of their paths; or one regular expression for whole paths; or 'all-linear'. */
   readonly targetModules: readonly string[] | string;
-  /** Modules that stay as they are although a target fits: names or ends of paths; or one regular expression. */
+  /** Modules that get no adapter although a target matches: names or ends of paths; or one regular expression. */
   readonly excludeModules?: readonly string[] | string;
-  /** Only the layers of these numbers, as far as a target is the end of a path. */
+  /** Only the layers with these numbers. Does not apply to a target that is a whole path. */
   readonly layersToTransform?: readonly number[] | number;
-  /** What stands before the number of a layer in a path, `layers` or `h`; anything where it is not said. */
+  /** The name before the number of a layer in a path, such as `layers` or `h`. Default: any name. */
   readonly layersPattern?: readonly string[] | string;
-  /** Ends of the paths of modules that are replaced whole (a classifier); they get no adapter. */
+  /** Ends of the paths of modules that are replaced as a whole (for example a classifier). They get no adapter. */
   readonly modulesToSave?: readonly string[];
 }
 
-/** What an adapter is made of. */
+/** The configuration of an adapter. */
 export interface LoraConfig extends TargetConfig {
   /** Rank of every module that `rankPattern` does not name. */
   readonly rank: number;
   /** Strength: the update is scaled by alpha / rank. */
   readonly alpha: number;
-  /** Probability, from 0 up and below 1, with which an element of a module's input is left out while training. */
+  /** Probability, at least 0 and below 1, with which an element of a module's input is set to 0 while training. */
   readonly dropout: number;
-  /** Other ranks, by names or patterns of modules; the first that fits counts. */
+  /** Other ranks, by names or patterns of modules. The first one that matches counts. */
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** Other alphas, likewise. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
   /** Scale by alpha / √rank instead (Kalajdzievski 2023). */
   readonly useRslora?: boolean;
-  /** The direction and the size of each row of the weight are trained apart (Liu et al. 2024). */
+  /** The direction and the length of each row of the weight are trained separately (Liu et al. 2024). */
   readonly useDora?: boolean;
-  /** The base keeps the weights of these modules as [in, out], as GPT-2 does. Said for PEFT; the matrices are the same. */
+  /** The base stores the weights of these modules as [in, out], as GPT-2 does. Written for PEFT; the adapter's matrices are the same. */
   readonly fanInFanOut?: boolean;
-  /** What the base is for, in PEFT's words: CAUSAL_LM (where it is not said), SEQ_CLS; null: PEFT is to add nothing of its own. */
+  /** The task of the base, in PEFT's words: CAUSAL_LM (default) or SEQ_CLS. null: PEFT adds nothing for a task. */
   readonly taskType?: string | null;
 }
 
@@ -44,14 +44,14 @@ export interface ModuleSettings {
   readonly scaling: number;
 }
 
-/** No linear layer is wider, and no rank beyond a layer's width adds anything. */
+/** No linear layer is wider, and a rank above the width of a layer is useless. */
 const maxRank = 65_536;
 
 /**
  * Rank and scaling of each of these modules.
  *
- * @param budget  what is left of it, where other patterns of the configuration ran already
- * @throws EspalierError LORA_PATTERN_INVALID when a key of the patterns is no regular expression, or takes too long
+ * @param budget the remaining budget, if other patterns of the configuration were matched before
+ * @throws EspalierError LORA_PATTERN_INVALID if a key of the patterns is not a regular expression, or takes too long
  */
 export function settingsOf(
   config: LoraConfig,
@@ -69,7 +69,7 @@ export function settingsOf(
   );
 }
 
-/** @throws EspalierError LORA_CONFIG_INVALID with every value that cannot be */
+/** @throws EspalierError LORA_CONFIG_INVALID with every invalid value */
 export function assertConfig(config: LoraConfig, path = 'given'): void {
   const ranks = { r: config.rank, ...prefixed('rank_pattern', config.rankPattern) };
   const alphas = { lora_alpha: config.alpha, ...prefixed('alpha_pattern', config.alphaPattern) };
@@ -109,7 +109,7 @@ function prefixed(name: string, pattern: Readonly<Record<string, number>> = {}):
   return Object.fromEntries(Object.entries(pattern).map(([key, value]) => [`${name}.${key}`, value]));
 }
 
-/** For each path the value of the first key that fits it, whole or its end after a dot, as in PEFT. */
+/** For each path, the value of the first key that matches the whole path or its end after a dot, as in PEFT. */
 function firstFits(
   pattern: Readonly<Record<string, number>>,
   paths: readonly string[],

@@ -1,17 +1,17 @@
 import { EspalierError } from '../../core/index.ts';
 import type { Adapter } from '../adapter.ts';
 
-/** What an adapter may have besides a pair of matrices for each module. */
+/** The parts that an adapter may have besides a pair of matrices for each module. */
 export interface PlainOptions {
-  /** Who applies it, for the error: `this engine`. */
+  /** The name of the place for the error, such as `this engine`. */
   readonly place: string;
-  /** What this place can apply besides. */
+  /** Further parts that this place can apply. */
   readonly allowed?: readonly ('magnitudes' | 'parameters')[];
 }
 
 /**
- * Refuses what a place cannot apply, rather than leaving it out.
- * @throws EspalierError LORA_PARTS_NOT_APPLIED with everything that would be left out
+ * Refuses an adapter with parts that a place cannot apply. They are never omitted silently.
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED with all parts that cannot be applied
  */
 export function assertPlain(
   name: string,

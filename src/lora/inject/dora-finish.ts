@@ -3,7 +3,7 @@ import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { loraConstant, type Finish, type LoraOwner } from './graft.ts';
 import type { GraphModule, ModulePlace } from '../targets/find-modules.ts';
 
-/** What DoRA needs besides the two matrices. */
+/** The values that DoRA needs. */
 export interface DoraParts {
   /** f32 [rank, in] */
   readonly a: Value;
@@ -18,11 +18,11 @@ export interface DoraParts {
 }
 
 /**
- * Makes each row of the changed weight as long as its magnitude says:
+ * Scales each row of the changed weight to the length that its magnitude gives:
  *
  *   V = W + s·B·A        gain = magnitude / ‖V‖        y' = gain ∘ (y − bias + update) + bias
  *
- * The length needs neither V nor W: the module's own node is run on the rows of A, which costs as much as `rank` tokens,
+ * The length can be computed without V and W: the module's own node is run on the rows of A, which costs as much as `rank` tokens,
  *
  *   ‖V‖² = ‖W‖² + s · Σᵣ B ∘ (2·W·Aᵀ + s·B·(A·Aᵀ))
  *
@@ -43,7 +43,7 @@ export function doraFinish(parts: DoraParts): Finish {
   };
 }
 
-/** Why a module cannot have a magnitude, if so. */
+/** The reason why a module cannot have a magnitude; undefined if it can. */
 export function doraProblem({ path, kind, places }: GraphModule): string[] {
   if (kind !== 'linear') return [`${path} is no linear module, and DoRA is for those`];
   return places.flatMap(({ site: { node, y } }) => {
@@ -90,12 +90,12 @@ function exactAttributes({
   return Object.fromEntries([...attributes].filter(([name]) => !['transA', 'beta', 'accuracy_level'].includes(name)));
 }
 
-/** The bias that a module's own node adds, f32 [out]; of a packed node the module's stretch of it. */
+/** The bias that a module's own node adds, f32 [out]. For a packed node it is the module's range of the bias. */
 export function biasOf(tape: Tape, place: ModulePlace, owner: LoraOwner): Value | undefined {
   return place.site.bias && partOf(tape, place.site.bias, place, { axis: -1, owner });
 }
 
-/** The stretch of an axis that belongs to the module, where a node computes several. */
+/** The range of an axis that belongs to the module, if a node computes several modules. */
 function partOf(
   tape: Tape,
   value: Value,

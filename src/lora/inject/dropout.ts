@@ -4,17 +4,20 @@ import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
 import { addLoraInput, loraConstant, type LoraOwner } from './graft.ts';
 import { adapterKey, loraKey, sharedOwner } from './lora-keys.ts';
 
-/** The graph input f32 [] that holds the probability of every dropout; 0 turns them off. */
+/** The graph input f32 [] with the probability of every dropout; 0 turns dropout off. */
 export const ratioInput = 'lora_dropout_ratio';
-/** The graph input i32 [any] that holds the keys of the rows: odd numbers, drawn anew for each pass. Row i takes key i, and begins again behind the last. */
+/**
+ * The graph input i32 [any] with the keys of the rows: odd numbers, drawn anew for each pass. Row i takes key i modulo the number of
+ * keys.
+ */
 export const keysInput = 'lora_dropout_keys';
 
-/** What all dropouts of an injection share. */
+/** The values that all dropouts of an injection share. */
 export interface DropoutParts {
   readonly inputs: readonly Value[];
   /** i32 [rows] */
   readonly keys: Value;
-  /** i64 [], how many keys there are. */
+  /** i64 [], the number of keys. */
   readonly keyCount: Value;
   /** i32 [], the largest hash that keeps its element. */
   readonly threshold: Value;
@@ -27,7 +30,7 @@ export interface SharedDropoutOptions {
   readonly named: (input: string) => string;
 }
 
-/** Adds the inputs, and what is computed of them once, at the beginning of the graph. */
+/** Adds the inputs, and the values that are computed from them once at the beginning of the graph. */
 export function addSharedDropout(model: Model, { adapter, named }: SharedDropoutOptions): DropoutParts {
   const owner = { owner: sharedOwner, adapter };
   const ratio = addLoraInput(model, named(ratioInput), { ...owner, shape: [] });
@@ -42,7 +45,7 @@ export function addSharedDropout(model: Model, { adapter, named }: SharedDropout
     loraConstant(tape, tensorOf('float64', [], [value]), { name, ...owner });
   const cast = (value: Value, to: 'float32' | 'float64' | 'int32'): Value =>
     tape.op('Cast', [value], { attributes: { to: dataTypeNumber(to) } });
-  // WHY f64: of f32 a ratio keeps 24 of the 32 bits that a hash has.
+  // WHY f64: in f32 a ratio has only 24 bits, and a hash has 32.
   const exact = cast(ratio, 'float64');
   const kept = tape.op('Sub', [number('one', 1), exact]);
   // −2³¹ keeps nothing, 2³¹ − 1 keeps everything: (1 − ratio)·2³² − 2³¹ − 1.
@@ -54,7 +57,7 @@ export function addSharedDropout(model: Model, { adapter, named }: SharedDropout
 }
 
 export interface DropoutPlace {
-  /** Which axis of x holds the module's channels, and how many axes and channels there are. */
+  /** The axis of x that contains the module's channels. */
   readonly axis: number;
   readonly axes: number;
   readonly channels: number;
@@ -63,7 +66,7 @@ export interface DropoutPlace {
 }
 
 /**
- * Dropout whose mask is a function of its inputs alone, and of nothing that was drawn before:
+ * Dropout whose mask is a function only of its inputs, and not of earlier draws:
  *
  *   hash(row, channel) = keys[row mod count] · channelKey[channel]  mod 2³²        kept where hash ≤ threshold
  *   y = x / (1 − ratio) where it is kept, else 0
@@ -80,7 +83,7 @@ export function dropout(tape: Tape, x: Value, shared: DropoutParts, place: Dropo
   const constant = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): Value =>
     loraConstant(tape, tensorOf('int64', shape, values), { name, ...owner });
   const isChannel = Array.from({ length: axes }, (_, i) => (i === axis ? 1 : 0));
-  // The shape of x with one channel: a row is everything that shares its place on the other axes.
+  // The shape of x with one channel: a row is all elements with the same place on the other axes.
   const others = tape.op('Mul', [
     tape.op('Shape', [x]),
     constant(

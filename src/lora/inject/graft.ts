@@ -5,7 +5,7 @@ import { findModules, type GraphModule, type ModulePlace, type SitePart } from '
 import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
 import { readSite, type ModuleSite } from '../targets/module-sites.ts';
 
-/** What an injection put into a graph, module by module. */
+/** The changes that an injection made to a graph, module by module. */
 export interface InjectionReport {
   readonly modules: readonly {
     readonly path: string;
@@ -18,33 +18,33 @@ export interface InjectionReport {
   readonly inputs: readonly string[];
 }
 
-/** What a graft is given of the place that it changes. */
+/** The values that a graft gets at the place that it changes. */
 export interface GraftPlace {
-  /** f32 [tokens, in], or [in, tokens] where the site is turned over; integers [tokens] of an embedding; of a convolution all of x. */
+  /** f32 [tokens, in], or [in, tokens] if the site is transposed; for an embedding integers [tokens]; for a convolution all of x. */
   readonly x: Value;
-  /** f32 [tokens, out], the module's own result; undefined where another node adds it. */
+  /** f32 [tokens, out], the module's own result; undefined if another node adds it. */
   readonly y: Value | undefined;
   readonly site: ModuleSite;
-  /** Which stretch of a packed node's result the module is; `site.y` is that stretch alone then. */
+  /** The range of a packed node's result that belongs to the module. `site.y` is then only that range. */
   readonly part?: SitePart;
 }
 
 /**
- * Records what is added to a module's result.
+ * Records the nodes that compute the update of a module's result.
  *
- * @param tape  records behind the module's node
- * @returns f32 [tokens, out], of a convolution [batch, out, ...]: the update, with y added where it is given
+ * @param tape records after the module's node
+ * @returns the update, f32 [tokens, out], for a convolution [batch, out, ...]; y is added to it if it is given
  */
 export type Graft = (tape: Tape, place: GraftPlace) => Value;
 
-/** Records what is made of the sum of a module's result and its update; f32 [..., out]. */
+/** Records the nodes that transform the sum of a module's result and its update; f32 [..., out]. */
 export type Finish = (tape: Tape, sum: Value, place: ModulePlace) => Value;
 
-/** What is grafted on one module. */
+/** The graft of one module. */
 export interface ModuleGraft {
   readonly module: GraphModule;
   readonly graft: Graft;
-  /** Nothing more than the sum where it is not given. */
+  /** Default: the sum itself. */
   readonly finish?: Finish | undefined;
 }
 
@@ -52,11 +52,11 @@ export interface RequireOptions {
   readonly adapter?: string | undefined;
   /** Names of graph inputs that will be added. */
   readonly inputs: readonly string[];
-  /** What else speaks against it, of the modules that were found. */
+  /** Further problems of the modules that were found. */
   readonly problemsOf?: (modules: readonly GraphModule[]) => readonly string[];
 }
 
-/** @throws EspalierError LORA_MODULES_INVALID with everything that is wrong, before anything is changed */
+/** @throws EspalierError LORA_MODULES_INVALID with all problems, before anything is changed */
 export function requireModules(
   model: Model,
   paths: readonly string[],
@@ -70,19 +70,19 @@ export function requireModules(
   return modules;
 }
 
-/** Of every value, those of subgraphs too: there a name would hide an input of the whole graph. */
+/** The names of all values, also in subgraphs, where a name would hide an input of the whole graph. */
 function valueNames(graph: Graph): Set<string> {
   const inner = graph.nodes.flatMap(({ subgraphs }) => subgraphs.flatMap((subgraph) => [...valueNames(subgraph)]));
   return new Set([...Array.from(graph.values(), ({ name }) => name), ...inner]);
 }
 
-/** Whose an added value is: a module's path, or '*' where all modules read it; and the adapter, where it has a name. */
+/** The owner of an added value: a module's path, or '*' if all modules read it; and the name of the adapter, if it has one. */
 export interface LoraOwner {
   readonly owner: string;
   readonly adapter?: string | undefined;
 }
 
-/** A graph input of an injection. */
+/** Adds a graph input of an injection. */
 export function addLoraInput(
   { graph }: Model,
   name: string,
@@ -95,14 +95,14 @@ export function addLoraInput(
   return marked(graph.addInput(name, dtype, shape), owner);
 }
 
-/** A constant of an injection, named within the tape's scope. */
+/** Adds a constant of an injection, named within the tape's scope. */
 export function loraConstant(tape: Tape, tensor: TensorData, { name, ...owner }: LoraOwner & { name: string }): Value {
   return marked(tape.constant(tensor, name), owner);
 }
 
 /**
- * Puts grafts on every node of their modules: what read a node's result reads the changed one from now on. A node that computes
- * several modules is taken apart once, whatever number of them is changed, and its other parts go through as they are.
+ * Adds grafts to every node of their modules. The readers of a node's result then read the changed result. The result of a node that
+ * computes several modules is split once, and the parts of modules without a graft are not changed.
  */
 export function graftModules(
   model: Model,
@@ -142,20 +142,20 @@ function graftNode(model: Model, placed: readonly PlacedGraft[], adapter: string
   graph.replaceAllUses(site.y, result, { except: readers.map(({ node }) => node) });
 }
 
-/** WHY once more: what the node reads may be another module's result, changed since the modules were found. */
+/** WHY read again: the node's input may be the result of another module, which has been changed since the modules were found. */
 function current({ node }: ModuleSite): ModuleSite {
   const result = readSite(node);
   if (result === undefined || 'problem' in result) throw new TypeError(`${node.label} was not checked`);
   return result.site;
 }
 
-/** Where grafts are made. */
+/** The state that all grafts share. */
 interface Bench {
   readonly model: Model;
   readonly adapter: string | undefined;
 }
 
-/** What is changed, and the node behind which to record. */
+/** The value that is changed, and the node after which the graft is recorded. */
 interface GraftPoint {
   readonly site: ModuleSite;
   readonly after: Node;
@@ -170,9 +170,9 @@ function tapeFor({ model, adapter }: Bench, { owner, after }: { owner: string; a
 }
 
 /**
- * Several modules side by side: taken apart, changed where there is an adapter, put together again.
+ * Several modules in one result: it is split, the parts with an adapter are changed, and the parts are joined again.
  *
- * WHY not y + [Δq | 0 | Δv]: a 0 that is added turns -0 around, and has to be written first.
+ * WHY not y + [Δq | 0 | Δv]: adding 0 changes -0, and the zeros would have to be written first.
  */
 function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after }: GraftPoint): Value {
   const widths = placed[0]?.place.part?.widths ?? [];
@@ -194,7 +194,7 @@ function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after 
   return tapeFor(bench, { owner: sharedOwner, after: last }).op('Concat', changed, { attributes: { axis: -1 } });
 }
 
-/** One module's update added to its own result. */
+/** Adds one module's update to its own result. */
 function graftOn(bench: Bench, placed: PlacedGraft, { site, after }: GraftPoint): Value {
   const tape = tapeFor(bench, { owner: placed.path, after });
   const sum = addUpdate(bench, placed, { site, tape });
@@ -217,7 +217,7 @@ function addUpdate(
   return tape.op('Add', [y, cast]);
 }
 
-/** Whether the update can be added while it is computed: rows in a list, in single precision. */
+/** Whether the update can be added while it is computed: the rows are a list, in single precision. */
 function isPlain({ kind, x, y }: ModuleSite): boolean {
   if (kind === 'conv' || !isFloat32(y)) return false;
   return kind === 'embedding' ? x.shape?.length === 1 : x.shape?.length === 2 && isFloat32(x);
@@ -227,7 +227,7 @@ function isFloat32({ dtype }: Value): boolean {
   return dtype === undefined || dtype === 'float32';
 }
 
-/** x as rows in a list, in single precision: [tokens, in], or integers [tokens] of an embedding. */
+/** x as a list of rows, in single precision: [tokens, in], or for an embedding integers [tokens]. */
 function plainInput(tape: Tape, { kind, x, in: width, turned }: ModuleSite, owner: LoraOwner): Value {
   const single =
     kind === 'embedding' || isFloat32(x) ? x : tape.op('Cast', [x], { attributes: { to: dataTypeNumber('float32') } });

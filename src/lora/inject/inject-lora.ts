@@ -21,33 +21,33 @@ import {
 export interface LoraModule {
   readonly path: string;
   readonly rank: number;
-  /** alpha / rank, as a rule. */
+  /** Usually alpha / rank. */
   readonly scaling: number;
-  /** More than 0: the module's input goes through dropout, whose probability and keys the graph takes as inputs (`dropout.ts`). */
+  /** If it is above 0, dropout is applied to the module's input. Its probability and keys are inputs of the graph (`dropout.ts`). */
   readonly dropout?: number;
-  /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], which says how long each row of the weight is. */
+  /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], the length of each row of the weight. */
   readonly dora?: { readonly squaredNorms: TensorOf<'float32'> };
-  /** PiSSA, OLoRA: what the adapter is at its beginning, taken off, so that the base's file stays as it is. */
+  /** PiSSA, OLoRA: the initial adapter, which is subtracted, so that the base's file need not change. */
   readonly initial?: { readonly a: TensorOf<'float32'>; readonly b: TensorOf<'float32'> };
 }
 
 export interface InjectOptions {
   readonly modules: readonly LoraModule[];
-  /** Of the dropout masks, with the keys that the graph takes as an input; each module has its own masks. */
+  /** Determines the dropout masks, together with the keys that are an input of the graph. Each module has its own masks. */
   readonly dropoutSeed?: number;
-  /** Tells adapters apart where a graph has several: its inputs are `<path>.lora_A.<adapter>` then. */
+  /** The name of the adapter, if a graph has several. Its inputs are then `<path>.lora_A.<adapter>`. */
   readonly adapter?: string;
 }
 
 /**
- * Adds one adapter to a graph, for training it or for running it alone. Each node of a module stays as it is; what read its
- * result y reads from now on
+ * Adds one adapter to a graph, to train it or to run it alone. The node of a module does not change. The readers of its result y then
+ * read
  *
  *   y' = y + scaling · (dropout(x)·Aᵀ)·Bᵀ            of a linear module
  *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 of an embedding, which has no dropout
  *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   of a convolution, A with its strides, pads and dilations
  *
- * and with DoRA each row of the changed weight is made as long as its magnitude says (`dora-finish.ts`).
+ * With DoRA each row of the changed weight is scaled to the length that its magnitude gives (`dora-finish.ts`).
  *
  * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; of a convolution
  * [rank, in, ...kernel] and [out, rank / groups, 1...].
@@ -94,12 +94,12 @@ function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] 
   ];
 }
 
-/** What the module itself speaks against. */
+/** The reason why the module cannot have this adapter; undefined if it can. */
 function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
   const { path, kind, groups = 1 } = module;
   const { rank = 1, dora, initial } = wanted.get(path) ?? {};
   return [
-    // The second convolution has the groups of the module's own, and each group as many ranks.
+    // The second convolution has the groups of the module's node, and each group has the same number of ranks.
     ...(rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`]),
     ...(dora ? doraProblem(module) : []),
     ...(initial && kind !== 'linear'
@@ -110,7 +110,7 @@ function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): s
 
 interface AdapterParts {
   readonly settings: LoraModule;
-  /** undefined where no module has dropout. */
+  /** undefined if no module has dropout. */
   readonly drops: DropoutParts | undefined;
   readonly seed: number;
   readonly adapter: string | undefined;
@@ -148,7 +148,7 @@ function graftOf(
   const hasDropout = settings.dropout !== undefined && settings.dropout > 0 && kind !== 'embedding';
   const axes = matrices.a.shape?.length ?? 2;
   return (tape, place) => {
-    // The channels of a linear module are the last axis, unless its rows are; those of a convolution the second.
+    // The channels of a linear module are on the last axis, unless it is transposed. Those of a convolution are on the second axis.
     const axis = place.site.turned ? 0 : 1;
     const at = { axis, axes, channels, seed, owner };
     const x = hasDropout && drops ? dropout(tape, place.x, drops, at) : place.x;
@@ -157,7 +157,7 @@ function graftOf(
   };
 }
 
-/** y − scaling·(x·A₀ᵀ)·B₀ᵀ. No dropout here: in PEFT this part has left the base's weight. */
+/** y − scaling·(x·A₀ᵀ)·B₀ᵀ. There is no dropout here, because PEFT subtracts this part from the base's weight. */
 function takeOff(
   tape: Tape,
   place: GraftPlace,
@@ -183,7 +183,7 @@ const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => V
     return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transB: 1, alpha: float(scaling) } });
   },
   embedding: (tape, { x, y, a, b, scaling }) => {
-    // WHY columns: PEFT keeps A as [rank, vocab], and turning it over would cost as much as the vocabulary is large.
+    // WHY columns: PEFT stores A as [rank, vocab], and the cost of transposing it would grow with the vocabulary.
     const u = tape.op('Gather', [a, x], { name: 'A', attributes: { axis: 1 } });
     return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transA: 1, transB: 1, alpha: float(scaling) } });
   },

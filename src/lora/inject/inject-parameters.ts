@@ -5,33 +5,33 @@ import { adapterKey, givenKey, loraKey } from './lora-keys.ts';
 import { initializerOf } from '../targets/module-names.ts';
 import type { SavedParameter } from '../adapter.ts';
 
-/** A parameter that comes in the place of the base's own. */
+/** A parameter that replaces one of the base. */
 export interface GivenParameter extends SavedParameter {
-  /** A linear module's weight is given as [in, out], as the checkpoint has it; as [out, in] where it is not said. */
+  /** Whether a linear module's weight is given as [in, out], as in the checkpoint. Default: [out, in]. */
   readonly transposed?: boolean;
 }
 
-/** A place where a parameter is read: which value stood there, so that it can be put back. */
+/** A place where a parameter is read, with the value that was there before, so that it can be restored. */
 interface ReplacedUse {
   readonly node: string;
   readonly index: number;
   readonly value: string;
 }
 
-/** What is said in an input's metadata about what it stands for. */
+/** The record in an input's metadata of the values that it replaces. */
 export interface GivenRecord {
   readonly uses: readonly ReplacedUse[];
-  /** The initializer that had to give its name away, and the name that it has meanwhile. */
+  /** The initializer that was renamed to free its name, with both names. */
   readonly renamed?: { readonly from: string; readonly to: string };
 }
 
 /**
- * Makes parameters inputs of a graph, f32 under their names in the checkpoint, so that an adapter can bring them whole
- * (`modules_to_save`). A matrix that two modules share is replaced for the named one alone. `removeLora` puts all of it back.
+ * Makes parameters inputs of a graph, f32 under their names in the checkpoint, so that an adapter can replace them (`modules_to_save`).
+ * A matrix that two modules share is replaced only for the named module. `removeLora` restores everything.
  *
  * @returns the names of the inputs
- * @throws EspalierError LORA_MODULES_INVALID for everything that is not there or is no plain weight, and for a name that an input or
- *   an output of the graph has: what is fed there would come through the parameter; the graph is as it was then
+ * @throws EspalierError LORA_MODULES_INVALID for every parameter that does not exist or is not a plain weight, and for a name that an
+ *   input or an output of the graph already has. The graph is then unchanged.
  */
 export function injectParameters(
   model: Model,
@@ -50,12 +50,12 @@ export function injectParameters(
   );
 }
 
-/** The name of the input that a parameter comes through. */
+/** The name of a parameter's input. */
 function givenName(name: string, adapter: string | undefined): string {
   return adapter === undefined ? name : `${name}.${adapter}`;
 }
 
-/** A weight can give its name away; an input or an output of the graph cannot. */
+/** The problems of a name. A weight can be renamed; an input or an output of the graph cannot. */
 function nameProblems({ graph }: Model, name: string): string[] {
   const value = graph.value(name);
   if (value?.isGraphInput) return [`${name} is the name of an input of the graph`];
@@ -71,11 +71,11 @@ interface FoundUse {
   readonly node: Node;
   readonly index: number;
   readonly value: Value;
-  /** The node reads the matrix turned over against the checkpoint. */
+  /** The node reads the transpose of the checkpoint's matrix. */
   readonly turned: boolean;
 }
 
-/** Where a parameter is read, or what speaks against replacing it. */
+/** The places where a parameter is read, or the reason why it cannot be replaced. */
 function usesOf({ graph }: Model, parameter: GivenParameter): FoundUse[] | string {
   const { name, shape, transposed = false } = parameter;
   const path = name.slice(0, name.lastIndexOf('.'));
@@ -95,12 +95,12 @@ function usesOf({ graph }: Model, parameter: GivenParameter): FoundUse[] | strin
     : named(uses);
 }
 
-/** All that reads an initializer which is no module's, or what is cast from it. */
+/** All readers of an initializer, or of a cast of it, that are not modules. */
 function looseUses(initializer: Value | undefined, shape: readonly number[]): FoundUse[] | string {
   if (initializer === undefined) return 'is not in the graph';
   const [first] = initializer.uses;
   const value = (first?.node.opType === 'Cast' ? first.node.outputs[0] : undefined) ?? initializer;
-  // WHY not what a module reads: that is another one, which shares the matrix and keeps it.
+  // WHY no modules: a module among the readers is another one that shares the matrix, and keeps it.
   const uses = [...value.uses].filter(
     ({ node: { metadata } }) => !metadata.has(moduleKey) && !metadata.has(modulePartsKey),
   );
@@ -142,7 +142,7 @@ function replace(
   return inputName;
 }
 
-/** The base's own weight gives its name to the input that takes its place. */
+/** Renames the base's own weight, so that the input that replaces it can have its name. */
 function makeRoom({ graph }: Model, name: string): GivenRecord['renamed'] {
   const value = graph.value(name);
   if (value === undefined) return undefined;
@@ -151,7 +151,7 @@ function makeRoom({ graph }: Model, name: string): GivenRecord['renamed'] {
   return { from: name, to };
 }
 
-/** Puts back what an input of `injectParameters` took the place of; the input itself goes with the rest of the injection. */
+/** Restores the values that an input of `injectParameters` replaced. The input itself is removed with the rest of the injection. */
 export function restoreUses({ graph }: Model, input: Value): void {
   for (const { node: name, index, value: valueName } of recordOf(input)?.uses ?? []) {
     const node = graph.nodes.find((one) => one.name === name);
@@ -162,9 +162,9 @@ export function restoreUses({ graph }: Model, input: Value): void {
   }
 }
 
-/** What such an input says of itself; undefined for every other value. */
+/** The record of such an input; undefined for every other value. */
 export function recordOf({ metadata }: Value): GivenRecord | undefined {
   const text = metadata.get(givenKey);
-  // WHY as: what is read here was written by `replace`.
+  // WHY `as`: `replace` wrote the record that is read here.
   return text === undefined ? undefined : (JSON.parse(text) as GivenRecord);
 }

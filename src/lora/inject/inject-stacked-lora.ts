@@ -13,7 +13,7 @@ import {
   type ModuleGraft,
 } from './graft.ts';
 
-/** The graph input f32 [mask_rows, rank_rows] that says which rank rows belong to which token. */
+/** The graph input f32 [mask_rows, rank_rows] that assigns rank rows to tokens. */
 const maskInput = 'lora_mask';
 const rankRows = 'lora_rank_rows';
 
@@ -23,18 +23,18 @@ export interface StackedOptions {
 }
 
 /**
- * Lets a graph serve any number of adapters in one batch. The adapters' matrices lie stacked, rank row by rank row; what
- * read the result y of a linear node or an embedding reads from now on
+ * Lets a graph serve any number of adapters in one batch. The matrices of the adapters are stacked by rank rows. The readers of the
+ * result y of a linear node or an embedding then read
  *
  *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
  *
- * New graph inputs: `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out], B scaled already and turned over against
- * PEFT's, for each module; and one `lora_mask` f32 [tokens, R], or [1, R] where all tokens have the same adapters: 1 (or an
- * adapter's strength) where a rank row belongs to the token's adapters, else 0. R may change from run to run.
+ * New graph inputs are `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out] for each module; B is already scaled, and
+ * transposed against PEFT's. Another one is `lora_mask` f32 [tokens, R], or [1, R] if all tokens have the same adapters: 1 (or an
+ * adapter's strength) if a rank row belongs to the token's adapters, else 0. R may change from run to run.
  *
  * With gains there is also `<path>.lora_gain` f32 [R, out] for each linear module that DoRA can be on: what is added to the module's
- * own product, in parts of it. DoRA's gain less 1 stands in the first rank row of such an adapter, and 0 elsewhere; its rows of B
- * are scaled by the gain besides.
+ * own product, in parts of it. DoRA's gain less 1 stands in the first rank row of such an adapter, and 0 elsewhere; its rows of B are
+ * scaled by the gain besides.
  *
  *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
  *

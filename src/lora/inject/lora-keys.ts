@@ -1,17 +1,17 @@
 /** Metadata key on every node, input and initializer that an injection adds; its value is the module's path, or '*' for many. */
 export const loraKey = 'espalier.lora';
 
-/** Metadata key beside it: the name of the adapter, where several are told apart. */
+/** Metadata key beside it: the name of the adapter, if a graph has several. */
 export const adapterKey = 'espalier.lora.adapter';
 
 /**
- * Metadata key on the node whose result stands in the place of a module's own: `NODE:INDEX`, the node of the injection that reads
- * the module's result, and at which input. So removal finds the way back, whatever has been renamed meanwhile.
+ * Metadata key on the node whose result replaces a module's own: `NODE:INDEX`, the node of the injection that reads the module's
+ * result, and the index of its input. Removal can so restore the graph, even after renames.
  */
 export const replacesKey = 'espalier.lora.replaces';
 
-/** Metadata key on an input that a parameter of the base has become: JSON of what it stands in the place of. */
+/** Metadata key on an input that replaces a parameter of the base: JSON of the values that it replaces. */
 export const givenKey = 'espalier.lora.given';
 
-/** What is shared by all modules, in the place of a path. */
+/** The owner of values that all modules share, instead of a path. */
 export const sharedOwner = '*';

@@ -3,8 +3,8 @@ import { recordOf, restoreUses } from './inject-parameters.ts';
 import { adapterKey, loraKey, replacesKey } from './lora-keys.ts';
 
 /**
- * Takes out what injectLora, injectStackedLora or injectParameters put into a graph: everything, or one adapter that was injected under a name. Once
- * all is out, the graph is the very same as before: its bytes are those. A graph without adapters stays as it is.
+ * Removes what injectLora, injectStackedLora or injectParameters added to a graph: everything, or one adapter by its name. After
+ * everything has been removed, the graph has the same bytes as before the injection. A graph without adapters does not change.
  */
 export function removeLora(model: Model, { adapter }: { readonly adapter?: string } = {}): void {
   const { graph } = model;
@@ -13,7 +13,7 @@ export function removeLora(model: Model, { adapter }: { readonly adapter?: strin
   const added = graph.nodes.filter(isAdded);
   const inputs = [...graph.inputs].filter(isAdded);
   for (const input of inputs.toReversed()) restoreUses(model, input);
-  // WHY from the last one: a result that another adapter builds upon is put back only after that one's own.
+  // WHY from the last one: if adapters build on each other, the later one must be removed first.
   for (const node of added.toReversed()) restore(graph, node);
   graph.removeNodes(added);
   const renamed = inputs.flatMap((input) => recordOf(input)?.renamed ?? []);
@@ -25,7 +25,7 @@ export function removeLora(model: Model, { adapter }: { readonly adapter?: strin
   for (const value of [...graph.initializers.values()].filter(isAdded)) graph.removeInitializer(value);
 }
 
-/** Where this node gives a changed result: everybody reads the module's own again. */
+/** If this node gives a changed result, its readers read the module's own result again. */
 function restore(graph: Graph, node: Node): void {
   const place = node.metadata.get(replacesKey);
   const [result] = node.outputs;

@@ -7,8 +7,8 @@ import type { ModuleWeights } from '../adapter.ts';
 import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
 
 /**
- * Why modules of a graph cannot have a magnitude, by path; those that can are not in it.
- * @throws EspalierError LORA_MODULES_INVALID when a module is not there
+ * The reasons why modules of a graph cannot have a magnitude, by path. Modules that can have one are not included.
+ * @throws EspalierError LORA_MODULES_INVALID if a module does not exist
  */
 export function doraProblems(model: Model, paths: readonly string[]): Map<string, string> {
   const { modules, problems } = findModules(model.graph, paths);
@@ -22,15 +22,15 @@ export function doraProblems(model: Model, paths: readonly string[]): Map<string
 }
 
 /**
- * How much DoRA lengthens each row of a module's weight, f32 [out] by path, for the modules that have a magnitude:
+ * The factor by which DoRA scales each row of a module's weight, f32 [out] by path, for the modules that have a magnitude:
  *
  *   gain = magnitude / ‖W + s·B·A‖
  *
- * Summed in double precision, one module's weight in memory at a time. It takes as many products as `in · out · rank`.
+ * Sums are in double precision. One module's weight is in memory at a time. The cost is `in · out · rank` products for each module.
  *
  * @param model  without adapters
- * @param options.folder  that the model's external data lies in
- * @throws EspalierError as `readBaseWeights`
+ * @param options.folder the folder of the model's external data
+ * @throws EspalierError the errors of `readBaseWeights`
  * @see Liu et al. 2024 (DoRA), eq. 5
  */
 export async function readDoraGains(

@@ -16,28 +16,31 @@ import { assertConfig, settingsOf, type LoraConfig, type ModuleSettings } from '
 import { matchTargets } from '../targets/match-targets.ts';
 import { readBaseWeights, type BaseWeight } from './read-base-weights.ts';
 
-/** Ways to begin with parts of the base's own weights; `rounds`: of an iteration in the place of the exact decomposition. */
+/**
+ * Ways to initialize an adapter from the base's own weights. `rounds` uses an iteration with that many rounds instead of the exact
+ * decomposition.
+ */
 export type WeightStart = { readonly method: 'pissa'; readonly rounds?: number } | { readonly method: 'olora' };
 
 export interface WeightInitOptions {
   readonly start: WeightStart;
-  /** A graph of the base, and the folder that its weights are relative to. */
+  /** A graph of the base, and the folder to which its weights' locations are relative. */
   readonly model: Model;
   readonly folder: string;
   readonly seed: number;
 }
 
 /**
- * A new adapter made of parts of the base's weights W:
+ * Creates an adapter from parts of the base's weights W:
  *
  *   PiSSA: W ≈ U·S·Vᵀ, the largest `rank` of it     A = √(S/s)·Vᵀ     B = U·√(S/s)
  *   OLoRA: W = Q·R, the first `rank` of it          A = R             B = Q
  *
- * with s the scaling. So that nothing changes at first, training takes the same off again (`LoraModule.initial`), and what is saved is
- * the difference (`subtractInitial`): the base's file stays as it is.
+ * s is the scaling. Training subtracts the initial adapter again (`LoraModule.initial`), so that nothing changes at first. The saved
+ * adapter is the difference (`subtractInitial`), so the base's file need not change.
  *
- * @throws EspalierError LORA_CONFIG_INVALID also for a rank that a weight does not have, LORA_TARGET_UNMATCHED,
- *   LORA_FILTER_UNMATCHED, LORA_PATTERN_INVALID, LORA_WEIGHT_UNREADABLE
+ * @throws EspalierError LORA_CONFIG_INVALID also for a rank that a weight does not have, LORA_TARGET_UNMATCHED, LORA_FILTER_UNMATCHED,
+ *   LORA_PATTERN_INVALID, LORA_WEIGHT_UNREADABLE
  * @see Meng et al. 2024 (PiSSA), eq. 2-3; Büyükakyüz 2024 (OLoRA), §3
  */
 export async function initFromWeights(
@@ -113,7 +116,7 @@ export interface PlainAdapter {
 }
 
 /**
- * What an adapter changed since its beginning, as plain LoRA of twice the rank, so that it fits the base as it was:
+ * The change of an adapter since its initialization, as plain LoRA of twice the rank, which fits the unchanged base:
  *
  *   B·A − B₀·A₀ = [B −B₀]·[A; A₀]
  *

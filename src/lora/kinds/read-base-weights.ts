@@ -1,6 +1,6 @@
 /**
- * The weights of a graph's modules as numbers, whatever form the graph has them in. Knows how constants are cast, turned over and
- * quantized; knows nothing of adapters.
+ * Reads the weights of a graph's modules as numbers, in every form that graphs use: cast, transposed or quantized constants. Knows
+ * nothing of adapters.
  */
 import { breathe, EspalierError } from '../../core/index.ts';
 import { readConstant, type Model, type Node, type Value } from '../../ir/index.ts';
@@ -14,15 +14,15 @@ export interface BaseWeight {
   readonly values: Float32Array;
   readonly in: number;
   readonly out: number;
-  /** The numbers are not exactly what the checkpoint held. */
+  /** Whether the weight is quantized, so that the numbers differ from those of the original model. */
   readonly quantized: boolean;
 }
 
 /**
  * Reads the weights of these linear modules, one after another.
  *
- * @param options.folder  that the model's external data lies in
- * @throws EspalierError LORA_MODULES_INVALID when a module is not there; LORA_WEIGHT_UNREADABLE when its weight is no constant of a
+ * @param options.folder the folder of the model's external data
+ * @throws EspalierError LORA_MODULES_INVALID if a module does not exist; LORA_WEIGHT_UNREADABLE if its weight is not a constant of a
  *   known form; IR_EXTERNAL_DATA
  */
 export async function* readBaseWeights(

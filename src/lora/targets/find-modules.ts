@@ -5,21 +5,21 @@ import { readParts } from './module-parts.ts';
 import { weightName } from './module-names.ts';
 import { readSite, type ModuleSite } from './module-sites.ts';
 
-/** A stretch of the last axis of a node that computes several modules side by side. */
+/** A range of the last axis of a node that computes several modules. */
 export interface SitePart {
   readonly index: number;
-  /** Of all parts, in their order; they add up to the node's width. */
+  /** The widths of all parts, in their order. Their sum is the node's width. */
   readonly widths: readonly number[];
 }
 
-/** One of the nodes that compute a module, and which part of its result the module is. */
+/** One of the nodes that compute a module, and the part of its result that belongs to the module. */
 export interface ModulePlace {
   readonly site: ModuleSite;
-  /** Absent where the whole result is the module's. */
+  /** Absent if the whole result belongs to the module. */
   readonly part?: SitePart;
 }
 
-/** A module of the graph: its nodes, more than one where a builder computes it in parts, all of one size. */
+/** A module of the graph with its nodes, all of one size. There are several if a builder computes the module in parts. */
 export interface GraphModule {
   readonly path: string;
   readonly kind: ModuleKind;
@@ -31,15 +31,15 @@ export interface GraphModule {
 }
 
 export interface FindOptions {
-  /** The adapter that comes: a module may have one of each name. */
+  /** Name of the adapter to be added. A module may have one adapter of each name. */
   readonly adapter?: string | undefined;
 }
 
 /**
- * Finds the nodes of these modules and everything that speaks against putting adapters on them. A module is named by its path
- * (`moduleKey`, `modulePartsKey`), or by the name of its node or its weight where the graph does not say paths.
+ * Finds the nodes of these modules, and every reason why they cannot have adapters. A module is named by its path (`moduleKey`,
+ * `modulePartsKey`), or by the name of its node or its weight if the graph has no paths.
  *
- * @returns the modules in the order asked for, and the problems; with any of these the modules are not complete
+ * @returns the modules in the requested order, and the problems; if there are problems the modules are incomplete
  */
 export function findModules(
   graph: Graph,
@@ -61,7 +61,7 @@ export function findModules(
   return { modules, problems };
 }
 
-/** The module that a node of an injection belongs to, if it is of the adapter of this name. */
+/** The module of a node that was injected for the adapter of this name; undefined for other nodes. */
 function ownerOf({ metadata }: Node, adapter: string | undefined): string[] {
   const owner = metadata.get(loraKey);
   const isOther = adapter !== undefined && metadata.get(adapterKey) !== adapter;
@@ -92,7 +92,7 @@ function indexOf(graph: Graph): ModuleIndex {
     const widths = parts.map(({ width }) => width);
     for (const [i, { path }] of parts.entries()) add(modules, path, { node, part: { index: i, widths } });
     add(modules, node.metadata.get(moduleKey), { node });
-    // WHY only without a path: a head that shares the embedding's matrix is not the embedding.
+    // WHY only without a path: a head that shares the embedding's matrix must not be found as the embedding.
     const isNamed = parts.length > 0 || node.metadata.has(moduleKey);
     const weight = isNamed ? undefined : weightName(node);
     for (const name of new Set([node.name, weight, weight?.replace(/\.weight$/, '')])) add(others, name, { node });

@@ -5,8 +5,8 @@ import { readParts } from './module-parts.ts';
 import { readSite, type ModuleSite } from './module-sites.ts';
 
 /**
- * Everything in a graph that adapters can be put on, in the order of its nodes. Where a node says no path, it goes by its weight's or
- * its own name, as `annotateModules` would write it.
+ * Lists all modules of a graph that can have adapters, in the order of its nodes. A node without a path is named by its weight or by
+ * itself, as `annotateModules` would write it.
  */
 export function listModules(model: Model): AdaptableModule[] {
   const modules = new Map<string, AdaptableModule>();
@@ -18,13 +18,13 @@ export function listModules(model: Model): AdaptableModule[] {
   return [...modules.values()];
 }
 
-/** Gives a node its path, or none to leave it without. */
+/** Returns the path of a node, or undefined for none. */
 export type PathOf = (node: Node, site: ModuleSite) => string | undefined;
 
 /**
- * Writes a module's path on every node that adapters could be put on and that says none yet.
+ * Writes a module's path on every node that can have an adapter and has no path yet.
  *
- * @param pathOf  by default the weight's name, as far as it says a module, or else the node's
+ * @param pathOf default: the module in the weight's name, or else the node's name
  */
 export function annotateModules(model: Model, pathOf: PathOf = suggestPath): void {
   for (const { site, path } of placesOf(model, pathOf)) {

@@ -4,22 +4,23 @@ import type { TargetConfig } from '../lora-config.ts';
 import { matchPattern } from './module-pattern.ts';
 import { PatternBudget } from './pattern-budget.ts';
 
-/** What each pattern found, and all modules found, in the order of the base. */
+/** The modules that each pattern matched, and all matched modules, in the order of the base. */
 export interface TargetReport {
   readonly matched: readonly { readonly pattern: string; readonly modules: readonly string[] }[];
   readonly modules: readonly string[];
 }
 
-/** Which modules: the targets alone, or with what narrows them. */
+/** The targets alone, or with the settings that narrow them. */
 export type Targets = TargetConfig | TargetConfig['targetModules'];
 
 /**
- * Finds the modules that an adapter is for, by PEFT's rules: a name in a list fits the whole path or its end after a
- * dot; a text that is no list is a regular expression for the whole path; 'all-linear' is every linear module but the head.
- * What is excluded or replaced whole gets no adapter, nor does a layer of another number, unless a target is its whole path.
+ * Finds the modules that an adapter changes, by PEFT's rules. A name in a list matches the whole path or its end after a dot. A single
+ * text is a regular expression for the whole path. 'all-linear' means every linear module except the head. Excluded modules and modules
+ * that are replaced as a whole get no adapter. If layers are given, modules of other layers get none, unless a target is the whole
+ * path.
  *
- * @throws EspalierError LORA_TARGET_UNMATCHED when a pattern fits nothing, LORA_FILTER_UNMATCHED when an exclusion or the number
- *   of a layer fits nothing that the targets fit, LORA_PATTERN_INVALID
+ * @throws EspalierError LORA_TARGET_UNMATCHED if a pattern matches nothing, LORA_FILTER_UNMATCHED if an exclusion or a layer number
+ *   matches none of the targets' modules, LORA_PATTERN_INVALID
  */
 export function matchTargets(modules: readonly AdaptableModule[], targets: Targets): TargetReport {
   const config = configOf(targets);
@@ -41,9 +42,9 @@ export function matchTargets(modules: readonly AdaptableModule[], targets: Targe
 }
 
 /**
- * As matchTargets, but a pattern may find nothing.
+ * Like matchTargets, but a pattern may match nothing.
  *
- * @param budget  of the time that all patterns of the configuration have
+ * @param budget the time for all patterns of the configuration
  */
 export function findTargets(
   modules: readonly AdaptableModule[],
@@ -81,14 +82,14 @@ function fitWhole(pattern: string, modules: readonly AdaptableModule[], budget: 
   return isAll ? paths : matchPattern(pattern, paths, { budget });
 }
 
-/** Heads by the names that PEFT knows: they are left out of 'all-linear'. */
+/** Heads by the names that PEFT knows. 'all-linear' does not include them. */
 const heads: ReadonlySet<string> = new Set(['classifier', 'score']);
 
 function isInner({ path, kind = 'linear' }: AdaptableModule): boolean {
   return kind === 'linear' && lastName(path) !== 'lm_head' && !heads.has(path);
 }
 
-/** Paths that no target counts for. */
+/** Paths that are excluded from all targets. */
 function excludedPaths(
   modules: readonly AdaptableModule[],
   { excludeModules = [], modulesToSave = [] }: Pick<TargetConfig, 'excludeModules' | 'modulesToSave'>,
@@ -112,7 +113,7 @@ function layerFilter({ layersToTransform, layersPattern }: TargetConfig): (path:
   };
 }
 
-/** The number of the layer that a path lies in: the first number after a name, or after one of these names. */
+/** The layer number in a path: the first number after any name, or after one of these names. */
 function layerOf(path: string, names: readonly string[]): number | undefined {
   const patterns = names.filter((name) => name !== '').map((name) => `(?:^|.*?\\.)${name.replaceAll('.', '\\.')}`);
   const all = patterns.length > 0 ? patterns : ['.*?\\.[^.]*'];
@@ -120,7 +121,7 @@ function layerOf(path: string, names: readonly string[]): number | undefined {
   return found === undefined ? undefined : Number(found);
 }
 
-/** What narrows the targets has to narrow something: a name with a slip in it would change everything without a word. */
+/** Checks that each filter excludes something, because a misspelt filter would silently have no effect. */
 function assertFilters(
   { excludeModules = [], ...config }: TargetConfig,
   found: readonly string[],

@@ -1,25 +1,25 @@
 import type { Node, Value } from '../../ir/index.ts';
 import { readSite } from './module-sites.ts';
 
-/** Operators that hand a weight on as it is, for one use or another. */
+/** Operators that pass a weight on without changing what it represents. */
 const passingOn: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear', 'Identity', 'Transpose']);
 
-/** The initializer that a value is made from, through casts and the like alone. */
+/** The initializer from which a value is made only by such operators. */
 export function initializerOf(value: Value | undefined): Value | undefined {
   let at = value;
   while (at?.producer !== undefined && passingOn.has(at.producer.opType)) at = at.producer.inputs[0];
   return at?.constant === undefined ? undefined : at;
 }
 
-/** The name of the initializer that a module's node takes its weight from. */
+/** The name of the initializer of a module's weight. */
 export function weightName(node: Node): string | undefined {
   const result = readSite(node);
   return result !== undefined && 'site' in result ? initializerOf(result.site.weight)?.name : undefined;
 }
 
 /**
- * A path for a node that no one has named a module: where torch.onnx says it (`namespace`), or that of its weight
- * (`model.layers.0.mlp.up_proj.weight`), or that of the node (`/model/layers.0/attn/q_proj/MatMul`).
+ * A path for a node without one: from the metadata of torch.onnx (`namespace`), from the name of its weight
+ * (`model.layers.0.mlp.up_proj.weight`), or from the name of the node (`/model/layers.0/attn/q_proj/MatMul`).
  */
 export function suggestPath(node: Node): string | undefined {
   const weight = weightName(node);

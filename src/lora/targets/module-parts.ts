@@ -1,10 +1,10 @@
-/** One of several modules that a node computes side by side. */
+/** One of several modules that a node computes. */
 export interface ModulePart {
   readonly path: string;
   readonly width: number;
 }
 
-/** Reads `modulePartsKey`'s value, `a.q_proj:64,a.k_proj:32`; what is not of that form gives no parts. */
+/** Reads the value of `modulePartsKey`, such as `a.q_proj:64,a.k_proj:32`. A value of another form gives no parts. */
 export function readParts(text: string | undefined): ModulePart[] {
   if (text === undefined || text === '') return [];
   const parts = text.split(',').map((part) => {

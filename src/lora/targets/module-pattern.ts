@@ -1,14 +1,14 @@
 import { EspalierError } from '../../core/index.ts';
 import { PatternBudget } from './pattern-budget.ts';
 
-/** No name of a module has a tenth of this. */
+/** Ten times longer than any name of a module. */
 const maxPatternLength = 10_000;
 
 /**
- * The paths that a regular expression of PEFT fits as a whole or, with `orEnd`, whole or after a dot.
+ * The paths that a regular expression of PEFT matches as a whole or, with `orEnd`, as a whole or after a dot.
  *
- * Patterns come from adapters and requests, and one such as `(a+)+b` can run for years. So all but the simplest run where
- * they can be stopped.
+ * Patterns come from adapters and requests, and a pattern such as `(a+)+b` can run for years. All patterns except the simplest
+ * therefore run in a context that can be stopped.
  *
  * @param options.budget  shared by all patterns of one configuration
  * @throws EspalierError LORA_PATTERN_INVALID
@@ -23,7 +23,7 @@ export function matchPattern(
   const inner = fromPython(pattern);
   const source = `^${options.orEnd === true ? '(?:.*\\.)?' : ''}(?:${inner})$`;
   try {
-    compile(inner); // by itself first, so that ')|(' cannot end the group around it
+    compile(inner); // compiled alone first, so that ')|(' cannot end the group around it
     const expression = compile(source);
     const likely = candidates(inner, paths, options.orEnd === true);
     const fits = isSimple(inner) ? budget.test(expression, likely) : budget.testGuarded(source, likely);
@@ -44,8 +44,8 @@ function assertLength(pattern: string): void {
 const fixed = /^(?:\\[.-]|[\w.-])*$/;
 
 /**
- * The paths that a pattern may fit, by their lengths alone. Configurations with a name for each of a thousand modules are common, and a
- * million tests are slow.
+ * The paths that a pattern may match, judged by their lengths. Configurations with a name for each of a thousand modules are common,
+ * and a million tests are slow.
  */
 function candidates(pattern: string, paths: readonly string[], orEnd: boolean): readonly string[] {
   if (!fixed.test(pattern)) return paths;
@@ -58,8 +58,8 @@ function compile(source: string): RegExp {
 }
 
 /**
- * Whether a pattern cannot take long: no group is repeated, nothing refers back, and at most two parts are repeated, so
- * that its steps grow with the cube of a path's length at worst.
+ * Whether a pattern cannot take long: it has no repeated group, no back reference, and at most two repeated parts. Its steps then grow
+ * at most with the cube of a path's length.
  */
 function isSimple(pattern: string): boolean {
   if (/\\[1-9k]/.test(pattern)) return false;
@@ -67,7 +67,7 @@ function isSimple(pattern: string): boolean {
   return !/\)[*+{]/.test(bare) && (bare.match(/[*+{]/g)?.length ?? 0) <= 2;
 }
 
-/** Spells for JavaScript what Python spells otherwise; what only one of them knows stays an error. */
+/** Translates Python's syntax to JavaScript's. Syntax that only one of them has stays an error. */
 function fromPython(pattern: string): string {
   return pattern.replace(/\\[\s\S]|\(\?P<|\(\?P=(\w+)\)|\{,(?=\d)/g, (token, name: string | undefined) => {
     if (name !== undefined) return `\\k<${name}>`;

@@ -4,30 +4,30 @@ import type { ModuleKind, Node, Value } from '../../ir/index.ts';
 export interface ModuleSite {
   readonly kind: ModuleKind;
   readonly node: Node;
-  /** linear: [..., in], or [in, tokens] where it is turned over; embedding: integers [...]; conv: [batch, in, ...]. */
+  /** linear: [..., in], or [in, tokens] if it is transposed; embedding: integers [...]; conv: [batch, in, ...]. */
   readonly x: Value;
-  /** What the rest of the graph reads: linear and embedding [..., out]; conv [batch, out, ...]. */
+  /** The result that the rest of the graph reads: linear and embedding [..., out]; conv [batch, out, ...]. */
   readonly y: Value;
-  /** The weight as the node reads it; of a quantized node the packed bytes. */
+  /** The weight as the node reads it; for a quantized node the packed bytes. */
   readonly weight: Value | undefined;
-  /** [out], added by the node itself. */
+  /** [out], the bias that the node itself adds. */
   readonly bias?: Value;
   readonly in: number;
   readonly out: number;
-  /** The node reads its input turned over, as a Gemm with transA does. */
+  /** The node transposes its input, like a Gemm with transA. */
   readonly turned: boolean;
-  /** The weight lies as [in, out], not as [out, in]. */
+  /** The weight is stored as [in, out], not as [out, in]. */
   readonly transposed: boolean;
   readonly kernel?: readonly number[];
   readonly groups?: number;
 }
 
-/** A node that no adapter can be put on has the reason instead. */
+/** A site, or the reason why the node cannot have an adapter. */
 export type SiteResult = { readonly site: ModuleSite } | { readonly problem: string };
 
 /**
- * Reads a node as a module. Operators: MatMul, Gemm, Conv, Gather; of ONNX Runtime FusedMatMul, MatMulNBits,
- * DynamicQuantizeMatMul, MatMulIntegerToFloat, GatherBlockQuantized; and MatMulInteger with the Cast and Mul that make floats of it.
+ * Reads a node as a module. Operators: MatMul, Gemm, Conv, Gather; ONNX Runtime's FusedMatMul, MatMulNBits, DynamicQuantizeMatMul,
+ * MatMulIntegerToFloat, GatherBlockQuantized; and MatMulInteger with the Cast and Mul that convert its result to floats.
  *
  * @returns undefined for every other operator
  */
@@ -40,7 +40,7 @@ export function readSite(node: Node): SiteResult | undefined {
   return 'site' in result && bias !== undefined ? { site: { ...result.site, bias } } : result;
 }
 
-/** Which input of an operator is its bias. */
+/** The index of the bias among an operator's inputs. */
 const biasInputs: Readonly<Record<string, number>> = {
   Gemm: 2,
   Conv: 2,
@@ -69,7 +69,7 @@ interface Product {
   readonly x: Value | undefined;
   readonly y: Value;
   readonly weight: Value | undefined;
-  /** The weight's last axis is what goes in. */
+  /** The weight's last axis is the input. */
   readonly columnsIn: boolean;
   readonly turned?: boolean;
 }
@@ -109,7 +109,7 @@ function readMatMulNBits(node: Node, y: Value): SiteResult {
   return { site: { kind: 'linear', node, x, y, weight, in: width, out, turned: false, transposed: false } };
 }
 
-/** An adapter reads the numbers from before they were quantized, as the float layer that it was trained on did. */
+/** An adapter reads the numbers before they are quantized, like the float layer on which it was trained. */
 function readIntegerToFloat(node: Node, y: Value): SiteResult {
   const [quantized, weight] = node.inputs;
   const producer = quantized?.producer;
@@ -118,14 +118,14 @@ function readIntegerToFloat(node: Node, y: Value): SiteResult {
   return product(node, { x, y, weight, columnsIn: false });
 }
 
-/** As dynamic quantization writes it: the product of integers, a Cast, and a Mul by both scales, which gives the floats. */
+/** The nodes that dynamic quantization writes: a product of integers, a Cast, and a Mul by both scales, which gives floats. */
 function readMatMulInteger(node: Node, y: Value): SiteResult {
   const scaled = onlyResult(onlyResult(y, 'Cast'), 'Mul');
   if (scaled === undefined) return { problem: 'gives integers that no Cast and Mul make floats of' };
   return readIntegerToFloat(node, scaled);
 }
 
-/** What the only reader of a value gives, if it is of this operator. */
+/** The result of the only reader of a value, if it has this operator. */
 function onlyResult(value: Value | undefined, opType: string): Value | undefined {
   const [use, ...more] = value?.uses ?? [];
   return use !== undefined && more.length === 0 && !value?.isGraphOutput && use.node.opType === opType
@@ -170,7 +170,7 @@ function readGatherBlockQuantized(node: Node, y: Value): SiteResult {
   return { site: embedding(node, { x, y: afterCast(y), weight, in: rows, out }) };
 }
 
-/** Numbers in a row of a table of packed bytes. */
+/** The number of elements in a row of a table of packed bytes. */
 function widthOf(node: Node): number | undefined {
   const [table] = node.inputs;
   const columns = table?.shape?.[1];
@@ -184,7 +184,7 @@ function embedding(node: Node, parts: EmbeddingParts): ModuleSite {
   return { kind: 'embedding', node, ...parts, turned: false, transposed: true };
 }
 
-/** A table of half-width floats is cast after picking: what the graph reads is the cast. */
+/** The rows of a table of half-width floats are cast after they are picked. The graph reads the result of the cast. */
 function afterCast(y: Value): Value {
   return (y.dtype === 'float32' ? undefined : onlyResult(y, 'Cast')) ?? y;
 }

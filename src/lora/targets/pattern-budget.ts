@@ -1,13 +1,13 @@
 import { createContext, Script, type Context } from 'node:vm';
 import { systemClock, type Clock } from '../../core/index.ts';
 
-/** What a sound configuration needs is a few milliseconds; the rest is for a machine that is busy with something else. */
+/** A valid configuration needs a few milliseconds. The rest is reserve for a busy machine. */
 const totalMs = 500;
 const maxPatterns = 10_000;
 
 /**
- * The time that all patterns of one configuration have together. Patterns come from adapters and requests: a limit for each alone would
- * let forty slow ones take forty times as long.
+ * The time limit for all patterns of one configuration together. Patterns come from adapters and requests. With a limit for each
+ * pattern, forty slow ones would take forty times as long.
  */
 export class PatternBudget {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class PatternBudget {
   }
 
   /**
-   * Tests paths one after the other with an expression that cannot take long on one of them.
+   * Tests paths one after the other with an expression that cannot take long on a single path.
    * @throws RangeError when the budget is used up
    */
   test(expression: RegExp, paths: readonly string[]): boolean[] {
@@ -34,7 +34,7 @@ export class PatternBudget {
   }
 
   /**
-   * Tests paths with any expression, where it is stopped when the budget is used up.
+   * Tests paths with any expression. It is stopped when the budget is used up.
    * @throws RangeError when the budget is used up
    */
   testGuarded(source: string, paths: readonly string[]): boolean[] {
