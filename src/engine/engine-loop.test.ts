@@ -131,4 +131,24 @@ describe('EngineLoop', () => {
     expect(large.filter(({ generated }) => generated > 0).length).toBeLessThanOrEqual(4);
     await Promise.all(large.slice(1).map(collect));
   });
+
+  it('lets invented users of one caller win nothing from another caller', async () => {
+    const many = Array.from({ length: 40 }, (_, i) =>
+      fixture.add({ tokens: [1], maxTokens: 5, key: 'large', user: `invented ${i}` }),
+    );
+    await many[0]?.tokens.next();
+    await collect(fixture.add({ tokens: [2], maxTokens: 2, key: 'small' }));
+    expect(many.filter(({ generated }) => generated > 0).length).toBeLessThanOrEqual(4);
+    await Promise.all(many.slice(1).map(collect));
+  });
+
+  it('gives a user its turn beside another user of the same caller', async () => {
+    const large = Array.from({ length: 40 }, () =>
+      fixture.add({ tokens: [1], maxTokens: 5, key: 'gateway', user: 'large' }),
+    );
+    await large[0]?.tokens.next();
+    await collect(fixture.add({ tokens: [2], maxTokens: 2, key: 'gateway', user: 'small' }));
+    expect(large.filter(({ generated }) => generated > 0).length).toBeLessThanOrEqual(4);
+    await Promise.all(large.slice(1).map(collect));
+  });
 });

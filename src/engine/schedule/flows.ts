@@ -1,6 +1,6 @@
 /**
- * The work that was done for a caller, for one of the caller's adapters, or for one of its requests. The flow with the least work is
- * served next (Sheng et al. 2024, "Fairness in Serving Large Language Models": virtual token counters).
+ * The work that was done for a caller, for one of the caller's users, for one of the user's adapters, or for one of its
+ * requests. The flow with the least work is served next (Sheng et al. 2024, "Fairness in Serving Large Language Models": virtual token counters).
  */
 export interface Flow {
   /** Number of prompt tokens that were run, and of tokens that were drawn. */

@@ -46,6 +46,8 @@ export interface GenerationRequest {
   readonly promptGroup?: object;
   /** The caller. Callers get equal shares of the engine, whatever each asks for. Requests without a key count as one caller. */
   readonly key?: string;
+  /** A user of the caller. The users of one key get equal shares of what the key gets. */
+  readonly user?: string;
   /** 'background' runs only in slots that no other request wants, and gives them up. Default: 'foreground'. */
   readonly class?: SequenceClass;
   /** The request is refused if it has waited this long for a slot. Checked between two runs. */

@@ -80,7 +80,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.class = request.class ?? 'foreground';
     this.maxWaitMs = request.maxWaitMs ?? Infinity;
     const versions = adapters.named.map(({ version, scale }) => `${version}=${scale}`).join();
-    this.path = [request.key ?? '', versions, request.promptGroup ?? id];
+    this.path = [request.key ?? '', request.user ?? '', versions, request.promptGroup ?? id];
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
+import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { SamplingBody } from './request-body.ts';
@@ -17,8 +18,7 @@ export interface AnswerRequestOptions {
   readonly echo: boolean;
   /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
   readonly topLogprobs: number | undefined;
-  /** The caller. Callers get equal shares of the engine. */
-  readonly key: string;
+  readonly caller: Caller;
 }
 
 /** Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends. */

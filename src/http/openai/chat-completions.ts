@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import type { AnswerFormat } from './answer.ts';
+import { callerOf } from './caller.ts';
 import { chatLogprobs } from './logprobs.ts';
 import type { Piece } from './pieces.ts';
 import { checkTextLength } from './prompt-text.ts';
@@ -16,7 +17,7 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
     return answerRequest(context, reply, {
       body,
-      key: request.ip,
+      caller: callerOf(request.ip, body),
       prompts: [{ tokens: promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
       maxTokens: (promptTokens) =>

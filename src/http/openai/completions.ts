@@ -7,6 +7,7 @@ import { completionSchema, parseBody, type CompletionBody } from './request-body
 import { maxChoices, type TextOrTokens } from './request-readers.ts';
 import { refuseUnsupported } from './refused-fields.ts';
 import type { AnswerFormat } from './answer.ts';
+import { callerOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
 import type { ServingContext } from '../../service/index.ts';
 
@@ -20,7 +21,7 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     return answerRequest(context, reply, {
       body,
-      key: request.ip,
+      caller: callerOf(request.ip, body),
       prompts: await promptsOf(body, context),
       maxTokens: () => body.max_tokens ?? defaultMaxTokens,
       format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),

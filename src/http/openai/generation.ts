@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest } from '../../service/index.ts';
 import { piecesOf, type Piece } from './pieces.ts';
@@ -27,8 +28,7 @@ export interface StartOptions {
   /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
   readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
-  /** The caller, as far as callers can be distinguished. */
-  readonly key: string;
+  readonly caller: Caller;
 }
 
 /**
@@ -38,7 +38,7 @@ export interface StartOptions {
 export function startChoices(options: StartOptions): Choice[] {
   const { body, prompts, echo, topLogprobs } = options;
   const n = body.n ?? 1;
-  options.engine.assertRoom?.({ key: options.key, count: prompts.length * n });
+  options.engine.assertRoom?.({ key: options.caller.key, count: prompts.length * n });
   const shared = { stops: body.stop ?? [], stopTokenIds: stopTokensOf(options) };
   return Array.from({ length: prompts.length * n }, (_, index) => {
     const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
@@ -78,7 +78,7 @@ function requestOf(options: StartOptions, { prompt, place, stopTokenIds }: Choic
     ...samplingOf(body, place),
     stopTokenIds,
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
-    key: options.key,
+    ...options.caller,
     signal: options.signal,
   };
 }

@@ -47,6 +47,17 @@ describe('what a client asks of the drawing of tokens', () => {
     expect(context.requests[0]).toMatchObject(request);
   });
 
+  it.each([completion, chat])('with who asks: the address and the user that it names', async (body) => {
+    const context = fakeContext();
+    await post(context, { ...body, user: 'ann' });
+    await post(context, body);
+    const callers = context.requests.map(({ key, user }) => ({ key, user }));
+    expect(callers).toEqual([
+      { key: '127.0.0.1', user: 'ann' },
+      { key: '127.0.0.1', user: undefined },
+    ]);
+  });
+
   it('has chat use the newer name of the limit where both are there', async () => {
     const context = fakeContext();
     await post(context, { ...chat, max_completion_tokens: 12 });
