@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { nearest } from '../../core/index.ts';
 import { parseJson, parseNames, parseWholeNumbers, type WordReader } from './read-words.ts';
 
-/** How an adapter's numbers begin: `pissa_niter_16` takes 16 rounds of an iteration in the place of the exact decomposition. */
+/** How an adapter is initialized. `pissa_niter_16` uses an iteration of 16 rounds instead of the exact decomposition. */
 const initNames = ['default', 'gaussian', 'pissa', 'olora'] as const;
 
-/** What `initLoraWeights` takes. */
+/** The values of `initLoraWeights`. */
 export type InitName = (typeof initNames)[number] | `pissa_niter_${number}`;
 
 const roundsOf = /^pissa_niter_([1-9]\d{0,2})$/;
@@ -78,7 +78,7 @@ export const layerNumbers = (read: WordReader): LayerNumbers =>
 
 type NumbersByModule = z.ZodType<Readonly<Record<string, number>>, Readonly<Record<string, number>>>;
 
-/** Numbers by name or pattern of modules: JSON on the command line, a mapping in a file. */
+/** Numbers by names or patterns of modules: JSON on the command line, a mapping in a file. */
 export const numbersByModule = (read: WordReader): NumbersByModule =>
   read(
     z

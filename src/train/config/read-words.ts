@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
 /**
- * Lets a setting be read from a word. A program gives values, which are taken as they are; a command line gives words, and a file may.
- * One schema, made once for each of the two, keeps them the same.
+ * Reads a setting from a word. A program gives values, which are used unchanged. A command line gives words, and a file may. The schema
+ * is built once for values and once for words, so both have the same settings.
  */
 export type WordReader = <Output, Input>(
   schema: z.ZodType<Output, Input>,
   parse: (word: string) => unknown,
 ) => z.ZodType<Output, Input>;
 
-/** For callers in code: a word is no number. */
+/** For callers in code: a word is not accepted as a number. */
 export const valuesOnly: WordReader = (schema) => schema;
 
-/** For the command line and files: a word becomes the value that it is written for; what is no word is left as it is. */
+/** For the command line and files: a word is converted to the value that it stands for. Other values are not changed. */
 export const fromWords: WordReader = <Output, Input>(
   schema: z.ZodType<Output, Input>,
   parse: (word: string) => unknown,
@@ -34,7 +34,7 @@ export function parseWholeNumbers(word: string): unknown {
   return words.every((each) => /^\d+$/.test(each)) ? words.map(Number) : word;
 }
 
-/** What is no JSON is no mapping either, and is refused as such. */
+/** A text that is not JSON is refused because it is not a mapping. */
 export function parseJson(word: string): unknown {
   try {
     return JSON.parse(word);

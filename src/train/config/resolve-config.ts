@@ -7,12 +7,12 @@ import { type TrainConfig, type TrainOptions, trainOptionsSchema, trainWordsSche
 export interface ConfigSources {
   /** The settings file, if there is one; its keys may be written `learning-rate` or `learningRate`. */
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
-  /** Options of the command line, by camelCase name. They win over the file. */
+  /** Options of the command line, by camelCase name. They override the file. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Puts the settings of a command line and a file together and checks all of them. Words stand for numbers and lists.
+ * Merges the settings of a command line and a file, and checks all of them. Words may stand for numbers and lists.
  * @throws EspalierError TRAIN_CONFIG_UNKNOWN, TRAIN_CONFIG_INVALID, TRAIN_CONFIG_CONFLICT, with the option's name
  */
 export function resolveConfig({ file, flags }: ConfigSources): TrainConfig {
@@ -23,7 +23,7 @@ export function resolveConfig({ file, flags }: ConfigSources): TrainConfig {
 
 /**
  * Checks the settings that a caller in code gives, and fills in the defaults.
- * @throws EspalierError as `resolveConfig`
+ * @throws EspalierError the errors of `resolveConfig`
  */
 export function resolveTrainOptions(options: TrainOptions): TrainConfig {
   return checked(
@@ -35,7 +35,7 @@ export function resolveTrainOptions(options: TrainOptions): TrainConfig {
 
 const known = Object.keys(trainOptionsSchema.shape);
 
-/** What is given, by camelCase name. */
+/** The given settings, by camelCase name. */
 function knownKeys(values: object, unknown: (key: string) => EspalierError): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {

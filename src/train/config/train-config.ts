@@ -11,23 +11,23 @@ import {
 } from './adapter-settings.ts';
 import { fromWords, parseNumber, valuesOnly, type WordReader } from './read-words.ts';
 
-/** What each setting is where nobody says otherwise. Learning rate and length have a default each for their case, below. */
+/** The default of each setting. The defaults of learning rate and length are below. */
 export const trainDefaults = {
-  /** Every linear layer but the head: for the same number of parameters better than attention alone. */
+  /** Every linear layer except the head. For the same number of parameters this is better than the attention alone. */
   targetModules: 'all-linear',
-  /** Scaling 2 at a rank that most adapters in use have. */
+  /** A scaling of 2, at a common rank. */
   rank: 8,
   alpha: 16,
-  /** Short trainings on few rows gain little from it, and off it costs nothing. */
+  /** Short trainings on few rows gain little from dropout, and without it there is no cost. */
   dropout: 0,
   optimizer: 'adamw',
-  /** B begins at 0 and A is small: there is little to decay in an adapter. */
+  /** B begins at 0 and A is small, so an adapter has little to decay. */
   weightDecay: 0,
   schedule: 'constant',
   warmupSteps: 0,
   batchSize: 8,
   accumulate: 1,
-  /** A single odd row should not throw the adapter far away. */
+  /** A single unusual row should not change the adapter much. */
   maxGradNorm: 1,
   shuffle: true,
   seed: 0,
@@ -35,9 +35,9 @@ export const trainDefaults = {
   dtype: 'float32',
 } as const;
 
-/** Adapters take ten times what whole weights bear. */
+/** Adapters tolerate about ten times the learning rate of whole weights. */
 export const defaultLearningRate = { lora: 2e-4, full: 5e-5 } as const;
-/** Where the model allows more, memory and time rarely do: activations grow with the length, attention with its square. */
+/** Even if the model allows more, memory and time often do not: activations grow with the length, and attention with its square. */
 export const defaultMaxLength = 512;
 
 /** Readers of numbers. The message of a schema says what is expected. */
@@ -71,13 +71,13 @@ function schemaOf(read: WordReader) {
     evalSteps: count.optional(),
     initAdapter: path.optional(),
     targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
-    /** Modules that get no adapter although a target fits. */
+    /** Modules that get no adapter although a target matches. */
     excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),
-    /** Only these layers, as far as a target is the end of a path. */
+    /** Only these layers. Does not apply to a target that is a whole path. */
     layersToTransform: layerNumbers(read).optional(),
-    /** Modules that are trained whole, and saved with the adapter. */
+    /** Modules whose own weights are trained, and saved with the adapter. */
     modulesToSave: moduleNames(read).optional(),
-    /** Of a new head, for an encoder that has none. */
+    /** The labels of a new head, for an encoder without one. */
     labels: labelNames(read).optional(),
     /** Other ranks and alphas, by names or patterns of modules. */
     rankPattern: numbersByModule(read).optional(),
@@ -89,13 +89,13 @@ function schemaOf(read: WordReader) {
     alpha: positive.optional(),
     dropout: share.optional(),
     optimizer: oneOf(optimizerNames).default(trainDefaults.optimizer),
-    /** Of sgd. */
+    /** For sgd. */
     momentum: share.optional(),
     nesterov: flag.optional(),
-    /** Of adamw and lion. */
+    /** For adamw and lion. */
     beta1: share.optional(),
     beta2: share.optional(),
-    /** Of adamw. */
+    /** For adamw. */
     epsilon: positive.optional(),
     learningRate: positive.optional(),
     weightDecay: nonNegative.default(trainDefaults.weightDecay),
@@ -110,7 +110,7 @@ function schemaOf(read: WordReader) {
     shuffle: flag.default(trainDefaults.shuffle),
     seed: wholeNumber.default(trainDefaults.seed),
     full: flag.default(trainDefaults.full),
-    /** In what the weights of a full training are saved. */
+    /** The type in which the weights of a full training are saved. */
     dtype: oneOf(['float32', 'base'] as const).default(trainDefaults.dtype),
   });
 }
@@ -121,5 +121,5 @@ export const trainOptionsSchema = schemaOf(valuesOnly);
 export const trainWordsSchema = schemaOf(fromWords);
 
 export type TrainConfig = z.output<typeof trainOptionsSchema>;
-/** Settings of a training, as a caller of the library writes them. What is left out has a default. */
+/** Settings of a training, as a caller of the library writes them. Omitted settings have defaults. */
 export type TrainOptions = z.input<typeof trainOptionsSchema>;

@@ -7,21 +7,21 @@ import { createMicroBatch, type MicroBatch } from './micro-batch.ts';
 import { packedCost, paddedCost, splitByLength, type PassCost } from './split-by-length.ts';
 import { planSteps, type DataPosition, type PlanStart, type StepPlanOptions } from './step-plan.ts';
 
-/** Rows that were read and checked, whatever they are made of: all that a training and an evaluation ask of them. */
+/** Rows of any kind that were read and checked, with the operations that a training and an evaluation need. */
 export interface BatchSource extends AsyncDisposable {
   readonly account: DataAccount;
-  /** How many rows there are. */
+  /** The number of rows. */
   readonly count: number;
   /** The batches of each optimizer step, made when they are asked for. */
   steps(plan: StepPlanOptions, start?: PlanStart): AsyncIterable<StepBatches>;
-  /** Every row once, rows of like length side by side. */
+  /** Every row once; rows of similar length are in the same batch. */
   batches(batchSize: number): AsyncIterable<MicroBatch>;
 }
 
-/** What one optimizer step computes. */
+/** The micro-batches of one optimizer step. */
 export interface StepBatches {
   readonly microBatches: readonly MicroBatch[];
-  /** Where in the data the next step begins. */
+  /** The position in the data at which the next step begins. */
   readonly next: DataPosition;
 }
 
@@ -29,12 +29,12 @@ export interface StepBatches {
 export interface RowHandling<Row> {
   /** Tokens of a row; 1 where rows are not made of tokens. */
   readonly lengthOf: (row: Row) => number;
-  /** Which rows are better off in passes of their own; those that are padded to the longest, where it is not said. */
+  /** The cost of a pass, which decides how rows are divided into passes. Default: that of rows padded to the longest. */
   readonly costOf?: PassCost;
   readonly collate: (rows: readonly Row[]) => MicroBatch;
 }
 
-/** @param source  whose lengths are those of the handling */
+/** @param source  its lengths must be those of the handling */
 export function createBatchSource<Row>(
   { rows, account }: { readonly rows: RowSource<Row>; readonly account: DataAccount },
   { lengthOf, costOf = paddedCost, collate }: RowHandling<Row>,
@@ -64,7 +64,7 @@ export function createBatchSource<Row>(
 }
 
 /**
- * Rows of tokens of which some are to be predicted.
+ * Rows of tokens, some of which are targets.
  *
  * @param base  whether it takes rows end to end
  */
@@ -78,7 +78,7 @@ export function tokenData(source: ExampleSource, base: TokenBase): BatchSource {
   });
 }
 
-/** WHY 1 where a row's length matters: batches stay together and rows whole there, as other trainers have them. */
+/** WHY 1 if the length of a row affects the result: rows are then not divided into passes, as in other trainers. */
 export function tokenLength({ config }: Pick<BaseModel, 'config'>): (example: Example) => number {
   return config.lengthMatters === true ? () => 1 : computedLength;
 }
@@ -86,12 +86,12 @@ export function tokenLength({ config }: Pick<BaseModel, 'config'>): (example: Ex
 type TokenBase = Pick<BaseModel, 'config' | 'packsRows'>;
 
 /**
- * What attention between two tokens costs, as a share of what a token costs in the linear layers:
+ * The cost of attention between two tokens, as a fraction of the cost of a token in the linear layers:
  *
  *   2 · (2 · heads·headDim) / (2·hidden·headDim·(heads + kvHeads) + 3·hidden·intermediate)
  *
- * WHY twice the share of the operations: these products are small, and scores are read and written several times; so it was measured
- * on a model of 0.4 B parameters.
+ * WHY twice the fraction of the operations: these products are small, and scores are read and written several times. The factor was
+ * measured on a model of 0.4 B parameters.
  */
 export function pairCostOf({
   hiddenSize,

@@ -1,10 +1,10 @@
 import { ignoredLabel, type Example } from './example.ts';
 
-/** Rows of tokens, laid out for a graph. */
+/** Rows of tokens in the layout of a graph. */
 export interface Batch {
-  /** How many rows there are. */
+  /** The number of rows. */
   readonly rows: number;
-  /** Tokens of the longest. */
+  /** Length of the longest row. */
   readonly longest: number;
   /** [rows · longest], or end to end [tokens] */
   readonly inputIds: BigInt64Array;
@@ -21,13 +21,13 @@ export interface PackedBatch extends Batch {
 }
 
 export interface CollateOptions {
-  /** With the tokens after a row's last target too. */
+  /** Whether to keep the tokens after a row's last target. */
   readonly whole?: boolean;
 }
 
 /**
- * How many tokens of a row have to be computed: those up to the last position that predicts a target. Attention being causal, what
- * follows it changes nothing. At least 1.
+ * The number of tokens of a row that have to be computed: those up to the last position that predicts a target. Attention is causal, so
+ * later tokens change nothing. At least 1.
  */
 export function computedLength({ inputIds, labels }: Example, { whole = false }: CollateOptions = {}): number {
   if (whole) return inputIds.length;
@@ -36,7 +36,10 @@ export function computedLength({ inputIds, labels }: Example, { whole = false }:
   return Math.max(1, last);
 }
 
-/** Puts rows side by side, those that are shorter filled up on the right with token 0: no target is there, and nothing looks there. */
+/**
+ * Arranges rows as a rectangle. Shorter rows are padded on the right with token 0. The padding has no targets, and no real token
+ * attends to it.
+ */
 export function padRows(examples: readonly Example[], options: CollateOptions = {}): Batch {
   const lengths = examples.map((example) => computedLength(example, options));
   const longest = Math.max(...lengths);
@@ -45,7 +48,7 @@ export function padRows(examples: readonly Example[], options: CollateOptions = 
   return { rows: examples.length, longest, inputIds, ...fill(inputIds, examples, { lengths, starts }) };
 }
 
-/** Puts rows end to end, so that nothing is computed of what is not there. */
+/** Lays rows end to end, so that no padding is computed. */
 export function packRows(examples: readonly Example[], options: CollateOptions = {}): PackedBatch {
   const lengths = examples.map((example) => computedLength(example, options));
   const longest = Math.max(...lengths);
@@ -61,13 +64,13 @@ export function packRows(examples: readonly Example[], options: CollateOptions =
 }
 
 interface Layout {
-  /** Tokens of each row that are taken. */
+  /** The number of tokens of each row that are used. */
   readonly lengths: readonly number[];
-  /** Where each row begins. */
+  /** The index at which each row begins. */
   readonly starts: readonly number[];
 }
 
-/** Writes the tokens where they belong, and tells the targets. */
+/** Writes the tokens to their places, and collects the targets. */
 function fill(
   inputIds: BigInt64Array,
   examples: readonly Example[],

@@ -8,11 +8,11 @@ import { describe, integersField, invalid, isFields, stringField, type Fields, t
 
 export interface LabelledRowOptions {
   readonly base: Pick<BaseModel, 'config' | 'inputs' | 'labels'>;
-  /** Undefined for a base that speaks token ids only, or no tokens at all. */
+  /** undefined for a base without a tokenizer. */
   readonly tokenizer: Tokenizer | undefined;
-  /** The most tokens; the end of a longer text is cut. */
+  /** Most tokens of a row. A longer text is truncated. */
   readonly maxLength: number;
-  /** How many classes there are; undefined where the base does not say. */
+  /** The number of classes; undefined if the base does not define it. */
   readonly classes: number | undefined;
 }
 
@@ -22,10 +22,10 @@ export interface EncodedRow {
 }
 
 /**
- * Makes an example of a row for a base with a head:
+ * Converts a row to an example for a base with a head:
  *
- * - `text`, with `text_pair` or without; or `input_ids`, with `token_type_ids` or without; or, of a base that reads other things than
- *   tokens, `inputs` (lists of numbers by the names of its inputs), or `input` where there is one only;
+ * - `text`, optionally with `text_pair`; or `input_ids`, optionally with `token_type_ids`; or, for a base that does not read tokens,
+ *   `inputs` (lists of numbers by the names of its inputs), or `input` if there is only one;
  * - `label`, a number or a name of a class; or `target`, one number or nested lists of them.
  *
  * @throws EspalierError DATA_ROW_INVALID, DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE
@@ -92,7 +92,7 @@ function tokensOf(ids: readonly number[], types: readonly number[] | undefined, 
 }
 
 function readTarget(row: Fields, place: RowPlace, options: LabelledRowOptions): LabelTarget {
-  // `labels` is what transformers calls it.
+  // transformers calls it `labels`.
   const keys = ['label', 'labels', 'target'].filter((key) => key in row);
   const [key, second] = keys;
   if (key === undefined || second !== undefined) {
@@ -121,7 +121,7 @@ function classOf(label: unknown, place: RowPlace, { base, classes = base.labels?
   throw invalid(place, `"label" must be the name of a class or a whole number ${range}, got ${describe(label)}.`);
 }
 
-/** Named lists of numbers as the base's inputs, each checked against its shape. @throws EspalierError DATA_ROW_INVALID */
+/** Converts named lists of numbers to the base's inputs, and checks each against its shape. @throws EspalierError DATA_ROW_INVALID */
 export function readTensors(row: Fields, place: RowPlace, inputs: readonly BaseInput[]): Map<string, TensorData> {
   const [only, ...others] = inputs;
   const given =

@@ -5,19 +5,19 @@ import { maskChat } from './mask-chat.ts';
 import type { Row, RowPlace } from './row.ts';
 
 export interface EncodeRowOptions {
-  /** Undefined for a model that speaks token ids only. */
+  /** undefined for a model without a tokenizer. */
   readonly tokenizer: Tokenizer | undefined;
-  /** Rows of the model's embedding: ids at or above it are refused. */
+  /** Number of rows of the model's embedding. Ids at or above it are refused. */
   readonly vocabSize: number;
 }
 
 /**
- * Makes an example of a row, at its full length.
+ * Converts a row to an example of its full length.
  *
  * - text: bos + its tokens + eos, all in the loss;
  * - prompt and completion: bos + both + eos, with the completion and eos in the loss;
  * - messages: as the chat template renders them, with the assistant's turns in the loss;
- * - token ids: as they are, with their labels, or all in the loss.
+ * - token ids: used unchanged, with their labels, or all in the loss.
  *
  * @throws EspalierError DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE, DATA_ROW_INVALID, CHAT_TEMPLATE_UNSTABLE
  */
@@ -49,8 +49,8 @@ function encodeWords(row: WordsRow, place: RowPlace, tokenizer: Tokenizer | unde
 }
 
 /**
- * WHY both are encoded as one text: the tokens at the border are then those that a model sees in running text. A token
- * that reaches over the border counts as the completion's.
+ * WHY both are encoded as one text: the tokens at the border are then those that a model sees in running text. A token across the
+ * border belongs to the completion.
  */
 function encodeCompletion({ prompt, completion }: Extract<Row, { kind: 'completion' }>, tokenizer: Tokenizer): Example {
   const before = tokenizer.encode(prompt, { bos: true });

@@ -12,14 +12,14 @@ export interface Example {
   readonly labels: Int32Array;
 }
 
-/** How many labels are targets: all that count but the first, which no position predicts. */
+/** The number of targets: all labels that are not -100, except the first, which no position predicts. */
 export function countTargets({ labels }: Example): number {
   let count = 0;
   for (let t = 1; t < labels.length; t++) if (labels[t] !== ignoredLabel) count++;
   return count;
 }
 
-/** The example's first `maxLength` tokens; the example itself where it is no longer. */
+/** The example's first `maxLength` tokens; the example itself if it is not longer. */
 export function cutExample(example: Example, maxLength: number): Example {
   if (example.inputIds.length <= maxLength) return example;
   return { inputIds: example.inputIds.slice(0, maxLength), labels: example.labels.slice(0, maxLength) };

@@ -5,17 +5,17 @@ import { decodeLine, openData, type Line } from './read-lines.ts';
 import type { RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
 
-/** How rows of one kind are made of the lines of a file. */
+/** How the lines of a file are converted to rows of one kind. */
 export interface IndexRowsOptions<Row> {
-  /** Checks and encodes a parsed line. It is called again for a row that is read again, and gives the same then. */
+  /** Checks and encodes a parsed line. It is called again when a row is read again, and must return the same row. */
   readonly encode: (value: unknown, place: RowPlace) => Row;
-  /** Sees every row of the first reading. @returns whether the row is to be one of the source */
+  /** Called for every row of the first reading. @returns whether the row is to be one of the source */
   readonly accept: (row: Row, place: RowPlace) => boolean;
   readonly lengthOf: (row: Row) => number;
-  /** What an encoded row takes in memory. */
+  /** The bytes that an encoded row takes in memory. */
   readonly bytesOf: (row: Row) => number;
   readonly signal?: AbortSignal | undefined;
-  /** Encoded rows stay in memory up to this many bytes together; later ones are read when they are needed. */
+  /** Encoded rows are kept in memory up to this many bytes together. Later rows are read when they are needed. */
   readonly heldBytes?: number;
 }
 
@@ -23,9 +23,9 @@ export interface IndexRowsOptions<Row> {
 const defaultHeldBytes = 64 * 2 ** 20;
 
 /**
- * Reads a JSONL file once, checking every row, and gives a source that reads the rows again by their numbers. What it holds for a
- * row is 20 bytes (where its line begins, how long that is, which line it is, how long the row is), besides the encoded rows that
- * fit into `heldBytes`. The file stays open as long as rows have to be read again.
+ * Reads a JSONL file once, checks every row, and returns a source that reads rows again by their numbers. The source keeps 20 bytes for
+ * each row (begin, length and number of its line, and length of the row), and the encoded rows that fit into `heldBytes`. The file
+ * stays open if rows have to be read again.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, and those of `encode` and `accept`
  */
@@ -42,7 +42,7 @@ export async function indexRows<Row>(path: string, options: IndexRowsOptions<Row
       if (!options.accept(row, place)) continue;
       index.add(line, options.lengthOf(row));
       bytes += options.bytesOf(row);
-      // WHY only the first ones: which rows a shuffled epoch asks for next cannot be told apart.
+      // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
       if (bytes <= heldBytes) held.push(row);
     }
     if ((await stampOf(handle)) !== stamp) throw changed(path);
@@ -105,7 +105,7 @@ class IndexedRows<Row> implements RowSource<Row> {
   }
 }
 
-/** Where rows are in their file: numbers only, in arrays that grow by doubling. */
+/** The places of rows in their file, as numbers in arrays that grow by doubling. */
 class RowIndex {
   #starts = new Float64Array(1024);
   /** For each row the length of its line in bytes, the number of the line, and the length of the row. */

@@ -1,6 +1,6 @@
 import type { TensorData } from '../../tensor/index.ts';
 
-/** What is to be said of a row: its class, or numbers. */
+/** The label of a row: its class, or numbers. */
 export type LabelTarget =
   | { readonly kind: 'classes'; readonly index: number }
   | { readonly kind: 'numbers'; readonly values: Float32Array; readonly shape: readonly number[] };
@@ -10,7 +10,7 @@ export type LabelledExample = { readonly target: LabelTarget } & (
   | {
       readonly kind: 'tokens';
       readonly inputIds: Int32Array;
-      /** As many: which segment each token is of; undefined where there is one only. */
+      /** The segment of each token; undefined if there is only one segment. */
       readonly typeIds: Int32Array | undefined;
     }
   /** By the names of the base's inputs, each without the axis of the batch. */

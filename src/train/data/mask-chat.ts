@@ -4,13 +4,13 @@ import { ignoredLabel, type Example } from './example.ts';
 import type { RowPlace } from './row.ts';
 
 /**
- * Renders a conversation so that the loss counts what the assistant says, its end-of-turn tokens included.
+ * Renders a conversation with labels for the assistant's turns, including their end-of-turn tokens.
  *
- * An assistant's turn is what rendering appends when that turn is added: it begins behind the turns before it with the
- * generation prompt, and ends where the template has closed it. Nothing is found by token id, so that a pad token
- * equal to eos changes nothing. A token across the border of a turn counts as the assistant's.
+ * An assistant's turn is the text that is appended when the turn is added to the messages: it begins after the earlier turns and the
+ * generation prompt, and ends where the template closes it. Turns are not found by token ids, so a pad token that equals eos does no
+ * harm. A token across the border of a turn belongs to the assistant.
  *
- * @throws EspalierError CHAT_TEMPLATE_UNSTABLE where adding a message changes what was rendered before it
+ * @throws EspalierError CHAT_TEMPLATE_UNSTABLE if an added message changes the text that was rendered before it
  */
 export function maskChat(messages: readonly ChatMessage[], tokenizer: Tokenizer, place: RowPlace): Example {
   const whole = tokenizer.renderChat(messages, { addGenerationPrompt: false });

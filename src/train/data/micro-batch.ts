@@ -6,9 +6,9 @@ import type { Example } from './example.ts';
 export interface MicroBatch {
   /** By the names of the graph's inputs. */
   readonly feeds: ReadonlyMap<string, TensorData>;
-  /** What the loss is a mean over: target tokens, or labelled rows. */
+  /** The number of items over which the loss is a mean: target tokens, or labelled rows. */
   readonly targets: number;
-  /** Tokens of the rows, padding not counted; rows, where they are not made of tokens. */
+  /** Number of tokens without padding; number of rows if rows are not made of tokens. */
   readonly tokens: number;
 }
 
@@ -18,8 +18,8 @@ export interface MicroBatchOptions extends CollateOptions {
 }
 
 /**
- * Puts examples into one pass. WHY to no rounder length: the runtime keeps no plan for a shape, so that one seen before is no
- * quicker; multiples of 8 to 32 were measured to change nothing.
+ * Puts examples into one pass. WHY the length is not rounded up: the runtime keeps no plan for a shape, so a repeated shape is not
+ * faster. Multiples of 8 to 32 were measured and made no difference.
  */
 export function createMicroBatch(examples: readonly Example[], { packed, ...options }: MicroBatchOptions): MicroBatch {
   const { feeds, batch } = packed ? packedFeeds(examples, options) : paddedFeeds(examples, options);

@@ -6,7 +6,7 @@ export interface NestedNumbers {
 
 /**
  * Flattens a number, or a list of lists of numbers that are all of one length.
- * @returns what is wrong, in words, where it is no such thing
+ * @returns the error in words if the value has another form
  */
 export function readNestedNumbers(value: unknown): NestedNumbers | string {
   const shape: number[] = [];

@@ -12,7 +12,7 @@ export interface OpenBatchesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is to be learned, and from which rows. */
+/** The objective of a training, and its rows. */
 export interface OpenedBatches {
   readonly objective: Objective;
   readonly data: BatchSource;
@@ -20,7 +20,7 @@ export interface OpenedBatches {
 }
 
 /**
- * Reads the rows that the settings name, as the base's task asks for them: text to continue, or labelled rows.
+ * Reads the rows that the settings name, in the form that the base's task needs: text to continue, or labelled rows.
  * @throws EspalierError those of `openExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
  */
 export async function openBatches(
@@ -59,7 +59,7 @@ export async function openBatches(
   };
 }
 
-/** Opens the second file, where there is one; the first is closed when that fails. */
+/** Opens the second file, if there is one. If this fails, the first is closed. */
 async function orClose<Opened>(
   first: AsyncDisposable,
   path: string | undefined,

@@ -9,12 +9,12 @@ import type { RowSource } from './row-source.ts';
 export interface ReadExamplesOptions extends EncodeRowOptions {
   /** Longer examples are cut to this many tokens. */
   readonly maxLength: number;
-  /** What becomes of an example without a target within `maxLength`: 'drop' (default) for training, 'keep' for scoring. */
+  /** How an example without a target within `maxLength` is handled: 'drop' (default) for training, 'keep' for scoring. */
   readonly withoutTargets?: 'drop' | 'keep';
   readonly signal?: AbortSignal;
 }
 
-/** What became of the rows of a file. */
+/** Counts of the rows of a file. */
 export interface DataAccount {
   readonly rows: number;
   /** Rows that became examples: rows - dropped. */
@@ -23,7 +23,7 @@ export interface DataAccount {
   readonly tokens: number;
   /** Tokens that count in the loss, after cutting. */
   readonly supervisedTokens: number;
-  /** Rows left out because no token of theirs counts in the loss. */
+  /** Rows that were dropped because none of their tokens counts in the loss. */
   readonly dropped: number;
   /** Examples that were cut to the maximum length. */
   readonly truncated: number;
@@ -37,8 +37,8 @@ export interface Dataset {
 }
 
 /**
- * Reads a JSONL file into examples, and holds them all. Blank lines are skipped; anything else that is not a good row stops the
- * reading with an error that names file and line.
+ * Reads a JSONL file into examples, and keeps all of them in memory. Blank lines are skipped. Any other line that is not a valid row is
+ * an error that names file and line.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
  * `parseRow` and `encodeRow`
@@ -60,9 +60,9 @@ export interface ExampleSource {
 }
 
 /**
- * As `readExamples`, for files that are larger than memory.
+ * Like `readExamples`, for files that are larger than memory.
  *
- * @param lengthOf  what examples that are computed together should share
+ * @param lengthOf  the length by which examples are grouped
  */
 export async function openExamples(
   path: string,
@@ -70,7 +70,7 @@ export async function openExamples(
   lengthOf: (example: Example) => number,
 ): Promise<ExampleSource> {
   const counter = new ExampleCounter(path, options);
-  // The first reading counts what the cutting did; later ones need the example alone.
+  // Only the first reading counts truncated examples. Later readings need only the example.
   let read: EncodedExample | undefined;
   const rows = await indexRows(path, {
     encode: (value, place) => (read = encodeExample(value, place, options)).example,
@@ -101,7 +101,7 @@ function encodeExample(value: unknown, place: RowPlace, options: ReadExamplesOpt
   return { example, isCut: example !== whole };
 }
 
-/** Counts what becomes of the rows of a file, and decides which are left out. */
+/** Counts the rows of a file, and decides which are dropped. */
 class ExampleCounter {
   readonly #path: string;
   readonly #options: Pick<ReadExamplesOptions, 'maxLength' | 'withoutTargets'>;

@@ -14,7 +14,7 @@ export interface ReadInputsOptions extends Pick<LabelledRowOptions, 'base' | 'to
 }
 
 /**
- * Reads rows that are to be classified or embedded; labels that they may have are left alone.
+ * Reads rows to classify or embed. Labels are ignored.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, DATA_ROW_INVALID, DATA_TOKENIZER_MISSING,
  *   DATA_TOKEN_OUT_OF_RANGE

@@ -3,17 +3,17 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import { readLines, type Line } from './read-lines.ts';
 import type { RowPlace } from './row.ts';
 
-/** A row of a JSONL file, parsed and otherwise as it is. */
+/** A parsed row of a JSONL file, not checked further. */
 export interface JsonRow {
   readonly value: unknown;
   readonly place: RowPlace;
-  /** Where its bytes are. */
+  /** The place of its bytes. */
   readonly line: Pick<Line, 'number' | 'start' | 'length'>;
 }
 
 export interface ReadJsonRowsOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Of the file, to read it through one that is open. */
+  /** An open handle of the file, to read through. */
   readonly handle?: FileHandle;
 }
 
@@ -31,7 +31,7 @@ export async function* readJsonRows(
     if (line.text.trim() === '') continue;
     const place = { path, line: line.number };
     yield { value: parseJson(line.text, place), place, line };
-    // The time of who takes the rows counts too.
+    // The time that the consumer of the rows takes counts too.
     const turn = pace.step();
     if (turn) await turn;
   }

@@ -7,9 +7,9 @@ import { invalid, type RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
 
 export interface ReadLabelledOptions extends LabelledRowOptions {
-  /** What the rows must be labelled with: the kind of other rows. Undefined: whatever the first row has. */
+  /** The kind of label that the rows must have, for example that of other rows. undefined: the kind of the first row. */
   readonly kind?: LabelTarget['kind'] | undefined;
-  /** Axes of the base's result behind the batch; undefined where it is not known. */
+  /** Number of axes of the base's result after the batch axis; undefined if it is unknown. */
   readonly outputShape: readonly (number | string | undefined)[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,7 +23,7 @@ export interface LabelledDataset {
 }
 
 /**
- * Reads a JSONL file of labelled rows, which are read again when they are needed. All have labels, or all have targets.
+ * Reads a JSONL file of labelled rows. Rows are read again when they are needed. Either all rows have labels, or all have targets.
  *
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, and those of `encodeLabelledRow`
  */
@@ -87,12 +87,12 @@ function checkTarget(target: LabelTarget, place: RowPlace, { kind, outputShape }
   }
   const fits =
     given.length === outputShape.length && outputShape.every((dim, i) => typeof dim !== 'number' || dim === given[i]);
-  // One number alone may stand for a list of one.
+  // A single number may stand for a list of one.
   if (fits || (given.length === 0 && outputShape.length === 1 && outputShape[0] === 1)) return;
   throw invalid(place, `"target" must be ${shown(outputShape)} as the base's result, got ${shown(given)}.`);
 }
 
-/** Rows of tensors go into one batch, and so have one shape. */
+/** Rows of tensors are joined into a batch, so they must have the same shape. */
 function checkInputs(example: LabelledExample, place: RowPlace, first: LabelledExample | undefined): void {
   if (example.kind !== 'tensors' || first?.kind !== 'tensors') return;
   for (const [name, { shape }] of example.inputs) {

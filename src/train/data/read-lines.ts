@@ -14,10 +14,10 @@ const newline = 0x0a;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads a file line by line, as strict UTF-8, without ever holding all of it. A byte order mark at the beginning and a
- * carriage return at the end of a line are left out.
+ * Reads a file line by line, as strict UTF-8, without having all of it in memory. A byte order mark at the beginning and a carriage
+ * return at the end of a line are removed.
  *
- * @param handle  of the file, to read it through one that is open; it stays open
+ * @param handle  an open handle of the file, to read through; it stays open
  * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8
  */
 export async function* readLines(path: string, handle?: FileHandle): AsyncGenerator<Line> {

@@ -2,7 +2,7 @@
 export interface RowSource<Row> extends AsyncDisposable {
   /** How many there are. Rows are numbered from 0 in the order of their file. */
   readonly count: number;
-  /** What rows that are computed together should share; known without reading the row. */
+  /** The length by which rows are grouped. Known without reading the row. */
   lengthOf(index: number): number;
   /**
    * The rows of these numbers, in this order.
@@ -11,7 +11,7 @@ export interface RowSource<Row> extends AsyncDisposable {
   read(indices: readonly number[]): Promise<readonly Row[]>;
 }
 
-/** Rows that are in memory already. */
+/** A source of rows that are in memory. */
 export function rowsInMemory<Row>(rows: readonly Row[], lengthOf: (row: Row) => number): RowSource<Row> {
   const at = (index: number): Row => {
     const row = rows[index];

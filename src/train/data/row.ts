@@ -1,7 +1,7 @@
 import { EspalierError, nearest } from '../../core/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 
-/** What a row of a JSONL file asks to be learned. */
+/** A row of a JSONL file, by its kind. */
 export type Row =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
@@ -14,7 +14,7 @@ export interface RowPlace {
   readonly line: number;
 }
 
-/** The keys that make a row one of a kind. */
+/** The keys that identify the kind of a row. */
 const kinds = {
   text: ['text'],
   completion: ['prompt', 'completion'],
@@ -30,7 +30,7 @@ const knownKeys = [...Object.values(kinds).flat(), 'labels'];
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Understands a parsed row. Further keys beside those of its kind are left alone.
+ * Reads a parsed row. Keys that do not belong to its kind are ignored.
  *
  * @throws EspalierError DATA_ROW_UNKNOWN, DATA_ROW_INVALID
  */
@@ -75,7 +75,7 @@ function whatIsMissing(row: Fields): string {
 function tokensRow(row: Fields, place: RowPlace): Row {
   const inputIds = integersField(row, 'input_ids', place);
   if (!('labels' in row)) {
-    // WHY only here: `labels` is the one key that may be left out, so that a misspelt one would train on everything.
+    // WHY only here: `labels` is the only optional key, and with a misspelt one the training would use all tokens as targets.
     const misspelt = Object.keys(row).find((key) => !knownKeys.includes(key) && nearest(key, ['labels']));
     if (misspelt === undefined) return { kind: 'tokens', inputIds };
     const problem = `unknown key "${misspelt}". Did you mean "labels"?`;

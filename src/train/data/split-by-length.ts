@@ -1,16 +1,16 @@
-/** What a pass of rows costs, in tokens. */
+/** The cost of a pass of rows, in tokens. */
 export type PassCost = (pass: { readonly rows: number; readonly longest: number; readonly tokens: number }) => number;
 
-/** What a pass costs besides its rows, in tokens: measured at about 50 on a model of 0.3 M parameters and 10 on one of 0.4 B. */
+/** The cost of a pass besides its rows, in tokens. Measured as about 50 on a model of 0.3 M parameters and 10 on one of 0.4 B. */
 const passCost = 64;
 
-/** Of rows that are padded to the longest. */
+/** The cost of rows that are padded to the longest. */
 export const paddedCost: PassCost = ({ rows, longest }) => rows * longest + passCost;
 
 /**
- * Of rows end to end: each token, and each pair of places between which attention is computed, the rows being filled up for it.
+ * The cost of rows end to end: each token, and each pair of places between which attention is computed, for which the rows are padded.
  *
- * @param pairCost  what a pair costs, in tokens
+ * @param pairCost  cost of a pair, in tokens
  */
 export function packedCost(pairCost: number): PassCost {
   return ({ rows, longest, tokens }) => tokens + pairCost * rows * longest * longest + passCost;
@@ -23,8 +23,8 @@ export interface SplitOptions<Row> {
 }
 
 /**
- * Splits a batch into passes of rows of like length, so that they cost the least together. Gradients are summed over passes as over
- * accumulated micro-batches, so that the result is the same.
+ * Splits a batch into passes of rows of similar length with the least total cost. Gradients are summed over passes as over accumulated
+ * micro-batches, so the result is the same.
  *
  * @returns at least one pass, none empty; each row in exactly one
  */
@@ -41,7 +41,7 @@ export function splitByLength<Row>(
     for (let start = last; start >= 0; start--) {
       tokens += sorted[start]?.length ?? 0;
       const cost = (cheapest[start]?.cost ?? 0) + costOf({ rows: last + 1 - start, longest, tokens });
-      // WHY <=: of splits that cost the same, the one with the fewest passes.
+      // WHY <=: of splits with equal cost, this chooses the one with the fewest passes.
       if (cost <= best.cost) best = { cost, start };
     }
     cheapest.push(best);

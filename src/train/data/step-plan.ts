@@ -18,9 +18,9 @@ export interface DataPosition {
   readonly batch: number;
 }
 
-/** Where a plan begins. */
+/** The position at which a plan begins. */
 export interface PlanStart {
-  /** Steps taken before. */
+  /** Number of earlier steps. */
   readonly step: number;
   readonly position: DataPosition;
 }
@@ -29,13 +29,13 @@ export interface PlanStart {
 export interface PlannedRows {
   /** For each micro-batch its rows. */
   readonly batches: readonly (readonly number[])[];
-  /** Where the next step begins. */
+  /** The position at which the next step begins. */
   readonly next: DataPosition;
 }
 
 export const planStart: PlanStart = { step: 0, position: { epoch: 0, batch: 0 } };
 
-/** How many optimizer steps a training takes: one epoch unless told otherwise; with both limits, what comes first. */
+/** The number of optimizer steps of a training: one epoch by default; with both limits, the smaller number. */
 export function countSteps(rows: number, options: StepPlanOptions): number {
   const { batchSize, accumulate, maxSteps, epochs = maxSteps === undefined ? 1 : Infinity } = options;
   const perEpoch = Math.ceil(Math.ceil(rows / batchSize) / accumulate);
@@ -43,8 +43,8 @@ export function countSteps(rows: number, options: StepPlanOptions): number {
 }
 
 /**
- * Deals the numbers of rows into optimizer steps, epoch after epoch: for each step its micro-batches. An epoch's last step may
- * have fewer of them; nothing is left out, and no step reaches into the next epoch.
+ * Divides the numbers of rows into optimizer steps and their micro-batches, epoch after epoch. The last step of an epoch may have fewer
+ * micro-batches. No row is left out, and no step reaches into the next epoch.
  *
  * @param rows  how many there are
  */

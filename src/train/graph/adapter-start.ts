@@ -15,19 +15,19 @@ import { tensorOf, toFloat32, type TensorOf } from '../../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from '../config/train-config.ts';
 import { wholeParameters, type WholeParameters } from './whole-parameters.ts';
 
-/** What an adapter is at the beginning of a training. */
+/** An adapter at the beginning of a training. */
 export interface AdapterStart {
   readonly lora: LoraConfig;
   readonly modules: ReadonlyMap<string, ModuleWeights>;
   readonly whole: WholeParameters;
   /** With DoRA: the squared length of each row of a module's weight. */
   readonly squaredNorms?: ReadonlyMap<string, TensorOf<'float32'>>;
-  /** What is saved is the difference from the beginning, since that is made of the base's own weights. */
+  /** Whether the saved adapter is the difference from the initial one, because that is made from the base's own weights. */
   readonly subtracted?: boolean;
 }
 
 /**
- * An adapter as the settings say: a new one, or one that is trained on.
+ * Creates the adapter that the settings describe, or loads the one that is trained further.
  * @throws EspalierError TRAIN_CONFIG_CONFLICT, and those of `initAdapter`, `initFromWeights` and `loadAdapter`
  */
 export async function adapterStart(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
@@ -81,7 +81,7 @@ function loraConfigOf(base: BaseModel, config: TrainConfig): LoraConfig {
   return isTransposed ? { ...lora, fanInFanOut: true } : lora;
 }
 
-/** WHY no other rank or alpha: the weights that are there have one, and another alpha would change what they do. */
+/** WHY no other rank or alpha: the loaded weights have a rank, and another alpha would change their effect. */
 async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, { weights: parameterShapes(base) });
   for (const key of ['rank', 'alpha'] as const) {
@@ -108,13 +108,13 @@ export function sameModules(base: BaseModel, targets: TargetConfig, paths: reado
   return modules.length === paths.length && modules.every((path) => paths.includes(path));
 }
 
-/** A graph in which the weights of all modules can be read, and the folder that they lie in. */
+/** A graph in which the weights of all modules can be read, and the folder of the weights. */
 async function readableGraph(base: BaseModel): Promise<{ readonly model: Model; readonly folder: string }> {
   const model = base.graphs.classification?.({}) ?? buildScoringGraph(base);
   return { model, folder: await followLinks(model, base.dir) };
 }
 
-/** A magnitude begins as long as the row is; one that an adapter brought stays. */
+/** A magnitude begins with the length of the row. A magnitude of a loaded adapter is kept. */
 function withMagnitudes(
   modules: ReadonlyMap<string, ModuleWeights>,
   squaredNorms: ReadonlyMap<string, TensorOf<'float32'>>,

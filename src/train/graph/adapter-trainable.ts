@@ -16,11 +16,11 @@ import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 import type { WholeParameters } from './whole-parameters.ts';
 
-/** Endings of the graph's inputs, and which of a module's tensors each is. */
+/** The suffixes of the graph's inputs, with the tensor of the module that each stands for. */
 const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' } as const;
 
 /**
- * An adapter on the base: a new one, or one that is trained on.
+ * An adapter on the base: a new one, or one that is trained further.
  * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `adapterStart`
  */
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
@@ -37,7 +37,7 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       await whole.initialize(arena);
     },
     mustMove: (entry) => whole.names.has(entry.name) || movesFirst(entry, modules),
-    // WHY not a magnitude: it is a length, and would shrink the base's own weight with it.
+    // WHY not a magnitude: it is a length, and its decay would also shrink the base's own weight.
     decays: ({ name }) => !name.endsWith('.lora_magnitude'),
     save: async (dir, arena) => {
       const saved = whole.trained(arena);
@@ -62,14 +62,14 @@ function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string
   };
 }
 
-/** One of the two matrices begins at zero, and the first step moves that one; of an embedding it is A. */
+/** One of the two matrices begins at zero, and the first step changes that one. For an embedding it is A. */
 function movesFirst({ name }: ParameterEntry, modules: ReadonlyMap<string, ModuleWeights>): boolean {
   const suffix = name.slice(name.lastIndexOf('.'));
   const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};
   return suffix === (kind === 'embedding' ? '.lora_A' : '.lora_B');
 }
 
-/** What is saved of an adapter, which fits the base as it lies. */
+/** The adapter in the form in which it is saved, which fits the unchanged base. */
 async function plainOf(
   { lora: config, modules: initial, subtracted }: AdapterStart,
   modules: ReadonlyMap<string, ModuleWeights>,
@@ -78,7 +78,7 @@ async function plainOf(
 }
 
 /**
- * PEFT's word for what the base is for. WHY null for a classifier whose head is the base's: by its own word PEFT would look for the
+ * PEFT's name of the base's task. WHY null for a classifier with the base's head: with the name of the task PEFT would look for the
  * head in the adapter.
  */
 function taskOf({ task }: BaseModel, { names }: WholeParameters): Pick<LoraConfig, 'taskType'> {
@@ -86,7 +86,7 @@ function taskOf({ task }: BaseModel, { names }: WholeParameters): Pick<LoraConfi
   return { taskType: task === 'classification' && names.size > 0 ? 'SEQ_CLS' : null };
 }
 
-/** `all-linear` as the names that it means, as PEFT writes it: other readers of the folder know names only. */
+/** Replaces `all-linear` by the names of its modules, as PEFT writes it, because other readers of the folder know only names. */
 function spelledOut(base: BaseModel, lora: LoraConfig): LoraConfig['targetModules'] {
   if (lora.targetModules !== 'all-linear') return lora.targetModules;
   const { modules } = matchTargets(base.modules, lora);
@@ -104,7 +104,7 @@ function initialize(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWe
   }
 }
 
-/** The modules with what the arena holds now, copied. */
+/** The modules with copies of the current contents of the arena. */
 function trained(arena: ParameterArena, modules: ReadonlyMap<string, ModuleWeights>): Map<string, ModuleWeights> {
   const entries = new Map(arena.entries.map((entry) => [entry.name, entry]));
   const tensor = (name: string): ModuleWeights['a'] => {

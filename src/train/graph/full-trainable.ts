@@ -4,7 +4,7 @@ import type { TrainConfig } from '../config/train-config.ts';
 import { readFullWeights, saveFullModel } from './full-weights.ts';
 import type { Trainable } from './trainable.ts';
 
-/** Every weight of the base. Norms and biases do not decay: they are few, and what they hold is a scale, no direction. */
+/** Every weight of the base. Norms and biases do not decay: they are few, and they are scales and not directions. */
 export function fullTrainable(base: BaseModel, { dtype }: Pick<TrainConfig, 'dtype'>): Trainable {
   return {
     lora: undefined,

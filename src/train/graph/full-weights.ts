@@ -14,13 +14,13 @@ import {
 import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import { inSlices } from '../loop/slices.ts';
 
-/** Elements read and widened at once. */
+/** Elements that are read and converted at once. */
 const pieceLength = 1 << 16;
 
 /**
- * Reads weights of the base into their places in the arena, widened to f32.
+ * Reads weights of the base into their places in the arena, converted to f32.
  * @param entries  every one by default
- * @throws EspalierError MODEL_WEIGHTS_MISMATCH when a file became shorter since it was opened
+ * @throws EspalierError MODEL_WEIGHTS_MISMATCH if a file has become shorter since it was opened
  */
 export async function readFullWeights(
   base: BaseModel,
@@ -70,8 +70,8 @@ export interface SaveFullOptions {
 }
 
 /**
- * Writes a whole Hugging Face folder: the trained weights in one `model.safetensors`, and beside it everything of the base's
- * folder that is not weights (configuration, tokenizer). Tied weights stay tied: there is one tensor for both.
+ * Writes a whole Hugging Face folder: the trained weights in one `model.safetensors`, and all files of the base's folder that are not
+ * weights (configuration, tokenizer). Tied weights stay tied: both have one tensor.
  *
  * @param dir  exists and is empty
  */
@@ -99,7 +99,7 @@ async function narrowed(values: Float32Array, shape: readonly number[], dtype: D
   return { dtype, shape, bytes: new Uint8Array(halves.buffer) };
 }
 
-/** What a reader of the folder needs besides weights: the model's and the tokenizer's small files. */
+/** The small files of the model and the tokenizer, which a reader of the folder needs besides weights. */
 async function companions(dir: string): Promise<string[]> {
   const files = await readdir(dir, { withFileTypes: true });
   return files
@@ -108,7 +108,7 @@ async function companions(dir: string): Promise<string[]> {
     .filter((name) => /\.(json|txt|model|jinja)$/.test(name) && !name.endsWith('.index.json'));
 }
 
-/** A reader that trusts the configuration's type would halve the precision of what was written. */
+/** Writes the type into the configuration. Otherwise a reader that uses the configuration's type would halve the precision. */
 async function declareFloat32(path: string): Promise<void> {
   const config: unknown = JSON.parse(await readFile(path, 'utf8'));
   if (typeof config !== 'object' || config === null) return;

@@ -3,7 +3,7 @@ import { inSlices } from '../loop/slices.ts';
 
 /**
  * The Euclidean norm of all gradients together, summed in f64.
- * @returns NaN or Infinity where a gradient is not finite
+ * @returns NaN or Infinity if a gradient is not finite
  */
 export async function globalNorm(gradients: Floats): Promise<number> {
   let sum = 0;
@@ -19,7 +19,7 @@ export async function globalNorm(gradients: Floats): Promise<number> {
 }
 
 /**
- * What gradients are multiplied by so that their norm is at most `maxNorm`: min(1, maxNorm / (norm + 1e-6)).
+ * The factor that makes the norm of gradients at most `maxNorm`: min(1, maxNorm / (norm + 1e-6)).
  * @param maxNorm  0 turns clipping off
  * @see PyTorch's `torch.nn.utils.clip_grad_norm_`
  */

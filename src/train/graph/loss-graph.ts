@@ -16,14 +16,14 @@ import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 
-/** A loss, and the gradients of all its parameters where they are wanted, as a model for the runtime. */
+/** A model for the runtime that computes a loss and, if wanted, the gradients of all its parameters. */
 export interface LossGraph {
   readonly bytes: Uint8Array;
-  /** The folder that its weights are in, as ONNX Runtime is to be told. */
+  /** The folder of its weights, as ONNX Runtime needs it. */
   readonly externalDataFolder: string;
   /** Inputs that are trained, in the graph's order. */
   readonly parameters: readonly ParameterSpec[];
-  /** The graph's output that holds each parameter's gradient; empty in a graph for evaluation. */
+  /** The output with the gradient, for each parameter; empty in a graph for evaluation. */
   readonly gradientOf: ReadonlyMap<string, string>;
 }
 
@@ -31,19 +31,19 @@ export interface LossGraphOptions {
   readonly trainable: Pick<Trainable, 'lora' | 'whole'>;
   readonly objective: Objective;
   readonly maxLength: number;
-  /** Of the dropout masks. */
+  /** The seed of the dropout masks. */
   readonly seed?: number;
   /** false: the loss alone, for evaluation. */
   readonly gradients: boolean;
 }
 
-/** Builds the graph from the base as it lies on disk. Each part is one piece of work; between two, the event loop turns. */
+/** Builds the graph from the base on disk. Other tasks of the event loop can run between its parts. */
 export async function createLossGraph(base: BaseModel, options: LossGraphOptions): Promise<LossGraph> {
   const { trainable, objective, maxLength, gradients, seed = 0 } = options;
   const { lora, whole } = trainable;
   const model = buildObjective(base, objective, { full: lora === undefined, given: whole, maxLength });
   const { graph } = model;
-  // WHY not every weight's name: beside an adapter an input of the data may be called like a weight of the file.
+  // WHY not every weight's name: if an adapter is trained, an input of the data may have the name of a weight of the file.
   const isWeight = (name: string): boolean => whole.has(name) || (lora === undefined && base.weights.has(name));
   const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !isWeight(name)));
   await breathe();
@@ -51,7 +51,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   await breathe();
   const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && !dropoutInputs.includes(name));
   assertWhole(base, whole, parameters);
-  // WHY here too: the loss of an evaluation is that of the training, which `differentiate` makes exact.
+  // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
@@ -59,7 +59,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
 }
 
-/** Every weight that is to be trained whole must be an input that the graph reads. */
+/** Checks that every weight to be trained is an input that the graph reads. */
 function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, parameters: readonly Value[]): void {
   const lost = [...whole].filter((name) => parameters.every((parameter) => parameter.name !== name));
   if (lost.length === 0) return;
@@ -67,7 +67,7 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
   throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('modulesToSave'), second: config.family, reason });
 }
 
-/** Inputs that are no weights. */
+/** The inputs that are not weights. */
 const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
 function addGradients(model: Model, parameters: readonly Value[]): Map<string, string> {

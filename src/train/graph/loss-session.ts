@@ -9,35 +9,35 @@ import type { LossGraph } from './loss-graph.ts';
 export interface LossSessionOptions {
   readonly environment: Environment;
   readonly parameters: ParameterArena;
-  /** Where gradients are written, laid out as the parameters; absent in a session for evaluation. */
+  /** Memory for the gradients, in the layout of the parameters; absent in a session for evaluation. */
   readonly gradients?: ParameterArena;
-  /** Share of values that adapters drop; 0 turns it off. */
+  /** Fraction of values that adapters drop; 0 turns dropout off. */
   readonly dropout?: number;
-  /** Of the dropout masks. */
+  /** The seed of the dropout masks. */
   readonly seed?: number;
   readonly session?: SessionOptions;
 }
 
-/** Which pass of a training: both counted from 0. */
+/** The place of a pass in a training. Both numbers count from 0. */
 export interface PassPlace {
   readonly step: number;
   readonly microBatch: number;
 }
 
-/** What a pass gave. */
+/** The results of a pass. */
 export interface PassResult {
-  /** Over the targets, in nats where it is a cross entropy. */
+  /** Sum over the targets, in nats for a cross entropy. */
   readonly lossSum: number;
-  /** Rows whose largest logit is at their label, where rows are classified. */
+  /** Number of rows whose largest logit is at their label; only for classification. */
   readonly correct: number | undefined;
 }
 
-/** Bytes from the beginning of the scalars. */
+/** Offsets in bytes from the beginning of the scalars. */
 const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
 
 /**
- * A training graph, loaded, with parameters and gradients bound in place. A run copies nothing but the token ids in.
- * It neither owns nor changes the parameters.
+ * A loaded training graph with parameters and gradients bound in place. A run copies only the batch. The session neither owns nor
+ * changes the parameters.
  */
 export class LossSession implements Disposable {
   readonly #session: Session;
@@ -62,7 +62,7 @@ export class LossSession implements Disposable {
   static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
     const session = await options.environment.createSession(graph.bytes, {
       externalDataFolder: graph.externalDataFolder,
-      // WHY: the number of targets differs from run to run, so that no plan fits twice; without plans the peak is a quarter lower.
+      // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
       memoryPattern: false,
       ...options.session,
     });
@@ -94,7 +94,7 @@ export class LossSession implements Disposable {
 
   /**
    * One forward (and, with gradients, backward) pass.
-   * @param place  which pass of the training it is: the dropout masks are a function of it
+   * @param place  of the pass in the training; the dropout masks are a function of it
    */
   async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<PassResult> {
     const places = placesOf(this.#hasKeys ? withKeys(feeds, { ...place, seed: this.#seed }) : feeds);
@@ -110,7 +110,7 @@ export class LossSession implements Disposable {
     return { lossSum, correct };
   }
 
-  /** Room for so many bytes, kept from run to run and grown by halves. */
+  /** Memory for this many bytes. It is kept from run to run, and grows by half. */
   #memoryFor(bytes: number): NativeMemory {
     if (this.#rows !== undefined && this.#rows.byteLength >= bytes) return this.#rows;
     this.#rows?.dispose();
@@ -138,7 +138,7 @@ interface Place {
   readonly end: number;
 }
 
-/** Where each tensor of a batch lies in one piece of memory, each beginning on 64 bytes. */
+/** The offsets of a batch's tensors in one piece of memory, each aligned to 64 bytes. */
 function placesOf(feeds: MicroBatch['feeds']): Place[] {
   let next = 0;
   return [...feeds].map(([name, data]) => {
@@ -149,10 +149,10 @@ function placesOf(feeds: MicroBatch['feeds']): Place[] {
   });
 }
 
-/** More rows than this take the same keys again. */
+/** Most keys of a batch. Further rows use the same keys again. */
 const maxKeys = 1 << 16;
 
-/** The batch with the dropout keys of its rows: no input has more elements than the graph has rows of tokens. */
+/** The batch with the dropout keys of its rows. The number of elements of the largest input bounds the number of rows. */
 function withKeys(
   feeds: MicroBatch['feeds'],
   { seed, step, microBatch }: PassPlace & { seed: number },

@@ -2,8 +2,8 @@ import type { Model } from '../../ir/index.ts';
 import { buildClassificationTrainingGraph, buildTrainingGraph, type BaseModel } from '../../models/index.ts';
 
 /**
- * What is learned: the next token of each row, the class of each row, or numbers for each row (their mean squared error).
- * `tokenTypes`: rows come with segments.
+ * The objective: the next tokens of each row, the class of each row, or numbers for each row (with the mean squared error).
+ * `tokenTypes`: rows have segments.
  */
 export type Objective =
   { readonly kind: 'next-token' } | { readonly kind: 'classes' | 'numbers'; readonly tokenTypes: boolean };
@@ -16,8 +16,8 @@ export interface ObjectiveOptions {
 }
 
 /**
- * The base up to the loss.
- * @throws EspalierError MODEL_TASK_UNSUPPORTED where the base cannot learn that
+ * Builds the base up to the loss.
+ * @throws EspalierError MODEL_TASK_UNSUPPORTED if the base does not support the objective
  */
 export function buildObjective(base: BaseModel, objective: Objective, options: ObjectiveOptions): Model {
   const { full, given, maxLength } = options;

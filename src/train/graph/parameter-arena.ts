@@ -9,7 +9,7 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
 }
 
-/** Where a parameter lies in the flat array: elements [start, end). */
+/** The place of a parameter in the flat array: elements [start, end). */
 export interface ParameterEntry extends ParameterSpec {
   readonly start: number;
   readonly end: number;
@@ -19,8 +19,8 @@ export interface ParameterEntry extends ParameterSpec {
 const alignment = 16;
 
 /**
- * One flat f32 array that holds every parameter (or every gradient) of a training, each beginning on 64 bytes. The
- * session reads and writes it in place; the optimizer walks it as a whole. The gaps between two tensors stay 0.
+ * One flat f32 array with every parameter (or every gradient) of a training, each aligned to 64 bytes. The session reads and writes it
+ * in place. The optimizer updates it as a whole. The gaps between tensors stay 0.
  */
 export class ParameterArena implements Disposable {
   readonly entries: readonly ParameterEntry[];

@@ -1,20 +1,20 @@
 import type { LoraModule } from '../../lora/index.ts';
 import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 
-/** What a training trains: an adapter, or every weight. */
+/** The parameters that a training trains: an adapter, or every weight. */
 export interface Trainable {
-  /** The modules that get an adapter; undefined where every weight is trained. */
+  /** The modules that get an adapter; undefined if every weight is trained. */
   readonly lora: readonly LoraModule[] | undefined;
-  /** Weights of the base that are trained whole beside the adapter, by their names in the checkpoint. */
+  /** Weights of the base that are trained besides the adapter, by their names in the checkpoint. */
   readonly whole: ReadonlySet<string>;
   readonly dropout: number;
-  /** What the targets matched, for a person; empty where every weight is trained. */
+  /** The modules that each target matched, for display; empty if every weight is trained. */
   readonly matched: readonly MatchedTarget[];
-  /** Fills the parameters with where they begin. */
+  /** Fills the parameters with their initial values. */
   initialize(arena: ParameterArena): Promise<void>;
-  /** Whether a parameter has to have moved after the first steps. */
+  /** Whether a parameter must have changed after the first steps. */
   mustMove(entry: ParameterEntry): boolean;
-  /** Whether weight decay is for it. */
+  /** Whether weight decay applies to it. */
   decays(entry: ParameterEntry): boolean;
   /**
    * Writes the result.

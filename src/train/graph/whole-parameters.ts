@@ -7,29 +7,29 @@ import { readFullWeights } from './full-weights.ts';
 import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import { inSlices } from '../loop/slices.ts';
 
-/** Weights of the base that are trained whole beside an adapter, as a classifier's head is (`modules_to_save`). */
+/** Weights of the base that are trained besides an adapter, such as the head of a classifier (`modules_to_save`). */
 export interface WholeParameters {
   /** By their names in the checkpoint. */
   readonly names: ReadonlySet<string>;
-  /** Fills their places in the arena with the base's values, or with those that an adapter brought. */
+  /** Fills their places in the arena with the base's values, or with those of a loaded adapter. */
   initialize(arena: ParameterArena): Promise<void>;
-  /** What the arena holds now, copied; undefined where there are none. */
+  /** Copies of the current values in the arena; undefined if there are none. */
   trained(arena: ParameterArena): ReadonlyMap<string, TensorData> | undefined;
 }
 
 export interface WholeOptions {
-  /** What an adapter that is trained on brought of them. */
+  /** The values of a loaded adapter that is trained further. */
   readonly given?: Adapter['saved'];
-  /** Of a new head's first weights. */
+  /** The seed of the initial weights of a new head. */
   readonly seed: number;
 }
 
-/** The deviation of new weights, as BERT and its kin begin. */
+/** The standard deviation of new weights, as in BERT and similar models. */
 const newDeviation = 0.02;
 
 /**
  * @param modules  names of modules, by PEFT's rule: ends of paths
- * @throws EspalierError TRAIN_CONFIG_INVALID where a name fits nothing, TRAIN_CONFIG_CONFLICT where the base has no head to train
+ * @throws EspalierError TRAIN_CONFIG_INVALID if a name matches nothing, TRAIN_CONFIG_CONFLICT if the base has no head to train
  */
 export function wholeParameters(
   base: BaseModel,
@@ -76,7 +76,7 @@ export function headModules({ headWeights = new Map() }: Pick<BaseModel, 'headWe
   return [...new Set(names)].sort();
 }
 
-/** Begins a new weight: normal numbers, and biases of zero. */
+/** Initializes a new weight: normal numbers, and zeros for a bias. */
 async function draw(values: Float32Array, { name, shape }: ParameterEntry, seed: number): Promise<void> {
   if (shape.length < 2) return;
   const random = createRandom(seed, `head/${name}`);
@@ -85,7 +85,7 @@ async function draw(values: Float32Array, { name, shape }: ParameterEntry, seed:
   });
 }
 
-/** As in PEFT one name may fit nothing (it writes `classifier` and `score` for every classifier), but not all of them. */
+/** As in PEFT, a name may match nothing (PEFT writes `classifier` and `score` for every classifier), but at least one must match. */
 function assertFits(base: BaseModel, name: string, all: readonly string[]): void {
   if (all.some((each) => savedParameters([each], base.modules, parameterShapes(base)).length > 0)) return;
   const paths = base.modules.map(({ path }) => path);

@@ -2,17 +2,17 @@ import type { StepMetrics } from '../report/metrics.ts';
 import { inSlices } from './slices.ts';
 
 /**
- * Beside a number of this size, 2²⁴, a number of size 1 has no digit left in f32: what the base computes is rounded away. Weights of
- * trained models are below 10³.
+ * In a sum with a number of this size, 2²⁴, a number of size 1 loses all its digits in f32, so the base's results are rounded away.
+ * Weights of trained models are below 10³.
  */
 const meaninglessWeight = 2 ** 24;
-/** A base that begins with large weights of its own may keep them. */
+/** The growth that is allowed, so that a base with large initial weights may keep them. */
 const meaninglessGrowth = 1000;
 /** Steps without any gradient, one after the other. A single one can come from rows that teach the trained modules nothing. */
 const barrenSteps = 3;
-/** Below this a loss of which no gradient is left means that everything is learned: f32 rounds the probability to 1. */
+/** If the loss is below this, gradients of 0 mean that everything is learned: f32 rounds the probability to 1. */
 const learnedLoss = 1e-3;
-/** The first steps, whose largest loss is what later ones are compared with. */
+/** The number of first steps. Later losses are compared with the largest of these. */
 const referenceSteps = 5;
 /** How far above the reference a loss has to be, and for how many steps. At the end of a training fewer are enough. */
 const lossGrowth = 3;
@@ -20,21 +20,21 @@ const highSteps = 20;
 const highStepsAtEnd = 3;
 
 export interface DivergenceWatchOptions {
-  /** How many tokens or classes there are to choose from; undefined where numbers are learned. */
+  /** The number of tokens or classes to choose from; undefined if numbers are learned. */
   readonly choices: number | undefined;
 }
 
-/** What a step is judged by. */
+/** The values by which a step is judged. */
 export interface WatchedStep extends Pick<StepMetrics, 'step' | 'loss' | 'gradNorm' | 'learningRate'> {
-  /** The largest magnitude of a trained weight after the step; NaN where one is not finite. */
+  /** The largest magnitude of a trained weight after the step; NaN if one is not finite. */
   readonly largestWeight: number;
   /** Whether no step follows. */
   readonly last: boolean;
 }
 
 /**
- * Sees a training that has diverged although its numbers are finite. The measures are far from what healthy trainings come to
- * (docs/training.md names them):
+ * Detects a training that has diverged although its numbers are finite. The limits are far from the values of healthy trainings
+ * (docs/training.md describes them):
  *
  * - a weight beyond 2²⁴, or not finite;
  * - a gradient that is exactly 0 in three steps one after the other, while the loss is above 0.001;
@@ -56,12 +56,12 @@ export class DivergenceWatch {
     this.#weightLimit = Math.max(meaninglessWeight, meaninglessGrowth * largestWeight);
   }
 
-  /** Whether nothing suspicious has been seen of late. */
+  /** Whether the last steps showed nothing suspicious. */
   get isCalm(): boolean {
     return this.#barren === 0 && this.#high === 0;
   }
 
-  /** @returns what shows that the training has diverged; undefined where nothing does */
+  /** @returns the symptom of a divergence; undefined if there is none */
   after({ loss, gradNorm, learningRate, largestWeight, last }: WatchedStep): string | undefined {
     if (!(largestWeight <= this.#weightLimit)) {
       return Number.isFinite(largestWeight)
@@ -79,7 +79,7 @@ export class DivergenceWatch {
     this.#seenSteps += 1;
     if (this.#seenSteps === 1) this.#firstLoss = loss;
     if (this.#seenSteps <= referenceSteps) {
-      // WHY a bound: a training that runs away in these very steps must not set what it is measured by.
+      // WHY a bound: a training that diverges in these first steps must not raise its own limit.
       this.#reference = Math.max(this.#reference, Math.min(loss, lossGrowth * this.#firstLoss));
       return undefined;
     }
@@ -90,7 +90,7 @@ export class DivergenceWatch {
   }
 }
 
-/** The largest magnitude of all weights; NaN where one is not finite. */
+/** The largest magnitude of all weights; NaN if one is not finite. */
 export async function largestMagnitude(weights: Float32Array): Promise<number> {
   let [largest, isFinite] = [0, true];
   await inSlices(weights.length, (start, end) => {

@@ -16,19 +16,19 @@ export interface EvaluatorOptions {
   readonly data: BatchSource;
   readonly batchSize: number;
   readonly maxLength: number;
-  /** Keeps the model loaded between two evaluations. WHY a choice: that is a second copy of the base beside the training's. */
+  /** Keeps the model loaded between two evaluations. WHY optional: it is a second copy of the base beside that of the training. */
   readonly keepLoaded: boolean;
 }
 
-/** How good a model is on held-out rows. */
+/** The results of a model on held-out rows. */
 export interface Evaluation {
-  /** Mean over all targets, in nats where it is a cross entropy. */
+  /** Mean over all targets, in nats for a cross entropy. */
   readonly loss: number;
-  /** Share of rows whose largest logit is at their label; where rows are classified. */
+  /** Fraction of rows whose largest logit is at their label; only for classification. */
   readonly accuracy?: number;
 }
 
-/** Measures the held-out loss with the parameters as they are: the training's own loss without its backward pass. */
+/** Measures the held-out loss with the current parameters: the loss of the training without the backward pass. */
 export class Evaluator implements Disposable {
   readonly #options: EvaluatorOptions;
   #session: LossSession | undefined;

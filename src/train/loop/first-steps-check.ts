@@ -2,11 +2,11 @@ import { EspalierError } from '../../core/index.ts';
 import type { ParameterArena, ParameterEntry } from '../graph/parameter-arena.ts';
 import { inSlices } from './slices.ts';
 
-/** By when every watched parameter has to have moved. WHY 3: a warm-up's first step has a learning rate of 0. */
+/** The number of steps in which every watched parameter must have changed. WHY 3: the first step of a warm-up has a learning rate of 0. */
 const patience = 3;
 
 /**
- * Watches the first steps of a training: a parameter that none of them moves is an error, never a silent success.
+ * Checks the first steps of a training. A parameter that none of them changes is an error, and never a silent success.
  *
  * WHY a hash and no copy: in a full-parameter training a copy would double the memory of the weights.
  */
@@ -21,7 +21,7 @@ export class FirstStepsCheck {
     this.#before = before;
   }
 
-  /** @param watched  the parameters that must move: B of every adapter, or every weight */
+  /** @param watched  the parameters that must change: B of every adapter, or every weight */
   static async begin(arena: ParameterArena, watched: readonly ParameterEntry[]): Promise<FirstStepsCheck> {
     const before = new Map<ParameterEntry, number>();
     for (const entry of watched) before.set(entry, await hashBits(arena.view(entry)));
@@ -32,7 +32,7 @@ export class FirstStepsCheck {
    * @param step          just done, counted from 1
    * @param learningRate  it had; a step with 0 is no evidence
    * @param last          whether no step follows
-   * @throws EspalierError TRAIN_STUCK with the names of those that did not move
+   * @throws EspalierError TRAIN_STUCK with the names of those that did not change
    */
   async after(step: number, { learningRate, last }: { learningRate: number; last: boolean }): Promise<void> {
     if (learningRate > 0) this.#movingSteps += 1;

@@ -2,7 +2,7 @@ import type { TrainEvent } from '../report/train-result.ts';
 import type { Evaluation, Evaluator } from './evaluator.ts';
 
 export interface HeldOutOptions {
-  /** undefined where no rows are held out. */
+  /** undefined if no rows are held out. */
   readonly evaluator: Evaluator | undefined;
   /** Evaluate every so many steps. */
   readonly evalSteps: number | undefined;
@@ -10,7 +10,7 @@ export interface HeldOutOptions {
   readonly onEvent: (event: TrainEvent) => void;
 }
 
-/** Measures the held-out rows when it is due: before the first step, every so many steps, after the last. */
+/** Evaluates the held-out rows before the first step, every `evalSteps` steps, and after the last step. */
 export class HeldOut {
   readonly #options: HeldOutOptions;
 
@@ -18,7 +18,7 @@ export class HeldOut {
     this.#options = options;
   }
 
-  /** After a step that an evaluation is due at; undefined after others. */
+  /** Evaluates after a step if an evaluation is due. @returns undefined otherwise */
   async after(step: number): Promise<Evaluation | undefined> {
     const { evalSteps } = this.#options;
     return evalSteps === undefined || step % evalSteps !== 0 ? undefined : this.measure(step);
@@ -32,7 +32,7 @@ export class HeldOut {
       if (evaluation !== undefined) onEvent({ kind: 'evaluated', step, ...evaluation });
       return evaluation;
     } catch (error) {
-      // WHY not an error: what has been trained by then is to be saved.
+      // WHY not an error: the result of the training so far must be saved.
       if (step > 0 && signal?.aborted === true) return undefined;
       throw error;
     }

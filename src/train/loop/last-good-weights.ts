@@ -9,14 +9,14 @@ const copyEvery = 10;
 /** WHY a limit: a copy of every weight of a large model would cost as much memory as the model. */
 const largestCopyBytes = 256 * 2 ** 20;
 
-/** Remembers weights from before a training diverged: those of a step at which nothing suspicious was seen. */
+/** Keeps the weights of a step that showed nothing suspicious, for the case that the training diverges later. */
 export class LastGoodWeights implements Disposable {
   readonly #model: Pick<TrainingModel, 'parameters' | 'save'>;
   readonly #output: string;
   #copy: ParameterArena | undefined;
   #step: number | undefined;
 
-  /** @param output  where the training's result was to be; what is kept lies beside it */
+  /** @param output  the path of the training's result; the kept weights are saved beside it */
   constructor(model: Pick<TrainingModel, 'parameters' | 'save'>, output: string) {
     this.#model = model;
     this.#output = resolve(output);
@@ -27,12 +27,12 @@ export class LastGoodWeights implements Disposable {
     const { parameters } = this.#model;
     if (step % copyEvery !== 0 || parameters.flat.byteLength > largestCopyBytes) return;
     this.#copy ??= new ParameterArena(parameters.entries);
-    this.#step = undefined; // a copy that is cut off is of no step
+    this.#step = undefined; // an interrupted copy belongs to no step
     await copyInto(this.#copy.flat, parameters.flat);
     this.#step = step;
   }
 
-  /** Writes them beside the output. @returns a sentence that says where, or that there are none */
+  /** Saves the weights beside the output. @returns a sentence that says where they are, or that there are none */
   async save(): Promise<string> {
     if (this.#copy === undefined || this.#step === undefined) return 'Nothing was saved.';
     const place = `${this.#output}.step-${this.#step}`;

@@ -2,8 +2,8 @@ import type { ParameterArena } from '../graph/parameter-arena.ts';
 import { inSlices } from './slices.ts';
 
 /**
- * What is not finite of a step.
- * @returns the names of the loss and of the gradients; undefined where all is finite
+ * Finds the values of a step that are not finite.
+ * @returns the names of the loss and of the gradients; undefined if all are finite
  */
 export async function notFinite(
   loss: number,

@@ -1,7 +1,7 @@
 import type { ParameterEntry } from '../graph/parameter-arena.ts';
 import type { ParameterGroup } from '../optimizer/optimizer.ts';
 
-/** Neighbours with the same decay make one group; the gaps between them stay 0. */
+/** Joins neighbours with the same decay to one group. The gaps between them stay 0. */
 export function parameterGroups(
   entries: readonly ParameterEntry[],
   decayOf: (entry: ParameterEntry) => number,

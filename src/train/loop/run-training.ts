@@ -18,13 +18,13 @@ import { TrainingModel } from './training-model.ts';
 
 export interface RunTrainingOptions {
   readonly environment: Environment;
-  /** Ends the training after the step under way, and saves what has been trained. */
+  /** Ends the training after the current step, and saves the result so far. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly clock?: Clock;
-  /** Where the result goes when its own place cannot take it; the folder for temporary files by default. */
+  /** The folder for the result if it cannot be written to its own place. Default: the folder for temporary files. */
   readonly rescueFolder?: string;
-  /** Opens `metrics.jsonl`; a test's own can be full. */
+  /** Opens `metrics.jsonl`. A test can inject a file on a full disk. */
   readonly openMetrics?: OpenMetricsFile;
 }
 
@@ -36,12 +36,12 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
 }
 
 /**
- * Trains as the settings say, and writes the output folder whole or not at all: an adapter in PEFT's layout, or a whole
- * model, with `metrics.jsonl` inside. The base is only read.
+ * Trains with the given settings, and writes the output folder completely or not at all: an adapter in PEFT's layout, or a whole model,
+ * with `metrics.jsonl`. The base is only read.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; those of the base, the adapter and the data;
- *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED where the result had to be written elsewhere; the signal's
- *   reason when it is aborted before the first step has ended
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; those of the base, the adapter and the data; TRAIN_NOT_FINITE,
+ *   TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it is aborted
+ *   before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;
@@ -99,11 +99,11 @@ interface TakenSteps {
   readonly inputs: TrainingInputs;
   readonly recorder: RunRecorder;
   readonly run: Run;
-  /** Where the result is to be. */
+  /** The path of the result. */
   readonly output: string;
 }
 
-/** Takes every step, evaluating before and after. Ends early, without an error, when the signal is aborted after a step. */
+/** Takes every step, and evaluates before and after. If the signal is aborted after a step, it ends early without an error. */
 async function takeSteps(model: TrainingModel, { inputs, recorder, run, output }: TakenSteps): Promise<void> {
   const { signal, onEvent, environment, clock } = run;
   using evaluator = createEvaluator(inputs, model, environment);

@@ -16,7 +16,7 @@ import type { TrainingModel } from './training-model.ts';
 
 export interface StepLoopOptions {
   readonly environment: Environment;
-  /** Where an earlier run stopped. The weights of the model must be those of that moment. */
+  /** The state in which an earlier run stopped. The weights of the model must be those of that moment. */
   readonly from?: RunState | undefined;
   readonly reduce?: ReduceStep | undefined;
   readonly clock?: Clock | undefined;
@@ -31,8 +31,8 @@ interface StepLoopParts {
 }
 
 /**
- * The steps of a training, one after the other. It owns the loaded graph, the gradients and the memory of the optimizer; the weights
- * are the model's.
+ * Takes the steps of a training, one after the other. It owns the loaded graph, the gradients and the memory of the optimizer. The
+ * model owns the weights.
  */
 export class StepLoop implements Disposable {
   readonly #inputs: TrainingInputs;
@@ -45,7 +45,7 @@ export class StepLoop implements Disposable {
     this.#position = position;
   }
 
-  /** @throws EspalierError TRAIN_STATE_MISMATCH where the state is that of another training */
+  /** @throws EspalierError TRAIN_STATE_MISMATCH if the state belongs to another training */
   static async open(inputs: TrainingInputs, model: TrainingModel, options: StepLoopOptions): Promise<StepLoop> {
     const { from, environment } = options;
     assertFits(inputs, from);
@@ -79,7 +79,7 @@ export class StepLoop implements Disposable {
     }
   }
 
-  /** Takes the steps that are left, as far as they are asked for. Ends early when the signal is aborted, between two steps. */
+  /** Takes the remaining steps, each when it is asked for. If the signal is aborted, it ends early between two steps. */
   async *steps(signal?: AbortSignal): AsyncGenerator<StepMetrics> {
     const { data, config, steps, learningRate } = this.#inputs;
     const { trainer } = this.#parts;
@@ -93,7 +93,7 @@ export class StepLoop implements Disposable {
     }
   }
 
-  /** What another loop can go on from, between two steps. The weights are not part of it. */
+  /** The state from which another loop can continue, between two steps. It does not contain the weights. */
   async state(): Promise<RunState> {
     const { trainer, optimizer } = this.#parts;
     return {

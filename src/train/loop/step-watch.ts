@@ -6,7 +6,7 @@ import type { LastGoodWeights } from './last-good-weights.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 import type { TrainingModel } from './training-model.ts';
 
-/** Looks at the weights after each step: whether they have moved, whether they still mean something. */
+/** Checks the weights after each step: whether they have changed, and whether they have diverged. */
 export class StepWatch {
   readonly #model: TrainingModel;
   readonly #steps: number;
@@ -44,7 +44,7 @@ export class StepWatch {
   async after(stepped: StepMetrics): Promise<void> {
     const { step, learningRate } = stepped;
     const last = step === this.#steps;
-    // WHY first: a module that no step moves is named, and without it every gradient would merely be 0.
+    // WHY first: this check names the module that no step changes; the next one would only report gradients of 0.
     await this.#firstSteps.after(step, { learningRate, last });
     const largestWeight = await largestMagnitude(this.#model.parameters.flat);
     const seen = this.#divergence.after({ ...stepped, largestWeight, last });
@@ -54,7 +54,7 @@ export class StepWatch {
     if (this.#divergence.isCalm) await this.#lastGood.note(step);
   }
 
-  /** Runs the steps, and saves the last good weights where they diverge. */
+  /** Runs the steps. If they diverge, it saves the last good weights. */
   async guard(steps: () => Promise<void>): Promise<void> {
     try {
       await steps();

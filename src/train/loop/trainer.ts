@@ -8,23 +8,24 @@ import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer
 import { listed } from './listed.ts';
 import { notFinite } from './not-finite.ts';
 
-/** What the micro-batches of a step came to, besides the gradients. All are sums. */
+/** The sums over the micro-batches of a step, besides the gradients. */
 export interface StepCounts {
   readonly lossSum: number;
-  /** Rows whose largest logit is at their label, where rows are classified. */
+  /** Number of rows whose largest logit is at their label; only for classification. */
   readonly correct: number | undefined;
-  /** What the loss is a mean over: target tokens, or labelled rows. */
+  /** The number of items over which the loss is a mean: target tokens, or labelled rows. */
   readonly targets: number;
-  /** Tokens that were fed, padding not counted. */
+  /** Number of tokens without padding. */
   readonly tokens: number;
 }
 
 /**
- * Adds up what several processes computed for one step, between their accumulation and the gradient norm.
+ * Adds the results of several processes for one step, after their accumulation and before the gradient norm.
  *
- * @param gradients  summed over this process's micro-batches, laid out as the parameters; changed in place to the sum over all
+ * @param gradients  summed over this process's micro-batches, in the layout of the parameters; changed in place to the sum over all
+ *   processes
  * @param counts     of this process
- * @returns the counts of all together
+ * @returns the counts of all processes together
  */
 export type ReduceStep = (gradients: Float32Array, counts: StepCounts) => Promise<StepCounts>;
 
@@ -36,18 +37,18 @@ export interface TrainerOptions {
   readonly groups: readonly ParameterGroup[];
   /** 0: off. */
   readonly maxGradNorm: number;
-  /** Steps taken before. */
+  /** Number of earlier steps. */
   readonly step?: number;
   readonly reduce?: ReduceStep | undefined;
   readonly clock?: Clock;
 }
 
 /**
- * Takes optimizer steps. It owns nothing: parameters and gradients are its caller's, and after each step they are whole.
+ * Takes optimizer steps. It owns nothing: parameters and gradients belong to the caller, and are consistent after each step.
  *
  *   loss = Σ over the micro-batches (Σ over targets −log p) / Σ over the micro-batches targets
  *
- * WHY sums until the end: a mean of means would weigh the tokens of short micro-batches more.
+ * WHY sums until the end: a mean of means would give the tokens of short micro-batches more weight.
  */
 export class Trainer {
   readonly #options: TrainerOptions;
@@ -63,7 +64,7 @@ export class Trainer {
     this.#firstStep = this.#steps + 1;
   }
 
-  /** Steps taken, those before this trainer included. */
+  /** Number of steps taken, including those before this trainer. */
   get steps(): number {
     return this.#steps;
   }
@@ -94,7 +95,7 @@ export class Trainer {
     return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond };
   }
 
-  /** Runs the micro-batches one after the other. A single one's gradients are taken where the session wrote them. */
+  /** Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them. */
   async #accumulate(microBatches: readonly MicroBatch[]): Promise<StepCounts & { readonly gradients: ParameterArena }> {
     const { session, gradients } = this.#options;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
@@ -112,7 +113,7 @@ export class Trainer {
     return { lossSum, correct, targets, tokens, gradients: sum ?? gradients };
   }
 
-  /** WHY two codes: before the first update no learning rate can be at fault. */
+  /** WHY two codes: before the first update the learning rate cannot be the cause. */
   #notFinite({
     step,
     learningRate,
@@ -140,7 +141,7 @@ function total(microBatches: readonly MicroBatch[], count: (micro: MicroBatch) =
   return microBatches.reduce((sum, micro) => sum + count(micro), 0);
 }
 
-/** WHY tenths: a large model on few cores trains at tens of tokens a second. */
+/** WHY tenths: a large model on few cores trains only tens of tokens per second. */
 function toTenths(value: number): number {
   return Math.round(value * 10) / 10;
 }

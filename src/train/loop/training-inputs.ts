@@ -10,7 +10,7 @@ import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
 import { headModules } from '../graph/whole-parameters.ts';
 
-/** Everything that is read and checked before the first weight is loaded. Dispose to close the files of the rows. */
+/** Everything that is read and checked before the first weight is loaded. `dispose` closes the files of the rows. */
 export interface TrainingInputs extends AsyncDisposable {
   readonly config: TrainConfig;
   readonly base: BaseModel;
@@ -24,7 +24,7 @@ export interface TrainingInputs extends AsyncDisposable {
 }
 
 /**
- * Reads and checks all that the settings name.
+ * Reads and checks everything that the settings name.
  * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
  */
 export async function readTrainingInputs(
@@ -52,7 +52,7 @@ export async function readTrainingInputs(
   return { ...read, [Symbol.asyncDispose]: close };
 }
 
-/** A new head is trained whole: there is no other way to it. */
+/** A new head is always trained as a whole. */
 function withHead(config: TrainConfig, base: BaseModel): TrainConfig {
   const isGiven = config.modulesToSave !== undefined || config.initAdapter !== undefined;
   return base.headWeights === undefined || isGiven ? config : { ...config, modulesToSave: headModules(base) };

@@ -3,7 +3,7 @@ import { createLossGraph } from '../graph/loss-graph.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 
-/** What is trained: the graph of its loss, and its weights. */
+/** The trained model: the graph of its loss, and its weights. */
 export class TrainingModel implements Disposable {
   readonly graph: LossGraph;
   readonly parameters: ParameterArena;
@@ -15,7 +15,7 @@ export class TrainingModel implements Disposable {
     this.parameters = new ParameterArena(graph.parameters);
   }
 
-  /** Builds the graph, and fills the weights with where they begin. */
+  /** Builds the graph, and fills the weights with their initial values. */
   static async open(inputs: TrainingInputs): Promise<TrainingModel> {
     const { base, trainable, objective, maxLength, config } = inputs;
     const options = { trainable, objective, maxLength, seed: config.seed, gradients: true };
@@ -33,7 +33,7 @@ export class TrainingModel implements Disposable {
    * Writes weights as a result of the training.
    *
    * @param dir  does not exist yet; its parent does
-   * @param weights  laid out as the parameters; by default the parameters themselves
+   * @param weights  in the layout of the parameters; default: the parameters themselves
    */
   save(dir: string, weights: ParameterArena = this.parameters): Promise<void> {
     return this.#inputs.trainable.save(dir, weights);

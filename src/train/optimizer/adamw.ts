@@ -37,7 +37,7 @@ export class AdamW implements Optimizer {
   /** 1 / √(1 − β2ᵗ) */
   #secondCorrection = 1;
 
-  /** @param like  the parameters: the state gets their length and their precision */
+  /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<AdamWSettings> = {}, allocate: AllocateState = zerosLike) {
     this.state = { firstMoment: allocate(like), secondMoment: allocate(like) };
     this.#settings = { ...adamWDefaults, ...settings };

@@ -7,7 +7,7 @@ import { Sgd } from './sgd.ts';
 export const optimizerNames = ['adamw', 'sgd', 'lion'] as const;
 export type OptimizerName = (typeof optimizerNames)[number];
 
-/** The settings of every optimizer; each reads its own. What is not given is the optimizer's default. */
+/** The settings of all optimizers. Each reads its own. Omitted settings have the optimizer's default. */
 export interface OptimizerSettings {
   readonly momentum?: number | undefined;
   readonly nesterov?: boolean | undefined;
@@ -16,7 +16,7 @@ export interface OptimizerSettings {
   readonly epsilon?: number | undefined;
 }
 
-/** Which of the settings an optimizer reads; another one given with it is a mistake. */
+/** The settings that an optimizer reads. Any other setting given with it is an error. */
 export const optimizerReads = {
   adamw: ['beta1', 'beta2', 'epsilon'],
   sgd: ['momentum', 'nesterov'],
@@ -41,9 +41,9 @@ export function createOptimizer(
   }
 }
 
-/** Leaves out what is undefined, which would hide a default. */
+/** Removes undefined values, which would hide defaults. */
 function given<T extends object>(settings: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  // WHY as: filtering entries loses the type that it was made for.
+  // WHY `as`: filtering entries loses the type.
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
     [Key in keyof T]?: Exclude<T[Key], undefined>;
   };

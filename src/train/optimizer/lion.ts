@@ -33,7 +33,7 @@ export class Lion implements Optimizer {
   #learningRate = 0;
   #gradientScale = 1;
 
-  /** @param like  the parameters: the state gets their length and their precision */
+  /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<LionSettings> = {}, allocate: AllocateState = zerosLike) {
     this.state = { momentum: allocate(like) };
     this.#settings = { ...lionDefaults, ...settings };

@@ -3,18 +3,18 @@ import { ParameterArena, type ParameterSpec } from '../graph/parameter-arena.ts'
 import { copyInto } from '../graph/gradients.ts';
 import type { AllocateState, Optimizer } from './optimizer.ts';
 
-/** What an optimizer has learned about the parameters, as plain data. */
+/** The state of an optimizer, as plain data. */
 export interface OptimizerState {
   readonly name: string;
-  /** Steps begun so far. */
+  /** Number of steps begun so far. */
   readonly steps: number;
   /** f32, each as long as the parameters' flat array. */
   readonly moments: Readonly<Record<string, Float32Array>>;
 }
 
 /**
- * Memory for the state of an optimizer: one arena for each kind of moment, laid out like the parameters, so that a moment of a
- * parameter lies where the parameter itself does. WHY not the JavaScript heap: two moments of every weight are twice the model.
+ * Memory for the state of an optimizer: one arena for each kind of moment, in the layout of the parameters, so that a moment has the
+ * same offset as its parameter. WHY not the JavaScript heap: two moments of every weight take twice the memory of the model.
  */
 export class OptimizerMemory implements Disposable {
   readonly #specs: readonly ParameterSpec[];
@@ -50,8 +50,8 @@ export async function copyOptimizerState({ name, steps, state }: Optimizer): Pro
 }
 
 /**
- * Lets an optimizer go on from a state.
- * @throws EspalierError TRAIN_STATE_MISMATCH when it is that of another optimizer or of other parameters; nothing was changed then
+ * Restores an optimizer from a state.
+ * @throws EspalierError TRAIN_STATE_MISMATCH if it belongs to another optimizer or to other parameters. Nothing was changed then.
  */
 export async function restoreOptimizerState(optimizer: Optimizer, stored: OptimizerState): Promise<void> {
   const [expected, actual] = [describe(optimizer.name, optimizer.state), describe(stored.name, stored.moments)];

@@ -3,15 +3,15 @@ import { inSlices } from '../loop/slices.ts';
 /** Flat parameters, gradients or state. f64 is the reference path; training runs in f32. */
 export type Floats = Float32Array | Float64Array;
 
-/** Everything that is the same for all elements in one update. */
+/** The values that are the same for all elements of one update. */
 export interface StepSettings {
-  /** Of this step, after the schedule. */
+  /** The learning rate of this step, after the schedule. */
   readonly learningRate: number;
-  /** Each gradient is multiplied by it first: 1 / target tokens, times the clipping coefficient. */
+  /** The factor by which each gradient is multiplied first: 1 / target tokens, times the clipping coefficient. */
   readonly gradientScale: number;
 }
 
-/** A run of flat elements that share their settings. */
+/** A range of flat elements with the same settings. */
 export interface ParameterGroup {
   readonly start: number;
   readonly end: number;
@@ -19,8 +19,8 @@ export interface ParameterGroup {
 }
 
 /**
- * An update rule over one flat array of parameters. It owns its state (flat too, so that a checkpoint is a copy of
- * it) and walks no more than it is asked to: the caller decides how much is done between two turns of the event loop.
+ * An update rule over one flat array of parameters. It owns its state (also flat, so that a checkpoint is a copy of it). The caller
+ * gives the range to update, and so decides how much is done between two turns of the event loop.
  */
 export interface Optimizer {
   readonly name: string;
@@ -28,7 +28,7 @@ export interface Optimizer {
   readonly steps: number;
   /** State arrays by name, each as long as the parameters: views of what the optimizer reads and writes. */
   readonly state: Readonly<Record<string, Floats>>;
-  /** Goes on as if so many steps had been begun; the state arrays are the caller's to fill. */
+  /** Sets the number of steps that have been begun. The caller must fill the state arrays. */
   resume(steps: number): void;
   /** Begins the next step. */
   begin(settings: StepSettings): void;
@@ -40,7 +40,7 @@ export interface Optimizer {
  * One whole optimizer step, in slices.
  *
  * @param parameters  changed in place
- * @param gradients   same length; left as they are
+ * @param gradients  same length; not changed
  */
 export async function optimizerStep(
   optimizer: Optimizer,
@@ -55,9 +55,9 @@ export async function optimizerStep(
   }
 }
 
-/** Makes a state array of zeros for parameters like these. A training takes memory of its own, laid out like the parameters. */
+/** Allocates a state array of zeros for these parameters. A training allocates native memory in the layout of the parameters. */
 export type AllocateState = (like: Floats) => Floats;
 
-/** Arrays of the garbage collector, with the parameters' length and precision. */
+/** Allocates arrays on the JavaScript heap, with the parameters' length and precision. */
 export const zerosLike: AllocateState = (like) =>
   like instanceof Float64Array ? new Float64Array(like.length) : new Float32Array(like.length);

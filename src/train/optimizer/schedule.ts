@@ -1,11 +1,11 @@
-/** How the learning rate goes over a training. */
+/** How the learning rate changes during a training. */
 export const scheduleNames = ['constant', 'linear', 'cosine'] as const;
 export type ScheduleName = (typeof scheduleNames)[number];
 
 export interface ScheduleSettings {
   readonly schedule: ScheduleName;
   readonly learningRate: number;
-  /** Steps over which the rate rises from 0 to the full one. */
+  /** Number of steps in which the rate rises from 0 to its full value. */
   readonly warmupSteps: number;
   readonly totalSteps: number;
 }

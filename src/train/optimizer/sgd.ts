@@ -8,9 +8,9 @@ import {
 } from './optimizer.ts';
 
 export interface SgdSettings {
-  /** Share of the last steps' direction that is kept; 0 keeps none, and no state. */
+  /** Fraction of the previous direction that is kept; 0 keeps none, and needs no state. */
   readonly momentum: number;
-  /** Looks one step ahead along the kept direction; needs momentum. */
+  /** Nesterov momentum: looks one step ahead along the kept direction. Needs momentum. */
   readonly nesterov: boolean;
 }
 
@@ -36,7 +36,7 @@ export class Sgd implements Optimizer {
   #learningRate = 0;
   #gradientScale = 1;
 
-  /** @param like  the parameters: the state gets their length and their precision */
+  /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<SgdSettings> = {}, allocate: AllocateState = zerosLike) {
     this.#settings = { ...sgdDefaults, ...settings };
     this.#direction = this.#settings.momentum > 0 ? allocate(like) : undefined;

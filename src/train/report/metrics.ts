@@ -7,23 +7,23 @@ export interface StepMetrics {
   readonly step: number;
   /** Mean over the step's target tokens, before its update. */
   readonly loss: number;
-  /** Share of the step's rows whose largest logit is at their label, before its update; where rows are classified. */
+  /** Fraction of the step's rows whose largest logit is at their label, before its update; only for classification. */
   readonly accuracy?: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradNorm: number;
   readonly learningRate: number;
-  /** Tokens in the loss; rows, where rows have labels. */
+  /** Number of tokens in the loss; number of rows for labelled rows. */
   readonly targetTokens: number;
-  /** Tokens fed, padding not counted, over the step's time; rows, where they are not made of tokens. */
+  /** Tokens without padding divided by the step's time; rows if they are not made of tokens. */
   readonly tokensPerSecond: number;
-  /** Mean over the held-out rows after this step, where it was asked for. */
+  /** Mean loss over the held-out rows after this step, if an evaluation was due. */
   readonly evalLoss?: number;
   readonly evalAccuracy?: number;
 }
 
-/** The file that lines are written to; a test's own can be full. */
+/** The file to which lines are written. A test can inject one on a full disk. */
 export interface MetricsFile {
-  /** Writes at a byte of the file. @returns how many bytes were written */
+  /** Writes at an offset in the file. @returns the number of bytes that were written */
   write(bytes: Uint8Array, position: number): Promise<number>;
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -33,19 +33,19 @@ export type OpenMetricsFile = (path: string) => Promise<MetricsFile>;
 
 export interface MetricsWriterOptions {
   readonly openFile?: OpenMetricsFile;
-  /** Told once when a line cannot be written. */
+  /** Called once when a line cannot be written. */
   readonly onTrouble?: (error: unknown) => void;
 }
 
 /**
- * Appends a line for each step, so that a running training can be watched. A line that cannot be written, because the disk is
- * full, is kept in memory and tried again with the next one: no trained work is lost for it.
+ * Appends a line for each step, so that a running training can be watched. If a line cannot be written because the disk is full, it is
+ * kept in memory and tried again with the next one. The training is not interrupted.
  */
 export class MetricsWriter {
   readonly #path: string;
   readonly #file: MetricsFile;
   readonly #onTrouble: (error: unknown) => void;
-  /** Lines that are not in the file yet, and the byte of the file where they begin. */
+  /** Lines that are not in the file yet, and the offset in the file at which they begin. */
   #pending: Buffer[] = [];
   #written = 0;
   #isTold = false;
@@ -71,7 +71,7 @@ export class MetricsWriter {
     }
   }
 
-  /** WHY a position of our own: a full disk takes a part of a line, and the next try begins that line anew. */
+  /** WHY an explicit position: a full disk may accept part of a line, and the next try writes that line again. */
   async #flush(): Promise<void> {
     const bytes = Buffer.concat(this.#pending);
     for (let done = 0; done < bytes.length;) {
@@ -83,7 +83,7 @@ export class MetricsWriter {
 
   /**
    * Moves the file, with every line in it, into a folder on the same disk.
-   * @throws what keeps a line from being written
+   * @throws the error because of which a line cannot be written
    */
   async moveInto(dir: string): Promise<void> {
     await this.#flush();

@@ -9,7 +9,7 @@ export interface RunRecorderOptions {
   readonly steps: number;
 }
 
-/** Keeps the record of a training: a line and an event for each step, and what all of them came to. */
+/** Records a training: a line and an event for each step, and the results of all steps. */
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   #first: StepMetrics | undefined;
@@ -42,7 +42,7 @@ export class RunRecorder {
     else this.#after = evaluation;
   }
 
-  /** The last step, where there was one. */
+  /** The last step, if there was one. */
   get last(): StepMetrics | undefined {
     return this.#last;
   }

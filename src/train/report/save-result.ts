@@ -6,7 +6,7 @@ import { EspalierError } from '../../core/index.ts';
 import { StagedFolder } from '../../files/index.ts';
 
 export interface SaveResultOptions {
-  /** Where a result goes that cannot be written to its place; the folder for temporary files by default. */
+  /** The folder for a result that cannot be written to its place. Default: the folder for temporary files. */
   readonly rescueFolder?: string | undefined;
 }
 
@@ -19,10 +19,10 @@ export interface ResultParts {
 }
 
 /**
- * Lets the result of a training appear. Where its place cannot take it, the result is written elsewhere: what was trained is in
- * memory alone by then, and is not to be lost for a full disk.
+ * Publishes the result of a training. If it cannot be written to its place, it is written elsewhere, because the trained weights are
+ * only in memory and must not be lost because of a full disk.
  *
- * @throws EspalierError OUTPUT_RESCUED with where the result is; the error of the output where the other place fails too
+ * @throws EspalierError OUTPUT_RESCUED with the path of the result; the error of the output if the other place fails too
  */
 export async function saveResult(
   folder: StagedFolder,
@@ -54,7 +54,7 @@ async function rescued(
     await addMetrics(result, 'elsewhere');
     await other.publish(result);
   } catch {
-    // WHY not this error: the place that the user named is the one to make room at.
+    // WHY not this error: the user must make room at the place that the user named.
     return meant;
   }
   const reason = meant instanceof Error ? meant.message : String(meant);
