@@ -4,4 +4,7 @@ export { syncFolder } from './flush.ts';
 export { assertFree, pathExists } from './path-exists.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';
 export { writeAtomically, type WriteAtomicallyOptions } from './write-atomically.ts';
+export { ownMark } from './process-mark.ts';
+export { stagingName } from './staging-name.ts';
+export { sweepStaging } from './sweep-staging.ts';
 export { isSameFile, isUnchanged, type Stamp, stampOf } from './stamp.ts';

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open as openFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +85,24 @@ describe('openServer', () => {
     await expect.poll(async () => (await fetch(`${server?.url}/ready`)).status, { timeout: 5000 }).toBe(503);
     await expect(greedy(client, 'base')).rejects.toThrow('was written to while the base was served');
     expect((await fetch(`${server?.url}/health`)).status).toBe(503);
+  });
+
+  it.each([
+    ['overwritten', (file: string, size: number) => writeFile(file, new Uint8Array(size).fill(7))],
+    ['truncated', (file: string) => truncate(file, 4096)],
+  ])('serves a private copy of a base whose file is %s', async (_, change) => {
+    const [base, copyBase] = [join(folder, 'given'), join(folder, 'copies')];
+    await cp(join(golden, 'model'), base, { recursive: true });
+    await mkdir(copyBase);
+    const client = await open({ base, copyBase });
+    const file = join(base, 'model.safetensors');
+    await change(file, (await stat(file)).size);
+    expect(await greedy(client, 'base')).toEqual((await goldenRow('greedy_base')).answer);
+    expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_adapter')).answer);
+    expect((await fetch(`${server?.url}/ready`)).status).toBe(200);
+    expect(await client.models.retrieve('base')).toMatchObject({ root: base });
+    await server?.close();
+    expect(await readdir(copyBase)).toEqual([]);
   });
 
   it('replaces an adapter for the next request, and names its version', async () => {

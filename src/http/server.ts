@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { MemoryPlan } from '../inference/index.ts';
-import { BaseWatch, modelName, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp, type AppOptions } from './app.ts';
@@ -22,6 +22,11 @@ import {
 export interface ServerOptions {
   /** Folder of the base model; without one, only models are served. */
   readonly base?: string;
+  /**
+   * Serves the base from a private copy, in the folder for temporary files or in this folder, so that nothing that is written to the
+   * original changes what is served. `models` are not copied.
+   */
+  readonly copyBase?: boolean | string;
   /** Models for the Open Inference Protocol. */
   readonly models?: readonly ModelSource[];
   /**
@@ -96,8 +101,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     for (const dispose of opened.splice(0).reverse()) await dispose();
   };
   try {
-    const base = options.base === undefined ? undefined : await openBase(options.base, options.signal);
-    if (base) opened.push(() => base.watch[Symbol.asyncDispose]());
+    const base = options.base === undefined ? undefined : await openBase(options.base, options);
+    if (base) opened.push(() => base.dispose());
     const changed = base?.watch.changed;
     const environment = options.environment ?? openOwnEnvironment(options);
     if (options.environment === undefined) opened.push(async () => environment.dispose());
@@ -162,29 +167,40 @@ interface OpenedBase {
   readonly base: BaseModel;
   readonly tokenizer: Tokenizer | undefined;
   readonly watch: BaseWatch;
+  /** The folder that the base was given in. It is not `base.dir` where the base is a copy. */
+  readonly origin: string;
+  dispose(): Promise<void>;
 }
 
-async function openBase(path: string, signal: AbortSignal | undefined): Promise<OpenedBase> {
-  const base = await openBaseModel(path);
-  const watch = await BaseWatch.open(base);
+async function openBase(path: string, { copyBase = false, signal }: ServerOptions): Promise<OpenedBase> {
+  const resources: AsyncDisposable[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const resource of resources.splice(0).reverse()) await resource[Symbol.asyncDispose]();
+  };
   try {
+    const folder = typeof copyBase === 'string' ? copyBase : undefined;
+    const copy = copyBase === false ? undefined : await PrivateBase.open(path, { folder, signal });
+    if (copy) resources.push(copy);
+    const base = await openBaseModel(copy?.path ?? path);
+    const watch = await BaseWatch.open(base);
+    resources.push(watch);
     const tokenizer = await openTokenizer(base.dir);
     await verifyWeights(base, { signal });
-    return { base, tokenizer, watch };
+    return { base, tokenizer, watch, origin: copy?.origin ?? base.dir, dispose };
   } catch (error) {
-    await watch[Symbol.asyncDispose]();
+    await dispose();
     throw error;
   }
 }
 
 function openGenerationFor(
-  { base, tokenizer }: OpenedBase,
+  { base, tokenizer, origin }: OpenedBase,
   environment: Environment,
   { servedName, adapters: adaptersFolder, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
 ): Promise<GenerationService> {
-  const baseName = servedName ?? modelName(base.dir);
+  const baseName = servedName ?? modelName(origin);
   const limits = { maxSlots, maxLength, dora, adapterMemory };
-  return openGeneration({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
+  return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
 /** Checks that no model has the name of an encoder, which is served under `/v2` under the name of the base. */
@@ -202,13 +218,13 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 }
 
 function openEncoderFor(
-  { base, tokenizer }: OpenedBase,
+  { base, tokenizer, origin }: OpenedBase,
   environment: Environment,
   { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ServerOptions,
 ): Promise<EncoderService> {
-  const baseName = servedName ?? modelName(base.dir);
+  const baseName = servedName ?? modelName(origin);
   const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
-  return openEncoder({ base, tokenizer, environment, baseName, adaptersFolder, ...limits });
+  return openEncoder({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {

@@ -98,6 +98,13 @@ export async function checkExternalData(model: Model, folder: string): Promise<v
   }
 }
 
+/** The locations of every external tensor of a model, each once. */
+export function externalLocations(model: Model): string[] {
+  const graphs = [model.graph, ...model.functions.map((fn) => fn.graph)];
+  const constants = graphs.flatMap(constantsOf);
+  return [...new Set(constants.flatMap((constant) => (constant.kind === 'external' ? constant.location : [])))];
+}
+
 /**
  * The data of a constant, read from its file where it lies outside. The bytes of an inline one are not copied.
  * @throws EspalierError IR_EXTERNAL_DATA

@@ -29,7 +29,14 @@ export {
   subtractDims,
 } from './dim.ts';
 export { distinctRowsKey } from './distinct-rows.ts';
-export { assertRelative, checkExternalData, followLinks, readConstant, resolveExternalData } from './external-data.ts';
+export {
+  assertRelative,
+  checkExternalData,
+  externalLocations,
+  followLinks,
+  readConstant,
+  resolveExternalData,
+} from './external-data.ts';
 export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
 export { loadModel } from './load-model.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';

@@ -3,15 +3,17 @@ import { loadAdapter } from '../adapters/index.ts';
 import { AdapterRegistry } from '../control/index.ts';
 import { openEngine } from '../engine/index.ts';
 import type { Adapter } from '../lora/index.ts';
-import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { count, path, paths, readOptions, signal } from './read-options.ts';
+import { copyBase, count, path, paths, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const schema = z.object({
   /** Adapters to begin with: their folders or files, by name. */
   adapters: paths.optional(),
+  /** Opens the base from a private copy, in the folder for temporary files or in the folder that is named here. */
+  copyBase: copyBase.optional(),
   /** Threads that compute; by default one for each core. What is open in one process shares them. */
   threads: count.optional(),
   /** Calls that run at once; others wait. */
@@ -41,16 +43,20 @@ export type LoadModelOptions = z.input<typeof schema>;
 export async function loadModel(base: string, options: LoadModelOptions = {}): Promise<LocalModel> {
   const settings = readOptions(schema, options, 'loadModel');
   settings.signal?.throwIfAborted();
-  const opened = await openBaseModel(readOptions(z.object({ base: path }), { base }, 'loadModel').base);
-  const tokenizer = await openTokenizer(opened.dir);
-  const adapters = await loadAdapters(settings.adapters ?? {}, opened);
-  await verifyWeights(opened, { signal: settings.signal });
-  const share = shareEnvironment(settings.threads);
-  const given: (() => void | Promise<void>)[] = [() => share[Symbol.dispose]()];
+  const { base: place } = readOptions(z.object({ base: path }), { base }, 'loadModel');
+  const given: (() => void | Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
     for (const each of given.splice(0).reverse()) await each();
   };
   try {
+    const copy = await copyOf(place, settings);
+    if (copy) given.push(() => copy[Symbol.asyncDispose]());
+    const opened = await openBaseModel(copy?.path ?? place);
+    const tokenizer = await openTokenizer(opened.dir);
+    const adapters = await loadAdapters(settings.adapters ?? {}, opened);
+    await verifyWeights(opened, { signal: settings.signal });
+    const share = shareEnvironment(settings.threads);
+    given.push(() => share[Symbol.dispose]());
     const engine = await openEngine({ base: opened, environment: share.environment, ...sizesOf(settings, adapters) });
     const registry = new AdapterRegistry(engine.arena, { memory: settings.adapterMemory });
     given.push(
@@ -63,6 +69,14 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     await dispose();
     throw error;
   }
+}
+
+async function copyOf(
+  place: string,
+  { copyBase: wanted = false, signal: ended }: z.output<typeof schema>,
+): Promise<PrivateBase | undefined> {
+  if (wanted === false) return undefined;
+  return PrivateBase.open(place, { signal: ended, ...(typeof wanted === 'string' && { folder: wanted }) });
 }
 
 async function loadAdapters(places: Readonly<Record<string, string>>, base: BaseModel): Promise<Map<string, Adapter>> {

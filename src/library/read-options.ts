@@ -7,6 +7,8 @@ export const count = wholeNumberFrom(1);
 export const wholeNumber = wholeNumberFrom(0);
 export const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'an AbortSignal' });
 export const paths = z.record(z.string().min(1), path, { error: 'paths by name' }).readonly();
+/** Whether a base is copied before it is opened, and into which folder. */
+export const copyBase = z.union([z.boolean(), path], { error: 'true, false or the path of a folder' });
 
 function wholeNumberFrom(least: number) {
   const error = `an integer from ${least}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { openServer, type Server } from '../http/index.ts';
 import { memoryPlans } from '../inference/index.ts';
-import { count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const text = z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' });
@@ -10,6 +10,11 @@ const duration = z.number({ error: 'a number, 0 or more' }).refine((value) => va
 const schema = z.object({
   /** The base model: a folder of the Hugging Face hub, or an ONNX file. Without one, only `models` are served. */
   base: path.optional(),
+  /**
+   * Serves the base from a private copy, in the folder for temporary files or in the folder that is named here: writing to the original
+   * then changes nothing. `models` are not copied.
+   */
+  copyBase: copyBase.optional(),
   /** Folder of adapters: each folder in it that holds one is served under its name, and others are loaded from it later. */
   adapters: path.optional(),
   /** ONNX files for the Open Inference Protocol, by the name under which each is served. */

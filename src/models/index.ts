@@ -36,6 +36,7 @@ export {
 export type { QuantizedWeight } from './weight-ref.ts';
 export type { RandomBaseConfig } from './random-base-config.ts';
 export { verifyWeights } from './verify-weights.ts';
+export { type CopyBaseOptions, PrivateBase } from './copy/private-base.ts';
 export { BaseWatch, type Lookout } from './watch/base-watch.ts';
 export { fingerprintBase } from './watch/fingerprint-base.ts';
 export type { WeightRef } from './weight-ref.ts';

@@ -27,6 +27,8 @@ import type { BaseContext, DoorContext } from './serving-context.ts';
 
 export interface EncoderOptions {
   readonly base: BaseModel;
+  /** The folder that requests are told of. Default: that of the base. */
+  readonly origin?: string | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly environment: Environment;
   /** Name under which the base is served. */
@@ -79,7 +81,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
       adapters,
       router: new Router({ baseName, registry }),
       baseName,
-      baseDirectory: resolve(base.dir),
+      baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),
       maxLength,
     };

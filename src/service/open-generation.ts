@@ -8,6 +8,8 @@ import type { DoorContext, ServingContext } from './serving-context.ts';
 
 export interface GenerationOptions {
   readonly base: BaseModel;
+  /** The folder that requests are told of. Default: that of the base. */
+  readonly origin?: string | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly environment: Environment;
   /** Name under which the base is served. */
@@ -59,7 +61,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       router: new Router({ baseName, registry }),
       tokenizer,
       baseName,
-      baseDirectory: resolve(base.dir),
+      baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),
       maxLength: engine.maxLength,
       // WHY both: the token that ends a turn of a chat may be in one of the files only.

@@ -18,6 +18,7 @@ const origins = z.array(
 
 const schema = z.object({
   base: path.optional(),
+  copyBase: z.union([z.literal(true), path], { error: 'nothing, or a folder' }).optional(),
   model: modelSpecs.default([]),
   adapters: path.optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
@@ -50,6 +51,7 @@ export const serveCommand: CommandDefinition = {
   configure(command) {
     command
       .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
+      .option('--copy-base [dir]', 'serve a private copy of the base, made in a temporary folder or in this one')
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option('--host <host>', 'address to listen on', '127.0.0.1')

@@ -89,4 +89,18 @@ export const modelsCodes = {
       'The file {path} of the base was written to while the base was served. Answers would come from other weights, so none are given. Restart the server, and replace such files by a rename.',
     help: 'The runtime reads the weights where they lie. A file that is overwritten in place changes the model without a word; the server notices it, stops being ready, and refuses requests until it is started again.',
   },
+  BASE_COPY_NO_ROOM: {
+    status: 507,
+    retryable: true,
+    message:
+      'The private copy of the base needs {needed} in {folder}, and {free} are free. Make room, name another folder with {option:copyBase}, or serve without the copy.',
+    help: 'With `copyBase` (--copy-base) the files of the base are copied before it is opened. The copy was not begun, or was removed.',
+  },
+  BASE_COPY_CHANGED: {
+    status: 503,
+    retryable: true,
+    message:
+      'The file {path} of the base was written to while it was copied. Wait until nothing writes to it, and start again.',
+    help: 'A copy of a file that is being written may hold parts of two versions. The copy was removed.',
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -30,10 +30,13 @@ export async function openCausal(
   return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
 }
 
+/** The file with a past that optimum writes beside `decoder_model.onnx`. */
+export const besideName = 'decoder_with_past_model.onnx';
+
 /** When optimum does not merge a decoder, it writes two files: one for whole rows, and one that takes a past. */
 async function openWithPast(file: OnnxFileModel, files: BesideFiles): Promise<TextSource | undefined> {
   if (basename(file.path) !== 'decoder_model.onnx') return undefined;
-  const beside = await openBeside(file, 'decoder_with_past_model.onnx');
+  const beside = await openBeside(file, besideName);
   return beside && textSource(beside, files);
 }
 

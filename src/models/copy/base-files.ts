@@ -1,0 +1,57 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { externalLocations, loadModel } from '../../ir/index.ts';
+import { besideName } from '../onnx/open-causal.ts';
+import { findOnnxFile, isFile, isOnnxPath } from '../onnx/find-onnx-file.ts';
+import { listWeights } from '../weight-files.ts';
+
+/** The files that a base consists of. */
+export interface BaseFiles {
+  /** The folder of the whole base. */
+  readonly dir: string;
+  /** What `openBaseModel` opens: a path relative to `dir`, '' for the folder itself. */
+  readonly entry: string;
+  /** All files, relative to `dir`: weights, configuration, tokenizer. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Lists the files of a base that `openBaseModel` and `openTokenizer` read. Other files of the folder, such as the same weights in
+ * another format, are not listed.
+ *
+ * @throws EspalierError those of `openBaseModel` for missing or broken files
+ */
+export async function listBaseFiles(path: string): Promise<BaseFiles> {
+  if (await isOnnxPath(path)) return listOnnxFiles(path);
+  const weights = [...(await listWeights(path)).values()].map(({ location }) => location);
+  return { dir: path, entry: '', files: distinct([...weights, ...(await smallFiles(path))]) };
+}
+
+async function listOnnxFiles(path: string): Promise<BaseFiles> {
+  const found = await findOnnxFile(path);
+  const own = dirname(found.path);
+  const beside = join(own, besideName);
+  const files: string[] = [];
+  for (const file of [found.path, ...((await isFile(beside)) ? [beside] : [])]) {
+    const locations = externalLocations(await loadModel(file));
+    files.push(...[file, ...locations.map((location) => join(own, location))].map((each) => relative(found.dir, each)));
+  }
+  const entry = path.endsWith('.onnx') ? relative(found.dir, found.path) : '';
+  return { dir: found.dir, entry, files: distinct([...files, ...(await smallFiles(found.dir))]) };
+}
+
+/** Configuration and tokenizer, also those in the folders of sentence-transformers' steps (`1_Pooling`). */
+async function smallFiles(dir: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      if (!/^\d+_\w+$/.test(entry.name)) continue;
+      names.push(...(await smallFiles(join(dir, entry.name))).map((name) => join(entry.name, name)));
+    } else if (/^[^.].*\.(json|txt|model|jinja)$/.test(entry.name)) names.push(entry.name);
+  }
+  return names;
+}
+
+function distinct(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
+}
