@@ -17,7 +17,7 @@ import type { CheckedRequest } from './check-request.ts';
 import type { ResidentAdapter } from './model-adapters.ts';
 import { answersAgree } from './rows-agree.ts';
 
-/** What the loop needs of a `BatchRunner`. */
+/** The part of a `BatchRunner` that the loop needs. */
 export interface RequestRunner {
   run(batch: readonly RunRequest[], settings: RunSettings): Promise<Answer[]>;
 }
@@ -36,7 +36,7 @@ export interface HeldAdapter {
 }
 
 export interface PendingOptions {
-  /** The requests of a batch all have the same adapter's version, or none. */
+  /** All requests of a batch have the same adapter version, or none. */
   readonly adapter: HeldAdapter | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -45,18 +45,18 @@ interface Pending extends RunRequest {
   readonly queued: QueuedRequest;
   readonly adapter: HeldAdapter | undefined;
   isAborted: boolean;
-  /** Ends the run that this request is in, once nobody waits for it. */
+  /** Ends the run of this request if no request of the batch is waited for any more. */
   onAbort: () => void;
   settle(answer: Answer): void;
   fail(error: unknown): void;
 }
 
 /**
- * Acts on what the scheduler plans: joins, runs, hands answers out.
+ * Executes the plans of the scheduler: joins requests, runs them and delivers the answers.
  *
- * A batch that fails is run again request by request, so that one bad request never fails its neighbours. And the first batch that
- * is joined is run both ways: a graph whose rows do not keep to themselves (one that scales by the largest value of the whole
- * tensor, say) looks like any other, and is run request by request from then on.
+ * A batch that fails is run again request by request, so that one bad request does not fail the others. The first joined batch is run
+ * in both ways, because the graph does not show whether its rows are independent (for example, whether it scales by the largest value
+ * of the whole tensor). If the results differ, requests are run one by one from then on.
  */
 export class BatchLoop {
   readonly stats = { requests: 0, batches: 0, rows: 0, largestBatch: 0 };
@@ -82,7 +82,7 @@ export class BatchLoop {
     return this.#state.waiting;
   }
 
-  /** Why requests are not joined any more; undefined while they are. */
+  /** The reason why requests are no longer joined; undefined while they are joined. */
   get refusal(): string | undefined {
     return this.#refusal;
   }
@@ -115,7 +115,7 @@ export class BatchLoop {
     });
   }
 
-  /** Resolves as soon as nothing waits and nothing runs. */
+  /** Resolves as soon as no request waits or runs. */
   settled(): Promise<void> {
     if (this.#pending.size === 0 && this.#underWay === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
@@ -134,7 +134,7 @@ export class BatchLoop {
     this.#resolveIdle();
   }
 
-  /** WHY in a turn of its own: what arrives in this turn of the event loop is joined without a wait. */
+  /** WHY in a separate turn: requests that arrive in the same turn of the event loop are joined without waiting. */
   #wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
@@ -176,7 +176,7 @@ export class BatchLoop {
     }
   }
 
-  /** Never throws: every request of the batch is settled one way or the other. */
+  /** Never throws: every request of the batch is resolved or rejected. */
   async #serve(batch: readonly Pending[], lane: number): Promise<void> {
     if (batch.length === 0) return;
     try {
@@ -204,7 +204,7 @@ export class BatchLoop {
     return this.#options.runner.run(batch, { lane, tensors, signal: controller.signal });
   }
 
-  /** Runs each request alone; where that gives something else, these are the answers, and nothing is joined any more. */
+  /** Runs each request alone. If the results differ, they are the answers, and requests are no longer joined. */
   async #verify(batch: readonly Pending[], joined: readonly Answer[], lane: number): Promise<boolean> {
     const alone: Answer[] = [];
     for (const pending of batch) alone.push(...(await this.#run([pending], lane)));
@@ -224,7 +224,7 @@ export class BatchLoop {
   }
 }
 
-/** An error of ONNX Runtime in the words of the service: whose fault it is decides whether a client should try again. */
+/** Converts an error of ONNX Runtime to one of the service. Its cause decides whether a client should try again. */
 function failureOf(error: unknown, model: string): unknown {
   if (!EspalierError.isInstance(error) || error.code !== 'ORT_FAILED') return error;
   const reason = String(error.details['reason'] ?? error.message);

@@ -11,7 +11,7 @@ import { gatherRows, offsetIn, rowsOf, viewOf } from './run-rows.ts';
 import type { ModelSignature } from './model-signature.ts';
 import type { OutputShapes } from './output-shapes.ts';
 
-/** Tensors that a run reads beside its requests' own, such as an adapter's. They stay valid until the run has ended. */
+/** Tensors that a run reads besides those of its requests, such as an adapter's. They must stay valid until the run has ended. */
 export type BoundTensors = ReadonlyMap<string, OrtTensor>;
 
 export type Answer = ReadonlyMap<string, TensorData>;
@@ -21,9 +21,9 @@ export interface RunnerParts {
   readonly signature: ModelSignature;
   readonly shapes: OutputShapes;
   readonly memory: RunMemory;
-  /** Rows that a batch may have. */
+  /** Most rows of a batch. */
   readonly maxRows: number;
-  /** What is bound beside a request's tensors where a run gives none of its own. */
+  /** The further tensors of a run that gives none itself. */
   readonly baseTensors?: BoundTensors | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface RunSettings {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bindings that are kept where buffers stay in their place. */
+/** Number of kept bindings if buffers keep their places. */
 const keptBindings = 64;
 
 interface Run {
@@ -44,7 +44,7 @@ interface Run {
   readonly outputs: readonly (Omit<RunBuffer, 'shape'> & { readonly shape: readonly number[] | undefined })[];
 }
 
-/** What is bound to a lane's arena, by the shapes of the run. */
+/** The bindings to a lane's arena, by the shapes of the run. */
 interface KeptBindings {
   readonly memory: NativeMemory;
   readonly bindings: LeastRecentlyUsed<IoBinding>;
@@ -71,7 +71,7 @@ export class BatchRunner {
       return await this.#execute(run, settings);
     } catch (error) {
       if (!isPlanned || !EspalierError.isInstance(error) || error.code !== 'ORT_FAILED') throw error;
-      // A buffer of a foretold shape that is wrong fails the run; without foretelling it then goes well.
+      // A buffer with a wrongly predicted shape fails the run. Without predicted shapes the run succeeds.
       const outputs = run.outputs.map(({ tensor }) => ({ tensor, shape: undefined }));
       const answers = await this.#execute({ ...run, outputs }, settings);
       this.#parts.shapes.distrust();
@@ -113,7 +113,7 @@ export class BatchRunner {
     }
   }
 
-  /** Where the buffers never move, they lie as in the largest batch: the parts of a smaller one are prefixes of them. */
+  /** If the buffers never move, they are placed as for the largest batch, and a smaller batch uses the beginning of each. */
   #layOut({ inputs, outputs, rows }: Run): BufferPlan {
     const { memory, signature, maxRows } = this.#parts;
     const known = outputs.flatMap(({ tensor, shape }) => (shape === undefined ? [] : [{ tensor, shape }]));
@@ -139,7 +139,7 @@ export class BatchRunner {
     return [binding, true];
   }
 
-  /** An arena that has grown is another memory: what was bound to the old one lets it go. */
+  /** An arena that has grown is new memory. Bindings to the old memory are disposed. */
   #keptBindings(lane: number, memory: NativeMemory): KeptBindings {
     const present = this.#lanes.get(lane);
     if (present?.memory === memory) return present;
@@ -227,7 +227,7 @@ export class BatchRunner {
   }
 }
 
-/** An output of a joined batch has another number of rows than went in: the model does not keep them apart. */
+/** An output of a joined batch has another number of rows than the inputs, so the model does not keep rows separate. */
 export class RowsLostError extends Error {
   constructor(output: string) {
     super(`The output ${output} does not have as many rows as the inputs`);

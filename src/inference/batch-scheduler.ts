@@ -1,19 +1,19 @@
 /**
- * Which requests run together, and when: a state machine over plain data. It knows rows, groups and times, never tensors; the
- * model's loop acts on what it plans.
+ * Decides which requests run together, and when: a state machine over plain data. It knows rows, groups and times, but no tensors. The
+ * model's loop executes its plans.
  *
  *   waiting (in its group, first come first served) -> running -> gone
  *
- * Requests of one group can be joined along their first axis. A group is ready when its first requests fill a batch, when its
- * oldest has waited long enough, or when waiting cannot help. Of the ready groups the one with the oldest request goes first, so
- * that nobody starves: a request that has waited its time is never overtaken by a group that came later.
+ * Requests of one group can be joined along their first axis. A group is ready when its first requests fill a batch, when its oldest
+ * has waited long enough, or when waiting cannot help. Of the ready groups the one with the oldest request goes first, so that no
+ * request starves: a request that has waited for the full time is never overtaken by a later group.
  */
 export interface BatchState {
   readonly limits: BatchLimits;
   /** By group; no queue is empty. */
   readonly queues: Map<string, QueuedRequest[]>;
   waiting: number;
-  /** Batches under way. */
+  /** Number of running batches. */
   running: number;
 }
 
@@ -22,14 +22,14 @@ export interface BatchLimits {
   readonly maxRows: number;
   /** How long a request may wait for others to join it. */
   readonly maxWaitMs: number;
-  /** Batches that may be under way at once. */
+  /** Most batches that run at once. */
   readonly runs: number;
 }
 
 export interface QueuedRequest {
   /** Ascending in the order of arrival. */
   readonly id: number;
-  /** What can be joined has the same group; undefined for a request that runs alone. */
+  /** Requests of the same group can be joined; undefined for a request that runs alone. */
   readonly group: string | undefined;
   readonly rows: number;
   readonly arrivedMs: number;
@@ -55,7 +55,7 @@ export function enqueue(state: BatchState, request: QueuedRequest): void {
   state.waiting++;
 }
 
-/** Takes a waiting request out. @returns false where it is not waiting (any more) */
+/** Removes a waiting request. @returns false if it is not waiting (any more) */
 export function cancel(state: BatchState, request: QueuedRequest): boolean {
   const key = keyOf(request);
   const queue = state.queues.get(key);
@@ -67,7 +67,7 @@ export function cancel(state: BatchState, request: QueuedRequest): boolean {
   return true;
 }
 
-/** What to do next. Does not change the state: `begin` and `end` do when the loop acts. */
+/** Plans the next action. Does not change the state: `begin` and `end` do when the loop executes the plan. */
 export function planBatch(state: BatchState, nowMs: number): BatchPlan {
   if (state.running >= state.limits.runs || state.waiting === 0) return { kind: 'idle' };
   let first: readonly QueuedRequest[] | undefined;
@@ -84,7 +84,7 @@ export function planBatch(state: BatchState, nowMs: number): BatchPlan {
   return { kind: 'run', requests, rows: requests.reduce((sum, { rows }) => sum + rows, 0) };
 }
 
-/** Notes that a planned batch is being run: its requests leave the queue. */
+/** Records that a planned batch is being run. Its requests leave the queue. */
 export function begin(state: BatchState, plan: BatchPlan & { readonly kind: 'run' }): void {
   const head = plan.requests[0];
   const queue = head && state.queues.get(keyOf(head));
@@ -95,12 +95,12 @@ export function begin(state: BatchState, plan: BatchPlan & { readonly kind: 'run
   state.running++;
 }
 
-/** Notes that a batch has ended, however it did. */
+/** Records that a batch has ended, with or without success. */
 export function end(state: BatchState): void {
   state.running--;
 }
 
-/** A request that runs alone has a queue of its own, under a name that no group has. */
+/** A request that runs alone has its own queue, with a name that no group has. */
 function keyOf({ group, id }: QueuedRequest): string {
   return group === undefined ? `alone ${id}` : `group ${group}`;
 }
@@ -115,7 +115,7 @@ function isFull(queue: readonly QueuedRequest[], { maxRows }: BatchLimits): bool
   return rows >= maxRows;
 }
 
-/** WHY no skipping to one that would still fit: in a group, nobody overtakes. */
+/** WHY later requests that would still fit are not taken: within a group no request overtakes another. */
 function countThatFits(queue: readonly QueuedRequest[], maxRows: number): number {
   let rows = 0;
   let count = 0;

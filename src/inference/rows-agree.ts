@@ -13,7 +13,7 @@ const tolerances: Partial<Record<TensorData['dtype'], number>> = {
   bfloat16: 5e-2,
 };
 
-/** Compared between two looks at the clock. */
+/** Elements that are compared between two checks of the clock. */
 const elementsPerSlice = 2 ** 16;
 
 /** Whether two answers to one request are the same, up to rounding. */

@@ -1,6 +1,6 @@
 import type { TensorData } from '../tensor/index.ts';
 
-/** A request as a run needs it. */
+/** The part of a request that a run needs. */
 export interface RunRequest {
   /** In the order of the model's inputs. */
   readonly inputs: readonly TensorData[];

@@ -6,13 +6,10 @@ import type { BufferPlan } from './memory/plan-buffers.ts';
 import { inputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';
 import type { MemoryBlock } from './memory/memory-block.ts';
 
-/** Copied between two looks at the clock. */
+/** Bytes that are copied between two checks of the clock. */
 const bytesPerSlice = 2 ** 20;
 
-/**
- * Writes the rows of all requests into a run's inputs. WHY no copying element by element: rows lie one after the other, so that joining
- * along the first axis joins bytes.
- */
+/** Writes the rows of all requests into a run's inputs. Rows are contiguous, so joining along the first axis joins their bytes. */
 export async function gatherRows(
   { batch, inputs }: { readonly batch: readonly Pick<RunRequest, 'inputs'>[]; readonly inputs: readonly RunBuffer[] },
   layout: BufferPlan,
@@ -35,7 +32,7 @@ export async function gatherRows(
   }
 }
 
-/** Where a buffer of the plan begins in the block's memory. */
+/** The offset of a buffer of the plan in the block's memory. */
 export function offsetIn({ buffers }: BufferPlan, block: MemoryBlock, name: string): number {
   const buffer = buffers.find((candidate) => candidate.name === name);
   if (buffer === undefined) throw new RangeError(`No buffer for ${name}`);

@@ -21,13 +21,13 @@ export interface DescribedBuffer extends PlannedBuffer {
   readonly shape: readonly number[];
 }
 
-/** The buffers of one run, as they would be placed. */
+/** The buffers of one run with their places. */
 export interface DescribedPlan {
   readonly plan: MemoryPlan;
   readonly batch: number;
   readonly batching: ModelSignature['batching'];
   readonly buffers: readonly DescribedBuffer[];
-  /** Of the block that a run needs. */
+  /** Size of the block that a run needs. */
   readonly bytes: number;
   /** Where that block comes from, in words. */
   readonly source: string;
@@ -42,9 +42,9 @@ const sources: Readonly<Record<MemoryPlan, string>> = {
 };
 
 /**
- * Says how the buffers of a run of an ONNX file would be placed, without loading it into ONNX Runtime.
+ * Computes how the buffers of a run of an ONNX file would be placed, without loading it into ONNX Runtime.
  *
- * @throws EspalierError INFER_DIM_UNKNOWN where an open dimension has no size; as `openInferenceModel`
+ * @throws EspalierError INFER_DIM_UNKNOWN if an open dimension has no size; the errors of `openInferenceModel`
  */
 export async function describePlan(path: string, options: DescribeOptions): Promise<DescribedPlan> {
   const { plan, batch, dims = {} } = options;
@@ -78,7 +78,7 @@ export async function describePlan(path: string, options: DescribeOptions): Prom
   };
 }
 
-/** What a session of the graph would say of its inputs and outputs. */
+/** The inputs and outputs as a session of the graph would report them. */
 function interfaceOf(graph: Graph): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
   const infoOf = ({ name, dtype, shape = [] }: Graph['inputs'][number]): ValueInfo => {
     return { name, dtype, shape: shape.map((dim) => dim ?? '?') };

@@ -5,7 +5,10 @@ interface Range {
   readonly end: number;
 }
 
-/** What is free in one arena: plain arithmetic on offsets. Slices are aligned, first fit, and freed ones grow together again. */
+/**
+ * The free ranges of one arena: plain arithmetic on offsets. Slices are aligned and placed first fit. Neighbouring free ranges are
+ * merged.
+ */
 export class FreeList {
   readonly bytes: number;
   /** In ascending order; no two touch. */
@@ -21,14 +24,14 @@ export class FreeList {
     return this.#taken.size === 0;
   }
 
-  /** Bytes that are taken, alignment included. */
+  /** Bytes that are taken, including alignment. */
   get used(): number {
     return this.#free.reduce((sum, { start, end }) => sum - (end - start), this.bytes);
   }
 
-  /** The offset of a slice, or undefined where none of this length is free. */
+  /** The offset of a slice; undefined if no range of this length is free. */
   take(bytes: number): number | undefined {
-    // WHY at least one unit: every slice has an offset of its own, by which it is given back.
+    // WHY at least one unit: every slice needs its own offset, by which it is freed.
     const length = Math.max(aligned(1), aligned(bytes));
     const place = this.#free.findIndex(({ start, end }) => end - start >= length);
     const range = this.#free[place];
@@ -39,7 +42,7 @@ export class FreeList {
     return range.start;
   }
 
-  /** Gives a slice back. Its neighbours that are free become one range with it. */
+  /** Frees a slice, and merges it with its free neighbours. */
   give(offset: number): void {
     const taken = this.#taken.get(offset);
     if (taken === undefined) throw new RangeError(`No slice begins at ${offset}`);

@@ -1,4 +1,4 @@
-/** A buffer to place: how large, and from which step of a run to which it is needed, both included. */
+/** A buffer to place: its size, and the first and the last step of a run in which it is needed. */
 export interface BufferRequest {
   readonly name: string;
   readonly bytes: number;
@@ -17,12 +17,12 @@ export interface BufferPlan {
   readonly bytes: number;
 }
 
-/** WHY 64: a cache line, and the widest vector that kernels load; ONNX Runtime aligns its own buffers so too. */
+/** WHY 64: a cache line, and the widest vector that kernels load. ONNX Runtime aligns its own buffers in the same way. */
 export const bufferAlignment = 64;
 
 /**
- * Places buffers in one block so that no two that are needed at the same step overlap: the largest first, each at the lowest
- * offset that is free for as long as it lives.
+ * Places buffers in one block so that no two that are needed at the same step overlap: the largest first, each at the lowest offset
+ * that is free in all steps in which it is needed.
  *
  * @see Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference", §4.2 (greedy by size)
  */

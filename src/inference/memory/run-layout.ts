@@ -3,8 +3,8 @@ import type { ModelSignature, TensorSignature } from '../model-signature.ts';
 import { planBuffers, type BufferPlan } from './plan-buffers.ts';
 
 /**
- * The steps of a run, as lifetimes of buffers count them: requests are joined into the inputs, the graph runs, answers are cut from
- * the outputs. WHY inputs and outputs never share a place: both are needed while the graph runs.
+ * The steps of a run, in which the lifetimes of buffers are given: requests are joined into the inputs, the graph runs, answers are cut
+ * from the outputs. Inputs and outputs never share a place, because both are needed while the graph runs.
  */
 export const runSteps = { gather: 0, run: 1, answer: 2 } as const;
 
@@ -18,7 +18,7 @@ export interface RunBuffer {
  * Places the buffers of a run in one block.
  *
  * @param inputs   with their shapes
- * @param outputs  those whose shapes are known before the run
+ * @param outputs  the outputs whose shapes are known before the run
  */
 export function layOutRun(inputs: readonly RunBuffer[], outputs: readonly RunBuffer[]): BufferPlan {
   const { gather, run, answer } = runSteps;
@@ -38,7 +38,7 @@ export function layOutRun(inputs: readonly RunBuffer[], outputs: readonly RunBuf
   ]);
 }
 
-/** Names of buffers in a plan. WHY not the tensor's own: a graph may give an input out again under its name. */
+/** Names of buffers in a plan. WHY not the tensor's name: an output of a graph may have the name of an input. */
 export const inputBuffer = (name: string): string => `input ${name}`;
 export const outputBuffer = (name: string): string => `output ${name}`;
 

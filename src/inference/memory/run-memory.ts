@@ -3,26 +3,26 @@ import { NativeMemory } from '../../native/index.ts';
 import type { MemoryBlock } from './memory-block.ts';
 import { SharedArenas } from './shared-arenas.ts';
 
-/** How the buffers of runs are planned. `docs/memory-plans.md` tells when which is best. */
+/** How the buffers of runs are planned. `docs/memory-plans.md` says when to use which plan. */
 export const memoryPlans = ['fixed', 'two-level', 'on-demand'] as const;
 
 export type MemoryPlan = (typeof memoryPlans)[number];
 
-/** Where the buffers of one model's runs lie. */
+/** The memory for the buffers of one model's runs. */
 export interface RunMemory {
   readonly plan: MemoryPlan;
-  /** Buffers are placed as for a batch of the most rows, whatever the batch has: they never move. */
+  /** Whether buffers are always placed as for the largest batch, so that they never move. */
   readonly placesForLargest: boolean;
-  /** Outputs have planned buffers; else ONNX Runtime allocates them in each run. */
+  /** Whether outputs have planned buffers. Otherwise ONNX Runtime allocates them in each run. */
   readonly holdsOutputs: boolean;
-  /** Bytes that are held now, also between runs. */
+  /** Bytes that are allocated now, also between runs. */
   readonly reservedBytes: number;
-  /** @param lane  which of the model's concurrent runs asks, from 0 */
+  /** @param lane  index of the model's concurrent run, from 0 */
   acquire(lane: number, bytes: number): MemoryBlock;
   dispose(): void;
 }
 
-/** @param arenas  what models with the plan `two-level` share, which outlives them; without it the model has its own */
+/** @param arenas  the arenas that models with the plan `two-level` share, and that outlive them; default: arenas of the model itself */
 export function createRunMemory(plan: MemoryPlan, arenas?: SharedArenas): RunMemory {
   if (plan === 'fixed') return new FixedMemory();
   if (plan === 'two-level') return twoLevel(arenas ?? new SharedArenas(), { isOwner: arenas === undefined });
@@ -34,7 +34,7 @@ export function createRunMemory(plan: MemoryPlan, arenas?: SharedArenas): RunMem
   });
 }
 
-/** One arena a lane, as large as its largest run so far. A run within that allocates nothing and binds nothing anew. */
+/** One arena per lane, as large as the lane's largest run so far. A run that fits allocates nothing and needs no new binding. */
 class FixedMemory implements RunMemory {
   readonly plan = 'fixed';
   readonly placesForLargest = true;
@@ -61,7 +61,7 @@ class FixedMemory implements RunMemory {
   }
 }
 
-/** A slice of the shared arenas for each run, of just its size, given back when its answers are out. */
+/** A slice of the shared arenas for each run, of exactly its size, freed when its answers have been cut. */
 function twoLevel(arenas: SharedArenas, { isOwner }: { readonly isOwner: boolean }): RunMemory {
   return {
     plan: 'two-level',
@@ -77,7 +77,7 @@ function twoLevel(arenas: SharedArenas, { isOwner }: { readonly isOwner: boolean
   };
 }
 
-/** Nothing is kept between runs: inputs get a memory of their own, and ONNX Runtime allocates the outputs. */
+/** Nothing is kept between runs: the inputs of each run get new memory, and ONNX Runtime allocates the outputs. */
 function onDemand(): RunMemory {
   return {
     plan: 'on-demand',

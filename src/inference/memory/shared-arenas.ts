@@ -8,13 +8,13 @@ interface Arena {
   readonly slices: FreeList;
 }
 
-/** WHY a mebibyte: the runs of small models then share one arena, and a page that is never touched costs nothing. */
+/** WHY a mebibyte: the runs of small models then share one arena, and untouched pages cost nothing. */
 const smallestArena = 2 ** 20;
 
 /**
- * Arenas that any number of models share. A run takes a slice of just its size and gives it back; what one model leaves, the next
- * one takes. Where no arena has room, one more comes, twice as large as all before it; an arena that is empty is given back, the
- * largest excepted.
+ * Arenas that any number of models share. A run takes a slice of exactly its size and frees it afterwards, so that other models can use
+ * it. If no arena has room, a new one is allocated, twice as large as all others together but at most 64 MiB, and always as large as
+ * the run needs. An empty arena is freed, unless it is the largest.
  */
 export class SharedArenas {
   /** The largest first. */
@@ -38,7 +38,7 @@ export class SharedArenas {
     return this.#blockOf(arena, arena.slices.take(bytes) ?? 0);
   }
 
-  /** Takes effect for slices that are in use when they are given back. */
+  /** Arenas with slices in use are freed when the slices are. */
   dispose(): void {
     this.#disposed = true;
     this.#trim();
