@@ -4,7 +4,12 @@ export { type TrainConfig, trainDefaults, type TrainOptions } from './config/tra
 export { type DataAccount, type Dataset, readExamples } from './data/read-examples.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { MatchedTarget } from './graph/trainable.ts';
+export type { RunState } from './loop/run-state.ts';
 export { runTraining, type RunTrainingOptions } from './loop/run-training.ts';
+export { StepLoop, type StepLoopOptions } from './loop/step-loop.ts';
+export type { ReduceStep, StepCounts } from './loop/trainer.ts';
+export { readTrainingInputs, type TrainingInputs } from './loop/training-inputs.ts';
+export { TrainingModel } from './loop/training-model.ts';
 export { optimizerNames } from './optimizer/create-optimizer.ts';
 export { scheduleNames } from './optimizer/schedule.ts';
 export type { StepMetrics } from './report/metrics.ts';

@@ -6,11 +6,14 @@ import { liveHandles } from '../../native/index.ts';
 import { openEnvironment, type Environment } from '../../runtime/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { loadGolden } from '../testing/golden.ts';
-import type { RunState } from './run-state.ts';
-import { StepLoop } from './step-loop.ts';
-import type { ReduceStep, StepCounts } from './trainer.ts';
-import { readTrainingInputs } from './training-inputs.ts';
-import { TrainingModel } from './training-model.ts';
+import {
+  readTrainingInputs,
+  StepLoop,
+  TrainingModel,
+  type ReduceStep,
+  type RunState,
+  type StepCounts,
+} from '../index.ts';
 
 let environment: Environment;
 let folder: string;
