@@ -2,7 +2,7 @@ import { EspalierError, nearest } from '../core/index.ts';
 import type { HostWeights } from './registry/adapter-arena.ts';
 import type { AdapterRegistry } from './registry/adapter-registry.ts';
 import type { AdapterLease } from './registry/adapter-version.ts';
-import { namesOf } from './registry/names-of.ts';
+import { firstNames } from './registry/first-names.ts';
 
 /** A request's model, and the facts that decide who answers it. */
 export interface Asked {
@@ -75,10 +75,9 @@ export class Router<Weights extends HostWeights = HostWeights> {
   #unknown(model: string): EspalierError {
     const { baseName, registry } = this.#options;
     const listed = registry?.list() ?? [];
-    const { known, near } = namesOf(namesFirst(baseName, listed), 1 + listed.length);
-    const likely = nearest(model, near);
+    const likely = nearest(model, firstNames(namesFirst(baseName, listed)));
     const hint = likely === undefined ? '' : ` (did you mean ${likely}?)`;
-    return new EspalierError('MODEL_NOT_FOUND', { model, hint, known });
+    return new EspalierError('MODEL_NOT_FOUND', { model, hint });
   }
 }
 

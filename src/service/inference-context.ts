@@ -11,6 +11,8 @@ export interface InferenceEntry {
   readonly adapters: AdapterAdministration | undefined;
   /** Leases the model's adapters; undefined if the model is served without adapters. */
   readonly registry: Pick<AdapterRegistry<ResidentAdapter>, 'has' | 'lease'> | undefined;
+  /** Of inputs that are looked up in a table: how many rows the table has. */
+  readonly idLimits?: ReadonlyMap<string, number>;
 }
 
 /** Everything that the routes under `/v2` share. */

@@ -85,7 +85,8 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
       created: Math.floor(Date.now() / 1000),
       maxLength,
     };
-    const entry = { model, adapters: registry === undefined ? undefined : adapters, registry };
+    const own = { adapters: registry === undefined ? undefined : adapters, registry };
+    const entry = { model, ...own, idLimits: idLimitsOf(base) };
     return { base: context, embeddings: embeddingsOf(options, model, context), entry, dispose };
   } catch (error) {
     await dispose();
@@ -114,6 +115,15 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
       ...(memoryPlan === undefined ? {} : { memoryPlan }),
     },
   );
+}
+
+/** The tables of an encoder in which its inputs are looked up. */
+function idLimitsOf({ config, weights }: BaseModel): ReadonlyMap<string, number> {
+  const limits = new Map([['input_ids', config.vocabSize]]);
+  for (const [name, { shape }] of weights) {
+    if (name.endsWith('token_type_embeddings.weight')) limits.set('token_type_ids', shape[0] ?? 1);
+  }
+  return limits;
 }
 
 /** The parameters that a classifier's adapter may replace, by PEFT's names: the head, and the layer before it in DistilBERT. */

@@ -6,7 +6,7 @@ import { publish } from './adapter-events.ts';
 import { sourceOf, type AdapterSource } from './adapter-source.ts';
 import type { AdapterLease, AdapterVersion, VersionRecord } from './adapter-version.ts';
 import { defaultMemory } from './default-memory.ts';
-import { namesOf } from './names-of.ts';
+import { firstNames } from './first-names.ts';
 import { Turns } from './turns.ts';
 import { unixSeconds, VersionTable } from './version-table.ts';
 
@@ -197,8 +197,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   #find(name: string): Alias {
     const alias = this.#aliases.get(name);
     if (alias) return alias;
-    const { known, near } = namesOf(this.#aliases.keys(), this.#aliases.size);
-    throw new EspalierError('ADAPTER_NOT_FOUND', { name, hint: didYouMean(name, near), known });
+    // WHY no list: the names are those of other callers too, and there may be thousands.
+    throw new EspalierError('ADAPTER_NOT_FOUND', { name, hint: didYouMean(name, firstNames(this.#aliases.keys())) });
   }
 
   #expect(name: string, { expectedVersion }: MoveOptions): Alias {

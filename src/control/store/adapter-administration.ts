@@ -46,8 +46,8 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
         await registry.unload(name);
       } catch (error) {
         if (!EspalierError.isInstance(error) || error.code !== 'ADAPTER_NOT_FOUND') throw error;
-        const { hint = '', known = '' } = error.details;
-        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known }, { cause: error });
+        const { hint = '' } = error.details;
+        throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint }, { cause: error });
       }
     },
   };

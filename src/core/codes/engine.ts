@@ -5,7 +5,7 @@ export const engineCodes = {
   ADAPTER_NOT_FOUND: {
     status: 404,
     retryable: false,
-    message: 'No adapter named {name} is loaded.{hint} Loaded: {known}.',
+    message: 'No adapter named {name} is loaded.{hint}',
     help: 'A request or an unload named an adapter that is not loaded. The base never answers in its place.',
   },
   ADAPTER_EXISTS: {

@@ -29,7 +29,7 @@ export const httpCodes = {
   MODEL_NOT_FOUND: {
     status: 404,
     retryable: false,
-    message: 'No model or adapter named {model}{hint}. Served: {known}.',
+    message: 'No model or adapter named {model}{hint}. The list of models tells what is served.',
     help: '`model` names neither the base nor a loaded adapter. The base never answers in the place of an adapter. `GET /v1/models` lists the names.',
   },
   API_KEY_INVALID: {

@@ -28,16 +28,16 @@ export function findModel({ models }: InferenceContext, { name, version }: Model
   return { ...entry, adapter };
 }
 
-/** Most adapters of a model that an error lists. */
-const toldAdapters = 10;
+/** Adapters of a model that are compared with a misspelt name. */
+const compared = 100;
 
 function unknownModel(models: InferenceContext['models'], name: string): EspalierError {
   const known = [...models].flatMap(([model, { adapters }]) => {
-    return [model, ...(adapters?.list().slice(0, toldAdapters) ?? []).map((served) => `${model}:${served.name}`)];
+    return [model, ...(adapters?.list().slice(0, compared) ?? []).map((served) => `${model}:${served.name}`)];
   });
   const near = nearest(name, known);
   const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-  return new EspalierError('MODEL_NOT_FOUND', { model: name, hint, known });
+  return new EspalierError('MODEL_NOT_FOUND', { model: name, hint });
 }
 
 /** WHY the whole name first: the name of a model may contain a colon. */

@@ -127,7 +127,7 @@ describe('the Open Inference Protocol', () => {
   });
 
   it.each([
-    ['an unknown model', 'leakyy', { inputs: [x(1, 2)] }, 404, /named leakyy \(did you mean leaky\?\)\. Served: leaky/],
+    ['an unknown model', 'leakyy', { inputs: [x(1, 2)] }, 404, /named leakyy \(did you mean leaky\?\)/],
     ['an unknown version', 'leaky/versions/2', { inputs: [x(1, 2)] }, 404, /no version 2/],
     ['an unknown adapter', 'leaky:strict', { inputs: [x(1, 2)], outputs }, 404, /leaky:strict/],
     [

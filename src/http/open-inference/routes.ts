@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { DoorContext, InferenceContext } from '../../service/index.ts';
 import { datatypeOf } from './datatypes.ts';
+import { checkInputs } from './check-inputs.ts';
 import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
 import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
@@ -105,6 +106,7 @@ async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyR
   });
   const { model } = found;
   const body = await readInferRequest(bytesOf(request.body), headerOf(request));
+  await checkInputs(body.inputs, found.idLimits);
   assertSpeakable(body, model.signature.outputs);
   const adapter = adapterOf(found, body);
   using lease = await leaseOf(found, adapter);

@@ -64,8 +64,7 @@ export function fakeContext(
         return adapterOf(name);
       },
       unload: async (name) => {
-        if (!adapters.delete(name))
-          throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '', known: 'base' });
+        if (!adapters.delete(name)) throw new EspalierError('MODEL_NOT_FOUND', { model: name, hint: '' });
       },
     },
     router: new Router({
