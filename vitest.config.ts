@@ -11,6 +11,7 @@ const alone = [
   // memory and time of the process: what another file left to collect would count
   'src/runtime/leak-walk.ort.test.ts',
   'src/native/native-memory.ort.test.ts',
+  'src/engine/adapters/memory-given-back.ort.test.ts',
   'test/attacks/attacks.test.ts',
   'test/fuzz/fuzz.test.ts',
   // the first loading of the native library
