@@ -1,6 +1,6 @@
 /**
- * The identity of an adapter: the SHA-256 of what it does to a base, whatever the file that it came from. The bytes that are hashed are
- * described in docs/formats/adapter-identity.md. Every field has its length before it, so that no two adapters give the same bytes.
+ * The identity of an adapter: the SHA-256 of its effect on a base, independent of its file. docs/formats/adapter-identity.md describes
+ * the hashed bytes. The length of every field comes before it, so that two different adapters never give the same bytes.
  */
 import { Sha256 } from '../core/index.ts';
 import type { Adapter, ModuleWeights } from '../lora/index.ts';
@@ -14,9 +14,9 @@ const numbersPerSlice = 2 ** 16;
 /**
  * The canonical digest of an adapter, in hexadecimal.
  *
- * Modules and saved parameters are sorted by their names. B is taken times the scaling, as it is added to the base: formats without an
- * alpha store it so. What does not change the result (alpha and the spelling of ranks and targets, dropout, the order and the types of
- * the stored tensors) does not count.
+ * Modules and saved parameters are sorted by their names. B is multiplied by the scaling, as formats without an alpha store it.
+ * Properties that do not change the result do not count: alpha itself, the spelling of ranks and targets, dropout, and the order and
+ * the types of the stored tensors.
  */
 export async function adapterDigest({ modules, saved }: Pick<Adapter, 'modules' | 'saved'>): Promise<string> {
   const hash = new Sha256();

@@ -9,7 +9,7 @@ type ModuleShape = Pick<StoredModule, 'kind' | 'rank' | 'a' | 'b'>;
  * Compares an adapter with a base.
  *
  * @returns its modules in the order of the base
- * @throws EspalierError LORA_BASE_MISMATCH with every module that the base lacks or has in another size
+ * @throws EspalierError LORA_BASE_MISMATCH with every module that the base lacks or that has another size there
  */
 export function checkBase<Module extends ModuleShape>(
   { modules, baseName }: { readonly modules: ReadonlyMap<string, Module>; readonly baseName: string | undefined },

@@ -9,7 +9,7 @@ import { configFile, peftFiles } from './peft/read-peft-config.ts';
 export type AdapterFormat = 'peft' | 'onnx' | 'bin' | 'gguf';
 
 /**
- * The format of what lies at a path, by its content: names are chance.
+ * The format of the adapter at a path, detected by its content and not by its name.
  *
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, ADAPTER_FORMAT_UNKNOWN
  */

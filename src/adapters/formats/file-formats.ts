@@ -8,20 +8,21 @@ import { readGgufHeader } from './gguf/gguf-format.ts';
 import { onnxStructure, type OnnxNames } from './onnx/onnx-adapter.ts';
 import { readStored, type StoredAdapter, type StoredStructure } from './stored-adapter.ts';
 
-/** Formats of which an adapter is one file. */
+/** Formats in which an adapter is one file. */
 export type FileFormat = Exclude<AdapterFormat, 'peft'>;
 
-/** What the formats need to be told. */
+/** Options of the formats. */
 export interface ReadOptions extends OnnxNames, SourceOptions {
-  /** Of the base: without them some GGUF files cannot be read. */
+  /** The heads of the base. Without them some GGUF files cannot be read. */
   readonly heads?: AttentionHeads | undefined;
 }
 
-/** Where the offsets of an .onnx_adapter end. */
+/** The largest offset in an .onnx_adapter. */
 const maxOnnxBytes = 2 ** 31;
 
 /**
- * What an adapter's file says before its numbers. Of an .onnx_adapter the whole file is read, because its tables may lie anywhere in it.
+ * The structure of an adapter's file, without its numbers. An .onnx_adapter is read as a whole, because its tables may be anywhere in
+ * the file.
  *
  * @throws EspalierError those of the format
  */

@@ -14,11 +14,11 @@ import { savedName } from './peft/saved-parameters.ts';
 import { oneFile, type ReadOptions } from './read-adapter.ts';
 import type { StoredStructure } from './stored-adapter.ts';
 
-/** What is known of an adapter before its numbers are read. */
+/** The facts about an adapter that are known before its numbers are read. */
 export interface InspectedAdapter {
   readonly format: AdapterFormat;
   readonly config: LoraConfig;
-  /** The base that the adapter says it was trained on. */
+  /** The base on which the adapter was trained, according to its file. */
   readonly baseName: string | undefined;
   /** The largest rank of its modules. */
   readonly rank: number;
@@ -26,17 +26,17 @@ export interface InspectedAdapter {
   readonly dora: boolean;
   /** Paths of the modules that it changes, in the order of the base. */
   readonly modules: readonly string[];
-  /** Names of the parameters that it replaces whole. */
+  /** Names of the parameters that it replaces. */
   readonly saved: readonly string[];
-  /** What its numbers take in memory, as f32. */
+  /** Bytes that its numbers take in memory as f32. */
   readonly bytes: number;
 }
 
 /**
  * Reads an adapter's configuration and the names, types and shapes of its tensors, and checks them against the base as `loadAdapter`
- * does. Its numbers are not read, and so neither checked nor hashed.
+ * does. Its numbers are not read, so they are neither checked nor hashed.
  *
- * @throws EspalierError what `loadAdapter` throws for the structure
+ * @throws EspalierError the errors of `loadAdapter` for the structure
  */
 export async function inspectAdapter(
   path: string,

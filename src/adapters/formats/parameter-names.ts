@@ -2,22 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 
-/** How parameters of a graph are named after modules. */
+/** The rules by which parameters of a graph are named after modules. */
 export type ParameterNaming = 'genai' | 'olive' | 'plain';
 
-/** Which parameter is which matrix of which module. */
+/** The module and the matrix of a parameter. */
 export interface ParameterName {
   readonly path: string;
   readonly matrix: 'A' | 'B';
 }
 
-/** Module path → names of its parameters, where no rule gives them. */
+/** Module path → names of its parameters, if no rule gives them. */
 export type NameMap = ReadonlyMap<string, { readonly A: string; readonly B: string }>;
 
 /**
- * The name of a module's parameter: `model.layers.0.attn.q_proj.lora_A.MatMul.weight` in the graphs of onnxruntime-genai's
- * builder, `model.layers.0.self_attn.q_proj.lora_A.weight` in what Olive makes of a PEFT folder, `lora_param_a` where a graph
- * names its inputs by itself.
+ * The name of a module's parameter: `model.layers.0.attn.q_proj.lora_A.MatMul.weight` in the graphs of onnxruntime-genai's builder,
+ * `model.layers.0.self_attn.q_proj.lora_A.weight` in Olive's conversion of a PEFT folder, `lora_param_a` in a graph with its own names.
  */
 export function parameterName({ path, matrix }: ParameterName, naming: ParameterNaming): string {
   if (naming === 'plain') return `${path}_${matrix.toLowerCase()}`;
@@ -30,7 +29,7 @@ const hfAttention = new RegExp(`^(?<layer>model\\.layers\\.\\d+\\.)self_attn\\.$
 const genaiAttention = new RegExp(`^(?<layer>model\\.layers\\.\\d+\\.)attn\\.${projections}`);
 const parameter = /^(?:base_model\.model\.)?(?<path>.+)\.lora_(?<matrix>[AB])(?:\.default)?(?:\.MatMul)?(?:\.weight)?$/;
 
-/** Ends in `_a` or `_b`: what is left is all that such a name tells of a module. */
+/** Ends in `_a` or `_b`. The rest of such a name is its module. */
 const plainParameter = /^(?<path>.+)_(?<matrix>[ABab])$/;
 
 /** The module and matrix of a parameter by any naming; undefined for any other name. */
@@ -40,7 +39,7 @@ export function parseParameterName(name: string): ParameterName | undefined {
   return { path: path.replace(genaiAttention, '$<layer>self_attn.'), matrix: matrix.toUpperCase() === 'A' ? 'A' : 'B' };
 }
 
-/** As onnxruntime-genai does, unless no module lies within another: then a graph's own, plain names are the likelier ones. */
+/** The naming of onnxruntime-genai, unless no module path has a dot: then plain names of a graph are more likely. */
 export function defaultNaming(paths: Iterable<string>): ParameterNaming {
   return [...paths].some((path) => path.includes('.')) ? 'genai' : 'plain';
 }
@@ -51,7 +50,7 @@ const nameMap = z.record(
   { error: 'expected an object of modules' },
 );
 
-/** A file of names is as long as its adapter has modules. */
+/** Most bytes of a file of names. Its length grows with the number of modules. */
 const maxNamesBytes = 10_000_000;
 
 /**

@@ -21,13 +21,13 @@ export interface ReadAdapter extends Adapter {
 }
 
 /**
- * Reads an adapter of any format and checks it against its base: nothing may be missing, unexpected or mis-shaped, and no
- * number may be NaN or infinite. Its files are opened once, and read as one state of them.
+ * Reads an adapter of any format and checks it against its base: no tensor may be missing, unexpected or of another shape, and no
+ * number may be NaN or infinite. Its files are opened once, and read as one consistent state.
  *
- * @param modules  what the base can adapt
+ * @param modules  the adaptable modules of the base
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, ADAPTER_FORMAT_UNKNOWN, LORA_BASE_MISMATCH,
- *   TENSOR_NOT_FINITE, and those of the format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED,
- *   GGUF_*, ADAPTER_NAMES_UNKNOWN
+ *   TENSOR_NOT_FINITE, and those of the format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED, GGUF_*,
+ *   ADAPTER_NAMES_UNKNOWN
  */
 export function loadAdapter(
   path: string,
@@ -38,9 +38,9 @@ export function loadAdapter(
 }
 
 /**
- * Reads an adapter of any format by itself, as far as it can be checked without its base.
+ * Reads an adapter of any format without its base, and checks it as far as possible.
  *
- * @throws EspalierError as `loadAdapter`
+ * @throws EspalierError the errors of `loadAdapter`
  */
 export function readAdapter(path: string, options: ReadOptions = {}): Promise<ReadAdapter> {
   return read(path, undefined, options);
@@ -65,20 +65,20 @@ interface Reading {
   readonly options: ReadOptions;
 }
 
-/** Everything of an adapter's files, in memory; the numbers are not checked yet. */
+/** The complete contents of an adapter's files, in memory. The numbers are not checked yet. */
 async function readContent(source: AdapterSource, { base, options }: Reading): Promise<Content> {
   const format = await formatOf(source);
   if (format === 'peft') return { format, peft: await readPeft(source, base) };
   const file = oneFile(source);
   const structure = await fileStructure(file, format, options);
-  // WHY before the numbers are read: a file may announce more than memory can hold.
+  // WHY before the numbers are read: a file may declare more than memory can hold.
   if (base !== undefined) checkBase(structure, { path: file.path, modules: base.modules });
   const stored = await readWhole(file, { format, options, structure });
   if (base === undefined) return { format, stored };
   return { format, stored: { ...stored, modules: checkBase(stored, { path: file.path, modules: base.modules }) } };
 }
 
-/** The file of an adapter that is no folder. */
+/** The file of an adapter that is not a folder. */
 export function oneFile(source: AdapterSource): AdapterFile {
   const file = source.file();
   if (file !== undefined) return file;

@@ -3,29 +3,29 @@ import type { AdaptableModule } from '../../ir/index.ts';
 import type { LoraConfig, ModuleWeights } from '../../lora/index.ts';
 import type { TensorOf } from '../../tensor/index.ts';
 
-/** An adapter as a file holds it, not yet compared with a base. */
+/** An adapter as stored in a file, not yet compared with a base. */
 export interface StoredAdapter {
   readonly config: LoraConfig;
   /** By path: in the order of the file. */
   readonly modules: ReadonlyMap<string, ModuleWeights>;
-  /** Parameters of the base that it replaces whole, by their names in the checkpoint; absent: none. */
+  /** Parameters of the base that it replaces, by their names in the checkpoint; absent: none. */
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
-  /** The base that the adapter says it was trained on; formats that cannot say leave it out. */
+  /** The base on which the adapter was trained, according to its file; undefined for formats that do not store it. */
   readonly baseName: string | undefined;
 }
 
-/** One module as a file's header tells of it. */
+/** One module as a file's header describes it. */
 export interface StoredModule extends Pick<ModuleWeights, 'kind' | 'rank' | 'scaling'> {
   readonly a: { readonly shape: readonly number[] };
   readonly b: { readonly shape: readonly number[] };
-  /** Its numbers, where the whole file was read. */
+  /** Its numbers. The whole file must have been read. */
   weights(): Promise<ModuleWeights>;
 }
 
-/** An adapter as the header of its file tells of it. */
+/** An adapter as the header of its file describes it. */
 export interface StoredStructure extends Pick<StoredAdapter, 'config' | 'baseName'> {
   readonly modules: ReadonlyMap<string, StoredModule>;
-  /** Where the last number ends in the file. */
+  /** The end of the last number in the file. */
   readonly end: number;
 }
 
@@ -37,10 +37,10 @@ export async function readStored({ config, baseName, modules }: StoredStructure)
 }
 
 /**
- * Refuses an adapter that has more than the format can hold.
+ * Refuses an adapter with parts that the format cannot store.
  *
- * @param kinds  of modules that it has a place for
- * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE with everything that would be lost
+ * @param kinds  the kinds of modules that it can store
+ * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE with all such parts
  */
 export function assertExpressible(
   { modules, saved }: StoredAdapter,
@@ -56,7 +56,7 @@ export function assertExpressible(
   if (problems.length > 0) throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format, problems });
 }
 
-/** What a format without a configuration says of a module. */
+/** The settings of a module in a format without a configuration. */
 export interface BareModule {
   readonly path: string;
   readonly rank: number;

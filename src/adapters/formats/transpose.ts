@@ -1,7 +1,7 @@
 import { breathe } from '../../core/index.ts';
 import { typedArray, zerosOf, type TensorOf } from '../../tensor/index.ts';
 
-/** Elements moved before timers and sockets get their turn: about a millisecond. */
+/** Elements that are moved between two turns of the event loop, about a millisecond. */
 const elementsPerSlice = 2 ** 17;
 
 /** f32 [rows, columns] → f32 [columns, rows], each element times `factor`. */

@@ -5,17 +5,17 @@ import type { AdapterFormat } from './detect-format.ts';
 import { writeOnnxAdapter, type OnnxNames } from './onnx/onnx-adapter.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
 
-/** Formats that are written; GGUF is read alone. */
+/** Formats that are written. GGUF can only be read. */
 export type WrittenFormat = Exclude<AdapterFormat, 'gguf'>;
 
 export interface WriteAdapterOptions extends OnnxNames {
   readonly format: WrittenFormat;
-  /** Take the place of what is there already. */
+  /** Whether to replace existing output. */
   readonly replace?: boolean;
 }
 
 /**
- * Writes an adapter in a format, whole or not at all.
+ * Writes an adapter in a format, completely or not at all.
  *
  * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
  */

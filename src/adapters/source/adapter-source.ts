@@ -5,12 +5,12 @@ import { descriptorPath, openInside, type Opened } from './open-inside.ts';
 import type { SourceStamps } from './settling.ts';
 import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../files/index.ts';
 
-/** A file of an adapter, open. */
+/** An open file of an adapter. */
 export interface AdapterFile {
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly path: string;
   readonly size: number;
-  /** Reads exactly these bytes, into memory of their own. */
+  /** Reads exactly these bytes, into new memory. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -21,8 +21,8 @@ export interface FolderFiles {
 }
 
 /**
- * An adapter's folder or file. Everything in it was opened once, and a folder's files through the folder's own descriptor where the
- * system can (Linux): a folder that another takes the place of meanwhile gives files of one of the two, never of both.
+ * An adapter's folder or file. Everything in it is opened once. On Linux a folder's files are opened through the folder's descriptor.
+ * If another folder replaces it meanwhile, all files therefore come from one of the two folders, and never from both.
  */
 export class AdapterSource implements AsyncDisposable {
   readonly path: string;
@@ -41,7 +41,7 @@ export class AdapterSource implements AsyncDisposable {
     return this.#top.isFolder;
   }
 
-  /** The adapter's one file, or the file of this name in its folder; undefined where there is none. */
+  /** The adapter's only file, or the file of this name in its folder; undefined if there is none. */
   file(name?: string): AdapterFile | undefined {
     if (name === undefined) return this.isFolder ? undefined : fileOf(this.#top, this.path);
     const opened = this.#places.find((place) => place.name === name)?.opened;
@@ -60,7 +60,7 @@ export class AdapterSource implements AsyncDisposable {
     return { top: this.#top.stamp, files, isIncomplete: this.#isIncomplete };
   }
 
-  /** Whether the paths still lead to what was opened, and nothing was written to it since. */
+  /** Whether the paths still lead to the opened files, and nothing was written to them since. */
   async isUnchanged(): Promise<boolean> {
     const top = await stampAt(this.path);
     if (this.isFolder ? !isSameFile(top, this.#top.stamp) : !isUnchanged(top, this.#top.stamp)) return false;
@@ -84,15 +84,15 @@ async function rootOf(within: string): Promise<string> {
 
 interface FolderPlace {
   readonly name: string;
-  /** The path by which it is opened. */
+  /** The path with which it is opened. */
   readonly at: string;
   readonly opened: Opened | undefined;
 }
 
 /**
- * Opens an adapter's folder with its files, or its one file.
+ * Opens an adapter's folder with its files, or its only file.
  *
- * @param within  everything that is opened must lie in this folder, whatever links lead to it
+ * @param within  all opened files must lie in this folder, also through links
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE
  */
 export async function openAdapterSource(
@@ -118,7 +118,7 @@ export async function openAdapterSource(
   }
 }
 
-/** The folder by its descriptor, where the system has such paths. */
+/** The folder's path through its descriptor, if the system has such paths. */
 async function folderPath({ handle }: Opened, path: string): Promise<string> {
   return readlink(descriptorPath(handle)).then(
     () => descriptorPath(handle),
@@ -142,7 +142,7 @@ function fileOf({ handle, stamp }: Opened, path: string): AdapterFile {
     path,
     size: Number(stamp.size),
     async read(offset, length) {
-      // WHY allocUnsafeSlow: memory of its own, not a slice of Node's shared pool, and no time spent on zeros.
+      // WHY allocUnsafeSlow: it allocates separate memory, not a slice of Node's shared pool, and does not fill it with zeros.
       const bytes = Buffer.allocUnsafeSlow(length);
       for (let done = 0; done < length;) {
         const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, bytesPerRead), offset + done);

@@ -4,20 +4,20 @@ import { sep } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import { isSameFile, stampOf, type Stamp } from '../../files/index.ts';
 
-/** A file or folder that was opened once, and is read and asked through its descriptor alone. */
+/** A file or folder that was opened once, and is used only through its descriptor. */
 export interface Opened {
   readonly handle: FileHandle;
   readonly isFolder: boolean;
-  /** As it was when it was opened. */
+  /** The stamp at the time of opening. */
   readonly stamp: Stamp;
 }
 
 export interface OpenPlace {
-  /** What is opened. */
+  /** The path to open. */
   readonly at: string;
-  /** What errors call it. */
+  /** The path in errors. */
   readonly path: string;
-  /** A real path; what is opened must lie inside, whatever links lead to it. undefined: it may lie anywhere. */
+  /** A real path. The opened file must lie inside, also through links. undefined: it may be anywhere. */
   readonly root: string | undefined;
 }
 
@@ -25,14 +25,14 @@ export interface OpenPlace {
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 /**
- * Opens a file or a folder; anything else counts as missing. That it lies inside the root is asked of the descriptor, so that a link
- * that is changed between a check and the opening leads nowhere.
+ * Opens a file or a folder. Anything else counts as missing. The descriptor is checked to lie inside the root, so a link that is
+ * changed between a check and the opening has no effect.
  *
- * @returns undefined where nothing lies there, or something else than a file or a folder
+ * @returns undefined if the path does not exist, or is neither a file nor a folder
  * @throws EspalierError ADAPTER_PATH_OUTSIDE; FILE_NOT_FOUND where it cannot be read
  */
 export async function openInside(place: OpenPlace): Promise<Opened | undefined> {
-  // WHY before it is opened: to open a device can do something already.
+  // WHY before it is opened: opening a device can have effects.
   const found = await stat(place.at).catch(() => undefined);
   if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
   const handle = await open(place.at, flags).catch((cause: unknown) => {
@@ -67,7 +67,7 @@ async function assertInside(
   }
 }
 
-/** Linux says what a descriptor is of. Elsewhere the path is followed once more, and must lead to the same file. */
+/** On Linux the real path of a descriptor can be read. Elsewhere the path is resolved again, and must lead to the same file. */
 async function realPathOf(
   { handle, stamp }: Pick<Opened, 'handle' | 'stamp'>,
   at: string,
@@ -78,7 +78,7 @@ async function realPathOf(
   return isSameFile(stampOf(await stat(real, { bigint: true })), stamp) ? real : undefined;
 }
 
-/** Where Linux shows what a descriptor is of. */
+/** The path under which Linux shows the file of a descriptor. */
 export function descriptorPath({ fd }: FileHandle): string {
   return `/proc/self/fd/${fd}`;
 }

@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { openAdapterSource, type AdapterSource, type FolderFiles } from './adapter-source.ts';
 import { settlingTime } from './settling.ts';
 
-/** The clock that files have their times from. */
+/** The clock of the file system's times. */
 export interface FileClock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -15,7 +15,7 @@ const systemFileClock: FileClock = {
 };
 
 export interface SourceOptions {
-  /** The folder that an adapter and all its files must lie in, whatever links lead to them. Absent: they may lie anywhere. */
+  /** The folder in which an adapter and all its files must lie, also through links. Absent: they may be anywhere. */
   readonly within?: string | undefined;
   readonly fileClock?: FileClock | undefined;
 }
@@ -23,11 +23,11 @@ export interface SourceOptions {
 const maxTries = 5;
 
 /**
- * Reads an adapter as one state of its files. What `read` gives, or throws, counts only where no file changed from before the reading
- * until after it; otherwise the files are opened and read again.
+ * Reads an adapter as one consistent state of its files. The result or error of `read` counts only if no file changed during the
+ * reading. Otherwise the files are opened and read again.
  *
- * @param read  takes everything that it needs into memory
- * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE; ADAPTER_CHANGING where the files do not come to rest; what `read` throws
+ * @param read  must read everything that it needs into memory
+ * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE; ADAPTER_CHANGING if the files keep changing; the errors of `read`
  */
 export async function readStable<T>(
   path: string,

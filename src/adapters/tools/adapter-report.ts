@@ -3,7 +3,7 @@ import { typedArray } from '../../tensor/index.ts';
 import { updateNorm } from './compare-adapters.ts';
 import type { ReadAdapter } from '../formats/read-adapter.ts';
 
-/** One module of an adapter, as it was found. */
+/** The report on one module of an adapter. */
 export interface ModuleReport {
   readonly path: string;
   readonly kind: string;
@@ -21,13 +21,13 @@ export interface AdapterReport {
   readonly digest: string;
   readonly parameters: number;
   readonly modules: readonly ModuleReport[];
-  /** Names of parameters that are replaced whole. */
+  /** Names of parameters that are replaced. */
   readonly saved: readonly string[];
-  /** What is allowed, but seldom meant. */
+  /** Remarks on properties that are allowed, but seldom intended. */
   readonly remarks: readonly string[];
 }
 
-/** What is to be said of an adapter that was read and found sound. */
+/** The report on an adapter that was read and is valid. */
 export async function reportAdapter({ format, baseName, digest, modules, saved }: ReadAdapter): Promise<AdapterReport> {
   const reports: ModuleReport[] = [];
   let parameters = 0;

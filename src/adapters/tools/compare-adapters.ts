@@ -10,11 +10,11 @@ export interface ModuleDifference {
   readonly scalings: readonly [number, number];
   /** Frobenius norms of the two updates, ‖scaling · B·A‖. */
   readonly norms: readonly [number, number];
-  /** Frobenius norm of what lies between them; undefined where their sizes differ. */
+  /** Frobenius norm of their difference; undefined if their sizes differ. */
   readonly distance: number | undefined;
-  /** The largest difference of two elements of the updates; only where it was asked for. */
+  /** The largest difference of two elements of the updates; only if requested. */
   readonly largest?: number | undefined;
-  /** The largest difference of two sizes of rows (DoRA); absent where neither has them. */
+  /** The largest difference of two magnitudes (DoRA); absent if neither has magnitudes. */
   readonly magnitudes?: number;
 }
 
@@ -22,18 +22,18 @@ export interface AdapterDifference {
   readonly onlyInFirst: readonly string[];
   readonly onlyInSecond: readonly string[];
   readonly modules: readonly ModuleDifference[];
-  /** Names of parameters that are replaced whole by one alone, or by other numbers. */
+  /** Names of parameters that only one adapter replaces, or that both replace by different numbers. */
   readonly saved: readonly string[];
-  /** Whether both do the same, to the last bit of what is compared. */
+  /** Whether all compared values are equal to the last bit. */
   readonly equal: boolean;
 }
 
 export interface CompareOptions {
-  /** Also looks at every element of the updates, row by row: seconds for a large module. */
+  /** Also compares every element of the updates, row by row, which takes seconds for a large module. */
   readonly largest?: boolean;
 }
 
-/** Compares what two adapters do, module by module; how they do it may differ. */
+/** Compares the updates of two adapters, module by module. Their matrices may differ. */
 export async function compareAdapters(
   first: StoredAdapter,
   second: StoredAdapter,
@@ -93,7 +93,7 @@ function distanceOf(one: Factors, other: Factors): number | undefined {
   return normOf([one, { ...other, factor: -other.factor }]);
 }
 
-/** B with the factor, as f32: what a format without one would hold. */
+/** B times the factor, as f32, as a format without a factor would store it. */
 function scaled({ b, factor }: Factors): Float32Array {
   return b.map((value) => value * factor);
 }
@@ -116,10 +116,10 @@ function normOf(parts: readonly Factors[]): number {
       square += i === j ? product : 2 * product;
     }
   }
-  return Math.sqrt(Math.max(0, square)); // rounding may leave a hair below zero
+  return Math.sqrt(Math.max(0, square)); // rounding may give a value slightly below zero
 }
 
-/** Multiplications done before timers and sockets get their turn. */
+/** Multiplications between two turns of the event loop. */
 const productsPerSlice = 2 ** 20;
 
 /** The largest element of |ΔW₁ − ΔW₂|, one row of the products in memory at a time. */
@@ -146,7 +146,7 @@ async function largestDifference(first: ModuleWeights, second: ModuleWeights): P
 
 type Term = Factors & { readonly k: number };
 
-/** Of rows k of two A. */
+/** Dot product of rows of two A. */
 function dotRows(one: Term, other: Term): number {
   const width = one.a.length / one.rank;
   let sum = 0;
@@ -154,7 +154,7 @@ function dotRows(one: Term, other: Term): number {
   return sum;
 }
 
-/** Of columns k of two B. */
+/** Dot product of columns of two B. */
 function dotColumns(one: Term, other: Term): number {
   const rows = one.b.length / one.rank;
   let sum = 0;

@@ -1,10 +1,10 @@
 /**
- * Where everything lies in a .bin adapter (docs/formats/bin-adapter.md). The sizes fix every offset, so that an adapter
- * has one file and a file one adapter.
+ * The layout of a .bin adapter (docs/formats/bin-adapter.md). The sizes determine every offset, so that an adapter has exactly one
+ * file, and a file exactly one adapter.
  */
 export const magic = Uint8Array.of(0x89, 0x45, 0x53, 0x50, 0x4c, 0x4f, 0x52, 0x41); // \x89ESPLORA
 export const binVersion = 1;
-/** Reads as itself only where the bytes are in the order of the format, little-endian. */
+/** Has this value only if the bytes are read in the order of the format, little-endian. */
 export const byteOrderMark = 0x01020304;
 export const headerBytes = 128;
 export const entryBytes = 64;
@@ -14,10 +14,10 @@ export const checksumBytes = 32;
 export const maxNameBytes = 1024;
 export const maxConfigBytes = 1_000_000;
 export const isRslora = 1;
-/** What a pair of matrices is for, by its number in the table. */
+/** The kinds of modules, by their numbers in the table. */
 export const kinds = ['linear', 'embedding'] as const;
 
-/** Sizes that fix a file's layout. */
+/** The sizes that determine a file's layout. */
 export interface BinSizes {
   readonly targets: number;
   readonly nameBytes: number;

@@ -13,15 +13,15 @@ import {
   type StoredStructure,
 } from '../stored-adapter.ts';
 
-/** No layer is wider; a product of these still counts exactly. */
+/** No layer is wider. A product of two such widths is still exact. */
 const maxWidth = 2 ** 31 - 1;
 const maxRank = 65_536;
 
 /**
- * Reads a .bin adapter. The matrices are views of its bytes; whether they are finite is the caller's to check.
+ * Reads a .bin adapter. The matrices are views of its bytes. The caller must check that they are finite.
  *
  * @param path  what errors call the file
- * @throws EspalierError BIN_ADAPTER_MALFORMED for every way in which the file leaves its format
+ * @throws EspalierError BIN_ADAPTER_MALFORMED for every deviation from the format
  */
 export async function parseBinAdapter(bytes: Uint8Array, path: string): Promise<StoredAdapter> {
   const structure = await naming(path, async () => {
@@ -37,7 +37,7 @@ export async function parseBinAdapter(bytes: Uint8Array, path: string): Promise<
 }
 
 /**
- * As `parseBinAdapter`, but of the file only what lies before its numbers is read, and the checksum is not compared.
+ * Like `parseBinAdapter`, but reads only the part of the file before its numbers, and does not compare the checksum.
  *
  * @throws EspalierError BIN_ADAPTER_MALFORMED
  */
@@ -49,7 +49,7 @@ export function readBinHeader(file: AdapterFile): Promise<StoredStructure> {
   });
 }
 
-/** Says of what leaves the format which file it is in. */
+/** Adds the file's path to errors of the format. */
 async function naming<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -65,7 +65,7 @@ interface Target extends BareModule, layout.BinMatrices {
   readonly b: number;
 }
 
-/** A file, or as much of it as lies before its numbers. */
+/** A file, or the part of it before its numbers. */
 class BinFile {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -75,7 +75,7 @@ class BinFile {
 
   /** @param length  of the whole file */
   constructor(bytes: Uint8Array, length: number) {
-    // WHY a plain view: a Buffer's own slice() does not copy, and its views would hand that surprise on.
+    // WHY a plain view: slice() of a Buffer does not copy, and its views would not either.
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#length = length;
@@ -100,7 +100,7 @@ class BinFile {
     return this.bytes.subarray(layout.checksumAt, layout.checksumAt + layout.checksumBytes);
   }
 
-  /** What stands before the numbers. */
+  /** The contents before the numbers. */
   adapter(path: string): StoredStructure {
     this.#zero(layout.configAt(this.#sizes) + this.#sizes.configBytes, layout.dataAt(this.#sizes), 'the configuration');
     const targets = this.#targets();
@@ -109,7 +109,7 @@ class BinFile {
     const settings = settingsOf(config, [...modules.keys()]);
     for (const [name, { rank, scaling }] of modules) {
       const told = settings.get(name);
-      // WHY not equal: an alpha that was made of a scale may miss it by the last bit.
+      // WHY not equal: an alpha that was computed from a scale may differ in the last bit.
       const close = told !== undefined && Math.abs(told.scaling - scaling) <= 1e-9 * Math.abs(scaling);
       if (told?.rank === rank && close) continue;
       throw new RangeError(`its configuration gives ${name} another rank or alpha than its table`);
@@ -177,7 +177,7 @@ class BinFile {
     return { kind, rank, in: width, out, alpha, a: this.#u64(at + 32), b: this.#u64(at + 40) };
   }
 
-  /** The sizes fix every offset, so nothing can overlap, lie outside or be hidden between. */
+  /** The sizes determine every offset, so nothing can overlap, lie outside, or be hidden in between. */
   #checkPlaces(targets: readonly Target[]): void {
     const { places, length } = layout.placeMatrices(this.#sizes, targets);
     this.#expect('length that its sizes give', this.#length, length);
@@ -187,7 +187,7 @@ class BinFile {
     }
   }
 
-  /** Between matrices there are zeros. The whole file must be there. */
+  /** Checks that the gaps between matrices are zeros. The whole file must have been read. */
   checkPadding(): void {
     let end = layout.dataAt(this.#sizes);
     for (const { path, rank, in: width, out, a, b } of this.#targets()) {

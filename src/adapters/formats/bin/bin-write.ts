@@ -5,9 +5,9 @@ import * as layout from './bin-layout.ts';
 import { assertExpressible, type StoredAdapter } from '../stored-adapter.ts';
 
 /**
- * The bytes of a .bin adapter. The same adapter gives the same bytes, whatever order its modules come in.
+ * The bytes of a .bin adapter. The same adapter gives the same bytes, in any order of its modules.
  *
- * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE for what the format has no place for
+ * @throws EspalierError ADAPTER_NOT_EXPRESSIBLE for parts that the format cannot store
  */
 export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Array> {
   assertExpressible(adapter, { format: '.bin', kinds: layout.kinds });
@@ -52,7 +52,7 @@ export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Arr
   return bytes;
 }
 
-/** WHY not the product alone: it may miss the alpha that was given by the last bit. */
+/** WHY not the product alone: it may differ from the given alpha in the last bit. */
 function alphaOf(config: LoraConfig, scaling: number, divisor: number): number {
   const given = [config.alpha, ...Object.values(config.alphaPattern ?? {})];
   return given.find((alpha) => alpha / divisor === scaling) ?? scaling * divisor;
@@ -91,7 +91,7 @@ function writeEntry(view: DataView, at: number, { nameAt, nameLength, alpha, kin
   view.setBigUint64(at + 40, BigInt(place.b), true);
 }
 
-/** SHA-256 of a file, taken with its own place as zeros. */
+/** SHA-256 of a file in which the bytes of the checksum itself are zeros. */
 export async function checksumOf(bytes: Uint8Array): Promise<Uint8Array> {
   const hash = new Sha256();
   await hash.update(bytes.subarray(0, layout.checksumAt));

@@ -10,18 +10,18 @@ import {
   type StoredStructure,
 } from '../stored-adapter.ts';
 
-/** Heads of the base, which a GGUF adapter does not say. */
+/** The heads of the base, which a GGUF adapter does not contain. */
 export interface AttentionHeads {
   readonly query: number;
   readonly keyValue: number;
 }
 
-/** The heads of a base that has any. */
+/** The heads of a base; undefined if it has none. */
 export function attentionHeads({ config }: Pick<BaseModel, 'config'>): AttentionHeads | undefined {
   return config.heads === undefined ? undefined : { query: config.heads, keyValue: config.kvHeads };
 }
 
-/** Names of modules inside a block, by GGUF's. */
+/** Names of modules inside a block, by GGUF's names. */
 const blockModules: Readonly<Record<string, string>> = {
   attn_q: 'self_attn.q_proj',
   attn_k: 'self_attn.k_proj',
@@ -33,7 +33,7 @@ const blockModules: Readonly<Record<string, string>> = {
 };
 
 interface Architecture {
-  /** llama.cpp turns the rows of queries and keys so that the two halves of a head's rotation lie side by side. */
+  /** Whether llama.cpp permutes the rows of queries and keys, so that the two halves of a head's rotation are interleaved. */
   readonly interleaved: boolean;
   readonly modules: Readonly<Record<string, string>>;
 }
@@ -59,7 +59,7 @@ const tensorName = /^(?:blk\.(?<layer>\d+)\.(?<part>\w+)|(?<head>output))\.weigh
 /**
  * Reads a LoRA adapter that llama.cpp's converter wrote. The scale is alpha / rank, or 1 where alpha is 0.
  *
- * @param heads  of the base; needed to put the rows of queries and keys back where llama.cpp turned them
+ * @param heads  of the base; needed to undo llama.cpp's permutation of the rows of queries and keys
  * @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED, ADAPTER_NAMES_UNKNOWN
  */
 export async function readGgufAdapter(
@@ -70,7 +70,7 @@ export async function readGgufAdapter(
   return readStored(ggufStructure(parseGguf(bytes, path), path, heads));
 }
 
-/** What `readGgufAdapter` reads, without its numbers. @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED, ADAPTER_NAMES_UNKNOWN */
+/** Like `readGgufAdapter`, without the numbers. @throws EspalierError GGUF_MALFORMED, GGUF_UNSUPPORTED, ADAPTER_NAMES_UNKNOWN */
 export function ggufStructure(content: GgufContent, path: string, heads: AttentionHeads | undefined): StoredStructure {
   const { alpha, architecture } = headerOf(content, path);
   const pairs = pairsOf(content, { architecture, path });
@@ -150,7 +150,7 @@ function rankOf(module: string, { a, b }: Pair, path: string): number {
   throw new EspalierError('GGUF_MALFORMED', { path, reason });
 }
 
-/** How many heads a module's rows are in, where they were turned. */
+/** The number of heads of a module whose rows were permuted; undefined for others. */
 function headsOf(
   module: string,
   { architecture, heads, path }: { architecture: Architecture; heads: AttentionHeads | undefined; path: string },

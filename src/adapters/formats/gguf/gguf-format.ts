@@ -15,7 +15,7 @@ export interface GgufContent {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** By name; shapes slowest axis first, as everywhere else. Views of the file. */
   readonly tensors: ReadonlyMap<string, TensorData>;
-  /** Where the last tensor ends in the file. */
+  /** The end of the last tensor in the file. */
   readonly end: number;
 }
 
@@ -23,7 +23,7 @@ const types: Readonly<Record<number, DataType>> = { 0: 'float32', 1: 'float16', 
 const defaultAlignment = 32;
 const maxRank = 4;
 const maxTextBytes = 65_536;
-/** An adapter has a few dozen keys; arrays of a vocabulary come with models only. */
+/** An adapter has a few dozen keys. Only models have arrays of a vocabulary. */
 const maxValues = 1_000_000;
 
 /**
@@ -37,9 +37,9 @@ export function parseGguf(bytes: Uint8Array, path: string): GgufContent {
 }
 
 /**
- * As `parseGguf`, but of the file only as much is read as its header takes. The tensors have types and shapes, and no bytes.
+ * Like `parseGguf`, but reads only the header of the file. The tensors have types and shapes, but no bytes.
  *
- * @throws EspalierError as `parseGguf`
+ * @throws EspalierError the errors of `parseGguf`
  */
 export async function readGgufHeader(file: AdapterFile): Promise<GgufContent> {
   for (let length = firstRead; ; length *= 4) {
@@ -56,15 +56,15 @@ export async function readGgufHeader(file: AdapterFile): Promise<GgufContent> {
 
 /** The header of an adapter has a few kilobytes. */
 const firstRead = 2 ** 16;
-/** No header of an adapter has a tenth of this. */
+/** Ten times larger than any header of an adapter. */
 const maxHeaderBytes = 2 ** 25;
 
-/** The bytes end within a value: more of the file is to be read, if there is more. */
+/** The bytes end within a value. More of the file must be read, if there is more. */
 class EndOfBytes extends RangeError {}
 
 interface FileFacts {
   readonly path: string;
-  /** Of the whole file, of which `bytes` may be the beginning. */
+  /** Size of the whole file. `bytes` may be only its beginning. */
   readonly size: number;
 }
 
@@ -185,7 +185,7 @@ class GgufReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** Goes on by so many bytes, which must be there. */
+  /** Skips this many bytes, which must exist. */
   #skip(length: number): number {
     const start = this.#at;
     if (start + length > this.#bytes.byteLength)

@@ -1,6 +1,6 @@
 /**
- * Reads FlatBuffers without trusting them. The runtime of the format follows any offset that it finds; here each offset,
- * vtable, length and alignment is checked before anything is read behind it, as the verifier of the C++ library does.
+ * Reads FlatBuffers without trusting them. The format's own runtime follows every offset. This class checks each offset, vtable, length
+ * and alignment before it reads there, like the verifier of the C++ library.
  *
  * @see FlatBuffers internals: a table begins with the distance back to its vtable; offsets to other things point forward
  */
@@ -9,17 +9,17 @@ export class FlatBufferView {
   readonly #view: DataView;
 
   constructor(bytes: Uint8Array) {
-    // WHY a plain view: a Buffer's own slice() does not copy, and its views would hand that surprise on.
+    // WHY a plain view: slice() of a Buffer does not copy, and its views would not either.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** The four letters behind the root's offset. */
+  /** The four letters after the root's offset. */
   get identifier(): string {
     return this.#bytes.byteLength < 8 ? '' : String.fromCharCode(...this.#bytes.subarray(4, 8));
   }
 
-  /** @throws RangeError, as all below, with the place and what is wrong there */
+  /** @throws RangeError with the place and the error there; so do all methods below */
   root(): FlatTable {
     this.#need(0, 4, 'the root');
     return this.tableAt(this.#forward(0, 'the root'));
@@ -114,7 +114,7 @@ interface TablePlace {
   readonly fields: number;
 }
 
-/** A table that lies within its file. Fields go by their place in the schema; an absent one is undefined. */
+/** A table that lies within its file. Fields are numbered by their places in the schema. An absent field is undefined. */
 export class FlatTable {
   readonly #view: FlatBufferView;
   readonly #place: TablePlace;
@@ -140,7 +140,7 @@ export class FlatTable {
     return this.#read(field, (at) => this.#view.int64sAt(at));
   }
 
-  /** One at a time: a hostile file may name a million, and the first of them be broken. */
+  /** Yields one table at a time: a hostile file may list a million tables of which the first is broken. */
   tables(field: number): Iterable<FlatTable> | undefined {
     return this.#read(field, (at) => this.#view.tablesAt(at));
   }

@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime's format for adapters: FlatBuffers with the identifier TORT. The parameters are tensors by the names of a
- * graph's inputs; what they are to each other, the file does not say.
+ * ONNX Runtime's format for adapters: FlatBuffers with the identifier TORT. The parameters are tensors by the names of a graph's
+ * inputs. The file does not say how they belong together.
  *
  *   table Parameter { name: string; dims: [int64]; data_type: int32; raw_data: [uint8] (aligned to 8); }
  *   table Adapter { format_version, adapter_version, model_version: int32; parameters: [Parameter]; }
@@ -20,7 +20,7 @@ export interface OnnxAdapter {
 
 export const onnxAdapterIdentifier = 'TORT';
 const formatVersion = 1;
-/** No matrix has more, and a hostile list stays short. */
+/** No matrix has more axes, and the lists of a hostile file stay short. */
 const maxRank = 16;
 const maxNameLength = 1024;
 
@@ -52,7 +52,7 @@ function readAdapter(bytes: Uint8Array): OnnxAdapter {
   for (const table of root.tables(3) ?? []) {
     const [name, tensor] = readParameter(table);
     if (parameters.has(name)) throw new RangeError(`the parameter ${name} comes twice`);
-    // WHY: many parameters may point to the same bytes, and would take many times the file once they are copied.
+    // WHY: many parameters may point to the same bytes. Their copies would then take many times the size of the file.
     total += tensor.bytes.byteLength + 8 * tensor.shape.length + name.length;
     if (total > bytes.byteLength) throw new RangeError('parameters share bytes');
     parameters.set(name, tensor);
@@ -118,7 +118,7 @@ function writeParameter(builder: Builder, name: string, { dtype, shape, bytes }:
   builder.startVector(8, shape.length, 8);
   for (const dim of [...shape].reverse()) builder.addInt64(BigInt(dim));
   const dims = builder.endVector();
-  builder.prep(8, bytes.byteLength); // ONNX Runtime uses the bytes where they lie
+  builder.prep(8, bytes.byteLength); // ONNX Runtime uses the bytes in place
   const data = builder.createByteVector(bytes);
   builder.startObject(4);
   builder.addFieldOffset(0, text, 0);

@@ -19,17 +19,17 @@ import {
 import { transposed } from '../transpose.ts';
 
 export interface OnnxNames {
-  /** How parameters are named; all are read. See `defaultNaming`. */
+  /** How parameters are named when written. All namings are read. See `defaultNaming`. */
   readonly naming?: ParameterNaming | undefined;
-  /** Takes the place of every rule: these modules and no others. */
+  /** Replaces all rules of naming: exactly these modules. */
   readonly names?: NameMap | undefined;
 }
 
 /**
- * An .onnx_adapter file of an adapter: A as [in, rank], and B as [rank, out] with the scale (alpha / rank, or what the
- * configuration says instead) multiplied in, because the format and the graphs that it is for know no scale.
+ * Writes an adapter as an .onnx_adapter file: A as [in, rank], and B as [rank, out] multiplied by the scale (alpha / rank, or as the
+ * configuration says), because the format and its graphs have no scale.
  *
- * @throws EspalierError ADAPTER_NAMES_UNKNOWN when a given map lacks a module; ADAPTER_NOT_EXPRESSIBLE
+ * @throws EspalierError ADAPTER_NAMES_UNKNOWN if a given map lacks a module; ADAPTER_NOT_EXPRESSIBLE
  */
 export async function writeOnnxAdapter(
   adapter: StoredAdapter,
@@ -50,7 +50,7 @@ export async function writeOnnxAdapter(
 }
 
 /**
- * Reads an .onnx_adapter file as LoRA. Its B carries the scale, so that each module gets alpha = rank, a scale of 1.
+ * Reads an .onnx_adapter file as LoRA. Its B contains the scale, so each module gets alpha = rank, a scale of 1.
  *
  * @throws EspalierError ONNX_ADAPTER_MALFORMED, ADAPTER_NAMES_UNKNOWN
  */
@@ -58,7 +58,7 @@ export async function readOnnxAdapter(bytes: Uint8Array, path: string, names: On
   return readStored(onnxStructure(bytes, path, names));
 }
 
-/** What `readOnnxAdapter` reads, without its numbers. @throws EspalierError as `readOnnxAdapter` */
+/** Like `readOnnxAdapter`, without the numbers. @throws EspalierError the errors of `readOnnxAdapter` */
 export function onnxStructure(bytes: Uint8Array, path: string, { names }: OnnxNames = {}): StoredStructure {
   const { parameters } = parseOnnxAdapter(bytes, path);
   const pairs = names === undefined ? pairsByRule(parameters.keys()) : pairsByMap(parameters, names);
@@ -128,7 +128,7 @@ function rankOf(module: string, a: TensorData, b: TensorData, path: string): num
   throw new EspalierError('ONNX_ADAPTER_MALFORMED', { path, reason });
 }
 
-/** Turned back, as f32. */
+/** The matrix transposed back, as f32. */
 async function matrixOf(tensor: TensorData): Promise<TensorOf<'float32'>> {
   const { buffer, byteOffset, byteLength } = await convertToFloat32(tensor);
   return transposed({ dtype: 'float32', shape: tensor.shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });

@@ -12,13 +12,13 @@ import { peftFiles } from './read-peft-config.ts';
 import { savedName, type WeightShapes } from './saved-parameters.ts';
 
 export interface LoadAdapterOptions extends SourceOptions {
-  /** The base's own weights, which say what `modules_to_save` means; without them only its modules are known. */
+  /** The weights of the base, by which `modules_to_save` is resolved. Without them only the modules of the base are known. */
   readonly weights?: WeightShapes | undefined;
 }
 
 /**
- * Reads a PEFT folder and checks it against the base: nothing may be missing, unexpected or mis-shaped, and no number
- * may be NaN or infinite. Half-width weights become f32. The files are read as one state of the folder.
+ * Reads a PEFT folder and checks it against the base: no tensor may be missing, unexpected or of another shape, and no number may be
+ * NaN or infinite. Half-width weights become f32. The files are read as one state of the folder.
  *
  * @param modules  of the base
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED,
@@ -33,16 +33,16 @@ export async function loadPeftAdapter(
   return toAdapter(await readStable(dir, { ...options, files: peftFiles }, read));
 }
 
-/** All of a PEFT folder, in memory. */
+/** The complete contents of a PEFT folder, in memory. */
 export interface PeftContent extends PeftStructure {
   readonly tensors: ReadonlyMap<string, TensorData>;
 }
 
-/** Reads a folder that is open. @throws EspalierError as `peftStructure` */
+/** Reads an open folder. @throws EspalierError the errors of `peftStructure` */
 export async function readPeft(source: AdapterSource, base: PeftBase | undefined): Promise<PeftContent> {
   const structure = await peftStructure(source, base);
   const { weights, entries } = structure;
-  // The header was found to cover the file exactly: the tensors are all that is behind it.
+  // The header covers the file exactly, so only the tensors follow it.
   const start = [...entries.values()].reduce((least, { offset }) => Math.min(least, offset), weights.size);
   const data = await weights.read(start, weights.size - start);
   const tensors = new Map<string, TensorData>();
@@ -52,7 +52,7 @@ export async function readPeft(source: AdapterSource, base: PeftBase | undefined
   return { ...structure, tensors };
 }
 
-/** Checks the numbers, and makes them f32. @throws EspalierError TENSOR_NOT_FINITE */
+/** Checks the numbers, and converts them to f32. @throws EspalierError TENSOR_NOT_FINITE */
 export async function toAdapter({ config, baseName, plan, weights, tensors }: PeftContent): Promise<Adapter> {
   const modules = await readModules(plan.targets, tensors, weights.path);
   const saved = await readSaved(plan.saved, tensors, weights.path);
@@ -69,7 +69,7 @@ async function readModules(
   for (const target of targets) {
     await breathe();
     const parts = await moduleTensors(target, tensors);
-    // WHY after the conversion: a number that f64 holds may be infinite in f32.
+    // WHY after the conversion: a finite f64 may be infinite in f32.
     for (const { name, tensor } of Object.values(parts)) await assertFinite(tensor, `${name} in ${path}`);
     result.set(target.path, weightsOf(target, parts));
   }

@@ -5,7 +5,7 @@ import { assertConfig, type LoraConfig } from '../../../lora/index.ts';
 /** What is read from an adapter_config.json. */
 export interface PeftConfig {
   readonly config: LoraConfig;
-  /** The base that the adapter says it was trained on: a name or a path. */
+  /** The base on which the adapter was trained, according to its file: a name or a path. */
   readonly baseName: string | undefined;
 }
 
@@ -14,7 +14,7 @@ const defaultTask = 'CAUSAL_LM';
 
 const names = z.union([z.string(), z.array(z.string())]);
 
-/** The keys that we act upon, with PEFT's defaults. */
+/** The supported keys, with PEFT's defaults. */
 const supported = z.object({
   peft_type: z.literal('LORA'),
   r: z.number().default(8),
@@ -34,7 +34,7 @@ const supported = z.object({
   base_model_name_or_path: z.string().nullish(),
 });
 
-/** Keys that say nothing about results, whatever their value: bookkeeping, and how A and B came to be. */
+/** Keys that never affect results: bookkeeping, and the initialization of A and B. */
 const indifferent = new Set([
   'auto_mapping',
   'corda_config',
@@ -49,7 +49,7 @@ const indifferent = new Set([
   'runtime_config',
 ]);
 
-/** Keys of which one value more than "off" changes nothing: PEFT's default, and ways to begin that leave the base alone. */
+/** Keys with further harmless values besides "off": PEFT's default, and initializations that do not change the base. */
 const harmless: Readonly<Record<string, readonly unknown[]>> = {
   bias: ['none'],
   // WHY not pissa, olora, corda, loftq, lora_ga: they change the base's weights, and the adapter fits only the changed ones.
@@ -61,7 +61,7 @@ const harmless: Readonly<Record<string, readonly unknown[]>> = {
  *
  * @param path  what errors call the file
  * @throws EspalierError LORA_CONFIG_INVALID with every wrong value
- * @throws EspalierError LORA_CONFIG_UNSUPPORTED with every option that would change results and that we do not have
+ * @throws EspalierError LORA_CONFIG_UNSUPPORTED with every unsupported option that would change results
  */
 export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   const parsed = supported.safeParse(content);
@@ -91,7 +91,7 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   return { config, baseName: data.base_model_name_or_path ?? undefined };
 }
 
-/** What most adapters do not have, left out where it says nothing. */
+/** The optional settings. Settings without an effect are omitted. */
 function optionalParts(data: z.infer<typeof supported>): Partial<LoraConfig> {
   const {
     exclude_modules: exclude,
@@ -110,13 +110,13 @@ function optionalParts(data: z.infer<typeof supported>): Partial<LoraConfig> {
   };
 }
 
-/** An empty list or text says as little as null does. */
+/** An empty list or text means the same as null. */
 function isGiven<T extends string | number | readonly unknown[]>(value: T | null | undefined): value is T {
   return value !== undefined && value !== null && (typeof value === 'number' || value.length > 0);
 }
 
 /**
- * The content of an adapter_config.json, in the keys that PEFT has known from early on.
+ * The content of an adapter_config.json, with the keys that old versions of PEFT know.
  *
  * WHY no more, not even `peft_version`: PEFT before 0.14 refuses a file with a key that it does not know.
  */
@@ -148,7 +148,7 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
   };
 }
 
-/** An unknown key is let pass only where its value says that something is off. */
+/** An unknown key is accepted only if its value means "off". */
 function changesResults(key: string, value: unknown): boolean {
   if (Object.hasOwn(supported.shape, key) || indifferent.has(key) || isOff(value)) return false;
   return !Object.hasOwn(harmless, key) || harmless[key]?.includes(value) !== true;

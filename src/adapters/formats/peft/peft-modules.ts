@@ -3,19 +3,19 @@ import type { SafetensorsEntry } from '../../../tensor/index.ts';
 
 const prefix = 'base_model.model.';
 const matrixName = /^base_model\.model\.(?<path>.+)\.lora_(?<embedding>embedding_)?(?<matrix>[AB])(?:\.weight)?$/;
-/** Of an adapter too, but not a parameter of the base. */
+/** Tensors of an adapter that are not parameters of the base. */
 const otherPart = /\.(?:lora_magnitude_vector(?:\.weight)?|base_layer\.(?:weight|bias))$/;
 
-/** What a PEFT folder's tensors say of the base that they are for. */
+/** The facts about a base that the tensors of a PEFT folder show. */
 export interface ToldBase {
   readonly modules: readonly AdaptableModule[];
-  /** Shapes of parameters that the adapter replaces whole, by their names in the checkpoint. */
+  /** Shapes of parameters that the adapter replaces, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, { readonly shape: readonly number[] }>;
 }
 
 /**
- * The modules that a PEFT folder's tensors are for, as the tensors' own shapes say: what reads it needs a base, and this
- * stands in for one where there is none.
+ * Derives the modules of a base from the shapes of a PEFT folder's tensors. Reading an adapter needs a base; this is used if there is
+ * none.
  */
 export function baseToldByPeft(entries: Iterable<Pick<SafetensorsEntry, 'name' | 'shape'>>): ToldBase {
   const modules = new Map<string, AdaptableModule>();

@@ -1,22 +1,22 @@
 import type { AdaptableModule } from '../../../ir/index.ts';
 import { loraShapes, type ModuleSettings } from '../../../lora/index.ts';
 
-/** A module that an adapter changes, and how. */
+/** A module that an adapter changes, with its settings. */
 export interface TargetModule extends AdaptableModule, ModuleSettings {
-  /** Its weight's direction and size are trained apart. */
+  /** Whether the direction and the length of its weight's rows are trained separately (DoRA). */
   readonly dora?: boolean;
 }
 
-/** What an adapter has for a module: two matrices, and with DoRA the size of each row. */
+/** The parts of an adapter for a module: two matrices, and with DoRA the length of each row. */
 export type AdapterPart = 'A' | 'B' | 'magnitude';
 
-/** PEFT wraps the model twice, and names tensors from outside. */
+/** PEFT wraps the model twice, and tensor names contain both wrappers. */
 export const peftPrefix = 'base_model.model.';
 
 const ofModule =
   /^base_model\.model\.(?<module>.+)\.lora_(?:[AB]\.weight|embedding_[AB]|magnitude_vector(?:\.weight)?)$/;
 
-/** The module that a tensor of an adapter's file belongs to, if its name says one. */
+/** The module of a tensor of an adapter's file; undefined if its name contains none. */
 export function moduleOfTensor(name: string): string | undefined {
   return ofModule.exec(name)?.groups?.['module'];
 }
@@ -29,7 +29,7 @@ export function peftName({ path, kind }: Pick<AdaptableModule, 'path' | 'kind'>,
     : `${peftPrefix}${path}.lora_${part}.weight`;
 }
 
-/** Every tensor that a file has to have for a module, with its shape. */
+/** Every tensor that a file must contain for a module, with its shape. */
 export function partShapes(target: TargetModule): [part: AdapterPart, shape: readonly number[]][] {
   const { a, b } = loraShapes(target, target.rank);
   return [
@@ -40,8 +40,8 @@ export function partShapes(target: TargetModule): [part: AdapterPart, shape: rea
 }
 
 /**
- * Tensors that a file may have for a module besides: PEFT writes the base's own weight where an embedding is a target, in case that
- * rows were added to it. Here it has the base's shape, and says nothing new.
+ * Further tensors that a file may contain for a module: if an embedding is a target, PEFT also writes the base's own weight, in case
+ * rows were added to it. A tensor with the base's shape contains nothing new.
  */
 export function baseCopies({ path, kind, in: width, out, transposed }: AdaptableModule): [string, readonly number[]][] {
   const shape = kind === 'embedding' || transposed === true ? [width, out] : [out, width];

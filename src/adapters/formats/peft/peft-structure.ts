@@ -8,27 +8,27 @@ import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
 import { savedParameters, type WeightShapes } from './saved-parameters.ts';
 
-/** The base that an adapter is compared with. */
+/** The base with which an adapter is compared. */
 export interface PeftBase {
   readonly modules: readonly AdaptableModule[];
-  /** The base's own weights, which say what `modules_to_save` means; without them only its modules are known. */
+  /** The weights of the base, by which `modules_to_save` is resolved. Without them only the modules of the base are known. */
   readonly weights?: WeightShapes | undefined;
 }
 
-/** A PEFT folder whose configuration and header were read, and fit each other and the base. */
+/** A PEFT folder whose configuration and header have been read and fit each other and the base. */
 export interface PeftStructure extends Pick<ReadPeftConfig, 'config' | 'baseName'> {
   readonly plan: AdapterPlan;
   readonly weights: AdapterFile;
   readonly entries: SafetensorsHeader['entries'];
 }
 
-/** Adapters come from anywhere, also while serving, and have a few hundred tensors: no header needs a tenth of this. */
+/** Adapters come from anywhere, also while serving. They have a few hundred tensors, whose header is less than a tenth of this. */
 const maxHeaderBytes = 8_000_000;
 
 /**
- * Reads everything of a PEFT folder but its numbers, and checks it.
+ * Reads and checks everything of a PEFT folder except its numbers.
  *
- * @param base  undefined: what the tensors themselves say of one
+ * @param base  undefined: derived from the tensors themselves
  * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID, LORA_BASE_MISMATCH,
  *   LORA_TENSORS_INVALID, SAFETENSORS_*
  */
@@ -43,7 +43,7 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   return { config, baseName, plan, weights, entries };
 }
 
-/** WHY a pattern may fit nothing here: PEFT lets it pass, and the tensors say exactly which modules there are. */
+/** WHY a pattern may match nothing here: PEFT accepts it, and the tensors show exactly which modules there are. */
 function planOf(config: LoraConfig, { modules, weights }: PeftBase): AdapterPlan {
   const budget = new PatternBudget();
   const { modules: paths } = findTargets(modules, config, budget);
@@ -56,7 +56,7 @@ function planOf(config: LoraConfig, { modules, weights }: PeftBase): AdapterPlan
   return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
 }
 
-/** PEFT knows a size of rows for tables and convolutions too; the graphs here do not. */
+/** PEFT supports magnitudes also for embeddings and convolutions; the graphs here do not. */
 function assertKinds({ targets }: AdapterPlan, path: string): void {
   const others = targets.filter(({ dora, kind = 'linear' }) => dora === true && kind !== 'linear');
   if (others.length === 0) return;

@@ -5,7 +5,7 @@ import type { ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import { baseCopies, moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
 import { savedName } from './saved-parameters.ts';
 
-/** What is known of an adapter's tensors without their numbers. */
+/** The facts about an adapter's tensors without their numbers. */
 export interface AdapterTensors {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, Pick<TensorData, 'dtype' | 'shape'>>;
@@ -13,7 +13,7 @@ export interface AdapterTensors {
   readonly baseName: string | undefined;
 }
 
-/** What an adapter's configuration says that its file holds. */
+/** The contents of an adapter's file according to its configuration. */
 export interface AdapterPlan {
   readonly targets: readonly TargetModule[];
   readonly saved: readonly SavedParameter[];
@@ -22,7 +22,7 @@ export interface AdapterPlan {
 /**
  * Checks that a file holds exactly the tensors of these modules, each of the right shape.
  *
- * @throws EspalierError LORA_BASE_MISMATCH when the adapter changes modules that the base lacks or has in another size
+ * @throws EspalierError LORA_BASE_MISMATCH if the adapter changes modules that the base lacks or that have another size there
  * @throws EspalierError LORA_TENSORS_INVALID with all missing, unexpected and mis-shaped tensors
  */
 export function checkTensors(
@@ -88,7 +88,7 @@ export function weightsOf(
   };
 }
 
-/** Older versions of PEFT write `.weight` behind a magnitude. */
+/** Older versions of PEFT append `.weight` to the name of a magnitude. */
 function nameIn(tensors: ReadonlyMap<string, unknown>, target: TargetModule, part: AdapterPart): string {
   const name = peftName(target, part);
   return part === 'magnitude' && !tensors.has(name) && tensors.has(`${name}.weight`) ? `${name}.weight` : name;
@@ -100,7 +100,7 @@ function strangeModules(names: Iterable<string>, linears: readonly AdaptableModu
   return [...modules].filter((module) => !known.has(module));
 }
 
-/** Where A reads, or B writes, another width than the module has. */
+/** The problems of matrices whose input or output width differs from the module's. */
 function misfitsOf(target: TargetModule, tensors: AdapterTensors['tensors']): string[] {
   const { path, kind, in: width, out } = target;
   const [a, b] = [tensors.get(peftName(target, 'A')), tensors.get(peftName(target, 'B'))];

@@ -6,7 +6,7 @@ import { parsePeftConfig, type PeftConfig } from './peft-config.ts';
 export const configFile = 'adapter_config.json';
 export const weightsFile = 'adapter_model.safetensors';
 
-/** What is opened of a PEFT folder; its other files are nobody's business. */
+/** The files of a PEFT folder that are opened. Other files are ignored. */
 export const peftFiles = { required: [configFile, weightsFile], optional: [] };
 
 /** Adapters come from anywhere, also while serving; a configuration has a few kilobytes. */
@@ -25,7 +25,7 @@ export function readPeftConfig(dir: string, options: SourceOptions = {}): Promis
   return readStable(dir, { ...options, files }, configOf);
 }
 
-/** The configuration of a folder that is open. @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED */
+/** The configuration of an open folder. @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED */
 export async function configOf(source: AdapterSource): Promise<ReadPeftConfig> {
   const file = source.requiredFile(configFile);
   if (file.size > maxConfigBytes) throw invalid(file, new RangeError(`it has more than ${maxConfigBytes} bytes`));

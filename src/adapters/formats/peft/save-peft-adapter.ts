@@ -11,20 +11,20 @@ import { savedName } from './saved-parameters.ts';
 export interface AdapterContent {
   readonly config: LoraConfig;
   readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b' | 'magnitude'> & { readonly kind?: ModuleKind }>;
-  /** Parameters that replace the base's whole, by their names in the checkpoint. */
+  /** Parameters that replace those of the base, by their names in the checkpoint. */
   readonly saved?: ReadonlyMap<string, TensorData>;
   /** The base that the adapter was trained on: a name or a path. */
   readonly baseName?: string | undefined;
 }
 
 export interface SaveAdapterOptions {
-  /** Take the place of a folder that is there already. */
+  /** Whether to replace an existing folder. */
   readonly replace?: boolean;
 }
 
 /**
- * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears whole or not at all:
- * it is written beside its place and renamed.
+ * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears completely or not at all: it is
+ * written beside its place and renamed.
  *
  * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, LORA_CONFIG_INVALID; nothing was changed then
  */

@@ -6,8 +6,8 @@ import { peftPrefix } from './peft-names.ts';
 export type WeightShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /**
- * The parameters of the modules that `modules_to_save` names, by PEFT's rule: a module whose path ends so, with all that is inside it.
- * A name that fits nothing is let pass, as PEFT writes `classifier` and `score` for every classifier.
+ * The parameters of the modules that `modules_to_save` names, by PEFT's rule: the modules whose path ends with the name, with
+ * everything inside them. A name may match nothing, because PEFT writes `classifier` and `score` for every classifier.
  *
  * @param weights  of the base; without them only the weights and biases of its adaptable modules are known
  */

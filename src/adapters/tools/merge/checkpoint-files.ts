@@ -2,17 +2,17 @@ import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MergeDtype } from './merge-dtype.ts';
 
-/** Weights in any format, and what belongs to them: these are made anew, or left behind. */
+/** Files of weights in any format, and files that belong to them. They are written anew or not copied. */
 const weightFile =
   /\.(?:safetensors|safetensors\.index\.json|bin|bin\.index\.json|onnx|onnx_data|pt|pth|gguf|h5|msgpack|tflite)$/;
 
 interface Changes {
-  /** The head has a matrix of its own now. */
+  /** Whether the head now has its own matrix. */
   readonly untied: boolean;
   readonly dtype: MergeDtype;
 }
 
-/** Copies what a model's folder holds besides weights: configuration, tokenizer, licence. Folders in it stay behind. */
+/** Copies the files of a model's folder besides weights: configuration, tokenizer, licence. Subfolders are not copied. */
 export async function copyOtherFiles(from: string, to: string, changes: Changes): Promise<void> {
   for (const name of await readdir(from)) {
     const source = join(from, name);

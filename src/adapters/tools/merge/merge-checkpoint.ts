@@ -14,27 +14,27 @@ export interface MergeOptions {
   readonly output: string;
   /** Default: base. */
   readonly dtype?: MergeDtype;
-  /** Take the place of a folder that is there. */
+  /** Whether to replace an existing folder. */
   readonly replace?: boolean;
   /** Called after each weight. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Looks at the finished folder before it takes its place; what it throws leaves nothing behind. Its result is the merge's.
+   * Checks the finished folder before it is published. If it throws, nothing is left behind.
    *
-   * @param dir  where the merged checkpoint lies now
+   * @param dir  the present folder of the merged checkpoint
    */
   readonly check?: ((dir: string) => Promise<void>) | undefined;
 }
 
 /**
- * Writes a checkpoint whose weights are the base's with the adapters added, in the files that the base has, and copies what
- * else a model's folder holds. It appears whole or not at all. A few rows of one weight are in memory at a time.
+ * Writes a checkpoint with the base's weights plus the adapters' updates, in the same files as the base, and copies the other files of
+ * the folder. It appears completely or not at all. Only a few rows of one weight are in memory at a time.
  *
- * Where an adapter changes a head or an embedding that share their matrix, the two are written apart.
+ * If an adapter changes a head or an embedding that share a matrix, the two are written separately.
  *
- * @returns how many weights were changed
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, MERGE_UNSUPPORTED with everything that has no place in a checkpoint
+ * @returns the number of changed weights
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, MERGE_UNSUPPORTED with everything that a checkpoint cannot store
  */
 export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly changed: number }> {
   const { base, output, replace = false } = options;

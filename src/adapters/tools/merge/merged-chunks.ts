@@ -12,9 +12,9 @@ import {
 } from '../../../tensor/index.ts';
 import type { PlannedWeight } from './plan-merge.ts';
 
-/** Numbers worked on before timers and sockets get their turn. */
+/** Numbers that are processed between two turns of the event loop. */
 const numbersPerSlice = 2 ** 16;
-/** Bytes copied at a time where nothing changes. */
+/** Bytes that are copied at once if nothing changes. */
 const bytesPerCopy = 2 ** 22;
 
 interface Merging {
@@ -22,7 +22,7 @@ interface Merging {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The bytes of one merged weight, a few rows at a time. Sums are made in f64 and rounded once. */
+/** The bytes of one merged weight, a few rows at a time. Sums are computed in f64 and rounded once. */
 export async function* mergedChunks(
   path: string,
   weight: PlannedWeight,

@@ -5,7 +5,7 @@ import type { BaseModel, WeightRef } from '../../../models/index.ts';
 import { openSafetensors, type DataType } from '../../../tensor/index.ts';
 import { createReplacement, createWeightUpdate, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
 
-/** A weight of the merged checkpoint: where its numbers come from, and what is added to them. */
+/** A weight of the merged checkpoint: the source of its numbers, and the update that is added. */
 export interface PlannedWeight {
   readonly name: string;
   /** File of the source, and of the result. */
@@ -18,7 +18,7 @@ export interface PlannedWeight {
 
 export interface MergePlan {
   readonly weights: readonly PlannedWeight[];
-  /** The head has a matrix of its own from now on. */
+  /** Whether the merged head has its own matrix. */
   readonly untied: boolean;
 }
 
@@ -54,7 +54,7 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
   if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems });
   const weights = await storedWeights(base, updates);
-  const names = new Set(added.map(({ name }) => name)); // a tied head may lie in the file all the same, unused
+  const names = new Set(added.map(({ name }) => name)); // the file may contain a tied head all the same, unused
   return { weights: [...weights.filter(({ name }) => !names.has(name)), ...added], untied: added.length > 0 };
 }
 
@@ -69,7 +69,7 @@ interface Planning {
   readonly added: PlannedWeight[];
 }
 
-/** Parameters that an adapter brings whole take the place of the base's. */
+/** Plans the parameters of adapters that replace those of the base. */
 function planSaved({ base, adapters, updates, added }: Planning): string[] {
   const problems: string[] = [];
   const head = base.modules.find(({ path }) => path === 'lm_head');
@@ -89,7 +89,7 @@ function planSaved({ base, adapters, updates, added }: Planning): string[] {
   return problems;
 }
 
-/** Every tensor of the files, under the names that they have there: also those that nothing uses. */
+/** Every tensor of the files by its name there, including those that nothing uses. */
 async function storedWeights(base: BaseModel, updates: ReadonlyMap<string, WeightUpdate>): Promise<PlannedWeight[]> {
   const locations = [...new Set(Array.from(base.weights.values(), ({ location }) => location))].sort();
   const weights: PlannedWeight[] = [];
@@ -107,13 +107,13 @@ function placeOf({ location, offset }: Pick<WeightRef, 'location' | 'offset'>): 
   return `${offset} ${location}`;
 }
 
-/** The embedding's matrix, for a head that has none of its own. */
+/** The embedding's matrix, for a head without its own. */
 function tiedWeight(base: BaseModel, { path, in: width, out }: AdaptableModule): WeightRef | undefined {
   if (path !== 'lm_head' || base.config.tiedEmbeddings !== true) return undefined;
   return [...base.weights.values()].find(({ shape }) => shape.join() === `${out},${width}`);
 }
 
-/** The embedding before the merge, where the head shares it and only the embedding changes. */
+/** The embedding before the merge, if the head shares it and only the embedding changes. */
 function tiedEmbeddingChanged(base: BaseModel, updates: ReadonlyMap<string, WeightUpdate>): WeightRef | undefined {
   const head = base.modules.find(({ path }) => path === 'lm_head');
   const shared = head && tiedWeight(base, head);

@@ -3,15 +3,15 @@ import type { ModuleWeights } from '../../../lora/index.ts';
 import { typedArray, type TensorOf } from '../../../tensor/index.ts';
 import { transposed } from '../../formats/transpose.ts';
 
-/** An adapter's part in a merge, and how strongly: 1 as it was trained. */
+/** An adapter in a merge, with its strength: 1 as it was trained. */
 export interface MergedAdapter {
   readonly modules: ReadonlyMap<string, ModuleWeights>;
-  /** Parameters that take the place of the base's. */
+  /** Parameters that replace those of the base. */
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   readonly scale: number;
 }
 
-/** What is added to a weight as the checkpoint stores it: row i gets factor · Σₖ rows[i, k] · columns[k, :]. */
+/** The update of a weight in the checkpoint's layout: row i gets factor · Σₖ rows[i, k] · columns[k, :]. */
 interface Product {
   /** f32 [rows, rank] */
   readonly rows: Float32Array;
@@ -21,11 +21,11 @@ interface Product {
   readonly factor: number;
 }
 
-/** Changes rows of one weight, any stretch of them at a time. */
+/** Changes rows of one weight, any range of them at a time. */
 export interface WeightUpdate {
-  /** Numbers in a row. */
+  /** Length of a row. */
   readonly columns: number;
-  /** Where it is there, it sees all rows once, unchanged, before any is applied to. @param values  as for `apply` */
+  /** If it is defined, it is called once for all unchanged rows before any `apply`. @param values  as for `apply` */
   measure?(values: Float32Array, first: number): void;
   /** @param values  f32 [count, columns], the rows from `first` on; changed in place */
   apply(values: Float32Array, first: number): void;
@@ -35,7 +35,8 @@ export interface WeightUpdate {
  * The change that adapters make to one module's weight, W + Σ scaleᵢ · scalingᵢ · Bᵢ·Aᵢ, for the weight as it is stored: of a
  * transposed layer and of an embedding that is [in, out].
  *
- * With a magnitude (DoRA) all that makes one output, a row of W or a column where it is stored turned, is made as long as it says.
+ * With a magnitude (DoRA), the weights of one output (a row of W, or a column if it is stored transposed) are scaled to the length that
+ * the magnitude gives.
  *
  * @see Liu et al. 2024 (DoRA), eq. 5
  */
@@ -69,14 +70,14 @@ export async function createWeightUpdate(
 }
 
 interface Rows {
-  /** f32 [columns], of each column. */
+  /** f32 [columns], the length of each column. */
   readonly lengths: Float32Array;
-  /** f64 [columns], the row that `eachRow` is at. */
+  /** f64 [columns], the current row of `eachRow`. */
   readonly sum: Float64Array;
   eachRow(values: Float32Array, first: number, use: (row: number, slice: Float32Array) => void): void;
 }
 
-/** Columns reach through all rows, so that their lengths must be known before the first row is written. */
+/** A column extends over all rows, so its length must be known before the first row is written. */
 function columnScaling(columns: number, { lengths, sum, eachRow }: Rows): WeightUpdate {
   const squares = new Float64Array(columns);
   return {
@@ -99,7 +100,7 @@ async function productOf(module: AdaptableModule, weights: ModuleWeights, scale:
   return { rows: typedArray(await transposed(a)), rank, columns: typedArray(await transposed(b)), factor };
 }
 
-/** A parameter that takes the place of the base's, number by number. */
+/** A parameter that replaces one of the base. */
 export function createReplacement(tensor: TensorOf<'float32'>): WeightUpdate {
   const numbers = typedArray(tensor);
   return { columns: 1, apply: (values, first) => values.set(numbers.subarray(first, first + values.length)) };
