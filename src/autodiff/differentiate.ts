@@ -24,7 +24,7 @@ export interface DifferentiateOptions {
   readonly loss: Value;
   /** Inputs, initializers or any other float values of the graph. */
   readonly parameters: readonly Value[];
-  /** The rules to use; the standard ones by default. */
+  /** The rules to use. Default: the standard rules. */
   readonly registry?: GradientRegistry;
 }
 
@@ -34,14 +34,14 @@ export const gradientKey = 'espalier.gradient';
 const lowestOpset = 16;
 
 /**
- * Appends to the graph the nodes that compute the gradient of a loss (reverse mode).
- * Only what lies between a parameter and the loss is differentiated, and of that only what a parameter needs:
- * a frozen weight costs nothing, and nothing below the lowest parameter is touched. The model's outputs stay as they are.
- * Fused operators on the way (attention, say) are first rewritten in smaller ones that compute the same.
+ * Appends to the graph the nodes that compute the gradient of a loss (reverse mode). Only nodes between a parameter and the loss are
+ * differentiated, and only the gradients that a parameter needs are built. A frozen weight costs nothing, and nodes below the lowest
+ * parameter are not touched. The model's outputs do not change. Fused operators on the path (for example attention) are first rewritten
+ * as smaller ones that compute the same.
  *
  * @returns for each parameter its gradient, of the parameter's dtype and shape
- * @throws EspalierError LOSS_NOT_SCALAR, PARAMETER_UNREACHABLE, GRADIENT_NOT_DEFINED, AMBIGUOUS_BROADCAST,
- *   GRADIENT_SHAPE_UNKNOWN, GRADIENT_OPSET; no gradient nodes are left in the graph then
+ * @throws EspalierError LOSS_NOT_SCALAR, PARAMETER_UNREACHABLE, GRADIENT_NOT_DEFINED, AMBIGUOUS_BROADCAST, GRADIENT_SHAPE_UNKNOWN,
+ *   GRADIENT_OPSET; no gradient nodes are left in the graph then
  */
 export function differentiate(model: Model, options: DifferentiateOptions): Map<Value, Value> {
   const { registry = new GradientRegistry(standardRules, standardLowerings) } = options;
@@ -67,7 +67,7 @@ class Backward {
   readonly #tape: Tape;
   readonly #path: GradientPath;
   readonly #registry: GradientRegistry;
-  /** What each reader of a value adds to its gradient. */
+  /** The contributions of a value's readers to its gradient. */
   readonly #contributions = new Map<Value, Value[]>();
 
   constructor(model: Model, path: GradientPath, registry: GradientRegistry) {
@@ -119,7 +119,7 @@ class Backward {
     else this.#contributions.set(value, [gradient]);
   }
 
-  /** The gradient of a value, its contributions summed; undefined where none came. */
+  /** The gradient of a value, which is the sum of its contributions; undefined if there are none. */
   #total(value: Value): Value | undefined {
     const list = this.#contributions.get(value) ?? [];
     const [first] = list;
@@ -131,7 +131,7 @@ class Backward {
     return sum;
   }
 
-  /** A gradient that comes to an output which the rule does not know would be lost without a word. */
+  /** Checks that the rule uses every output that has a gradient; otherwise that gradient would be lost silently. */
   #assertUsed(rule: GradientRule, node: Node, gradients: readonly (Value | undefined)[]): void {
     const { outputs } = rule;
     if (outputs === 'variadic') return;

@@ -1,6 +1,4 @@
-/**
- * Short names for what gradient rules record over and over. Knows operators, knows nothing of gradients.
- */
+/** Short functions for operators that gradient rules often record. Knows operators, but no gradients. */
 import { dataTypeNumber, type DataType } from '../tensor/index.ts';
 import { float, type Dim, type Tape, type Value } from '../ir/index.ts';
 

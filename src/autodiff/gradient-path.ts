@@ -3,7 +3,7 @@ import { stopGradientKey, type Graph, type Node, type Value } from '../ir/index.
 import { notDefined, type Way } from './not-defined.ts';
 import type { GradientRegistry } from './gradient-registry.ts';
 
-/** What lies between the parameters and the loss: the only part of a graph that has gradients. */
+/** The nodes and values between the parameters and the loss: the only part of a graph that has gradients. */
 export interface GradientPath {
   /** In topological order. */
   readonly nodes: readonly Node[];
@@ -21,11 +21,11 @@ export function isFloat(value: Value): boolean {
 }
 
 /**
- * Finds the nodes between the parameters and the loss.
- * A path ends at integers and booleans, and at operators that are declared not differentiable.
+ * Finds the nodes between the parameters and the loss. A path ends at integers and booleans, and at operators that are declared not
+ * differentiable.
  *
- * @throws EspalierError PARAMETER_UNREACHABLE when the loss does not depend on a parameter
- * @throws EspalierError GRADIENT_NOT_DEFINED when an operator on the way has no rule
+ * @throws EspalierError PARAMETER_UNREACHABLE if the loss does not depend on a parameter
+ * @throws EspalierError GRADIENT_NOT_DEFINED if an operator on the path has no rule
  */
 export function findGradientPath(
   graph: Graph,
@@ -40,13 +40,13 @@ export function findGradientPath(
   return path;
 }
 
-/** What is differentiated, and by what. */
+/** The loss and the parameters with respect to which it is differentiated. */
 export interface Endpoints {
   readonly loss: Value;
   readonly parameters: readonly Value[];
 }
 
-/** The nodes that depend on a parameter, and on which the loss depends, in topological order; whether they have rules or not. */
+/** The nodes that depend on a parameter, and on which the loss depends, in topological order, with or without rules. */
 export function findConnected(graph: Graph, { loss, parameters }: Endpoints, registry: GradientRegistry): Node[] {
   return connect(graph, { loss, cameFrom: reachForward(graph, parameters, registry), registry }).nodes;
 }
@@ -71,7 +71,7 @@ function connect(graph: Graph, { loss, cameFrom, registry }: Connection): { node
   return { nodes: nodes.reverse(), values };
 }
 
-/** Whether gradients end at a node: by its operator, or because whoever built the graph says so. */
+/** Whether gradients end at a node: because of its operator, or because the graph's builder marked it. */
 function stops(node: Node, registry: GradientRegistry): boolean {
   return node.metadata.has(stopGradientKey) || registry.find(node)?.stops !== undefined;
 }
@@ -84,7 +84,7 @@ function reachForward(graph: Graph, parameters: readonly Value[], registry: Grad
   for (const node of graph.nodes) {
     const value = readBy(node).find((input) => cameFrom.has(input));
     if (value === undefined || stops(node, registry)) continue;
-    // WHY integers too: what was rounded becomes a float again further on, and its gradient would be lost without a word.
+    // WHY integers too: a rounded value may become a float again later, and its gradient would be lost silently.
     const anyType = registry.find(node)?.refuses !== undefined || !isFloat(value);
     for (const output of node.outputs) {
       if (output && (anyType || isFloat(output)) && !cameFrom.has(output)) cameFrom.set(output, { value, node });
@@ -93,7 +93,7 @@ function reachForward(graph: Graph, parameters: readonly Value[], registry: Grad
   return cameFrom;
 }
 
-/** What a node reads, its subgraphs included: the body of a loop depends on what it captures. */
+/** The values that a node reads, including those of its subgraphs: the body of a loop depends on the values that it captures. */
 function readBy(node: Node): Value[] {
   const captured = node.subgraphs.flatMap((graph) => [...graph.nodes.flatMap(readBy), ...graph.outputs]);
   return [...node.inputs.flatMap((input) => input ?? []), ...captured];

@@ -7,8 +7,8 @@ interface Operator {
 }
 
 /**
- * Gradient rules by operator, and lowerings of those that are differentiated in smaller parts. A later rule for the same
- * operator takes the place of an earlier one.
+ * Gradient rules by operator, and lowerings of operators that are differentiated as smaller ones. A later rule for the same operator
+ * replaces an earlier one.
  */
 export class GradientRegistry {
   readonly #rules = new Map<string, GradientRule>();

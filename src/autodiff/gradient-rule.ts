@@ -1,6 +1,6 @@
 import type { Node, Tape, Value } from '../ir/index.ts';
 
-/** Builds one gradient when it is called, so that what nobody wants is never built. */
+/** Builds one gradient when it is called, so that gradients that are not needed are never built. */
 export type GradientThunk = () => Value;
 
 /**
@@ -18,17 +18,17 @@ export type NamedValues<Name extends string> = {
   readonly [Key in Exclude<Plain<Name>, Optional<Name>>]: Value;
 } & { readonly [Key in Optional<Name>]: Value | undefined };
 
-/** What a rule may look at, and the tape on which it records. */
+/** The values that a rule may read, and the tape on which it records. */
 export interface GradientContext<Input extends string, Output extends string> {
   readonly tape: Tape;
   readonly node: Node;
   readonly inputs: NamedValues<Input>;
   readonly outputs: NamedValues<Output>;
-  /** The gradients that came to the outputs. */
+  /** The gradients of the outputs. */
   readonly gradients: NamedValues<Output>;
   /** The same by position, for operators with any number of outputs. */
   readonly outputGradients: readonly (Value | undefined)[];
-  /** Whether the gradient of an input, by position, will be asked for. */
+  /** Whether the gradient of an input, by position, is needed. */
   wanted(index: number): boolean;
 }
 
@@ -36,17 +36,17 @@ export interface GradientContext<Input extends string, Output extends string> {
 export interface GradientRule {
   readonly opType: string;
   readonly domain: string;
-  /** Why the output counts as a constant; such a rule has no `backward`. */
+  /** The reason why the output counts as a constant. Such a rule has no `backward`. */
   readonly stops?: string;
-  /** Why the operator must not lie on a path; it and what depends on it are found even where values are integers. */
+  /** The reason why the operator must not be on a path. The operator is found even if the values after it are integers. */
   readonly refuses?: string;
   readonly inputs: readonly string[];
-  /** Outputs whose gradients the rule uses. One that comes to any other output is an error, never dropped. */
+  /** The outputs whose gradients the rule uses. A gradient of any other output is an error, and is never dropped. */
   readonly outputs: readonly string[] | 'variadic';
   backward(context: AnyContext): InputGradients;
 }
 
-/** A context whose names are not known to the compiler: what the driver makes. */
+/** A context whose names the compiler does not know, as the driver creates it. */
 export interface AnyContext extends Omit<GradientContext<never, never>, 'inputs' | 'outputs' | 'gradients'> {
   readonly inputs: Readonly<Record<string, Value | undefined>>;
   readonly outputs: Readonly<Record<string, Value | undefined>>;
@@ -56,7 +56,7 @@ export interface AnyContext extends Omit<GradientContext<never, never>, 'inputs'
 /** What the author of a rule writes. */
 export interface RuleDefinition<Input extends string, Output extends string> {
   readonly opType: string;
-  /** '' (ONNX's own) where not given. */
+  /** Default: '' (ONNX's own domain). */
   readonly domain?: string;
   /** Names of the inputs in order, `'C?'` for one that may be absent; none for operators that take any number. */
   readonly inputs?: readonly Input[];
@@ -75,14 +75,14 @@ export function gradientRule<const Input extends string, const Output extends st
   return { domain: '', inputs: [], ...definition };
 }
 
-/** An operator whose output is a constant as far as gradients go; a path through it ends there. */
+/** Declares an operator whose output counts as a constant for gradients. A path ends there. */
 export function nonDifferentiable(opType: string, stops: string, domain = ''): GradientRule {
   return { opType, domain, stops, inputs: [], outputs: 'variadic', backward: () => ({}) };
 }
 
 /**
- * An operator that loses the gradient of what it reads, though its output depends on it: one that rounds to integers, say. A path
- * through it is an error, never a gradient that lacks a part.
+ * Declares an operator without a useful derivative although its output depends on its input, for example one that rounds to integers. A
+ * path through it is an error, and never an incomplete gradient.
  */
 export function undifferentiable(opType: string, refuses: string, domain = ''): GradientRule {
   return { opType, domain, refuses, inputs: [], outputs: 'variadic', backward: () => ({}) };

@@ -1,6 +1,4 @@
-/**
- * What gradient rules ask about shapes and constants, and the shape arithmetic that they record.
- */
+/** Questions of gradient rules about shapes and constants, and the shape arithmetic that they record. */
 import { EspalierError } from '../core/index.ts';
 import { typedArray, tensorOf } from '../tensor/index.ts';
 import type { ConstantData, Dim, Node, Tape, Value } from '../ir/index.ts';

@@ -8,7 +8,7 @@ import { sameDim } from './shapes.ts';
  *
  *   y = x broadcast to y's shape   ⇒   dx = Σ dy over the axes that x lacks or has as 1
  *
- * Decided from the shapes alone, never guessed.
+ * The axes are determined from the shapes, and never guessed.
  *
  * @throws EspalierError AMBIGUOUS_BROADCAST where two dimensions may or may not be equal
  */

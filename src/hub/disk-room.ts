@@ -18,7 +18,7 @@ export async function assertRoom(needed: RoomNeeded): Promise<void> {
   if (disk !== undefined && disk.bavail * disk.bsize < needed.bytes) throw diskFull(needed, disk.bavail * disk.bsize);
 }
 
-/** What a write's error means: a full disk has a code of ours, anything else stays what it is. */
+/** Converts the error of a write: a full disk gets its own code, other errors are not changed. */
 export function asDiskError(error: unknown, needed: RoomNeeded): unknown {
   return isDiskFull(error) ? diskFull(needed, 0, error) : error;
 }

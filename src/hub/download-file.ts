@@ -8,7 +8,7 @@ import type { RepositoryFile } from './repository.ts';
 export interface DownloadOptions extends Asked {
   readonly fetch: typeof fetch;
   readonly url: string;
-  /** Where the bytes gather. What lies there from a broken download is gone on from. */
+  /** The path of the partial file. A download continues from the bytes that are there. */
   readonly path: string;
   readonly signal: AbortSignal | undefined;
   readonly wait: Wait;
@@ -16,7 +16,7 @@ export interface DownloadOptions extends Asked {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Breaks without a single byte between them, after which the download is given up for now. */
+/** Number of broken connections without a single byte in between after which the download fails. */
 const maxBarrenBreaks = 5;
 
 /**
@@ -28,7 +28,7 @@ const maxBarrenBreaks = 5;
 export async function downloadFile(file: RepositoryFile, options: DownloadOptions): Promise<void> {
   let found = await gather(file, options);
   if (found.digest !== file.digest.hex && found.resumed) {
-    // The fault may lie in what an earlier download left behind; what comes whole now is the hub's own word.
+    // The error may be in the bytes of an earlier download, so the file is downloaded once more from its beginning.
     await rm(options.path, { force: true });
     found = await gather(file, options);
   }

@@ -6,8 +6,8 @@ import { compileGlob } from './glob.ts';
 import type { HubReference } from './reference.ts';
 
 /**
- * The folder of a model in the cache, if all that is needed of it is there. What other tools downloaded counts too, and
- * they may have taken a part only: so it is the files themselves that are asked.
+ * The folder of a model in the cache, if all that is needed of it is there. Copies of other tools count too. They may be incomplete, so
+ * the files themselves are checked.
  *
  * @param include  as for `wantedFiles`: the kinds of weights of which one must be there
  */
@@ -40,7 +40,7 @@ const isIndex = (path: string): boolean => path.endsWith('.safetensors.index.jso
 /** A link whose blob was thrown away is no file; a folder has no ending. */
 const isFileName = (path: string): boolean => /\.\w+$/.test(path) && !/^[^/]*_Pooling$/.test(path);
 
-/** An index that cannot be read is left to those who load the model; they tell what is wrong with it. */
+/** An index that cannot be read counts as complete; loading the model then reports the error. */
 async function shardsOf(path: string): Promise<string[]> {
   try {
     const index: unknown = JSON.parse(await readFile(path, 'utf8'));

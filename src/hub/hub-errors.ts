@@ -2,7 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { formatHubReference, type HubReference } from './reference.ts';
 import type { HubSettings } from './hub-settings.ts';
 
-/** What was asked for, for the message. */
+/** What was requested, for the message. */
 export interface Asked {
   readonly reference: HubReference;
   readonly settings: HubSettings;
@@ -21,7 +21,7 @@ export async function errorOfResponse(response: Response, { reference, settings 
   if (code === 'GatedRepo') return new EspalierError('HUB_GATED', { name, page });
   if (code === 'RevisionNotFound') return new EspalierError('HUB_REVISION_NOT_FOUND', { name, revision, page });
   const failed = new EspalierError('HUB_FAILED', { url: bareUrl(response.url), status, reason });
-  // Where the hub redirects to, nobody knows of models and tokens.
+  // A server to which the hub redirects knows neither models nor tokens.
   if (new URL(response.url).origin !== new URL(settings.endpoint).origin) return failed;
   if (code === 'EntryNotFound') {
     return new EspalierError('HUB_FILE_NOT_FOUND', { name, file: response.url.split('/').slice(-1).join('') });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where the hub is, who asks, and where its files are kept: from the variables that every tool of the hub reads. */
+/** The address of the hub, the token, and the place of its files, from the variables that every tool of the hub reads. */
 export interface HubSettings {
   /** Without a slash at the end. */
   readonly endpoint: string;

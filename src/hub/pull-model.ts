@@ -26,7 +26,7 @@ export interface PullOptions {
   readonly include?: readonly string[];
   /** Puts the files themselves in this folder, instead of links in the cache. */
   readonly dir?: string;
-  /** Takes what the cache has without asking the hub whether there is something newer. */
+  /** Uses the copy in the cache without asking the hub for a newer one. */
   readonly preferCache?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: PullEvent) => void;
@@ -47,10 +47,9 @@ export interface PulledModel extends HubReference {
 }
 
 /**
- * Brings a model from the hub into the cache, or into a folder: its configuration, its tokenizer and its weights. Every
- * file is checked against the hub's listing and appears whole or not at all; what is there already is not asked for
- * again, and a download that broke goes on from where it did. When the hub cannot be reached, a complete copy in the
- * cache is used, and an event says so.
+ * Brings a model from the hub into the cache, or into a folder: its configuration, its tokenizer and its weights. Every file is checked
+ * against the hub's listing and appears whole or not at all; files that exist are not downloaded again, and an interrupted download
+ * continues where it stopped. When the hub cannot be reached, a complete copy in the cache is used, and an event says so.
  *
  * @throws EspalierError HUB_*; the signal's reason when aborted
  */
@@ -77,7 +76,7 @@ const waitFor: Wait = async (ms, signal) => {
   await setTimeout(ms, undefined, { ...(signal && { signal }) });
 };
 
-/** @param reason  why the hub was not asked, where that is worth a word */
+/** @param reason  why the hub was not asked, if the user should know */
 function fromCache(dir: string, { reference, onEvent }: Pull, reason: string | undefined): PulledModel {
   if (reason !== undefined) onEvent?.({ kind: 'cache-used', dir, reason });
   return { ...reference, dir, commit: undefined, files: 0, bytes: 0, downloadedBytes: 0 };
@@ -101,7 +100,7 @@ async function download(repository: Repository, pull: Pull): Promise<PulledModel
   } catch (error) {
     throw asDiskError(error, room);
   }
-  // WHY last: whoever follows the reference, offline perhaps, finds the snapshot whole.
+  // WHY last: a reader that follows the reference must find a complete snapshot.
   if (dir === undefined) await writeRef(settings.cache, reference, repository.commit);
   const { commit } = repository;
   return {

@@ -10,9 +10,9 @@ export function liveHandles(): Record<string, number> {
 }
 
 /**
- * The life of one native thing. It is released once it was disposed and nothing holds it any more: a child holds its
- * parents, a binding what is bound to it, a run what it uses. So the order of `dispose()` calls never matters, and
- * disposing in the middle of a run takes effect when the run ends.
+ * The lifetime of one native object. It is released after it was disposed and nothing holds it any more. A child holds its parents, a
+ * binding holds the values that are bound to it, and a run holds the objects that it uses. So the order of `dispose()` calls never
+ * matters, and disposing during a run takes effect when the run ends.
  */
 export class NativeHandle {
   readonly kind: HandleKind;
@@ -47,7 +47,7 @@ export class NativeHandle {
     this.#releaseIfUnused();
   }
 
-  /** Ends use: at once where nothing holds it, else when the last holder lets go. Idempotent. */
+  /** Releases the object: at once if nothing holds it, else when the last hold ends. Idempotent. */
   dispose(): void {
     this.#disposed = true;
     this.#releaseIfUnused();

@@ -184,7 +184,7 @@ export class NativeMemory {
     return buffer;
   }
 
-  /** Gives the memory back: physical pages at once, addresses when the last view has been collected. */
+  /** Frees the memory: physical pages at once, addresses when the last view has been collected. */
   #release(byteLength: number): void {
     const [first, ...others] = this.#buffers.values();
     if (first === undefined) return pageAllocator().free(this[pointer], byteLength);

@@ -17,7 +17,7 @@ export interface QuantizationSettings {
   readonly keep: readonly string[];
 }
 
-/** What becomes of one weight. */
+/** The plan for one weight. */
 export type PlannedWeight =
   | { readonly kind: 'kept'; readonly name: string; readonly ref: WeightRef }
   | {
@@ -32,9 +32,9 @@ export type PlannedWeight =
     };
 
 /**
- * Decides about every weight. Matrices of linear layers and the embedding of the tokens are quantized; norms, biases and what is
- * kept are not, nor the head of a classifier, which adapters bring whole. With 4 bits the embedding and the language model's head
- * get 8: they are few, and an error there meets every token.
+ * Decides about every weight. Matrices of linear layers and the embedding of the tokens are quantized; norms, biases and kept modules
+ * are not, nor the head of a classifier, which adapters replace. With 4 bits the embedding and the language model's head get 8: they
+ * are few, and an error there meets every token.
  *
  * @throws EspalierError QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED
  */

@@ -1,9 +1,9 @@
-/** Masks as what is added to attention scores: 0 where a query sees a key, the lowest number where it does not. */
+/** Masks as numbers that are added to attention scores: 0 if a query sees a key, the lowest number if it does not. */
 import type { Tape, Value } from '../../ir/index.ts';
 import { add, scalar, sub } from '../emit.ts';
 import { dimScalar } from './dimensions.ts';
 
-/** WHY not minus infinity: a row that sees nothing would be NaN. */
+/** WHY not minus infinity: a row that sees no key would be NaN. */
 const lowestOf: Readonly<Record<string, number>> = {
   float16: -65504,
   float32: -3.4028234663852886e38,

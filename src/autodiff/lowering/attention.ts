@@ -1,5 +1,5 @@
 /**
- * Scaled dot-product attention in operators that have gradient rules. What the fused operators have in common; it knows nothing of
+ * Scaled dot-product attention in operators that have gradient rules. It is the common part of the fused operators, and does not know
  * their inputs and attributes.
  */
 import type { Dim, Tape, Value } from '../../ir/index.ts';
@@ -21,7 +21,7 @@ export interface Attention {
   readonly softcap?: number;
   /** Added to the scores, each broadcast to [batch, heads, tokens, keys]: masks and biases. */
   readonly biases?: readonly Value[];
-  /** A query sees no key, and gets 0, where its biases are nowhere above this number. Not given: every query sees a key. */
+  /** A query sees no key, and its result is 0, if none of its biases is above this number. Absent: every query sees a key. */
   readonly blankFrom?: number | undefined;
   /** [heads]: one more score for each head, whose probability goes nowhere (an attention sink). */
   readonly sink?: Value | undefined;
@@ -65,10 +65,10 @@ interface TotalBias {
 }
 
 /**
- * The sum of the biases, which is 0 for queries that see no key: the softmax of nothing but minus infinity would be NaN, and so would be
- * every gradient behind it.
+ * The sum of the biases, which is 0 for queries that see no key: the softmax of nothing but minus infinity would be NaN, and so would
+ * be every gradient behind it.
  *
- * WHY by the biases and not by the scores: they are small as a rule, having no heads, and no score lifts the lowest number.
+ * WHY by the biases and not by the scores: the biases usually have no heads axis and are small, and no score changes the lowest number.
  */
 function totalBias(tape: Tape, biases: readonly Value[], blankFrom: number | undefined): TotalBias {
   const [first, ...others] = biases;

@@ -3,10 +3,10 @@ import { findConnected, type Endpoints } from '../gradient-path.ts';
 import type { GradientRegistry } from '../gradient-registry.ts';
 
 /**
- * Rewrites every fused operator between the parameters and the loss in smaller ones that have gradient rules, where the
- * registry knows how. The rest of the graph keeps its fused kernels.
+ * Rewrites every fused operator between the parameters and the loss as smaller ones with gradient rules, if the registry has a lowering
+ * for it. The rest of the graph keeps its fused kernels.
  *
- * @returns the loss and the parameters as they are afterwards: an output of a rewritten node is another value now
+ * @returns the new loss and parameters: an output of a rewritten node is replaced by another value
  * @throws EspalierError GRADIENT_NOT_DEFINED for a form of an operator that its lowering does not cover
  */
 export function lowerPath(model: Model, endpoints: Endpoints, registry: GradientRegistry): Endpoints {
@@ -28,7 +28,7 @@ export function lowerPath(model: Model, endpoints: Endpoints, registry: Gradient
   return { loss: now(endpoints.loss), parameters: endpoints.parameters.map(now) };
 }
 
-/** The outputs that anyone reads, each with what takes its place. */
+/** The outputs that have readers, each with its replacement. */
 function pair(node: Node, results: readonly (Value | undefined)[]): (readonly [output: Value, result: Value])[] {
   return node.outputs.flatMap((output, index) => {
     const result = results[index];
