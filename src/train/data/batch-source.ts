@@ -1,4 +1,5 @@
 import type { BaseModel } from '../../models/index.ts';
+import { orderByLength } from './batches.ts';
 import { computedLength } from './collate.ts';
 import type { Example } from './example.ts';
 import type { DataAccount, ExampleSource } from './read-examples.ts';
@@ -43,7 +44,7 @@ export function createBatchSource<Row>(
     account,
     count: rows.count,
     async *steps(plan, start) {
-      for (const { batches, next } of planSteps(rows.count, plan, start)) {
+      for await (const { batches, next } of planSteps(rows.count, plan, start)) {
         const microBatches: MicroBatch[] = [];
         for (const batch of batches) {
           const passes = splitByLength(await rows.read(batch), { lengthOf, costOf });
@@ -53,10 +54,9 @@ export function createBatchSource<Row>(
       }
     },
     async *batches(batchSize) {
-      const order = Array.from({ length: rows.count }, (_, index) => index);
-      order.sort((a, b) => rows.lengthOf(a) - rows.lengthOf(b));
+      const order = await orderByLength(rows.count, (row) => rows.lengthOf(row));
       for (let at = 0; at < order.length; at += batchSize) {
-        yield collate(await rows.read(order.slice(at, at + batchSize)));
+        yield collate(await rows.read([...order.subarray(at, at + batchSize)]));
       }
     },
     [Symbol.asyncDispose]: () => rows[Symbol.asyncDispose](),

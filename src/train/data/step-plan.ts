@@ -1,4 +1,4 @@
-import { createBatches } from './batches.ts';
+import { batchOf, drawOrder } from './batches.ts';
 
 export interface StepPlanOptions {
   readonly batchSize: number;
@@ -48,20 +48,22 @@ export function countSteps(rows: number, options: StepPlanOptions): number {
  *
  * @param rows  how many there are
  */
-export function* planSteps(
+export async function* planSteps(
   rows: number,
   options: StepPlanOptions,
   start: PlanStart = planStart,
-): Generator<PlannedRows> {
+): AsyncGenerator<PlannedRows> {
   const total = countSteps(rows, options);
+  const perEpoch = Math.ceil(rows / options.batchSize);
   let { epoch, batch } = start.position;
   for (let step = start.step; step < total; epoch++, batch = 0) {
-    const batches = createBatches(rows, { ...options, epoch });
-    for (; batch < batches.length && step < total; step++) {
-      const end = Math.min(batch + options.accumulate, batches.length);
-      const isLast = end === batches.length;
-      const next = isLast ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: end };
-      yield { batches: batches.slice(batch, end), next };
+    const order = await drawOrder(rows, { ...options, epoch });
+    for (; batch < perEpoch && step < total; step++) {
+      const end = Math.min(batch + options.accumulate, perEpoch);
+      const first = batch;
+      const { batchSize } = options;
+      const batches = Array.from({ length: end - first }, (_, i) => batchOf(first + i, { rows, batchSize, order }));
+      yield { batches, next: end === perEpoch ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: end } };
       batch = end;
     }
   }
