@@ -1,4 +1,15 @@
-import { cp, mkdir, mkdtemp, open as openFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -217,5 +228,16 @@ describe('openServer', () => {
     const client = await open();
     await expect(greedy(client, 'fresh')).rejects.toThrow(/^400 .*adapter_model\.safetensors/);
     expect(await greedy(client, 'base')).toEqual((await goldenRow('greedy_base')).answer);
+  });
+
+  it('serves the other adapters where a link leads out of the folder', async () => {
+    await cp(join(golden, 'trained'), join(folder, 'outside'), { recursive: true });
+    await symlink(join(folder, 'outside'), join(folder, 'adapters', 'leaving'));
+    const client = await open();
+    expect(server?.failedAdapters).toMatchObject([
+      { name: 'leaving', problem: expect.stringContaining('leads out of the folder') },
+    ]);
+    await expect(greedy(client, 'leaving')).rejects.toThrow('leads out of the folder');
+    expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_adapter')).answer);
   });
 });

@@ -45,8 +45,12 @@ describe('confineToFolder', () => {
 });
 
 describe('listAdapterFolders', () => {
-  it('refuses a folder with a link that leads out rather than serving it', async () => {
-    await expect(listAdapterFolders(root)).rejects.toMatchObject({ code: 'ADAPTER_PATH_OUTSIDE' });
+  it('lists a link that leads out with its problem, beside the others', async () => {
+    expect(await listAdapterFolders(root)).toMatchObject([
+      { name: 'a' },
+      { name: 'b' },
+      { name: 'leaving', path: join(root, 'leaving'), problem: { code: 'ADAPTER_PATH_OUTSIDE' } },
+    ]);
   });
 
   it('lists the folders and files that hold an adapter, in order', async () => {

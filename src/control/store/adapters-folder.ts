@@ -35,20 +35,39 @@ function isInside(root: string, path: string): boolean {
 
 const adapterFile = /^(?<name>.+)\.(?:onnx_adapter|bin|gguf)$/;
 
+/** An adapter in the folder of adapters. */
+export interface ListedAdapter {
+  readonly name: string;
+  /** The real path; if there is a problem, the path of the entry. */
+  readonly path: string;
+  /** Why the entry must not be read, such as a link that leads out of the folder. */
+  readonly problem?: unknown;
+}
+
 /**
  * Lists the adapters in `root` in alphabetical order: PEFT folders under their names, and files of the other formats under their names
- * without the extension.
+ * without the extension. An entry that must not be read is listed with its problem.
+ *
+ * @throws EspalierError FILE_NOT_FOUND if the folder does not exist
  */
-export async function listAdapterFolders(root: string): Promise<{ name: string; path: string }[]> {
+export async function listAdapterFolders(root: string): Promise<ListedAdapter[]> {
   const names = await readdir(root).catch((cause: unknown) => {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'folder of adapters', path: root }, { cause });
   });
-  const found: { name: string; path: string }[] = [];
+  const found: ListedAdapter[] = [];
   for (const entry of names.toSorted()) {
     const name = adapterFile.exec(entry)?.groups?.['name'] ?? entry;
     const path = name === entry ? join(root, entry, 'adapter_config.json') : join(root, entry);
     const file = await stat(path).catch(() => undefined);
-    if (file?.isFile() === true) found.push({ name, path: await confineToFolder(root, entry) });
+    if (file?.isFile() === true) found.push(await listEntry(root, entry, name));
   }
   return found;
+}
+
+async function listEntry(root: string, entry: string, name: string): Promise<ListedAdapter> {
+  try {
+    return { name, path: await confineToFolder(root, entry) };
+  } catch (problem) {
+    return { name, path: join(root, entry), problem };
+  }
 }

@@ -30,9 +30,9 @@ export async function announceAdapters(options: AdministrationOptions): Promise<
     throw new EspalierError('REQUEST_INVALID', { param: option('adapters'), problem });
   }
   for (let start = 0; start < found.length; start += lookedAtOnce) {
-    const looks = found.slice(start, start + lookedAtOnce).map(async ({ name, path }) => {
+    const looks = found.slice(start, start + lookedAtOnce).map(async ({ name, path, problem: outside }) => {
       const source = new FileSource(path, { ...options, folder });
-      const problem = await problemOf(path, { ...options, folder });
+      const problem = outside ?? (await problemOf(path, { ...options, folder }));
       return { name, source, problem };
     });
     for (const { name, source, problem } of await Promise.all(looks)) {

@@ -4,10 +4,11 @@ import { listAdapterFolders } from './adapters-folder.ts';
 
 /**
  * Whether a folder of adapters contains a DoRA adapter. Only PEFT's folders can contain one; the other formats cannot store magnitudes.
- * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE
+ * @throws EspalierError FILE_NOT_FOUND if the folder does not exist
  */
 export async function hasDora(root: string): Promise<boolean> {
-  for (const { path } of await listAdapterFolders(root)) {
+  for (const { path, problem } of await listAdapterFolders(root)) {
+    if (problem !== undefined) continue;
     const found = await stat(path);
     if (found.isDirectory() && (await isDora(path, root))) return true;
   }
