@@ -7,7 +7,7 @@ export interface HubFetchOptions extends Asked {
   readonly wait: Wait;
 }
 
-/** Times that an answer of the hub's own failure is asked for again. */
+/** Number of retries after a failure of the hub. */
 const maxRetries = 4;
 const retried: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 

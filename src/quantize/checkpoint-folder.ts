@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Copies what is no weight: tokenizer, chat template, generation settings, pooling. Links are followed. */
+/** Copies the files that are not weights: tokenizer, chat template, generation settings, pooling. Links are followed. */
 export async function copyCompanions(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];

@@ -8,7 +8,7 @@ import { WeightReader } from './weight-reader.ts';
 import { writeWeight } from './write-weights.ts';
 
 export interface QuantizeOptions extends QuantizationSettings {
-  /** How products of blocks take what comes in. */
+  /** How products of blocks treat their inputs. */
   readonly activations: QuantizationConfig['activations'];
   readonly signal?: AbortSignal;
   /** Bytes of the source. */
@@ -16,7 +16,7 @@ export interface QuantizeOptions extends QuantizationSettings {
 }
 
 export interface QuantizeResult {
-  /** Weights that became whole numbers, and those that stayed floats. */
+  /** Number of weights that were quantized, and that stayed floats. */
   readonly quantized: number;
   readonly kept: number;
   /** Of all weights. */

@@ -13,7 +13,7 @@ export class WeightReader implements AsyncDisposable {
     this.#base = base;
   }
 
-  /** @throws EspalierError MODEL_WEIGHTS_MISMATCH when the file became shorter since it was opened */
+  /** @throws EspalierError MODEL_WEIGHTS_MISMATCH if the file has become shorter since it was opened */
   async bytes(ref: WeightRef, start = 0, length = ref.length): Promise<Uint8Array> {
     const file = await this.#open(ref.location);
     const bytes = Buffer.allocUnsafeSlow(length);

@@ -9,7 +9,7 @@ const elementsPerSlice = 2 ** 18;
 const exponentBits: Partial<Record<DataType, number>> = { float16: 0x7c00, bfloat16: 0x7f80 };
 
 /**
- * Refuses NaN and infinities; tensors of integers pass. Large ones are gone through in slices.
+ * Refuses NaN and infinities. Tensors of integers are accepted. Large tensors are checked in slices.
  *
  * @throws EspalierError TENSOR_NOT_FINITE with the name and the first bad element
  */

@@ -3,7 +3,7 @@ import { EspalierError, didYouMean } from '../core/index.ts';
 import { parseSafetensorsHeader, type SafetensorsEntry, type SafetensorsHeader } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';
 
-/** A safetensors file whose header was read and found sound. It holds no open file. */
+/** A safetensors file whose header was read and is valid. It keeps no file open. */
 export interface SafetensorsFile extends SafetensorsHeader {
   readonly path: string;
   /** Size and time of the last change, to notice a file that is replaced between its header and its tensors. */

@@ -1,8 +1,8 @@
 /**
  * Finds stop strings in text that arrives in pieces.
  *
- * Text that may be the beginning of a stop string is held back until it is known, so that no part of a stop string is
- * ever sent; everything else is let through at once.
+ * Text that may be the beginning of a stop string is held back until this is decided, so that no part of a stop string is sent. All
+ * other text is passed on at once.
  */
 export interface StopMatcher {
   /** @returns the text that may be sent now, and whether a stop string was met (nothing after it is sent). */

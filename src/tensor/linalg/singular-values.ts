@@ -30,8 +30,8 @@ export interface SingularOptions {
 const exactSide = 192;
 
 /**
- * Rounds after which an iteration gives what it has. WHY no more: where values lie so close together that their vectors are not found
- * by then, it matters little which of them are taken.
+ * Most rounds of an iteration. WHY no more: if values are so close that their vectors are not found by then, it makes little difference
+ * which of them are used.
  */
 const mostRounds = 50;
 
@@ -135,7 +135,7 @@ function combined(columns: readonly Float64Array[], turn: Float64Array): Float64
   return result;
 }
 
-/** Makes columns stand at right angles to each other, each of length 1; in place. Twice, since once leaves rounding behind. */
+/** Makes columns orthonormal, in place. It is done twice, because once leaves rounding errors. */
 export async function orthonormalize(columns: readonly Float64Array[]): Promise<void> {
   for (const [i, column] of columns.entries()) {
     await breathe();
@@ -144,7 +144,7 @@ export async function orthonormalize(columns: readonly Float64Array[]): Promise<
       for (const other of columns.slice(0, i)) addScaled(column, other, -dot(other, column));
     }
     const length = Math.sqrt(dot(column, column));
-    // A column that the others make up is zero then, and counts for nothing.
+    // A column that is a combination of the others is then zero, and has no effect.
     const factor = length > 1e-12 * before ? 1 / length : 0;
     for (let j = 0; j < column.length; j++) column[j] = (column[j] ?? 0) * factor;
   }
