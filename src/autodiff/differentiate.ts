@@ -14,7 +14,7 @@ import { findGradientPath, isFloat, type GradientPath } from './gradient-path.ts
 import { GradientRegistry } from './gradient-registry.ts';
 import type { AnyContext, GradientRule, GradientThunk, InputGradients } from './gradient-rule.ts';
 import { standardLowerings } from './lowering/index.ts';
-import { lowerPath } from './lowering/lower-path.ts';
+import { loweringPass } from './lowering/lowering-pass.ts';
 import { notDefined } from './not-defined.ts';
 import { standardRules } from './rules/index.ts';
 import { printShape, unbroadcast } from './unbroadcast.ts';
@@ -49,8 +49,9 @@ export function differentiate(model: Model, options: DifferentiateOptions): Map<
   assertOpset(model);
   if (!model.opsets.has(microsoft)) model.opsets.set(microsoft, 1);
   assertScalar(options.loss);
-  const { loss, parameters } = lowerPath(model, options, registry);
-  runPasses(model, [exactProducts, exactDequantization]);
+  const lowering = loweringPass(options, registry);
+  runPasses(model, [lowering, exactProducts, exactDequantization]);
+  const { loss, parameters } = lowering.endpoints;
   const path = findGradientPath(model.graph, { loss, parameters }, registry);
   const nodesBefore = model.graph.nodes.length;
   try {

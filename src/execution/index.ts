@@ -1,1 +1,9 @@
-export { exactDequantizedProducts } from './exact-dequantized-products.ts';
+export {
+  type GraphSessionOptions,
+  OpenGraph,
+  openGraph,
+  type OpenGraphOptions,
+  openPreparedGraph,
+  type OpenPreparedOptions,
+} from './open-graph.ts';
+export { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';

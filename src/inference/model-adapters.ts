@@ -6,7 +6,7 @@ import { NativeMemory } from '../native/index.ts';
 import { OrtTensor } from '../runtime/index.ts';
 import { byteLength, elementCount, typedArray, type TensorOf } from '../tensor/index.ts';
 import type { BoundTensors } from './batch-runner.ts';
-import type { InjectedModule } from './inject-adapters.ts';
+import type { InjectedModule } from './inject-served-adapters.ts';
 import { planBuffers } from './memory/plan-buffers.ts';
 
 /** Where an adapter's version lies in host memory: what a run of it binds beside the request's tensors. */

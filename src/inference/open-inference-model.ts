@@ -1,15 +1,16 @@
 import { EspalierError } from '../core/index.ts';
-import { decodeModel, encodeModel, followLinks, type AdaptableModule, type Model } from '../ir/index.ts';
+import { openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
+import { decodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
 import { openOnnxModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { InferenceModel } from './inference-model.ts';
-import { injectAdapters } from './inject-adapters.ts';
+import { injectServedAdapters } from './inject-served-adapters.ts';
 import { createRunMemory, type MemoryPlan } from './memory/run-memory.ts';
 import type { SharedArenas } from './memory/shared-arenas.ts';
 import { ModelAdapters, type ServedParameter } from './model-adapters.ts';
 import { readSignature } from './model-signature.ts';
-import { openGraph } from './open-graph.ts';
+import { readGraphFile } from './read-graph-file.ts';
 import { OutputShapes } from './output-shapes.ts';
 
 export interface InferenceModelOptions {
@@ -62,7 +63,7 @@ export interface GraphSource {
 /**
  * Opens an ONNX file for serving.
  *
- * @throws EspalierError what `openGraph` and `openOnnxModel` throw, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left
+ * @throws EspalierError what `readGraphFile` and `openOnnxModel` throw, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left
  *   open
  */
 export async function openInferenceModel(path: string, options: InferenceModelOptions): Promise<InferenceModel> {
@@ -72,12 +73,10 @@ export async function openInferenceModel(path: string, options: InferenceModelOp
   }
   const settings = { ...defaults, ...options };
   checkSizes(settings);
-  const file = await openGraph(path);
+  const file = await readGraphFile(path);
   const build = (): Model => decodeModel(file.bytes, { what: path });
-  const folder = await followLinks(file.model, file.folder);
-  // WHY not always anew: what is checked is what is run, but in a cache of links the graph must name other places.
-  const bytes = folder === file.folder ? file.bytes : encodeModel(file.model);
-  return openWith(settings, { build, bytes, folder });
+  const prepared = await prepareGraph(file.model, { baseDir: file.folder, file: file.bytes });
+  return openWith(settings, { build, prepared });
 }
 
 /**
@@ -89,19 +88,19 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
   checkSizes(settings);
   const { build, modules, parameters = [] } = source;
   const model = build();
-  const folder = await followLinks(model, source.folder);
-  if (!settings.adapters) return openWith(settings, { build, bytes: encodeModel(model), folder });
+  const baseDir = source.folder;
+  if (!settings.adapters) return openWith(settings, { build, prepared: await prepareGraph(model, { baseDir }) });
   if (modules.length === 0) {
     const reason = 'it has no module that an adapter could change';
     throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
   }
   const taken = parameters.filter((parameter) => takesParameter(model, parameter));
-  const adapters = new ModelAdapters(injectAdapters(model, modules), {
+  const adapters = new ModelAdapters(injectServedAdapters(model, modules), {
     parameters: taken,
     memory: options.adapterMemory,
   });
   try {
-    return await openWith(settings, { build, bytes: encodeModel(model), folder, adapters });
+    return await openWith(settings, { build, prepared: await prepareGraph(model, { baseDir }), adapters });
   } catch (error) {
     adapters.dispose();
     throw error;
@@ -118,15 +117,14 @@ interface GraphParts {
   /** The graph as the requests see it, for the shapes of its outputs. */
   readonly build: () => Model;
   /** The graph as it is run. */
-  readonly bytes: Uint8Array;
-  readonly folder: string;
+  readonly prepared: PreparedGraph;
   readonly adapters?: ModelAdapters;
 }
 
-async function openWith(settings: Settings, { build, bytes, folder, adapters }: GraphParts): Promise<InferenceModel> {
+async function openWith(settings: Settings, { build, prepared, adapters }: GraphParts): Promise<InferenceModel> {
   const { name, environment, arenas, maxBatch: maxRows, maxWaitMs, runs, maxWaiting } = settings;
   const shapes = new OutputShapes(build);
-  const session = await environment.createSession(bytes, { externalDataFolder: folder });
+  const { session } = await openPreparedGraph(prepared, { environment });
   try {
     const baseTensors = adapters?.baseTensors;
     const signature = readSignature(name, session, { shapes, injected: new Set(baseTensors?.keys()) });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeModel, verifyModel } from '../../ir/index.ts';
+import { encodeModel, runPasses, verifyModel } from '../../ir/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
 import { typedArray, type TensorData } from '../../tensor/index.ts';
 import { differentiate } from '../differentiate.ts';
@@ -12,7 +12,7 @@ import { buildCase } from '../testing/case-model.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
 import { attentionCases, kernelNaNCases, swallowedCases } from './attention.cases.ts';
 import { standardLowerings } from './index.ts';
-import { lowerPath } from './lower-path.ts';
+import { loweringPass } from './lowering-pass.ts';
 import { loweringCases } from './lowerings.cases.ts';
 
 const registry = new GradientRegistry(standardRules, standardLowerings);
@@ -36,7 +36,7 @@ async function outputsOf(testCase: GradientCase, inParts: boolean): Promise<Tens
     const [first] = outputs;
     if (first === undefined) throw new Error('the operator has an output');
     const loss = tape.op('Identity', [first]);
-    lowerPath(model, { loss, parameters: wanted }, registry);
+    runPasses(model, [loweringPass({ loss, parameters: wanted }, registry)]);
     if (model.graph.nodes.some(({ name }) => name === 'tested')) throw new Error('the operator is still there');
     verifyModel(model);
   }

@@ -1,4 +1,13 @@
-import { Tape, type Attribute, type Graph, type Model, type Node, type Pass, type Value } from '../../ir/index.ts';
+import {
+  definePass,
+  inOrder,
+  Tape,
+  type Attribute,
+  type Graph,
+  type Model,
+  type Node,
+  type Value,
+} from '../../ir/index.ts';
 import { gradientKey } from '../differentiate.ts';
 import { sameShape } from '../shapes.ts';
 
@@ -11,13 +20,11 @@ import { sameShape } from '../shapes.ts';
  * In LoRA training the gradient of every layer's input is such a sum, two products for each adapted module that reads it.
  * Only nodes of the backward pass are rewritten.
  */
-export const fuseGradientSums: Pass = {
-  name: 'fuse-gradient-sums',
-  run(model) {
-    const changes = model.graph.nodes.filter(isGradientSum).flatMap((sum) => fuse(model, sum));
-    return { model, modified: changes.length > 0, changes };
-  },
-};
+export const fuseGradientSums = definePass(
+  'fuse-gradient-sums',
+  (model) => model.graph.nodes.filter(isGradientSum).flatMap((sum) => fuse(model, sum)),
+  { ensures: [inOrder] },
+);
 
 function isGradientSum(node: Node): boolean {
   return node.domain === '' && (node.opType === 'Add' || node.opType === 'Sum') && node.metadata.has(gradientKey);

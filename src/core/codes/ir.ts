@@ -45,4 +45,11 @@ export const irCodes = {
       'The weights at {location} cannot be used: {reason}. Keep them in the folder of the model, named by a relative path.',
     help: 'A model refers to a file of weights outside its own folder, to a missing file, or to bytes beyond the end of a file. Nothing was loaded.',
   },
+  IR_PASS_BROKEN: {
+    status: 500,
+    retryable: false,
+    message:
+      'The pass {pass} {when} that {condition}, and it does not hold: {reason}. This is a bug; please report it.',
+    help: 'A rewrite of a graph found the graph in a state that it does not support, or left it in one. The graph is not run. Report the message and the model.',
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,5 +1,4 @@
 import { EspalierError } from '../../core/index.ts';
-import { followLinks } from '../../ir/index.ts';
 import { doraProblems, readDoraGains, type Adapter } from '../../lora/index.ts';
 import { buildDecodeGraph, buildScoringGraph, type BaseModel } from '../../models/index.ts';
 
@@ -19,10 +18,9 @@ export async function openDoraGains(
 ): Promise<DoraGains> {
   // WHY the graph that runs: it contains the weights of a quantized or packed base in the form in which they are multiplied.
   const model = base.graphs.decode ? buildDecodeGraph(base, { maxLength }) : buildScoringGraph(base, { maxLength });
-  const folder = await followLinks(model, base.dir);
   return {
     problems: doraProblems(model, paths),
-    read: ({ modules }) => readDoraGains(model, modules, { folder }),
+    read: ({ modules }) => readDoraGains(model, modules, { folder: base.dir }),
   };
 }
 

@@ -1,11 +1,11 @@
 import { LeastRecentlyUsed, Pace } from '../../core/index.ts';
-import { encodeModel, followLinks } from '../../ir/index.ts';
-import { injectStackedLora } from '../../lora/index.ts';
+import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildDecodeGraph, type BaseModel } from '../../models/index.ts';
 import type { Environment, IoBinding, Session } from '../../runtime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
+import { stackPasses } from '../adapters/stack-passes.ts';
 import { KvCache } from './kv-cache.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
 import type { SlotStore } from './slot-store.ts';
@@ -75,24 +75,17 @@ export class CachedRunner implements StepRunner {
   static async open(options: RunnerOptions): Promise<CachedRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = buildDecodeGraph(base, { maxLength });
-    if (stack)
-      injectStackedLora(
-        model,
-        stack.modules.map(({ path }) => path),
-        { gains: stack.hasGains },
-      );
-    const externalDataFolder = await followLinks(model, base.dir);
-    const session = await environment.createSession(encodeModel(model), { externalDataFolder });
-    return new CachedRunner(session, options);
+    const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir });
+    return new CachedRunner(graph, options);
   }
 
-  private constructor(session: Session, options: RunnerOptions) {
+  private constructor({ session, inputs }: OpenGraph, options: RunnerOptions) {
     const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack, rankRows } = options;
     const { layers, kvHeads, vocabSize: vocabulary } = base.config;
     const headDim = base.config.cachedHeadDim ?? base.config.headDim;
     this.#session = session;
     this.#stack = stack;
-    this.#inputs = new Set(session.inputs.map(({ name }) => name));
+    this.#inputs = inputs;
     this.#kv = new KvCache({ layers, slots, kvHeads, maxLength, headDim });
     const window = stack === undefined ? 1 : rankRows;
     this.#decode = new StepBuffers({ batch: slots, seq: 1, window, vocabulary });

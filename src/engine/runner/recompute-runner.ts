@@ -1,12 +1,12 @@
 import { breathe, LeastRecentlyUsed } from '../../core/index.ts';
-import { encodeModel, followLinks } from '../../ir/index.ts';
-import { injectStackedLora } from '../../lora/index.ts';
+import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildScoringGraph } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type IoBinding, type Session } from '../../runtime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
+import { stackPasses } from '../adapters/stack-passes.ts';
 import type { RunnerOptions } from './cached-runner.ts';
 import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
 import type { DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
@@ -46,17 +46,12 @@ export class RecomputeRunner implements StepRunner {
   static async open(options: RunnerOptions): Promise<RecomputeRunner> {
     const { base, environment, maxLength, stack } = options;
     const model = buildScoringGraph(base, { maxLength });
-    if (stack) {
-      const paths = stack.modules.map(({ path }) => path);
-      injectStackedLora(model, paths, { gains: stack.hasGains });
-    }
-    const folder = await followLinks(model, base.dir);
-    // WHY no pattern: each length of a row would keep a plan of its own.
-    const settings = { externalDataFolder: folder, memoryPattern: false };
-    return new RecomputeRunner(await environment.createSession(encodeModel(model), settings), options);
+    const session = { varyingShapes: true };
+    const graph = await openGraph(model, { passes: stackPasses(stack), environment, baseDir: base.dir, session });
+    return new RecomputeRunner(graph, options);
   }
 
-  private constructor(session: Session, options: RunnerOptions) {
+  private constructor({ session }: OpenGraph, options: RunnerOptions) {
     const { base, slots, maxLength, stack, rankRows, reportedChunk } = options;
     const { vocabSize } = base.config;
     this.#reportedChunk = reportedChunk;

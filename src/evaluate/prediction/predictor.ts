@@ -1,13 +1,12 @@
 import { EspalierError } from '../../core/index.ts';
-import { exactDequantizedProducts } from '../../execution/index.ts';
-import { encodeModel, followLinks } from '../../ir/index.ts';
+import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, rowInputs, type BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import { OrtTensor, type Environment, type IoBinding } from '../../runtime/index.ts';
 import { planBatches } from '../scoring/plan-batches.ts';
 import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
 import { toFloat32, type TensorData } from '../../tensor/index.ts';
-import { injectAdapters, savedOf } from './inject-adapters.ts';
+import { applyAdapters, savedOf } from './apply-adapters.ts';
 import { collateRows, lengthOf, type PredictRow } from './predict-row.ts';
 
 export interface PredictorOptions {
@@ -39,16 +38,11 @@ export async function openPredictor(options: PredictorOptions): Promise<Predicto
   assertNoInput([...saved.keys()], base);
   const build = task === 'classification' ? buildClassificationGraph : buildEmbeddingGraph;
   const model = build(base, { given: new Set(saved.keys()), tokenTypes: true, maxLength });
-  const tensors = await injectAdapters(model, adapters);
+  const tensors = await applyAdapters(model, adapters);
   if (task === 'classification') assertTaken([...saved.keys()], tensors);
-  const externalDataFolder = await followLinks(model, base.dir);
-  const session = await environment.createSession(encodeModel(model), {
-    externalDataFolder,
-    // WHY no pattern: each length of a row would keep a plan of its own.
-    memoryPattern: false,
-    config: exactDequantizedProducts,
-  });
-  return new Predictor(options, session, tensors);
+  const session = { varyingShapes: true, exactProducts: true };
+  const graph = await openGraph(model, { environment, baseDir: base.dir, session });
+  return new Predictor(options, graph, tensors);
 }
 
 /** A parameter that is called like an input of the rows would stand in the place of what is fed, or be covered by it. */
@@ -76,21 +70,21 @@ export class Predictor implements Disposable {
   readonly #base: BaseModel;
   readonly #maxBatchTokens: number;
   readonly #maxLength: number;
-  readonly #session: Session;
+  readonly #graph: OpenGraph;
   readonly #binding: IoBinding;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** Use `openPredictor()`. Takes ownership of the session. */
+  /** Use `openPredictor()`. Takes ownership of the graph. */
   constructor(
     { base, maxBatchTokens = 1024, maxLength = base.config.maxPositions }: PredictorOptions,
-    session: Session,
+    graph: OpenGraph,
     tensors: ReadonlyMap<string, TensorData>,
   ) {
     this.#base = base;
     this.#maxBatchTokens = maxBatchTokens;
     this.#maxLength = maxLength;
-    this.#session = session;
-    this.#binding = session.createBinding();
+    this.#graph = graph;
+    this.#binding = graph.createBinding();
     for (const [name, data] of tensors) this.#bind(name, data);
   }
 
@@ -115,7 +109,7 @@ export class Predictor implements Disposable {
   /** Idempotent. */
   dispose(): void {
     this.#binding.dispose();
-    this.#session.dispose();
+    this.#graph.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -126,12 +120,12 @@ export class Predictor implements Disposable {
   #run(rows: readonly PredictRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const run = async (): Promise<Float32Array> => {
       signal?.throwIfAborted();
-      const wanted = new Set(this.#session.inputs.map(({ name }) => name));
+      const { session, inputs } = this.#graph;
       const feeds = Object.entries(collateRows(rows, this.#base.padTokenId ?? 0));
-      for (const [name, data] of feeds) if (wanted.has(name)) this.#bind(name, data);
-      const [output] = this.#session.outputs;
+      for (const [name, data] of feeds) if (inputs.has(name)) this.#bind(name, data);
+      const [output] = session.outputs;
       this.#binding.bindOutputToHost(output?.name ?? '');
-      await this.#session.run(this.#binding, { signal });
+      await session.run(this.#binding, { signal });
       const [result] = this.#binding.outputs();
       return result === undefined ? new Float32Array() : toFloat32(result.tensor);
     };

@@ -1,7 +1,6 @@
 import { breathe } from '../../core/index.ts';
-import { exactDequantizedProducts } from '../../execution/index.ts';
-import { encodeModel, followLinks } from '../../ir/index.ts';
-import { injectLora } from '../../lora/index.ts';
+import { openGraph } from '../../execution/index.ts';
+import { loraPass } from '../../lora/index.ts';
 import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
 import { runOnce, type Environment, type Session } from '../../runtime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
@@ -85,25 +84,21 @@ async function logitsOf(
   const merged = await mergeAdapters(adapters);
   const maxLength = rows.reduce((longest, row) => Math.max(longest, row.length), 1);
   const model = buildScoringGraph(base, { maxLength });
-  const externalDataFolder = await followLinks(model, base.dir);
   const modules = merged.map(({ path, rank, magnitude }) => ({
     path,
     rank,
     scaling: 1,
     hasMagnitude: magnitude !== undefined,
   }));
-  if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
+  const passes = [loraPass({ modules: await withNorms(model, modules, base.dir) })];
   const matrices = merged.flatMap(({ path, a, b, magnitude }): [string, TensorData][] => [
     [`${path}.lora_A`, a],
     [`${path}.lora_B`, b],
     ...(magnitude ? [[`${path}.lora_magnitude`, magnitude] as [string, TensorData]] : []),
   ]);
-  using session = await environment.createSession(encodeModel(model), {
-    externalDataFolder,
-    config: exactDequantizedProducts,
-  });
+  using graph = await openGraph(model, { passes, environment, baseDir: base.dir, session: { exactProducts: true } });
   const results: RowLogits[] = [];
-  for (const row of rows) results.push(await rowLogits(session, { row, matrices, signal }));
+  for (const row of rows) results.push(await rowLogits(graph.session, { row, matrices, signal }));
   return results;
 }
 

@@ -1,16 +1,17 @@
-import { exactDequantizedProducts } from '../../execution/index.ts';
-import { encodeModel, followLinks, type Model } from '../../ir/index.ts';
+import { openGraph, type OpenGraph } from '../../execution/index.ts';
+import type { Model } from '../../ir/index.ts';
 import {
   canInject,
-  injectLora,
   injectParameters,
+  loraPass,
+  parametersPass,
   readSquaredNorms,
   type GivenParameter,
   type LoraModule,
 } from '../../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import { OrtTensor, type Environment, type IoBinding } from '../../runtime/index.ts';
 import type { ScoringRow } from './targets.ts';
 
 /** A module with an adapter whose matrices are bound from outside. */
@@ -72,9 +73,7 @@ export class ScoringParts {
 
   /** Binds an input of whichever part has it, or both. @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH */
   bind(name: string, tensor: OrtTensor): void {
-    const owners = [this.#trunk, this.#head].filter(({ session }) =>
-      session.inputs.some((input) => input.name === name),
-    );
+    const owners = [this.#trunk, this.#head].filter(({ graph }) => graph.inputs.has(name));
     for (const { binding } of owners.length > 0 ? owners : [this.#trunk]) binding.bindInput(name, tensor);
   }
 
@@ -86,7 +85,7 @@ export class ScoringParts {
     using states = OrtTensor.over(hidden, 'float32', [rows.length * length, hiddenSize]);
     bindIds(this.#trunk.binding, 'input_ids', { ids: padded(rows, length), shape: [rows.length, length] });
     this.#trunk.binding.bindOutput('hidden', states);
-    await this.#trunk.session.run(this.#trunk.binding, { signal });
+    await this.#trunk.graph.session.run(this.#trunk.binding, { signal });
     const positions = rows.flatMap(({ targets }, row) => targets.positions.map((position) => row * length + position));
     gatherRows(hidden.float32(), positions, hiddenSize);
     const ids = rows.flatMap(({ targets }) => targets.ids);
@@ -104,7 +103,7 @@ export class ScoringParts {
       this.#head.binding.bindInput('hidden', states);
       bindIds(this.#head.binding, 'target_ids', { ids: ids.slice(start, start + rows), shape: [rows] });
       this.#head.binding.bindOutput('token_losses', output);
-      await this.#head.session.run(this.#head.binding, { signal });
+      await this.#head.graph.session.run(this.#head.binding, { signal });
     }
     return losses.float32().slice();
   }
@@ -120,7 +119,7 @@ function isHead({ path }: ScoredModule): boolean {
 }
 
 interface Part {
-  readonly session: Session;
+  readonly graph: OpenGraph;
   readonly binding: IoBinding;
 }
 
@@ -132,16 +131,14 @@ async function openPart(
     parameters = [],
   }: { model: Model; modules: readonly ScoredModule[]; parameters: readonly GivenParameter[] | undefined },
 ): Promise<Part> {
-  const externalDataFolder = await followLinks(model, base.dir);
-  if (parameters.length > 0) injectParameters(model, parameters);
-  if (modules.length > 0) injectLora(model, { modules: await withNorms(model, modules, externalDataFolder) });
-  const session = await environment.createSession(encodeModel(model), {
-    externalDataFolder,
-    // WHY no pattern: each length of a row would keep a plan of its own.
-    memoryPattern: false,
-    config: exactDequantizedProducts,
+  const lora = loraPass({ modules: await withNorms(model, modules, base.dir) });
+  const graph = await openGraph(model, {
+    passes: [parametersPass(parameters), lora],
+    environment,
+    baseDir: base.dir,
+    session: { varyingShapes: true, exactProducts: true },
   });
-  return { session, binding: session.createBinding() };
+  return { graph, binding: graph.createBinding() };
 }
 
 /** What a graph needs to know of the base's weights where a magnitude says how long their rows are. */
@@ -154,9 +151,9 @@ export async function withNorms(model: Model, modules: readonly ScoredModule[], 
   });
 }
 
-function disposePart({ session, binding }: Part): void {
+function disposePart({ graph, binding }: Part): void {
   binding.dispose();
-  session.dispose();
+  graph.dispose();
 }
 
 function bindIds(

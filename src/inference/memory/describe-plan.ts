@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { decodeModel, type Graph } from '../../ir/index.ts';
 import type { ValueInfo } from '../../runtime/index.ts';
 import { readSignature, type ModelSignature, type TensorSignature } from '../model-signature.ts';
-import { openGraph } from '../open-graph.ts';
+import { readGraphFile } from '../read-graph-file.ts';
 import { OutputShapes } from '../output-shapes.ts';
 import type { PlannedBuffer } from './plan-buffers.ts';
 import { inputBuffer, layOutRun, outputBuffer, type RunBuffer } from './run-layout.ts';
@@ -48,7 +48,7 @@ const sources: Readonly<Record<MemoryPlan, string>> = {
  */
 export async function describePlan(path: string, options: DescribeOptions): Promise<DescribedPlan> {
   const { plan, batch, dims = {} } = options;
-  const { bytes, model } = await openGraph(path);
+  const { bytes, model } = await readGraphFile(path);
   const shapes = new OutputShapes(() => decodeModel(bytes, { what: path }));
   const signature = readSignature(path, interfaceOf(model.graph), { shapes });
   const sizes = new Map(Object.entries(dims));

@@ -3,6 +3,7 @@ import type { Model } from '../model.ts';
 import { sortNodes } from '../sort.ts';
 import { Tape } from '../tape.ts';
 import { zeroAfter } from '../zero-after.ts';
+import { inOrder } from './conditions.ts';
 import { definePass } from './pass.ts';
 
 /**
@@ -13,7 +14,24 @@ import { definePass } from './pass.ts';
  *
  * The weight is dequantized right before its product, and is held as integers otherwise.
  */
-export const exactDequantization = definePass('exact-dequantization', (model) => keepApart(model, model.graph));
+export const exactDequantization = definePass('exact-dequantization', (model) => keepApart(model, model.graph), {
+  ensures: [
+    inOrder,
+    { name: 'no product can be fused with its constant weight', broken: ({ graph }) => fusible(graph) },
+  ],
+});
+
+/** The first DequantizeLinear that ONNX Runtime could fuse with the product that reads it. */
+function fusible(graph: Graph): string | undefined {
+  const constants = constantsOf(graph);
+  for (const node of graph.nodes) {
+    const inner = node.subgraphs.map(fusible).find((found) => found !== undefined);
+    if (inner !== undefined) return inner;
+    if (isDequantization(node) && isConstant(node, constants) && runningInput(graph, node, constants))
+      return node.label;
+  }
+  return undefined;
+}
 
 function keepApart(model: Model, graph: Graph): string[] {
   const constants = constantsOf(graph);

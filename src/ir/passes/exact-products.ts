@@ -1,17 +1,28 @@
-import type { Graph } from '../graph.ts';
+import type { Graph, Node } from '../graph.ts';
+
+import { noNode } from './conditions.ts';
 import { definePass } from './pass.ts';
 
 /**
  * Lets every product with quantized weights compute in f32: an `accuracy_level` of 2 to 4 would round the activations to f16, bf16
  * or int8 before they are multiplied, and so give another function than the one that is differentiated.
  */
-export const exactProducts = definePass('exact-products', ({ graph }) => dropLevels(graph));
+export const exactProducts = definePass('exact-products', ({ graph }) => dropLevels(graph), {
+  ensures: [noNode('no product rounds its activations', (node) => isProduct(node) && hasLevel(node))],
+});
+
+function isProduct({ domain, opType }: Node): boolean {
+  return domain === 'com.microsoft' && opType === 'MatMulNBits';
+}
+
+function hasLevel({ attributes }: Node): boolean {
+  return attributes.has('accuracy_level');
+}
 
 function dropLevels(graph: Graph): string[] {
   return graph.nodes.flatMap((node) => {
     const inner = node.subgraphs.flatMap(dropLevels);
-    const isProduct = node.domain === 'com.microsoft' && node.opType === 'MatMulNBits';
-    if (!isProduct || !node.attributes.has('accuracy_level')) return inner;
+    if (!isProduct(node) || !hasLevel(node)) return inner;
     node.deleteAttribute('accuracy_level');
     return [...inner, `${node.label} computes in f32`];
   });

@@ -1,3 +1,4 @@
+import { EspalierError } from '../../core/index.ts';
 import type { Model } from '../model.ts';
 
 export interface PassResult {
@@ -8,16 +9,34 @@ export interface PassResult {
   readonly changes: readonly string[];
 }
 
+/** A property of a model that a pass needs or promises. */
+export interface Condition {
+  /** What holds, as the end of a sentence: `every node stands behind what it reads`. */
+  readonly name: string;
+  /** What breaks the condition, or undefined where it holds. It reads each node a few times at most and changes nothing. */
+  broken(model: Model): string | undefined;
+}
+
 /** A named rewrite of a model. It changes the model in place and says what it did. */
 export interface Pass {
   readonly name: string;
+  /** What must hold before the pass. `runPasses` checks it. */
+  readonly requires: readonly Condition[];
+  /** What holds after the pass. `runPasses` checks it. */
+  readonly ensures: readonly Condition[];
   run(model: Model): PassResult;
 }
 
-/** A pass from a function that gives the lines of its changes. */
-export function definePass(name: string, rewrite: (model: Model) => string[]): Pass {
+/** Makes a pass of a function that returns the lines of its changes. */
+export function definePass(
+  name: string,
+  rewrite: (model: Model) => string[],
+  { requires = [], ensures = [] }: Partial<Pick<Pass, 'requires' | 'ensures'>> = {},
+): Pass {
   return {
     name,
+    requires,
+    ensures,
     run: (model) => {
       const changes = rewrite(model);
       return { model, modified: changes.length > 0, changes };
@@ -25,8 +44,29 @@ export function definePass(name: string, rewrite: (model: Model) => string[]): P
   };
 }
 
-/** Runs passes one after another; their changes come together, each with the name of its pass before it. */
+/**
+ * Runs passes one after another and checks the conditions of each: `requires` before it, `ensures` after it.
+ *
+ * @returns the changes of all passes, each with the name of its pass before it
+ * @throws EspalierError IR_PASS_BROKEN for the first condition that does not hold, and the errors of the passes
+ */
 export function runPasses(model: Model, passes: readonly Pass[]): PassResult {
-  const changes = passes.flatMap((pass) => pass.run(model).changes.map((change) => `${pass.name}: ${change}`));
+  const changes = passes.flatMap((pass) => {
+    assertHold(model, pass, { when: 'requires', conditions: pass.requires });
+    const result = pass.run(model);
+    assertHold(model, pass, { when: 'ensures', conditions: pass.ensures });
+    return result.changes.map((change) => `${pass.name}: ${change}`);
+  });
   return { model, modified: changes.length > 0, changes };
+}
+
+function assertHold(
+  model: Model,
+  { name: pass }: Pass,
+  { when, conditions }: { readonly when: 'requires' | 'ensures'; readonly conditions: readonly Condition[] },
+): void {
+  for (const { name, broken } of conditions) {
+    const reason = broken(model);
+    if (reason !== undefined) throw new EspalierError('IR_PASS_BROKEN', { pass, when, condition: name, reason });
+  }
 }

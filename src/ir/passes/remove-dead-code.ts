@@ -3,7 +3,14 @@ import { readValues } from '../sort.ts';
 import { definePass } from './pass.ts';
 
 /** Removes nodes and initializers that no output of the model depends on, in subgraphs too. Inputs stay: they are its face. */
-export const removeDeadCode = definePass('remove-dead-code', ({ graph }) => removeFrom(graph));
+export const removeDeadCode = definePass('remove-dead-code', ({ graph }) => removeFrom(graph), {
+  ensures: [{ name: 'an output depends on every node', broken: ({ graph }) => deadNode(graph)?.label }],
+});
+
+function deadNode(graph: Graph): Node | undefined {
+  const live = liveNodes(graph);
+  return graph.nodes.find((node) => !live.has(node));
+}
 
 function removeFrom(graph: Graph): string[] {
   const live = liveNodes(graph);

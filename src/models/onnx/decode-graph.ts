@@ -1,4 +1,4 @@
-import { removeDeadCode, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
+import { removeDeadCode, runPasses, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { annotateModules } from './annotate-modules.ts';
 import { GraphCopy } from './graph-copy.ts';
 import { findHead } from './logits-head.ts';
@@ -45,7 +45,7 @@ export function buildOnnxDecode(source: TextSource, maxLength: number): Model | 
   const logits = copy.value(roles.logits);
   const decoder = { model: copy.model, logits, head: findHead(copy.model, logits) };
   finish(copy.model, logitsOfRows(decoder, graph.addInput('logit_rows', 'int64', ['rows'])), 'logits');
-  removeDeadCode.run(copy.model);
+  runPasses(copy.model, [removeDeadCode]);
   return graph.inputs.some(({ name }) => name === 'attention_mask') ? undefined : copy.model;
 }
 

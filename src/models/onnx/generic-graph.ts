@@ -1,4 +1,4 @@
-import { removeDeadCode, Tape, type AdaptableModule, type Model, type Value } from '../../ir/index.ts';
+import { removeDeadCode, runPasses, Tape, type AdaptableModule, type Model, type Value } from '../../ir/index.ts';
 import { annotateModules, type AnnotationHints } from './annotate-modules.ts';
 import { GraphCopy, type CopyOptions, type OnnxSource } from './graph-copy.ts';
 import { dropExportersNotes } from './text-copy.ts';
@@ -34,7 +34,7 @@ export function copyGeneric(
   }
   const modules = annotateModules(copy.graph, hints);
   dropExportersNotes(copy.model);
-  removeDeadCode.run(copy.model);
+  runPasses(copy.model, [removeDeadCode]);
   return { model: copy.model, modules };
 }
 

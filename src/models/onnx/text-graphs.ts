@@ -1,5 +1,5 @@
 import { EspalierError, option, optionText } from '../../core/index.ts';
-import { removeDeadCode, Tape, type Model, type Value } from '../../ir/index.ts';
+import { removeDeadCode, runPasses, Tape, type Model, type Value } from '../../ir/index.ts';
 import type { BaseGraphs, GraphOptions } from '../base-model.ts';
 import { asFloat32, findHead, flatHidden, readRows, type LogitsHead } from './logits-head.ts';
 import type { OnnxSource } from './graph-copy.ts';
@@ -106,7 +106,7 @@ export function finish(model: Model, output: Value, name: string): Model {
   if (taken && taken !== output) graph.rename(taken, graph.uniqueName(`${name}.file`));
   graph.rename(output, name);
   graph.addOutput(output);
-  removeDeadCode.run(model);
+  runPasses(model, [removeDeadCode]);
   for (const input of graph.inputs.filter(({ isUsed }) => !isUsed)) graph.removeInput(input);
   return model;
 }

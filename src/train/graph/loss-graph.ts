@@ -1,26 +1,15 @@
 import { breathe, EspalierError, option } from '../../core/index.ts';
 import { differentiate, gradientPasses } from '../../autodiff/index.ts';
-import {
-  encodeModel,
-  exactDequantization,
-  exactProducts,
-  followLinks,
-  runPasses,
-  type Graph,
-  type Model,
-  type Value,
-} from '../../ir/index.ts';
-import { dropoutKeysInput, dropoutRatioInput, injectLora } from '../../lora/index.ts';
+import { exactDequantization, exactProducts, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
+import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
+import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { buildObjective, type Objective } from './objective.ts';
 import type { ParameterSpec } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 
 /** A model for the runtime that computes a loss and, if wanted, the gradients of all its parameters. */
-export interface LossGraph {
-  readonly bytes: Uint8Array;
-  /** The folder of its weights, as ONNX Runtime needs it. */
-  readonly externalDataFolder: string;
+export interface LossGraph extends PreparedGraph {
   /** Inputs that are trained, in the graph's order. */
   readonly parameters: readonly ParameterSpec[];
   /** The output with the gradient, for each parameter; empty in a graph for evaluation. */
@@ -47,7 +36,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   const isWeight = (name: string): boolean => whole.has(name) || (lora === undefined && base.weights.has(name));
   const dataInputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !isWeight(name)));
   await breathe();
-  if (lora !== undefined) injectLora(model, { modules: lora, dropoutSeed: seed % 2 ** 31 });
+  if (lora !== undefined) runPasses(model, [loraPass({ modules: lora, dropoutSeed: seed % 2 ** 31 })]);
   await breathe();
   const parameters = graph.inputs.filter(({ name }) => !dataInputs.has(name) && !dropoutInputs.includes(name));
   assertWhole(base, whole, parameters);
@@ -55,8 +44,8 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   runPasses(model, [exactProducts, exactDequantization]);
   const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
   await breathe();
-  const externalDataFolder = await followLinks(model, base.dir);
-  return { bytes: encodeModel(model), externalDataFolder, parameters: parameters.map(specOf), gradientOf };
+  const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
+  return { ...prepared, parameters: parameters.map(specOf), gradientOf };
 }
 
 /** Checks that every weight to be trained is an input that the graph reads. */
@@ -81,7 +70,6 @@ function addGradients(model: Model, parameters: readonly Value[]): Map<string, s
     graph.addOutput(gradient);
     names.set(parameter.name, gradient.name);
   }
-  runPasses(model, gradientPasses);
   return names;
 }
 

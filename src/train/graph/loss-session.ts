@@ -1,4 +1,5 @@
-import { type Environment, type IoBinding, OrtTensor, type Session, type SessionOptions } from '../../runtime/index.ts';
+import { openPreparedGraph, type GraphSessionOptions, type OpenGraph } from '../../execution/index.ts';
+import { type Environment, type IoBinding, OrtTensor } from '../../runtime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { dropoutKeys, dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
 import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
@@ -15,7 +16,7 @@ export interface LossSessionOptions {
   readonly dropout?: number;
   /** The seed of the dropout masks. */
   readonly seed?: number;
-  readonly session?: SessionOptions;
+  readonly session?: GraphSessionOptions;
 }
 
 /** The place of a pass in a training. Both numbers count from 0. */
@@ -40,7 +41,7 @@ const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
  * changes the parameters.
  */
 export class LossSession implements Disposable {
-  readonly #session: Session;
+  readonly #graph: OpenGraph;
   readonly #binding: IoBinding;
   readonly #scalars = NativeMemory.allocate(24);
   /** Whether the graph counts the rows that it gets right. */
@@ -51,22 +52,19 @@ export class LossSession implements Disposable {
   readonly #owned: OrtTensor[] = [];
   #rows: NativeMemory | undefined;
 
-  private constructor(session: Session, seed: number) {
+  private constructor(graph: OpenGraph, seed: number) {
     this.#seed = seed;
-    this.#hasKeys = session.inputs.some(({ name }) => name === dropoutKeysInput);
-    this.#session = session;
-    this.#binding = session.createBinding();
-    this.#counts = session.outputs.some(({ name }) => name === 'correct');
+    this.#hasKeys = graph.inputs.has(dropoutKeysInput);
+    this.#graph = graph;
+    this.#binding = graph.createBinding();
+    this.#counts = graph.outputs.has('correct');
   }
 
   static async open(graph: LossGraph, options: LossSessionOptions): Promise<LossSession> {
-    const session = await options.environment.createSession(graph.bytes, {
-      externalDataFolder: graph.externalDataFolder,
-      // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
-      memoryPattern: false,
-      ...options.session,
-    });
-    const result = new LossSession(session, options.seed ?? 0);
+    // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
+    const session = { varyingShapes: true, ...options.session };
+    const open = await openPreparedGraph(graph, { environment: options.environment, session });
+    const result = new LossSession(open, options.seed ?? 0);
     result.#bindFixed(graph, options);
     return result;
   }
@@ -80,7 +78,7 @@ export class LossSession implements Disposable {
     if (this.#counts) {
       this.#binding.bindOutput('correct', this.#own(OrtTensor.over(this.#scalars, 'int64', [], scalarPlaces.correct)));
     }
-    if (this.#session.inputs.some(({ name }) => name === dropoutRatioInput)) {
+    if (this.#graph.inputs.has(dropoutRatioInput)) {
       this.#scalars.float32(scalarPlaces.dropout, 1)[0] = dropout;
       const ratio = this.#own(OrtTensor.over(this.#scalars, 'float32', [], scalarPlaces.dropout));
       this.#binding.bindInput(dropoutRatioInput, ratio);
@@ -104,7 +102,7 @@ export class LossSession implements Disposable {
       using tensor = OrtTensor.over(memory, data.dtype, data.shape, start);
       this.#binding.bindInput(name, tensor);
     }
-    await this.#session.run(this.#binding);
+    await this.#graph.session.run(this.#binding);
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
     return { lossSum, correct };
@@ -120,7 +118,7 @@ export class LossSession implements Disposable {
 
   dispose(): void {
     this.#binding.dispose();
-    this.#session.dispose();
+    this.#graph.dispose();
     for (const tensor of this.#owned) tensor.dispose();
     this.#scalars.dispose();
     this.#rows?.dispose();

@@ -17,7 +17,7 @@ export interface GraphFile {
  * Reads an ONNX file, verifies its graph, and checks that its weights are in its folder.
  * @throws EspalierError FILE_NOT_FOUND, and what `decodeModel`, `verifyModel` and `checkExternalData` throw
  */
-export async function openGraph(path: string): Promise<GraphFile> {
+export async function readGraphFile(path: string): Promise<GraphFile> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'ONNX model', path }, { cause });
   });

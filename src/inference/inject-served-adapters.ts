@@ -1,5 +1,5 @@
-import { inferShapes, type AdaptableModule, type Model } from '../ir/index.ts';
-import { injectLora } from '../lora/index.ts';
+import { inferShapes, runPasses, type AdaptableModule, type Model } from '../ir/index.ts';
+import { loraPass } from '../lora/index.ts';
 import { forgetShapes } from './output-shapes.ts';
 
 /** A module with the graph inputs for the matrices of its adapter. */
@@ -19,12 +19,12 @@ export interface InjectedModule {
  * to which request. In a graph of another tool every node may fold the batch into its rows in its own way, or have no rows, as a
  * convolution.
  */
-export function injectAdapters(model: Model, modules: readonly AdaptableModule[]): InjectedModule[] {
+export function injectServedAdapters(model: Model, modules: readonly AdaptableModule[]): InjectedModule[] {
   const placeholders = modules.map(({ path, groups = 1 }) => ({ path, rank: groups, scaling: 1 }));
-  const { inputs } = injectLora(model, { modules: placeholders });
+  runPasses(model, [loraPass({ modules: placeholders })]);
   const byName = new Map(model.graph.inputs.map((value) => [value.name, value]));
-  const injected = modules.map((module, place) => {
-    const [a = '', b = ''] = inputs.slice(2 * place, 2 * place + 2);
+  const injected = modules.map((module) => {
+    const [a, b] = [`${module.path}.lora_A`, `${module.path}.lora_B`];
     for (const [name, axis] of [[a, 0] as const, [b, 1] as const]) {
       const value = byName.get(name);
       if (value?.shape === undefined) throw new TypeError(`${module.path} has no input ${name}`);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createModel, Tape, verifyModel, type Value } from '../../ir/index.ts';
+import { createModel, runPasses, Tape, verifyModel, type Value } from '../../ir/index.ts';
 import { differentiate, gradientKey } from '../differentiate.ts';
 import { GradientRegistry } from '../gradient-registry.ts';
 import { standardRules } from '../rules/index.ts';
 import type { Lowering } from './lowering.ts';
-import { lowerPath } from './lower-path.ts';
+import { loweringPass } from './lowering-pass.ts';
 
 /** Twice(x) = x + x, an operator that only this test knows. */
 const twice: Lowering = {
@@ -31,13 +31,13 @@ function lossOf(tape: Tape, x: Value): Value {
   return tape.op('ReduceSum', [x], { attributes: { keepdims: 0 } });
 }
 
-describe('lowerPath', () => {
+describe('loweringPass', () => {
   it('rewrites what lies between a parameter and the loss, and nothing else', () => {
     const { tape, x, op, types } = fixture();
     tape.model.graph.addOutput(tape.op('Neg', [op('Same', x)]));
     const parameter = tape.model.graph.addInput('p', 'float32', [3]);
     const loss = lossOf(tape, op('Twice', tape.op('Mul', [x, parameter])));
-    lowerPath(tape.model, { loss, parameters: [parameter] }, registry);
+    runPasses(tape.model, [loweringPass({ loss, parameters: [parameter] }, registry)]);
     expect(types()).toEqual(['Same', 'Neg', 'Mul', 'Add', 'ReduceSum']);
     verifyModel(tape.model);
   });
@@ -46,7 +46,7 @@ describe('lowerPath', () => {
     const { tape, x, op } = fixture();
     const passed = tape.model.graph.addOutput(op('Same', x));
     const doubled = tape.model.graph.addOutput(op('Twice', passed));
-    lowerPath(tape.model, { loss: lossOf(tape, doubled), parameters: [x] }, registry);
+    runPasses(tape.model, [loweringPass({ loss: lossOf(tape, doubled), parameters: [x] }, registry)]);
     expect(tape.model.graph.outputs.map(({ name }) => name)).toEqual(['Same out', 'Twice out']);
     expect(tape.model.graph.inputs.map(({ name }) => name)).toEqual(['x']);
     verifyModel(tape.model);

@@ -1,16 +1,51 @@
-import { inferShapes, Tape, type Model, type Node, type Value } from '../../ir/index.ts';
+import {
+  definePass,
+  inferShapes,
+  inOrder,
+  Tape,
+  type Model,
+  type Node,
+  type Pass,
+  type Value,
+} from '../../ir/index.ts';
 import { findConnected, type Endpoints } from '../gradient-path.ts';
 import type { GradientRegistry } from '../gradient-registry.ts';
+
+/** A pass that lowers a path. */
+export interface LoweringPass extends Pass {
+  /** The loss and the parameters as they are now: an output of a rewritten node is another value after the pass. */
+  readonly endpoints: Endpoints;
+}
 
 /**
  * Rewrites every fused operator between the parameters and the loss as smaller ones with gradient rules, if the registry has a lowering
  * for it. The rest of the graph keeps its fused kernels.
  *
- * @returns the new loss and parameters: an output of a rewritten node is replaced by another value
- * @throws EspalierError GRADIENT_NOT_DEFINED for a form of an operator that its lowering does not cover
+ * Its run throws EspalierError GRADIENT_NOT_DEFINED for a form of an operator that its lowering does not cover.
  */
-export function lowerPath(model: Model, endpoints: Endpoints, registry: GradientRegistry): Endpoints {
+export function loweringPass(endpoints: Endpoints, registry: GradientRegistry): LoweringPass {
   const replaced = new Map<Value, Value>();
+  const now = (value: Value): Value => replaced.get(value) ?? value;
+  const pass = definePass('lower-operators', (model) => lower(model, { endpoints, registry, replaced }), {
+    ensures: [inOrder],
+  });
+  return {
+    ...pass,
+    get endpoints() {
+      return { loss: now(endpoints.loss), parameters: endpoints.parameters.map(now) };
+    },
+  };
+}
+
+interface LoweringJob {
+  readonly endpoints: Endpoints;
+  readonly registry: GradientRegistry;
+  /** The values that are replaced, each with the value that takes its place. */
+  readonly replaced: Map<Value, Value>;
+}
+
+function lower(model: Model, { endpoints, registry, replaced }: LoweringJob): string[] {
+  const changes: string[] = [];
   for (const node of findConnected(model.graph, endpoints, registry)) {
     const lowering = registry.findLowering(node);
     if (lowering === undefined) continue;
@@ -22,10 +57,10 @@ export function lowerPath(model: Model, endpoints: Endpoints, registry: Gradient
     for (const [output, result] of pair(node, results))
       replaced.set(output, takeThePlace(tape, { output, result, own }));
     model.graph.removeNode(node);
+    changes.push(`${node.label} is smaller operators`);
   }
   if (replaced.size > 0) inferShapes(model);
-  const now = (value: Value): Value => replaced.get(value) ?? value;
-  return { loss: now(endpoints.loss), parameters: endpoints.parameters.map(now) };
+  return changes;
 }
 
 /** The outputs that have readers, each with its replacement. */

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
-import type { Model } from '../../ir/index.ts';
-import { assertPlain, injectLora, listModules, type ModuleWeights } from '../../lora/index.ts';
+import { runPasses, type Model } from '../../ir/index.ts';
+import { assertPlain, listModules, loraPass, type ModuleWeights } from '../../lora/index.ts';
 import { mergeAdapters, type WeightedAdapter } from '../scoring/merge-adapters.ts';
 import type { TensorData } from '../../tensor/index.ts';
 
@@ -15,13 +15,13 @@ const place = 'a prediction';
  * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; LORA_PARTS_NOT_APPLIED for parts that several
  *   adapters cannot bring together
  */
-export async function injectAdapters(
+export async function applyAdapters(
   model: Model,
   adapters: readonly WeightedAdapter[],
 ): Promise<Map<string, TensorData>> {
   const there = new Set(listModules(model).map(({ path }) => path));
   const modules = (await together(adapters)).filter(({ path }) => there.has(path));
-  if (modules.length > 0) injectLora(model, { modules });
+  runPasses(model, [loraPass({ modules })]);
   const names = new Set(model.graph.inputs.map(({ name }) => name));
   const tensors: [string, TensorData][] = [
     ...modules.flatMap(({ path, a, b }): [string, TensorData][] => [

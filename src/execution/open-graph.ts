@@ -1,0 +1,84 @@
+import type { Model } from '../ir/index.ts';
+import type { Environment, IoBinding, Session, SessionOptions } from '../runtime/index.ts';
+import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
+
+export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
+  /** Nearly every run has other lengths than the one before it. Default: false. */
+  readonly varyingShapes?: boolean;
+  /** Multiplies weights behind DequantizeLinear with activations that are not rounded to 8 bits. Default: false. */
+  readonly exactProducts?: boolean;
+}
+
+export interface OpenPreparedOptions {
+  readonly environment: Environment;
+  readonly session?: GraphSessionOptions;
+}
+
+export type OpenGraphOptions = PrepareOptions & OpenPreparedOptions;
+
+/** A graph that is loaded. It owns its session. */
+export class OpenGraph implements Disposable {
+  readonly session: Session;
+  /** The names of the inputs of the session. */
+  readonly inputs: ReadonlySet<string>;
+  /** The names of the outputs of the session. */
+  readonly outputs: ReadonlySet<string>;
+
+  /** Use `openGraph()`. Takes ownership of the session. */
+  constructor(session: Session) {
+    this.session = session;
+    this.inputs = new Set(session.inputs.map(({ name }) => name));
+    this.outputs = new Set(session.outputs.map(({ name }) => name));
+  }
+
+  /** The caller owns the binding. */
+  createBinding(): IoBinding {
+    return this.session.createBinding();
+  }
+
+  /** Idempotent. Takes effect when the bindings are disposed and the runs have ended. */
+  dispose(): void {
+    this.session.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Makes a graph ready to run: its passes, the links to its weights, its bytes and its session.
+ *
+ * @throws EspalierError the errors of `prepareGraph` and of `createSession`
+ */
+export async function openGraph(model: Model, options: OpenGraphOptions): Promise<OpenGraph> {
+  return openPreparedGraph(await prepareGraph(model, options), options);
+}
+
+/** @throws EspalierError the errors of `createSession` */
+export async function openPreparedGraph(
+  { bytes, externalDataFolder }: PreparedGraph,
+  { environment, session = {} }: OpenPreparedOptions,
+): Promise<OpenGraph> {
+  return new OpenGraph(await environment.createSession(bytes, { ...sessionOptions(session), externalDataFolder }));
+}
+
+function sessionOptions({ varyingShapes, exactProducts, config, ...options }: GraphSessionOptions): SessionOptions {
+  return {
+    ...options,
+    // WHY no pattern: each combination of lengths would keep a memory plan of its own, and nearly no plan would fit twice.
+    ...(varyingShapes === true && { memoryPattern: false }),
+    config: { ...(exactProducts === true && exactDequantizedProducts), ...config },
+  };
+}
+
+/**
+ * WHY: ONNX Runtime makes MatMulNBits of DequantizeLinear and the product behind it, and its default accuracy level, 4, rounds the
+ * activations to 8 bits. Level 1 is f32. A MatMulNBits that the file itself contains keeps the level that the file gives it.
+ *
+ * WHY not the pass `exactDequantization`: this keeps the fused operator, whose weight stays integers while it is multiplied. Training
+ * uses the pass, which changes the graph itself and so holds in whatever session runs it.
+ */
+const exactDequantizedProducts: Readonly<Record<string, string>> = {
+  'session.qdq_matmulnbits_accuracy_level': '1',
+};
