@@ -26,7 +26,7 @@ export interface PassPlace {
 }
 
 /** The results of a pass. */
-export interface PassResult {
+export interface LossResult {
   /** Sum over the targets, in nats for a cross entropy. */
   readonly lossSum: number;
   /** Number of rows whose largest logit is at their label; only for classification. */
@@ -94,7 +94,7 @@ export class LossSession implements Disposable {
    * One forward (and, with gradients, backward) pass.
    * @param place  of the pass in the training; the dropout masks are a function of it
    */
-  async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<PassResult> {
+  async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
     const places = placesOf(this.#hasKeys ? withKeys(feeds, { ...place, seed: this.#seed }) : feeds);
     const memory = this.#memoryFor(places.at(-1)?.end ?? 0);
     for (const { name, data, start } of places) {
