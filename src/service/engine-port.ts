@@ -51,6 +51,8 @@ export interface GenerationRequest {
   readonly promptGroup?: object;
   /** Who asks. Callers share the engine evenly. */
   readonly key?: string;
+  /** A user of the caller. The users of one key get equal shares of what the key gets. */
+  readonly user?: string;
   readonly signal?: AbortSignal;
 }
 
