@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { onAdapterFailure } from '../../control/index.ts';
 import { EspalierError } from '../../core/index.ts';
+import { tellFailures } from '../tell-failures.ts';
 import { openServer, type Server } from '../../http/index.ts';
 import { memoryPlans } from '../../inference/index.ts';
 import { collect } from '../base-options.ts';
@@ -85,6 +87,7 @@ export const serveCommand: CommandDefinition = {
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
     const { model: models, adapterMemory: megabytes, drainTimeout, ...rest } = read;
+    using failures = tellFailures(onAdapterFailure, (text) => context.output.note(text));
     const server = await openServer({
       ...definedOnly(rest),
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
@@ -94,9 +97,7 @@ export const serveCommand: CommandDefinition = {
       signal: context.signal,
     });
     announce(server, context);
-    for (const { name, problem } of server.failedAdapters) {
-      context.output.note(`The adapter ${name} is not served: ${problem}`);
-    }
+    failures.begin();
     await untilAborted(context.signal);
     context.output.note('Shutting down: finishing the answers under way…');
     await server.close();

@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 /** What is published on the channel `espalier:adapter`. */
 export interface AdapterEvent {
@@ -13,8 +13,23 @@ export interface AdapterEvent {
   readonly error?: unknown;
 }
 
-const events = channel('espalier:adapter');
+const name = 'espalier:adapter';
+const events = channel(name);
 
 export function publish(event: AdapterEvent): void {
   if (events.hasSubscribers) events.publish(event);
+}
+
+/** Calls `listener` for each adapter of this process that is found to be impossible to serve, until the result is disposed. */
+export function onAdapterFailure(listener: (name: string, error: unknown) => void): Disposable {
+  const hear = (message: unknown): void => {
+    if (isFailure(message)) listener(message.name, message.error);
+  };
+  subscribe(name, hear);
+  return { [Symbol.dispose]: () => void unsubscribe(name, hear) };
+}
+
+function isFailure(message: unknown): message is { readonly name: string; readonly error: unknown } {
+  if (typeof message !== 'object' || message === null) return false;
+  return Reflect.get(message, 'event') === 'fail' && typeof Reflect.get(message, 'name') === 'string';
 }
