@@ -42,6 +42,7 @@ function declareOptions(command: Command): void {
     .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
     .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
     .option('--output <dir>', 'the folder to write; it must not exist yet')
+    .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
     .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')

@@ -51,7 +51,7 @@ export const trainCodes = {
     retryable: false,
     message:
       'The training ended, and {path} could not be written: {reason} The result was saved to {rescue} instead. Move it to where it belongs.',
-    help: 'The disk of the output was full, or its path was taken during the training. The result is complete: it was written to another folder, by default the folder for temporary files (TMPDIR).',
+    help: 'The disk of the output was full, or its path was taken during the training. The result is complete: it was written to another folder, the one of --rescue-folder, or by default the folder for temporary files (TMPDIR).',
   },
   TRAIN_STATE_MISMATCH: {
     status: 400,

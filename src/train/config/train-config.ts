@@ -66,6 +66,8 @@ function schemaOf(read: WordReader) {
     base: path,
     data: path,
     output: path,
+    /** Where the result goes when the output cannot be written at the end; else the folder for temporary files. */
+    rescueFolder: path.optional(),
     evalData: path.optional(),
     /** Evaluate every so many steps, besides before and after. */
     evalSteps: count.optional(),

@@ -276,7 +276,7 @@ describe('runTraining', () => {
     });
     const rescueFolder = join(folder, 'rescue');
     const onEvent = (event: TrainEvent): void => void (event.kind === 'warned' && warnings.push(event.message));
-    const trained = train(golden, { ...asGolden(golden), maxSteps: 3 }, { openMetrics, rescueFolder, onEvent });
+    const trained = train(golden, { ...asGolden(golden), maxSteps: 3, rescueFolder }, { openMetrics, onEvent });
     await expect(trained).rejects.toMatchObject({ code: 'OUTPUT_RESCUED' });
     expect(warnings).toEqual([expect.stringContaining('The training goes on')]);
     const [name = ''] = await readdir(rescueFolder);

@@ -81,7 +81,8 @@ interface Parts {
 }
 
 async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts): Promise<TrainResult> {
-  const { clock, onEvent, signal, rescueFolder } = run;
+  const { clock, onEvent, signal } = run;
+  const { rescueFolder } = inputs.config;
   const begin = clock.now();
   using model = await TrainingModel.open(inputs);
   const plan = planOf(inputs, model.parameters.parameterCount);
