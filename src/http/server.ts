@@ -218,13 +218,22 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 }
 
 function openEncoderFor(
-  { base, tokenizer, origin }: OpenedBase,
+  { base, tokenizer, origin, watch }: OpenedBase,
   environment: Environment,
   { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ServerOptions,
 ): Promise<EncoderService> {
   const baseName = servedName ?? modelName(origin);
   const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
-  return openEncoder({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
+  return openEncoder({
+    base,
+    origin,
+    changed: watch.changed,
+    tokenizer,
+    environment,
+    baseName,
+    adaptersFolder,
+    ...limits,
+  });
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {

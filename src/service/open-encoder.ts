@@ -22,8 +22,9 @@ import {
   Router,
 } from '../control/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
-import type { InferenceEntry } from './inference-context.ts';
+import type { InferenceEntry, ServedModel } from './inference-context.ts';
 import type { BaseContext, DoorContext } from './serving-context.ts';
+import { watchedModel } from './watched-model.ts';
 
 export interface EncoderOptions {
   readonly base: BaseModel;
@@ -40,6 +41,8 @@ export interface EncoderOptions {
   readonly memoryPlan: MemoryPlan | undefined;
   /** Bytes of host memory for adapters. */
   readonly adapterMemory?: number | undefined;
+  /** Aborts when a file of the base was written to. Default: never. */
+  readonly changed?: AbortSignal | undefined;
 }
 
 /** A served encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` if the graph gives vectors. */
@@ -86,8 +89,9 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
       maxLength,
     };
     const own = { adapters: registry === undefined ? undefined : adapters, registry };
-    const entry = { model, ...own, idLimits: idLimitsOf(base) };
-    return { base: context, embeddings: embeddingsOf(options, model, context), entry, dispose };
+    const served = options.changed === undefined ? model : watchedModel(model, options.changed);
+    const entry = { model: served, ...own, idLimits: idLimitsOf(base) };
+    return { base: context, embeddings: embeddingsOf(options, served, context), entry, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -161,7 +165,7 @@ async function openAdapters(
 
 function embeddingsOf(
   { base, tokenizer }: EncoderOptions,
-  model: InferenceModel,
+  model: ServedModel,
   context: EncoderContext,
 ): EncoderService['embeddings'] {
   if (base.task !== 'embedding') return undefined;

@@ -58,6 +58,15 @@ function expectClose(actual: readonly number[] | undefined, expected: readonly n
 }
 
 describe('embeddings', () => {
+  it('come from no base whose file was overwritten, and its model is not ready', async () => {
+    const client = await open('BertModel');
+    await writeFile(join(folder, 'base', 'model.safetensors'), 'other');
+    const ready = async (): Promise<number> => (await fetch(`${server?.url}/v2/models/encoder/ready`)).status;
+    await expect.poll(ready, { timeout: 5000 }).toBe(503);
+    const asked = client.embeddings.create({ model: 'encoder', input: 'a text' });
+    await expect(asked).rejects.toThrow('was written to while the base was served');
+  });
+
   it('are those of the reference, for one text, for many at once, and for their tokens', async () => {
     const client = await open('BertModel');
     const many = await client.embeddings.create({ model: 'encoder', input: texts.map(({ text }) => text) });
