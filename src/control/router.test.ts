@@ -49,12 +49,14 @@ describe('Router', () => {
     expect(() => router.assertKnown('risk')).not.toThrow();
   });
 
-  it('refuses an unknown name with the known names and the nearest one', async () => {
+  it('refuses an unknown name with the nearest one, and names no others', async () => {
     using registry = new AdapterRegistry(new FakeArena());
     await registry.load('risk-strict', adapterOf('v'));
+    await registry.load('another-tenant', adapterOf('w'));
     const router = new Router({ baseName: 'base', registry });
-    const details = { model: 'risk-strct', hint: ' (did you mean risk-strict?)', known: ['base', 'risk-strict'] };
+    const details = { model: 'risk-strct', hint: ' (did you mean risk-strict?)' };
     await expect(router.resolve('risk-strct')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND', details });
+    await expect(router.resolve('risk-strct')).rejects.not.toThrow('another-tenant');
     expect(() => router.assertKnown('risk-strct')).toThrow(expect.objectContaining({ code: 'MODEL_NOT_FOUND' }));
   });
 
