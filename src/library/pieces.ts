@@ -1,5 +1,5 @@
 import type { GeneratedToken, ReportedToken } from '../engine/index.ts';
-import { createStopMatcher, type StopMatcher, type StreamDecoder } from '../tokenizer/index.ts';
+import { AnswerText, type StreamDecoder } from '../tokenizer/index.ts';
 
 /** Why an answer ended: at a stop token or a stop string, or at a limit. */
 export type FinishReason = 'stop' | 'length';
@@ -28,35 +28,15 @@ export async function* piecesOf(
   generated: AsyncIterable<GeneratedToken>,
   { decoder, stops, minTokens, logprobs }: PieceOptions,
 ): AsyncGenerator<Piece, void, undefined> {
-  const matcher = createStopMatcher(stops);
-  let count = 0;
+  const answer = new AnswerText({ decoder, stops, minTokens });
   let isEnded = false;
   for await (const { finishReason, ...reported } of generated) {
     const { token } = reported;
-    const tokens = { tokens: [token], ...(logprobs && { logprobs: [reported] }) };
-    const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
-    count++;
-    const { text, stopped } = count > minTokens ? matcher.push(fresh) : { text: fresh, stopped: false };
-    if (stopped) {
-      yield { text, ...tokens, finishReason: 'stop' };
-      return;
-    }
     isEnded = finishReason !== undefined;
-    if (finishReason === undefined) yield { text, ...tokens };
-    else {
-      const end = endOf(matcher, decoder);
-      yield { text: text + end.text, ...tokens, finishReason: end.stopped ? 'stop' : finishReason };
-    }
+    const added = answer.add(answer.decode(token, finishReason), finishReason);
+    yield { ...added, tokens: [token], ...(logprobs && { logprobs: [reported] }) };
+    if (added.finishReason !== undefined && !isEnded) return;
   }
   // No token was asked for.
   if (!isEnded) yield { text: '', tokens: [], finishReason: 'length' };
-}
-
-/** What was held back comes now, as far as no stop string is found in it. */
-function endOf(
-  matcher: StopMatcher,
-  decoder: StreamDecoder | undefined,
-): { readonly text: string; readonly stopped: boolean } {
-  const last = matcher.push(decoder?.end() ?? '');
-  return last.stopped ? last : { text: last.text + matcher.end(), stopped: false };
 }

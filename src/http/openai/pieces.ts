@@ -1,5 +1,5 @@
 import { Pace } from '../../core/index.ts';
-import { createStopMatcher, type StopMatcher, type StreamDecoder, type Tokenizer } from '../../tokenizer/index.ts';
+import { AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
 import type { TokenStream } from '../../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
@@ -36,29 +36,23 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
   const { tokenizer, prompt, continuesPrompt, minTokens, naming } = options;
   // WHY: the continuation of a text keeps the space before its first word; a turn of a chat does not.
   const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
-  const matcher = createStopMatcher(options.stops);
+  const answer = new AnswerText({ decoder, stops: options.stops, minTokens });
   const names = naming && createTokenNames(tokenizer, naming);
   const echo = options.echo ? await echoPrompt(prompt, tokenizer) : undefined;
   let offset = countCodePoints(echo?.text ?? '');
   let isEchoed = echo === undefined;
   let isEnded = false;
-  let count = 0;
   for await (const reported of generated) {
     const { token, finishReason } = reported;
     if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
     isEchoed = true;
     isEnded = finishReason !== undefined;
-    const fresh = finishReason === 'stop' ? '' : (decoder?.push(token) ?? '');
+    const fresh = answer.decode(token, finishReason);
     const told = names?.nameOf(reported, offset);
     if (told !== undefined) offset += countCodePoints(fresh);
-    count++;
-    const { text, stopped } = count > minTokens ? matcher.push(fresh) : { text: fresh, stopped: false };
-    if (stopped) {
-      yield pieceOf(token, told, text, 'stop');
-      return;
-    }
-    const end = finishReason && ending(finishReason, matcher, decoder);
-    yield end ? pieceOf(token, told, text + end.text, end.finishReason) : pieceOf(token, told, text);
+    const added = answer.add(fresh, finishReason);
+    yield pieceOf(token, told, added.text, added.finishReason);
+    if (added.finishReason !== undefined && finishReason === undefined) return;
   }
   if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
   // No token was asked for.
@@ -68,17 +62,6 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
 function pieceOf(token: number, told: NamedToken | undefined, text: string, finishReason?: FinishReason): Piece {
   const tokenIds = [token];
   return { text, tokenIds, generated: 1, ...(told && { logprobs: [told] }), ...(finishReason && { finishReason }) };
-}
-
-/** The end of the text: the held back text, up to a stop string. */
-function ending(
-  finishReason: FinishReason,
-  matcher: StopMatcher,
-  decoder: StreamDecoder | undefined,
-): { readonly text: string; readonly finishReason: FinishReason } {
-  const last = matcher.push(decoder?.end() ?? '');
-  const rest = last.stopped ? last.text : last.text + matcher.end();
-  return { text: rest, finishReason: last.stopped ? 'stop' : finishReason };
 }
 
 /** Tokens of a prompt that are reported at once. */
