@@ -181,6 +181,16 @@ describe('host memory', () => {
     expect(registry.list().map(({ path }) => path)).toEqual(['first', 'second']);
   });
 
+  it('reads dropped weights again while as many loads of the same content as there are lanes go on', async () => {
+    registry = new AdapterRegistry(arena, { memory: 0 });
+    await registry.load('a', new FakeFiles('first', 'same'));
+    using lease = registry.acquire('a');
+    const loads = ['b', 'c'].map((name) => registry.load(name, new FakeFiles(name, 'same')));
+    using hold = await lease.hold();
+    expect(hold.weights.digest).toBe('same');
+    expect((await Promise.all(loads)).map(({ digest }) => digest)).toEqual(['same', 'same']);
+  });
+
   it('never drops a version that requests use and no name has, since its file may be gone', async () => {
     registry = new AdapterRegistry(arena, { memory: 8 });
     const files = new FakeFiles('policy', '11111111');

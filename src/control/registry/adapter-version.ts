@@ -29,8 +29,13 @@ export class VersionRecord implements AdapterVersion {
   leaving = 0;
   /** Number of requests that have not had their last answer yet. */
   leases = 0;
-  /** Pending while its weights are being read into host memory. */
-  arriving: Promise<void> | undefined;
+  /** Pending while its weights are prepared for the first time. Nothing leases it before that. */
+  entering: Promise<void> | undefined;
+  /**
+   * Pending while weights that were dropped from host memory wait for a lane and are read again. Only requests wait for it: a load that
+   * did would keep the lane for which it waits.
+   */
+  returning: Promise<void> | undefined;
 
   constructor(version: AdapterVersion) {
     this.digest = version.digest;

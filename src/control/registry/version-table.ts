@@ -59,7 +59,7 @@ export class VersionTable<Weights extends HostWeights> {
       if (present === undefined) return this.#enter(name, adapter, { source, isUrgent });
       present.holds++;
       try {
-        await present.arriving;
+        await present.entering;
       } catch (error) {
         this.drop(present);
         throw error;
@@ -80,11 +80,10 @@ export class VersionTable<Weights extends HostWeights> {
     const version = new VersionRecord({ ...facts, digest, base, sources: [source], created: unixSeconds() });
     version.holds++;
     this.#versions.set(digest, version);
-    const arriving = this.#prepare(version, adapter, { name, isUrgent });
-    version.arriving = arriving;
+    version.entering = this.#prepare(version, adapter, { name, isUrgent });
     try {
-      await arriving;
-      version.arriving = undefined;
+      await version.entering;
+      version.entering = undefined;
       return version;
     } catch (error) {
       if (this.#versions.get(digest) === version) this.#versions.delete(digest);
@@ -119,12 +118,12 @@ export class VersionTable<Weights extends HostWeights> {
     for (;;) {
       const hold = this.memory.hold(version.digest);
       if (hold !== undefined) return hold;
-      version.arriving ??= this.#reads
+      version.returning ??= this.#reads
         .take(() => this.#readAgain(name, version))
         .finally(() => {
-          version.arriving = undefined;
+          version.returning = undefined;
         });
-      await version.arriving;
+      await version.returning;
     }
   }
 
