@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openServer } from '#internal/http';
-import { openInferenceModel, SharedArenas } from '#internal/inference';
+import { openInferenceModel, SharedArenas } from '#internal/batching';
 import { openEnvironment } from '#internal/runtime';
 import { tensorOf } from '#internal/tensor';
 import { writeMlp } from './served-models.mjs';

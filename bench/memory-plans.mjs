@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRandom } from '#internal/core';
-import { memoryPlans, openInferenceModel, SharedArenas } from '#internal/inference';
+import { memoryPlans, openInferenceModel, SharedArenas } from '#internal/batching';
 import { openEnvironment } from '#internal/runtime';
 import { zerosOf } from '#internal/tensor';
 import { writeConvolution } from './served-models.mjs';

@@ -36,9 +36,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   control: ['core', 'files', 'ir', 'lora', 'models', 'adapters'],
   engine: ['core', 'native', 'tensor', 'ir', 'runtime', 'models', 'lora', 'execution', 'control'],
-  inference: ['core', 'native', 'tensor', 'ir', 'runtime', 'models', 'lora', 'execution', 'control'],
-  service: ['core', 'tensor', 'ir', 'tokenizer', 'runtime', 'models', 'control', 'engine', 'inference', 'evaluate'],
-  http: ['core', 'tensor', 'tokenizer', 'runtime', 'models', 'control', 'inference', 'service'],
+  batching: ['core', 'native', 'tensor', 'ir', 'runtime', 'models', 'lora', 'execution', 'control'],
+  service: ['core', 'tensor', 'ir', 'tokenizer', 'runtime', 'models', 'control', 'engine', 'batching', 'evaluate'],
+  http: ['core', 'tensor', 'tokenizer', 'runtime', 'models', 'control', 'batching', 'service'],
   library: [
     'core',
     'lora',
@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'train',
     'control',
     'engine',
-    'inference',
+    'batching',
     'http',
   ],
   cli: [
@@ -68,7 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'train',
     'control',
     'engine',
-    'inference',
+    'batching',
     'http',
   ],
 };

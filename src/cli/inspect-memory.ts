@@ -1,4 +1,4 @@
-import { describePlan, type DescribedPlan, type DescribeOptions } from '../inference/index.ts';
+import { describePlan, type DescribedPlan, type DescribeOptions } from '../batching/index.ts';
 import type { Inspection } from './inspect-path.ts';
 
 const stepNames = ['gather', 'run', 'answer'];

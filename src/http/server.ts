@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
-import type { MemoryPlan } from '../inference/index.ts';
+import type { MemoryPlan } from '../batching/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../runtime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { openServer, type Server } from '../http/index.ts';
-import { memoryPlans } from '../inference/index.ts';
+import { memoryPlans } from '../batching/index.ts';
 import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 

@@ -1,5 +1,5 @@
 import type { Router } from '../control/index.ts';
-import type { Embedder, ResidentAdapter } from '../inference/index.ts';
+import type { Embedder, ResidentAdapter } from '../batching/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { BaseContext } from './serving-context.ts';
 

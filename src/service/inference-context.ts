@@ -1,5 +1,5 @@
 import type { AdapterAdministration, AdapterRegistry } from '../control/index.ts';
-import type { InferenceModel, ResidentAdapter } from '../inference/index.ts';
+import type { InferenceModel, ResidentAdapter } from '../batching/index.ts';
 
 /** The part of a model that the routes need. The model of `inference` has this form, and so can a test double. */
 export type ServedModel = Pick<InferenceModel, 'name' | 'signature' | 'batching' | 'isReady' | 'infer' | 'stats'>;

@@ -7,7 +7,7 @@ import {
   openInferenceGraph,
   type ServedParameter,
   SharedArenas,
-} from '../inference/index.ts';
+} from '../batching/index.ts';
 import { readConstant, type Model } from '../ir/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../runtime/index.ts';

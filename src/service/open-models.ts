@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../inference/index.ts';
+import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../batching/index.ts';
 import type { Environment } from '../runtime/index.ts';
 import { type Announced, announceAdapters, createAdapterAdministration } from '../control/index.ts';
 import type { InferenceContext, InferenceEntry } from './inference-context.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { memoryPlans } from '../../inference/index.ts';
+import { memoryPlans } from '../../batching/index.ts';
 import { collect } from '../base-options.ts';
 import type { CommandDefinition } from '../command.ts';
 import { inspectMemory } from '../inspect-memory.ts';

@@ -3,7 +3,7 @@ import { onAdapterFailure } from '../../control/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { tellFailures } from '../tell-failures.ts';
 import { openServer, type Server } from '../../http/index.ts';
-import { memoryPlans } from '../../inference/index.ts';
+import { memoryPlans } from '../../batching/index.ts';
 import { collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';

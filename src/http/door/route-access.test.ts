@@ -1,7 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Router } from '../../control/index.ts';
-import type { ResidentAdapter } from '../../inference/index.ts';
+import type { ResidentAdapter } from '../../batching/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
