@@ -9,14 +9,14 @@ const tests = ['src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/**/*.test.ts']
 /** Files with a process of their own, since they look at, or change, what a whole process has. */
 const alone = [
   // memory and time of the process: what another file left to collect would count
-  'src/runtime/leak-walk.ort.test.ts',
+  'src/onnxruntime/leak-walk.ort.test.ts',
   'src/native/native-memory.ort.test.ts',
   'src/engine/adapters/memory-given-back.ort.test.ts',
   'test/attacks/attacks.test.ts',
   'test/fuzz/fuzz.test.ts',
   // the first loading of the native library
-  'src/runtime/missing-library.ort.test.ts',
-  'src/runtime/ffi/library.ort.test.ts',
+  'src/onnxruntime/missing-library.ort.test.ts',
+  'src/onnxruntime/ffi/library.ort.test.ts',
 ];
 
 /** The real ONNX Runtime first, since these files take longest, and a long one that began last would run on alone. */

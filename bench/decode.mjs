@@ -6,8 +6,8 @@
 import { parseArgs } from 'node:util';
 import { initAdapter } from '#internal/lora';
 import { openBaseModel } from '#internal/models';
-import { openEnvironment } from '#internal/runtime';
-import { AdapterRegistry } from '#internal/control';
+import { openEnvironment } from '#internal/onnxruntime';
+import { AdapterRegistry } from '#internal/routing';
 import { openEngine } from '#internal/engine';
 import { typedArray } from '#internal/tensor';
 import { median } from './statistics.mjs';

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openServer } from '#internal/http';
 import { openInferenceModel, SharedArenas } from '#internal/batching';
-import { openEnvironment } from '#internal/runtime';
+import { openEnvironment } from '#internal/onnxruntime';
 import { tensorOf } from '#internal/tensor';
 import { writeMlp } from './served-models.mjs';
 import { median } from './statistics.mjs';

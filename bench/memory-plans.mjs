@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRandom } from '#internal/core';
 import { memoryPlans, openInferenceModel, SharedArenas } from '#internal/batching';
-import { openEnvironment } from '#internal/runtime';
+import { openEnvironment } from '#internal/onnxruntime';
 import { zerosOf } from '#internal/tensor';
 import { writeConvolution } from './served-models.mjs';
 import { median } from './statistics.mjs';

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBaseModel } from '#internal/models';
 import { quantizeBase } from '#internal/quantize';
-import { openEnvironment } from '#internal/runtime';
+import { openEnvironment } from '#internal/onnxruntime';
 import { openEngine } from '#internal/engine';
 import { median } from './statistics.mjs';
 

@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 
-const { openEnvironment } = await import('#internal/runtime');
+const { openEnvironment } = await import('#internal/onnxruntime');
 const { resolveConfig, runTraining } = await import('#internal/train');
 
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));

@@ -1,4 +1,4 @@
-// Writes src/runtime/ffi/api-slots.ts from a JSON array with the names of OrtApi's functions in slot order:
+// Writes src/onnxruntime/ffi/api-slots.ts from a JSON array with the names of OrtApi's functions in slot order:
 //   node scripts/generate-api-slots.mjs names.json
 // The list follows ONNX Runtime's onnxruntime_c_api.h, whose table only ever grows at its end.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -20,4 +20,4 @@ const lines = [
   'export type ApiName = (typeof apiSlots)[number];',
   '',
 ];
-writeFileSync(new URL('../src/runtime/ffi/api-slots.ts', import.meta.url), lines.join('\n'));
+writeFileSync(new URL('../src/onnxruntime/ffi/api-slots.ts', import.meta.url), lines.join('\n'));

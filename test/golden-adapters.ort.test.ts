@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
 import { initFromWeights, injectLora, readSquaredNorms, type Adapter, type LoraModule } from '../src/lora/index.ts';
-import { loadPeftAdapter } from '../src/adapters/index.ts';
+import { loadPeftAdapter } from '../src/adapter-files/index.ts';
 import { buildScoringGraph, buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url));

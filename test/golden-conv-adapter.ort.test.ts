@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { createModel, encodeModel, moduleKey, runPasses, Tape, type Model, type Value } from '../src/ir/index.ts';
 import { injectLora, listModules, type Adapter } from '../src/lora/index.ts';
-import { loadPeftAdapter } from '../src/adapters/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
+import { loadPeftAdapter } from '../src/adapter-files/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, type TensorData } from '../src/tensor/index.ts';
 
 const folder = fileURLToPath(new URL('golden/adapters/conv/', import.meta.url));

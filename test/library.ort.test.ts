@@ -15,9 +15,9 @@ import {
   type TrainedModel,
   type TrainEvent,
 } from '../src/index.ts';
-import { loadAdapter } from '../src/adapters/index.ts';
+import { loadAdapter } from '../src/adapter-files/index.ts';
 import { openBaseModel } from '../src/models/index.ts';
-import { openEnvironment } from '../src/runtime/index.ts';
+import { openEnvironment } from '../src/onnxruntime/index.ts';
 
 const base = fileURLToPath(new URL('../demo/base', import.meta.url));
 const messages = [{ role: 'user', content: 'I cannot find my card.' }];

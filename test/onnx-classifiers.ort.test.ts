@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeModel } from '../src/ir/index.ts';
 import { injectLora } from '../src/lora/index.ts';
-import { loadPeftAdapter } from '../src/adapters/index.ts';
+import { loadPeftAdapter } from '../src/adapter-files/index.ts';
 import { buildClassificationGraph, openBaseModel } from '../src/models/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../src/runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 import { resolveConfig, runTraining } from '../src/train/index.ts';
 

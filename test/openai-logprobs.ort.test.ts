@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveBase, type ServedBase } from '../src/http/testing/serve-base.ts';
 import { openBaseModel } from '../src/models/index.ts';
-import { openEnvironment, type Environment } from '../src/runtime/index.ts';
+import { openEnvironment, type Environment } from '../src/onnxruntime/index.ts';
 import { openScorer, type Scorer } from '../src/evaluate/index.ts';
 import { assertNothingAlive } from '../src/engine/testing/assert-nothing-alive.ts';
 import type { Tokenizer } from '../src/tokenizer/index.ts';

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../src/core/index.ts';
 import { openBaseModel, type BaseModel } from '../src/models/index.ts';
-import { openEnvironment, type Environment } from '../src/runtime/index.ts';
+import { openEnvironment, type Environment } from '../src/onnxruntime/index.ts';
 import { openScorer } from '../src/evaluate/index.ts';
 import type { ReportedToken } from '../src/engine/index.ts';
 import { openServedEngine, type NamingRequest, type ServedEngine } from '../src/engine/testing/served-engine.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../core/index.ts';
 import { createModel, encodeModel, exactDequantization, Tape, type Model, type Value } from '../ir/index.ts';
-import { openEnvironment, runOnce, type Environment, type SessionOptions } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment, type SessionOptions } from '../onnxruntime/index.ts';
 import { tensorOf, typedArray, type DataType } from '../tensor/index.ts';
 import { differentiate } from './differentiate.ts';
 

@@ -13,7 +13,7 @@ import {
   type Model,
   type Value,
 } from '../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { elementCount, tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 import { differentiate } from './differentiate.ts';
 import { gradientPasses } from './passes/index.ts';

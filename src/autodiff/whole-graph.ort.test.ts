@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../core/index.ts';
 import { encodeModel, runPasses, verifyModel, type Pass } from '../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, typedArray, type TensorData } from '../tensor/index.ts';
 import { differentiate } from './differentiate.ts';
 import { gradientPasses } from './passes/index.ts';

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breathe } from '../core/index.ts';
-import { loadPeftAdapter } from '../adapters/index.ts';
+import { loadPeftAdapter } from '../adapter-files/index.ts';
 import type { Model } from '../ir/index.ts';
 import type { Adapter, ModuleWeights } from '../lora/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, type TensorData, type TensorOf } from '../tensor/index.ts';

@@ -1,5 +1,5 @@
 import { EspalierError, LeastRecentlyUsed, Pace } from '../core/index.ts';
-import { OrtTensor, StringTensor, type IoBinding, type Session } from '../runtime/index.ts';
+import { OrtTensor, StringTensor, type IoBinding, type Session } from '../onnxruntime/index.ts';
 import type { NativeMemory } from '../native/index.ts';
 import { unpackStrings, type TensorData } from '../tensor/index.ts';
 import { findTensor, inputBuffer, layOutRun, outputBuffer, withRows, type RunBuffer } from './memory/run-layout.ts';

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { AdapterLease } from '../control/index.ts';
+import type { AdapterLease } from '../routing/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import type { InferenceModel } from './inference-model.ts';
 import type { ResidentAdapter } from './model-adapters.ts';

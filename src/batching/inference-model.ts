@@ -1,5 +1,5 @@
 import { EspalierError, systemClock } from '../core/index.ts';
-import type { AdapterLease, WeightsHold } from '../control/index.ts';
+import type { AdapterLease, WeightsHold } from '../routing/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import { BatchLoop } from './batch-loop.ts';
 import type { BatchLimits } from './batch-scheduler.ts';

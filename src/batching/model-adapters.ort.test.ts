@@ -1,4 +1,4 @@
-import { arenaModules, describeAdapterArena } from '../control/testing/describe-adapter-arena.ts';
+import { arenaModules, describeAdapterArena } from '../routing/testing/describe-adapter-arena.ts';
 import { elementCount } from '../tensor/index.ts';
 import { TensorArena } from './model-adapters.ts';
 

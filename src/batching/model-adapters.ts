@@ -1,9 +1,9 @@
-import { type AdapterArena, type AdapterFacts, AdapterRegistry, type HostWeights } from '../control/index.ts';
+import { type AdapterArena, type AdapterFacts, AdapterRegistry, type HostWeights } from '../routing/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { assertPlain, loraShapes, type Adapter } from '../lora/index.ts';
 import { NativeMemory } from '../native/index.ts';
-import { OrtTensor } from '../runtime/index.ts';
+import { OrtTensor } from '../onnxruntime/index.ts';
 import { byteLength, elementCount, typedArray, type TensorOf } from '../tensor/index.ts';
 import type { BoundTensors } from './batch-runner.ts';
 import type { InjectedModule } from './inject-served-adapters.ts';

@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import type { Shape } from '../ir/index.ts';
-import type { ValueInfo } from '../runtime/index.ts';
+import type { ValueInfo } from '../onnxruntime/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { OutputShapes } from './output-shapes.ts';
 

@@ -2,7 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
 import { decodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
 import { openOnnxModel } from '../models/index.ts';
-import type { Environment } from '../runtime/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { InferenceModel } from './inference-model.ts';
 import { injectServedAdapters } from './inject-served-adapters.ts';

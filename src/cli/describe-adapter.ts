@@ -1,4 +1,4 @@
-import type { AdapterReport } from '../adapters/index.ts';
+import type { AdapterReport } from '../adapter-files/index.ts';
 
 /** Describes an adapter as text for a person. @param checked  the base with which it was compared */
 export function describeAdapter(

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { readAdapter, readPeftConfig, reportAdapter } from '../adapters/index.ts';
+import { readAdapter, readPeftConfig, reportAdapter } from '../adapter-files/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import {
   isOnnxPath,

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StagedFolder } from '../files/index.ts';
-import { mergeCheckpoint, type MergedAdapter } from '../adapters/index.ts';
+import { StagedFolder } from '../atomic-files/index.ts';
+import { mergeCheckpoint, type MergedAdapter } from '../adapter-files/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
 import { dequantizeBase, quantizationOf, quantizeBase } from '../quantize/index.ts';
 

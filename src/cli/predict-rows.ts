@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import { loadAdapter } from '../adapters/index.ts';
+import { loadAdapter } from '../adapter-files/index.ts';
 import { openBaseModel, parameterShapes, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openPredictor, type PredictRow, type WeightedAdapter } from '../evaluate/index.ts';
-import { openEnvironment } from '../runtime/index.ts';
+import { openEnvironment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { readInputs } from '../train/index.ts';
 import { declareBaseOptions } from './base-options.ts';

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { isDiskFull } from '../files/index.ts';
+import { isDiskFull } from '../atomic-files/index.ts';
 import { exitCodes } from './command.ts';
 import type { OutputStreams } from './output.ts';
 

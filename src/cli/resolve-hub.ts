@@ -1,4 +1,4 @@
-import { formatBytes } from '../files/index.ts';
+import { formatBytes } from '../atomic-files/index.ts';
 import { isHubReference, parseHubReference, pullModel, type PulledModel, type PullOptions } from '../hub/index.ts';
 import type { CommandContext } from './command.ts';
 import { createProgress, type Progress } from './progress.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { AdapterRegistry, onAdapterFailure } from '../control/index.ts';
-import { FakeArena, FakeFiles } from '../control/testing/fake-arena.ts';
+import { AdapterRegistry, onAdapterFailure } from '../routing/index.ts';
+import { FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
 import { tellFailures } from './tell-failures.ts';
 
 it('tells of an adapter that fails before the server is up, and of one that fails later, once each', async () => {

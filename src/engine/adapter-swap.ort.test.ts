@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { breathe, createRandom } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import { EngineArena } from './adapters/engine-arena.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';

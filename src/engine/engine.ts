@@ -1,8 +1,8 @@
-import type { AdapterArena } from '../control/index.ts';
+import type { AdapterArena } from '../routing/index.ts';
 import { EspalierError, systemClock, type Clock } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel } from '../models/index.ts';
-import type { Environment } from '../runtime/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 import { Sequence } from './sequence/sequence.ts';
 import { AdapterStack } from './adapters/adapter-stack.ts';
 import { EngineArena } from './adapters/engine-arena.ts';

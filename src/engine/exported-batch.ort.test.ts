@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { breathe } from '../core/index.ts';
 import type { BaseModel } from '../models/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import type { GeneratedToken } from './sequence/generation-request.ts';
 import { answersTogether, arrival, largestDifference, loadAdapters, names, requestOf } from './testing/arrivals.ts';

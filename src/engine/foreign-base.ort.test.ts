@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import type { EngineOptions } from './engine.ts';
 import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Adapter, ModuleWeights } from '../lora/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import type { EngineOptions } from './engine.ts';
 import { openServedEngine, type ServedEngine } from './testing/served-engine.ts';

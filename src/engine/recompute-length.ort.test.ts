@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { loadPeftAdapter } from '../adapters/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { loadPeftAdapter } from '../adapter-files/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, typedArray } from '../tensor/index.ts';
 import { openServedEngine } from './testing/served-engine.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../core/index.ts';
 import { createModel, encodeModel, Tape, type Model, type Value } from '../ir/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type DataType, type TensorData } from '../tensor/index.ts';
 import { openPredictor } from './prediction/predictor.ts';
 import { logitDrift } from './scoring/logit-drift.ts';

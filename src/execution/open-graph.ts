@@ -1,5 +1,5 @@
 import type { Model } from '../ir/index.ts';
-import type { Environment, IoBinding, Session, SessionOptions } from '../runtime/index.ts';
+import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {

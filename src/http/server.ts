@@ -5,7 +5,7 @@ import type { FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../core/index.ts';
 import type { MemoryPlan } from '../batching/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { createApp, type AppOptions } from './app.ts';
 import {

@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { writeAtomically } from '../files/index.ts';
+import { writeAtomically } from '../atomic-files/index.ts';
 import type { HubReference } from './reference.ts';
 import type { RepositoryFile } from './repository.ts';
 

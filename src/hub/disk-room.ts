@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
-import { formatBytes, isDiskFull } from '../files/index.ts';
+import { formatBytes, isDiskFull } from '../atomic-files/index.ts';
 
 /** A folder that exists, and what is to come into it. */
 export interface RoomNeeded {

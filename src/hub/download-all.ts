@@ -1,4 +1,4 @@
-import { acquireLock } from '../files/index.ts';
+import { acquireLock } from '../atomic-files/index.ts';
 import { downloadFile } from './download-file.ts';
 import type { FileStore } from './file-store.ts';
 import { createHubFetch, type HubFetchOptions } from './hub-fetch.ts';

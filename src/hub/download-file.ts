@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
 import { unreachable, type Asked } from './hub-errors.ts';
-import type { Wait } from '../files/index.ts';
+import type { Wait } from '../atomic-files/index.ts';
 import { PartialFile } from './partial-file.ts';
 import type { RepositoryFile } from './repository.ts';
 

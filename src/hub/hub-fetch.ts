@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import type { Wait } from '../files/index.ts';
+import type { Wait } from '../atomic-files/index.ts';
 import { errorOfResponse, unreachable, type Asked } from './hub-errors.ts';
 
 export interface HubFetchOptions extends Asked {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { EspalierError } from '../core/index.ts';
-import type { Wait } from '../files/index.ts';
+import type { Wait } from '../atomic-files/index.ts';
 import { writeRef } from './cache-layout.ts';
 import { asDiskError, assertRoom } from './disk-room.ts';
 import { downloadAll } from './download-all.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { loadAdapter } from '../adapters/index.ts';
-import { AdapterRegistry } from '../control/index.ts';
+import { loadAdapter } from '../adapter-files/index.ts';
+import { AdapterRegistry } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import type { Adapter } from '../lora/index.ts';
 import { openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';

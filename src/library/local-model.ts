@@ -1,5 +1,5 @@
-import { loadAdapter } from '../adapters/index.ts';
-import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../control/index.ts';
+import { loadAdapter } from '../adapter-files/index.ts';
+import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../routing/index.ts';
 import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';

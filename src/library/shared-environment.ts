@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { EspalierError } from '../core/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 
 /** A share of the process's one environment. Dispose it once what was made from it is gone. */
 export interface EnvironmentShare extends Disposable {

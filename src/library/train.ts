@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadAdapter } from '../adapters/index.ts';
+import { loadAdapter } from '../adapter-files/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import {
   resolveTrainOptions,

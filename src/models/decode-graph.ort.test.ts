@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { liveHandles } from '../native/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';
 import { createRandomBase, type RandomBaseOptions } from './create-random-base.ts';

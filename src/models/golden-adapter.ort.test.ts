@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { injectLora, injectStackedLora } from '../lora/index.ts';
 import { liveHandles, NativeMemory } from '../native/index.ts';
-import { openEnvironment, OrtTensor, type Environment } from '../runtime/index.ts';
+import { openEnvironment, OrtTensor, type Environment } from '../onnxruntime/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeModel } from '../ir/index.ts';
 import { liveHandles } from '../native/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeModel } from '../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
 import { openBaseModel } from './open-base-model.ts';

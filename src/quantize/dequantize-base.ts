@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
-import { publishFolder } from '../files/index.ts';
+import { publishFolder } from '../atomic-files/index.ts';
 import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
 import { WeightReader } from './weight-reader.ts';

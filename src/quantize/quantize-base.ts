@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
-import { publishFolder } from '../files/index.ts';
+import { publishFolder } from '../atomic-files/index.ts';
 import { byteLength, writeSafetensorsInParts } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
 import { planQuantization, plannedTensors, type QuantizationSettings } from './plan-quantization.ts';

@@ -7,7 +7,7 @@ import { DecodeDriver } from '../models/testing/decode-driver.ts';
 import { goldenDir } from '../models/testing/fixtures.ts';
 import { loadGolden, maxDifference } from '../models/testing/golden.ts';
 import { scoreRows } from '../models/testing/scoring-driver.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { dequantizeBase } from './dequantize-base.ts';
 import { quantizeBase, type QuantizeOptions } from './quantize-base.ts';
 

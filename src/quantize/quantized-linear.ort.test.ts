@@ -9,7 +9,7 @@ import { GraphBuilder } from '../models/graph/graph-builder.ts';
 import { linear } from '../models/graph/linear.ts';
 import { tinyConfig } from '../models/testing/fixtures.ts';
 import { maxDifference } from '../models/testing/golden.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../tensor/index.ts';
 import { quantizeBase, type QuantizeOptions } from './quantize-base.ts';
 import { WeightReader } from './weight-reader.ts';

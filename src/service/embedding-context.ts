@@ -1,4 +1,4 @@
-import type { Router } from '../control/index.ts';
+import type { Router } from '../routing/index.ts';
 import type { Embedder, ResidentAdapter } from '../batching/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { BaseContext } from './serving-context.ts';

@@ -1,4 +1,4 @@
-import type { AdapterLease, Route } from '../control/index.ts';
+import type { AdapterLease, Route } from '../routing/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 
 /** The base or the adapter that answers a generation. */

@@ -1,4 +1,4 @@
-import type { AdapterAdministration, AdapterRegistry } from '../control/index.ts';
+import type { AdapterAdministration, AdapterRegistry } from '../routing/index.ts';
 import type { InferenceModel, ResidentAdapter } from '../batching/index.ts';
 
 /** The part of a model that the routes need. The model of `inference` has this form, and so can a test double. */

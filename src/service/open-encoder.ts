@@ -10,7 +10,7 @@ import {
 } from '../batching/index.ts';
 import { readConstant, type Model } from '../ir/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
-import type { Environment } from '../runtime/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 import { convertToFloat32, tensorOf } from '../tensor/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import {
@@ -20,7 +20,7 @@ import {
   announceAdapters,
   createAdapterAdministration,
   Router,
-} from '../control/index.ts';
+} from '../routing/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import type { InferenceEntry, ServedModel } from './inference-context.ts';
 import type { BaseContext, DoorContext } from './serving-context.ts';

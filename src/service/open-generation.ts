@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { BaseModel } from '../models/index.ts';
-import type { Environment } from '../runtime/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { AdapterRegistry, announceAdapters, createAdapterAdministration, hasDora, Router } from '../control/index.ts';
+import { AdapterRegistry, announceAdapters, createAdapterAdministration, hasDora, Router } from '../routing/index.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 export interface GenerationOptions {

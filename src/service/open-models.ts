@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../batching/index.ts';
-import type { Environment } from '../runtime/index.ts';
-import { type Announced, announceAdapters, createAdapterAdministration } from '../control/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
+import { type Announced, announceAdapters, createAdapterAdministration } from '../routing/index.ts';
 import type { InferenceContext, InferenceEntry } from './inference-context.ts';
 
 /** A model to serve under `/v2`. */

@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 import type { GenerationEngine } from './engine-port.ts';
-import type { AdapterAdministration, Router } from '../control/index.ts';
+import type { AdapterAdministration, Router } from '../routing/index.ts';
 
 /** The state of the server on which every route depends. */
 export interface DoorContext {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { writeAtomically } from '../files/index.ts';
+import { writeAtomically } from '../atomic-files/index.ts';
 import { byteLength } from './data-type.ts';
 import {
   formatHeader,

@@ -1,5 +1,5 @@
 import { EspalierError } from '../core/index.ts';
-import { writeAtomically } from '../files/index.ts';
+import { writeAtomically } from '../atomic-files/index.ts';
 import { byteLength, elementSize, type DataType } from './data-type.ts';
 import { safetensorsTypes } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { liveHandles } from '../native/index.ts';
-import { openEnvironment } from '../runtime/index.ts';
+import { openEnvironment } from '../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, writeSafetensors, type TensorData } from '../tensor/index.ts';
 import { resolveConfig } from './config/resolve-config.ts';
 import { runTraining } from './loop/run-training.ts';

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { matchTargets } from '../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../models/index.ts';
-import { openEnvironment, type Environment } from '../runtime/index.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import type { Example } from './data/example.ts';
 import { createMicroBatch, int64Tensor, type MicroBatch } from './data/micro-batch.ts';
 import { ParameterArena } from './graph/parameter-arena.ts';

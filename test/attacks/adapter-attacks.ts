@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checksumOf } from '../../src/adapters/formats/bin/bin-write.ts';
-import { formatBinAdapter, formatOnnxAdapter, type StoredAdapter } from '../../src/adapters/index.ts';
-import { loraMetadata, text as ggufText, tinyGguf, u32, u64 } from '../../src/adapters/testing/tiny-gguf.ts';
+import { checksumOf } from '../../src/adapter-files/formats/bin/bin-write.ts';
+import { formatBinAdapter, formatOnnxAdapter, type StoredAdapter } from '../../src/adapter-files/index.ts';
+import { loraMetadata, text as ggufText, tinyGguf, u32, u64 } from '../../src/adapter-files/testing/tiny-gguf.ts';
 import { loadSafetensors, tensorOf, writeSafetensors, type TensorData } from '../../src/tensor/index.ts';
 import { safetensorsFile, type Attack } from './attack.ts';
 

@@ -1,8 +1,8 @@
-import { checksumOf } from '../../src/adapters/formats/bin/bin-write.ts';
-import { parseGguf } from '../../src/adapters/formats/gguf/gguf-format.ts';
-import { formatBinAdapter, parseBinAdapter, readOnnxAdapter, writeOnnxAdapter } from '../../src/adapters/index.ts';
-import { loraMetadata, tinyGguf } from '../../src/adapters/testing/tiny-gguf.ts';
-import { twoParamsAdapter, twoParamsModel } from '../../src/adapters/testing/two-params.ts';
+import { checksumOf } from '../../src/adapter-files/formats/bin/bin-write.ts';
+import { parseGguf } from '../../src/adapter-files/formats/gguf/gguf-format.ts';
+import { formatBinAdapter, parseBinAdapter, readOnnxAdapter, writeOnnxAdapter } from '../../src/adapter-files/index.ts';
+import { loraMetadata, tinyGguf } from '../../src/adapter-files/testing/tiny-gguf.ts';
+import { twoParamsAdapter, twoParamsModel } from '../../src/adapter-files/testing/two-params.ts';
 import { decodeModel, encodeModel, graphAttribute, createModel, Tape, verifyModel } from '../../src/ir/index.ts';
 import { parseSafetensors, tensorOf } from '../../src/tensor/index.ts';
 import { proto, safetensorsFile, varint } from '../attacks/attack.ts';

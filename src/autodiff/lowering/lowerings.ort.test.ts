@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel, runPasses, verifyModel } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { typedArray, type TensorData } from '../../tensor/index.ts';
 import { differentiate } from '../differentiate.ts';
 import { GradientRegistry } from '../gradient-registry.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
 import { createModel, encodeModel, runPasses, Tape, verifyModel, type Model, type Value } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { differentiate, gradientKey } from '../differentiate.ts';
 import { dropExpands } from './drop-expands.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { gradcheck } from '../testing/gradcheck.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
 import { attentionCases } from '../lowering/attention.cases.ts';

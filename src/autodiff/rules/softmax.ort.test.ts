@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
-import { openEnvironment, runOnce } from '../../runtime/index.ts';
+import { openEnvironment, runOnce } from '../../onnxruntime/index.ts';
 import { tensorOf, typedArray } from '../../tensor/index.ts';
 import { differentiate } from '../differentiate.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { scale } from '../emit.ts';
 import { GradientRegistry } from '../gradient-registry.ts';
 import { gradientRule } from '../gradient-rule.ts';

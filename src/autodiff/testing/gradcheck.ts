@@ -1,6 +1,6 @@
 import { createRandom } from '../../core/index.ts';
 import { encodeModel, type Value } from '../../ir/index.ts';
-import { runOnce, type Environment } from '../../runtime/index.ts';
+import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, typedArray, type TensorData } from '../../tensor/index.ts';
 import { differentiate } from '../differentiate.ts';
 import type { GradientRegistry } from '../gradient-registry.ts';

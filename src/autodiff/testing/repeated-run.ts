@@ -1,4 +1,4 @@
-import { type BoundOutput, type IoBinding, OrtTensor, type Session } from '../../runtime/index.ts';
+import { type BoundOutput, type IoBinding, OrtTensor, type Session } from '../../onnxruntime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { byteLength, type TensorData } from '../../tensor/index.ts';
 

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { decodeModel, type Graph } from '../../ir/index.ts';
-import type { ValueInfo } from '../../runtime/index.ts';
+import type { ValueInfo } from '../../onnxruntime/index.ts';
 import { readSignature, type ModelSignature, type TensorSignature } from '../model-signature.ts';
 import { readGraphFile } from '../read-graph-file.ts';
 import { OutputShapes } from '../output-shapes.ts';

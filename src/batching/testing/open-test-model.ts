@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel, type Model } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import type { InferenceModel } from '../inference-model.ts';
 import { SharedArenas } from '../memory/shared-arenas.ts';
 import { openInferenceModel, type InferenceModelOptions } from '../open-inference-model.ts';

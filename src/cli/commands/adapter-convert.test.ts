@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatOnnxAdapter } from '../../adapters/index.ts';
+import { formatOnnxAdapter } from '../../adapter-files/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 

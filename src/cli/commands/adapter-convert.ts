@@ -7,7 +7,7 @@ import {
   readNameMap,
   writeAdapter,
   type WrittenFormat,
-} from '../../adapters/index.ts';
+} from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';

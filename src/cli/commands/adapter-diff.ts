@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { compareAdapters, readAdapter, type AdapterDifference, type ModuleDifference } from '../../adapters/index.ts';
+import {
+  compareAdapters,
+  readAdapter,
+  type AdapterDifference,
+  type ModuleDifference,
+} from '../../adapter-files/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { createRandom, EspalierError } from '../../core/index.ts';
-import { loadAdapter, mergeCheckpoint, type MergedAdapter } from '../../adapters/index.ts';
+import { loadAdapter, mergeCheckpoint, type MergedAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizationOf } from '../../quantize/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { logitDrift, type LogitDrift } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';

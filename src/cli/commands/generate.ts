@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { loadAdapter } from '../../adapters/index.ts';
+import { loadAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
-import { AdapterRegistry } from '../../control/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
+import { AdapterRegistry } from '../../routing/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { declareBaseOptions } from '../base-options.ts';

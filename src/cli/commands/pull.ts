@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatBytes } from '../../files/index.ts';
+import { formatBytes } from '../../atomic-files/index.ts';
 import { isHubReference, type PulledModel } from '../../hub/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';

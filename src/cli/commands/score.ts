@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapter } from '../../adapters/index.ts';
+import { loadAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { openScorer, type SequenceScore, type WeightedAdapter } from '../../evaluate/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';

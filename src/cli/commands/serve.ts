@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { onAdapterFailure } from '../../control/index.ts';
+import { onAdapterFailure } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { tellFailures } from '../tell-failures.ts';
 import { openServer, type Server } from '../../http/index.ts';

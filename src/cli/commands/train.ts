@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { describePlan, describeResult } from '../describe-training.ts';

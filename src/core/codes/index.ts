@@ -2,16 +2,16 @@ import { autodiffCodes } from './autodiff.ts';
 import { cliCodes } from './cli.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
-import { adaptersCodes } from './adapters.ts';
+import { adapterFilesCodes } from './adapter-files.ts';
 import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
-import { inferenceCodes } from './inference.ts';
+import { batchingCodes } from './batching.ts';
 import { irCodes } from './ir.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
 import { onnxCodes } from './onnx.ts';
 import { quantizeCodes } from './quantize.ts';
-import { runtimeCodes } from './runtime.ts';
+import { onnxruntimeCodes } from './onnxruntime.ts';
 import { engineCodes } from './engine.ts';
 import { tensorCodes } from './tensor.ts';
 import { tokenizerCodes } from './tokenizer.ts';
@@ -20,7 +20,7 @@ import { trainCodes } from './train.ts';
 /** Every error that Espalier raises, by its code. `docs/errors.md` is its page of documentation. */
 export const codes = {
   ...coreCodes,
-  ...runtimeCodes,
+  ...onnxruntimeCodes,
   ...tensorCodes,
   ...irCodes,
   ...tokenizerCodes,
@@ -28,12 +28,12 @@ export const codes = {
   ...onnxCodes,
   ...loraCodes,
   ...quantizeCodes,
-  ...adaptersCodes,
+  ...adapterFilesCodes,
   ...autodiffCodes,
   ...dataCodes,
   ...trainCodes,
   ...engineCodes,
-  ...inferenceCodes,
+  ...batchingCodes,
   ...httpCodes,
   ...hubCodes,
   ...cliCodes,

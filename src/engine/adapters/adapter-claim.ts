@@ -1,4 +1,4 @@
-import type { AdapterLease } from '../../control/index.ts';
+import type { AdapterLease } from '../../routing/index.ts';
 import type { AppliedAdapter } from './adapter-window.ts';
 import type { Tenant } from './arena-plan.ts';
 import type { PreparedAdapter } from './prepared-adapter.ts';

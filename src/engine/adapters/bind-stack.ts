@@ -1,5 +1,5 @@
 import { Pace } from '../../core/index.ts';
-import { OrtTensor, type IoBinding } from '../../runtime/index.ts';
+import { OrtTensor, type IoBinding } from '../../onnxruntime/index.ts';
 import type { ModuleStack } from './adapter-stack.ts';
 import type { RankRows } from './rank-rows.ts';
 

@@ -1,4 +1,4 @@
-import type { AdapterFacts } from '../../control/index.ts';
+import type { AdapterFacts } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import type { StackedModule } from './adapter-stack.ts';

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadPeftAdapter } from '../../adapters/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
 import { openServedEngine, type ServedEngine } from '../testing/served-engine.ts';
 import type { GeneratedToken } from '../sequence/generation-request.ts';

@@ -1,4 +1,4 @@
-import { arenaModules, describeAdapterArena } from '../../control/testing/describe-adapter-arena.ts';
+import { arenaModules, describeAdapterArena } from '../../routing/testing/describe-adapter-arena.ts';
 import { AdapterStack } from './adapter-stack.ts';
 import { EngineArena } from './engine-arena.ts';
 

@@ -1,4 +1,4 @@
-import type { AdapterArena, AdapterFacts, AdapterVersion, WeightsHold } from '../../control/index.ts';
+import type { AdapterArena, AdapterFacts, AdapterVersion, WeightsHold } from '../../routing/index.ts';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { AdapterClaim, type ClaimKeeper } from './adapter-claim.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { HostMemory } from '../../control/registry/host-memory.ts';
+import { HostMemory } from '../../routing/registry/host-memory.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { pageAllocator } from '../../native/pages.ts';
 import { tensorOf } from '../../tensor/index.ts';

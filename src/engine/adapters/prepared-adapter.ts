@@ -1,4 +1,4 @@
-import type { HostWeights } from '../../control/index.ts';
+import type { HostWeights } from '../../routing/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 
 /** Offsets of the weights of one module in the memory of their adapter, in bytes. */

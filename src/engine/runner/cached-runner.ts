@@ -1,7 +1,7 @@
 import { LeastRecentlyUsed, Pace } from '../../core/index.ts';
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildDecodeGraph, type BaseModel } from '../../models/index.ts';
-import type { Environment, IoBinding, Session } from '../../runtime/index.ts';
+import type { Environment, IoBinding, Session } from '../../onnxruntime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';

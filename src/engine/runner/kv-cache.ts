@@ -1,6 +1,6 @@
 import { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor } from '../../runtime/index.ts';
+import { OrtTensor } from '../../onnxruntime/index.ts';
 import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
 
 export interface KvShape {

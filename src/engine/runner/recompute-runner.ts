@@ -2,7 +2,7 @@ import { breathe, LeastRecentlyUsed } from '../../core/index.ts';
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildScoringGraph } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type IoBinding, type Session } from '../../runtime/index.ts';
+import { OrtTensor, type IoBinding, type Session } from '../../onnxruntime/index.ts';
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';

@@ -1,5 +1,5 @@
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type IoBinding } from '../../runtime/index.ts';
+import { OrtTensor, type IoBinding } from '../../onnxruntime/index.ts';
 
 export interface StepShape {
   readonly batch: number;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 import { describeStepRunner } from '../testing/describe-step-runner.ts';
 import { openGoldenCase } from '../testing/golden-case.ts';

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../core/index.ts';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { openServedEngine, type NamingRequest, type ServedEngine } from '../testing/served-engine.ts';
 import type { GeneratedToken } from '../sequence/generation-request.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-import { loadPeftAdapter } from '../../adapters/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { loadSafetensors, typedArray } from '../../tensor/index.ts';

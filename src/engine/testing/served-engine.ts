@@ -1,4 +1,4 @@
-import { AdapterRegistry } from '../../control/index.ts';
+import { AdapterRegistry } from '../../routing/index.ts';
 import type { PreparedAdapter } from '../adapters/prepared-adapter.ts';
 import { openEngine, type Engine, type EngineOptions } from '../engine.ts';
 import type { EngineStats } from '../engine-stats.ts';

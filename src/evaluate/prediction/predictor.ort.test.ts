@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { loadPeftAdapter } from '../../adapters/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 import { openPredictor, type PredictorOptions } from './predictor.ts';

@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
 import { buildClassificationGraph, buildEmbeddingGraph, rowInputs, type BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment, type IoBinding } from '../../runtime/index.ts';
+import { OrtTensor, type Environment, type IoBinding } from '../../onnxruntime/index.ts';
 import { planBatches } from '../scoring/plan-batches.ts';
 import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
 import { toFloat32, type TensorData } from '../../tensor/index.ts';

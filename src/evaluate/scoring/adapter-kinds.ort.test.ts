@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { loadPeftAdapter } from '../../adapters/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
 import { openScorer } from './scorer.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openBaseModel } from '../../models/index.ts';
 import { goldenDir } from '../../models/testing/fixtures.ts';
 import { loadGolden, maxDifference } from '../../models/testing/golden.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { openScorer } from './scorer.ts';
 
 describe.each(['families/llama-dynamic', 'families/llama-longrope'])('scoring %s', (name) => {

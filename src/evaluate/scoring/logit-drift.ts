@@ -2,7 +2,7 @@ import { breathe } from '../../core/index.ts';
 import { openGraph } from '../../execution/index.ts';
 import { loraPass } from '../../lora/index.ts';
 import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
-import { runOnce, type Environment, type Session } from '../../runtime/index.ts';
+import { runOnce, type Environment, type Session } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { mergeAdapters, type WeightedAdapter } from './merge-adapters.ts';
 import { withNorms } from './scoring-parts.ts';

@@ -7,7 +7,7 @@ import { goldenDir } from '../../models/testing/fixtures.ts';
 import { loadGoldenAdapter } from '../../models/testing/golden-adapter.ts';
 import { loadGolden, maxDifference, type Golden } from '../../models/testing/golden.ts';
 import { liveHandles, NativeMemory } from '../../native/index.ts';
-import { openEnvironment, OrtTensor, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, OrtTensor, type Environment } from '../../onnxruntime/index.ts';
 import { openScorer } from './scorer.ts';
 
 describe.each(['llama', 'llama-d16'] as const)('scoring the golden case %s', (name) => {

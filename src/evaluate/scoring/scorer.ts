@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { GivenParameter } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment } from '../../runtime/index.ts';
+import { OrtTensor, type Environment } from '../../onnxruntime/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
 import { ScoringParts, type ScoredModule } from './scoring-parts.ts';

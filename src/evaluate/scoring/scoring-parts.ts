@@ -11,7 +11,7 @@ import {
 } from '../../lora/index.ts';
 import { buildHeadGraph, buildTrunkGraph, type BaseModel, type ModelConfig } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment, type IoBinding } from '../../runtime/index.ts';
+import { OrtTensor, type Environment, type IoBinding } from '../../onnxruntime/index.ts';
 import type { ScoringRow } from './targets.ts';
 
 /** A module with an adapter whose matrices are bound from outside. */

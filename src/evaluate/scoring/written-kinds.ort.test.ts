@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { loadPeftAdapter } from '../../adapters/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
-import { openEnvironment } from '../../runtime/index.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
 import { openScorer } from './scorer.ts';
 
 const golden = (path: string): string => fileURLToPath(new URL(`../../../test/golden/${path}`, import.meta.url));

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { ServedAdapter } from '../../control/index.ts';
+import type { ServedAdapter } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { ModelCard } from './served-models.ts';
 import type { BaseContext } from '../../service/index.ts';

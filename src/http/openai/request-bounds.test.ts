@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Router } from '../../control/index.ts';
+import { Router } from '../../routing/index.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';

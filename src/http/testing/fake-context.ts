@@ -2,9 +2,9 @@ import { EspalierError } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
 import type { PreparedAdapter } from '../../engine/index.ts';
-import { AdapterLease } from '../../control/registry/adapter-version.ts';
-import { Router } from '../../control/router.ts';
-import type { ServedAdapter } from '../../control/store/served-adapter.ts';
+import { AdapterLease } from '../../routing/registry/adapter-version.ts';
+import { Router } from '../../routing/router.ts';
+import type { ServedAdapter } from '../../routing/store/served-adapter.ts';
 import type { ServingContext } from '../../service/serving-context.ts';
 
 export const fakeEos = 0;

@@ -1,4 +1,4 @@
-import type { AdapterAdministration } from '../../control/index.ts';
+import type { AdapterAdministration } from '../../routing/index.ts';
 import type { InferenceContext, InferenceEntry, ServedModel } from '../../service/index.ts';
 
 /** Models for `/v2` of which one, `echo`, takes a float vector `x` [batch, 2] and gives it back as `y`. */

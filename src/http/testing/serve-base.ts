@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import type { BaseModel } from '../../models/index.ts';
-import type { Environment } from '../../runtime/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { createApp } from '../app.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HubSettings } from '../hub-settings.ts';
-import type { Wait } from '../../files/index.ts';
+import type { Wait } from '../../atomic-files/index.ts';
 import { HubServer, type HubServerOptions } from './hub-server.ts';
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, encodeModel, moduleKey, Tape, type Model, type OpOptions, type Value } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { injectLora } from './inject-lora.ts';
 import { injectStackedLora } from './inject-stacked-lora.ts';

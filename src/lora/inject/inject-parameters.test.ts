@@ -4,7 +4,7 @@ import { buildHeadGraph, buildScoringGraph, buildTrunkGraph, openBaseModel } fro
 import { injectLora } from './inject-lora.ts';
 import { canInject, injectParameters } from './inject-parameters.ts';
 import { removeLora } from './remove-lora.ts';
-import { goldenFolder } from '../../adapters/testing/golden-linears.ts';
+import { goldenFolder } from '../../adapter-files/testing/golden-linears.ts';
 import { smallModel } from '../testing/small-model.ts';
 
 const inputsOf = ({ graph }: Model): unknown => graph.inputs.map(({ name, shape }) => [name, shape]);

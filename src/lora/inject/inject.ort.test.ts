@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, encodeModel, Tape, type Model } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { addSharedDropout, dropout, dropoutKeys } from './dropout.ts';
 import { injectLora } from './inject-lora.ts';

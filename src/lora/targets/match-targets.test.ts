@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { matchTargets } from './match-targets.ts';
-import { goldenLinears } from '../../adapters/testing/golden-linears.ts';
+import { goldenLinears } from '../../adapter-files/testing/golden-linears.ts';
 
 let linears: AdaptableModule[] = [];
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ownMark } from '../../files/index.ts';
+import { ownMark } from '../../atomic-files/index.ts';
 import { fingerprintBase } from '../watch/fingerprint-base.ts';
 import { openBaseModel } from '../open-base-model.ts';
 import { listBaseFiles } from './base-files.ts';

@@ -11,7 +11,7 @@ import {
   stagingName,
   stampOf,
   sweepStaging,
-} from '../../files/index.ts';
+} from '../../atomic-files/index.ts';
 import { type BaseFiles, listBaseFiles } from './base-files.ts';
 
 export interface CopyBaseOptions {

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, runOnce } from '../../runtime/index.ts';
+import { openEnvironment, runOnce } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { pool, type Pooling } from './pooling.ts';
 

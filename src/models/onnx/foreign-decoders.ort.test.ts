@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeModel } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildHeadGraph, buildScoringGraph, buildTrainingGraph, buildTrunkGraph } from '../graphs.ts';

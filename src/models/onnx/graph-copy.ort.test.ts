@@ -10,7 +10,7 @@ import {
   type Model,
   type ModelFunction,
 } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { copyGeneric } from './generic-graph.ts';
 import { GraphCopy } from './graph-copy.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../core/index.ts';
 import { decodeModel, encodeModel, Tape, type Model } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildDecodeGraph } from '../graphs.ts';

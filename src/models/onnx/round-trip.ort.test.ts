@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { decodeModel, encodeModel } from '../../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { goldenDir } from '../testing/fixtures.ts';
 import { maxDifference } from '../testing/golden.ts';

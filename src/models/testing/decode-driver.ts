@@ -1,6 +1,6 @@
 import { encodeModel, type Model } from '../../ir/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor, type Environment, type IoBinding, type Session } from '../../runtime/index.ts';
+import { OrtTensor, type Environment, type IoBinding, type Session } from '../../onnxruntime/index.ts';
 import { byteLength, type DataType } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildDecodeGraph } from '../graphs.ts';

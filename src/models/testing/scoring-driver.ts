@@ -1,5 +1,5 @@
 import { encodeModel, type Model } from '../../ir/index.ts';
-import { runOnce, type Environment } from '../../runtime/index.ts';
+import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { buildScoringGraph } from '../graphs.ts';

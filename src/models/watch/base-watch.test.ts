@@ -2,7 +2,7 @@ import { appendFile, chmod, mkdtemp, open, rename, rm, truncate, utimes, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Stamp } from '../../files/index.ts';
+import type { Stamp } from '../../atomic-files/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { BaseWatch, type Lookout } from './base-watch.ts';
 import { judgeChange } from './judge-change.ts';

@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
-import { stampOf, type Stamp } from '../../files/index.ts';
+import { stampOf, type Stamp } from '../../atomic-files/index.ts';
 import type { BaseModel } from '../base-model.ts';
 import { sampleContent } from './content-sample.ts';
 import { judgeChange } from './judge-change.ts';

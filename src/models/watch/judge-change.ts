@@ -1,4 +1,4 @@
-import type { Stamp } from '../../files/index.ts';
+import type { Stamp } from '../../atomic-files/index.ts';
 
 /** Whether a file is what it was: certainly, certainly not, or only its content can tell. */
 export type Judgement = 'same' | 'unsure' | 'changed';

@@ -1,5 +1,5 @@
 import { EspalierError, option, type OptionText } from '../../core/index.ts';
-import { loadAdapter } from '../../adapters/index.ts';
+import { loadAdapter } from '../../adapter-files/index.ts';
 import { followLinks, type Model } from '../../ir/index.ts';
 import {
   initAdapter,

@@ -7,7 +7,7 @@ import {
   type ModuleWeights,
   type PlainAdapter,
 } from '../../lora/index.ts';
-import { savePeftAdapter } from '../../adapters/index.ts';
+import { savePeftAdapter } from '../../adapter-files/index.ts';
 import { modelName, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { adapterStart, sameModules, type AdapterStart } from './adapter-start.ts';

@@ -1,5 +1,5 @@
 import { openPreparedGraph, type GraphSessionOptions, type OpenGraph } from '../../execution/index.ts';
-import { type Environment, type IoBinding, OrtTensor } from '../../runtime/index.ts';
+import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { dropoutKeys, dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
 import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';

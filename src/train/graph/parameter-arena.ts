@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { OrtTensor } from '../../runtime/index.ts';
+import { OrtTensor } from '../../onnxruntime/index.ts';
 import { elementCount } from '../../tensor/index.ts';
 
 /** A trainable tensor, always f32. */

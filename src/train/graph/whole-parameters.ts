@@ -1,5 +1,5 @@
 import { createRandom, didYouMean, EspalierError, option } from '../../core/index.ts';
-import { savedParameters } from '../../adapters/index.ts';
+import { savedParameters } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { parameterShapes, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';

@@ -1,5 +1,5 @@
 import type { BaseModel } from '../../models/index.ts';
-import type { Environment } from '../../runtime/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
 import type { Objective } from '../graph/objective.ts';
 import type { ParameterArena } from '../graph/parameter-arena.ts';
 import type { Trainable } from '../graph/trainable.ts';

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { StagedFolder } from '../../files/index.ts';
+import { StagedFolder } from '../../atomic-files/index.ts';
 import { copyInto } from '../graph/gradients.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { TrainingModel } from './training-model.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../../native/index.ts';
-import { openEnvironment, type Environment } from '../../runtime/index.ts';
+import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { runTraining, type RunTrainingOptions } from './run-training.ts';

@@ -1,8 +1,8 @@
 import { basename, join } from 'node:path';
 import { systemClock, type Clock } from '../../core/index.ts';
-import { StagedFolder } from '../../files/index.ts';
+import { StagedFolder } from '../../atomic-files/index.ts';
 import { parameterCount } from '../../models/index.ts';
-import type { Environment } from '../../runtime/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';

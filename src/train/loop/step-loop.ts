@@ -1,5 +1,5 @@
 import { EspalierError, type Clock } from '../../core/index.ts';
-import type { Environment } from '../../runtime/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
 import { planStart, type DataPosition } from '../data/step-plan.ts';
 import { LossSession } from '../graph/loss-session.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';

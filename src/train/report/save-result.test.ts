@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
-import { StagedFolder } from '../../files/index.ts';
+import { StagedFolder } from '../../atomic-files/index.ts';
 import { saveResult, type ResultParts } from './save-result.ts';
 
 let root: string;

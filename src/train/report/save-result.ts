@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { EspalierError } from '../../core/index.ts';
-import { StagedFolder } from '../../files/index.ts';
+import { StagedFolder } from '../../atomic-files/index.ts';
 
 export interface SaveResultOptions {
   /** The folder for a result that cannot be written to its place. Default: the folder for temporary files. */

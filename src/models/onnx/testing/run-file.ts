@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { decodeModel, type Model } from '../../../ir/index.ts';
-import { runOnce, type Environment } from '../../../runtime/index.ts';
+import { runOnce, type Environment } from '../../../onnxruntime/index.ts';
 import { elementCount, tensorOf, toFloat32, type DataType, type TensorData } from '../../../tensor/index.ts';
 
 /**

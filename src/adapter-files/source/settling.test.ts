@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { settleMs, settlingTime } from './settling.ts';
-import type { Stamp } from '../../files/index.ts';
+import type { Stamp } from '../../atomic-files/index.ts';
 
 const now = 1_000_000;
 /** @param age  of the last change, in milliseconds */

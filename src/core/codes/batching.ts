@@ -1,7 +1,7 @@
 import type { CodeEntry } from './code-entry.ts';
 
-/** Errors of `inference`. Retired codes are never reused. */
-export const inferenceCodes = {
+/** Errors of `batching`. Retired codes are never reused. */
+export const batchingCodes = {
   INFER_MODEL_UNSERVABLE: {
     status: 400,
     retryable: false,

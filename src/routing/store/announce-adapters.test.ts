@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { goldenFolder, goldenLinears } from '../../adapters/testing/golden-linears.ts';
+import { goldenFolder, goldenLinears } from '../../adapter-files/testing/golden-linears.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { AdapterRegistry } from '../registry/adapter-registry.ts';
 import { FakeArena, type FakeWeights } from '../testing/fake-arena.ts';

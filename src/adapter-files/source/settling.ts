@@ -1,4 +1,4 @@
-import type { Stamp } from '../../files/index.ts';
+import type { Stamp } from '../../atomic-files/index.ts';
 
 /** Time without writes, in milliseconds, after which the files of an adapter are assumed to belong together. */
 export const settleMs = 100;

@@ -1,7 +1,7 @@
 import type { CodeEntry } from './code-entry.ts';
 
-/** Errors of `adapters`. Retired codes are never reused. */
-export const adaptersCodes = {
+/** Errors of `adapter-files`. Retired codes are never reused. */
+export const adapterFilesCodes = {
   ADAPTER_FORMAT_UNKNOWN: {
     status: 400,
     retryable: false,

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { readPeftConfig } from '../../adapters/index.ts';
+import { readPeftConfig } from '../../adapter-files/index.ts';
 import { listAdapterFolders } from './adapters-folder.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { BaseModel } from '../../../models/index.ts';
 import { openSafetensors, streamSafetensors, type DataType, type TensorStream } from '../../../tensor/index.ts';
-import { publishFolder } from '../../../files/index.ts';
+import { publishFolder } from '../../../atomic-files/index.ts';
 import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
 import type { MergeDtype } from './merge-dtype.ts';
 import { mergedChunks } from './merged-chunks.ts';

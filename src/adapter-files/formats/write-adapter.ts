@@ -1,5 +1,5 @@
 import { savePeftAdapter } from './peft/save-peft-adapter.ts';
-import { writeAtomically } from '../../files/index.ts';
+import { writeAtomically } from '../../atomic-files/index.ts';
 import { formatBinAdapter } from './bin/bin-write.ts';
 import type { AdapterFormat } from './detect-format.ts';
 import { writeOnnxAdapter, type OnnxNames } from './onnx/onnx-adapter.ts';

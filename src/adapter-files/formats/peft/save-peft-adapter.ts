@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ModuleKind } from '../../../ir/index.ts';
-import { publishFolder, writeAtomically } from '../../../files/index.ts';
+import { publishFolder, writeAtomically } from '../../../atomic-files/index.ts';
 import { writeSafetensors, type TensorData } from '../../../tensor/index.ts';
 import { assertConfig, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
 import { configFile, weightsFile } from './read-peft-config.ts';

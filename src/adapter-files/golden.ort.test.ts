@@ -10,7 +10,7 @@ import {
   openBaseModel,
   type BaseModel,
 } from '../models/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../tensor/index.ts';
 import { injectLora } from '../lora/inject/inject-lora.ts';
 import { injectStackedLora } from '../lora/inject/inject-stacked-lora.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel, type Model } from '../ir/index.ts';
-import { openEnvironment, runOnce, type Environment } from '../runtime/index.ts';
+import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../tensor/index.ts';
 import { readDoraGains } from '../lora/kinds/dora-gains.ts';
 import { injectLora } from '../lora/inject/inject-lora.ts';

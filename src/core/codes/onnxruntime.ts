@@ -1,7 +1,7 @@
 import type { CodeEntry } from './code-entry.ts';
 
-/** Errors of `runtime`. Retired codes are never reused. */
-export const runtimeCodes = {
+/** Errors of `onnxruntime`. Retired codes are never reused. */
+export const onnxruntimeCodes = {
   ORT_LIBRARY_MISSING: {
     status: 500,
     retryable: false,

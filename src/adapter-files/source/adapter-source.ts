@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import { descriptorPath, openInside, type Opened } from './open-inside.ts';
 import type { SourceStamps } from './settling.ts';
-import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../files/index.ts';
+import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../atomic-files/index.ts';
 
 /** An open file of an adapter. */
 export interface AdapterFile {

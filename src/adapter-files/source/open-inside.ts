@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
-import { isSameFile, stampOf, type Stamp } from '../../files/index.ts';
+import { isSameFile, stampOf, type Stamp } from '../../atomic-files/index.ts';
 
 /** A file or folder that was opened once, and is used only through its descriptor. */
 export interface Opened {

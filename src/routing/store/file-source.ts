@@ -1,4 +1,4 @@
-import { loadAdapter } from '../../adapters/index.ts';
+import { loadAdapter } from '../../adapter-files/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { BaseModel } from '../../models/index.ts';

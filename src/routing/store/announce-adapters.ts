@@ -1,4 +1,4 @@
-import { inspectAdapter } from '../../adapters/index.ts';
+import { inspectAdapter } from '../../adapter-files/index.ts';
 import { EspalierError, option } from '../../core/index.ts';
 import type { AdministrationOptions } from './adapter-administration.ts';
 import { listAdapterFolders } from './adapters-folder.ts';
