@@ -117,6 +117,19 @@ describe('loadModel', () => {
       await expect(model.generate(wrong)).rejects.toMatchObject({ code: 'GENERATION_OPTION_INVALID' });
     }));
 
+  it('refuses factors and token ids that HTTP refuses too', () =>
+    withModel(async (model) => {
+      const refused = { code: 'GENERATION_OPTION_INVALID' };
+      await expect(model.chat({ ...greedy, repetitionPenalty: 1e300 })).rejects.toMatchObject(refused);
+      await expect(model.generate({ prompt: 'Dear', stopTokenIds: [2 ** 32] })).rejects.toMatchObject(refused);
+      await expect(model.generate({ prompt: 'Dear', logitBias: { 5000: 1 } })).rejects.toMatchObject(refused);
+      for (const id of ['', '1e2']) {
+        await expect(model.generate({ prompt: 'Dear', logitBias: { [id]: 1 } })).rejects.toThrow(
+          'Expected numbers by token id for logitBias',
+        );
+      }
+    }));
+
   it('scores a text as the scorer does', async () => {
     const text = 'Please call the bank.';
     let scores: readonly (number | null)[] = [];

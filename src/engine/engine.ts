@@ -147,6 +147,8 @@ export class Engine implements AsyncDisposable {
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly #base: BaseModel;
+  /** The base's own end-of-sequence tokens. */
+  readonly #endTokens: ReadonlySet<number>;
   readonly #runner: StepRunner;
   readonly #arena: EngineArena | undefined;
   readonly #stats: StatsRecorder;
@@ -158,6 +160,7 @@ export class Engine implements AsyncDisposable {
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
   constructor({ base, runner, arena, slots, maxLength, prefillChunk, reportedChunk, maxWaiting, clock }: EngineParts) {
     this.#base = base;
+    this.#endTokens = new Set(base.generation.eosTokenIds);
     this.#runner = runner;
     this.#arena = arena;
     this.arena = arena ?? noArena;
@@ -200,7 +203,7 @@ export class Engine implements AsyncDisposable {
   #admit(request: GenerationRequest): Sequence {
     request.signal?.throwIfAborted();
     if (this.#isDraining || this.#loop.isStopped) throw new EspalierError('ENGINE_CLOSED', {});
-    const { config, generation } = this.#base;
+    const { config } = this.#base;
     checkRequest(request, { maxLength: this.maxLength, vocabulary: config.vocabSize });
     this.#loop.assertRoom({ key: request.key, count: 1 });
     return new Sequence({
@@ -208,7 +211,7 @@ export class Engine implements AsyncDisposable {
       request,
       adapters: this.#claim(request.adapters ?? []),
       maxLength: this.maxLength,
-      endTokens: generation.eosTokenIds,
+      endTokens: this.#endTokens,
       onCancel: (cancelled) => this.#loop.cancel(cancelled),
     });
   }

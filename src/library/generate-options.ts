@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseTokenId } from '../engine/index.ts';
 import type { ChatMessage } from '../tokenizer/index.ts';
 import { signal, wholeNumber } from './read-options.ts';
 
@@ -36,7 +37,11 @@ const sampling = {
   frequencyPenalty: number.optional(),
   repetitionPenalty: number.optional(),
   /** Added to the logits of tokens, by token id. */
-  logitBias: z.record(z.string(), number, { error: 'numbers by token id' }).readonly().optional(),
+  logitBias: z
+    .record(z.string(), number, { error: 'numbers by token id' })
+    .refine((biases) => Object.keys(biases).every((id) => parseTokenId(id) !== undefined), 'numbers by token id')
+    .readonly()
+    .optional(),
   /** What fixes the draws; by default each call draws differently. */
   seed: z.number({ error: 'an integer' }).optional(),
   /** Strings that end the answer; they are no part of its text. */

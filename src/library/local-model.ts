@@ -183,9 +183,9 @@ export class LocalModel implements AsyncDisposable {
   }
 
   /** Tokens that end an answer. WHY both files: a chat's end of turn may stand in one of them only. */
-  #endTokens({ stopTokenIds = [] }: SamplingOptions): number[] {
+  #endTokens({ stopTokenIds = [] }: SamplingOptions): ReadonlySet<number> {
     const { base, tokenizer } = this.#parts;
-    return [...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds];
+    return new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
   }
 
   /** Starts a generation with leases of its adapters, of which the engine keeps shares until the last token. */
@@ -210,7 +210,7 @@ export class LocalModel implements AsyncDisposable {
 
 function requestOf(
   { maxTokens = defaultMaxTokens, logitBias, logprobs, ...sampling }: SamplingOptions,
-  stopTokenIds: readonly number[],
+  stopTokenIds: ReadonlySet<number>,
 ): Omit<GenerationRequest, 'tokens' | 'adapters'> {
   const { minTokens, temperature, topK, topP, minP, seed, signal } = sampling;
   const { presencePenalty, frequencyPenalty, repetitionPenalty } = sampling;

@@ -40,8 +40,8 @@ export interface GenerationRequest {
   /** Tokens before which no stop token ends the answer. */
   readonly minTokens?: number;
   readonly seed?: number;
-  /** Tokens that end the answer. */
-  readonly stopTokenIds: readonly number[];
+  /** Tokens that end the answer: the same set for all choices of a request. */
+  readonly stopTokenIds: ReadonlySet<number>;
   /**
    * Requests the log-probabilities of each token and of the `top` most likely tokens at its position; with `prompt`, also for the
    * prompt's tokens.

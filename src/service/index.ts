@@ -1,3 +1,5 @@
+/** What requests may say, which the engine decides. */
+export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts';
 export type { EmbeddingContext } from './embedding-context.ts';
 export type {
   GeneratedToken,

@@ -1,5 +1,12 @@
 import { EspalierError } from '../../core/index.ts';
 import type { GenerationRequest } from './generation-request.ts';
+import { isTokenId } from './token-id.ts';
+
+/**
+ * WHY these limits: logits are finite numbers of single precision. A factor of a hundred in either direction keeps the logits of all
+ * models finite, and no use needs more.
+ */
+export const repetitionPenalties = { least: 0.01, most: 100 };
 
 /** Limits against which a request is checked. */
 export interface RequestLimits {
@@ -59,18 +66,27 @@ function checkSampling({ temperature = 0, topK = 0, topP = 1, minP = 0, seed = 0
 }
 
 function checkRules(request: GenerationRequest, vocabulary: number): void {
-  const { presencePenalty = 0, frequencyPenalty = 0, repetitionPenalty = 1, minTokens = 0, logitBias = [] } = request;
+  const { presencePenalty = 0, frequencyPenalty = 0, repetitionPenalty = 1, minTokens = 0 } = request;
   expect('presencePenalty', presencePenalty, Math.abs(presencePenalty) <= 2, 'a number from -2 to 2');
   expect('frequencyPenalty', frequencyPenalty, Math.abs(frequencyPenalty) <= 2, 'a number from -2 to 2');
-  const isFactor = Number.isFinite(repetitionPenalty) && repetitionPenalty > 0;
-  expect('repetitionPenalty', repetitionPenalty, isFactor, 'a number above 0');
+  const { least, most } = repetitionPenalties;
+  const isFactor = repetitionPenalty >= least && repetitionPenalty <= most;
+  expect('repetitionPenalty', repetitionPenalty, isFactor, `a number from ${least} to ${most}`);
   const isCount = Number.isInteger(minTokens) && minTokens >= 0 && minTokens <= request.maxTokens;
   expect('minTokens', minTokens, isCount, `an integer from 0 to the most tokens of the answer, ${request.maxTokens}`);
-  for (const [token, bias] of logitBias) {
-    const isToken = Number.isInteger(token) && token >= 0 && token < vocabulary;
-    expect('logitBias', token, isToken, `of tokens from 0 to ${vocabulary - 1}`);
-    expect('logitBias', bias, Math.abs(bias) <= 100, `a number from -100 to 100 for token ${token}`);
+  checkTokenRules(request, vocabulary);
+}
+
+/** WHY no `expect` in the loops: it would write a message for each of the thousand biases of each of hundreds of choices. */
+function checkTokenRules({ logitBias, stopTokenIds = [] }: GenerationRequest, vocabulary: number): void {
+  for (const [token, bias] of logitBias ?? []) {
+    if (!isTokenId(token) || token >= vocabulary) {
+      throw invalid('logitBias', `of tokens from 0 to ${vocabulary - 1}`, token);
+    }
+    if (!(Math.abs(bias) <= 100)) throw invalid('logitBias', `a number from -100 to 100 for token ${token}`, bias);
   }
+  // Ids beyond the vocabulary are allowed, because the files of a base may name some; they are never drawn.
+  for (const token of stopTokenIds) if (!isTokenId(token)) throw invalid('stopTokenIds', 'token ids', token);
 }
 
 function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
@@ -82,5 +98,9 @@ function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
 }
 
 function expect(name: string, actual: number, holds: boolean, expected: string): void {
-  if (!holds) throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual: String(actual) });
+  if (!holds) throw invalid(name, expected, actual);
+}
+
+function invalid(name: string, expected: string, actual: number): EspalierError {
+  return new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual: String(actual) });
 }

@@ -22,7 +22,7 @@ export interface GenerationRequest {
   readonly presencePenalty?: number;
   /** Subtracted once for each occurrence of the token, in [-2, 2]. */
   readonly frequencyPenalty?: number;
-  /** Divides the positive logits of tokens of prompt and answer, and multiplies the others; 1 = none. */
+  /** Divides the positive logits of tokens of prompt and answer, and multiplies the others, in [0.01, 100]; 1 = none. */
   readonly repetitionPenalty?: number;
   /** Added to the logits of these tokens, from -100 to 100. */
   readonly logitBias?: ReadonlyMap<number, number>;
@@ -32,8 +32,8 @@ export interface GenerationRequest {
   readonly processors?: readonly LogitsProcessor[];
   /** Makes the draws repeatable. By default each request draws differently. */
   readonly seed?: number;
-  /** Tokens that end the answer, instead of the base's own end-of-sequence tokens. */
-  readonly stopTokenIds?: readonly number[];
+  /** Tokens that end the answer, instead of the base's own end-of-sequence tokens. A set is used as it is, and not copied. */
+  readonly stopTokenIds?: readonly number[] | ReadonlySet<number>;
   /**
    * Reports each token's log-probability, and those of the `top` most likely tokens at its position. With `prompt`, also those of the
    * prompt's tokens (`GenerationStream.promptTokens`).

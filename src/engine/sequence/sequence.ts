@@ -19,7 +19,7 @@ export interface SequenceOptions {
   readonly adapters: SequenceAdapters;
   readonly maxLength: number;
   /** The base's own end-of-sequence tokens. */
-  readonly endTokens: readonly number[];
+  readonly endTokens: ReadonlySet<number>;
   /** Called when the consumer stops reading or its signal aborts. */
   readonly onCancel: (sequence: Sequence) => void;
 }
@@ -85,7 +85,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
     this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
-    this.#stops = new Set(stopTokenIds ?? endTokens);
+    this.#stops = stopTokenIds === undefined ? endTokens : setOf(stopTokenIds);
     this.#processors = processorsOf(request, { limit: this.#limit, stops: this.#stops });
     this.#logprobs = request.logprobs;
     this.#group = request.promptGroup;
@@ -217,4 +217,9 @@ export class Sequence implements DecodeRow, Schedulable {
     if (error === undefined) this.tokens.end();
     else this.tokens.fail(error);
   }
+}
+
+/** WHY a set is kept: the choices of a request have one in common. */
+function setOf(tokens: readonly number[] | ReadonlySet<number>): ReadonlySet<number> {
+  return tokens instanceof Set ? tokens : new Set(tokens);
 }

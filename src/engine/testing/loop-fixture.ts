@@ -151,7 +151,7 @@ export class LoopFixture {
       request,
       adapters,
       maxLength: 100,
-      endTokens: [],
+      endTokens: new Set(),
       onCancel,
     });
     this.loop.add(active);

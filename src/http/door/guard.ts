@@ -52,11 +52,14 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
 
+/** Headers of an answer that a page may read, beside those that every page may. */
+const exposed = 'x-request-id, x-should-retry, retry-after, retry-after-ms, inference-header-content-length';
+
 function answerOrigin(reply: FastifyReply, origin: string | undefined): void {
   if (origin === undefined) return;
   reply.headers({
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'x-request-id, x-should-retry, retry-after-ms, inference-header-content-length',
+    'access-control-expose-headers': exposed,
     vary: 'origin',
   });
 }

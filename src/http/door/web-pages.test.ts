@@ -138,6 +138,7 @@ describe('web pages that may call the server', () => {
         200,
         { 'access-control-allow-origin': origin, vary: 'origin' },
       ]);
+      expect(answer.headers['access-control-expose-headers']).toContain('retry-after, retry-after-ms');
     }
     expect((await send({ ...unload, headers })).status).toBe(200);
   });

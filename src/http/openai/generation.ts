@@ -56,8 +56,8 @@ export function startChoices(options: StartOptions): Choice[] {
   });
 }
 
-function stopTokensOf({ body, eosTokenIds }: StartOptions): readonly number[] {
-  return [...(body.ignore_eos === true ? [] : eosTokenIds), ...(body.stop_token_ids ?? [])];
+function stopTokensOf({ body, eosTokenIds }: StartOptions): ReadonlySet<number> {
+  return new Set([...(body.ignore_eos === true ? [] : eosTokenIds), ...(body.stop_token_ids ?? [])]);
 }
 
 interface ChoiceOf {
@@ -65,7 +65,7 @@ interface ChoiceOf {
   /** Index of the choice among those of its prompt. */
   readonly place: number;
   /** The same object for all choices of a request. */
-  readonly stopTokenIds: readonly number[];
+  readonly stopTokenIds: ReadonlySet<number>;
 }
 
 function requestOf(options: StartOptions, { prompt, place, stopTokenIds }: ChoiceOf): GenerationRequest {

@@ -27,7 +27,7 @@ describe('what a client asks of the drawing of tokens', () => {
       topP: 0.9,
       minP: 0.1,
       minTokens: 2,
-      stopTokenIds: [fakeEos, 9],
+      stopTokenIds: new Set([fakeEos, 9]),
       seed: -4,
       temperature: 0.3,
     });
@@ -36,7 +36,7 @@ describe('what a client asks of the drawing of tokens', () => {
   it.each([
     { body: { top_p: 0 }, request: { topK: 1 } },
     { body: { top_k: -1 }, request: { topK: 0 } },
-    { body: { ignore_eos: true, stop_token_ids: [4] }, request: { stopTokenIds: [4] } },
+    { body: { ignore_eos: true, stop_token_ids: [4] }, request: { stopTokenIds: new Set([4]) } },
     { body: { seed: 2 ** 63 }, request: { seed: 0 } },
     { body: { seed: 2 ** 52 + 3 }, request: { seed: 3 } },
     { body: { logprobs: 3 }, request: { logprobs: { top: 3, prompt: false } } },

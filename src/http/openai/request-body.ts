@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { repetitionPenalties } from '../../service/index.ts';
 import { logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
 
 /**
@@ -50,11 +51,6 @@ export const nameInRequest = z.string().min(1).max(512);
 /** WHY a limit: each choice keeps a set of them. */
 const maxStopTokens = 256;
 
-/**
- * WHY these limits: logits are finite numbers of single precision. A factor of a hundred in either direction keeps the logits of all
- * models finite, and no use needs more.
- */
-const penalty = { least: 0.01, most: 100 };
 const maxMessages = 1024;
 const maxParts = 256;
 
@@ -67,7 +63,7 @@ const samplingFields = {
   min_p: z.number().min(0).max(1).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  repetition_penalty: z.number().min(penalty.least).max(penalty.most).nullish(),
+  repetition_penalty: z.number().min(repetitionPenalties.least).max(repetitionPenalties.most).nullish(),
   logit_bias: logitBiases.nullish(),
   n: z.number().int().min(1).max(128).nullish(),
   seed: z.number().refine(Number.isInteger, 'an integer is expected').nullish(),

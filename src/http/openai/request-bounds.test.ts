@@ -182,13 +182,13 @@ describe('what is bounded says its bounds', () => {
     expect(await post('/v1/completions', { ...completion, prompt: ['a', [1]] })).toMatchObject({ param: 'prompt.1' });
   });
 
-  it('makes one list of stop tokens and one map of biases for all choices of a request', async () => {
+  it('makes one set of stop tokens and one map of biases for all choices of a request', async () => {
     const body = { ...completion, n: 3, stop_token_ids: [7], logit_bias: { 5: 1 } };
     const context = fakeContext();
     const app = createApp(context, { generation: context });
     await app.inject({ method: 'POST', url: '/v1/completions', payload: body });
     const [first, ...rest] = context.requests;
-    expect(first).toMatchObject({ stopTokenIds: [0, 7], logitBias: new Map([[5, 1]]) });
+    expect(first).toMatchObject({ stopTokenIds: new Set([0, 7]), logitBias: new Map([[5, 1]]) });
     expect(rest).toHaveLength(2);
     for (const request of rest) {
       expect(request.stopTokenIds).toBe(first?.stopTokenIds);

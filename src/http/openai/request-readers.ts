@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTokenId, parseTokenId } from '../../service/index.ts';
 
 /**
  * Readers of lists in requests. WHY by hand: they check the length of a list before its elements, and stop at the first wrong element.
@@ -16,10 +17,6 @@ interface Problem {
 
 /** A text, or token ids. */
 export type TextOrTokens = string | readonly number[];
-
-export function isTokenId(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
 
 /** Token ids, at most `most` of them. */
 export function tokenIdList(most: number): z.ZodType<readonly number[]> {
@@ -69,13 +66,16 @@ export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value
   }
   const entries = Object.entries(value);
   if (entries.length > maxBiases) return { problem: `${entries.length} came, and at most ${maxBiases} are taken` };
-  for (const [id, bias] of entries) {
-    if (!/^\d{1,15}$/.test(id)) return { problem: 'its keys are token ids', path: [id] };
+  const biases = new Map<number, number>();
+  for (const [name, bias] of entries) {
+    const id = parseTokenId(name);
+    if (id === undefined) return { problem: 'its keys are token ids', path: [name] };
     if (typeof bias !== 'number' || !(Math.abs(bias) <= 100)) {
-      return { problem: 'a number from -100 to 100 is expected', path: [id] };
+      return { problem: 'a number from -100 to 100 is expected', path: [name] };
     }
+    biases.set(id, bias);
   }
-  return { value: new Map(entries.map(([id, bias]) => [Number(id), bias as number])) };
+  return { value: biases };
 });
 
 const maxStops = 16;

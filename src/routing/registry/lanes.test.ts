@@ -55,6 +55,19 @@ describe('Lanes', () => {
     await Promise.all(all);
   });
 
+  it('runs background tasks in a single lane too, after urgent ones', async () => {
+    const { begun, take, end } = tasksIn(new Lanes(1));
+    const all = [take('slow', false), take('slower', false), take('urgent', true)];
+    expect(begun).toEqual(['slow']);
+    for (const name of ['slow', 'urgent', 'slower']) await end(name);
+    await Promise.all(all);
+    expect(begun).toEqual(['slow', 'urgent', 'slower']);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, Infinity])('refuses %d lanes', (limit) => {
+    expect(() => new Lanes(limit)).toThrow(`an integer from 1, got ${limit}`);
+  });
+
   it('takes urgent tasks before background tasks that came earlier', async () => {
     const { begun, take, end } = tasksIn(new Lanes(2));
     const all = [take('a', true), take('b', true), take('background', false), take('urgent', true)];
