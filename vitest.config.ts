@@ -32,7 +32,7 @@ class NativeFirst extends BaseSequencer {
 /** The demo imports the package by its name, as any program does; the tests run it on the sources. */
 const alias = [
   { find: /^espalier$/, replacement: `${import.meta.dirname}/src/index.ts` },
-  { find: /^(?:espalier|#internal)\/(\w+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+  { find: /^(?:espalier|#internal)\/([\w-]+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
 ];
 
 export default defineConfig({
