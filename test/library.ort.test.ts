@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +16,9 @@ import {
   type TrainEvent,
 } from '../src/index.ts';
 import { loadAdapter } from '../src/adapter-files/index.ts';
-import { openBaseModel } from '../src/models/index.ts';
+import { fingerprintBase, fingerprintKey, openBaseModel } from '../src/models/index.ts';
 import { openEnvironment } from '../src/onnxruntime/index.ts';
+import { openSafetensors, parseSafetensors, writeSafetensors } from '../src/tensor/index.ts';
 
 const base = fileURLToPath(new URL('../demo/base', import.meta.url));
 const messages = [{ role: 'user', content: 'I cannot find my card.' }];
@@ -182,6 +183,60 @@ describe('loadModel', () => {
     await server.close();
     await server.close();
     expect(liveHandles()).toEqual({});
+  });
+
+  it('trains adapters that other bases refuse, unless they are told to take them', async () => {
+    const trained = await openSafetensors(first.weights);
+    expect(trained.metadata).toEqual({ format: 'pt', [fingerprintKey]: await fingerprintBase(await openBaseModel(base)) });
+    const foreign = join(folder, 'foreign');
+    await cp(second.output, foreign, { recursive: true });
+    const file = join(foreign, 'adapter_model.safetensors');
+    const metadata = { [fingerprintKey]: `checkpoint-1:${'0'.repeat(64)}` };
+    await writeSafetensors(file, (await parseSafetensors(await readFile(file), file)).tensors, { metadata });
+    const mismatch = { code: 'ADAPTER_BASE_MISMATCH' };
+    await expect(loadModel(base, { adapters: { foreign } })).rejects.toMatchObject(mismatch);
+    await withModel(async (model) => {
+      await expect(model.load('foreign', foreign)).rejects.toMatchObject(mismatch);
+      expect(await model.load('foreign', foreign, { anyBase: true })).toBe(second.version);
+    });
+    await using model = await loadModel(base, { adapters: { foreign }, anyBase: true, maxLength: 128 });
+    expect((await model.chat({ ...greedy, adapter: 'foreign' })).text).toBe('Open the app.');
+  });
+
+  it('gives no answers from a base whose file was written to, whether they have begun or not', async () => {
+    const own = join(folder, 'own');
+    await cp(base, own, { recursive: true });
+    await using model = await loadModel(own, { adapters: { strict: first.output }, maxLength: 128 });
+    await using file = await open(join(own, 'model.safetensors'), 'r+');
+    const ask = async (): Promise<void> => {
+      const answer = model.stream({ prompt: [1, 2, 3], maxTokens: 100, minTokens: 100 });
+      let isFirst = true;
+      for await (const _ of answer) {
+        if (isFirst) await file.write(new Uint8Array(4), 0, 4, 100_000);
+        isFirst = false;
+      }
+      return ask(); // until it has been noticed
+    };
+    const changed = { code: 'BASE_CHANGED', message: expect.stringContaining('model.safetensors') as string };
+    await expect(ask()).rejects.toMatchObject(changed);
+    await expect(model.chat(greedy)).rejects.toMatchObject(changed);
+    await expect(model.score({ text: 'x' })).rejects.toMatchObject(changed);
+    await expect(model.load('more', second.output)).rejects.toMatchObject(changed);
+    await model.unload('strict');
+  });
+
+  it('answers from a private copy, whatever happens to the base, and removes the copy at the end', async () => {
+    const [own, copies] = [join(folder, 'original'), join(folder, 'copies')];
+    await cp(base, own, { recursive: true });
+    await mkdir(copies);
+    const model = await loadModel(own, { copyBase: copies, maxLength: 128 });
+    const before = await model.chat(greedy);
+    await truncate(join(own, 'model.safetensors'), 4096);
+    await writeFile(join(own, 'config.json'), '{');
+    expect(await model.chat(greedy)).toEqual(before);
+    expect(await readdir(copies)).toHaveLength(1);
+    await model.dispose();
+    expect(await readdir(copies)).toEqual([]);
   });
 
   it('is of no use after its end, which may come twice', async () => {

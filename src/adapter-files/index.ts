@@ -1,6 +1,7 @@
 export { parseBinAdapter } from './formats/bin/bin-read.ts';
 export { formatBinAdapter } from './formats/bin/bin-write.ts';
 export { inspectAdapter, type InspectedAdapter } from './formats/inspect-adapter.ts';
+export { baseChecks, type BaseChecks } from './formats/base-checks.ts';
 export { checkBase } from './formats/check-base.ts';
 export { type AdapterFormat, detectFormat } from './formats/detect-format.ts';
 export { attentionHeads, type AttentionHeads, readGgufAdapter } from './formats/gguf/gguf-adapter.ts';

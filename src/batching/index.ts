@@ -7,7 +7,9 @@ export type { ModelAdapters, ResidentAdapter, ServedParameter } from './model-ad
 export type { ModelSignature, TensorSignature } from './model-signature.ts';
 export {
   type GraphSource,
+  type InferenceFile,
   type InferenceModelOptions,
   openInferenceGraph,
   openInferenceModel,
+  readInferenceFile,
 } from './open-inference-model.ts';

@@ -1,7 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import { openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
 import { decodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
-import { openOnnxModel } from '../models/index.ts';
+import { openOnnxModel, storedConstants, type StoredTensors } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { InferenceModel } from './inference-model.ts';
@@ -60,23 +60,44 @@ export interface GraphSource {
   readonly parameters?: readonly ServedParameter[];
 }
 
+/** An ONNX file whose graph was read. Its large weights are still in their files. */
+export interface InferenceFile {
+  /** The locations of weights are relative to this folder. */
+  readonly dir: string;
+  readonly stored: StoredTensors;
+  /** @throws EspalierError INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left open */
+  open(): Promise<InferenceModel>;
+}
+
+/**
+ * Reads the graph of an ONNX file for serving.
+ * @throws EspalierError what `readGraphFile` and `openOnnxModel` throw
+ */
+export async function readInferenceFile(path: string, options: InferenceModelOptions): Promise<InferenceFile> {
+  if (options.adapters === true) {
+    const model = await openOnnxModel(path);
+    const { dir, stored, modules } = model;
+    const source = { build: () => model.build(), folder: dir, modules };
+    return { dir, stored, open: () => openInferenceGraph(source, options) };
+  }
+  const file = await readGraphFile(path);
+  const build = (): Model => decodeModel(file.bytes, { what: path });
+  const open = async (): Promise<InferenceModel> => {
+    const settings = { ...defaults, ...options };
+    checkSizes(settings);
+    const prepared = await prepareGraph(file.model, { baseDir: file.folder, file: file.bytes });
+    return openWith(settings, { build, prepared });
+  };
+  return { dir: file.folder, stored: storedConstants(file.model), open };
+}
+
 /**
  * Opens an ONNX file for serving.
  *
- * @throws EspalierError what `readGraphFile` and `openOnnxModel` throw, INFER_MODEL_UNSERVABLE, OPTION_INVALID, ORT_FAILED; nothing is left
- *   open
+ * @throws EspalierError those of `readInferenceFile` and of its `open`; nothing is left open
  */
 export async function openInferenceModel(path: string, options: InferenceModelOptions): Promise<InferenceModel> {
-  if (options.adapters === true) {
-    const model = await openOnnxModel(path);
-    return openInferenceGraph({ build: () => model.build(), folder: model.dir, modules: model.modules }, options);
-  }
-  const settings = { ...defaults, ...options };
-  checkSizes(settings);
-  const file = await readGraphFile(path);
-  const build = (): Model => decodeModel(file.bytes, { what: path });
-  const prepared = await prepareGraph(file.model, { baseDir: file.folder, file: file.bytes });
-  return openWith(settings, { build, prepared });
+  return (await readInferenceFile(path, options)).open();
 }
 
 /**

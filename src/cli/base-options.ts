@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
 
+/** For commands that use adapters: switches off the comparison of bases. */
+export const anyBaseOption = ['--any-base', 'take adapters that were trained on another base'] as const;
+
 /** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */
 export function declareBaseOptions(command: Command): Command {
   return command
@@ -8,7 +11,8 @@ export function declareBaseOptions(command: Command): Command {
       '--adapter <dir[=scale]>',
       'a PEFT folder or hf:org/name, and how strongly; may be repeated, and then adds up',
       collect,
-    );
+    )
+    .option(...anyBaseOption);
 }
 
 /** Collects the values of an option that may be repeated. */

@@ -4,10 +4,13 @@ import { EspalierError } from '../core/index.ts';
 import { readAdapter, readPeftConfig, reportAdapter } from '../adapter-files/index.ts';
 import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/index.ts';
 import {
+  fingerprintBase,
+  fingerprintKey,
   isOnnxPath,
   openBaseModel,
   openOnnxModel,
   parameterCount,
+  readFingerprint,
   type BaseGraphs,
   type WeightRef,
 } from '../models/index.ts';
@@ -53,6 +56,7 @@ async function inspectModel(path: string): Promise<Inspection> {
   const weights = [...base.weights.values()];
   const answer = {
     kind: 'model',
+    fingerprint: await fingerprintBase(base),
     config: base.config,
     parameters: countParameters(weights),
     dtypes: [...new Set(weights.map(storedType))],
@@ -67,6 +71,7 @@ async function inspectModel(path: string): Promise<Inspection> {
       parameters: answer.parameters.toLocaleString('en-US'),
       dtypes: answer.dtypes.join(', '),
     }),
+    `fingerprint        ${answer.fingerprint}`,
     ...(answer.generation === undefined ? [] : [`generation         ${answer.generation}`]),
     `tokenizer          ${tokenizer === undefined ? 'none: speaks token ids' : `${tokenizer.vocabSize} tokens`}`,
     `linear modules     ${kinds.join('\n                   ')}`,
@@ -82,12 +87,15 @@ function generationOf({ decode, scoring }: BaseGraphs): string | undefined {
 
 async function inspectAdapter(path: string): Promise<Inspection> {
   const { config, baseName } = await readPeftConfig(path);
-  const { entries } = await openSafetensors(join(path, 'adapter_model.safetensors'));
+  const { entries, metadata } = await openSafetensors(join(path, 'adapter_model.safetensors'));
+  const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
   const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-  const answer = { kind: 'adapter', base: baseName, config, parameters: countParameters(tensors), tensors };
+  const parameters = countParameters(tensors);
+  const answer = { kind: 'adapter', base: baseName, baseFingerprint, config, parameters, tensors };
   const { targetModules, ...settings } = config;
   const targets = typeof targetModules === 'string' ? targetModules : targetModules.join(', ');
-  const shown = { base: baseName ?? 'not said', ...settings, targetModules: targets, parameters: answer.parameters };
+  const base = { base: baseName ?? 'not said', baseFingerprint: baseFingerprint ?? 'not said' };
+  const shown = { ...base, ...settings, targetModules: targets, parameters };
   return { answer, text: [table(shown), ...tensors.map(line)].join('\n') };
 }
 

@@ -1,19 +1,20 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import { loadAdapter } from '../adapter-files/index.ts';
-import { openBaseModel, parameterShapes, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openPredictor, type PredictRow, type WeightedAdapter } from '../evaluate/index.ts';
+import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { openPredictor, type PredictRow } from '../evaluate/index.ts';
 import { openEnvironment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { readInputs } from '../train/index.ts';
 import { declareBaseOptions } from './base-options.ts';
 import type { CommandContext } from './command.ts';
+import { loadScaled } from './load-adapters.ts';
 import { adapterSpecs, path, positiveInteger, readOptions, tokenIds } from './read-options.ts';
 
 const schema = z.object({
   base: path,
   adapter: adapterSpecs.default([]),
+  anyBase: z.boolean().default(false),
   text: z.string().optional(),
   textPair: z.string().optional(),
   file: path.optional(),
@@ -56,22 +57,13 @@ export async function predictRows(
   const read = readOptions(schema, options);
   const base = await openBaseModel(read.base, { labels: read.labels });
   const rows = await readRows(read, base, context.signal);
-  const adapters = await loadAdapters(read.adapter, base);
+  const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
   await verifyWeights(base, context);
   using environment = openEnvironment({ threads: context.threads });
   const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);
   const maxLength = Math.min(longest, base.config.maxPositions);
   using predictor = await openPredictor({ base, environment, task, adapters, maxLength });
   return { base, results: await predictor.predict(rows, context) };
-}
-
-async function loadAdapters(specs: PredictOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
-  const adapters: WeightedAdapter[] = [];
-  for (const { path: place, scale } of specs) {
-    const { modules, saved } = await loadAdapter(place, base.modules, { weights: parameterShapes(base) });
-    adapters.push({ modules, ...(saved && { saved }), scale });
-  }
-  return adapters;
 }
 
 async function readRows(

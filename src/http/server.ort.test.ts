@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../native/index.ts';
-import { loadSafetensors, typedArray } from '../tensor/index.ts';
+import { fingerprintKey } from '../models/index.ts';
+import { loadSafetensors, typedArray, writeSafetensors } from '../tensor/index.ts';
 import { openServer, type Server, type ServerOptions } from './server.ts';
 
 const golden = fileURLToPath(new URL('../../test/golden/llama-d16', import.meta.url));
@@ -94,8 +95,45 @@ describe('openServer', () => {
     await using handle = await openFile(file, 'r+');
     await handle.write(new Uint8Array(100), 0, 100, 5000);
     await expect.poll(async () => (await fetch(`${server?.url}/ready`)).status, { timeout: 5000 }).toBe(503);
-    await expect(greedy(client, 'base')).rejects.toThrow('was written to while the base was served');
+    await expect(greedy(client, 'base')).rejects.toThrow('was written to while the base was in use');
     expect((await fetch(`${server?.url}/health`)).status).toBe(503);
+  });
+
+  it('answers from another model although a file of the base was overwritten', async () => {
+    const base = join(folder, 'base');
+    await cp(join(golden, 'model'), base, { recursive: true });
+    const path = fileURLToPath(new URL('../../test/golden/mlp/model.onnx', import.meta.url));
+    const client = await open({ base, models: [{ name: 'mlp', path }] });
+    await using handle = await openFile(join(base, 'model.safetensors'), 'r+');
+    await handle.write(new Uint8Array(100), 0, 100, 5000);
+    await expect.poll(async () => (await fetch(`${server?.url}/ready`)).status, { timeout: 5000 }).toBe(503);
+    await expect(greedy(client, 'base')).rejects.toMatchObject({ status: 503 });
+    const index = await fetch(`${server?.url}/v2/repository/index`, { method: 'POST' });
+    expect(await index.json()).toEqual([{ name: 'mlp', version: '1', state: 'READY' }]);
+    const { inputs } = await (await fetch(`${server?.url}/v2/models/mlp`)).json() as { inputs: { shape: number[] }[] };
+    const width = inputs[0]?.shape.at(-1) ?? 0;
+    const data = Array.from({ length: width }, () => 0.5);
+    const body = JSON.stringify({ inputs: [{ name: 'features', shape: [1, width], datatype: 'FP32', data }] });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${server?.url}/v2/models/mlp/infer`, { method: 'POST', headers, body });
+    expect([answer.status, await answer.text()]).toMatchObject([200, expect.stringContaining('outputs')]);
+  });
+
+  it('refuses adapters that were trained on another base, unless it is told to take them', async () => {
+    const file = join(folder, 'adapters', 'versions', 'trained', 'adapter_model.safetensors');
+    const metadata = { format: 'pt', [fingerprintKey]: `checkpoint-1:${'0'.repeat(64)}` };
+    await writeSafetensors(file, (await loadSafetensors(file)).tensors, { metadata });
+    await cp(join(folder, 'adapters', 'versions', 'trained'), join(folder, 'adapters', 'foreign'), { recursive: true });
+    const client = await open();
+    expect(server?.failedAdapters).toMatchObject([{ name: 'foreign', problem: expect.stringContaining('another base') }]);
+    await expect(greedy(client, 'foreign')).rejects.toThrow(/^400 .*was trained on another base/);
+    const body = { lora_name: 'trained', lora_path: 'versions/trained' };
+    await expect(load(client, body)).rejects.toMatchObject({ status: 400, code: 'adapter_base_mismatch' });
+    await load(client, { ...body, any_base: true });
+    const { answer } = await goldenRow('greedy_trained');
+    expect(await greedy(client, 'trained')).toEqual(answer);
+    await server?.close();
+    expect(await greedy(await open({ anyBase: true }), 'foreign')).toEqual(answer);
   });
 
   it.each([

@@ -23,8 +23,8 @@ export interface ServerOptions {
   /** Folder of the base model; without one, only models are served. */
   readonly base?: string;
   /**
-   * Serves the base from a private copy, in the folder for temporary files or in this folder, so that nothing that is written to the
-   * original changes what is served. `models` are not copied.
+   * Serves the base and the models from private copies, in the folder for temporary files or in this folder, so that nothing that is
+   * written to the originals changes what is served.
    */
   readonly copyBase?: boolean | string;
   /** Models for the Open Inference Protocol. */
@@ -34,6 +34,8 @@ export interface ServerOptions {
    * model's name.
    */
   readonly adapters?: string;
+  /** Takes adapters that were trained on another base. Default: they are refused. */
+  readonly anyBase?: boolean;
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;
@@ -119,7 +121,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     let shuttingDown = false;
     const door = {
       apiKey: options.apiKey,
-      isReady: () => changed?.aborted !== true,
+      isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
     };
     const app = createApp(
@@ -196,10 +198,10 @@ async function openBase(path: string, { copyBase = false, signal }: ServerOption
 function openGenerationFor(
   { base, tokenizer, origin }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
+  { servedName, adapters: adaptersFolder, anyBase, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxSlots, maxLength, dora, adapterMemory };
+  const limits = { maxSlots, maxLength, dora, anyBase, adapterMemory };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 
@@ -220,10 +222,19 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 function openEncoderFor(
   { base, tokenizer, origin, watch }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ServerOptions,
+  {
+    servedName,
+    adapters: adaptersFolder,
+    anyBase,
+    maxLength,
+    maxBatch,
+    maxWaitMs,
+    memoryPlan,
+    adapterMemory,
+  }: ServerOptions,
 ): Promise<EncoderService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
+  const limits = { anyBase, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
   return openEncoder({
     base,
     origin,
@@ -237,9 +248,10 @@ function openEncoderFor(
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {
-  const { models = [], adapters: adaptersFolder, maxBatch, maxWaitMs, memoryPlan, adapterMemory } = options;
+  const { models = [], copyBase, adapters: adaptersFolder, anyBase, maxBatch, maxWaitMs, memoryPlan, adapterMemory, signal } = options;
   const isAlone = options.base === undefined;
-  return openModels({ models, environment, adaptersFolder, isAlone, maxBatch, maxWaitMs, memoryPlan, adapterMemory });
+  const settings = { anyBase, maxBatch, maxWaitMs, memoryPlan, adapterMemory, signal };
+  return openModels({ models, copyBase, environment, adaptersFolder, isAlone, ...settings });
 }
 
 function appOptionsOf({

@@ -77,6 +77,13 @@ export const scoreSchema = z.object({
   signal: signal.optional(),
 });
 
+/** How an adapter is loaded. */
+export const loadSchema = z.object({
+  /** Takes an adapter that was trained on another base. Default: what the model was opened with. */
+  anyBase: z.boolean({ error: 'true or false' }).optional(),
+});
+
+export type LoadOptions = z.input<typeof loadSchema>;
 export type ChatOptions = z.input<typeof chatSchema>;
 export type GenerateOptions = z.input<typeof generateSchema>;
 export type ScoreOptions = z.input<typeof scoreSchema>;

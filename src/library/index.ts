@@ -1,4 +1,4 @@
-export type { ChatOptions, GenerateOptions, ScoreOptions } from './generate-options.ts';
+export type { ChatOptions, GenerateOptions, LoadOptions, ScoreOptions } from './generate-options.ts';
 export { loadModel, type LoadModelOptions } from './load-model.ts';
 export type { Answer, LocalModel, Score } from './local-model.ts';
 export type { FinishReason, Piece } from './pieces.ts';

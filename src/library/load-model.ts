@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { loadAdapter } from '../adapter-files/index.ts';
+import { baseChecks, loadAdapter, type BaseChecks } from '../adapter-files/index.ts';
 import { AdapterRegistry } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import type { Adapter } from '../lora/index.ts';
-import { openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
+import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
 import { copyBase, count, path, paths, readOptions, signal } from './read-options.ts';
@@ -14,6 +14,8 @@ const schema = z.object({
   adapters: paths.optional(),
   /** Opens the base from a private copy, in the folder for temporary files or in the folder that is named here. */
   copyBase: copyBase.optional(),
+  /** Takes adapters that were trained on another base, also those that are loaded later. */
+  anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** Threads that compute; by default one for each core. What is open in one process shares them. */
   threads: count.optional(),
   /** Calls that run at once; others wait. */
@@ -52,8 +54,11 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const copy = await copyOf(place, settings);
     if (copy) given.push(() => copy[Symbol.asyncDispose]());
     const opened = await openBaseModel(copy?.path ?? place);
+    const watch = await BaseWatch.open(opened);
+    given.push(() => watch[Symbol.asyncDispose]());
     const tokenizer = await openTokenizer(opened.dir);
-    const adapters = await loadAdapters(settings.adapters ?? {}, opened);
+    const checks = await baseChecks(opened, settings);
+    const adapters = await loadAdapters(settings.adapters ?? {}, opened, checks);
     await verifyWeights(opened, { signal: settings.signal });
     const share = shareEnvironment(settings.threads);
     given.push(() => share[Symbol.dispose]());
@@ -64,7 +69,7 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
       () => engine.dispose(),
     );
     for (const [name, adapter] of adapters) await registry.load(name, adapter);
-    return new LocalModel({ base: opened, tokenizer, engine, registry, dispose });
+    return new LocalModel({ base: opened, changed: watch.changed, checks, tokenizer, engine, registry, dispose });
   } catch (error) {
     await dispose();
     throw error;
@@ -79,10 +84,14 @@ async function copyOf(
   return PrivateBase.open(place, { signal: ended, ...(typeof wanted === 'string' && { folder: wanted }) });
 }
 
-async function loadAdapters(places: Readonly<Record<string, string>>, base: BaseModel): Promise<Map<string, Adapter>> {
+async function loadAdapters(
+  places: Readonly<Record<string, string>>,
+  base: BaseModel,
+  checks: BaseChecks,
+): Promise<Map<string, Adapter>> {
   const adapters = new Map<string, Adapter>();
   for (const [name, place] of Object.entries(places)) {
-    adapters.set(name, await loadAdapter(place, base.modules, { weights: base.weights }));
+    adapters.set(name, await loadAdapter(place, base.modules, checks));
   }
   return adapters;
 }

@@ -1,4 +1,4 @@
-import { loadAdapter } from '../adapter-files/index.ts';
+import { loadAdapter, type BaseChecks } from '../adapter-files/index.ts';
 import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../routing/index.ts';
 import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
@@ -7,9 +7,11 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import {
   chatSchema,
   generateSchema,
+  loadSchema,
   scoreSchema,
   type ChatOptions,
   type GenerateOptions,
+  type LoadOptions,
   type SamplingOptions,
   type ScoreOptions,
 } from './generate-options.ts';
@@ -38,6 +40,10 @@ export interface Score {
 
 export interface LocalModelParts {
   readonly base: BaseModel;
+  /** Aborts when a file of the base was written to. */
+  readonly changed: AbortSignal;
+  /** What adapters are compared with. */
+  readonly checks: BaseChecks;
   readonly tokenizer: Tokenizer | undefined;
   readonly engine: Engine;
   readonly registry: AdapterRegistry<PreparedAdapter>;
@@ -81,7 +87,7 @@ export class LocalModel implements AsyncDisposable {
    * Answers a conversation.
    *
    * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED, TOKENIZER_MISSING,
-   *   ADAPTER_NOT_FOUND, PROMPT_TOO_LONG, GENERATION_OPTION_INVALID, QUEUE_FULL, DISPOSED; the signal's reason
+   *   ADAPTER_NOT_FOUND, PROMPT_TOO_LONG, GENERATION_OPTION_INVALID, QUEUE_FULL, BASE_CHANGED, DISPOSED; the signal's reason
    */
   async chat(options: ChatOptions): Promise<Answer> {
     return collect(this.stream(options));
@@ -101,7 +107,7 @@ export class LocalModel implements AsyncDisposable {
    * @throws EspalierError as `chat`, when the first piece is read
    */
   async *stream(options: ChatOptions | GenerateOptions): AsyncGenerator<Piece, void, undefined> {
-    this.#assertOpen();
+    this.#assertUsable();
     const { prompt, sampling } = this.#read(options);
     const generated = await this.#start(
       prompt.tokens,
@@ -119,7 +125,7 @@ export class LocalModel implements AsyncDisposable {
    * @throws EspalierError as `chat`
    */
   async score(options: ScoreOptions): Promise<Score> {
-    this.#assertOpen();
+    this.#assertUsable();
     const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
     const tokens = typeof text === 'string' ? this.#tokenizer().encode(text, { bos: true, eos: true }) : text;
     const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
@@ -132,14 +138,15 @@ export class LocalModel implements AsyncDisposable {
    * Loads an adapter under a name, or replaces the one that has the name. Calls under way end on what they began with.
    *
    * @returns the SHA-256 of what the adapter does
-   * @throws EspalierError those of the files; SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED,
-   *   DISPOSED. What the name meant before goes on serving
+   * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; those of the files; ADAPTER_BASE_MISMATCH,
+   *   SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, BASE_CHANGED, DISPOSED. What the name meant before goes on serving
    */
-  async load(name: string, path: string): Promise<string> {
-    this.#assertOpen();
-    const { base, registry } = this.#parts;
-    const adapter = await loadAdapter(path, base.modules, { weights: base.weights });
-    this.#assertOpen();
+  async load(name: string, path: string, options: LoadOptions = {}): Promise<string> {
+    this.#assertUsable();
+    const { base, registry, checks } = this.#parts;
+    const { anyBase = false } = readOptions(loadSchema, options, 'load');
+    const adapter = await loadAdapter(path, base.modules, anyBase ? { weights: checks.weights } : checks);
+    this.#assertUsable();
     return (await registry.put(name, adapter)).digest;
   }
 
@@ -163,6 +170,11 @@ export class LocalModel implements AsyncDisposable {
 
   #assertOpen(): void {
     if (this.#disposal !== undefined) throw new EspalierError('DISPOSED', { name: 'A model' });
+  }
+
+  #assertUsable(): void {
+    this.#assertOpen();
+    this.#parts.changed.throwIfAborted();
   }
 
   #tokenizer(): Tokenizer {
@@ -194,14 +206,16 @@ export class LocalModel implements AsyncDisposable {
     adapter: SamplingOptions['adapter'] = [],
     request: Omit<GenerationRequest, 'tokens' | 'adapters'>,
   ): Promise<GenerationStream> {
-    const { engine, registry } = this.#parts;
+    const { engine, registry, changed } = this.#parts;
     const uses = typeof adapter === 'string' ? [{ name: adapter }] : adapter;
     const leases: AdapterLease<PreparedAdapter>[] = [];
     try {
       for (const { name } of uses) leases.push(await registry.lease(name));
-      this.#assertOpen();
+      this.#assertUsable();
       const adapters = leases.map((lease, i) => ({ lease, scale: uses[i]?.scale ?? 1 }));
-      return engine.generate({ ...request, tokens, adapters });
+      const { signal } = request;
+      const ending = signal === undefined ? changed : AbortSignal.any([signal, changed]);
+      return engine.generate({ ...request, tokens, adapters, signal: ending });
     } finally {
       for (const lease of leases) lease.dispose();
     }

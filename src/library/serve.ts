@@ -11,12 +11,14 @@ const schema = z.object({
   /** The base model: a folder of the Hugging Face hub, or an ONNX file. Without one, only `models` are served. */
   base: path.optional(),
   /**
-   * Serves the base from a private copy, in the folder for temporary files or in the folder that is named here: writing to the original
-   * then changes nothing. `models` are not copied.
+   * Serves the base and the models from private copies, in the folder for temporary files or in the folder that is named here: writing
+   * to the originals then changes nothing.
    */
   copyBase: copyBase.optional(),
   /** Folder of adapters: each folder in it that holds one is served under its name, and others are loaded from it later. */
   adapters: path.optional(),
+  /** Takes adapters that were trained on another base. */
+  anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** ONNX files for the Open Inference Protocol, by the name under which each is served. */
   models: paths.optional(),
   host: text.optional(),

@@ -30,6 +30,8 @@ export interface Adapter {
   readonly digest: string;
   /** The base on which the adapter was trained, according to its file. */
   readonly baseName: string | undefined;
+  /** The fingerprint of that base, according to its file; absent: the file has none. */
+  readonly baseFingerprint?: string | undefined;
 }
 
 /** A parameter of the base that an adapter replaces as a whole. */

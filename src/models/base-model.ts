@@ -1,6 +1,7 @@
 import type { AdaptableModule, Dim, Model } from '../ir/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { GenerationConfig } from './generation-config.ts';
+import type { StoredTensors } from './stored-tensors.ts';
 import type { WeightRef } from './weight-ref.ts';
 
 /** The properties that every base has, whatever its family. */
@@ -97,6 +98,8 @@ export interface BaseModel {
   readonly inputs?: readonly BaseInput[];
   /** The weights that the configuration requires and no others, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
+  /** What the files hold: all of it, integers too. */
+  readonly stored: StoredTensors;
   /** The weights of a new head, which are in no file. The caller gives them to every graph that reads them. Absent: none. */
   readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** Whether the training graph can take rows end to end. Absent: no. */

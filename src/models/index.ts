@@ -22,6 +22,7 @@ export {
 } from './graphs.ts';
 export { modelName } from './model-name.ts';
 export { isOnnxPath } from './onnx/find-onnx-file.ts';
+export { storedConstants } from './onnx/stored-constants.ts';
 export { type OnnxModel, openOnnxModel } from './onnx/open-onnx-model.ts';
 export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
 export { parameterShapes } from './parameter-shapes.ts';
@@ -37,6 +38,8 @@ export type { QuantizedWeight } from './weight-ref.ts';
 export type { RandomBaseConfig } from './random-base-config.ts';
 export { verifyWeights } from './verify-weights.ts';
 export { type CopyBaseOptions, PrivateBase } from './copy/private-base.ts';
-export { BaseWatch, type Lookout } from './watch/base-watch.ts';
-export { fingerprintBase } from './watch/fingerprint-base.ts';
+export { BaseWatch, type Lookout, type Watched } from './watch/base-watch.ts';
+export { fingerprintBase } from './fingerprint/fingerprint-base.ts';
+export { fingerprintKey, isOtherBase, readFingerprint } from './fingerprint/fingerprint-text.ts';
+export type { StoredTensors } from './stored-tensors.ts';
 export type { WeightRef } from './weight-ref.ts';

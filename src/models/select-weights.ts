@@ -2,6 +2,7 @@ import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
 import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
+import type { StoredTensors } from './stored-tensors.ts';
 import { listWeights } from './weight-files.ts';
 import type { WeightRef } from './weight-ref.ts';
 
@@ -25,13 +26,21 @@ export interface WantedWeights {
   readonly quantization: QuantizationConfig | undefined;
 }
 
+export interface SelectedWeights {
+  /** The weights that the configuration requires, with the names and the order of `shapes`. */
+  readonly weights: Map<string, WeightRef>;
+  /** All tensors of the files. */
+  readonly stored: StoredTensors;
+}
+
 /**
- * Finds the weights that a configuration requires. The result has the names and the order of `shapes`.
+ * Finds the weights that a configuration requires.
  *
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all that differs; the errors of `listWeights`
  */
-export async function selectWeights(dir: string, wanted: WantedWeights): Promise<Map<string, WeightRef>> {
-  const files = withPrefix(renamed(await listWeights(dir), wanted.rename), wanted);
+export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
+  const stored = await listWeights(dir);
+  const files = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
   const { listed, used, problems } = withQuantized(files, wanted);
   const isUnexpected = (name: string): boolean =>
     !wanted.shapes.has(name) && !used.has(name) && !wanted.isIgnored(name);
@@ -53,7 +62,7 @@ export async function selectWeights(dir: string, wanted: WantedWeights): Promise
   }
   problems.push(...unexpected.map((name) => `${name} is unexpected`));
   if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems });
-  return selected;
+  return { weights: selected, stored };
 }
 
 interface Listed {
@@ -85,13 +94,16 @@ function withQuantized(
   return { listed, used, problems };
 }
 
-function renamed(listed: Map<string, WeightRef>, rename: WantedWeights['rename']): Map<string, WeightRef> {
+function renamed(
+  listed: ReadonlyMap<string, WeightRef>,
+  rename: WantedWeights['rename'],
+): ReadonlyMap<string, WeightRef> {
   if (rename === undefined) return listed;
   return new Map([...listed].map(([stored, ref]) => [rename(stored), { ...ref, name: rename(stored) }]));
 }
 
 /** In a checkpoint of the inner part alone, no name has the prefix, not even that of the head. */
-function withPrefix(listed: Map<string, WeightRef>, { shapes, prefix }: WantedWeights): ReadonlyMap<string, WeightRef> {
+function withPrefix(listed: ReadonlyMap<string, WeightRef>, { shapes, prefix }: WantedWeights): ReadonlyMap<string, WeightRef> {
   const names = [...listed.keys()];
   if (names.some((name) => name.startsWith(prefix)) || !names.some((name) => shapes.has(prefix + name))) return listed;
   return new Map([...listed].map(([name, ref]) => [shapes.has(name) ? name : prefix + name, ref]));

@@ -3,9 +3,16 @@ import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
 import { openSafetensors } from '../tensor/index.ts';
+import { fingerprintKey, readFingerprint } from './fingerprint/fingerprint-text.ts';
 import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
+import type { StoredTensors } from './stored-tensors.ts';
 import type { WeightRef } from './weight-ref.ts';
+
+/** What the safetensors files of a folder hold. */
+export interface ListedWeights extends StoredTensors {
+  readonly tensors: ReadonlyMap<string, WeightRef>;
+}
 
 const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
@@ -15,10 +22,10 @@ const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) 
  * @throws EspalierError MODEL_WEIGHTS_NOT_FOUND; MODEL_CONFIG_INVALID for a broken index; MODEL_WEIGHTS_MISMATCH where index and
  *   shards disagree; those of `openSafetensors`
  */
-export async function listWeights(dir: string): Promise<Map<string, WeightRef>> {
+export async function listWeights(dir: string): Promise<ListedWeights> {
   const indexPath = join(dir, 'model.safetensors.index.json');
   const index = await readJsonIfPresent(indexPath);
-  if (index === undefined) return listFile(dir, 'model.safetensors');
+  if (index === undefined) return listed([await listFile(dir, 'model.safetensors')]);
   const { weight_map: places } = parseWith(shardIndex, index, indexPath);
   const shards = [...new Set(Object.values(places))].sort();
   const outside = shards.find((shard) => shard !== basename(shard) || shard === '..');
@@ -26,16 +33,34 @@ export async function listWeights(dir: string): Promise<Map<string, WeightRef>> 
     const problems = `the shard ${outside} is not a plain file name`;
     throw new EspalierError('MODEL_CONFIG_INVALID', { path: indexPath, problems });
   }
-  const listed = await Promise.all(shards.map((shard) => listFile(dir, shard)));
-  const weights = new Map(listed.flatMap((shard) => [...shard]));
-  checkIndex(dir, { places: new Map(Object.entries(places)), listed });
-  return weights;
+  const files = await Promise.all(shards.map((shard) => listFile(dir, shard)));
+  checkIndex(dir, { places: new Map(Object.entries(places)), listed: files.map(({ tensors }) => tensors) });
+  return listed(files);
 }
 
-async function listFile(dir: string, location: string): Promise<Map<string, WeightRef>> {
+interface ListedFile {
+  readonly location: string;
+  readonly tensors: ReadonlyMap<string, WeightRef>;
+  readonly fingerprint: string | undefined;
+}
+
+/** WHY a fingerprint only if all files carry it: a file that was replaced belongs to another base. */
+function listed(files: readonly ListedFile[]): ListedWeights {
+  const [{ fingerprint } = { fingerprint: undefined }] = files;
+  const isCarried = fingerprint !== undefined && files.every((file) => file.fingerprint === fingerprint);
+  return {
+    form: 'checkpoint',
+    tensors: new Map(files.flatMap(({ tensors }) => [...tensors])),
+    locations: files.map(({ location }) => location),
+    ...(isCarried && { fingerprint }),
+  };
+}
+
+async function listFile(dir: string, location: string): Promise<ListedFile> {
   try {
-    const { entries } = await openSafetensors(join(dir, location));
-    return new Map([...entries].map(([name, entry]) => [name, toRef(entry, location)]));
+    const { entries, metadata } = await openSafetensors(join(dir, location));
+    const tensors = new Map([...entries].map(([name, entry]) => [name, toRef(entry, location)]));
+    return { location, tensors, fingerprint: readFingerprint(metadata[fingerprintKey]) };
   } catch (error) {
     const missing = EspalierError.isInstance(error) && error.code === 'FILE_NOT_FOUND';
     if (missing && location === 'model.safetensors')

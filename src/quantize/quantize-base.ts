@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
+import { fingerprintBase, fingerprintKey, formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
 import { publishFolder } from '../atomic-files/index.ts';
 import { byteLength, writeSafetensorsInParts } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
@@ -36,6 +36,7 @@ export async function quantizeBase(base: BaseModel, output: string, options: Qua
   const tensors = plan.flatMap(plannedTensors);
   const totalBytes = plan.reduce((sum, { ref }) => sum + ref.length, 0);
   const { signal, onProgress, blockSize, scheme, activations, bits } = options;
+  const metadata = { format: 'pt', [fingerprintKey]: await fingerprintBase(base) };
   const fill = async (folder: string): Promise<void> => {
     await using reader = new WeightReader(base);
     let doneBytes = 0;
@@ -47,7 +48,7 @@ export async function quantizeBase(base: BaseModel, output: string, options: Qua
       async (writer) => {
         for (const planned of plan) await writeWeight(planned, { reader, writer, signal, onPiece });
       },
-      { metadata: { format: 'pt' } },
+      { metadata },
     );
     await copyCompanions(base.dir, folder);
     await rewriteConfig(folder, (config) => {

@@ -22,6 +22,7 @@ import {
   Router,
 } from '../routing/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
+import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { InferenceEntry, ServedModel } from './inference-context.ts';
 import type { BaseContext, DoorContext } from './serving-context.ts';
 import { watchedModel } from './watched-model.ts';
@@ -39,6 +40,8 @@ export interface EncoderOptions {
   readonly maxBatch: number | undefined;
   readonly maxWaitMs: number | undefined;
   readonly memoryPlan: MemoryPlan | undefined;
+  /** Takes adapters that were trained on another base. */
+  readonly anyBase?: boolean | undefined;
   /** Bytes of host memory for adapters. */
   readonly adapterMemory?: number | undefined;
   /** Aborts when a file of the base was written to. Default: never. */
@@ -76,7 +79,9 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   };
   try {
     model = await openGraph(options, arenas);
-    const { adapters, settled } = await openAdapters(model, { weights: base.weights, folder, baseName });
+    const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
+    const files = { weights: base.weights, fingerprint, folder, baseName };
+    const { adapters, settled } = await openAdapters(model, files);
     reading.push(settled);
     const registry = model.adapters?.registry;
     const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
@@ -154,10 +159,10 @@ const noAdapters: AdapterAdministration = {
 
 async function openAdapters(
   { adapters }: InferenceModel,
-  { weights, folder, baseName }: Omit<AdministrationOptions, 'registry' | 'linears'>,
+  settings: Omit<AdministrationOptions, 'registry' | 'linears'>,
 ): Promise<Announced & { readonly adapters: AdapterAdministration }> {
   if (adapters === undefined) return { adapters: noAdapters, settled: Promise.resolve() };
-  const options = { registry: adapters.registry, linears: adapters.modules, weights, folder, baseName };
+  const options = { registry: adapters.registry, linears: adapters.modules, ...settings };
   const administration = createAdapterAdministration(options);
   const { settled } = await announceAdapters(options);
   return { adapters: administration, settled };

@@ -4,6 +4,7 @@ import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { AdapterRegistry, announceAdapters, createAdapterAdministration, hasDora, Router } from '../routing/index.ts';
+import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 export interface GenerationOptions {
@@ -19,6 +20,8 @@ export interface GenerationOptions {
   readonly maxLength: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
   readonly dora: boolean | undefined;
+  /** Takes adapters that were trained on another base. */
+  readonly anyBase?: boolean | undefined;
   /** Bytes of host memory for adapters. */
   readonly adapterMemory?: number | undefined;
 }
@@ -52,7 +55,8 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     await Promise.all(closing);
   };
   try {
-    const administration = { registry, linears: base.modules, folder, baseName };
+    const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
+    const administration = { registry, linears: base.modules, fingerprint, folder, baseName };
     const adapters = createAdapterAdministration(administration);
     closing.push((await announceAdapters(administration)).settled);
     const context = {

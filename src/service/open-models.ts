@@ -1,9 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openInferenceModel, SharedArenas, type InferenceModel, type MemoryPlan } from '../batching/index.ts';
+import { type InferenceModel, readInferenceFile, SharedArenas, type MemoryPlan } from '../batching/index.ts';
+import {
+  type Announced,
+  announceAdapters,
+  createAdapterAdministration,
+  type AdministrationOptions,
+} from '../routing/index.ts';
+import { BaseWatch, PrivateBase } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
-import { type Announced, announceAdapters, createAdapterAdministration } from '../routing/index.ts';
+import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { InferenceContext, InferenceEntry } from './inference-context.ts';
+import { watchedModel } from './watched-model.ts';
 
 /** A model to serve under `/v2`. */
 export interface ModelSource {
@@ -14,12 +22,16 @@ export interface ModelSource {
 
 export interface ModelsOptions {
   readonly models: readonly ModelSource[];
+  /** Serves copies of the models, made in the folder for temporary files or in this one. */
+  readonly copyBase?: boolean | string | undefined;
   readonly environment: Environment;
   /**
    * Folder of adapters. The adapters of a model are in its subfolder with the model's name. If nothing else is served, they may be in
    * the folder itself.
    */
   readonly adaptersFolder: string | undefined;
+  /** Takes adapters that were trained on another base. */
+  readonly anyBase?: boolean | undefined;
   /** Whether only these models take adapters from the folder. */
   readonly isAlone: boolean;
   readonly maxBatch: number | undefined;
@@ -27,6 +39,7 @@ export interface ModelsOptions {
   readonly memoryPlan: MemoryPlan | undefined;
   /** Bytes of host memory for each model's adapters. */
   readonly adapterMemory?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The models behind the Open Inference Protocol, with their shared resources. */
@@ -36,28 +49,20 @@ export interface ModelsService {
 }
 
 /**
- * Opens models for `/v2`, each with its adapters.
- * @throws EspalierError the errors of `openInferenceModel` and `announceAdapters`. Nothing is left open then.
+ * Opens models for `/v2`, each with its adapters. Their files are watched: a model whose file is written to is not ready from then on,
+ * and its requests fail; the others are not affected.
+ *
+ * @throws EspalierError the errors of `readInferenceFile`, `announceAdapters` and `PrivateBase.open`. Nothing is left open then.
  */
 export async function openModels(options: ModelsOptions): Promise<ModelsService> {
   const arenas = new SharedArenas();
-  const opened: InferenceModel[] = [];
-  const reading: Promise<void>[] = [];
+  const opened: (() => Promise<void>)[] = [async () => arenas.dispose()];
   const dispose = async (): Promise<void> => {
-    for (const model of opened) await model.dispose();
-    await Promise.all(reading);
-    arenas.dispose();
+    for (const each of opened.splice(0).reverse()) await each();
   };
   try {
     const models = new Map<string, InferenceEntry>();
-    for (const source of options.models) {
-      const folder = await adaptersOf(source.name, options);
-      const model = await openOne(source, options, { arenas, adapters: folder !== undefined });
-      opened.push(model);
-      const { settled, ...entry } = await openAdapters(model, folder);
-      reading.push(settled);
-      models.set(source.name, { model, ...entry });
-    }
+    for (const source of options.models) models.set(source.name, await openEntry(source, options, { arenas, opened }));
     return { models, dispose };
   } catch (error) {
     await dispose();
@@ -65,12 +70,48 @@ export async function openModels(options: ModelsOptions): Promise<ModelsService>
   }
 }
 
-function openOne(
-  { name, path }: ModelSource,
+interface Opening {
+  readonly arenas: SharedArenas;
+  /** What gives back what has been opened. */
+  readonly opened: (() => Promise<void>)[];
+}
+
+async function openEntry(source: ModelSource, options: ModelsOptions, { arenas, opened }: Opening): Promise<InferenceEntry> {
+  const folder = await adaptersOf(source.name, options);
+  const path = await privatePath(source, options, opened);
+  const file = await readInferenceFile(path, settingsOf(source.name, options, { arenas, adapters: folder !== undefined }));
+  const watch = await BaseWatch.open(file);
+  opened.push(() => watch[Symbol.asyncDispose]());
+  const fingerprint = await expectedFingerprint(file, { folder, anyBase: options.anyBase });
+  const model = await file.open();
+  const reading: Promise<void>[] = [];
+  opened.push(async () => {
+    await model.dispose();
+    await Promise.all(reading);
+  });
+  const { settled, ...adapters } = await openAdapters(model, { folder, fingerprint });
+  reading.push(settled);
+  return { model: watchedModel(model, watch.changed), ...adapters };
+}
+
+/** The path of the model, or of its copy. */
+async function privatePath(
+  { path }: ModelSource,
+  { copyBase = false, signal }: ModelsOptions,
+  opened: Opening['opened'],
+): Promise<string> {
+  if (copyBase === false) return path;
+  const copy = await PrivateBase.open(path, { signal, ...(typeof copyBase === 'string' && { folder: copyBase }) });
+  opened.push(() => copy[Symbol.asyncDispose]());
+  return copy.path;
+}
+
+function settingsOf(
+  name: string,
   { environment, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ModelsOptions,
   shared: { readonly arenas: SharedArenas; readonly adapters: boolean },
-): Promise<InferenceModel> {
-  return openInferenceModel(path, {
+): Parameters<typeof readInferenceFile>[1] {
+  return {
     name,
     environment,
     adapterMemory,
@@ -78,7 +119,7 @@ function openOne(
     ...(maxBatch === undefined ? {} : { maxBatch }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     ...(memoryPlan === undefined ? {} : { memoryPlan }),
-  });
+  };
 }
 
 async function adaptersOf(name: string, options: ModelsOptions): Promise<string | undefined> {
@@ -95,10 +136,13 @@ async function adaptersOf(name: string, options: ModelsOptions): Promise<string 
 
 type OpenedAdapters = Pick<InferenceEntry, 'adapters' | 'registry'> & Announced;
 
-async function openAdapters(model: InferenceModel, folder: string | undefined): Promise<OpenedAdapters> {
+async function openAdapters(
+  model: InferenceModel,
+  settings: Pick<AdministrationOptions, 'folder' | 'fingerprint'>,
+): Promise<OpenedAdapters> {
   if (model.adapters === undefined) return { adapters: undefined, registry: undefined, settled: Promise.resolve() };
   const { registry, modules } = model.adapters;
-  const options = { registry, linears: modules, folder, baseName: model.name };
+  const options = { registry, linears: modules, ...settings, baseName: model.name };
   const adapters = createAdapterAdministration(options);
   const { settled } = await announceAdapters(options);
   return { adapters, registry, settled };

@@ -6,7 +6,7 @@ import type { AdapterAdministration, Router } from '../routing/index.ts';
 /** The state of the server on which every route depends. */
 export interface DoorContext {
   readonly apiKey: string | undefined;
-  /** False after the file of the base was overwritten. */
+  /** False after a file of the base or of a model was overwritten. */
   isReady(): boolean;
   isShuttingDown(): boolean;
 }

@@ -1,7 +1,23 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { loraShapes } from '../../lora/index.ts';
-import type { StoredModule } from './stored-adapter.ts';
+import { isOtherBase } from '../../models/index.ts';
+import type { StoredModule, StoredStructure } from './stored-adapter.ts';
+
+/**
+ * Compares the base on which an adapter was trained with another one, by their fingerprints.
+ *
+ * @param fingerprint  of the base with which it is to be used; undefined: any base is accepted
+ * @throws EspalierError ADAPTER_BASE_MISMATCH
+ */
+export function checkFingerprint(
+  { path, baseName, baseFingerprint }: Pick<StoredStructure, 'baseName' | 'baseFingerprint'> & { readonly path: string },
+  fingerprint: string | undefined,
+): void {
+  if (baseFingerprint === undefined || fingerprint === undefined || !isOtherBase(baseFingerprint, fingerprint)) return;
+  const trained = `${baseFingerprint}${baseName === undefined ? '' : ` (${baseName})`}`;
+  throw new EspalierError('ADAPTER_BASE_MISMATCH', { path, trained, fingerprint });
+}
 
 type ModuleShape = Pick<StoredModule, 'kind' | 'rank' | 'a' | 'b'>;
 

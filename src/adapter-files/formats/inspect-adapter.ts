@@ -3,7 +3,7 @@ import type { LoraConfig } from '../../lora/index.ts';
 import { elementCount } from '../../tensor/index.ts';
 import type { AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
-import { checkBase } from './check-base.ts';
+import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
 import { fileStructure } from './file-formats.ts';
 import type { LoadAdapterOptions } from './peft/load-peft-adapter.ts';
@@ -52,10 +52,11 @@ async function inspect(
   options: ReadOptions & LoadAdapterOptions,
 ): Promise<InspectedAdapter> {
   const format = await formatOf(source);
-  if (format === 'peft') return describePeft(await peftStructure(source, { modules, weights: options.weights }));
+  if (format === 'peft') return describePeft(await peftStructure(source, { modules, weights: options.weights, fingerprint: options.fingerprint }));
   const file = oneFile(source);
   const structure = await fileStructure(file, format, options);
   const fitting = checkBase(structure, { path: file.path, modules });
+  checkFingerprint({ ...structure, path: file.path }, options.fingerprint);
   return describeFile({ ...structure, modules: fitting }, format);
 }
 

@@ -5,7 +5,7 @@ import { assertFinite } from '../../tensor/index.ts';
 import { adapterDigest } from '../identity.ts';
 import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
-import { checkBase } from './check-base.ts';
+import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
 import { fileStructure, readWhole, type FileFormat, type ReadOptions } from './file-formats.ts';
 import { readPeft, toAdapter, type LoadAdapterOptions, type PeftContent } from './peft/load-peft-adapter.ts';
@@ -26,7 +26,7 @@ export interface ReadAdapter extends Adapter {
  *
  * @param modules  the adaptable modules of the base
  * @throws EspalierError FILE_NOT_FOUND, ADAPTER_PATH_OUTSIDE, ADAPTER_CHANGING, ADAPTER_FORMAT_UNKNOWN, LORA_BASE_MISMATCH,
- *   TENSOR_NOT_FINITE, and those of the format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED, GGUF_*,
+ *   ADAPTER_BASE_MISMATCH, TENSOR_NOT_FINITE, and those of the format: LORA_* and SAFETENSORS_* (PEFT), ONNX_ADAPTER_MALFORMED, BIN_ADAPTER_MALFORMED, GGUF_*,
  *   ADAPTER_NAMES_UNKNOWN
  */
 export function loadAdapter(
@@ -34,7 +34,7 @@ export function loadAdapter(
   modules: readonly AdaptableModule[],
   options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<ReadAdapter> {
-  return read(path, { modules, weights: options.weights }, options);
+  return read(path, { modules, weights: options.weights, fingerprint: options.fingerprint }, options);
 }
 
 /**
@@ -73,6 +73,7 @@ async function readContent(source: AdapterSource, { base, options }: Reading): P
   const structure = await fileStructure(file, format, options);
   // WHY before the numbers are read: a file may declare more than memory can hold.
   if (base !== undefined) checkBase(structure, { path: file.path, modules: base.modules });
+  checkFingerprint({ ...structure, path: file.path }, base?.fingerprint);
   const stored = await readWhole(file, { format, options, structure });
   if (base === undefined) return { format, stored };
   return { format, stored: { ...stored, modules: checkBase(stored, { path: file.path, modules: base.modules }) } };

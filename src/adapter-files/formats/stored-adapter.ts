@@ -12,6 +12,8 @@ export interface StoredAdapter {
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   /** The base on which the adapter was trained, according to its file; undefined for formats that do not store it. */
   readonly baseName: string | undefined;
+  /** The fingerprint of that base; absent: the file has none. */
+  readonly baseFingerprint?: string | undefined;
 }
 
 /** One module as a file's header describes it. */
@@ -23,17 +25,17 @@ export interface StoredModule extends Pick<ModuleWeights, 'kind' | 'rank' | 'sca
 }
 
 /** An adapter as the header of its file describes it. */
-export interface StoredStructure extends Pick<StoredAdapter, 'config' | 'baseName'> {
+export interface StoredStructure extends Pick<StoredAdapter, 'config' | 'baseName' | 'baseFingerprint'> {
   readonly modules: ReadonlyMap<string, StoredModule>;
   /** The end of the last number in the file. */
   readonly end: number;
 }
 
 /** Reads the numbers of every module. The whole file must have been read. */
-export async function readStored({ config, baseName, modules }: StoredStructure): Promise<StoredAdapter> {
+export async function readStored({ config, baseName, baseFingerprint, modules }: StoredStructure): Promise<StoredAdapter> {
   const read = new Map<string, ModuleWeights>();
   for (const [path, module] of modules) read.set(path, await module.weights());
-  return { config, baseName, modules: read };
+  return { config, baseName, baseFingerprint, modules: read };
 }
 
 /**

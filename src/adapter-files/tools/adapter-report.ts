@@ -18,6 +18,8 @@ export interface ModuleReport {
 export interface AdapterReport {
   readonly format: string;
   readonly base: string | undefined;
+  /** The fingerprint of that base, according to the file. */
+  readonly baseFingerprint: string | undefined;
   readonly digest: string;
   readonly parameters: number;
   readonly modules: readonly ModuleReport[];
@@ -28,7 +30,8 @@ export interface AdapterReport {
 }
 
 /** The report on an adapter that was read and is valid. */
-export async function reportAdapter({ format, baseName, digest, modules, saved }: ReadAdapter): Promise<AdapterReport> {
+export async function reportAdapter(adapter: ReadAdapter): Promise<AdapterReport> {
+  const { format, baseName: base, baseFingerprint, digest, modules, saved } = adapter;
   const reports: ModuleReport[] = [];
   let parameters = 0;
   for (const [path, weights] of modules) {
@@ -47,5 +50,6 @@ export async function reportAdapter({ format, baseName, digest, modules, saved }
       .filter((module) => module.rank > Math.min(module.in, module.out))
       .map(({ path, rank }) => `${path} has rank ${rank}, more than its weight can have`),
   ];
-  return { format, base: baseName, digest, parameters, modules: reports, saved: [...(saved?.keys() ?? [])], remarks };
+  const replaced = [...(saved?.keys() ?? [])];
+  return { format, base, baseFingerprint, digest, parameters, modules: reports, saved: replaced, remarks };
 }

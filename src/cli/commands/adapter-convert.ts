@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import {
   attentionHeads,
+  baseChecks,
   loadAdapter,
   readAdapter,
   readNameMap,
@@ -57,14 +58,18 @@ export const adapterConvertCommand: CommandDefinition = {
     const adapter =
       base === undefined
         ? await readAdapter(read.input, names)
-        : await loadAdapter(read.input, base.modules, { ...names, weights: base.weights, heads: attentionHeads(base) });
+        : await loadAdapter(read.input, base.modules, { ...names, ...(await baseChecks(base)), heads: attentionHeads(base) });
     if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {
       const actual = `${adapter.format} to ${to}`;
       throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });
     }
     await writeAdapter(read.output, adapter, { format: to, replace: read.force, ...names });
-    const answer = { from: adapter.format, to, output: read.output, modules: adapter.modules.size };
+    const baseFingerprint = to === 'onnx' ? undefined : adapter.baseFingerprint;
+    const answer = { from: adapter.format, to, output: read.output, modules: adapter.modules.size, baseFingerprint };
     output.answer(answer, () => `${adapter.modules.size} modules, ${adapter.format} to ${to}: ${read.output}`);
+    if (adapter.baseFingerprint !== undefined && baseFingerprint === undefined) {
+      output.note('An .onnx_adapter has no place for the fingerprint of the base: this one loads on any base that it fits.');
+    }
   },
 };
 

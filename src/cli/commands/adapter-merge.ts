@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { createRandom, EspalierError } from '../../core/index.ts';
-import { loadAdapter, mergeCheckpoint, type MergedAdapter } from '../../adapter-files/index.ts';
+import { mergeCheckpoint, type MergedAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizationOf } from '../../quantize/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { logitDrift, type LogitDrift } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
+import { anyBaseOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
+import { loadScaled } from '../load-adapters.ts';
 import { mergeQuantized } from '../merge-quantized.ts';
 import { createProgress } from '../progress.ts';
 import { adapterSpecs, nonNegativeNumber, path, readOptions, tokenIds } from '../read-options.ts';
@@ -15,6 +17,7 @@ import { adapterSpecs, nonNegativeNumber, path, readOptions, tokenIds } from '..
 const schema = z.object({
   base: path,
   adapter: adapterSpecs.refine((specs) => specs.length > 0, { error: 'an adapter' }),
+  anyBase: z.boolean().default(false),
   output: path,
   dtype: z.enum(['f32', 'bf16', 'base'], { error: 'f32, bf16 or base' }).default('base'),
   maxDrift: nonNegativeNumber.optional(),
@@ -43,11 +46,7 @@ export const adapterMergeCommand: CommandDefinition = {
   run: async (options, context) => {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const adapters: MergedAdapter[] = [];
-    for (const { path: place, scale } of read.adapter) {
-      const { modules, saved } = await loadAdapter(place, base.modules, { weights: base.weights });
-      adapters.push({ modules, scale, ...(saved && { saved }) });
-    }
+    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
     const isQuantized = quantizationOf(base) !== undefined;
     if (isQuantized && read.dtype !== 'base') {
@@ -77,6 +76,7 @@ function declareOptions(command: Command): void {
   command
     .requiredOption('--base <dir>', 'the model: a Hugging Face folder')
     .option('--adapter <path[=scale]>', 'an adapter in any format, and how strongly; may be repeated', collect)
+    .option(...anyBaseOption)
     .requiredOption('--output <dir>', 'the folder to write')
     .option('--dtype <type>', 'f32, bf16, or base (default): each weight keeps its type')
     .option(

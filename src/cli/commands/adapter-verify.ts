@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { attentionHeads, loadAdapter, readAdapter, readNameMap, reportAdapter } from '../../adapter-files/index.ts';
+import { attentionHeads, baseChecks, loadAdapter, readAdapter, readNameMap, reportAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { describeAdapter } from '../describe-adapter.ts';
@@ -30,7 +30,7 @@ export const adapterVerifyCommand: CommandDefinition = {
           ? await readAdapter(read.adapter, names)
           : await loadAdapter(read.adapter, base.modules, {
               ...names,
-              weights: base.weights,
+              ...(await baseChecks(base)),
               heads: attentionHeads(base),
             });
       const report = await reportAdapter(adapter);

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { loadAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
@@ -9,6 +8,7 @@ import { openEngine, type Engine, type GenerationRequest } from '../../engine/in
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
+import { loadAdapters } from '../load-adapters.ts';
 import {
   adapterSpecs,
   nonNegativeNumber,
@@ -24,6 +24,7 @@ import { readPrompt, type Prompt } from '../read-prompt.ts';
 const schema = z.object({
   base: path,
   adapter: adapterSpecs.default([]),
+  anyBase: z.boolean().default(false),
   prompt: z.string().optional(),
   messages: path.optional(),
   inputIds: tokenIds.optional(),
@@ -51,7 +52,7 @@ export const generateCommand: CommandDefinition = {
     const base = await openBaseModel(read.base);
     const tokenizer = await openTokenizer(base.dir);
     const prompt = await readPrompt(read, tokenizer);
-    const adapters = await loadAdapters(read.adapter, base);
+    const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
@@ -74,16 +75,6 @@ function declareOptions(command: Command): void {
     .option('--top-k <n>', 'draw only from the k likeliest tokens')
     .option('--top-p <p>', 'draw only from the likeliest tokens that together reach p')
     .option('--seed <n>', 'fixes the draws');
-}
-
-/** The adapters by folder. A folder that is named twice is loaded once. */
-async function loadAdapters(specs: GenerateOptions['adapter'], base: BaseModel): Promise<Map<string, Adapter>> {
-  const adapters = new Map<string, Adapter>();
-  for (const spec of specs) {
-    if (!adapters.has(spec.path))
-      adapters.set(spec.path, await loadAdapter(spec.path, base.modules, { weights: base.weights }));
-  }
-  return adapters;
 }
 
 /** Opens an engine for one request. It has room for the longest answer, and for the modules and ranks of the adapters. */

@@ -1,5 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAdapter, writeAdapter } from '../../adapter-files/index.ts';
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { tmpdir } from 'node:os';
@@ -23,6 +24,22 @@ describe('espalier inspect', () => {
   ])('tells how a graph of another tool continues text: %s', async (folder, generation) => {
     const { stdout } = await espalier(['inspect', goldenFolder(`llama-d16/${folder}`), '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'model', generation, config: { vocabSize: 128, layers: 2 } });
+  });
+
+  it('shows the fingerprint of a base, and that of the base of an adapter', async () => {
+    const { stdout } = await espalier(['inspect', goldenFolder('llama/model'), '--json']);
+    const { fingerprint } = JSON.parse(stdout) as { fingerprint: string };
+    expect(fingerprint).toMatch(/^checkpoint-1:[\da-f]{64}$/);
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+    const adapter = await readAdapter(goldenFolder('llama/adapter'));
+    await writeAdapter(join(folder, 'peft'), { ...adapter, baseFingerprint: fingerprint }, { format: 'peft' });
+    await writeAdapter(join(folder, 'a.bin'), { ...adapter, baseFingerprint: fingerprint }, { format: 'bin' });
+    for (const name of ['peft', 'a.bin']) {
+      expect((await espalier(['inspect', join(folder, name)])).stdout).toContain(fingerprint);
+    }
+    const onnx = ['adapter', 'convert', join(folder, 'a.bin'), join(folder, 'a.onnx_adapter')];
+    expect((await espalier(onnx)).stderr).toContain('no place for the fingerprint of the base');
+    await rm(folder, { recursive: true });
   });
 
   it('finds the modules of an ONNX file that adapters can go on', async () => {

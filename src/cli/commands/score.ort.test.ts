@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadSafetensors, typedArray } from '../../tensor/index.ts';
+import { fingerprintKey } from '../../models/index.ts';
+import { loadSafetensors, typedArray, writeSafetensors } from '../../tensor/index.ts';
 import { espalier, goldenFolder, writeGoldenRows } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -47,6 +48,19 @@ describe('espalier score', () => {
     const { stdout } = await espalier([...words, '--max-length', '4']);
     const lines = stdout.trim().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { tokens: number[] }).tokens.length)).toEqual([4, 4, 4]);
+  });
+
+  it('refuses an adapter of another base, unless it is told to take it', async () => {
+    const base = join(goldenFolder('llama'), 'model');
+    const adapter = join(folder, 'foreign');
+    await cp(join(goldenFolder('llama'), 'adapter'), adapter, { recursive: true });
+    const file = join(adapter, 'adapter_model.safetensors');
+    const metadata = { [fingerprintKey]: `checkpoint-1:${'0'.repeat(64)}` };
+    await writeSafetensors(file, (await loadSafetensors(file)).tensors, { metadata });
+    const words = ['score', '--base', base, '--adapter', adapter, '--input-ids', '1,2,3'];
+    const { exitCode, stderr } = await espalier(words);
+    expect([exitCode, stderr]).toMatchObject([1, expect.stringMatching(/was trained on another base.*--any-base/s)]);
+    expect(await espalier([...words, '--any-base'])).toMatchObject({ exitCode: 0 });
   });
 
   it('wants exactly one thing to score', async () => {

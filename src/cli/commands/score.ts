@@ -1,19 +1,20 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
-import { openScorer, type SequenceScore, type WeightedAdapter } from '../../evaluate/index.ts';
+import { openScorer, type SequenceScore } from '../../evaluate/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
 import { declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
+import { loadScaled } from '../load-adapters.ts';
 import { adapterSpecs, path, positiveInteger, readOptions, tokenIds } from '../read-options.ts';
 
 const schema = z.object({
   base: path,
   adapter: adapterSpecs.default([]),
+  anyBase: z.boolean().default(false),
   text: z.string().optional(),
   file: path.optional(),
   inputIds: tokenIds.optional(),
@@ -36,7 +37,7 @@ export const scoreCommand: CommandDefinition = {
     const base = await openBaseModel(read.base);
     const tokenizer = await openTokenizer(base.dir);
     const rows = await readRows(read, base, tokenizer, context.signal);
-    const adapters = await loadAdapters(read.adapter, base);
+    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);
@@ -53,15 +54,6 @@ function declareOptions(command: Command): void {
     .option('--file <file>', 'JSONL with a row for each text; answers with a line for each')
     .option('--input-ids <ids>', 'token ids as they are, such as 1,2,3')
     .option('--max-length <n>', 'tokens of a row; what is longer is cut (default: no limit but the model’s)');
-}
-
-async function loadAdapters(specs: ScoreOptions['adapter'], base: BaseModel): Promise<WeightedAdapter[]> {
-  const adapters: WeightedAdapter[] = [];
-  for (const spec of specs) {
-    const { modules, saved } = await loadAdapter(spec.path, base.modules, { weights: base.weights });
-    adapters.push({ modules, ...(saved && { saved }), scale: spec.scale });
-  }
-  return adapters;
 }
 
 /** Reads the sequences to score. They are cut only if a limit is given; otherwise the scorer refuses a text that is too long. */

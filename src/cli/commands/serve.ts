@@ -4,7 +4,7 @@ import { EspalierError } from '../../core/index.ts';
 import { tellFailures } from '../tell-failures.ts';
 import { openServer, type Server } from '../../http/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
-import { collect } from '../base-options.ts';
+import { anyBaseOption, collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
@@ -23,6 +23,7 @@ const schema = z.object({
   copyBase: z.union([z.literal(true), path], { error: 'nothing, or a folder' }).optional(),
   model: modelSpecs.default([]),
   adapters: path.optional(),
+  anyBase: z.boolean().optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
   apiKey: keyText.optional(),
@@ -53,9 +54,10 @@ export const serveCommand: CommandDefinition = {
   configure(command) {
     command
       .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
-      .option('--copy-base [dir]', 'serve a private copy of the base, made in a temporary folder or in this one')
+      .option('--copy-base [dir]', 'serve private copies of base and models, made in a temporary folder or in this one')
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
+      .option(...anyBaseOption)
       .option('--host <host>', 'address to listen on', '127.0.0.1')
       .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')

@@ -46,6 +46,7 @@ function declareOptions(command: Command): void {
     .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')
+    .option('--any-base', 'take it although it was trained on another base')
     .option('--target-modules <targets>', 'names (q_proj,v_proj), a regular expression, or all-linear (default)')
     .option(
       '--exclude-modules <names>',

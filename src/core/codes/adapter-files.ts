@@ -16,6 +16,13 @@ export const adapterFilesCodes = {
       'The files of the adapter {path} changed while they were read ({tries} times), so that they may be of two versions. Write an adapter to a folder beside its place and rename the folder, or load it again when nothing writes to it.',
     help: 'Another process writes to an adapter while it is read. A mixture of two versions is never taken into use; what was loaded before still is.',
   },
+  ADAPTER_BASE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message:
+      'The adapter {path} was trained on another base: on {trained}, and this base is {fingerprint}. Use it with the base that it was trained on or with a form quantized from that, or give {option:anyBase} if you know that the two belong together.',
+    help: 'An adapter that `espalier train` wrote carries the fingerprint of its base. On another base of the same shapes it would load and answer wrongly. A quantized base carries the fingerprint of the base it was made from; an adapter without a fingerprint, such as one of PEFT, is not compared.',
+  },
   ADAPTER_NAMES_UNKNOWN: {
     status: 400,
     retryable: false,

@@ -86,8 +86,8 @@ export const modelsCodes = {
     status: 503,
     retryable: true,
     message:
-      'The file {path} of the base was written to while the base was served. Answers would come from other weights, so none are given. Restart the server, and replace such files by a rename.',
-    help: 'The runtime reads the weights where they lie. A file that is overwritten in place changes the model without a word; the server notices it, stops being ready, and refuses requests until it is started again.',
+      'The file {path} of the base was written to while the base was in use. Answers would come from other weights, so none are given. Open the base again (restart the server), and replace such files by a rename.',
+    help: 'The runtime reads the weights where they lie. A file that is overwritten in place changes the model without a word; this is noticed, and everything that the base would answer is refused until it is opened again. A server stops being ready; its other models answer on.',
   },
   BASE_COPY_NO_ROOM: {
     status: 507,

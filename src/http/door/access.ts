@@ -21,6 +21,8 @@ declare module 'fastify' {
     access?: Access;
     /** Default: JSON. */
     body?: BodyKind;
+    /** Whether the base computes its answers. Default: no. */
+    needsBase?: boolean;
   }
   interface FastifyInstance {
     /** Every registered route with its level. Complete when the application is ready. */

@@ -7,7 +7,7 @@ import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
 
 export interface GuardOptions extends ApiKeys, WebPageOptions {
   isShuttingDown(): boolean;
-  /** After it has aborted, requests that need the base are refused with its reason. */
+  /** After it has aborted, requests to routes that need the base are refused with its reason. */
   readonly changed?: AbortSignal | undefined;
 }
 
@@ -32,7 +32,7 @@ export function createGuard(options: GuardOptions): Guard {
       throw new EspalierError('ROUTE_NOT_FOUND', { method: request.method, path: request.url.slice(0, 200) });
     }
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
-    if (access === 'inference' && request.method === 'POST') options.changed?.throwIfAborted();
+    if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
   };
 }

@@ -148,7 +148,12 @@ function bytesOf(body: unknown): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
-const loadSchema = z.strictObject({ path: z.string().min(1).max(4096), replace: z.boolean().default(false) });
+const loadSchema = z.strictObject({
+  path: z.string().min(1).max(4096),
+  replace: z.boolean().default(false),
+  /** Takes an adapter that was trained on another base. */
+  any_base: z.boolean().default(false),
+});
 const adapterName = /^[\w.-]{1,128}$/;
 
 function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
@@ -166,8 +171,8 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
         const problem = 'a name of letters, digits, "_", "-" and "." is expected';
         throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
       }
-      const { path, replace } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
-      return adapters.load(adapter, path, { replace });
+      const { path, replace, any_base: anyBase } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
+      return adapters.load(adapter, path, { replace, anyBase });
     },
   );
   app.post<{ Params: ModelPath & { adapter: string } }>(

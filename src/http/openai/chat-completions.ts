@@ -12,7 +12,7 @@ import { answerRequest } from './answer-request.ts';
 
 /** `POST /v1/chat/completions`. The chat template of the base renders the prompt. */
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/chat/completions', { config: { access: 'inference' } }, async (request, reply) => {
+  app.post('/v1/chat/completions', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
     return answerRequest(context, reply, {

@@ -16,7 +16,7 @@ const defaultMaxTokens = 16;
 
 /** `POST /v1/completions`: continues a text or token ids. */
 export function addCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/completions', { config: { access: 'inference' } }, async (request, reply) => {
+  app.post('/v1/completions', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     return answerRequest(context, reply, {

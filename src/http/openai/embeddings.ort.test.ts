@@ -64,7 +64,7 @@ describe('embeddings', () => {
     const ready = async (): Promise<number> => (await fetch(`${server?.url}/v2/models/encoder/ready`)).status;
     await expect.poll(ready, { timeout: 5000 }).toBe(503);
     const asked = client.embeddings.create({ model: 'encoder', input: 'a text' });
-    await expect(asked).rejects.toThrow('was written to while the base was served');
+    await expect(asked).rejects.toThrow('was written to while the base was in use');
   });
 
   it('are those of the reference, for one text, for many at once, and for their tokens', async () => {

@@ -126,6 +126,8 @@ export const loadAdapterSchema = z.strictObject({
   lora_name: z.string().regex(/^[\w.-]{1,128}$/, 'a name of letters, digits, "_", "-" and "." is expected'),
   lora_path: z.string().min(1).max(4096),
   load_inplace: z.boolean().default(false),
+  /** Takes an adapter that was trained on another base. */
+  any_base: z.boolean().default(false),
 });
 
 export const unloadAdapterSchema = z.strictObject({

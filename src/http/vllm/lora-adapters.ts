@@ -15,6 +15,7 @@ export function addLoraAdapters(app: FastifyInstance, context: BaseContext): voi
     }
     const { name, version } = await context.adapters.load(body.lora_name, body.lora_path, {
       replace: body.load_inplace,
+      anyBase: body.any_base,
     });
     return { status: 'success', message: `LoRA adapter ${name} is loaded.`, name, version };
   });

@@ -23,8 +23,8 @@ export interface BaseFiles {
  */
 export async function listBaseFiles(path: string): Promise<BaseFiles> {
   if (await isOnnxPath(path)) return listOnnxFiles(path);
-  const weights = [...(await listWeights(path)).values()].map(({ location }) => location);
-  return { dir: path, entry: '', files: distinct([...weights, ...(await smallFiles(path))]) };
+  const { locations } = await listWeights(path);
+  return { dir: path, entry: '', files: distinct([...locations, ...(await smallFiles(path))]) };
 }
 
 async function listOnnxFiles(path: string): Promise<BaseFiles> {

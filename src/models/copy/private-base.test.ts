@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownMark } from '../../atomic-files/index.ts';
-import { fingerprintBase } from '../watch/fingerprint-base.ts';
+import { fingerprintBase } from '../fingerprint/fingerprint-base.ts';
 import { openBaseModel } from '../open-base-model.ts';
 import { listBaseFiles } from './base-files.ts';
 import { PrivateBase } from './private-base.ts';

@@ -20,7 +20,7 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
   const { config } = classifier ?? { config: parsed };
   const generation = await readGenerationConfig(dir, json);
   const modules = decoderModules(config);
-  const weights = await selectWeights(dir, {
+  const { weights, stored } = await selectWeights(dir, {
     modules,
     quantization: readQuantization(json, path),
     shapes: decoderWeightShapes(config),
@@ -32,6 +32,7 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
     dir,
     config: summaryOf(config),
     weights,
+    stored,
     modules,
     generation,
     ...(classifier?.about ?? { packsRows: true }),

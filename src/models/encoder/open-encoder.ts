@@ -51,7 +51,7 @@ export async function openEncoder(
   const ofHead = new Set(
     newLabels && network.head.flatMap(({ linear }) => linearWeights(linear).map(([name]) => name)),
   );
-  const weights = await selectWeights(dir, {
+  const { weights, stored: files } = await selectWeights(dir, {
     modules,
     quantization: readQuantization(json, path),
     shapes,
@@ -72,6 +72,7 @@ export async function openEncoder(
     padTokenId: config.padTokenId,
     skipsPadding: true,
     weights,
+    stored: files,
     ...(headWeights.size > 0 && { headWeights }),
     modules,
     generation: { eosTokenIds: [] },

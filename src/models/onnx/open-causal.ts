@@ -22,22 +22,23 @@ export async function openCausal(
   { source, copy }: OpenText,
 ): Promise<BaseModel> {
   const head = copy.logits && findHead(copy.model, copy.logits);
-  const beside = source.roles.states.length === 0 ? await openWithPast(file, files) : undefined;
+  const besideFile = source.roles.states.length === 0 ? await openWithPast(file) : undefined;
+  const beside = besideFile && textSource(besideFile, files);
   const kv = source.kv ?? beside?.kv;
   const config = describeConfig({ ...sizesOf(copy, source, head?.hiddenSize), kv }, files, 'decoder');
   const { decode, ...trial } = continuation(beside ?? source, config.maxPositions);
   const graphs = { ...onnxTextGraphs(source), ...decode };
-  return { ...places(file), config, modules: copy.modules, generation: files.generation, ...trial, graphs };
+  const locations = [...new Set([...file.stored.locations, ...(besideFile?.stored.locations ?? [])])];
+  const stored = { ...file.stored, locations };
+  return { ...places(file), stored, config, modules: copy.modules, generation: files.generation, ...trial, graphs };
 }
 
 /** The file with a past that optimum writes beside `decoder_model.onnx`. */
 export const besideName = 'decoder_with_past_model.onnx';
 
 /** When optimum does not merge a decoder, it writes two files: one for whole rows, and one that takes a past. */
-async function openWithPast(file: OnnxFileModel, files: BesideFiles): Promise<TextSource | undefined> {
-  if (basename(file.path) !== 'decoder_model.onnx') return undefined;
-  const beside = await openBeside(file, besideName);
-  return beside && textSource(beside, files);
+async function openWithPast(file: OnnxFileModel): Promise<OnnxFileModel | undefined> {
+  return basename(file.path) === 'decoder_model.onnx' ? openBeside(file, besideName) : undefined;
 }
 
 interface Continuation extends Pick<BaseModel, 'decodeOnTrial'> {

@@ -2,16 +2,20 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { checkExternalData, decodeModel, verifyModel, type Model } from '../../ir/index.ts';
+import type { StoredTensors } from '../stored-tensors.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import { findOnnxFile, isFile, type OnnxFile } from './find-onnx-file.ts';
 import type { OnnxSource } from './graph-copy.ts';
 import { placeWeights } from './place-weights.ts';
+import { storedConstants } from './stored-constants.ts';
 
 /** An ONNX file that was read and checked. Its large weights stay in their files. */
 export interface OnnxFileModel extends OnnxSource {
   /** The locations of weights are relative to this folder. */
   readonly dir: string;
   readonly weights: ReadonlyMap<string, WeightRef>;
+  /** All constants of the graph. */
+  readonly stored: StoredTensors;
 }
 
 /**
@@ -37,12 +41,12 @@ async function openPlaced({ path, dir, prefix }: OnnxFile): Promise<OnnxFileMode
   verifyModel(model);
   await checkExternalData(model, dirname(path));
   placeWeights(model, { bytes, location: prefix + basename(path), prefix });
-  return { model, path, dir, weights: floatWeights(model) };
+  return { model, path, dir, weights: floatWeights(model), stored: storedConstants(model) };
 }
 
 /** The folder and the weights of a base in this file. */
-export function places({ dir, weights }: OnnxFileModel): Pick<OnnxFileModel, 'dir' | 'weights'> {
-  return { dir, weights };
+export function places({ dir, weights, stored }: OnnxFileModel): Pick<OnnxFileModel, 'dir' | 'weights' | 'stored'> {
+  return { dir, weights, stored };
 }
 
 /** The float weights in files. They can be checked for NaN. */

@@ -1,6 +1,7 @@
 import type { AdaptableModule, Model, Value } from '../../ir/index.ts';
 import type { BaseInput } from '../base-model.ts';
 import { copyGeneric } from './generic-graph.ts';
+import type { StoredTensors } from '../stored-tensors.ts';
 import { openOnnxFile } from './open-onnx-file.ts';
 
 /** An ONNX file of any kind, with its modules. */
@@ -8,6 +9,8 @@ export interface OnnxModel {
   readonly path: string;
   /** The locations of weights are relative to this folder. */
   readonly dir: string;
+  /** What the files hold. */
+  readonly stored: StoredTensors;
   readonly inputs: readonly BaseInput[];
   readonly outputs: readonly BaseInput[];
   /** The modules that an adapter can target. */
@@ -22,12 +25,12 @@ export interface OnnxModel {
  */
 export async function openOnnxModel(given: string): Promise<OnnxModel> {
   const file = await openOnnxFile(given);
-  const { path, dir } = file;
+  const { path, dir, stored } = file;
   const hints = { isGenai: file.model.producerName === 'onnxruntime-genai' };
   const build = (): ReturnType<typeof copyGeneric> => copyGeneric(file, { graphName: 'infer', hints });
   const { model, modules } = build();
   const [inputs, outputs] = [model.graph.inputs, model.graph.outputs].map((values) => values.map(describe));
-  return { path, dir, inputs: inputs ?? [], outputs: outputs ?? [], modules, build: () => build().model };
+  return { path, dir, stored, inputs: inputs ?? [], outputs: outputs ?? [], modules, build: () => build().model };
 }
 
 function describe({ name, dtype = 'float32', shape = [] }: Value): BaseInput {

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stamp } from '../../atomic-files/index.ts';
-import type { BaseModel } from '../base-model.ts';
-import { BaseWatch, type Lookout } from './base-watch.ts';
+import { BaseWatch, type Lookout, type Watched } from './base-watch.ts';
 import { judgeChange } from './judge-change.ts';
 
 let dir = '';
@@ -17,10 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-const base = (): Pick<BaseModel, 'dir' | 'weights'> => {
-  const ref = { location: 'model.safetensors', offset: 0, length: 4, dtype: 'float32', shape: [1] } as const;
-  return { dir, weights: new Map([['w', { name: 'w', ...ref }]]) };
-};
+const base = (): Watched => ({ dir, stored: { locations: ['model.safetensors'] } });
 
 const never: Lookout = () => () => undefined;
 

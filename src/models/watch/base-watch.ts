@@ -1,11 +1,11 @@
 import { watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import { stampOf, type Stamp } from '../../atomic-files/index.ts';
-import type { BaseModel } from '../base-model.ts';
+import type { StoredTensors } from '../stored-tensors.ts';
 import { sampleContent } from './content-sample.ts';
 import { judgeChange } from './judge-change.ts';
-import { weightPaths } from './weight-paths.ts';
 
 /** Calls `look` again and again, and soon after a file was written to. @returns what ends it */
 export type Lookout = (paths: readonly string[], look: () => void) => () => void;
@@ -29,6 +29,12 @@ const systemLookout: Lookout = (paths, look) => {
     for (const watcher of watchers) watcher.close();
   };
 };
+
+/** Whatever has weights in files: a base, or a model of another kind. */
+export interface Watched {
+  readonly dir: string;
+  readonly stored: Pick<StoredTensors, 'locations'>;
+}
 
 interface WatchedFile {
   readonly path: string;
@@ -55,12 +61,12 @@ export class BaseWatch implements AsyncDisposable {
 
   /** Remembers what the files are now. Open it before they are read, so that nothing lies between. @throws EspalierError FILE_NOT_FOUND */
   static async open(
-    base: Pick<BaseModel, 'dir' | 'weights'>,
+    { dir, stored }: Watched,
     { lookout = systemLookout }: { readonly lookout?: Lookout } = {},
   ): Promise<BaseWatch> {
     const files: WatchedFile[] = [];
     try {
-      for (const path of weightPaths(base)) files.push(await remember(path));
+      for (const location of stored.locations) files.push(await remember(join(dir, location)));
       return new BaseWatch(files, lookout);
     } catch (error) {
       for (const { file } of files) await file.close();

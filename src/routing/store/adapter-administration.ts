@@ -1,6 +1,6 @@
+import type { BaseChecks } from '../../adapter-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import type { BaseModel } from '../../models/index.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
 import type { AdapterInfo } from '../registry/alias.ts';
 import { FileSource } from './file-source.ts';
@@ -12,12 +12,10 @@ export type FileRegistry = Pick<
   'has' | 'list' | 'load' | 'put' | 'unload' | 'announce' | 'fail' | 'readAnnounced'
 >;
 
-export interface AdministrationOptions {
+export interface AdministrationOptions extends BaseChecks {
   readonly registry: FileRegistry;
   /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
-  /** The weights of the base, if adapters may replace some of them (`modules_to_save`). */
-  readonly weights?: BaseModel['weights'] | undefined;
   /** The only folder from which adapters are loaded. undefined: none can be loaded. */
   readonly folder: string | undefined;
   /** Name of the base. No adapter may have it. */
@@ -34,9 +32,9 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
       if (listed?.from !== from) listed = { from, served: from.map(servedAdapter) };
       return listed.served;
     },
-    async load(name, path, { replace }) {
+    async load(name, path, { replace, anyBase = false }) {
       if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
-      const source = new FileSource(path, { ...options, folder });
+      const source = new FileSource(path, { ...options, folder, ...(anyBase && { fingerprint: undefined }) });
       // WHY no check here: the registry decides in the name's own turn, so that exactly one of two concurrent loads succeeds.
       const { digest, created } = await (replace ? registry.put(name, source) : loadNew(registry, name, source));
       return { name, version: digest, path: source.path, created, state: 'serving' };

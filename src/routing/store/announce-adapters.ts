@@ -46,9 +46,9 @@ export async function announceAdapters(options: AdministrationOptions): Promise<
 }
 
 /** The error because of which an adapter cannot be served, as far as its structure shows; undefined if there is none. */
-async function problemOf(path: string, { folder, linears, weights }: FileSourceOptions): Promise<unknown> {
+async function problemOf(path: string, { folder, linears, weights, fingerprint }: FileSourceOptions): Promise<unknown> {
   try {
-    await inspectAdapter(path, linears, { within: folder, weights });
+    await inspectAdapter(path, linears, { within: folder, weights, fingerprint });
     return undefined;
   } catch (error) {
     return error;

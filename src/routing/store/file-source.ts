@@ -1,17 +1,14 @@
-import { loadAdapter } from '../../adapter-files/index.ts';
+import { loadAdapter, type BaseChecks } from '../../adapter-files/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { Adapter } from '../../lora/index.ts';
-import type { BaseModel } from '../../models/index.ts';
 import type { AdapterSource } from '../registry/adapter-source.ts';
 import { confineToFolder } from './adapters-folder.ts';
 
-export interface FileSourceOptions {
+export interface FileSourceOptions extends BaseChecks {
   /** The only folder from which adapters are loaded. */
   readonly folder: string;
   /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
-  /** The weights of the base, if adapters may replace some of them (`modules_to_save`). */
-  readonly weights?: BaseModel['weights'] | undefined;
 }
 
 /** An adapter's files in the folder of adapters. */
@@ -33,9 +30,9 @@ export class FileSource implements AdapterSource {
   }
 
   async read(): Promise<Adapter> {
-    const { folder, linears, weights } = this.#options;
+    const { folder, linears, weights, fingerprint } = this.#options;
     // WHY at each reading: the target of the path may have changed.
     this.#path = await confineToFolder(folder, this.#asked);
-    return loadAdapter(this.#path, linears, { within: folder, weights });
+    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint });
   }
 }

@@ -12,11 +12,18 @@ export interface ServedAdapter {
   readonly problem?: string;
 }
 
+export interface LoadServed {
+  /** Whether the name may have an adapter already. */
+  readonly replace: boolean;
+  /** Takes an adapter that was trained on another base. */
+  readonly anyBase?: boolean | undefined;
+}
+
 /** Loads, replaces and unloads adapters while requests run. */
 export interface AdapterAdministration {
   /** The same array until something changes. */
   list(): readonly ServedAdapter[];
   /** Reads and checks the adapter, then moves the name. If it fails, the old version goes on serving. */
-  load(name: string, path: string, options: { readonly replace: boolean }): Promise<ServedAdapter>;
+  load(name: string, path: string, options: LoadServed): Promise<ServedAdapter>;
   unload(name: string): Promise<void>;
 }

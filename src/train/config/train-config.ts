@@ -72,6 +72,8 @@ function schemaOf(read: WordReader) {
     /** Evaluate every so many steps, besides before and after. */
     evalSteps: count.optional(),
     initAdapter: path.optional(),
+    /** Goes on training an adapter that was trained on another base. */
+    anyBase: flag.optional(),
     targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
     /** Modules that get no adapter although a target matches. */
     excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),

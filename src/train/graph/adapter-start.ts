@@ -1,5 +1,5 @@
 import { EspalierError, option, type OptionText } from '../../core/index.ts';
-import { loadAdapter } from '../../adapter-files/index.ts';
+import { baseChecks, loadAdapter } from '../../adapter-files/index.ts';
 import { followLinks, type Model } from '../../ir/index.ts';
 import {
   initAdapter,
@@ -10,7 +10,7 @@ import {
   type ModuleWeights,
   type TargetConfig,
 } from '../../lora/index.ts';
-import { buildScoringGraph, parameterShapes, type BaseModel } from '../../models/index.ts';
+import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32, type TensorOf } from '../../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from '../config/train-config.ts';
 import { wholeParameters, type WholeParameters } from './whole-parameters.ts';
@@ -83,7 +83,7 @@ function loraConfigOf(base: BaseModel, config: TrainConfig): LoraConfig {
 
 /** WHY no other rank or alpha: the loaded weights have a rank, and another alpha would change their effect. */
 async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
-  const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, { weights: parameterShapes(base) });
+  const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, await baseChecks(base, config));
   for (const key of ['rank', 'alpha'] as const) {
     const wanted = config[key];
     if (wanted === undefined || wanted === adapter.config[key]) continue;

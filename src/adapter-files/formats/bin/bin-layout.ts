@@ -14,6 +14,8 @@ export const checksumBytes = 32;
 export const maxNameBytes = 1024;
 export const maxConfigBytes = 1_000_000;
 export const isRslora = 1;
+/** The key of the configuration that holds the fingerprint of the base. PEFT has no such key. */
+export const fingerprintField = 'espalier_base_fingerprint';
 /** The kinds of modules, by their numbers in the table. */
 export const kinds = ['linear', 'embedding'] as const;
 

@@ -1,7 +1,8 @@
 import { EspalierError } from '../../../core/index.ts';
 import { parsePeftConfig } from '../peft/peft-config.ts';
 import type { AdapterFile } from '../../source/adapter-source.ts';
-import { settingsOf, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
+import { readFingerprint } from '../../../models/index.ts';
+import { settingsOf, type ModuleWeights } from '../../../lora/index.ts';
 import * as layout from './bin-layout.ts';
 import { checksumOf } from './bin-write.ts';
 import {
@@ -105,7 +106,7 @@ class BinFile {
     this.#zero(layout.configAt(this.#sizes) + this.#sizes.configBytes, layout.dataAt(this.#sizes), 'the configuration');
     const targets = this.#targets();
     const modules = new Map(targets.map((target) => [target.path, this.#module(target)]));
-    const { config, baseName } = this.#config(path, targets);
+    const { config, ...told } = this.#config(path, targets);
     const settings = settingsOf(config, [...modules.keys()]);
     for (const [name, { rank, scaling }] of modules) {
       const told = settings.get(name);
@@ -114,7 +115,7 @@ class BinFile {
       if (told?.rank === rank && close) continue;
       throw new RangeError(`its configuration gives ${name} another rank or alpha than its table`);
     }
-    return { config, modules, baseName, end: this.#length };
+    return { config, modules, ...told, end: this.#length };
   }
 
   #checkSizes(): void {
@@ -214,14 +215,18 @@ class BinFile {
     return { ...weights, weights: () => Promise.resolve(weights) };
   }
 
-  #config(path: string, targets: readonly Target[]): { config: LoraConfig; baseName: string | undefined } {
+  #config(
+    path: string,
+    targets: readonly Target[],
+  ): Pick<StoredStructure, 'config' | 'baseName' | 'baseFingerprint'> {
     const start = layout.configAt(this.#sizes);
     const text = decoder.decode(this.bytes.subarray(start, start + this.#sizes.configBytes));
     if (text === '') return { config: configOfModules(targets, { useRslora: this.#rslora }), baseName: undefined };
-    const read = parsePeftConfig(JSON.parse(text), path);
+    const { content, fingerprint } = splitConfig(JSON.parse(text));
+    const read = parsePeftConfig(content, path);
     if (read.config.useRslora !== this.#rslora)
       throw new RangeError('its configuration scales otherwise than its flags');
-    return read;
+    return { ...read, ...(fingerprint !== undefined && { baseFingerprint: fingerprint }) };
   }
 
   #u32(at: number): number {
@@ -241,6 +246,17 @@ class BinFile {
       if (this.bytes[at] !== 0) throw new RangeError(`byte ${at}, unused beside ${what}, is not zero`);
     }
   }
+}
+
+/** PEFT's configuration, and the fingerprint of the base beside it. @throws RangeError for a text that is no fingerprint */
+function splitConfig(json: unknown): { readonly content: unknown; readonly fingerprint?: string } {
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, layout.fingerprintField)) {
+    return { content: json };
+  }
+  const content = Object.fromEntries(Object.entries(json).filter(([key]) => key !== layout.fingerprintField));
+  const fingerprint = readFingerprint(Reflect.get(json, layout.fingerprintField));
+  if (fingerprint === undefined) throw new RangeError(`its ${layout.fingerprintField} is no fingerprint`);
+  return { content, fingerprint };
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

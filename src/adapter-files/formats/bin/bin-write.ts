@@ -18,7 +18,12 @@ export async function formatBinAdapter(adapter: StoredAdapter): Promise<Uint8Arr
     const problems = `the path ${long.toString().slice(0, 40)}... has ${long.length} bytes, at most ${layout.maxNameBytes} fit`;
     throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format: '.bin', problems });
   }
-  const config = Buffer.from(JSON.stringify(formatPeftConfig(adapter.config, adapter.baseName)));
+  const fingerprint = adapter.baseFingerprint;
+  const told = {
+    ...formatPeftConfig(adapter.config, adapter.baseName),
+    ...(fingerprint !== undefined && { [layout.fingerprintField]: fingerprint }),
+  };
+  const config = Buffer.from(JSON.stringify(told));
   const nameBytes = names.reduce((sum, { length }) => sum + length, 0);
   const sizes: layout.BinSizes = { targets: modules.length, nameBytes, configBytes: config.length };
   const matrices = modules.map(([, { rank, a, b }]) => ({ rank, in: a.shape[1] ?? 0, out: b.shape[0] ?? 0 }));

@@ -14,6 +14,8 @@ import { savedName, type WeightShapes } from './saved-parameters.ts';
 export interface LoadAdapterOptions extends SourceOptions {
   /** The weights of the base, by which `modules_to_save` is resolved. Without them only the modules of the base are known. */
   readonly weights?: WeightShapes | undefined;
+  /** The fingerprint of the base. An adapter that was trained on another one is refused. Absent: the adapter may be of any base. */
+  readonly fingerprint?: string | undefined;
 }
 
 /**
@@ -27,9 +29,9 @@ export interface LoadAdapterOptions extends SourceOptions {
 export async function loadPeftAdapter(
   dir: string,
   modules: readonly AdaptableModule[],
-  { weights, ...options }: LoadAdapterOptions = {},
+  { weights, fingerprint, ...options }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const read = (source: AdapterSource): Promise<PeftContent> => readPeft(source, { modules, weights });
+  const read = (source: AdapterSource): Promise<PeftContent> => readPeft(source, { modules, weights, fingerprint });
   return toAdapter(await readStable(dir, { ...options, files: peftFiles }, read));
 }
 
@@ -53,11 +55,11 @@ export async function readPeft(source: AdapterSource, base: PeftBase | undefined
 }
 
 /** Checks the numbers, and converts them to f32. @throws EspalierError TENSOR_NOT_FINITE */
-export async function toAdapter({ config, baseName, plan, weights, tensors }: PeftContent): Promise<Adapter> {
+export async function toAdapter({ config, baseName, baseFingerprint, plan, weights, tensors }: PeftContent): Promise<Adapter> {
   const modules = await readModules(plan.targets, tensors, weights.path);
   const saved = await readSaved(plan.saved, tensors, weights.path);
   const digest = await adapterDigest({ modules, saved });
-  return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName };
+  return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };
 }
 
 async function readModules(

@@ -3,6 +3,8 @@ import type { AdaptableModule } from '../../../ir/index.ts';
 import { findTargets, PatternBudget, settingsOf, type LoraConfig } from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
+import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
+import { checkFingerprint } from '../check-base.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
@@ -13,10 +15,14 @@ export interface PeftBase {
   readonly modules: readonly AdaptableModule[];
   /** The weights of the base, by which `modules_to_save` is resolved. Without them only the modules of the base are known. */
   readonly weights?: WeightShapes | undefined;
+  /** Absent: the adapter may be of any base. */
+  readonly fingerprint?: string | undefined;
 }
 
 /** A PEFT folder whose configuration and header have been read and fit each other and the base. */
 export interface PeftStructure extends Pick<ReadPeftConfig, 'config' | 'baseName'> {
+  /** According to the metadata of the weights. */
+  readonly baseFingerprint: string | undefined;
   readonly plan: AdapterPlan;
   readonly weights: AdapterFile;
   readonly entries: SafetensorsHeader['entries'];
@@ -30,17 +36,19 @@ const maxHeaderBytes = 8_000_000;
  *
  * @param base  undefined: derived from the tensors themselves
  * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID, LORA_BASE_MISMATCH,
- *   LORA_TENSORS_INVALID, SAFETENSORS_*
+ *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
   const { config, baseName, path: configPath } = await configOf(source);
   const weights = source.requiredFile(weightsFile);
-  const { entries } = await readSafetensorsHeader(weights, { maxHeaderBytes });
+  const { entries, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(entries.values());
   const plan = planOf(config, told);
   assertKinds(plan, configPath);
   checkTensors({ path: weights.path, tensors: entries, baseName }, plan, told.modules);
-  return { config, baseName, plan, weights, entries };
+  const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
+  checkFingerprint({ path: source.path, baseName, baseFingerprint }, base?.fingerprint);
+  return { config, baseName, baseFingerprint, plan, weights, entries };
 }
 
 /** WHY a pattern may match nothing here: PEFT accepts it, and the tensors show exactly which modules there are. */

@@ -3,6 +3,7 @@ import type { ModuleKind } from '../../../ir/index.ts';
 import { publishFolder, writeAtomically } from '../../../atomic-files/index.ts';
 import { writeSafetensors, type TensorData } from '../../../tensor/index.ts';
 import { assertConfig, type LoraConfig, type ModuleWeights } from '../../../lora/index.ts';
+import { fingerprintKey } from '../../../models/index.ts';
 import { configFile, weightsFile } from './read-peft-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
 import { peftName } from './peft-names.ts';
@@ -15,6 +16,8 @@ export interface AdapterContent {
   readonly saved?: ReadonlyMap<string, TensorData>;
   /** The base that the adapter was trained on: a name or a path. */
   readonly baseName?: string | undefined;
+  /** The fingerprint of that base. */
+  readonly baseFingerprint?: string | undefined;
 }
 
 export interface SaveAdapterOptions {
@@ -37,7 +40,7 @@ export async function savePeftAdapter(
   await publishFolder(dir, (staging) => writeContent(staging, content), options);
 }
 
-async function writeContent(dir: string, { config, modules, saved, baseName }: AdapterContent): Promise<void> {
+async function writeContent(dir: string, { config, modules, saved, baseName, baseFingerprint }: AdapterContent): Promise<void> {
   const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude }]): [string, TensorData][] => {
     const module = { path, ...(kind && { kind }) };
     const size: [string, TensorData][] = magnitude ? [[peftName(module, 'magnitude'), magnitude]] : [];
@@ -48,8 +51,9 @@ async function writeContent(dir: string, { config, modules, saved, baseName }: A
     { ...tensor, shape },
   ]);
   const tensors = [...adapted, ...whole];
-  // WHY the metadata: transformers and older PEFT refuse a file that does not say whose tensors these are.
-  await writeSafetensors(join(dir, weightsFile), tensors, { metadata: { format: 'pt' } });
+  // WHY the format: transformers and older PEFT refuse a file that does not say whose tensors these are. Other keys they ignore.
+  const metadata = { format: 'pt', ...(baseFingerprint !== undefined && { [fingerprintKey]: baseFingerprint }) };
+  await writeSafetensors(join(dir, weightsFile), tensors, { metadata });
   const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;
   await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { BaseModel } from '../../../models/index.ts';
+import { fingerprintKey, type BaseModel } from '../../../models/index.ts';
 import { openSafetensors, streamSafetensors, type DataType, type TensorStream } from '../../../tensor/index.ts';
 import { publishFolder } from '../../../atomic-files/index.ts';
 import { copyOtherFiles, writeIndex } from './checkpoint-files.ts';
@@ -65,7 +65,8 @@ async function writeShards(dir: string, plan: MergePlan, options: MergeOptions):
       };
       return [weight.name, { dtype: target, shape: weight.shape, chunks }];
     });
-    const { metadata } = await openSafetensors(source);
+    // WHY without the fingerprint: the merged weights are another base.
+    const { [fingerprintKey]: _, ...metadata } = (await openSafetensors(source)).metadata;
     await streamSafetensors(join(dir, location), streams, { metadata: { format: 'pt', ...metadata } });
   }
   if (locations.length > 1) await writeIndex(dir, places);
