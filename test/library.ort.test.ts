@@ -187,7 +187,10 @@ describe('loadModel', () => {
 
   it('trains adapters that other bases refuse, unless they are told to take them', async () => {
     const trained = await openSafetensors(first.weights);
-    expect(trained.metadata).toEqual({ format: 'pt', [fingerprintKey]: await fingerprintBase(await openBaseModel(base)) });
+    expect(trained.metadata).toEqual({
+      format: 'pt',
+      [fingerprintKey]: await fingerprintBase(await openBaseModel(base)),
+    });
     const foreign = join(folder, 'foreign');
     await cp(second.output, foreign, { recursive: true });
     const file = join(foreign, 'adapter_model.safetensors');

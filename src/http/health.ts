@@ -8,7 +8,9 @@ import type { DoorContext } from '../service/index.ts';
 export function addHealth(app: FastifyInstance, context: DoorContext): void {
   app.get('/health', { config: { access: 'public' } }, async (_request, reply) => {
     const isWell = context.isReady();
-    return reply.status(isWell ? 200 : 503).send({ status: isWell ? 'ok' : 'a file of the base or of a model has changed' });
+    return reply
+      .status(isWell ? 200 : 503)
+      .send({ status: isWell ? 'ok' : 'a file of the base or of a model has changed' });
   });
   app.get('/ready', { config: { access: 'public' } }, async (_request, reply) => {
     const ready = context.isReady() && !context.isShuttingDown();

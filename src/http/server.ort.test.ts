@@ -110,7 +110,9 @@ describe('openServer', () => {
     await expect(greedy(client, 'base')).rejects.toMatchObject({ status: 503 });
     const index = await fetch(`${server?.url}/v2/repository/index`, { method: 'POST' });
     expect(await index.json()).toEqual([{ name: 'mlp', version: '1', state: 'READY' }]);
-    const { inputs } = await (await fetch(`${server?.url}/v2/models/mlp`)).json() as { inputs: { shape: number[] }[] };
+    const { inputs } = (await (await fetch(`${server?.url}/v2/models/mlp`)).json()) as {
+      inputs: { shape: number[] }[];
+    };
     const width = inputs[0]?.shape.at(-1) ?? 0;
     const data = Array.from({ length: width }, () => 0.5);
     const body = JSON.stringify({ inputs: [{ name: 'features', shape: [1, width], datatype: 'FP32', data }] });
@@ -125,7 +127,9 @@ describe('openServer', () => {
     await writeSafetensors(file, (await loadSafetensors(file)).tensors, { metadata });
     await cp(join(folder, 'adapters', 'versions', 'trained'), join(folder, 'adapters', 'foreign'), { recursive: true });
     const client = await open();
-    expect(server?.failedAdapters).toMatchObject([{ name: 'foreign', problem: expect.stringContaining('another base') }]);
+    expect(server?.failedAdapters).toMatchObject([
+      { name: 'foreign', problem: expect.stringContaining('another base') },
+    ]);
     await expect(greedy(client, 'foreign')).rejects.toThrow(/^400 .*was trained on another base/);
     const body = { lora_name: 'trained', lora_path: 'versions/trained' };
     await expect(load(client, body)).rejects.toMatchObject({ status: 400, code: 'adapter_base_mismatch' });

@@ -248,7 +248,17 @@ function openEncoderFor(
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {
-  const { models = [], copyBase, adapters: adaptersFolder, anyBase, maxBatch, maxWaitMs, memoryPlan, adapterMemory, signal } = options;
+  const {
+    models = [],
+    copyBase,
+    adapters: adaptersFolder,
+    anyBase,
+    maxBatch,
+    maxWaitMs,
+    memoryPlan,
+    adapterMemory,
+    signal,
+  } = options;
   const isAlone = options.base === undefined;
   const settings = { anyBase, maxBatch, maxWaitMs, memoryPlan, adapterMemory, signal };
   return openModels({ models, copyBase, environment, adaptersFolder, isAlone, ...settings });

@@ -103,7 +103,10 @@ function renamed(
 }
 
 /** In a checkpoint of the inner part alone, no name has the prefix, not even that of the head. */
-function withPrefix(listed: ReadonlyMap<string, WeightRef>, { shapes, prefix }: WantedWeights): ReadonlyMap<string, WeightRef> {
+function withPrefix(
+  listed: ReadonlyMap<string, WeightRef>,
+  { shapes, prefix }: WantedWeights,
+): ReadonlyMap<string, WeightRef> {
   const names = [...listed.keys()];
   if (names.some((name) => name.startsWith(prefix)) || !names.some((name) => shapes.has(prefix + name))) return listed;
   return new Map([...listed].map(([name, ref]) => [shapes.has(name) ? name : prefix + name, ref]));

@@ -2,8 +2,7 @@ import type { DataType } from '../tensor/index.ts';
 
 /** A tensor as the files of a base hold it: a part of a file, or bytes that were read with the graph. */
 export type StoredTensor = { readonly dtype: DataType; readonly shape: readonly number[] } & (
-  | { readonly location: string; readonly offset: number; readonly length: number }
-  | { readonly bytes: Uint8Array }
+  { readonly location: string; readonly offset: number; readonly length: number } | { readonly bytes: Uint8Array }
 );
 
 /** Everything that the files of a base hold, whether or not its configuration asks for it. */

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { fingerprintBase, fingerprintKey, formatQuantization, type BaseModel, type QuantizationConfig } from '../models/index.ts';
+import {
+  fingerprintBase,
+  fingerprintKey,
+  formatQuantization,
+  type BaseModel,
+  type QuantizationConfig,
+} from '../models/index.ts';
 import { publishFolder } from '../atomic-files/index.ts';
 import { byteLength, writeSafetensorsInParts } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';

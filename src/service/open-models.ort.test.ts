@@ -47,7 +47,8 @@ async function serve(names: readonly string[], options: Partial<ModelsOptions> =
 
 async function answer(models: ModelsService['models'], name: string): Promise<number[]> {
   const model = models.get(name)?.model;
-  const { outputs } = (await model?.infer({ inputs: new Map([['x', tensorOf('float32', [1, 4], [0, 0, 0, 0])]]) })) ?? {};
+  const { outputs } =
+    (await model?.infer({ inputs: new Map([['x', tensorOf('float32', [1, 4], [0, 0, 0, 0])]]) })) ?? {};
   const y = outputs?.get('y');
   return y === undefined ? [] : [...toFloat32(y)];
 }

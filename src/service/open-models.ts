@@ -76,10 +76,17 @@ interface Opening {
   readonly opened: (() => Promise<void>)[];
 }
 
-async function openEntry(source: ModelSource, options: ModelsOptions, { arenas, opened }: Opening): Promise<InferenceEntry> {
+async function openEntry(
+  source: ModelSource,
+  options: ModelsOptions,
+  { arenas, opened }: Opening,
+): Promise<InferenceEntry> {
   const folder = await adaptersOf(source.name, options);
   const path = await privatePath(source, options, opened);
-  const file = await readInferenceFile(path, settingsOf(source.name, options, { arenas, adapters: folder !== undefined }));
+  const file = await readInferenceFile(
+    path,
+    settingsOf(source.name, options, { arenas, adapters: folder !== undefined }),
+  );
   const watch = await BaseWatch.open(file);
   opened.push(() => watch[Symbol.asyncDispose]());
   const fingerprint = await expectedFingerprint(file, { folder, anyBase: options.anyBase });

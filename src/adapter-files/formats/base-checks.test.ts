@@ -109,7 +109,11 @@ describe('a base made from another', () => {
     await writeSafetensors(file, (await loadSafetensors(file)).tensors, { metadata });
     const source = await openBaseModel(marked);
     expect(await fingerprintBase(source)).toBe(adapter.baseFingerprint);
-    await mergeCheckpoint({ base: source, adapters: [{ modules: adapter.modules, scale: 1 }], output: place('merged') });
+    await mergeCheckpoint({
+      base: source,
+      adapters: [{ modules: adapter.modules, scale: 1 }],
+      output: place('merged'),
+    });
     expect(await fingerprintBase(await openBaseModel(place('merged')))).not.toBe(adapter.baseFingerprint);
   });
 });

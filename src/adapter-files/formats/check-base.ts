@@ -11,7 +11,11 @@ import type { StoredModule, StoredStructure } from './stored-adapter.ts';
  * @throws EspalierError ADAPTER_BASE_MISMATCH
  */
 export function checkFingerprint(
-  { path, baseName, baseFingerprint }: Pick<StoredStructure, 'baseName' | 'baseFingerprint'> & { readonly path: string },
+  {
+    path,
+    baseName,
+    baseFingerprint,
+  }: Pick<StoredStructure, 'baseName' | 'baseFingerprint'> & { readonly path: string },
   fingerprint: string | undefined,
 ): void {
   if (baseFingerprint === undefined || fingerprint === undefined || !isOtherBase(baseFingerprint, fingerprint)) return;

@@ -52,7 +52,10 @@ async function inspect(
   options: ReadOptions & LoadAdapterOptions,
 ): Promise<InspectedAdapter> {
   const format = await formatOf(source);
-  if (format === 'peft') return describePeft(await peftStructure(source, { modules, weights: options.weights, fingerprint: options.fingerprint }));
+  if (format === 'peft')
+    return describePeft(
+      await peftStructure(source, { modules, weights: options.weights, fingerprint: options.fingerprint }),
+    );
   const file = oneFile(source);
   const structure = await fileStructure(file, format, options);
   const fitting = checkBase(structure, { path: file.path, modules });

@@ -32,7 +32,12 @@ export interface StoredStructure extends Pick<StoredAdapter, 'config' | 'baseNam
 }
 
 /** Reads the numbers of every module. The whole file must have been read. */
-export async function readStored({ config, baseName, baseFingerprint, modules }: StoredStructure): Promise<StoredAdapter> {
+export async function readStored({
+  config,
+  baseName,
+  baseFingerprint,
+  modules,
+}: StoredStructure): Promise<StoredAdapter> {
   const read = new Map<string, ModuleWeights>();
   for (const [path, module] of modules) read.set(path, await module.weights());
   return { config, baseName, baseFingerprint, modules: read };

@@ -58,7 +58,11 @@ export const adapterConvertCommand: CommandDefinition = {
     const adapter =
       base === undefined
         ? await readAdapter(read.input, names)
-        : await loadAdapter(read.input, base.modules, { ...names, ...(await baseChecks(base)), heads: attentionHeads(base) });
+        : await loadAdapter(read.input, base.modules, {
+            ...names,
+            ...(await baseChecks(base)),
+            heads: attentionHeads(base),
+          });
     if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {
       const actual = `${adapter.format} to ${to}`;
       throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });
@@ -68,7 +72,9 @@ export const adapterConvertCommand: CommandDefinition = {
     const answer = { from: adapter.format, to, output: read.output, modules: adapter.modules.size, baseFingerprint };
     output.answer(answer, () => `${adapter.modules.size} modules, ${adapter.format} to ${to}: ${read.output}`);
     if (adapter.baseFingerprint !== undefined && baseFingerprint === undefined) {
-      output.note('An .onnx_adapter has no place for the fingerprint of the base: this one loads on any base that it fits.');
+      output.note(
+        'An .onnx_adapter has no place for the fingerprint of the base: this one loads on any base that it fits.',
+      );
     }
   },
 };

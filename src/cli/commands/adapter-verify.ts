@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { attentionHeads, baseChecks, loadAdapter, readAdapter, readNameMap, reportAdapter } from '../../adapter-files/index.ts';
+import {
+  attentionHeads,
+  baseChecks,
+  loadAdapter,
+  readAdapter,
+  readNameMap,
+  reportAdapter,
+} from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { describeAdapter } from '../describe-adapter.ts';

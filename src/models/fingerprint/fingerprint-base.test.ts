@@ -77,7 +77,11 @@ describe('fingerprintBase', () => {
     for (const trained of tensors.keys()) {
       await rewrite((tensor, name) => {
         if (name !== trained) return tensor;
-        return tensorOf('float32', tensor.shape, toFloat32(tensor).map((value) => value + 1e-3 * (Math.abs(value) + 0.01)));
+        return tensorOf(
+          'float32',
+          tensor.shape,
+          toFloat32(tensor).map((value) => value + 1e-3 * (Math.abs(value) + 0.01)),
+        );
       });
       expect([trained, await fingerprint()]).not.toEqual([trained, own]);
       await writeFile(weightsFile(), original);

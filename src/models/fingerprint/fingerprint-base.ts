@@ -20,7 +20,8 @@ export async function fingerprintBase({ dir, stored }: Pick<BaseModel, 'dir' | '
   for (const [name, tensor] of stored.tensors) {
     if ('bytes' in tensor) samples.set(name, await sampleTensor(tensor, partOf(tensor.bytes)));
   }
-  for (const location of stored.locations) await sampleFile(join(dir, location), inFile(stored.tensors, location), samples);
+  for (const location of stored.locations)
+    await sampleFile(join(dir, location), inFile(stored.tensors, location), samples);
   const hash = new Sha256();
   await hash.update(Buffer.from('espalier base 1\n'));
   for (const [name, sample] of [...samples].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
@@ -67,7 +68,8 @@ async function readExactly(
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
     const { bytesRead } = await file.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: path, problems: 'it has become shorter' });
+    if (bytesRead === 0)
+      throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir: path, problems: 'it has become shorter' });
     done += bytesRead;
   }
   return bytes;

@@ -215,10 +215,7 @@ class BinFile {
     return { ...weights, weights: () => Promise.resolve(weights) };
   }
 
-  #config(
-    path: string,
-    targets: readonly Target[],
-  ): Pick<StoredStructure, 'config' | 'baseName' | 'baseFingerprint'> {
+  #config(path: string, targets: readonly Target[]): Pick<StoredStructure, 'config' | 'baseName' | 'baseFingerprint'> {
     const start = layout.configAt(this.#sizes);
     const text = decoder.decode(this.bytes.subarray(start, start + this.#sizes.configBytes));
     if (text === '') return { config: configOfModules(targets, { useRslora: this.#rslora }), baseName: undefined };

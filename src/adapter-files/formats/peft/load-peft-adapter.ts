@@ -55,7 +55,14 @@ export async function readPeft(source: AdapterSource, base: PeftBase | undefined
 }
 
 /** Checks the numbers, and converts them to f32. @throws EspalierError TENSOR_NOT_FINITE */
-export async function toAdapter({ config, baseName, baseFingerprint, plan, weights, tensors }: PeftContent): Promise<Adapter> {
+export async function toAdapter({
+  config,
+  baseName,
+  baseFingerprint,
+  plan,
+  weights,
+  tensors,
+}: PeftContent): Promise<Adapter> {
   const modules = await readModules(plan.targets, tensors, weights.path);
   const saved = await readSaved(plan.saved, tensors, weights.path);
   const digest = await adapterDigest({ modules, saved });

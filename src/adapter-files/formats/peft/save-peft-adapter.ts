@@ -40,7 +40,10 @@ export async function savePeftAdapter(
   await publishFolder(dir, (staging) => writeContent(staging, content), options);
 }
 
-async function writeContent(dir: string, { config, modules, saved, baseName, baseFingerprint }: AdapterContent): Promise<void> {
+async function writeContent(
+  dir: string,
+  { config, modules, saved, baseName, baseFingerprint }: AdapterContent,
+): Promise<void> {
   const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude }]): [string, TensorData][] => {
     const module = { path, ...(kind && { kind }) };
     const size: [string, TensorData][] = magnitude ? [[peftName(module, 'magnitude'), magnitude]] : [];
