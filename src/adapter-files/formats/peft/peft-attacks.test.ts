@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadSafetensors, tensorOf, toFloat32, writeSafetensors, type TensorData } from '../../../tensor/index.ts';
 import { loadPeftAdapter } from './load-peft-adapter.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
+import type { Adapter } from '../../../lora/index.ts';
 import { goldenFolder, goldenLinears } from '../../testing/golden-linears.ts';
 
 let [folder, dir] = ['', ''];
@@ -18,6 +19,11 @@ beforeEach(async () => {
   await cp(goldenFolder('llama', 'trained'), dir, { recursive: true });
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+/** The files are written a moment before; by this clock they have settled. */
+const fileClock = { now: () => Date.now() + 60_000, wait: () => Promise.reject(new Error('waited')) };
+const load = (from: string, modules: readonly AdaptableModule[] = linears): Promise<Adapter> =>
+  loadPeftAdapter(from, modules, { fileClock });
 
 const q0 = 'base_model.model.model.layers.0.self_attn.q_proj';
 
@@ -39,9 +45,7 @@ const refusal = (code: string, text: string): object => ({ code, message: expect
 describe('an adapter is refused', () => {
   it('with a tensor missing', async () => {
     await changeTensors((tensors) => tensors.delete(`${q0}.lora_B.weight`));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('LORA_TENSORS_INVALID', `missing ${q0}.lora_B.weight`),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('LORA_TENSORS_INVALID', `missing ${q0}.lora_B.weight`));
   });
 
   it.each([
@@ -52,16 +56,12 @@ describe('an adapter is refused', () => {
   ])('with the unexpected tensor %s', async (name, shape) => {
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
     await changeTensors((tensors) => tensors.set(name, tensorOf('float32', shape, values)));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('LORA_TENSORS_INVALID', `unexpected ${name}`),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('LORA_TENSORS_INVALID', `unexpected ${name}`));
   });
 
   it('with a module that its configuration does not name', async () => {
     await changeConfig({ target_modules: ['k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] });
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('LORA_TENSORS_INVALID', `unexpected ${q0}.lora_A.weight`),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('LORA_TENSORS_INVALID', `unexpected ${q0}.lora_A.weight`));
   });
 
   it.each([
@@ -72,13 +72,13 @@ describe('an adapter is refused', () => {
   ])('with a matrix of %s', async (_, matrix, shape) => {
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
     await changeTensors((tensors) => tensors.set(`${q0}.${matrix}.weight`, tensorOf('float32', shape, values)));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toThrow(/LORA|q_proj/);
+    await expect(load(dir)).rejects.toThrow(/LORA|q_proj/);
   });
 
   it('with a rank other than that of its tensors, however large', async () => {
     for (const r of [2, 65_536]) {
       await changeConfig({ r });
-      await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
+      await expect(load(dir)).rejects.toMatchObject(
         refusal('LORA_TENSORS_INVALID', `should be [${r}, 32], is [4, 32]`),
       );
     }
@@ -89,9 +89,7 @@ describe('an adapter is refused', () => {
       const tensor = tensors.get(`${q0}.lora_A.weight`);
       if (tensor) toFloat32(tensor)[5] = bad;
     });
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('TENSOR_NOT_FINITE', `${q0}.lora_A.weight`),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('TENSOR_NOT_FINITE', `${q0}.lora_A.weight`));
   });
 
   it('with a number that is too large for f32', async () => {
@@ -99,21 +97,17 @@ describe('an adapter is refused', () => {
       const values = new Float64Array(128).fill(1e300, 7);
       tensors.set(`${q0}.lora_A.weight`, tensorOf('float64', [4, 32], values));
     });
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('TENSOR_NOT_FINITE', 'is Infinity at element 7'),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('TENSOR_NOT_FINITE', 'is Infinity at element 7'));
   });
 
   it('with integers for numbers', async () => {
     await changeTensors((tensors) => tensors.set(`${q0}.lora_A.weight`, tensorOf('int8', [4, 32], new Int8Array(128))));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('LORA_TENSORS_INVALID', 'should be floats, is int8'),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('LORA_TENSORS_INVALID', 'should be floats, is int8'));
   });
 
   it('when the base is wider', async () => {
     const wider = linears.map(({ path, in: width, out }) => ({ path, in: width * 2, out }));
-    await expect(loadPeftAdapter(dir, wider)).rejects.toMatchObject(
+    await expect(load(dir, wider)).rejects.toMatchObject(
       refusal('LORA_BASE_MISMATCH', 'model.layers.0.mlp.down_proj takes 128 numbers, lora_A 64'),
     );
   });
@@ -121,21 +115,21 @@ describe('an adapter is refused', () => {
   it('when the base has fewer layers', async () => {
     const shorter = linears.filter(({ path }) => !path.includes('layers.1.'));
     await changeConfig({ base_model_name_or_path: 'their/base' });
-    await expect(loadPeftAdapter(dir, shorter)).rejects.toMatchObject(
+    await expect(load(dir, shorter)).rejects.toMatchObject(
       refusal('LORA_BASE_MISMATCH', 'for another base (their/base): the base has no linear module model.layers.1.'),
     );
   });
 
   it('when the base has more layers', async () => {
     const longer = [...linears, { path: 'model.layers.2.self_attn.q_proj', in: 32, out: 32 }];
-    await expect(loadPeftAdapter(dir, longer)).rejects.toMatchObject(
+    await expect(load(dir, longer)).rejects.toMatchObject(
       refusal('LORA_TENSORS_INVALID', 'missing base_model.model.model.layers.2.self_attn.q_proj.lora_A.weight'),
     );
   });
 
   it('when the base is of another family', async () => {
     const other = [{ path: 'transformer.h.0.attn.c_attn', in: 32, out: 96 }];
-    await expect(loadPeftAdapter(dir, other)).rejects.toMatchObject(refusal('LORA_BASE_MISMATCH', 'and 9 more'));
+    await expect(load(dir, other)).rejects.toMatchObject(refusal('LORA_BASE_MISMATCH', 'and 9 more'));
   });
 
   it.each([
@@ -147,39 +141,37 @@ describe('an adapter is refused', () => {
     ['bytes that are no text', '\ud800'],
   ])('with %s for a configuration', async (_, text) => {
     await writeFile(join(dir, 'adapter_config.json'), text);
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'LORA_CONFIG_INVALID' });
+    await expect(load(dir)).rejects.toMatchObject({ code: 'LORA_CONFIG_INVALID' });
   });
 
   it('with a truncated or lying weights file', async () => {
     const path = join(dir, 'adapter_model.safetensors');
     const sound = await readFile(path);
     await writeFile(path, sound.subarray(0, sound.length - 1));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'SAFETENSORS_TRUNCATED' });
+    await expect(load(dir)).rejects.toMatchObject({ code: 'SAFETENSORS_TRUNCATED' });
     const lying = Buffer.from(sound);
     lying.writeBigUInt64LE(9_000_000n);
     await writeFile(path, lying);
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'SAFETENSORS_HEADER_TOO_LARGE' });
+    await expect(load(dir)).rejects.toMatchObject({ code: 'SAFETENSORS_HEADER_TOO_LARGE' });
   });
 
   it('when the path is a file, or a file of it is a folder', async () => {
-    await expect(loadPeftAdapter(join(dir, 'adapter_config.json'), linears)).rejects.toMatchObject({
+    await expect(load(join(dir, 'adapter_config.json'))).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
     });
     await rm(join(dir, 'adapter_model.safetensors'));
     await mkdir(join(dir, 'adapter_model.safetensors'));
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(load(dir)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 
   it('with a configuration of a terabyte, of which nothing is read', async () => {
     await truncate(join(dir, 'adapter_config.json'), 1e12);
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject(
-      refusal('LORA_CONFIG_INVALID', 'more than 1000000 bytes'),
-    );
+    await expect(load(dir)).rejects.toMatchObject(refusal('LORA_CONFIG_INVALID', 'more than 1000000 bytes'));
   });
 
   it('with a pattern that would run for years, in moments', async () => {
     await changeConfig({ target_modules: '(([a-z._0-9])+)+!' });
-    await expect(loadPeftAdapter(dir, linears)).rejects.toMatchObject({ code: 'LORA_PATTERN_INVALID' });
+    await expect(load(dir)).rejects.toMatchObject({ code: 'LORA_PATTERN_INVALID' });
   });
 });
 
@@ -188,8 +180,8 @@ describe('an adapter is taken', () => {
     await changeTensors((tensors) => {
       for (const [name, tensor] of tensors) tensors.set(name, tensorOf(dtype, tensor.shape, toFloat32(tensor)));
     });
-    const { modules } = await loadPeftAdapter(dir, linears);
-    const { modules: exact } = await loadPeftAdapter(goldenFolder('llama', 'trained'), linears);
+    const { modules } = await load(dir);
+    const { modules: exact } = await load(goldenFolder('llama', 'trained'));
     for (const [path, { a, b }] of modules) {
       expect([a.dtype, b.dtype]).toEqual(['float32', 'float32']);
       const original = exact.get(path);
@@ -201,6 +193,6 @@ describe('an adapter is taken', () => {
   it('with a target in its list that the base does not have, as in PEFT', async () => {
     const config = JSON.parse(await readFile(join(dir, 'adapter_config.json'), 'utf8')) as { target_modules: string[] };
     await changeConfig({ target_modules: [...config.target_modules, 'c_attn'] });
-    expect((await loadPeftAdapter(dir, linears)).modules.size).toBe(14);
+    expect((await load(dir)).modules.size).toBe(14);
   });
 });
