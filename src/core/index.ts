@@ -10,3 +10,4 @@ export { flagOf, option, optionList, OptionText, optionText } from './option-tex
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';
+export { finishInSlices, finishNow, type Steps } from './steps.ts';

@@ -17,10 +17,17 @@ export {
 } from './kinds/init-from-weights.ts';
 export { type BaseWeight, readBaseWeights } from './kinds/read-base-weights.ts';
 export { readSquaredNorms } from './kinds/squared-norms.ts';
-export { assertConfig, type LoraConfig, type ModuleSettings, settingsOf, type TargetConfig } from './lora-config.ts';
+export {
+  assertConfig,
+  type LoraConfig,
+  type ModuleSettings,
+  settingsOf,
+  settingSteps,
+  type TargetConfig,
+} from './lora-config.ts';
 export { loraShapes } from './lora-shapes.ts';
 export { annotateModules, listModules, type PathOf } from './targets/list-modules.ts';
-export { findTargets, matchTargets, type TargetReport } from './targets/match-targets.ts';
+export { matchTargets, type TargetReport, targetSteps } from './targets/match-targets.ts';
 export { PatternBudget } from './targets/pattern-budget.ts';
 export { type ModuleSite, readSite, type SiteResult } from './targets/module-sites.ts';
 export { dropoutKeys, keysInput as dropoutKeysInput, ratioInput as dropoutRatioInput } from './inject/dropout.ts';

@@ -1,5 +1,5 @@
-import { EspalierError } from '../core/index.ts';
-import { matchPattern } from './targets/module-pattern.ts';
+import { EspalierError, finishNow, type Steps } from '../core/index.ts';
+import { matchSteps } from './targets/module-pattern.ts';
 import { PatternBudget } from './targets/pattern-budget.ts';
 
 /** The modules that an adapter changes. The names and rules are PEFT's, in camel case. */
@@ -47,19 +47,27 @@ export interface ModuleSettings {
 /** No linear layer is wider, and a rank above the width of a layer is useless. */
 const maxRank = 65_536;
 
+/** WHY a limit: every name is compared with every parameter of the base. */
+const maxSaved = 256;
+
+/** `settingSteps`, all at once. */
+export function settingsOf(config: LoraConfig, paths: readonly string[]): Map<string, ModuleSettings> {
+  return finishNow(settingSteps(config, paths, new PatternBudget()));
+}
+
 /**
  * Rank and scaling of each of these modules.
  *
  * @param budget the remaining budget, if other patterns of the configuration were matched before
  * @throws EspalierError LORA_PATTERN_INVALID if a key of the patterns is not a regular expression, or takes too long
  */
-export function settingsOf(
+export function* settingSteps(
   config: LoraConfig,
   paths: readonly string[],
-  budget: PatternBudget = new PatternBudget(),
-): Map<string, ModuleSettings> {
-  const ranks = firstFits(config.rankPattern ?? {}, paths, budget);
-  const alphas = firstFits(config.alphaPattern ?? {}, paths, budget);
+  budget: PatternBudget,
+): Steps<Map<string, ModuleSettings>> {
+  const ranks = yield* firstFits(config.rankPattern ?? {}, paths, budget);
+  const alphas = yield* firstFits(config.alphaPattern ?? {}, paths, budget);
   return new Map(
     paths.map((path) => {
       const rank = ranks.get(path) ?? config.rank;
@@ -84,6 +92,9 @@ export function assertConfig(config: LoraConfig, path = 'given'): void {
       ? []
       : [`lora_dropout should be from 0 up and below 1, got ${config.dropout}`]),
     ...(config.targetModules.length > 0 ? [] : ['target_modules should name at least one module']),
+    ...((config.modulesToSave?.length ?? 0) <= maxSaved
+      ? []
+      : [`modules_to_save should have at most ${maxSaved} names`]),
     ...layerProblems(config),
   ];
   if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path, problems });
@@ -110,15 +121,16 @@ function prefixed(name: string, pattern: Readonly<Record<string, number>> = {}):
 }
 
 /** For each path, the value of the first key that matches the whole path or its end after a dot, as in PEFT. */
-function firstFits(
+function* firstFits(
   pattern: Readonly<Record<string, number>>,
   paths: readonly string[],
   budget: PatternBudget,
-): Map<string, number> {
+): Steps<Map<string, number>> {
   const result = new Map<string, number>();
   for (const [key, value] of Object.entries(pattern)) {
     const rest = paths.filter((path) => !result.has(path));
-    for (const path of matchPattern(key, rest, { orEnd: true, budget })) result.set(path, value);
+    for (const path of yield* matchSteps(key, rest, { orEnd: true, budget })) result.set(path, value);
+    yield;
   }
   return result;
 }

@@ -1,7 +1,7 @@
-import { EspalierError, didYouMean } from '../../core/index.ts';
+import { EspalierError, didYouMean, finishNow, type Steps } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { TargetConfig } from '../lora-config.ts';
-import { matchPattern } from './module-pattern.ts';
+import { matchPattern, matchSteps } from './module-pattern.ts';
 import { PatternBudget } from './pattern-budget.ts';
 
 /** The modules that each pattern matched, and all matched modules, in the order of the base. */
@@ -25,10 +25,10 @@ export type Targets = TargetConfig | TargetConfig['targetModules'];
 export function matchTargets(modules: readonly AdaptableModule[], targets: Targets): TargetReport {
   const config = configOf(targets);
   const budget = new PatternBudget();
-  const wide = findTargets(modules, config.targetModules, budget);
+  const wide = finishNow(targetSteps(modules, config.targetModules, budget));
   const lost = wide.matched.find((one) => one.modules.length === 0);
   if (lost !== undefined) throw unmatched(lost.pattern, modules);
-  const report = findTargets(modules, config, budget);
+  const report = finishNow(targetSteps(modules, config, budget));
   assertFilters(config, wide.modules, budget);
   const narrowed = report.matched.find((one) => one.modules.length === 0);
   if (narrowed !== undefined) {
@@ -46,24 +46,26 @@ export function matchTargets(modules: readonly AdaptableModule[], targets: Targe
  *
  * @param budget the time for all patterns of the configuration
  */
-export function findTargets(
+export function* targetSteps(
   modules: readonly AdaptableModule[],
   targets: Targets,
-  budget: PatternBudget = new PatternBudget(),
-): TargetReport {
+  budget: PatternBudget,
+): Steps<TargetReport> {
   const config = configOf(targets);
   const { targetModules } = config;
-  const excluded = new Set(excludedPaths(modules, config, budget));
+  const excluded = new Set(yield* excludedPaths(modules, config, budget));
   const open = modules.filter(({ path }) => !excluded.has(path));
-  const patterns = typeof targetModules === 'string' ? [targetModules] : [...new Set(targetModules)];
   const isAmong = layerFilter(config);
-  const matched = patterns.map((pattern) => ({
-    pattern,
-    modules:
-      typeof targetModules === 'string'
-        ? fitWhole(pattern, open, budget)
-        : open.flatMap(({ path }) => (path === pattern || (endsIn(path, pattern) && isAmong(path)) ? [path] : [])),
-  }));
+  const matched: { readonly pattern: string; readonly modules: readonly string[] }[] = [];
+  if (typeof targetModules === 'string') {
+    matched.push({ pattern: targetModules, modules: yield* fitWhole(targetModules, open, budget) });
+  } else {
+    for (const pattern of new Set(targetModules)) {
+      const fits = open.filter(({ path }) => path === pattern || (endsIn(path, pattern) && isAmong(path)));
+      matched.push({ pattern, modules: fits.map(({ path }) => path) });
+      yield;
+    }
+  }
   const found = new Set(matched.flatMap((one) => one.modules));
   return { matched, modules: open.flatMap(({ path }) => (found.has(path) ? [path] : [])) };
 }
@@ -76,10 +78,14 @@ function endsIn(path: string, name: string): boolean {
   return path.endsWith(`.${name}`);
 }
 
-function fitWhole(pattern: string, modules: readonly AdaptableModule[], budget: PatternBudget): string[] {
+function* fitWhole(
+  pattern: string,
+  modules: readonly AdaptableModule[],
+  budget: PatternBudget,
+): Steps<readonly string[]> {
   const isAll = pattern.toLowerCase() === 'all-linear';
   const paths = modules.filter((module) => !isAll || isInner(module)).map(({ path }) => path);
-  return isAll ? paths : matchPattern(pattern, paths, { budget });
+  return isAll ? paths : yield* matchSteps(pattern, paths, { budget });
 }
 
 /** Heads by the names that PEFT knows. 'all-linear' does not include them. */
@@ -90,18 +96,25 @@ function isInner({ path, kind = 'linear' }: AdaptableModule): boolean {
 }
 
 /** Paths that are excluded from all targets. */
-function excludedPaths(
+function* excludedPaths(
   modules: readonly AdaptableModule[],
   { excludeModules = [], modulesToSave = [] }: Pick<TargetConfig, 'excludeModules' | 'modulesToSave'>,
   budget: PatternBudget,
-): string[] {
+): Steps<string[]> {
   const paths = modules.map(({ path }) => path);
-  const excluded =
-    typeof excludeModules === 'string'
-      ? matchPattern(excludeModules, excludeModules === '' ? [] : paths, { budget })
-      : paths.filter((path) => excludeModules.some((name) => path === name || endsIn(path, name)));
-  const saved = modulesToSave.flatMap((name) => matchPattern(`(?:.*\\.)?${name}(?:\\..*)?`, paths, { budget }));
-  return [...excluded, ...saved];
+  const excluded: string[] = [];
+  if (typeof excludeModules === 'string') {
+    excluded.push(...(yield* matchSteps(excludeModules, excludeModules === '' ? [] : paths, { budget })));
+  } else {
+    for (const name of excludeModules) {
+      excluded.push(...paths.filter((path) => path === name || endsIn(path, name)));
+      yield;
+    }
+  }
+  for (const name of modulesToSave) {
+    excluded.push(...(yield* matchSteps(`(?:.*\\.)?${name}(?:\\..*)?`, paths, { budget })));
+  }
+  return excluded;
 }
 
 function layerFilter({ layersToTransform, layersPattern }: TargetConfig): (path: string) => boolean {
@@ -127,7 +140,6 @@ function assertFilters(
   found: readonly string[],
   budget: PatternBudget,
 ): void {
-  const modules = found.map((path): AdaptableModule => ({ path, in: 0, out: 0 }));
   const exclusions = typeof excludeModules === 'string' ? [] : excludeModules;
   for (const name of exclusions) {
     if (!found.some((path) => path === name || endsIn(path, name))) {
@@ -136,7 +148,7 @@ function assertFilters(
       throw new EspalierError('LORA_FILTER_UNMATCHED', { option: 'exclude_modules', value: name, problem });
     }
   }
-  if (typeof excludeModules === 'string' && excludedPaths(modules, { excludeModules }, budget).length === 0) {
+  if (typeof excludeModules === 'string' && matchPattern(excludeModules, found, { budget }).length === 0) {
     const problem = 'fits no targeted module.';
     throw new EspalierError('LORA_FILTER_UNMATCHED', { option: 'exclude_modules', value: excludeModules, problem });
   }

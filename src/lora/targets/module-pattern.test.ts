@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { finishInSlices } from '../../core/index.ts';
 import { settingsOf } from '../lora-config.ts';
-import { matchPattern } from './module-pattern.ts';
+import { matchPattern, matchSteps } from './module-pattern.ts';
 import { PatternBudget } from './pattern-budget.ts';
 
 const paths = ['a.b.q_proj', 'a.b.k_proj', 'q_proj', 'a.xq_proj', 'a.b.10.q_proj'];
@@ -38,6 +39,28 @@ describe('matchPattern', () => {
       expect(match).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
     },
   );
+
+  it('lets other tasks run between the attempts at a slow pattern', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const slow = matchSteps('(.*)(.*)(.*)(.*)(.*)(.*)!', [`${'a.'.repeat(30)}q_proj`], {});
+    await expect(finishInSlices(slow)).rejects.toThrow('it takes too long; list the names of the modules instead');
+    clearInterval(timer);
+    expect(turns).toBeGreaterThanOrEqual(2);
+  });
+
+  describe('on a busy machine', () => {
+    afterEach(() => vi.restoreAllMocks());
+
+    it('forgives a pattern that was stopped twice, and not three times', () => {
+      const test = vi.spyOn(PatternBudget.prototype, 'testGuarded');
+      const match = (): string[] => matchPattern('(q_)+proj', paths);
+      test.mockReturnValueOnce(undefined).mockReturnValueOnce(undefined);
+      expect(match()).toEqual(['q_proj']);
+      test.mockReturnValue(undefined);
+      expect(match).toThrow(expect.objectContaining({ code: 'LORA_PATTERN_INVALID' }));
+    });
+  });
 
   it('has no place for a pattern of megabytes', () => {
     const match = (): string[] => matchPattern('a'.repeat(10_001), paths);

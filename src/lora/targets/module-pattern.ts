@@ -1,23 +1,33 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, finishNow, type Steps } from '../../core/index.ts';
 import { PatternBudget } from './pattern-budget.ts';
 
 /** Ten times longer than any name of a module. */
 const maxPatternLength = 10_000;
 
+/** A pattern that was stopped so often is slow itself, and not the machine. */
+const maxRuns = 3;
+
+export interface MatchOptions {
+  /** Whether a pattern may also match the end of a path after a dot. */
+  readonly orEnd?: boolean;
+  /** Shared by all patterns of one configuration. */
+  readonly budget?: PatternBudget;
+}
+
+/** `matchSteps`, all at once. */
+export function matchPattern(pattern: string, paths: readonly string[], options: MatchOptions = {}): string[] {
+  return finishNow(matchSteps(pattern, paths, options));
+}
+
 /**
  * The paths that a regular expression of PEFT matches as a whole or, with `orEnd`, as a whole or after a dot.
  *
  * Patterns come from adapters and requests, and a pattern such as `(a+)+b` can run for years. All patterns except the simplest
- * therefore run in a context that can be stopped.
+ * therefore run in a context that is stopped after some milliseconds.
  *
- * @param options.budget  shared by all patterns of one configuration
  * @throws EspalierError LORA_PATTERN_INVALID
  */
-export function matchPattern(
-  pattern: string,
-  paths: readonly string[],
-  options: { readonly orEnd?: boolean; readonly budget?: PatternBudget } = {},
-): string[] {
+export function* matchSteps(pattern: string, paths: readonly string[], options: MatchOptions): Steps<string[]> {
   const { budget = new PatternBudget() } = options;
   assertLength(pattern);
   const inner = fromPython(pattern);
@@ -26,12 +36,27 @@ export function matchPattern(
     compile(inner); // compiled alone first, so that ')|(' cannot end the group around it
     const expression = compile(source);
     const likely = candidates(inner, paths, options.orEnd === true);
-    const fits = isSimple(inner) ? budget.test(expression, likely) : budget.testGuarded(source, likely);
-    return likely.filter((_, i) => fits[i]);
+    budget.count();
+    if (!isSimple(inner)) return yield* matchGuarded(source, likely, budget);
+    const found: string[] = [];
+    for (const path of likely) {
+      if (budget.test(expression, path)) found.push(path);
+      yield;
+    }
+    return found;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EspalierError('LORA_PATTERN_INVALID', { pattern, reason }, { cause });
   }
+}
+
+function* matchGuarded(source: string, paths: readonly string[], budget: PatternBudget): Steps<string[]> {
+  for (let run = 1; run <= maxRuns; run++) {
+    const fits = budget.testGuarded(source, paths);
+    yield;
+    if (fits !== undefined) return paths.filter((_, i) => fits[i]);
+  }
+  throw new RangeError('it takes too long; list the names of the modules instead');
 }
 
 function assertLength(pattern: string): void {

@@ -1,8 +1,8 @@
-import { EspalierError } from '../../../core/index.ts';
+import { EspalierError, finishInSlices } from '../../../core/index.ts';
 import { parsePeftConfig } from '../peft/peft-config.ts';
 import type { AdapterFile } from '../../source/adapter-source.ts';
 import { readFingerprint } from '../../../models/index.ts';
-import { settingsOf, type ModuleWeights } from '../../../lora/index.ts';
+import { PatternBudget, settingSteps, type ModuleWeights } from '../../../lora/index.ts';
 import * as layout from './bin-layout.ts';
 import { checksumOf } from './bin-write.ts';
 import {
@@ -30,7 +30,7 @@ export async function parseBinAdapter(bytes: Uint8Array, path: string): Promise<
     if (Buffer.compare(await checksumOf(file.bytes), file.checksum) !== 0) {
       throw new RangeError('its checksum is not that of its content');
     }
-    const read = file.adapter(path);
+    const read = await file.adapter(path);
     file.checkPadding();
     return read;
   });
@@ -102,12 +102,12 @@ class BinFile {
   }
 
   /** The contents before the numbers. */
-  adapter(path: string): StoredStructure {
+  async adapter(path: string): Promise<StoredStructure> {
     this.#zero(layout.configAt(this.#sizes) + this.#sizes.configBytes, layout.dataAt(this.#sizes), 'the configuration');
     const targets = this.#targets();
     const modules = new Map(targets.map((target) => [target.path, this.#module(target)]));
     const { config, ...told } = this.#config(path, targets);
-    const settings = settingsOf(config, [...modules.keys()]);
+    const settings = await finishInSlices(settingSteps(config, [...modules.keys()], new PatternBudget()));
     for (const [name, { rank, scaling }] of modules) {
       const told = settings.get(name);
       // WHY not equal: an alpha that was computed from a scale may differ in the last bit.

@@ -67,6 +67,7 @@ describe('parsePeftConfig', () => {
     [{ layers_to_transform: [-1] }, 'layers_to_transform should have whole numbers from 0 up, got -1'],
     [{ layers_to_transform: 1, target_modules: '.*q_proj' }, 'needs a list of target_modules'],
     [{ layers_pattern: 'h' }, 'layers_pattern needs layers_to_transform'],
+    [{ modules_to_save: Array.from({ length: 257 }, () => 'a') }, 'modules_to_save should have at most 256 names'],
     [{ layers_pattern: '(a+)+', layers_to_transform: 1 }, "the name before a layer's number, got (a+)+"],
   ])('refuses %j, which PEFT refuses or which could run for years', (change, text) => {
     expect(() => parsePeftConfig({ ...minimal, ...change }, 'x')).toThrow(text);

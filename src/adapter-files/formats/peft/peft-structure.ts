@@ -1,6 +1,6 @@
-import { EspalierError } from '../../../core/index.ts';
+import { EspalierError, finishInSlices, type Steps } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
-import { findTargets, PatternBudget, settingsOf, type LoraConfig } from '../../../lora/index.ts';
+import { PatternBudget, settingSteps, targetSteps, type LoraConfig } from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
@@ -43,7 +43,7 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   const weights = source.requiredFile(weightsFile);
   const { entries, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(entries.values());
-  const plan = planOf(config, told);
+  const plan = await finishInSlices(planSteps(config, told));
   assertKinds(plan, configPath);
   checkTensors({ path: weights.path, tensors: entries, baseName }, plan, told.modules);
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
@@ -52,10 +52,10 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
 }
 
 /** WHY a pattern may match nothing here: PEFT accepts it, and the tensors show exactly which modules there are. */
-function planOf(config: LoraConfig, { modules, weights }: PeftBase): AdapterPlan {
+function* planSteps(config: LoraConfig, { modules, weights }: PeftBase): Steps<AdapterPlan> {
   const budget = new PatternBudget();
-  const { modules: paths } = findTargets(modules, config, budget);
-  const settings = settingsOf(config, paths, budget);
+  const { modules: paths } = yield* targetSteps(modules, config, budget);
+  const settings = yield* settingSteps(config, paths, budget);
   const targets = modules.flatMap((module) => {
     const setting = settings.get(module.path);
     const dora = config.useDora === true;
