@@ -1,11 +1,14 @@
-// Adapters scattered among many registered ones: requests a second over HTTP with 8, with 128 of rank 16 and with 1,000 of rank 2,
-// 8 clients each asking a random one; memory, the time until ready, and the latency of lists and refusals.
+// Adapters scattered among many registered ones, over HTTP: requests a second of 8 clients that each ask a random one of 8, of 128 of
+// rank 16, and of 1,000 of rank 2; memory, the time until ready and until all are read, and the latency of lists and look-ups.
 //
-//   node bench/scattered.mjs --base DIR [--before BUILD] [--threads 2] [--requests 96] [--tokens 32] [--many 128] [--most 1000]
+//   node bench/scattered.mjs --base DIR [--before BUILD] [--threads 2] [--rounds 5] [--requests 32] [--tokens 32]
+//                            [--many 128] [--most 1000] [--adapter-memory 6000]
 //
-// A base that is not quantized is quantized to int8 first. With a build from before, each case runs by both, one after the other.
-// On two cores and a base of 0.41 B parameters it takes about 25 minutes beside another build, and 10 GB of disk in TMPDIR.
+// Few and many are served at the same time by two servers of one build, and are asked in turn, in rounds of so many requests: what else
+// the machine does then falls on both. A base that is not quantized is quantized to int8 first. On two cores and a base of 0.41 B
+// parameters it takes about 20 minutes, 40 beside another build, with 10 GB of disk in TMPDIR and 12 GB of memory.
 import { link, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { createRandom } from '#internal/core';
 import { openBaseModel } from '#internal/models';
 import { complete, promptOf, quantile, runCommand, runLoad, startServer } from './served-process.mjs';
+import { median } from './statistics.mjs';
 import { writeAdapters } from './written-adapters.mjs';
 
 const { values } = parseArgs({
@@ -20,20 +24,28 @@ const { values } = parseArgs({
     base: { type: 'string' },
     before: { type: 'string' },
     threads: { type: 'string', default: '2' },
-    requests: { type: 'string', default: '96' },
+    rounds: { type: 'string', default: '5' },
+    requests: { type: 'string', default: '32' },
     tokens: { type: 'string', default: '32' },
     many: { type: 'string', default: '128' },
     most: { type: 'string', default: '1000' },
+    'adapter-memory': { type: 'string', default: '6000' },
   },
 });
 if (values.base === undefined) throw new Error('Name the base: --base DIR');
-const [requests, tokens, many, most] = [values.requests, values.tokens, values.many, values.most].map(Number);
+const [rounds, requests, tokens, many, most] = [
+  values.rounds,
+  values.requests,
+  values.tokens,
+  values.many,
+  values.most,
+].map(Number);
 const clients = 8;
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const builds = [
-  ...(values.before === undefined ? [] : [{ name: 'before', path: values.before }]),
-  { name: 'now', path: here },
+  ...(values.before === undefined ? [] : [{ name: 'before', path: values.before, words: [] }]),
+  { name: 'now', path: here, words: ['--adapter-memory', values['adapter-memory']] },
 ];
 const folder = await mkdtemp(join(tmpdir(), 'espalier-scattered-'));
 const results = [];
@@ -41,19 +53,20 @@ try {
   const base = await quantizedBase(values.base);
   const { modules, config } = await openBaseModel(base);
   const linears = modules.filter(({ path, kind }) => path !== 'lm_head' && (kind ?? 'linear') === 'linear');
-  const cases = [{ name: 'none', folder: await folderOf('none', []), names: [] }, ...(await casesOf(linears))];
-  for (const each of cases) {
-    // WHY in turn: what else the machine does then falls on both.
-    for (const build of builds) {
-      const result = { case: each.name, build: build.name, ...(await measure(build, base, each, config.vocabSize)) };
-      results.push(result);
-      process.stderr.write(`${JSON.stringify(result)}\n`);
-    }
+  const none = { name: 'none', folder: await folderOf('none', []), names: [] };
+  for (const build of builds) tell({ build: build.name, ...(await alone(build, base, none)) });
+  for (const pair of await pairsOf(linears)) {
+    for (const build of builds) tell(await compare(build, base, pair, config.vocabSize));
   }
 } finally {
   await rm(folder, { recursive: true });
 }
-process.stdout.write(`${JSON.stringify({ work: 'scattered', results, ratios: ratiosOf(results) })}\n`);
+process.stdout.write(`${JSON.stringify({ work: 'scattered', results })}\n`);
+
+function tell(result) {
+  results.push(result);
+  process.stderr.write(`${JSON.stringify(result)}\n`);
+}
 
 async function quantizedBase(path) {
   const { weights } = await openBaseModel(path);
@@ -63,21 +76,22 @@ async function quantizedBase(path) {
   return output;
 }
 
-async function casesOf(linears) {
-  const all = join(folder, 'adapters');
-  const wide = await writeAdapters(all, { count: many, rank: 16, modules: linears });
-  const narrow = await writeAdapters(all, { count: most, rank: 2, modules: linears });
-  const few = wide.slice(0, clients);
-  return [
-    { name: `${few.length} of r=16`, folder: await folderOf('few', few), names: few },
-    { name: `${wide.length} of r=16`, folder: await folderOf('many', wide), names: wide },
-    { name: `${narrow.length} of r=2`, folder: await folderOf('most', narrow), names: narrow },
-    {
-      name: `${clients} of r=2`,
-      folder: await folderOf('narrow', narrow.slice(0, clients)),
-      names: narrow.slice(0, clients),
-    },
-  ];
+/** Few and many adapters of one rank: the few are the first of the many. */
+async function pairsOf(linears) {
+  const pairs = [];
+  for (const { count, rank } of [
+    { count: many, rank: 16 },
+    { count: most, rank: 2 },
+  ]) {
+    const names = await writeAdapters(join(folder, 'adapters'), { count, rank, modules: linears });
+    const caseOf = async (some) => ({
+      name: `${some.length} of r=${rank}`,
+      folder: await folderOf(`${some.length}-of-${rank}`, some),
+      names: some,
+    });
+    pairs.push([await caseOf(names.slice(0, clients)), await caseOf(names)]);
+  }
+  return pairs;
 }
 
 /** A folder of adapters that lie elsewhere, each file linked: what is served must lie in the folder itself. */
@@ -93,62 +107,99 @@ async function folderOf(name, adapters) {
   return path;
 }
 
-async function measure(build, base, { folder: adapters, names }, vocabulary) {
+async function serve(build, base, adapters) {
   const words = ['--base', base, '--adapters', adapters, '--threads', values.threads, '--max-slots', String(clients)];
-  const server = await startServer(build.path, [...words, '--served-name', 'base']);
+  return startServer(build.path, [...words, '--served-name', 'base', ...build.words]);
+}
+
+async function alone(build, base, { name, folder: adapters }) {
+  const server = await serve(build, base, adapters);
   try {
-    const idleMb = await server.rssMb();
-    const random = createRandom(7, 'requests');
-    const chosen = Array.from({ length: requests }, () => names[random.integer(names.length)] ?? 'base');
-    const ask = (place) =>
-      complete(server.url, {
-        model: chosen[place % requests] ?? 'base',
-        prompt: promptOf(place, 16, vocabulary),
-        maxTokens: tokens,
-      });
-    // WHY a round before: the first answers of an adapter wait for its file, in both builds at other times.
-    await runLoad({ requests: Math.min(requests, 2 * clients), clients, ask });
-    const { requestsPerSecond, firstMs } = await runLoad({ requests, clients, ask });
-    return {
-      readyMs: Math.round(server.readyMs),
-      requestsPerSecond,
-      firstMsP50: quantile(firstMs, 0.5),
-      firstMsP99: quantile(firstMs, 0.99),
-      ...(await latencies(server.url)),
-      idleMb,
-      busyMb: await server.rssMb(),
-      peakMb: await server.peakMb(),
-    };
+    return { case: name, readyMs: Math.round(server.readyMs), idleMb: await server.rssMb() };
   } finally {
     await server.stop();
   }
 }
 
-/** The list of models, and a request that ends where its model's name is looked up. */
-async function latencies(url) {
-  const time = async (ask) => {
-    const times = [];
-    for (let i = 0; i < 60; i++) {
-      const began = performance.now();
-      await (await ask()).arrayBuffer();
-      if (i >= 10) times.push(performance.now() - began);
+/** Both cases of a pair in turn, on two servers of one build. */
+async function compare(build, base, pair, vocabulary) {
+  const sides = [];
+  try {
+    // WHY one after the other: neither must take the other's processor while it starts.
+    for (const each of pair) {
+      const server = await serve(build, base, each.folder);
+      const { readyMs } = server;
+      const firstReads = await load(server, each, { round: -1, vocabulary });
+      await server.whenIdle();
+      sides.push({ each, server, readyMs, firstReads, readMs: performance.now() - server.began, rounds: [] });
     }
-    return quantile(times, 0.5);
+    for (let round = 0; round < rounds; round++) {
+      for (const { each, server, rounds: done } of sides) done.push(await load(server, each, { round, vocabulary }));
+    }
+    const summaries = [];
+    for (const side of sides) summaries.push(await summary(side));
+    const ratios = sides[0].rounds.map((few, i) => sides[1].rounds[i].requestsPerSecond / few.requestsPerSecond);
+    return { build: build.name, sides: summaries, ratio: median(ratios), ratios };
+  } finally {
+    for (const { server } of sides) await server.stop();
+  }
+}
+
+function load(server, { names }, { round, vocabulary }) {
+  const random = createRandom(7 + round, 'requests');
+  const chosen = Array.from({ length: requests }, () => names[random.integer(names.length)]);
+  const ask = (place) => {
+    const prompt = promptOf(place + (round + 1) * requests, 16, vocabulary);
+    return complete(server.url, { model: chosen[place], prompt, maxTokens: tokens });
   };
-  const body = JSON.stringify({ model: 'no such adapter', prompt: [1], max_tokens: 1 });
-  const headers = { 'content-type': 'application/json' };
+  return runLoad({ requests, clients, ask });
+}
+
+async function summary({ each, server, readyMs, readMs, firstReads, rounds: done }) {
+  const firstMs = done.flatMap((round) => round.firstMs);
   return {
-    modelsMs: await time(() => fetch(`${url}/v1/models`)),
-    lookUpMs: await time(() => fetch(`${url}/v1/completions`, { method: 'POST', headers, body })),
+    case: each.name,
+    readyMs: Math.round(readyMs),
+    readMs: Math.round(readMs),
+    requestsPerSecondAtOnce: firstReads.requestsPerSecond,
+    requestsPerSecond: median(done.map((round) => round.requestsPerSecond)),
+    firstMsP50: quantile(firstMs, 0.5),
+    firstMsP99: quantile(firstMs, 0.99),
+    ...(await latencies(server.url)),
+    busyMb: await server.rssMb(),
+    peakMb: await server.peakMb(),
   };
 }
 
-/** Requests a second beside those with few adapters of the same rank. */
-function ratiosOf(all) {
-  const speed = (name, build) => all.find((each) => each.case === name && each.build === build)?.requestsPerSecond;
-  return builds.map(({ name }) => ({
-    build: name,
-    [`${many} of r=16`]: speed(`${many} of r=16`, name) / speed(`${Math.min(clients, many)} of r=16`, name),
-    [`${most} of r=2`]: speed(`${most} of r=2`, name) / speed(`${clients} of r=2`, name),
-  }));
+/**
+ * The list of models, and a request that ends where its model's name is looked up: the admission of a chat, without the answer. The
+ * client is the plainest that there is, since at these times a larger one would measure itself.
+ */
+async function latencies(url) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (path, method, body) =>
+    new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const sent = request(`${url}${path}`, { method, agent, headers }, (response) => {
+        response.on('end', resolve).resume();
+      });
+      sent.once('error', reject).end(body);
+    });
+  const time = async (path, method, body) => {
+    const times = [];
+    for (let i = 0; i < 300; i++) {
+      const began = performance.now();
+      await ask(path, method, body);
+      if (i >= 100) times.push(performance.now() - began);
+    }
+    return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
+  };
+  const messages = [{ role: 'user', content: 'Hello' }];
+  const unknown = JSON.stringify({ model: 'no such adapter', messages, max_tokens: 1 });
+  const result = {
+    modelsMs: await time('/v1/models', 'GET', ''),
+    admissionMs: await time('/v1/chat/completions', 'POST', unknown),
+  };
+  agent.destroy();
+  return result;
 }

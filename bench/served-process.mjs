@@ -38,11 +38,25 @@ export async function startServer(build, words) {
     const text = await readFile(`/proc/${child.pid}/status`, 'utf8');
     return Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1]) / 1024);
   };
+  const cpuTicks = async () => {
+    const fields = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  };
   return {
     url,
+    began,
     readyMs: performance.now() - began,
     rssMb: () => status('VmRSS'),
     peakMb: () => status('VmHWM'),
+    /** Waits until the process has used less than a twentieth of a processor for two seconds. */
+    async whenIdle() {
+      for (let before = await cpuTicks(), idle = 0; idle < 4;) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const now = await cpuTicks();
+        idle = now - before <= 2 ? idle + 1 : 0;
+        before = now;
+      }
+    },
     /** Ends the process and waits for that. */
     async stop() {
       child.kill('SIGTERM');
