@@ -55,6 +55,23 @@ describe('readInferRequest', () => {
     );
   });
 
+  it.each([
+    ['BYTES', 'needs 1 elements, got 2097152'],
+    ['BOOL', 'a BOOL must be 0 or 1'],
+  ])('lets other tasks run while it looks at megabytes of %s', async (datatype, told) => {
+    const bytes = Buffer.alloc(8 * 2 ** 20);
+    if (datatype === 'BOOL') bytes[bytes.length - 1] = 2;
+    const shape = [datatype === 'BOOL' ? bytes.length : 1];
+    const parameters = { binary_data_size: bytes.length };
+    const start = Buffer.from(JSON.stringify({ inputs: [{ name: 'x', shape, datatype, parameters }] }));
+    const body = Buffer.concat([start, bytes]);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    await expect(readInferRequest(body, String(start.byteLength))).rejects.toThrow(told);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  });
+
   it('keeps every digit of 64-bit integers', async () => {
     const text = `{"inputs": [{"name": "12345678901234567890", "shape": [3], "datatype": "INT64",
       "data": [9223372036854775807, -9223372036854775808, 9007199254740993]}]}`;

@@ -129,7 +129,7 @@ async function readInputs({ inputs }: Body, binary: Uint8Array): Promise<Map<str
     if (input.data !== undefined) throw invalid(`${param}.data`, 'its bytes are announced already');
     const bytes = binary.subarray(offset, offset + size);
     if (bytes.byteLength !== size) throw invalid(param, `${size} bytes are announced and ${bytes.byteLength} are left`);
-    tensors.set(input.name, tensorOfBytes(bytes, { dtype, shape: input.shape, param }));
+    tensors.set(input.name, await tensorOfBytes(bytes, { dtype, shape: input.shape, param }));
     offset += size;
   }
   if (offset !== binary.byteLength) {

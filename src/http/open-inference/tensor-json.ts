@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { EspalierError, Pace } from '../../core/index.ts';
-import { packStrings, typedArray, unpackStrings, zerosOf, type DataType, type TensorData } from '../../tensor/index.ts';
+import { typedArray, unpackStrings, zerosOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { isBinaryOnly } from './datatypes.ts';
 import { assertCount, type TensorHeader } from './tensor-bytes.ts';
 
 /** Elements that are written or read between two checks of the clock. */
 const elementsPerSlice = 4096;
+const stringsPerSlice = 256;
 
 /** Prefix for the digits of an integer that a JavaScript number cannot hold. WHY random: no string of a client must look like one. */
 const integerMark = `${randomUUID()}:`;
@@ -36,7 +37,7 @@ export async function tensorOfJson(data: unknown, header: TensorHeader): Promise
   const pace = new Pace();
   const flat = Array.isArray(data[0]) ? await flatten(data, header, pace) : (data as readonly unknown[]);
   assertCount(flat.length, header);
-  if (dtype === 'string') return { dtype, shape, bytes: bytesOfStrings(flat, param) };
+  if (dtype === 'string') return { dtype, shape, bytes: await bytesOfStrings(flat, param, pace) };
   const tensor = zerosOf(dtype, shape);
   await fill(typedArray(tensor), flat, { ...header, pace });
   return tensor;
@@ -136,12 +137,27 @@ function shown(value: unknown): string {
   return String(typeof value === 'string' ? value.slice(0, 120).replace(integerMark, '') : value).slice(0, 60);
 }
 
-function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
-  const elements = values.map((value, i) => {
-    if (typeof value === 'string' && !value.startsWith(integerMark)) return Buffer.from(value, 'utf8');
-    throw wrong(`${param}.data.${i}`, 'expected a string');
-  });
-  return packStrings(elements);
+/** Packs strings in slices, each behind its length. @see `packStrings` of `tensor` */
+async function bytesOfStrings(values: readonly unknown[], param: string, pace: Pace): Promise<Uint8Array> {
+  let total = 0;
+  for (const [i, value] of values.entries()) {
+    if (typeof value !== 'string' || value.startsWith(integerMark)) {
+      throw wrong(`${param}.data.${i}`, 'expected a string');
+    }
+    total += 4 + Buffer.byteLength(value);
+    const turn = i % stringsPerSlice === 0 ? pace.step() : undefined;
+    if (turn) await turn;
+  }
+  const packed = Buffer.alloc(total);
+  let offset = 0;
+  for (const [i, value] of values.entries()) {
+    const written = packed.write(String(value), offset + 4);
+    packed.writeUInt32LE(written, offset);
+    offset += 4 + written;
+    const turn = i % stringsPerSlice === 0 ? pace.step() : undefined;
+    if (turn) await turn;
+  }
+  return packed;
 }
 
 /**
@@ -152,8 +168,7 @@ function bytesOfStrings(values: readonly unknown[], param: string): Uint8Array {
  */
 export async function jsonOfTensor(name: string, tensor: TensorData): Promise<string> {
   if (tensor.dtype === 'string') {
-    const elements = unpackStrings(tensor.bytes) ?? [];
-    return JSON.stringify(elements.map((element) => new TextDecoder().decode(element)));
+    return jsonOfStrings(tensor.bytes);
   }
   const values = typedArray(tensor);
   const pace = new Pace();
@@ -169,6 +184,18 @@ export async function jsonOfTensor(name: string, tensor: TensorData): Promise<st
     }
     parts.push(texts.join());
     await pace.step();
+  }
+  return `[${parts.join()}]`;
+}
+
+async function jsonOfStrings(packed: Uint8Array): Promise<string> {
+  const pace = new Pace();
+  const utf8 = new TextDecoder();
+  const parts: string[] = [];
+  for (const [i, element] of (unpackStrings(packed) ?? []).entries()) {
+    parts.push(JSON.stringify(utf8.decode(element)));
+    const turn = i % stringsPerSlice === 0 ? pace.step() : undefined;
+    if (turn) await turn;
   }
   return `[${parts.join()}]`;
 }
