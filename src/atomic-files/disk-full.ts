@@ -9,15 +9,15 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * What an error means that came while `staging` was being written for `path`. Call it before `staging` is removed.
+ * Converts an error that occurred while `staging` was being written for `path`. Call it before `staging` is removed.
  *
- * @returns EspalierError DISK_FULL for a full disk, and every other error as it is
+ * @returns EspalierError DISK_FULL for a full disk; any other error unchanged
  */
 export async function asDiskFull(error: unknown, staging: string, path: string): Promise<unknown> {
   if (!isDiskFull(error)) return error;
   const folder = dirname(path);
   if (EspalierError.isInstance(error)) {
-    // A file inside the folder did not fit, and has been removed: what that error counted is right.
+    // A file inside the folder did not fit and has already been removed. Its error has the right counts.
     const { written = 0, free = 0 } = error.details;
     return new EspalierError('DISK_FULL', { what: path, folder, written, free }, { cause: error });
   }
@@ -27,7 +27,7 @@ export async function asDiskFull(error: unknown, staging: string, path: string):
   return new EspalierError('DISK_FULL', { what: path, folder, written, free }, { cause: error });
 }
 
-/** Bytes of a file, or of all files in a folder. What is not there has none. */
+/** Bytes of a file, or of all files in a folder. A missing path has 0. */
 async function sizeOf(path: string): Promise<number> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return 0;
@@ -36,7 +36,7 @@ async function sizeOf(path: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** `1.5 GB`, in powers of 1000, as disks count. */
+/** Formats bytes in powers of 1000, as disks are labelled: `1.5 GB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));

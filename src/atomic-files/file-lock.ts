@@ -7,7 +7,7 @@ import { asDiskFull } from './disk-full.ts';
 import { createLock, lastTouch, readLock, type LockContent } from './lock-content.ts';
 import { lifeOf, ownMark } from './process-mark.ts';
 
-/** Waits, unless the signal aborts first; a test's own needs no time. */
+/** Waits for a time, or until the signal aborts. Tests pass a function that takes no time. */
 export type Wait = (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 
 export interface LockOptions {
@@ -15,9 +15,9 @@ export interface LockOptions {
   readonly wait?: Wait;
 }
 
-/** How often a holder touches its lock, so that other hosts and containers see that it lives. */
+/** Interval at which a holder updates the time of its lock file, so that other hosts and containers see that it is alive. */
 const beatMs = 2000;
-/** A lock of another host or container that nobody touches for so long is free. */
+/** A lock of another host or container counts as free when its time has not changed for this long. */
 const silentMs = 10_000;
 const askAgainMs = 200;
 
@@ -26,8 +26,8 @@ const waitFor: Wait = async (ms, signal) => {
 };
 
 /**
- * Takes a lock that is a file, and waits for it where another holds it. A lock whose process has ended is free: a kill leaves the
- * file behind. Dispose to give it back.
+ * Acquires a lock file, and waits while another process holds it. If a process was killed, its lock file remains; the lock of an
+ * ended process counts as free. Dispose the result to release the lock.
  *
  * @throws the signal's reason when aborted
  */
@@ -43,9 +43,9 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 }
 
 /**
- * Takes the place of an output, so that a second process that is to write the same one learns it at its beginning.
+ * Locks an output path, so that a second process that is to write the same output fails before it starts its work.
  *
- * @throws EspalierError OUTPUT_BUSY with the process that writes there, DISK_FULL; the signal's reason when aborted
+ * @throws EspalierError OUTPUT_BUSY with the process that holds the lock, DISK_FULL; the signal's reason when aborted
  */
 export async function lockOutput(
   output: string,
@@ -65,13 +65,13 @@ export async function lockOutput(
   }
 }
 
-/** Why a lock was not taken. `unclear`: its holder cannot be asked, and has not been silent for long enough. */
+/** Why a lock was not acquired. `unclear`: its holder runs elsewhere, and its lock has not been unchanged for long enough. */
 interface Held {
   readonly kind: 'held' | 'unclear';
   readonly pid: number | string;
 }
 
-/** What was seen of locks whose holders cannot be asked: when they were touched last, and how long ago that was first seen. */
+/** For locks of other hosts and containers: the last time of the file, and when this process first saw that time. */
 type Silences = Map<string, { readonly touched: number; readonly since: number }>;
 
 class FileLock implements AsyncDisposable {
@@ -95,18 +95,18 @@ class FileLock implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beat);
-    // WHY asked: a lock that was taken for abandoned belongs to another by now.
+    // WHY the token is compared: if another process took this lock for abandoned, the file is no longer ours.
     const found = await readLock(this.#path);
     if (found?.token === this.#content.token) await rm(this.#path, { force: true });
   }
 }
 
 /**
- * Writes `content` at `path` unless a living process holds it. The right to succeed an ended holder is itself a lock, whose name
- * holds that holder's token: only one process can have it, and while one has it nobody else changes the lock. So two that see the
- * same abandoned lock cannot both take it, and neither removes what the other has just taken.
+ * Writes `content` at `path` unless a living process holds the lock. The right to replace an ended holder is itself a lock, whose name
+ * contains that holder's token. Only one process can have this right, and meanwhile no other process changes the lock. So two processes
+ * that see the same abandoned lock cannot both acquire it, and neither removes the lock that the other has just acquired.
  *
- * @returns undefined when it is taken
+ * @returns undefined when the lock was acquired
  */
 async function occupy(path: string, content: LockContent, silences: Silences): Promise<Held | undefined> {
   for (;;) {
@@ -128,7 +128,7 @@ async function occupy(path: string, content: LockContent, silences: Silences): P
   }
 }
 
-/** @returns undefined when the holder has ended */
+/** @returns undefined if the holder has ended */
 async function judge(path: string, holder: LockContent | undefined, silences: Silences): Promise<Held | undefined> {
   const life = holder === undefined ? 'unknown' : await lifeOf(holder);
   if (life === 'dead') return undefined;
@@ -137,7 +137,7 @@ async function judge(path: string, holder: LockContent | undefined, silences: Si
   return judgeSilence(path, pid, silences);
 }
 
-/** WHY what was seen and not the time of day: the clocks of two hosts may differ. */
+/** WHY changes are observed and times not compared with the local clock: the clocks of two hosts may differ. */
 async function judgeSilence(path: string, pid: number | string, silences: Silences): Promise<Held | undefined> {
   const touched = await lastTouch(path);
   if (touched === undefined) return { kind: 'unclear', pid };

@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Makes a rename in the folder last through a power cut, where the system lets a folder be flushed. */
+/** Flushes a folder, so that a rename in it survives a power failure. Does nothing on systems that cannot flush folders. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r').catch(() => undefined);
   if (handle === undefined) return;
@@ -9,7 +9,7 @@ export async function syncFolder(path: string): Promise<void> {
   await handle.close();
 }
 
-/** Flushes every file of a folder, and the folders themselves. A full disk that shows only now is an error. */
+/** Flushes all files of a folder and the folders themselves. Throws if the disk turns out to be full. */
 export async function flushFolder(path: string): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) {
     const place = join(path, entry.name);
@@ -20,7 +20,7 @@ export async function flushFolder(path: string): Promise<void> {
 }
 
 async function flushFile(path: string): Promise<void> {
-  // WHY for writing: Windows flushes no handle that may only read.
+  // WHY opened for writing: Windows cannot flush a handle that is read-only.
   const handle = await open(path, 'r+');
   try {
     await handle.sync();

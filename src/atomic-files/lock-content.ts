@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { isProcessMark, type ProcessMark } from './process-mark.ts';
 
-/** What a lock's file says. */
+/** The content of a lock file. */
 export interface LockContent extends ProcessMark {
-  /** Names this one taking of the lock. */
+  /** Identifies this acquisition of the lock. */
   readonly token: string;
 }
 
-/** Makes the file of a lock, whole in one step. @returns false when there is one already */
+/** Creates a lock file with its content, atomically. @returns false if the file exists */
 export async function createLock(path: string, content: LockContent): Promise<boolean> {
   const text = JSON.stringify(content);
   const whole = `${path}.${randomUUID()}.tmp`;
@@ -25,7 +25,7 @@ export async function createLock(path: string, content: LockContent): Promise<bo
   }
 }
 
-/** For disks without hard links. A reader may see the file before its content, and takes it for one that cannot be asked. */
+/** For disks without hard links. A reader may see the file while it is still empty, and treats it like a lock of another host. */
 async function createInPlace(path: string, text: string): Promise<boolean> {
   try {
     await writeNew(path, text);
@@ -45,7 +45,7 @@ async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-/** undefined where no file lies, or one that says nothing readable. */
+/** Reads a lock file. @returns undefined if the file is missing or has no valid content */
 export async function readLock(path: string): Promise<LockContent | undefined> {
   try {
     const found: unknown = JSON.parse(await readFile(path, 'utf8'));
@@ -60,7 +60,7 @@ function isContent(found: unknown): found is LockContent {
   return typeof found.token === 'string' && /^[0-9a-f-]{36}$/.test(found.token);
 }
 
-/** When a lock's file was touched last, in milliseconds as its disk counts; undefined where none lies. */
+/** The modification time of a lock file in milliseconds, by the clock of its disk; undefined if the file is missing. */
 export async function lastTouch(path: string): Promise<number | undefined> {
   return stat(path).then(
     ({ mtimeMs }) => mtimeMs,

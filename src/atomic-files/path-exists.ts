@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
 
-/** Whether anything lies there, a broken link included. Other troubles than absence are errors. */
+/** Whether the path exists; a broken link counts. Throws errors other than absence. */
 export async function pathExists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
@@ -12,7 +12,7 @@ export async function pathExists(path: string): Promise<boolean> {
   );
 }
 
-/** @throws EspalierError OUTPUT_EXISTS when something lies there */
+/** @throws EspalierError OUTPUT_EXISTS if the path exists */
 export async function assertFree(path: string): Promise<void> {
   if (await pathExists(path)) throw new EspalierError('OUTPUT_EXISTS', { path });
 }

@@ -3,21 +3,21 @@ import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 /**
- * Says which process something on a disk belongs to. A process id alone does not: in a container that was started again the
- * id is the same, and the process is another.
+ * Identifies the process to which a file belongs. A process id alone does not: after a restart of a container, another process
+ * has the same id.
  */
 export interface ProcessMark {
-  /** Where the process id counts: a digest of host and process namespace. */
+  /** Where the process id is valid: a digest of the host and the process namespace. */
   readonly realm: string;
   readonly pid: number;
-  /** When the process started, as the system counts; `0` where the system does not say. */
+  /** The start time of the process in the system's own units; `0` on systems that do not provide one. */
   readonly start: string;
 }
 
-/** `unknown`: the process belongs to another host or container, and cannot be asked from here. */
+/** `unknown`: the process belongs to another host or container, so this process cannot tell. */
 export type Life = 'alive' | 'dead' | 'unknown';
 
-/** Whether something that was read is a mark. */
+/** Whether a parsed value is a process mark. */
 export function isProcessMark(found: unknown): found is ProcessMark {
   if (typeof found !== 'object' || found === null) return false;
   if (!('realm' in found && 'pid' in found && 'start' in found)) return false;
@@ -36,7 +36,7 @@ export function ownMark(): Promise<ProcessMark> {
   return own;
 }
 
-/** Whether the process that left a mark still runs. */
+/** Whether the process of a mark still runs. */
 export async function lifeOf({ realm, pid, start }: ProcessMark): Promise<Life> {
   const here = await ownMark();
   if (realm !== here.realm) return 'unknown';

@@ -5,26 +5,26 @@ import { assertFree, pathExists } from './path-exists.ts';
 import { oldEnding } from './staging-name.ts';
 
 /**
- * Lets a finished file or folder appear at a place that is free.
+ * Renames a finished file or folder to a path that does not exist yet.
  *
- * @param staging  beside `path`, on the same disk
- * @throws EspalierError OUTPUT_EXISTS; what lies there stays
+ * @param staging  in the folder of `path`, and thus on the same disk
+ * @throws EspalierError OUTPUT_EXISTS; the existing file or folder is not changed
  */
 export async function putInFreePlace(staging: string, path: string): Promise<void> {
   const outcome = renameBy('exclusive', staging, path);
   if (outcome === 'done') return;
   if (outcome === 'exists') throw new EspalierError('OUTPUT_EXISTS', { path });
-  // WHY asked first: a plain rename takes the place of a file or of an empty folder without a word.
+  // WHY a check first: a plain rename silently replaces a file or an empty folder.
   await assertFree(path);
   await rename(staging, path);
 }
 
 /**
- * Lets a finished folder take the place of another, or a free place. Where the system can exchange two names, no moment exists at
- * which nothing lies at `path`. Elsewhere the old folder steps aside first, because no rename replaces a folder that is not
- * empty; it comes back on failure, and `sweepStaging` brings it back after a crash.
+ * Replaces a folder by a finished one, or puts it at a free path. On systems that can exchange two names, `path` exists at every
+ * moment. On others the old folder is renamed first, because a rename cannot replace a folder that is not empty. On failure the
+ * old folder is renamed back; after a crash, `sweepStaging` does that.
  *
- * @param staging  beside `path`, on the same disk
+ * @param staging  in the folder of `path`, and thus on the same disk
  */
 export async function replaceFolder(staging: string, path: string): Promise<void> {
   if (renameBy('exchange', staging, path) === 'done') {

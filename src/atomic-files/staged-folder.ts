@@ -10,17 +10,17 @@ import { stagingName } from './staging-name.ts';
 import { sweepStaging } from './sweep-staging.ts';
 
 export interface StagedFolderOptions {
-  /** Take the place of a folder that is there. Default: false. */
+  /** Whether an existing folder is replaced. Default: false. */
   readonly replace?: boolean;
-  /** Let nobody else write this output meanwhile, so that a second writer is told at its beginning. Default: false. */
+  /** Whether the output path is locked meanwhile, so that a second writer fails before it starts. Default: false. */
   readonly exclusive?: boolean;
 }
 
-/** A folder that appears whole or not at all: it grows under a hidden name beside its place, and is renamed. */
+/** A folder that appears complete or not at all. It is written under a hidden name in the same parent folder, and then renamed. */
 export class StagedFolder implements AsyncDisposable {
-  /** Where it is to appear. */
+  /** The final path of the folder. */
   readonly path: string;
-  /** Where it grows. */
+  /** The path of the folder while it is being written. */
   readonly staging: string;
   readonly #replace: boolean;
   readonly #lock: AsyncDisposable | undefined;
@@ -33,7 +33,7 @@ export class StagedFolder implements AsyncDisposable {
   }
 
   /**
-   * Checks the place, removes what ended processes left beside it, and begins the folder.
+   * Checks the final path, removes files that ended processes left beside it, and creates the staging folder.
    * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything is written
    */
   static async begin(
@@ -55,10 +55,10 @@ export class StagedFolder implements AsyncDisposable {
   }
 
   /**
-   * Flushes the finished folder and lets it appear.
+   * Flushes the finished folder and renames it to its final path.
    *
    * @param source  `staging`, or a folder inside it
-   * @throws EspalierError OUTPUT_EXISTS, DISK_FULL; what was at `path` stays then
+   * @throws EspalierError OUTPUT_EXISTS, DISK_FULL; an existing folder at `path` is then unchanged
    */
   async publish(source: string = this.staging): Promise<void> {
     try {
@@ -71,12 +71,12 @@ export class StagedFolder implements AsyncDisposable {
     await this.discard();
   }
 
-  /** What an error means that came while the folder grew: DISK_FULL for a full disk, and every other error as it is. */
+  /** Converts an error that occurred while the folder was written: DISK_FULL for a full disk; any other error unchanged. */
   explain(error: unknown): Promise<unknown> {
     return asDiskFull(error, this.staging, this.path);
   }
 
-  /** Removes what has grown so far, and lets others write the output. */
+  /** Removes the unfinished folder and releases the lock of the output path. */
   async discard(): Promise<void> {
     await rm(this.staging, { recursive: true, force: true });
     await this.#lock?.[Symbol.asyncDispose]();
@@ -88,10 +88,11 @@ export class StagedFolder implements AsyncDisposable {
 }
 
 /**
- * Makes a folder that appears whole or not at all.
+ * Creates a folder that appears complete or not at all.
  *
- * @param fill  writes into a hidden folder beside the place; what it returns is given back
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything is written; DISK_FULL; what `fill` throws. What was at `path` stays then.
+ * @param fill  writes into the staging folder; its result is returned
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything is written; DISK_FULL; the errors of `fill`. An existing folder at
+ *   `path` is then unchanged.
  */
 export async function publishFolder<Result>(
   path: string,

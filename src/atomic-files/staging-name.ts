@@ -2,25 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { ProcessMark } from './process-mark.ts';
 
-/** What a staging name says: whose it is. A name that an older version made says less. */
+/** The parts of a staging name, which identify its process. Names that an older version made have fewer parts. */
 export interface StagingName {
   readonly mark: ProcessMark | undefined;
-  /** Whether it holds what had to step aside for a new folder, and may be the only copy. */
+  /** Whether it is a folder that was renamed to make room for a new one. It may be the only copy of its content. */
   readonly isOld: boolean;
 }
 
 const pattern = /^(?:([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{12}|\d{1,10})(\.old)?$/;
 
-/** Ends the name of a folder that had to step aside. */
+/** The ending of the name of a folder that was renamed to make room for a new one. */
 export const oldEnding = '.old';
 
-/** A name beside `path`, on the same disk, hidden, that nobody else uses. */
+/** A hidden name in the folder of `path`, and thus on the same disk, that no other process uses. */
 export function stagingName(path: string, { realm, pid, start }: ProcessMark): string {
   const unique = `${realm}-${pid}-${start}-${randomBytes(6).toString('hex')}`;
   return join(dirname(path), `${stagingPrefix(path)}${unique}`);
 }
 
-/** What a name in the folder of `path` says; undefined for a name that is no staging of `path`. */
+/** Parses a name in the folder of `path`; undefined for a name that is not a staging name of `path`. */
 export function parseStagingName(name: string, path: string): StagingName | undefined {
   const prefix = stagingPrefix(path);
   if (!name.startsWith(prefix)) return undefined;

@@ -1,13 +1,13 @@
 import type { BigIntStats } from 'node:fs';
 
-/** What tells two states of a file or folder apart without reading it. */
+/** Distinguishes two states of a file or folder without reading its content. */
 export interface Stamp {
   readonly device: bigint;
   readonly inode: bigint;
   readonly size: bigint;
-  /** Last change of the content, as far as nobody set it otherwise. */
+  /** Time of the last change of the content (mtime). Programs can set it. */
   readonly modifiedNs: bigint;
-  /** Last change of the content, the name or the attributes; nobody can set it. */
+  /** Time of the last change of the content, the name or the attributes (ctime). Programs cannot set it. */
   readonly changedNs: bigint;
 }
 
@@ -15,12 +15,12 @@ export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Stam
   return { device: dev, inode: ino, size, modifiedNs: mtimeNs, changedNs: ctimeNs };
 }
 
-/** Whether two stamps are of one file, whatever its content. */
+/** Whether two stamps belong to the same file, whatever its content. */
 export function isSameFile(a: Stamp | undefined, b: Stamp | undefined): boolean {
   return a?.device === b?.device && a?.inode === b?.inode;
 }
 
-/** Whether nothing happened to a file between two stamps. Two missing files are equal. */
+/** Whether a file did not change between two stamps. Two missing files count as unchanged. */
 export function isUnchanged(a: Stamp | undefined, b: Stamp | undefined): boolean {
   return isSameFile(a, b) && a?.size === b?.size && a?.modifiedNs === b?.modifiedNs && a?.changedNs === b?.changedNs;
 }

@@ -4,12 +4,12 @@ import { pathExists } from './path-exists.ts';
 import { lifeOf } from './process-mark.ts';
 import { parseStagingName, type StagingName } from './staging-name.ts';
 
-/** What a process that cannot be asked left behind is taken as dead after a day without a change. */
+/** Files of a process that runs elsewhere, or no longer, count as abandoned after a day without a change. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
 
 /**
- * Removes what ended processes left beside `path` while they were writing it. A folder that had stepped aside for one that never
- * came goes back to its place. What cannot be removed stays: it is in nobody's way.
+ * Removes the staging files that ended processes left beside `path`. If a folder was renamed to make room for a new one that was
+ * never published, it is renamed back. Files that cannot be removed remain; they do no harm.
  *
  * @param now  milliseconds since 1970, as file times count
  */
@@ -32,7 +32,7 @@ async function isAbandoned(place: string, { mark }: StagingName, now: number): P
   return now - (await lastChange(place)) > abandonedAfterMs;
 }
 
-/** When the folder or something directly in it last changed. */
+/** When the folder or one of its direct entries last changed. */
 async function lastChange(place: string): Promise<number> {
   const inside = await readdir(place).catch(() => []);
   const paths = [place, ...inside.map((name) => join(place, name))];

@@ -9,14 +9,14 @@ import { stagingName } from './staging-name.ts';
 import { sweepStaging } from './sweep-staging.ts';
 
 export interface WriteAtomicallyOptions {
-  /** Default: true. */
+  /** Whether an existing file is replaced. Default: true. */
   readonly replace?: boolean;
 }
 
 /**
- * Lets `write` fill a new file beside `path`, flushes it, and puts it in place in one step.
+ * Calls `write` with a new file beside `path`, flushes the file and renames it to `path`.
  *
- * @throws EspalierError DISK_FULL; OUTPUT_EXISTS where nothing is to be replaced; what `write` throws. What was at `path` stays then.
+ * @throws EspalierError DISK_FULL; OUTPUT_EXISTS if `path` exists and `replace` is false; the errors of `write`. `path` is then unchanged.
  */
 export async function writeAtomically(
   path: string,

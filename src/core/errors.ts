@@ -7,7 +7,7 @@ type Placeholders<Message extends string> = Message extends `${string}{${infer N
   ? (Name extends `option:${string}` ? never : Name) | Placeholders<Rest>
   : never;
 
-/** A detail as it is given: a list stays a list in `details`, and a text that names options follows its reader. */
+/** A detail as it is passed in. A list stays a list in `details`; an `OptionText` is worded for its reader. */
 type GivenDetail = string | number | readonly string[] | OptionText;
 
 /** What a code's message needs: one value for each `{name}` in it. */
@@ -15,13 +15,13 @@ export type ErrorDetails<Code extends ErrorCode> = {
   readonly [Name in Placeholders<(typeof codes)[Code]['message']>]: GivenDetail;
 };
 
-/** A detail as a program reads it. */
+/** A detail as programs read it. */
 export type ErrorDetail = string | number | readonly string[];
 
 const marker = Symbol.for('espalier.error');
 
 /**
- * A broken contract, identified by its code. Branch on `code`, never on the text.
+ * An error of Espalier, identified by its code. Branch on `code`, never on the text.
  * `isInstance` also recognises errors of another copy of the package.
  */
 export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
@@ -47,7 +47,7 @@ export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
     return entryOf(this.code).retryable;
   }
 
-  /** The message for a person at the command line, where options are flags. */
+  /** The message for the command line, where options are named as flags. */
   get commandLineMessage(): string {
     return formatMessage(this.code, this.#given, onCommandLine);
   }
@@ -84,11 +84,11 @@ function formatMessage(code: ErrorCode, details: Readonly<Record<string, GivenDe
   });
 }
 
-/** A message stays readable however long a list is, and `details` holds all of it. Choices are never cut. */
+/** Maximum number of list items in a message; `details` holds all of them. Lists of choices are not cut. */
 const shownItems = 8;
 const choices = ['expected', 'supported'];
 
-/** Problems are sentences of their own; names stand in one. */
+/** Joins a list. Problems are sentences of their own; names are joined with commas. */
 function joined(name: string, list: readonly string[]): string {
   if (list.length === 0) return 'none';
   const separator = name === 'problems' ? '; ' : ', ';

@@ -1,9 +1,9 @@
-/** Longer words are no mistyped names; the table of a distance grows with the product of two lengths. */
+/** Longer words are not mistyped names, and the cost of a distance grows with the product of the two lengths. */
 const longestWord = 64;
 
 /**
  * Finds the candidate nearest to a mistyped word, for "did you mean".
- * @returns undefined when none is near: more than a third of the word would have to change, or it is longer than any name.
+ * @returns undefined if more than a third of the word would have to change, or if the word is longer than any name
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > longestWord) return undefined;
@@ -17,14 +17,14 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** " Did you mean X?", to put behind a sentence; nothing where no candidate is near. */
+/** " Did you mean X?", to append to a sentence; empty when no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const near = nearest(word, candidates);
   return near === undefined ? '' : ` Did you mean ${near}?`;
 }
 
 /**
- * Levenshtein distance in characters, by rows of the usual table.
+ * Levenshtein distance in characters, computed row by row.
  * @returns the distance, or `limit` as soon as it cannot be smaller
  */
 function editDistance(a: string, b: string, limit: number): number {
@@ -38,7 +38,7 @@ function editDistance(a: string, b: string, limit: number): number {
       row.push(distance);
       least = Math.min(least, distance);
     }
-    // The least of a row never falls in the rows below.
+    // The minimum of a row never decreases from one row to the next.
     if (least >= limit) return limit;
     previous = row;
   }

@@ -34,17 +34,17 @@ export function option(name: string): OptionText {
   return new OptionText([{ name }]);
 }
 
-/** Options and other words, one behind the other: `optionText('no ', option('momentum'))`. */
+/** Concatenates options and other words: `optionText('no ', option('momentum'))`. */
 export function optionText(...texts: readonly (string | OptionText)[]): OptionText {
   return new OptionText(texts.flatMap((text) => (typeof text === 'string' ? [text] : text.parts)));
 }
 
-/** Names of options, with commas between them. */
+/** Names of options, joined with commas. */
 export function optionList(names: readonly string[]): OptionText {
   return optionText(...names.flatMap((name, i) => (i === 0 ? [option(name)] : [', ', option(name)])));
 }
 
-/** `learningRate` is the flag `--learning-rate`. */
+/** The flag of an option: `--learning-rate` for `learningRate`. */
 export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

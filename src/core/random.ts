@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers: Philox 4x32 with 10 rounds. The n-th number of a stream depends on nothing but
- * (seed, stream, n), so that a run can be resumed or spread over ranks and draw the same numbers.
+ * Counter-based random numbers: Philox 4x32 with 10 rounds. The n-th number of a stream depends only on (seed, stream, n). So
+ * a run that is resumed or distributed over ranks draws the same numbers.
  *
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", §3.3
  */

@@ -4,7 +4,7 @@ import { Pace } from './pace.ts';
 /** Bytes that are hashed in well under a millisecond. */
 const bytesPerSlice = 2 ** 18;
 
-/** SHA-256 of bytes that come in parts. Between slices of the work other tasks get their turn. */
+/** SHA-256 of bytes that are added in parts. Large parts are hashed in slices, between which other tasks run. */
 export class Sha256 {
   readonly #hash = createHash('sha256');
   readonly #pace = new Pace();

@@ -1,9 +1,9 @@
 /**
- * The hub's own cache, as its Python tools lay it out, so that both find each other's files:
+ * The layout of the hub's cache. It is the layout of the hub's Python tools, so that both use each other's files:
  *
  *     models--org--name/
- *       blobs/<sha256, or git's sha1>      the bytes, once for every commit that has them
- *       refs/main                          the commit that a branch or tag was when it was last asked for
+ *       blobs/<sha256, or git's sha1>      the content of a file, stored once for all commits that contain it
+ *       refs/main                          the commit that a branch or tag pointed to when it was last resolved
  *       snapshots/<commit>/config.json     a link to ../../blobs/...
  */
 import { randomUUID } from 'node:crypto';
@@ -13,7 +13,7 @@ import { writeAtomically } from '../atomic-files/index.ts';
 import type { HubReference } from './reference.ts';
 import type { RepositoryFile } from './repository.ts';
 
-/** The folder of one model. */
+/** The folder of one model in the cache. */
 export function modelFolder(cache: string, name: string): string {
   return join(cache, `models--${name.replace('/', '--')}`);
 }
@@ -26,14 +26,14 @@ export function blobPath(cache: string, name: string, { digest }: RepositoryFile
   return join(modelFolder(cache, name), 'blobs', digest.hex);
 }
 
-/** The commit that a revision was when it was last asked for. */
+/** The commit to which a revision was last resolved, or undefined if `refs` does not contain the revision. */
 export async function cachedCommit(cache: string, { name, revision }: HubReference): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
   const text = await readFile(join(modelFolder(cache, name), 'refs', revision), 'utf8').catch(() => '');
   return isCommit(text.trim()) ? text.trim() : undefined;
 }
 
-/** Writes down which commit a revision is. A commit is its own name and needs none. */
+/** Records the commit to which a revision resolves. Nothing is recorded for a revision that is itself a commit. */
 export async function writeRef(cache: string, { name, revision }: HubReference, commit: string): Promise<void> {
   if (isCommit(revision)) return;
   const path = join(modelFolder(cache, name), 'refs', revision);
@@ -42,8 +42,8 @@ export async function writeRef(cache: string, { name, revision }: HubReference, 
 }
 
 /**
- * Puts a link to a blob in a snapshot, in one step. The link is relative, so that the cache can be moved; where the
- * system lets nobody link, the file is copied.
+ * Creates a link to a blob in a snapshot, atomically. The link is relative, so that the cache can be moved. On systems that
+ * do not permit links, the file is copied.
  */
 export async function placeLink(blob: string, place: string): Promise<void> {
   const target = relative(dirname(place), blob);
@@ -59,7 +59,7 @@ export async function placeLink(blob: string, place: string): Promise<void> {
   }
 }
 
-/** Whether a path leads to a file of this size, through a link or not. */
+/** Whether the path is a file, or a link to a file, and has this size if `size` is given. */
 export async function hasFile(path: string, size?: number): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() === true && (size === undefined || found.size === size);

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
 import { formatBytes, isDiskFull } from '../atomic-files/index.ts';
 
-/** A folder that exists, and what is to come into it. */
+/** An existing folder, and the bytes that are to be written to its disk. */
 export interface RoomNeeded {
   readonly name: string;
   readonly folder: string;
@@ -10,7 +10,7 @@ export interface RoomNeeded {
 }
 
 /**
- * Refuses a download that cannot fit, before it begins.
+ * Checks, before a download begins, that the disk has room for it.
  * @throws EspalierError HUB_DISK_FULL
  */
 export async function assertRoom(needed: RoomNeeded): Promise<void> {

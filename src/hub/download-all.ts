@@ -7,16 +7,16 @@ import type { Repository, RepositoryFile } from './repository.ts';
 export interface DownloadAllOptions extends HubFetchOptions {
   readonly repository: Repository;
   readonly store: FileStore;
-  /** Bytes of these files that are there by now. */
+  /** Called with the number of bytes of these files that are on the disk, and the file that has just grown. */
   readonly onBytes: (doneBytes: number, file: string) => void;
 }
 
-/** Enough to keep a line busy while a small file waits for its answer. */
+/** Number of simultaneous downloads. Several keep the connection in use while the request for a small file is answered. */
 const concurrency = 4;
 
 /**
- * Downloads files side by side; the first error stops the others.
- * @throws EspalierError as `downloadFile`; the signal's reason when aborted
+ * Downloads files in parallel. The first error stops the other downloads.
+ * @throws EspalierError the errors of `downloadFile`; the signal's reason when aborted
  */
 export async function downloadAll(files: readonly RepositoryFile[], options: DownloadAllOptions): Promise<void> {
   const failure = new AbortController();
@@ -42,7 +42,7 @@ export async function downloadAll(files: readonly RepositoryFile[], options: Dow
       throw error;
     }),
   );
-  // WHY all are waited for: none may write to the disk any more once this has thrown. The first error is the signal's reason.
+  // WHY allSettled: no worker may write to the disk after this function has thrown. The first error becomes the signal's reason.
   const ends = await Promise.allSettled(workers);
   options.signal?.throwIfAborted();
   if (ends.some(({ status }) => status === 'rejected')) throw failure.signal.reason;
@@ -56,7 +56,7 @@ interface DownloadOne extends Omit<DownloadAllOptions, 'onBytes'> {
 async function downloadOne(file: RepositoryFile, options: DownloadOne): Promise<void> {
   const { repository, store, settings, signal } = options;
   await using _ = await acquireLock(store.lockPath(file), options);
-  // Another process may have brought it while we waited.
+  // Another process may have downloaded the file while this one waited for the lock.
   if (!(await store.has(file, signal))) {
     const path = file.path.split('/').map(encodeURIComponent).join('/');
     const url = `${settings.endpoint}/${repository.name}/resolve/${repository.commit}/${path}`;

@@ -8,11 +8,11 @@ import type { RepositoryFile } from './repository.ts';
 export interface DownloadOptions extends Asked {
   readonly fetch: typeof fetch;
   readonly url: string;
-  /** The path of the partial file. A download continues from the bytes that are there. */
+  /** The path of the partial file. A download continues after the bytes that the file already has. */
   readonly path: string;
   readonly signal: AbortSignal | undefined;
   readonly wait: Wait;
-  /** The bytes that are there by now, those of an earlier download included. It falls where a download begins anew. */
+  /** Called with the size of the partial file, including bytes of an earlier download. The size decreases when a download restarts. */
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -20,10 +20,10 @@ export interface DownloadOptions extends Asked {
 const maxBarrenBreaks = 5;
 
 /**
- * Downloads a file and checks it. When the connection breaks, the rest is asked for by `Range`; after an abort or an
- * error the next call goes on from there too.
+ * Downloads a file and checks its hash. When the connection breaks, the remaining bytes are requested with `Range`. A call
+ * after an abort or an error continues in the same way.
  *
- * @throws EspalierError HUB_CHECKSUM_MISMATCH (and the bytes are removed), HUB_UNREACHABLE, HUB_FAILED; the signal's reason
+ * @throws EspalierError HUB_CHECKSUM_MISMATCH (the partial file is then removed), HUB_UNREACHABLE, HUB_FAILED; the signal's reason
  */
 export async function downloadFile(file: RepositoryFile, options: DownloadOptions): Promise<void> {
   let found = await gather(file, options);
@@ -39,7 +39,7 @@ export async function downloadFile(file: RepositoryFile, options: DownloadOption
   throw new EspalierError('HUB_CHECKSUM_MISMATCH', details);
 }
 
-/** Receives until every byte is there. A connection that breaks again and again without a byte is given up. */
+/** Downloads until the file is complete. Gives up after `maxBarrenBreaks` connections in a row that brought no byte. */
 async function gather(file: RepositoryFile, options: DownloadOptions): Promise<{ digest: string; resumed: boolean }> {
   await using partial = await PartialFile.open(options.path, file, options.signal);
   const resumed = partial.bytes > 0;
@@ -55,7 +55,7 @@ async function gather(file: RepositoryFile, options: DownloadOptions): Promise<{
   return { digest: await partial.finish(), resumed };
 }
 
-/** One connection. @returns what broke it, where it broke */
+/** Reads from one connection. @returns the error that broke the connection, or undefined when the response ended normally */
 async function receive(partial: PartialFile, options: DownloadOptions): Promise<EspalierError | undefined> {
   const { signal, onBytes } = options;
   const response = await request(partial, options).catch(onlyUnreachable);
@@ -74,9 +74,9 @@ async function receive(partial: PartialFile, options: DownloadOptions): Promise<
   }
 }
 
-/** A server that answers with something else than the rest is taken from the beginning. */
+/** Requests the remaining bytes. If the server does not answer with exactly these, the download restarts from the first byte. */
 async function request(partial: PartialFile, { fetch, url }: DownloadOptions): Promise<Response> {
-  // WHY identity: a Range counts the bytes as they travel, and those are to be the file's own.
+  // WHY identity: a Range counts bytes of the encoded body, and these have to be the bytes of the file.
   const headers = { 'Accept-Encoding': 'identity' };
   if (partial.bytes > 0) {
     const response = await fetch(url, { headers: { ...headers, Range: `bytes=${partial.bytes}-` } });

@@ -4,19 +4,19 @@ import { basename, dirname, join } from 'node:path';
 import { blobPath, hasFile, modelFolder, placeLink, snapshotFolder } from './cache-layout.ts';
 import { createFileHash, type Repository, type RepositoryFile } from './repository.ts';
 
-/** Where pulled files go: links in the hub's cache, or files in a folder. */
+/** Where downloaded files are stored: as blobs and links in the hub's cache, or as plain files in a folder. */
 export interface FileStore {
-  /** The folder of the model, when all is there. */
+  /** The folder of the model after the download. */
   readonly dir: string;
-  /** The folder whose disk takes the bytes. */
+  /** A folder on the disk to which the bytes are written. */
   readonly folder: string;
   has(file: RepositoryFile, signal: AbortSignal | undefined): Promise<boolean>;
-  /** Where the bytes of a download gather. */
+  /** The path of the partial file of a download. */
   partialPath(file: RepositoryFile): string;
   lockPath(file: RepositoryFile): string;
-  /** Takes over a partial file that is whole and checked. */
+  /** Moves a complete and checked partial file into the store. */
   adopt(file: RepositoryFile): Promise<void>;
-  /** Makes a file that is there appear under its name. */
+  /** Makes a stored file visible at its path in `dir`. */
   place(file: RepositoryFile): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function createCacheStore(cache: string, { name, commit }: Repository): F
   };
 }
 
-/** WHY .cache/huggingface: the hub's tools leave it out when such a folder is uploaded. */
+/** WHY .cache/huggingface: the hub's own tools skip this folder when the model's folder is uploaded. */
 export function createFolderStore(dir: string): FileStore {
   const working = ({ path, digest }: RepositoryFile, ending: string): string =>
     join(dir, '.cache', 'huggingface', 'download', `${encodeURIComponent(path)}.${digest.hex}.${ending}`);

@@ -6,10 +6,10 @@ import { compileGlob } from './glob.ts';
 import type { HubReference } from './reference.ts';
 
 /**
- * The folder of a model in the cache, if all that is needed of it is there. Copies of other tools count too. They may be incomplete, so
- * the files themselves are checked.
+ * The folder of a model in the cache, or undefined if the cache does not contain everything that is needed. Copies that other
+ * tools downloaded count too. Such a copy may be incomplete, so the files themselves are checked.
  *
- * @param include  as for `wantedFiles`: the kinds of weights of which one must be there
+ * @param include  patterns as for `wantedFiles`; at least one file must match
  */
 export async function findCached(
   cache: string,
@@ -37,7 +37,7 @@ async function isComplete(folder: string, include: readonly string[]): Promise<b
 }
 
 const isIndex = (path: string): boolean => path.endsWith('.safetensors.index.json') && !path.includes('/');
-/** A link whose blob was thrown away is no file; a folder has no ending. */
+/** Names of files have an extension; names of folders have none. A link whose blob was deleted is found missing by `hasFile`. */
 const isFileName = (path: string): boolean => /\.\w+$/.test(path) && !/^[^/]*_Pooling$/.test(path);
 
 /** An index that cannot be read counts as complete; loading the model then reports the error. */

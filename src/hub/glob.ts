@@ -1,6 +1,6 @@
 /**
- * A pattern of file names as a test of paths with slashes: `*` stands for any letters within one folder, `**` for any
- * folders, `?` for one letter. A pattern without a slash is for the file's name, in whatever folder it lies.
+ * Compiles a pattern to a test of paths with slashes. `*` matches any characters within one folder, `**` any folders, and
+ * `?` one character. A pattern without a slash is compared with the file's name alone, in any folder.
  */
 export function compileGlob(pattern: string): (path: string) => boolean {
   const anywhere = pattern.includes('/') ? '' : '(?:.*/)?';

@@ -2,15 +2,15 @@ import { EspalierError } from '../core/index.ts';
 import { formatHubReference, type HubReference } from './reference.ts';
 import type { HubSettings } from './hub-settings.ts';
 
-/** What was requested, for the message. */
+/** What was requested, for the text of the error. */
 export interface Asked {
   readonly reference: HubReference;
   readonly settings: HubSettings;
 }
 
 /**
- * What an answer that is no success means. The hub says it in `X-Error-Code`; servers that only speak its protocol may
- * not, and then the status says it.
+ * Converts an unsuccessful response to an error. The hub names the reason in the header `X-Error-Code`. Other servers of the
+ * same protocol may not send it; the status then decides.
  */
 export async function errorOfResponse(response: Response, { reference, settings }: Asked): Promise<EspalierError> {
   const { name, revision } = reference;
@@ -21,12 +21,12 @@ export async function errorOfResponse(response: Response, { reference, settings 
   if (code === 'GatedRepo') return new EspalierError('HUB_GATED', { name, page });
   if (code === 'RevisionNotFound') return new EspalierError('HUB_REVISION_NOT_FOUND', { name, revision, page });
   const failed = new EspalierError('HUB_FAILED', { url: bareUrl(response.url), status, reason });
-  // A server to which the hub redirects knows neither models nor tokens.
+  // A storage server to which the hub redirects does not know models or tokens, so its status says nothing about them.
   if (new URL(response.url).origin !== new URL(settings.endpoint).origin) return failed;
   if (code === 'EntryNotFound') {
     return new EspalierError('HUB_FILE_NOT_FOUND', { name, file: response.url.split('/').slice(-1).join('') });
   }
-  // Without a token the hub answers 401 for a model that does not exist, so as not to tell which private ones do.
+  // Without a token the hub answers 401 for a model that does not exist, so that nobody learns which private models exist.
   if (code === 'RepoNotFound' || status === 404) {
     return new EspalierError('HUB_REPOSITORY_NOT_FOUND', { name, endpoint: settings.endpoint });
   }
@@ -54,7 +54,7 @@ async function reasonOf(response: Response): Promise<string> {
   return line === '' ? response.statusText || 'no reason given' : line;
 }
 
-/** `fetch` hides what happened in the cause of its error. */
+/** The reason of a network failure. `fetch` puts it into the `cause` of its error. */
 function networkReason(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (!(inner instanceof Error)) return String(inner);
@@ -62,7 +62,7 @@ function networkReason(error: unknown): string {
   return inner.message === '' ? (code ?? inner.name) : inner.message;
 }
 
-/** WHY without its query: a signed address is a key to the file. */
+/** WHY without its query: the query of a signed address grants access to the file. */
 function bareUrl(url: string): string {
   return url.split('?')[0] ?? url;
 }

@@ -12,9 +12,9 @@ const maxRetries = 4;
 const retried: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
- * `fetch` for the hub: aborts with our signal, brings the token to the hub itself and nowhere else, asks again where the
- * hub is overloaded, and throws EspalierErrors. `@huggingface/hub` is given this one, since it knows neither signals nor
- * tokens that do not begin with hf_.
+ * A `fetch` for the hub. It aborts with the caller's signal, sends the token to the hub's origin only, retries when the hub
+ * is overloaded, and throws EspalierErrors. It is passed to `@huggingface/hub`, which supports neither signals nor tokens that
+ * do not begin with hf_.
  *
  * @throws EspalierError HUB_*; the signal's reason when aborted
  */
@@ -46,7 +46,7 @@ async function send(url: URL, init: RequestInit, options: HubFetchOptions): Prom
   }
 }
 
-/** What the hub asks for, up to a minute; otherwise half a second, doubled each time. */
+/** The delay that the hub asks for, up to a minute; without one, half a second, doubled with each retry. */
 function retryDelayMs(response: Response, retry: number): number {
   const seconds = Number(response.headers.get('Retry-After') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 60) * 1000 : 500 * 2 ** retry;

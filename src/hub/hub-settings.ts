@@ -2,22 +2,22 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The address of the hub, the token, and the place of its files, from the variables that every tool of the hub reads. */
+/** The address of the hub, the token, and the folder of its cache, read from the environment variables that all tools of the hub use. */
 export interface HubSettings {
   /** Without a slash at the end. */
   readonly endpoint: string;
   readonly token: string | undefined;
-  /** The folder that holds models--org--name. */
+  /** The folder that contains the folders models--org--name. */
   readonly cache: string;
-  /** HF_HUB_OFFLINE: the network is not to be touched. */
+  /** HF_HUB_OFFLINE: no network request is made. */
   readonly offline: boolean;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_CACHE, HF_HOME and HF_HUB_OFFLINE. Where HF_TOKEN is not set, the
- * token of `hf auth login` is used, as other tools do, unless HF_HUB_DISABLE_IMPLICIT_TOKEN says otherwise.
+ * Reads HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_CACHE, HF_HOME and HF_HUB_OFFLINE. If HF_TOKEN is not set, the token of
+ * `hf auth login` is used, as in other tools, unless HF_HUB_DISABLE_IMPLICIT_TOKEN is set.
  */
 export async function readHubSettings(variables: Variables = process.env): Promise<HubSettings> {
   const cacheHome = filled(variables['XDG_CACHE_HOME']) ?? join(homedir(), '.cache');
@@ -37,7 +37,7 @@ async function storedToken(variables: Variables, home: string): Promise<string |
   return filled(await readFile(path, 'utf8').catch(() => undefined));
 }
 
-/** An empty variable counts as none, so that `HF_TOKEN= espalier ...` asks without one. */
+/** An empty variable counts as not set, so that `HF_TOKEN= espalier ...` makes requests without a token. */
 function filled(text: string | undefined): string | undefined {
   const trimmed = text?.trim();
   return trimmed === '' ? undefined : trimmed;

@@ -2,15 +2,15 @@ import { EspalierError } from '../core/index.ts';
 import { createHubFetch, type HubFetchOptions } from './hub-fetch.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
-/** More than any model has; a listing without an end must not fill the memory. */
+/** No model has as many files. The limit stops an endless listing before it fills the memory. */
 const maxFiles = 100_000;
 
 /**
- * Asks the hub which commit a revision is, and which files lie there.
+ * Asks the hub to which commit a revision resolves, and which files the commit contains.
  * @throws EspalierError HUB_*; HUB_RESPONSE_INVALID for a listing that cannot be trusted
  */
 export async function listRepository(options: HubFetchOptions): Promise<Repository> {
-  // WHY loaded here: most command lines never come to the hub.
+  // WHY a dynamic import: most commands never use the hub.
   const { listFiles, modelInfo } = await import('@huggingface/hub');
   const { reference, settings } = options;
   const { name, revision } = reference;
@@ -49,7 +49,7 @@ interface ListedFile {
   readonly lfs?: { readonly oid: string; readonly size: number };
 }
 
-/** Paths and checksums become paths on our disk, so that each is checked. */
+/** Checks one entry. Its path and its checksum become paths on the local disk. */
 function readEntry(entry: ListedFile, invalid: (reason: string) => EspalierError): RepositoryFile {
   const { path, oid } = entry;
   const lfs = entry.lfs ?? undefined;
@@ -65,7 +65,7 @@ function readEntry(entry: ListedFile, invalid: (reason: string) => EspalierError
   return { path, size, digest: { kind: 'git-sha1', hex: oid } };
 }
 
-/** The rules of every system at once, since a cache may be on a disk that several of them read. */
+/** Applies the rules of all operating systems, since several of them may read the disk of one cache. */
 function whyNotPath(path: unknown): string | undefined {
   if (typeof path !== 'string' || path === '') return 'that is no path';
   const parts = path.split('/');

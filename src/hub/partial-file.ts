@@ -4,14 +4,14 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createFileHash, type RepositoryFile } from './repository.ts';
 
-/** A download that gathers on the disk, and the hash of exactly the bytes that are there. */
+/** A partially downloaded file on the disk, and the running hash of its bytes. */
 export class PartialFile implements AsyncDisposable {
   readonly #file: RepositoryFile;
   readonly #handle: FileHandle;
   #hash: Hash;
   #bytes = 0;
 
-  /** Opens it with what an earlier download left behind, which is read once for the hash. */
+  /** Opens the partial file. Bytes of an earlier download are read once, to compute their hash. */
   static async open(path: string, file: RepositoryFile, signal: AbortSignal | undefined): Promise<PartialFile> {
     await mkdir(dirname(path), { recursive: true });
     const handle = await open(path, 'a');
@@ -35,12 +35,12 @@ export class PartialFile implements AsyncDisposable {
     return this.#bytes;
   }
 
-  /** Whether it has the length that it should have, or more. */
+  /** Whether the file has at least its expected length. */
   get isWhole(): boolean {
     return this.#bytes >= this.#file.size;
   }
 
-  /** Bytes beyond the file's length are not kept, but for one that shows that they came. */
+  /** Appends bytes. Of the bytes beyond the expected length only the first is kept; it makes the checksum fail. */
   async append(chunk: Uint8Array): Promise<void> {
     const part = chunk.subarray(0, this.#file.size + 1 - this.#bytes);
     this.#hash.update(part);
@@ -54,7 +54,7 @@ export class PartialFile implements AsyncDisposable {
     this.#bytes = 0;
   }
 
-  /** Flushes it to the disk. @returns the hex digest of all of it */
+  /** Flushes the file to the disk. @returns the hash of the whole file in hexadecimal */
   async finish(): Promise<string> {
     await this.#handle.sync();
     return this.#hash.copy().digest('hex');
@@ -64,7 +64,7 @@ export class PartialFile implements AsyncDisposable {
     await this.#handle.close();
   }
 
-  /** A file that is longer than it should be is another's, and nothing of it is used. */
+  /** Hashes the existing bytes. A file that is longer than expected belongs to another download and is truncated to zero bytes. */
   async #takeUp(path: string, signal: AbortSignal | undefined): Promise<void> {
     const { size } = await this.#handle.stat();
     if (size > this.#file.size) return this.startAnew();

@@ -22,34 +22,34 @@ export type PullEvent =
   | { readonly kind: 'cache-used'; readonly dir: string; readonly reason: string };
 
 export interface PullOptions {
-  /** Patterns of the files to take in place of the safetensors ones; configuration and tokenizer always come. */
+  /** Patterns of the weights to download instead of the safetensors files. Configuration and tokenizer are always downloaded. */
   readonly include?: readonly string[];
-  /** Puts the files themselves in this folder, instead of links in the cache. */
+  /** Writes plain files to this folder instead of links in the cache. */
   readonly dir?: string;
-  /** Uses the copy in the cache without asking the hub for a newer one. */
+  /** Uses the copy in the cache, if there is one, without asking the hub for a newer version. */
   readonly preferCache?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: PullEvent) => void;
-  /** By default from the environment's variables. */
+  /** Default: read from the environment variables. */
   readonly settings?: HubSettings;
   readonly wait?: Wait;
 }
 
 export interface PulledModel extends HubReference {
   readonly dir: string;
-  /** undefined where the hub was not asked. */
+  /** undefined if the hub was not asked. */
   readonly commit: string | undefined;
-  /** The files that belong to it, and how large they are together; 0 where the hub was not asked. */
+  /** Number of files of the model; `bytes` is their total size. Both are 0 if the hub was not asked. */
   readonly files: number;
   readonly bytes: number;
-  /** Bytes of the files that were not there yet. */
+  /** Bytes of the files that were not stored yet. */
   readonly downloadedBytes: number;
 }
 
 /**
- * Brings a model from the hub into the cache, or into a folder: its configuration, its tokenizer and its weights. Every file is checked
- * against the hub's listing and appears whole or not at all; files that exist are not downloaded again, and an interrupted download
- * continues where it stopped. When the hub cannot be reached, a complete copy in the cache is used, and an event says so.
+ * Downloads a model from the hub to the cache or to a folder: its configuration, its tokenizer and its weights. Every file is checked
+ * against the hub's listing and appears whole or not at all. Files that exist are not downloaded again. An interrupted download
+ * continues where it stopped. When the hub cannot be reached, a complete copy in the cache is used and an event reports it.
  *
  * @throws EspalierError HUB_*; the signal's reason when aborted
  */
@@ -76,7 +76,7 @@ const waitFor: Wait = async (ms, signal) => {
   await setTimeout(ms, undefined, { ...(signal && { signal }) });
 };
 
-/** @param reason  why the hub was not asked, if the user should know */
+/** @param reason  why the hub was not asked; undefined if the user need not be told */
 function fromCache(dir: string, { reference, onEvent }: Pull, reason: string | undefined): PulledModel {
   if (reason !== undefined) onEvent?.({ kind: 'cache-used', dir, reason });
   return { ...reference, dir, commit: undefined, files: 0, bytes: 0, downloadedBytes: 0 };
@@ -100,7 +100,7 @@ async function download(repository: Repository, pull: Pull): Promise<PulledModel
   } catch (error) {
     throw asDiskError(error, room);
   }
-  // WHY last: a reader that follows the reference must find a complete snapshot.
+  // WHY last: a reader that follows the ref must find a complete snapshot.
   if (dir === undefined) await writeRef(settings.cache, reference, repository.commit);
   const { commit } = repository;
   return {

@@ -1,8 +1,8 @@
 import { EspalierError } from '../core/index.ts';
 
-/** A model of the hub, at a revision. */
+/** A model on the hub, at a revision. */
 export interface HubReference {
-  /** `org/name`, or `name` alone for the oldest ones. */
+  /** `org/name`, or `name` alone for the hub's oldest models. */
   readonly name: string;
   /** A branch, a tag or a commit. */
   readonly revision: string;
@@ -11,14 +11,14 @@ export interface HubReference {
 const prefix = 'hf:';
 const defaultRevision = 'main';
 
-/** Whether a text that names a model means one of the hub, rather than a folder. */
+/** Whether a text names a model on the hub, rather than a folder. */
 export function isHubReference(text: string): boolean {
   return text.startsWith(prefix);
 }
 
 /**
- * Reads `hf:org/name[@revision]`. Both parts become names of folders in the cache, so that what could lead elsewhere is
- * refused here.
+ * Parses `hf:org/name[@revision]`. Both parts become names of folders in the cache, so names that would lead outside the cache
+ * are refused.
  * @throws EspalierError HUB_REFERENCE_INVALID
  */
 export function parseHubReference(text: string): HubReference {
@@ -39,7 +39,7 @@ export function formatHubReference({ name, revision }: HubReference): string {
   return revision === defaultRevision ? `${prefix}${name}` : `${prefix}${name}@${revision}`;
 }
 
-/** WHY no '--': the folders of the cache are called models--org--name. */
+/** WHY no '--': folders of the cache are named models--org--name, with '--' as the separator. */
 function isNamePart(part: string): boolean {
   return /^[\w](?:[\w.-]{0,94}[\w])?$/.test(part) && !part.includes('--') && !part.includes('..');
 }

@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 
-/** A file of a repository, and what its bytes must be. */
+/** A file of a repository, with its expected size and hash. */
 export interface RepositoryFile {
-  /** With slashes; checked to stay inside whatever folder it is joined to. */
+  /** With slashes. The path was checked: joined to a folder, it stays inside that folder. */
   readonly path: string;
   readonly size: number;
-  /** Large files are known by the sha256 of their bytes, small ones by git's sha1 of them as a blob. */
+  /** Large files have the SHA-256 of their bytes; small files have the SHA-1 of their git blob. */
   readonly digest: { readonly kind: 'sha256' | 'git-sha1'; readonly hex: string };
 }
 
@@ -16,7 +16,7 @@ export interface Repository {
   readonly files: readonly RepositoryFile[];
 }
 
-/** A hash to feed a file's bytes to, in order; its hex digest is the file's `digest.hex` when they are right. */
+/** Creates the hash of a file. Update it with the file's bytes in order, and compare its hexadecimal digest with `digest.hex`. */
 export function createFileHash({ size, digest }: RepositoryFile): Hash {
   // git hashes a header before the bytes: "blob", the length in decimal, and a zero.
   return digest.kind === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);

@@ -2,7 +2,7 @@ import { EspalierError, graphPlaces } from '../core/index.ts';
 import { compileGlob } from './glob.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
-/** What every model needs beside its weights. Small, and taken whatever `--include` says. */
+/** Files that every model needs beside its weights. They are small and are downloaded with any `--include`. */
 const companions = [
   './config.json',
   './generation_config.json',
@@ -22,15 +22,15 @@ const companions = [
   './*_Pooling/config.json',
 ];
 
-/** WHY not in folders: what lies there is the same model once more, in the form of another tool. */
+/** WHY in the root folder only: subfolders repeat the same weights in the formats of other tools. */
 const weights = ['./*.safetensors', './*.safetensors.index.json', './adapter_model.safetensors'];
-/** The same weights under their authors' own names. */
+/** The same weights, named as the authors' own tools name them. */
 const duplicates = ['./consolidated*.safetensors'];
 
 /**
- * The files of a repository that are pulled: its configuration and tokenizer, and its weights in safetensors form, or as
- * an ONNX graph where it has no others, or what `include` names instead.
- * @throws EspalierError HUB_NOTHING_TO_PULL when there are no weights of that kind, with what there is
+ * The files of a repository to download: configuration, tokenizer and weights. The weights are the files that `include`
+ * matches; by default the safetensors files, or one ONNX graph if there are none.
+ * @throws EspalierError HUB_NOTHING_TO_PULL when there are no such weights; the error lists the files of the repository
  */
 export function wantedFiles(repository: Repository, include: readonly string[] = []): RepositoryFile[] {
   const isCompanion = anyOf(companions);
@@ -42,7 +42,7 @@ export function wantedFiles(repository: Repository, include: readonly string[] =
   return repository.files.filter(({ path }) => isWeight(path) || isCompanion(path));
 }
 
-/** Safetensors; where there are none, one ONNX graph with the files of its weights. */
+/** Matches the safetensors files. Without any, matches one ONNX graph and the files of its external data. */
 function usualWeights({ files }: Repository): (path: string) => boolean {
   const [isDefault, isDuplicate] = [anyOf(weights), anyOf(duplicates)];
   const isWeight = (path: string): boolean => isDefault(path) && !isDuplicate(path);
@@ -52,7 +52,7 @@ function usualWeights({ files }: Repository): (path: string) => boolean {
     graph !== undefined && (path === graph || (/^[._]data/.test(path.slice(graph.length)) && path.startsWith(graph)));
 }
 
-/** A pattern that begins with './' is for the root of the repository alone. */
+/** A pattern that begins with './' matches only in the root of the repository. */
 function anyOf(patterns: readonly string[]): (path: string) => boolean {
   const tests = patterns.map(compileGlob);
   return (path) => tests.some((test, i) => test(patterns[i]?.startsWith('./') ? `./${path}` : path));

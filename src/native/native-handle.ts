@@ -4,15 +4,15 @@ export type HandleKind = 'environment' | 'session' | 'binding' | 'tensor' | 'mem
 
 const live = new Map<HandleKind, number>();
 
-/** How many native handles are alive, by kind; kinds with none are left out. A test ends with `{}`. */
+/** Number of native handles that are alive, by kind, without kinds that have none. At the end of a test it is `{}`. */
 export function liveHandles(): Record<string, number> {
   return Object.fromEntries([...live].filter(([, count]) => count > 0));
 }
 
 /**
- * The lifetime of one native object. It is released after it was disposed and nothing holds it any more. A child holds its parents, a
- * binding holds the values that are bound to it, and a run holds the objects that it uses. So the order of `dispose()` calls never
- * matters, and disposing during a run takes effect when the run ends.
+ * The lifetime of one native object. The object is released after it was disposed and its last hold has ended. A child holds its
+ * parents, a binding holds the values that are bound to it, and a run holds the objects that it uses. So the order of `dispose()`
+ * calls does not matter, and an object that is disposed during a run is released when the run ends.
  */
 export class NativeHandle {
   readonly kind: HandleKind;
@@ -31,12 +31,12 @@ export class NativeHandle {
     live.set(kind, (live.get(kind) ?? 0) + 1);
   }
 
-  /** @throws EspalierError DISPOSED once `dispose()` was called */
+  /** @throws EspalierError DISPOSED after `dispose()` */
   assertOpen(): void {
     if (this.#disposed) throw new EspalierError('DISPOSED', { name: `A ${this.kind}` });
   }
 
-  /** Keeps the native thing until `letGo`, also beyond `dispose()`. */
+  /** Keeps the native object alive until the matching `letGo`, even after `dispose()`. */
   hold(): void {
     this.assertOpen();
     this.#holds++;
@@ -47,7 +47,7 @@ export class NativeHandle {
     this.#releaseIfUnused();
   }
 
-  /** Releases the object: at once if nothing holds it, else when the last hold ends. Idempotent. */
+  /** Releases the object: at once if it has no hold, otherwise when the last hold ends. Idempotent. */
   dispose(): void {
     this.#disposed = true;
     this.#releaseIfUnused();
@@ -62,7 +62,7 @@ export class NativeHandle {
   }
 }
 
-/** Where this folder's classes keep their handle. Not exported from `index.ts`: to others it is private. */
+/** The property that holds the handle of an object. It is not exported from `index.ts`, and thus private to this folder. */
 export const handle: unique symbol = Symbol('handle');
-/** Where they keep their address. */
+/** The property that holds the address of an object. */
 export const pointer: unique symbol = Symbol('pointer');

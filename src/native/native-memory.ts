@@ -4,10 +4,10 @@ import { pageAllocator, viewOf } from './pages.ts';
 import type { Pointer } from './pointer.ts';
 import { handle, NativeHandle, pointer } from './native-handle.ts';
 
-/** Node 20 ends the process when a view is larger than this. */
+/** Node 20 ends the process when an ArrayBuffer over native memory is larger than this. */
 const maxViewBytes = 2 ** 32;
 
-/** Frees the addresses of a disposed memory once no JavaScript view of it is left. */
+/** Frees the address range of a disposed memory after its last JavaScript view was garbage-collected. */
 const unmapper = new FinalizationRegistry<{ start: Pointer; byteLength: number }>(({ start, byteLength }) =>
   pageAllocator().free(start, byteLength),
 );
@@ -18,12 +18,12 @@ type ViewType<View> = {
 };
 
 /**
- * Zeroed memory outside JavaScript's heap, which the garbage collector neither moves nor frees, so that ONNX Runtime can
- * read and write it while we hold views of the same bytes. Page-aligned; physical memory is taken page by page at the
- * first touch, so that a large allocation costs nothing by itself.
+ * Zeroed memory outside JavaScript's heap. The garbage collector neither moves nor frees it, so ONNX Runtime can read and
+ * write it while JavaScript holds views of the same bytes. It is page-aligned. The system provides physical memory for a page
+ * at its first use, so a large allocation alone costs nothing.
  *
- * After `dispose()`, the physical memory goes back as soon as no tensor and no run needs it. A view that is kept beyond
- * that reads zeros and never crashes, but means nothing.
+ * After `dispose()`, the physical memory is returned as soon as no tensor and no run needs it. Reading a view after that does
+ * not crash, but the content is undefined.
  */
 export class NativeMemory {
   readonly byteLength: number;
@@ -31,7 +31,7 @@ export class NativeMemory {
   readonly [pointer]: Pointer;
   /** @internal */
   readonly [handle]: NativeHandle;
-  /** Buffers over this memory: one over all of it where Node can make that, else one for each range asked for. */
+  /** ArrayBuffers over this memory: one over all of it if Node supports the size, otherwise one for each requested range. */
   readonly #buffers = new Map<string, ArrayBuffer>();
 
   /** @throws EspalierError OPTION_INVALID for a size that is no positive integer, MEMORY_UNAVAILABLE */
@@ -44,8 +44,8 @@ export class NativeMemory {
   }
 
   /**
-   * The bytes of a file, read from disk as they are touched. What is written here never reaches the file. The file must
-   * not shrink while the memory is in use: the system ends a process that reads beyond its end.
+   * Maps a file: its bytes are read from disk when they are first used. Writes to the memory never reach the file. The file must
+   * not shrink while the memory is in use, because the system kills a process that reads beyond the end of a mapped file.
    *
    * @throws EspalierError FILE_NOT_FOUND, MEMORY_UNAVAILABLE
    */
@@ -97,8 +97,8 @@ export class NativeMemory {
   }
 
   /**
-   * Copies bytes within this memory, however large it is. The ranges may overlap. WHY not by views: those end at 4 GiB, and each
-   * range of a larger memory that a view was made of is kept.
+   * Copies bytes within this memory, which may be of any size. The ranges may overlap. WHY not with views: a view ends at 4 GiB,
+   * and every range of which a view was made is kept in `#buffers`.
    *
    * @throws EspalierError MEMORY_OUT_OF_BOUNDS, DISPOSED
    */
@@ -110,12 +110,12 @@ export class NativeMemory {
     );
   }
 
-  /** Copies bytes from this memory's `byteOffset` on. @throws EspalierError as `copyWithin` */
+  /** Copies bytes from offset `byteOffset` of this memory. @throws EspalierError as `copyWithin` */
   copyTo(target: Uint8Array, byteOffset: number): void {
     this.#copy(target, this.#address('A copy', byteOffset, target.byteLength), target.byteLength);
   }
 
-  /** Copies bytes to this memory's `byteOffset`. @throws EspalierError as `copyWithin` */
+  /** Copies bytes to offset `byteOffset` of this memory. @throws EspalierError as `copyWithin` */
   copyFrom(source: Uint8Array, byteOffset: number): void {
     this.#copy(this.#address('The target of a copy', byteOffset, source.byteLength), source, source.byteLength);
   }
@@ -131,7 +131,7 @@ export class NativeMemory {
   }
 
   /**
-   * Gives the physical memory of the whole pages in a range back to the system. What is read there afterwards is zero, or what it was.
+   * Returns the physical memory of the whole pages in a range to the system. Afterwards they read as zeros or as before.
    * @throws EspalierError MEMORY_OUT_OF_BOUNDS, DISPOSED
    */
   discard(byteOffset: number, byteLength: number): void {
@@ -151,7 +151,7 @@ export class NativeMemory {
     this.dispose();
   }
 
-  /** @throws EspalierError MEMORY_OUT_OF_BOUNDS unless the range lies inside */
+  /** @throws EspalierError MEMORY_OUT_OF_BOUNDS unless the range lies inside this memory */
   assertRange(name: string, byteOffset: number, byteLength: number): void {
     const end = byteOffset + byteLength;
     if (Number.isSafeInteger(byteOffset) && byteOffset >= 0 && byteLength >= 0 && end <= this.byteLength) return;
@@ -184,12 +184,12 @@ export class NativeMemory {
     return buffer;
   }
 
-  /** Frees the memory: physical pages at once, addresses when the last view has been collected. */
+  /** Frees the physical pages at once, and the address range when the last view has been garbage-collected. */
   #release(byteLength: number): void {
     const [first, ...others] = this.#buffers.values();
     if (first === undefined) return pageAllocator().free(this[pointer], byteLength);
     pageAllocator().empty(this[pointer], byteLength);
-    // WHY the others are left out: with several ranges there is no last one to wait for; their addresses stay reserved.
+    // WHY only with one buffer: the registry watches one object. With several buffers the address range stays reserved.
     if (others.length === 0) unmapper.register(first, { start: this[pointer], byteLength });
     this.#buffers.clear();
   }

@@ -2,26 +2,26 @@ import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../core/index.ts';
 import type { Pointer } from './pointer.ts';
 
-/** Whole pages of memory straight from the operating system, zeroed, and given physical memory only when touched. */
+/** Allocates whole, zeroed pages from the operating system, which provides physical memory only when a page is first used. */
 export interface PageAllocator {
   allocate(byteLength: number): Pointer;
-  /** The bytes of an open file; what is written there stays private. undefined where the platform has another way. */
+  /** Maps the bytes of an open file; writes stay private. undefined on platforms without a private mapping. */
   mapFile?(descriptor: number, byteLength: number): Pointer;
-  /** Gives the physical memory back but keeps the addresses: what still reads there sees zeros, and never crashes. */
+  /** Returns the physical memory but keeps the address range: later reads see zeros and do not crash. */
   empty(pages: Pointer, byteLength: number): void;
-  /** Copies bytes; the ranges may overlap. Arrays of JavaScript stay where they are for the time of the call. */
+  /** Copies bytes; the ranges may overlap. The garbage collector does not move JavaScript arrays during the call. */
   move(target: Pointer | Uint8Array, source: Pointer | Uint8Array, byteLength: number): void;
-  /** Gives whole pages back to the system, which keeps their addresses as one range: they read as zeros, or as they were. */
+  /** Returns the physical memory of whole pages and keeps their mapping: they read as zeros or as before. */
   discard(pages: Pointer, byteLength: number): void;
   /** Bytes of a page. */
   readonly pageBytes: number;
-  /** Kept: when it is garbage-collected, the system's library is unloaded. */
+  /** Referenced so that it is not garbage-collected, which would unload the system's library. */
   readonly library: LibraryHandle;
-  /** Gives everything back. The addresses must not be used any more. */
+  /** Unmaps the pages. Their addresses must not be used afterwards. */
   free(pages: Pointer, byteLength: number): void;
 }
 
-// WHY module state: bindings to libc are as permanent as the process; they are made at first use.
+// WHY module state: a binding to libc lasts as long as the process. It is created at its first use.
 let allocator: PageAllocator | undefined;
 
 export function pageAllocator(): PageAllocator {
@@ -53,7 +53,7 @@ function posixPages(): PageAllocator {
     allocate: (byteLength) => map(null, byteLength, anonymous),
     mapFile: (descriptor, byteLength) => map(null, byteLength, isPrivate, descriptor),
     empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
-    // WHY not as `empty`: mapping a part anew leaves ranges that the system does not join again, and it allows only so many.
+    // WHY not as `empty`: mapping part of a range anew splits the mapping, and the system limits the number of mappings.
     discard: (pages, byteLength) => void madvise(pages, byteLength, dontNeed),
     free: (pages, byteLength) => void munmap(pages, byteLength),
     move: (target, source, byteLength) => void memmove(target, source, byteLength),
@@ -86,7 +86,7 @@ function windowsPages(): PageAllocator {
   };
 }
 
-/** An ArrayBuffer over native memory. It owns nothing: the memory must outlive it. */
+/** An ArrayBuffer over native memory. It does not own the memory, which must outlive it. */
 export function viewOf(start: Pointer, byteLength: number): ArrayBuffer {
   return koffi.view(start, byteLength);
 }

@@ -1,2 +1,2 @@
-/** An address in native memory. 0n is C's null. Only `onnxruntime/ffi` looks through it; others hold it and pass it on. */
+/** An address in native memory. 0n is C's null. Only `onnxruntime/ffi` dereferences it; other code stores it and passes it on. */
 export type Pointer = bigint;

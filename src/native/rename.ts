@@ -3,15 +3,15 @@ import koffi from 'koffi';
 /** `exchange`: both paths exist and swap what they name. `exclusive`: fails when the target exists. */
 export type RenameMode = 'exchange' | 'exclusive';
 
-/** `unsupported`: the system, the file system or the paths do not allow it; nothing was changed. */
+/** `unsupported`: the system, the file system or the paths do not permit this rename; nothing was changed. */
 export type RenameOutcome = 'done' | 'exists' | 'unsupported';
 
 type Rename = (from: string, to: string, mode: RenameMode) => number;
 
-// WHY module state: bindings to libc are as permanent as the process; they are made at first use.
+// WHY module state: a binding to libc lasts as long as the process. It is created at its first use.
 let binding: Rename | undefined;
 
-/** Renames in one atomic step in a way that Node has no function for. */
+/** Renames atomically, in a mode that Node's `rename` does not have. */
 export function renameBy(mode: RenameMode, from: string, to: string): RenameOutcome {
   binding ??= bind();
   if (binding(from, to, mode) === 0) return 'done';
@@ -23,7 +23,7 @@ function bind(): Rename {
     if (process.platform === 'linux') return linux();
     if (process.platform === 'darwin') return darwin();
   } catch {
-    // An older libc has no such function.
+    // An older libc does not have the function.
   }
   return () => -1;
 }

@@ -1,31 +1,31 @@
 /**
- * Weights in blocks along their rows, to 4 or 8 bits, as MatMulNBits and GatherBlockQuantized read them. Pure arithmetic:
- * it knows no files and no models.
+ * Quantizes weights to 4 or 8 bits in blocks along their rows, in the layout of MatMulNBits and GatherBlockQuantized. This is
+ * arithmetic only; files and models are not known here.
  */
 export interface BlockScheme {
   readonly bits: 4 | 8;
-  /** A power of two from 16 up. */
+  /** A power of two, at least 16. */
   readonly blockSize: number;
 }
 
-/** Rows of a matrix, quantized. */
+/** Quantized rows of a matrix. */
 export interface QuantizedBlocks {
-  /** u8 [rows, blocks, bytes of a block]; of 4 bits the first element is in the lower half of a byte. */
+  /** u8 [rows, blocks, bytes per block]; with 4 bits, the first element is in the lower half of a byte. */
   readonly packed: Uint8Array;
   /** f32 [rows, blocks] */
   readonly scales: Float32Array;
-  /** u8 [rows, bytes of the blocks' zero points], packed alike; with 4 bits only: 8 bits mean 128 throughout. */
+  /** u8 [rows, bytes of the blocks' zero points], packed like `packed`. Only with 4 bits; with 8 bits every zero point is 128. */
   readonly zeroPoints: Uint8Array | undefined;
 }
 
 /**
- * Quantizes rows, each in blocks of its own; the last block of a row is filled up with zeros.
+ * Quantizes each row in its own blocks. The last block of a row is padded with zeros.
  *
- *   w ≈ scale · (q − zero),   q and zero whole numbers of `bits` bits
+ *   w ≈ scale · (q − zero),   q and zero are unsigned integers of `bits` bits
  *
- * With 4 bits a block has a zero point of its own, and its range is drawn in as long as that lowers the squared error; the
- * scale is then the best one for the whole numbers that came out. With 8 bits the range lies evenly around zero, and
- * drawing it in would gain nothing that shows.
+ * With 4 bits each block has its own zero point, and its range is narrowed as long as this lowers the squared error. The scale
+ * is then the least-squares scale of the rounded values. With 8 bits the range is symmetric around zero; narrowing it would
+ * gain nothing noticeable.
  *
  * @param values  f32 [rows, columns]
  */
@@ -62,7 +62,7 @@ export function quantizeBlocks(
   return out;
 }
 
-/** The block at hand: what goes in, and what comes out of it. */
+/** The current block: its range in `values`, its zero point, and its results. */
 interface Block {
   readonly values: Float32Array;
   start: number;
@@ -72,7 +72,7 @@ interface Block {
   scale: number;
 }
 
-/** How far the range is drawn in, one after the other. Below, what is cut off costs more than the finer steps give. */
+/** Factors by which the range is narrowed, tried in turn. With smaller factors, clipping costs more than finer steps gain. */
 const drawn = [1, 0.93, 0.86, 0.79, 0.72];
 
 function quantizeFour(block: Block): void {
@@ -97,7 +97,7 @@ function quantizeFour(block: Block): void {
 }
 
 /**
- * How much of the block's energy a step size keeps, with the best scale for the whole numbers d that it gives:
+ * How much of the block's energy a step size preserves, with the best scale s for the rounded values d:
  *
  *   min over s of Σ(w − s·d)² = Σw² − (Σw·d)² / Σd²
  *
@@ -126,7 +126,7 @@ function quantizeEight(block: Block): void {
   fill(block, { inverse: 127 / largest, last: 255 });
 }
 
-/** Whole numbers by rounding, and the scale that fits them best. */
+/** Rounds the values and computes their least-squares scale. */
 function fill(block: Block, { inverse, last }: { readonly inverse: number; readonly last: number }): void {
   const { values, start, end, zero, levels } = block;
   let [along, square] = [0, 0];
@@ -138,7 +138,7 @@ function fill(block: Block, { inverse, last }: { readonly inverse: number; reado
     square += (level - zero) ** 2;
   }
   const scale = Math.fround(square === 0 ? 0 : along / square);
-  // A block of numbers near the smallest that there are has no scale; it becomes zero.
+  // A block of the smallest subnormal numbers has a scale that underflows to zero. The block then becomes zero.
   if (scale > 0) block.scale = scale;
   else fillEmpty(block);
 }
@@ -154,7 +154,7 @@ function packHalves(levels: Uint8Array, into: Uint8Array, start: number): void {
   }
 }
 
-/** @param index  counted in halves of a byte */
+/** @param index  in units of half a byte */
 function setHalf(into: Uint8Array | undefined, index: number, value: number): void {
   if (into === undefined) return;
   const at = index >> 1;

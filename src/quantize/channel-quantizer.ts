@@ -1,4 +1,4 @@
-/** Rows of a matrix as whole numbers around 128, each row with one scale. */
+/** Rows of a matrix as unsigned bytes with zero point 128, and one scale for each row. */
 export interface QuantizedChannels {
   /** u8 [rows, columns] */
   readonly levels: Uint8Array;
@@ -7,11 +7,11 @@ export interface QuantizedChannels {
 }
 
 /**
- * Quantizes each row evenly around zero:
+ * Quantizes each row symmetrically:
  *
- *   w ≈ scale · (q − 128),   q from 1 to 255
+ *   w ≈ scale · (q − 128),   1 ≤ q ≤ 255
  *
- * WHY unsigned: on processors without VNNI, ONNX Runtime multiplies unsigned by signed bytes in 16 bits that overflow.
+ * WHY unsigned: on processors without VNNI, ONNX Runtime multiplies unsigned by signed bytes in 16 bits, which can overflow.
  *
  * @param values  f32 [rows, columns]
  */

@@ -6,7 +6,7 @@ import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
 import { WeightReader } from './weight-reader.ts';
 
-/** A weight as floats: f32 [rows, columns] of a quantized one, whatever shape it has in the module's own checkpoint. */
+/** Reads a weight as floats. A quantized weight is returned as f32 [rows, columns], whatever its shape in the checkpoint. */
 export async function readDequantized(reader: WeightReader, ref: WeightRef): Promise<Float32Array> {
   const { quantized } = ref;
   if (quantized === undefined) return reader.floats(ref);
@@ -19,7 +19,7 @@ export async function readDequantized(reader: WeightReader, ref: WeightRef): Pro
 }
 
 /**
- * Writes the f32 checkpoint that a quantized one stands for: what it computes exactly, without its rounding of activations.
+ * Writes the f32 checkpoint that is equivalent to a quantized one. Only the quantized base's rounding of activations is not reproduced.
  * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, QUANTIZE_UNSUPPORTED
  */
 export async function dequantizeBase(base: BaseModel, output: string): Promise<void> {

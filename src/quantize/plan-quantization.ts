@@ -9,11 +9,11 @@ import {
 import type { TensorLayout } from '../tensor/index.ts';
 
 export interface QuantizationSettings {
-  /** Blocks of 4 or 8 bits, or whole channels of 8 bits for products of bytes. */
+  /** `blocks`: blocks of 4 or 8 bits. `int8`: one scale per channel, for integer matrix products. */
   readonly scheme: 'blocks' | 'int8';
   readonly bits: 4 | 8;
   readonly blockSize: number;
-  /** Names of modules that stay floats, by their last part or their whole path. */
+  /** Names of modules that stay floats: the last part of the name, or the whole path. */
   readonly keep: readonly string[];
 }
 
@@ -27,14 +27,14 @@ export type PlannedWeight =
       readonly matrix: QuantizableMatrix;
       readonly bits: 4 | 8;
       readonly blockSize: number;
-      /** It lies as [columns, rows] in the source. */
+      /** The source stores the matrix transposed, as [columns, rows]. */
       readonly turned: boolean;
     };
 
 /**
- * Decides about every weight. Matrices of linear layers and the embedding of the tokens are quantized; norms, biases and kept modules
- * are not, nor the head of a classifier, which adapters replace. With 4 bits the embedding and the language model's head get 8: they
- * are few, and an error there meets every token.
+ * Decides for every weight whether and how it is quantized. Matrices of linear layers and the token embedding are quantized. Norms,
+ * biases, kept modules and the head of a classifier are not; adapters replace such a head. With 4 bits, the embedding and the head of
+ * a language model get 8 bits: they are few, and their errors affect every token.
  *
  * @throws EspalierError QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED
  */
@@ -56,7 +56,7 @@ export function planQuantization(base: BaseModel, settings: QuantizationSettings
   return plan;
 }
 
-/** The tensors that a weight becomes, by name. */
+/** The tensors that replace a weight in the output, by name. */
 export function plannedTensors(planned: PlannedWeight): [name: string, layout: TensorLayout][] {
   const { name, ref } = planned;
   if (planned.kind === 'kept') return [[name, { dtype: ref.dtype, shape: ref.shape }]];
@@ -93,7 +93,7 @@ function unsupported({ dir }: BaseModel, reason: string): EspalierError {
   return new EspalierError('QUANTIZE_UNSUPPORTED', { dir, reason });
 }
 
-/** Names of the weights that `--keep` means. A head that is tied to the embedding keeps the embedding. */
+/** Names of the weights that `--keep` selects. Selecting a head that is tied to the embedding selects the embedding. */
 function keptNames({ modules, weights }: BaseModel, keep: readonly string[]): Set<string> {
   const kept = new Set<string>();
   for (const name of keep) {

@@ -1,7 +1,7 @@
 import { quantizableMatrices, type BaseModel, type QuantizedWeight } from '../models/index.ts';
 import type { QuantizeOptions } from './quantize-base.ts';
 
-/** How a base was quantized, so that another base can be quantized in the same way; undefined for floats. */
+/** The options that quantize another base in the way in which this one was quantized; undefined for a base of floats. */
 export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' | 'onProgress'> | undefined {
   const found = [...base.weights.values()].flatMap(({ quantized }) => quantized ?? []);
   if (found.length === 0) return undefined;

@@ -14,28 +14,28 @@ import { WeightReader } from './weight-reader.ts';
 import { writeWeight } from './write-weights.ts';
 
 export interface QuantizeOptions extends QuantizationSettings {
-  /** How products of blocks treat their inputs. */
+  /** How products with block-quantized weights treat their inputs. */
   readonly activations: QuantizationConfig['activations'];
   readonly signal?: AbortSignal;
-  /** Bytes of the source. */
+  /** Called with the number of bytes of the source that are done. */
   readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void;
 }
 
 export interface QuantizeResult {
-  /** Number of weights that were quantized, and that stayed floats. */
+  /** Number of weights that were quantized, and number of weights that stayed floats. */
   readonly quantized: number;
   readonly kept: number;
-  /** Of all weights. */
+  /** Bytes of all weights before and after. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
 }
 
 /**
- * Writes a checkpoint beside its source whose matrices are quantized, with everything else of the folder. One piece of one matrix
- * is in memory at a time; of `int8`, one matrix of bytes.
+ * Writes a copy of a checkpoint with quantized matrices, including all other files of its folder. One piece of one matrix is in memory
+ * at a time; with `int8`, one whole matrix of bytes.
  *
  * @param output  a folder that does not exist yet; it appears whole or not at all
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED; the signal's reason when aborted
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, QUANTIZE_UNSUPPORTED, QUANTIZE_KEEP_UNMATCHED; the reason of an abort
  */
 export async function quantizeBase(base: BaseModel, output: string, options: QuantizeOptions): Promise<QuantizeResult> {
   const plan = planQuantization(base, options);

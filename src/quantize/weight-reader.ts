@@ -4,7 +4,7 @@ import { EspalierError } from '../core/index.ts';
 import type { BaseModel, WeightRef } from '../models/index.ts';
 import { elementCount, elementSize, toFloat32 } from '../tensor/index.ts';
 
-/** Reads parts of a base's weights; its files stay open until it is disposed. */
+/** Reads parts of a base's weights. The files that it has opened stay open until it is disposed. */
 export class WeightReader implements AsyncDisposable {
   readonly #base: BaseModel;
   readonly #files = new Map<string, FileHandle>();

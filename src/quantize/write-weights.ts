@@ -10,13 +10,13 @@ export interface WriteWeight {
   readonly reader: WeightReader;
   readonly writer: PartWriter;
   readonly signal: AbortSignal | undefined;
-  /** Bytes of the source that are done, a piece at a time. */
+  /** Called after each piece with the number of bytes of the source that it covered. */
   readonly onPiece: (bytes: number) => void;
 }
 
-/** Elements quantized at once: a few milliseconds of work. */
+/** Number of elements quantized at once; this takes a few milliseconds. */
 const pieceLength = 1 << 16;
-/** Bytes copied at once. */
+/** Number of bytes copied at once. */
 const copyLength = 1 << 22;
 
 type Quantized = Exclude<PlannedWeight, { kind: 'kept' }>;
@@ -52,7 +52,7 @@ async function writeBlocks(planned: Quantized, write: WriteWeight): Promise<void
   }
 }
 
-/** WHY the whole matrix is gathered, a byte an element: it lies turned over, so that every row reaches every part of it. */
+/** WHY the whole matrix of bytes is kept in memory: it is stored transposed, so each row is spread over the whole tensor. */
 async function writeChannels(planned: Quantized, write: WriteWeight): Promise<void> {
   const { name, matrix } = planned;
   const { rows, columns } = matrix;
@@ -72,11 +72,11 @@ async function writeChannels(planned: Quantized, write: WriteWeight): Promise<vo
 interface Rows {
   /** f32 [rows, columns] */
   readonly values: Float32Array;
-  /** The first of them. */
+  /** Index of the first of these rows in the matrix. */
   readonly row: number;
 }
 
-/** The rows of a matrix, some at a time; between two, the event loop turns. */
+/** Yields the rows of a matrix in groups. Other tasks run between two groups. */
 async function* rowsOf(
   { ref, matrix, turned }: Quantized,
   { reader, signal, onPiece }: WriteWeight,

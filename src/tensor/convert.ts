@@ -2,11 +2,11 @@ import { breathe } from '../core/index.ts';
 import { elementSize } from './data-type.ts';
 import { toFloat32, typedArray, type TensorData } from './tensor-data.ts';
 
-/** Elements converted before timers and sockets get their turn: about a millisecond. */
+/** Number of elements converted before other tasks run: about a millisecond of work. */
 const elementsPerSlice = 2 ** 16;
 
 /**
- * The elements as f32, as `toFloat32`, but of any size: the work is done in slices.
+ * Converts the elements to f32, like `toFloat32`, but in slices, so that tensors of any size do not block the event loop.
  *
  * @throws EspalierError DTYPE_UNSUPPORTED for types that are not floats
  */

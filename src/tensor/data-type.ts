@@ -1,4 +1,4 @@
-/** Element types that ONNX and safetensors know. `int4` and `uint4` are packed two to a byte; `string` has no bytes. */
+/** Element types of ONNX and safetensors. `int4` and `uint4` are packed two to a byte. `string` has no fixed size. */
 export type DataType =
   | 'float32'
   | 'float64'
@@ -36,17 +36,17 @@ const bitsOf: Readonly<Record<DataType, number>> = {
   uint4: 4,
 };
 
-/** How many elements a shape holds; 1 for a scalar. */
+/** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, dim) => count * dim, 1);
 }
 
-/** How many bytes the elements of a shape take; packed types round up to a whole byte, strings count as 0. */
+/** Number of bytes of the elements of a shape. Packed types are rounded up to a whole byte; strings count as 0. */
 export function byteLength(dtype: DataType, shape: readonly number[]): number {
   return Math.ceil((elementCount(shape) * bitsOf[dtype]) / 8);
 }
 
-/** Bytes of one element, for the types that take whole bytes. */
+/** Bytes of one element. Only for types whose elements are whole bytes. */
 export function elementSize(dtype: DataType): number {
   return Math.ceil(bitsOf[dtype] / 8);
 }

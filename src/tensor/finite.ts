@@ -2,16 +2,16 @@ import { breathe, EspalierError } from '../core/index.ts';
 import { elementSize, type DataType } from './data-type.ts';
 import { toFloat32, typedArray, type TensorData, type TypedArray } from './tensor-data.ts';
 
-/** Elements looked at before timers and sockets get their turn: under a millisecond. */
+/** Number of elements checked before other tasks run: less than a millisecond of work. */
 const elementsPerSlice = 2 ** 18;
 
-/** The bits of the exponent; all of them set means NaN or an infinity. */
+/** The exponent bits of a type. If all of them are set, the value is NaN or an infinity. */
 const exponentBits: Partial<Record<DataType, number>> = { float16: 0x7c00, bfloat16: 0x7f80 };
 
 /**
- * Refuses NaN and infinities. Tensors of integers are accepted. Large tensors are checked in slices.
+ * Throws if a tensor contains NaN or an infinity. Tensors of integers are accepted. Large tensors are checked in slices.
  *
- * @throws EspalierError TENSOR_NOT_FINITE with the name and the first bad element
+ * @throws EspalierError TENSOR_NOT_FINITE with the name and the first such element
  */
 export async function assertFinite(tensor: TensorData, name: string): Promise<void> {
   const array = typedArray(tensor);

@@ -1,9 +1,9 @@
 /**
- * Half-width floats as their 16 bits. Narrowing rounds to nearest, ties to even; NaN stays NaN, and what is too large
- * becomes an infinity. @see IEEE 754-2019 §4.3.1
+ * Conversion between numbers and the 16 bits of half-precision floats. Narrowing rounds to nearest, ties to even. NaN stays
+ * NaN; numbers above the range become infinities. @see IEEE 754-2019 §4.3.1
  */
 
-// WHY shared scratch: one number's bits are read as another type; nothing awaits between the write and the read.
+// WHY shared scratch: it reinterprets the bits of one number. This is safe because nothing awaits between the write and the read.
 const scratch = new Float32Array(1);
 const bits = new Uint32Array(scratch.buffer);
 
@@ -12,18 +12,18 @@ function bitsOfFloat(value: number): number {
   return bits[0] ?? 0;
 }
 
-/** The number that 16 bits of IEEE binary16 stand for. */
+/** Converts the 16 bits of an IEEE binary16 value to a number. */
 export function float16ToNumber(half: number): number {
   const exponent = half & 0x7c00;
   const fraction = half & 0x3ff;
   if (exponent === 0) return (half & 0x8000 ? -fraction : fraction) * 2 ** -24;
   const sign = (half & 0x8000) << 16;
-  // The exponent's bias goes from 15 to 127; infinities and NaN keep all its bits set.
+  // The exponent bias changes from 15 to 127. Infinities and NaN keep all exponent bits set.
   bits[0] = exponent === 0x7c00 ? sign | 0x7f800000 | (fraction << 13) : sign | (((half & 0x7fff) << 13) + 0x38000000);
   return scratch[0] ?? 0;
 }
 
-/** The nearest binary16 of a number that binary32 holds; others are rounded to binary32 first. */
+/** Rounds a number to binary32 and then to the nearest binary16. */
 export function numberToFloat16(value: number): number {
   const word = bitsOfFloat(value);
   const sign = (word >>> 16) & 0x8000;
@@ -34,13 +34,13 @@ export function numberToFloat16(value: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
-/** The number that 16 bits of bfloat16 stand for: the upper half of a binary32. */
+/** Converts the 16 bits of a bfloat16 value, which are the upper half of a binary32, to a number. */
 export function bfloat16ToNumber(half: number): number {
   bits[0] = half << 16;
   return scratch[0] ?? 0;
 }
 
-/** The nearest bfloat16 of a number that binary32 holds; others are rounded to binary32 first. */
+/** Rounds a number to binary32 and then to the nearest bfloat16. */
 export function numberToBfloat16(value: number): number {
   const word = bitsOfFloat(value);
   if ((word & 0x7fffffff) > 0x7f800000) return ((word >>> 16) & 0x8000) | 0x7fc0;

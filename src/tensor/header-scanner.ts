@@ -7,8 +7,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /**
  * Reads JSON token by token from bytes, for a text whose structure is known beforehand.
  *
- * WHY not JSON.parse: it lets the last of two equal keys win, rounds large integers in silence, and holds the event
- * loop for the whole text. Here the caller decides when to breathe.
+ * WHY not JSON.parse: if a key occurs twice it keeps the last value, it rounds large integers silently, and it blocks the
+ * event loop for the whole text. Here the caller decides when other tasks run.
  */
 export class HeaderScanner {
   readonly #bytes: Buffer;
@@ -24,12 +24,12 @@ export class HeaderScanner {
     return new EspalierError('SAFETENSORS_HEADER_INVALID', { path: this.#path, position, reason });
   }
 
-  /** Takes one character of punctuation, after white space. */
+  /** Skips white space and reads this character of punctuation. Throws if another one follows. */
   expect(character: string): void {
     if (!this.accept(character)) throw this.fail(`expected ${character}, found ${this.#describeNext()}`);
   }
 
-  /** Takes one character of punctuation if it comes next, after white space. */
+  /** Skips white space and reads this character of punctuation if it is next. @returns whether it was */
   accept(character: string): boolean {
     this.#skipSpace();
     if (this.#bytes[this.#position] !== character.charCodeAt(0)) return false;
@@ -37,7 +37,7 @@ export class HeaderScanner {
     return true;
   }
 
-  /** Goes through `{"key": …, …}`: calls `visit` after each colon, refusing a key that came before. */
+  /** Yields each key of `{"key": …, …}` after its colon. The caller reads the value. Throws if a key occurs twice. */
   *keys(): Generator<string> {
     const seen = new Set<string>();
     this.expect('{');
@@ -53,7 +53,7 @@ export class HeaderScanner {
     this.expect('}');
   }
 
-  /** The items of `[…]`: yields before each, the caller takes it. */
+  /** Yields before each item of `[…]`. The caller reads the item. */
   *items(): Generator<void> {
     this.expect('[');
     if (this.accept(']')) return;
@@ -75,7 +75,7 @@ export class HeaderScanner {
     return value;
   }
 
-  /** A number as it is written; what it may be is for the caller to say. */
+  /** Reads a number and returns its text. The caller checks its range. */
   number(): string {
     this.#skipSpace();
     const start = this.#position;
@@ -88,7 +88,7 @@ export class HeaderScanner {
     return text;
   }
 
-  /** Refuses anything but white space up to the end. */
+  /** Throws if anything but white space remains. */
   end(): void {
     this.#skipSpace();
     if (this.#position < this.#bytes.length) throw this.fail(`expected the end, found ${this.#describeNext()}`);
@@ -140,7 +140,7 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-/** Digits, signs, the point and the exponent's letter. */
+/** Whether the byte can be part of a number: a digit, a sign, the decimal point or the letter of an exponent. */
 function isNumberByte(byte: number | undefined): boolean {
   if (byte === undefined) return false;
   return (byte >= 0x30 && byte <= 0x39) || '+-.eE'.includes(String.fromCharCode(byte));

@@ -1,6 +1,6 @@
 import type { DataType } from './data-type.ts';
 
-/** Numbers of the element types in ONNX files (TensorProto.DataType); ONNX Runtime's C API uses the same. */
+/** The numbers of the element types in ONNX files (TensorProto.DataType). ONNX Runtime's C API uses the same numbers. */
 const numbers: Readonly<Record<DataType, number>> = {
   float32: 1,
   uint8: 2,
@@ -22,12 +22,12 @@ const numbers: Readonly<Record<DataType, number>> = {
 
 const names = new Map<number, DataType>(Object.entries(numbers).map(([name, number]) => [number, name as DataType]));
 
-/** ONNX's number of an element type; also what `Cast` takes as `to`. */
+/** The number of an element type in ONNX, which is also the value of `Cast`'s attribute `to`. */
 export function dataTypeNumber(dtype: DataType): number {
   return numbers[dtype];
 }
 
-/** undefined for types without host tensors (complex numbers, floats of 8 and 4 bits). */
+/** The element type of an ONNX number; undefined for types that host tensors do not support (complex numbers, floats of 8 and 4 bits). */
 export function dataTypeOf(number: number): DataType | undefined {
   return names.get(number);
 }

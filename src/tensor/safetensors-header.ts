@@ -2,14 +2,14 @@ import { breathe, EspalierError } from '../core/index.ts';
 import { elementSize, type DataType } from './data-type.ts';
 import { HeaderScanner } from './header-scanner.ts';
 
-/** Where one tensor lies in a safetensors file. */
+/** The type, shape and byte range of one tensor in a safetensors file. */
 export interface SafetensorsEntry {
   readonly name: string;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** From the start of the file, in bytes. */
+  /** Bytes from the beginning of the file. */
   readonly offset: number;
-  /** In bytes. */
+  /** Bytes of the tensor. */
   readonly length: number;
 }
 
@@ -19,7 +19,7 @@ export interface SafetensorsHeader {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
 }
 
-/** The format's names of the element types. */
+/** The names that the format uses for element types. */
 export const safetensorsTypes = {
   F64: 'float64',
   F32: 'float32',
@@ -38,23 +38,23 @@ export const safetensorsTypes = {
 
 const typeByName: ReadonlyMap<string, DataType> = new Map(Object.entries(safetensorsTypes));
 
-/** The format sets no limit; no real tensor comes near this one, and a hostile shape stays short. */
+/** Maximum number of dimensions. The format sets none; no real tensor comes near this one, and it keeps hostile shapes short. */
 const maxRank = 64;
-/** Entries read before timers and sockets get their turn: well under 2 ms of work. */
+/** Number of entries read before other tasks run: well under 2 ms of work. */
 const entriesPerSlice = 64;
 
 interface Source {
   readonly path: string;
-  /** Where the data begins in the file: 8 + the header's length. */
+  /** Byte offset of the data in the file: 8 + the length of the header. */
   readonly dataStart: number;
   readonly fileSize: number;
 }
 
 /**
- * Reads and checks a header: its JSON, every type, shape and range, and that the tensors cover the data exactly, none
- * twice and no byte left over.
+ * Parses a header and checks its JSON, every type, shape and range, and that the tensors cover the data exactly: no byte
+ * belongs to two tensors or to none.
  *
- * @param bytes  the header alone, without its length
+ * @param bytes  the header without the eight bytes of its length
  * @throws EspalierError SAFETENSORS_*, one code for each kind of damage
  */
 export async function parseSafetensorsHeader(bytes: Uint8Array, source: Source): Promise<SafetensorsHeader> {
@@ -156,7 +156,7 @@ function locate(name: string, { dtype, shape, offsets }: RawEntry, source: Sourc
   return { name, dtype, shape, offset: source.dataStart + begin, length: needed };
 }
 
-/** WHY step by step: a product such as 2^40 · 2^40 · 0 must not pass as 0. */
+/** WHY checked after each factor: a product such as 2^40 · 2^40 · 0 must not pass as 0. */
 function checkedByteLength(name: string, dtype: DataType, shape: readonly number[], path: string): number {
   let length = elementSize(dtype);
   for (const dim of shape) {
@@ -168,7 +168,7 @@ function checkedByteLength(name: string, dtype: DataType, shape: readonly number
   return length;
 }
 
-/** Each byte of the data belongs to exactly one tensor. */
+/** Throws unless each byte of the data belongs to exactly one tensor. */
 function checkCover(entries: SafetensorsEntry[], { path, dataStart, fileSize }: Source): void {
   entries.sort((a, b) => a.offset - b.offset || a.length - b.length);
   let [covered, last] = [dataStart, ''];

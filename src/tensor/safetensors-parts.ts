@@ -9,17 +9,17 @@ import {
   type WriteSafetensorsOptions,
 } from './safetensors-writer.ts';
 
-/** Takes parts of tensors in whatever order they are made. */
+/** Writes parts of tensors, in any order. */
 export interface PartWriter {
-  /** @param offset  bytes from the beginning of the tensor; no byte is written twice */
+  /** @param offset  bytes from the beginning of the tensor; no byte may be written twice */
   write(name: string, offset: number, bytes: Uint8Array): Promise<void>;
 }
 
 /**
- * As `writeSafetensors`, for tensors of which parts are made side by side: a quantized matrix and its scales.
+ * Like `writeSafetensors`, for tensors whose parts are produced in turns, such as a quantized matrix and its scales.
  *
  * @param fill  writes every byte of every tensor once
- * @throws EspalierError SAFETENSORS_NOT_WRITABLE, also when a tensor did not get as many bytes as its shape takes
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE, also if the bytes that were written are not as many as the shape takes
  */
 export async function writeSafetensorsInParts(
   path: string,
@@ -44,7 +44,7 @@ export async function writeSafetensorsInParts(
 
 interface Place extends TensorLayout {
   readonly name: string;
-  /** Byte of the file. */
+  /** Byte offset in the file. */
   readonly start: number;
   written: number;
 }

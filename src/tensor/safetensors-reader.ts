@@ -3,31 +3,31 @@ import { EspalierError, didYouMean } from '../core/index.ts';
 import { parseSafetensorsHeader, type SafetensorsEntry, type SafetensorsHeader } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';
 
-/** A safetensors file whose header was read and is valid. It keeps no file open. */
+/** A safetensors file with a valid header. The file is not kept open. */
 export interface SafetensorsFile extends SafetensorsHeader {
   readonly path: string;
-  /** Size and time of the last change, to notice a file that is replaced between its header and its tensors. */
+  /** Size and time of the last change. They reveal a file that was replaced after its header was read. */
   readonly stamp: string;
 }
 
-/** All of a safetensors file. */
+/** The tensors and the metadata of a safetensors file. */
 export interface SafetensorsContent {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: Map<string, TensorData>;
 }
 
 export interface OpenSafetensorsOptions {
-  /** The longest header that is read, in bytes. */
+  /** The maximum length of the header in bytes. */
   readonly maxHeaderBytes?: number;
 }
 
-/** The limit that the format's own implementation has. */
+/** The limit of the format's own implementation. */
 const defaultMaxHeaderBytes = 100_000_000;
-/** One read call takes at most 2 GiB on Linux; smaller reads share the disk and libuv's threads better. */
+/** Bytes of one read. A read returns at most 2 GiB on Linux. Smaller reads share the disk and libuv's threads better. */
 const bytesPerRead = 64 * 2 ** 20;
 
 /**
- * Reads the header of a safetensors file and checks it whole; no tensor is read.
+ * Opens a safetensors file: reads its header and checks it completely. No tensor is read.
  *
  * @throws EspalierError FILE_NOT_FOUND; SAFETENSORS_*, one code for each kind of damage
  */
@@ -39,9 +39,9 @@ export function openSafetensors(path: string, options: OpenSafetensorsOptions = 
 }
 
 /**
- * Reads one tensor, and nothing else of the file.
+ * Reads the bytes of one tensor.
  *
- * @throws EspalierError TENSOR_NOT_FOUND; SAFETENSORS_CHANGED when the file is no longer the one that was opened
+ * @throws EspalierError TENSOR_NOT_FOUND; SAFETENSORS_CHANGED if the file was changed or replaced since it was opened
  */
 export async function readTensor(file: SafetensorsFile, name: string): Promise<TensorData> {
   const entry = entryOf(file, name);
@@ -52,15 +52,15 @@ export async function readTensor(file: SafetensorsFile, name: string): Promise<T
   });
 }
 
-/** Reads a whole safetensors file. @throws as openSafetensors and readTensor */
+/** Reads a whole safetensors file. @throws the errors of `openSafetensors` and `readTensor` */
 export function loadSafetensors(path: string, options: OpenSafetensorsOptions = {}): Promise<SafetensorsContent> {
   return withFile(path, async (handle) => readAll(await fileSource(handle, path), options));
 }
 
 /**
- * Reads a safetensors file that lies in memory. The tensors are views of its bytes.
+ * Parses the bytes of a whole safetensors file. The tensors are views of the bytes.
  *
- * @param path  what errors call it
+ * @param path  the name of the file in errors
  */
 export function parseSafetensors(
   bytes: Uint8Array,
@@ -71,16 +71,16 @@ export function parseSafetensors(
   return readAll({ path, size: bytes.byteLength, read }, options);
 }
 
-/** Bytes that can be read in parts: a file, or a file that lies in memory already. */
+/** Bytes that can be read in parts: an open file, or a file in memory. */
 export interface SafetensorsSource {
   readonly path: string;
   readonly size: number;
-  /** Reads exactly these bytes. */
+  /** Reads exactly this range. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
 /**
- * Reads the header of a safetensors file that the caller opened, and checks it whole.
+ * Reads the header of a safetensors file that the caller has opened, and checks it completely.
  *
  * @throws EspalierError SAFETENSORS_*, one code for each kind of damage
  */
@@ -126,12 +126,12 @@ async function fileSource(handle: FileHandle, path: string): Promise<Safetensors
   return { path, size: stats.size, stamp: `${stats.ino}:${stats.size}:${stats.mtimeMs}`, read };
 }
 
-/** @throws EspalierError SAFETENSORS_CHANGED when the file has become shorter */
+/** @throws EspalierError SAFETENSORS_CHANGED if the file has become shorter */
 async function readRange(
   handle: FileHandle,
   { offset, length, path }: { readonly offset: number; readonly length: number; readonly path: string },
 ): Promise<Uint8Array> {
-  // WHY allocUnsafeSlow: memory of its own, not a slice of Node's shared pool, and no time spent on zeros.
+  // WHY allocUnsafeSlow: the buffer must not be a slice of Node's shared pool, and need not be zeroed.
   const bytes = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length;) {
     const count = Math.min(length - done, bytesPerRead);

@@ -5,7 +5,7 @@ import { safetensorsTypes } from './safetensors-header.ts';
 import type { TensorData } from './tensor-data.ts';
 
 export interface WriteSafetensorsOptions {
-  /** Texts kept in the header; `{ format: 'pt' }` tells PyTorch's readers that the tensors are theirs. */
+  /** Strings to store in the header. PyTorch's readers expect `{ format: 'pt' }`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -13,20 +13,20 @@ const nameByType: ReadonlyMap<DataType, string> = new Map(
   Object.entries(safetensorsTypes).map(([name, dtype]) => [dtype, name]),
 );
 
-/** A tensor whose bytes come piece by piece, so that it need not fit into memory. */
+/** A tensor whose bytes are produced in chunks, so that it need not fit into memory. */
 export interface TensorStream {
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** The bytes from the first to the last. Asked for once, when the turn of the tensor comes. */
+  /** The bytes in order. Called once, when the tensor is written. */
   chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /**
- * Writes a safetensors file whole or not at all: beside its place first, flushed to the disk, then renamed. An existing
- * file is replaced. The same tensors give the same bytes, whatever order they come in: wide types first, then by name,
- * so that every tensor is aligned for its type.
+ * Writes a safetensors file atomically: to a temporary file, which is flushed and then renamed. An existing file is replaced.
+ * The output does not depend on the order of the tensors: they are sorted by the size of their type, widest first, and then by
+ * name, so that every tensor is aligned for its type.
  *
- * @throws EspalierError SAFETENSORS_NOT_WRITABLE when a name comes twice, is `__metadata__`, or bytes do not fit a shape
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE when a name occurs twice, is `__metadata__`, or the bytes do not fit the shape
  */
 export async function writeSafetensors(
   path: string,
@@ -40,9 +40,9 @@ export async function writeSafetensors(
 }
 
 /**
- * As `writeSafetensors`, for tensors that are made while they are written.
+ * Like `writeSafetensors`, for tensors that are produced while they are written.
  *
- * @throws EspalierError SAFETENSORS_NOT_WRITABLE, also when a tensor's chunks are not as many bytes as its shape takes
+ * @throws EspalierError SAFETENSORS_NOT_WRITABLE, also if the chunks of a tensor are not as many bytes as its shape takes
  */
 export async function streamSafetensors(
   path: string,
@@ -65,11 +65,11 @@ export async function streamSafetensors(
 }
 
 type Named = readonly [string, TensorStream];
-/** What the header says of a tensor. */
+/** What the header stores about a tensor: its type and shape. */
 export type TensorLayout = Pick<TensorStream, 'dtype' | 'shape'>;
 
 /**
- * Tensors in the order of the file: wide types first, then by name.
+ * Sorts tensors as the file stores them: by the size of their type, widest first, and then by name.
  * @throws EspalierError SAFETENSORS_NOT_WRITABLE
  */
 export function sortTensors<Layout extends TensorLayout>(
@@ -106,7 +106,7 @@ export function misfit(path: string, { name, dtype, shape }: Described, actual: 
   return new EspalierError('SAFETENSORS_NOT_WRITABLE', { path, reason });
 }
 
-/** The header with its length before it, padded with spaces to a multiple of 8 so that the data is aligned. */
+/** The header with its length in front, padded with spaces to a multiple of 8 bytes so that the data is aligned. */
 export function formatHeader(
   tensors: readonly (readonly [string, TensorLayout])[],
   metadata: Readonly<Record<string, string>> | undefined,

@@ -1,6 +1,6 @@
 /**
- * Strings as the bytes of a tensor: each element's bytes behind their count, u32 little-endian, as the Open Inference Protocol sends
- * them. They are bytes, not text: ONNX does not say an encoding, though all use UTF-8.
+ * Packs strings into the bytes of a tensor, as the Open Inference Protocol does: for each element its length in bytes (u32
+ * little-endian) and its bytes. The elements are bytes because ONNX specifies no encoding, though all tools use UTF-8.
  */
 export function packStrings(elements: readonly Uint8Array[]): Uint8Array {
   const packed = new Uint8Array(elements.reduce((sum, { byteLength }) => sum + 4 + byteLength, 0));
@@ -15,8 +15,8 @@ export function packStrings(elements: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The elements of packed strings, as views.
- * @returns undefined where the last one reaches beyond the end
+ * The elements of packed strings, as views of the bytes.
+ * @returns undefined if an element reaches beyond the end
  */
 export function unpackStrings(packed: Uint8Array): Uint8Array[] | undefined {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);

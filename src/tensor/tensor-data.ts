@@ -2,14 +2,14 @@ import { byteLength, elementCount, elementSize, type DataType } from './data-typ
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 import { EspalierError } from '../core/index.ts';
 
-/** Host bytes with a type and a shape: little-endian, row-major, no padding. */
+/** A tensor in host memory: its bytes (little-endian, row-major, without padding), type and shape. */
 export interface TensorData {
   readonly dtype: DataType;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
 
-/** A tensor whose type the compiler knows. */
+/** A tensor whose element type is known to the compiler. */
 export type TensorOf<Type extends DataType> = TensorData & { readonly dtype: Type };
 
 export type TypedArray =
@@ -24,7 +24,7 @@ export type TypedArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** The view that `typedArray` gives for each type; packed and half-width elements come as their bits. */
+/** The view that `typedArray` returns for each type. Packed types and half-precision floats are returned as their bits. */
 export interface TypedArrays {
   float32: Float32Array;
   float64: Float64Array;
@@ -68,10 +68,10 @@ const arrayTypes: Constructors = {
 };
 
 /**
- * A tensor of these values, copied in. Numbers and bigints are converted to the type; f16 and bf16 take plain numbers
- * and round to nearest even.
+ * Creates a tensor from values, which are copied. Numbers and bigints are converted to the type. f16 and bf16 take numbers and
+ * round them to nearest, ties to even.
  *
- * @throws EspalierError SHAPE_MISMATCH when the count of values is not that of the shape
+ * @throws EspalierError SHAPE_MISMATCH if the number of values is not that of the shape
  * @throws EspalierError DTYPE_UNSUPPORTED for packed types and strings
  */
 export function tensorOf<Type extends DataType>(
@@ -112,8 +112,8 @@ export function zerosOf<Type extends DataType>(dtype: Type, shape: readonly numb
 }
 
 /**
- * The elements of a tensor: a view of its bytes where they are aligned for the type, else a copy.
- * f16 and bf16 come as their 16 bits, packed types as bytes.
+ * The elements of a tensor: a view of its bytes if they are aligned for the type, otherwise a copy.
+ * f16 and bf16 are returned as their 16 bits, packed types as bytes.
  */
 export function typedArray<Type extends DataType>(tensor: TensorOf<Type>): TypedArrays[Type] {
   const size = Math.max(1, elementSize(tensor.dtype));
@@ -123,8 +123,8 @@ export function typedArray<Type extends DataType>(tensor: TensorOf<Type>): Typed
 }
 
 /**
- * The elements as f32. An f32 tensor gives the view (or copy) of `typedArray`, all others a new array.
- * Meant for adapters and tests: it runs through in one go.
+ * Converts the elements to f32. For an f32 tensor the result is the view (or copy) of `typedArray`, for others a new array.
+ * The conversion is not split into slices, so use it for small tensors only.
  *
  * @throws EspalierError DTYPE_UNSUPPORTED for types that are not floats
  */

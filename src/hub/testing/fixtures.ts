@@ -10,10 +10,10 @@ export const commit = '0123456789abcdef0123456789abcdef01234567';
 export const name = 'org/tiny-llama';
 export const reference = { name, revision: 'main' };
 
-/** No time passes. */
+/** Returns at once, so that retries in tests take no time. */
 export const noWait: Wait = () => Promise.resolve();
 
-/** The golden Llama as its authors would publish it: weights, tokenizer, and what nobody needs. */
+/** The golden Llama as a repository: weights, tokenizer, and files that are not downloaded. */
 export async function goldenFiles(): Promise<Record<string, Uint8Array>> {
   const golden = fileURLToPath(new URL('../../../test/golden/llama/model', import.meta.url));
   const text = (content: string): Uint8Array => Buffer.from(content);
@@ -34,7 +34,7 @@ export interface Place extends AsyncDisposable {
   readonly settings: HubSettings;
 }
 
-/** A hub with the golden Llama, and an empty cache. */
+/** Starts a hub that serves the golden Llama, and creates an empty cache. */
 export async function openPlace(options: Partial<HubServerOptions> = {}): Promise<Place> {
   const files = options.files ?? (await goldenFiles());
   const server = await HubServer.start({ name, commit, files, ...options });

@@ -1,35 +1,35 @@
-/** A hub of one model, on the loopback: the part of the protocol that downloads need, and the ways in which it fails. */
+/** A hub with one model, on the loopback interface. It serves the part of the protocol that downloads use, and can be made to fail. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 export interface HubServerOptions {
   readonly name: string;
   readonly commit: string;
-  /** Branches and tags by name. */
+  /** Commits of branches and tags, by name. */
   readonly refs?: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, Uint8Array>>;
-  /** Files of at least this size are kept apart, and come by a redirection from another origin. */
+  /** Files of at least this size are served by the storage server, through a redirection to another origin. */
   readonly largeBytes?: number;
   readonly token?: string;
   readonly gated?: boolean;
 }
 
-/** What was asked, for a test to look at. */
+/** A received request, for assertions of tests. */
 export interface SeenRequest {
   readonly path: string;
   readonly range: string | undefined;
   readonly authorization: string | undefined;
-  /** Which of the two servers it came to. */
+  /** Which of the two servers received it. */
   readonly at: 'hub' | 'storage';
 }
 
-/** Called before each answer; true when it has answered itself. */
+/** Called before each answer. It returns true if it has sent the answer itself. */
 export type Interception = (request: SeenRequest, response: ServerResponse, bytes: Uint8Array | undefined) => boolean;
 
 export class HubServer implements AsyncDisposable {
   readonly requests: SeenRequest[] = [];
   intercept: Interception = () => false;
-  /** Changes what the listing says, as a broken or hostile hub would. */
+  /** Changes the listing, to simulate a broken or hostile hub. */
   changeListing: (entries: Record<string, unknown>[]) => unknown = (entries) => entries;
   options: HubServerOptions;
   readonly #hub: Server;
@@ -55,7 +55,7 @@ export class HubServer implements AsyncDisposable {
     await Promise.all([close(this.#hub), close(this.#storage)]);
   }
 
-  /** Requests for the bytes of files. */
+  /** The received requests for the content of files. */
   downloads(): SeenRequest[] {
     return this.requests.filter(({ path, at }) => at === 'storage' || path.includes('/resolve/'));
   }
@@ -128,7 +128,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** As `git hash-object` has it. */
+/** The hash that `git hash-object` computes. */
 export function gitSha1(bytes: Uint8Array): string {
   return createHash('sha1').update(`blob ${bytes.byteLength}\0`).update(bytes).digest('hex');
 }
@@ -142,7 +142,7 @@ export function sendBytes(response: ServerResponse, bytes: Uint8Array, range: st
   return void response.writeHead(206, headers).end(bytes.subarray(start));
 }
 
-/** Sends a part of what is asked and breaks the connection. */
+/** Sends a part of the requested bytes and breaks the connection. */
 export function sendPart(
   response: ServerResponse,
   bytes: Uint8Array,

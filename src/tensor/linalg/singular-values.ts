@@ -1,42 +1,42 @@
-/** Singular value decompositions in double precision, in pieces between which the event loop turns. Knows nothing of adapters. */
+/** Singular value decompositions in double precision, computed in slices between which other tasks run. Adapters are not known here. */
 import { breathe, createRandom } from '../../core/index.ts';
 
-/** A matrix [rows, columns], row by row. */
+/** A row-major matrix [rows, columns]. */
 export interface Matrix {
   readonly values: Float32Array;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** The leading part of a decomposition W ≈ Σ value·left·rightᵀ, largest value first. */
+/** The leading singular triplets of W ≈ Σ value·left·rightᵀ, largest value first. */
 export interface SingularParts {
   readonly values: Float64Array;
-  /** Each [rows], of length 1. */
+  /** Unit vectors [rows]. */
   readonly left: readonly Float64Array[];
-  /** Each [columns], of length 1. */
+  /** Unit vectors [columns]. */
   readonly right: readonly Float64Array[];
 }
 
 export interface SingularOptions {
-  /** How many are wanted. */
+  /** Number of singular values to compute. */
   readonly count: number;
-  /** Of the vectors that the iteration begins with. */
+  /** Seed of the random start vectors of the iteration. */
   readonly seed: number;
-  /** Rounds of the iteration, as PEFT's `pissa_niter_N` counts them; by default until the values stand still. */
+  /** Number of iterations, counted like PEFT's `pissa_niter_N`. Default: until the values converge. */
   readonly rounds?: number;
 }
 
-/** Up to here a decomposition is exact: one-sided Jacobi takes a time that grows with the cube of the smaller side. */
+/** Largest smaller side that is decomposed exactly. The time of one-sided Jacobi grows with the cube of the smaller side. */
 const exactSide = 192;
 
 /**
- * Most rounds of an iteration. WHY no more: if values are so close that their vectors are not found by then, it makes little difference
- * which of them are used.
+ * Maximum number of iterations. WHY no more: singular values whose vectors have not converged by then are so close together that it
+ * makes little difference which of their vectors are used.
  */
 const mostRounds = 50;
 
 /**
- * The largest singular values of a matrix with their vectors: exact where a side is small, else by subspace iteration.
+ * Computes the largest singular values of a matrix and their vectors: exactly if one side is small, otherwise by subspace iteration.
  *
  * @see Hestenes 1958 (one-sided Jacobi); Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1
  */
@@ -49,7 +49,7 @@ export async function singularParts(matrix: Matrix, options: SingularOptions): P
 
 async function exactParts(matrix: Matrix, count: number): Promise<SingularParts> {
   const { rows, columns } = matrix;
-  // WHY the smaller side: pairs of columns are turned until all of them stand at right angles.
+  // WHY the smaller side: Jacobi rotates pairs of columns until all columns are orthogonal, so fewer columns are faster.
   if (columns > rows) {
     const { values, left, right } = await jacobi(columnsOf(transposed(matrix)), count);
     return { values, left: right, right: left };
@@ -58,8 +58,8 @@ async function exactParts(matrix: Matrix, count: number): Promise<SingularParts>
 }
 
 /**
- * Turns pairs of columns until all stand at right angles: then their lengths are the singular values.
- * @param columns  each [rows]; taken over
+ * One-sided Jacobi: rotates pairs of columns until all are orthogonal. Their lengths are then the singular values.
+ * @param columns  vectors [rows]; modified in place
  */
 async function jacobi(columns: Float64Array[], count: number): Promise<SingularParts> {
   const size = columns.length;
@@ -82,7 +82,7 @@ async function jacobi(columns: Float64Array[], count: number): Promise<SingularP
   };
 }
 
-/** @returns the cosine between the two columns, as it was */
+/** Rotates two columns so that they become orthogonal. @returns the cosine of the angle between them before the rotation */
 function turnPair(columns: readonly Float64Array[], turns: readonly Float64Array[], p: number, q: number): number {
   const [x, y, u, v] = [columns[p], columns[q], turns[p], turns[q]];
   if (x === undefined || y === undefined || u === undefined || v === undefined) return 0;
@@ -105,7 +105,7 @@ function rotate(x: Float64Array, y: Float64Array, c: number, s: number): void {
   }
 }
 
-/** Q spans ever better what W stretches most; then W·Q, which is narrow, is decomposed exactly. */
+/** Subspace iteration: Q converges to the subspace of the largest singular values. The narrow product W·Q is then decomposed exactly. */
 async function iteratedParts(matrix: Matrix, { count, seed, rounds }: SingularOptions): Promise<SingularParts> {
   const side = Math.min(matrix.rows, matrix.columns);
   const width = Math.min(side, count + Math.max(8, Math.ceil(count / 2)));
@@ -135,7 +135,7 @@ function combined(columns: readonly Float64Array[], turn: Float64Array): Float64
   return result;
 }
 
-/** Makes columns orthonormal, in place. It is done twice, because once leaves rounding errors. */
+/** Makes columns orthonormal in place (Gram-Schmidt). It runs twice, because one pass leaves rounding errors. */
 export async function orthonormalize(columns: readonly Float64Array[]): Promise<void> {
   for (const [i, column] of columns.entries()) {
     await breathe();
@@ -144,16 +144,16 @@ export async function orthonormalize(columns: readonly Float64Array[]): Promise<
       for (const other of columns.slice(0, i)) addScaled(column, other, -dot(other, column));
     }
     const length = Math.sqrt(dot(column, column));
-    // A column that is a combination of the others is then zero, and has no effect.
+    // A column that is a linear combination of the others becomes zero and has no effect.
     const factor = length > 1e-12 * before ? 1 / length : 0;
     for (let j = 0; j < column.length; j++) column[j] = (column[j] ?? 0) * factor;
   }
 }
 
-/** Products of a matrix with vectors between two turns of the event loop. */
+/** Number of multiplications before other tasks run. */
 const productsPerTurn = 1_000_000;
 
-/** W·c for each of these columns: each [rows]. */
+/** Computes W·c for each column c. @returns vectors [rows] */
 export async function times({ values, rows, columns }: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
   const result = by.map(() => new Float64Array(rows));
   const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
@@ -168,7 +168,7 @@ export async function times({ values, rows, columns }: Matrix, by: readonly Floa
   return result;
 }
 
-/** Wᵀ·c for each of these columns: each [columns]. */
+/** Computes Wᵀ·c for each column c. @returns vectors [columns] */
 export async function timesTransposed(
   { values, rows, columns }: Matrix,
   by: readonly Float64Array[],
