@@ -8,11 +8,12 @@ export const engineCodes = {
     message: 'No adapter named {name} is loaded.{hint}',
     help: 'A request or an unload named an adapter that is not loaded. The base never answers in its place.',
   },
-  ADAPTER_EXISTS: {
-    status: 409,
+  ADAPTER_ALREADY_LOADED: {
+    status: 400,
     retryable: false,
-    message: 'An adapter named {name} is already loaded (version {version}). Replace it, or choose another name.',
-    help: 'A load never changes a name that is in use. The loaded version goes on serving.',
+    message:
+      'An adapter named {name} is already loaded (version {version}). Replace it ("load_inplace": true, under /v2 "replace": true), or choose another name.',
+    help: 'A load replaces an adapter only if it is asked to. The loaded adapter goes on serving. The status is that of vLLM.',
   },
   ADAPTER_VERSION_CONFLICT: {
     status: 409,

@@ -88,12 +88,6 @@ export const httpCodes = {
     message: 'The adapter path {path} leads out of the folder of adapters. Give a path inside it.',
     help: 'Absolute paths, `..` and symbolic links that lead out of --adapters are refused. Nothing was changed.',
   },
-  ADAPTER_ALREADY_LOADED: {
-    status: 400,
-    retryable: false,
-    message: 'An adapter named {name} is already loaded. Send "load_inplace": true to replace it.',
-    help: 'A load replaces an adapter only if it is asked to. The loaded adapter goes on serving.',
-  },
   REQUEST_TIMEOUT: {
     status: 408,
     retryable: true,

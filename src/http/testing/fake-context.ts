@@ -59,7 +59,7 @@ export function fakeContext(
     adapters: {
       list: () => [...adapters.values()],
       load: async (name, _path, { replace }) => {
-        if (adapters.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name });
+        if (adapters.has(name) && !replace) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name, version: 'v1' });
         adapters.set(name, adapterOf(name));
         return adapterOf(name);
       },

@@ -83,7 +83,7 @@ describe('AdapterRegistry', () => {
 
   it('refuses to load over a name, to move a name that is elsewhere, and to replace what is not there', async () => {
     await registry.load('policy', adapterOf('v1'));
-    expect(await codeOf(registry.load('policy', adapterOf('v2')))).toBe('ADAPTER_EXISTS');
+    expect(await codeOf(registry.load('policy', adapterOf('v2')))).toBe('ADAPTER_ALREADY_LOADED');
     const stale = { expectedVersion: 'v0' };
     expect(await codeOf(registry.replace('policy', adapterOf('v2'), stale))).toBe('ADAPTER_VERSION_CONFLICT');
     expect(await codeOf(registry.unload('policy', stale))).toBe('ADAPTER_VERSION_CONFLICT');
@@ -93,7 +93,7 @@ describe('AdapterRegistry', () => {
 
   it('lets one of two loads of one name at once succeed, however long their files take', async () => {
     const codes = await Promise.all(['x', 'y'].map((path) => codeOf(registry.load('name', new FakeFiles(path)))));
-    expect(codes.toSorted()).toEqual(['ADAPTER_EXISTS', 'none']);
+    expect(codes.toSorted()).toEqual(['ADAPTER_ALREADY_LOADED', 'none']);
     expect(registry.list()).toMatchObject([{ version: 'x', path: 'x' }]);
   });
 

@@ -44,14 +44,14 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Makes an adapter available under a new name.
-   * @throws EspalierError ADAPTER_EXISTS, and the errors of the source and of the arena's `check`. Nothing was changed then.
+   * @throws EspalierError ADAPTER_ALREADY_LOADED, and the errors of the source and of the arena's `check`. Nothing was changed then.
    */
   load(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
       const state = this.#aliases.get(name)?.state;
       if (state === undefined || state.kind === 'failed') return this.#point(name, from);
       const version = state.kind === 'serving' ? state.version.digest : 'being read';
-      throw new EspalierError('ADAPTER_EXISTS', { name, version });
+      throw new EspalierError('ADAPTER_ALREADY_LOADED', { name, version });
     });
   }
 
@@ -119,10 +119,10 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Registers a name for an adapter that has not been read yet. `readAnnounced` reads it, or the first request for it does.
-   * @throws EspalierError ADAPTER_EXISTS
+   * @throws EspalierError ADAPTER_ALREADY_LOADED
    */
   announce(name: string, source: AdapterSource): void {
-    if (this.#aliases.has(name)) throw new EspalierError('ADAPTER_EXISTS', { name, version: 'announced' });
+    if (this.#aliases.has(name)) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name, version: 'announced' });
     this.#set({ name, source, created: unixSeconds(), state: { kind: 'pending' } });
   }
 

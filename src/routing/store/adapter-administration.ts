@@ -36,7 +36,7 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
       if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
       const source = new FileSource(path, { ...options, folder, ...(anyBase && { fingerprint: undefined }) });
       // WHY no check here: the registry decides in the name's own turn, so that exactly one of two concurrent loads succeeds.
-      const { digest, created } = await (replace ? registry.put(name, source) : loadNew(registry, name, source));
+      const { digest, created } = await (replace ? registry.put(name, source) : registry.load(name, source));
       return { name, version: digest, path: source.path, created, state: 'serving' };
     },
     async unload(name) {
@@ -49,16 +49,6 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
       }
     },
   };
-}
-
-/** Translates ADAPTER_EXISTS for the routes, where a load with an option replaces. */
-async function loadNew(registry: FileRegistry, name: string, source: FileSource): ReturnType<FileRegistry['load']> {
-  try {
-    return await registry.load(name, source);
-  } catch (error) {
-    if (!EspalierError.isInstance(error) || error.code !== 'ADAPTER_EXISTS') throw error;
-    throw new EspalierError('ADAPTER_ALREADY_LOADED', { name }, { cause: error });
-  }
 }
 
 function servedAdapter({ name, version, path, created, state, error }: AdapterInfo): ServedAdapter {
