@@ -17,7 +17,8 @@ export { loadAdapter, readAdapter, type ReadAdapter, type ReadOptions } from './
 export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
 export { adapterDigest } from './identity.ts';
-export type { FileClock, SourceOptions } from './source/read-stable.ts';
+export type { FileClock } from './source/read-one-state.ts';
+export type { SourceOptions } from './source/read-stable.ts';
 export { type AdapterReport, type ModuleReport, reportAdapter } from './tools/adapter-report.ts';
 export { type AdapterDifference, compareAdapters, type ModuleDifference } from './tools/compare-adapters.ts';
 export { mergeCheckpoint, type MergeOptions } from './tools/merge/merge-checkpoint.ts';

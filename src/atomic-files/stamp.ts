@@ -9,10 +9,12 @@ export interface Stamp {
   readonly modifiedNs: bigint;
   /** Time of the last change of the content, the name or the attributes (ctime). Programs cannot set it. */
   readonly changedNs: bigint;
+  /** When the file was created; 0 where the file system does not say. */
+  readonly bornNs: bigint;
 }
 
-export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Stamp {
-  return { device: dev, inode: ino, size, modifiedNs: mtimeNs, changedNs: ctimeNs };
+export function stampOf({ dev, ino, size, mtimeNs, ctimeNs, birthtimeNs }: BigIntStats): Stamp {
+  return { device: dev, inode: ino, size, modifiedNs: mtimeNs, changedNs: ctimeNs, bornNs: birthtimeNs };
 }
 
 /** Whether two stamps belong to the same file, whatever its content. */

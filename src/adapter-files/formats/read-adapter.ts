@@ -7,8 +7,8 @@ import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
-import { fileStructure, readWhole, type FileFormat, type ReadOptions } from './file-formats.ts';
-import { readPeft, toAdapter, type LoadAdapterOptions, type PeftContent } from './peft/load-peft-adapter.ts';
+import { fileStructure, readWhole, type ReadOptions } from './file-formats.ts';
+import { readPeft, toAdapter, type LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 import type { PeftBase } from './peft/peft-structure.ts';
 import { peftFiles } from './peft/read-peft-config.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
@@ -46,37 +46,29 @@ export function readAdapter(path: string, options: ReadOptions = {}): Promise<Re
   return read(path, undefined, options);
 }
 
-async function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
-  const content = await readStable(path, { ...options, files: peftFiles }, (source) =>
-    readContent(source, { base, options }),
-  );
-  if (content.format === 'peft') return { format: 'peft', ...(await toAdapter(content.peft)) };
-  const { format, stored } = content;
-  await assertNumbers(stored, path);
-  return { format, ...stored, digest: await adapterDigest(stored) };
+/** WHY the numbers are checked and hashed before the files are looked at for the last time: that takes a while, in which a writer shows. */
+function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
+  return readStable(path, { ...options, files: peftFiles }, (source) => readWholeAdapter(source, { base, options }));
 }
-
-type Content =
-  | { readonly format: 'peft'; readonly peft: PeftContent }
-  | { readonly format: FileFormat; readonly stored: StoredAdapter };
 
 interface Reading {
   readonly base: PeftBase | undefined;
   readonly options: ReadOptions;
 }
 
-/** The complete contents of an adapter's files, in memory. The numbers are not checked yet. */
-async function readContent(source: AdapterSource, { base, options }: Reading): Promise<Content> {
+async function readWholeAdapter(source: AdapterSource, { base, options }: Reading): Promise<ReadAdapter> {
   const format = await formatOf(source);
-  if (format === 'peft') return { format, peft: await readPeft(source, base) };
+  if (format === 'peft') return { format, ...(await toAdapter(await readPeft(source, base))) };
   const file = oneFile(source);
   const structure = await fileStructure(file, format, options);
   // WHY before the numbers are read: a file may declare more than memory can hold.
   if (base !== undefined) checkBase(structure, { path: file.path, modules: base.modules });
   checkFingerprint({ ...structure, path: file.path }, base?.fingerprint);
   const stored = await readWhole(file, { format, options, structure });
-  if (base === undefined) return { format, stored };
-  return { format, stored: { ...stored, modules: checkBase(stored, { path: file.path, modules: base.modules }) } };
+  const modules = base ? checkBase(stored, { path: file.path, modules: base.modules }) : stored.modules;
+  const adapter = { ...stored, modules };
+  await assertNumbers(adapter, file.path);
+  return { format, ...adapter, digest: await adapterDigest(adapter) };
 }
 
 /** The file of an adapter that is not a folder. */

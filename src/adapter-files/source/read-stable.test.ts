@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdapterSource } from './adapter-source.ts';
-import { readStable, type FileClock } from './read-stable.ts';
+import type { FileClock } from './read-one-state.ts';
+import { readStable } from './read-stable.ts';
 
 let [folder, dir] = ['', ''];
 beforeEach(async () => {
@@ -15,8 +16,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const files = { required: ['config', 'weights'], optional: [] };
 
-/** A second later, so that what was just written has settled. */
-const later: FileClock = { now: () => Date.now() + 1000, wait: () => Promise.reject(new Error('it waited')) };
+/** A minute later, so that what was just written has settled. */
+const later: FileClock = { now: () => Date.now() + 60_000, wait: () => Promise.reject(new Error('it waited')) };
 
 async function write(name: string, version: number): Promise<string> {
   const path = join(folder, name);
@@ -102,7 +103,7 @@ describe('readStable', () => {
   it('waits for files that were just written, and reads what they have become', async () => {
     const waits: number[] = [];
     const fileClock: FileClock = {
-      now: () => Date.now() + 1000 * waits.length,
+      now: () => Date.now() + 60_000 * waits.length,
       wait: async (ms) => {
         waits.push(ms);
         await writeFile(join(dir, 'weights'), '2'); // the second file of a writer who has written the first

@@ -88,7 +88,7 @@ describe('BaseWatch', () => {
 });
 
 describe('judgeChange', () => {
-  const before: Stamp = { device: 1n, inode: 1n, size: 9n, modifiedNs: 5n, changedNs: 6n };
+  const before: Stamp = { device: 1n, inode: 1n, size: 9n, modifiedNs: 5n, changedNs: 6n, bornNs: 4n };
   it.each([
     [before, 'same'],
     [{ ...before, changedNs: 7n }, 'unsure'],

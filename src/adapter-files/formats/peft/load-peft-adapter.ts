@@ -31,8 +31,9 @@ export async function loadPeftAdapter(
   modules: readonly AdaptableModule[],
   { weights, fingerprint, ...options }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const read = (source: AdapterSource): Promise<PeftContent> => readPeft(source, { modules, weights, fingerprint });
-  return toAdapter(await readStable(dir, { ...options, files: peftFiles }, read));
+  const read = async (source: AdapterSource): Promise<Adapter> =>
+    toAdapter(await readPeft(source, { modules, weights, fingerprint }));
+  return readStable(dir, { ...options, files: peftFiles }, read);
 }
 
 /** The complete contents of a PEFT folder, in memory. */
