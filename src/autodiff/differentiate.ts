@@ -20,7 +20,7 @@ import { standardRules } from './rules/index.ts';
 import { printShape, unbroadcast } from './unbroadcast.ts';
 
 export interface DifferentiateOptions {
-  /** One float, shape []. */
+  /** A float scalar, shape []. */
   readonly loss: Value;
   /** Inputs, initializers or any other float values of the graph. */
   readonly parameters: readonly Value[];
@@ -68,7 +68,7 @@ class Backward {
   readonly #tape: Tape;
   readonly #path: GradientPath;
   readonly #registry: GradientRegistry;
-  /** The contributions of a value's readers to its gradient. */
+  /** For each value, the gradients that its readers contribute. */
   readonly #contributions = new Map<Value, Value[]>();
 
   constructor(model: Model, path: GradientPath, registry: GradientRegistry) {
@@ -86,7 +86,7 @@ class Backward {
     return gradients;
   }
 
-  /** WHY the Identity: the caller makes gradients graph outputs, which neither constants nor two parameters can share. */
+  /** WHY the Identity: the caller makes the gradient a graph output, and neither constants nor two parameters can share an output. */
   #ownGradient(parameter: Value, taken: ReadonlySet<Value>): Value {
     const gradient = this.#total(parameter) ?? parameter;
     if (gradient.producer?.metadata.has(gradientKey) && !taken.has(gradient)) return gradient;

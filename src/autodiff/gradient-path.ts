@@ -9,7 +9,7 @@ export interface GradientPath {
   readonly nodes: readonly Node[];
   /** Values whose gradients are needed: those that depend on a parameter and on which the loss depends. */
   readonly values: ReadonlySet<Value>;
-  /** The way from a parameter to a value, for messages. */
+  /** The path from a parameter to a value, for error messages. */
   explain(value: Value): Way;
 }
 
@@ -46,7 +46,7 @@ export interface Endpoints {
   readonly parameters: readonly Value[];
 }
 
-/** The nodes that depend on a parameter, and on which the loss depends, in topological order, with or without rules. */
+/** The nodes that depend on a parameter and on which the loss depends, in topological order. They need not have rules. */
 export function findConnected(graph: Graph, { loss, parameters }: Endpoints, registry: GradientRegistry): Node[] {
   return connect(graph, { loss, cameFrom: reachForward(graph, parameters, registry), registry }).nodes;
 }
@@ -62,7 +62,7 @@ function connect(graph: Graph, { loss, cameFrom, registry }: Connection): { node
   const nodes: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((output) => output && values.has(output))) continue;
-    // WHY: a value that is a parameter itself may come from a node that depends on no parameter.
+    // WHY filtered: a parameter may itself be computed by a node that depends on no parameter.
     const inputs = readBy(node).filter((input) => cameFrom.has(input));
     if (inputs.length === 0 || stops(node, registry)) continue;
     for (const input of inputs) values.add(input);
@@ -71,12 +71,12 @@ function connect(graph: Graph, { loss, cameFrom, registry }: Connection): { node
   return { nodes: nodes.reverse(), values };
 }
 
-/** Whether gradients end at a node: because of its operator, or because the graph's builder marked it. */
+/** Whether the gradient stops at a node, because of its operator or because the graph's builder marked it. */
 function stops(node: Node, registry: GradientRegistry): boolean {
   return node.metadata.has(stopGradientKey) || registry.find(node)?.stops !== undefined;
 }
 
-/** Every float that depends on a parameter, with the value and node through which it was reached first. */
+/** Every float that depends on a parameter, with the value and the node from which it was first reached. */
 type CameFrom = Map<Value, { readonly value: Value; readonly node: Node } | undefined>;
 
 function reachForward(graph: Graph, parameters: readonly Value[], registry: GradientRegistry): CameFrom {
@@ -117,7 +117,7 @@ function explain(value: Value, cameFrom: CameFrom): Way {
   return { parameter: at.name, path: [at.name, ...shorten(names)].join(' → ') };
 }
 
-/** Keeps the first and last few names of a long way. */
+/** Keeps the first and the last few names of a long path. */
 function shorten(names: readonly string[]): readonly string[] {
   return names.length <= 8 ? names : [...names.slice(0, 3), `… ${names.length - 6} more …`, ...names.slice(-3)];
 }

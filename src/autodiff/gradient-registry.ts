@@ -7,8 +7,8 @@ interface Operator {
 }
 
 /**
- * Gradient rules by operator, and lowerings of operators that are differentiated as smaller ones. A later rule for the same operator
- * replaces an earlier one.
+ * Gradient rules by operator, and lowerings of operators that are differentiated as several smaller ones. If an operator has several
+ * rules, the last one is used.
  */
 export class GradientRegistry {
   readonly #rules = new Map<string, GradientRule>();
@@ -29,6 +29,6 @@ export class GradientRegistry {
 }
 
 function keyOf({ domain = '', opType }: Operator): string {
-  // WHY: 'ai.onnx' is the long name of the default domain.
+  // WHY: 'ai.onnx' is an alias of the default domain ''.
   return `${domain === 'ai.onnx' ? '' : domain}:${opType}`;
 }

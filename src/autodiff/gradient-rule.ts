@@ -4,8 +4,8 @@ import type { Node, Tape, Value } from '../ir/index.ts';
 export type GradientThunk = () => Value;
 
 /**
- * The gradients of a node's inputs, by the names that the rule gave them, or by position.
- * An input without a key has no gradient: integers, masks, ratios.
+ * The gradients of a node's inputs, by the names in the rule's definition or by position.
+ * An input that has no gradient (integers, masks, ratios) has no key.
  */
 export type InputGradients<Name extends string = string> =
   { readonly [Key in Name]?: GradientThunk | undefined } | readonly (GradientThunk | undefined)[];
@@ -26,7 +26,7 @@ export interface GradientContext<Input extends string, Output extends string> {
   readonly outputs: NamedValues<Output>;
   /** The gradients of the outputs. */
   readonly gradients: NamedValues<Output>;
-  /** The same by position, for operators with any number of outputs. */
+  /** The same gradients by position, for operators with any number of outputs. */
   readonly outputGradients: readonly (Value | undefined)[];
   /** Whether the gradient of an input, by position, is needed. */
   wanted(index: number): boolean;
@@ -46,19 +46,19 @@ export interface GradientRule {
   backward(context: AnyContext): InputGradients;
 }
 
-/** A context whose names the compiler does not know, as the driver creates it. */
+/** A context as the driver creates it, for which the compiler does not know the names. */
 export interface AnyContext extends Omit<GradientContext<never, never>, 'inputs' | 'outputs' | 'gradients'> {
   readonly inputs: Readonly<Record<string, Value | undefined>>;
   readonly outputs: Readonly<Record<string, Value | undefined>>;
   readonly gradients: Readonly<Record<string, Value | undefined>>;
 }
 
-/** What the author of a rule writes. */
+/** The definition of a rule, as its author writes it. */
 export interface RuleDefinition<Input extends string, Output extends string> {
   readonly opType: string;
   /** Default: '' (ONNX's own domain). */
   readonly domain?: string;
-  /** Names of the inputs in order, `'C?'` for one that may be absent; none for operators that take any number. */
+  /** Names of the inputs in order; `'C?'` is an optional input. Omitted for operators with any number of inputs. */
   readonly inputs?: readonly Input[];
   readonly outputs: readonly Output[] | 'variadic';
   backward(context: GradientContext<Input, Output>): InputGradients<Plain<Input>>;

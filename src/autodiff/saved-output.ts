@@ -1,16 +1,16 @@
 import type { DataType } from '../tensor/index.ts';
 import type { Dim, Node, Tape, Value } from '../ir/index.ts';
 
-/** What the value that an optional output gives is like. */
+/** The index, name and type of an optional output. */
 export interface SavedOutput {
   readonly index: number;
-  /** Name of the output in the operator's specification. */
+  /** The output's name in the operator's specification. */
   readonly name: string;
   readonly dtype: DataType | undefined;
   readonly shape: readonly Dim[] | undefined;
 }
 
-/** An optional output of a forward node that the backward pass reads; the node is asked for it where it is missing. */
+/** An optional output of a forward node that the backward pass reads. The output is added to the node if it is missing. */
 export function savedOutput(tape: Tape, node: Node, { index, name, dtype, shape }: SavedOutput): Value {
   const { graph } = tape.model;
   const value =

@@ -1,10 +1,10 @@
-/** Questions of gradient rules about shapes and constants, and the shape arithmetic that they record. */
+/** What gradient rules need about shapes and constants, and the shape arithmetic that they record. */
 import { EspalierError } from '../core/index.ts';
 import { typedArray, tensorOf } from '../tensor/index.ts';
 import type { ConstantData, Dim, Node, Tape, Value } from '../ir/index.ts';
 import { sameAs } from './emit.ts';
 
-/** @throws EspalierError GRADIENT_SHAPE_UNKNOWN when not even the rank is known */
+/** @throws EspalierError GRADIENT_SHAPE_UNKNOWN if even the rank is unknown */
 export function shapeOf(value: Value, node: Node): readonly Dim[] {
   return value.shape ?? unknown(value, node, 'the shape');
 }
@@ -13,12 +13,12 @@ export function rankOf(value: Value, node: Node): number {
   return shapeOf(value, node).length;
 }
 
-/** Turns a negative axis into one counted from the front. */
+/** Converts a negative axis to one that counts from the front. */
 export function positiveAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
-/** Every dimension, where all are numbers. */
+/** The dimensions, if all are numbers. */
 export function staticShape(value: Value): readonly number[] | undefined {
   const { shape } = value;
   return shape?.every((dim) => typeof dim === 'number') ? shape : undefined;
@@ -40,7 +40,7 @@ export function constantIntegers(value: Value): number[] | undefined {
   return constantNumbers(value);
 }
 
-/** The elements of a small constant: of an initializer, or of a Constant node. */
+/** The elements of a small constant, which is an initializer or the output of a Constant node. */
 export function constantNumbers(value: Value): number[] | undefined {
   const constant: ConstantData | undefined = value.constant ?? constantOfNode(value.producer);
   if (constant?.kind !== 'inline') return undefined;
@@ -51,29 +51,29 @@ function constantOfNode(node: Node | undefined): ConstantData | undefined {
   return node?.opType === 'Constant' && node.domain === '' ? node.tensorAttribute('value') : undefined;
 }
 
-/** The same, where the rule cannot do without. */
+/** Like `constantIntegers`, for a rule that cannot do without the elements. */
 export function requireIntegers(value: Value, node: Node, need: string): number[] {
   return constantIntegers(value) ?? unknown(value, node, need);
 }
 
-/** The shape as an int64 list: a constant where every dimension is a number, else a Shape node. */
+/** The shape as an int64 list: a constant if every dimension is a number, otherwise a Shape node. */
 export function shapeValue(tape: Tape, value: Value): Value {
   const known = staticShape(value);
   return known ? tape.int64s(known) : tape.op('Shape', [value]);
 }
 
-/** Gives `x` the shape of `like`; nothing is recorded where it has it already. */
+/** Reshapes `x` to the shape of `like`. Records nothing if it already has that shape. */
 export function reshapeLike(tape: Tape, x: Value, like: Value): Value {
   if (sameShape(x.shape, like.shape)) return x;
   const constant = staticShape(like) ?? openTarget(x.shape, like.shape);
   const target = constant ? tape.int64s(constant) : tape.op('Shape', [like]);
-  // WHY: in a constant of numbers 0 is a dimension of size 0; in an open one it says "as in x".
+  // WHY: in a shape of numbers, 0 is a dimension of size 0; in one from `openTarget`, it means "as in x".
   const allowzero = constant !== undefined && staticShape(like) === undefined ? 0 : 1;
   return tape.op('Reshape', [x, target], { attributes: { allowzero }, ...sameAs(like), ...dtypeOf(x) });
 }
 
 /**
- * The shape as a constant for Reshape: 0 where x has the same symbol at that place, -1 for one other dimension that is
+ * The shape as a constant for Reshape: 0 where x has the same symbol at that position, and -1 for at most one other dimension that is
  * not a number. So no Shape node keeps the activation alive until the backward pass.
  */
 function openTarget(from: readonly Dim[] | undefined, to: readonly Dim[] | undefined): number[] | undefined {
@@ -82,7 +82,7 @@ function openTarget(from: readonly Dim[] | undefined, to: readonly Dim[] | undef
   return isClear ? target : undefined;
 }
 
-/** A matrix whose rows run over all axes but the last one. */
+/** Reshapes to a matrix. All axes but the last one are flattened to its rows. */
 export function flattenRows(tape: Tape, x: Value, node: Node): Value {
   const shape = shapeOf(x, node);
   if (shape.length === 2) return x;
@@ -99,7 +99,7 @@ function rowsTarget(tape: Tape, x: Value, shape: readonly Dim[]): Value {
   return tape.op('Concat', [tape.int64s([-1]), lastDim], { attributes: { axis: 0 } });
 }
 
-/** Zeros in the type and shape of `value`. */
+/** Zeros with the type and shape of `value`. */
 export function zerosLike(tape: Tape, value: Value): Value {
   const zero = tensorOf(value.dtype ?? 'float32', [1], [0]);
   return tape.op('ConstantOfShape', [shapeValue(tape, value)], { attributes: { value: zero }, ...sameAs(value) });
@@ -108,7 +108,7 @@ export function zerosLike(tape: Tape, value: Value): Value {
 /** `x` broadcast to the shape of `like`. */
 export function expandLike(tape: Tape, x: Value, like: Value): Value {
   if (sameShape(x.shape, like.shape)) return x;
-  // WHY: ONNX Runtime 1.30 leaves a 1 as it is where the constant shape says 0.
+  // WHY: ONNX Runtime 1.30 leaves a dimension 1 unchanged if the constant shape says 0.
   if (staticShape(like)?.includes(0)) return zerosLike(tape, like);
   return tape.op('Expand', [x, shapeValue(tape, like)], { ...sameAs(like), ...dtypeOf(x) });
 }

@@ -6,11 +6,11 @@ import { sameDim } from './shapes.ts';
 /**
  * Sums a gradient over the axes along which its input was broadcast, so that it has the input's shape.
  *
- *   y = x broadcast to y's shape   ⇒   dx = Σ dy over the axes that x lacks or has as 1
+ *   y = x broadcast to y's shape   ⇒   dx = Σ dy over the axes that x does not have, or has with size 1
  *
  * The axes are determined from the shapes, and never guessed.
  *
- * @throws EspalierError AMBIGUOUS_BROADCAST where two dimensions may or may not be equal
+ * @throws EspalierError AMBIGUOUS_BROADCAST if it is unknown whether two dimensions are equal
  */
 export function unbroadcast(tape: Tape, gradient: Value, input: Value, node: Node): Value {
   const axes = broadcastAxes(gradient.shape, input.shape);
@@ -30,7 +30,7 @@ export function unbroadcast(tape: Tape, gradient: Value, input: Value, node: Nod
   return tape.op('Squeeze', [summed, tape.int64s(lacking)]);
 }
 
-/** The axes of `from` that `to` lacks, and those that it has as 1; undefined where that cannot be told. */
+/** The axes of `from` that `to` does not have, and those that it has with size 1; undefined if that is unknown. */
 function broadcastAxes(
   from: readonly Dim[] | undefined,
   to: readonly Dim[] | undefined,

@@ -1,11 +1,11 @@
 import type { TensorData } from '../tensor/index.ts';
 import { inlineConstant, type ConstantData } from './constant.ts';
 
-/** What an attribute of each kind holds. */
+/** The type of an attribute's value, by kind. */
 export interface AttributeValuesOf<TGraph> {
   int: bigint;
   float: number;
-  /** UTF-8 by convention, but any bytes may come. */
+  /** UTF-8 by convention, but a file may contain any bytes. */
   string: Uint8Array;
   tensor: ConstantData;
   graph: TGraph;
@@ -14,33 +14,33 @@ export interface AttributeValuesOf<TGraph> {
   strings: readonly Uint8Array[];
   tensors: readonly ConstantData[];
   graphs: readonly TGraph[];
-  /** Inside a function: takes the value of the named attribute of the call. `type` is ONNX's number of the kind. */
+  /** Only inside a function: the value of the named attribute of the calling node. `type` is ONNX's number of the attribute's kind. */
   reference: { readonly name: string; readonly type: number };
-  /** A kind that this IR does not read (sparse tensors, types): its ONNX message, byte for byte. */
+  /** A kind that this IR does not read (sparse tensors, types), as the bytes of its ONNX message. */
   opaque: Uint8Array;
 }
 
 export type AttributeKind = keyof AttributeValuesOf<unknown>;
 
-/** A typed attribute of a node; `graph.ts` says what a graph is. */
+/** A typed attribute of a node. The type parameter is the type of graphs; `graph.ts` sets it. */
 export type AttributeOf<TGraph> = {
   [Kind in AttributeKind]: {
     readonly kind: Kind;
     readonly value: AttributeValuesOf<TGraph>[Kind];
     readonly docString?: string;
-    /** Fields of ONNX that this IR does not read, as they stood in the file. */
+    /** ONNX fields that this IR does not read, as their bytes in the file. */
     readonly unknown?: readonly Uint8Array[];
   };
 }[AttributeKind];
 
 /**
- * What a builder may write for an attribute. An integer number is an int and a list of numbers is ints;
- * floats are said with `float(x)` and `floats([...])`, so that 1 and 1.0 are never confused.
+ * An attribute as a builder may write it. An integer number is an int and a list of numbers is ints. Write floats as `float(x)` and
+ * `floats([...])`, so that 1 and 1.0 cannot be confused.
  */
 export type AttributeInputOf<TGraph> =
   number | bigint | boolean | string | readonly number[] | TensorData | TGraph | AttributeOf<TGraph>;
 
-/** What every graph has, and no other attribute. */
+/** Distinguishes a graph from all other kinds of attribute values. */
 interface WithNodes {
   readonly nodes: readonly unknown[];
 }
@@ -78,7 +78,7 @@ export function graph<TGraph>(value: TGraph): AttributeOf<TGraph> {
   return { kind: 'graph', value };
 }
 
-/** @throws RangeError for a number that is no integer: say `float(x)`. */
+/** @throws RangeError for a number that is not an integer; write `float(x)` instead */
 export function toAttribute<TGraph extends WithNodes>(input: AttributeInputOf<TGraph>): AttributeOf<TGraph> {
   if (typeof input === 'number' || typeof input === 'bigint') return int(input);
   if (typeof input === 'boolean') return int(Number(input));

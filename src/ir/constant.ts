@@ -1,37 +1,37 @@
 import type { DataType, TensorData } from '../tensor/index.ts';
 
-/** What a tensor of a file may carry besides its data, kept so that it can be written back. */
+/** Further content of a tensor in a file, kept so that it can be written back. */
 export interface Carried {
   readonly name?: string;
   readonly docString?: string;
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   readonly unknown?: readonly Uint8Array[];
 }
 
-/** Data in the model itself. The bytes may be a view of the file that was decoded: never write to them. */
+/** Data in the model itself. The bytes may be a view of the decoded file and must never be written to. */
 export interface InlineConstant extends Carried {
   readonly kind: 'inline';
   readonly tensor: TensorData;
 }
 
-/** Data in another file, at a path relative to the model's folder. Nothing is read until someone needs it. */
+/** Data in another file, at a path relative to the model's folder. The file is read only when the data is needed. */
 export interface ExternalConstant extends Carried {
   readonly kind: 'external';
   readonly location: string;
-  /** Bytes from the beginning of the file. */
+  /** Byte offset in the file. */
   readonly offset: number;
-  /** Bytes. */
+  /** Number of bytes. */
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** Keys of ONNX's external data beyond location, offset and length ("checksum"). */
+  /** Keys of ONNX's external data other than location, offset and length, such as "checksum". */
   readonly extra?: readonly (readonly [key: string, value: string])[];
 }
 
-/** A tensor whose elements this IR does not read (strings, float8, sparse ones): its ONNX message, byte for byte. */
+/** A tensor whose elements this IR does not read (strings, float8, sparse tensors), as the bytes of its ONNX message. */
 export interface OpaqueConstant extends Carried {
   readonly kind: 'opaque';
-  /** The message is a SparseTensorProto, not a TensorProto. */
+  /** Whether the message is a SparseTensorProto instead of a TensorProto. */
   readonly sparse?: boolean;
   readonly dtype: DataType | undefined;
   readonly shape: readonly number[];

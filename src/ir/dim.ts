@@ -1,21 +1,21 @@
 /**
- * Dimensions that may be symbols. A symbolic dimension is a polynomial with integer coefficients in one canonical text
- * ('batch', 'batch*seq', '2*seq', 'past+seq', 'seq-1'), so that equal strings are equal dimensions.
+ * Arithmetic on dimensions that may be symbolic. A symbolic dimension is a polynomial with integer coefficients, written as a canonical
+ * text ('batch', 'batch*seq', '2*seq', 'past+seq', 'seq-1'). So two dimensions are equal if their texts are equal.
  */
 
-/** One dimension: a number, a symbol or polynomial in canonical text, or undefined where it is not known. */
+/** One dimension: a number, the canonical text of a symbol or polynomial, or undefined if it is unknown. */
 export type Dim = number | string | undefined;
 
-/** The dimensions of a tensor. A shape that is itself undefined says that not even the rank is known. */
+/** The dimensions of a tensor. Where `Shape | undefined` is used, undefined means that even the rank is unknown. */
 export type Shape = readonly Dim[];
 
-/** Coefficient by monomial; a monomial is its factors, sorted and joined by '*', and '' is the constant term. */
+/** Coefficients by monomial. The key of a monomial is its factors, sorted and joined by '*'; the key of the constant term is ''. */
 type Polynomial = Map<string, number>;
 
-/** Beyond this nobody reads a dimension, and a hostile file could make it grow without end: then it is not known. */
+/** A dimension with a longer text becomes unknown. Otherwise a hostile file could make texts grow without limit. */
 const maxTextLength = 200;
 
-/** The canonical text of a dimension's name in a file: 'seq * batch' gives 'batch*seq'. */
+/** The canonical text of a dimension's name in a file: 'batch*seq' for 'seq * batch'. */
 export function canonicalDim(text: string): Dim {
   return format(parse(text));
 }
@@ -33,10 +33,10 @@ export function subtractDims(a: Dim, b: Dim): Dim {
   return addDims(a, multiplyDims(b, -1));
 }
 
-/** The product; 1 of no dims, 0 where any is 0. */
+/** The product; 1 for no dimensions, 0 if any dimension is 0. */
 export function multiplyDims(...dims: readonly Dim[]): Dim {
   if (dims.includes(0)) return 0;
-  // WHY apart: nearly all shapes have at most one symbol, and numbers need no polynomial.
+  // WHY numbers are multiplied separately: nearly all shapes have at most one symbol, and numbers need no polynomial.
   const numbers = dims.filter((dim) => typeof dim === 'number').reduce((product, dim) => product * dim, 1);
   let product = parse(numbers);
   for (const dim of dims) {
@@ -51,7 +51,7 @@ function isTooLong(polynomial: Polynomial): boolean {
   return polynomial.size > maxTextLength || [...polynomial.keys()].some(({ length }) => length > maxTextLength);
 }
 
-/** The quotient where it is exact for every value of the symbols (which are not 0), else undefined. */
+/** The quotient if it is exact for all values of the symbols (which are not 0), otherwise undefined. */
 export function divideDims(a: Dim, b: Dim): Dim {
   if (a === undefined || b === undefined || b === 0) return undefined;
   if (a === b) return 1;
@@ -68,8 +68,8 @@ export function divideDims(a: Dim, b: Dim): Dim {
 }
 
 /**
- * The size that a dimension has where its symbols have these; undefined where a symbol has none, where the dimension is beyond
- * sums and products of symbols, and where the result is no size.
+ * Evaluates a dimension for given sizes of its symbols. The result is undefined if a symbol has no size, if the dimension is not made
+ * of sums and products of symbols, or if the result is not a valid size.
  */
 export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number | undefined {
   if (dim === undefined) return undefined;
@@ -87,7 +87,7 @@ function parse(dim: number | string): Polynomial {
   return parseSum(dim) ?? new Map([[`(${dim})`, 1]]);
 }
 
-/** undefined for text beyond sums and products ('seq//2'): such a dimension is one symbol as a whole. */
+/** Parses sums of products. undefined for other expressions ('seq//2'); such a dimension is treated as one symbol. */
 function parseSum(text: string): Polynomial | undefined {
   const sum: Polynomial = new Map();
   const parts = splitOutside(text, /[+\-/%]/);
@@ -120,7 +120,7 @@ function addProduct(sum: Polynomial, text: string, sign: number): boolean {
   return true;
 }
 
-/** Parts and the operators between them, in turn; operators inside parentheses do not count. undefined where these do not match. */
+/** Splits at operators outside parentheses. The result alternates parts and operators; undefined if the parentheses do not match. */
 function splitOutside(text: string, operator: RegExp): string[] | undefined {
   const parts = [''];
   let depth = 0;

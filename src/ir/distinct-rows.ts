@@ -1,5 +1,5 @@
 /**
- * Metadata key on a Gather along the first axis that picks no row twice. Its gradient is then a copy of rows instead of a sum over
- * all elements, each with an index of its own.
+ * Metadata key on a Gather along the first axis whose indices are distinct. Its gradient then copies rows, which is cheaper than the
+ * general sum over all elements.
  */
 export const distinctRowsKey = 'espalier.distinct_rows';

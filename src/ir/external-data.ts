@@ -1,7 +1,7 @@
 /**
- * Weights in files beside the model. A model may name files of its own folder only, whatever its author wrote:
- * neither an absolute path, nor '..', nor a link may lead out of it. In the cache of the hub all files are links, and
- * the folder of the whole model, blobs included, counts as its own.
+ * Weights in files beside the model. A model may refer only to files in its own folder: an absolute path, '..' or a link that
+ * leads out of the folder is refused. In the hub's cache all files are links; there the whole folder of the model, including its
+ * blobs, counts as the model's own folder.
  */
 import { open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
@@ -12,7 +12,7 @@ import type { Graph, Value } from './graph.ts';
 import type { Model } from './model.ts';
 
 /**
- * Checks the text of a location, before any file is touched.
+ * Checks the text of a location, before any file is accessed.
  * @throws EspalierError IR_EXTERNAL_DATA
  */
 export function assertRelative(location: string): void {
@@ -24,8 +24,8 @@ export function assertRelative(location: string): void {
 }
 
 /**
- * The real path of a file of weights inside `folder`, after following links.
- * @throws EspalierError IR_EXTERNAL_DATA when it lies outside, does not exist or is too short
+ * Resolves the real path of a file of weights, following links, and checks that it is allowed.
+ * @throws EspalierError IR_EXTERNAL_DATA if the file lies outside `folder`, does not exist or is too short
  */
 export async function resolveExternalData(folder: string, constant: ExternalConstant): Promise<string> {
   const { location, offset, length } = constant;
@@ -47,8 +47,8 @@ export async function resolveExternalData(folder: string, constant: ExternalCons
 }
 
 /**
- * The folder models--org--name of the hub's cache in which a folder is a snapshot, or lies in one.
- * @param folder  its real path
+ * The folder models--org--name of the hub's cache that contains `folder` as a snapshot or below a snapshot.
+ * @param folder  a real path, with links resolved
  */
 function cachedModelFolder(folder: string): string | undefined {
   const parts = folder.split(sep);
@@ -64,10 +64,10 @@ function isInside(folder: string, path: string): boolean {
 }
 
 /**
- * The folder that ONNX Runtime is to be given for a model's weights: it refuses whatever links lead out of that one.
- * Where they do, as in a snapshot of the hub's cache, locations in the model are changed to where the files really lie.
+ * Returns the folder that ONNX Runtime must get for a model's weights. ONNX Runtime refuses links that lead out of that folder.
+ * If the folder has such links, as a snapshot in the hub's cache has, the locations in the model are changed to the real paths.
  *
- * @throws EspalierError IR_EXTERNAL_DATA for a file that is not there, is too short, or lies elsewhere
+ * @throws EspalierError IR_EXTERNAL_DATA for a file that does not exist, is too short, or lies outside
  */
 export async function followLinks(model: Model, folder: string): Promise<string> {
   const root = await realpath(folder);
@@ -88,8 +88,8 @@ function initializersOf(graph: Graph): Value[] {
 }
 
 /**
- * Checks every external tensor of a model against the files of its folder.
- * @throws EspalierError IR_EXTERNAL_DATA for the first that does not hold
+ * Checks every external tensor of a model against the files in its folder.
+ * @throws EspalierError IR_EXTERNAL_DATA for the first tensor that fails
  */
 export async function checkExternalData(model: Model, folder: string): Promise<void> {
   const graphs = [model.graph, ...model.functions.map((fn) => fn.graph)];
@@ -98,7 +98,7 @@ export async function checkExternalData(model: Model, folder: string): Promise<v
   }
 }
 
-/** The locations of every external tensor of a model, each once. */
+/** The locations of all external tensors of a model, without duplicates. */
 export function externalLocations(model: Model): string[] {
   const graphs = [model.graph, ...model.functions.map((fn) => fn.graph)];
   const constants = graphs.flatMap(constantsOf);
@@ -106,7 +106,7 @@ export function externalLocations(model: Model): string[] {
 }
 
 /**
- * The data of a constant, read from its file where it lies outside. The bytes of an inline one are not copied.
+ * Returns the data of a constant. External data is read from its file; the bytes of an inline constant are not copied.
  * @throws EspalierError IR_EXTERNAL_DATA
  */
 export async function readConstant(constant: ConstantData, folder: string): Promise<TensorData> {
@@ -123,7 +123,7 @@ export async function readConstant(constant: ConstantData, folder: string): Prom
   }
 }
 
-/** Every constant of a graph: initializers and tensor attributes, subgraphs included. */
+/** All constants of a graph and its subgraphs: initializers and tensor attributes. */
 function constantsOf(graph: Graph): ConstantData[] {
   const initializers = [...graph.initializers.values()].flatMap((value) => value.constant ?? []);
   const attributes = graph.nodes.flatMap((node) => [...node.attributes.values()]);

@@ -1,11 +1,11 @@
 import { EspalierError } from '../core/index.ts';
 
-/** What errors need to know of a node. */
+/** The part of a node that error messages use. */
 interface Labelled {
   readonly label: string;
 }
 
-/** What errors need to know of a value. */
+/** The part of a value that error messages use. */
 interface Used<TNode extends Labelled> {
   readonly name: string;
   readonly uses: ReadonlySet<{ readonly node: TNode }>;
@@ -13,8 +13,8 @@ interface Used<TNode extends Labelled> {
 }
 
 /**
- * @param what  whose value it is, for the message
- * @param readers  nodes that may read it, since they go as well
+ * @param what     what the value belongs to, for the message
+ * @param readers  nodes that may read the value, because they are removed too
  * @throws EspalierError IR_IN_USE
  */
 export function assertUnused<TNode extends Labelled>(

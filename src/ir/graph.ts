@@ -34,7 +34,7 @@ export class Graph {
   name: string;
   docString = '';
   readonly metadata = new Map<string, string>();
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   unknown: readonly Uint8Array[] = [];
   readonly parent: Graph | undefined;
 
@@ -43,7 +43,7 @@ export class Graph {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Value>();
   readonly #values = new Map<string, Value>();
-  /** One table for this graph, those around it and those inside it. */
+  /** One name table for the whole tree: this graph, the graphs around it and its subgraphs. */
   readonly #names: NameTable;
 
   constructor(name: string, parent?: Graph) {
@@ -68,17 +68,17 @@ export class Graph {
     return this.#initializers;
   }
 
-  /** The value of that name in this graph or in one around it. */
+  /** The value with this name in this graph or in a graph around it. */
   value(name: string): Value | undefined {
     return this.#values.get(name) ?? this.parent?.value(name);
   }
 
-  /** Every value that this graph itself owns, in the order in which they came. */
+  /** All values of this graph, without those of other graphs, in the order of their creation. */
   values(): IterableIterator<Value> {
     return this.#values.values();
   }
 
-  /** A name that no value or node carries yet, in the whole tree of graphs: `base`, or `base_1`, `base_2`, ... */
+  /** A name that no value or node of the whole tree of graphs has: `base`, or `base_1`, `base_2`, ... */
   uniqueName(base: string): string {
     return this.#names.unique(base);
   }
@@ -89,12 +89,12 @@ export class Graph {
     return this.#markInput(value);
   }
 
-  /** Lists an initializer among the inputs too, as models before IR version 4 do: a default that a caller may replace. */
+  /** Lists an initializer among the inputs too, as a default that a caller may replace. Models before IR version 4 do this for all. */
   addInputWithDefault(initializer: Value): Value {
     return this.#markInput(initializer);
   }
 
-  /** @throws EspalierError IR_IN_USE when something reads it */
+  /** @throws EspalierError IR_IN_USE if the value is read */
   removeInput(value: Value): void {
     const index = this.#inputs.indexOf(value);
     if (index < 0) throw notHere(value, 'an input');
@@ -124,7 +124,7 @@ export class Graph {
     return value;
   }
 
-  /** @throws EspalierError IR_IN_USE when something reads it */
+  /** @throws EspalierError IR_IN_USE if the value is read */
   removeInitializer(value: Value): void {
     if (this.#initializers.get(value.name) !== value) throw notHere(value, 'an initializer');
     if (!value.isGraphInput) this.#disown(value);
@@ -132,7 +132,7 @@ export class Graph {
     value.constant = undefined;
   }
 
-  /** Appends a node. Its inputs must be values of this graph or of one around it. */
+  /** Appends a node. Its inputs must be values of this graph or of a graph around it. */
   addNode(init: NodeWithOutputs): Node {
     return this.#insert(init, this.#nodes.length);
   }
@@ -146,8 +146,8 @@ export class Graph {
   }
 
   /**
-   * Asks a node for an optional output that it does not give yet (the inverse deviation of a norm, a dropout mask).
-   * @throws EspalierError IR_INVALID when the node gives that output already
+   * Adds an optional output to a node that does not produce it yet (the inverse deviation of a norm, a dropout mask).
+   * @throws EspalierError IR_INVALID if the node already has this output
    */
   addNodeOutput(node: Node, index: number, output: NonNullable<OutputInit>): Value {
     this.#indexOf(node);
@@ -158,14 +158,14 @@ export class Graph {
     return value;
   }
 
-  /** @throws EspalierError IR_IN_USE when something reads one of its outputs; nothing is changed then */
+  /** @throws EspalierError IR_IN_USE if one of its outputs is read; the graph is then unchanged */
   removeNode(node: Node): void {
     this.removeNodes([node]);
   }
 
   /**
-   * Removes nodes together, in one go over the graph; they may read each other.
-   * @throws EspalierError IR_IN_USE when another node, or an output of a graph, reads one of theirs; nothing is changed then
+   * Removes several nodes in one pass over the graph. They may read each other.
+   * @throws EspalierError IR_IN_USE if another node, or an output of a graph, reads one of their outputs; the graph is then unchanged
    */
   removeNodes(nodes: Iterable<Node>): void {
     const gone = new Set(nodes);
@@ -180,9 +180,9 @@ export class Graph {
   }
 
   /**
-   * Everything that read `from` reads `to`, graph outputs included. A graph output keeps its name: then the two
-   * values exchange names, so that doing it backwards restores them.
-   * @param except  nodes that go on reading `from`
+   * Replaces all uses of `from` by `to`, including graph outputs. A graph output keeps its name: the two values exchange their
+   * names, so that the reverse replacement restores them.
+   * @param except  nodes that keep reading `from`
    */
   replaceAllUses(from: Value, to: Value, options: { readonly except?: Iterable<Node> } = {}): void {
     if (from === to) return;
@@ -212,12 +212,12 @@ export class Graph {
     this.#renameAll(new Map([[value, name]]));
   }
 
-  /** Puts the nodes in another order; `sortNodes` finds a topological one. */
+  /** Puts the nodes into another order. `sortNodes` computes a topological one. */
   reorder(nodes: readonly Node[]): void {
     this.#nodes.splice(0, this.#nodes.length, ...nodes);
   }
 
-  /** Stops reading the values of outer graphs; called when the node that holds this subgraph goes. */
+  /** Removes this graph's uses of outer values. Called when the node that contains this subgraph is removed. */
   release(): void {
     for (const node of this.#nodes) node.release();
     for (const output of this.#outputs) ValueOf.link.dropOutput(output, this);
@@ -271,7 +271,7 @@ export class Graph {
     ValueOf.link.addOutput(to, this);
   }
 
-  /** Initializers keep their order, so that a renaming undone gives the same bytes. */
+  /** Keeps the order of initializers, so that undoing a renaming restores the same bytes. */
   #renameAll(names: ReadonlyMap<Value, string>): void {
     const initializers = [...this.#initializers.values()];
     for (const value of names.keys()) this.#values.delete(value.name);

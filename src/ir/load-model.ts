@@ -7,8 +7,8 @@ import { decodeModel } from './onnx/decode.ts';
 import { verifyModel } from './verify.ts';
 
 /**
- * Reads an ONNX file, verifies its graph, and checks that the weights it names lie in its folder. They are not read.
- * @throws EspalierError FILE_NOT_FOUND, and what `decodeModel`, `verifyModel` and `checkExternalData` throw
+ * Reads an ONNX file, verifies its graph, and checks that its external weights lie in its folder. The weights are not read.
+ * @throws EspalierError FILE_NOT_FOUND; the errors of `decodeModel`, `verifyModel` and `checkExternalData`
  */
 export async function loadModel(path: string): Promise<Model> {
   const bytes = await readFile(path).catch((cause: unknown) => {

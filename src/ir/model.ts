@@ -6,18 +6,18 @@ export interface ModelFunction {
   readonly domain: string;
   readonly overload: string;
   readonly graph: Graph;
-  /** Attributes that a call must give. */
+  /** Names of the attributes that a call must have. */
   readonly attributes: readonly string[];
-  /** Attributes that a call may give, with their defaults. */
+  /** Optional attributes of a call and their defaults. */
   readonly defaults: ReadonlyMap<string, Attribute>;
   readonly opsets: ReadonlyMap<string, number>;
   readonly docString: string;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   readonly unknown: readonly Uint8Array[];
 }
 
-/** A graph, the operator sets that its nodes belong to, and what the file says about itself. */
+/** A graph, the versions of its operator sets, its functions, and the metadata of its file. */
 export interface Model {
   irVersion: number;
   producerName: string;
@@ -26,23 +26,23 @@ export interface Model {
   modelVersion: bigint;
   docString: string;
   readonly graph: Graph;
-  /** Version of each operator set by domain; '' is ONNX's own. */
+  /** Version of each operator set by domain; '' is the domain of ONNX. */
   readonly opsets: Map<string, number>;
   readonly functions: ModelFunction[];
   readonly metadata: Map<string, string>;
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   unknown: readonly Uint8Array[];
 }
 
 export interface ModelOptions {
-  /** Version of ONNX's operators; 21 by default. */
+  /** Version of ONNX's operator set. Default: 21. */
   readonly opset?: number;
-  /** 10 by default, which ONNX Runtime has read since 1.18. */
+  /** Default: 10, which ONNX Runtime supports since 1.18. */
   readonly irVersion?: number;
   readonly graphName?: string;
 }
 
-/** An empty model for the operators of ONNX and of ONNX Runtime (`com.microsoft`). */
+/** Creates an empty model that may use the operators of ONNX and of ONNX Runtime (`com.microsoft`). */
 export function createModel({ opset = 21, irVersion = 10, graphName = 'main' }: ModelOptions = {}): Model {
   return {
     irVersion,

@@ -1,32 +1,32 @@
 /**
- * Metadata key with which a graph names the module that a node computes: `model.layers.0.self_attn.q_proj`. Adapters find their
- * targets by it, and a printed graph shows it.
+ * Metadata key of the module that a node computes, such as `model.layers.0.self_attn.q_proj`. Adapters find their targets by it, and
+ * a printed graph shows it.
  */
 export const moduleKey = 'espalier.module';
 
 /**
- * Metadata key on a node that computes several modules side by side, as exporters pack queries, keys and values: their paths and
- * widths in the order of the result's last axis, such as `a.q_proj:64,a.k_proj:32,a.v_proj:32`.
+ * Metadata key on a node that computes several modules in one product, as exporters pack queries, keys and values. The value lists
+ * paths and widths in the order of the last axis of the result: `a.q_proj:64,a.k_proj:32,a.v_proj:32`.
  */
 export const modulePartsKey = 'espalier.module.parts';
 
-/** What a module is: a matrix product, a table of rows to pick from, or a convolution. */
+/** The kind of a module: a matrix product, an embedding table, or a convolution. */
 export type ModuleKind = 'linear' | 'embedding' | 'conv';
 
 /** A module of the network that an adapter can change. */
 export interface AdaptableModule {
   /** Its path in the network, such as `model.layers.0.self_attn.q_proj`. */
   readonly path: string;
-  /** `linear` where it is not said. */
+  /** Default: `linear`. */
   readonly kind?: ModuleKind;
-  /** Width of what goes in: features, rows of the table, channels (of all groups together). */
+  /** Number of input features; for an embedding the rows of its table, for a convolution the channels of all groups together. */
   readonly in: number;
-  /** Width of what comes out. */
+  /** Number of output features or channels. */
   readonly out: number;
-  /** The checkpoint stores the matrix as [in, out], as GPT-2 does (PEFT's `fan_in_fan_out`). */
+  /** Whether the checkpoint stores the matrix as [in, out], as GPT-2 does (PEFT's `fan_in_fan_out`). */
   readonly transposed?: boolean;
-  /** Of a convolution: the kernel's extent along each axis, such as [3, 3]. */
+  /** Convolutions only: the size of the kernel along each axis, such as [3, 3]. */
   readonly kernel?: readonly number[];
-  /** Of a convolution: into how many groups its channels fall; 1 where it is not said. */
+  /** Convolutions only: the number of groups of channels. Default: 1. */
   readonly groups?: number;
 }

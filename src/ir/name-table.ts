@@ -1,12 +1,12 @@
-/** The names of values and nodes in a whole tree of graphs, with how often each is taken (a node and a value may share one). */
+/** The names of values and nodes in a tree of graphs, with the number of their users (a node and a value may share a name). */
 export class NameTable {
   readonly #taken = new Map<string, number>();
-  /** Given out by `unique`, not yet taken. */
+  /** Names that `unique` has returned and that are not in use yet. */
   readonly #offered = new Set<string>();
-  /** Where to go on counting for a base; only saves looking from 1 again. */
+  /** The next number to try for each base. This only saves counting from 1 again. */
   readonly #counters = new Map<string, number>();
 
-  /** `base` where it is free, else `base_1`, `base_2`, ... Two calls never give the same name. */
+  /** `base` if it is free, otherwise `base_1`, `base_2`, ... Never returns the same name twice. */
   unique(base: string): string {
     let name = base;
     let count = this.#counters.get(base) ?? 0;

@@ -2,15 +2,15 @@ import { EspalierError } from '../core/index.ts';
 import type { AttributeKind, AttributeOf, AttributeValuesOf } from './attribute.ts';
 import { ValueOf, type UseOf } from './value.ts';
 
-/** What a node knows of the subgraphs that it holds. */
+/** The part of a subgraph that its node uses. */
 interface Subgraph {
-  /** Stops reading the values of outer graphs. */
+  /** Removes the subgraph's uses of outer values. */
   release(): void;
 }
 
 export interface NodeInitOf<TGraph extends Subgraph> {
   readonly opType: string;
-  /** '' is ONNX's own domain. */
+  /** '' is the domain of ONNX. */
   readonly domain?: string;
   readonly overload?: string;
   readonly name?: string;
@@ -22,8 +22,8 @@ export interface NodeInitOf<TGraph extends Subgraph> {
 }
 
 /**
- * One operator call in a graph. Inputs and outputs may have gaps (undefined), as ONNX's optional ones do.
- * Changing an input here keeps the uses of both values right. `graph.ts` says which graphs its subgraphs are.
+ * One call of an operator in a graph. An omitted optional input or output is undefined in the list. Changing an input with the
+ * methods of this class keeps the uses of both values correct. The type parameter is the type of subgraphs; `graph.ts` sets it.
  */
 export class NodeOf<TGraph extends Subgraph> {
   readonly opType: string;
@@ -32,7 +32,7 @@ export class NodeOf<TGraph extends Subgraph> {
   readonly metadata: Map<string, string>;
   name: string;
   docString: string;
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   readonly unknown: readonly Uint8Array[];
 
   readonly #inputs: (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[] = [];
@@ -40,7 +40,7 @@ export class NodeOf<TGraph extends Subgraph> {
   readonly #outputs: (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[];
   readonly #attributes: Map<string, AttributeOf<TGraph>>;
 
-  /** Made by `Graph.addNode` only. */
+  /** Called by `Graph.addNode` only. */
   constructor(init: NodeInitOf<TGraph>, outputs: readonly (ValueOf<NodeOf<TGraph>, TGraph> | undefined)[]) {
     this.opType = init.opType;
     this.domain = init.domain ?? '';
@@ -63,7 +63,7 @@ export class NodeOf<TGraph extends Subgraph> {
     return this.#outputs;
   }
 
-  /** The bookkeeping of `Graph`; nobody else calls it. Outputs between the last one and `index` become gaps. */
+  /** The bookkeeping of `Graph`. No other code may call it. Outputs between the last one and `index` become undefined. */
   static readonly link = {
     addOutput: <TGraph extends Subgraph>(
       node: NodeOf<TGraph>,
@@ -80,17 +80,17 @@ export class NodeOf<TGraph extends Subgraph> {
     return this.#attributes;
   }
 
-  /** The operator's full name: 'Gemm', 'com.microsoft:FusedMatMul'. */
+  /** The full name of the operator: 'Gemm', 'com.microsoft:FusedMatMul'. */
   get qualifiedType(): string {
     return this.domain === '' ? this.opType : `${this.domain}:${this.opType}`;
   }
 
-  /** What errors call the node: its name, or that of its first output. */
+  /** The name of the node in errors: its own name, or that of its first output. */
   get label(): string {
     return this.name || (this.#outputs.find((value) => value)?.name ?? this.opType);
   }
 
-  /** Reads `value` at `index` from now on; inputs between the last one and `index` become gaps. */
+  /** Sets the input at `index`. Inputs between the last one and `index` become undefined. */
   setInput(index: number, value: ValueOf<NodeOf<TGraph>, TGraph> | undefined): void {
     while (this.#inputs.length <= index) {
       this.#uses.push({ node: this, index: this.#inputs.length });
@@ -104,7 +104,7 @@ export class NodeOf<TGraph extends Subgraph> {
     this.#inputs[index] = value;
   }
 
-  /** Sets an attribute. Subgraphs that it replaces stop reading outer values. */
+  /** Sets an attribute. If it replaces subgraphs, their uses of outer values are removed. */
   setAttribute(name: string, attribute: AttributeOf<TGraph>): void {
     this.deleteAttribute(name);
     this.#attributes.set(name, attribute);
@@ -120,7 +120,7 @@ export class NodeOf<TGraph extends Subgraph> {
     return [...this.#attributes.values()].flatMap((attribute) => graphsOf(attribute));
   }
 
-  /** Gives up every input and every subgraph's captured value; `Graph.removeNode` calls it. */
+  /** Removes the uses of all inputs and of all values that subgraphs capture. Called by `Graph.removeNode`. */
   release(): void {
     this.#inputs.forEach((_, index) => this.setInput(index, undefined));
     for (const graph of this.subgraphs) graph.release();
@@ -165,7 +165,7 @@ export class NodeOf<TGraph extends Subgraph> {
     return this.#read('graph', name);
   }
 
-  /** @throws EspalierError IR_ATTRIBUTE when the attribute is there with another kind */
+  /** @throws EspalierError IR_ATTRIBUTE if the attribute has another kind */
   #read<Kind extends AttributeKind>(kind: Kind, name: string): AttributeValuesOf<TGraph>[Kind] | undefined {
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;

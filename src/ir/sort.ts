@@ -2,8 +2,8 @@ import { EspalierError } from '../core/index.ts';
 import type { Graph, Node, Value } from './graph.ts';
 
 /**
- * Puts the nodes into topological order, subgraphs too. Nodes that are in order already keep their places.
- * @throws EspalierError IR_INVALID for a cycle; the order is as it was then
+ * Sorts the nodes of a graph and its subgraphs topologically. The sort is stable: nodes that are in order keep their positions.
+ * @throws EspalierError IR_INVALID for a cycle; the order is then unchanged
  */
 export function sortNodes(graph: Graph): void {
   for (const node of graph.nodes) for (const subgraph of node.subgraphs) sortNodes(subgraph);
@@ -11,7 +11,7 @@ export function sortNodes(graph: Graph): void {
   graph.reorder(topologicalOrder(graph));
 }
 
-/** Whether every value is produced before it is read. */
+/** Whether every value is computed before it is read. */
 export function isSorted(graph: Graph): boolean {
   const own = new Set(graph.nodes);
   const done = new Set<Node>();
@@ -22,7 +22,7 @@ export function isSorted(graph: Graph): boolean {
   });
 }
 
-/** Depth first without recursion: graphs are deeper than the stack. */
+/** Depth-first search without recursion, because graphs are deeper than the stack. */
 function topologicalOrder(graph: Graph): Node[] {
   const own = new Set(graph.nodes);
   const state = new Map<Node, 'open' | 'done'>();
@@ -48,12 +48,12 @@ function topologicalOrder(graph: Graph): Node[] {
   return order;
 }
 
-/** Producers of what a node reads, in its subgraphs too. */
+/** The producers of the values that a node reads, including reads in its subgraphs. */
 function dependencies(node: Node): Node[] {
   return readValues(node).flatMap((value) => value.producer ?? []);
 }
 
-/** What a node reads: its inputs, and what its subgraphs read or pass on. */
+/** The values that a node reads: its inputs, and the outer values that its subgraphs read or return. */
 export function readValues(node: Node): Value[] {
   const inputs = node.inputs.flatMap((value) => value ?? []);
   const inner = node.subgraphs.flatMap((graph) => [...graph.nodes.flatMap(readValues), ...graph.outputs]);

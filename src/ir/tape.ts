@@ -43,7 +43,7 @@ export class Tape {
   readonly model: Model;
   readonly #options: TapeOptions;
   readonly #constants: Map<string, Value>;
-  /** The last node that `insertAfter` led to. */
+  /** The node after which the next node is inserted, if `insertAfter` is set. */
   #last: Node | undefined;
 
   constructor(model: Model, options: TapeOptions = {}, constants = new Map<string, Value>()) {
@@ -74,7 +74,7 @@ export class Tape {
     return first;
   }
 
-  /** Records one operator and gives all its outputs. */
+  /** Records one operator and returns all its outputs. */
   ops(opType: string, inputs: readonly (Value | undefined)[], options: OpOptions = {}): Value[] {
     const { graph } = this.model;
     const name = graph.uniqueName(this.#scopedName(options.name ?? opType));

@@ -22,10 +22,10 @@ export interface ValueInit {
 }
 
 /**
- * A tensor that flows through a graph: an input, an initializer or an output of a node.
- * The graph makes values and names them; nodes keep the uses right.
+ * A tensor that flows through a graph: an input, an initializer or an output of a node. The graph creates and names values; nodes
+ * keep their uses correct.
  *
- * WHY type parameters: a value knows its node and its graph, and they know it. `graph.ts` says which nodes and graphs these are.
+ * WHY type parameters: values, nodes and graphs refer to each other's types. `graph.ts` sets the parameters.
  */
 export class ValueOf<TNode, TGraph> {
   dtype: DataType | undefined;
@@ -33,13 +33,13 @@ export class ValueOf<TNode, TGraph> {
   /** The data of an initializer. */
   constant: ConstantData | undefined;
   /**
-   * The elements of a small integer tensor of rank 0 or 1, as far as they are known: numbers and symbols.
-   * So a shape that is computed inside the graph is followed into Reshape and Expand. Never written to a file.
+   * The known elements of a small integer tensor of rank 0 or 1: numbers and symbols. With them, a shape that the graph computes can
+   * be followed to Reshape and Expand. They are never written to a file.
    */
   elements: readonly Dim[] | undefined;
   docString = '';
   readonly metadata = new Map<string, string>();
-  /** Fields of ONNX that this IR does not read, as they stood in the file. */
+  /** ONNX fields that this IR does not read, as their bytes in the file. */
   unknown: readonly Uint8Array[] = [];
   typeMessage: TypeMessage | undefined;
 
@@ -50,7 +50,7 @@ export class ValueOf<TNode, TGraph> {
   readonly #uses = new Set<UseOf<TNode>>();
   readonly #outputOf = new Set<TGraph>();
 
-  /** Made by `Graph` only: `addInput`, `addInitializer`, `addNode`. */
+  /** Called by `Graph` only: `addInput`, `addInitializer`, `addNode`. */
   constructor(name: string, init: ValueInit = {}) {
     this.#name = name;
     this.dtype = init.dtype;
@@ -58,7 +58,7 @@ export class ValueOf<TNode, TGraph> {
     this.constant = init.constant;
   }
 
-  /** Unique in its graph; changed by `Graph.rename`. */
+  /** Unique in its graph. `Graph.rename` changes it. */
   get name(): string {
     return this.#name;
   }
@@ -68,7 +68,7 @@ export class ValueOf<TNode, TGraph> {
     return this.#producer;
   }
 
-  /** Which output of its producer it is. */
+  /** The index of the value among the outputs of its producer. */
   get outputIndex(): number {
     return this.#outputIndex;
   }
@@ -86,12 +86,12 @@ export class ValueOf<TNode, TGraph> {
     return this.#outputOf.size > 0;
   }
 
-  /** The graphs that give it as an output: its own, and subgraphs that pass it on. */
+  /** The graphs of which the value is an output: its own graph, or subgraphs that return it. */
   get outputOf(): ReadonlySet<TGraph> {
     return this.#outputOf;
   }
 
-  /** Whether anything reads it. */
+  /** Whether a node or a graph output uses the value. */
   get isUsed(): boolean {
     return this.#uses.size > 0 || this.isGraphOutput;
   }

@@ -8,7 +8,7 @@ import type { Value } from './graph.ts';
  * WHY: ONNX Runtime computes everything that depends on constants only at the beginning of a run, or when it loads the model. A node that
  * adds this zero is computed after `x`. See `findings/ort-dequantize-first.sh`.
  *
- * @param x  any tensor but strings, of rank 1 up where its rank is known
+ * @param x  a tensor of any type except string. If its rank is known, the rank must be at least 1.
  */
 export function zeroAfter(tape: Tape, x: Value, dtype: DataType = x.dtype ?? 'float32'): Value {
   const none = tape.op('Slice', [x, tape.int64s([0]), tape.int64s([0]), tape.int64s([0])]);

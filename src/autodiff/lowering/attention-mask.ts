@@ -1,9 +1,9 @@
-/** Masks as numbers that are added to attention scores: 0 if a query sees a key, the lowest number if it does not. */
+/** Masks as numbers to add to attention scores: 0 if the query attends to the key, the lowest finite number if it does not. */
 import type { Tape, Value } from '../../ir/index.ts';
 import { add, scalar, sub } from '../emit.ts';
 import { dimScalar } from './dimensions.ts';
 
-/** WHY not minus infinity: a row that sees no key would be NaN. */
+/** WHY not minus infinity: the softmax of a row in which every key is masked would be NaN. */
 const lowestOf: Readonly<Record<string, number>> = {
   float16: -65504,
   float32: -3.4028234663852886e38,
@@ -11,7 +11,7 @@ const lowestOf: Readonly<Record<string, number>> = {
   float64: -1.7976931348623157e308,
 };
 
-/** The lowest number of a type of floats. */
+/** The lowest finite number of a float type. */
 export function lowest({ dtype = 'float32' }: Value): number {
   return lowestOf[dtype] ?? -65504;
 }
@@ -21,15 +21,15 @@ export interface CausalMask {
   readonly query: Value;
   /** [batch, kvHeads, keys, headDim] */
   readonly key: Value;
-  /** i64 []: how many keys come before the first query. */
+  /** i64 []: the number of past keys, which come before the key of the first query. */
   readonly offset: Value | undefined;
-  /** How many keys a query sees at most, its own position included; all where not given. */
+  /** Sliding window: the number of keys to which a query attends, including its own position. Default: all. */
   readonly window?: number | undefined;
-  /** What is added where a query sees a key, broadcast to [batch, heads, tokens, keys]; 0 where not given. */
+  /** The bias where a query attends to a key, broadcast to [batch, heads, tokens, keys]. Default: 0. */
   readonly shown?: Value | undefined;
 }
 
-/** Query i sees the keys up to i + offset, and with a window only the last `window` of those. [tokens, keys] */
+/** Query i attends to the keys up to i + offset; with a window, only to the last `window` of them. @returns [tokens, keys] */
 export function causalMask(tape: Tape, { query, key, offset, window, shown }: CausalMask): Value {
   const tokens = range(tape, dimScalar(tape, query, 2));
   const columns = range(tape, dimScalar(tape, key, 2));
@@ -40,7 +40,7 @@ export function causalMask(tape: Tape, { query, key, offset, window, shown }: Ca
   return maskWhere(tape, tape.op('And', [past, near]), { like: query, shown });
 }
 
-/** `shown` (0 where it is not given) where the condition holds, else the lowest number of the type of `like`. */
+/** `shown` (default: 0) where the condition is true, otherwise the lowest finite number of the type of `like`. */
 export function maskWhere(
   tape: Tape,
   condition: Value,

@@ -86,7 +86,7 @@ const cases: readonly GradientCase[] = [
   ...blindQueries(),
 ];
 
-/** A mask of floats that hides every key from the second of three queries, and a few from the others. */
+/** A float mask for three queries. It masks all keys of the second query, and a few keys of the others. */
 function floatMask(shape: readonly number[], hidden = -Infinity): CaseInput {
   const keys = shape.at(-1) ?? 1;
   const values = Array.from({ length: shape.reduce((product, dim) => product * dim, 1) }, (_, i) => {
@@ -95,7 +95,7 @@ function floatMask(shape: readonly number[], hidden = -Infinity): CaseInput {
   return { shape, values, wanted: false };
 }
 
-/** Queries that see no key, where the kernels give 0. */
+/** Queries whose keys are all masked, for operators whose kernels return 0 for such queries. */
 function blindQueries(): GradientCase[] {
   const three = { Q: [1, 2, 3, 4], K: [1, 1, 3, 4], V: [1, 1, 3, 4] };
   const booleans = (values: readonly number[]): CaseInput => ({ shape: [3, 3], dtype: 'bool', values });
@@ -127,7 +127,8 @@ const padding = integers('int32', [2, 3], [0, 1, 1, 0, 0, 0]);
 const lowestBias = floatMask([1, 2, 3, 3], lowest);
 
 /**
- * Queries that see no key, where the kernels give the mean of the values. No difference quotients: the lowest number swallows the scores.
+ * Queries whose keys are all masked, for kernels that return the mean of the values. They are not compared with difference quotients,
+ * because adding the lowest number absorbs the scores.
  */
 export const swallowedCases: readonly GradientCase[] = [
   grouped('a query with the lowest bias, softcap', { heads: 2, kvHeads: 1, mask: lowest }, { softcap: float(2) }),
@@ -147,7 +148,7 @@ export const swallowedCases: readonly GradientCase[] = [
   ),
 ];
 
-/** Queries that see no key, where the kernels give NaN. */
+/** Queries whose keys are all masked, for kernels that return NaN. */
 export const kernelNaNCases: readonly GradientCase[] = [
   grouped('a query without keys, softcap', { heads: 2, kvHeads: 1, mask: -Infinity }, { softcap: float(2) }),
   multiHead('a query without keys', { attention_bias: floatMask([1, 2, 3, 3]) }),
@@ -165,7 +166,7 @@ export const kernelNaNCases: readonly GradientCase[] = [
   ),
 ];
 
-/** Attention as fused operators have it. Their kernels exist in f32 only; the differences come from the fused kernels. */
+/** The fused attention operators. Their kernels exist in f32 only. The difference quotients are computed with the fused kernels. */
 export const attentionCases: readonly GradientCase[] = cases.map((testCase) => ({ ...testCase, sample: 24 }));
 
 interface Grouped {
@@ -175,13 +176,13 @@ interface Grouped {
   readonly batch?: number;
   readonly packed?: boolean;
   readonly symbolic?: boolean;
-  /** How many features of a head are turned. */
+  /** Number of features of a head to which the rotary embedding applies. */
   readonly rotary?: number;
   readonly tokens?: number;
   readonly past?: number;
   readonly bias?: boolean;
   readonly sinks?: boolean;
-  /** What hides every key from the second query; it takes the place of the bias. */
+  /** The number that masks all keys of the second query. It replaces the bias. */
   readonly mask?: number;
 }
 
@@ -236,7 +237,7 @@ function biasOf({ bias = false, mask }: Grouped, shape: readonly number[]): Case
   return bias ? { shape, wanted: false } : undefined;
 }
 
-/** Two heads of 4. */
+/** MultiHeadAttention with two heads of 4 features. */
 function multiHead(
   note: string,
   given: GradientCase['inputs'],
@@ -256,7 +257,7 @@ function multiHead(
   };
 }
 
-/** Two heads of 4, of an input of 6 features. */
+/** Attention of ONNX Runtime with two heads of 4 features, and an input of 6 features. */
 function oneInput(
   note: string,
   given: GradientCase['inputs'],
@@ -283,7 +284,7 @@ function integers(type: 'int32' | 'int64', shape: readonly number[], values: rea
   return { shape, values, dtype: type };
 }
 
-/** f32 [8, turned / 2]: a cache for 8 positions. */
+/** f32 [8, turned / 2]: a table of sines or cosines for 8 positions. */
 function angles(turned: number, turn: (angle: number) => number): CaseInput {
   const half = turned / 2;
   const values = Array.from({ length: 8 * half }, (_, i) => turn(Math.floor(i / half) * 10 ** (-(i % half) / half)));

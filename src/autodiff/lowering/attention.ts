@@ -1,6 +1,6 @@
 /**
- * Scaled dot-product attention in operators that have gradient rules. It is the common part of the fused operators, and does not know
- * their inputs and attributes.
+ * Scaled dot-product attention, built from operators that have gradient rules. The lowerings of the fused operators share it; their
+ * inputs and attributes are not known here.
  */
 import type { Dim, Tape, Value } from '../../ir/index.ts';
 import { add, batchedProduct, scalar, scale, unary } from '../emit.ts';
@@ -9,33 +9,33 @@ import { dimValue } from './dimensions.ts';
 export interface Attention {
   /** [batch, heads, tokens, headDim] */
   readonly query: Value;
-  /** [batch, kvHeads, keys, headDim], each key-value head serving heads / kvHeads query heads in a row */
+  /** [batch, kvHeads, keys, headDim]. Each key-value head serves heads / kvHeads consecutive query heads. */
   readonly key: Value;
   /** [batch, kvHeads, keys, valueDim] */
   readonly value: Value;
   readonly heads: number;
   readonly kvHeads: number;
-  /** By which the products are multiplied. */
+  /** Factor of the products Q · Kᵀ. */
   readonly scale: number;
-  /** Scores become softcap · tanh(score / softcap); 0 for none. */
+  /** Scores become softcap · tanh(score / softcap). 0 or undefined: no soft capping. */
   readonly softcap?: number;
-  /** Added to the scores, each broadcast to [batch, heads, tokens, keys]: masks and biases. */
+  /** Masks and biases, added to the scores. Each is broadcast to [batch, heads, tokens, keys]. */
   readonly biases?: readonly Value[];
-  /** A query sees no key, and its result is 0, if none of its biases is above this number. Absent: every query sees a key. */
+  /** If no bias of a query is above this number, all its keys are masked and its result is 0. undefined: no query is fully masked. */
   readonly blankFrom?: number | undefined;
-  /** [heads]: one more score for each head, whose probability goes nowhere (an attention sink). */
+  /** [heads]: attention sinks. A sink is one more score for each head; its probability is not multiplied by any value. */
   readonly sink?: Value | undefined;
 }
 
 /**
- *   softmax(softcap(scale · Q · Kᵀ) + biases) · V,   0 for a query that sees no key
+ *   softmax(softcap(scale · Q · Kᵀ) + biases) · V,   or 0 for a query whose keys are all masked
  *
  * @returns [batch, heads, tokens, valueDim]
  */
 export function attend(tape: Tape, attention: Attention): Value {
   const { query, key, value, heads, kvHeads, biases = [], softcap = 0, sink } = attention;
   const groups = heads / kvHeads;
-  // WHY one matrix of all query heads of a group: keys and values are not repeated, and their gradients need no sum over a group.
+  // WHY the query heads of a group form one matrix: keys and values need not be repeated, and their gradients need no sum over a group.
   const grouped = groups === 1 ? query : headsTo(tape, query, kvHeads);
   const products = batchedProduct(tape, grouped, key, { transB: true, alpha: attention.scale });
   const capped = softcap === 0 ? products : softCapped(tape, products, softcap);
@@ -60,15 +60,15 @@ function mixGrouped(
 
 interface TotalBias {
   readonly bias?: Value;
-  /** bool [..., tokens, 1]: the queries that see no key. */
+  /** bool [..., tokens, 1]: the queries whose keys are all masked. */
   readonly blank?: Value;
 }
 
 /**
- * The sum of the biases, which is 0 for queries that see no key: the softmax of nothing but minus infinity would be NaN, and so would
- * be every gradient behind it.
+ * The sum of the biases, with 0 for queries whose keys are all masked. Without this the softmax over minus infinity would be NaN, and
+ * so would all gradients that depend on it.
  *
- * WHY by the biases and not by the scores: the biases usually have no heads axis and are small, and no score changes the lowest number.
+ * WHY the biases decide and not the scores: biases are small and usually have no heads axis, and no score changes the lowest number.
  */
 function totalBias(tape: Tape, biases: readonly Value[], blankFrom: number | undefined): TotalBias {
   const [first, ...others] = biases;
@@ -79,7 +79,7 @@ function totalBias(tape: Tape, biases: readonly Value[], blankFrom: number | und
   return { bias: tape.op('Where', [blank, scalar(tape, 0, bias), bias]), blank };
 }
 
-/** Of the last axis, which stays as 1. */
+/** The maximum over the last axis, which stays with size 1. */
 function largest(tape: Tape, x: Value): Value {
   // WHY: before opset 18 the axes are an attribute.
   const isInput = (tape.model.opsets.get('') ?? 0) >= 18;
@@ -87,7 +87,7 @@ function largest(tape: Tape, x: Value): Value {
   return tape.op('ReduceMax', inputs, { attributes: { keepdims: 1, ...(!isInput && { axes: [-1] }) } });
 }
 
-/** [batch, heads, tokens, width] with the heads folded into, or taken out of, the tokens. */
+/** Reshapes [batch, heads, tokens, width] to another number of heads, by folding heads into tokens or splitting them off. */
 function headsTo(tape: Tape, x: Value, heads: number): Value {
   const width = x.shape?.[3];
   const [batch, from, tokens] = x.shape ?? [];
@@ -104,7 +104,7 @@ function openTarget(tape: Tape, x: Value, heads: number): Value {
   return tape.op('Concat', [tape.int64s([0, heads, -1]), dimValue(tape, x, 3)], { attributes: { axis: 0 } });
 }
 
-/** [batch, kvHeads, groups · tokens, keys] as [batch, heads, tokens, keys]. */
+/** Reshapes [batch, kvHeads, groups · tokens, keys] to [batch, heads, tokens, keys]. */
 function asScores(tape: Tape, products: Value, { query, key, heads }: Attention): Value {
   const [batch, , tokens] = query.shape ?? [];
   return tape.op('Reshape', [products, keysTarget(tape, key, heads)], {
@@ -112,7 +112,7 @@ function asScores(tape: Tape, products: Value, { query, key, heads }: Attention)
   });
 }
 
-/** i64 [4] for Reshape: 0, heads, -1, keys. */
+/** The target of a Reshape, i64 [4]: 0, heads, -1, keys. */
 function keysTarget(tape: Tape, key: Value, heads: number): Value {
   const keys = key.shape?.[2];
   if (typeof keys === 'number') return tape.int64s([0, heads, -1, keys]);
@@ -127,7 +127,7 @@ function softmax(tape: Tape, scores: Value): Value {
   return tape.op('Softmax', [scores], { attributes: { axis: -1 } });
 }
 
-/** The softmax over the scores and one more, which is then left out. */
+/** The softmax over the scores and the sink, without the probability of the sink. */
 function softmaxWithSink(tape: Tape, scores: Value, sink: Value, heads: number): Value {
   const like = tape.op('Slice', [scores, tape.int64s([0]), tape.int64s([1]), tape.int64s([3])], {
     ...(scores.shape && { shape: scores.shape.with(3, 1) }),

@@ -1,4 +1,4 @@
-/** Dimensions as values of the graph, constants where they are numbers. */
+/** Dimensions as values of the graph. A dimension that is a number becomes a constant. */
 import type { Tape, Value } from '../../ir/index.ts';
 
 /** i64 [1] */

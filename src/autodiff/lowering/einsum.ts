@@ -4,15 +4,15 @@ import { notDefined } from '../not-defined.ts';
 import { dimValue } from './dimensions.ts';
 import type { Lowering } from './lowering.ts';
 
-/** A value with one letter for each axis. */
+/** A value and its letters, one for each axis. */
 interface Term {
   readonly letters: string;
   readonly value: Value;
 }
 
 /**
- * Einsum: products over letters that are equal, sums over those that do not come out. Two terms at a time become one product of
- * batches of matrices: letters that both share and that stay are batches, those that go are summed.
+ * Einsum: products over equal letters, summed over the letters that the output does not have. The terms are contracted pairwise, each
+ * pair with one batched matrix product. Shared letters that are needed later are batch axes; other shared letters are summed over.
  * @see ONNX Einsum-12
  */
 export const einsumLowering: Lowering = {
@@ -54,7 +54,7 @@ function others(terms: readonly Term[], index: number): string[] {
   return terms.filter((_, other) => other !== index).map(({ letters }) => letters);
 }
 
-/** Sums over the letters that nothing else has. */
+/** Sums over the letters that occur neither in another term nor in the output. */
 function sumAlone(tape: Tape, { letters, value }: Term, needed: string): Term {
   const axes = [...letters].flatMap((letter, axis) => (needed.includes(letter) ? [] : [axis]));
   return { letters: keep(letters, needed), value: sumOver(tape, value, axes, false) };
@@ -68,7 +68,7 @@ function without(letters: string, gone: string): string {
   return [...letters].filter((letter) => !gone.includes(letter)).join('');
 }
 
-/** The product of two terms, summed over the letters that both have and that are not needed later. */
+/** The product of two terms, summed over the shared letters that are not needed later. */
 function contract(tape: Tape, [a, b]: readonly [Term, Term], later: string): Term {
   const shared = keep(a.letters, b.letters);
   const batch = keep(shared, later);
@@ -81,7 +81,7 @@ function contract(tape: Tape, [a, b]: readonly [Term, Term], later: string): Ter
   return apart(tape, product, { a, b, batch, rows, columns });
 }
 
-/** Without a sum the product is one element by element, axes of size 1 standing for the letters of the other. */
+/** If nothing is summed, the product is elementwise; axes of size 1 stand for the letters of the other term. */
 function outer(tape: Tape, [a, b]: readonly [Term, Term], letters: string): Term {
   const spread = (term: Term): Value => {
     const own = ordered(tape, term, keep(letters, term.letters));
@@ -97,7 +97,7 @@ function ordered(tape: Tape, { letters, value }: Term, order: string): Term {
   return { letters: order, value: tape.op('Transpose', [value], { attributes: { perm } }) };
 }
 
-/** [batch..., rows, columns], each of the last two being all axes of its letters as one. */
+/** Reshapes a term to [batch..., rows, columns]. All axes of `rows` become one axis, and so do all axes of `columns`. */
 function asMatrices(tape: Tape, term: Term, [batch, rows, columns]: readonly [string, string, string]): Value {
   const { value } = ordered(tape, term, batch + rows + columns);
   if (rows.length === 1 && columns.length === 1) return value;
@@ -120,7 +120,7 @@ interface Parts {
   readonly columns: string;
 }
 
-/** Rows and columns of a product as the axes that they were. */
+/** Splits the rows and the columns of a product into their original axes. */
 function apart(tape: Tape, product: Value, { a, b, batch, rows, columns }: Parts): Term {
   const letters = batch + rows + columns;
   if (rows.length === 1 && columns.length === 1) return { letters, value: product };

@@ -7,9 +7,9 @@ import { dimValue } from './dimensions.ts';
 import type { Lowering } from './lowering.ts';
 
 /**
- * GatherND: the axes that the indices name become one, and the indices positions on it, so that Gather does it.
+ * GatherND as a Gather: the indexed axes are flattened to one axis, and the indices converted to positions on it.
  *
- * WHY: the gradient of Gather adds up what comes twice; ScatterND loses additions (see the rule of Gather).
+ * WHY: the gradient of Gather adds up repeated indices correctly, whereas ScatterND loses additions (see the rule of Gather).
  * @see ONNX GatherND-13
  */
 export const gatherNDLowering: Lowering = {
@@ -32,7 +32,7 @@ export const gatherNDLowering: Lowering = {
   },
 };
 
-/** Σ index · stride over the last axis, negative indices counted from the end. */
+/** Σ index · stride over the last axis. Negative indices count from the end. */
 function ownPositions(tape: Tape, indices: Value, lengths: readonly Value[]): Value {
   const negative = tape.op('Less', [indices, scalar(tape, 0, indices)]);
   const all = join(tape, lengths);
@@ -50,7 +50,7 @@ interface Batch {
   readonly batch: number;
 }
 
-/** Where the elements of each batch begin: [batch..., 1, …], to be added to indices without their last axis. */
+/** The position at which each batch begins, [batch..., 1, …], to be added to the positions of the indices. */
 function batchPositions(tape: Tape, node: Node, { indices, lengths, batch }: Batch): Value {
   const count = tape.op('Squeeze', [product(tape, lengths.slice(0, batch)), tape.int64s([0])]);
   const starts = mul(tape, range(tape, count), product(tape, lengths.slice(batch)));
@@ -60,7 +60,7 @@ function batchPositions(tape: Tape, node: Node, { indices, lengths, batch }: Bat
   return tape.op('Reshape', [starts, target], { shape: [...shape.slice(0, batch), ...ones] });
 }
 
-/** i64 [1]; 1 of none */
+/** The product of lengths, i64 [1]; 1 for none. */
 function product(tape: Tape, lengths: readonly Value[]): Value {
   return lengths.reduce((total, length) => mul(tape, total, length), tape.int64s([1]));
 }

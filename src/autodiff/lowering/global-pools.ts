@@ -1,7 +1,7 @@
 import { rankOf } from '../shapes.ts';
 import type { Lowering } from './lowering.ts';
 
-/** A pool over all spatial axes is a reduction over them. */
+/** Lowers a pool over all spatial axes to a reduction over them. */
 function globalPool(opType: string, reduction: 'ReduceMean' | 'ReduceMax'): Lowering {
   return {
     opType,
@@ -20,5 +20,5 @@ function globalPool(opType: string, reduction: 'ReduceMean' | 'ReduceMax'): Lowe
 /** @see ONNX GlobalAveragePool-22 */
 export const globalAveragePoolLowering = globalPool('GlobalAveragePool', 'ReduceMean');
 
-/** Elements that tie share the gradient in equal parts. @see ONNX GlobalMaxPool-22 */
+/** Elements that tie for the maximum share the gradient equally. @see ONNX GlobalMaxPool-22 */
 export const globalMaxPoolLowering = globalPool('GlobalMaxPool', 'ReduceMax');

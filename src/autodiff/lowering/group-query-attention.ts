@@ -7,7 +7,7 @@ import { dimScalar, dimValue } from './dimensions.ts';
 import { joinHeads, requireInput, splitHeads, widthOf } from './heads.ts';
 import type { Lowering } from './lowering.ts';
 
-/** Inputs of the operator by their place. */
+/** Indices of the operator's inputs. */
 const input = {
   query: 0,
   key: 1,
@@ -28,8 +28,8 @@ const input = {
 /**
  * GroupQueryAttention: rotary embedding of queries and keys, past keys and values before the new ones, causal attention.
  *
- * The lengths of the rows (`seqlens_k`) are not looked at: rows are padded on the right, so that no real token sees padding, and a past
- * holds real tokens only, as many in every row (usually none).
+ * The lengths of the rows (`seqlens_k`) are not used. Rows are padded on the right, so no real token attends to padding. A past contains
+ * real tokens only, equally many in every row (usually none).
  * @see com.microsoft GroupQueryAttention-1; Ainslie et al. 2023
  */
 export const groupQueryAttentionLowering: Lowering = {
@@ -79,7 +79,7 @@ interface Separate {
   readonly headDim: number;
 }
 
-/** Query, key and value, each [batch, tokens, heads · headDim], also where they come side by side in one input. */
+/** Query, key and value, each [batch, tokens, heads · headDim]. They are split if one input contains all three. */
 function separate(tape: Tape, node: Node, { heads, kvHeads }: { heads: number; kvHeads: number }): Separate {
   const query = requireInput(node, input.query, 'a query');
   const [key, value] = [node.inputs[input.key], node.inputs[input.value]];
@@ -92,7 +92,7 @@ function separate(tape: Tape, node: Node, { heads, kvHeads }: { heads: number; k
   return { query: q, key: k, value: v, headDim };
 }
 
-/** Past keys or values; undefined where there are certainly none. */
+/** The past keys or values; undefined if there are certainly none. */
 function pastOf(node: Node, index: number): Value | undefined {
   const past = node.inputs[index];
   return past?.shape?.[2] === 0 ? undefined : past;
@@ -104,7 +104,7 @@ function after(tape: Tape, past: Value | undefined, present: Value): Value {
 
 type Turn = (x: Value, heads: number, headDim: number) => Value;
 
-/** The rotary embedding that the attributes ask for, of [batch, tokens, heads · headDim]. */
+/** The rotary embedding that the attributes request, applied to [batch, tokens, heads · headDim]. */
 function rotation(tape: Tape, node: Node, past: Value | undefined): Turn {
   if (node.intAttribute('do_rotary', 0) === 0) return (x) => x;
   const cos = requireInput(node, input.cos, 'cos_cache');
@@ -139,15 +139,16 @@ function biasesOf(tape: Tape, node: Node, { query, key, pastKey }: Shapes): Valu
 }
 
 /**
- * From where on a query sees nothing. WHY two numbers: ONNX Runtime has a kernel without softcap, which gives 0 for a row of the lowest
- * number, and one with it, which gives such a row the mean of the values, and makes NaN of minus infinity; there 0 comes in its place.
+ * The bias up to which all keys of a query count as masked. WHY two numbers: ONNX Runtime's kernel without softcap returns 0 for a row
+ * of lowest numbers. Its kernel with softcap returns the mean of the values for such a row, and NaN for a row of minus infinity; here
+ * the latter gives 0.
  */
 function blankFrom(node: Node, query: Value): number | undefined {
   if (node.inputs[input.bias] === undefined) return undefined;
   return node.floatAttribute('softcap', 0) === 0 ? lowest(query) : -Infinity;
 }
 
-/** A sink that is given, or one of score 0 for a smooth softmax. */
+/** The sink of the operator's input, or a sink of score 0 if `smooth_softmax` is set. */
 function sinkOf(tape: Tape, node: Node, { heads, like }: { heads: number; like: Value }): Value | undefined {
   const given = node.inputs[input.sink];
   if (given || node.intAttribute('smooth_softmax', 0) === 0) return given;

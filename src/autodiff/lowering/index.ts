@@ -15,7 +15,7 @@ import { onnxAttentionLowering } from './onnx-attention.ts';
 import { padLowering } from './pad.ts';
 import { skipLayerNormalizationLowering } from './skip-layer-normalization.ts';
 
-/** The operators that are differentiated in smaller parts, in alphabetical order. */
+/** The operators that are differentiated as several smaller ones, in alphabetical order. */
 export const standardLowerings: readonly Lowering[] = [
   einsumLowering,
   gatherNDLowering,

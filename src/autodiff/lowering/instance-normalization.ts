@@ -6,7 +6,7 @@ import { rankOf, reshapeLike, shapeOf } from '../shapes.ts';
 import type { Lowering } from './lowering.ts';
 
 /**
- * InstanceNormalization: each channel of each sample by its own mean and variance
+ * InstanceNormalization: each channel of each sample is normalized by its own mean and variance
  *
  *   Y = (X − mean) / √(var + ε) ∘ scale + B
  *
@@ -23,8 +23,8 @@ export const instanceNormalizationLowering: Lowering = {
 };
 
 /**
- * GroupNormalization: the channels of each group of each sample by their own mean and variance. Scale and bias belong to the channels,
- * before opset 21 to the groups.
+ * GroupNormalization: the channels of each group of each sample are normalized by their common mean and variance. Scale and bias are
+ * given for each channel; before opset 21, for each group.
  * @see ONNX GroupNormalization-21; Wu and He 2018
  */
 export const groupNormalizationLowering: Lowering = {
@@ -60,7 +60,7 @@ function epsilonOf(node: Node): number {
   return node.floatAttribute('epsilon', 1e-5);
 }
 
-/** With mean 0 and variance 1 over the axes. */
+/** Normalizes to mean 0 and variance 1 over the axes. */
 function standardized(tape: Tape, X: Value, { axes, epsilon }: { axes: readonly number[]; epsilon: number }): Value {
   const centred = sub(tape, X, meanOver(tape, X, axes));
   const variance = meanOver(tape, mul(tape, centred, centred), axes);

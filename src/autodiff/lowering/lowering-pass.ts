@@ -40,7 +40,7 @@ export function loweringPass(endpoints: Endpoints, registry: GradientRegistry): 
 interface LoweringJob {
   readonly endpoints: Endpoints;
   readonly registry: GradientRegistry;
-  /** The values that are replaced, each with the value that takes its place. */
+  /** The replaced values, each with its replacement. */
   readonly replaced: Map<Value, Value>;
 }
 
@@ -74,12 +74,12 @@ function pair(node: Node, results: readonly (Value | undefined)[]): (readonly [o
 interface Replacement {
   readonly output: Value;
   readonly result: Value;
-  /** The nodes that the lowering recorded. */
+  /** The nodes that this lowering recorded. */
   readonly own: ReadonlySet<Node>;
 }
 
 function takeThePlace(tape: Tape, { output, result, own }: Replacement): Value {
-  // WHY the Identity: what was there before, and what is an output already, keeps its own name.
+  // WHY the Identity: a value that already existed, or that is a graph output, keeps its own name.
   const isOwn = result.producer !== undefined && own.has(result.producer) && !result.isGraphOutput;
   const value = isOwn || !output.isGraphOutput ? result : tape.op('Identity', [result]);
   tape.model.graph.replaceAllUses(output, value);

@@ -6,7 +6,7 @@ const dtype = 'float32';
 const groups = { dtype, attributes: { num_groups: 2 } } as const;
 const rows = { input: ['n=3', 4], skip: ['n=3', 4], gamma: [4] } as const;
 
-/** Operators that are differentiated in smaller parts, but for attention. The norms have kernels in f32 only. */
+/** The lowered operators other than attention. The kernels of the norms exist in f32 only. */
 export const loweringCases: readonly GradientCase[] = [
   skip('norm', rows),
   skip('beta and bias', { ...rows, beta: [4], bias: [4] }),

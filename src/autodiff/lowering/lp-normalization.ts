@@ -2,7 +2,7 @@ import { div, mul, sumOver, unary } from '../emit.ts';
 import type { Lowering } from './lowering.ts';
 
 /**
- * LpNormalization: X divided by its norm along an axis: the sum of its absolute values, or the root of the sum of its squares.
+ * LpNormalization: X / ‖X‖ₚ along an axis, where p is 1 (the sum of absolute values) or 2 (the root of the sum of squares).
  * @see ONNX LpNormalization-22
  */
 export const lpNormalizationLowering: Lowering = {

@@ -9,8 +9,8 @@ import type { Lowering } from './lowering.ts';
 import { paddingMask } from './padding-mask.ts';
 
 /**
- * Attention of ONNX Runtime: query, key and value by one product, then attention over heads. A query whose scores are all minus
- * infinity gets 0; ONNX Runtime's kernel makes NaN of it.
+ * Attention of ONNX Runtime: one product for query, key and value, then attention over heads. A query whose scores are all minus
+ * infinity gets the result 0; ONNX Runtime's kernel returns NaN.
  * @see com.microsoft Attention-1; Vaswani et al. 2017
  */
 export const microsoftAttentionLowering: Lowering = {
@@ -47,7 +47,7 @@ interface Projected {
   readonly width: number;
 }
 
-/** x · W + bias, split to [batch, heads, tokens, headDim] each. */
+/** x · W + bias, split into query, key and value, each [batch, heads, tokens, headDim]. */
 function project(tape: Tape, node: Node, heads: number): Projected {
   const input = requireInput(node, 0, 'an input');
   const weights = requireInput(node, 1, 'weights');
@@ -66,7 +66,7 @@ function after(tape: Tape, past: Value | undefined, present: Value): Value {
   return past ? tape.op('Concat', [past, present], { attributes: { axis: 2 } }) : present;
 }
 
-/** Keys and values as one tensor: [2, batch, heads, keys, headDim]. */
+/** Stacks keys and values to one tensor [2, batch, heads, keys, headDim]. */
 function stacked(tape: Tape, key: Value, value: Value): Value {
   const parts = [key, value].map((x) => tape.op('Unsqueeze', [x, tape.int64s([0])]));
   return tape.op('Concat', parts, { attributes: { axis: 0 } });

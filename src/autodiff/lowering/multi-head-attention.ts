@@ -10,8 +10,8 @@ import type { Lowering } from './lowering.ts';
 import { paddingMask } from './padding-mask.ts';
 
 /**
- * MultiHeadAttention: each of query, key and value with a bias of its own, past keys and values before the new ones, masks and
- * biases added to the scores. A query whose scores are all minus infinity gets 0; ONNX Runtime's kernel makes NaN of it.
+ * MultiHeadAttention: query, key and value have biases of their own, past keys and values come before the new ones, and masks and
+ * biases are added to the scores. A query whose scores are all minus infinity gets the result 0; ONNX Runtime's kernel returns NaN.
  * @see com.microsoft MultiHeadAttention-1; Vaswani et al. 2017
  */
 export const multiHeadAttentionLowering: Lowering = {
@@ -45,7 +45,7 @@ interface Separate {
   readonly query: Value;
   readonly key: Value;
   readonly value: Value;
-  /** Of all heads of the values together. */
+  /** Number of features of the values, over all heads. */
   readonly width: number;
 }
 

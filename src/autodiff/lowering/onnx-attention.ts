@@ -9,8 +9,8 @@ import type { Lowering } from './lowering.ts';
 import { realUpTo } from './padding-mask.ts';
 
 /**
- * Attention: softmax(softcap(scale · Q · Kᵀ) + mask) · V over heads, past keys and values before the new ones. A query whose mask lets it
- * see no key gets 0, as in ONNX Runtime's kernel.
+ * Attention: softmax(softcap(scale · Q · Kᵀ) + mask) · V over heads, with past keys and values before the new ones. A query whose keys
+ * are all masked gets the result 0, as in ONNX Runtime's kernel.
  * @see ONNX Attention-24; Vaswani et al. 2017
  */
 export const onnxAttentionLowering: Lowering = {
@@ -38,7 +38,7 @@ export const onnxAttentionLowering: Lowering = {
   },
 };
 
-/** An input as [batch, heads, tokens, headDim], whichever way it comes. */
+/** An input as [batch, heads, tokens, headDim]. The input itself may have rank 3 or 4. */
 function withHeads(tape: Tape, node: Node, index: number): { readonly x: Value; readonly heads: number } {
   const x = requireInput(node, index, ['Q', 'K', 'V'][index] ?? '');
   if (rankOf(x, node) === 3) {

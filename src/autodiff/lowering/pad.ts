@@ -5,8 +5,8 @@ import { range } from './attention-mask.ts';
 import type { Lowering } from './lowering.ts';
 
 /**
- * Pad with edges, reflections or repetitions of the data: the positions of each axis are padded in the same way, and the data
- * gathered there. Padding with a constant stays as it is.
+ * Pad in the modes edge, reflect and wrap, as a Gather: the positions along each axis are padded in the same mode, and the data is
+ * gathered at the padded positions. Padding with a constant is not lowered.
  * @see ONNX Pad-24
  */
 export const padLowering: Lowering = {

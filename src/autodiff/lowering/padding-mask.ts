@@ -6,16 +6,16 @@ import { range } from './attention-mask.ts';
 import { dimScalar } from './dimensions.ts';
 
 export interface PaddingMask {
-  /** Integers: [batch] how many keys of a row are real, or [batch, keys] or [batch, tokens, keys] which ones are (not 0). */
+  /** Integers: the number of real keys of each row, [batch]; or a mask, not 0 for real keys, [batch, keys] or [batch, tokens, keys]. */
   readonly mask: Value;
   /** [batch, heads, keys, headDim] */
   readonly key: Value;
-  /** What is added to the score of a key that is hidden. */
+  /** The number that is added to the score of a masked key. */
   readonly hidden: number;
 }
 
 /**
- * What is added to attention scores, broadcast to [batch, heads, tokens, keys].
+ * The numbers to add to attention scores, broadcast to [batch, heads, tokens, keys].
  * @throws EspalierError GRADIENT_NOT_DEFINED for a mask of another shape
  */
 export function paddingMask(tape: Tape, node: Node, { mask, key, hidden }: PaddingMask): Value {
@@ -26,7 +26,7 @@ export function paddingMask(tape: Tape, node: Node, { mask, key, hidden }: Paddi
 function realKeys(tape: Tape, node: Node, { mask, key }: Pick<PaddingMask, 'mask' | 'key'>): Value {
   const shape = shapeOf(mask, node);
   if (shape.length === 1) {
-    // WHY: ONNX Runtime also knows offsets of packed rows, [2 · batch] and [3 · batch + 2].
+    // WHY: ONNX Runtime also accepts offsets of packed rows, with shapes [2 · batch] and [3 · batch + 2].
     if (!sameDim(shape[0], key.shape?.[0])) throw notDefined(node, `${node.opType} with a mask of offsets`);
     return realUpTo(tape, mask, key);
   }
@@ -36,7 +36,7 @@ function realKeys(tape: Tape, node: Node, { mask, key }: Pick<PaddingMask, 'mask
   return tape.op('Unsqueeze', [isReal, tape.int64s(axes)]);
 }
 
-/** The first `counts` [batch] keys of each row: bool [batch, 1, 1, keys] */
+/** Whether a key is among the first `counts` [batch] keys of its row: bool [batch, 1, 1, keys] */
 export function realUpTo(tape: Tape, counts: Value, key: Value): Value {
   const places = range(tape, dimScalar(tape, key, 2));
   const lengths = tape.op('Cast', [tape.op('Unsqueeze', [counts, tape.int64s([1, 2, 3])])], { attributes: { to: 7 } });

@@ -5,8 +5,8 @@ import { sameShape } from '../shapes.ts';
 const broadcasting = new Set(['Add', 'Sub', 'Mul', 'Div']);
 
 /**
- * Takes away an Expand of the backward pass where every reader would broadcast anyway, because its other input has the full
- * shape. (The gradient of a mean is one number for a whole row.)
+ * Removes an Expand of the backward pass if all its readers broadcast anyway, because their other input has the full shape. (For
+ * example, the gradient of a mean is one number for a whole row.)
  */
 export const dropExpands = definePass('drop-expands', ({ graph }) =>
   graph.nodes.filter(isNeedless).map((node) => drop(graph, node)),

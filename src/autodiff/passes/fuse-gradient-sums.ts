@@ -12,12 +12,12 @@ import { gradientKey } from '../differentiate.ts';
 import { sameShape } from '../shapes.ts';
 
 /**
- * Lets products add themselves to a sum of gradients: each two-dimensional product that goes nowhere but into a sum becomes a
- * Gemm whose C is what was summed so far.
+ * Fuses products into the sums of gradients that they are terms of: a two-dimensional product that is read only by a sum becomes a
+ * Gemm whose C is the partial sum.
  *
  *   Sum(Y, A·B, A'·B')   ⇒   Gemm(A', B', C = Gemm(A, B, C = Y))
  *
- * In LoRA training the gradient of every layer's input is such a sum, two products for each adapted module that reads it.
+ * In LoRA training the gradient of every layer's input is such a sum, with two products for each adapted module that reads it.
  * Only nodes of the backward pass are rewritten.
  */
 export const fuseGradientSums = definePass(
@@ -36,7 +36,7 @@ function fuse(model: Model, sum: Node): string[] {
   if (output?.shape?.length !== 2 || !terms.every((term) => sameShape(term.shape, output.shape))) return [];
   const products = terms.filter((term, index) => isFusible(term) && terms.indexOf(term) === index);
   const others = terms.filter((term) => !products.includes(term));
-  // WHY: without another term the first product stays as it is, and the others add themselves to it.
+  // WHY: if all terms are products, the first one stays as it is and the others are added to it.
   const added = others.length > 0 ? products : products.slice(1);
   if (added.length === 0) return [];
   const tape = new Tape(model, { scope: sum.name, insertBefore: sum });
@@ -47,7 +47,7 @@ function fuse(model: Model, sum: Node): string[] {
   return [`${sum.label}: ${added.length} products add themselves to the sum`];
 }
 
-/** A product that nothing else reads, and that adds nothing of its own yet. */
+/** Whether the value is a product that has one reader and does not add a C yet. */
 function isFusible(value: Value): boolean {
   const node = value.producer;
   if (node === undefined || node.domain !== '' || value.uses.size !== 1 || value.isGraphOutput) return false;
@@ -72,7 +72,7 @@ interface Replacement {
   readonly sum: Node;
   readonly output: Value;
   readonly total: Value;
-  /** The products whose nodes are not needed any more. */
+  /** The products that were fused, whose nodes are no longer needed. */
   readonly added: readonly Value[];
 }
 

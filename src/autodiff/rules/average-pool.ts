@@ -8,9 +8,9 @@ import { reshapeLike } from '../shapes.ts';
 import { windowAttributes, windowsOf, type Windows } from './windows.ts';
 
 /**
- * AveragePool: the mean of each window, its padding counted or not
+ * AveragePool: the mean of each window, with or without its padding
  *
- *   dX = dY / (elements of its window), spread over the window: the transposed convolution with a kernel of ones
+ *   dX = dY / (number of elements of the window), distributed over the window by the transposed convolution with a kernel of ones
  *
  * @see ONNX AveragePool-22
  */
@@ -39,7 +39,7 @@ function kernelOfOnes(tape: Tape, { kernel }: Windows, like: Value): Value {
   return tape.constant(tensorOf(like.dtype ?? 'float32', [1, 1, ...kernel], ones));
 }
 
-/** [batch, channels, spatial...] as [batch · channels, 1, spatial...]: every plane by itself. */
+/** Reshapes [batch, channels, spatial...] to [batch · channels, 1, spatial...], so that each channel is a sample of its own. */
 function asPlanes(tape: Tape, x: Value): Value {
   const spatial = x.shape?.slice(2) ?? [];
   const target = spatial.every((dim) => typeof dim === 'number')

@@ -6,8 +6,8 @@ import { rankOf } from '../shapes.ts';
 import { once } from './once.ts';
 
 /**
- * BatchNormalization with the statistics that it was given: Y = (X − mean) ∘ r ∘ scale + B,   r = 1 / √(var + ε), each one number for
- * a channel (axis 1)
+ * BatchNormalization with given statistics: Y = (X − mean) ∘ r ∘ scale + B,   r = 1 / √(var + ε). Mean, var, scale and B are
+ * [channels], along axis 1.
  *
  *   dX = dY ∘ r ∘ scale        dscale = Σ dY ∘ (X − mean) ∘ r        dB = Σ dY, over all axes but the channels
  *
@@ -33,7 +33,7 @@ export const batchNormalizationGradient = gradientRule({
   },
 });
 
-/** [channels] as [channels, 1, …]. */
+/** Reshapes [channels] to [channels, 1, …], so that it broadcasts along axis 1. */
 function alongChannels(tape: Tape, x: Value, rank: number): Value {
   return rank === 2 ? x : tape.op('Unsqueeze', [x, tape.int64s(Array.from({ length: rank - 2 }, (_, i) => i + 1))]);
 }

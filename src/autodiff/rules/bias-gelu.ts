@@ -4,7 +4,7 @@ import { erfGeluSlope } from './gelu-slope.ts';
 import { once } from './once.ts';
 
 /**
- * BiasGelu: C = gelu(A + B), B being a vector
+ * BiasGelu: C = gelu(A + B), where B is a vector
  *
  *   dA = dC ∘ gelu'(A + B)        dB = the same
  *

@@ -2,7 +2,7 @@ import { cast } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * Cast between floats: Y = X in another type. (A path ends at a cast to integers: they carry no gradient.)
+ * Cast between floats: Y = X in another type. (A cast to integers ends the path, because integers have no gradient.)
  *
  *   dX = dY in the type of X
  *

@@ -3,9 +3,9 @@ import { gradientRule } from '../gradient-rule.ts';
 import { positiveAxis, rankOf } from '../shapes.ts';
 
 /**
- * Concat: inputs one after the other along an axis
+ * Concat: concatenation of the inputs along an axis
  *
- *   dinputs = dresult, split at the same places
+ *   dinputs = dresult, split at the same positions
  *
  * @see ONNX Concat-13
  */

@@ -6,10 +6,10 @@ import { convolvedWeightGradient } from './convolutions.ts';
 import { windowAttributes, windowsOf } from './windows.ts';
 
 /**
- * ConvTranspose: each element of X spread by W, strides between them
+ * ConvTranspose: each element of X times W is added to a window of Y; windows begin `strides` apart
  *
  *   dX = the convolution of dY with W
- *   dW = dY convolved with X, strides and dilations having changed places        dB = Σ dY over all but the filters
+ *   dW = dY convolved with X, with strides and dilations exchanged        dB = Σ dY over all axes but the filters
  *
  * @see ONNX ConvTranspose-22; Dumoulin and Visin 2016
  */

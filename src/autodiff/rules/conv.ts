@@ -8,7 +8,7 @@ import { windowsOf } from './windows.ts';
  * Conv: Y[n, m, o] = Σ X[n, c, o·stride + k·dilation] · W[m, c, k] + B[m]
  *
  *   dX = the transposed convolution of dY with W
- *   dW = X convolved with dY, strides and dilations having changed places        dB = Σ dY over all but the filters
+ *   dW = X convolved with dY, with strides and dilations exchanged        dB = Σ dY over all axes but the filters
  *
  * @see ONNX Conv-22; Dumoulin and Visin 2016
  */

@@ -3,7 +3,7 @@ import type { CaseInput, GradientCase } from '../testing/gradient-case.ts';
 const dtype = 'float32';
 const aligned = { mode: 'linear', coordinate_transformation_mode: 'align_corners' } as const;
 
-/** Convolutions, pools and their norm. All but MaxPool and BatchNormalization have kernels in f32 only. */
+/** Convolutions, pools and batch normalization. All but MaxPool and BatchNormalization have kernels in f32 only. */
 export const convolutionCases: readonly GradientCase[] = [
   conv('2d', { X: [2, 2, 4, 3], W: [3, 2, 2, 2] }),
   conv('1d, bias', { X: [2, 2, 5], W: [3, 2, 3], B: [3] }),
@@ -70,7 +70,7 @@ function pool(op: string, note: string, shape: Shape, attributes: Attributes = {
   const count = shape
     .map((dim) => (typeof dim === 'number' ? dim : Number(dim.split('=')[1])))
     .reduce((a, b) => a * b, 1);
-  // Distinct values, a step of the central difference far apart.
+  // The values differ by more than the step of the central difference, so that the maximum does not change.
   const values = Array.from({ length: count }, (_, i) => (((i * 7) % count) - count / 2) / 4);
   return { op, note, dtype, inputs: { X: { shape, values } }, attributes };
 }

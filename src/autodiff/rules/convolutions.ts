@@ -1,5 +1,5 @@
 /**
- * The gradients that convolutions share: each is a convolution again. X [batch, channels, spatial...], W [filters,
+ * Gradients that the rules of convolutions share; each is again a convolution. X [batch, channels, spatial...], W [filters,
  * channels / group, kernel...], Y [batch, filters, spatial...].
  */
 import type { Dim, Node, Tape, Value } from '../../ir/index.ts';
@@ -13,7 +13,7 @@ export interface Convolution {
   readonly group: number;
 }
 
-/** dX: dY spread by the transposed convolution with the same weights, then cut to the shape of X. */
+/** dX: the transposed convolution of dY with the same weights, cut to the shape of X. */
 export function convolvedInputGradient(
   tape: Tape,
   { node, windows, group }: Convolution,
@@ -26,7 +26,7 @@ export function convolvedInputGradient(
   }
   const { strides, dilations, before } = windows;
   const whole = tape.op('ConvTranspose', [dY, W], { attributes: { strides, dilations, group } });
-  // WHY zeros at the end: the last stride may have left elements that no window reached.
+  // WHY zeros at the end: with strides above 1, the last elements of X may belong to no window.
   const spare = strides.map((stride, axis) => stride - 1 + (windows.after[axis] ?? 0));
   const padded = tape.op('Pad', [whole, tape.int64s([0, 0, ...before.map(() => 0), 0, 0, ...spare])]);
   const axes = before.map((_, axis) => axis + 2);
@@ -34,7 +34,7 @@ export function convolvedInputGradient(
   return tape.op('Slice', [padded, tape.int64s(before), ends, tape.int64s(axes)], sameAs(X));
 }
 
-/** By how much the transposed convolution falls short of X on each axis; undefined where that is not known. */
+/** How many elements the transposed convolution lacks at the end of each axis of X; undefined if that is unknown. */
 function missingAtEnd(X: readonly Dim[], dY: readonly Dim[], windows: Windows): number[] | undefined {
   const missing = windows.kernel.flatMap((size, axis) => {
     const [input, output] = [X[axis + 2], dY[axis + 2]];
@@ -48,8 +48,8 @@ function missingAtEnd(X: readonly Dim[], dY: readonly Dim[], windows: Windows): 
 }
 
 /**
- * dW: X convolved with dY as the kernel, strides and dilations having changed places. Channels take the place of the batch, so that
- * the sum goes over the batch.
+ * dW: X convolved with dY as the kernel, with strides and dilations exchanged. Batch and channels are exchanged, so that the
+ * convolution sums over the batch.
  */
 export function convolvedWeightGradient(
   tape: Tape,
@@ -63,7 +63,7 @@ export function convolvedWeightGradient(
   const turn = (x: Value): Value => tape.op('Transpose', [x], { attributes: { perm: swapped } });
   const input = group === 1 ? turn(X) : channelsFirst(tape, X, group, rank);
   const found = tape.op('Conv', [input, turn(dY)], { attributes });
-  // WHY: where the windows do not fill the input, the kernel comes out longer than it is.
+  // WHY the Slice: if the windows do not cover the whole input, the computed kernel is longer than W.
   const cut = tape.op('Slice', [
     found,
     tape.int64s(kernel.map(() => 0)),
@@ -73,7 +73,7 @@ export function convolvedWeightGradient(
   return tape.op('Transpose', [cut], { attributes: { perm: swapped }, ...sameAs(W) });
 }
 
-/** [batch, channels, spatial...] as [channels / group, group · batch, spatial...]. */
+/** Rearranges [batch, channels, spatial...] to [channels / group, group · batch, spatial...]. */
 function channelsFirst(tape: Tape, X: Value, group: number, rank: number): Value {
   const channels = X.shape?.[1];
   const spatial = Array.from({ length: rank - 2 }, (_, i) => i + 3);

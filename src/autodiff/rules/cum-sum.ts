@@ -2,9 +2,9 @@ import { sameAs } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * CumSum: running sums along an axis, forwards or backwards, with the element itself or without
+ * CumSum: cumulative sums along an axis, forwards or in reverse, inclusive or exclusive of the element itself
  *
- *   dX = the running sums of dY the other way
+ *   dX = the cumulative sums of dY in the opposite direction
  *
  * @see ONNX CumSum-14
  */

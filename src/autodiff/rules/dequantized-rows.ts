@@ -1,36 +1,36 @@
 /**
- * Weights that are quantized in blocks along their rows, as floats again. Knows how MatMulNBits and GatherBlockQuantized pack them,
- * knows nothing of gradients.
+ * Dequantizes weights that are quantized in blocks along their rows, in the packing of MatMulNBits and GatherBlockQuantized.
+ * Gradients are not known here.
  */
 import { byteLength, dataTypeNumber, tensorOf, type DataType } from '../../tensor/index.ts';
 import { multiplyDims, zeroAfter, type ConstantData, type Tape, type Value } from '../../ir/index.ts';
 import { add, mul, sub } from '../emit.ts';
 
 export interface QuantizedRows {
-  /** u8 [rows, blocks, bytes of a block]; of 4 bits the first element is in the lower half of a byte. */
+  /** u8 [rows, blocks, bytes per block]; with 4 bits, the first element is in the lower half of a byte. */
   readonly packed: Value;
   /** [rows, blocks], or flat */
   readonly scales: Value;
-  /** Packed as the weights are, each row beginning a byte; or floats [rows, blocks]. Half of the range where not given. */
+  /** Packed like the weights, each row beginning at a byte; or floats [rows, blocks]. Default: half of the range. */
   readonly zeroPoints: Value | undefined;
   readonly rows: number;
   readonly columns: number;
   readonly bits: 4 | 8;
   readonly blockSize: number;
-  /** Nothing is dequantized before this is there. */
+  /** The weights are dequantized only after this value has been computed. */
   readonly after: Value;
 }
 
-/** (element − zero point) · scale. [rows, columns rounded up to whole blocks], in the type of the scales */
+/** (element − zero point) · scale, as [rows, columns rounded up to whole blocks] in the type of the scales. */
 export function dequantizedRows(tape: Tape, quantized: QuantizedRows): Value {
   const blocks = Math.ceil(quantized.columns / quantized.blockSize);
   return withOperator(tape, quantized, blocks) ?? withArithmetic(tape, quantized, blocks);
 }
 
-/** By DequantizeLinear, on the same bytes under another type; undefined where they do not lie as it wants them. */
+/** Uses DequantizeLinear on the same bytes with another type; undefined if their layout does not permit this. */
 function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Value | undefined {
   const { packed, scales, zeroPoints, rows, bits, blockSize, after } = quantized;
-  // WHY: before opset 21 it knows neither blocks nor 4 bits.
+  // WHY: before opset 21 DequantizeLinear supports neither blocks nor 4 bits.
   if ((tape.model.opsets.get('') ?? 0) < 21) return undefined;
   const dtype = bits === 4 ? 'uint4' : 'uint8';
   const weight = retyped(tape, packed, dtype, [rows, blocks * blockSize]);
@@ -45,18 +45,18 @@ function withOperator(tape: Tape, quantized: QuantizedRows, blocks: number): Val
 }
 
 function packedZeros(tape: Tape, { zeroPoints, rows, bits }: QuantizedRows, blocks: number): Value | undefined {
-  // WHY: a row of an odd number of halves ends with one that belongs to no block.
+  // WHY: with 4 bits and an odd number of blocks, a row of zero points ends with an unused half byte.
   if (zeroPoints?.dtype !== 'uint8' || (bits === 4 && blocks % 2 === 1)) return undefined;
   return retyped(tape, zeroPoints, bits === 4 ? 'uint4' : 'uint8', [rows, blocks]);
 }
 
-/** The zero point that is meant where none is given: half of the range. */
+/** The default zero point: half of the range. */
 function middle(tape: Tape, dtype: 'uint4' | 'uint8', shape: readonly number[]): Value {
   const bytes = new Uint8Array(byteLength(dtype, shape)).fill(dtype === 'uint4' ? 0x88 : 0x80);
   return tape.constant({ dtype, shape, bytes });
 }
 
-/** The bytes of an initializer as another type; they are not copied. */
+/** An initializer with the same bytes and another type. The bytes are not copied. */
 function retyped(tape: Tape, value: Value, dtype: DataType, shape: readonly number[]): Value | undefined {
   const { graph } = tape.model;
   const name = `${value.name}.${dtype}[${shape.join('x')}]`;
@@ -76,7 +76,7 @@ function retypedConstant(constant: ConstantData, dtype: DataType, shape: readonl
   return { kind: 'external', location, offset, length, dtype, shape };
 }
 
-/** Element by element in floats: for older operator sets, and for zero points that are floats or end within a byte. */
+/** Dequantizes with float arithmetic: for older operator sets, and for zero points that are floats or end within a byte. */
 function withArithmetic(tape: Tape, quantized: QuantizedRows, blocks: number): Value {
   const { packed, scales, zeroPoints, rows, bits, blockSize, after } = quantized;
   const dtype = scales.dtype ?? 'float32';
@@ -87,7 +87,7 @@ function withArithmetic(tape: Tape, quantized: QuantizedRows, blocks: number): V
   return shaped(tape, mul(tape, centred, shaped(tape, scales, [rows, blocks, 1])), [rows, blocks * blockSize]);
 }
 
-/** [rows, blocks, 1] */
+/** The zero points as [rows, blocks, 1]. */
 function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: QuantizedRows, blocks: number): Value {
   if (zeroPoints === undefined || zeroPoints.dtype !== 'uint8')
     return shaped(tape, zeroPoints ?? scales, [rows, blocks, 1]);
@@ -97,13 +97,13 @@ function zerosOfBlocks(tape: Tape, { zeroPoints, scales, rows, bits }: Quantized
   return tape.op('Slice', [all, tape.int64s([0]), tape.int64s([blocks]), tape.int64s([1])]);
 }
 
-/** The same bytes as a list, which is there no sooner than `after`. */
+/** The same bytes as a list that depends on `after`. */
 export function waiting(tape: Tape, bytes: Value, after: Value): Value {
   const target = add(tape, tape.int64s([-1]), zeroAfter(tape, after, 'int64'));
   return tape.op('Reshape', [bytes, target], { shape: [bytes.shape && multiplyDims(...bytes.shape)] });
 }
 
-/** Unsigned integers of 4 or 8 bits as floats; two of 4 bits lie side by side on a last axis. */
+/** Converts unsigned integers of 4 or 8 bits to floats. With 4 bits, the two elements of a byte are on a new last axis. */
 function unpacked(tape: Tape, bytes: Value, { bits, dtype }: { bits: 4 | 8; dtype: DataType }): Value {
   const attributes = { to: dataTypeNumber(dtype) };
   if (bits === 8) return tape.op('Cast', [bytes], { attributes });
@@ -120,7 +120,7 @@ export function halves(tape: Tape, bytes: Value): { readonly lower: Value; reado
   return { lower, upper };
 }
 
-/** `x` in that shape; nothing is recorded where it has it already. */
+/** Reshapes `x`. Records nothing if it already has the shape. */
 function shaped(tape: Tape, x: Value, shape: readonly number[]): Value {
   const isSo = x.shape?.length === shape.length && shape.every((dim, i) => dim === x.shape?.[i]);
   return isSo ? x : tape.op('Reshape', [x, tape.int64s(shape)], { shape });

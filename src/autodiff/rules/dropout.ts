@@ -5,11 +5,11 @@ import { savedOutput } from '../saved-output.ts';
 import { constantIntegers, constantNumbers } from '../shapes.ts';
 
 /**
- * Dropout: output = data ∘ mask / (1 − ratio) in training mode, else data
+ * Dropout: output = data ∘ mask / (1 − ratio) in training mode, otherwise data
  *
- *   ddata = doutput ∘ mask / (1 − ratio), or doutput
+ *   ddata = doutput ∘ mask / (1 − ratio), otherwise doutput
  *
- * The mask is the second output; the forward node is asked for it.
+ * The mask is the second output, which the rule adds to the forward node if it is missing.
  * @see ONNX Dropout-13
  */
 export const dropoutGradient = gradientRule({

@@ -2,10 +2,10 @@ import { dataTypeNumber } from '../../tensor/index.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
 
 const positive = [0.5, 2] as const;
-/** Away from 0, where these functions have no derivative or a wild one. */
+/** Not near 0, where some of these functions have no derivative or a very large one. */
 const spread = [-2.3, -1.1, -0.4, 0.3, 0.9, 2.1];
 
-/** Operators that work element by element, some on several inputs with broadcasting. */
+/** Elementwise operators, some with several inputs and broadcasting. */
 export const elementwiseCases: readonly GradientCase[] = [
   ...(['Add', 'Sub', 'Mul'] as const).flatMap((op): GradientCase[] => [
     { op, inputs: { A: [2, 3], B: [2, 3] } },

@@ -3,7 +3,7 @@ import { cast, div, mul, sumOver } from '../emit.ts';
 import { gradientRule, type GradientRule } from '../gradient-rule.ts';
 import { keptLike, reducedAxes } from './reduction.ts';
 
-/** Max and Min of several inputs: where inputs tie, the gradient is shared in equal parts. */
+/** Max and Min of several inputs: inputs that tie share the gradient equally. */
 export function extremeOf(opType: 'Max' | 'Min'): GradientRule {
   return gradientRule({
     opType,
@@ -17,7 +17,7 @@ export function extremeOf(opType: 'Max' | 'Min'): GradientRule {
   });
 }
 
-/** ReduceMax and ReduceMin: where elements tie, the gradient is shared in equal parts. */
+/** ReduceMax and ReduceMin: elements that tie share the gradient equally. */
 export function reducedExtreme(opType: 'ReduceMax' | 'ReduceMin'): GradientRule {
   return gradientRule({
     opType,

@@ -4,7 +4,7 @@ import { tanhGeluSlope } from './gelu-slope.ts';
 import { once } from './once.ts';
 
 /**
- * FastGelu: Y = gelu(X + bias), by the tanh approximation
+ * FastGelu: Y = gelu(X + bias), in the tanh approximation
  *
  *   dX = dY ∘ gelu'(X + bias)        dbias = the same
  *

@@ -2,7 +2,7 @@ import { gradientRule } from '../gradient-rule.ts';
 import { reshapeLike } from '../shapes.ts';
 
 /**
- * Flatten: the same elements as a matrix
+ * Flatten: the elements of X as a matrix
  *
  *   dX = dY in the shape of X
  *

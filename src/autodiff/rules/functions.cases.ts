@@ -2,10 +2,10 @@ import { float, type AttributeInput } from '../../ir/index.ts';
 import type { GradientCase } from '../testing/gradient-case.ts';
 
 const dtype = 'float32';
-/** A step of the central difference away from 0 and from ±1 and ±2.5, where some of these have no derivative. */
+/** Further from 0, ±1 and ±2.5 than the step of the central difference: some of these functions have no derivative there. */
 const away = [-3.3, -1.6, -0.4, 0.3, 0.7, 2.1];
 
-/** Functions of one element, and activations beyond those of transformers. Their kernels exist in f32 only. */
+/** Functions of one element, and activations that transformers do not use. Their kernels exist in f32 only. */
 export const functionCases: readonly GradientCase[] = [
   ...between('Tan', [-1, 1]),
   ...between('Sinh', [-1, 1]),

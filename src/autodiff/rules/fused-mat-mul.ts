@@ -4,9 +4,9 @@ import { notDefined } from '../not-defined.ts';
 import { productGradients } from './products.ts';
 
 /**
- * FusedMatMul: Y = alpha · op(A) · op(B) over batches of matrices, where op transposes the last two axes or not
+ * FusedMatMul: Y = alpha · op(A) · op(B) over batches of matrices, where op optionally transposes the last two axes
  *
- *   dA = alpha · dY · op(B)ᵀ, transposed where A was        dB = alpha · op(A)ᵀ · dY, transposed where B was
+ *   dA = alpha · dY · op(B)ᵀ, transposed if A was        dB = alpha · op(A)ᵀ · dY, transposed if B was
  *
  * @see com.microsoft FusedMatMul-1
  */

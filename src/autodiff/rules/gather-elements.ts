@@ -3,7 +3,7 @@ import { gradientRule } from '../gradient-rule.ts';
 import { zerosLike } from '../shapes.ts';
 
 /**
- * GatherElements: output[i, j, …] = data[indices[i, j, …], j, …], the index taking the place of one axis
+ * GatherElements: output[i, j, …] = data[indices[i, j, …], j, …] for axis 0, and likewise for other axes
  *
  *   ddata = zeros, to which doutput is added at the indices
  *

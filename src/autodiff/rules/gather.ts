@@ -4,14 +4,14 @@ import { gradientRule } from '../gradient-rule.ts';
 import { positiveAxis, rankOf, shapeValue, zerosLike } from '../shapes.ts';
 
 /**
- * Gather: output = data[…, indices, …], the indices taking the place of one axis
+ * Gather: output = data[…, indices, …] along one axis
  *
- *   ddata = zeros, to which doutput is added at the indices; an index that comes twice adds twice
+ *   ddata = zeros, to which doutput is added at the indices; a repeated index adds repeatedly
  *
- * Rows that are said to be distinct are copied, none being added to another.
+ * If the graph declares the rows distinct (`distinctRowsKey`), they are copied instead of added.
  *
- * WHY ScatterElements otherwise, for which every element carries its index: ONNX Runtime's ScatterND adds on several threads at once, and
- * loses additions where an index comes twice (seen in 1.30).
+ * WHY ScatterElements otherwise, which needs an index for every element: ONNX Runtime's ScatterND adds on several threads at once, and
+ * loses additions for repeated indices (observed in 1.30).
  * @see ONNX Gather-13
  */
 export const gatherGradient = gradientRule({
@@ -43,7 +43,7 @@ interface Gathered {
   readonly node: Node;
 }
 
-/** dY with all axes of the indices as one: the shape of data but for that axis. */
+/** dY with all axes of the indices flattened to one axis, in the place of the gathered axis. */
 function withOneIndexAxis(tape: Tape, { data, indices, dY, axis, node }: Gathered): Value {
   if (rankOf(indices, node) === 1) return dY;
   const dimsOf = (start: number, end: number): Value[] =>

@@ -14,7 +14,7 @@ const table = (turn: (angle: number) => number): CaseInput => ({
 
 const distinct = { shape: [2, 4], values: [3, -1, 4, 1.5, 5, -9, 2, 6] } as const;
 
-/** Operators that pick elements, hide some, or turn pairs of them. */
+/** Operators that select elements, mask some, or rotate pairs of them. */
 export const gatheringCases: readonly GradientCase[] = [
   { op: 'Gather', note: 'rows', inputs: { data: [4, 3], indices: indices([3], [2, 0, 3]) } },
   { op: 'Gather', note: 'a row twice', inputs: { data: [4, 3], indices: indices([2, 2], [1, 1, 3, -1]) } },

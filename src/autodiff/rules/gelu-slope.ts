@@ -4,7 +4,7 @@
 import type { Tape, Value } from '../../ir/index.ts';
 import { add, mul, scale, shift, sub, unary } from '../emit.ts';
 
-/** Of x · Φ(x): Φ(x) + x · φ(x), Φ and φ being the normal distribution and its density. */
+/** The derivative of x · Φ(x): Φ(x) + x · φ(x). Φ is the distribution function of the normal distribution, φ its density. */
 export function erfGeluSlope(tape: Tape, x: Value): Value {
   const z = scale(tape, x, Math.SQRT1_2);
   const gate = shift(tape, scale(tape, unary(tape, 'Erf', z), 0.5), 0.5);
@@ -13,7 +13,7 @@ export function erfGeluSlope(tape: Tape, x: Value): Value {
 }
 
 /**
- * Of y = x · ½(1 + tanh u), u = √(2/π)(x + 0.044715 x³). With s = σ(2u) the same is y = x · s, and the slope
+ * The derivative of y = x · ½(1 + tanh u), u = √(2/π)(x + 0.044715 x³). With s = σ(2u), y = x · s, and the derivative is
  *
  *   s + (y − y·s) · v,   v = d(2u)/dx = a + 3b·x²,   a = 2√(2/π),   b = 0.044715 a
  */
@@ -27,7 +27,7 @@ export function tanhGeluSlope(tape: Tape, x: Value): Value {
   return add(tape, s, mul(tape, sub(tape, y, mul(tape, y, s)), v));
 }
 
-/** Of y = x · s, s = σ(αx):  s · (1 + α(x − y)), in which x − y = x(1 − s) */
+/** The derivative of y = x · s, s = σ(αx):  s · (1 + α(x − y)), since x − y = x(1 − s) */
 export function sigmoidGateSlope(tape: Tape, { x, y, alpha }: { x: Value; y: Value; alpha: number }): Value {
   const s = unary(tape, 'Sigmoid', scale(tape, x, alpha));
   return mul(tape, s, shift(tape, scale(tape, sub(tape, x, y), alpha), 1));

@@ -3,7 +3,7 @@ import { gradientRule } from '../gradient-rule.ts';
 import { erfGeluSlope, tanhGeluSlope } from './gelu-slope.ts';
 
 /**
- * Gelu: Y = X ∘ Φ(X), or its approximation by tanh
+ * Gelu: Y = X ∘ Φ(X), or its tanh approximation
  *
  *   dX = dY ∘ (Φ(X) + X ∘ φ(X)), or the derivative of the approximation
  *

@@ -3,9 +3,9 @@ import { gradientRule } from '../gradient-rule.ts';
 import { productGradients } from './products.ts';
 
 /**
- * Gemm: Y = alpha · op(A) · op(B) + beta · C, where op transposes or not, and C is broadcast
+ * Gemm: Y = alpha · op(A) · op(B) + beta · C, where op optionally transposes, and C is broadcast
  *
- *   dA, dB as for a product        dC = beta · dY
+ *   dA and dB as in `productGradients`        dC = beta · dY
  *
  * For a weight [out, in] with transB, dA is the plain product dY · W.
  * @see ONNX Gemm-13; Giles 2008, "Collected matrix derivative results", §2.2.2

@@ -2,7 +2,7 @@ import { keepWhere, scalar, scale } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * HardSigmoid: Y = αX + β, held between 0 and 1
+ * HardSigmoid: Y = αX + β, clamped to [0, 1]
  *
  *   dX = α·dY where 0 < Y < 1, else 0
  *

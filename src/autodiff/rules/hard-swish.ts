@@ -3,7 +3,7 @@ import { add, keepWhere, mul, sameAs, scalar, scale } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * HardSwish: Y = X ∘ h,   h = X/6 + ½ held between 0 and 1
+ * HardSwish: Y = X ∘ h,   h = X/6 + ½ clamped to [0, 1]
  *
  *   dX = dY ∘ (h + X/6 where 0 < h < 1)
  *

@@ -9,7 +9,7 @@ import { once } from './once.ts';
  *
  *   dX = r ∘ (q − mean(q) − X̂ ∘ mean(q ∘ X̂)),   q = dY ∘ scale        dscale = Σ dY ∘ X̂        dB = Σ dY
  *
- * Mean and r are the second and third output; the forward node is asked for them.
+ * Mean and r are the second and third output, which the rule adds to the forward node if they are missing.
  * @see ONNX LayerNormalization-17; Ba et al. 2016
  */
 export const layerNormalizationGradient = gradientRule({

@@ -1,6 +1,6 @@
 import type { GradientCase } from '../testing/gradient-case.ts';
 
-/** Operators that move elements about. */
+/** Operators that move elements without changing them. */
 export const layoutCases: readonly GradientCase[] = [
   { op: 'Reshape', inputs: { data: [2, 6], shape: list(3, 4) } },
   { op: 'Reshape', note: 'inferred dimension', inputs: { data: [2, 6], shape: list(4, -1) } },

@@ -4,7 +4,7 @@ import { gradientRule } from '../gradient-rule.ts';
 /**
  * LogSoftmax: L = ln softmax of S over one axis
  *
- *   dS = dL − eᴸ ∘ Σ dL        the sum being over that axis
+ *   dS = dL − eᴸ ∘ Σ dL        with the sum over that axis
  *
  * @see ONNX LogSoftmax-13
  */

@@ -2,7 +2,7 @@ import type { CaseDim, GradientCase } from '../testing/gradient-case.ts';
 
 const rank3 = [2, 3, 2] as const;
 
-/** Losses over classes. The operators are functions of f64 kernels, so they are checked in f64. */
+/** Losses over classes. ONNX Runtime expands them into operators that have f64 kernels, so they are checked in f64. */
 export const lossCases: readonly GradientCase[] = [
   ...(['SoftmaxCrossEntropyLoss', 'NegativeLogLikelihoodLoss'] as const).flatMap(casesOf),
   {

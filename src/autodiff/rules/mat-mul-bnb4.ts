@@ -6,11 +6,11 @@ import { notDefined } from '../not-defined.ts';
 import { halves, waiting } from './dequantized-rows.ts';
 
 /**
- * MatMulBnb4: Y = A · Wᵀ, W [N, K] being quantized in blocks of one row after the other, to one of 16 numbers each
+ * MatMulBnb4: Y = A · Wᵀ. W [N, K] is quantized in blocks of its flattened rows; each element is one of 16 numbers.
  *
  *   dA = dY · W, W dequantized
  *
- * WHY not the operator itself with transB = 0, which says the same: ONNX Runtime has no such kernel for the CPU.
+ * WHY not the same operator with transB = 0, which computes this: ONNX Runtime has no such kernel for the CPU.
  * @see com.microsoft MatMulBnb4-1; Dettmers et al. 2023
  */
 export const matMulBnb4Gradient = gradientRule({
@@ -26,13 +26,13 @@ export const matMulBnb4Gradient = gradientRule({
   }),
 });
 
-/** [N, K] */
+/** The dequantized W [N, K]. */
 function dequantized(tape: Tape, node: Node, { B, absmax }: { readonly B: Value; readonly absmax: Value }): Value {
   const [rows, columns] = [node.intAttribute('N', 0), node.intAttribute('K', 0)];
   const blockSize = node.intAttribute('block_size', 64);
   if ((rows * columns) % blockSize !== 0) throw notDefined(node, 'MatMulBnb4 with a last block that is not full');
   const { upper, lower } = halves(tape, B);
-  // The first element of two is in the upper half: the other way round than in MatMulNBits.
+  // The first element of two is in the upper half of a byte, unlike in MatMulNBits.
   const pairs = [upper, lower].map((half) => tape.op('Unsqueeze', [half, tape.int64s([-1])]));
   const codes = tape.op('Cast', [tape.op('Concat', pairs, { attributes: { axis: -1 } })], { attributes: { to: 6 } });
   const table = node.intAttribute('quant_type', 1) === 1 ? normalFloats : floats;

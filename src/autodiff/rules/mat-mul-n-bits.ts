@@ -5,11 +5,11 @@ import { notDefined } from '../not-defined.ts';
 import { dequantizedRows } from './dequantized-rows.ts';
 
 /**
- * MatMulNBits: Y = A · Wᵀ + bias, W [N, K] being quantized along K in blocks, to 4 or 8 bits
+ * MatMulNBits: Y = A · Wᵀ + bias. W [N, K] is quantized to 4 or 8 bits in blocks along K.
  *
  *   dA = dY · W, W dequantized        dbias = Σ dY
  *
- * W is dequantized again in every step: as floats it exists only while one product runs. The weights have no gradient.
+ * W is dequantized anew in every step. Its floats exist only during one product. The weights have no gradient.
  * @see com.microsoft MatMulNBits-1
  */
 export const matMulNBitsGradient = gradientRule({
@@ -33,7 +33,7 @@ export const matMulNBitsGradient = gradientRule({
   },
 });
 
-/** Without the columns that fill the last block up. */
+/** Removes the columns that pad the last block. */
 function firstColumns(tape: Tape, dA: Value, A: Value, columns: number): Value {
   if (dA.shape?.at(-1) === columns) return dA;
   return tape.op('Slice', [dA, tape.int64s([0]), tape.int64s([columns]), tape.int64s([-1])], sameAs(A));

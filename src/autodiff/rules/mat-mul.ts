@@ -4,11 +4,11 @@ import { rankOf } from '../shapes.ts';
 import { productGradients } from './products.ts';
 
 /**
- * MatMul: Y = A · B  (numpy's batch semantics; a vector counts as one row of A, or one column of B)
+ * MatMul: Y = A · B  (with numpy's batch semantics; a vector is treated as one row of A, or one column of B)
  *
  *   dA = dY · Bᵀ        dB = Aᵀ · dY        (the last two axes transposed)
  *
- * Both may carry broadcast batch axes; the driver sums them away.
+ * Both may have broadcast batch axes; the driver sums over them.
  * @see ONNX MatMul-13; Giles 2008, "Collected matrix derivative results", §2.2.2
  */
 export const matMulGradient = gradientRule({
@@ -23,7 +23,7 @@ export const matMulGradient = gradientRule({
       dY: asMatrix(tape, dY, { row, column }),
     };
     const { A: dA, B: dB } = productGradients(tape, { node, ...matrices, transA: false, transB: false, alpha: 1 });
-    // A row needs nothing undone: its axis leads, and leading axes are summed away.
+    // For a row nothing has to be removed: its axis is the leading one, and the driver sums over leading axes.
     return { A: dA, B: column ? () => tape.op('Squeeze', [dB(), tape.int64s([-1])]) : dB };
   },
 });

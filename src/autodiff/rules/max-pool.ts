@@ -6,9 +6,9 @@ import { savedOutput } from '../saved-output.ts';
 /**
  * MaxPool: the largest element of each window
  *
- *   dX = zeros, to which dY is added at the place of each largest element; of elements that tie, the first has it all
+ *   dX = zeros, to which dY is added at the index of each largest element; of elements that tie, the first gets all of it
  *
- * The places are the second output; the forward node is asked for it.
+ * The indices are the second output, which the rule adds to the forward node if it is missing.
  * @see ONNX MaxPool-22
  */
 export const maxPoolGradient = gradientRule({
@@ -18,7 +18,7 @@ export const maxPoolGradient = gradientRule({
   backward: ({ tape, node, inputs: { X }, gradients: { Y: dY } }) => ({
     X() {
       const places = savedOutput(tape, node, { index: 1, name: 'indices', dtype: 'int64', shape: dY.shape });
-      // WHY: only the row-major places count through the tensor as Reshape does.
+      // WHY: only row-major indices are positions in the flattened tensor.
       node.deleteAttribute('storage_order');
       const flat = (x: Value): Value => tape.op('Reshape', [x, tape.int64s([-1])]);
       const attributes = { axis: 0, reduction: 'add' };
@@ -28,7 +28,7 @@ export const maxPoolGradient = gradientRule({
   }),
 });
 
-/** As many zeros as X has elements. */
+/** A vector of zeros with as many elements as X. */
 function flatZeros(tape: Tape, X: Value): Value {
   const size = tape.op('Reshape', [tape.op('Size', [X]), tape.int64s([1])]);
   return tape.op('Expand', [tape.scalar(0, X.dtype ?? 'float32'), size]);

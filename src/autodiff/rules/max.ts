@@ -1,9 +1,9 @@
 import { extremeOf } from './extreme.ts';
 
 /**
- * Max: Y = the largest of X₀, X₁, …, with broadcasting
+ * Max: Y = the elementwise maximum of X₀, X₁, …, with broadcasting
  *
- *   dXᵢ = dY ∘ [Xᵢ = Y] / (how many inputs tie)
+ *   dXᵢ = dY ∘ [Xᵢ = Y] / (number of inputs that tie)
  *
  * @see ONNX Max-13
  */

@@ -2,9 +2,9 @@ import { microsoft, sameAs, unary } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * RotaryEmbedding of ONNX Runtime: pairs of features are turned by an angle that grows with the position
+ * RotaryEmbedding of ONNX Runtime: rotates pairs of features by an angle that grows with the position
  *
- *   dinput = the same rotation backwards, which is the same operator with the sines negated
+ *   dinput = the inverse rotation, which is the same operator with negated sines
  *
  * @see com.microsoft RotaryEmbedding-1; Su et al. 2021
  */

@@ -1,9 +1,9 @@
 import { extremeOf } from './extreme.ts';
 
 /**
- * Min: Y = the smallest of X₀, X₁, …, with broadcasting
+ * Min: Y = the elementwise minimum of X₀, X₁, …, with broadcasting
  *
- *   dXᵢ = dY ∘ [Xᵢ = Y] / (how many inputs tie)
+ *   dXᵢ = dY ∘ [Xᵢ = Y] / (number of inputs that tie)
  *
  * @see ONNX Min-13
  */

@@ -2,7 +2,7 @@ import { div, mul, sub, unary } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * Mod: C = A − q ∘ B, q being the whole part of A / B, with broadcasting
+ * Mod: C = A − q ∘ B, with broadcasting; q is the integer part of A / B
  *
  *   dA = dC        dB = −dC ∘ q,   q = (A − C) / B rounded
  *

@@ -5,10 +5,10 @@ import { notDefined } from '../not-defined.ts';
 import { zerosLike } from '../shapes.ts';
 
 /**
- * NegativeLogLikelihoodLoss: loss = −Σ input[target], or their mean, or one for each row; classes are on axis 1, rows whose target is
- * `ignore_index` count nothing
+ * NegativeLogLikelihoodLoss: loss = −Σ input[target], or the mean, or one loss for each row. The classes are on axis 1. Rows whose
+ * target is `ignore_index` are ignored.
  *
- *   dinput = zeros, with −dloss at each target that counts   (/ number of targets, for a mean)
+ *   dinput = zeros, with −dloss at the target of each counted row   (for the mean, divided by the number of counted rows)
  *
  * @see ONNX NegativeLogLikelihoodLoss-22
  */
@@ -38,7 +38,7 @@ export const negativeLogLikelihoodLossGradient = gradientRule({
 
 interface Rows {
   readonly dLoss: Value;
-  /** 1 where a row counts, 0 where not; undefined where all do. */
+  /** 1 for counted rows, 0 for ignored ones; undefined if all rows count. */
   readonly counted: Value | undefined;
   /** [batch, 1, …] */
   readonly rows: Value;

@@ -10,7 +10,7 @@ const skip = {
   attributes: { epsilon },
 } as const;
 
-/** Norms. Their statistics come out of the kernels in f32 even for f64, which the tolerance holds; Skip... exists in f32 only. */
+/** Norms. The kernels return f32 statistics even for f64 inputs; the tolerance allows for it. The Skip norms exist in f32 only. */
 export const normCases: readonly GradientCase[] = [
   norm('SimplifiedLayerNormalization', 'matrix', { X: [3, 4], scale: [4] }),
   norm('SimplifiedLayerNormalization', 'rank 3', { X: [2, 2, 4], scale: [4] }),

@@ -7,7 +7,7 @@ const roundsToIntegers =
   'it rounds to integers, and has no gradient; train the model before it was quantized, or quantize its weights only';
 const flat = 'its derivative is 0 wherever it has one';
 
-/** Operators at which a path from a parameter ends. A parameter that has no other way to the loss is an error. */
+/** Operators that end a path from a parameter. If all paths of a parameter end like this, `differentiate` throws. */
 export const notDifferentiable: readonly GradientRule[] = [
   ...['Shape', 'Size', 'ArgMax', 'ArgMin', 'NonZero', 'IsNaN', 'IsInf'].map(because(integerOutput)),
   ...['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Not', 'And', 'Or', 'Xor'].map(
@@ -18,7 +18,7 @@ export const notDifferentiable: readonly GradientRule[] = [
   ...['Range', 'OneHot', 'Floor', 'Ceil', 'Round', 'Sign'].map(because(flat)),
 ];
 
-/** Operators that a path must not go through. */
+/** Operators that make `differentiate` throw if they are on a path. */
 export const refused: readonly GradientRule[] = [
   ...['QuantizeLinear', 'DynamicQuantizeLinear'].map((opType) => undifferentiable(opType, roundsToIntegers)),
   ...['QuantizeLinear', 'DynamicQuantizeMatMul', 'DynamicQuantizeLSTM', 'QAttention', 'QLinearAdd', 'QMoE'].map(

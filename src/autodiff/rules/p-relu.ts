@@ -2,7 +2,7 @@ import { keepWhere, mul, scalar } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * PRelu: Y = X where X ≥ 0, else slope ∘ X; the slope is broadcast
+ * PRelu: Y = X where X ≥ 0, else slope ∘ X, with broadcasting of the slope
  *
  *   dX = dY where X ≥ 0, else slope ∘ dY        dslope = X ∘ dY where X < 0, else 0
  *

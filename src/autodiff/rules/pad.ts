@@ -3,10 +3,10 @@ import { gradientRule } from '../gradient-rule.ts';
 import { constantIntegers } from '../shapes.ts';
 
 /**
- * Pad: constants around the data, or elements taken away where a width is negative. (Edges and reflections are gathered before
- * they are differentiated.)
+ * Pad: constants around the data. A negative width removes elements. (The other modes are lowered to Gather before they are
+ * differentiated.)
  *
- *   ddata = doutput padded by the negative widths
+ *   ddata = doutput padded by the negated widths
  *
  * @see ONNX Pad-24
  */

@@ -8,7 +8,7 @@ import { constantNumbers } from '../shapes.ts';
  *
  *   dX = dZ ∘ E ∘ Xᴱ⁻¹        dE = dZ ∘ Z ∘ ln X, 0 where X ≤ 0
  *
- * A constant exponent of one element becomes plain products where it can.
+ * A constant exponent of one element is replaced by multiplications where possible.
  * @see ONNX Pow-15
  */
 export const powGradient = gradientRule({
@@ -20,7 +20,7 @@ export const powGradient = gradientRule({
       X: () => mul(tape, dZ, slope(tape, X, E)),
       E() {
         const positive = tape.op('Greater', [X, scalar(tape, 0, X)]);
-        // WHY inside: ln of the other elements is NaN, and NaN · 0 is NaN.
+        // WHY a Where inside: ln of the other elements is NaN, and NaN · 0 is NaN.
         const safe = tape.op('Where', [positive, X, scalar(tape, 1, X)]);
         return mul(tape, keepWhere(tape, positive, mul(tape, dZ, Z)), unary(tape, 'Log', safe));
       },

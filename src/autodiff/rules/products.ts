@@ -10,18 +10,18 @@ export interface Product extends Required<ProductOptions> {
 }
 
 /**
- * Gradients of Y = alpha · op(A) · op(B), where op transposes or not:
+ * Gradients of Y = alpha · op(A) · op(B), where op optionally transposes:
  *
- *   dA = alpha · dY · op(B)ᵀ, transposed where A was        dB = alpha · op(A)ᵀ · dY, transposed where B was
+ *   dA = alpha · dY · op(B)ᵀ, transposed if A was        dB = alpha · op(A)ᵀ · dY, transposed if B was
  *
- * Transposes are flags of the product, never nodes. Batch axes may have been broadcast; the driver sums them.
+ * Transposes are flags of the products, never nodes. Batch axes may have been broadcast; the driver sums over them.
  */
 export function productGradients(tape: Tape, product: Product): { A(): Value; B(): Value } {
   const { node, A, B, dY, transA } = product;
   if (rankOf(B, node) !== 2) return productThunks(tape, product, batchedProduct);
   if (rankOf(A, node) === 2) return productThunks(tape, product, matrixProduct);
   if (transA) return productThunks(tape, product, batchedProduct);
-  // WHY: over rows of all batches, dB is one product that needs no [batch, in, out] in between, and B is packed once.
+  // WHY flattened rows: dB is then one product without an intermediate [batch, in, out], and B is packed once.
   const rows = (x: Value): Value => flattenRows(tape, x, node);
   const flat = (): { A(): Value; B(): Value } =>
     productThunks(tape, { ...product, A: rows(A), dY: rows(dY) }, matrixProduct);

@@ -18,7 +18,7 @@ export const reduceL2Gradient = gradientRule({
       const over = reducedAxes(node, X, axes);
       const norm = keptLike(tape, Y, node, over);
       const isZero = tape.op('Equal', [norm, scalar(tape, 0, norm)]);
-      // WHY 1 there: X is 0 as well, and 0 / 0 is NaN.
+      // WHY 1 there: X is 0 too, and 0 / 0 would be NaN.
       const safe = tape.op('Where', [isZero, scalar(tape, 1, norm), norm]);
       return mul(tape, X, div(tape, keptLike(tape, dY, node, over), safe));
     },

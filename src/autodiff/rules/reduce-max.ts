@@ -1,9 +1,9 @@
 import { reducedExtreme } from './extreme.ts';
 
 /**
- * ReduceMax: Y = the largest element over the axes
+ * ReduceMax: Y = the maximum over the axes
  *
- *   dX = dY ∘ [X = Y] / (how many elements tie)
+ *   dX = dY ∘ [X = Y] / (number of elements that tie)
  *
  * @see ONNX ReduceMax-20
  */

@@ -5,7 +5,7 @@ import { expandLike, shapeOf } from '../shapes.ts';
 import { keptLike, reducedAxes } from './reduction.ts';
 
 /**
- * ReduceMean: Y = Σ X / n over the axes, n being the product of their dimensions
+ * ReduceMean: Y = Σ X / n over the axes, where n is the product of their dimensions
  *
  *   dX = dY / n, broadcast over the axes
  *
@@ -19,7 +19,7 @@ export const reduceMeanGradient = gradientRule({
     return {
       X() {
         const over = reducedAxes(node, X, axes);
-        // WHY before the broadcast: dividing is done once for each mean, not once for each element.
+        // WHY before the broadcast: there are fewer means than elements to divide.
         return expandLike(tape, keptLike(tape, divideByCount(tape, dY, { node, X, over }), node, over), X);
       },
     };

@@ -1,9 +1,9 @@
 import { reducedExtreme } from './extreme.ts';
 
 /**
- * ReduceMin: Y = the smallest element over the axes
+ * ReduceMin: Y = the minimum over the axes
  *
- *   dX = dY ∘ [X = Y] / (how many elements tie)
+ *   dX = dY ∘ [X = Y] / (number of elements that tie)
  *
  * @see ONNX ReduceMin-20
  */

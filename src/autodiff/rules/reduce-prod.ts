@@ -6,7 +6,7 @@ import { keptLike, reducedAxes } from './reduction.ts';
 /**
  * ReduceProd: Y = Π X over the axes
  *
- *   dX = dY ∘ the product of the others: Y / X, or at the only zero of a product the product of what is not zero
+ *   dX = dY ∘ the product of the other elements: Y / X; at the only zero of a product, the product of the elements that are not zero
  *
  * @see ONNX ReduceProd-18
  */

@@ -1,7 +1,7 @@
 import type { Node, Tape, Value } from '../../ir/index.ts';
 import { positiveAxis, rankOf, requireIntegers } from '../shapes.ts';
 
-/** The axes over which a Reduce operator goes, counted from the front, in ascending order. */
+/** The axes of a Reduce operator as non-negative numbers, in ascending order. */
 export function reducedAxes(node: Node, X: Value, axes: Value | undefined): number[] {
   const rank = rankOf(X, node);
   const given = axes ? requireIntegers(axes, node, 'the constant elements') : (node.intsAttribute('axes') ?? []);
@@ -9,7 +9,7 @@ export function reducedAxes(node: Node, X: Value, axes: Value | undefined): numb
   return node.intAttribute('noop_with_empty_axes', 0) === 1 ? [] : Array.from({ length: rank }, (_, axis) => axis);
 }
 
-/** A value of the shape of a Reduce operator's output, with the axes that were reduced kept as 1. */
+/** Reshapes a value of the shape of a Reduce operator's output so that the reduced axes have size 1. */
 export function keptLike(tape: Tape, value: Value, node: Node, axes: readonly number[]): Value {
   // WHY rank 0: a scalar broadcasts to any shape as it is.
   const isScalar = value.shape?.length === 0;

@@ -5,7 +5,7 @@ const distinct = { shape: [2, 3, 2], values: [3, -1, 4, 1.5, 5, -9, 2, 6, -5, 3.
 
 const positive = { shape: [2, 3, 2], range: [0.5, 2] } as const;
 
-/** Reductions, over the axes that an input or an attribute names. */
+/** Reductions, with the axes as an input or as an attribute. */
 export const reductionCases: readonly GradientCase[] = [
   ...(
     [

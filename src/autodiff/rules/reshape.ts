@@ -2,7 +2,7 @@ import { gradientRule } from '../gradient-rule.ts';
 import { reshapeLike } from '../shapes.ts';
 
 /**
- * Reshape: the same elements in another shape
+ * Reshape: the elements of data in another shape
  *
  *   ddata = dreshaped in the shape of data
  *

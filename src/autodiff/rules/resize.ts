@@ -5,9 +5,9 @@ import { notDefined } from '../not-defined.ts';
 import { constantNumbers, positiveAxis, shapeOf } from '../shapes.ts';
 
 /**
- * Resize: the data sampled at other places, along each axis by a matrix R that the mode decides
+ * Resize: resamples the data. Along each axis this is the product with a matrix R, which depends on the mode.
  *
- *   dX = dY · Rᵀ along each axis that changes; R is the unit matrix resized in the same way
+ *   dX = dY · Rᵀ along each resized axis. R is computed by resizing the unit matrix.
  *
  * @see ONNX Resize-19
  */
@@ -35,7 +35,7 @@ export const resizeGradient = gradientRule({
   }),
 });
 
-/** The scale of an axis; undefined where sizes are given. */
+/** The scale of an axis; undefined if the operator has sizes. */
 function scaleOf(node: Node, scales: Value, { axis, rank }: { axis: number; rank: number }): number | undefined {
   const axes = node.intsAttribute('axes')?.map((each) => positiveAxis(each, rank));
   return constantNumbers(scales)?.[axes ? axes.indexOf(axis) : axis];
@@ -47,7 +47,7 @@ interface Resized {
   readonly scale: number | undefined;
 }
 
-/** [size, length]: row i is how much element i is worth at each place of the result. */
+/** R [size, length]: row i contains the weights of element i in each element of the result. */
 function resizedUnit(tape: Tape, node: Node, { size, length, scale }: Resized): Value {
   const unit = Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
   const matrix = tape.constant(tensorOf('float32', [size, size], unit));
@@ -60,7 +60,7 @@ function resizedUnit(tape: Tape, node: Node, { size, length, scale }: Resized): 
   return tape.op('Resize', inputs, { attributes, shape: [size, length] });
 }
 
-/** x · matrixᵀ with the axis in the last place, and back. */
+/** x · matrixᵀ along one axis, which is transposed to the last place and back. */
 function alongAxis(tape: Tape, x: Value, axis: number, matrix: Value): Value {
   const transposed = tape.op('Transpose', [matrix]);
   const last = (x.shape?.length ?? 0) - 1;

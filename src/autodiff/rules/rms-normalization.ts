@@ -8,7 +8,7 @@ import { meanOver, normalizedAxes, rmsInputGradient } from './norm.ts';
  *
  *   dX = r ∘ (q − X ∘ r² ∘ mean(q ∘ X)),   q = dY ∘ scale        dscale = Σ dY ∘ X̂
  *
- * The operator does not give r, so it is computed again.
+ * The operator has no output for r, so r is recomputed.
  * @see ONNX RMSNormalization-23; Zhang and Sennrich 2019
  */
 export const rmsNormalizationGradient = gradientRule({

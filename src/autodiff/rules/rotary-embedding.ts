@@ -2,9 +2,9 @@ import { sameAs, unary } from '../emit.ts';
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * RotaryEmbedding: pairs of features are turned by an angle that grows with the position
+ * RotaryEmbedding: rotates pairs of features by an angle that grows with the position
  *
- *   dX = the same rotation backwards, which is the same operator with the sines negated
+ *   dX = the inverse rotation, which is the same operator with negated sines
  *
  * @see ONNX RotaryEmbedding-23; Su et al. 2021
  */

@@ -4,7 +4,7 @@ import { notDefined } from '../not-defined.ts';
 import { zerosLike } from '../shapes.ts';
 
 /**
- * ScatterElements: the data with updates at the indices of one axis, in place of what was there or added to it
+ * ScatterElements: the data, in which the elements at the indices of one axis are replaced by updates, or the updates added to them
  *
  *   ddata = doutput, with zeros at the indices unless the updates were added        dupdates = doutput at the indices
  *

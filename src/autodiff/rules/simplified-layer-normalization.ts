@@ -8,7 +8,7 @@ import { normalizedAxes, rmsInputGradient, statistic, statisticsShape } from './
  *
  *   dX = r ∘ (q − X ∘ r² ∘ mean(q ∘ X)),   q = dY ∘ scale        dscale = Σ dY ∘ X̂
  *
- * r is the second output; the forward node is asked for it.
+ * r is the second output, which the rule adds to the forward node if it is missing.
  * @see ONNX Runtime SimplifiedLayerNormalization-1; Zhang and Sennrich 2019
  */
 export const simplifiedLayerNormalizationGradient = gradientRule({

@@ -10,10 +10,10 @@ const axes = [-1];
 /**
  * SkipSimplifiedLayerNormalization: sum = input + skip + bias,   output = RMSNorm(sum) ∘ gamma
  *
- *   dsum = what comes to the fourth output + the gradient of the norm; dinput = dskip = dbias = dsum
+ *   dsum = the gradient of the fourth output + the gradient through the norm; dinput = dskip = dbias = dsum
  *   dgamma = Σ doutput ∘ sum ∘ r
  *
- * The forward node is asked for r (third output) and the sum (fourth).
+ * r is the third output and the sum the fourth. The rule adds them to the forward node if they are missing.
  * @see com.microsoft SkipSimplifiedLayerNormalization-1
  */
 export const skipSimplifiedLayerNormalizationGradient = gradientRule({

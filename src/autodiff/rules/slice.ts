@@ -4,9 +4,9 @@ import { gradientRule } from '../gradient-rule.ts';
 import { constantIntegers, positiveAxis, reshapeLike, shapeOf, shapeValue } from '../shapes.ts';
 
 /**
- * Slice: a range of each axis
+ * Slice: a range along each axis
  *
- *   ddata = doutput with zeros around it; where steps or bounds are not known, doutput put at its places among zeros
+ *   ddata = doutput padded with zeros; if the bounds are unknown or a step is not 1, doutput scattered into zeros
  *
  * @see ONNX Slice-13
  */
@@ -23,7 +23,7 @@ export const sliceGradient = gradientRule({
   }),
 });
 
-/** How many zeros go before and after each axis, where the slice is contiguous and its bounds are known. */
+/** Number of zeros before and after each axis. undefined if the slice is not contiguous or its bounds are unknown. */
 function staticPads(node: Node, shape: readonly Dim[]): number[] | undefined {
   const [starts, ends, axes, steps] = node.inputs.slice(1).map((input) => input && constantIntegers(input));
   if (!starts || !ends || (node.inputs[3] && !axes) || (node.inputs[4] && !steps)) return undefined;
@@ -45,7 +45,7 @@ function padsAround(start: number, end: number, dim: Dim): [before: number, afte
   return from <= to ? [from, dim - to] : undefined;
 }
 
-/** Slices the positions of all elements in the same way, and writes dY there. */
+/** Applies the same slice to the positions of all elements, and scatters dY to the sliced positions. */
 function scatterBack(tape: Tape, slice: { data: Value; dY: Value; rest: readonly (Value | undefined)[] }): Value {
   const { data, dY, rest } = slice;
   const size = tape.op('Size', [data]);

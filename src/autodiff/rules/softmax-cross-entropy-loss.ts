@@ -6,12 +6,12 @@ import { notDefined } from '../not-defined.ts';
 import { savedOutput } from '../saved-output.ts';
 
 /**
- * SoftmaxCrossEntropyLoss: loss = −Σ ln softmax(scores)[target], or their mean, or one for each row; scores have the
- * classes on axis 1, rows whose target is `ignore_index` count nothing.
+ * SoftmaxCrossEntropyLoss: loss = −Σ ln softmax(scores)[target], or the mean, or one loss for each row. The classes are on axis 1
+ * of the scores. Rows whose target is `ignore_index` are ignored.
  *
- *   dscores = (softmax(scores) − onehot(target)) ∘ dloss ∘ [target ≠ ignore_index]   (/ number of targets, for a mean)
+ *   dscores = (softmax(scores) − onehot(target)) ∘ dloss ∘ [target ≠ ignore_index]   (for the mean, divided by the number of counted rows)
  *
- * The softmax is e to the second output, from which 1 is taken at each target: no one-hot matrix is made.
+ * The softmax is the exponential of the second output. 1 is subtracted at each target, so no one-hot matrix is built.
  * @see ONNX SoftmaxCrossEntropyLoss-13
  */
 export const softmaxCrossEntropyLossGradient = gradientRule({
@@ -37,7 +37,7 @@ export const softmaxCrossEntropyLossGradient = gradientRule({
   },
 });
 
-/** Targets with an axis for the class: those to ignore replaced by class 0, and 1 where a row counts, 0 where not. */
+/** The targets with a class axis, where ignored targets are replaced by class 0; and 1 for counted rows, 0 for ignored ones. */
 function targets(tape: Tape, node: Node, { labels, like }: { labels: Value; like: Value }): Targets {
   const rows = tape.op('Unsqueeze', [labels, tape.int64s([1])]);
   const ignored = node.intAttribute('ignore_index');
@@ -52,7 +52,7 @@ interface Targets {
   readonly counted: Value | undefined;
 }
 
-/** What each row's error is multiplied by: dloss where it counts. Shape [N, 1, ...], or [] where all rows count. */
+/** The factor of each row: dloss for counted rows, 0 for ignored ones. Shape [N, 1, ...], or [] if all rows count. */
 function rowFactor(tape: Tape, node: Node, row: Targets & { readonly dLoss: Value; readonly like: Value }): Value {
   const { dLoss, counted, target, like } = row;
   const reduction = node.stringAttribute('reduction', 'mean');

@@ -5,7 +5,7 @@ import { gradientRule } from '../gradient-rule.ts';
 /**
  * Softmax: P = softmax of S over one axis
  *
- *   dS = P ∘ (dP − Σ dP ∘ P)        the sum being over that axis
+ *   dS = P ∘ (dP − Σ dP ∘ P)        with the sum over that axis
  *
  * @see ONNX Softmax-13
  */
@@ -23,15 +23,15 @@ export const softmaxGradient = gradientRule({
 });
 
 /**
- * Where the graph puts something in the place of NaN, the result with that. A row of nothing but minus infinity is NaN, and exporters
- * write 0 in its place, `Where(IsNaN(P), 0, P)`: no gradient comes to such a row, but 0 · NaN would be one.
+ * If the graph replaces NaN in the softmax, returns the result of the replacement. The softmax of a row of minus infinity is NaN, and
+ * exporters replace it by 0: `Where(IsNaN(P), 0, P)`. The gradient of such a row is 0, but 0 · NaN would be NaN.
  */
 function withoutNaN(tape: Tape, P: Value): Value {
   for (const { node, index } of P.uses) {
     const test = node.inputs[0]?.producer;
     if (node.opType !== 'Where' || index !== 2 || test?.opType !== 'IsNaN' || test.inputs[0] !== P) continue;
     const [replaced] = node.outputs;
-    // WHY the question: the reader may be in the body of a loop, whose values are not seen from here.
+    // WHY checked: the Where may be in the body of a loop, whose values cannot be read here.
     if (replaced && tape.model.graph.value(replaced.name) === replaced) return replaced;
   }
   return P;

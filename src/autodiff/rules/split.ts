@@ -4,7 +4,7 @@ import { zerosLike } from '../shapes.ts';
 /**
  * Split: parts of the input along an axis
  *
- *   dinput = the gradients of the parts, one after the other; zeros for a part that nobody needs
+ *   dinput = the concatenated gradients of the parts, with zeros for a part that has no gradient
  *
  * @see ONNX Split-18
  */

@@ -2,9 +2,9 @@ import { gradientRule } from '../gradient-rule.ts';
 import { reshapeLike } from '../shapes.ts';
 
 /**
- * Squeeze: axes of size 1 taken away
+ * Squeeze: removes axes of size 1
  *
- *   ddata = dsqueezed with the axes back
+ *   ddata = dsqueezed with the axes inserted again
  *
  * @see ONNX Squeeze-21
  */

@@ -5,9 +5,9 @@ import { savedOutput } from '../saved-output.ts';
 import { zerosLike } from '../shapes.ts';
 
 /**
- * TopK: the k largest or smallest elements along an axis, and their places
+ * TopK: the k largest or smallest elements along an axis, and their indices
  *
- *   dX = zeros, with dvalues at the places
+ *   dX = zeros, with dvalues at the indices
  *
  * @see ONNX TopK-24
  */

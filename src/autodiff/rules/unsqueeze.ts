@@ -1,9 +1,9 @@
 import { gradientRule } from '../gradient-rule.ts';
 
 /**
- * Unsqueeze: axes of size 1 put in
+ * Unsqueeze: inserts axes of size 1
  *
- *   ddata = dexpanded without them
+ *   ddata = dexpanded with the axes removed
  *
  * @see ONNX Unsqueeze-21
  */

@@ -1,5 +1,5 @@
 /**
- * Windows that slide over spatial axes, as convolutions and pools have them. Knows their attributes, knows nothing of gradients.
+ * The sliding windows of convolutions and pools along spatial axes. Gradients are not known here.
  */
 import type { Dim, Node, Value } from '../../ir/index.ts';
 import { notDefined } from '../not-defined.ts';
@@ -10,19 +10,19 @@ export interface Windows {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
-  /** Zeros before and after the input. */
+  /** Number of zeros before and after the input. */
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
-/** Attributes for an operator that slides the same windows. */
+/** The attributes of an operator with the same windows. */
 export function windowAttributes({ strides, dilations, before, after }: Windows): Record<string, readonly number[]> {
   return { strides, dilations, pads: [...before, ...after] };
 }
 
 /**
- * The windows of a node over `x`, with the padding that `auto_pad` stands for.
- * @throws EspalierError GRADIENT_NOT_DEFINED where the size of the kernel or the padding cannot be told
+ * The windows of a node over `x`. `auto_pad` is resolved to explicit padding.
+ * @throws EspalierError GRADIENT_NOT_DEFINED if the size of the kernel or the padding is unknown
  */
 export function windowsOf(node: Node, x: Value, kernelShape: readonly Dim[]): Windows {
   const spatial = shapeOf(x, node).slice(2);
@@ -54,7 +54,7 @@ interface Axis extends Pick<Windows, 'kernel' | 'strides' | 'dilations'> {
   readonly axis: number;
 }
 
-/** How many zeros make the output as long as the input, divided by the stride and rounded up. */
+/** The padding of `auto_pad` SAME: the output has the length of the input divided by the stride, rounded up. */
 function samePadding(node: Node, { size, axis, kernel, strides, dilations }: Axis): number {
   const stride = strides[axis] ?? 1;
   const reach = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;

@@ -3,7 +3,7 @@ import { createModel, Tape, type Dim, type Model, type Value } from '../../ir/in
 import { tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import type { CaseDim, CaseInput, GradientCase, InputSpec } from './gradient-case.ts';
 
-/** The graph of a case: its operator, its inputs and the data for them. */
+/** The graph of a case: its operator, its inputs and their data. */
 export interface CaseModel {
   readonly model: Model;
   readonly tape: Tape;
@@ -13,7 +13,7 @@ export interface CaseModel {
   readonly feeds: Readonly<Record<string, TensorData>>;
 }
 
-/** Builds the operator of a case. Called twice it gives the same graph and the same data. */
+/** Builds the graph of a case. Repeated calls give the same graph and the same data. */
 export function buildCase(testCase: GradientCase): CaseModel {
   const { dtype = 'float64', outputShape } = testCase;
   const model = createModel({ opset: testCase.opset ?? 21 });
@@ -50,7 +50,7 @@ function normalize(input: CaseInput, dtype: DataType): Required<Pick<InputSpec, 
   return { dtype: own, wanted: own.startsWith('float'), ...spec };
 }
 
-/** Sizes of a shape, symbols left aside. */
+/** The sizes of a shape, without the names of symbols. */
 export function sizesOf(shape: readonly CaseDim[]): number[] {
   return shape.map((dim) => (typeof dim === 'number' ? dim : Number(dim.split('=')[1])));
 }

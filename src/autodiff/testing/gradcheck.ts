@@ -13,7 +13,7 @@ export interface GradcheckResult {
   readonly maxAbsolute: number;
   /** Relative to the largest element of the gradient. */
   readonly maxRelative: number;
-  /** Gradients compared: one for each wanted input in each set of wanted inputs. */
+  /** Number of compared gradients: one for each input in each set of wanted inputs. */
   readonly compared: number;
 }
 
@@ -23,10 +23,10 @@ type Arrays = Readonly<Record<string, readonly number[]>>;
 type Quotients = Readonly<Record<string, readonly (number | undefined)[]>>;
 
 /**
- * Compares the gradients of one operator with central differences, both through ONNX Runtime. The loss is Σ dY ∘ Y with
- * random dY. Every set of wanted inputs is differentiated on its own; of more than three, each one alone and all together.
+ * Compares the gradients of one operator with central differences. Both are computed with ONNX Runtime. The loss is Σ dY ∘ Y with
+ * random dY. Every subset of the wanted inputs is differentiated separately; if there are more than three, each one alone and all together.
  *
- * @throws Error that names the first element which differs by more than atol + rtol · |difference quotient|
+ * @throws Error that names the first element that differs by more than atol + rtol · |difference quotient|
  */
 export async function gradcheck(
   environment: Environment,
@@ -50,7 +50,7 @@ export async function gradcheck(
   return { maxAbsolute, maxRelative, compared };
 }
 
-/** Gradients by central differences; also draws the weights dY, once the shapes of the outputs are known. */
+/** Gradients by central differences. The weights dY are drawn here, because the shapes of the outputs must be known first. */
 async function differenceQuotients(
   environment: Environment,
   testCase: GradientCase,
@@ -98,14 +98,14 @@ async function quotientsOf(original: TensorData, options: Differences): Promise<
     if (!isSampled(i, elements.length, sample)) continue;
     const moved = (by: number): TensorData => tensorOf(original.dtype, original.shape, elements.with(i, element + by));
     const [up, down] = [moved(eps), moved(-eps)];
-    // WHY: an f32 input does not move by eps exactly.
+    // WHY not 2·eps: in f32 the two inputs do not differ by exactly that.
     const step = (numbers(up)[i] ?? 0) - (numbers(down)[i] ?? 0);
     quotients[i] = ((await lossWith(up)) - (await lossWith(down))) / step;
   }
   return quotients;
 }
 
-/** Whether element i is the first of its share, the elements being dealt evenly. */
+/** Whether element i is sampled. The samples are spread evenly over the elements. */
 function isSampled(i: number, count: number, sample: number): boolean {
   return count <= sample || Math.floor((i * sample) / count) !== Math.floor(((i - 1) * sample) / count);
 }
@@ -116,7 +116,7 @@ interface Wanted {
   readonly registry?: GradientRegistry;
 }
 
-/** Gradients by the rule, of these inputs only. */
+/** Gradients by the rule, for these inputs only. */
 async function gradientsOf(environment: Environment, testCase: GradientCase, wanted: Wanted): Promise<Arrays> {
   const built = buildCase(testCase);
   const { model, tape } = built;
@@ -170,7 +170,7 @@ function compare(
 }
 
 function subsets(names: readonly string[]): string[][] {
-  // WHY: of four inputs there would be 15 sets, a session each.
+  // WHY: four inputs have 15 subsets, and each needs a session.
   if (names.length > 3) return [...names.map((name) => [name]), [...names]];
   const all = names.reduce<string[][]>((sets, name) => [...sets, ...sets.map((set) => [...set, name])], [[]]);
   return all.filter((set) => set.length > 0);

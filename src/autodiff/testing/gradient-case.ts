@@ -1,7 +1,7 @@
 import type { DataType } from '../../tensor/index.ts';
 import type { AttributeInput, Dim } from '../../ir/index.ts';
 
-/** A dimension: a number, or a symbol with the number that it has in this case ('n=2'). */
+/** A dimension: a number, or a symbol with its value in this case ('n=2'). */
 export type CaseDim = number | `${string}=${number}`;
 
 /** One input of the operator under test. A bare shape is a float whose gradient is checked. */
@@ -9,15 +9,15 @@ export type CaseInput = readonly CaseDim[] | InputSpec;
 
 export interface InputSpec {
   readonly shape: readonly CaseDim[];
-  /** The case's type where not given. Only floats are differentiated. */
+  /** Default: the type of the case. Only floats are differentiated. */
   readonly dtype?: DataType;
-  /** Drawn at random where not given. */
+  /** Default: random values. */
   readonly values?: readonly number[];
-  /** Where random values lie; normal ones where not given. */
+  /** The range of uniform random values. Default: normally distributed values. */
   readonly range?: readonly [low: number, high: number];
-  /** An initializer instead of a graph input; a constant has no gradient. */
+  /** Whether the input is an initializer instead of a graph input. A constant has no gradient. */
   readonly constant?: boolean;
-  /** Whether the gradient is checked; true for floats. */
+  /** Whether the gradient is checked. Default: true for floats. */
   readonly wanted?: boolean;
 }
 
@@ -25,24 +25,24 @@ export interface InputSpec {
 export interface GradientCase {
   readonly op: string;
   readonly domain?: string;
-  /** What is special about it, for the test's name. */
+  /** What distinguishes the case, for the test's name. */
   readonly note?: string;
   readonly opset?: number;
   readonly attributes?: Readonly<Record<string, AttributeInput>>;
-  /** In the operator's order, by name. undefined leaves a gap; the same name with an asterisk ('A*') repeats input A. */
+  /** In the operator's order, by name. undefined omits an input; the same name with an asterisk ('A*') repeats input A. */
   readonly inputs: Readonly<Record<string, CaseInput | undefined>>;
-  /** What the graph says of the node. */
+  /** Metadata of the node. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** How many outputs the operator is asked for. */
+  /** Number of outputs of the node. */
   readonly outputs?: number;
-  /** Which outputs the loss depends on: the first one where not given. */
+  /** Indices of the outputs on which the loss depends. Default: the first one. */
   readonly lossOf?: readonly number[];
-  /** Shape of the first output, where shape inference cannot know it. */
+  /** Shape of the first output, if shape inference cannot find it. */
   readonly outputShape?: readonly Dim[];
-  /** f64 where not given. f32 for operators without an f64 kernel; its tolerance is then `float32Tolerance`. */
+  /** Default: f64. f32 is for operators without an f64 kernel, and uses `float32Tolerance`. */
   readonly dtype?: 'float32' | 'float64';
   readonly tolerance?: Partial<Tolerance>;
-  /** How many elements of each input are compared, spread over it; all where not given. */
+  /** Number of compared elements of each input, spread evenly over it. Default: all. */
   readonly sample?: number;
 }
 
@@ -53,11 +53,11 @@ export interface Tolerance {
   readonly rtol: number;
 }
 
-/** Those of PyTorch's gradcheck, which holds in f64 only. */
+/** The tolerances of PyTorch's gradcheck, which are met in f64 only. */
 export const float64Tolerance: Tolerance = { eps: 1e-6, atol: 1e-5, rtol: 1e-3 };
 
 /**
- * With h = 1e-2 the rounding of an f32 output of size 1 gives 6e-8 / 2h = 3e-6, the third derivative h²/6 = 2e-5:
- * both times the number of outputs and the size of the derivatives.
+ * With h = 1e-2, the rounding of an f32 output of size 1 contributes 6e-8 / 2h = 3e-6 and the third derivative h²/6 = 2e-5. Both
+ * grow with the number of outputs and the size of the derivatives.
  */
 export const float32Tolerance: Tolerance = { eps: 1e-2, atol: 1e-3, rtol: 1e-2 };

@@ -8,14 +8,14 @@ interface Owned {
 }
 
 /**
- * Runs a session again and again on inputs of the same shapes, through memory that is bound once: without most of what
- * `runOnce` adds to a small graph.
+ * Runs a session repeatedly on inputs of the same shapes, with memory that is bound once. This avoids most of the time that
+ * `runOnce` needs in addition to that of a small graph.
  */
 export class RepeatedRun implements Disposable {
   readonly #session: Session;
   readonly #binding: IoBinding;
   readonly #inputs = new Map<string, Owned>();
-  /** Empty before the first run, which finds out their shapes. */
+  /** Empty before the first run, which finds the shapes of the outputs. */
   readonly #outputs = new Map<string, Owned>();
 
   constructor(session: Session, feeds: Readonly<Record<string, TensorData>>) {
@@ -30,14 +30,14 @@ export class RepeatedRun implements Disposable {
     for (const { name } of session.outputs) this.#binding.bindOutputToHost(name);
   }
 
-  /** Changes an input for the runs to come. */
+  /** Changes an input for the following runs. */
   set(name: string, { bytes }: TensorData): void {
     const input = this.#inputs.get(name);
     if (input === undefined) throw new Error(`the session is fed no ${name}`);
     input.memory.bytes().set(bytes);
   }
 
-  /** Runs, and gives all outputs; the next run may overwrite them. */
+  /** Runs the session and returns all outputs. The next run may overwrite them. */
   async run(): Promise<readonly BoundOutput[]> {
     await this.#session.run(this.#binding);
     if (this.#outputs.size === 0) return this.#bindOutputs(this.#binding.outputs());

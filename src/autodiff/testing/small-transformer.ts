@@ -3,7 +3,7 @@ import { createModel, float, Tape, type Dim, type Model, type Value } from '../.
 import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { microsoft } from '../emit.ts';
 
-/** A graph whose loss runs through everything that a language model is made of. */
+/** A graph with the parts of a language model, and its loss. */
 export interface SmallTransformer {
   readonly model: Model;
   /** f64 [] */
@@ -16,7 +16,7 @@ const [batch, seq, hidden, heads, kvHeads, headDim, vocab, inner, rank] = [2, 3,
 
 /**
  * One block of a Llama in f64, with adapters on every matrix: embedding (tied to the head), norms, rotary grouped-query attention
- * with a causal mask, a gated feed-forward part, a summed loss that ignores some targets. Batch and length are symbols.
+ * with a causal mask, a gated feed-forward network, and a summed loss that ignores some targets. Batch and length are symbols.
  */
 export function smallTransformer(): SmallTransformer {
   const builder = new Builder();
@@ -58,7 +58,7 @@ class Builder {
     return value;
   }
 
-  /** An input that is no parameter. */
+  /** An input that is not a parameter. */
   table(name: string, shape: readonly Dim[], data: TensorData): Value {
     this.feeds[name] = data;
     return this.model.graph.addInput(name, 'float64', shape);
@@ -102,7 +102,7 @@ function attention(builder: Builder, x: Value, ids: Value): Value {
   return builder.linear('o', flat, [heads * headDim, hidden]);
 }
 
-/** Reshapes to [batch, n, what is left, seq]. */
+/** Reshapes to [batch, n, remaining size, seq]. */
 function reshape(tape: Tape, x: Value, shape: readonly Dim[], ids: Value): Value {
   const last = tape.op('Shape', [ids], { attributes: { start: 1 } });
   const target = tape.op('Concat', [tape.int64s([0, Number(shape[1]), -1]), last], { attributes: { axis: 0 } });
@@ -126,7 +126,7 @@ function angles(builder: Builder, name: string, turn: (angle: number) => number)
   return builder.table(name, ['seq', 1], tensorOf('float64', [seq, 1], [0, 1, 2].map(turn)));
 }
 
-/** Turns the two halves of each head against each other, by an angle for each position. */
+/** Rotary embedding: rotates the two halves of each head by an angle for each position. */
 function rotate({ tape, cos, sin }: Rotation, x: Value): Value {
   const halves = { attributes: { axis: -1 }, outputs: 2 };
   const [left, right] = tape.ops('Split', [x, tape.int64s([headDim / 2, headDim / 2])], halves);

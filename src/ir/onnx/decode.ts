@@ -14,16 +14,16 @@ import { addNodes, addOutputs, describeValues, readGraph } from './read-graph.ts
 import { readMessage } from './wire.ts';
 
 /**
- * A model from ONNX bytes. Initializers are views of `bytes`, which must not change afterwards; external weights are
- * named and not read. Nodes come in topological order.
+ * Decodes the bytes of an ONNX file. Initializers are views of `bytes`, which must not change afterwards. External weights are
+ * not read. The nodes of the result are in topological order.
  *
- * @throws EspalierError IR_MALFORMED for bytes that are no whole model
- * @throws EspalierError IR_INVALID for a graph that breaks ONNX's rules: names twice, an input from nowhere, a cycle
+ * @throws EspalierError IR_MALFORMED if the bytes are not a complete model
+ * @throws EspalierError IR_INVALID for a graph that breaks ONNX's rules: a duplicate name, an input without a producer, a cycle
  * @throws EspalierError IR_EXTERNAL_DATA for weights outside the model's folder
  */
 export function decodeModel(bytes: Uint8Array, options: { readonly what?: string } = {}): Model {
   try {
-    // WHY a plain view: a Buffer's own slice() does not copy, and its views would hand that surprise on.
+    // WHY a plain Uint8Array: slice() of a Buffer does not copy, and its subarrays are Buffers too.
     return modelOf(readMessage(modelSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)));
   } catch (cause) {
     throw asModelError(cause, options.what ?? 'The model');

@@ -18,7 +18,7 @@ import { stringEntry, writeTensor } from './write-tensor.ts';
 import { typeOf } from './write-type.ts';
 
 /**
- * The model as ONNX bytes. The same model always gives the same bytes; external weights stay where they are.
+ * Encodes a model as an ONNX file. The same model always gives the same bytes. External weights stay in their files.
  */
 export function encodeModel(model: Model): Uint8Array {
   return writeMessage(modelSchema, {
@@ -63,8 +63,8 @@ function isSparse(constant: ConstantData): boolean {
 }
 
 /**
- * Values between the nodes of which something is worth saying.
- * WHY in the order of the nodes: so the bytes do not depend on the order in which a graph was edited.
+ * The values between nodes that have a type, documentation or metadata to write.
+ * WHY in the order of the nodes: the bytes must not depend on the order in which a graph was edited.
  */
 function describedValues(graph: Graph): Value[] {
   const initializers = [...graph.initializers.values()].filter(saysMore);

@@ -1,6 +1,6 @@
 /**
- * ONNX's messages, as far as the IR reads them: field numbers and types as in onnx.proto3 of ONNX 1.18.
- * Everything left out here travels as unknown bytes.
+ * The parts of ONNX's messages that the IR reads, with field numbers and types of onnx.proto3 of ONNX 1.18.
+ * All other fields are kept as unknown bytes.
  */
 import { field, repeated, type Message, type Schema } from './wire.ts';
 
@@ -48,10 +48,10 @@ export const tensorSchema: Schema<TensorMessage> = {
   dataLocation: field(14, 'int32'),
 };
 
-/** A tensor of which only the name is read, so that all else passes through unread. */
+/** A tensor of which only the name is decoded. Its other fields are kept as bytes. */
 export const tensorNameSchema: Schema<Message & { name?: string | undefined }> = { name: field(8, 'string') };
 
-/** A sparse tensor is named by its values; all else passes through unread. */
+/** A sparse tensor. Its name is the name of its values; its other fields are kept as bytes. */
 export interface SparseTensorMessage extends Message {
   values?: Uint8Array | undefined;
   dims: bigint[];
@@ -93,7 +93,7 @@ export const typeSchema: Schema<TypeMessage> = { tensorType: field(1, () => tens
 
 export interface ValueInfoMessage extends Message {
   name?: string | undefined;
-  /** A `TypeMessage`, kept as bytes so that what the IR does not read of it can be written back. */
+  /** A `TypeMessage`, kept as bytes so that fields that the IR does not read can be written back. */
   type?: Uint8Array | undefined;
   docString?: string | undefined;
   metadata: StringEntryMessage[];

@@ -4,7 +4,7 @@ import { attributeSchema, type AttributeMessage, type GraphMessage } from './mes
 import { readTensor } from './read-tensor.ts';
 import { readMessage } from './wire.ts';
 
-/** An attribute with its name. Kinds that the IR does not read stay opaque. */
+/** Reads an attribute and its name. Kinds that the IR does not read become opaque. */
 export function readAttribute(
   bytes: Uint8Array,
   readGraph: (message: GraphMessage) => Graph,
@@ -20,7 +20,7 @@ export function readAttribute(
   return [name, attribute ? { ...attribute, ...carried } : { kind: 'opaque', value: bytes }];
 }
 
-/** Files before IR version 2 do not say the kind: it is that of the field that is there. */
+/** Files before IR version 2 do not store the kind. It is then the kind of the field that is present. */
 function guessKind(message: AttributeMessage): ReadableKind | undefined {
   if (message.type) return undefined;
   const singular = (['float', 'int', 'string', 'tensor', 'graph'] as const).find((kind) => message[kind] !== undefined);
@@ -28,7 +28,7 @@ function guessKind(message: AttributeMessage): ReadableKind | undefined {
   return singular ?? lists.find((kind) => message[kind].length > 0);
 }
 
-/** A value that is left out is 0 or empty, as protobuf has it; a tensor or graph cannot be left out. */
+/** A missing value is 0 or empty, as protobuf defines it. A tensor or graph cannot be missing. */
 function valueOf(
   message: AttributeMessage,
   kind: ReadableKind,

@@ -7,10 +7,10 @@ import { readSparseTensor, readTensor } from './read-tensor.ts';
 import { readType } from './read-type.ts';
 import { writeField } from './wire.ts';
 
-/** Deeper than any model nests its loops; a guard against files made to exhaust the stack. */
+/** Maximum nesting of subgraphs. No real model comes near it; it protects the stack from hostile files. */
 const maxNesting = 32;
 
-/** A graph of the file, with what it reads of the graphs around it. Its nodes keep the order of the file. */
+/** Reads a graph, whose nodes may use values of the graphs around it. The nodes keep the order of the file. */
 export function readGraph(message: GraphMessage, parent?: Graph, nesting = 0): Graph {
   if (nesting > maxNesting) throw new RangeError(`graphs are nested deeper than ${maxNesting}`);
   const graph = new Graph(message.name ?? '', parent);
@@ -35,14 +35,14 @@ function addInitializer(graph: Graph, constant: ConstantData): void {
   graph.addInitializer(name, constant);
 }
 
-/** An input with the name of an initializer is that initializer, offered to callers as a default. */
+/** Adds an input. If an initializer has the same name, the initializer becomes the input's default. */
 function addInput(graph: Graph, name: string): Value {
   if (name === '') throw new RangeError('an input has no name');
   const initializer = graph.initializers.get(name);
   return initializer && !initializer.isGraphInput ? graph.addInputWithDefault(initializer) : graph.addInput(name);
 }
 
-/** First all nodes with their outputs, then what each reads: so that the order of the file does not matter. */
+/** Creates all nodes and outputs first and connects the inputs afterwards, so that the file may list nodes in any order. */
 export function addNodes(graph: Graph, messages: readonly NodeMessage[], nesting = 0): void {
   const nodes = messages.map((message) => [addNode(graph, message), message] as const);
   for (const [node, message] of nodes) {
@@ -59,7 +59,7 @@ function addNode(graph: Graph, message: NodeMessage): Node {
   const { name = '', opType = '', docString = '', domain = '', overload = '', outputs, metadata, unknown } = message;
   return graph.addNode({
     opType,
-    // WHY: 'ai.onnx' is another way to write ONNX's own domain.
+    // WHY: 'ai.onnx' is an alias of ONNX's own domain ''.
     domain: domain === 'ai.onnx' ? '' : domain,
     overload,
     name,
@@ -87,7 +87,7 @@ export function addOutputs(graph: Graph, names: readonly string[]): void {
   }
 }
 
-/** Puts what is said about values on them. What is said about values that do not exist comes back, as bytes to keep. */
+/** Applies descriptions to their values. Descriptions of values that do not exist are returned as bytes, to be written back. */
 export function describeValues(graph: Graph, infos: readonly ValueInfoMessage[], fieldId: number): Uint8Array[] {
   const dangling: Uint8Array[] = [];
   for (const info of infos) {

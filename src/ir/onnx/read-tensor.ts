@@ -5,8 +5,8 @@ import { sparseTensorSchema, tensorNameSchema, tensorSchema, type TensorMessage 
 import { readMessage } from './wire.ts';
 
 /**
- * The data of a TensorProto. Raw bytes stay a view of the file; typed lists are converted; external data stay outside.
- * @throws RangeError when sizes contradict each other
+ * Reads the data of a TensorProto. Raw bytes are a view of the file, typed lists are converted, and external data is not read.
+ * @throws RangeError if sizes contradict each other
  */
 export function readTensor(bytes: Uint8Array): ConstantData {
   const message = readMessage(tensorSchema, bytes);
@@ -18,14 +18,14 @@ export function readTensor(bytes: Uint8Array): ConstantData {
   return { kind: 'inline', tensor: inlineData(message, dtype, shape), ...carried(message) };
 }
 
-/** A sparse tensor as an initializer: its name is that of its values. */
+/** Reads a sparse tensor as an initializer, whose name is that of its values. */
 export function readSparseTensor(bytes: Uint8Array): ConstantData {
   const { values, dims } = readMessage(sparseTensorSchema, bytes);
   const { name = '' } = values ? readMessage(tensorNameSchema, values) : {};
   return { kind: 'opaque', sparse: true, dtype: undefined, shape: dims.map(toDimension), message: bytes, name };
 }
 
-/** Sizes beyond this cannot be counted exactly; no tensor of a file comes near it. */
+/** Converts a dimension. Larger ones than a safe integer are refused; no real tensor comes near that size. */
 function toDimension(value: bigint): number {
   if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
     throw new RangeError(`a tensor has the dimension ${value}`);
@@ -73,7 +73,7 @@ function inlineData(message: TensorMessage, dtype: DataType, shape: readonly num
   return { dtype, shape, bytes };
 }
 
-/** ONNX keeps small types in int32_data, half floats as their 16 bits. */
+/** ONNX stores small types in int32_data, and half-precision floats there as their 16 bits. */
 function typedData(message: TensorMessage, dtype: DataType, shape: readonly number[]): Uint8Array {
   const values = valuesOf(message, dtype);
   const isPacked = dtype === 'int4' || dtype === 'uint4';

@@ -8,7 +8,7 @@ import { writeType } from './write-type.ts';
 export interface ReadType {
   readonly dtype: DataType | undefined;
   readonly shape: Shape | undefined;
-  /** The message itself where it says more than dtype and shape: sequences, denotations, dims in another notation. */
+  /** The type message, if it contains more than dtype and shape: sequences, denotations, dimensions in another notation. */
   readonly kept: KeptType | undefined;
 }
 
@@ -21,7 +21,7 @@ export function readType(bytes: Uint8Array): ReadType {
   return { dtype, shape, kept: isPlain ? undefined : { bytes, dtype, shape } };
 }
 
-/** Some exporters write -1 or an empty name for a size that is not known. */
+/** Some exporters write -1 or an empty name for an unknown dimension. */
 function readDim({ value, symbol }: DimensionMessage): Dim {
   if (value === undefined) return symbol ? canonicalDim(symbol) : undefined;
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`a shape has the dimension ${value}`);

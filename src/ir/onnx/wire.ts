@@ -1,6 +1,6 @@
 /**
- * Reads and writes protobuf messages by a description of their fields. Fields that the description leaves out
- * are kept as they stood, tag and all, and written back at the end of their message.
+ * Reads and writes protobuf messages by a description of their fields. Fields without a description are kept as bytes,
+ * including their tags, and are written back at the end of their message.
  */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
@@ -24,11 +24,11 @@ export interface Field {
   readonly id: number;
   readonly type: ScalarType | (() => Schema<never>);
   readonly repeated: boolean;
-  /** Numbers of a repeated field are written in one block; both forms are read. */
+  /** Whether the numbers of a repeated field are written as one packed block. Both forms are read. */
   readonly packed: boolean;
 }
 
-/** One field description for each property of the message. Singular fields may be undefined: then they are absent. */
+/** One field description for each property of the message. A singular field that is undefined is absent. */
 export type Schema<T extends Message> = { readonly [Name in Exclude<keyof T, 'unknown'>]-?: Field };
 
 export function field(id: number, type: Field['type']): Field {
@@ -39,13 +39,13 @@ export function repeated(id: number, type: Field['type'], options: { readonly pa
   return { id, type, repeated: true, packed: options.packed ?? false };
 }
 
-/** Protobuf's own default; deeper nesting is an attack, not a model. */
+/** Maximum nesting of messages, which is protobuf's own default. It protects the stack from hostile files. */
 const maxDepth = 100;
 
 type Fields = Record<string, unknown>;
 
 /**
- * @throws RangeError or Error of the reader for anything that is not a whole message
+ * @throws RangeError or Error of the reader if the bytes are not a complete message
  */
 export function readMessage<T extends Message>(schema: Schema<T>, bytes: Uint8Array, depth = 0): T {
   if (depth > maxDepth) throw new RangeError(`messages are nested deeper than ${maxDepth}`);
@@ -69,7 +69,7 @@ export function readMessage<T extends Message>(schema: Schema<T>, bytes: Uint8Ar
   return message as unknown as T;
 }
 
-/** WHY: the reader keeps 32 bits of a length, so that one of 2^32 would pass as 0. */
+/** WHY: the reader keeps the low 32 bits of a length, so a length of 2^32 would be read as 0. */
 function assertLength(bytes: Uint8Array, at: number): void {
   for (let i = at; i < at + 4; i++) if ((bytes[i] ?? 0) < 0x80) return;
   if ((bytes[at + 4] ?? 0) > 0x0f) throw new RangeError(`the length at ${at} is beyond 2^32 - 1`);
@@ -109,7 +109,7 @@ export function writeMessage<T extends Message>(schema: Schema<T>, message: T): 
   return writeInto(new BinaryWriter(), schema, message).finish();
 }
 
-/** One message as a field of another, tag and all: what `unknown` holds. */
+/** Encodes one message as a field of another, including its tag. This is the form of the entries of `unknown`. */
 export function writeField<T extends Message>(id: number, schema: Schema<T>, message: T): Uint8Array {
   const writer = new BinaryWriter().tag(id, WireType.LengthDelimited).fork();
   return writeInto(writer, schema, message).join().finish();
@@ -156,7 +156,7 @@ function wireTypeOf(type: Field['type']): WireType {
   return WireType.LengthDelimited;
 }
 
-/** A field that comes with another wire type than its own is somebody else's: it is kept, not read. */
+/** A field with another wire type than described is treated as an unknown field: it is kept as bytes. */
 function accepts(description: Field, wireType: WireType): boolean {
   return wireType === wireTypeOf(description.type) || (description.repeated && wireType === WireType.LengthDelimited);
 }

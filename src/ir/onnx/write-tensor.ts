@@ -11,7 +11,7 @@ import { readMessage, writeMessage } from './wire.ts';
 
 const external = 1;
 
-/** A TensorProto: inline data as raw bytes, external data as location, offset and length. */
+/** Writes a TensorProto: inline data as raw bytes, external data as location, offset and length. */
 export function writeTensor(constant: ConstantData, name: string | undefined): Uint8Array {
   if (constant.kind === 'opaque')
     return constant.sparse ? writeSparse(constant.message, name) : writeOpaque(constant.message, name);
@@ -34,7 +34,7 @@ export function writeTensor(constant: ConstantData, name: string | undefined): U
   return writeMessage(tensorSchema, message);
 }
 
-/** The kept message under its present name. Everything but the name passes as unknown bytes. */
+/** Writes a kept message under its current name. All other fields pass as unknown bytes. */
 function writeOpaque(message: Uint8Array, name: string | undefined): Uint8Array {
   const kept = readMessage(tensorNameSchema, message);
   if ((kept.name ?? '') === (name ?? '')) return message;

@@ -4,7 +4,7 @@ import { typeSchema, type DimensionMessage } from './messages.ts';
 import { writeMessage } from './wire.ts';
 import type { Value } from '../graph.ts';
 
-/** The TypeProto of a value: what its file said where that still holds, else its dtype and shape. undefined where neither is known. */
+/** The TypeProto of a value: that of its file if it is still right, otherwise one of its dtype and shape; undefined if both are unknown. */
 export function typeOf(value: Value): Uint8Array | undefined {
   const { typeMessage: kept, dtype, shape } = value;
   if (kept && kept.dtype === dtype && sameShape(kept.shape, shape)) return kept.bytes;

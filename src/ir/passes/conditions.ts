@@ -2,13 +2,13 @@ import { isSorted } from '../sort.ts';
 import type { Graph, Node } from '../graph.ts';
 import type { Condition } from './pass.ts';
 
-/** Every node of the outermost graph stands behind what it reads. */
+/** Every node of the main graph comes after the nodes whose outputs it reads. */
 export const inOrder: Condition = {
   name: 'every node stands behind what it reads',
   broken: ({ graph }) => (isSorted(graph) ? undefined : `graph ${graph.name} is not in topological order`),
 };
 
-/** The graph has an output, and each output is computed, stored or fed. */
+/** The graph has at least one output, and each output is a computed value, an initializer or an input. */
 export const hasOutputs: Condition = {
   name: 'the graph has outputs, and each has a source',
   broken: ({ graph }) => {
@@ -20,7 +20,7 @@ export const hasOutputs: Condition = {
   },
 };
 
-/** Inputs of these names are there, and something reads each. */
+/** The graph has inputs with these names, and each is used. */
 export function readsInputs(names: readonly string[]): Condition {
   return {
     name: 'the graph reads its new inputs',
@@ -34,7 +34,7 @@ export function readsInputs(names: readonly string[]): Condition {
   };
 }
 
-/** No node is of this kind, in subgraphs neither. */
+/** No node satisfies `isWrong`, including nodes in subgraphs. */
 export function noNode(name: string, isWrong: (node: Node) => boolean): Condition {
   const find = (graph: Graph): Node | undefined => {
     for (const node of graph.nodes) {

@@ -7,12 +7,12 @@ import { inOrder } from './conditions.ts';
 import { definePass } from './pass.ts';
 
 /**
- * Keeps ONNX Runtime from multiplying activations that it has rounded to 8 bits. It makes one operator of a DequantizeLinear whose
- * weight, scale and zero point are constants and the product that reads it, and that operator rounds what comes in; the graph says
- * nothing of it. Here each such scale gets a zero added that is computed from what the product reads besides. The values stay the same
- * bit for bit, the scale is no constant any more, and the two operators stay two.
+ * Prevents ONNX Runtime from rounding activations to 8 bits. If the weight, scale and zero point of a DequantizeLinear are constants,
+ * ONNX Runtime fuses it with the product that reads it into one operator, and that operator rounds its activations although the graph
+ * does not say so. This pass adds a zero to each such scale; the zero is computed from another input of the product. The values stay
+ * the same, bit for bit. But the scale is no longer a constant, so the two operators are not fused.
  *
- * The weight is dequantized right before its product, and is held as integers otherwise.
+ * The weight is dequantized right before its product, and is stored as integers.
  */
 export const exactDequantization = definePass('exact-dequantization', (model) => keepApart(model, model.graph), {
   ensures: [
@@ -21,7 +21,7 @@ export const exactDequantization = definePass('exact-dequantization', (model) =>
   ],
 });
 
-/** The first DequantizeLinear that ONNX Runtime could fuse with the product that reads it. */
+/** Finds the first DequantizeLinear that ONNX Runtime could fuse with the product that reads it. */
 function fusible(graph: Graph): string | undefined {
   const constants = constantsOf(graph);
   for (const node of graph.nodes) {
@@ -43,7 +43,7 @@ function keepApart(model: Model, graph: Graph): string[] {
     addZero(model, node, after);
     return [...inner, `${node.label} waits for ${after.name}`];
   });
-  // The zero comes from a value that may be computed behind the DequantizeLinear.
+  // The zero may depend on a value that is computed after the DequantizeLinear.
   if (changes.length > 0) sortNodes(graph);
   return changes;
 }
@@ -60,7 +60,7 @@ function isKnown(value: Value, constants: ReadonlySet<Value>): boolean {
   return constants.has(value) || (value.constant !== undefined && !value.isGraphInput);
 }
 
-/** What the nodes of a graph compute from nothing but constants. */
+/** The values that are computed from constants alone. */
 function constantsOf(graph: Graph): ReadonlySet<Value> {
   const constants = new Set<Value>();
   for (const node of graph.nodes) {
@@ -72,8 +72,8 @@ function constantsOf(graph: Graph): ReadonlySet<Value> {
 }
 
 /**
- * What comes together with the weight at the first node that reads it, or what is computed from it, beside something that is no
- * constant. That something does not depend on the weight: otherwise an earlier node would have been the first.
+ * Finds the first node that combines the weight, or a value computed from it, with a value that is not constant, and returns that
+ * value. The returned value cannot depend on the weight: otherwise an earlier node would have combined them.
  */
 function runningInput(graph: Graph, dequantization: Node, constants: ReadonlySet<Value>): Value | undefined {
   const derived = new Set<Value>(dequantization.outputs.flatMap((output) => output ?? []));
@@ -90,7 +90,7 @@ function addZero(model: Model, node: Node, after: Value): void {
   const [, scale] = node.inputs;
   if (scale === undefined) return;
   const tape = new Tape(model, { scope: node.label, insertBefore: node });
-  // WHY: a number has no axis to take nothing of.
+  // WHY: a scalar has no axis along which zero elements could be taken.
   const list = after.shape?.length === 0 ? tape.op('Reshape', [after, tape.int64s([-1])]) : after;
   node.setInput(1, tape.op('Add', [scale, zeroAfter(tape, list, scale.dtype)]));
 }

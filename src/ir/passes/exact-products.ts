@@ -4,8 +4,8 @@ import { noNode } from './conditions.ts';
 import { definePass } from './pass.ts';
 
 /**
- * Lets every product with quantized weights compute in f32: an `accuracy_level` of 2 to 4 would round the activations to f16, bf16
- * or int8 before they are multiplied, and so give another function than the one that is differentiated.
+ * Makes every product with quantized weights compute in f32. With an `accuracy_level` of 2 to 4 ONNX Runtime rounds the activations to
+ * f16, bf16 or int8 before the product, which would be another function than the one that is differentiated.
  */
 export const exactProducts = definePass('exact-products', ({ graph }) => dropLevels(graph), {
   ensures: [noNode('no product rounds its activations', (node) => isProduct(node) && hasLevel(node))],

@@ -3,31 +3,31 @@ import type { Model } from '../model.ts';
 
 export interface PassResult {
   readonly model: Model;
-  /** Whether anything is different now. */
+  /** Whether the pass changed the model. */
   readonly modified: boolean;
-  /** One line for each change, for people. */
+  /** One line for each change, for human readers. */
   readonly changes: readonly string[];
 }
 
 /** A property of a model that a pass needs or promises. */
 export interface Condition {
-  /** What holds, as the end of a sentence: `every node stands behind what it reads`. */
+  /** The property, worded as the end of a sentence: `every node stands behind what it reads`. */
   readonly name: string;
-  /** What breaks the condition, or undefined where it holds. It reads each node a few times at most and changes nothing. */
+  /** Describes the violation, or returns undefined if the property holds. It reads each node a few times at most and changes nothing. */
   broken(model: Model): string | undefined;
 }
 
-/** A named rewrite of a model. It changes the model in place and says what it did. */
+/** A named rewrite of a model. It changes the model in place and reports its changes. */
 export interface Pass {
   readonly name: string;
-  /** What must hold before the pass. `runPasses` checks it. */
+  /** Conditions that must hold before the pass. `runPasses` checks them. */
   readonly requires: readonly Condition[];
-  /** What holds after the pass. `runPasses` checks it. */
+  /** Conditions that hold after the pass. `runPasses` checks them. */
   readonly ensures: readonly Condition[];
   run(model: Model): PassResult;
 }
 
-/** Makes a pass of a function that returns the lines of its changes. */
+/** Makes a pass from a function that returns the lines of its changes. */
 export function definePass(
   name: string,
   rewrite: (model: Model) => string[],

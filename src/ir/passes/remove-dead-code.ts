@@ -2,7 +2,7 @@ import type { Graph, Node, Value } from '../graph.ts';
 import { readValues } from '../sort.ts';
 import { definePass } from './pass.ts';
 
-/** Removes nodes and initializers that no output of the model depends on, in subgraphs too. Inputs stay: they are its face. */
+/** Removes nodes and initializers that no output depends on, in subgraphs too. Inputs stay, because they are the model's interface. */
 export const removeDeadCode = definePass('remove-dead-code', ({ graph }) => removeFrom(graph), {
   ensures: [{ name: 'an output depends on every node', broken: ({ graph }) => deadNode(graph)?.label }],
 });

@@ -1,12 +1,12 @@
 import { divideDims, multiplyDims, type Dim, type Shape } from '../dim.ts';
 import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
 
-/** Rotates pairs of each head; nothing else changes. */
+/** Rotary embedding rotates pairs of elements of each head; the type and shape stay. */
 const rotary: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
 
 /**
- * Y [batch, seq, heads*headDim] of a query of that shape, or of one that holds query, key and value side by side.
- * The length of present keys and values depends on how the caller binds them, so it stays open.
+ * Y [batch, seq, heads*headDim]. The query has the same shape, or the first input contains query, key and value side by side.
+ * The length of the present keys and values depends on the caller's bindings and is left unknown.
  */
 const groupQueryAttention: InferRule = (op) => {
   const query = op.shape(0);
@@ -26,7 +26,7 @@ function attended(op: OpView, query: Shape): Shape {
   return [...query.slice(0, -1), width];
 }
 
-/** Y [batch, seq, width of the values], then keys and values by heads; packed inputs say nothing here. */
+/** Y [batch, seq, width of the values], then present keys and values by heads. For packed inputs nothing is inferred. */
 const multiHeadAttention: InferRule = (op) => {
   const [query, key, value] = [op.shape(0), op.shape(1), op.shape(2)];
   const dtype = op.dtype(0);
@@ -37,7 +37,7 @@ const multiHeadAttention: InferRule = (op) => {
   return [{ dtype, shape: [query[0], query[1], multiplyDims(headDim(value), heads)] }, present(key), present(value)];
 };
 
-/** Query, key and value come out of one product; Y [batch, seq, width of the values]. */
+/** Query, key and value are computed by one product. Y [batch, seq, width of the values]. */
 const packedAttention: InferRule = (op) => {
   const [input, weights] = [op.shape(0), op.shape(1)];
   const widths = op.node.intsAttribute('qkv_hidden_sizes');
@@ -45,7 +45,7 @@ const packedAttention: InferRule = (op) => {
   return { dtype: op.dtype(0), shape: input?.length === 3 ? [input[0], input[1], width] : undefined };
 };
 
-/** Y is shaped like the query, with the width of the values; heads stand on axis 1 or lie side by side on the last one. */
+/** Y has the shape of the query with the width of the values. Heads are on axis 1, or side by side on the last axis. */
 const attention: InferRule = (op) => {
   const [query, key, value] = [op.shape(0), op.shape(1), op.shape(2)];
   if (query === undefined || value === undefined) return { dtype: op.dtype(0) };

@@ -2,8 +2,8 @@ import type { Dim, Shape } from '../dim.ts';
 import { formatShape, type OpView } from './infer-rule.ts';
 
 /**
- * The shape of numpy's broadcast of these shapes; undefined where a rank is unknown.
- * @throws EspalierError IR_SHAPE where two numbers cannot go together
+ * The broadcast shape by numpy's rules; undefined if a rank is unknown.
+ * @throws EspalierError IR_SHAPE if two numbers cannot be broadcast
  */
 export function broadcastShapes(op: OpView, shapes: readonly (Shape | undefined)[]): Shape | undefined {
   let result: Shape = [];
@@ -26,7 +26,7 @@ function broadcastPair(op: OpView, a: Shape, b: Shape): Shape {
   });
 }
 
-/** A symbol beside a number above 1 must be that number or 1; two different symbols may be anything. */
+/** If a symbol meets a number above 1, the result is the number. Two different symbols give an unknown dimension. */
 function broadcastDim(a: Dim, b: Dim): Dim {
   if (a === b || b === 1) return a;
   if (a === 1) return b;

@@ -1,7 +1,7 @@
 import type { Shape } from '../dim.ts';
 import type { InferRule, InferRules } from './infer-rule.ts';
 
-/** What both branches agree on. */
+/** The parts of the type in which both branches agree. */
 const choose: InferRule = ({ node }) => {
   const [yes, no] = [node.graphAttribute('then_branch'), node.graphAttribute('else_branch')];
   return node.outputs.map((_, i) => {

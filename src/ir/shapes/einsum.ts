@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../dim.ts';
 import type { InferRule, InferRules } from './infer-rule.ts';
 
-/** Each letter is a dimension: 'bij,bjk->bik'. Without an arrow the letters that occur once come out, in alphabetical order. */
+/** Each letter is a dimension: 'bij,bjk->bik'. Without an arrow, the output has the letters that occur once, in alphabetical order. */
 const einsum: InferRule = (op) => {
   const equation = op.node.stringAttribute('equation', '').replaceAll(' ', '');
   const [left = '', right] = equation.split('->');

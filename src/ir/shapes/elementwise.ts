@@ -39,7 +39,7 @@ const variadic: InferRule = (op) => {
 
 const compare: InferRule = (op) => compareTypes(op);
 
-/** Elements are 1 where two are equal for certain, and 0 where they cannot be: no length is below 0. */
+/** Compares elements: 1 if two are certainly equal, 0 if they cannot be equal. A length is never below 0. */
 const equal: InferRule = (op) => ({ ...compareTypes(op), elements: combineElements(op, sameDim) });
 
 function compareTypes(op: OpView): TypeInfo {
@@ -62,7 +62,7 @@ const where: InferRule = (op) => ({
   elements: chosenElements(op),
 });
 
-/** As exporters write the target of an Expand: where a dimension is -1, take 1. */
+/** Elements where the condition is known. Exporters compute the target shape of an Expand in this way: 1 replaces each -1. */
 function chosenElements(op: OpView): readonly Dim[] | undefined {
   const [condition, yes, no] = [op.elements(0), op.elements(1), op.elements(2)];
   if (condition === undefined || yes?.length !== condition.length || no?.length !== condition.length) return undefined;
@@ -81,7 +81,7 @@ function binaryShape(op: OpView): TypeInfo['shape'] {
   return broadcastShapes(op, [op.shape(0), op.shape(1)]);
 }
 
-/** @throws EspalierError IR_SHAPE where two inputs have different types */
+/** @throws EspalierError IR_SHAPE if two inputs have different types */
 function commonType(op: OpView, indices: readonly number[]): DataType | undefined {
   const types = new Set(indices.flatMap((index) => op.dtype(index) ?? []));
   if (types.size > 1)

@@ -17,7 +17,7 @@ function gatherElements(op: OpView): readonly Dim[] | undefined {
 
 const gatherElementsRule: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(1) });
 
-/** indices [..., n] name the first n axes of data, after `batch_dims` common ones. */
+/** The last axis of indices [..., n] indexes the first n axes of data, after `batch_dims` common axes. */
 const gatherNd: InferRule = (op) => {
   const [data, indices] = [op.shape(0), op.shape(1)];
   const depth = indices?.at(-1);
@@ -26,7 +26,7 @@ const gatherNd: InferRule = (op) => {
   return { dtype: op.dtype(0), shape: [...indices.slice(0, -1), ...data.slice(batch + depth)] };
 };
 
-/** The result is the data with some elements replaced. */
+/** The result has the type and shape of the data, some of whose elements are replaced. */
 const scatter: InferRule = (op) => ({ dtype: op.dtype(0), shape: op.shape(0) });
 
 const oneHot: InferRule = (op) => {
@@ -37,7 +37,7 @@ const oneHot: InferRule = (op) => {
   return { dtype: op.dtype(2), shape: [...indices.slice(0, axis), depth, ...indices.slice(axis)] };
 };
 
-/** Quantized rows: the gathered axes in the place of one, then the row's own width. Two elements of 4 bits may share a byte. */
+/** Rows of a quantized table: the indices' axes replace the gathered axis, then the row's width. Two 4-bit elements may share a byte. */
 const gatherBlocks: InferRule = (op) => {
   const [data, indices] = [op.shape(0), op.shape(1)];
   if (data === undefined || indices === undefined) return { dtype: op.dtype(2) };

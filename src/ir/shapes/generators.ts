@@ -10,7 +10,7 @@ import {
   type TypeInfo,
 } from './infer-rule.ts';
 
-/** The dimensions of the input, as elements: from here on shapes are followed through arithmetic. */
+/** The dimensions of the input as elements. This is where the inference of computed shapes begins. */
 const shapeOf: InferRule = (op) => {
   const dims = op.shape(0)?.slice(op.node.intAttribute('start', 0), op.node.intAttribute('end'));
   return { dtype: 'int64', shape: [dims?.length], elements: dims };

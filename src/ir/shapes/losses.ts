@@ -1,6 +1,6 @@
 import type { InferRule, InferRules, TypeInfo } from './infer-rule.ts';
 
-/** A scalar, or one loss for each label without reduction; then the log-probabilities, shaped like the scores. */
+/** A scalar, or one loss for each label if nothing is reduced; then the log-probabilities, in the shape of the scores. */
 const crossEntropy: InferRule = (op) => {
   const perLabel = op.node.stringAttribute('reduction', 'mean') === 'none';
   const loss: TypeInfo = { dtype: op.dtype(0), shape: perLabel ? op.shape(1) : [] };

@@ -1,7 +1,7 @@
 import { multiplyDims, type Dim, type Shape } from '../dim.ts';
 import type { InferRule, InferRules, OpView } from './infer-rule.ts';
 
-/** Axes are an attribute in older operator sets, an input in newer ones; none means all. */
+/** Axes are an attribute in older operator sets and an input in newer ones. Without axes all are reduced. */
 const reduce: InferRule = (op) => {
   const shape = op.shape(0);
   const axes = op.integers('axes', 1);
@@ -20,7 +20,7 @@ function reducedShape(op: OpView, shape: Shape, axes: readonly number[] | undefi
   return shape.filter((_, axis) => !reduced.has(axis));
 }
 
-/** Also multiplies the elements of a shape, which is how exporters count elements. */
+/** Multiplies the elements of a shape too, because exporters compute the number of elements in this way. */
 const reduceProduct: InferRule = (op) => {
   const elements = op.elements(0);
   const product: readonly Dim[] | undefined = elements && [multiplyDims(...elements)];

@@ -2,7 +2,7 @@ import { typedArray } from '../../tensor/index.ts';
 import { multiplyDims, type Dim } from '../dim.ts';
 import type { InferRule, InferRules, OpView } from './infer-rule.ts';
 
-/** Sizes are given, or follow from constant scales. */
+/** The sizes are an input, or follow from constant scales. */
 const resize: InferRule = (op) => {
   const shape = op.shape(0);
   if (shape === undefined) return { dtype: op.dtype(0) };
@@ -18,7 +18,7 @@ const resize: InferRule = (op) => {
   };
 };
 
-/** Rounded down; a symbol can only be a whole number of times as large. */
+/** Rounds down. A symbol can only be multiplied by an integer. */
 function scaled(dim: Dim, scale: number | undefined): Dim {
   if (scale === undefined || !(scale > 0)) return undefined;
   if (typeof dim === 'number') return Math.floor(dim * scale);

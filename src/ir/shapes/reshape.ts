@@ -2,7 +2,7 @@ import { divideDims, multiplyDims, type Dim, type Shape } from '../dim.ts';
 import { broadcastShapes } from './broadcast.ts';
 import { formatShape, unknownElements, type InferRule, type InferRules, type OpView } from './infer-rule.ts';
 
-/** The shape is an input: 0 keeps the input's dimension (unless allowzero), one -1 takes what is left. */
+/** The target shape is an input: 0 keeps the dimension of the data (unless allowzero), and one -1 is the remaining size. */
 const reshape: InferRule = (op) => {
   const target = op.elements(1) ?? unknownElements(op.shape(1));
   if (target === undefined) return { dtype: op.dtype(0) };
@@ -13,7 +13,7 @@ const reshape: InferRule = (op) => {
   return { dtype: op.dtype(0), shape, elements: shape.length <= 1 ? op.elements(0) : undefined };
 };
 
-/** Works out the one dimension that is -1 or not known, from the count of elements. */
+/** Computes the one dimension that is -1 or unknown from the number of elements. */
 function fillRest(op: OpView, dims: readonly Dim[], data: Shape | undefined): Shape {
   const open = dims.flatMap((dim, i) => (dim === -1 || dim === undefined ? [i] : []));
   const count = data && multiplyDims(...data);

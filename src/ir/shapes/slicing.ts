@@ -30,7 +30,7 @@ function agreed(op: OpView, dims: readonly Dim[], shapes: readonly Shape[]): Dim
   return number ?? dims.find((dim) => dim !== undefined);
 }
 
-/** Pieces of which only the length is known leave gaps. */
+/** Elements of inputs of which only the length is known are undefined. */
 function concatElements(op: OpView): readonly Dim[] | undefined {
   const pieces = op.node.inputs.map((_, i) => op.elements(i) ?? unknownElements(op.shape(i)));
   if (pieces.length === 0 || !pieces.every((piece) => piece !== undefined)) return undefined;
@@ -55,14 +55,14 @@ function evenSize(dim: Dim, count: number): Dim {
   return typeof dim === 'number' ? Math.ceil(dim / count) : divideDims(dim, count);
 }
 
-/** The last part of an uneven split is what is left. */
+/** In an uneven split the last part is the remainder. */
 function lastSize(op: OpView, sizes: readonly number[] | undefined, dim: Dim, index: number, even: Dim): Dim {
   if (sizes) return sizes[index];
   const isLast = index === op.node.outputs.length - 1;
   return isLast && typeof dim === 'number' && typeof even === 'number' ? dim - even * index : even;
 }
 
-/** Slices beyond this end are meant to go to the end: exporters write the largest int32 or int64. */
+/** An end beyond this means the end of the axis: exporters write the largest int32 or int64. */
 const farAway = 2 ** 31 - 1;
 
 const slice: InferRule = (op) => {
@@ -95,7 +95,7 @@ function sliceSize(dim: Dim, start: Dim, end: Dim, step: number): Dim {
   }
   if (step === -1 && start === -1 && typeof end === 'number' && end <= -farAway) return dim;
   if (step === 1 && typeof dim === 'number' && dim > 1 && typeof start === 'number' && start >= 0) {
-    // WHY no clamping: an end beyond the dimension gives fewer rows than meant, and fails where they are used.
+    // WHY no clamping: if the end is beyond the dimension there are fewer rows than inferred, and the node that uses them fails.
     return subtractDims(end, start);
   }
   if (step !== 1 || typeof start !== 'number' || dim === undefined) return undefined;
@@ -113,7 +113,7 @@ function sliceElements(op: OpView, start: Dim, end: Dim, step: number): readonly
   return Array.from({ length }, (_, i) => elements[from + i * step]);
 }
 
-/** Numpy's slice: bounds count from the end where negative, and are clamped. */
+/** Numpy's slice of one axis: negative bounds count from the end, and bounds are clamped. */
 function sliceRange(size: number, start: number, end: number, step: number): { from: number; length: number } {
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const from = clampBound(start, size, low, high);

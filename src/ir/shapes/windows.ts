@@ -1,7 +1,7 @@
 import { addDims, canonicalDim, multiplyDims, type Dim, type Shape } from '../dim.ts';
 import type { InferRule, InferRules, OpView, TypeInfo } from './infer-rule.ts';
 
-/** A window that slides along one spatial axis. */
+/** The parameters of a window along one spatial axis. */
 interface Window {
   readonly size: Dim;
   readonly stride: number;
@@ -17,7 +17,7 @@ const conv: InferRule = (op): TypeInfo => {
   return { dtype: op.dtype(0), shape: [x[0], w[0], ...slideAlong(op, x, w.slice(2))] };
 };
 
-/** Y [batch, channels, spatial...], and where each element came from. */
+/** Y [batch, channels, spatial...], and the indices of the selected elements. */
 const pool: InferRule = (op) => {
   const x = op.shape(0);
   const kernel = op.node.intsAttribute('kernel_shape');
@@ -29,7 +29,7 @@ const pool: InferRule = (op) => {
   ];
 };
 
-/** Every spatial axis becomes 1. */
+/** All spatial axes become 1. */
 const globalPool: InferRule = (op) => ({
   dtype: op.dtype(0),
   shape: op.shape(0)?.map((dim, axis) => (axis < 2 ? dim : 1)),
@@ -73,13 +73,13 @@ function slide(op: OpView, size: Dim, { stride, dilation, before, after, ...wind
   return typeof room === 'number' ? roundedUp(room, { size, stride, before }) : undefined;
 }
 
-/** The last window may go beyond the end, but has to begin before it. */
+/** With ceil_mode the last window may reach beyond the end, but must begin before it. */
 function roundedUp(room: number, { size, stride, before }: { size: Dim; stride: number; before: number }): number {
   const count = Math.ceil(room / stride) + 1;
   return typeof size === 'number' && (count - 1) * stride >= size + before ? count - 1 : count;
 }
 
-/** Rounded down; of a symbol the quotient is a symbol of its own. */
+/** Rounds down. The quotient of a symbol is a new symbol. */
 function quotient(dim: Dim, divisor: number): Dim {
   if (divisor === 1 || dim === undefined) return dim;
   return typeof dim === 'number' ? Math.floor(dim / divisor) : canonicalDim(`(${dim})//${divisor}`);

@@ -1,6 +1,6 @@
 import type { Graph, Node, Value } from '../graph.ts';
 
-/** Counts every use anew, subgraphs included, and compares with what the values say of themselves. */
+/** Recounts the uses of all values, including those in subgraphs, and compares them with `Value.uses`. */
 export function assertUses(graph: Graph): void {
   const counted = new Map<Value, Set<string>>();
   const ids = new Map<Node, number>();

@@ -6,7 +6,7 @@ import { Graph, type AttributeInput, type Value } from '../graph.ts';
 import { createModel, type Model } from '../model.ts';
 import { Tape } from '../tape.ts';
 
-/** One recorded operator; operands are picked from the values that exist when its turn comes. */
+/** One operator to record. Its operands are chosen among the values that exist at that point. */
 interface Step {
   readonly kind: 'unary' | 'binary' | 'optional' | 'many' | 'constant' | 'external' | 'branch';
   readonly a: number;
@@ -40,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   text,
 });
 
-/** Small models of every feature: gaps, several outputs, all attributes, external data, subgraphs that capture values. */
+/** Small models with all features: omitted inputs, several outputs, all attributes, external data, subgraphs that capture values. */
 export const randomModel: fc.Arbitrary<Model> = fc
   .record({
     steps: fc.array(step, { minLength: 1, maxLength: 12 }),
