@@ -4,7 +4,7 @@ import { runStep, type PrefillStep, type StepRunner } from './runner/step-runner
 import type { TokenScores } from './sampling/token-scores.ts';
 import { Activations } from './schedule/activations.ts';
 import { Sampler } from './sampling/sampler.ts';
-import { assertRoom, QueuePace, type Applicant } from './schedule/admission.ts';
+import { Admission, QueuePace } from './schedule/admission.ts';
 import { createSchedule, type ScheduleLimits, type SequenceEnd } from './schedule/schedule-state.ts';
 import { begin, schedule, type PrefillPlan } from './schedule/scheduler.ts';
 import {
@@ -63,6 +63,8 @@ export class EngineLoop {
   readonly #cancelled: Sequence[] = [];
   /** Rewritten for each decode step. Contains all running sequences. */
   readonly #decodeStep: { kind: 'decode'; slot: number; rows: readonly Sequence[]; candidates: number };
+  /** Decides who may be added. */
+  readonly admission: Admission;
   readonly #pace: QueuePace;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
@@ -77,6 +79,8 @@ export class EngineLoop {
     this.#state = createSchedule(options.limits);
     this.#decodeStep = { kind: 'decode', slot: 0, rows: this.#state.running, candidates: 0 };
     this.#pace = new QueuePace(options.clock);
+    const { maxWaiting } = options;
+    this.admission = new Admission({ state: this.#state, maxWaiting, pace: this.#pace });
     this.#ended = this.#loopUntilStopped();
   }
 
@@ -84,16 +88,7 @@ export class EngineLoop {
     return this.#stop.signal.aborted;
   }
 
-  /**
-   * Must be called before `add`, once for all choices of a request.
-   * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
-   */
-  assertRoom(applicant: Applicant): void {
-    const { waiting } = this.#state;
-    const retryAfterSeconds = this.#pace.retryAfterSeconds(waiting.length);
-    assertRoom(waiting, applicant, { maxWaiting: this.#options.maxWaiting, retryAfterSeconds });
-  }
-
+  /** Adds a sequence that `admission` has admitted. */
   add(sequence: Sequence): void {
     const now = this.#options.clock.now();
     sequence.times.arrived = now;

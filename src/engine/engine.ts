@@ -13,7 +13,7 @@ import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
-import type { Applicant } from './schedule/admission.ts';
+import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
 import { openRunner } from './runner/open-runner.ts';
 import type { StepRunner } from './runner/step-runner.ts';
@@ -205,7 +205,7 @@ export class Engine implements AsyncDisposable {
     if (this.#isDraining || this.#loop.isStopped) throw new EspalierError('ENGINE_CLOSED', {});
     const { config } = this.#base;
     checkRequest(request, { maxLength: this.maxLength, vocabulary: config.vocabSize });
-    this.#loop.assertRoom({ key: request.key, count: 1 });
+    if (request.reservation?.use() !== true) this.#loop.admission.assertRoom({ key: request.key, count: 1 });
     return new Sequence({
       id: this.#requests++,
       request,
@@ -225,12 +225,12 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Checks whether the choices of a request fit into the queue now. `generate` checks each choice; a request with several choices calls
-   * this first, so that all are admitted or none.
+   * Reserves places in the queue, one for each choice of a request, so that all choices are admitted or none. Give the reservation to
+   * each call of `generate`, and dispose of it afterwards.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
-  assertRoom(applicant: Applicant): void {
-    this.#loop.assertRoom(applicant);
+  reserve(applicant: Applicant): Reservation {
+    return this.#loop.admission.reserve(applicant);
   }
 
   stats(): EngineStats {

@@ -22,6 +22,7 @@ import { addEmbeddings } from './openai/embeddings.ts';
 import { addHealth } from './health.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addModels } from './openai/models.ts';
+import { addPlaces } from './openai/reserve-place.ts';
 import { addOpenInference } from './open-inference/routes.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
@@ -79,6 +80,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addGuard(app, guard);
   endUnreadBodies(app, timers);
   addJsonParser(app, bodies);
+  addPlaces(app);
   app.setErrorHandler(answerError);
   addHealth(app, door);
   const { generation, inference, embeddings } = services;

@@ -13,10 +13,18 @@ export interface GenerationEngine {
    */
   generate(request: GenerationRequest): TokenStream;
   /**
-   * Checks whether the choices of one request fit into the queue now. An engine that has this method refuses all of them here, or none.
+   * Reserves places in the queue for the choices of one request. An engine that has this method refuses all of them here, or none.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
-  assertRoom?(request: { readonly key: string; readonly count: number }): void;
+  reserve?(request: { readonly key: string; readonly count: number }): Reservation;
+}
+
+/** Places in the queue, until it is disposed of. Each generation that it is given to takes one. */
+export interface Reservation extends Disposable {
+  /** @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL; nothing has changed then */
+  resize(count: number): void;
+  /** Gives one place back. @returns false if none is left */
+  use(): boolean;
 }
 
 export interface TokenStream extends AsyncIterable<GeneratedToken> {
@@ -51,6 +59,7 @@ export interface GenerationRequest {
   readonly promptGroup?: object;
   /** Who asks. Callers share the engine evenly. */
   readonly key?: string;
+  readonly reservation?: Reservation;
   /** A user of the caller. The users of one key get equal shares of what the key gets. */
   readonly user?: string;
   readonly signal?: AbortSignal;

@@ -7,6 +7,7 @@ export type {
   GenerationRequest,
   GenerationRoute,
   ReportedToken,
+  Reservation,
   TokenStream,
 } from './engine-port.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';

@@ -8,6 +8,6 @@ export function watchedEngine(engine: GenerationEngine, changed: AbortSignal): G
       const signal = request.signal === undefined ? changed : AbortSignal.any([request.signal, changed]);
       return engine.generate({ ...request, signal });
     },
-    assertRoom: (request) => engine.assertRoom?.(request),
+    ...(engine.reserve && { reserve: engine.reserve.bind(engine) }),
   };
 }

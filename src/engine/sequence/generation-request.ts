@@ -1,4 +1,5 @@
 import type { RequestedAdapter } from '../adapters/sequence-adapters.ts';
+import type { Reservation } from '../schedule/admission.ts';
 import type { SequenceClass } from '../schedule/schedule-state.ts';
 import type { LogitsProcessor } from '../sampling/logits-processor.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
@@ -46,6 +47,8 @@ export interface GenerationRequest {
   readonly promptGroup?: object;
   /** The caller. Callers get equal shares of the engine, whatever each asks for. Requests without a key count as one caller. */
   readonly key?: string;
+  /** Places that were reserved for the caller: this request takes one of them if one is left. */
+  readonly reservation?: Pick<Reservation, 'use'>;
   /** A user of the caller. The users of one key get equal shares of what the key gets. */
   readonly user?: string;
   /** 'background' runs only in slots that no other request wants, and gives them up. Default: 'foreground'. */

@@ -35,7 +35,7 @@ export async function answerRequest(
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
   const answer = {
-    choices: startAll(context, options, route, controller),
+    choices: await startAll(context, { ...options, place: reply.request.place }, route, controller),
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format: options.format(headOf(options, route)),
     includeUsage: body.stream_options?.include_usage === true,
@@ -58,18 +58,18 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
 }
 
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
-function startAll(
+async function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
-  { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions,
+  { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions & Pick<StartOptions, 'place'>,
   { leases }: GenerationRoute,
   controller: AbortController,
-): Choice[] {
+): Promise<Choice[]> {
   const maxTokens = maxTokensFor(options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0));
   const { signal } = controller;
   const adapters = leases.map((lease) => ({ lease }));
   const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
-    return startChoices(common);
+    return await startChoices(common);
   } catch (error) {
     controller.abort(error);
     throw error;

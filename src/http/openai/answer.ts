@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { Pace } from '../../core/index.ts';
 import { openEventStream, type AnswerHeaders } from './event-stream.ts';
 import type { Choice } from './generation.ts';
 import { openAiErrorOf } from './openai-error.ts';
@@ -36,7 +37,7 @@ export interface AnswerOptions {
 /** Collects every choice and returns the answer as one object. */
 export async function answerWhole(options: AnswerOptions): Promise<object> {
   try {
-    const wholes = await Promise.all(options.choices.map(({ pieces }) => collect(pieces)));
+    const wholes = await allOf(options.choices, ({ pieces }) => collect(pieces));
     const completionTokens = wholes.reduce((sum, { generated }) => sum + generated, 0);
     return {
       ...options.format.head,
@@ -57,15 +58,13 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
   let completionTokens = 0;
   const usage = options.includeUsage ? { usage: null } : {};
   try {
-    await Promise.all(
-      options.choices.map(async ({ index, pieces }) => {
-        if (format.opening) await stream.send({ ...format.chunkHead, choices: [format.opening(index)], ...usage });
-        for await (const piece of pieces) {
-          completionTokens += piece.generated;
-          await stream.send({ ...format.chunkHead, choices: [format.chunk(index, piece)], ...usage });
-        }
-      }),
-    );
+    await allOf(options.choices, async ({ index, pieces }) => {
+      if (format.opening) await stream.send({ ...format.chunkHead, choices: [format.opening(index)], ...usage });
+      for await (const piece of pieces) {
+        completionTokens += piece.generated;
+        await stream.send({ ...format.chunkHead, choices: [format.chunk(index, piece)], ...usage });
+      }
+    });
     if (options.includeUsage) {
       await stream.send({ ...format.chunkHead, choices: [], usage: usageOf(options.promptTokens, completionTokens) });
     }
@@ -74,6 +73,21 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
     await stream.send(openAiErrorOf(error).body);
   }
   stream.done();
+}
+
+/** Reads all choices at the same time. They are begun in slices, because each makes a decoder first. */
+async function allOf<T>(choices: readonly Choice[], read: (choice: Choice) => Promise<T>): Promise<T[]> {
+  const pace = new Pace();
+  const readings: Promise<T>[] = [];
+  for (const choice of choices) {
+    const reading = read(choice);
+    // WHY: it may fail before all are awaited below, and an error that nothing handles would end the process.
+    reading.catch(() => undefined);
+    readings.push(reading);
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return Promise.all(readings);
 }
 
 async function collect(pieces: AsyncIterable<Piece>): Promise<Piece> {

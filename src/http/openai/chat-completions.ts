@@ -9,10 +9,12 @@ import { chatCompletionSchema, parseBody, type ChatCompletionBody } from './requ
 import { refuseUnsupported } from './refused-fields.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
+import { reservePlace } from './reserve-place.ts';
 
 /** `POST /v1/chat/completions`. The chat template of the base renders the prompt. */
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/chat/completions', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
+  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(context) } as const;
+  app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
     return answerRequest(context, reply, {

@@ -9,6 +9,7 @@ import { refuseUnsupported } from './refused-fields.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
+import { reservePlace } from './reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
 /** OpenAI's default length of a completion. */
@@ -16,7 +17,8 @@ const defaultMaxTokens = 16;
 
 /** `POST /v1/completions`: continues a text or token ids. */
 export function addCompletions(app: FastifyInstance, context: ServingContext): void {
-  app.post('/v1/completions', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
+  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(context) } as const;
+  app.post('/v1/completions', options, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     return answerRequest(context, reply, {

@@ -1,7 +1,8 @@
+import { Pace } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
-import type { GenerationEngine, GenerationRequest } from '../../service/index.ts';
+import type { GenerationEngine, GenerationRequest, Reservation } from '../../service/index.ts';
 import { piecesOf, type Piece } from './pieces.ts';
 import type { SamplingBody } from './request-body.ts';
 import { samplingOf } from './sampling-of.ts';
@@ -29,31 +30,31 @@ export interface StartOptions {
   readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
   readonly caller: Caller;
+  /** The place in the queue that was reserved for the request. */
+  readonly place: Reservation | undefined;
 }
 
 /**
- * Starts `n` choices for each prompt. If one is refused, the caller must abort `signal`, so that none remains.
+ * Starts `n` choices for each prompt, in slices. If one is refused, the caller must abort `signal`, so that none remains.
  * @throws EspalierError the errors of the engine's `generate`, before any answer was begun
  */
-export function startChoices(options: StartOptions): Choice[] {
-  const { body, prompts, echo, topLogprobs } = options;
+export async function startChoices(options: StartOptions): Promise<Choice[]> {
+  const { body, prompts, place } = options;
   const n = body.n ?? 1;
-  options.engine.assertRoom?.({ key: options.caller.key, count: prompts.length * n });
+  place?.resize(prompts.length * n);
   const shared = { stops: body.stop ?? [], stopTokenIds: stopTokensOf(options) };
-  return Array.from({ length: prompts.length * n }, (_, index) => {
-    const prompt = prompts[Math.floor(index / n)] ?? { tokens: [] };
-    const generated = options.engine.generate(requestOf(options, { prompt, place: index % n, ...shared }));
-    const pieces = piecesOf(generated, {
-      tokenizer: options.tokenizer,
-      prompt,
-      continuesPrompt: options.continuesPrompt,
-      stops: shared.stops,
-      minTokens: body.min_tokens ?? 0,
-      echo,
-      naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
-    });
-    return { index, promptTokens: prompt.tokens.length, pieces };
-  });
+  const pace = new Pace();
+  const choices: Choice[] = [];
+  for (const prompt of prompts) {
+    // WHY no turn within a prompt: its choices have to wait together, so that its tokens are run once.
+    for (let nth = 0; nth < n; nth++) {
+      choices.push(startChoice(options, { prompt, nth, index: choices.length, ...shared }));
+    }
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  place?.[Symbol.dispose]();
+  return choices;
 }
 
 function stopTokensOf({ body, eosTokenIds }: StartOptions): ReadonlySet<number> {
@@ -61,24 +62,42 @@ function stopTokensOf({ body, eosTokenIds }: StartOptions): ReadonlySet<number> 
 }
 
 interface ChoiceOf {
+  readonly index: number;
   readonly prompt: Prompt;
-  /** Index of the choice among those of its prompt. */
-  readonly place: number;
+  /** Number of the choice among those of its prompt, from 0. */
+  readonly nth: number;
+  readonly stops: readonly string[];
   /** The same object for all choices of a request. */
   readonly stopTokenIds: ReadonlySet<number>;
 }
 
-function requestOf(options: StartOptions, { prompt, place, stopTokenIds }: ChoiceOf): GenerationRequest {
-  const { body, topLogprobs, echo } = options;
+function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
+  const { body, topLogprobs } = options;
+  const { index, prompt, stops } = choice;
+  const pieces = piecesOf(options.engine.generate(requestOf(options, choice)), {
+    tokenizer: options.tokenizer,
+    prompt,
+    continuesPrompt: options.continuesPrompt,
+    stops,
+    minTokens: body.min_tokens ?? 0,
+    echo: options.echo,
+    naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
+  });
+  return { index, promptTokens: prompt.tokens.length, pieces };
+}
+
+function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceOf): GenerationRequest {
+  const { body, topLogprobs, echo, place } = options;
   return {
     tokens: prompt.tokens,
     ...((body.n ?? 1) > 1 ? { promptGroup: prompt } : {}),
     adapters: options.adapters,
     maxTokens: options.maxTokens,
-    ...samplingOf(body, place),
+    ...samplingOf(body, nth),
     stopTokenIds,
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     ...options.caller,
+    ...(place && { reservation: place }),
     signal: options.signal,
   };
 }
