@@ -4,6 +4,8 @@ export interface Output {
   answer(value: unknown, text: () => string): void;
   /** Writes a part of an answer that grows. With --json it writes nothing, because the answer is written as a whole. */
   stream(text: string): void;
+  /** Writes one line of JSON to standard output, for a program that follows the work. */
+  event(value: unknown): void;
   /** Writes a remark for a person to standard error. With --json it writes nothing. */
   note(text: string): void;
   /** Whether standard error is a terminal, so that a progress bar makes sense. */
@@ -20,6 +22,7 @@ export function createOutput(streams: OutputStreams, { json }: { readonly json: 
   return {
     answer: (value, text) => void streams.stdout.write(`${json ? JSON.stringify(value) : text()}\n`),
     stream: (text) => void (json || streams.stdout.write(text)),
+    event: (value) => void streams.stdout.write(`${JSON.stringify(value)}\n`),
     note: (text) => void (json || streams.stderr.write(`${text}\n`)),
     interactive: !json && streams.stderr.isTTY === true,
   };

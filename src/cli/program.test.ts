@@ -34,10 +34,18 @@ const growCommand: CommandDefinition = {
   },
 };
 
+const pruneCommand: CommandDefinition = {
+  name: 'tree prune',
+  summary: 'Prunes a tree.',
+  examples: ['espalier tree prune'],
+  configure: () => undefined,
+  run: async () => undefined,
+};
+
 async function run(line: string, signal = new AbortController().signal) {
   let [stdout, stderr] = ['', ''];
   const exitCode = await runProgram(line.split(' ').filter(Boolean), {
-    commands: [growCommand],
+    commands: [growCommand, pruneCommand],
     version: '1.2.3',
     streams: {
       stdout: { write: (text: string) => (stdout += text) },
@@ -77,6 +85,9 @@ describe('runProgram', () => {
     },
     { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
     { line: '', text: 'Name a command. See: espalier --help' },
+    { line: 'grow --frame x --height 3 --height 4', text: '--height is given twice. See: espalier grow --help' },
+    { line: 'grow --frame x --tall_ness 4', text: "Unknown option '--tall_ness'" },
+    { line: 'tree pruen', text: "Unknown command 'tree pruen'. Did you mean prune? See: espalier tree --help" },
     { line: 'grow --frame x --height tall', text: '--height expects a whole number above 0, got "tall".' },
     { line: 'grow --frame x --threads 0', text: '--threads expects a whole number above 0, got "0".' },
     { line: 'grow --frame x --input-ids 1,b', text: '--input-ids expects token ids such as 1,2,3, got "1,b".' },
@@ -118,6 +129,15 @@ describe('runProgram', () => {
     expect(exitCode).toBe(0);
     for (const text of ['--height', '--json', '--threads', '$ espalier grow --height 4'])
       expect(stdout).toContain(text);
+  });
+
+  it('helps where a group of commands is named alone', async () => {
+    const { exitCode, stdout } = await run('tree');
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('prune')]);
+  });
+
+  it('understands an option as other tools spell it', async () => {
+    expect(JSON.parse((await run('grow --frame oak --input_ids 1 --json')).stdout)).toMatchObject({ inputIds: [1] });
   });
 
   it('tells its version', async () => {

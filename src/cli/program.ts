@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
-import { EspalierError } from '../core/index.ts';
+import { didYouMean, EspalierError } from '../core/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
 import { createOutput, type OutputStreams } from './output.ts';
 import { positiveInteger, readOptions } from './read-options.ts';
 import { reportError } from './report-error.ts';
 import { resolveHubOptions } from './resolve-hub.ts';
+import { ownSpellings } from './spellings.ts';
 
 export interface ProgramOptions {
   readonly commands: readonly CommandDefinition[];
@@ -25,10 +26,10 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
   const program = createProgram(options, (code) => {
     exitCode = code;
   });
-  const json = words.includes('--json');
+  const json = words.includes('--json') || words.includes('--json-events');
   try {
     if (words.length === 0) throw usageError('Name a command.', '');
-    await program.parseAsync(words, { from: 'user' });
+    await program.parseAsync(ownSpellings(words, flagsOf(commandOf(program, words))), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
@@ -56,6 +57,17 @@ function createProgram(options: ProgramOptions, onExitCode: (code: number) => vo
   return program;
 }
 
+/** The command that the first words of the line name: the program itself, a group, or a command. */
+function commandOf(program: Command, words: readonly string[]): Command {
+  const [word = '', ...rest] = words;
+  const found = program.commands.find((command) => command.name() === word);
+  return found === undefined ? program : commandOf(found, rest);
+}
+
+function flagsOf({ options }: Command): ReadonlySet<string> {
+  return new Set(options.flatMap(({ long, short }) => [long, short].filter((flag) => flag != null)));
+}
+
 /** Finds the command at the beginning of the line, such as `adapter convert`, for the hint at its help. */
 function longestName(commands: readonly CommandDefinition[], words: readonly string[]): string {
   const line = `${words.join(' ')} `;
@@ -68,6 +80,12 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
   const known = groups.get(name);
   if (known !== undefined) return known;
   const group = program.command(name).description(groupSummaries[name] ?? '');
+  // WHY an action: without one, commander takes a group that is named alone for an error and prints nothing that would help.
+  group.argument('[command]').usage('<command> [options]').action((word: string | undefined) => {
+    if (word === undefined) return group.outputHelp();
+    const hint = didYouMean(word, group.commands.map((command) => command.name()));
+    throw usageError(`Unknown command '${name} ${word}'.${hint}`, name);
+  });
   groups.set(name, group);
   return group;
 }
@@ -89,6 +107,7 @@ function addCommand(
   definition.configure(command);
   command.option('--json', 'answer with one line of JSON on standard output');
   command.option('--threads <n>', 'threads that compute (default: every core this process may use)');
+  refuseTwice(command, definition.name);
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -98,6 +117,18 @@ function addCommand(
     signal.throwIfAborted();
     onExitCode((await definition.run(resolved, context)) ?? exitCodes.success);
   });
+}
+
+/** WHY refused: commander takes the last value in silence, and the first may be the one that was meant. */
+function refuseTwice(command: Command, name: string): void {
+  for (const option of command.options) {
+    if (option.isBoolean() || option.variadic || option.parseArg !== undefined) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven) throw usageError(`${option.long ?? option.flags} is given twice.`, name);
+      isGiven = true;
+    });
+  }
 }
 
 const commonOptions = z.looseObject({ json: z.boolean().default(false), threads: positiveInteger.optional() });

@@ -1,32 +1,75 @@
-import type { TrainEvent } from '../train/index.ts';
+import type { TrainEvent, TrainResult } from '../train/index.ts';
+import { describePlan, describeResult } from './describe-training.ts';
 import type { Output } from './output.ts';
 import { createProgress, type Progress } from './progress.ts';
 
-/** Shows the progress of a training: a bar if standard error is a terminal, otherwise nothing. */
+/** Reports a training while it runs, and its result. */
 export interface TrainReporter extends Disposable {
   report(event: TrainEvent): void;
+  finish(result: TrainResult): void;
+}
+
+export interface ReportOptions {
+  /** Without a terminal: a line each so many steps; 0: none. */
+  readonly logSteps: number;
+  /** Each event as a line of JSON on standard output, in the place of everything else. */
+  readonly jsonEvents: boolean;
 }
 
 const format = '{bar} {value}/{total} | loss {loss} | {speed} tokens/s | held-out {held} | {eta_formatted} left';
 
-export function trainReporter(output: Output): TrainReporter {
-  let bar: Progress | undefined;
-  let held = '-';
+/** On a terminal a bar; elsewhere lines, for a log that people read later; with `--json-events` lines for programs. */
+export function trainReporter(output: Output, { logSteps, jsonEvents }: ReportOptions): TrainReporter {
+  return jsonEvents ? eventLines(output) : new PersonReporter(output, logSteps);
+}
+
+function eventLines(output: Output): TrainReporter {
   return {
-    report: (event) => {
-      if (event.kind === 'evaluated') held = event.loss.toFixed(4);
-      if (event.kind !== 'stepped') return;
-      const { metrics, steps } = event;
-      bar ??= createProgress(output, { total: steps, format });
-      bar.update(metrics.step, {
-        loss: metrics.loss.toFixed(4),
-        speed: metrics.tokensPerSecond.toFixed(metrics.tokensPerSecond < 100 ? 1 : 0),
-        held,
-      });
-    },
-    [Symbol.dispose]: () => {
-      bar?.[Symbol.dispose]();
-      bar = undefined;
-    },
+    report: (event) => output.event(event),
+    finish: (result) => output.event({ kind: 'finished', result }),
+    [Symbol.dispose]: () => undefined,
   };
+}
+
+class PersonReporter implements TrainReporter {
+  readonly #output: Output;
+  readonly #logSteps: number;
+  #bar: Progress | undefined;
+  #held = '-';
+
+  constructor(output: Output, logSteps: number) {
+    this.#output = output;
+    this.#logSteps = logSteps;
+  }
+
+  report(event: TrainEvent): void {
+    if (event.kind === 'planned') this.#output.note(describePlan(event.plan));
+    if (event.kind === 'warned') this.#output.note(event.message);
+    if (event.kind === 'evaluated') this.#held = event.loss.toFixed(4);
+    if (event.kind === 'evaluated' && !this.#output.interactive && this.#logSteps > 0) {
+      this.#output.note(`step ${event.step}: held-out loss ${this.#held}`);
+    }
+    if (event.kind === 'stepped') this.#step(event);
+  }
+
+  #step({ metrics: { step, loss, tokensPerSecond }, steps }: Extract<TrainEvent, { kind: 'stepped' }>): void {
+    const speed = tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0);
+    if (this.#output.interactive) {
+      this.#bar ??= createProgress(this.#output, { total: steps, format });
+      this.#bar.update(step, { loss: loss.toFixed(4), speed, held: this.#held });
+      return;
+    }
+    const isDue = this.#logSteps > 0 && (step % this.#logSteps === 0 || step === 1 || step === steps);
+    if (isDue) this.#output.note(`step ${step} of ${steps}: loss ${loss.toFixed(4)}, ${speed} tokens/s`);
+  }
+
+  finish(result: TrainResult): void {
+    this[Symbol.dispose]();
+    this.#output.answer(result, () => describeResult(result));
+  }
+
+  [Symbol.dispose](): void {
+    this.#bar?.[Symbol.dispose]();
+    this.#bar = undefined;
+  }
 }

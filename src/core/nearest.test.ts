@@ -9,6 +9,8 @@ describe('nearest', () => {
     ['temperature', ['top_p', 'seed'], undefined],
     ['kitten', ['sitting'], undefined],
     ['', ['ab', 'abc'], 'ab'],
+    ['rank', ['rank', 'ranks'], 'ranks'],
+    ['rank', ['rank'], undefined],
   ])('of %j among %j is %j', (word, candidates, expected) => {
     expect(nearest(word, candidates)).toBe(expected);
   });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { onAdapterFailure } from '../../routing/index.ts';
+import { onAdapterEvent } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
-import { tellFailures } from '../tell-failures.ts';
+import { readOptionsFile } from '../options-file.ts';
+import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, collect } from '../base-options.ts';
@@ -47,19 +48,21 @@ export const serveCommand: CommandDefinition = {
   summary:
     "Serve a base and its adapters through OpenAI's API, and any ONNX models through the Open Inference Protocol",
   examples: [
-    'espalier serve --base demo/base --adapters adapters',
+    'espalier serve demo/base --adapters adapters',
+    'espalier serve --config serve.yaml --port 9000',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
     'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
   ],
   configure(command) {
     command
+      .argument('[path]', 'the base, in the place of --base')
       .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
       .option('--copy-base [dir]', 'serve private copies of base and models, made in a temporary folder or in this one')
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option(...anyBaseOption)
-      .option('--host <host>', 'address to listen on', '127.0.0.1')
-      .option('--port <n>', 'port to listen on; 0 takes any free one', '8000')
+      .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
+      .option('--port <n>', 'port to listen on; 0 takes any free one (default: 8000)')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')
       .option(
         '--admin-api-key <key>',
@@ -75,10 +78,11 @@ export const serveCommand: CommandDefinition = {
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
       .option('--max-batch <n>', 'most rows of a batch of a model; 1 joins no requests (default: 64)')
       .option('--max-wait-ms <ms>', 'how long a request to a model may wait for others to join it (default: 2)')
-      .option('--memory-plan <plan>', `how buffers of models are planned: ${memoryPlans.join(', ')} (default: fixed)`);
+      .option('--memory-plan <plan>', `how buffers of models are planned: ${memoryPlans.join(', ')} (default: fixed)`)
+      .option('--config <file>', 'these options in YAML, by their names; options given here win');
   },
   async run(options, context) {
-    const read = readOptions(schema, options);
+    const read = readOptions(schema, await withFile(options));
     if (read.base === undefined && read.model.length === 0) {
       throw new EspalierError('CLI_USAGE', {
         problem: 'Name a --base or a --model to serve.',
@@ -89,7 +93,8 @@ export const serveCommand: CommandDefinition = {
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
     const { model: models, adapterMemory: megabytes, drainTimeout, ...rest } = read;
-    using failures = tellFailures(onAdapterFailure, (text) => context.output.note(text));
+    using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
+    context.output.note(openingOf(read));
     const server = await openServer({
       ...definedOnly(rest),
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
@@ -99,12 +104,33 @@ export const serveCommand: CommandDefinition = {
       signal: context.signal,
     });
     announce(server, context);
-    failures.begin();
+    notes.begin(server.adapterNames);
     await untilAborted(context.signal);
     context.output.note('Shutting down: finishing the answers under way…');
     await server.close();
   },
 };
+
+/** The options of the settings file, and over them those of the command line. */
+async function withFile(options: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+  const { config, path: place, ...flags } = options;
+  if (place !== undefined && flags['base'] !== undefined) {
+    throw new EspalierError('CLI_CONFLICT', { expected: 'the base once', actual: 'a path and --base' });
+  }
+  const given = definedOnly({ ...flags, base: place ?? flags['base'] });
+  if (typeof config !== 'string') return given;
+  return { ...(await readOptionsFile(config, { command: 'serve', known: Object.keys(schema.shape) })), ...given };
+}
+
+/** A big base takes a while to open, and until then nothing else is said. */
+function openingOf({ base, adapters, model }: z.output<typeof schema>): string {
+  const parts = [
+    ...(base === undefined ? [] : [base]),
+    ...model.map(({ path: file }) => file),
+    ...(adapters === undefined ? [] : [`the adapters of ${adapters}`]),
+  ];
+  return `Opening ${new Intl.ListFormat('en').format(parts)} …`;
+}
 
 /** An empty environment variable counts as unset. */
 function keyOf(given: string | undefined, variable: string): string | undefined {

@@ -25,6 +25,12 @@ async function goldenWords(name: string) {
   return { words, expected, output };
 }
 
+/** The words without the options that others give. */
+function without(words: readonly string[], others: readonly string[]): string[] {
+  const given = new Set(others.filter((word) => word.startsWith('--')));
+  return words.filter((word, place) => !given.has(word) && !given.has(words[place - 1] ?? ''));
+}
+
 /** The hidden folder of a training under way says that it has begun. */
 async function abortWhenBegun(controller: AbortController): Promise<void> {
   const names = await readdir(folder);
@@ -63,6 +69,20 @@ describe('espalier train', () => {
     expect(evalAccuracyAfter).toBe(1);
   });
 
+  it('writes each event as a line of JSON, and replaces the adapter at its output where it is forced to', async () => {
+    const { words } = await goldenWords('llama');
+    const once = [...words, '--max-steps', '1'];
+    expect(await espalier(once)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('step 1 of 1: loss ') });
+    expect((await espalier([...once, '--log-steps', '0'])).exitCode).toBe(1);
+    const { exitCode, stdout, stderr } = await espalier([...once, '--force', '--json-events']);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { kind: string }).kind);
+    expect(events).toEqual(['planned', 'stepped', 'finished']);
+  });
+
   it('takes its settings from a file, and lets an option win', async () => {
     const { words, output } = await goldenWords('llama');
     const config = join(folder, 'run.yaml');
@@ -96,7 +116,7 @@ describe('espalier train', () => {
     { words: ['--output', '.'], code: 'OUTPUT_EXISTS', exitCode: 1 },
   ])('refuses $words with $code', async ({ words: more, code, exitCode }) => {
     const { words } = await goldenWords('llama');
-    const result = await espalier([...words, ...more, '--json']);
+    const result = await espalier([...without(words, more), ...more, '--json']);
     expect(result.exitCode).toBe(exitCode);
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { code } });
   });

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
-import { describePlan, describeResult } from '../describe-training.ts';
-import { readOptions } from '../read-options.ts';
+import { readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
 import { trainReporter } from '../train-reporter.ts';
 
@@ -15,24 +14,21 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict',
     'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
     'espalier train --config run.yaml --output adapters/again --seed 7',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --force --json-events > events.jsonl',
     'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const config = await resolveModels(await readConfig(options), context);
+    const { logSteps, jsonEvents, ...settings } = readOptions(reportOptions, options);
+    const config = await resolveModels(await readConfig(settings), context);
     using environment = openEnvironment({ threads: context.threads });
-    using reporter = trainReporter(context.output);
+    using reporter = trainReporter(context.output, { logSteps, jsonEvents });
     const result = await runTraining(config, {
       environment,
       signal: context.signal,
-      onEvent: (event) => {
-        if (event.kind === 'planned') context.output.note(describePlan(event.plan));
-        if (event.kind === 'warned') context.output.note(event.message);
-        reporter.report(event);
-      },
+      onEvent: (event) => reporter.report(event),
     });
-    reporter[Symbol.dispose]();
-    context.output.answer(result, () => describeResult(result));
+    reporter.finish(result);
     return result.interrupted ? exitCodes.interrupted : exitCodes.success;
   },
 };
@@ -41,7 +37,8 @@ function declareOptions(command: Command): void {
   command
     .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
     .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
-    .option('--output <dir>', 'the folder to write; it must not exist yet')
+    .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
+    .option('--force', 'replace the adapter or model at --output, once the new one is whole')
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
     .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')
@@ -83,8 +80,12 @@ function declareOptions(command: Command): void {
     .option('--seed <n>', 'fixes initial weights, order and dropout (default: 0)')
     .option('--full', 'train every weight; the output is a whole model')
     .option('--dtype <type>', 'with --full, what weights are saved as: float32 (default) or base')
+    .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
+    .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option('--config <file>', 'settings in YAML, by the names of these options; options given here win');
 }
+
+const reportOptions = z.looseObject({ logSteps: wholeNumber.default(10), jsonEvents: z.boolean().default(false) });
 
 const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boolean() });
 

@@ -20,6 +20,12 @@ export const cliCodes = {
     message: 'Give {expected}, got {actual}.',
     help: 'Some options exclude each other, or one option of a group is required and none was given. Nothing was started.',
   },
+  CLI_OPTION_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: '{source} has "{key}", which is no option of espalier {command}.{hint}',
+    help: 'A file of options holds a key that is misspelt or does not exist. Its keys are the long options of the command, without the dashes in front. Nothing was started.',
+  },
   CLI_NOT_INSPECTABLE: {
     status: 400,
     retryable: false,

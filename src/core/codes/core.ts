@@ -20,6 +20,13 @@ export const coreCodes = {
     message: 'The output {path} exists already. Choose another path, or remove it first.',
     help: 'Espalier never writes over an existing output. Nothing was changed.',
   },
+  OUTPUT_NOT_OURS: {
+    status: 409,
+    retryable: false,
+    message:
+      'The output {path} is no adapter and no model, and is not replaced. Choose another path, or remove it yourself.',
+    help: 'Replacing removes the whole folder. Only a folder with adapter_config.json or config.json, or an empty one, is replaced. Nothing was changed.',
+  },
   OUTPUT_BUSY: {
     status: 409,
     retryable: true,

@@ -20,16 +20,9 @@ export function publish(event: AdapterEvent): void {
   if (events.hasSubscribers) events.publish(event);
 }
 
-/** Calls `listener` for each adapter of this process that is found to be impossible to serve, until the result is disposed. */
-export function onAdapterFailure(listener: (name: string, error: unknown) => void): Disposable {
-  const hear = (message: unknown): void => {
-    if (isFailure(message)) listener(message.name, message.error);
-  };
+/** Calls `listener` for each event of the adapters of this process, until the result is disposed. */
+export function onAdapterEvent(listener: (event: AdapterEvent) => void): Disposable {
+  const hear = (message: unknown): void => listener(message as AdapterEvent);
   subscribe(name, hear);
   return { [Symbol.dispose]: () => void unsubscribe(name, hear) };
-}
-
-function isFailure(message: unknown): message is { readonly name: string; readonly error: unknown } {
-  if (typeof message !== 'object' || message === null) return false;
-  return Reflect.get(message, 'event') === 'fail' && typeof Reflect.get(message, 'name') === 'string';
 }

@@ -5,7 +5,7 @@ import { assertConsistent } from './assert-consistent.ts';
 import { type TrainConfig, type TrainOptions, trainOptionsSchema, trainWordsSchema } from './train-config.ts';
 
 export interface ConfigSources {
-  /** The settings file, if there is one; its keys may be written `learning-rate` or `learningRate`. */
+  /** The settings file, if there is one; its keys may be written `learning-rate`, `learning_rate` or `learningRate`. */
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
   /** Options of the command line, by camelCase name. They override the file. */
   readonly flags: Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ function knownKeys(values: object, unknown: (key: string) => EspalierError): Rec
 }
 
 function camelCase(key: string): string {
-  return key.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return key.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function unknownInFile(source: string, key: string): EspalierError {

@@ -31,6 +31,7 @@ export const trainDefaults = {
   maxGradNorm: 1,
   shuffle: true,
   seed: 0,
+  force: false,
   full: false,
   dtype: 'float32',
 } as const;
@@ -66,6 +67,8 @@ function schemaOf(read: WordReader) {
     base: path,
     data: path,
     output: path,
+    /** Replaces an adapter or a model that lies at `output`. It stays until the new one is whole. */
+    force: flag.default(trainDefaults.force),
     /** Where the result goes when the output cannot be written at the end; else the folder for temporary files. */
     rescueFolder: path.optional(),
     evalData: path.optional(),

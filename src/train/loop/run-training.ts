@@ -14,6 +14,7 @@ import { LastGoodWeights } from './last-good-weights.ts';
 import { StepLoop } from './step-loop.ts';
 import { StepWatch } from './step-watch.ts';
 import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
+import { assertReplaceable } from './replaceable.ts';
 import { TrainingModel } from './training-model.ts';
 
 export interface RunTrainingOptions {
@@ -45,7 +46,8 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;
-  await using folder = await StagedFolder.begin(config.output, { exclusive: true });
+  if (config.force) await assertReplaceable(config.output);
+  await using folder = await StagedFolder.begin(config.output, { exclusive: true, replace: config.force });
   signal?.throwIfAborted();
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
   const path = join(folder.staging, 'metrics.jsonl');

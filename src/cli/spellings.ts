@@ -1,0 +1,75 @@
+/**
+ * Names that other tools (PEFT's examples, the Trainer of transformers, TRL, vLLM, llama.cpp) give to our options. A command line that
+ * people bring from there works as it stands, wherever the value means the same.
+ */
+const spellings: Readonly<Record<string, string>> = {
+  'base-model': 'base',
+  model: 'base',
+  'model-name-or-path': 'base',
+  'adapter-path': 'adapter',
+  lora: 'adapter',
+  'train-data': 'data',
+  'train-file': 'data',
+  'training-file': 'data',
+  dataset: 'data',
+  'eval-file': 'eval-data',
+  'eval-dataset': 'eval-data',
+  'validation-file': 'eval-data',
+  'valid-data': 'eval-data',
+  out: 'output',
+  'out-dir': 'output',
+  'output-dir': 'output',
+  'output-path': 'output',
+  'save-dir': 'output',
+  lr: 'learning-rate',
+  'num-epochs': 'epochs',
+  'n-epochs': 'epochs',
+  'num-train-epochs': 'epochs',
+  'lora-r': 'rank',
+  'lora-rank': 'rank',
+  r: 'rank',
+  'lora-alpha': 'alpha',
+  'lora-dropout': 'dropout',
+  'lora-target-modules': 'target-modules',
+  'train-batch-size': 'batch-size',
+  'per-device-train-batch-size': 'batch-size',
+  'gradient-accumulation-steps': 'accumulate',
+  'grad-accumulation-steps': 'accumulate',
+  'max-seq-length': 'max-length',
+  'max-seq-len': 'max-length',
+  'max-model-len': 'max-length',
+  'lr-scheduler-type': 'schedule',
+  'lr-scheduler': 'schedule',
+  optim: 'optimizer',
+  'logging-steps': 'log-steps',
+  overwrite: 'force',
+  'overwrite-output-dir': 'force',
+  'max-num-seqs': 'max-slots',
+  'served-model-name': 'served-name',
+  'max-new-tokens': 'max-tokens',
+  'n-predict': 'max-tokens',
+  temp: 'temperature',
+};
+
+const short: Readonly<Record<string, string>> = { '-o': 'output', '-m': 'base' };
+
+/**
+ * Replaces spellings of other tools by the options that a command declares. An option of the command's own is never replaced. Words
+ * after `--` are arguments and stay as they are.
+ *
+ * @param declared  the command's flags, such as `--base`
+ */
+export function ownSpellings(words: readonly string[], declared: ReadonlySet<string>): string[] {
+  const end = words.indexOf('--');
+  return words.map((word, place) => (end >= 0 && place >= end ? word : ownSpelling(word, declared)));
+}
+
+function ownSpelling(word: string, declared: ReadonlySet<string>): string {
+  const equals = word.indexOf('=');
+  const [flag, value] = equals < 0 ? [word, ''] : [word.slice(0, equals), word.slice(equals)];
+  if (!flag.startsWith('-') || declared.has(flag)) return word;
+  const dashed = `--${flag.slice(2).replaceAll('_', '-')}`;
+  if (flag.startsWith('--') && declared.has(dashed)) return `${dashed}${value}`;
+  const name = short[flag] ?? (flag.startsWith('--') ? spellings[dashed.slice(2)] : undefined);
+  return name !== undefined && declared.has(`--${name}`) ? `--${name}${value}` : word;
+}

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { AdapterRegistry, onAdapterEvent } from '../routing/index.ts';
+import { FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
+import { tellAdapters } from './tell-adapters.ts';
+
+it('tells of an adapter that fails before the server is up, and of one that fails later, once each', async () => {
+  using registry = new AdapterRegistry(new FakeArena());
+  const told: string[] = [];
+  {
+    using notes = tellAdapters(onAdapterEvent, (text) => told.push(text));
+    registry.fail('early', new FakeFiles('early'), new Error('torn'));
+    expect(told).toEqual([]);
+    notes.begin([]);
+    expect(told).toEqual(['The adapter early is not served: torn']);
+    registry.announce('late', new FakeFiles('late', new Error('not finite')));
+    await registry.readAnnounced();
+    await expect(registry.lease('late')).rejects.toThrow('not finite');
+    await registry.readAnnounced();
+  }
+  registry.fail('afterwards', new FakeFiles('afterwards'), new Error('nobody listens'));
+  expect(told).toEqual(['The adapter early is not served: torn', 'The adapter late is not served: not finite']);
+});
+
+it('tells of every change while the server runs, but not of the adapters that its first line names', async () => {
+  using registry = new AdapterRegistry(new FakeArena());
+  const told: string[] = [];
+  using notes = tellAdapters(onAdapterEvent, (text) => told.push(text));
+  await registry.load('before', new FakeFiles('before'));
+  registry.announce('policy', new FakeFiles('first version of it'));
+  notes.begin(['before', 'policy']);
+  await registry.readAnnounced();
+  await registry.replace('policy', new FakeFiles('second version of it'));
+  await registry.unload('policy');
+  await registry.load('policy', new FakeFiles('third'));
+  expect(told).toEqual([
+    'The adapter policy is replaced: version first versio by second versi',
+    'The adapter policy is unloaded: version second versi',
+    'The adapter policy is served: version third',
+  ]);
+});

@@ -1,0 +1,56 @@
+import type { AdapterEvent } from '../routing/index.ts';
+
+/** Tells the operator of a server which adapters come, change and go, and which cannot be served. */
+export interface AdapterNotes extends Disposable {
+  /**
+   * Tells of the adapters that failed so far, and from now on of every change at once.
+   * @param announced  adapters that the server's own line names already: their first loading is not told again
+   */
+  begin(announced: readonly string[]): void;
+}
+
+/**
+ * Tells of each event once, when it happens. WHY not the server's list of failed adapters: it is made when the server is up, and the
+ * weights of many adapters are read later.
+ */
+export function tellAdapters(
+  onEvent: (listener: (event: AdapterEvent) => void) => Disposable,
+  tell: (text: string) => void,
+): AdapterNotes {
+  const early: string[] = [];
+  let named: Set<string> | undefined;
+  const subscription = onEvent((event) => {
+    if (named === undefined && event.event !== 'fail') return;
+    if (event.event === 'load' && named?.delete(event.name ?? '')) return;
+    const text = textOf(event);
+    if (text !== undefined) (named === undefined ? (line: string) => early.push(line) : tell)(text);
+  });
+  return {
+    begin(announced) {
+      named = new Set(announced);
+      for (const text of early.splice(0)) tell(text);
+    },
+    [Symbol.dispose]: () => subscription[Symbol.dispose](),
+  };
+}
+
+/** A retired version has no name any more, and nobody waits for it. */
+function textOf({ event, name, version, previous, error }: AdapterEvent): string | undefined {
+  switch (event) {
+    case 'load':
+      return `The adapter ${name} is served: version ${shortened(version)}`;
+    case 'replace':
+      return `The adapter ${name} is replaced: version ${shortened(previous)} by ${shortened(version)}`;
+    case 'unload':
+      return `The adapter ${name} is unloaded: version ${shortened(version)}`;
+    case 'fail':
+      return `The adapter ${name} is not served: ${error instanceof Error ? error.message : String(error)}`;
+    case 'retire':
+      return undefined;
+  }
+}
+
+/** Enough of a version to tell it from others in a log. */
+function shortened(version: string | undefined): string {
+  return (version ?? 'unknown').slice(0, 12);
+}
