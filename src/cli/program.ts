@@ -65,7 +65,7 @@ function commandOf(program: Command, words: readonly string[]): Command {
 }
 
 function flagsOf({ options }: Command): ReadonlySet<string> {
-  return new Set(options.flatMap(({ long, short }) => [long, short].filter((flag) => flag != null)));
+  return new Set(options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')));
 }
 
 /** Finds the command at the beginning of the line, such as `adapter convert`, for the hint at its help. */
@@ -81,11 +81,17 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
   if (known !== undefined) return known;
   const group = program.command(name).description(groupSummaries[name] ?? '');
   // WHY an action: without one, commander takes a group that is named alone for an error and prints nothing that would help.
-  group.argument('[command]').usage('<command> [options]').action((word: string | undefined) => {
-    if (word === undefined) return group.outputHelp();
-    const hint = didYouMean(word, group.commands.map((command) => command.name()));
-    throw usageError(`Unknown command '${name} ${word}'.${hint}`, name);
-  });
+  group
+    .argument('[command]')
+    .usage('<command> [options]')
+    .action((word: string | undefined) => {
+      if (word === undefined) return group.outputHelp();
+      const hint = didYouMean(
+        word,
+        group.commands.map((command) => command.name()),
+      );
+      throw usageError(`Unknown command '${name} ${word}'.${hint}`, name);
+    });
   groups.set(name, group);
   return group;
 }

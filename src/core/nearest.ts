@@ -11,7 +11,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of candidates) {
     // WHY not the word itself: a hint at what was typed helps nobody.
-    if (candidate === word || candidate.length > longestWord || Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    if (
+      candidate === word ||
+      candidate.length > longestWord ||
+      Math.abs(candidate.length - word.length) >= bestDistance
+    )
+      continue;
     const distance = editDistance(word, candidate, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
