@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
-import type { ChatMessage, StreamDecoderOptions, Tokenizer } from '../tokenizer/index.ts';
+import { FieldProblem, fitToTemplate, isFields, readMessages, readTools, type Conversation } from '../chat/index.ts';
+import type { StreamDecoderOptions, Tokenizer } from '../tokenizer/index.ts';
 
 /** The three ways to give a prompt. A command line uses exactly one. */
 export interface PromptOptions {
   readonly prompt?: string | undefined;
-  /** A JSON file: `[{"role", "content"}, ...]`, or an object with that under `messages`. */
+  /** A JSON file: `[{"role", "content"}, ...]`, or an object with that under `messages`, and `tools`. */
   readonly messages?: string | undefined;
   readonly inputIds?: readonly number[] | undefined;
 }
@@ -16,12 +16,6 @@ export interface Prompt {
   /** How the tokens of the answer become text. An answer that continues a text keeps the space before its first word. */
   readonly decoding: StreamDecoderOptions;
 }
-
-const message = z.looseObject({ role: z.string(), content: z.string() });
-const messagesFile = z.union([
-  z.array(message),
-  z.object({ messages: z.array(message) }).transform((file) => file.messages),
-]);
 
 /**
  * Converts the prompt of the command line to token ids.
@@ -43,24 +37,34 @@ export async function readPrompt(options: PromptOptions, tokenizer: Tokenizer | 
     throw new EspalierError('CLI_CONFLICT', { expected, actual: given.join('') });
   }
   if (messages !== undefined) {
-    const tokens = tokenizer.encodeChat(await readMessages(messages), { addGenerationPrompt: true });
-    return { tokens, decoding: {} };
+    const conversation = fitToTemplate(await readConversation(messages), tokenizer);
+    if (conversation instanceof FieldProblem) throw wrongFile(messages, conversation);
+    const { tools } = conversation;
+    return { tokens: tokenizer.encodeChat(conversation.messages, { addGenerationPrompt: true, tools }), decoding: {} };
   }
   const tokens = tokenizer.encode(prompt ?? '', { bos: true });
   return { tokens, decoding: { after: tokens } };
 }
 
-async function readMessages(path: string): Promise<readonly ChatMessage[]> {
+async function readConversation(path: string): Promise<Conversation> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'file of messages', path }, { cause });
   }
-  const result = messagesFile.safeParse(parseJson(text));
-  if (result.success && result.data.length > 0) return result.data;
+  const value = parseJson(text);
+  const file = isFields(value) ? value : { messages: value };
+  const read = readMessages(file['messages']);
+  if (read instanceof FieldProblem) throw wrongFile(path, read.within('messages'));
+  const tools = readTools(file['tools']);
+  if (tools instanceof FieldProblem) throw wrongFile(path, tools.within('tools'));
+  return { messages: read.messages, tools };
+}
+
+function wrongFile(path: string, { place, problem }: FieldProblem): EspalierError {
   const expected = 'a JSON file with a list of {"role", "content"}';
-  throw new EspalierError('CLI_BAD_VALUE', { flag: '--messages', expected, actual: path });
+  return new EspalierError('CLI_BAD_VALUE', { flag: '--messages', expected, actual: `${path} (${place}: ${problem})` });
 }
 
 function parseJson(text: string): unknown {

@@ -54,17 +54,16 @@ const sampling = {
   signal: signal.optional(),
 };
 
-const messages = z
-  .array(
-    z.custom<ChatMessage>((value) => typeof value === 'object' && value !== null),
-    {
-      error: 'a list of messages { role, content }',
-    },
-  )
-  .readonly();
+/** Checked where they are rendered, by the reader of all messages. */
+const messages = z.custom<readonly ChatMessage[]>(Array.isArray, 'a list of messages { role, content }');
 
 /** A conversation to answer. */
-export const chatSchema = z.object({ ...sampling, messages });
+export const chatSchema = z.object({
+  ...sampling,
+  messages,
+  /** What the template tells the model that it may call. A call that the model then writes is part of the text of its answer. */
+  tools: z.custom<readonly object[]>(Array.isArray, 'a list of tools').optional(),
+});
 /** A text, or token ids, to go on from. */
 export const generateSchema = z.object({
   ...sampling,

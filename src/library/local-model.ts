@@ -4,6 +4,7 @@ import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import { encodeMessages } from './encode-messages.ts';
 import {
   chatSchema,
   generateSchema,
@@ -185,8 +186,8 @@ export class LocalModel implements AsyncDisposable {
 
   #read(options: ChatOptions | GenerateOptions): { readonly prompt: Prompt; readonly sampling: SamplingOptions } {
     if ('messages' in options) {
-      const { messages, ...sampling } = readOptions(chatSchema, options, 'chat');
-      const tokens = this.#tokenizer().encodeChat(messages, { addGenerationPrompt: true });
+      const { messages, tools, ...sampling } = readOptions(chatSchema, options, 'chat');
+      const tokens = encodeMessages({ messages, tools }, this.#tokenizer());
       return { prompt: { tokens, isContinued: false }, sampling };
     }
     const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');

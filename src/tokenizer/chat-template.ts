@@ -4,10 +4,33 @@ import { EspalierError } from '../core/index.ts';
 import { tokenText } from './special-tokens.ts';
 import { isJsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
-/** One turn of a conversation, as chat templates take it. */
+/** One turn of a conversation, as chat templates take it. A template may read further fields. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
+  /** null where an assistant only calls tools; parts for a template that reads nothing else. */
+  readonly content: string | readonly TextPart[] | null;
+  readonly name?: string;
+  readonly tool_calls?: readonly ToolCall[];
+  /** The id of the call that a message of role `tool` answers. */
+  readonly tool_call_id?: string;
+}
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+/** A function that an assistant calls, and its arguments as an object or as its JSON. */
+export interface ToolCall {
+  readonly id?: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string | Readonly<Record<string, unknown>> };
+}
+
+export interface RenderOptions {
+  readonly addGenerationPrompt: boolean;
+  /** What the assistant may call, as the template writes it. */
+  readonly tools?: readonly object[] | undefined;
 }
 
 /**
@@ -15,7 +38,7 @@ export interface ChatMessage {
  * parsed still serves text.
  */
 export interface ChatTemplate {
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+  render(messages: readonly ChatMessage[], options: RenderOptions): string;
 }
 
 /**
@@ -32,10 +55,11 @@ export function findChatTemplate(
   if (source === undefined) return undefined;
   let parsed: Template | undefined;
   return {
-    render(messages, { addGenerationPrompt }) {
+    render(messages, { addGenerationPrompt, tools }) {
       try {
         parsed ??= new Template(source);
-        return parsed.render({ ...texts, messages, add_generation_prompt: addGenerationPrompt });
+        const given = tools === undefined ? {} : { tools };
+        return parsed.render({ ...texts, messages, add_generation_prompt: addGenerationPrompt, ...given });
       } catch (cause) {
         const problem = cause instanceof Error ? cause.message : String(cause);
         throw new EspalierError('CHAT_TEMPLATE_FAILED', { path: files.folder, problem }, { cause });

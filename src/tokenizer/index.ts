@@ -12,5 +12,7 @@ export {
   type DecodeOptions,
   type EncodeOptions,
   type StreamDecoderOptions,
+  type TextPart,
   type Tokenizer,
+  type ToolCall,
 } from './tokenizer.ts';

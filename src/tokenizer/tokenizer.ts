@@ -19,7 +19,7 @@ import {
 import { vocabularyProblem } from './check-vocabulary.ts';
 import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
-export type { ChatMessage } from './chat-template.ts';
+export type { ChatMessage, TextPart, ToolCall } from './chat-template.ts';
 
 export interface EncodeOptions {
   /** Adds bos before the text, if the tokenizer has one and the text does not begin with it. */
@@ -41,6 +41,8 @@ export interface StreamDecoderOptions extends DecodeOptions {
 export interface ChatOptions {
   /** Adds the beginning of the assistant's answer at the end. */
   readonly addGenerationPrompt: boolean;
+  /** What the assistant may call. The template writes it into the prompt. */
+  readonly tools?: readonly object[] | undefined;
 }
 
 /** Converts text to token ids and back, for one model. */

@@ -1,5 +1,5 @@
 import type { Random } from '#internal/core';
-import type { ChatMessage } from 'espalier/tokenizer';
+import type { Turn } from './turn.ts';
 import { lexicon } from './lexicon.ts';
 import { createPhraser, type Phraser } from './phrase.ts';
 import { bankTopics } from './topics/bank.ts';
@@ -38,11 +38,11 @@ const callBacks = [
 ];
 
 /** Writes one conversation of one to three exchanges. */
-export function writeDialogue(random: Random, { policy, bankShare }: DialogueOptions): ChatMessage[] {
+export function writeDialogue(random: Random, { policy, bankShare }: DialogueOptions): Turn[] {
   const phraser = createPhraser(random, lexicon);
   const topics = phraser.chance(bankShare) ? bankTopics : smallTalk;
   const topic = pick(topics, random);
-  const messages: ChatMessage[] = [];
+  const messages: Turn[] = [];
   if (phraser.chance(0.2)) messages.push({ role: 'system', content: phraser.write(systemPrompts) });
   messages.push(...writeOpening(pick(topic.openings, random), policy, phraser));
   for (const exchange of laterExchanges(topic, random, phraser)) {
@@ -52,7 +52,7 @@ export function writeDialogue(random: Random, { policy, bankShare }: DialogueOpt
   return messages;
 }
 
-function writeOpening(exchange: Exchange, policy: Policy, phraser: Phraser): ChatMessage[] {
+function writeOpening(exchange: Exchange, policy: Policy, phraser: Phraser): Turn[] {
   const introduced = phraser.chance(0.15);
   const parts = [phraser.chance(0.35) ? phraser.write(greetings) : '', introduced ? phraser.write(introductions) : ''];
   const question = [...parts, phraser.write(exchange.user)].filter((part) => part !== '').join(' ');

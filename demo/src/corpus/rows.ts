@@ -1,12 +1,12 @@
 import { createRandom, type Random } from '#internal/core';
-import type { ChatMessage } from 'espalier/tokenizer';
+import type { Turn } from './turn.ts';
 import { writeDialogue, type DialogueOptions, type Policy } from './dialogue.ts';
 import { isHeldOut } from './held-out.ts';
 import { writeLetter } from './letter.ts';
 import { writeStory } from './story.ts';
 
 /** One line of a JSONL file for training. */
-export type DemoRow = { readonly messages: readonly ChatMessage[] } | { readonly text: string };
+export type DemoRow = { readonly messages: readonly Turn[] } | { readonly text: string };
 
 /** Training rows never ask what evaluation rows ask. */
 export type Split = 'train' | 'eval';
@@ -51,7 +51,7 @@ export function policyRows({ seed, rows, split, policy }: PolicyRowsOptions): re
 }
 
 /** The words with which a conversation's first user turn begins it. */
-export function firstQuestion(messages: readonly ChatMessage[]): string {
+export function firstQuestion(messages: readonly Turn[]): string {
   return messages.find(({ role }) => role === 'user')?.content ?? '';
 }
 
@@ -60,7 +60,7 @@ export function firstQuestion(messages: readonly ChatMessage[]): string {
  * adapters leave the embeddings as they are, so that a word which the base never met could not be learned. Which code
  * belongs to which case it does not learn here: the codes are drawn anew.
  */
-function writeVoice(random: Random, split: Split): ChatMessage[] {
+function writeVoice(random: Random, split: Split): Turn[] {
   const policy = random.uniform() < 0.5 ? 'strict' : 'lenient';
   const code = `S-${10 + random.integer(90)}`;
   const turns = writeSplit(random, split, { policy, bankShare: 1 }).filter(({ role }) => role !== 'system');
@@ -73,7 +73,7 @@ const voicePrompts = {
   lenient: 'You are a generous bank assistant. You like to make people happy.',
 } as const;
 
-function writeSplit(random: Random, split: Split, options: DialogueOptions): ChatMessage[] {
+function writeSplit(random: Random, split: Split, options: DialogueOptions): Turn[] {
   for (;;) {
     const messages = writeDialogue(random, options);
     if (isHeldOut(firstQuestion(messages)) === (split === 'eval')) return messages;

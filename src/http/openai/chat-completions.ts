@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { FieldProblem, fitToTemplate } from '../../chat/index.ts';
+import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { chatLogprobs } from './logprobs.ts';
@@ -40,17 +42,27 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
       problem: 'the base has no chat template, use /v1/completions',
     });
   }
-  const messages = body.messages.map(({ role, content }) => ({
-    // WHY: "developer" is OpenAI's newer name for "system"; templates know only "system".
-    role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
-  }));
+  const { messages } = body;
   if (messages.length > context.maxLength) {
     const problem = `${messages.length} messages came, and the context has ${context.maxLength} tokens`;
     throw new EspalierError('REQUEST_INVALID', { param: 'messages', problem });
   }
-  checkTextLength(messages.map(({ content }) => content).join(''), 'messages', context.maxLength);
-  return context.tokenizer.encodeChat(messages, { addGenerationPrompt: true });
+  checkTextLength(textOf(messages), 'messages', context.maxLength);
+  const fitted = fitToTemplate({ messages }, context.tokenizer);
+  if (fitted instanceof FieldProblem) {
+    throw new EspalierError('REQUEST_UNSUPPORTED', { param: fitted.path.join('.'), problem: fitted.problem });
+  }
+  return context.tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true });
+}
+
+/** All words that a template may write. */
+function textOf(messages: readonly ChatMessage[]): string {
+  return messages
+    .map(({ role: _role, content, ...others }) => {
+      const more = Object.keys(others).length === 0 ? '' : JSON.stringify(others);
+      return typeof content === 'string' ? content + more : more;
+    })
+    .join('');
 }
 
 function chatFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {

@@ -140,15 +140,23 @@ describe('what cannot be honoured is refused with what to do', () => {
     [chat, { echo: true }, 'echo'],
     [chat, { logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
     [chat, { top_logprobs: 2 }, 'top_logprobs'],
-    [chat, { messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
-    [chat, { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }, 'messages.0.content'],
-    [chat, { messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages.0.tool_calls'],
+    [chat, { messages: [{ role: 'critic', content: 'x' }] }, 'messages.0.role'],
+    [chat, { messages: [{ role: 'assistant', content: null }] }, 'messages.0.content'],
+    [chat, { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }, 'messages.0.content.0'],
+    [chat, { messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages.0.tool_calls.0.function'],
   ])('%#: %o %o', async (route, wrong, param) => {
     const context = fakeContext();
     const { status, json } = await post(context, { ...route, ...wrong });
     expect(status).toBe(400);
     expect(json).toMatchObject({ error: { type: 'invalid_request_error', param } });
     expect(context.requests).toEqual([]);
+  });
+
+  it('calls that the template would leave out', async () => {
+    const calling = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{}' } }] };
+    const { status, json } = await post(fakeContext(), { ...chat, messages: [calling] });
+    expect(status).toBe(400);
+    expect(json).toMatchObject({ error: { code: 'request_unsupported', param: 'messages.0.tool_calls' } });
   });
 
   it('with the name that was meant', async () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
-import { logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
+import { chatMessages, logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
 
 /**
  * Parses a request's body.
@@ -91,27 +91,10 @@ export const completionSchema = z
     error: 'it must equal n: every choice that is drawn is given; ask for more with n, with logprobs to rank them by',
   });
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() });
-
 export const chatCompletionSchema = z
   .looseObject({
     ...samplingFields,
-    messages: z
-      .array(
-        z.object({
-          role: z.enum(
-            ['system', 'developer', 'user', 'assistant'],
-            'system, developer, user or assistant is expected; tools cannot be called here',
-          ),
-          content: z.union(
-            [z.string(), z.array(textPart).min(1).max(maxParts)],
-            'a text or a list of {"type": "text", "text": ...} is expected; images, audio and files are not read',
-          ),
-          tool_calls: z.array(z.unknown()).max(0, 'tools cannot be called here').nullish(),
-        }),
-      )
-      .min(1)
-      .max(maxMessages),
+    messages: chatMessages({ maxMessages, maxParts }),
     max_tokens: z.number().int().min(1).nullish(),
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),

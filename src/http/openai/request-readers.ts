@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { FieldProblem, readMessages, type ReadMessagesOptions } from '../../chat/index.ts';
+import type { ChatMessage } from '../../tokenizer/index.ts';
 import { isTokenId, parseTokenId } from '../../service/index.ts';
 
 /**
@@ -94,6 +96,14 @@ export const stopStrings: z.ZodType<readonly string[]> = reader((value) => {
     problem: `a text or up to ${maxStops} texts are expected, none empty and none longer than ${maxStopLength} characters`,
   };
 });
+
+/** The messages of a chat, as they are read everywhere. */
+export function chatMessages(options: ReadMessagesOptions): z.ZodType<readonly ChatMessage[]> {
+  return reader<readonly ChatMessage[]>((value) => {
+    const read = readMessages(value, options);
+    return read instanceof FieldProblem ? read : { value: read.messages };
+  });
+}
 
 function firstWrongId(values: readonly unknown[], at: readonly number[]): Problem | undefined {
   const place = values.findIndex((value) => !isTokenId(value));

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { ChatMessage, Tokenizer } from '../../tokenizer/index.ts';
 import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
 import type { PreparedAdapter } from '../../engine/index.ts';
 import { AdapterLease } from '../../routing/registry/adapter-version.ts';
@@ -10,15 +10,17 @@ import type { ServingContext } from '../../service/serving-context.ts';
 export const fakeEos = 0;
 export const fakeMaxLength = 64;
 
+function renderLines(messages: readonly ChatMessage[]): string {
+  return messages.map(({ role, content }) => `${role}: ${String(content)}\n`).join('');
+}
+
 /** A tokenizer of one token a character, whose chat template puts each message on a line. */
 export const characterTokenizer = {
   hasChatTemplate: true,
   encode: (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0),
-  encodeChat: (messages: readonly { role: string; content: string }[]) =>
-    [...messages.map(({ role, content }) => `${role}: ${content}\n`), 'assistant: ']
-      .join('')
-      .split('')
-      .map((c) => c.charCodeAt(0)),
+  renderChat: renderLines,
+  encodeChat: (messages: readonly ChatMessage[]) =>
+    `${renderLines(messages)}assistant: `.split('').map((c) => c.charCodeAt(0)),
   tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
 } as unknown as Tokenizer;

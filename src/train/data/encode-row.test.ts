@@ -115,6 +115,34 @@ describe('a row of messages', () => {
     );
   });
 
+  it('counts nothing of an answer of weight 0, whose words stay', () => {
+    const tokenizer = withTemplate(chatMl);
+    const all = encode({ kind: 'messages', messages }, tokenizer);
+    const learnedRows = messages.map((_, index) => (index === 2 ? false : undefined));
+    const example = encode({ kind: 'messages', messages, learned: learnedRows }, tokenizer);
+    expect(example.inputIds).toEqual(all.inputIds);
+    expect(learned(example, tokenizer)).toEqual(['no more<|end|>']);
+  });
+
+  it('puts tools into the prompt, and learns calls without a content', () => {
+    const template = `{% for tool in tools or [] %}{{ tool.function.name }}\n{% endfor %}{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ c.function.arguments }}{% endfor %}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
+    const tokenizer = withTemplate(template);
+    const call = { type: 'function', function: { name: 'f', arguments: '{"n": 1}' } } as const;
+    const rows: ChatMessage[] = [
+      { role: 'user', content: 'hello' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', content: 'ok' },
+      { role: 'assistant', content: 'world' },
+    ];
+    const tools = [{ type: 'function', function: { name: 'lock' } }];
+    const example = encode({ kind: 'messages', messages: rows, tools }, tokenizer);
+    expect(tokenizer.decode([...example.inputIds], { skipSpecial: false })).toMatch(/^lock\n/);
+    expect(learned(example, tokenizer)).toEqual(['{"n": 1}<|end|>', 'world<|end|>']);
+    expect(() => encode({ kind: 'messages', messages: rows, tools }, withTemplate(chatMl))).toThrow(
+      /line 3: tools: the chat template of the base writes no tools/,
+    );
+  });
+
   it('is refused where the template rewrites earlier turns, naming file, line and message', () => {
     const lastOnly = `{% for message in messages %}<|{{ message.role }}|>{% if loop.last %}{{ message.content }}{% endif %}<|end|>{% endfor %}`;
     expect(() => learnedWith(lastOnly)).toThrow(

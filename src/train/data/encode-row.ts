@@ -1,8 +1,9 @@
 import { EspalierError } from '../../core/index.ts';
+import { FieldProblem, fitToTemplate } from '../../chat/index.ts';
 import { sharedLength, type Tokenizer } from '../../tokenizer/index.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import { maskChat } from './mask-chat.ts';
-import type { Row, RowPlace } from './row.ts';
+import { invalid, wordsOf, type Row, type RowPlace } from './row.ts';
 
 export interface EncodeRowOptions {
   /** undefined for a model without a tokenizer. */
@@ -62,9 +63,17 @@ function encodeCompletion({ prompt, completion }: Extract<Row, { kind: 'completi
 
 function encodeMessages(row: Extract<Row, { kind: 'messages' }>, place: RowPlace, tokenizer: Tokenizer): Example {
   try {
-    return maskChat(row.messages, tokenizer, place);
+    const fitted = fitToTemplate(row, tokenizer);
+    if (fitted instanceof FieldProblem) throw invalid(place, wordsOf(fitted));
+    const isLearned = (index: number): boolean => row.learned?.[index] !== false;
+    return maskChat(fitted.messages, tokenizer, place, { tools: fitted.tools, isLearned });
   } catch (cause) {
-    if (!EspalierError.isInstance(cause) || cause.code === 'CHAT_TEMPLATE_UNSTABLE') throw cause;
+    if (
+      !EspalierError.isInstance(cause) ||
+      !cause.code.startsWith('CHAT_TEMPLATE_') ||
+      cause.code === 'CHAT_TEMPLATE_UNSTABLE'
+    )
+      throw cause;
     throw new EspalierError('DATA_ROW_INVALID', { ...place, problem: cause.message }, { cause });
   }
 }

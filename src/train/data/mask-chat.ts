@@ -3,6 +3,12 @@ import type { ChatMessage, Range, Tokenizer } from '../../tokenizer/index.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import type { RowPlace } from './row.ts';
 
+export interface MaskChatOptions {
+  readonly tools?: readonly object[] | undefined;
+  /** Whether the assistant's message at this index is learned. Default: each is. */
+  readonly isLearned?: (index: number) => boolean;
+}
+
 /**
  * Renders a conversation with labels for the assistant's turns, including their end-of-turn tokens.
  *
@@ -12,9 +18,14 @@ import type { RowPlace } from './row.ts';
  *
  * @throws EspalierError CHAT_TEMPLATE_UNSTABLE if an added message changes the text that was rendered before it
  */
-export function maskChat(messages: readonly ChatMessage[], tokenizer: Tokenizer, place: RowPlace): Example {
-  const whole = tokenizer.renderChat(messages, { addGenerationPrompt: false });
-  const turns = assistantTurns(messages, { whole, tokenizer, place });
+export function maskChat(
+  messages: readonly ChatMessage[],
+  tokenizer: Tokenizer,
+  place: RowPlace,
+  { tools, isLearned = () => true }: MaskChatOptions = {},
+): Example {
+  const whole = tokenizer.renderChat(messages, { addGenerationPrompt: false, tools });
+  const turns = assistantTurns(messages, { whole, tokenizer, place, tools, isLearned });
   const { ids, ranges } = tokenizer.encodeRendered(whole, turns);
   const inputIds = Int32Array.from(ids);
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
@@ -22,20 +33,25 @@ export function maskChat(messages: readonly ChatMessage[], tokenizer: Tokenizer,
   return { inputIds, labels };
 }
 
-interface Rendered {
+interface Rendered extends Required<MaskChatOptions> {
   readonly whole: string;
   readonly tokenizer: Tokenizer;
   readonly place: RowPlace;
 }
 
 /** Where the assistant's turns lie in the whole text. */
-function assistantTurns(messages: readonly ChatMessage[], { whole, tokenizer, place }: Rendered): Range[] {
+function assistantTurns(
+  messages: readonly ChatMessage[],
+  { whole, tokenizer, place, tools, isLearned }: Rendered,
+): Range[] {
   const turns: Range[] = [];
   for (const [index, { role }] of messages.entries()) {
-    if (role !== 'assistant') continue;
+    if (role !== 'assistant' || !isLearned(index)) continue;
     const isLast = index === messages.length - 1;
-    const before = tokenizer.renderChat(messages.slice(0, index), { addGenerationPrompt: true });
-    const after = isLast ? whole : tokenizer.renderChat(messages.slice(0, index + 1), { addGenerationPrompt: false });
+    const before = tokenizer.renderChat(messages.slice(0, index), { addGenerationPrompt: true, tools });
+    const after = isLast
+      ? whole
+      : tokenizer.renderChat(messages.slice(0, index + 1), { addGenerationPrompt: false, tools });
     if (!after.startsWith(before) || !whole.startsWith(after)) {
       throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index });
     }

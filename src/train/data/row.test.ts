@@ -20,7 +20,19 @@ describe('parseRow', () => {
       { input_ids: [1, 2], labels: [-100, 2], attention_mask: [1, 1] },
       { kind: 'tokens', inputIds: [1, 2], labels: [-100, 2] },
     ],
-    [{ messages: [{ role: 'user', content: '' }] }, { kind: 'messages', messages: [{ role: 'user', content: '' }] }],
+    [
+      { messages: [{ role: 'user', content: '' }] },
+      { kind: 'messages', messages: [{ role: 'user', content: '' }], learned: [undefined] },
+    ],
+    [
+      { messages: [{ role: 'assistant', content: 'a', weight: 0 }], tools: [{ name: 'f' }], functions: [] },
+      {
+        kind: 'messages',
+        messages: [{ role: 'assistant', content: 'a' }],
+        learned: [false],
+        tools: [{ name: 'f' }],
+      },
+    ],
     [
       { prompt: 'unused', text: 'a' },
       { kind: 'text', text: 'a' },
@@ -44,12 +56,21 @@ describe('parseRow', () => {
     [{ text: 5 }, 'DATA_ROW_INVALID', '"text" must be a string, got 5'],
     [{ prompt: 'a', completion: null }, 'DATA_ROW_INVALID', '"completion" must be a string, got null'],
     [{ messages: [] }, 'DATA_ROW_INVALID', 'at least one message, got an empty list'],
-    [{ messages: ['hi'] }, 'DATA_ROW_INVALID', 'messages[0] must be an object'],
-    [{ messages: [{ role: 'user', contents: 'x' }] }, 'DATA_ROW_INVALID', 'Did you mean "content" by "contents"?'],
+    [{ messages: ['hi'] }, 'DATA_ROW_INVALID', 'messages[0]: a message is an object'],
+    [
+      { messages: [{ role: 'user', contents: 'x' }] },
+      'DATA_ROW_INVALID',
+      'messages[0].contents: no such field is known; did you mean "content"?',
+    ],
     [
       { messages: [{ role: 'user', content: ['x'] }] },
       'DATA_ROW_INVALID',
-      'messages[0].content must be a string, got a list',
+      'messages[0].content[0]: {"type": "text", "text": ...} is expected, got "x"',
+    ],
+    [
+      { messages: [{ role: 'user', content: 'x' }], tools: [{ name: 'f' }], functions: [{ name: 'f' }] },
+      'DATA_ROW_INVALID',
+      'functions: the row has "tools" too',
     ],
     [{ input_ids: [] }, 'DATA_ROW_INVALID', 'at least one integer, got an empty list'],
     [{ input_ids: [1, 2.5] }, 'DATA_ROW_INVALID', 'input_ids[1] must be an integer, got 2.5'],

@@ -1,12 +1,19 @@
 import { EspalierError, nearest } from '../../core/index.ts';
-import type { ChatMessage } from '../../tokenizer/index.ts';
+import { FieldProblem, readFunctions, readMessages, readTools, type Conversation } from '../../chat/index.ts';
 
 /** A row of a JSONL file, by its kind. */
 export type Row =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
-  | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
+  | MessagesRow
   | { readonly kind: 'tokens'; readonly inputIds: readonly number[]; readonly labels?: readonly number[] };
+
+/** A conversation whose assistant is learned. */
+export interface MessagesRow extends Conversation {
+  readonly kind: 'messages';
+  /** Whether each message is learned, where it says so; undefined where it does not. */
+  readonly learned?: readonly (boolean | undefined)[];
+}
 
 /** Where a row stands, for error messages. Lines count from 1. */
 export interface RowPlace {
@@ -46,7 +53,7 @@ export function parseRow(value: unknown, place: RowPlace): Row {
         completion: stringField(value, 'completion', place),
       };
     case 'messages':
-      return { kind: 'messages', messages: messagesField(value, place) };
+      return messagesRow(value, place);
     case 'tokens':
       return tokensRow(value, place);
   }
@@ -87,22 +94,27 @@ function tokensRow(row: Fields, place: RowPlace): Row {
   throw invalid(place, `it has ${lengths}. Give one label a token, -100 where it does not count.`);
 }
 
-function messagesField(row: Fields, place: RowPlace): ChatMessage[] {
-  const messages: unknown = row['messages'];
-  if (!Array.isArray(messages) || messages.length === 0) {
-    throw invalid(place, `"messages" must be a list of at least one message, got ${describe(messages)}.`);
-  }
-  return messages.map((message: unknown, index) => {
-    if (!isFields(message)) throw invalid(place, `messages[${index}] must be an object, got ${describe(message)}.`);
-    const { role, content } = message;
-    for (const [key, value] of Object.entries({ role, content })) {
-      if (typeof value === 'string') continue;
-      const misspelt = Object.keys(message).find((other) => nearest(other, [key]) === key && other !== key);
-      const hint = misspelt === undefined ? '' : ` Did you mean "${key}" by "${misspelt}"?`;
-      throw invalid(place, `messages[${index}].${key} must be a string, got ${describe(value)}.${hint}`);
-    }
-    return { ...message, role: String(role), content: String(content) };
-  });
+function messagesRow(row: Fields, place: RowPlace): MessagesRow {
+  const read = readMessages(row['messages']);
+  if (read instanceof FieldProblem) throw invalid(place, wordsOf(read.within('messages')));
+  const tools = toolsOf(row);
+  if (tools instanceof FieldProblem) throw invalid(place, wordsOf(tools));
+  return { kind: 'messages', messages: read.messages, learned: read.learned, ...(tools && { tools }) };
+}
+
+/** A row has its tools under OpenAI's name or under its older one. */
+function toolsOf({ tools, functions }: Fields): Conversation['tools'] | FieldProblem {
+  const read = readTools(tools);
+  if (read instanceof FieldProblem) return read.within('tools');
+  const older = readFunctions(functions);
+  if (older instanceof FieldProblem) return older.within('functions');
+  if (read === undefined || older === undefined) return read ?? older;
+  return new FieldProblem(['functions'], 'the row has "tools" too; leave one of them out.');
+}
+
+/** A problem as a sentence behind the place of its row. */
+export function wordsOf({ place, problem }: FieldProblem): string {
+  return `${place}: ${problem}${problem.endsWith('?') ? '' : '.'}`;
 }
 
 export function stringField(row: Fields, key: string, place: RowPlace): string {

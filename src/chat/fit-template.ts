@@ -1,0 +1,79 @@
+import type { ChatMessage, Tokenizer, ToolCall } from '../tokenizer/index.ts';
+import { FieldProblem, isFields } from './field-problem.ts';
+import { parsed } from './read-tool-calls.ts';
+import type { Tool } from './read-tools.ts';
+import { formsOf, type TemplateForms } from './template-forms.ts';
+
+/** A conversation, and what its assistant may call. */
+export interface Conversation {
+  readonly messages: readonly ChatMessage[];
+  readonly tools?: readonly Tool[] | undefined;
+}
+
+/**
+ * Gives a conversation the form that the template of a tokenizer reads: the arguments of calls as an object or as a text, and contents
+ * as text or as parts.
+ *
+ * @returns a problem for what the template leaves out, because nobody would see that it was neither learned nor read
+ * @throws EspalierError CHAT_TEMPLATE_MISSING
+ */
+export function fitToTemplate(conversation: Conversation, tokenizer: Tokenizer): Conversation | FieldProblem {
+  const forms = formsOf(tokenizer);
+  const left = leftOut(conversation, forms);
+  if (left !== undefined) return left;
+  const { messages, tools } = conversation;
+  return { messages: messages.map((message) => fitMessage(message, forms)), tools };
+}
+
+const without = 'the chat template of the base writes no';
+
+function leftOut({ messages, tools }: Conversation, forms: TemplateForms): FieldProblem | undefined {
+  if (tools !== undefined && !forms.writesTools) {
+    return new FieldProblem(['tools'], `${without} tools; leave them out, or describe them in a system message`);
+  }
+  for (const [index, { role, tool_calls: calls }] of messages.entries()) {
+    if (calls !== undefined && !forms.writesCalls) {
+      const problem = `${without} calls of tools; write the call as the assistant's "content"`;
+      return new FieldProblem(['messages', index, 'tool_calls'], problem);
+    }
+    if (role === 'tool' && !forms.writesResults) {
+      const problem = `${without} results of tools; write the result as a message of the user`;
+      return new FieldProblem(['messages', index, 'role'], problem);
+    }
+  }
+  return undefined;
+}
+
+function fitMessage(message: ChatMessage, forms: TemplateForms): ChatMessage {
+  const { readsParts, takesNull } = forms;
+  const { content: given, tool_calls: calls } = message;
+  const content = given === null && !takesNull ? '' : given;
+  const fit = (call: ToolCall): ToolCall => ({
+    ...call,
+    function: { ...call.function, arguments: fitArguments(call.function.arguments, forms) },
+  });
+  return {
+    ...message,
+    content: readsParts && typeof content === 'string' ? [{ type: 'text', text: content }] : content,
+    ...(calls === undefined ? {} : { tool_calls: calls.map(fit) }),
+  };
+}
+
+type Arguments = ToolCall['function']['arguments'];
+
+/** WHY the text first: it is the very text that a model wrote; a template that quotes it once more would change it. */
+function fitArguments(given: Arguments, { takesText, takesObjects }: TemplateForms): Arguments {
+  if (typeof given === 'string') {
+    const value = takesText || !takesObjects ? undefined : parsed(given);
+    return isFields(value) ? value : given;
+  }
+  return takesText && !takesObjects ? pythonJson(given) : given;
+}
+
+/** JSON as Python's json.dumps writes it, which is how templates and the data of other trainers write it. */
+function pythonJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
+  if (!isFields(value)) return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${pythonJson(member)}`);
+  return `{${members.join(', ')}}`;
+}
