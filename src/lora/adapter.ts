@@ -3,17 +3,17 @@ import type { TensorOf } from '../tensor/index.ts';
 import type { LoraConfig } from './lora-config.ts';
 
 /**
- * The low-rank update of one module: W + scaling · B·A. With a magnitude, each row of this sum is scaled to the length that the
- * magnitude gives.
+ * The low-rank update of one module: W + scaling · B·A. With a magnitude (DoRA), each row of this sum is scaled to the length that the
+ * magnitude contains.
  */
 export interface ModuleWeights {
   /** Default: `linear`. */
   readonly kind?: ModuleKind;
   readonly rank: number;
   readonly scaling: number;
-  /** f32 [rank, in]; of a convolution [rank, in, ...kernel] */
+  /** f32 [rank, in]; for a convolution [rank, in, ...kernel] */
   readonly a: TensorOf<'float32'>;
-  /** f32 [out, rank]; of a convolution [out, rank / groups, 1...] */
+  /** f32 [out, rank]; for a convolution [out, rank / groups, 1...] */
   readonly b: TensorOf<'float32'>;
   /** f32 [out]; only for DoRA */
   readonly magnitude?: TensorOf<'float32'>;
@@ -22,9 +22,9 @@ export interface ModuleWeights {
 /** An adapter in memory, checked against its base. It is immutable. */
 export interface Adapter {
   readonly config: LoraConfig;
-  /** By path, in the order of the base. */
+  /** The changed modules by path, in the order of the base. */
   readonly modules: ReadonlyMap<string, ModuleWeights>;
-  /** Parameters of the base that it replaces whole (`modules_to_save`), by their names in the checkpoint; absent: none. */
+  /** Parameters of the base that the adapter replaces as a whole (`modules_to_save`), by their names in the checkpoint. */
   readonly saved?: ReadonlyMap<string, TensorOf<'float32'>>;
   /** Its identity, in hexadecimal: the SHA-256 of its effect on a base. It is the same in every format. */
   readonly digest: string;

@@ -50,7 +50,7 @@ const maxRank = 65_536;
 /** WHY a limit: every name is compared with every parameter of the base. */
 const maxSaved = 256;
 
-/** `settingSteps`, all at once. */
+/** Like `settingSteps`, without pauses. */
 export function settingsOf(config: LoraConfig, paths: readonly string[]): Map<string, ModuleSettings> {
   return finishNow(settingSteps(config, paths, new PatternBudget()));
 }

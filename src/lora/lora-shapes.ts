@@ -1,6 +1,6 @@
 import type { AdaptableModule } from '../ir/index.ts';
 
-/** Shapes of an adapter's two matrices, as in PEFT; for a convolution [rank, in, ...kernel] and [out, rank / groups, 1...]. */
+/** The shapes of an adapter's two matrices, as in PEFT; for a convolution [rank, in, ...kernel] and [out, rank / groups, 1...]. */
 export function loraShapes(
   { in: width, out, kernel, groups = 1 }: Pick<AdaptableModule, 'in' | 'out' | 'kernel' | 'groups'>,
   rank: number,

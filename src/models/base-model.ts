@@ -98,9 +98,9 @@ export interface BaseModel {
   readonly inputs?: readonly BaseInput[];
   /** The weights that the configuration requires and no others, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
-  /** What the files hold: all of it, integers too. */
+  /** All tensors in the files, including integers. */
   readonly stored: StoredTensors;
-  /** The weights of a new head, which are in no file. The caller gives them to every graph that reads them. Absent: none. */
+  /** The weights of a new head, which no file contains. The caller gives them to every graph that reads them. */
   readonly headWeights?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** Whether the training graph can take rows end to end. Absent: no. */
   readonly packsRows?: boolean;
@@ -117,10 +117,10 @@ export interface BaseModel {
   readonly graphs: BaseGraphs;
 }
 
-/** What the graphs of a model of text read. */
+/** The inputs of the graphs of a text model. */
 const textInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
 
-/** Names of what a classification or embedding graph reads of each row: no parameter of an adapter may be called so. */
+/** Names of the inputs of classification and embedding graphs. A parameter of an adapter must not have such a name. */
 export function rowInputs({ inputs }: Pick<BaseModel, 'inputs'>): ReadonlySet<string> {
   return new Set(inputs?.map(({ name }) => name) ?? textInputs);
 }

@@ -25,10 +25,10 @@ export interface RandomBaseOptions {
 }
 
 /**
- * Makes a checkpoint that was never trained: matrices normal with the configuration's standard deviation, norms without effect, biases 0. The same
- * configuration, seed and dtype give the same bytes. `config.json` comes last, so that a folder with one is whole.
+ * Writes a checkpoint with random weights: matrices are normal with the configuration's standard deviation, norms have no effect, biases
+ * are 0. The same configuration, seed and dtype give the same bytes. `config.json` is written last, so a folder that has it is complete.
  *
- * @throws EspalierError OUTPUT_EXISTS when the folder holds a model already; MODEL_CONFIG_INVALID
+ * @throws EspalierError OUTPUT_EXISTS when the folder already contains a model; MODEL_CONFIG_INVALID
  */
 export async function createRandomBase(options: RandomBaseOptions): Promise<void> {
   const { config, dir, dtype = 'float32', generation } = options;
@@ -91,7 +91,7 @@ async function freshWeight(
   return randomWeight({ ...random, stream: `init/${name}` });
 }
 
-/** Names of the weights of each file, in order, no file larger than `maxFileBytes` unless one weight alone is. */
+/** Distributes the weights, in order, over files of at most `maxFileBytes`. A weight that is larger gets a file of its own. */
 function splitIntoFiles(
   shapes: ReadonlyMap<string, readonly number[]>,
   { dtype, maxFileBytes }: { dtype: FloatType; maxFileBytes: number },

@@ -4,19 +4,19 @@ import type { DecoderConfig } from './decoder/decoder-config.ts';
 import type { DecoderFamily } from './decoder/families/decoder-family.ts';
 import { decoderFamilies } from './decoder/families/index.ts';
 
-/** A decoder that is to be made, in plain numbers. What they do not say is as the family has it. */
+/** The sizes of a decoder to be created. Everything else is the family's default. */
 export interface RandomBaseConfig extends ModelConfig {
   readonly kind: 'decoder';
   readonly intermediateSize: number;
-  /** Query heads; `heads / kvHeads` of them share a head of keys and values. */
+  /** Number of query heads; `heads / kvHeads` of them share one head of keys and values. */
   readonly heads: number;
   readonly rmsNormEpsilon: number;
   readonly ropeTheta: number;
-  /** Whether `lm_head` uses the embedding's matrix. */
+  /** Whether `lm_head` uses the matrix of the embedding. */
   readonly tiedEmbeddings: boolean;
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
-  /** Standard deviation of fresh weights. */
+  /** Standard deviation of the random weights. */
   readonly initializerRange: number;
 }
 
@@ -25,7 +25,7 @@ export interface FormatOptions {
   readonly generation?: { readonly bosTokenId?: number; readonly eosTokenIds: readonly number[] } | undefined;
 }
 
-/** The `config.json` of a base that is to be made, as Hugging Face writes it. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED */
+/** The `config.json` of a base to be created, in the format of Hugging Face. @throws EspalierError MODEL_ARCHITECTURE_UNSUPPORTED */
 export function formatRandomBase(
   config: RandomBaseConfig,
   { dtype, generation }: FormatOptions,
@@ -71,7 +71,7 @@ function gpt2Sizes(config: RandomBaseConfig): Record<string, unknown> {
   };
 }
 
-/** The description of a base that is to be made. @throws EspalierError MODEL_CONFIG_INVALID where the family cannot be so */
+/** The description of a base to be created. @throws EspalierError MODEL_CONFIG_INVALID if the family does not support it */
 export function describeRandomBase(config: RandomBaseConfig, json: unknown, path: string): DecoderConfig {
   const description = familyNamed(config.family).parse(json, path);
   const numbers = ['vocabSize', 'hiddenSize', 'intermediateSize', 'layers', 'heads', 'kvHeads', 'headDim'] as const;
@@ -82,7 +82,7 @@ export function describeRandomBase(config: RandomBaseConfig, json: unknown, path
   return description;
 }
 
-/** Families whose `config.json` holds the text's sizes themselves. */
+/** Families whose `config.json` contains the sizes directly, and not in a part for text. */
 const families = decoderFamilies.filter(({ rename }) => rename === undefined);
 
 function familyNamed(name: string): DecoderFamily {

@@ -2,7 +2,7 @@ import { breathe, createRandom } from '../core/index.ts';
 import { numberToBfloat16, numberToFloat16, typedArray, zerosOf, type TensorData } from '../tensor/index.ts';
 import type { FloatType } from './non-finite.ts';
 
-/** Numbers drawn before timers and sockets get their turn: about a millisecond. */
+/** Numbers drawn before other tasks run: about a millisecond of work. */
 const numbersPerSlice = 1 << 14;
 
 export interface RandomWeight {
@@ -17,10 +17,10 @@ export interface RandomWeight {
 }
 
 /**
- * A weight of normally distributed numbers with mean 0; the same seed and stream give the same bytes.
+ * A weight of normally distributed numbers with mean 0. The same seed and stream give the same bytes.
  *
- * WHY not the random numbers of `core`: a base has hundreds of millions of weights. Those numbers seed a generator that is fifty times
- * faster.
+ * WHY not the random numbers of `core` alone: a base has hundreds of millions of weights. Here those numbers seed a generator that is
+ * fifty times faster.
  */
 export async function randomWeight({ shape, dtype, seed, stream, ...normal }: RandomWeight): Promise<TensorData> {
   const tensor = zerosOf(dtype, shape);
@@ -40,7 +40,7 @@ export async function randomWeight({ shape, dtype, seed, stream, ...normal }: Ra
   return tensor;
 }
 
-/** A weight whose elements are all the same number. */
+/** A weight filled with one number. */
 export function constantWeight({
   shape,
   dtype,
@@ -57,13 +57,13 @@ const narrow: Readonly<Record<FloatType, (value: number) => number>> = {
   bfloat16: numberToBfloat16,
 };
 
-/** Equally likely parts of the normal distribution. */
+/** Number of equally likely intervals of the normal distribution. */
 const parts = 2 ** 16;
 
 /**
- * Normal numbers from uniform bits: the upper 16 choose one of the distribution's equally likely parts, the lower 16 a place within it.
+ * Normal numbers from uniform bits: the upper 16 bits choose an interval, the lower 16 bits a position within it.
  *
- * @param bounds  of the parts, f64 [parts + 1]
+ * @param bounds  the bounds of the intervals, f64 [parts + 1]
  */
 function fillNormal(out: Float32Array, bits: Uint32Array, bounds: Float64Array): void {
   for (let i = 0; i < out.length; i++) {
@@ -73,7 +73,7 @@ function fillNormal(out: Float32Array, bits: Uint32Array, bounds: Float64Array):
   }
 }
 
-/** The bounds of the parts, f64 [parts + 1], by walking under the density in small steps. The outermost are at ±5. */
+/** The bounds of the intervals, f64 [parts + 1], by integrating the density in small steps. The outermost bounds are ±5. */
 export function normalQuantiles(): Float64Array {
   const step = 1e-4;
   const quantiles = new Float64Array(parts + 1);
@@ -98,9 +98,9 @@ function seedState(seed: number, stream: string): Int32Array {
 }
 
 /**
- * Uniform bits by a chaotic generator with a counter; goes on from `state` and leaves it there.
+ * Fills an array with uniform bits of a chaotic generator with a counter. It continues from `state` and stores its new state there.
  *
- * WHY a whole array at a time: kept in local variables, the state costs nothing to change.
+ * WHY a whole array at a time: the loop can then keep the state in local variables.
  *
  * @see Doty-Humphrey, PractRand: sfc32
  */

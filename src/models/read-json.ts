@@ -5,7 +5,7 @@ import { EspalierError } from '../core/index.ts';
 /**
  * Reads a JSON file as a value of unknown type.
  *
- * @returns undefined when there is no such file
+ * @returns undefined when the file does not exist
  * @throws EspalierError MODEL_CONFIG_INVALID when it is not JSON
  */
 export async function readJsonIfPresent(path: string): Promise<unknown> {

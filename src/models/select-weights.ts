@@ -36,7 +36,7 @@ export interface SelectedWeights {
 /**
  * Finds the weights that a configuration requires.
  *
- * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all that differs; the errors of `listWeights`
+ * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences; the errors of `listWeights`
  */
 export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
   const stored = await listWeights(dir);

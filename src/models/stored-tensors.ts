@@ -1,17 +1,17 @@
 import type { DataType } from '../tensor/index.ts';
 
-/** A tensor as the files of a base hold it: a part of a file, or bytes that were read with the graph. */
+/** A tensor in the files of a base: a part of a file, or bytes that were read with the graph. */
 export type StoredTensor = { readonly dtype: DataType; readonly shape: readonly number[] } & (
   { readonly location: string; readonly offset: number; readonly length: number } | { readonly bytes: Uint8Array }
 );
 
-/** Everything that the files of a base hold, whether or not its configuration asks for it. */
+/** All tensors in the files of a base, including those that its configuration does not use. */
 export interface StoredTensors {
   readonly form: 'checkpoint' | 'onnx';
   /** By their names in the files. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The files that the runtime maps into memory, relative to the folder of the base, each once. */
+  /** The files that the runtime maps into memory, relative to the folder of the base, without duplicates. */
   readonly locations: readonly string[];
-  /** The fingerprint that the files carry, of the base that they were made from. */
+  /** The fingerprint in the files' metadata, of the base from which they were made. */
   readonly fingerprint?: string;
 }

@@ -9,7 +9,7 @@ import { readJsonIfPresent } from './read-json.ts';
 import type { StoredTensors } from './stored-tensors.ts';
 import type { WeightRef } from './weight-ref.ts';
 
-/** What the safetensors files of a folder hold. */
+/** All tensors in the safetensors files of a folder. */
 export interface ListedWeights extends StoredTensors {
   readonly tensors: ReadonlyMap<string, WeightRef>;
 }
@@ -19,8 +19,8 @@ const shardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string()) 
 /**
  * Lists every tensor of `model.safetensors`, or of the shards that `model.safetensors.index.json` names. Only headers are read.
  *
- * @throws EspalierError MODEL_WEIGHTS_NOT_FOUND; MODEL_CONFIG_INVALID for a broken index; MODEL_WEIGHTS_MISMATCH where index and
- *   shards disagree; those of `openSafetensors`
+ * @throws EspalierError MODEL_WEIGHTS_NOT_FOUND; MODEL_CONFIG_INVALID for a broken index; MODEL_WEIGHTS_MISMATCH if the index and the
+ *   shards disagree; the errors of `openSafetensors`
  */
 export async function listWeights(dir: string): Promise<ListedWeights> {
   const indexPath = join(dir, 'model.safetensors.index.json');
@@ -44,7 +44,7 @@ interface ListedFile {
   readonly fingerprint: string | undefined;
 }
 
-/** WHY a fingerprint only if all files carry it: a file that was replaced belongs to another base. */
+/** WHY a fingerprint only if all files contain it: a file without it was replaced and belongs to another base. */
 function listed(files: readonly ListedFile[]): ListedWeights {
   const [{ fingerprint } = { fingerprint: undefined }] = files;
   const isCarried = fingerprint !== undefined && files.every((file) => file.fingerprint === fingerprint);

@@ -6,12 +6,12 @@ export interface WeightRef {
   readonly name: string;
   /** File name within the checkpoint's folder. */
   readonly location: string;
-  /** Bytes from the beginning of the file. */
+  /** Byte offset in the file. */
   readonly offset: number;
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  /** How the bytes of a quantized weight are read. Absent for floats. */
+  /** How the bytes of a quantized weight are interpreted. Absent for floats. */
   readonly quantized?: QuantizedWeight;
 }
 
@@ -21,7 +21,7 @@ export interface WeightRef {
  */
 export type QuantizedWeight =
   | {
-      /** u8 [rows, blocks, bytes of a block], scales f32 [rows, blocks], zero points u8 [rows, bytes]; see `quantizeBlocks`. */
+      /** u8 [rows, blocks, bytes per block], scales f32 [rows, blocks], zero points u8 [rows, bytes]; see `quantizeBlocks`. */
       readonly kind: 'blocks';
       readonly rows: number;
       readonly columns: number;

@@ -18,15 +18,15 @@ export interface DoraParts {
 }
 
 /**
- * Scales each row of the changed weight to the length that its magnitude gives:
+ * Scales each row of the changed weight to the length that its magnitude contains:
  *
  *   V = W + s·B·A        gain = magnitude / ‖V‖        y' = gain ∘ (y − bias + update) + bias
  *
- * The length can be computed without V and W: the module's own node is run on the rows of A, which costs as much as `rank` tokens,
+ * The length can be computed without V and W. The module's own node is run on the rows of A, which costs as much as `rank` tokens:
  *
  *   ‖V‖² = ‖W‖² + s · Σᵣ B ∘ (2·W·Aᵀ + s·B·(A·Aᵀ))
  *
- * and so quantized weights work like others. It counts as a constant in the backward pass, as in PEFT.
+ * Quantized weights therefore need no special case. The length counts as a constant in the backward pass, as in PEFT.
  *
  * @see Liu et al. 2024 (DoRA), eq. 5 and §4.3
  */
@@ -68,7 +68,7 @@ function squaredLength(tape: Tape, place: ModulePlace, parts: DoraParts): Value 
   return tape.op('Add', [own, tape.op('Mul', [change, factor])]);
 }
 
-/** W·Aᵀ, f32 [out, rank]: the module's node once more, without its bias. */
+/** W·Aᵀ, f32 [out, rank]: the module's node applied to the rows of A, without its bias. */
 function weightTimesA(tape: Tape, place: ModulePlace, { a, owner }: DoraParts): Value {
   const { node, out, bias } = place.site;
   const inputs = node.inputs.map((input, i) => (i === 0 ? a : input === bias ? undefined : input));
@@ -83,7 +83,7 @@ function weightTimesA(tape: Tape, place: ModulePlace, { a, owner }: DoraParts): 
   return tape.op('Transpose', [partOf(tape, rows, place, { axis: 1, owner })], { attributes: { perm: [1, 0] } });
 }
 
-/** WHY without `accuracy_level`: it lets MatMulNBits round its input, which is a weight here. */
+/** WHY without `accuracy_level`: it lets MatMulNBits round its input, and here the input is a weight. */
 function exactAttributes({
   attributes,
 }: Node): Readonly<Record<string, NonNullable<ReturnType<typeof attributes.get>>>> {

@@ -7,8 +7,8 @@ import { adapterKey, loraKey, sharedOwner } from './lora-keys.ts';
 /** The graph input f32 [] with the probability of every dropout; 0 turns dropout off. */
 export const ratioInput = 'lora_dropout_ratio';
 /**
- * The graph input i32 [any] with the keys of the rows: odd numbers, drawn anew for each pass. Row i takes key i modulo the number of
- * keys.
+ * The graph input i32 [any] with the keys of the rows: odd numbers that are drawn anew for each forward pass. Row i uses key i modulo
+ * the number of keys.
  */
 export const keysInput = 'lora_dropout_keys';
 
@@ -66,24 +66,24 @@ export interface DropoutPlace {
 }
 
 /**
- * Dropout whose mask is a function only of its inputs, and not of earlier draws:
+ * Dropout whose mask depends only on the graph's inputs, and not on earlier random numbers:
  *
- *   hash(row, channel) = keys[row mod count] · channelKey[channel]  mod 2³²        kept where hash ≤ threshold
- *   y = x / (1 − ratio) where it is kept, else 0
+ *   hash(row, channel) = keys[row mod count] · channelKey[channel]  mod 2³²        kept if hash ≤ threshold
+ *   y = x / (1 − ratio) if it is kept, otherwise 0
  *
- * Both keys are odd, so that the hash of each element is uniform over the odd numbers of 32 bits. The keys of the channels are
- * constants, which the seed and the path of the module fix. No two modules and no two passes share a mask.
+ * Both keys are odd, so the hash of each element is uniform over the odd numbers of 32 bits. The keys of the channels are constants that
+ * the seed and the path of the module determine. No two modules and no two passes share a mask.
  *
- * WHY not the operator Dropout: its generator goes on with each run of a session, so that a training that is gone on from, or an
- * activation that is computed twice, would get another mask. WHY a product: it is one operator over the elements, where a hash of
- * shifts and exclusive ors needs several, with casts between them (docs/decisions/0017).
+ * WHY not the operator Dropout: its generator advances with each run of a session. After a resume, or when an activation is computed
+ * twice, the mask would differ. WHY a product: it is one operator over the elements. A hash of shifts and exclusive ors needs several
+ * operators and casts (docs/decisions/0017).
  */
 export function dropout(tape: Tape, x: Value, shared: DropoutParts, place: DropoutPlace): Value {
   const { axis, axes, channels, owner } = place;
   const constant = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): Value =>
     loraConstant(tape, tensorOf('int64', shape, values), { name, ...owner });
   const isChannel = Array.from({ length: axes }, (_, i) => (i === axis ? 1 : 0));
-  // The shape of x with one channel: a row is all elements with the same place on the other axes.
+  // The shape of x with one channel: a row is all elements with the same position on the other axes.
   const others = tape.op('Mul', [
     tape.op('Shape', [x]),
     constant(

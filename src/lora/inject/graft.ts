@@ -20,7 +20,7 @@ export interface InjectionReport {
 
 /** The values that a graft gets at the place that it changes. */
 export interface GraftPlace {
-  /** f32 [tokens, in], or [in, tokens] if the site is transposed; for an embedding integers [tokens]; for a convolution all of x. */
+  /** f32 [tokens, in], or [in, tokens] if the site is transposed; integers [tokens] for an embedding; the whole x for a convolution. */
   readonly x: Value;
   /** f32 [tokens, out], the module's own result; undefined if another node adds it. */
   readonly y: Value | undefined;
@@ -33,7 +33,7 @@ export interface GraftPlace {
  * Records the nodes that compute the update of a module's result.
  *
  * @param tape records after the module's node
- * @returns the update, f32 [tokens, out], for a convolution [batch, out, ...]; y is added to it if it is given
+ * @returns the update, f32 [tokens, out], or [batch, out, ...] for a convolution; if `place.y` is given, the sum of y and the update
  */
 export type Graft = (tape: Tape, place: GraftPlace) => Value;
 

@@ -43,16 +43,16 @@ export interface InjectOptions {
  * Adds one adapter to a graph, to train it or to run it alone. The node of a module does not change. The readers of its result y then
  * read
  *
- *   y' = y + scaling · (dropout(x)·Aᵀ)·Bᵀ            of a linear module
- *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 of an embedding, which has no dropout
- *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   of a convolution, A with its strides, pads and dilations
+ *   y' = y + scaling · (dropout(x)·Aᵀ)·Bᵀ            for a linear module
+ *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 for an embedding, which has no dropout
+ *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   for a convolution; conv has the strides, pads and dilations of the module
  *
- * With DoRA each row of the changed weight is scaled to the length that its magnitude gives (`dora-finish.ts`).
+ * With DoRA each row of the changed weight is scaled to the length that its magnitude contains (`dora-finish.ts`).
  *
- * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; of a convolution
+ * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; for a convolution
  * [rank, in, ...kernel] and [out, rank / groups, 1...].
  *
- * @throws EspalierError LORA_MODULES_INVALID with everything that is wrong; the graph is as it was then
+ * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
  * @see Hu et al. 2021 (LoRA), eq. 3
  */
 export function injectLora(model: Model, options: InjectOptions): InjectionReport {

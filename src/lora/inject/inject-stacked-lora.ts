@@ -18,29 +18,30 @@ const maskInput = 'lora_mask';
 const rankRows = 'lora_rank_rows';
 
 export interface StackedOptions {
-  /** DoRA: another input for each module that can have a magnitude. */
+  /** DoRA: adds another input for each module that can have a magnitude. */
   readonly gains?: boolean;
 }
 
 /**
- * Lets a graph serve any number of adapters in one batch. The matrices of the adapters are stacked by rank rows. The readers of the
- * result y of a linear node or an embedding then read
- *
- *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
- *
- * New graph inputs are `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out] for each module; B is already scaled, and
- * transposed against PEFT's. Another one is `lora_mask` f32 [tokens, R], or [1, R] if all tokens have the same adapters: 1 (or an
- * adapter's strength) if a rank row belongs to the token's adapters, else 0. R may change from run to run.
- *
- * With gains there is also `<path>.lora_gain` f32 [R, out] for each linear module that DoRA can be on: what is added to the module's
- * own product, in parts of it. DoRA's gain less 1 stands in the first rank row of such an adapter, and 0 elsewhere; its rows of B are
- * scaled by the gain besides.
- *
- *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
- *
- * @param paths  the modules, `model.layers.0.self_attn.q_proj` and so on
- * @throws EspalierError LORA_MODULES_INVALID with everything that is wrong; the graph is as it was then
- */
+ /**
+  * Lets a graph serve any number of adapters in one batch. The matrices of the adapters are stacked by rank rows. The readers of the
+  * result y of a linear node or an embedding then read
+  *
+  *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
+  *
+  * New graph inputs are `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out] for each module. B is already scaled, and is the
+  * transpose of PEFT's B. Another input is `lora_mask` f32 [tokens, R], or [1, R] if all tokens have the same adapters: 1 (or the
+  * strength of the adapter) if the rank row belongs to an adapter of the token, otherwise 0. R may change from run to run.
+  *
+  * With gains, each linear module that can have DoRA also gets the input `<path>.lora_gain` f32 [R, out]. It is multiplied with the
+  * module's own product and added to it. The first rank row of a DoRA adapter contains its gain less 1, and all other rows contain 0.
+  * The rows of B of such an adapter are also scaled by its gain.
+  *
+  *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
+  *
+  * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
+  * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
+  */
 export function injectStackedLora(
   model: Model,
   paths: readonly string[],
@@ -89,7 +90,7 @@ function addStack(
   };
 }
 
-/** f32 [tokens, out]: (y − bias) ∘ (mask·gain). PEFT's magnitudes leave the bias alone. */
+/** f32 [tokens, out]: (y − bias) ∘ (mask·gain). PEFT's magnitudes do not scale the bias. */
 function lengthened(
   tape: Tape,
   place: GraftPlace,
@@ -103,7 +104,7 @@ function lengthened(
   return tape.op('Mul', [flat, tape.op('Gemm', [mask, gain], { name: 'gain' })]);
 }
 
-/** f32 [tokens, R]: how far each token goes along each rank row. */
+/** x·Aᵀ for each kind of module, f32 [tokens, R]. */
 const updates: Readonly<Partial<Record<ModuleKind, (tape: Tape, place: GraftPlace, a: Value) => Value>>> = {
   linear: (tape, { x, site }, a) =>
     tape.op('Gemm', [x, a], { name: 'A', attributes: { ...(site.turned && { transA: 1 }), transB: 1 } }),

@@ -33,13 +33,13 @@ export interface WeightInitOptions {
 /**
  * Creates an adapter from parts of the base's weights W:
  *
- *   PiSSA: W ≈ U·S·Vᵀ, the largest `rank` of it     A = √(S/s)·Vᵀ     B = U·√(S/s)
- *   OLoRA: W = Q·R, the first `rank` of it          A = R             B = Q
+ *   PiSSA: W ≈ U·S·Vᵀ, the `rank` largest singular values     A = √(S/s)·Vᵀ     B = U·√(S/s)
+ *   OLoRA: W = Q·R, the first `rank` columns of Q and rows of R     A = R     B = Q
  *
- * s is the scaling. Training subtracts the initial adapter again (`LoraModule.initial`), so that nothing changes at first. The saved
- * adapter is the difference (`subtractInitial`), so the base's file need not change.
+ * s is the scaling. Training subtracts the initial adapter again (`LoraModule.initial`), so that the outputs do not change at first. The
+ * saved adapter is the difference (`subtractInitial`), so the base's file need not change.
  *
- * @throws EspalierError LORA_CONFIG_INVALID also for a rank that a weight does not have, LORA_TARGET_UNMATCHED, LORA_FILTER_UNMATCHED,
+ * @throws EspalierError LORA_CONFIG_INVALID, also for a rank above that of a weight; LORA_TARGET_UNMATCHED, LORA_FILTER_UNMATCHED,
  *   LORA_PATTERN_INVALID, LORA_WEIGHT_UNREADABLE
  * @see Meng et al. 2024 (PiSSA), eq. 2-3; Büyükakyüz 2024 (OLoRA), §3
  */
@@ -89,7 +89,7 @@ async function olora({ values, in: columns, out: rows }: BaseWeight, { rank }: M
   return pairOf(await timesTransposed(matrix, q), q);
 }
 
-/** A [rank, in] of its rows, B [out, rank] of its columns. */
+/** The matrices A [rank, in] from its rows and B [out, rank] from its columns. */
 function pairOf(rowsOfA: readonly Float64Array[], columnsOfB: readonly Float64Array[]): Pair {
   const rank = rowsOfA.length;
   const [width, out] = [rowsOfA[0]?.length ?? 0, columnsOfB[0]?.length ?? 0];
@@ -109,18 +109,18 @@ function assertRank({ path, in: width, out }: BaseWeight, { rank, scaling }: Mod
   if (problems.length > 0) throw new EspalierError('LORA_CONFIG_INVALID', { path: 'given', problems });
 }
 
-/** An adapter with its configuration, as they are saved. */
+/** An adapter and its configuration, in the form in which they are saved. */
 export interface PlainAdapter {
   readonly config: LoraConfig;
   readonly modules: ReadonlyMap<string, ModuleWeights>;
 }
 
 /**
- * The change of an adapter since its initialization, as plain LoRA of twice the rank, which fits the unchanged base:
+ * Converts the change of an adapter since its initialization to plain LoRA of twice the rank, which fits the unchanged base:
  *
  *   B·A − B₀·A₀ = [B −B₀]·[A; A₀]
  *
- * Ranks double, and alphas with them (times √2 with `useRslora`), so that the scaling stays.
+ * The ranks double. The alphas double too (times √2 with `useRslora`), so that the scaling stays the same.
  */
 export async function subtractInitial(
   config: LoraConfig,

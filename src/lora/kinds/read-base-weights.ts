@@ -1,6 +1,6 @@
 /**
- * Reads the weights of a graph's modules as numbers, in every form that graphs use: cast, transposed or quantized constants. Knows
- * nothing of adapters.
+ * Reads the weights of a graph's modules as numbers. It supports all forms that graphs use: cast, transposed and quantized constants.
+ * Adapters are not known here.
  */
 import { breathe, EspalierError } from '../../core/index.ts';
 import { readConstant, type Model, type Node, type Value } from '../../ir/index.ts';
@@ -10,7 +10,7 @@ import { findModules, type GraphModule } from '../targets/find-modules.ts';
 /** One module's weight. */
 export interface BaseWeight {
   readonly path: string;
-  /** f32 [out, in], row by row. */
+  /** f32 [out, in], row-major. */
   readonly values: Float32Array;
   readonly in: number;
   readonly out: number;
@@ -84,7 +84,7 @@ async function wholeWeight(node: Node, reading: Reading): Promise<Numbers> {
   }
 }
 
-/** A constant through casts and transposes. */
+/** Evaluates a constant behind casts and transposes. */
 async function evaluate(reading: Reading): Promise<Numbers> {
   const { value, path } = reading;
   const node = value?.producer;
@@ -107,7 +107,7 @@ async function constantOf({ value, folder, path }: Reading): Promise<TensorData>
   return readConstant(value.constant, folder);
 }
 
-/** f32 [columns, rows] of f32 [rows, columns] */
+/** Transposes f32 [rows, columns] to f32 [columns, rows]. */
 async function turnedOver(values: Float32Array, rows: number, columns: number): Promise<Float32Array> {
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
@@ -117,7 +117,7 @@ async function turnedOver(values: Float32Array, rows: number, columns: number): 
   return result;
 }
 
-/** MatMulNBits: (element − zero point) · scale, in blocks along the input. [N, K] */
+/** MatMulNBits: (element − zero point) · scale, in blocks along the input. @returns [N, K] */
 async function dequantizeBlocks(node: Node, at: (index: number) => Reading): Promise<Numbers> {
   const [columns = 0, rows = 0] = [node.intAttribute('K'), node.intAttribute('N')];
   const [bits, blockSize] = [node.intAttribute('bits', 4), node.intAttribute('block_size', 32)];
@@ -146,7 +146,7 @@ async function dequantizeBlocks(node: Node, at: (index: number) => Reading): Pro
   return { values, shape: [rows, columns], quantized: true };
 }
 
-/** Integers with one scale and zero point, or one for each column. [K, N] */
+/** Integers with one scale and zero point, or one of each per column. @returns [K, N] */
 async function dequantizeColumns(weight: Reading, scale: Reading, zero: Reading): Promise<Numbers> {
   const tensor = await constantOf(weight);
   const scales = await convertToFloat32(await constantOf(scale));

@@ -4,9 +4,9 @@ import { tensorOf, type TensorOf } from '../../tensor/index.ts';
 import { readBaseWeights } from './read-base-weights.ts';
 
 /**
- * The squared length of each row of these modules' weights, f32 [out] each; summed in double precision.
+ * The squared length of each row of the weights of these modules, f32 [out] for each module. The sums are in double precision.
  *
- * @throws EspalierError as `readBaseWeights`
+ * @throws EspalierError the errors of `readBaseWeights`
  */
 export async function readSquaredNorms(
   model: Model,

@@ -19,7 +19,7 @@ export interface ModulePlace {
   readonly part?: SitePart;
 }
 
-/** A module of the graph with its nodes, all of one size. There are several if a builder computes the module in parts. */
+/** A module of the graph and its nodes, which all have the same size. There are several if a graph computes the module in parts. */
 export interface GraphModule {
   readonly path: string;
   readonly kind: ModuleKind;

@@ -4,7 +4,7 @@ import { readSite } from './module-sites.ts';
 /** Operators that pass a weight on without changing what it represents. */
 const passingOn: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear', 'Identity', 'Transpose']);
 
-/** The initializer from which a value is made only by such operators. */
+/** The initializer from which a value is computed by such operators alone. */
 export function initializerOf(value: Value | undefined): Value | undefined {
   let at = value;
   while (at?.producer !== undefined && passingOn.has(at.producer.opType)) at = at.producer.inputs[0];

@@ -4,7 +4,7 @@ import { PatternBudget } from './pattern-budget.ts';
 /** Ten times longer than any name of a module. */
 const maxPatternLength = 10_000;
 
-/** A pattern that was stopped so often is slow itself, and not the machine. */
+/** If a pattern was stopped so often, the pattern itself is slow, and not the machine. */
 const maxRuns = 3;
 
 export interface MatchOptions {
@@ -14,7 +14,7 @@ export interface MatchOptions {
   readonly budget?: PatternBudget;
 }
 
-/** `matchSteps`, all at once. */
+/** Like `matchSteps`, without pauses. */
 export function matchPattern(pattern: string, paths: readonly string[], options: MatchOptions = {}): string[] {
   return finishNow(matchSteps(pattern, paths, options));
 }

@@ -2,22 +2,22 @@ import { createModel, moduleKey, modulePartsKey, Tape, type Model, type Value } 
 import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { randomTensor } from './small-model.ts';
 
-/** One operator that adapters can be put on, as a model whose input is `x` and whose output is the module's result. */
+/** A model with one operator that can have adapters. Its input is `x`, and its output is the module's result. */
 export interface SiteModel {
   readonly name: string;
   readonly in: number;
   readonly out: number;
-  /** Of the input; its rows are the tokens, in whatever order they lie. */
+  /** Data for the input. Its tokens may be on any axis. */
   readonly x: TensorData;
   /** x as [tokens, in]. */
   readonly rows: (x: Float32Array) => readonly (readonly number[])[];
   record(tape: Tape, x: Value): Value;
 }
 
-/** Widths of every linear site: block-quantized weights come in blocks of 32. */
+/** The widths of every linear site. Block-quantized weights have blocks of 32. */
 const [width, out] = [32, 6];
 
-/** The module of all of them, or, with parts, what it is made of. */
+/** The path of the module in all of these models. With parts, the paths of its parts begin with it. */
 export const sitePath = 'net.layer';
 export const partPaths = ['net.q', 'net.k', 'net.v'] as const;
 export const parts = `${partPaths[0]}:3,${partPaths[1]}:1,${partPaths[2]}:2`;
@@ -48,8 +48,8 @@ function columnsOf(x: Float32Array): number[][] {
 }
 
 /**
- * Bytes that look random. WHY int8 up to 63 only: processors without 8-bit dot products add two products of u8 and i8 in 16 bits, and
- * those of larger numbers do not fit.
+ * Pseudo-random bytes. WHY int8 up to 63 only: processors without 8-bit dot products add two products of u8 and i8 in 16 bits, and the
+ * products of larger numbers overflow.
  */
 function bytes(shape: readonly number[], dtype: 'uint8' | 'int8'): TensorData {
   const count = shape.reduce((product, extent) => product * extent, 1);

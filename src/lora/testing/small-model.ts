@@ -18,8 +18,8 @@ export function randomTensor(shape: readonly number[], name: string): TensorOf<'
 export const sizes = { a: { in: 3, out: 5 }, b: { in: 5, out: 4 }, c: { in: 4, out: 2 } } as const;
 
 /**
- * Three linear layers in a row, with a ReLU between the first two; `net.c` gives the graph's output. Layer a is a Gemm with
- * a bias and a weight in half precision, b a Gemm or a MatMul, c a MatMul.
+ * Three consecutive linear layers with a ReLU between the first two. `net.c` computes the graph's output. Layer a is a Gemm with
+ * a bias and a weight in half precision, b is a Gemm or a MatMul, and c is a MatMul.
  */
 export function smallModel(options: { readonly axes?: 2 | 3 } = {}): Model {
   const model = createModel({ graphName: 'small' });
@@ -34,7 +34,7 @@ export function smallModel(options: { readonly axes?: 2 | 3 } = {}): Model {
   return model;
 }
 
-/** f16 [5, 3], as it lies in a checkpoint of half precision */
+/** f16 [5, 3], as a half-precision checkpoint stores it. */
 export const weightA = (): TensorOf<'float16'> =>
   tensorOf('float16', [5, 3], [1, -2, 3, 0.5, 1, 0, -1, 2, 2, 0, 0, 1, 3, 1, 1]);
 

@@ -5,11 +5,11 @@ import { besideName } from '../onnx/open-causal.ts';
 import { findOnnxFile, isFile, isOnnxPath } from '../onnx/find-onnx-file.ts';
 import { listWeights } from '../weight-files.ts';
 
-/** The files that a base consists of. */
+/** The files of a base. */
 export interface BaseFiles {
   /** The folder of the whole base. */
   readonly dir: string;
-  /** What `openBaseModel` opens: a path relative to `dir`, '' for the folder itself. */
+  /** The path that `openBaseModel` opens, relative to `dir`; '' is the folder itself. */
   readonly entry: string;
   /** All files, relative to `dir`: weights, configuration, tokenizer. */
   readonly files: readonly string[];
@@ -19,7 +19,7 @@ export interface BaseFiles {
  * Lists the files of a base that `openBaseModel` and `openTokenizer` read. Other files of the folder, such as the same weights in
  * another format, are not listed.
  *
- * @throws EspalierError those of `openBaseModel` for missing or broken files
+ * @throws EspalierError the errors of `openBaseModel` for missing or broken files
  */
 export async function listBaseFiles(path: string): Promise<BaseFiles> {
   if (await isOnnxPath(path)) return listOnnxFiles(path);
@@ -40,7 +40,7 @@ async function listOnnxFiles(path: string): Promise<BaseFiles> {
   return { dir: found.dir, entry, files: distinct([...files, ...(await smallFiles(found.dir))]) };
 }
 
-/** Configuration and tokenizer, also those in the folders of sentence-transformers' steps (`1_Pooling`). */
+/** The files of configuration and tokenizer, including those in the folders of sentence-transformers (`1_Pooling`). */
 async function smallFiles(dir: string): Promise<string[]> {
   const names: string[] = [];
   for (const entry of await readdir(dir, { withFileTypes: true })) {

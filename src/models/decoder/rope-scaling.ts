@@ -34,7 +34,7 @@ export interface YarnScaling {
   readonly betaSlow: number;
   /** Whether the ends of the ramp are rounded outwards to whole coordinates. */
   readonly truncate: boolean;
-  /** What cosines and sines are multiplied by. */
+  /** Factor of cosines and sines. */
   readonly magnitude: number;
 }
 
@@ -46,7 +46,7 @@ export function yarnRope(plain: Float64Array, scaling: YarnScaling & { readonly 
   const [fast, slow] = [coordinate(scaling.betaFast), coordinate(scaling.betaSlow)];
   const start = Math.max(scaling.truncate ? Math.floor(fast) : fast, 0);
   const end = Math.min(scaling.truncate ? Math.ceil(slow) : slow, dims - 1);
-  const width = start === end ? 0.001 : end - start; // a ramp of no width would divide by 0
+  const width = start === end ? 0.001 : end - start; // a ramp of width 0 would cause a division by 0
   return plain.map((frequency, i) => {
     const share = clamp((i - start) / width);
     return share * (frequency / scaling.factor) + (1 - share) * frequency;
@@ -60,7 +60,7 @@ export interface LongRopeScaling {
   readonly shortFactors: readonly number[];
   readonly longFactors: readonly number[];
   readonly originalLength: number;
-  /** What cosines and sines are multiplied by. */
+  /** Factor of cosines and sines. */
   readonly magnitude: number;
 }
 

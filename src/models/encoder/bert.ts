@@ -20,7 +20,7 @@ const bertJson = z.looseObject({
   model_type: z.string(),
   vocab_size: positive,
   hidden_size: positive,
-  // WHY a limit: each layer is described one by one, before any weight is looked for.
+  // WHY a limit: a description of each layer is built before any weight is looked up.
   num_hidden_layers: positive.max(10_000),
   num_attention_heads: positive,
   intermediate_size: positive,

@@ -13,7 +13,7 @@ const distilbertJson = z.looseObject({
   model_type: z.string(),
   vocab_size: positive.default(30_522),
   dim: positive.default(768),
-  // WHY a limit: each layer is described one by one, before any weight is looked for.
+  // WHY a limit: a description of each layer is built before any weight is looked up.
   n_layers: positive.max(10_000).default(6),
   n_heads: positive.default(12),
   hidden_dim: positive.default(3072),

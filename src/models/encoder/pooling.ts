@@ -57,7 +57,7 @@ function oneToken(tape: Tape, { hidden, attentionMask }: States, last: boolean):
   return tape.op('Squeeze', [tape.op('MatMul', [row, hidden]), tape.int64s([1])]);
 }
 
-/** Over the axis behind the batch. */
+/** Sums over the sequence axis. */
 function sumOver(tape: Tape, value: Value, { keep = false } = {}): Value {
   return tape.op('ReduceSum', [value, tape.int64s([1])], { attributes: { keepdims: keep ? 1 : 0 } });
 }

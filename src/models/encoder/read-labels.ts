@@ -13,7 +13,7 @@ const labelsJson = z.looseObject({
  * Reads the names of the classes of a head, in the order of its logits. They are `id2label`, or else LABEL_0, LABEL_1 and so on. As in
  * transformers, a configuration without a number of labels has 2.
  *
- * @throws EspalierError MODEL_CONFIG_INVALID where the numbers have gaps, MODEL_FEATURE_UNSUPPORTED for several labels at once
+ * @throws EspalierError MODEL_CONFIG_INVALID if the numbers have gaps, MODEL_FEATURE_UNSUPPORTED for multi-label classification
  */
 export function readLabels(json: unknown, path: string): readonly string[] {
   const { id2label, num_labels: count = 2, problem_type: problem } = parseWith(labelsJson, json, path);

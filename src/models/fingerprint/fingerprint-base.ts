@@ -6,11 +6,12 @@ import type { StoredTensor } from '../stored-tensors.ts';
 import { sampleTensor } from './sample-tensor.ts';
 
 /**
- * The fingerprint of a base: `checkpoint-1:` and a SHA-256 in hexadecimal, over the names and shapes of all tensors in its files and a
- * sample of each (docs/formats/base-fingerprint.md). It does not depend on how the tensors are spread over files, nor on the
- * configuration. A base whose files carry the fingerprint of another one, from which they were quantized, has that fingerprint.
+ * The fingerprint of a base: `checkpoint-1:` and a SHA-256 in hexadecimal over the names, shapes and samples of all tensors in its files
+ * (docs/formats/base-fingerprint.md). It depends neither on the distribution of the tensors over files nor on the configuration. If the
+ * files contain the fingerprint of another base, from which they were quantized, the result is that fingerprint.
  *
- * It costs milliseconds for any size. It tells bases apart, and proves nothing: a change of a few numbers may lie between the samples.
+ * It takes milliseconds for a base of any size. It distinguishes bases, but proves nothing: a change of a few numbers between the
+ * samples is not noticed.
  *
  * @throws EspalierError FILE_NOT_FOUND, MODEL_WEIGHTS_MISMATCH if a file has become shorter
  */
@@ -32,12 +33,12 @@ export async function fingerprintBase({ dir, stored }: Pick<BaseModel, 'dir' | '
   return `${stored.form}${isQuantized ? '-quantized' : ''}-1:${hash.hex()}`;
 }
 
-/** Types in which matrices are quantized. */
+/** The element types of quantized matrices. */
 const packed: ReadonlySet<string> = new Set(['uint8', 'int8', 'uint4', 'int4']);
 
 type InFile = Extract<StoredTensor, { readonly location: string }>;
 
-/** The tensors of a file, in the order in which they lie there: a disk reads that fastest. */
+/** The tensors of a file, ordered by offset, because a disk reads sequentially fastest. */
 function inFile(tensors: ReadonlyMap<string, StoredTensor>, location: string): [string, InFile][] {
   return [...tensors]
     .flatMap(([name, tensor]): [string, InFile][] =>

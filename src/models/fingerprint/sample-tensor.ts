@@ -1,19 +1,19 @@
 import { elementCount, elementSize, numberToBfloat16, toFloat32, type DataType } from '../../tensor/index.ts';
 
-/** Runs of elements that are taken of a tensor, from its beginning to its end. */
+/** Number of runs of elements in a sample, spread from the beginning to the end of the tensor. */
 const runs = 4;
 const elementsOfRun = 256;
 
 const floats: ReadonlySet<DataType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
-/** Reads a part of a tensor, in bytes from its beginning. */
+/** Reads a part of a tensor. `offset` is in bytes from the beginning of the tensor. */
 export type ReadPart = (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
 
 /**
- * A sample of a tensor: 4 runs of 256 elements, evenly spaced, or all elements if it has no more than these.
+ * A sample of a tensor: 4 evenly spaced runs of 256 elements, or all elements if there are not more than these.
  *
- * Floats are rounded to bfloat16, and 16 bits of each are in the sample. So weights in f32 and the same weights in bf16 have the same
- * sample, and f16 weights that were widened. Of other types the bytes are in the sample.
+ * Floats are rounded to bfloat16 and contribute 16 bits each. So weights in f32 and the same weights in bf16 have the same sample, and
+ * so have f16 weights and the same weights in f32. Elements of other types contribute their bytes.
  */
 export async function sampleTensor(
   { dtype, shape }: { readonly dtype: DataType; readonly shape: readonly number[] },
@@ -34,7 +34,7 @@ function runsOf(count: number): (readonly [start: number, count: number])[] {
   return Array.from({ length: runs }, (_, i) => [Math.floor((i * last) / (runs - 1)), elementsOfRun]);
 }
 
-/** The upper halves of the floats, little-endian. */
+/** The upper 16 bits of the rounded floats, little-endian. */
 function rounded(tensor: Parameters<typeof toFloat32>[0]): Uint8Array {
   const values = toFloat32(tensor);
   const halves = Buffer.alloc(2 * values.length);

@@ -9,7 +9,7 @@ export interface OnnxModel {
   readonly path: string;
   /** The locations of weights are relative to this folder. */
   readonly dir: string;
-  /** What the files hold. */
+  /** All tensors in the files. */
   readonly stored: StoredTensors;
   readonly inputs: readonly BaseInput[];
   readonly outputs: readonly BaseInput[];
@@ -20,7 +20,7 @@ export interface OnnxModel {
 }
 
 /**
- * Opens an ONNX file, or a folder that holds one, without asking what it is for.
+ * Opens an ONNX file, or a folder with one, of any task.
  * @throws EspalierError FILE_NOT_FOUND, IR_MALFORMED, IR_INVALID, IR_EXTERNAL_DATA, IR_SHAPE, ONNX_MODEL_UNSUPPORTED
  */
 export async function openOnnxModel(given: string): Promise<OnnxModel> {

@@ -13,10 +13,10 @@ import { copyText } from './text-copy.ts';
 import { hintsFor, sizesOf, textSource, type OpenText } from './text-source.ts';
 
 /**
- * Opens a model that another tool wrote as ONNX, an .onnx file or a folder that holds one, for whatever its inputs and outputs say
- * that it is: a language model, an encoder of text, or a model of anything else that gives numbers.
+ * Opens a model that another tool wrote as ONNX: an .onnx file, or a folder with one. Its inputs and outputs determine its task: a
+ * language model, a text encoder, or any other model that computes numbers.
  *
- * @throws EspalierError those of `openOnnxFile`; ONNX_MODEL_UNSUPPORTED; MODEL_CONFIG_INVALID
+ * @throws EspalierError the errors of `openOnnxFile`; ONNX_MODEL_UNSUPPORTED; MODEL_CONFIG_INVALID
  */
 export async function openOnnxBase(given: string): Promise<BaseModel> {
   const file = await openOnnxFile(given);

@@ -35,9 +35,9 @@ export interface GivenInputs {
 }
 
 /**
- * Copies a text model's graph with every input but `input_ids` derived from it: positions count from 0, token types are 0, the past
- * is empty, and the mask says that every token is real. WHY that is right for rows padded on the right: in a causal model no real
- * token sees what is behind it.
+ * Copies the graph of a text model and derives all inputs except `input_ids` from it: positions count from 0, token types are 0, the
+ * past is empty, and the mask is all ones. WHY this is right for rows padded on the right: in a causal model no real token attends to
+ * the padding behind it.
  */
 export function copyText(
   source: TextSource,

@@ -14,7 +14,7 @@ export interface DriverOptions {
   readonly inputs?: ReadonlyMap<string, OrtTensor>;
 }
 
-/** Runs the decode graph as an engine does, without its scheduling: slots, each with keys, values and a length. */
+/** Runs the decode graph like an engine, without scheduling: each slot has keys, values and a length. */
 export class DecodeDriver {
   readonly lengths: number[];
   readonly cache: readonly NativeMemory[];
@@ -38,7 +38,7 @@ export class DecodeDriver {
     this.cache = Array.from({ length: 2 * base.config.layers }, () => NativeMemory.allocate(bytes));
   }
 
-  /** Appends tokens to one slot. @returns logits of each of them, f32 [tokens.length, vocab] */
+  /** Appends tokens to one slot. @returns the logits of each token, f32 [tokens.length, vocab] */
   async prefill(
     slot: number,
     tokens: readonly number[],
@@ -56,7 +56,7 @@ export class DecodeDriver {
     return this.#run({ slot: 0, rows: tokens.length, tokens, positions, extra });
   }
 
-  /** The likeliest continuation. @returns prompt and new tokens */
+  /** Greedy decoding. @returns the prompt and the new tokens */
   async greedy(prompt: readonly number[], count: number): Promise<number[]> {
     const { vocabSize } = this.#base.config;
     const tokens = [...prompt];
@@ -69,7 +69,7 @@ export class DecodeDriver {
     return tokens;
   }
 
-  /** Takes the last token in, or all of them again where the row outgrows its positions. */
+  /** Appends the last token, or computes all tokens again when the row outgrows `recomputeLength`. */
   async #extend(tokens: readonly number[]): Promise<Float32Array> {
     const { recomputeLength, vocabSize } = this.#base.config;
     if (this.lengths[0] !== recomputeLength) return this.step(tokens.slice(-1));
@@ -136,7 +136,7 @@ interface RunInit {
   readonly extra: ReadonlyMap<string, OrtTensor> | undefined;
 }
 
-/** Binds an input to memory of its own, which the binding keeps. */
+/** Binds an input to new memory, which the binding owns. */
 export function bindNew(
   binding: IoBinding,
   name: string,

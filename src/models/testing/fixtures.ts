@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { RandomBaseConfig } from '../random-base-config.ts';
 
-/** The folder of a golden case, `model` within it being the checkpoint. */
+/** The folder of a golden case, or of a part of it; `model` is its checkpoint. */
 export function goldenDir(name: string, part = ''): string {
   return fileURLToPath(new URL(`../../../test/golden/${name}/${part}`, import.meta.url));
 }

@@ -10,7 +10,7 @@ export interface GoldenModule {
   readonly b: TensorOf<'float32'>;
 }
 
-/** A golden case's adapter, before or after training, read without the code under test. */
+/** The adapter of a golden case, before or after training. It is read without the code under test. */
 export async function loadGoldenAdapter(
   name: string,
   state: 'adapter' | 'trained',

@@ -5,7 +5,7 @@ import { goldenDir } from './fixtures.ts';
 /** Golden cases of decoders whose adapters were also trained. */
 export const trainedCases: readonly string[] = ['llama', 'llama-d16', 'llama-sgd', 'qwen2', 'qwen3', 'gemma3', 'gpt2'];
 
-/** Every golden case of a decoder: a folder for each feature of each family, and those above. */
+/** All golden cases of decoders: a folder for each feature of each family, and the cases above. */
 export const goldenCases: readonly string[] = [
   ...trainedCases,
   ...readdirSync(goldenDir('families')).map((name) => `families/${name}`),

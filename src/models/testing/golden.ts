@@ -1,15 +1,15 @@
 import { goldenDir } from './fixtures.ts';
 import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 
-/** What transformers and PEFT compute for a golden case. */
+/** The results of transformers and PEFT for a golden case. */
 export interface Golden {
-  /** Each row without its padding. */
+  /** The rows without padding. */
   readonly rows: readonly (readonly number[])[];
-  /** Padded rows, [rows, seq]. */
+  /** The padded rows, [rows, seq]. */
   readonly inputIds: TensorData;
   readonly vocabulary: number;
   readonly labels: readonly (readonly number[])[];
-  /** f32 [vocab] for a position of a row. */
+  /** The logits, f32 [vocab], for a position of a row. */
   logits(state: 'base' | 'adapter' | 'trained', row: number, position: number): Float32Array;
   greedy(state: 'base' | 'adapter' | 'trained'): readonly number[];
 }
@@ -42,7 +42,7 @@ export async function loadGolden(name: string): Promise<Golden> {
   };
 }
 
-/** The largest distance between two arrays; NaN where there is one. */
+/** The largest absolute difference of two arrays; NaN if either contains NaN. */
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Infinity;
   let largest = 0;

@@ -13,7 +13,7 @@ export interface ScoringRun {
   readonly feeds?: Readonly<Record<string, TensorData>>;
 }
 
-/** Logits of every position of some rows, each f32 [length, vocab], by one run of the scoring graph over the padded rows. */
+/** The logits of every position of some rows, each f32 [length, vocab], from one run of the scoring graph over the padded rows. */
 export async function scoreRows(run: ScoringRun, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
   const model = buildScoringGraph(run.base);
   run.change?.(model);

@@ -7,18 +7,18 @@ import type { StoredTensors } from '../stored-tensors.ts';
 import { sampleContent } from './content-sample.ts';
 import { judgeChange } from './judge-change.ts';
 
-/** Calls `look` again and again, and soon after a file was written to. @returns what ends it */
+/** Calls `look` regularly, and soon after a file was written to. @returns a function that stops it */
 export type Lookout = (paths: readonly string[], look: () => void) => () => void;
 
 const intervalMs = 1000;
 
-/** Looks every second, and when the system tells of a change. It keeps no process alive. */
+/** Looks every second, and when the system reports a change. It does not keep the process alive. */
 const systemLookout: Lookout = (paths, look) => {
   const timer = setInterval(look, intervalMs);
   timer.unref();
   const watchers = paths.flatMap((path) => {
     try {
-      // WHY errors are let pass: a system has few such watchers, and the timer looks too.
+      // WHY errors are ignored: the number of such watchers is limited, and the timer looks anyway.
       return [watch(path, { persistent: false }, look).on('error', () => undefined)];
     } catch {
       return [];
@@ -30,7 +30,7 @@ const systemLookout: Lookout = (paths, look) => {
   };
 };
 
-/** Whatever has weights in files: a base, or a model of another kind. */
+/** A model with weights in files: a base, or a model of another kind. */
 export interface Watched {
   readonly dir: string;
   readonly stored: Pick<StoredTensors, 'locations'>;
@@ -44,8 +44,8 @@ interface WatchedFile {
 }
 
 /**
- * Notices when a file of a base is written to while the base is in use. The runtime maps these files into memory: what is written to
- * them changes the model, and what is cut off ends the process when it is read.
+ * Notices when a file of a base is written to while the base is in use. The runtime maps these files into memory, so a write changes
+ * the model. If a file is truncated, reading the missing part ends the process.
  */
 export class BaseWatch implements AsyncDisposable {
   readonly #files: readonly WatchedFile[];
@@ -59,7 +59,7 @@ export class BaseWatch implements AsyncDisposable {
     this.#end = lookout(paths, () => void this.look());
   }
 
-  /** Remembers what the files are now. Open it before they are read, so that nothing lies between. @throws EspalierError FILE_NOT_FOUND */
+  /** Records the state of the files. Open it before reading the files, so that no change is missed. @throws EspalierError FILE_NOT_FOUND */
   static async open(
     { dir, stored }: Watched,
     { lookout = systemLookout }: { readonly lookout?: Lookout } = {},
@@ -74,12 +74,12 @@ export class BaseWatch implements AsyncDisposable {
     }
   }
 
-  /** Aborts with BASE_CHANGED as its reason when a file changed. */
+  /** Aborts, with BASE_CHANGED as its reason, when a file has changed. */
   get changed(): AbortSignal {
     return this.#changed.signal;
   }
 
-  /** Looks at all files now. It never rejects. */
+  /** Checks all files now. Never rejects. */
   look(): Promise<void> {
     this.#look ??= this.#lookAtAll().finally(() => (this.#look = undefined));
     return this.#look;
@@ -122,6 +122,6 @@ async function isChanged(watched: WatchedFile): Promise<boolean> {
     watched.stamp = now;
     return false;
   } catch {
-    return true; // a file that cannot be asked any more is not what it was
+    return true; // a file that can no longer be accessed counts as changed
   }
 }

@@ -5,8 +5,8 @@ const blocks = 64;
 const blockBytes = 4096;
 
 /**
- * The hash of blocks at fixed places of a file, the first and the last bytes among them: milliseconds for any size, and another one
- * for other weights.
+ * A hash of blocks at fixed positions of a file, including its first and last bytes. It takes milliseconds for a file of any size, and
+ * differs for other weights.
  */
 export async function sampleContent(file: FileHandle, size: number): Promise<string> {
   const hash = new Sha256();

@@ -1,11 +1,11 @@
 import type { Stamp } from '../../atomic-files/index.ts';
 
-/** Whether a file is what it was: certainly, certainly not, or only its content can tell. */
+/** Whether a file is unchanged. `unsure`: only its content can tell. */
 export type Judgement = 'same' | 'unsure' | 'changed';
 
 /**
- * Compares a file that is open with what it was. Another size or time of writing is a change. Other attributes alone are none: a file
- * that is renamed, linked, or replaced by a rename keeps its content for whoever has it open.
+ * Compares an open file with its earlier state. Another size or modification time is a change. A change of other attributes alone is
+ * not: a file that is renamed, linked, or replaced by a rename keeps its content for the process that has it open.
  */
 export function judgeChange(before: Stamp, now: Stamp | undefined): Judgement {
   if (now?.size !== before.size || now.modifiedNs !== before.modifiedNs) return 'changed';

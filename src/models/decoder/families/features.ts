@@ -8,7 +8,7 @@ export class Features {
   readonly #refused: { readonly feature: string; readonly value: string; readonly supported: string }[] = [];
   readonly #path: string;
 
-  /** Checks first what no family has. @param json  the parsed file */
+  /** Refuses the features that no family supports. @param json  the parsed file */
   constructor(json: unknown, path: string) {
     this.#path = path;
     this.#checkForeign(json);
@@ -29,7 +29,7 @@ export class Features {
     return activation ?? 'silu';
   }
 
-  /** @throws EspalierError MODEL_FEATURE_UNSUPPORTED when anything was refused */
+  /** @throws EspalierError MODEL_FEATURE_UNSUPPORTED with all refused features, if there are any */
   check(): void {
     const [last, ...others] = this.#refused.reverse();
     if (last === undefined) return;

@@ -1,20 +1,20 @@
 import { z } from 'zod';
 
-/** Parts of the schemas of config.json. Where a file says null, a family's default holds, as where it says nothing. */
+/** Schemas of fields of config.json. A field that is null has the family's default, like a missing field. */
 export const positiveInteger = z
   .number()
   .int()
   .positive()
   .max(2 ** 31 - 1);
-/** WHY so few: each layer is described one by one, before any weight is looked for. No model has a tenth of these. */
+/** WHY a limit: a description of each layer is built before any weight is looked up. No real model has a tenth of these layers. */
 export const layerCount = positiveInteger.max(10_000);
 
-/** A field that has a default. */
+/** A field with a default. */
 export function optional<T extends z.ZodType>(schema: T, fallback: z.output<T>): z.ZodType<z.output<T>> {
   return schema.nullish().transform((value) => value ?? fallback);
 }
 
-/** A field whose absence means one thing and whose null another: `null` stays undefined. */
+/** A field for which null has another meaning than absence: null becomes undefined, absence the default. */
 export function nullable<T extends z.ZodType>(
   schema: T,
   fallback: z.output<T> | undefined,
@@ -22,14 +22,14 @@ export function nullable<T extends z.ZodType>(
   return schema.nullish().transform((value) => (value === undefined ? fallback : (value ?? undefined)));
 }
 
-/** What a family has where its config.json is silent. */
+/** The family's defaults of the sizes. */
 export interface SizeDefaults {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
-  /** undefined: as many as query heads. */
+  /** undefined: the number of query heads. */
   readonly num_key_value_heads?: number;
   /** undefined: hidden size / heads. */
   readonly head_dim?: number;
@@ -38,7 +38,7 @@ export interface SizeDefaults {
   readonly tie_word_embeddings: boolean;
 }
 
-/** Sizes of a decoder, under the names that most families give them. */
+/** The sizes of a decoder, by the names that most families use. */
 export interface Sizes {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -81,7 +81,7 @@ export function sizesSchema(defaults: SizeDefaults): z.ZodType<Sizes> {
     }));
 }
 
-/** null means as many as query heads, whatever the default is. */
+/** null means the number of query heads, whatever the default is. */
 function kvHeads(given: number | null | undefined, heads: number, defaults: SizeDefaults): number {
   if (given === undefined) return defaults.num_key_value_heads ?? heads;
   return given ?? heads;

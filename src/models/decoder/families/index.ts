@@ -12,7 +12,7 @@ import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { smollm3 } from './smollm3.ts';
 
-/** The families of decoders that Espalier knows. */
+/** The supported families of decoders. */
 export const decoderFamilies: readonly DecoderFamily[] = [
   gemma2,
   gemma3,

@@ -1,18 +1,18 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { Features } from './features.ts';
 
-/** How far a layer sees: all tokens before, or a window of them. */
+/** Whether a token attends to all earlier tokens, or to a sliding window of them. */
 export type LayerType = 'full_attention' | 'sliding_attention';
 
 export interface LayerTypesContext {
   readonly features: Features;
   readonly path: string;
   readonly layers: number;
-  /** The type of a layer where config.json has no list. */
+  /** The type of a layer if config.json has no list. */
   readonly fallback: (index: number) => LayerType;
 }
 
-/** The type of each layer, as `layer_types` lists them or as the family has them. */
+/** The type of each layer, from the list `layer_types` or by the family's default. */
 export function layerTypes(given: readonly string[] | null | undefined, context: LayerTypesContext): LayerType[] {
   const { features, path, layers, fallback } = context;
   if (given === null || given === undefined) return Array.from({ length: layers }, (_, index) => fallback(index));

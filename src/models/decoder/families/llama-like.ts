@@ -82,7 +82,7 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
   };
 }
 
-/** @throws EspalierError MODEL_CONFIG_INVALID where heads cannot share keys evenly */
+/** @throws EspalierError MODEL_CONFIG_INVALID if the number of query heads is not a multiple of the number of key heads */
 export function checkHeads({ heads, kvHeads, headDim }: Sizes, path: string): void {
   const problems: string[] = [];
   if (heads % kvHeads !== 0) problems.push(`${heads} attention heads cannot share ${kvHeads} key-value heads evenly`);

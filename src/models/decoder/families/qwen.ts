@@ -17,7 +17,7 @@ const own = z.looseObject({
   layer_types: z.array(z.string()).nullish(),
 });
 
-/** What the generations of Qwen share where their config.json is silent. */
+/** Default sizes that all generations of Qwen share. */
 export const qwenDefaults: SizeDefaults = {
   vocab_size: 151936,
   hidden_size: 4096,
@@ -32,11 +32,11 @@ export const qwenDefaults: SizeDefaults = {
 
 interface Generation extends Pick<LlamaLike, 'family' | 'path' | 'queryKeyNorm'> {
   readonly defaults: SizeDefaults;
-  /** Biases of queries, keys, values and output, given the field `attention_bias`. */
+  /** Which of queries, keys, values and output have biases, for the value of the field `attention_bias`. */
   readonly biases: (attentionBias: boolean) => NonNullable<LlamaLike['biases']>;
 }
 
-/** Reads a Qwen of any generation: they share the sliding windows, which later layers may have. */
+/** Reads the config.json of any generation of Qwen. In all of them, later layers may have sliding windows. */
 export function parseQwen(json: unknown, { path, defaults, biases, ...generation }: Generation): DecoderConfig {
   const features = new Features(json, path);
   const sizes = parseWith(sizesSchema(defaults), json, path);

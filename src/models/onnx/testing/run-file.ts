@@ -6,7 +6,7 @@ import { runOnce, type Environment } from '../../../onnxruntime/index.ts';
 import { elementCount, tensorOf, toFloat32, type DataType, type TensorData } from '../../../tensor/index.ts';
 
 /**
- * What the file itself computes, as its exporter meant it: every token real, no past.
+ * Runs the file itself as its exporter intended: every token is real, and the past is empty.
  *
  * @param rows  i64 [batch, seq]
  * @returns f32 [batch, seq, vocab]
@@ -18,7 +18,7 @@ export async function runFile(environment: Environment, path: string, rows: Tens
   return logits ? toFloat32(logits) : new Float32Array();
 }
 
-/** Something for every input of a model: these ids, what belongs to them, and made-up numbers for images and features. */
+/** Creates data for every input of a model: these ids, values that follow from them, and pseudo-random images and features. */
 export function feedsFor({ graph }: Model, rows: TensorData): Record<string, TensorData> {
   const [batch = 0, seq = 0] = rows.shape;
   const feeds = graph.inputs.map(({ name, dtype = 'float32', shape = [] }): [string, TensorData] => {
@@ -27,7 +27,7 @@ export function feedsFor({ graph }: Model, rows: TensorData): Record<string, Ten
     if (name === 'token_type_ids') return [name, filled('int64', [batch, seq], () => 0)];
     if (name === 'position_ids') return [name, filled('int64', [batch, seq], (i) => i % seq)];
     if (name === 'use_cache_branch') return [name, tensorOf('bool', [1], [0])];
-    // Keys and values are [batch, heads, past, headDim]; a file that does not say its head size takes any of none.
+    // Keys and values are [batch, heads, past, headDim]. If a file does not state its head size, it accepts any size of an empty past.
     const isPast = name.startsWith('past');
     const dims = shape.map((dim, axis) =>
       isPast && axis === 2 ? 0 : typeof dim === 'number' ? dim : axis ? 16 : batch,
