@@ -10,6 +10,7 @@ import {
   type WrittenFormat,
 } from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
+import { anyBaseOption } from '../base-options.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 
@@ -20,6 +21,7 @@ const schema = z.object({
   output: path,
   to: z.enum(formats, { error: 'peft, onnx or bin' }).optional(),
   base: path.optional(),
+  anyBase: z.boolean().default(false),
   names: path.optional(),
   naming: z.enum(['genai', 'olive', 'plain'], { error: 'genai, olive or plain' }).optional(),
   force: z.boolean().default(false),
@@ -44,6 +46,7 @@ export const adapterConvertCommand: CommandDefinition = {
         'peft, onnx or bin (default: by the ending of the output: .onnx_adapter, .bin, else peft)',
       )
       .option('--base <dir>', 'the base to check the adapter against')
+      .option(...anyBaseOption)
       .option('--names <file>', 'JSON: the names of the A and B of each module in the .onnx_adapter')
       .option(
         '--naming <style>',
@@ -60,7 +63,7 @@ export const adapterConvertCommand: CommandDefinition = {
         ? await readAdapter(read.input, names)
         : await loadAdapter(read.input, base.modules, {
             ...names,
-            ...(await baseChecks(base)),
+            ...(await baseChecks(base, read)),
             heads: attentionHeads(base),
           });
     if ((read.names !== undefined || read.naming !== undefined) && adapter.format !== 'onnx' && to !== 'onnx') {

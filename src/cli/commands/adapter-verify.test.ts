@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readAdapter, writeAdapter } from '../../adapter-files/index.ts';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 
 let folder: string;
@@ -44,6 +45,19 @@ describe('espalier adapter verify', () => {
     const { exitCode, stdout } = await espalier(['adapter', 'verify', adapter, '--base', other]);
     expect(exitCode).toBe(1);
     expect(stdout).toContain('LORA_BASE_MISMATCH');
+  });
+
+  it('refuses one that was trained on another base of the same sizes, unless it is told to take it', async () => {
+    const trained = join(folder, 'trained.bin');
+    const baseFingerprint = `checkpoint-1:${'0'.repeat(64)}`;
+    await writeAdapter(trained, { ...(await readAdapter(adapter)), baseFingerprint }, { format: 'bin' });
+    const words = ['adapter', 'verify', trained, '--base', join(golden, 'model')];
+    const { exitCode, stdout } = await espalier(words);
+    expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/was trained on another base.*--any-base/s)]);
+    expect(await espalier([...words, '--any-base'])).toMatchObject({ exitCode: 0 });
+    const converted = ['adapter', 'convert', trained, join(folder, 'c'), '--base', join(golden, 'model')];
+    expect(await espalier(converted)).toMatchObject({ exitCode: 1 });
+    expect(await espalier([...converted, '--any-base'])).toMatchObject({ exitCode: 0 });
   });
 });
 

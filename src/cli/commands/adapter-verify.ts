@@ -9,11 +9,17 @@ import {
   reportAdapter,
 } from '../../adapter-files/index.ts';
 import { openBaseModel } from '../../models/index.ts';
+import { anyBaseOption } from '../base-options.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { describeAdapter } from '../describe-adapter.ts';
 import { path, readOptions } from '../read-options.ts';
 
-const schema = z.object({ adapter: path, base: path.optional(), names: path.optional() });
+const schema = z.object({
+  adapter: path,
+  base: path.optional(),
+  anyBase: z.boolean().default(false),
+  names: path.optional(),
+});
 
 export const adapterVerifyCommand: CommandDefinition = {
   name: 'adapter verify',
@@ -26,6 +32,7 @@ export const adapterVerifyCommand: CommandDefinition = {
     void command
       .argument('<adapter>', 'an adapter in any format')
       .option('--base <dir>', 'the base to check it against')
+      .option(...anyBaseOption)
       .option('--names <file>', 'JSON: the names of the A and B of each module in an .onnx_adapter'),
   run: async (options, { output }) => {
     const read = readOptions(schema, options);
@@ -37,7 +44,7 @@ export const adapterVerifyCommand: CommandDefinition = {
           ? await readAdapter(read.adapter, names)
           : await loadAdapter(read.adapter, base.modules, {
               ...names,
-              ...(await baseChecks(base)),
+              ...(await baseChecks(base, read)),
               heads: attentionHeads(base),
             });
       const report = await reportAdapter(adapter);
@@ -45,7 +52,7 @@ export const adapterVerifyCommand: CommandDefinition = {
       return exitCodes.success;
     } catch (error) {
       if (!EspalierError.isInstance(error)) throw error;
-      const { code, message } = error;
+      const { code, commandLineMessage: message } = error;
       output.answer({ sound: false, problem: { code, message } }, () => `not sound: ${message}\n${code}`);
       return exitCodes.failure;
     }
