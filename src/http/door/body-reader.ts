@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, Pace } from '../../core/index.ts';
 import type { Timers } from './timers.ts';
 
 export interface BodyReaderOptions {
@@ -52,7 +52,7 @@ export class BodyReader {
         chunks.push(chunk);
         this.#grow(arrival, chunk.byteLength);
       };
-      const onEnd = (): void => settle(() => resolve(Buffer.concat(chunks)));
+      const onEnd = (): void => settle(() => resolve(join(chunks, arrival.bytes)));
       const onClose = (): void => arrival.fail(endedEarly());
       const settle = (finish: () => void): void => {
         stream.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
@@ -95,6 +95,19 @@ export class BodyReader {
       return;
     }
   }
+}
+
+/** Joins chunks in slices. WHY: to copy 64 MB into fresh memory takes some tens of milliseconds. */
+async function join(chunks: readonly Buffer[], total: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafe(total);
+  const pace = new Pace();
+  let end = 0;
+  for (const chunk of chunks) {
+    end += chunk.copy(whole, end);
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return whole;
 }
 
 function timeout(ms: number): EspalierError {

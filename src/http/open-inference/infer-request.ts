@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import { checkJsonBounds, tensorBounds } from '../door/json-bounds.ts';
+import { parseJson } from '../door/parse-json.ts';
 import { parseBody } from '../openai/request-body.ts';
 import { dataTypeFor, datatypes } from './datatypes.ts';
 import { tensorOfBytes } from './tensor-bytes.ts';
@@ -24,7 +25,7 @@ export interface WantedOutput {
   readonly isBinary: boolean | undefined;
 }
 
-/** Most bytes of the JSON of a request. It is parsed in one step, which must not take long. */
+/** Most bytes of the JSON of a request. Its values take many times as much memory. */
 const maxJsonBytes = 8 * 2 ** 20;
 /** Most bytes of JSON with long integers. Keeping them digit by digit costs many times as much. */
 const maxExactBytes = 2 ** 20;
@@ -100,17 +101,12 @@ async function parseHeader(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength > maxJsonBytes) {
     throw new EspalierError('REQUEST_TOO_LARGE', { what: 'JSON', bytes: bytes.byteLength, limit: maxJsonBytes });
   }
-  const { hasLongNumber } = await checkJsonBounds(bytes, tensorBounds);
-  if (hasLongNumber && bytes.byteLength > maxExactBytes) {
+  const shape = await checkJsonBounds(bytes, tensorBounds);
+  if (shape.hasLongNumber && bytes.byteLength > maxExactBytes) {
     const problem = `integers beyond 2^53 are read from at most ${maxExactBytes} bytes of JSON; send tensors as bytes`;
     throw new EspalierError('REQUEST_INVALID', { param: 'body', problem });
   }
-  try {
-    return parseJsonExactly(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.slice(0, 200) : '';
-    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: `it is no JSON: ${reason}` }, { cause });
-  }
+  return parseJson(bytes, shape, parseJsonExactly);
 }
 
 async function readInputs({ inputs }: Body, binary: Uint8Array): Promise<Map<string, TensorData>> {
