@@ -24,6 +24,11 @@ export interface ExternalConstant extends Carried {
   readonly length: number;
   readonly dtype: DataType;
   readonly shape: readonly number[];
+  /**
+   * Whether a link at the location may lead out of the folder. True for files that Espalier itself names in a checkpoint's folder: the
+   * operator put the link there. A graph of another tool could name any link, and must not.
+   */
+  readonly mayBeLink?: boolean;
   /** Keys of ONNX's external data other than location, offset and length, such as "checksum". */
   readonly extra?: readonly (readonly [key: string, value: string])[];
 }

@@ -1,10 +1,10 @@
 /**
- * Weights in files beside the model. A model may refer only to files in its own folder: an absolute path, '..' or a link that
- * leads out of the folder is refused. In the hub's cache all files are links; there the whole folder of the model, including its
- * blobs, counts as the model's own folder.
+ * Weights in files beside the model. A model may refer only to files in its own folder: an absolute path or '..' is refused. So is a
+ * link that leads out of the folder, except in a checkpoint, whose files Espalier itself names (`mayBeLink`). In the hub's cache all
+ * files are links; there the whole folder of the model, including its blobs, counts as the model's own folder.
  */
 import { open, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
+import { dirname, isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 import type { TensorData } from '../tensor/index.ts';
 import type { ConstantData, ExternalConstant } from './constant.ts';
@@ -28,14 +28,14 @@ export function assertRelative(location: string): void {
  * @throws EspalierError IR_EXTERNAL_DATA if the file lies outside `folder`, does not exist or is too short
  */
 export async function resolveExternalData(folder: string, constant: ExternalConstant): Promise<string> {
-  const { location, offset, length } = constant;
+  const { location, offset, length, mayBeLink = false } = constant;
   assertRelative(location);
   const root = await realpath(folder);
   const path = await realpath(resolve(root, location)).catch((cause: unknown) => {
     throw refused(location, 'there is no such file', cause);
   });
-  const inCache = cachedModelFolder(root);
-  if (!isInside(root, path) && (inCache === undefined || !isInside(inCache, path))) {
+  const inCache = mayBeLink ? undefined : cachedModelFolder(root);
+  if (!mayBeLink && !isInside(root, path) && (inCache === undefined || !isInside(inCache, path))) {
     throw refused(location, 'a link leads out of the folder');
   }
   const file = await stat(path);
@@ -71,16 +71,35 @@ function isInside(folder: string, path: string): boolean {
  */
 export async function followLinks(model: Model, folder: string): Promise<string> {
   const root = await realpath(folder);
-  const inCache = cachedModelFolder(root);
-  if (inCache === undefined) return folder;
   const values = [model.graph, ...model.functions.map((fn) => fn.graph)].flatMap(initializersOf);
+  const places = new Map<string, { readonly path: string; readonly values: Value[] }>();
   for (const value of values) {
-    const { constant } = value;
-    if (constant?.kind !== 'external') continue;
-    const path = await resolveExternalData(root, constant);
-    value.constant = { ...constant, location: relative(inCache, path).replaceAll(sep, '/') };
+    if (value.constant?.kind !== 'external') continue;
+    const place = places.get(value.constant.location);
+    if (place) place.values.push(value);
+    else
+      places.set(value.constant.location, { path: await resolveExternalData(root, value.constant), values: [value] });
   }
-  return inCache;
+  const paths = [...places.values()].map(({ path }) => path);
+  if (paths.every((path) => isInside(root, path))) return folder;
+  const common = commonFolder(paths);
+  for (const { path, values: found } of places.values()) {
+    const location = relative(common, path).replaceAll(sep, '/');
+    for (const value of found) {
+      if (value.constant?.kind === 'external') value.constant = { ...value.constant, location };
+    }
+  }
+  return common;
+}
+
+/** The deepest folder that holds all files. */
+function commonFolder(paths: readonly string[]): string {
+  const [first = [], ...others] = paths.map((path) => dirname(path).split(sep));
+  const length = others.reduce((most, parts) => {
+    const differs = first.findIndex((part, i) => part !== parts[i]);
+    return Math.min(most, differs < 0 ? first.length : differs);
+  }, first.length);
+  return first.slice(0, length).join(sep) || sep;
 }
 
 function initializersOf(graph: Graph): Value[] {

@@ -71,13 +71,36 @@ describe('loadModel', () => {
     await symlink('../../../blobs/abc', join(snapshot, 'onnx', 'weights.bin'));
     await copyFile(await writeModel(), join(snapshot, 'onnx', 'model.onnx'));
     const model = await loadModel(join(snapshot, 'onnx', 'model.onnx'));
-    expect(await followLinks(model, join(snapshot, 'onnx'))).toBe(await realpath(cached));
-    expect(model.graph.initializers.get('w')?.constant).toMatchObject({ ...weights, location: 'blobs/abc' });
+    expect(await followLinks(model, join(snapshot, 'onnx'))).toBe(join(await realpath(cached), 'blobs'));
+    expect(model.graph.initializers.get('w')?.constant).toMatchObject({ ...weights, location: 'abc' });
 
     await writeFile(join(folder, 'secret.bin'), new Uint8Array(100));
     await rm(join(snapshot, 'onnx', 'weights.bin'));
     await symlink('../../../../secret.bin', join(snapshot, 'onnx', 'weights.bin'));
     await expect(loadModel(join(snapshot, 'onnx', 'model.onnx'))).rejects.toThrow(/a link leads out of the folder/);
+  });
+
+  it('follows links of a checkpoint wherever they lead, to the deepest folder that holds all files', async () => {
+    await mkdir(join(folder, 'base'));
+    for (const name of ['one', 'two']) {
+      await mkdir(join(folder, 'disk', name), { recursive: true });
+      await writeFile(join(folder, 'disk', name, 'part.bin'), new Uint8Array(12));
+      await symlink(join('..', 'disk', name, 'part.bin'), join(folder, 'base', `${name}.bin`));
+    }
+    const model = createModel();
+    for (const name of ['one', 'two']) {
+      model.graph.addInitializer(name, { ...weights, location: `${name}.bin`, mayBeLink: true });
+    }
+    expect(await followLinks(model, join(folder, 'base'))).toBe(join(await realpath(folder), 'disk'));
+    expect([...model.graph.initializers.values()].map(({ constant }) => constant)).toMatchObject([
+      { location: 'one/part.bin' },
+      { location: 'two/part.bin' },
+    ]);
+    const [one] = [...model.graph.initializers.values()];
+    await expect(resolveExternalData(join(folder, 'base'), { ...weights, location: 'one.bin' })).rejects.toThrow(
+      /a link leads out/,
+    );
+    expect(one?.constant?.kind).toBe('external');
   });
 
   it('changes nothing where no link leads out', async () => {

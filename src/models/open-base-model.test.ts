@@ -148,11 +148,15 @@ describe('openBaseModel', () => {
       async (dir) => expect((await openBaseModel(dir)).weights.size).toBe(21),
     ));
 
-  it.each(['present', 'absent'])('uses the embedding as a tied head when a copy of it is %s', (copy) =>
-    withChanged(
-      { config: { tie_word_embeddings: true }, weights: (t) => copy === 'absent' && t.delete('lm_head.weight') },
-      async (dir) => expect((await openBaseModel(dir)).weights.has('lm_head.weight')).toBe(false),
-    ),
+  it.each<[string, (tensors: Map<string, TensorData>) => void, boolean]>([
+    ['absent', (t) => t.delete('lm_head.weight'), false],
+    ['a copy', (t) => t.set('lm_head.weight', t.get('model.embed_tokens.weight') as TensorData), false],
+    ['another matrix', () => undefined, true],
+  ])('computes with the head of the file where the configuration ties it and it is %s', (_, weights, isOwn) =>
+    withChanged({ config: { tie_word_embeddings: true }, weights: (t) => void weights(t) }, async (dir) => {
+      const base = await openBaseModel(dir);
+      expect([base.weights.has('lm_head.weight'), base.config.tiedEmbeddings]).toEqual([isOwn, !isOwn]);
+    }),
   );
 
   it('asks for biases where the configuration has them', () =>

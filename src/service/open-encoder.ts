@@ -144,7 +144,8 @@ async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParamete
   const parameters: ServedParameter[] = [];
   for (const [name, { dtype, shape, location, offset, length, quantized }] of weights) {
     if (!headName.test(name) || quantized !== undefined) continue;
-    const tensor = await readConstant({ kind: 'external', dtype, shape, location, offset, length }, dir);
+    const place = { kind: 'external', dtype, shape, location, offset, length, mayBeLink: true } as const;
+    const tensor = await readConstant(place, dir);
     parameters.push({ name, tensor: tensorOf('float32', shape, await convertToFloat32(tensor)) });
   }
   return parameters;

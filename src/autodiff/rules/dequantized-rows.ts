@@ -72,8 +72,8 @@ function retypedConstant(constant: ConstantData, dtype: DataType, shape: readonl
     return bytes.length === byteLength(dtype, shape) ? { kind: 'inline', tensor: { dtype, shape, bytes } } : undefined;
   }
   if (constant.kind !== 'external' || constant.length !== byteLength(dtype, shape)) return undefined;
-  const { location, offset, length } = constant;
-  return { kind: 'external', location, offset, length, dtype, shape };
+  const { location, offset, length, mayBeLink = false } = constant;
+  return { kind: 'external', location, offset, length, dtype, shape, mayBeLink };
 }
 
 /** Dequantizes with float arithmetic: for older operator sets, and for zero points that are floats or end within a byte. */

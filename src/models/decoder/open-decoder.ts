@@ -10,12 +10,13 @@ import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
 import type { DecoderFamily } from './families/decoder-family.ts';
 import { decoderGraphs } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
+import { withOwnHead } from './own-head.ts';
 import { isStatic } from './rotation.ts';
 
 /** Opens the folder of a decoder; see `openBaseModel`. @param json  the parsed config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
   const path = join(dir, 'config.json');
-  const parsed = family.parse(json, path);
+  const parsed = await withOwnHead(dir, family.parse(json, path), family.rename);
   const classifier = isClassifier(family, json) ? asClassifier(parsed, json, path) : undefined;
   const { config } = classifier ?? { config: parsed };
   const generation = await readGenerationConfig(dir, json);

@@ -77,7 +77,7 @@ export class GraphBuilder {
     const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.#ref(ref) : ref;
     const known = this.graph.value(`${name}[${shape.join('x')}]`);
     if (known !== undefined) return known;
-    const constant = { kind: 'external', location, offset, length, dtype, shape } as const;
+    const constant = { kind: 'external', location, offset, length, dtype, shape, mayBeLink: true } as const;
     return this.graph.addInitializer(`${name}[${shape.join('x')}]`, constant);
   }
 
@@ -97,7 +97,15 @@ export class GraphBuilder {
 
   #initializer(name: string): Value {
     const { location, offset, length, dtype, shape } = this.#ref(name);
-    return this.graph.addInitializer(name, { kind: 'external', location, offset, length, dtype, shape });
+    return this.graph.addInitializer(name, {
+      kind: 'external',
+      location,
+      offset,
+      length,
+      dtype,
+      shape,
+      mayBeLink: true,
+    });
   }
 
   #ref(name: string): WeightRef {
