@@ -3,9 +3,9 @@ import type { Environment, IoBinding, Session, SessionOptions } from '../onnxrun
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
-  /** Nearly every run has other lengths than the one before it. Default: false. */
+  /** Whether nearly every run has other lengths than the run before it. Default: false. */
   readonly varyingShapes?: boolean;
-  /** Multiplies weights behind DequantizeLinear with activations that are not rounded to 8 bits. Default: false. */
+  /** Whether products with weights behind DequantizeLinear use f32 activations, not rounded to 8 bits. Default: false. */
   readonly exactProducts?: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface OpenPreparedOptions {
 
 export type OpenGraphOptions = PrepareOptions & OpenPreparedOptions;
 
-/** A graph that is loaded. It owns its session. */
+/** A loaded graph. It owns its session. */
 export class OpenGraph implements Disposable {
   readonly session: Session;
   /** The names of the inputs of the session. */
@@ -47,7 +47,7 @@ export class OpenGraph implements Disposable {
 }
 
 /**
- * Makes a graph ready to run: its passes, the links to its weights, its bytes and its session.
+ * Prepares a graph to run: applies its passes, resolves the links to its weights, encodes it and creates its session.
  *
  * @throws EspalierError the errors of `prepareGraph` and of `createSession`
  */
@@ -66,18 +66,18 @@ export async function openPreparedGraph(
 function sessionOptions({ varyingShapes, exactProducts, config, ...options }: GraphSessionOptions): SessionOptions {
   return {
     ...options,
-    // WHY no pattern: each combination of lengths would keep a memory plan of its own, and nearly no plan would fit twice.
+    // WHY no memory pattern: each combination of lengths would keep its own memory plan, and nearly none would be used twice.
     ...(varyingShapes === true && { memoryPattern: false }),
     config: { ...(exactProducts === true && exactDequantizedProducts), ...config },
   };
 }
 
 /**
- * WHY: ONNX Runtime makes MatMulNBits of DequantizeLinear and the product behind it, and its default accuracy level, 4, rounds the
- * activations to 8 bits. Level 1 is f32. A MatMulNBits that the file itself contains keeps the level that the file gives it.
+ * WHY: ONNX Runtime fuses DequantizeLinear and the product behind it to MatMulNBits. Its default accuracy level, 4, rounds the
+ * activations to 8 bits. Level 1 computes in f32. A MatMulNBits in the file itself keeps the level that the file specifies.
  *
- * WHY not the pass `exactDequantization`: this keeps the fused operator, whose weight stays integers while it is multiplied. Training
- * uses the pass, which changes the graph itself and so holds in whatever session runs it.
+ * WHY not the pass `exactDequantization`: with this option the operators stay fused, and the weight stays integers during the product.
+ * Training uses the pass, which changes the graph itself and so is effective in any session.
  */
 const exactDequantizedProducts: Readonly<Record<string, string>> = {
   'session.qdq_matmulnbits_accuracy_level': '1',

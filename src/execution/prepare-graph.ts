@@ -1,23 +1,23 @@
 import { encodeModel, followLinks, runPasses, type Model, type Pass } from '../ir/index.ts';
 
-/** A graph as ONNX Runtime takes it. Sessions can be opened on it any number of times. */
+/** A graph in the form that ONNX Runtime loads. Any number of sessions can be created from it. */
 export interface PreparedGraph {
   readonly bytes: Uint8Array;
-  /** The folder that the locations of its weights are relative to, as ONNX Runtime needs it. */
+  /** The folder to which the locations of its weights are relative. ONNX Runtime needs it. */
   readonly externalDataFolder: string;
 }
 
 export interface PrepareOptions {
-  /** Rewrites of the graph, in their order. */
+  /** Rewrites of the graph, applied in this order. */
   readonly passes?: readonly Pass[];
-  /** The folder that the locations of weights in the model are relative to. */
+  /** The folder to which the locations of weights in the model are relative. */
   readonly baseDir: string;
-  /** The file that the model was read from. Where nothing is rewritten, this file runs, and so what was checked is what runs. */
+  /** The bytes of the file from which the model was read. If nothing is rewritten, these bytes are loaded: they are what was checked. */
   readonly file?: Uint8Array;
 }
 
 /**
- * Rewrites a graph by its passes and encodes it. The model may be changed and is not needed afterwards.
+ * Applies passes to a graph and encodes it. The model may be changed, and is not needed afterwards.
  *
  * @throws EspalierError IR_PASS_BROKEN, IR_EXTERNAL_DATA, and the errors of the passes
  */

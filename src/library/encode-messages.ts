@@ -3,7 +3,7 @@ import { EspalierError } from '../core/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 
 /**
- * Converts the messages of a call to token ids, as a server and a training do.
+ * Converts the messages of a call to token ids, in the same way as the server and the training.
  * @throws EspalierError OPTION_INVALID, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
  */
 export function encodeMessages(

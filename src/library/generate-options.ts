@@ -6,7 +6,7 @@ import { signal, wholeNumber } from './read-options.ts';
 const number = z.number({ error: 'a number' });
 const tokenIds = z.array(wholeNumber, { error: 'token ids' }).readonly();
 
-/** An adapter of a call, and how strongly it counts. */
+/** An adapter of a call and its strength. */
 const adapterUse = z
   .object({ name: z.string(), scale: number.optional() }, { error: 'names of adapters, each with its scale' })
   .readonly();
@@ -17,21 +17,21 @@ const adapter = z
   })
   .optional();
 
-/** What decides how an answer is drawn. The engine checks the ranges. */
+/** The options of sampling. The engine checks their ranges. */
 const sampling = {
-  /** Who answers: the name of an adapter, or several that add up. Without one, the base. */
+  /** The name of an adapter, or several whose updates are added up. Without one, the base answers. */
   adapter,
-  /** Most tokens of the answer. Default: 128. */
+  /** Maximum number of tokens of the answer. Default: 128. */
   maxTokens: wholeNumber.optional(),
-  /** The answer does not end before it has so many tokens. */
+  /** Minimum number of tokens of the answer. */
   minTokens: wholeNumber.optional(),
-  /** 0 (the default) takes the likeliest token each time. */
+  /** Temperature of the softmax. 0 (the default) always takes the most likely token. */
   temperature: number.optional(),
-  /** Draws only from the k likeliest tokens; 0 = all. */
+  /** Samples from the k most likely tokens only; 0 = all. */
   topK: wholeNumber.optional(),
-  /** Draws only from the likeliest tokens that together reach this probability. */
+  /** Samples only from the most likely tokens whose probabilities together reach this number. */
   topP: number.optional(),
-  /** Draws only from tokens at least this share as likely as the likeliest; 0 = all. */
+  /** Samples only from tokens whose probability is at least this fraction of the largest; 0 = all. */
   minP: number.optional(),
   presencePenalty: number.optional(),
   frequencyPenalty: number.optional(),
@@ -42,43 +42,43 @@ const sampling = {
     .refine((biases) => Object.keys(biases).every((id) => parseTokenId(id) !== undefined), 'numbers by token id')
     .readonly()
     .optional(),
-  /** What fixes the draws; by default each call draws differently. */
+  /** Seed of the sampling. Without one, each call gives other random numbers. */
   seed: z.number({ error: 'an integer' }).optional(),
-  /** Strings that end the answer; they are no part of its text. */
+  /** Strings that end the answer. They are not part of its text. */
   stop: z.union([z.string().min(1), z.array(z.string().min(1)).readonly()], { error: 'strings' }).optional(),
-  /** Tokens that end the answer, beside those of the base. */
+  /** Tokens that end the answer, in addition to those of the base. */
   stopTokenIds: tokenIds.optional(),
-  /** Reports the log-probability of each token, and of so many of the likeliest in its place. */
+  /** Reports the log-probability of each token, and of this many most likely alternatives. */
   logprobs: wholeNumber.optional(),
-  /** Ends the call with the signal's reason. */
+  /** Aborts the call, which then throws the signal's reason. */
   signal: signal.optional(),
 };
 
-/** Checked where they are rendered, by the reader of all messages. */
+/** The messages are checked when they are rendered, like the messages of all other callers. */
 const messages = z.custom<readonly ChatMessage[]>(Array.isArray, 'a list of messages { role, content }');
 
 /** A conversation to answer. */
 export const chatSchema = z.object({
   ...sampling,
   messages,
-  /** What the template tells the model that it may call. A call that the model then writes is part of the text of its answer. */
+  /** Tools for the chat template. If the model calls one, the call is part of the text of its answer. */
   tools: z.custom<readonly object[]>(Array.isArray, 'a list of tools').optional(),
 });
-/** A text, or token ids, to go on from. */
+/** A text, or token ids, to continue. */
 export const generateSchema = z.object({
   ...sampling,
   prompt: z.union([z.string(), tokenIds], { error: 'a text, or token ids' }),
 });
 export const scoreSchema = z.object({
   adapter,
-  /** A text, or token ids. A text gets the beginning and the end of a sequence that the tokenizer has. */
+  /** A text, or token ids. A text gets the tokens for the beginning and the end of a sequence that the tokenizer defines. */
   text: z.union([z.string(), tokenIds], { error: 'a text, or token ids' }),
   signal: signal.optional(),
 });
 
 /** How an adapter is loaded. */
 export const loadSchema = z.object({
-  /** Takes an adapter that was trained on another base. Default: what the model was opened with. */
+  /** Accepts an adapter that was trained on another base. Default: the option with which the model was opened. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
 });
 
@@ -86,5 +86,5 @@ export type LoadOptions = z.input<typeof loadSchema>;
 export type ChatOptions = z.input<typeof chatSchema>;
 export type GenerateOptions = z.input<typeof generateSchema>;
 export type ScoreOptions = z.input<typeof scoreSchema>;
-/** What is common to all calls that write an answer. */
+/** The options that all generating calls share. */
 export type SamplingOptions = z.output<z.ZodObject<typeof sampling>>;

@@ -10,37 +10,37 @@ import { copyBase, count, path, paths, readOptions, signal } from './read-option
 import { shareEnvironment } from './shared-environment.ts';
 
 const schema = z.object({
-  /** Adapters to begin with: their folders or files, by name. */
+  /** Adapters to load: their folders or files, by name. */
   adapters: paths.optional(),
-  /** Opens the base from a private copy, in the folder for temporary files or in the folder that is named here. */
+  /** Opens the base from a private copy. true: in the folder for temporary files; a path: in that folder. */
   copyBase: copyBase.optional(),
-  /** Takes adapters that were trained on another base, also those that are loaded later. */
+  /** Accepts adapters that were trained on another base, including those that are loaded later. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
-  /** Threads that compute; by default one for each core. What is open in one process shares them. */
+  /** Number of threads that compute. Default: one for each core. All models of a process share them. */
   threads: count.optional(),
-  /** Calls that run at once; others wait. */
+  /** Number of calls that run at once. Others wait. */
   maxSlots: count.optional(),
-  /** Tokens of a prompt and its answer together. */
+  /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
-  /** Calls that may wait. */
+  /** Maximum number of waiting calls. */
   maxWaiting: count.optional(),
-  /** Takes DoRA adapters that are loaded later; set by itself where `adapters` has one. */
+  /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Bytes of memory for the weights of adapters. */
   adapterMemory: count.optional(),
-  /** Ends the opening. */
+  /** Aborts the opening. */
   signal: signal.optional(),
 });
 
-/** What a model is opened with. */
+/** Options for opening a model. */
 export type LoadModelOptions = z.input<typeof schema>;
 
 /**
- * Opens a base with adapters, to be called in this process.
+ * Opens a base with adapters for calls in this process.
  *
- * @param base  a folder as the Hugging Face hub has them, or an ONNX file
- * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; those of the base and the adapters; MODEL_TASK_UNSUPPORTED for a base that
- *   writes no text. Nothing is left open
+ * @param base  a folder in the format of the Hugging Face hub, or an ONNX file
+ * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; the errors of the base and the adapters; MODEL_TASK_UNSUPPORTED for a base that
+ *   does not generate text. Nothing stays open then
  */
 export async function loadModel(base: string, options: LoadModelOptions = {}): Promise<LocalModel> {
   const settings = readOptions(schema, options, 'loadModel');

@@ -19,21 +19,21 @@ import {
 import { piecesOf, type FinishReason, type Piece } from './pieces.ts';
 import { definedOnly, readOptions } from './read-options.ts';
 
-/** A whole answer. */
+/** A complete answer. */
 export interface Answer {
   readonly text: string;
   readonly tokens: readonly number[];
   readonly finishReason: FinishReason;
-  /** One for each token, where asked for. */
+  /** The log-probability of each token, if requested. */
   readonly logprobs?: readonly ReportedToken[];
 }
 
-/** How likely a text is, token by token. */
+/** The log-probabilities of a text. */
 export interface Score {
   readonly tokens: readonly number[];
-  /** In nats, of each token given those before it; null for the first. */
+  /** For each token, ln p(token | earlier tokens), in nats; null for the first token. */
   readonly logprobs: readonly (number | null)[];
-  /** Mean of −logprob over the predicted tokens, in nats; 0 where there is none. */
+  /** Mean of −logprob over the predicted tokens, in nats; 0 if there are none. */
   readonly nll: number;
   /** exp(nll) */
   readonly perplexity: number;
@@ -41,29 +41,29 @@ export interface Score {
 
 export interface LocalModelParts {
   readonly base: BaseModel;
-  /** Aborts when a file of the base was written to. */
+  /** Aborts when a file of the base has been written to. */
   readonly changed: AbortSignal;
-  /** What adapters are compared with. */
+  /** The properties of the base with which adapters are compared. */
   readonly checks: BaseChecks;
   readonly tokenizer: Tokenizer | undefined;
   readonly engine: Engine;
   readonly registry: AdapterRegistry<PreparedAdapter>;
-  /** Gives back what the model was made from. */
+  /** Disposes the parts of the model. */
   readonly dispose: () => Promise<void>;
 }
 
-/** What a call runs: its prompt, and how its answer begins. */
+/** The prompt of a call, and how its answer is decoded. */
 interface Prompt {
   readonly tokens: readonly number[];
-  /** Whether the answer goes on from the prompt's text, and keeps the space before its first word. */
+  /** Whether the answer continues the prompt's text, so that the space before its first word is kept. */
   readonly isContinued: boolean;
 }
 
 const defaultMaxTokens = 128;
 
 /**
- * A base with its adapters, in this process. Calls of different adapters share batches; adapters come, change and go while calls run,
- * and each call ends on the version that it began with.
+ * A base with its adapters in this process. Calls with different adapters share batches. Adapters can be loaded, replaced and unloaded
+ * while calls run. Each call uses the version of its adapter that was current when it began.
  */
 export class LocalModel implements AsyncDisposable {
   readonly #parts: LocalModelParts;
@@ -74,12 +74,12 @@ export class LocalModel implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** Tokens that a prompt and its answer may have together. */
+  /** Maximum number of tokens of a prompt and its answer together. */
   get maxLength(): number {
     return this.#parts.engine.maxLength;
   }
 
-  /** The adapters by name, in the order of loading. */
+  /** The loaded adapters, in the order of loading. */
   get adapters(): readonly AdapterInfo[] {
     return this.#parts.registry.list();
   }
@@ -95,17 +95,17 @@ export class LocalModel implements AsyncDisposable {
   }
 
   /**
-   * Goes on from a text, or from token ids.
-   * @throws EspalierError as `chat`
+   * Continues a text, or token ids.
+   * @throws EspalierError the errors of `chat`
    */
   async generate(options: GenerateOptions): Promise<Answer> {
     return collect(this.stream(options));
   }
 
   /**
-   * The same as `chat` (with `messages`) and `generate` (with `prompt`), piece by piece. The call begins with the first piece that is
-   * read; leaving the loop ends it.
-   * @throws EspalierError as `chat`, when the first piece is read
+   * Does the same as `chat` (with `messages`) and `generate` (with `prompt`), and yields the answer piece by piece. The call begins when
+   * the first piece is read. Leaving the loop ends the call.
+   * @throws EspalierError the errors of `chat`, when the first piece is read
    */
   async *stream(options: ChatOptions | GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     this.#assertUsable();
@@ -122,8 +122,8 @@ export class LocalModel implements AsyncDisposable {
   }
 
   /**
-   * Tells how likely a text is.
-   * @throws EspalierError as `chat`
+   * Computes the log-probabilities of a text.
+   * @throws EspalierError the errors of `chat`
    */
   async score(options: ScoreOptions): Promise<Score> {
     this.#assertUsable();
@@ -136,11 +136,11 @@ export class LocalModel implements AsyncDisposable {
   }
 
   /**
-   * Loads an adapter under a name, or replaces the one that has the name. Calls under way end on what they began with.
+   * Loads an adapter under a name, or replaces the adapter of that name. Running calls keep the version with which they began.
    *
-   * @returns the SHA-256 of what the adapter does
-   * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; those of the files; ADAPTER_BASE_MISMATCH,
-   *   SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, BASE_CHANGED, DISPOSED. What the name meant before goes on serving
+   * @returns the SHA-256 of the adapter's effect
+   * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID; the errors of the files; ADAPTER_BASE_MISMATCH, SHAPE_MISMATCH,
+   *   ADAPTER_RANK_TOO_LARGE, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, BASE_CHANGED, DISPOSED. The earlier version then stays in use
    */
   async load(name: string, path: string, options: LoadOptions = {}): Promise<string> {
     this.#assertUsable();
@@ -152,7 +152,7 @@ export class LocalModel implements AsyncDisposable {
   }
 
   /**
-   * Takes an adapter away. Calls under way finish.
+   * Unloads an adapter. Running calls finish.
    * @throws EspalierError ADAPTER_NOT_FOUND, DISPOSED
    */
   async unload(name: string): Promise<void> {
@@ -160,7 +160,7 @@ export class LocalModel implements AsyncDisposable {
     await this.#parts.registry.unload(name);
   }
 
-  /** Ends calls under way with ENGINE_CLOSED and gives everything back. Idempotent. */
+  /** Ends running calls with ENGINE_CLOSED and releases everything. Idempotent. */
   dispose(): Promise<void> {
     return (this.#disposal ??= this.#parts.dispose());
   }
@@ -195,13 +195,13 @@ export class LocalModel implements AsyncDisposable {
     return { prompt: { tokens, isContinued: true }, sampling };
   }
 
-  /** Tokens that end an answer. WHY both files: a chat's end of turn may stand in one of them only. */
+  /** Tokens that end an answer. WHY from both files: the end-of-turn token of a chat may be in one of them only. */
   #endTokens({ stopTokenIds = [] }: SamplingOptions): ReadonlySet<number> {
     const { base, tokenizer } = this.#parts;
     return new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
   }
 
-  /** Starts a generation with leases of its adapters, of which the engine keeps shares until the last token. */
+  /** Starts a generation with leases of its adapters. The engine holds them until the last token. */
   async #start(
     tokens: readonly number[],
     adapter: SamplingOptions['adapter'] = [],

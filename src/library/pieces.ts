@@ -1,29 +1,29 @@
 import type { GeneratedToken, ReportedToken } from '../engine/index.ts';
 import { AnswerText, type StreamDecoder } from '../tokenizer/index.ts';
 
-/** Why an answer ended: at a stop token or a stop string, or at a limit. */
+/** Why an answer ended: `stop` at a stop token or stop string, `length` at a limit. */
 export type FinishReason = 'stop' | 'length';
 
-/** What one token adds to an answer. */
+/** The part of an answer that one token adds. */
 export interface Piece {
-  /** Text that is final now: often that of the token, sometimes none, sometimes that of several. */
+  /** The text that has become final: usually the text of the token, sometimes nothing, sometimes the text of several tokens. */
   readonly text: string;
   readonly tokens: readonly number[];
-  /** One for each token, where asked for. */
+  /** The log-probability of each token, if requested. */
   readonly logprobs?: readonly ReportedToken[];
-  /** With the last piece only. */
+  /** Only in the last piece. */
   readonly finishReason?: FinishReason;
 }
 
 export interface PieceOptions {
   readonly decoder: StreamDecoder | undefined;
-  /** Strings that end the answer, looked for in what comes after its first `minTokens` tokens. */
+  /** Strings that end the answer. They are searched in the text after the first `minTokens` tokens. */
   readonly stops: readonly string[];
   readonly minTokens: number;
   readonly logprobs: boolean;
 }
 
-/** Turns tokens to text: never a half of a character, never a part of a stop string. Leaving the loop ends the generation. */
+/** Decodes tokens to text. A piece never ends within a character or a stop string. Leaving the loop ends the generation. */
 export async function* piecesOf(
   generated: AsyncIterable<GeneratedToken>,
   { decoder, stops, minTokens, logprobs }: PieceOptions,
@@ -37,6 +37,6 @@ export async function* piecesOf(
     yield { ...added, tokens: [token], ...(logprobs && { logprobs: [reported] }) };
     if (added.finishReason !== undefined && !isEnded) return;
   }
-  // No token was asked for.
+  // The call requested no tokens.
   if (!isEnded) yield { text: '', tokens: [], finishReason: 'length' };
 }

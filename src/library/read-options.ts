@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { didYouMean, EspalierError } from '../core/index.ts';
 
-/** Readers of options in code. Each says what it expects, and none of them takes a word for a number. */
+/** Schemas of options in code. The error of each says what it expects. A string is not accepted as a number. */
 export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 export const count = wholeNumberFrom(1);
 export const wholeNumber = wholeNumberFrom(0);
 export const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'an AbortSignal' });
 export const paths = z.record(z.string().min(1), path, { error: 'paths by name' }).readonly();
-/** Whether a base is copied before it is opened, and into which folder. */
+/** Whether a base is copied before it is opened. A path is the folder for the copy. */
 export const copyBase = z.union([z.boolean(), path], { error: 'true, false or the path of a folder' });
 
 function wholeNumberFrom(least: number) {
@@ -18,7 +18,7 @@ function wholeNumberFrom(least: number) {
 /**
  * Checks the options of a call.
  *
- * @param call  what errors call it, such as `serve`
+ * @param call  the name of the call in errors, such as `serve`
  * @throws EspalierError OPTION_UNKNOWN with the nearest name, OPTION_INVALID
  */
 export function readOptions<Shape extends z.ZodRawShape>(
@@ -54,7 +54,7 @@ function told(value: unknown): string {
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 
-/** The options that are given, without those that are undefined. */
+/** The options without those that are undefined. */
 export function definedOnly<T extends object>(options: T): Defined<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

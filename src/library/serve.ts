@@ -11,57 +11,57 @@ const schema = z.object({
   /** The base model: a folder of the Hugging Face hub, or an ONNX file. Without one, only `models` are served. */
   base: path.optional(),
   /**
-   * Serves the base and the models from private copies, in the folder for temporary files or in the folder that is named here: writing
-   * to the originals then changes nothing.
+   * Serves the base and the models from private copies, so that writing to the originals changes nothing. true: copies in the folder for
+   * temporary files; a path: copies in that folder.
    */
   copyBase: copyBase.optional(),
-  /** Folder of adapters: each folder in it that holds one is served under its name, and others are loaded from it later. */
+  /** Folder of adapters: each adapter folder in it is served under its name. Adapters can be loaded from it later. */
   adapters: path.optional(),
-  /** Takes adapters that were trained on another base. */
+  /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
-  /** ONNX files for the Open Inference Protocol, by the name under which each is served. */
+  /** ONNX files for the Open Inference Protocol, by the names under which they are served. */
   models: paths.optional(),
   host: text.optional(),
-  /** 0 takes any free port. */
+  /** The TCP port; 0 selects any free port. */
   port: wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' }).optional(),
-  /** The key that requests must bring. */
+  /** The key that requests must send. */
   apiKey: text.optional(),
-  /** The key for loading and unloading adapters, in the place of `apiKey`. */
+  /** The key for loading and unloading adapters, instead of `apiKey`. */
   adminApiKey: text.optional(),
-  /** Names by which clients may call the server, beside its own and addresses; `*` takes every name. */
+  /** Host names that requests may use, in addition to the server's own names and addresses; `*` allows every name. */
   allowedHosts: z.array(text, { error: 'names of hosts' }).readonly().optional(),
-  /** Origins whose web pages may call the server; `*` takes every origin. */
+  /** Origins whose web pages may send requests; `*` allows every origin. */
   allowedOrigins: z.array(text, { error: 'origins' }).readonly().optional(),
-  /** Name under which the base is served; by default that of its folder. */
+  /** Name under which the base is served. Default: the name of its folder. */
   servedName: text.optional(),
-  /** Threads that compute; by default one for each core. */
+  /** Number of threads that compute. Default: one for each core. */
   threads: count.optional(),
-  /** Sequences that run at once. */
+  /** Number of sequences that run at once. */
   maxSlots: count.optional(),
-  /** Tokens of a prompt and its answer together. */
+  /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
   /** Bytes of memory for the weights of adapters. */
   adapterMemory: count.optional(),
-  /** How long `close` waits for answers under way. */
+  /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
-  /** Takes DoRA adapters that are loaded later. */
+  /** Accepts DoRA adapters that are loaded later. */
   dora: z.boolean({ error: 'true or false' }).optional(),
-  /** Most rows of a batch of a model. */
+  /** Maximum number of rows in a batch of a model. */
   maxBatch: count.optional(),
-  /** How long a request to a model may wait for others to join it. */
+  /** How long a request to a model may wait for others to join its batch. */
   maxWaitMs: duration.optional(),
   memoryPlan: z.enum(memoryPlans, { error: `one of ${memoryPlans.join(', ')}` }).optional(),
-  /** Ends the opening. What listens is closed by `close`. */
+  /** Aborts the opening. A server that listens is closed with `close`. */
   signal: signal.optional(),
 });
 
-/** What is served, and how. */
+/** Options of `serve`. */
 export type ServeOptions = z.input<typeof schema>;
 
 /**
- * Serves a base with its adapters, and models, over HTTP, in this process.
+ * Serves a base with its adapters, and ONNX models, over HTTP, in this process.
  *
- * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, PORT_IN_USE; those of the base and the adapters. Nothing is left open
+ * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, PORT_IN_USE; the errors of the base and the adapters. Nothing stays open then
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { threads, models = {}, ...rest } = readOptions(schema, options, 'serve');
@@ -77,7 +77,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   }
 }
 
-/** The server, whose end gives something more back. */
+/** The server, with a `close` that also calls `after`. */
 function closing(server: Server, after: () => void): Server {
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= server.close().finally(after));

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { EspalierError } from '../core/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 
-/** A share of the process's one environment. Dispose it once what was made from it is gone. */
+/** A share of the one environment of the process. Dispose it after everything that was made from it. */
 export interface EnvironmentShare extends Disposable {
   readonly environment: Environment;
 }
@@ -12,14 +12,14 @@ interface Shared {
   shares: number;
 }
 
-/** WHY state of the module: ONNX Runtime has one environment and one thread pool a process, and so has the library. */
+/** WHY module state: ONNX Runtime has one environment and one thread pool in a process. */
 let shared: Shared | undefined;
 
 /**
- * Takes a share of the environment, which opens with the first share and closes with the last.
+ * Takes a share of the environment. The environment is opened with the first share and closed with the last.
  *
- * @param threads  threads that compute; by default as many as the environment has that is open already, or one for each core
- * @throws EspalierError OPTION_INVALID where the environment is open with another number of threads; what `openEnvironment` throws
+ * @param threads  number of threads that compute. Default: that of the open environment, or one for each core
+ * @throws EspalierError OPTION_INVALID if the environment is open with another number of threads; the errors of `openEnvironment`
  */
 export function shareEnvironment(threads?: number): EnvironmentShare {
   const own = (shared ??= { environment: openEnvironment({ threads: threads ?? availableParallelism() }), shares: 0 });

@@ -20,24 +20,24 @@ const runSchema = z.object({
 });
 
 /**
- * How a training runs. `signal` ends it after the step under way and saves what has been trained; `onEvent` is told of the plan, of
- * each step and of each evaluation; `threads` compute, by default one for each core.
+ * How a training runs. When `signal` aborts, the training ends after the current step and saves its result so far. `onEvent` is called
+ * with the plan, each step and each evaluation. `threads` is the number of threads that compute; the default is one for each core.
  */
 export type TrainRunOptions = z.input<typeof runSchema>;
 
-/** What became of a training, and what it wrote. */
+/** The result of a training, and the files that it wrote. */
 export interface TrainedModel extends TrainResult {
   /** The file of the trained weights. */
   readonly weights: string;
-  /** SHA-256 of what the adapter does, by which a server names its version; undefined after a full training. */
+  /** SHA-256 of the adapter's effect, by which a server identifies the version; undefined after a full training. */
   readonly version: string | undefined;
 }
 
 /**
- * Trains an adapter (with `full: true` every weight), and writes the folder `output` whole or not at all.
+ * Trains an adapter (with `full: true` every weight). The folder `output` appears complete or not at all.
  *
  * @throws EspalierError TRAIN_CONFIG_UNKNOWN, TRAIN_CONFIG_INVALID, TRAIN_CONFIG_CONFLICT, OPTION_UNKNOWN, OPTION_INVALID before
- *   anything was read; OUTPUT_EXISTS; those of the base and the data; TRAIN_NOT_FINITE, TRAIN_STUCK; the signal's reason when it is
+ *   anything is read; OUTPUT_EXISTS; the errors of the base and the data; TRAIN_NOT_FINITE, TRAIN_STUCK; the signal's reason if it is
  *   aborted before the first step has ended
  */
 export async function train(options: TrainOptions, run: TrainRunOptions = {}): Promise<TrainedModel> {

@@ -7,13 +7,14 @@ import type { TensorData } from '../../tensor/index.ts';
 const place = 'a prediction';
 
 /**
- * Puts adapters into a graph that predicts.
+ * Injects adapters into a graph for prediction.
  *
- * Modules that the base has and the graph lacks are left out: those of the other head, which do not change what this one gives.
+ * If an adapter changes a module that the base has and the graph does not, that module is omitted. It belongs to another head and does
+ * not affect the result of this graph.
  *
- * @returns the graph's new inputs by name, with what is bound to them
- * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; LORA_PARTS_NOT_APPLIED for parts that several
- *   adapters cannot bring together
+ * @returns the new inputs of the graph by name, with the tensors to bind to them
+ * @throws EspalierError LORA_MODULES_INVALID if an adapter is for another base; LORA_PARTS_NOT_APPLIED for parts that cannot be combined
+ *   if there are several adapters
  */
 export async function applyAdapters(
   model: Model,
@@ -33,7 +34,7 @@ export async function applyAdapters(
   return new Map(tensors.filter(([name]) => names.has(name)));
 }
 
-/** The weights of the base that adapters bring whole: the graph is to take them as inputs. */
+/** The weights of the base that adapters replace as a whole. The graph must have them as inputs. */
 export function savedOf(adapters: readonly WeightedAdapter[]): Map<string, TensorData> {
   const result = new Map<string, TensorData>();
   for (const [name, tensor] of adapters.flatMap(({ saved }) => [...(saved ?? [])])) {
@@ -52,7 +53,7 @@ interface InjectedModule extends Pick<ModuleWeights, 'rank' | 'scaling'> {
   readonly b: TensorData;
 }
 
-/** One adapter is put in as it is, whatever its modules are; of several, the linear ones are laid side by side. */
+/** One adapter is applied unchanged, with all kinds of modules. Several adapters are merged, and must be linear. */
 async function together(adapters: readonly WeightedAdapter[]): Promise<readonly InjectedModule[]> {
   const [only, ...others] = adapters;
   if (only === undefined) return [];

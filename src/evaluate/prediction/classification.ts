@@ -1,6 +1,6 @@
-/** What a classifier says of a row. */
+/** The result of a classifier for one row. */
 export interface Classification {
-  /** The name of the class with the largest logit; its number where the base has no names. */
+  /** The name of the class with the largest logit, or its index if the base has no names. */
   readonly label: string;
   readonly index: number;
   readonly logits: readonly number[];
@@ -8,7 +8,7 @@ export interface Classification {
   readonly probabilities: readonly number[];
 }
 
-/** Reads logits as a choice among classes. @param labels  names of the classes, if there are any */
+/** Converts logits to a classification. @param labels  the names of the classes, if the base has names */
 export function classificationOf(logits: Float32Array, labels: readonly string[] | undefined): Classification {
   const largest = logits.reduce((max, value) => Math.max(max, value), -Infinity);
   const index = Math.max(0, logits.indexOf(largest));

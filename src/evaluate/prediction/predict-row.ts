@@ -3,23 +3,23 @@ import type { TensorData } from '../../tensor/index.ts';
 /** A row of a text model. */
 export interface TokenRow {
   readonly inputIds: ArrayLike<number>;
-  /** As many: which segment each token is of; one only where it is not given. */
+  /** The segment of each token. Default: all tokens belong to the first segment. */
   readonly typeIds?: ArrayLike<number> | undefined;
 }
 
-/** A row of any other model, by the names of the base's inputs, each without the axis of the batch. */
+/** A row of any other model: a tensor for each of the base's inputs, without the batch axis. */
 export interface TensorRow {
   readonly inputs: ReadonlyMap<string, TensorData>;
 }
 
 export type PredictRow = TokenRow | TensorRow;
 
-/** What a row costs in a batch, in tokens. */
+/** The cost of a row in a batch, in tokens. */
 export function lengthOf(row: PredictRow): number {
   return 'inputs' in row ? 1 : row.inputIds.length;
 }
 
-/** Rows side by side: tokens padded on the right, with a mask that says so and with segments; other things as they are. */
+/** Collates rows to a batch. Tokens are padded on the right, with attention mask and segments. Other tensors are stacked. */
 export function collateRows(rows: readonly PredictRow[], padTokenId: number): Record<string, TensorData> {
   const tokens = rows.filter((row): row is TokenRow => !('inputs' in row));
   const tensors = rows.flatMap((row) => ('inputs' in row ? [row.inputs] : []));
@@ -43,7 +43,7 @@ function tokenTensors(rows: readonly TokenRow[], padTokenId: number): Record<str
   };
 }
 
-/** One behind the other along a new first axis; the rows have one shape. */
+/** Stacks tensors along a new first axis. All rows have the same shape. */
 function stacked(rows: readonly ReadonlyMap<string, TensorData>[]): Record<string, TensorData> {
   return Object.fromEntries(
     [...(rows[0] ?? [])].map(([name, { dtype, shape }]) => {

@@ -12,13 +12,13 @@ import { collateRows, lengthOf, type PredictRow } from './predict-row.ts';
 export interface PredictorOptions {
   readonly base: BaseModel;
   readonly environment: Environment;
-  /** What is wanted of each row: a number for each class, or a vector. */
+  /** The result for each row: a number for each class, or a vector. */
   readonly task: 'classification' | 'embedding';
-  /** Adapters that work together on every row. */
+  /** Adapters whose updates are added up for every row. */
   readonly adapters?: readonly WeightedAdapter[];
-  /** Tokens that go through the model at a time, padding included; 1024 by default. */
+  /** Maximum number of tokens in a batch, including padding. Default: 1024. */
   readonly maxBatchTokens?: number;
-  /** The longest row, in tokens; the model's own limit by default. */
+  /** The length of the longest row in tokens. Default: the limit of the model. */
   readonly maxLength?: number;
 }
 
@@ -27,10 +27,10 @@ export interface PredictOptions {
 }
 
 /**
- * Loads a base, with adapters if there are any, to classify or to embed.
+ * Loads a base, optionally with adapters, for classification or embedding.
  *
- * @throws EspalierError MODEL_TASK_UNSUPPORTED where the base cannot; LORA_MODULES_INVALID and LORA_PARTS_NOT_APPLIED for adapters that
- *   do not fit; those of `createSession`
+ * @throws EspalierError MODEL_TASK_UNSUPPORTED if the base does not support the task; LORA_MODULES_INVALID and LORA_PARTS_NOT_APPLIED
+ *   for adapters that do not fit; the errors of `createSession`
  */
 export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
   const { base, environment, task, adapters = [], maxLength = base.config.maxPositions } = options;
@@ -45,7 +45,7 @@ export async function openPredictor(options: PredictorOptions): Promise<Predicto
   return new Predictor(options, graph, tensors);
 }
 
-/** A parameter that is called like an input of the rows would stand in the place of what is fed, or be covered by it. */
+/** A parameter with the name of an input of the rows would replace the data of that input, or be replaced by it. */
 function assertNoInput(names: readonly string[], base: BaseModel): void {
   const inputs = rowInputs(base);
   const wrong = names.filter((name) => inputs.has(name));
@@ -54,7 +54,7 @@ function assertNoInput(names: readonly string[], base: BaseModel): void {
   throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: 'given', parts, place: 'this base' });
 }
 
-/** What an adapter replaces must be something that the graph reads. */
+/** Checks that the graph reads every parameter that an adapter replaces. */
 function assertTaken(names: readonly string[], tensors: ReadonlyMap<string, TensorData>): void {
   const lost = names.filter((name) => !tensors.has(name));
   if (lost.length === 0) return;
@@ -63,8 +63,8 @@ function assertTaken(names: readonly string[], tensors: ReadonlyMap<string, Tens
 }
 
 /**
- * Rows in, a list of numbers for each out: logits or a vector. Several rows go through the model together, those of like length side by
- * side. Calls wait for each other; the event loop is free while the model runs.
+ * Computes a list of numbers for each row: logits or a vector. Rows of similar length are run together in batches. Calls run one after
+ * another. The event loop is not blocked while the model runs.
  */
 export class Predictor implements Disposable {
   readonly #base: BaseModel;
@@ -89,7 +89,7 @@ export class Predictor implements Disposable {
   }
 
   /**
-   * @returns for each row its numbers, f32, in the order of the rows
+   * @returns f32 numbers for each row, in the order of the rows
    * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE, before anything is run
    */
   async predict(rows: readonly PredictRow[], { signal }: PredictOptions = {}): Promise<readonly Float32Array[]> {
@@ -116,7 +116,7 @@ export class Predictor implements Disposable {
     this.dispose();
   }
 
-  /** The result of one batch, all rows one behind the other, after the calls before this one. */
+  /** Runs one batch after the earlier calls. @returns the results of all rows, concatenated */
   #run(rows: readonly PredictRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const run = async (): Promise<Float32Array> => {
       signal?.throwIfAborted();

@@ -7,7 +7,7 @@ import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { mergeAdapters, type WeightedAdapter } from './merge-adapters.ts';
 import { withNorms } from './scoring-parts.ts';
 
-/** A model to compare: a base, with adapters or without. */
+/** A model to compare: a base, optionally with adapters. */
 export interface DriftSide {
   readonly base: BaseModel;
   readonly adapters?: readonly WeightedAdapter[];
@@ -15,28 +15,28 @@ export interface DriftSide {
 
 export interface DriftOptions {
   readonly environment: Environment;
-  /** Token ids of each row. */
+  /** The token ids of each row. */
   readonly rows: readonly (readonly number[])[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How far two models' logits are apart. */
+/** The differences between the logits of two models. */
 export interface LogitDrift {
-  /** The largest difference of any logit. */
+  /** The largest absolute difference of a logit. */
   readonly max: number;
-  /** The mean of all differences. */
+  /** The mean absolute difference. */
   readonly mean: number;
-  /** The largest logit of the first model, in size: what the differences are to be compared with. */
+  /** The largest magnitude of a logit of the first model, as a scale for the differences. */
   readonly scale: number;
-  /** Share of positions at which both find the same token likeliest, 0 to 1. */
+  /** Fraction of positions at which both models have the same most likely token, 0 to 1. */
   readonly agreement: number;
   readonly positions: number;
 }
 
 /**
- * Compares the logits of two models, position by position. One model's session is open at a time.
+ * Compares the logits of two models at every position. Only one model is loaded at a time.
  *
- * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; those of `createSession`
+ * @throws EspalierError LORA_MODULES_INVALID if an adapter is for another base; the errors of `createSession`
  */
 export async function logitDrift(first: DriftSide, second: DriftSide, options: DriftOptions): Promise<LogitDrift> {
   const expected = await logitsOf(first, options);
@@ -55,7 +55,7 @@ export async function logitDrift(first: DriftSide, second: DriftSide, options: D
   return { max, mean: total / Math.max(1, count), scale, agreement: agreeing / Math.max(1, positions), positions };
 }
 
-/** A NaN on either side counts as infinitely far. */
+/** A NaN of either model counts as an infinite difference. */
 function compareRows(first: Float32Array, second: Float32Array) {
   let [max, total, scale, likeliest, other] = [0, 0, 0, 0, 0];
   for (let i = 0; i < first.length; i++) {

@@ -2,12 +2,12 @@ import { breathe } from '../../core/index.ts';
 import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 
-/** An adapter, and how strongly it works: 1 as it was trained, 0 not at all. */
+/** An adapter and its strength: 1 applies it as it was trained, 0 not at all. */
 export interface WeightedAdapter extends Pick<Adapter, 'modules' | 'saved'> {
   readonly scale?: number;
 }
 
-/** One adapter that does what several do together; its scaling is 1. */
+/** The merged update of several adapters for one module. Its scaling is 1. */
 export interface MergedModule {
   readonly path: string;
   readonly rank: number;
@@ -15,19 +15,19 @@ export interface MergedModule {
   readonly a: TensorData;
   /** f32 [out, rank] */
   readonly b: TensorData;
-  /** f32 [out], of one DoRA adapter by itself. */
+  /** f32 [out]; only for a single DoRA adapter. */
   readonly magnitude?: TensorData;
 }
 
 /**
- * Puts adapters together, module by module: ranks one behind the other, with scaling and strength multiplied into B.
+ * Merges adapters, module by module. The ranks are concatenated; scaling and strength are multiplied into B.
  *
  *   Σ sᵢ·Bᵢ·Aᵢ = [s₁B₁ s₂B₂ …]·[A₁; A₂; …]
  *
- * A DoRA adapter is no such product, nor are parameters that an adapter replaces whole (they are left to the caller): such an adapter
- * can be applied by itself, and as strongly as it was trained.
+ * A DoRA adapter is not such a product, and neither are parameters that an adapter replaces as a whole (the caller handles these). An
+ * adapter with such parts can only be applied alone and with strength 1.
  *
- * @throws EspalierError LORA_PARTS_NOT_APPLIED for one that is more than that
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED for an adapter with such parts among several, or with another strength
  */
 export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promise<MergedModule[]> {
   const isAlone = adapters.length === 1 && (adapters[0]?.scale ?? 1) === 1;

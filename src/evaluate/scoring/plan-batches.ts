@@ -1,9 +1,9 @@
 /**
- * Deals rows into batches that are padded to their longest row: rows of like length together, so that little is padded.
+ * Groups rows into batches that are padded to their longest row. Rows of similar length are grouped, so that there is little padding.
  *
- * @param lengths    tokens of each row
- * @param maxTokens  of a batch, padding included; a row that is longer alone is a batch by itself
- * @returns indices of the rows of each batch
+ * @param lengths    number of tokens of each row
+ * @param maxTokens  maximum number of tokens of a batch, including padding; a longer row is a batch by itself
+ * @returns the indices of the rows of each batch
  */
 export function planBatches(lengths: readonly number[], maxTokens: number): number[][] {
   const shortestFirst = [...lengths.keys()].sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b);

@@ -12,31 +12,31 @@ import { cutAtLastTarget, labelledTokens, nextTokens, type ScoringRow } from './
 export interface ScorerOptions {
   readonly base: BaseModel;
   readonly environment: Environment;
-  /** Adapters that work together on every row. */
+  /** Adapters whose updates are added up for every row. */
   readonly adapters?: readonly WeightedAdapter[];
-  /** Instead of `adapters`: modules whose matrices the caller binds, and may change between calls (`Scorer.bind`). */
+  /** Instead of `adapters`: modules whose matrices the caller binds with `Scorer.bind`. Their content may change between calls. */
   readonly modules?: readonly ScoredModule[];
-  /** The base's weights are bound by the caller too, each under its name in the checkpoint. */
+  /** Whether the caller also binds the base's weights, each by its name in the checkpoint. */
   readonly full?: boolean;
-  /** The longest row in tokens; the model's own limit by default. */
+  /** The length of the longest row in tokens. Default: the limit of the model. */
   readonly maxLength?: number;
-  /** Tokens that go through the model at a time when rows are evaluated, padding included; 1024 by default. */
+  /** Maximum number of tokens in a batch of `evaluate`, including padding. Default: 1024. */
   readonly maxBatchTokens?: number;
-  /** Memory for logits at a time; 64 MiB by default. */
+  /** Maximum size of the logits that are computed at a time. Default: 64 MiB. */
   readonly maxLogitBytes?: number;
 }
 
-/** How likely a sequence is, token by token. */
+/** The log-probabilities of a sequence. */
 export interface SequenceScore {
-  /** In nats, of each token given those before it; null for the first. */
+  /** For each token, ln p(token | earlier tokens), in nats; null for the first token. */
   readonly logprobs: readonly (number | null)[];
-  /** Mean of −logprob over the predicted tokens, in nats; 0 where there is none. */
+  /** Mean of −logprob over the predicted tokens, in nats; 0 if there are none. */
   readonly nll: number;
   /** exp(nll) */
   readonly perplexity: number;
 }
 
-/** A row with a label beside each token; -100 is not in the loss. */
+/** A row with a label for each token. A token with the label -100 is not in the loss. */
 export interface LabelledRow {
   readonly inputIds: readonly number[];
   readonly labels: readonly number[];
@@ -46,14 +46,14 @@ export interface Evaluation {
   /** Sum of −logprob over all target tokens, in nats. */
   readonly lossSum: number;
   readonly targetTokens: number;
-  /** lossSum / targetTokens; 0 where there is no target. */
+  /** lossSum / targetTokens; 0 if there are no targets. */
   readonly loss: number;
 }
 
 /**
- * Loads a base, with adapters if there are any, for scoring.
+ * Loads a base, optionally with adapters, for scoring.
  *
- * @throws EspalierError LORA_MODULES_INVALID where an adapter is for another base; those of `createSession`
+ * @throws EspalierError LORA_MODULES_INVALID if an adapter is for another base; the errors of `createSession`
  */
 export async function openScorer(options: ScorerOptions): Promise<Scorer> {
   const merged = await mergeAdapters(options.adapters ?? []);
@@ -68,7 +68,7 @@ export async function openScorer(options: ScorerOptions): Promise<Scorer> {
   return scorer;
 }
 
-/** Parameters that an adapter brings whole, as a graph needs to know them. */
+/** The parameters that an adapter replaces as a whole, in the form that a graph needs. */
 function parametersOf(base: BaseModel, saved: ReadonlyMap<string, TensorData>): GivenParameter[] {
   const turned = new Set(
     base.modules.flatMap(({ path, transposed }) => (transposed === true ? [`${path}.weight`] : [])),
@@ -77,8 +77,8 @@ function parametersOf(base: BaseModel, saved: ReadonlyMap<string, TensorData>): 
 }
 
 /**
- * Forward passes that give log-probabilities. Logits are made a few rows at a time, so that memory does not grow with a row's length
- * times the vocabulary. Calls wait for each other.
+ * Computes log-probabilities with forward passes. Logits are computed for a few rows at a time, so that memory does not grow with the
+ * length of a row times the vocabulary. Calls run one after another.
  */
 export class Scorer {
   readonly #base: BaseModel;
@@ -99,8 +99,8 @@ export class Scorer {
   }
 
   /**
-   * Binds inputs by name: `<path>.lora_A` and `<path>.lora_B`, or weights of the base. What lies in their memory counts at each call,
-   * so that a training run's arrays are bound once.
+   * Binds inputs by name: `<path>.lora_A` and `<path>.lora_B`, or weights of the base. Each call reads the current content of their
+   * memory. So the arrays of a training are bound once.
    */
   bind(tensors: ReadonlyMap<string, OrtTensor>): void {
     for (const [name, tensor] of tensors) this.#parts.bind(name, tensor);
@@ -125,7 +125,7 @@ export class Scorer {
   }
 
   /**
-   * Log-probabilities of the tokens of one sequence.
+   * Computes the log-probabilities of the tokens of one sequence.
    *
    * @throws EspalierError MODEL_CONTEXT_EXCEEDED, MODEL_TOKEN_OUT_OF_RANGE
    */
@@ -142,9 +142,9 @@ export class Scorer {
   }
 
   /**
-   * The loss over labelled rows: what training minimizes, on rows that it may not have seen.
+   * Computes the loss of labelled rows. This is the loss that training minimizes.
    *
-   * @throws EspalierError as `score`
+   * @throws EspalierError the errors of `score`
    */
   async evaluate(
     rows: Iterable<LabelledRow>,
@@ -156,7 +156,7 @@ export class Scorer {
     const lengths = cut.map(({ tokens }) => tokens.length);
     let lossSum = 0;
     let targetTokens = 0;
-    // WHY alone: where heads turn by the length of a batch, a row beside a longer one would not be itself.
+    // WHY one row at a time: if rotary frequencies depend on the length of the batch, a longer row would change the loss of a shorter one.
     const batchTokens = this.#base.config.lengthMatters === true ? 1 : this.#maxBatchTokens;
     for (const batch of planBatches(lengths, batchTokens)) {
       const losses = await this.#losses(
@@ -178,7 +178,7 @@ export class Scorer {
     this.dispose();
   }
 
-  /** −log p of each target of some rows, f32 [targets], after the calls before this one. */
+  /** −log p of each target of some rows, f32 [targets]. Runs after the earlier calls. */
   #losses(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const run = async (): Promise<Float32Array> => {
       signal?.throwIfAborted();
@@ -190,7 +190,7 @@ export class Scorer {
     return losses;
   }
 
-  /** Tokens behind the last target are not computed, unless the row's length itself changes what the others give. */
+  /** Removes the tokens after the last target, unless the results depend on the length of the row. */
   #cut(row: ScoringRow): ScoringRow {
     return this.#base.config.lengthMatters === true ? row : cutAtLastTarget(row);
   }

@@ -14,9 +14,9 @@ import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type Environment, type IoBinding } from '../../onnxruntime/index.ts';
 import type { ScoringRow } from './targets.ts';
 
-/** A module with an adapter whose matrices are bound from outside. */
+/** A module with an adapter whose matrices the caller binds. */
 export interface ScoredModule extends Pick<LoraModule, 'path' | 'rank' | 'scaling'> {
-  /** It is a DoRA adapter's: `<path>.lora_magnitude` is bound too. */
+  /** Whether the adapter is a DoRA adapter, so that `<path>.lora_magnitude` is bound too. */
   readonly hasMagnitude?: boolean;
 }
 
@@ -24,19 +24,19 @@ export interface ScoringPartsOptions {
   readonly base: BaseModel;
   readonly environment: Environment;
   readonly modules: readonly ScoredModule[];
-  /** Parameters of the base that are bound from outside, under their names. */
+  /** Parameters of the base that the caller binds by name. */
   readonly parameters?: readonly GivenParameter[];
   readonly full?: boolean;
   readonly maxLength?: number;
   readonly maxLogitBytes?: number;
 }
 
-/** The linear layer that belongs to the head; all others are the trunk's. */
+/** The linear layer of the head. All other modules belong to the trunk. */
 const headModule = 'lm_head';
 
 /**
- * The two sessions of scoring and the memory between them: the trunk gives a row's hidden states, and the head takes as many of them
- * at a time as there may be logits.
+ * The two sessions of scoring, and the memory between them. The trunk computes the hidden states of rows. The head takes as many hidden
+ * states at a time as the limit of the logits permits.
  */
 export class ScoringParts {
   readonly #config: ModelConfig;
@@ -49,7 +49,7 @@ export class ScoringParts {
     const models = [buildTrunkGraph(base, { full, maxLength }), buildHeadGraph(base, { full })] as const;
     const [lower, upper] = models.map((model) => parameters.filter((parameter) => canInject(model, parameter)));
     const lost = parameters.filter((parameter) => !lower?.includes(parameter) && !upper?.includes(parameter));
-    if (lost.length > 0) injectParameters(models[0], lost); // throws, with the reason of each
+    if (lost.length > 0) injectParameters(models[0], lost); // throws an error with the reason for each parameter
     const trunk = await openPart(options, {
       model: models[0],
       modules: modules.filter((module) => !isHead(module)),
@@ -71,13 +71,13 @@ export class ScoringParts {
     this.#rowsPerRun = Math.max(1, Math.floor(maxLogitBytes / (4 * base.config.vocabSize)));
   }
 
-  /** Binds an input of whichever part has it, or both. @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH */
+  /** Binds an input of the trunk, of the head, or of both. @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH */
   bind(name: string, tensor: OrtTensor): void {
     const owners = [this.#trunk, this.#head].filter(({ graph }) => graph.inputs.has(name));
     for (const { binding } of owners.length > 0 ? owners : [this.#trunk]) binding.bindInput(name, tensor);
   }
 
-  /** −log p of each target of these rows, one row's behind another's, f32 [targets]. One call at a time: the caller waits. */
+  /** −log p of each target of these rows, concatenated, f32 [targets]. The caller must not run two calls at a time. */
   async run(rows: readonly ScoringRow[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const { hiddenSize } = this.#config;
     const length = Math.max(...rows.map(({ tokens }) => tokens.length));
@@ -89,10 +89,10 @@ export class ScoringParts {
     const positions = rows.flatMap(({ targets }, row) => targets.positions.map((position) => row * length + position));
     gatherRows(hidden.float32(), positions, hiddenSize);
     const ids = rows.flatMap(({ targets }) => targets.ids);
-    return await this.#losses(hidden, ids, signal); // awaited here: `hidden` goes when this function ends
+    return await this.#losses(hidden, ids, signal); // WHY await: `hidden` is disposed when this function returns
   }
 
-  /** @param hidden  f32 [≥ ids.length, hidden], a row for each target */
+  /** @param hidden  f32 [≥ ids.length, hidden], the hidden state for each target */
   async #losses(hidden: NativeMemory, ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array> {
     const { hiddenSize } = this.#config;
     using losses = NativeMemory.allocate(ids.length * 4);
@@ -141,7 +141,7 @@ async function openPart(
   return { graph, binding: graph.createBinding() };
 }
 
-/** What a graph needs to know of the base's weights where a magnitude says how long their rows are. */
+/** Adds the row norms of the base's weights to the modules with a magnitude. */
 export async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
   const paths = modules.filter(({ hasMagnitude }) => hasMagnitude).map(({ path }) => path);
   const norms = paths.length > 0 ? await readSquaredNorms(model, paths, { folder }) : undefined;
@@ -167,12 +167,12 @@ function bindIds(
   binding.bindInput(name, tensor);
 }
 
-/** Rows one behind the other, each filled up on the right with token 0, which no real token sees. */
+/** Concatenates rows, each padded on the right with token 0. No real token attends to padding. */
 function padded(rows: readonly ScoringRow[], length: number): number[] {
   return rows.flatMap(({ tokens }) => [...tokens, ...Array.from({ length: length - tokens.length }, () => 0)]);
 }
 
-/** Moves the rows at these rising positions to the front, in place. */
+/** Moves the rows at these ascending positions to the front, in place. */
 function gatherRows(values: Float32Array, positions: readonly number[], width: number): void {
   positions.forEach((position, row) => {
     if (position !== row) values.copyWithin(row * width, position * width, (position + 1) * width);

@@ -1,18 +1,18 @@
-/** What a row asks of the model: positions that predict, and the tokens that they should predict. */
+/** The targets of a row: the positions that predict, and the tokens that they should predict. */
 export interface Targets {
-  /** Positions in the row, rising. */
+  /** Positions in the row, in ascending order. */
   readonly positions: readonly number[];
-  /** The token of each. */
+  /** The target token of each position. */
   readonly ids: readonly number[];
 }
 
-/** Tokens to read, and what is asked of them. */
+/** The tokens of a row and its targets. */
 export interface ScoringRow {
   readonly tokens: readonly number[];
   readonly targets: Targets;
 }
 
-/** A row without what comes after its last target: that changes nothing that is asked for. */
+/** Removes the tokens after the last target. They do not affect the results. */
 export function cutAtLastTarget({ tokens, targets }: ScoringRow): ScoringRow {
   return { tokens: tokens.slice(0, (targets.positions.at(-1) ?? -1) + 1), targets };
 }
@@ -20,14 +20,14 @@ export function cutAtLastTarget({ tokens, targets }: ScoringRow): ScoringRow {
 /** The label of a token that is not in the loss. */
 export const ignoredLabel = -100;
 
-/** Every token but the first is to be predicted by the position before it. */
+/** Every token except the first is a target of the position before it. */
 export function nextTokens(tokens: readonly number[]): Targets {
   return { positions: tokens.slice(1).map((_, position) => position), ids: tokens.slice(1) };
 }
 
 /**
- * The targets of a row whose labels stand beside its tokens, as in Hugging Face: `labels[i + 1]` is predicted by position i, and -100
- * is not predicted.
+ * The targets of a row with a label for each token, as in Hugging Face: position i predicts `labels[i + 1]`. A label -100 is not
+ * predicted.
  */
 export function labelledTokens(labels: readonly number[]): Targets {
   const positions: number[] = [];

@@ -10,7 +10,7 @@ export type InitName = (typeof initNames)[number] | `pissa_niter_${number}`;
 
 const roundsOf = /^pissa_niter_([1-9]\d{0,2})$/;
 
-/** Where an adapter's numbers come from. */
+/** How an adapter is initialized. */
 export type InitWeights =
   { readonly kind: 'uniform' | 'gaussian' | 'olora' } | { readonly kind: 'pissa'; readonly rounds: number | undefined };
 
@@ -30,7 +30,7 @@ export const initWeights: z.ZodType<InitWeights, InitName> = z
 
 type Names = z.ZodType<readonly string[], readonly string[]>;
 
-/** Names of the classes of a new head. */
+/** The names of the classes of a new head. */
 export const labelNames = (read: WordReader): Names =>
   read(
     z
@@ -40,7 +40,7 @@ export const labelNames = (read: WordReader): Names =>
     parseNames,
   );
 
-/** Ends of paths of modules: `classifier`. */
+/** Names of modules or ends of their paths: `classifier`. */
 export const moduleNames = (read: WordReader): Names =>
   read(
     z
@@ -52,7 +52,7 @@ export const moduleNames = (read: WordReader): Names =>
 
 type Patterns = z.ZodType<string | readonly string[], string | readonly string[]>;
 
-/** Names of modules, or one regular expression: as targets are written. */
+/** Names of modules or one regular expression, in the form of targets. */
 export const modulePatterns = (expected: string): Patterns =>
   z.union([z.string().min(1).transform(parseTargets), z.array(z.string().min(1)).min(1).readonly()], {
     error: expected,
@@ -88,7 +88,7 @@ export const numbersByModule = (read: WordReader): NumbersByModule =>
     parseJson,
   );
 
-/** What lists and mappings expect, in words of code and in words of a command line. */
+/** The expected form of lists and mappings: as a value in code, and as a word on the command line. */
 export const listExpectations: Readonly<Record<string, { readonly value: string; readonly word: string }>> = {
   labels: {
     value: 'at least two different names, such as ["bad", "good"]',

@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { EspalierError } from '../../core/index.ts';
 
 /**
- * Reads a settings file: a YAML mapping. Its keys and values are judged by `resolveConfig`.
+ * Reads a settings file: a YAML mapping. `resolveConfig` checks its keys and values.
  * @throws EspalierError FILE_NOT_FOUND, TRAIN_CONFIG_UNREADABLE
  */
 export async function readConfigFile(path: string): Promise<Record<string, unknown>> {

@@ -67,15 +67,15 @@ function schemaOf(read: WordReader) {
     base: path,
     data: path,
     output: path,
-    /** Replaces an adapter or a model that lies at `output`. It stays until the new one is whole. */
+    /** Replaces an existing adapter or model at `output`. The old one stays until the new one is complete. */
     force: flag.default(trainDefaults.force),
-    /** Where the result goes when the output cannot be written at the end; else the folder for temporary files. */
+    /** The folder for the result if the output cannot be written at the end. Default: the folder for temporary files. */
     rescueFolder: path.optional(),
     evalData: path.optional(),
-    /** Evaluate every so many steps, besides before and after. */
+    /** The number of steps between evaluations, in addition to the evaluations before and after the training. */
     evalSteps: count.optional(),
     initAdapter: path.optional(),
-    /** Goes on training an adapter that was trained on another base. */
+    /** Continues training an adapter that was trained on another base. */
     anyBase: flag.optional(),
     targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
     /** Modules that get no adapter although a target matches. */

@@ -20,15 +20,15 @@ export interface AdapterStart {
   readonly lora: LoraConfig;
   readonly modules: ReadonlyMap<string, ModuleWeights>;
   readonly whole: WholeParameters;
-  /** With DoRA: the squared length of each row of a module's weight. */
+  /** Only for DoRA: the squared length of each row of a module's weight. */
   readonly squaredNorms?: ReadonlyMap<string, TensorOf<'float32'>>;
-  /** Whether the saved adapter is the difference from the initial one, because that is made from the base's own weights. */
+  /** Whether the initial adapter is made from the base's weights. The saved adapter is then the difference from the initial one. */
   readonly subtracted?: boolean;
 }
 
 /**
- * Creates the adapter that the settings describe, or loads the one that is trained further.
- * @throws EspalierError TRAIN_CONFIG_CONFLICT, and those of `initAdapter`, `initFromWeights` and `loadAdapter`
+ * Creates the adapter that the settings describe, or loads the adapter that is trained further.
+ * @throws EspalierError TRAIN_CONFIG_CONFLICT; the errors of `initAdapter`, `initFromWeights` and `loadAdapter`
  */
 export async function adapterStart(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const start = config.initAdapter === undefined ? await fresh(base, config) : await given(base, config);
@@ -81,7 +81,7 @@ function loraConfigOf(base: BaseModel, config: TrainConfig): LoraConfig {
   return isTransposed ? { ...lora, fanInFanOut: true } : lora;
 }
 
-/** WHY no other rank or alpha: the loaded weights have a rank, and another alpha would change their effect. */
+/** WHY another rank or alpha is refused: the loaded weights have a rank, and another alpha would change their effect. */
 async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const adapter = await loadAdapter(config.initAdapter ?? '', base.modules, await baseChecks(base, config));
   for (const key of ['rank', 'alpha'] as const) {
@@ -102,7 +102,7 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
   return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, whole) };
 }
 
-/** Whether targets mean these modules, all of them and no others. */
+/** Whether targets match exactly these modules. */
 export function sameModules(base: BaseModel, targets: TargetConfig, paths: readonly string[]): boolean {
   const { modules } = matchTargets(base.modules, targets);
   return modules.length === paths.length && modules.every((path) => paths.includes(path));

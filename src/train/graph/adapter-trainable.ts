@@ -16,12 +16,12 @@ import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import type { Trainable } from './trainable.ts';
 import type { WholeParameters } from './whole-parameters.ts';
 
-/** The suffixes of the graph's inputs, with the tensor of the module that each stands for. */
+/** The suffixes of the graph's inputs, and the name of the module's tensor for each. */
 const parts = { '.lora_A': 'a', '.lora_B': 'b', '.lora_magnitude': 'magnitude' } as const;
 
 /**
  * An adapter on the base: a new one, or one that is trained further.
- * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT, and those of `adapterStart`
+ * @throws EspalierError LORA_TARGET_UNMATCHED, TRAIN_CONFIG_CONFLICT; the errors of `adapterStart`
  */
 export async function adapterTrainable(base: BaseModel, config: TrainConfig): Promise<Trainable> {
   const start = await adapterStart(base, config);
@@ -63,7 +63,7 @@ function injected({ lora, squaredNorms, subtracted }: AdapterStart, path: string
   };
 }
 
-/** One of the two matrices begins at zero, and the first step changes that one. For an embedding it is A. */
+/** Whether the first step changes this matrix. One of the two matrices begins at zero; for an embedding it is A. */
 function movesFirst({ name }: ParameterEntry, modules: ReadonlyMap<string, ModuleWeights>): boolean {
   const suffix = name.slice(name.lastIndexOf('.'));
   const { kind } = modules.get(name.slice(0, -suffix.length)) ?? {};

@@ -14,12 +14,12 @@ import {
 import type { ParameterArena, ParameterEntry } from './parameter-arena.ts';
 import { inSlices } from '../loop/slices.ts';
 
-/** Elements that are read and converted at once. */
+/** Number of elements that are read and converted at once. */
 const pieceLength = 1 << 16;
 
 /**
  * Reads weights of the base into their places in the arena, converted to f32.
- * @param entries  every one by default
+ * @param entries  the parameters to read; default: all
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH if a file has become shorter since it was opened
  */
 export async function readFullWeights(

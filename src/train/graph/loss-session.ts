@@ -92,7 +92,7 @@ export class LossSession implements Disposable {
 
   /**
    * One forward (and, with gradients, backward) pass.
-   * @param place  of the pass in the training; the dropout masks are a function of it
+   * @param place  the position of the pass in the training; it determines the dropout masks
    */
   async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
     const places = placesOf(this.#hasKeys ? withKeys(feeds, { ...place, seed: this.#seed }) : feeds);

@@ -2,19 +2,19 @@ import type { StepMetrics } from '../report/metrics.ts';
 import { inSlices } from './slices.ts';
 
 /**
- * In a sum with a number of this size, 2²⁴, a number of size 1 loses all its digits in f32, so the base's results are rounded away.
- * Weights of trained models are below 10³.
+ * A weight of this size makes the results meaningless: when a number of size 2²⁴ and a number of size 1 are added in f32, the smaller
+ * one loses all its digits. Weights of trained models are below 10³.
  */
 const meaninglessWeight = 2 ** 24;
 /** The growth that is allowed, so that a base with large initial weights may keep them. */
 const meaninglessGrowth = 1000;
-/** Steps without any gradient, one after the other. A single one can come from rows that teach the trained modules nothing. */
+/** Number of consecutive steps with a gradient of 0. A single such step can come from rows that do not affect the trained modules. */
 const barrenSteps = 3;
 /** If the loss is below this, gradients of 0 mean that everything is learned: f32 rounds the probability to 1. */
 const learnedLoss = 1e-3;
 /** The number of first steps. Later losses are compared with the largest of these. */
 const referenceSteps = 5;
-/** How far above the reference a loss has to be, and for how many steps. At the end of a training fewer are enough. */
+/** A loss above this many times the reference counts as high. Twenty consecutive high steps, or three at the end, are a divergence. */
 const lossGrowth = 3;
 const highSteps = 20;
 const highStepsAtEnd = 3;

@@ -29,10 +29,10 @@ export class FirstStepsCheck {
   }
 
   /**
-   * @param step          just done, counted from 1
-   * @param learningRate  it had; a step with 0 is no evidence
+   * @param step          the step that has ended, counted from 1
+   * @param learningRate  the learning rate of this step; a step with 0 proves nothing
    * @param last          whether no step follows
-   * @throws EspalierError TRAIN_STUCK with the names of those that did not change
+   * @throws EspalierError TRAIN_STUCK with the names of the parameters that did not change
    */
   async after(step: number, { learningRate, last }: { learningRate: number; last: boolean }): Promise<void> {
     if (learningRate > 0) this.#movingSteps += 1;

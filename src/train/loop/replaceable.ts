@@ -1,14 +1,14 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
 
-/** Files of which one lies in every adapter and every model. */
+/** Every adapter and every model contains one of these files. */
 const marks: ReadonlySet<string> = new Set(['adapter_config.json', 'config.json']);
 
 /**
- * Refuses to replace what no training wrote. WHY: replacing removes the whole folder, and a path that was mistyped may name a folder
- * of other work.
+ * Refuses to replace a folder that no training wrote. WHY: the whole folder would be removed, and a mistyped path may name a folder of
+ * other work.
  *
- * @throws EspalierError OUTPUT_NOT_OURS unless nothing, an empty folder, an adapter or a model lies at the path
+ * @throws EspalierError OUTPUT_NOT_OURS unless the path is free or names an empty folder, an adapter or a model
  */
 export async function assertReplaceable(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {

@@ -40,9 +40,9 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  * Trains with the given settings, and writes the output folder completely or not at all: an adapter in PEFT's layout, or a whole model,
  * with `metrics.jsonl`. The base is only read.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; those of the base, the adapter and the data; TRAIN_NOT_FINITE,
- *   TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it is aborted
- *   before the first step has ended
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; the errors of the base, the adapter and the data;
+ *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it
+ *   is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;

@@ -25,7 +25,7 @@ export interface TrainingInputs extends AsyncDisposable {
 
 /**
  * Reads and checks everything that the settings name.
- * @throws EspalierError TRAIN_CONFIG_INVALID; those of the base, the adapter, the tokenizer and the data
+ * @throws EspalierError TRAIN_CONFIG_INVALID; the errors of the base, the adapter, the tokenizer and the data
  */
 export async function readTrainingInputs(
   settings: TrainConfig,

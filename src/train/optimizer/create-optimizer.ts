@@ -3,7 +3,7 @@ import { Lion } from './lion.ts';
 import { zerosLike, type AllocateState, type Floats, type Optimizer } from './optimizer.ts';
 import { Sgd } from './sgd.ts';
 
-/** Every optimizer that a training can name. */
+/** The names of all optimizers. */
 export const optimizerNames = ['adamw', 'sgd', 'lion'] as const;
 export type OptimizerName = (typeof optimizerNames)[number];
 
@@ -23,7 +23,7 @@ export const optimizerReads = {
   lion: ['beta1', 'beta2'],
 } as const satisfies Record<OptimizerName, readonly (keyof OptimizerSettings)[]>;
 
-/** The optimizer of that name, with fresh state for parameters like these. */
+/** Creates the optimizer of this name, with new state for these parameters. */
 export function createOptimizer(
   name: OptimizerName,
   like: Floats,

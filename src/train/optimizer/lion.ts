@@ -16,8 +16,8 @@ export interface LionSettings {
 export const lionDefaults = { beta1: 0.9, beta2: 0.99 } as const satisfies LionSettings;
 
 /**
- * Lion: every weight moves by the same length, and only the sign of its momentum counts. A learning rate of a third to a tenth of
- * AdamW's suits it, with as much more weight decay.
+ * Lion: the update of every weight has the same magnitude, and only the sign of the momentum matters. Use a third to a tenth of AdamW's
+ * learning rate, and a weight decay that is larger by the same factor.
  *
  *   w ← w − lr·wd·w
  *   w ← w − lr·sign(β1·m + (1 − β1)·g)

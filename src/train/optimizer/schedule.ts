@@ -1,4 +1,4 @@
-/** How the learning rate changes during a training. */
+/** The schedules of the learning rate. */
 export const scheduleNames = ['constant', 'linear', 'cosine'] as const;
 export type ScheduleName = (typeof scheduleNames)[number];
 
@@ -13,7 +13,7 @@ export interface ScheduleSettings {
 /**
  * The learning rate of one optimizer step, as Hugging Face transformers schedules it.
  *
- *   step < warmup   lr · step / warmup                    (so the very first step of a warm-up moves nothing)
+ *   step < warmup   lr · step / warmup                    (the first step of a warm-up has the rate 0)
  *   constant        lr
  *   linear          lr · (total − step) / (total − warmup)
  *   cosine          lr · ½·(1 + cos(π · (step − warmup) / (total − warmup)))

@@ -8,9 +8,9 @@ import {
 } from './optimizer.ts';
 
 export interface SgdSettings {
-  /** Fraction of the previous direction that is kept; 0 keeps none, and needs no state. */
+  /** The momentum factor μ; 0 needs no state. */
   readonly momentum: number;
-  /** Nesterov momentum: looks one step ahead along the kept direction. Needs momentum. */
+  /** Nesterov momentum, which evaluates the direction one step ahead. Needs momentum. */
   readonly nesterov: boolean;
 }
 
@@ -18,8 +18,8 @@ export interface SgdSettings {
 export const sgdDefaults = { momentum: 0, nesterov: false } as const satisfies SgdSettings;
 
 /**
- * Stochastic gradient descent, with momentum and weight decay as PyTorch has them: the decay is part of the gradient (coupled), and
- * the kept direction is a sum, not a mean.
+ * Stochastic gradient descent with momentum and weight decay, as in PyTorch: weight decay is added to the gradient (coupled), and the
+ * momentum buffer is a sum, not a mean.
  *
  *   g ← g + wd·w
  *   b ← μ·b + g

@@ -23,7 +23,7 @@ export class RunRecorder {
     this.#options = options;
   }
 
-  /** @param evaluation  with the weights after this step, where it was due */
+  /** @param evaluation  the evaluation after this step, if one was due */
   async step(stepped: StepMetrics, evaluation: Evaluation | undefined): Promise<void> {
     const { metrics, onEvent, steps } = this.#options;
     const line = evaluation === undefined ? stepped : { ...stepped, ...heldOut(evaluation) };

@@ -42,7 +42,7 @@ export interface TrainResult {
   /** Fraction of the held-out rows that were classified correctly; only for classification. */
   readonly evalAccuracyBefore?: number;
   readonly evalAccuracyAfter?: number;
-  /** Rows, where rows have labels. */
+  /** Number of target tokens, or of rows if rows have labels. */
   readonly targetTokens: number;
   readonly seconds: number;
 }

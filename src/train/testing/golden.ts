@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSafetensors, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
 
-/** A golden case of `test/golden`: what transformers and PEFT compute on a tiny model. */
+/** A golden case of `test/golden`: the results of transformers and PEFT for a tiny model. */
 export interface GoldenCase {
   readonly base: string;
   /** The adapter before training, and after 10 optimizer steps. */
@@ -15,13 +15,13 @@ export interface GoldenCase {
   readonly lossTrace: readonly number[];
   /** The settings of its optimizer, as flags of `espalier train`. */
   readonly optimizer: Readonly<Record<string, unknown>>;
-  /** Gradient of a parameter at the first step, by the name it has in the graph: `<path>.lora_A`. */
+  /** The gradient of a parameter in the first step, by its name in the graph: `<path>.lora_A`. */
   gradient(name: string): Float32Array;
 }
 
 interface ExpectedFile {
   readonly lossTrace: number[];
-  /** Absent where the case is not trained. */
+  /** Absent if the case is not trained. */
   readonly optimizer?: GoldenOptimizer;
 }
 
@@ -62,7 +62,7 @@ function optimizerFlags({ name, lr, weightDecay = 0, momentum, nesterov }: Golde
   return { optimizer: name, learningRate: lr, weightDecay, momentum, nesterov };
 }
 
-/** One label a token, or one a row. */
+/** The rows, with one label for each token or one for each row. */
 function rowsOf(ids: TensorData, labels: TensorData, mask: TensorData): string {
   const [rows = 0, length = 0] = ids.shape;
   const [allIds = [], allLabels = [], allMask = []] = [ids, labels, mask].map((tensor) =>
