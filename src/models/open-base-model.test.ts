@@ -176,7 +176,7 @@ describe('openBaseModel', () => {
 
   it('says what is missing in an empty folder', () =>
     withTempDir(async (dir) => {
-      await expect(openBaseModel(dir)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+      await expect(openBaseModel(dir)).rejects.toMatchObject({ code: 'BASE_NOT_FOUND' });
     }));
 
   it('says that a folder has no weights', () =>

@@ -10,6 +10,7 @@ import { decoderFamilies } from './decoder/families/index.ts';
 import { openDecoder } from './decoder/open-decoder.ts';
 import { encoderFamilies, encoderFamilyOf } from './encoder/families.ts';
 import { openEncoder } from './encoder/open-encoder.ts';
+import { noBaseAt } from './explain-missing.ts';
 import { isOnnxPath } from './onnx/find-onnx-file.ts';
 import { openOnnxBase } from './onnx/open-onnx.ts';
 import { parseWith } from './parse-with.ts';
@@ -25,7 +26,7 @@ export interface OpenBaseOptions {
  * folder of a supported family. Of a Hugging Face folder it reads `config.json`, `generation_config.json` if it exists, and the
  * headers of the safetensors files. It does not read the weights; `verifyWeights` does.
  *
- * @throws EspalierError FILE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
+ * @throws EspalierError BASE_NOT_FOUND (no config.json), MODEL_ARCHITECTURE_UNSUPPORTED, MODEL_FEATURE_UNSUPPORTED,
  *   MODEL_CONFIG_INVALID, MODEL_WEIGHTS_NOT_FOUND, MODEL_WEIGHTS_MISMATCH, MODEL_HEAD_PRESENT, and the errors of `openSafetensors`
  */
 export async function openBaseModel(dir: string, { labels }: OpenBaseOptions = {}): Promise<BaseModel> {
@@ -35,7 +36,7 @@ export async function openBaseModel(dir: string, { labels }: OpenBaseOptions = {
   }
   const path = join(dir, 'config.json');
   const json = await readJsonIfPresent(path);
-  if (json === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'model configuration', path });
+  if (json === undefined) throw await noBaseAt(dir);
   const encoder = encoderFamilyOf(json);
   if (encoder !== undefined) return openEncoder(dir, encoder, { json, newLabels: labels });
   if (labels !== undefined) throw noNewHead(dir, json);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
 import { openSafetensors } from '../tensor/index.ts';
+import { hintAt } from './explain-missing.ts';
 import { fingerprintKey, readFingerprint } from './fingerprint/fingerprint-text.ts';
 import { parseWith } from './parse-with.ts';
 import { readJsonIfPresent } from './read-json.ts';
@@ -64,7 +65,7 @@ async function listFile(dir: string, location: string): Promise<ListedFile> {
   } catch (error) {
     const missing = EspalierError.isInstance(error) && error.code === 'FILE_NOT_FOUND';
     if (missing && location === 'model.safetensors')
-      throw new EspalierError('MODEL_WEIGHTS_NOT_FOUND', { dir }, { cause: error });
+      throw new EspalierError('MODEL_WEIGHTS_NOT_FOUND', { dir, hint: await hintAt(dir) }, { cause: error });
     throw error;
   }
 }

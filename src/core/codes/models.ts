@@ -41,11 +41,17 @@ export const modelsCodes = {
       'The head of this base is new, and its weights {names} are in none of the files. Train them with {option:modulesToSave}, or give the adapter that contains them.',
     help: 'With `labels` an encoder gets a new head. The weights of the head are trained together with an adapter and saved in it.',
   },
+  BASE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'No base model at {path}: {found}. {advice}',
+    help: 'A base model is a folder with config.json and weights in safetensors form, an ONNX file, or a folder with one. `hf:org/name` names a model of the hub. Nothing was loaded.',
+  },
   MODEL_WEIGHTS_NOT_FOUND: {
     status: 404,
     retryable: false,
     message:
-      'No weights in {dir}: expected model.safetensors, or model.safetensors.index.json with its shards. Download the whole checkpoint.',
+      'No weights in {dir}: expected model.safetensors, or model.safetensors.index.json with its shards. Download the whole checkpoint.{hint}',
     help: 'The folder has a config.json, but no weights in safetensors form.',
   },
   MODEL_WEIGHTS_MISMATCH: {
