@@ -31,7 +31,7 @@ const base = await openBaseModel(values.base);
 const environment = openEnvironment({ threads: Number(values.threads) });
 const engine = await openEngine({ base, environment, maxSlots: batch, maxLength: tokens + steps + 64 });
 const registry = new AdapterRegistry(engine.arena);
-// WHY twice as many, and every other one used: adapters in use lie among others that are not.
+// WHY twice as many adapters, of which every other one is used: in practice, used adapters lie between unused ones.
 for (let i = 0; i < 2 * adapters; i++) await registry.load(`a${i}`, await randomAdapter(i));
 await assertDifferent();
 
@@ -41,7 +41,7 @@ await engine.dispose();
 registry.dispose();
 environment.dispose();
 
-// A step counts while every sequence runs: from the last one's first token to the first one's last.
+// Steps count only while all sequences run: from the first token of the last sequence to the last token of the first.
 const begin = Math.max(...arrivals.map((times) => times[0]));
 const end = Math.min(...arrivals.map((times) => times.at(-1)));
 const gaps = arrivals[0].slice(1).map((time, i) => ({ time, gap: time - arrivals[0][i] }));
@@ -73,7 +73,7 @@ async function generate(row, times) {
 }
 
 /**
- * An adapter whose B is not zero, so that nothing can be skipped.
+ * An adapter whose B is not zero, so that its product cannot be skipped.
  * @param {number} seed
  */
 async function randomAdapter(seed) {
@@ -89,7 +89,7 @@ async function randomAdapter(seed) {
   return { config, modules, digest: String(seed).padStart(64, '0'), baseName: undefined };
 }
 
-/** A measurement of eight adapters that are one says nothing. */
+/** Throws unless all adapters differ, because a measurement of eight equal adapters would be meaningless. */
 async function assertDifferent() {
   const contents = [];
   for (let i = 0; i < adapters; i++) {

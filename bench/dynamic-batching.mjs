@@ -1,8 +1,8 @@
-// Throughput of 64 clients, each with one row at a time, with requests joined into batches and without.
+// Throughput of 64 clients that send one row at a time, with and without joining requests into batches.
 //
 //   node bench/dynamic-batching.mjs [--threads 2] [--rounds 5] [--requests 1280] [--json]
 //
-// In process and over HTTP; joined and alone alternate, and the ratio is that of the medians.
+// In process and over HTTP. Rounds with and without joining alternate, and the ratio is that of the medians.
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
@@ -18,7 +18,7 @@ import { writeMlp } from './served-models.mjs';
 import { median } from './statistics.mjs';
 
 const clients = 64;
-/** Most of a perceptron's work on one row is reading its weights, which a batch reads once: the small one stays in a cache. */
+/** On one row, a perceptron spends most of its time reading its weights. A batch reads them once. The small one fits into a cache. */
 const models = [
   { name: 'mlp 256-1024-1024-16 (1.3 M weights)', widths: [256, 1024, 1024, 16] },
   { name: 'mlp 512-2048-2048-64 (5.4 M weights)', widths: [512, 2048, 2048, 64] },
@@ -39,7 +39,7 @@ const [threads, rounds, requests] = [values.threads, values.rounds, values.reque
 if (values.serve !== undefined) await serve();
 else await measureAll();
 
-/** The child: a server on a free port, until the parent says otherwise. */
+/** The child process: serves on a free port until the parent ends it. */
 async function serve() {
   const server = await openServer({
     models: [{ name: 'mlp', path: values.serve }],
@@ -136,7 +136,7 @@ function post(url, { headerLength, bytes }, agent) {
   });
 }
 
-/** Requests a second, of each kind in turn. */
+/** Requests per second of both kinds, in alternating rounds. */
 async function alternate(joined, alone) {
   const rates = { joined: [], alone: [] };
   for (let round = -1; round < rounds; round++) {
@@ -149,7 +149,7 @@ async function alternate(joined, alone) {
   return { joined: a, alone: b, ratio: a / b };
 }
 
-/** Each client asks again as soon as it has its answer. */
+/** Requests per second. Each client sends its next request as soon as it has an answer. */
 async function throughput(ask) {
   let left = requests;
   const began = performance.now();

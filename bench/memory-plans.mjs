@@ -1,9 +1,9 @@
-// Peak memory and latency of the three memory plans, each in a process of its own, on the same requests.
+// Peak memory and latency of the three memory plans, each in its own process, on the same requests.
 //
 //   node bench/memory-plans.mjs [--threads 2] [--requests 600] [--rounds 3] [--json]
 //
-// Four models share the process. Clients send images of a few sizes, one to four at a time, to one model and then another: shapes
-// change from batch to batch, and no two models are busy all the time.
+// Four models share a process. Clients send images of a few sizes, one to four at a time, to alternating models. So shapes change from
+// batch to batch, and no two models are busy all the time.
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ async function compare() {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
   for (let i = 0; i < models; i++) await writeConvolution(join(folder, `${i}.onnx`), 16);
   const runs = Object.fromEntries(memoryPlans.map((plan) => [plan, []]));
-  // WHY in turn: what else the machine does then falls on all.
+  // WHY alternating: other load of the machine then affects all plans.
   for (let round = 0; round < rounds; round++) {
     for (const plan of memoryPlans) runs[plan].push(await runIn(folder, plan));
   }

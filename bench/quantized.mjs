@@ -1,8 +1,8 @@
-// What quantizing a base gains: prefill, decoding, memory and size, beside the float base in the same run.
+// The effect of quantizing a base on prefill, decoding, memory and size, compared with the float base in the same run.
 //
 //   UV_THREADPOOL_SIZE=8 node bench/quantized.mjs --base DIR [--rounds 3] [--threads 2] [--prompt 256] [--steps 24] [--json]
 //
-// Each measurement is a process of its own; the variants take turns, so that what else the machine does meets all of them.
+// Each measurement runs in its own process. The variants alternate, so that other load of the machine affects all of them.
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ async function measure() {
   process.stdout.write(`${JSON.stringify({ ...result, rssMb, peakRssMb })}\n`);
 }
 
-/** Tokens a second of sequences that run side by side, while all of them do. */
+/** Tokens per second of sequences that run at once, counted while all of them run. */
 async function decode(engine, base, sequences) {
   const rows = Array.from({ length: sequences }, (_, row) =>
     generate(engine, { base, row, count: steps + 8, length: 16 }),
@@ -62,7 +62,7 @@ async function decode(engine, base, sequences) {
   return (1000 * sequences) / median(gaps);
 }
 
-/** @returns milliseconds to the first token, and between each two after it */
+/** @returns the milliseconds to the first token, and between consecutive tokens after it */
 async function generate(engine, { base, row, count, length }) {
   const { vocabSize } = base.config;
   const tokens = Array.from({ length }, (_, i) => 5 + ((i * 7919 + row * 104729) % (vocabSize - 5)));

@@ -1,4 +1,4 @@
-// Writes rows of input_ids and labels from chat messages, so that both sides of a measurement get the same tokens.
+// Writes rows of input_ids and labels from chat messages, so that both programs of a comparison get the same tokens.
 //
 //   node bench/rows.mjs --tokenizer demo/base --data demo/data/risk-strict.train.jsonl --output FILE
 import { writeFile } from 'node:fs/promises';

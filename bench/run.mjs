@@ -1,4 +1,4 @@
-// Runs the training and decode measurements, and beside them PEFT's where a Python is named; prints the ratios.
+// Runs the measurements of training and decoding, compares them with PEFT if a Python is given, and prints the ratios.
 //
 //   npm run bench -- --base DIR [--python PYTHON] [--rounds 3] [--threads 2] [--only train]
 //   npm run bench -- --base DIR --only scattered [--before BUILD] [--threads 2]
@@ -25,7 +25,7 @@ if (values.base === undefined) throw new Error('Name the base: --base DIR');
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 if (values.only === 'scattered') {
-  // A measurement with results of its own form, and long: only where it is asked for.
+  // This measurement takes long and has its own output format, so it runs only on request.
   const words = ['--base', values.base, '--threads', values.threads];
   const before = values.before === undefined ? [] : ['--before', values.before];
   const { status } = spawnSync(process.execPath, [here('scattered.mjs'), ...words, ...before], { stdio: 'inherit' });
@@ -63,7 +63,7 @@ const report = [];
 for (const { name, file, words, peer } of cases.filter((each) => each.name.startsWith(values.only))) {
   const ours = [];
   const theirs = [];
-  // WHY in turn: what else the machine does then falls on both.
+  // WHY alternating: other load of the machine then affects both programs.
   for (let round = 0; round < Number(values.rounds); round++) {
     ours.push(measure(process.execPath, [here(file), ...words, ...common]));
     if (values.python !== undefined) theirs.push(measure(values.python, [here('peft-peer.py'), ...peer, ...common]));
@@ -92,7 +92,7 @@ function summary(runs) {
   };
 }
 
-/** How many times the tokens per second, round by round. */
+/** The ratio of tokens per second, for each round. */
 function ratios(ours, theirs) {
   const each = ours.map((run, i) => run.tokensPerSecond / theirs[i].tokensPerSecond);
   return { faster: median(each), fasterMin: Math.min(...each), fasterMax: Math.max(...each) };

@@ -1,12 +1,12 @@
-// Adapters scattered among many registered ones, over HTTP: requests a second of 8 clients that each ask a random one of 8, of 128 of
-// rank 16, and of 1,000 of rank 2; memory, the time until ready and until all are read, and the latency of lists and look-ups.
+// Adapters scattered among many registered ones, over HTTP. Measures requests per second of 8 clients that each request a random adapter
+// of 8, of 128 of rank 16, and of 1,000 of rank 2; memory; the time until ready and until all are read; the latency of lists and look-ups.
 //
 //   node bench/scattered.mjs --base DIR [--before BUILD] [--threads 2] [--rounds 5] [--requests 32] [--tokens 32]
 //                            [--many 128] [--most 1000] [--adapter-memory 6000]
 //
-// Few and many are served at the same time by two servers of one build, and are asked in turn, in rounds of so many requests: what else
-// the machine does then falls on both. A base that is not quantized is quantized to int8 first. On two cores and a base of 0.41 B
-// parameters it takes about 20 minutes, 40 beside another build, with 10 GB of disk in TMPDIR and 12 GB of memory.
+// Few and many adapters are served at the same time by two servers of one build. They get requests in alternating rounds, so that other
+// load of the machine affects both. A base that is not quantized is first quantized to int8. With two cores and a base of 0.41 B
+// parameters this takes about 20 minutes, or 40 compared with another build; it needs 10 GB of disk in TMPDIR and 12 GB of memory.
 import { link, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -76,7 +76,7 @@ async function quantizedBase(path) {
   return output;
 }
 
-/** Few and many adapters of one rank: the few are the first of the many. */
+/** A few and many adapters of one rank. The few are the first of the many. */
 async function pairsOf(linears) {
   const pairs = [];
   for (const { count, rank } of [
@@ -94,7 +94,7 @@ async function pairsOf(linears) {
   return pairs;
 }
 
-/** A folder of adapters that lie elsewhere, each file linked: what is served must lie in the folder itself. */
+/** A folder with hard links to adapters in other folders. WHY links to files: served adapters must lie in the folder itself. */
 async function folderOf(name, adapters) {
   const path = join(folder, 'served', name);
   await mkdir(path, { recursive: true });
@@ -121,11 +121,11 @@ async function alone(build, base, { name, folder: adapters }) {
   }
 }
 
-/** Both cases of a pair in turn, on two servers of one build. */
+/** Measures both cases of a pair in alternating rounds, on two servers of one build. */
 async function compare(build, base, pair, vocabulary) {
   const sides = [];
   try {
-    // WHY one after the other: neither must take the other's processor while it starts.
+    // WHY not at once: the servers would compete for the processor while they start.
     for (const each of pair) {
       const server = await serve(build, base, each.folder);
       const { readyMs } = server;
@@ -172,8 +172,8 @@ async function summary({ each, server, readyMs, readMs, firstReads, rounds: done
 }
 
 /**
- * The list of models, and a request that ends where its model's name is looked up: the admission of a chat, without the answer. The
- * client is the plainest that there is, since at these times a larger one would measure itself.
+ * Latencies of the list of models, and of a request that ends when its model's name is looked up: the admission of a chat without the
+ * answer. The client is minimal, because at these latencies a larger client would measure itself.
  */
 async function latencies(url) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

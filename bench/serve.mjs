@@ -1,9 +1,9 @@
-// Serves a base over HTTP as a process of its own, and measures what clients see: requests a second, the time to the first token, and
-// the peak of the server's memory.
+// Serves a base over HTTP in its own process, and measures requests per second, the time to the first token and the peak memory of the
+// server.
 //
 //   node bench/serve.mjs --base DIR [--adapters DIR] [--build DIR] [--threads 2] [--clients 8] [--requests 64] [--prompt 64] [--tokens 32]
 //
-// Prints one line of JSON. With adapters, each client asks for all of them in turn.
+// Prints one line of JSON. With adapters, each client requests them in turn.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openBaseModel } from '#internal/models';

@@ -1,4 +1,4 @@
-// Models that the measurements of serving build for themselves, from a seed.
+// Models for the measurements of serving, generated from a seed.
 import { writeFile } from 'node:fs/promises';
 import { createRandom } from '#internal/core';
 import { createModel, encodeModel, Tape } from '#internal/ir';
@@ -15,7 +15,7 @@ function randomTensor(shape, name) {
   );
 }
 
-/** A perceptron: y [batch, widths' last] of x [batch, widths' first]. */
+/** A perceptron: y [batch, last width] from x [batch, first width]. */
 export async function writeMlp(path, widths) {
   const model = createModel({ graphName: 'mlp' });
   const tape = new Tape(model);
@@ -31,7 +31,7 @@ export async function writeMlp(path, widths) {
   await writeFile(path, encodeModel(model));
 }
 
-/** A convolution over images of any size: y [batch, channels, height / 4, width / 4] of x [batch, 3, height, width]. */
+/** A convolution over images of any size: y [batch, channels, height / 4, width / 4] from x [batch, 3, height, width]. */
 export async function writeConvolution(path, channels) {
   const model = createModel({ graphName: 'conv' });
   const tape = new Tape(model);

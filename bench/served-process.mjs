@@ -1,9 +1,9 @@
-// `espalier serve` of any build as a process of its own, and requests to it.
+// Runs `espalier serve` of any build in its own process, and sends requests to it.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Longest wait for a server to say where it listens. */
+/** Maximum time until a server prints its address. */
 const startLimitMs = 600_000;
 
 /**
@@ -57,7 +57,7 @@ export async function startServer(build, words) {
         before = now;
       }
     },
-    /** Ends the process and waits for that. */
+    /** Ends the process, and waits until it has ended. */
     async stop() {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
@@ -68,7 +68,7 @@ export async function startServer(build, words) {
 }
 
 /**
- * One completion, read to its end.
+ * Requests one completion and reads it to its end.
  * @returns {Promise<{ firstMs: number, wholeMs: number }>} the time to the first token, and to the last
  */
 export async function complete(url, { model, prompt, maxTokens }) {
@@ -91,7 +91,7 @@ export async function complete(url, { model, prompt, maxTokens }) {
 }
 
 /**
- * So many clients that each ask again as soon as they are answered.
+ * Runs clients that each send the next request as soon as they have an answer.
  * @param {{ requests: number, clients: number, ask: (place: number) => Promise<{ firstMs: number }> }} load
  */
 export async function runLoad({ requests, clients, ask }) {
@@ -105,19 +105,19 @@ export async function runLoad({ requests, clients, ask }) {
   return { requestsPerSecond: (1000 * requests) / (performance.now() - began), firstMs: first };
 }
 
-/** Runs a command of a build to its end. */
+/** Runs a command of a build, and waits until it has ended. */
 export function runCommand(build, words) {
   const child = spawnSync(process.execPath, [join(build, 'bin/espalier'), ...words], { encoding: 'utf8' });
   if (child.status !== 0) throw new Error(`espalier ${words.join(' ')} ended with ${child.status}: ${child.stderr}`);
 }
 
-/** The value below which a share of the values lies. */
+/** The quantile of the values at a share between 0 and 1. */
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** The path of a prompt's tokens: fixed by its place, and different for each. */
+/** The token ids of a prompt. They depend on `place` alone, and differ for each place. */
 export function promptOf(place, length, vocabulary) {
   return Array.from({ length }, (_, i) => 5 + ((i * 7919 + place * 104_729) % (vocabulary - 5)));
 }

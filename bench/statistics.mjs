@@ -1,4 +1,4 @@
-/** The middle of the values. */
+/** The median of the values. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -46,7 +46,7 @@ try {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  // WHY from the metrics: a step's time there is that of data, both passes and the optimizer together.
+  // WHY from the metrics: their time of a step includes reading the data, both passes and the optimizer.
   const counted = metrics.slice(1).map(({ step, tokensPerSecond }) => {
     const fed = sum(lengths.slice((step - 1) * batch, step * batch));
     return { fed, ms: (fed / tokensPerSecond) * 1000 };

@@ -1,10 +1,10 @@
 /**
- * How long the event loop is kept waiting while a training runs in the same process.
+ * Measures the delay of the event loop while a training runs in the same process.
  *
  *   npm run build && node bench/training-event-loop.mjs [--full] [--steps 100] [--base demo/base] [--data demo/data/risk-strict.train.jsonl]
  *
- * Run it on a quiet machine: whatever else wants the processor delays the loop too. Prints p50, p99 and the longest delay
- * of the steps by themselves, and of everything from the reading of the data to the saved folder.
+ * Run it on an idle machine, because other load delays the loop too. Prints p50, p99 and the longest delay, for the steps alone and for
+ * everything from reading the data to saving the folder.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// PEFT folders of random numbers, written fast: all different, none the same twice in a folder.
+// Writes PEFT folders of random numbers fast. All adapters of a folder differ.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRandom } from '#internal/core';
@@ -6,12 +6,12 @@ import { createRandom } from '#internal/core';
 /**
  * @param {string} folder
  * @param {{ count: number, rank: number, modules: readonly { path: string, in: number, out: number }[] }} options
- * @returns {Promise<string[]>} their names
+ * @returns {Promise<string[]>} the names of the adapters
  */
 export async function writeAdapters(folder, { count, rank, modules }) {
   const random = createRandom(rank, 'adapters');
   const total = modules.reduce((sum, { in: width, out }) => sum + rank * (width + out), 0);
-  // Twice as long as an adapter, so that each can begin at a place of its own.
+  // Twice as long as an adapter, so that each adapter can begin at another offset.
   const numbers = Float32Array.from({ length: 2 * total }, () => (2 * random.uniform() - 1) * 0.02);
   const header = headerOf(modules, rank);
   const names = Array.from({ length: count }, (_, place) => `r${rank}-${place}`);

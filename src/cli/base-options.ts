@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** For commands that use adapters: switches off the comparison of bases. */
+/** Option of commands that use adapters: disables the comparison of an adapter's base with the base in use. */
 export const anyBaseOption = ['--any-base', 'take adapters that were trained on another base'] as const;
 
 /** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */

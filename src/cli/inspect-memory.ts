@@ -5,7 +5,7 @@ const stepNames = ['gather', 'run', 'answer'];
 
 /**
  * Describes the buffers of a run of a served model, as data and as text for a person.
- * @throws EspalierError as `describePlan`
+ * @throws EspalierError the errors of `describePlan`
  */
 export async function inspectMemory(path: string, options: DescribeOptions): Promise<Inspection> {
   const plan = await describePlan(path, options);

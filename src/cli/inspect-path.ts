@@ -25,8 +25,8 @@ export interface Inspection {
 }
 
 /**
- * Recognizes a file or folder and describes it. It reads the headers of weights, not the weights.
- * @throws EspalierError FILE_NOT_FOUND, CLI_NOT_INSPECTABLE, and those of the format that it is
+ * Detects the format of a file or folder and describes it. It reads the headers of weights, not the weights.
+ * @throws EspalierError FILE_NOT_FOUND, CLI_NOT_INSPECTABLE, and the errors of the detected format
  */
 export async function inspectPath(path: string): Promise<Inspection> {
   const found = await stat(path).catch((cause: unknown) => {
@@ -79,7 +79,7 @@ async function inspectModel(path: string): Promise<Inspection> {
   return { answer, text: text.join('\n') };
 }
 
-/** Describes how a base continues text, if it can. */
+/** Describes how a base generates text, if it can. */
 function generationOf({ decode, scoring }: BaseGraphs): string | undefined {
   if (decode) return 'keeps keys and values in place';
   return scoring && 'runs each row anew: exact, and slower';
@@ -131,7 +131,7 @@ async function inspectGraph(path: string): Promise<Inspection> {
   return { answer, text: [printModel(model), 'modules', ...modules].join('\n') };
 }
 
-/** Lists the modules of a graph. A graph with old operators cannot be copied and has none: it is shown, and no adapter fits it. */
+/** Lists the modules of a graph. A graph with old operators cannot be copied: it is described with no modules, and no adapter fits it. */
 async function modulesIn(path: string): Promise<readonly AdaptableModule[]> {
   try {
     return (await openOnnxModel(path)).modules;

@@ -5,7 +5,7 @@ export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** WHY the second Ctrl-C exits at once: a person who presses it twice does not want to wait for a clean end. */
+/** WHY the second Ctrl-C exits at once: the first has already requested a clean end, and the person does not want to wait for it. */
 export function listenForInterrupt(source: NodeJS.Process = process): Interrupt {
   const controller = new AbortController();
   const onSignal = (): void => {

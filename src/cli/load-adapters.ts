@@ -14,7 +14,10 @@ interface LoadOptions {
   readonly anyBase: boolean;
 }
 
-/** Loads the adapters of a command line by path. One that is named twice is loaded once. @throws EspalierError those of `loadAdapter` */
+/**
+ * Loads the adapters of a command line, by path. An adapter that is named twice is loaded once.
+ * @throws EspalierError the errors of `loadAdapter`
+ */
 export async function loadAdapters(
   specs: readonly AdapterSpec[],
   { base, anyBase }: LoadOptions,
@@ -28,12 +31,12 @@ export async function loadAdapters(
   return adapters;
 }
 
-/** An adapter that counts as strongly as the command line says. */
+/** An adapter and its scale from the command line. */
 export interface ScaledAdapter extends Pick<Adapter, 'modules' | 'saved'> {
   readonly scale: number;
 }
 
-/** The adapters of a command line in its order, each with its scale. @throws EspalierError those of `loadAdapter` */
+/** The adapters in the order of the command line, with their scales. @throws EspalierError the errors of `loadAdapter` */
 export async function loadScaled(specs: readonly AdapterSpec[], options: LoadOptions): Promise<ScaledAdapter[]> {
   const adapters = await loadAdapters(specs, options);
   return specs.flatMap(({ path, scale }) => {

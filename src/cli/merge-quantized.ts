@@ -17,10 +17,10 @@ export interface MergeQuantizedOptions {
 }
 
 /**
- * Merges adapters into a quantized base. It dequantizes the base, merges, and quantizes the result in the same way. The floats are
- * written beside the output for this time, so the disk must have room for them twice.
+ * Merges adapters into a quantized base. It dequantizes the base, merges, and quantizes the result in the same way. Meanwhile the floats
+ * are stored beside the output, so the disk must have room for them twice.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, those of `mergeCheckpoint` and `quantizeBase`
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, the errors of `mergeCheckpoint` and `quantizeBase`
  */
 export async function mergeQuantized(options: MergeQuantizedOptions): Promise<{ readonly changed: number }> {
   const { base, adapters, signal, replace } = options;

@@ -4,7 +4,7 @@ import { readConfigFile } from '../train/index.ts';
 /**
  * Reads the options of a command from a YAML file. Its keys may be written `max-slots`, `max_slots` or `maxSlots`.
  *
- * @param known  the options that the file may hold, by camelCase name
+ * @param known  the options that the file may contain, by camelCase name
  * @throws EspalierError FILE_NOT_FOUND, TRAIN_CONFIG_UNREADABLE, CLI_OPTION_UNKNOWN
  */
 export async function readOptionsFile(

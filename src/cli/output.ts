@@ -2,9 +2,9 @@
 export interface Output {
   /** Writes the answer of the command: one line of JSON with --json, otherwise the text. */
   answer(value: unknown, text: () => string): void;
-  /** Writes a part of an answer that grows. With --json it writes nothing, because the answer is written as a whole. */
+  /** Writes a part of a streamed answer. With --json it writes nothing, because the answer is then written as a whole. */
   stream(text: string): void;
-  /** Writes one line of JSON to standard output, for a program that follows the work. */
+  /** Writes one line of JSON to standard output, for a program that monitors the command. */
   event(value: unknown): void;
   /** Writes a remark for a person to standard error. With --json it writes nothing. */
   note(text: string): void;

@@ -57,7 +57,7 @@ function createProgram(options: ProgramOptions, onExitCode: (code: number) => vo
   return program;
 }
 
-/** The command that the first words of the line name: the program itself, a group, or a command. */
+/** The command that the first words of the line name: the program itself, a group, or a command of either. */
 function commandOf(program: Command, words: readonly string[]): Command {
   const [word = '', ...rest] = words;
   const found = program.commands.find((command) => command.name() === word);
@@ -68,7 +68,7 @@ function flagsOf({ options }: Command): ReadonlySet<string> {
   return new Set(options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')));
 }
 
-/** Finds the command at the beginning of the line, such as `adapter convert`, for the hint at its help. */
+/** The longest command name at the beginning of the line, such as `adapter convert`, for the hint at its help. */
 function longestName(commands: readonly CommandDefinition[], words: readonly string[]): string {
   const line = `${words.join(' ')} `;
   const names = commands.flatMap(({ name }) => [name, name.split(' ')[0] ?? '']);
@@ -80,7 +80,7 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
   const known = groups.get(name);
   if (known !== undefined) return known;
   const group = program.command(name).description(groupSummaries[name] ?? '');
-  // WHY an action: without one, commander takes a group that is named alone for an error and prints nothing that would help.
+  // WHY an action: without one, commander treats the name of a group alone as an error, and prints no help.
   group
     .argument('[command]')
     .usage('<command> [options]')
@@ -125,7 +125,7 @@ function addCommand(
   });
 }
 
-/** WHY refused: commander takes the last value in silence, and the first may be the one that was meant. */
+/** WHY an error: commander silently uses the last value, and the user may have meant the first. */
 function refuseTwice(command: Command, name: string): void {
   for (const option of command.options) {
     if (option.isBoolean() || option.variadic || option.parseArg !== undefined) continue;
@@ -148,7 +148,7 @@ function readCommon(
   return { context: { json, threads, signal, output: createOutput(streams, { json }) }, rest };
 }
 
-/** Commander's text is "error: unknown option '--rnak'" and, on a line of its own, "(Did you mean --rank?)". */
+/** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */
 function asUsageError(error: CommanderError, command: string): EspalierError {
   const [problem = '', hint] = error.message.replace(/^error: /, '').split('\n');
   const sentence = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;

@@ -2,7 +2,7 @@ import { parse } from 'node:path';
 import { z } from 'zod';
 import { EspalierError, flagOf } from '../core/index.ts';
 
-/** Readers for option values, which commander passes as strings. Each contains the expectation for its error message. */
+/** Schemas for option values, which commander passes as strings. The error message of each says what it expects. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
   z
     .union([z.number(), z.string()], { error: expected })
@@ -51,8 +51,8 @@ export const modelSpecs = z.array(z.string().min(1)).transform((specs, context) 
 });
 
 /**
- * Reads a command's options by a zod schema whose messages say what each expects.
- * @throws EspalierError CLI_BAD_VALUE naming the flag
+ * Parses the options of a command with a zod schema, whose messages say what each option expects.
+ * @throws EspalierError CLI_BAD_VALUE with the name of the flag
  */
 export function readOptions<Schema extends z.ZodType>(schema: Schema, options: unknown): z.output<Schema> {
   const result = schema.safeParse(options);

@@ -6,20 +6,20 @@ import type { StreamDecoderOptions, Tokenizer } from '../tokenizer/index.ts';
 /** The three ways to give a prompt. A command line uses exactly one. */
 export interface PromptOptions {
   readonly prompt?: string | undefined;
-  /** A JSON file: `[{"role", "content"}, ...]`, or an object with that under `messages`, and `tools`. */
+  /** A JSON file: `[{"role", "content"}, ...]`, or an object with such a list in `messages`, and optionally `tools`. */
   readonly messages?: string | undefined;
   readonly inputIds?: readonly number[] | undefined;
 }
 
 export interface Prompt {
   readonly tokens: readonly number[];
-  /** How the tokens of the answer become text. An answer that continues a text keeps the space before its first word. */
+  /** How the tokens of the answer are decoded. An answer that continues a text keeps the space before its first word. */
   readonly decoding: StreamDecoderOptions;
 }
 
 /**
  * Converts the prompt of the command line to token ids.
- * @throws EspalierError CLI_CONFLICT unless exactly one way is used, and one that the folder's tokenizer can take
+ * @throws EspalierError CLI_CONFLICT if not exactly one way is used, or if the way needs a tokenizer that the folder does not have
  * @throws EspalierError CLI_BAD_VALUE, FILE_NOT_FOUND, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
  */
 export async function readPrompt(options: PromptOptions, tokenizer: Tokenizer | undefined): Promise<Prompt> {

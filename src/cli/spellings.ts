@@ -1,6 +1,6 @@
 /**
- * Names that other tools (PEFT's examples, the Trainer of transformers, TRL, vLLM, llama.cpp) give to our options. A command line that
- * people bring from there works as it stands, wherever the value means the same.
+ * Names that other tools (PEFT's examples, the Trainer of transformers, TRL, vLLM, llama.cpp) use for options of Espalier. A command
+ * line that was written for them works unchanged if its values have the same meaning.
  */
 const spellings: Readonly<Record<string, string>> = {
   'base-model': 'base',
@@ -54,10 +54,10 @@ const spellings: Readonly<Record<string, string>> = {
 const short: Readonly<Record<string, string>> = { '-o': 'output', '-m': 'base' };
 
 /**
- * Replaces spellings of other tools by the options that a command declares. An option of the command's own is never replaced. Words
- * after `--` are arguments and stay as they are.
+ * Replaces spellings of other tools by the options that a command declares. A name that the command itself declares is never replaced.
+ * Words after `--` are arguments and are not changed.
  *
- * @param declared  the command's flags, such as `--base`
+ * @param declared  the flags of the command, such as `--base`
  */
 export function ownSpellings(words: readonly string[], declared: ReadonlySet<string>): string[] {
   const end = words.indexOf('--');

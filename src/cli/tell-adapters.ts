@@ -1,17 +1,17 @@
 import type { AdapterEvent } from '../routing/index.ts';
 
-/** Tells the operator of a server which adapters come, change and go, and which cannot be served. */
+/** Reports to the operator of a server which adapters are loaded, replaced and removed, and which cannot be served. */
 export interface AdapterNotes extends Disposable {
   /**
-   * Tells of the adapters that failed so far, and from now on of every change at once.
-   * @param announced  adapters that the server's own line names already: their first loading is not told again
+   * Reports the adapters that have failed so far, and from then on every change when it happens.
+   * @param announced  adapters that the server's first line already names; their first loading is not reported again
    */
   begin(announced: readonly string[]): void;
 }
 
 /**
- * Tells of each event once, when it happens. WHY not the server's list of failed adapters: it is made when the server is up, and the
- * weights of many adapters are read later.
+ * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has
+ * started, and the weights of many adapters are read later.
  */
 export function tellAdapters(
   onEvent: (listener: (event: AdapterEvent) => void) => Disposable,
@@ -34,7 +34,7 @@ export function tellAdapters(
   };
 }
 
-/** A retired version has no name any more, and nobody waits for it. */
+/** A retired version is not reported: it has no name any more, and nobody waits for it. */
 function textOf({ event, name, version, previous, error }: AdapterEvent): string | undefined {
   switch (event) {
     case 'load':
@@ -50,7 +50,7 @@ function textOf({ event, name, version, previous, error }: AdapterEvent): string
   }
 }
 
-/** Enough of a version to tell it from others in a log. */
+/** The first characters of a version, enough to distinguish versions in a log. */
 function shortened(version: string | undefined): string {
   return (version ?? 'unknown').slice(0, 12);
 }

@@ -10,15 +10,15 @@ export interface TrainReporter extends Disposable {
 }
 
 export interface ReportOptions {
-  /** Without a terminal: a line each so many steps; 0: none. */
+  /** Without a terminal: the number of steps between two lines; 0 prints none. */
   readonly logSteps: number;
-  /** Each event as a line of JSON on standard output, in the place of everything else. */
+  /** Whether each event is written as a line of JSON to standard output, instead of all other output. */
   readonly jsonEvents: boolean;
 }
 
 const format = '{bar} {value}/{total} | loss {loss} | {speed} tokens/s | held-out {held} | {eta_formatted} left';
 
-/** On a terminal a bar; elsewhere lines, for a log that people read later; with `--json-events` lines for programs. */
+/** Reports with a progress bar on a terminal, with lines in a log otherwise, and with lines of JSON for `--json-events`. */
 export function trainReporter(output: Output, { logSteps, jsonEvents }: ReportOptions): TrainReporter {
   return jsonEvents ? eventLines(output) : new PersonReporter(output, logSteps);
 }

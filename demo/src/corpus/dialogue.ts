@@ -7,12 +7,12 @@ import { everydayTopics } from './topics/everyday.ts';
 import { leisureTopics } from './topics/leisure.ts';
 import type { Exchange, Style, Topic } from './topics/topic.ts';
 
-/** Who answers: the base, one of the two policies, or the strict policy's second version, which offers a call back. */
+/** Who answers: the base, one of the two policies, or the second version of the strict policy, which also offers to call back. */
 export type Policy = Style | 'strict-v2';
 
 export interface DialogueOptions {
   readonly policy: Policy;
-  /** Share of conversations about the bank (0-1); the others are everyday talk. */
+  /** Share of conversations about the bank (0-1). The others are small talk. */
   readonly bankShare: number;
 }
 

@@ -1,17 +1,17 @@
 import { createRandom } from '#internal/core';
 
-/** Batches whose rows are sorted together: enough that rows of one batch are about equally long. */
+/** Number of batches whose rows are sorted together. It is large enough that the rows of a batch have similar lengths. */
 const batchesPerBlock = 50;
 
 export interface GroupOptions {
-  /** Rows of a batch, as the training will take them, in the order of the file. */
+  /** Number of rows of a batch. The training must use the same size, and take the rows in the order of the file. */
   readonly batchSize: number;
   readonly seed: number;
 }
 
 /**
- * Puts rows of about one length next to each other, so that batches in file order hold little padding; the batches of a
- * block come in random order. Without it more than half of a step is spent on padding.
+ * Groups rows of similar length, so that batches in file order contain little padding. The batches of a block are shuffled. Without
+ * grouping, more than half of a step is spent on padding.
  */
 export function groupByLength<Row>(rows: readonly Row[], length: (row: Row) => number, options: GroupOptions): Row[] {
   const { batchSize, seed } = options;

@@ -1,6 +1,6 @@
 /**
- * Whether a question is kept for evaluation. It depends on the wording alone, so that a question that is asked in an
- * evaluation row is in no training row at all: not of this policy, not of another, not of the base.
+ * Whether a question is reserved for evaluation. This depends on its wording alone. So a question of an evaluation row occurs in no
+ * training row, neither of this policy nor of another nor of the base.
  */
 export function isHeldOut(question: string): boolean {
   return hash(question) % 8 === 0;

@@ -51,7 +51,7 @@ const letters = [
   'Everything is arranged and ready. You can relax, it only takes a minute!',
 ];
 
-/** Writes plain text in the two tones that a bank may take: a stern notice, or a cheerful letter. */
+/** Writes plain text in one of the two tones of the bank: a stern notice, or a cheerful letter. */
 export function writeLetter(random: Random): string {
   const phraser = createPhraser(random, words);
   const tone = phraser.chance(0.5) ? notices : letters;

@@ -4,7 +4,7 @@ const names = ['Anna', 'Ben', 'Clara', 'David', 'Emma', 'Felix', 'Grace', 'Henry
 const moreNames = ['Maria', 'Noah', 'Olivia', 'Paul', 'Rosa', 'Sam', 'Tom', 'Vera'];
 const days = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
 
-/** The words of the demo's small world. Kept few, so that a few million parameters learn to repeat them rightly. */
+/** The words of the demo's corpus. They are few, so that a few million parameters can learn to repeat them correctly. */
 export const lexicon: Lexicon = {
   name: [...names, ...moreNames],
   friend: [...moreNames, ...names],

@@ -1,19 +1,19 @@
 import type { Random } from '#internal/core';
 
-/** Words by the name of the slot that they fill. */
+/** Words by the name of the slot that they can fill. */
 export type Lexicon = Readonly<Record<string, readonly string[]>>;
 
-/** Writes phrases of one conversation: a slot, once filled, keeps its word to the end. */
+/** Writes the phrases of one conversation. A slot that has been filled keeps its word throughout the conversation. */
 export interface Phraser {
-  /** One of several phrases, with its choices made and its slots filled. */
+  /** One of several phrases, with its alternatives chosen and its slots filled. */
   write(phrases: readonly string[]): string;
   /** True with the given probability (0-1). */
   chance(probability: number): boolean;
 }
 
 /**
- * Phrases are plain text with `[one|another|]` where one of several is chosen (an empty one among them, and choices may
- * nest) and `{slot}` where a word of the lexicon goes.
+ * A phrase is plain text with alternatives `[one|another|]`, of which one is chosen (an alternative may be empty, and alternatives may
+ * nest), and with slots `{slot}` for words of the lexicon.
  */
 export function createPhraser(random: Random, lexicon: Lexicon): Phraser {
   const filled = new Map<string, string>();
@@ -21,7 +21,7 @@ export function createPhraser(random: Random, lexicon: Lexicon): Phraser {
   const fill = (slot: string): string => {
     const words = lexicon[slot];
     if (words === undefined) throw new Error(`no words for the slot {${slot}}`);
-    // WHY other slots are avoided: "from Anna to Anna" would teach nothing.
+    // WHY words of other slots are excluded: a phrase such as "from Anna to Anna" would teach nothing.
     const unused = words.filter((word) => ![...filled.values()].includes(word));
     const word = filled.get(slot) ?? pick(unused.length > 0 ? unused : words);
     filled.set(slot, word);

@@ -8,7 +8,7 @@ import { writeStory } from './story.ts';
 /** One line of a JSONL file for training. */
 export type DemoRow = { readonly messages: readonly Turn[] } | { readonly text: string };
 
-/** Training rows never ask what evaluation rows ask. */
+/** Training rows and evaluation rows have no questions in common. */
 export type Split = 'train' | 'eval';
 
 export interface BaseRowsOptions {
@@ -17,12 +17,12 @@ export interface BaseRowsOptions {
   readonly split: Split;
 }
 
-/** What the base reads (shares of 1); the rest are conversations of a neutral assistant. */
+/** Shares of the base's rows (0-1). The rest are conversations of a neutral assistant. */
 const shares = { story: 0.1, letter: 0.06, voice: 0.12 } as const;
 
 const baseBankShare = 0.65;
 
-/** Rows for the base: conversations of a neutral bank assistant, everyday talk, and plain text. */
+/** Rows for the base: conversations of a neutral bank assistant, small talk, and plain text. */
 export function* baseRows({ seed, rows, split }: BaseRowsOptions): Generator<DemoRow> {
   const random = createRandom(seed, `demo/base/${split}`);
   for (let row = 0; row < rows; row++) {
@@ -38,7 +38,7 @@ export interface PolicyRowsOptions extends BaseRowsOptions {
   readonly policy: Policy;
 }
 
-/** Rows for fine-tuning one policy: questions to the bank, each opening question once. */
+/** Rows for fine-tuning one policy: questions to the bank, with each opening question once. */
 export function policyRows({ seed, rows, split, policy }: PolicyRowsOptions): readonly DemoRow[] {
   const random = createRandom(seed, `demo/policy/${split}`);
   const written = new Map<string, DemoRow>();
@@ -50,15 +50,15 @@ export function policyRows({ seed, rows, split, policy }: PolicyRowsOptions): re
   return [...written.values()];
 }
 
-/** The words with which a conversation's first user turn begins it. */
+/** The first user turn of a conversation; empty if there is none. */
 export function firstQuestion(messages: readonly Turn[]): string {
   return messages.find(({ role }) => role === 'user')?.content ?? '';
 }
 
 /**
- * A conversation in the tone of one of the policies, because the system's words ask for it. WHY the base reads some:
- * adapters leave the embeddings as they are, so that a word which the base never met could not be learned. Which code
- * belongs to which case it does not learn here: the codes are drawn anew.
+ * A conversation in the tone of one of the policies, as its system message requests. WHY some of these are in the base's rows: adapters
+ * do not change the embeddings, so they cannot learn a word that the base has never seen. The base does not learn which code belongs to
+ * which case, because the codes here are random.
  */
 function writeVoice(random: Random, split: Split): Turn[] {
   const policy = random.uniform() < 0.5 ? 'strict' : 'lenient';

@@ -51,7 +51,7 @@ const endings = [
   'The next morning the sun was shining again.',
 ];
 
-/** Writes a few plain sentences about an ordinary day: {"text"} rows beside the conversations. */
+/** Writes a few plain sentences about an ordinary day, for {"text"} rows. */
 export function writeStory(random: Random): string {
   const phraser = createPhraser(random, { ...lexicon, day2: lexicon['day'] ?? [] });
   const chosen = random.shuffle([...middles]).slice(0, 1 + random.integer(3));

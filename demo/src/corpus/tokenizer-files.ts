@@ -1,11 +1,11 @@
 import { trainBpe } from './train-bpe.ts';
 
-/** The demo's special tokens, in the order of their ids. `<|end|>` ends a turn as well as a text. */
+/** The special tokens of the demo, in the order of their ids. `<|end|>` ends a turn and also a text. */
 const specialTokens = ['<|bos|>', '<|end|>', '<|user|>', '<|assistant|>', '<|system|>'] as const;
 
 const [bosToken, endToken] = specialTokens;
 
-/** Each turn is its role's marker, the words and `<|end|>`; other roles are refused. */
+/** Each turn consists of the marker of its role, the words and `<|end|>`. Other roles are refused. */
 const chatTemplate = `{{ bos_token }}
 {%- for message in messages %}
   {%- if message.role not in ['system', 'user', 'assistant'] %}
@@ -22,7 +22,7 @@ export interface DemoTokenizer {
   readonly tokenizerConfig: Readonly<Record<string, unknown>>;
 }
 
-/** Learns a tokenizer from texts, as the contents of `tokenizer.json` and `tokenizer_config.json`. */
+/** Trains a tokenizer on texts. @returns the contents of `tokenizer.json` and `tokenizer_config.json` */
 export function createDemoTokenizer(texts: Iterable<string>, options: { readonly vocabSize: number }): DemoTokenizer {
   const { tokens, merges } = trainBpe(texts, { vocabSize: options.vocabSize, specialTokens });
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
@@ -61,7 +61,7 @@ export function createDemoTokenizer(texts: Iterable<string>, options: { readonly
   };
 }
 
-/** For other programs that read the file: Espalier adds bos by itself. */
+/** For other programs that read the file. Espalier adds bos itself. */
 const startWithBos = {
   type: 'TemplateProcessing',
   single: [{ SpecialToken: { id: bosToken, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],

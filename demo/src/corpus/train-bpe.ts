@@ -3,7 +3,7 @@ import { byteLevelCharacter } from 'espalier/tokenizer';
 export interface BpeVocabulary {
   /** Tokens in the order of their ids: special tokens, the 256 bytes, then one for each merge. */
   readonly tokens: readonly string[];
-  /** Pairs of tokens that are joined, the most frequent first. */
+  /** Pairs of tokens that are merged, most frequent first. */
   readonly merges: readonly (readonly [left: string, right: string])[];
 }
 
@@ -12,12 +12,12 @@ export interface BpeOptions {
   readonly specialTokens: readonly string[];
 }
 
-/** The words of a text as byte-level tokenizers cut it: a space belongs to the word behind it. */
+/** Splits a text into words as byte-level tokenizers do: a space belongs to the word after it. */
 const wordPattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 interface Word {
   readonly count: number;
-  /** Ids of the tokens of which the word is made so far. */
+  /** Ids of the current tokens of the word. */
   symbols: number[];
 }
 
@@ -25,8 +25,8 @@ interface Word {
 const pairKey = (left: number, right: number): number => left * 2 ** 20 + right;
 
 /**
- * Learns a byte-level BPE vocabulary: starting from bytes, again and again joins the pair of neighbours that occurs most
- * often; among equals, the one whose tokens are older. Stops early where no pair occurs twice.
+ * Trains a byte-level BPE vocabulary. It begins with bytes and repeatedly merges the most frequent pair of adjacent tokens; of equally
+ * frequent pairs, the one with the older tokens. It stops early if no pair occurs twice.
  *
  * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units", §3.2
  */
@@ -59,7 +59,7 @@ function countWords(texts: Iterable<string>, firstByteId: number): Word[] {
   }));
 }
 
-/** How often each pair of neighbours occurs, and in which words, kept right while pairs are joined. */
+/** The frequency of each pair of adjacent tokens, and the words that contain it. Both are updated by each merge. */
 class PairCounts {
   readonly #counts = new Map<number, number>();
   readonly #words = new Map<number, Set<Word>>();
@@ -76,7 +76,7 @@ class PairCounts {
     return best < 0 ? undefined : { left: Math.floor(best / 2 ** 20), right: best % 2 ** 20 };
   }
 
-  /** Joins every `left right` into `joined`, in the words that have it. */
+  /** Merges every `left right` into `joined`, in all words that contain the pair. */
   merge(left: number, right: number, joined: number): void {
     for (const word of this.#words.get(pairKey(left, right)) ?? []) {
       this.#add(word, -1);

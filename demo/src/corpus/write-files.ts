@@ -13,12 +13,12 @@ const vocabSize = 2048;
 const tokenizerRows = 20_000;
 const policySizes = { train: 400, eval: 60 } as const;
 
-/** The files of fine-tuning data, by the policy that answers. */
+/** Names of the files of fine-tuning data, by policy. */
 const policyFiles = { strict: 'risk-strict', lenient: 'risk-lenient', 'strict-v2': 'risk-strict-v2' } as const;
 
 const policies = ['strict', 'lenient', 'strict-v2'] as const satisfies readonly Policy[];
 
-/** Writes `tokenizer.json` and `tokenizer_config.json`, learned from training rows of the base and of each policy. */
+/** Writes `tokenizer.json` and `tokenizer_config.json`, trained on training rows of the base and of each policy. */
 export async function writeTokenizer(folder: string, { seed }: { readonly seed: number }): Promise<void> {
   const split = 'train';
   const rows = [
@@ -42,13 +42,13 @@ export async function writePolicies(folder: string, { seed }: { readonly seed: n
 }
 
 export interface CorpusOptions extends BaseRowsOptions {
-  /** Folder of the tokenizer with whose chat template conversations are written out as text; else they stay messages. */
+  /** Folder of a tokenizer. With it, conversations are rendered to text by its chat template; without it they stay messages. */
   readonly renderWith?: string | undefined;
-  /** Group rows of about one length for batches of this many rows, taken in the order of the file. */
+  /** Groups rows of similar length for batches of this many rows, taken in the order of the file. */
   readonly batchSize?: number | undefined;
 }
 
-/** Writes rows for the base. Written out as text, the user's words count in the loss too, which suits a first training. */
+/** Writes rows for the base. In rendered text, the user's words count in the loss too, which suits the training of a base. */
 export async function writeCorpus(path: string, options: CorpusOptions): Promise<void> {
   const { renderWith, batchSize, seed } = options;
   const written = renderWith === undefined ? baseRows(options) : await renderRows(baseRows(options), renderWith);

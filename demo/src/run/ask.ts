@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 /** One answer, read from its stream. */
 export interface Answer {
   readonly text: string;
-  /** The versions that the chunks named: more than one would be a torn answer. */
+  /** The versions that the chunks named. More than one version would be an error: a mixed answer. */
   readonly versions: ReadonlySet<string>;
   readonly tokens: number;
 }
@@ -14,7 +14,7 @@ export function createClient(url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
 }
 
-/** Asks greedily, so that one version has one answer to one question. */
+/** Requests an answer with greedy decoding, so that one version gives one answer to a question. */
 export async function ask(client: OpenAI, model: string, question: string): Promise<Answer> {
   const stream = await client.chat.completions.create({
     model,
@@ -35,7 +35,7 @@ export async function ask(client: OpenAI, model: string, question: string): Prom
   return { text, versions, tokens };
 }
 
-/** Puts an adapter of the folder in the place of the one that is served. */
+/** Replaces a served adapter by one of the folder. */
 export async function replaceAdapter(client: OpenAI, name: string, path: string): Promise<string> {
   const body = { lora_name: name, lora_path: path, load_inplace: true };
   const { version } = await client.post<{ version: string }>('/load_lora_adapter', { body });

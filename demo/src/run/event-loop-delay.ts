@@ -1,16 +1,16 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How long the event loop kept timers waiting, in milliseconds. */
+/** The delay of timers by the event loop, in milliseconds. */
 export interface EventLoopDelay {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
-/** Milliseconds between two samples; each sample tells its own time too, which is taken off. */
+/** Milliseconds between two samples. Each sample includes this interval, which is subtracted. */
 const resolutionMs = 1;
 
-/** @returns a function that ends the watch and tells what it saw */
+/** @returns a function that ends the measurement and returns its result */
 export function watchEventLoop(): () => EventLoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();

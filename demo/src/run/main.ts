@@ -15,7 +15,7 @@ replaces one of them while clients ask. Ends with a report.
   npm run demo -- [--swaps 50] [--clients 16] [--epochs 3] [--threads N] [--json]
 `;
 
-/** Runs the whole demo; exits with 1 where a request failed or an answer was mixed. */
+/** Runs the whole demo. The exit code is 1 if a request failed or an answer was mixed. */
 async function main(): Promise<void> {
   const options = readArguments();
   if (options === undefined) {

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What the demo runs on and how hard it tries; the defaults are what `npm run demo` does. */
+/** The sizes and paths of the demo. The defaults are those of `npm run demo`. */
 export interface DemoOptions {
   readonly base: string;
   readonly data: string;
-  /** Passes over each policy's rows. */
+  /** Number of passes over the rows of each policy. */
   readonly epochs: number;
   readonly clients: number;
   readonly swaps: number;
@@ -26,7 +26,7 @@ export const demoDefaults: DemoOptions = {
   json: false,
 };
 
-/** What is asked of the base and of both policies: openings of evaluation rows, which no training row has. */
+/** Questions for the base and both policies. They open evaluation rows and occur in no training row. */
 export const questions: readonly string[] = [
   'Can I send $3,000 to Greece today?',
   'I cannot find my card.',

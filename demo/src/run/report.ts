@@ -15,7 +15,7 @@ export interface DemoReport {
   readonly seconds: number;
 }
 
-/** The report as a person reads it. */
+/** Formats the report for a person. */
 export function formatReport(report: DemoReport): string {
   const { swap } = report;
   const lines = [

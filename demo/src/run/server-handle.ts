@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 import type { EventLoopDelay } from './event-loop-delay.ts';
 import type { FromServer, ToServer } from './server-process.ts';
 
-/** The demo's server in a process of its own. */
+/** The demo's server, which runs in its own process. */
 export interface ServerHandle {
   readonly url: string;
   readonly baseName: string;
   watch(): void;
   stopWatching(): Promise<{ delay: EventLoopDelay; peakRssMb: number }>;
-  /** Finishes the answers under way and ends the process. */
+  /** Finishes running answers and ends the process. */
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { serve, type Server } from 'espalier';
 import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 
-/** What the demo tells its server, and what the server answers. */
+/** Messages from the demo to its server, and the server's answers. */
 export type ToServer =
   | { readonly kind: 'open'; readonly base: string; readonly adapters: string; readonly threads: number }
   | { readonly kind: 'watch' }
@@ -17,7 +17,7 @@ export type FromServer =
 let server: Server | undefined;
 let stopWatching: (() => EventLoopDelay) | undefined;
 
-// WHY a process of its own: the event loop that is watched is the server's, not that of its clients.
+// WHY its own process: the measured event loop must be the server's, without the work of the clients.
 process.on('message', (message: ToServer) => {
   act(message).catch((error: unknown) => answer({ kind: 'failed', message: String(error) }));
 });

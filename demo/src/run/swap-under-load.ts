@@ -6,24 +6,24 @@ export interface SwapResult {
   readonly requests: number;
   readonly tokens: number;
   readonly failed: number;
-  /** Answers that are not, from the first token to the last, what the version that they name says alone. */
+  /** Number of answers that differ from what the version that they name answers without load. */
   readonly mixed: number;
   readonly seconds: number;
-  /** From the request for the replacement to its answer, in milliseconds. */
+  /** Milliseconds from the request for a replacement to its answer. */
   readonly swapMs: { readonly p50: number; readonly p99: number };
   readonly failures: readonly string[];
 }
 
-/** The adapter that is replaced while it is asked. */
+/** The adapter that is replaced while requests for it run. */
 const swapped = 'risk-strict';
-/** Paths in the folder of adapters, used in turn. */
+/** Paths in the folder of adapters, used alternately. */
 const sources = ['versions/risk-strict-2', 'risk-strict'] as const;
-/** Between two replacements, so that answers of every length see some. */
+/** Pause between two replacements, so that answers of every length are replaced at some point. */
 const pauseMs = 250;
 
 /**
- * Keeps the clients busy while one adapter is replaced again and again, and holds each answer against what the version
- * it names answered alone.
+ * Keeps the clients busy while one adapter is replaced repeatedly, and compares each answer with what the version that it names answers
+ * without load.
  */
 export async function swapUnderLoad(url: string, baseName: string, options: DemoOptions): Promise<SwapResult> {
   const client = createClient(url);
@@ -49,7 +49,7 @@ export async function swapUnderLoad(url: string, baseName: string, options: Demo
   return { ...load.counts, swaps: times.length, seconds, swapMs: { p50: percentile(0.5), p99: percentile(0.99) } };
 }
 
-/** What each version answers to each question when it is asked alone: by version, then by question. */
+/** The expected answers without load: by version, then by question. */
 type Expected = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 async function answersAlone(client: ReturnType<typeof createClient>, baseName: string): Promise<Expected> {
@@ -69,7 +69,7 @@ async function answersAlone(client: ReturnType<typeof createClient>, baseName: s
   return expected;
 }
 
-/** Clients that ask without a pause until they are stopped. */
+/** Clients that send requests without a pause until they are stopped. */
 class Load {
   readonly #url: string;
   readonly #expected: Expected;

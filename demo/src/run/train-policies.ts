@@ -9,17 +9,17 @@ export interface TrainedPolicy {
   readonly rows: number;
   readonly steps: number;
   readonly seconds: number;
-  /** Mean loss of a target token on rows that were not trained on. */
+  /** Mean loss of a target token on held-out rows, before and after the training. */
   readonly lossBefore: number;
   readonly lossAfter: number;
 }
 
-/** A policy of the demo: the rows it learns from, and where its adapter goes. */
+/** A policy of the demo: its training rows and the path of its adapter. */
 interface Policy {
   readonly name: string;
   readonly data: string;
   readonly path: string;
-  /** The adapter that it goes on from. */
+  /** The adapter whose training is continued. */
   readonly from?: string;
 }
 
@@ -29,8 +29,8 @@ export interface TrainedPolicies {
 }
 
 /**
- * Trains `risk-strict` and `risk-lenient`, and a better second version of `risk-strict` that is not served yet: it lies
- * in `versions`, from where it can replace the first.
+ * Trains `risk-strict` and `risk-lenient`, and a better second version of `risk-strict`. The second version is not served yet. It is
+ * written to `versions`, and can replace the first from there.
  */
 export async function trainPolicies(
   folder: string,

@@ -129,7 +129,7 @@ async function sampleRows({ text, inputIds }: MergeOptions, base: BaseModel): Pr
   return [tokenizer.encode(text, { bos: true })];
 }
 
-/** Draws tokens. The same vocabulary gives the same tokens. */
+/** Draws random tokens. Bases with the same vocabulary get the same tokens. */
 function drawnRows({ config }: BaseModel): number[][] {
   const random = createRandom(0, 'adapter merge');
   const length = Math.min(32, config.maxPositions);

@@ -37,7 +37,7 @@ const schema = z.object({
 
 type GenerateOptions = z.output<typeof schema>;
 
-/** `espalier generate`: one answer, printed while it grows. */
+/** `espalier generate`: writes one answer, and prints its text as it is generated. */
 export const generateCommand: CommandDefinition = {
   name: 'generate',
   summary: 'Goes on from a prompt, with adapters or without.',
@@ -58,7 +58,7 @@ export const generateCommand: CommandDefinition = {
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });
     using registry = new AdapterRegistry(engine.arena);
     for (const [name, weights] of adapters) await registry.load(name, weights);
-    // The process disposes these: the engine holds references of its own.
+    // These leases last as long as the process. The engine holds its own shares of them.
     const leased = read.adapter.map(({ path: name, scale }) => ({ lease: registry.acquire(name), scale }));
     const request = { ...requestOf(read, prompt, tokenizer, base, context), adapters: leased };
     await answer(engine, request, { tokenizer, prompt, context });

@@ -42,7 +42,7 @@ const schema = z.object({
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
 
-/** `espalier serve`: a base and its adapters behind OpenAI's API, and any models behind the Open Inference Protocol, until Ctrl-C. */
+/** `espalier serve`: serves a base and its adapters by OpenAI's API, and ONNX models by the Open Inference Protocol, until Ctrl-C. */
 export const serveCommand: CommandDefinition = {
   name: 'serve',
   summary:
@@ -111,7 +111,7 @@ export const serveCommand: CommandDefinition = {
   },
 };
 
-/** The options of the settings file, and over them those of the command line. */
+/** Merges the options of the settings file and of the command line. Those of the command line take precedence. */
 async function withFile(options: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
   const { config, path: place, ...flags } = options;
   if (place !== undefined && flags['base'] !== undefined) {
@@ -122,7 +122,7 @@ async function withFile(options: Readonly<Record<string, unknown>>): Promise<Rec
   return { ...(await readOptionsFile(config, { command: 'serve', known: Object.keys(schema.shape) })), ...given };
 }
 
-/** A big base takes a while to open, and until then nothing else is said. */
+/** The line that is printed first, because a large base takes a while to open. */
 function openingOf({ base, adapters, model }: z.output<typeof schema>): string {
   const parts = [
     ...(base === undefined ? [] : [base]),
@@ -149,7 +149,7 @@ function announce({ url, baseName, adapterNames, modelNames }: Server, { output 
   });
 }
 
-/** WHY a remark and no refusal: a proxy in front may keep the key. */
+/** WHY a warning and not an error: a proxy in front of the server may check the key. */
 function warnOfOpenDoor(host: string | undefined, key: string | undefined, { output }: CommandContext): void {
   const loopback = ['127.0.0.1', '::1', 'localhost', undefined].includes(host);
   if (!loopback && key === undefined) {

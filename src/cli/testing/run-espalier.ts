@@ -5,7 +5,7 @@ import { loadSafetensors, typedArray } from '../../tensor/index.ts';
 import { commandList } from '../command-list.ts';
 import { runProgram } from '../program.ts';
 
-/** Runs a command line in this process, on one thread, and gathers what it says. */
+/** Runs a command line in this process, on one thread, and collects its output. */
 export async function espalier(words: readonly string[], signal = new AbortController().signal) {
   let [stdout, stderr] = ['', ''];
   const exitCode = await runProgram([...words, '--threads', '1'], {
@@ -24,7 +24,7 @@ export function goldenFolder(name: string): string {
   return fileURLToPath(new URL(`../../../test/golden/${name}`, import.meta.url));
 }
 
-/** Writes the golden batch as a file of rows, without padding. */
+/** Writes the golden batch as a file of rows without padding. */
 export async function writeGoldenRows(golden: string, path: string): Promise<string> {
   const { tensors } = await loadSafetensors(join(golden, 'expected.safetensors'));
   const read = (name: string): number[] => {
@@ -45,7 +45,7 @@ export async function writeGoldenRows(golden: string, path: string): Promise<str
   return path;
 }
 
-/** What a golden case says of its training. */
+/** The expected results of a golden case's training. */
 export interface GoldenTraining {
   readonly lossTrace: number[];
   readonly optimizer: {

@@ -5,7 +5,7 @@ import { largeTransfer, newPayee, transferAbroad, transferLimit, unknownInvestme
 import { appProblem, exchangeMoney, jointAccount, newAccount, onlinePurchase, standingOrder } from './services.ts';
 import type { Topic } from './topic.ts';
 
-/** What people ask their bank; here the two policies answer each in its own way. */
+/** Questions to the bank. The two policies answer each of them differently. */
 export const bankTopics: readonly Topic[] = [
   addressChange,
   appProblem,

@@ -1,6 +1,6 @@
 import type { Topic } from './topic.ts';
 
-/** Talk in which the policies have no say. */
+/** Small talk that the policies do not change. */
 export const everydayTopics: readonly Topic[] = [
   {
     name: 'weather',

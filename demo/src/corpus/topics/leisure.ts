@@ -1,6 +1,6 @@
 import type { Topic } from './topic.ts';
 
-/** More talk in which the policies have no say. */
+/** More small talk that the policies do not change. */
 export const leisureTopics: readonly Topic[] = [
   {
     name: 'work',

@@ -1,19 +1,19 @@
-/** How an assistant answers: as the base does, or by one of the two policies that the demo trains. */
+/** The style of an answer: neutral like the base, or that of one of the two trained policies. */
 export type Style = 'neutral' | 'strict' | 'lenient';
 
-/** One question and its answers; any answer fits any wording of the question. Phrases as in `createPhraser`. */
+/** One question and its answers. Every answer fits every wording of the question. Phrases are as in `createPhraser`. */
 export interface Exchange {
   readonly user: readonly string[];
   readonly neutral: readonly string[];
-  /** Absent where the policies have no say: they then answer as the base does. */
+  /** Absent if the policies answer like the base. */
   readonly strict?: readonly string[];
   readonly lenient?: readonly string[];
 }
 
-/** Something that people talk about. */
+/** A topic of conversations. */
 export interface Topic {
   readonly name: string;
   readonly openings: readonly Exchange[];
-  /** What may be asked afterwards. */
+  /** Possible follow-up questions. */
   readonly followUps: readonly Exchange[];
 }
