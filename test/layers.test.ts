@@ -10,7 +10,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tensor: ['core', 'atomic-files'],
   onnxruntime: ['core', 'native', 'tensor'],
   ir: ['core', 'tensor'],
-  tokenizer: ['core'],
+  jinja: ['core'],
+  tokenizer: ['core', 'jinja'],
   chat: ['core', 'tokenizer'],
   hub: ['core', 'atomic-files', 'tensor'],
   autodiff: ['core', 'tensor', 'ir'],
@@ -85,7 +86,6 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
   '@huggingface/tokenizers': ['tokenizer/'],
-  '@huggingface/jinja': ['tokenizer/'],
   // sockets
   'node:http': ['http/', 'hub/'],
   'node:https': ['hub/'],

@@ -30,6 +30,11 @@ describe('renderChat', () => {
     expect(one.renderChat(messages, { addGenerationPrompt: true })).toBe('from the config');
   });
 
+  it('gives a template no tools and no documents as none, as transformers does', () => {
+    const tokenizer = withTemplate('{{ tools is none }} {{ documents is none }} {{ tools is defined }}');
+    expect(tokenizer.renderChat(messages, { addGenerationPrompt: true })).toBe('True True True');
+  });
+
   it('takes the default of several named templates', () => {
     const chat_template = [
       { name: 'tool_use', template: 'tools' },
@@ -52,7 +57,9 @@ describe('renderChat', () => {
   it('fails only when it is used where the template cannot be parsed', () => {
     const tokenizer = withTemplate('{% for %}');
     expect(tokenizer.encode('hello')).toHaveLength(1);
-    expect(() => tokenizer.encodeChat(messages, { addGenerationPrompt: true })).toThrow(/CHAT_TEMPLATE|chat template/);
+    expect(() => tokenizer.encodeChat(messages, { addGenerationPrompt: true })).toThrow(
+      expect.objectContaining({ code: 'CHAT_TEMPLATE_INVALID', details: expect.objectContaining({ line: 1 }) }),
+    );
   });
 
   it('is refused where the model has no template', () => {

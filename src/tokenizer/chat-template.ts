@@ -1,6 +1,5 @@
-import { Template } from '@huggingface/jinja';
-
 import { EspalierError } from '../core/index.ts';
+import { compileTemplate, type Template } from '../jinja/index.ts';
 import { tokenText } from './special-tokens.ts';
 import { isJsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -34,10 +33,11 @@ export interface RenderOptions {
 }
 
 /**
- * Renders messages with the Jinja template of the model. The template is parsed at its first use, so a model whose template cannot be
- * parsed still serves text.
+ * Renders messages with the Jinja template of the model. The template is compiled at its first use, so a model whose template cannot be
+ * read still serves text.
  */
 export interface ChatTemplate {
+  /** @throws EspalierError CHAT_TEMPLATE_INVALID, CHAT_TEMPLATE_FAILED */
   render(messages: readonly ChatMessage[], options: RenderOptions): string;
 }
 
@@ -53,19 +53,28 @@ export function findChatTemplate(
 ): ChatTemplate | undefined {
   const source = files.chatTemplate ?? templateOf(files.tokenizerConfig?.['chat_template']);
   if (source === undefined) return undefined;
-  let parsed: Template | undefined;
+  let compiled: Template | undefined;
   return {
     render(messages, { addGenerationPrompt, tools }) {
       try {
-        parsed ??= new Template(source);
-        const given = tools === undefined ? {} : { tools };
-        return parsed.render({ ...texts, messages, add_generation_prompt: addGenerationPrompt, ...given });
+        compiled ??= compileTemplate(source);
+        // WHY null: transformers gives templates None where there are no tools, and templates ask "tools is not none".
+        const given = { messages, tools: tools ?? null, documents: null, add_generation_prompt: addGenerationPrompt };
+        return compiled.render({ ...texts, ...given }).text;
       } catch (cause) {
-        const problem = cause instanceof Error ? cause.message : String(cause);
-        throw new EspalierError('CHAT_TEMPLATE_FAILED', { path: files.folder, problem }, { cause });
+        throw ofFolder(cause, files.folder);
       }
     },
   };
+}
+
+/** Says whose template it is that failed. */
+function ofFolder(cause: unknown, path: string): unknown {
+  if (!EspalierError.isInstance(cause)) return cause;
+  const problem = String(cause.details['problem']);
+  if (cause.code === 'TEMPLATE_RAISED') return new EspalierError('CHAT_TEMPLATE_FAILED', { path, problem }, { cause });
+  const line = Number(cause.details['line']);
+  return new EspalierError('CHAT_TEMPLATE_INVALID', { path, line, problem }, { cause });
 }
 
 function templateOf(value: unknown): string | undefined {

@@ -7,6 +7,7 @@ import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
 import { batchingCodes } from './batching.ts';
 import { irCodes } from './ir.ts';
+import { jinjaCodes } from './jinja.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
 import { onnxCodes } from './onnx.ts';
@@ -23,6 +24,7 @@ export const codes = {
   ...onnxruntimeCodes,
   ...tensorCodes,
   ...irCodes,
+  ...jinjaCodes,
   ...tokenizerCodes,
   ...modelsCodes,
   ...onnxCodes,

@@ -26,6 +26,13 @@ export const tokenizerCodes = {
     retryable: false,
     message:
       "The chat template of {path} refuses these messages: {problem}. Check the messages' roles and their order.",
-    help: 'The template raised an error, or it cannot be parsed. Many templates require that user and assistant alternate.',
+    help: 'The template called raise_exception. Many templates require that user and assistant alternate.',
+  },
+  CHAT_TEMPLATE_INVALID: {
+    status: 400,
+    retryable: false,
+    message:
+      'The chat template of {path} cannot be used, line {line}: {problem}. Correct the template, or send plain prompts.',
+    help: "The template has an error of syntax, fails where Python's Jinja2 fails too, needs something of Jinja2 that Espalier lacks and names, or reached one of the bounds of `docs/chat-templates.md`. Nothing was run.",
   },
 } as const satisfies Record<string, CodeEntry>;

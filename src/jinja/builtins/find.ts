@@ -1,0 +1,43 @@
+import { fail, unsupported } from '../fail.ts';
+import { textOf } from '../values/compare.ts';
+import type { Value } from '../values/value.ts';
+import type { Filter } from './filter.ts';
+import { filters } from './filters.ts';
+import { tests, type Test } from './tests.ts';
+
+/** Filters of Jinja2 that no chat template needs, or that give other results each time. */
+const unsupportedFilters = ['filesizeformat', 'pprint', 'random', 'striptags', 'urlize', 'wordwrap', 'xmlattr'];
+
+/** Whether Jinja2 has a filter of that name. */
+export function isFilter(name: string): boolean {
+  return Object.hasOwn(filters(), name) || unsupportedFilters.includes(name);
+}
+
+/** Whether Jinja2 has a test of that name. */
+export function isTest(name: string): boolean {
+  return Object.hasOwn(tests, name) || Object.hasOwn(testsOfNames, name);
+}
+
+/** @throws EspalierError TEMPLATE_FAILED */
+export function findFilter(name: string): Filter {
+  const found = Object.hasOwn(filters(), name) ? filters()[name] : undefined;
+  if (found !== undefined) return found;
+  return unsupportedFilters.includes(name) ? unsupported(`the filter ${name}`) : fail(`No filter named '${name}'.`);
+}
+
+/** @throws EspalierError TEMPLATE_FAILED */
+export function findTest(name: string): Test {
+  const table = Object.hasOwn(tests, name) ? tests : testsOfNames;
+  const found = Object.hasOwn(table, name) ? table[name] : undefined;
+  return found ?? fail(`No test named '${name}'.`);
+}
+
+/** `'upper' is filter` and `'even' is test` */
+const testsOfNames: Readonly<Record<string, Test>> = {
+  filter: (_, value) => isFilter(nameOf(value)),
+  test: (_, value) => isTest(nameOf(value)),
+};
+
+function nameOf(value: Value): string {
+  return textOf(value) ?? '';
+}

@@ -1,0 +1,1 @@
+export { compileTemplate, type Rendered, type RenderOptions, type Template } from './template.ts';

@@ -1,0 +1,76 @@
+import { EspalierError } from '../core/index.ts';
+import { compileBody } from './compile/compile-body.ts';
+import { Scope } from './compile/scope.ts';
+import { JsonReader } from './from-json.ts';
+import { Run } from './run.ts';
+import { parseTemplate } from './syntax/parse-template.ts';
+import type { Value } from './values/value.ts';
+
+export interface RenderOptions {
+  /** The time of `strftime_now`. Default: now. */
+  readonly now?: Date;
+}
+
+export interface Rendered {
+  readonly text: string;
+  /**
+   * What `{% generation %}` enclosed, as ranges of the text in UTF-16 units. undefined if a part of it lies inside a macro or another
+   * captured text, so that its place in the whole text is unknown.
+   */
+  readonly generations: readonly { readonly start: number; readonly end: number }[] | undefined;
+}
+
+/** A Jinja template, read once and rendered many times. */
+export interface Template {
+  /**
+   * Renders the template with values of JSON, character for character as transformers does it with Jinja2.
+   * @throws EspalierError TEMPLATE_FAILED, TEMPLATE_RAISED
+   */
+  render(values: Readonly<Record<string, unknown>>, options?: RenderOptions): Rendered;
+}
+
+/** Reads a template. @throws EspalierError TEMPLATE_INVALID */
+export function compileTemplate(source: string): Template {
+  const execute = compileBody(parseTemplate(source), { isConditional: false, read: [] });
+  return {
+    render(values, { now = new Date() } = {}) {
+      let run: Run | undefined;
+      try {
+        const given = readValues(values);
+        run = new Run(now, given.count);
+        execute(run, Scope.of(given.names));
+      } catch (cause) {
+        throw located(cause, run?.line ?? 1);
+      }
+      return { text: run.out.join(''), generations: run.hasLostGeneration ? undefined : run.generations };
+    },
+  };
+}
+
+function readValues(values: Readonly<Record<string, unknown>>): {
+  readonly names: readonly (readonly [string, Value])[];
+  readonly count: number;
+} {
+  const reader = new JsonReader();
+  const names: (readonly [string, Value])[] = [];
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) names.push([name, reader.read(value)]);
+  return { names, count: reader.count };
+}
+
+/** Adds the line to an error of the rendering. */
+function located(cause: unknown, line: number): unknown {
+  if (EspalierError.isInstance(cause)) {
+    const { code, details } = cause;
+    if (code !== 'TEMPLATE_FAILED' && code !== 'TEMPLATE_RAISED') return cause;
+    return new EspalierError(code, { line, problem: String(details['problem']) });
+  }
+  // WHY: the bounds on depth should be reached first, but the size of the stack is not ours.
+  if (cause instanceof RangeError) {
+    return new EspalierError(
+      'TEMPLATE_FAILED',
+      { line, problem: 'it lies too deep, or makes too long a text' },
+      { cause },
+    );
+  }
+  return cause;
+}
