@@ -3,7 +3,6 @@ import { Undefined } from '../values/value.ts';
 import { filter, type Filter } from './filter.ts';
 import { toJsonFilter } from './json-filter.ts';
 import { numberFilters } from './number-filters.ts';
-import { selectFilters } from './select-filters.ts';
 import { sequenceFilters } from './sequence-filters.ts';
 import { textFilters } from './text-filters.ts';
 
@@ -12,18 +11,12 @@ const otherwise = filter('default', ['default_value?', 'boolean?'], (_, value, a
   return isMissing ? args.or('default_value', '') : value;
 });
 
-let all: Readonly<Record<string, Filter>> | undefined;
-
-/** Every filter. WHY a function: `map` calls filters by their names, so the files import one another. */
-export function filters(): Readonly<Record<string, Filter>> {
-  all ??= {
-    ...textFilters,
-    ...sequenceFilters,
-    ...numberFilters,
-    ...selectFilters,
-    d: otherwise,
-    default: otherwise,
-    tojson: toJsonFilter,
-  };
-  return all;
-}
+/** Every filter that needs no other one. */
+export const plainFilters: Readonly<Record<string, Filter>> = {
+  ...textFilters,
+  ...sequenceFilters,
+  ...numberFilters,
+  d: otherwise,
+  default: otherwise,
+  tojson: toJsonFilter,
+};

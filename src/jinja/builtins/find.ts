@@ -2,15 +2,21 @@ import { fail, unsupported } from '../fail.ts';
 import { textOf } from '../values/compare.ts';
 import type { Value } from '../values/value.ts';
 import type { Filter } from './filter.ts';
-import { filters } from './filters.ts';
+import { plainFilters } from './filters.ts';
+import { selectFilters } from './select-filters.ts';
 import { tests, type Test } from './tests.ts';
 
 /** Filters of Jinja2 that no chat template needs, or that give other results each time. */
 const unsupportedFilters = ['filesizeformat', 'pprint', 'random', 'striptags', 'urlize', 'wordwrap', 'xmlattr'];
 
+const filters: Readonly<Record<string, Filter>> = {
+  ...plainFilters,
+  ...selectFilters({ filter: findFilter, test: findTest }),
+};
+
 /** Whether Jinja2 has a filter of that name. */
 export function isFilter(name: string): boolean {
-  return Object.hasOwn(filters(), name) || unsupportedFilters.includes(name);
+  return Object.hasOwn(filters, name) || unsupportedFilters.includes(name);
 }
 
 /** Whether Jinja2 has a test of that name. */
@@ -20,7 +26,7 @@ export function isTest(name: string): boolean {
 
 /** @throws EspalierError TEMPLATE_FAILED */
 export function findFilter(name: string): Filter {
-  const found = Object.hasOwn(filters(), name) ? filters()[name] : undefined;
+  const found = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (found !== undefined) return found;
   return unsupportedFilters.includes(name) ? unsupported(`the filter ${name}`) : fail(`No filter named '${name}'.`);
 }

@@ -116,7 +116,7 @@ function compileFor(node: ForLoop, context: Context): Execute {
 
 function compileSetBlock(node: Extract<Statement, { kind: 'set-block' }>, context: Context): Execute {
   const body = compileBody(node.body, inner(context));
-  const filter = node.filter && compileChain(node.filter, context);
+  const filter = node.filter && compileChain(node.filter, context, compileExpression);
   const { target } = node;
   return (run, scope) => {
     let signal: Signal;
@@ -131,7 +131,7 @@ function compileSetBlock(node: Extract<Statement, { kind: 'set-block' }>, contex
 
 function compileFilterBlock(node: Extract<Statement, { kind: 'filter-block' }>, context: Context): Execute {
   const body = compileBody(node.body, inner(context));
-  const filter = compileChain(node.filter, context);
+  const filter = compileChain(node.filter, context, compileExpression);
   return (run, scope) => {
     let signal: Signal;
     const text = run.capture(() => {
@@ -145,7 +145,7 @@ function compileFilterBlock(node: Extract<Statement, { kind: 'filter-block' }>, 
 function compileCallBlock(node: Extract<Statement, { kind: 'call-block' }>, context: Context): Execute {
   const { signature, body } = node;
   const make = compileMacro({ name: 'caller', signature, body }, context, compileBody);
-  const call = compileCall(node.call, context, (_, scope) => make(scope));
+  const call = compileCall(node.call, context, compileExpression, (_, scope) => make(scope));
   return silent((run, scope) => run.write(printed(run, call(run, scope))));
 }
 

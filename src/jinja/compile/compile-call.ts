@@ -7,8 +7,7 @@ import { textOf } from '../values/compare.ts';
 import { toRepr } from '../values/print.ts';
 import { iterate, values } from '../values/sequence.ts';
 import { Dict, type Keywords, Native, typeName, Undefined, type Value } from '../values/value.ts';
-import { compileExpression } from './compile-expression.ts';
-import type { Context, Evaluate } from './context.ts';
+import type { CompileExpression, Context, Evaluate } from './context.ts';
 import type { Scope } from './scope.ts';
 
 interface Given {
@@ -17,9 +16,9 @@ interface Given {
 }
 
 /** @param caller  what a `call` block gives to the macro that it calls */
-export function compileCall(node: Call, context: Context, caller?: Evaluate): Evaluate {
-  const of = compileExpression(node.of, context);
-  const given = compileArguments(node.args, context, caller);
+export function compileCall(node: Call, context: Context, compile: CompileExpression, caller?: Evaluate): Evaluate {
+  const of = compile(node.of, context);
+  const given = compileArguments(node.args, context, compile, caller);
   const { line } = node;
   return (run, scope) => {
     const callee = of(run, scope);
@@ -39,28 +38,36 @@ function call(run: Run, callee: Value, args: readonly Value[], keywords: Keyword
 }
 
 /** A filter or a test. A filter without a value gets it when it runs. */
-export function compileApplied(node: Applied, context: Context): Evaluate {
-  const value = node.of === undefined ? undefined : compileExpression(node.of, context);
-  const apply = compileApply(node, context);
+export function compileApplied(node: Applied, context: Context, compile: CompileExpression): Evaluate {
+  const value = node.of === undefined ? undefined : compile(node.of, context);
+  const apply = compileApply(node, context, compile);
   return (run, scope) => apply(run, scope, value === undefined ? '' : value(run, scope));
 }
 
 /** Filters in a row, of which the first has no value yet: those of a `filter` block or a `set` block. */
-export function compileChain(node: Applied, context: Context): (run: Run, scope: Scope, value: Value) => Value {
-  const apply = compileApply(node, context);
+export function compileChain(
+  node: Applied,
+  context: Context,
+  compile: CompileExpression,
+): (run: Run, scope: Scope, value: Value) => Value {
+  const apply = compileApply(node, context, compile);
   if (node.of === undefined) return apply;
   if (node.of.kind !== 'filter') throw new TypeError('a chain of filters begins with a filter');
-  const before = compileChain(node.of, context);
+  const before = compileChain(node.of, context, compile);
   return (run, scope, value) => apply(run, scope, before(run, scope, value));
 }
 
-function compileApply(node: Applied, context: Context): (run: Run, scope: Scope, value: Value) => Value {
+function compileApply(
+  node: Applied,
+  context: Context,
+  compile: CompileExpression,
+): (run: Run, scope: Scope, value: Value) => Value {
   const { kind, name, line } = node;
   const isKnown = kind === 'filter' ? isFilter(name) : isTest(name);
   if (!isKnown && !context.isConditional) {
     throw new EspalierError('TEMPLATE_INVALID', { line, problem: `there is no ${kind} named '${name}'` });
   }
-  const given = compileArguments(node.args, context);
+  const given = compileArguments(node.args, context, compile);
   return (run, scope, value) => {
     const { args, keywords } = given(run, scope);
     run.line = line;
@@ -69,11 +76,16 @@ function compileApply(node: Applied, context: Context): (run: Run, scope: Scope,
   };
 }
 
-function compileArguments(node: CallArguments, context: Context, caller?: Evaluate): (run: Run, scope: Scope) => Given {
-  const positional = node.positional.map((one) => compileExpression(one, context));
-  const keywords = node.keywords.map(([name, one]) => [name, compileExpression(one, context)] as const);
-  const spread = node.spread && compileExpression(node.spread, context);
-  const spreadKeywords = node.spreadKeywords && compileExpression(node.spreadKeywords, context);
+function compileArguments(
+  node: CallArguments,
+  context: Context,
+  compile: CompileExpression,
+  caller?: Evaluate,
+): (run: Run, scope: Scope) => Given {
+  const positional = node.positional.map((one) => compile(one, context));
+  const keywords = node.keywords.map(([name, one]) => [name, compile(one, context)] as const);
+  const spread = node.spread && compile(node.spread, context);
+  const spreadKeywords = node.spreadKeywords && compile(node.spreadKeywords, context);
   return (run, scope) => {
     const args = positional.map((one) => one(run, scope));
     if (spread !== undefined) args.push(...values(iterate(run, spread(run, scope))));

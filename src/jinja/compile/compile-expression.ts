@@ -52,10 +52,10 @@ function compileKind(node: Expression, context: Context): Evaluate {
         new Slice((start ?? none)(run, scope), (stop ?? none)(run, scope), (step ?? none)(run, scope));
     }
     case 'call':
-      return compileCall(node, context);
+      return compileCall(node, context, compileExpression);
     case 'filter':
     case 'test':
-      return compileApplied(node, context);
+      return compileApplied(node, context, compileExpression);
     default:
       return compileOperation(node, context);
   }

@@ -1,9 +1,13 @@
 import type { Run } from '../run.ts';
+import type { Expression } from '../syntax/nodes.ts';
 import type { Value } from '../values/value.ts';
 import type { Scope } from './scope.ts';
 
 /** An expression that is ready to be evaluated. */
 export type Evaluate = (run: Run, scope: Scope) => Value;
+
+/** Makes an expression ready. WHY handed on: calls hold expressions, and expressions calls. */
+export type CompileExpression = (node: Expression, context: Context) => Evaluate;
 
 /** Statements that are ready to run. They give the signal that ends a loop or its turn. */
 export type Execute = (run: Run, scope: Scope) => Signal;

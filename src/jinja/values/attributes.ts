@@ -1,5 +1,6 @@
 import { dictMethod } from './dict-methods.ts';
 import { fail, unsupported } from '../fail.ts';
+import { formatFields } from './format-fields.ts';
 import { listMethod, numberAttribute, rangeAttribute, tupleMethod, viewMethod } from './other-methods.ts';
 import { toRepr } from './print.ts';
 import { itemOf } from './sequence.ts';
@@ -56,7 +57,7 @@ export function attributeOf(value: Value, name: string): Value | undefined {
   if (changing[typeName(value)]?.includes(name) === true || (name.startsWith('__') && name.endsWith('__'))) {
     return new Undefined(`access to attribute '${name}' of '${typeName(value)}' object is unsafe.`);
   }
-  if (typeof value === 'string') return textMethod(value, name);
+  if (typeof value === 'string') return name === 'format' ? formatMethod(value) : textMethod(value, name);
   if (value instanceof SafeText) return unsupported(`the attribute ${name} of a text that is marked safe`);
   if (Array.isArray(value)) return listMethod(value, name);
   if (value instanceof Tuple) {
@@ -67,4 +68,12 @@ export function attributeOf(value: Value, name: string): Value | undefined {
   if (value instanceof DictView) return viewMethod(value, name);
   if (value instanceof Range) return rangeAttribute(value, name);
   return numberAttribute(value, name);
+}
+
+function formatMethod(text: string): Native {
+  const read = { attribute: readAttribute, item: readItem };
+  return new Native({
+    typeName: 'builtin_function_or_method',
+    invoke: (run, args, keywords) => formatFields(text, { run, read, args, keywords }),
+  });
 }

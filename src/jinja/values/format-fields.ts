@@ -1,12 +1,18 @@
 import { fail, unsupported } from '../fail.ts';
 import type { Run } from '../run.ts';
-import { readAttribute, readItem } from './attributes.ts';
 import { formatWith } from './format-spec.ts';
 import { toRepr, toText } from './print.ts';
 import type { Keywords, Value } from './value.ts';
 
+/** How a field reads what its name asks for after the first part, `{a.b[c]}`. */
+export interface Reader {
+  attribute(value: Value, name: string): Value;
+  item(value: Value, key: Value): Value;
+}
+
 interface Arguments {
   readonly run: Run;
+  readonly read: Reader;
   readonly args: readonly Value[];
   readonly keywords: Keywords;
   /** The number of the next `{}`; -1 once fields are numbered by hand. */
@@ -14,8 +20,11 @@ interface Arguments {
 }
 
 /** `text.format(*args, **keywords)` @throws EspalierError TEMPLATE_FAILED where Python raises */
-export function formatFields(run: Run, text: string, args: readonly Value[], keywords: Keywords): string {
-  return fill(text, { run, args, keywords, next: 0 }, 0);
+export function formatFields(
+  text: string,
+  given: { readonly run: Run; readonly read: Reader; readonly args: readonly Value[]; readonly keywords: Keywords },
+): string {
+  return fill(text, { ...given, next: 0 }, 0);
 }
 
 function fill(text: string, given: Arguments, depth: number): string {
@@ -77,8 +86,8 @@ function valueAt(path: string, given: Arguments): Value {
     const [, attribute, item = ''] = found;
     value =
       attribute === undefined
-        ? readItem(value, /^\d+$/.test(item) ? BigInt(item) : item)
-        : readAttribute(value, attribute);
+        ? given.read.item(value, /^\d+$/.test(item) ? BigInt(item) : item)
+        : given.read.attribute(value, attribute);
   }
   return value;
 }

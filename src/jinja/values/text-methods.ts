@@ -3,12 +3,11 @@ import type { Run } from '../run.ts';
 import { type Arguments, method } from './arguments.ts';
 import { textOf } from './compare.ts';
 import { getKey } from './dict.ts';
-import { formatFields } from './format-fields.ts';
 import { toText } from './print.ts';
 import { drain, iterate } from './sequence.ts';
 import * as texts from './text.ts';
 import { textTest } from './text-tests.ts';
-import { Dict, Native, Tuple, typeName, type Value } from './value.ts';
+import { Dict, Tuple, typeName, type Value } from './value.ts';
 
 type TextMethod = readonly [parameters: readonly string[], body: (text: string, args: Arguments, run: Run) => Value];
 
@@ -54,7 +53,6 @@ const methods: Readonly<Record<string, TextMethod>> = {
 
 /** A method of a text. @returns undefined for a name that no text has */
 export function textMethod(text: string, name: string): Value | undefined {
-  if (name === 'format') return formatMethod(text);
   if (name === 'encode' || name === 'maketrans' || name === 'format_map') return unsupported(`str.${name}`);
   const test = textTest(name);
   if (test !== undefined) return method(name, [], () => test(text));
@@ -63,13 +61,6 @@ export function textMethod(text: string, name: string): Value | undefined {
   return method(name, parameters, (run, args) => {
     const result = body(text, args, run);
     return typeof result === 'string' ? run.made(result) : result;
-  });
-}
-
-function formatMethod(text: string): Native {
-  return new Native({
-    typeName: 'builtin_function_or_method',
-    invoke: (run, args, keywords) => formatFields(run, text, args, keywords),
   });
 }
 
