@@ -23,9 +23,9 @@ export interface QuantizedBlocks {
  *
  *   w ≈ scale · (q − zero),   q and zero are unsigned integers of `bits` bits
  *
- * With 4 bits each block has its own zero point, and its range is narrowed as long as this lowers the squared error. The scale
- * is then the least-squares scale of the rounded values. With 8 bits the range is symmetric around zero; narrowing it would
- * gain nothing noticeable.
+ * With 4 bits each block has its own zero point. Of five ranges, the full one and four narrower ones, the one with the smallest
+ * squared error is used. The scale is then the least-squares scale of the rounded values. With 8 bits the range is symmetric
+ * around zero; narrowing it would gain nothing noticeable.
  *
  * @param values  f32 [rows, columns]
  */
@@ -72,7 +72,7 @@ interface Block {
   scale: number;
 }
 
-/** Factors by which the range is narrowed, tried in turn. With smaller factors, clipping costs more than finer steps gain. */
+/** Factors of the five ranges. With smaller factors, clipping costs more than finer steps gain. */
 const drawn = [1, 0.93, 0.86, 0.79, 0.72];
 
 function quantizeFour(block: Block): void {
