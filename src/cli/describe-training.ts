@@ -1,4 +1,4 @@
-import type { TrainPlan, TrainResult } from '../train/index.ts';
+import type { DataAccount, TrainPlan, TrainResult } from '../train/index.ts';
 
 /** Describes a training before it starts, as text for a person. There is a line for each setting that is often wrong. */
 export function describePlan(plan: TrainPlan): string {
@@ -8,17 +8,32 @@ export function describePlan(plan: TrainPlan): string {
     `training   ${count(trainableParameters)} of ${count(baseParameters)} parameters (${share} %)`,
     ...matched.map(({ pattern, modules }) => `target     ${pattern}: ${modules} modules`),
     `data       ${describeData(data)}`,
-    ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`]),
+    ...describeUnknown(data),
+    ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`, ...describeUnknown(evalData)]),
     `steps      ${steps}, rows of up to ${maxLength} tokens, learning rate ${learningRate}`,
   ];
   return lines.join('\n');
 }
 
-function describeData({ rows, dropped, truncated, tokens, supervisedTokens }: TrainPlan['data']): string {
-  const parts = [`${count(rows)} rows`, `${count(tokens)} tokens`, `${count(supervisedTokens)} in the loss`];
+function describeData({ rows, formats, dropped, truncated, tokens, supervisedTokens }: DataAccount): string {
+  const kinds = Object.entries(formats);
+  const named = kinds.map(([name, number]) => (kinds.length === 1 ? name : `${count(number)} ${name}`)).join(', ');
+  const parts = [
+    `${count(rows)} rows${named === '' ? '' : ` (${named})`}`,
+    `${count(tokens)} tokens`,
+    `${count(supervisedTokens)} in the loss`,
+  ];
   if (dropped > 0) parts.push(`${count(dropped)} rows dropped: nothing in the loss`);
   if (truncated > 0) parts.push(`${count(truncated)} rows cut`);
   return parts.join(', ');
+}
+
+/** A line for each field of which nothing is learned. */
+export function describeUnknown({ unknownFields }: DataAccount): string[] {
+  return unknownFields.map(({ field, rows, first }) => {
+    const use = field.includes('[].') ? 'is given to the chat template' : 'is passed over';
+    return `unknown    "${field}" of ${count(rows)} rows ${use} (first in ${first})`;
+  });
 }
 
 /** Describes the result of a training as text for a person. */

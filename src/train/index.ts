@@ -1,7 +1,9 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions } from './config/resolve-config.ts';
 export { type TrainConfig, trainDefaults, type TrainOptions } from './config/train-config.ts';
-export { type DataAccount, type Dataset, readExamples } from './data/read-examples.ts';
+export type { DataAccount, UnknownField } from './data/data-account.ts';
+export { type FormatName, formatNames } from './data/formats/row-formats.ts';
+export { type Dataset, readExamples } from './data/read-examples.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { MatchedTarget } from './graph/trainable.ts';
 export type { RunState } from './loop/run-state.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { openEnvironment } from '../../onnxruntime/index.ts';
-import { readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
+import { formatNames, readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
@@ -36,7 +36,9 @@ export const trainCommand: CommandDefinition = {
 function declareOptions(command: Command): void {
   command
     .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
-    .option('--data <file>', 'rows to train on: JSONL of text, prompt and completion, messages, or input_ids')
+    .option('--data <file>', 'rows to train on, in JSONL (docs/rows.md)')
+    .option('--format <name>', `the format of the rows: auto (default), ${formatNames.join(', ')}`)
+    .option('--chosen', 'of rows with a chosen and a rejected answer, learn the chosen one')
     .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
     .option('--force', 'replace the adapter or model at --output, once the new one is whole')
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')

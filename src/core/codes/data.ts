@@ -5,40 +5,46 @@ export const dataCodes = {
   DATA_NOT_UTF8: {
     status: 400,
     retryable: false,
-    message: '{path}, line {line} is not valid UTF-8. Save the file as UTF-8.',
+    message: '{path}, {unit} {line} is not valid UTF-8. Save the file as UTF-8.',
     help: 'Espalier accepts only valid UTF-8 in training data, because the model would learn broken characters. Nothing was trained.',
   },
   DATA_JSON_BROKEN: {
     status: 400,
     retryable: false,
-    message: '{path}, line {line} is not valid JSON: {problem}. Write one JSON object per line.',
+    message: '{path}, {unit} {line} is not valid JSON: {problem}. Write one JSON object per line.',
     help: 'A row of a JSONL file cannot be parsed. Nothing was trained.',
   },
   DATA_ROW_UNKNOWN: {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line}: {problem} A row has "text", or "prompt" and "completion", or "messages", or "input_ids" (with "labels" or without).',
+      '{path}, {unit} {line}: {problem} A row has "messages", or "prompt" and "completion", or "text", or "input_ids" (with "labels" or without), or "conversations", or "instruction" and "output".',
     help: 'The fields of a row match no known kind of row, or several kinds at once. Nothing was trained.',
+  },
+  DATA_ROWS_INVALID: {
+    status: 400,
+    retryable: false,
+    message: '{count} of {rows} rows cannot be used. {problems}',
+    help: 'Several rows have problems. All of them are counted, and the first few are told. After a thousand the reading ends. Nothing was trained.',
   },
   DATA_ROW_INVALID: {
     status: 400,
     retryable: false,
-    message: '{path}, line {line}: {problem}',
+    message: '{path}, {unit} {line}: {problem}',
     help: 'A field of a row has the wrong type or length, or the chat template cannot render its messages. Nothing was trained.',
   },
   DATA_TOKEN_OUT_OF_RANGE: {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line}: {field}[{index}] is {id}, but the model has token ids from 0 to {last} only. Use data that was created with the tokenizer of this model.',
+      '{path}, {unit} {line}: {field}[{index}] is {id}, but the model has token ids from 0 to {last} only. Use data that was created with the tokenizer of this model.',
     help: 'A token id is outside the vocabulary. Usually the data or the tokenizer belongs to another model. Nothing was trained.',
   },
   DATA_TOKENIZER_MISSING: {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line} holds {kind}, but the base model has no tokenizer.json. Add it to the folder of the model, or give rows of "input_ids".',
+      '{path}, {unit} {line} holds {kind}, but the base model has no tokenizer.json. Add it to the folder of the model, or give rows of "input_ids".',
     help: 'Rows of text need a tokenizer. Rows of token ids do not.',
   },
   DATA_CHANGED: {
@@ -64,7 +70,7 @@ export const dataCodes = {
     status: 400,
     retryable: false,
     message:
-      '{path}, line {line}: the chat template changes the text of the turns before message {index} when that message follows, so the tokens of the assistant cannot be identified. Train on one answer per row, or use a template that only appends.',
+      '{path}, {unit} {line}: the chat template changes the text of the turns before message {index} when that message follows, so the tokens of the assistant cannot be identified. Train on one answer per row, or use a template that only appends.',
     help: 'The loss counts the tokens of the assistant. Espalier finds them by rendering the conversation turn by turn, so the template must not rewrite earlier turns.',
   },
 } as const satisfies Record<string, CodeEntry>;

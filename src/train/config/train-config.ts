@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatNames } from '../data/formats/row-formats.ts';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
 import { scheduleNames } from '../optimizer/schedule.ts';
 import {
@@ -72,6 +73,10 @@ function schemaOf(read: WordReader) {
     /** The folder for the result if the output cannot be written at the end. Default: the folder for temporary files. */
     rescueFolder: path.optional(),
     evalData: path.optional(),
+    /** The format of the rows. auto: each row has the one whose fields it has. */
+    format: oneOf(['auto', ...formatNames]).optional(),
+    /** Of rows with a chosen and a rejected answer, learns the chosen one. */
+    chosen: flag.optional(),
     /** The number of steps between evaluations, in addition to the evaluations before and after the training. */
     evalSteps: count.optional(),
     initAdapter: path.optional(),

@@ -1,10 +1,12 @@
+import { describeValue, isFields, type Fields } from '../../chat/index.ts';
 import { EspalierError, nearest } from '../../core/index.ts';
 import type { BaseInput, BaseModel } from '../../models/index.ts';
 import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { LabelledExample, LabelTarget } from './labelled-example.ts';
 import { readNestedNumbers } from './nested-numbers.ts';
-import { describe, integersField, invalid, isFields, stringField, type Fields, type RowPlace } from './row.ts';
+import { integersField, stringField } from './row-fields.ts';
+import { invalid, type RowPlace } from './row.ts';
 
 export interface LabelledRowOptions {
   readonly base: Pick<BaseModel, 'config' | 'inputs' | 'labels'>;
@@ -31,7 +33,7 @@ export interface EncodedRow {
  * @throws EspalierError DATA_ROW_INVALID, DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE
  */
 export function encodeLabelledRow(value: unknown, place: RowPlace, options: LabelledRowOptions): EncodedRow {
-  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describe(value)}.`);
+  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describeValue(value)}.`);
   const target = readTarget(value, place, options);
   const { inputs } = options.base;
   if (inputs !== undefined) {
@@ -118,7 +120,7 @@ function classOf(label: unknown, place: RowPlace, { base, classes = base.labels?
   if (typeof label === 'number' && Number.isSafeInteger(label) && label >= 0 && label < (classes ?? Infinity))
     return label;
   const range = classes === undefined ? 'from 0 up' : `from 0 to ${classes - 1}`;
-  throw invalid(place, `"label" must be the name of a class or a whole number ${range}, got ${describe(label)}.`);
+  throw invalid(place, `"label" must be the name of a class or a whole number ${range}, got ${describeValue(label)}.`);
 }
 
 /** Converts named lists of numbers to the base's inputs, and checks each against its shape. @throws EspalierError DATA_ROW_INVALID */

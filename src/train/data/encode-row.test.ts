@@ -7,7 +7,7 @@ import { encodeRow } from './encode-row.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import type { Row } from './row.ts';
 
-const place = { path: 'data.jsonl', line: 3 };
+const place = { path: 'data.jsonl', unit: 'line', line: 3 } as const;
 const turns = `{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}`;
 const chatMl = `${turns}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
 
@@ -141,6 +141,13 @@ describe('a row of messages', () => {
     expect(() => encode({ kind: 'messages', messages: rows, tools }, withTemplate(chatMl))).toThrow(
       /line 3: tools: the chat template of the base writes no tools/,
     );
+  });
+
+  it('is the prompt and the completion that stand for it where there is no template', () => {
+    const tokenizer = createTokenizer(byteLevelFiles());
+    const plain = { prompt: 'hello', completion: ' world' };
+    const example = encode({ kind: 'messages', messages, plain }, tokenizer);
+    expect(example).toEqual(encode({ kind: 'completion', ...plain }, tokenizer));
   });
 
   it('is refused where the template rewrites earlier turns, naming file, line and message', () => {

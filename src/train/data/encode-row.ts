@@ -1,9 +1,10 @@
 import { EspalierError } from '../../core/index.ts';
-import { FieldProblem, fitToTemplate } from '../../chat/index.ts';
+import { fitToTemplate } from '../../chat/index.ts';
 import { sharedLength, type Tokenizer } from '../../tokenizer/index.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import { maskChat } from './mask-chat.ts';
-import { invalid, wordsOf, type Row, type RowPlace } from './row.ts';
+import { orThrow } from './row-fields.ts';
+import { invalid, type CompletionRow, type MessagesRow, type Row, type RowPlace, type TokensRow } from './row.ts';
 
 export interface EncodeRowOptions {
   /** undefined for a model without a tokenizer. */
@@ -17,7 +18,8 @@ export interface EncodeRowOptions {
  *
  * - text: bos + its tokens + eos, all in the loss;
  * - prompt and completion: bos + both + eos, with the completion and eos in the loss;
- * - messages: as the chat template renders them, with the assistant's turns in the loss;
+ * - messages: as the chat template renders them, with the assistant's turns in the loss; without a template, as the prompt and the
+ *   completion that stand for them, if there are any;
  * - token ids: used unchanged, with their labels, or all in the loss.
  *
  * @throws EspalierError DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE, DATA_ROW_INVALID, CHAT_TEMPLATE_UNSTABLE
@@ -29,7 +31,7 @@ export function encodeRow(row: Row, place: RowPlace, { tokenizer, vocabSize }: E
   return example;
 }
 
-type WordsRow = Exclude<Row, { kind: 'tokens' }>;
+type WordsRow = Exclude<Row, TokensRow>;
 
 const kindNames = { text: 'text', completion: 'a prompt and a completion', messages: 'messages' } as const;
 
@@ -53,7 +55,7 @@ function encodeWords(row: WordsRow, place: RowPlace, tokenizer: Tokenizer | unde
  * WHY both are encoded as one text: the tokens at the border are then those that a model sees in running text. A token across the
  * border belongs to the completion.
  */
-function encodeCompletion({ prompt, completion }: Extract<Row, { kind: 'completion' }>, tokenizer: Tokenizer): Example {
+function encodeCompletion({ prompt, completion }: Omit<CompletionRow, 'kind'>, tokenizer: Tokenizer): Example {
   const before = tokenizer.encode(prompt, { bos: true });
   const whole = tokenizer.encode(prompt + completion, { bos: true, eos: true });
   const inputIds = Int32Array.from(whole);
@@ -61,10 +63,10 @@ function encodeCompletion({ prompt, completion }: Extract<Row, { kind: 'completi
   return { inputIds, labels };
 }
 
-function encodeMessages(row: Extract<Row, { kind: 'messages' }>, place: RowPlace, tokenizer: Tokenizer): Example {
+function encodeMessages(row: MessagesRow, place: RowPlace, tokenizer: Tokenizer): Example {
+  if (!tokenizer.hasChatTemplate && row.plain !== undefined) return encodeCompletion(row.plain, tokenizer);
   try {
-    const fitted = fitToTemplate(row, tokenizer);
-    if (fitted instanceof FieldProblem) throw invalid(place, wordsOf(fitted));
+    const fitted = orThrow(fitToTemplate(row, tokenizer), place);
     const isLearned = (index: number): boolean => row.learned?.[index] !== false;
     return maskChat(fitted.messages, tokenizer, place, { tools: fitted.tools, isLearned });
   } catch (cause) {
@@ -74,11 +76,11 @@ function encodeMessages(row: Extract<Row, { kind: 'messages' }>, place: RowPlace
       cause.code === 'CHAT_TEMPLATE_UNSTABLE'
     )
       throw cause;
-    throw new EspalierError('DATA_ROW_INVALID', { ...place, problem: cause.message }, { cause });
+    throw invalid(place, cause.message, cause);
   }
 }
 
-function exampleOfTokens({ inputIds, labels }: Extract<Row, { kind: 'tokens' }>): Example {
+function exampleOfTokens({ inputIds, labels }: TokensRow): Example {
   return { inputIds: Int32Array.from(inputIds), labels: Int32Array.from(labels ?? inputIds) };
 }
 

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
 import { parseJson, readJsonRows } from './read-json-rows.ts';
 import { decodeLine, openData, type Line } from './read-lines.ts';
+import { RowProblems } from './row-problems.ts';
 import type { RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
 
@@ -27,7 +28,7 @@ const defaultHeldBytes = 64 * 2 ** 20;
  * each row (begin, length and number of its line, and length of the row), and the encoded rows that fit into `heldBytes`. The file
  * stays open if rows have to be read again.
  *
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, and those of `encode` and `accept`
+ * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_ROWS_INVALID, and those of `encode` and `accept`
  */
 export async function indexRows<Row>(path: string, options: IndexRowsOptions<Row>): Promise<RowSource<Row>> {
   const { heldBytes = defaultHeldBytes, signal } = options;
@@ -37,14 +38,16 @@ export async function indexRows<Row>(path: string, options: IndexRowsOptions<Row
     const index = new RowIndex();
     const held: Row[] = [];
     let bytes = 0;
-    for await (const { value, place, line } of readJsonRows(path, { signal, handle })) {
-      const row = options.encode(value, place);
-      if (!options.accept(row, place)) continue;
+    const problems = new RowProblems();
+    for await (const { parse, place, line } of readJsonRows(path, { signal, handle })) {
+      const row = problems.attempt(() => acceptedRow(options, parse(), place));
+      if (row === undefined) continue;
       index.add(line, options.lengthOf(row));
       bytes += options.bytesOf(row);
       // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
       if (bytes <= heldBytes) held.push(row);
     }
+    problems.assertNone();
     if ((await stampOf(handle)) !== stamp) throw changed(path);
     if (held.length === index.count) await handle.close();
     return new IndexedRows({ path, handle, stamp, index, held, encode: options.encode });
@@ -52,6 +55,11 @@ export async function indexRows<Row>(path: string, options: IndexRowsOptions<Row
     await handle.close();
     throw error;
   }
+}
+
+function acceptedRow<Row>({ encode, accept }: IndexRowsOptions<Row>, value: unknown, place: RowPlace): Row | undefined {
+  const row = encode(value, place);
+  return accept(row, place) ? row : undefined;
 }
 
 interface IndexedRowsParts<Row> {
@@ -96,7 +104,7 @@ class IndexedRows<Row> implements RowSource<Row> {
       if (bytesRead === 0) throw changed(path);
       done += bytesRead;
     }
-    const place = { path, line: number };
+    const place = { path, unit: 'line', line: number } as const;
     return encode(parseJson(decodeLine(bytes, place), place), place);
   }
 

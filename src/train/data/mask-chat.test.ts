@@ -20,7 +20,7 @@ import {
 import { ignoredLabel, type Example } from './example.ts';
 import { maskChat } from './mask-chat.ts';
 
-const place = { path: 'data.jsonl', line: 3 };
+const place = { path: 'data.jsonl', unit: 'line', line: 3 } as const;
 
 /** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself. */
 function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer): Example {

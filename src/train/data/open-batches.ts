@@ -25,12 +25,19 @@ export interface OpenedBatches {
  */
 export async function openBatches(
   base: BaseModel,
-  { data: path, evalData: evalPath }: Pick<TrainConfig, 'data' | 'evalData'>,
+  {
+    data: path,
+    evalData: evalPath,
+    format = 'auto',
+    chosen,
+  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen'>,
   { maxLength, signal }: OpenBatchesOptions,
 ): Promise<OpenedBatches> {
   const tokenizer = await openTokenizer(base.dir);
   if (base.task === undefined || base.task === 'causal-lm') {
-    const reading = { tokenizer, vocabSize: base.config.vocabSize, maxLength, ...(signal && { signal }) };
+    const asked = format === 'auto' ? undefined : format;
+    const { vocabSize } = base.config;
+    const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, ...(signal && { signal }) };
     const open = async (file: string): Promise<BatchSource> =>
       tokenData(await openExamples(file, reading, tokenLength(base)), base);
     const data = await open(path);

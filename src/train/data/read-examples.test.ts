@@ -30,7 +30,7 @@ describe('readExamples', () => {
     const rows = [{ text: 'hello' }, { prompt: 'a', completion: 'b' }, { input_ids: [9, 8, 7] }];
     const { examples, account } = await read(lines(...rows));
     expect(examples.map(({ inputIds }) => inputIds.length)).toEqual([3, 4, 3]);
-    expect(account).toEqual({ rows: 3, examples: 3, tokens: 10, supervisedTokens: 6, dropped: 0, truncated: 0 });
+    expect(account).toMatchObject({ rows: 3, examples: 3, tokens: 10, supervisedTokens: 6, dropped: 0, truncated: 0 });
   });
 
   it('cuts at the maximum length, drops what then has nothing to learn, and counts both', async () => {
@@ -45,7 +45,7 @@ describe('readExamples', () => {
       [1, 2, 3],
       [1, 2],
     ]);
-    expect(account).toEqual({ rows: 4, examples: 2, tokens: 5, supervisedTokens: 3, dropped: 2, truncated: 1 });
+    expect(account).toMatchObject({ rows: 4, examples: 2, tokens: 5, supervisedTokens: 3, dropped: 2, truncated: 1 });
   });
 
   it('keeps rows without a target where told to, as scoring needs', async () => {
@@ -86,6 +86,37 @@ describe('readExamples', () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(read(lines({ text: 'a' }), { signal })).rejects.toThrow('enough');
   });
+});
+
+describe('problems of rows', () => {
+  it('are counted to the end, and the first few are told', async () => {
+    const rows = Array.from({ length: 9 }, (_, i) => (i === 4 ? { text: 'a' } : { txt: 'a' }));
+    await expect(read(`${lines(...rows)}{"text":`)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'DATA_ROWS_INVALID',
+        message: expect.stringMatching(/^9 of 10 rows cannot be used\. .*line 1: .*; .*line 6: .*; and 4 more$/),
+      }),
+    );
+  });
+
+  it('end the reading where a file seems to be no data', async () => {
+    const rows = Array.from({ length: 1200 }, () => ({}));
+    await expect(read(lines(...rows))).rejects.toThrow('1000 of 1000 rows cannot be used');
+  });
+});
+
+it('counts the formats of rows, and names the fields that none has', async () => {
+  const rows = [
+    { text: 'hello', id: 1 },
+    { text: 'world', id: 2, url: 'x' },
+    { question: 'a', answer: 'b' },
+  ];
+  const { account } = await read(lines(...rows));
+  expect(account.formats).toEqual({ text: 2, 'prompt-completion': 1 });
+  expect(account.unknownFields).toMatchObject([
+    { field: 'id', rows: 2, first: expect.stringMatching(/data\.jsonl, line 1$/) as string },
+    { field: 'url', rows: 1, first: expect.stringMatching(/line 2$/) as string },
+  ]);
 });
 
 describe('a bad file', () => {

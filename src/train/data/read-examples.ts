@@ -1,32 +1,20 @@
-import { EspalierError } from '../../core/index.ts';
 import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
-import { countTargets, cutExample, type Example } from './example.ts';
+import type { DataAccount } from './data-account.ts';
+import { cutExample, type Example } from './example.ts';
+import { ExampleCounter, type EncodedExample } from './example-counter.ts';
 import { readJsonRows } from './read-json-rows.ts';
 import { indexRows } from './indexed-rows.ts';
-import { parseRow, type RowPlace } from './row.ts';
+import { parseRow, type ParseRowOptions } from './parse-row.ts';
+import { RowProblems } from './row-problems.ts';
+import type { RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
 
-export interface ReadExamplesOptions extends EncodeRowOptions {
+export interface ReadExamplesOptions extends EncodeRowOptions, Pick<ParseRowOptions, 'format' | 'chosen'> {
   /** Longer examples are cut to this many tokens. */
   readonly maxLength: number;
   /** How an example without a target within `maxLength` is handled: 'drop' (default) for training, 'keep' for scoring. */
   readonly withoutTargets?: 'drop' | 'keep';
   readonly signal?: AbortSignal;
-}
-
-/** Counts of the rows of a file. */
-export interface DataAccount {
-  readonly rows: number;
-  /** Rows that became examples: rows - dropped. */
-  readonly examples: number;
-  /** Tokens of the examples, after cutting. */
-  readonly tokens: number;
-  /** Tokens that count in the loss, after cutting. */
-  readonly supervisedTokens: number;
-  /** Rows that were dropped because none of their tokens counts in the loss. */
-  readonly dropped: number;
-  /** Examples that were cut to the maximum length. */
-  readonly truncated: number;
 }
 
 export interface Dataset {
@@ -40,16 +28,18 @@ export interface Dataset {
  * Reads a JSONL file into examples, and keeps all of them in memory. Blank lines are skipped. Any other line that is not a valid row is
  * an error that names file and line.
  *
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
+ * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_ROWS_INVALID, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
  * `parseRow` and `encodeRow`
  */
 export async function readExamples(path: string, options: ReadExamplesOptions): Promise<Dataset> {
   const counter = new ExampleCounter(path, options);
   const examples: Example[] = [];
-  for await (const { value, place } of readJsonRows(path, options)) {
-    const row = encodeExample(value, place, options);
-    if (counter.accept(row)) examples.push(row.example);
+  const problems = new RowProblems();
+  for await (const { parse, place } of readJsonRows(path, options)) {
+    const row = problems.attempt(() => encodeExample(parse(), place, { ...options, counter }));
+    if (row !== undefined && counter.accept(row)) examples.push(row.example);
   }
+  problems.assertNone();
   return { path, examples, account: counter.account() };
 }
 
@@ -70,15 +60,18 @@ export async function openExamples(
   lengthOf: (example: Example) => number,
 ): Promise<ExampleSource> {
   const counter = new ExampleCounter(path, options);
-  // Only the first reading counts truncated examples. Later readings need only the example.
+  // Only the first reading counts. Later readings need only the example.
   let read: EncodedExample | undefined;
+  let isFirst = true;
+  const counting = (): ExampleCounter | undefined => (isFirst ? counter : undefined);
   const rows = await indexRows(path, {
-    encode: (value, place) => (read = encodeExample(value, place, options)).example,
+    encode: (value, place) => (read = encodeExample(value, place, { ...options, counter: counting() })).example,
     accept: () => read !== undefined && counter.accept(read),
     lengthOf,
     bytesOf: ({ inputIds, labels }) => inputIds.byteLength + labels.byteLength + exampleOverhead,
     signal: options.signal,
   });
+  isFirst = false;
   try {
     return { rows, account: counter.account() };
   } catch (error) {
@@ -90,49 +83,19 @@ export async function openExamples(
 /** Objects and array heads of an example, about. */
 const exampleOverhead = 300;
 
-interface EncodedExample {
-  readonly example: Example;
-  readonly isCut: boolean;
+interface EncodingOptions extends ReadExamplesOptions {
+  readonly counter: ExampleCounter | undefined;
 }
 
-function encodeExample(value: unknown, place: RowPlace, options: ReadExamplesOptions): EncodedExample {
-  const whole = encodeRow(parseRow(value, place), place, options);
-  const example = cutExample(whole, options.maxLength);
+function encodeExample(value: unknown, place: RowPlace, options: EncodingOptions): EncodedExample {
+  const { counter, format, chosen, maxLength } = options;
+  const row = parseRow(value, place, {
+    format,
+    chosen,
+    onFormat: (name) => counter?.noteFormat(name),
+    onUnknown: (field) => counter?.noteUnknown(field, place),
+  });
+  const whole = encodeRow(row, place, options);
+  const example = cutExample(whole, maxLength);
   return { example, isCut: example !== whole };
-}
-
-/** Counts the rows of a file, and decides which are dropped. */
-class ExampleCounter {
-  readonly #path: string;
-  readonly #options: Pick<ReadExamplesOptions, 'maxLength' | 'withoutTargets'>;
-  readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0 };
-
-  constructor(path: string, options: Pick<ReadExamplesOptions, 'maxLength' | 'withoutTargets'>) {
-    this.#path = path;
-    this.#options = options;
-  }
-
-  accept({ example, isCut }: EncodedExample): boolean {
-    const counts = this.#counts;
-    const targets = countTargets(example);
-    counts.rows += 1;
-    if (targets === 0 && this.#options.withoutTargets !== 'keep') {
-      counts.dropped += 1;
-      return false;
-    }
-    counts.examples += 1;
-    counts.tokens += example.inputIds.length;
-    counts.supervisedTokens += targets;
-    if (isCut) counts.truncated += 1;
-    return true;
-  }
-
-  /** @throws EspalierError DATA_EMPTY, DATA_NOTHING_TO_LEARN */
-  account(): DataAccount {
-    const { rows, examples } = this.#counts;
-    if (rows === 0) throw new EspalierError('DATA_EMPTY', { path: this.#path });
-    const { maxLength } = this.#options;
-    if (examples === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path: this.#path, rows, maxLength });
-    return { ...this.#counts };
-  }
 }

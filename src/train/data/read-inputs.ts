@@ -1,8 +1,10 @@
+import { describeValue, isFields } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import { encodeUnlabelledTokens, readTensors, type LabelledRowOptions } from './encode-labelled-row.ts';
 import { readJsonRows } from './read-json-rows.ts';
-import { describe, invalid, isFields, type RowPlace } from './row.ts';
+import { RowProblems } from './row-problems.ts';
+import { invalid, type RowPlace } from './row.ts';
 
 /** A row without its label: tokens, or tensors by the names of the base's inputs. */
 export type InputRow =
@@ -21,13 +23,18 @@ export interface ReadInputsOptions extends Pick<LabelledRowOptions, 'base' | 'to
  */
 export async function readInputs(path: string, options: ReadInputsOptions): Promise<readonly InputRow[]> {
   const rows: InputRow[] = [];
-  for await (const { value, place } of readJsonRows(path, options)) rows.push(encodeInputRow(value, place, options));
+  const problems = new RowProblems();
+  for await (const { parse, place } of readJsonRows(path, options)) {
+    const row = problems.attempt(() => encodeInputRow(parse(), place, options));
+    if (row !== undefined) rows.push(row);
+  }
+  problems.assertNone();
   if (rows.length === 0) throw new EspalierError('DATA_EMPTY', { path });
   return rows;
 }
 
 function encodeInputRow(value: unknown, place: RowPlace, options: ReadInputsOptions): InputRow {
-  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describe(value)}.`);
+  if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describeValue(value)}.`);
   const { inputs } = options.base;
   if (inputs !== undefined) return { inputs: readTensors(value, place, inputs) };
   const { inputIds, typeIds } = encodeUnlabelledTokens(value, place, options);

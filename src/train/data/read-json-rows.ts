@@ -3,9 +3,10 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import { readLines, type Line } from './read-lines.ts';
 import type { RowPlace } from './row.ts';
 
-/** A parsed row of a JSONL file, not checked further. */
+/** A row of a JSONL file, not yet parsed. */
 export interface JsonRow {
-  readonly value: unknown;
+  /** @throws EspalierError DATA_JSON_BROKEN */
+  readonly parse: () => unknown;
   readonly place: RowPlace;
   /** The place of its bytes. */
   readonly line: Pick<Line, 'number' | 'start' | 'length'>;
@@ -19,7 +20,7 @@ export interface ReadJsonRowsOptions {
 
 /**
  * Reads a JSONL file row by row. Blank lines are skipped.
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN with file and line
+ * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8 with file and line
  */
 export async function* readJsonRows(
   path: string,
@@ -29,8 +30,8 @@ export async function* readJsonRows(
   for await (const line of readLines(path, handle)) {
     signal?.throwIfAborted();
     if (line.text.trim() === '') continue;
-    const place = { path, line: line.number };
-    yield { value: parseJson(line.text, place), place, line };
+    const place = { path, unit: 'line', line: line.number } as const;
+    yield { parse: () => parseJson(line.text, place), place, line };
     // The time that the consumer of the rows takes counts too.
     const turn = pace.step();
     if (turn) await turn;

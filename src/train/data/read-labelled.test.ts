@@ -73,7 +73,7 @@ describe('labelled rows of text', () => {
       undefined,
     ]);
     expect(hasSegments).toBe(true);
-    expect(account).toEqual({ rows: 3, examples: 3, tokens: 14, supervisedTokens: 3, dropped: 0, truncated: 0 });
+    expect(account).toMatchObject({ rows: 3, examples: 3, tokens: 14, supervisedTokens: 3, dropped: 0, truncated: 0 });
   });
 
   it('are cut at the maximum length, and counted', async () => {

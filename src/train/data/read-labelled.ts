@@ -1,7 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { encodeLabelledRow, type LabelledRowOptions } from './encode-labelled-row.ts';
 import type { LabelledExample, LabelTarget } from './labelled-example.ts';
-import type { DataAccount } from './read-examples.ts';
+import type { DataAccount } from './data-account.ts';
 import { indexRows } from './indexed-rows.ts';
 import { invalid, type RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
@@ -56,7 +56,16 @@ export async function readLabelled(path: string, options: ReadLabelledOptions): 
     throw new EspalierError('DATA_EMPTY', { path });
   }
   const { count } = rows;
-  const account = { rows: count, examples: count, tokens, supervisedTokens: count, dropped: 0, truncated };
+  const account = {
+    rows: count,
+    examples: count,
+    tokens,
+    supervisedTokens: count,
+    dropped: 0,
+    truncated,
+    formats: {},
+    unknownFields: [],
+  };
   return { kind, rows, account, hasSegments };
 }
 

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
+import type { RowPlace } from './row.ts';
 
 export interface Line {
   readonly text: string;
@@ -28,7 +29,7 @@ export async function* readLines(path: string, handle?: FileHandle): AsyncGenera
     rest = [];
     const line = { number: ++number, start, length: bytes.length };
     start += bytes.length + 1;
-    return { ...line, text: decodeLine(bytes, { path, line: number }) };
+    return { ...line, text: decodeLine(bytes, { path, unit: 'line', line: number }) };
   };
   for await (const chunk of chunksOf(path, handle)) {
     let from = 0;
@@ -46,7 +47,7 @@ export async function* readLines(path: string, handle?: FileHandle): AsyncGenera
  * The text of a line's bytes.
  * @throws EspalierError DATA_NOT_UTF8
  */
-export function decodeLine(bytes: Uint8Array, place: { readonly path: string; readonly line: number }): string {
+export function decodeLine(bytes: Uint8Array, place: RowPlace): string {
   try {
     const text = utf8.decode(bytes);
     return text.slice(place.line === 1 && text.startsWith('\ufeff') ? 1 : 0).replace(/\r$/, '');

@@ -1,4 +1,4 @@
-import type { DataAccount } from '../data/read-examples.ts';
+import type { DataAccount } from '../data/data-account.ts';
 import type { StepMetrics } from './metrics.ts';
 import type { MatchedTarget } from '../graph/trainable.ts';
 

@@ -1,0 +1,28 @@
+import type { FormatName } from './formats/row-formats.ts';
+
+/** Counts of the rows of a training. */
+export interface DataAccount {
+  readonly rows: number;
+  /** Rows that became examples: rows - dropped. */
+  readonly examples: number;
+  /** Tokens of the examples, after cutting. */
+  readonly tokens: number;
+  /** Tokens that count in the loss, after cutting. */
+  readonly supervisedTokens: number;
+  /** Rows that were dropped because none of their tokens counts in the loss. */
+  readonly dropped: number;
+  /** Examples that were cut to the maximum length. */
+  readonly truncated: number;
+  /** How many rows have each format; empty where rows have labels. */
+  readonly formats: Partial<Readonly<Record<FormatName, number>>>;
+  /** Fields of which nothing is learned, since no format has them. */
+  readonly unknownFields: readonly UnknownField[];
+}
+
+export interface UnknownField {
+  readonly field: string;
+  /** How many rows have it. */
+  readonly rows: number;
+  /** The first place with it. */
+  readonly first: string;
+}
