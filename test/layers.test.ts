@@ -85,7 +85,6 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   fastify: ['http/'],
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
-  '@huggingface/tokenizers': ['tokenizer/'],
   // sockets
   'node:http': ['http/', 'hub/'],
   'node:https': ['hub/'],

@@ -1,64 +1,56 @@
-/** A token that a tokenizer cuts out of a text before it looks at anything else. */
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-}
-
-/** An added token in a text. */
-export interface FoundToken {
-  readonly token: AddedToken;
+/** A token in a text. */
+export interface FoundToken<Token> {
+  readonly token: Token;
   /** In UTF-16 units. */
   readonly start: number;
   readonly end: number;
 }
 
-interface Node {
-  readonly next: Map<string, Node>;
-  token?: AddedToken;
+interface Node<Token> {
+  readonly next: Map<number, Node<Token>>;
+  token?: Token;
 }
 
-/** Finds added tokens in texts: from left to right, the longest where several fit. */
-export class AddedTokenFinder {
-  readonly ids: ReadonlySet<number>;
-  readonly #root: Node = { next: new Map() };
+/** Finds tokens in texts: from left to right, the longest where several fit. */
+export class AddedTokenFinder<Token> {
+  readonly #root: Node<Token> = { next: new Map() };
+  readonly #written: (token: Token) => string;
 
-  constructor(tokens: Iterable<AddedToken>) {
-    const ids = new Set<number>();
-    for (const token of tokens) {
-      ids.add(token.id);
-      if (token.content !== '') this.#add(token);
-    }
-    this.ids = ids;
+  constructor(tokens: Iterable<Token>, written: (token: Token) => string) {
+    this.#written = written;
+    for (const token of tokens) if (written(token) !== '') this.#add(token);
   }
 
-  find(text: string): FoundToken[] {
-    const found: FoundToken[] = [];
+  find(text: string): FoundToken<Token>[] {
+    const found: FoundToken<Token>[] = [];
+    if (this.#root.next.size === 0) return found;
     for (let start = 0; start < text.length;) {
       const token = this.#longestAt(text, start);
-      const end = start + (token?.content.length ?? 1);
+      const end = start + (token === undefined ? 1 : this.#written(token).length);
       if (token !== undefined) found.push({ token, start, end });
       start = end;
     }
     return found;
   }
 
-  #add(token: AddedToken): void {
+  #add(token: Token): void {
+    const text = this.#written(token);
     let node = this.#root;
-    for (let at = 0; at < token.content.length; at++) {
-      const unit = token.content.charAt(at);
-      const next = node.next.get(unit) ?? { next: new Map<string, Node>() };
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      const next = node.next.get(unit) ?? { next: new Map<number, Node<Token>>() };
       node.next.set(unit, next);
       node = next;
     }
     node.token = token;
   }
 
-  #longestAt(text: string, start: number): AddedToken | undefined {
-    let longest: AddedToken | undefined;
-    let node = this.#root.next.get(text.charAt(start));
+  #longestAt(text: string, start: number): Token | undefined {
+    let longest: Token | undefined;
+    let node = this.#root.next.get(text.charCodeAt(start));
     for (let at = start + 1; node !== undefined; at++) {
       longest = node.token ?? longest;
-      node = node.next.get(text.charAt(at));
+      node = node.next.get(text.charCodeAt(at));
     }
     return longest;
   }

@@ -1,9 +1,10 @@
 export { AnswerText, type AddedText, type AnswerTextOptions } from './answer-text.ts';
+export { byteLevelCharacter } from './byte-level.ts';
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export type { EncodedRanges, Range } from './encode-ranges.ts';
 export { openTokenizer } from './open-tokenizer.ts';
 export { sharedLength } from './shared-length.ts';
-export { byteLevelCharacter, type StreamDecoder } from './stream-decoder.ts';
+export type { StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';
 export {
   type ChatMessage,

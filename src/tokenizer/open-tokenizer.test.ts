@@ -21,7 +21,7 @@ describe('openTokenizer', () => {
 
   it('reads every file that has a say', async () => {
     await write('tokenizer.json', byteLevelFiles().tokenizer);
-    await write('tokenizer_config.json', { bos_token: '<s>', eos_token: '</s>' });
+    await write('tokenizer_config.json', { bos_token: '<s>', eos_token: '</s>', add_bos_token: true });
     await write('generation_config.json', { eos_token_id: [2, 5] });
     await write('chat_template.jinja', '{{ messages[0].content }}');
     const tokenizer = await openTokenizer(folder);

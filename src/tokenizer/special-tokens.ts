@@ -7,8 +7,10 @@ import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-
 export interface SpecialTokens {
   /** By the names that chat templates use: `bos_token`, `eos_token`, `pad_token`, `unk_token`. */
   readonly texts: Readonly<Record<string, string>>;
-  /** The token before a text; undefined if there is none, or if `add_bos_token` is false. */
+  /** The token that is put before a text: where `add_bos_token` says so, or else the post-processor does. */
   readonly bosId?: number;
+  /** The token that the tokenizer names as bos, even if it is not put before texts. Chat templates may write it. */
+  readonly namedBosId?: number;
   /** The token after a text. */
   readonly eosId?: number;
   /** Every id that ends a generation: the tokenizer's, and those of `generation_config.json` (or `config.json`). */
@@ -16,9 +18,11 @@ export interface SpecialTokens {
 }
 
 /** Looks tokens up in the vocabulary. */
-export interface Vocabulary {
+export interface TokenLookup {
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
+  /** The tokens that the post-processor puts before a text. */
+  readonly before: readonly number[];
 }
 
 /**
@@ -27,7 +31,7 @@ export interface Vocabulary {
  *
  * @throws EspalierError TOKENIZER_INVALID where bos or eos is named but not in the vocabulary
  */
-export function findSpecialTokens(files: TokenizerFiles, vocabulary: Vocabulary): SpecialTokens {
+export function findSpecialTokens(files: TokenizerFiles, vocabulary: TokenLookup): SpecialTokens {
   const bos = findToken('bos_token', files, vocabulary);
   const eos = findToken('eos_token', files, vocabulary);
   const texts: Record<string, string> = {};
@@ -37,11 +41,13 @@ export function findSpecialTokens(files: TokenizerFiles, vocabulary: Vocabulary)
   }
   if (bos.text !== undefined) texts['bos_token'] = bos.text;
   if (eos.text !== undefined) texts['eos_token'] = eos.text;
-  const wantsBos = files.tokenizerConfig?.['add_bos_token'] !== false;
+  const addsBos = files.tokenizerConfig?.['add_bos_token'] ?? undefined;
+  const bosId = addsBos === undefined ? vocabulary.before[0] : addsBos === false ? undefined : bos.id;
   const stops = idsOf(files.generationConfig, 'eos_token_id') ?? idsOf(files.modelConfig, 'eos_token_id') ?? [];
   return {
     texts,
-    ...(bos.id !== undefined && wantsBos && { bosId: bos.id }),
+    ...(bosId !== undefined && { bosId }),
+    ...(bos.id !== undefined && { namedBosId: bos.id }),
     ...(eos.id !== undefined && { eosId: eos.id }),
     eosIds: [...new Set(eos.id === undefined ? stops : [eos.id, ...stops])],
   };
@@ -52,7 +58,7 @@ interface FoundToken {
   readonly id?: number | undefined;
 }
 
-function findToken(name: 'bos_token' | 'eos_token', files: TokenizerFiles, vocabulary: Vocabulary): FoundToken {
+function findToken(name: 'bos_token' | 'eos_token', files: TokenizerFiles, vocabulary: TokenLookup): FoundToken {
   const named = namedToken(name, files);
   if (named === undefined) {
     const [id] = idsOf(files.generationConfig, `${name}_id`) ?? idsOf(files.modelConfig, `${name}_id`) ?? [];

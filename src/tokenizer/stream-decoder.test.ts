@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 
 import { bytePieceFiles, byteLevelFiles, metaspaceFiles, wordPieceFiles } from './testing/tiny-tokenizers.ts';
 import { createTokenizer, type StreamDecoderOptions, type Tokenizer } from './tokenizer.ts';
@@ -67,27 +68,54 @@ describe.each([byteLevelFiles(), bytePieceFiles()])('the stream decoder of $fold
     expect(tokenizer.tokenBytes(tokenizer.vocabSize)).toBeUndefined();
   });
 
-  it('holds back no more than the bytes of one unfinished character', () => {
-    const ids = tokenizer.encode('hello world, \u{1f600}\u{1f601} h\u00e9llo.');
-    const decoder = tokenizer.createStreamDecoder();
-    let given = '';
-    for (const [at, id] of ids.entries()) {
-      given += decoder.push(id);
-      const complete = tokenizer.decode(ids.slice(0, at + 1)).replace(/\ufffd+$/, '');
-      expect(given).toBe(complete);
-    }
-  });
-
   it('never gives out a part of a character', () => {
     const pieces = stream(tokenizer, tokenizer.encode('a\u{1f600}b\u{1f3f3}c'));
     expect(pieces.join('')).toBe('a\u{1f600}b\u{1f3f3}c');
     expect(pieces.every((piece) => !piece.includes('\ufffd'))).toBe(true);
   });
 
-  it('ends a character that never came whole with the replacement character', () => {
+  it('ends a character that never came whole with replacement characters', () => {
     const cut = tokenizer.encode('\u{1f600}').slice(0, -1);
-    expect(stream(tokenizer, cut).findLast((piece) => piece !== '')).toBe('\ufffd');
+    expect(stream(tokenizer, cut).findLast((piece) => piece !== '')).toMatch(/^\ufffd+$/);
   });
+});
+
+/** What is given out after each token, beside what is complete then. */
+function held(tokenizer: Tokenizer, text: string): { given: string; complete: string }[] {
+  const decoder = tokenizer.createStreamDecoder();
+  let given = '';
+  return tokenizer.encode(text).map((id, at, ids) => {
+    given += decoder.push(id);
+    return { given, complete: tokenizer.decode(ids.slice(0, at + 1)).replace(/\ufffd+$/, '') };
+  });
+}
+
+it('holds back no more than the bytes of one unfinished character', () => {
+  const tokenizer = createTokenizer(byteLevelFiles());
+  const steps = held(tokenizer, 'hello world, \u{1f600}\u{1f601} h\u00e9llo.');
+  for (const { given, complete } of steps) expect(given).toBe(complete);
+});
+
+it('holds back no more than a run of byte tokens, because a later byte can make all of it invalid', () => {
+  const tokenizer = createTokenizer(bytePieceFiles());
+  for (const { given, complete } of held(tokenizer, 'hello \u{1f600}\u{1f601} h\u00e9llo.')) {
+    expect(complete.startsWith(given)).toBe(true);
+    expect(complete.slice(given.length)).toMatch(/^[^ -~]*$/u);
+  }
+});
+
+it('makes each byte of an invalid run a replacement character, as the Rust library does', () => {
+  const tokenizer = createTokenizer(bytePieceFiles());
+  const { vocab } = z.object({ vocab: z.record(z.string(), z.number()) }).parse(bytePieceFiles().tokenizer['model']);
+  const bytes = ['<0xC3>', '<0xA9>', '<0xFF>'].map((token) => vocab[token] ?? 0);
+  expect(tokenizer.decode(bytes.slice(0, 2))).toBe('\u00e9');
+  expect(tokenizer.decode(bytes)).toBe('\ufffd\ufffd\ufffd');
+  expect(stream(tokenizer, bytes).join('')).toBe('\ufffd\ufffd\ufffd');
+});
+
+it('decodes word pieces as they come', () => {
+  const tokenizer = createTokenizer(wordPieceFiles());
+  for (const { given, complete } of held(tokenizer, 'hello, the world.')) expect(given).toBe(complete);
 });
 
 it('keeps the space in front of the first word where it goes on after a prompt, and drops it where it does not', () => {

@@ -1,4 +1,6 @@
-import type { DecodeRules } from './decode-rules.ts';
+import type { Fuse } from './decoding/fuse.ts';
+import type { Decoding } from './decoding/read-decoder.ts';
+import { isByteToken, type Stage } from './decoding/stage.ts';
 
 /** Decodes tokens to text one by one. Text that it has returned never changes. */
 export interface StreamDecoder {
@@ -8,106 +10,89 @@ export interface StreamDecoder {
   end(): string;
 }
 
-/** The properties of one token that the decoder needs. */
-export interface TokenPiece {
-  readonly text: string;
-  /** An added token represents its own text, never bytes. */
-  readonly added: boolean;
+/** Runs the steps of decoding over the texts of tokens. */
+export class TokenDecoder {
+  readonly #stages: readonly Stage[];
+  readonly #fuse: Fuse;
+
+  constructor({ stages, fuse }: Decoding) {
+    this.#stages = stages.map((create) => create());
+    this.#fuse = fuse();
+  }
+
+  push(token: string): string {
+    return this.#pass([token], 0);
+  }
+
+  end(): string {
+    let text = '';
+    for (const [index, stage] of this.#stages.entries()) text += this.#pass(stage.end(), index + 1);
+    return text + this.#fuse.end();
+  }
+
+  #pass(tokens: readonly string[], from: number): string {
+    let passing = tokens;
+    for (const stage of this.#stages.slice(from)) passing = passing.flatMap((token) => stage.push(token));
+    let text = '';
+    for (const token of passing) text += this.#fuse.push(token);
+    return text;
+  }
 }
 
+/** How many tokens before a text can still change its beginning. A character has at most four bytes. */
+const tailLength = 16;
+
 /**
- * Decodes by rules, one token at a time. A character is returned with the token that contains its last byte.
+ * Decodes tokens one by one, after tokens whose text is known.
  *
- * @param pieceOf  returns undefined for a token without text (a skipped special token, or one outside the vocabulary)
- * @param options.started  whether this text continues another one, so that nothing is stripped from its beginning
+ * @param tokenOf  returns undefined for an id without text (a skipped special token, or one outside the vocabulary)
+ * @param after    the tokens before. Because of them a text keeps its leading space, and a character may lie across the border.
  */
 export function createStreamDecoder(
-  rules: DecodeRules,
-  pieceOf: (id: number) => TokenPiece | undefined,
-  { started = false }: { readonly started?: boolean } = {},
+  decoding: Decoding,
+  tokenOf: (id: number) => string | undefined,
+  after: readonly number[],
 ): StreamDecoder {
-  // WHY the byte order mark is kept for byte-level tokens only: the decoder of the whole text does the same.
-  const utf8 = new TextDecoder('utf-8', { ignoreBOM: rules.bytes === 'level' });
-  let pending = false;
-  let toStrip = started ? 0 : rules.stripStart.count;
-  const flush = (): string => {
-    if (!pending) return '';
-    pending = false;
-    return utf8.decode();
-  };
-  const strip = (text: string): string => {
-    let from = 0;
-    while (toStrip > 0 && from < text.length) {
-      if (text[from] === rules.stripStart.content) [from, toStrip] = [from + 1, toStrip - 1];
-      else toStrip = 0;
-    }
-    return text.slice(from);
+  const decoder = new TokenDecoder(decoding);
+  let known = knownLength(
+    decoding,
+    decoder,
+    after.map(tokenOf).filter((token) => token !== undefined),
+  );
+  const fresh = (text: string): string => {
+    const begun = text.slice(known);
+    known = Math.max(0, known - text.length);
+    return begun;
   };
   return {
     push(id) {
-      const piece = pieceOf(id);
-      if (piece === undefined) return '';
-      const bytes = bytesOf(piece, rules);
-      if (bytes === undefined) return strip(flush() + replaceAll(piece.text, rules));
-      pending = true;
-      return strip(utf8.decode(bytes, { stream: true }));
+      const token = tokenOf(id);
+      return token === undefined ? '' : fresh(decoder.push(token));
     },
     end() {
-      const rest = strip(flush());
-      toStrip = rules.stripStart.count;
+      const rest = fresh(decoder.end());
+      known = 0;
       return rest;
     },
   };
 }
 
-/** A decoder for tokenizers without rules. It collects all tokens and decodes them together at the end. */
-export function createHoldingDecoder(decode: (ids: readonly number[]) => string): StreamDecoder {
-  let ids: number[] = [];
-  return {
-    push(id) {
-      ids.push(id);
-      return '';
-    },
-    end() {
-      const text = decode(ids);
-      ids = [];
-      return text;
-    },
-  };
+/** Gives a decoder the tokens before. @returns how much of what it gives next is text of these tokens */
+function knownLength(decoding: Decoding, decoder: TokenDecoder, before: readonly string[]): number {
+  const tail = decoding.isHeld ? before : tailOf(before);
+  const alone = new TokenDecoder(decoding);
+  let given = 0;
+  for (const token of tail) {
+    given += decoder.push(token).length;
+    alone.push(token);
+  }
+  const whole = given + alone.end().replace(/\ufffd+$/, '').length;
+  return whole - given;
 }
 
-/** Returns the bytes that a token represents at any place. They may be a part of a character. */
-export function pieceBytes(piece: TokenPiece, rules: DecodeRules): Uint8Array {
-  return bytesOf(piece, rules) ?? new TextEncoder().encode(replaceAll(piece.text, rules));
-}
-
-function replaceAll(text: string, { replacements }: DecodeRules): string {
-  return replacements.reduce((result, { from, to }) => result.replaceAll(from, to), text);
-}
-
-function bytesOf({ text, added }: TokenPiece, { bytes }: DecodeRules): Uint8Array | undefined {
-  if (bytes === 'level' && !added) return Uint8Array.from(text, (character) => byteOfCharacter.get(character) ?? 0);
-  if (bytes !== 'fallback') return undefined;
-  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text)?.[1];
-  return hex === undefined ? undefined : Uint8Array.of(Number.parseInt(hex, 16));
-}
-
-/**
- * Maps each character of a byte-level vocabulary to its byte. The printable characters of Latin-1 represent themselves. The other 68
- * bytes are represented by U+0100 and following, in order.
- */
-export const byteOfCharacter: ReadonlyMap<string, number> = new Map(
-  Array.from({ length: 256 }, (_, byte) => [byteLevelCharacter(byte), byte]),
-);
-
-/** Maps each byte to its character in a byte-level vocabulary. */
-export function byteLevelCharacter(byte: number): string {
-  if (isPrintable(byte)) return String.fromCharCode(byte);
-  let rank = 0;
-  for (let other = 0; other < byte; other++) if (!isPrintable(other)) rank++;
-  return String.fromCharCode(256 + rank);
-}
-
-function isPrintable(byte: number): boolean {
-  return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+/** The last tokens, and all of a run of byte tokens, whose text is decided at its end. */
+function tailOf(tokens: readonly string[]): readonly string[] {
+  let start = Math.max(0, tokens.length - tailLength);
+  while (start > 0 && isByteToken(tokens[start] ?? '')) start--;
+  return tokens.slice(start);
 }

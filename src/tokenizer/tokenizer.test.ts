@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { bytePieceFiles, byteLevelFiles } from './testing/tiny-tokenizers.ts';
 import { createTokenizer } from './tokenizer.ts';
+import type { JsonObject, TokenizerFiles } from './tokenizer-files.ts';
 
 const [bos, eos] = [1, 2];
 
@@ -21,14 +22,60 @@ describe('encode', () => {
   it('gives bos and eos alone for an empty text', () => {
     expect(tokenizer.encode('', { bos: true, eos: true })).toEqual([bos, eos]);
   });
+});
 
-  it('adds what a post-processor would add only once', () => {
-    const { tokenizer: json } = byteLevelFiles();
-    const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
-    const special_tokens = { '<s>': { id: '<s>', ids: [bos], tokens: ['<s>'] } };
-    const post_processor = { type: 'TemplateProcessing', single, pair: [], special_tokens };
-    const withTemplate = createTokenizer(byteLevelFiles({ tokenizer: { ...json, post_processor } }));
-    expect(withTemplate.encode('hello', { bos: true })).toEqual(tokenizer.encode('hello', { bos: true }));
+/** Files whose post-processor puts bos before a text. */
+function withBosTemplate(tokenizerConfig: JsonObject): TokenizerFiles {
+  const { tokenizer } = byteLevelFiles();
+  const single = [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
+  const special_tokens = { '<s>': { id: '<s>', ids: [bos], tokens: ['<s>'] } };
+  const post_processor = { type: 'TemplateProcessing', single, pair: single, special_tokens };
+  return byteLevelFiles({ tokenizer: { ...tokenizer, post_processor }, tokenizerConfig });
+}
+
+describe('bos before a text', () => {
+  const named = { bos_token: '<s>', eos_token: '</s>' };
+
+  it.each([
+    ['where the post-processor puts it', withBosTemplate(named), [bos]],
+    ['where the post-processor puts it though no file names it', withBosTemplate({}), [bos]],
+    ['where add_bos_token is true', byteLevelFiles({ tokenizerConfig: { ...named, add_bos_token: true } }), [bos]],
+    ['not where a bos is only named (GPT-2)', byteLevelFiles({ tokenizerConfig: named }), []],
+    ['not where add_bos_token is false', withBosTemplate({ ...named, add_bos_token: false }), []],
+    [
+      'not where only the model has an id for it',
+      byteLevelFiles({ tokenizerConfig: {}, modelConfig: { bos_token_id: 1 } }),
+      [],
+    ],
+  ])('is put %s', (_, files, expected) => {
+    const tokenizer = createTokenizer(files);
+    expect(tokenizer.bosId).toBe(expected[0]);
+    expect(tokenizer.encode('hello', { bos: true })).toEqual([...expected, ...tokenizer.encode('hello')]);
+  });
+
+  it('is removed once where a chat template writes it twice, even if it is only named', () => {
+    const chatTemplate = '{{ bos_token }}{{ bos_token }}hello';
+    const tokenizer = createTokenizer(byteLevelFiles({ tokenizerConfig: named, chatTemplate }));
+    expect(tokenizer.encodeChat([], { addGenerationPrompt: true })).toEqual([bos, ...tokenizer.encode('hello')]);
+  });
+});
+
+describe('the end of a turn', () => {
+  const template = (turnEnd: string): string =>
+    `{% for m in messages %}<|user|>{{ m.content }}${turnEnd}\n{% endfor %}`;
+
+  it.each([
+    ['<|end|>', [eos, 5]],
+    [' </s>', [eos]],
+    ['.', [eos]],
+  ])('that the chat template writes as %j stops an answer too', (turnEnd, expected) => {
+    const files = byteLevelFiles({ chatTemplate: template(turnEnd) });
+    expect(createTokenizer(files).eosIds).toEqual(expected);
+  });
+
+  it('is none where the template refuses the messages', () => {
+    const files = byteLevelFiles({ chatTemplate: "{{ raise_exception('no') }}" });
+    expect(createTokenizer(files).eosIds).toEqual([eos]);
   });
 });
 
@@ -49,17 +96,13 @@ describe('bos and eos', () => {
     const specialTokensMap = { bos_token: '<s>' };
     const modelConfig = { bos_token_id: 4, eos_token_id: [5, 2] };
     const files = byteLevelFiles({ tokenizerConfig: undefined, specialTokensMap, modelConfig });
-    expect(createTokenizer(files)).toMatchObject({ bosId: bos, eosId: 5, eosIds: [5, 2] });
+    const tokenizer = createTokenizer(files);
+    expect(tokenizer).toMatchObject({ bosId: undefined, eosId: 5, eosIds: [5, 2] });
   });
 
   it('end a generation at every id that generation_config.json lists, and at the own eos', () => {
     const files = byteLevelFiles({ generationConfig: { eos_token_id: [5, 2] }, modelConfig: { eos_token_id: 3 } });
     expect(createTokenizer(files).eosIds).toEqual([2, 5]);
-  });
-
-  it('leave bos out where add_bos_token is false', () => {
-    const tokenizerConfig = { bos_token: '<s>', eos_token: '</s>', add_bos_token: false };
-    expect(createTokenizer(byteLevelFiles({ tokenizerConfig })).bosId).toBeUndefined();
   });
 });
 

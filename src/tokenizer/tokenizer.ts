@@ -1,23 +1,19 @@
 import { join } from 'node:path';
 
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-
 import { EspalierError } from '../core/index.ts';
+import { fromByteLevel } from './byte-level.ts';
 import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
-import { readDecodeRules, type DecodeRules } from './decode-rules.ts';
-import { AddedTokenFinder, type AddedToken } from './added-token-finder.ts';
+import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
+import { byteOf, isByteToken } from './decoding/stage.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { encodeRanges, type EncodedRanges, type Range } from './encode-ranges.ts';
-import { findSpecialTokens, tokenText, type SpecialTokens } from './special-tokens.ts';
-import {
-  createHoldingDecoder,
-  createStreamDecoder,
-  pieceBytes,
-  type StreamDecoder,
-  type TokenPiece,
-} from './stream-decoder.ts';
-import { vocabularyProblem } from './check-vocabulary.ts';
-import { isJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
+import { fillTemplate, readTemplate, tokensBefore, type Template } from './post-processor.ts';
+import { findSpecialTokens, type SpecialTokens } from './special-tokens.ts';
+import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-decoder.ts';
+import { TextPipeline } from './text-pipeline.ts';
+import { TokenTable } from './token-table.ts';
+import type { TokenizerFiles } from './tokenizer-files.ts';
+import { findTurnEnd } from './turn-end.ts';
 
 export type { ChatMessage, TextPart, ToolCall } from './chat-template.ts';
 
@@ -80,9 +76,6 @@ export interface Tokenizer {
   readonly vocabSize: number;
 }
 
-/** WHY 16: only the tokens of an unfinished character matter, and a character has at most four bytes. */
-const tailLength = 16;
-
 /**
  * Makes a tokenizer of parsed files.
  * @throws EspalierError TOKENIZER_INVALID
@@ -94,42 +87,44 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 class FileTokenizer implements Tokenizer {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
-  readonly eosIds: readonly number[];
   readonly vocabSize: number;
   readonly #folder: string;
-  readonly #inner: HuggingFaceTokenizer;
+  readonly #pipeline: TextPipeline;
+  readonly #around: Template;
+  readonly #decoding: Decoding;
+  readonly #tokens: TokenTable;
   readonly #template: ChatTemplate | undefined;
   readonly #special: SpecialTokens;
-  readonly #rules: DecodeRules | undefined;
-  readonly #addedIds: ReadonlyMap<number, AddedToken & { readonly special: boolean; readonly normalized: boolean }>;
-  readonly #hasNormalizer: boolean;
-  #added: AddedTokenFinder | undefined;
+  #eosIds: readonly number[] | undefined;
 
   constructor(files: TokenizerFiles) {
+    const { pipeline, around, decoding } = readParts(files);
     this.#folder = files.folder;
-    this.#inner = createInner(files);
-    this.#rules = hasSuffix(files.tokenizer) ? undefined : readDecodeRules(files.tokenizer['decoder']);
-    this.#addedIds = this.#inner.get_added_tokens_decoder();
-    this.#hasNormalizer = isJsonObject(files.tokenizer['normalizer']);
+    this.#pipeline = pipeline;
+    this.#around = around;
+    this.#decoding = decoding;
+    this.#tokens = new TokenTable(pipeline);
     this.#special = findSpecialTokens(files, {
-      idOf: (token) => this.#inner.token_to_id(token),
-      tokenOf: (id) => this.#inner.id_to_token(id),
+      idOf: (token) => this.#tokens.idOf(token),
+      tokenOf: (id) => this.#tokens.contentOf(id),
+      before: tokensBefore(around),
     });
     this.#template = findChatTemplate(files, this.#special.texts);
     this.bosId = this.#special.bosId;
     this.eosId = this.#special.eosId;
-    this.eosIds = this.#special.eosIds;
-    let largest = -1;
-    for (const id of this.#inner.get_vocab().values()) largest = Math.max(largest, id);
-    this.vocabSize = largest + 1;
+    this.vocabSize = this.#tokens.size;
   }
 
   get hasChatTemplate(): boolean {
     return this.#template !== undefined;
   }
 
+  get eosIds(): readonly number[] {
+    return (this.#eosIds ??= this.#findEosIds());
+  }
+
   encode(text: string, { bos = false, eos = false }: EncodeOptions = {}): number[] {
-    const ids = text === '' ? [] : this.#inner.encode(text, { add_special_tokens: false }).ids;
+    const ids = this.#encode(text).ids;
     const endsItself = ids.length > 0 && ids.at(-1) === this.eosId;
     if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
     if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
@@ -138,40 +133,30 @@ class FileTokenizer implements Tokenizer {
 
   encodeForEncoder(text: string, options: EncoderInputOptions = {}): EncoderInput {
     const encode: EncodeWhole = (words, { pair, special }) => {
-      const { ids, token_type_ids: typeIds } = this.#inner.encode(words, {
-        text_pair: pair ?? null,
-        add_special_tokens: special,
-        return_token_type_ids: true,
-      });
-      return { ids, typeIds };
+      const texts = [words, ...(pair === undefined ? [] : [pair])].map((each) => this.#encode(each).ids);
+      return fillTemplate(this.#around, texts, special);
     };
     return encodeForEncoder(encode, text, options);
   }
 
   decode(ids: readonly number[], { skipSpecial = true }: DecodeOptions = {}): string {
-    const known = ids.filter((id) => this.#pieceOf(id, skipSpecial) !== undefined);
-    if (known.length === 0) return '';
-    // WHY there is no clean-up of spaces: it is meant for word pieces, and it changes the text of the model.
-    return this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+    return this.#decode(ids.map((id) => this.#tokenOf(id, skipSpecial)).filter((token) => token !== undefined));
   }
 
   createStreamDecoder({ skipSpecial = true, after = [] }: StreamDecoderOptions = {}): StreamDecoder {
-    const rules = this.#rules;
-    if (rules === undefined) return this.#createHoldingDecoder(after, skipSpecial);
-    const pieceOf = (id: number): TokenPiece | undefined => this.#pieceOf(id, skipSpecial);
-    const started = after.slice(0, -tailLength).some((id) => pieceOf(id) !== undefined);
-    const decoder = createStreamDecoder(rules, pieceOf, { started });
-    for (const id of after.slice(-tailLength)) decoder.push(id);
-    return decoder;
+    return createStreamDecoder(this.#decoding, (id) => this.#tokenOf(id, skipSpecial), after);
   }
 
   tokenBytes(id: number): Uint8Array | undefined {
-    const piece = this.#pieceOf(id, false);
-    if (piece === undefined) return undefined;
-    const rules = this.#rules;
-    return rules === undefined
-      ? new TextEncoder().encode(this.decode([id], { skipSpecial: false }))
-      : pieceBytes(piece, rules);
+    const token = this.#tokenOf(id, false);
+    if (token === undefined) return undefined;
+    const { bytes } = this.#decoding;
+    if (bytes === 'fallback' && isByteToken(token)) return Uint8Array.of(byteOf(token));
+    const read = bytes === 'level' ? fromByteLevel(token) : undefined;
+    if (read !== undefined) return read;
+    // WHY after another token: the first token of a text loses its space.
+    const before = this.#decode(['a']);
+    return new TextEncoder().encode(this.#decode(['a', token]).slice(before.length));
   }
 
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string {
@@ -184,62 +169,61 @@ class FileTokenizer implements Tokenizer {
   }
 
   encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges {
-    this.#added ??= new AddedTokenFinder(this.#tokensCutOut());
     return encodeRanges(text, ranges, {
-      encode: (part) => this.encode(part),
+      encode: (part) => this.#encode(part),
       tidy: (ids) => this.#withOneBos(ids),
-      added: this.#added,
     });
   }
 
+  #encode(text: string): ReturnType<TextPipeline['encode']> {
+    try {
+      return this.#pipeline.encode(text);
+    } catch (cause) {
+      throw invalid(this.#folder, cause);
+    }
+  }
+
+  #decode(tokens: readonly string[]): string {
+    const decoder = new TokenDecoder(this.#decoding);
+    let text = '';
+    for (const token of tokens) text += decoder.push(token);
+    return text + decoder.end();
+  }
+
   #withOneBos(ids: number[]): number[] {
-    return ids[0] !== undefined && ids[0] === this.bosId && ids[1] === this.bosId ? ids.slice(1) : ids;
+    const bos = this.#special.namedBosId ?? this.bosId;
+    return ids[0] !== undefined && ids[0] === bos && ids[1] === bos ? ids.slice(1) : ids;
   }
 
-  /** The added tokens that are found in a text as it is. The others are found in what the normalizer makes of it. */
-  #tokensCutOut(): AddedToken[] {
-    return [...this.#addedIds.values()].filter(({ normalized }) => !normalized || !this.#hasNormalizer);
+  #tokenOf(id: number, skipSpecial: boolean): string | undefined {
+    const token = this.#tokens.writtenOf(id);
+    return token !== undefined && skipSpecial && this.#tokens.isSpecial(token) ? undefined : token;
   }
 
-  #createHoldingDecoder(after: readonly number[], skipSpecial: boolean): StreamDecoder {
-    const before = this.decode(after, { skipSpecial });
-    return createHoldingDecoder((ids) => this.decode([...after, ...ids], { skipSpecial }).slice(before.length));
-  }
-
-  #pieceOf(id: number, skipSpecial: boolean): TokenPiece | undefined {
-    const text = this.#inner.id_to_token(id);
-    const added = this.#addedIds.get(id);
-    return text === undefined || (skipSpecial && added?.special === true)
-      ? undefined
-      : { text, added: added !== undefined };
+  #findEosIds(): number[] {
+    const turnEnd = this.#template && findTurnEnd(this.#template, (text) => this.#pipeline.split(text));
+    return [...new Set([...this.#special.eosIds, ...(turnEnd === undefined ? [] : [turnEnd])])];
   }
 }
 
-function createInner({ folder, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFaceTokenizer {
-  const path = join(folder, 'tokenizer.json');
-  const wrong = vocabularyProblem(tokenizer);
-  if (wrong !== undefined) throw new EspalierError('TOKENIZER_INVALID', { path, problem: wrong });
-  const { added_tokens: addedTokens } = tokenizer;
-  const parts = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null };
+function readParts({ folder, tokenizer }: TokenizerFiles): {
+  pipeline: TextPipeline;
+  around: Template;
+  decoding: Decoding;
+} {
   try {
-    return new HuggingFaceTokenizer(
-      { ...parts, ...tokenizer, added_tokens: addedTokens ?? [] },
-      plainConfig(tokenizerConfig),
-    );
+    return {
+      pipeline: new TextPipeline(tokenizer),
+      around: readTemplate(tokenizer['post_processor']),
+      decoding: readDecoder(tokenizer['decoder']),
+    };
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new EspalierError('TOKENIZER_INVALID', { path, problem }, { cause });
+    throw invalid(folder, cause);
   }
 }
 
-/** Tokens written as objects become plain strings, which is all that the library takes. */
-function plainConfig(config: JsonObject = {}): JsonObject {
-  return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key, key.endsWith('_token') ? (tokenText(value) ?? value) : value]),
-  );
-}
-
-function hasSuffix(tokenizer: JsonObject): boolean {
-  const { model } = tokenizer;
-  return isJsonObject(model) && typeof model['end_of_word_suffix'] === 'string' && model['end_of_word_suffix'] !== '';
+function invalid(folder: string, cause: unknown): EspalierError {
+  const path = join(folder, 'tokenizer.json');
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  return new EspalierError('TOKENIZER_INVALID', { path, problem }, { cause });
 }

@@ -1,4 +1,4 @@
-import { byteLevelCharacter } from '../stream-decoder.ts';
+import { byteLevelCharacter } from '../byte-level.ts';
 import type { JsonObject, TokenizerFiles } from '../tokenizer-files.ts';
 
 const specials = ['<unk>', '<s>', '</s>', '<|user|>', '<|assistant|>', '<|end|>'];
@@ -28,7 +28,7 @@ export function byteLevelFiles(overrides: Partial<TokenizerFiles> = {}): Tokeniz
       pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     }),
-    tokenizerConfig: { bos_token: '<s>', eos_token: '</s>' },
+    tokenizerConfig: { bos_token: '<s>', eos_token: '</s>', add_bos_token: true },
     ...overrides,
   };
 }
@@ -67,7 +67,7 @@ export function bytePieceFiles(overrides: Partial<TokenizerFiles> = {}): Tokeniz
       decoder: { type: 'Sequence', decoders },
       fallback: true,
     }),
-    tokenizerConfig: { bos_token: { content: '<s>' }, eos_token: { content: '</s>' } },
+    tokenizerConfig: { bos_token: { content: '<s>' }, eos_token: { content: '</s>' }, add_bos_token: true },
     ...overrides,
   };
 }
@@ -90,7 +90,7 @@ export function metaspaceFiles(): TokenizerFiles {
   };
 }
 
-/** Word pieces, as BERT has them: a decoder without rules, so that text comes only at the end. */
+/** Word pieces, as BERT has them. */
 export function wordPieceFiles(): TokenizerFiles {
   const vocab = [...specials, ...words, ...words.map((word) => `##${word}`), '.', ','];
   const tokenizer = tokenizerJson(vocab, [], { decoder: { type: 'WordPiece', prefix: '##', cleanup: true } });

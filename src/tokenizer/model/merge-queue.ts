@@ -1,0 +1,77 @@
+import type { PairTable } from './pair-table.ts';
+
+/** The ranks of more merges than a number can hold together with a place in the text. */
+const places = 2 ** 32;
+
+/**
+ * Byte-pair merging of one piece: the pair of the lowest rank is merged first, and the leftmost of these, until no pair is left.
+ *
+ * Pairs wait in a binary heap by rank and place. An entry whose pair has changed since is skipped. Time is O(n log n).
+ *
+ * @param symbols  the ids of the smallest parts, in order; overwritten
+ * @param merges   for each pair of ids: its rank, and the id that it becomes
+ * @param ids      gets the merged ids
+ * @see Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", section 3.2
+ */
+export function mergePairs(symbols: number[], merges: PairTable, ids: number[]): void {
+  const { length } = symbols;
+  const next = Array.from({ length }, (_, at) => at + 1);
+  const previous = Array.from({ length }, (_, at) => at - 1);
+  const heap: number[] = [];
+  const offer = (at: number): void => {
+    const right = next[at] ?? length;
+    if (right >= length) return;
+    const found = merges.find(symbols[at] ?? 0, symbols[right] ?? 0);
+    if (found >= 0) push(heap, merges.value(found) * places + at);
+  };
+  for (let at = 0; at + 1 < length; at++) offer(at);
+  for (let top = pop(heap); top !== undefined; top = pop(heap)) {
+    const at = top % places;
+    const rank = (top - at) / places;
+    const right = next[at] ?? length;
+    if (symbols[at] === removed || right >= length) continue;
+    const found = merges.find(symbols[at] ?? 0, symbols[right] ?? 0);
+    if (found < 0 || merges.value(found) !== rank) continue;
+    symbols[at] = merges.other(found);
+    symbols[right] = removed;
+    const after = next[right] ?? length;
+    next[at] = after;
+    if (after < length) previous[after] = at;
+    const before = previous[at] ?? -1;
+    if (before >= 0) offer(before);
+    offer(at);
+  }
+  for (let at = 0; at < length; at = next[at] ?? length) ids.push(symbols[at] ?? 0);
+}
+
+const removed = -1;
+
+function push(heap: number[], value: number): void {
+  let at = heap.length;
+  heap.push(value);
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    const above = heap[parent] ?? 0;
+    if (above <= value) break;
+    heap[at] = above;
+    at = parent;
+  }
+  heap[at] = value;
+}
+
+function pop(heap: number[]): number | undefined {
+  const top = heap[0];
+  const value = heap.pop();
+  if (top === undefined || value === undefined || heap.length === 0) return top;
+  const { length } = heap;
+  let at = 0;
+  for (let child = 1; child < length; child = 2 * at + 1) {
+    if (child + 1 < length && (heap[child + 1] ?? 0) < (heap[child] ?? 0)) child++;
+    const below = heap[child] ?? 0;
+    if (below >= value) break;
+    heap[at] = below;
+    at = child;
+  }
+  heap[at] = value;
+  return top;
+}

@@ -1,0 +1,150 @@
+import { z } from 'zod';
+
+import { toByteLevel } from '../byte-level.ts';
+import { character, parseComponent, replacePattern } from './component.ts';
+import { punctuationMark } from './old-categories.ts';
+import { literalPattern } from './pattern.ts';
+import { scriptRuns } from './scripts.ts';
+import { splitBehaviors, splitText, type Part, type SplitBehavior } from './split-text.ts';
+import { whiteSpace, wordCharacter } from './unicode.ts';
+
+/** A part of a text that a model tokenizes by itself. */
+export interface Piece {
+  readonly text: string;
+  /** Whether it is where the whole text begins. */
+  readonly isFirst: boolean;
+}
+
+/** Splits pieces of a text into smaller ones, and may change them. */
+export type PreTokenizer = (pieces: readonly Piece[]) => readonly Piece[];
+
+const simple = z.object({ type: z.enum(['BertPreTokenizer', 'Whitespace', 'WhitespaceSplit', 'UnicodeScripts']) });
+const behavior = z.enum(splitBehaviors);
+const byteLevel = z.object({
+  type: z.literal('ByteLevel'),
+  add_prefix_space: z.boolean(),
+  use_regex: z.boolean().default(true),
+});
+const metaspace = z.object({
+  type: z.literal('Metaspace'),
+  replacement: character,
+  prepend_scheme: z.enum(['first', 'never', 'always']).optional(),
+  add_prefix_space: z.boolean().nullish(),
+  split: z.boolean().nullish(),
+});
+const delimiter = z.object({ type: z.literal('CharDelimiterSplit'), delimiter: character });
+const digits = z.object({ type: z.literal('Digits'), individual_digits: z.boolean() });
+const fixedLength = z.object({ type: z.literal('FixedLength'), length: z.int().min(1).default(5) });
+const punctuated = z.object({ type: z.literal('Punctuation'), behavior: behavior.default('Isolated') });
+const split = z.object({ type: z.literal('Split'), pattern: replacePattern, behavior, invert: z.boolean() });
+const sequence = z.object({ type: z.literal('Sequence'), pretokenizers: z.array(z.unknown()) });
+const schema = z.discriminatedUnion('type', [
+  simple,
+  byteLevel,
+  metaspace,
+  delimiter,
+  digits,
+  fixedLength,
+  punctuated,
+  split,
+  sequence,
+]);
+
+/** The pattern of GPT-2. @see Radford et al. 2019, its encoder */
+const gpt2 =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const space = new RegExp(`[${whiteSpace}]`, 'gv');
+const word = new RegExp(`[${wordCharacter}]+|[^${wordCharacter}${whiteSpace}]+`, 'gv');
+const number = /\p{N}/gu;
+
+/**
+ * Reads the `pre_tokenizer` of a `tokenizer.json`.
+ *
+ * @throws RangeError
+ */
+export function readPreTokenizer(json: unknown): PreTokenizer | undefined {
+  if (json === null || json === undefined) return undefined;
+  const given = parseComponent(schema, json);
+  switch (given.type) {
+    case 'ByteLevel':
+      return byteLevelSplit(given.add_prefix_space, given.use_regex);
+    case 'Metaspace':
+      return metaspaceSplit(given);
+    case 'BertPreTokenizer': {
+      const [words, marks] = [splitting(space, 'Removed'), splitting(punctuationMark, 'Isolated')];
+      return (pieces) => marks(words(pieces));
+    }
+    case 'Whitespace':
+      return splitting(word, 'Removed', true);
+    case 'WhitespaceSplit':
+      return splitting(space, 'Removed');
+    case 'UnicodeScripts':
+      return splittingBy(scriptRuns);
+    case 'CharDelimiterSplit':
+      return splitting(literalPattern(given.delimiter), 'Removed');
+    case 'Digits':
+      return splitting(number, given.individual_digits ? 'Isolated' : 'Contiguous');
+    case 'Punctuation':
+      return splitting(punctuationMark, given.behavior);
+    case 'FixedLength':
+      return splittingBy((text) => fixedParts(text, given.length));
+    case 'Split':
+      return splitting(given.pattern, given.behavior, given.invert);
+    case 'Sequence': {
+      const steps = given.pretokenizers.map(readPreTokenizer).filter((step) => step !== undefined);
+      return (pieces) => steps.reduce((done, step) => step(done), pieces);
+    }
+  }
+}
+
+function splitting(pattern: RegExp, kept: SplitBehavior, invert = false): PreTokenizer {
+  return splittingBy((text) => splitText(text, pattern, { behavior: kept, invert }));
+}
+
+function splittingBy(partsOf: (text: string) => readonly Pick<Part, 'start' | 'end'>[]): PreTokenizer {
+  return (pieces) =>
+    pieces.flatMap(({ text, isFirst }) =>
+      partsOf(text).map(({ start, end }) => ({ text: text.slice(start, end), isFirst: isFirst && start === 0 })),
+    );
+}
+
+function byteLevelSplit(addPrefixSpace: boolean, useRegex: boolean): PreTokenizer {
+  const byWords = useRegex ? splitting(gpt2, 'Isolated') : (pieces: readonly Piece[]) => pieces;
+  const prefixed = ({ text, isFirst }: Piece): Piece => ({ text: text.startsWith(' ') ? text : ` ${text}`, isFirst });
+  return (pieces) =>
+    byWords(addPrefixSpace ? pieces.map(prefixed) : pieces).map(({ text, isFirst }) => ({
+      text: toByteLevel(text),
+      isFirst,
+    }));
+}
+
+function metaspaceSplit(given: z.infer<typeof metaspace>): PreTokenizer {
+  const { replacement, add_prefix_space: prefix, split: splits } = given;
+  let { prepend_scheme: scheme = 'always' } = given;
+  if (prefix === false) {
+    if (given.prepend_scheme !== undefined && scheme !== 'never') {
+      throw new RangeError(`its add_prefix_space is false, and its prepend_scheme is ${JSON.stringify(scheme)}`);
+    }
+    scheme = 'never';
+  }
+  const byMarks = splitting(literalPattern(replacement), 'MergedWithNext');
+  const marked = ({ text, isFirst }: Piece): Piece => {
+    const replaced = text.replaceAll(' ', () => replacement);
+    const isPrefixed = scheme === 'always' || (scheme === 'first' && isFirst);
+    return { text: isPrefixed && !replaced.startsWith(replacement) ? replacement + replaced : replaced, isFirst };
+  };
+  return (pieces) => ((splits ?? true) ? byMarks(pieces.map(marked)) : pieces.map(marked));
+}
+
+function fixedParts(text: string, length: number): Pick<Part, 'start' | 'end'>[] {
+  const parts: Pick<Part, 'start' | 'end'>[] = [];
+  let [start, end, count] = [0, 0, 0];
+  for (const each of text) {
+    end += each.length;
+    if (++count < length) continue;
+    parts.push({ start, end });
+    [start, count] = [end, 0];
+  }
+  if (end > start) parts.push({ start, end });
+  return parts;
+}

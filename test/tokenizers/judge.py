@@ -1,0 +1,124 @@
+"""Makes tokenizers and texts, and what Hugging Face's Rust library (its Python binding) makes of them.
+
+usage: judge.py OUT --texts FOLDER [--count N] [--seed N] [--real NAME=PATH ...] [--only NAME,...]
+Writes OUT/NAME/tokenizer.json and OUT/NAME/expected.jsonl for each kind: a line for each text, and lines of random ids.
+"""
+import argparse
+import io
+import json
+import random
+from pathlib import Path
+
+import sentencepiece
+import tokenizers
+from kinds import ADDED_TEXTS, SPECIALS, kinds
+from texts import texts
+from tokenizers import Tokenizer
+
+def expected(tokenizer, text):
+    try:
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+    except Exception as error:
+        return {"text": text, "error": str(error)}
+    ids = encoding.ids
+    line = {"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
+    skipped = tokenizer.decode(ids, skip_special_tokens=True)
+    if skipped != line["decoded"]:
+        line["skipped"] = skipped
+    whole = tokenizer.encode(text)
+    if whole.ids != ids:
+        line["whole"] = whole.ids
+    return line
+
+
+def pair(tokenizer, first, second):
+    try:
+        encoding = tokenizer.encode(first, second)
+    except Exception:
+        return None
+    return {"pair": [first, second], "ids": encoding.ids, "types": encoding.type_ids}
+
+
+def of_ids(tokenizer, ids):
+    return {"ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False), "skipped": tokenizer.decode(ids)}
+
+
+def write(folder, tokenizer, all_texts, rng):
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    size = tokenizer.get_vocab_size()
+    with open(folder / "expected.jsonl", "w", encoding="utf8") as out:
+        lines = [expected(tokenizer, text) for text in all_texts]
+        lines += [pair(tokenizer, rng.choice(all_texts), rng.choice(all_texts)) for _ in range(100)]
+        # Random ids: broken characters, special tokens, ids that do not exist.
+        lines += [of_ids(tokenizer, [rng.randrange(size + 3) for _ in range(rng.randrange(1, 12))]) for _ in range(len(all_texts) // 5)]
+        for line in lines:
+            if line:
+                out.write(json.dumps(line) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--texts", required=True)
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--real", nargs="*", default=[])
+    parser.add_argument("--only")
+    args = parser.parse_args()
+    corpus = [t for t in texts(args.texts, 4000, 7) if t]
+    charsmap = character_map("nmt_nfkc_cf")
+    wanted = args.only.split(",") if args.only else None
+    made = {name: make for name, make in kinds(corpus, charsmap).items() if wanted is None or name in wanted}
+    reals = dict(each.split("=", 1) for each in args.real)
+    made |= {name: (lambda path=path: Tokenizer.from_file(path)) for name, path in reals.items() if wanted is None or name in wanted}
+    print(f"tokenizers {tokenizers.__version__}, {len(made)} kinds, {args.count} texts each", flush=True)
+    for name, make in made.items():
+        folder = args.out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = random.Random(args.seed)
+        tokenizer = make()
+        source = Path(reals[name]).read_text("utf8") if name in reals else tokenizer.to_str()
+        (folder / "tokenizer.json").write_text(source, "utf8")
+        write(folder, tokenizer, texts(args.texts, args.count, args.seed, [*SPECIALS, *ADDED_TEXTS]), rng)
+
+
+def character_map(rule):
+    """The character map that sentencepiece compiles for a rule: normalizer_spec.precompiled_charsmap of a model that it trains."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b c d"] * 10), model_writer=model, vocab_size=8, normalization_rule_name=rule, minloglevel=2
+    )
+    return field(field(model.getvalue(), 3), 2)
+
+
+def field(message, wanted):
+    """The bytes of a field of a protobuf message whose other fields have a length, a varint or four bytes."""
+    at = 0
+    while at < len(message):
+        key, at = varint(message, at)
+        number, kind = key >> 3, key & 7
+        if kind == 2:
+            length, at = varint(message, at)
+            if number == wanted:
+                return message[at : at + length]
+            at += length
+        elif kind == 0:
+            _, at = varint(message, at)
+        else:
+            at += 4
+    raise ValueError(f"no field {wanted}")
+
+
+def varint(message, at):
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+if __name__ == "__main__":
+    main()
