@@ -12,6 +12,7 @@ import { BodyReader } from './door/body-reader.ts';
 import { answerClientError } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
 import { systemTimers, type Timers } from './door/timers.ts';
+import { Turnstile } from './door/turnstile.ts';
 import { endUnreadBodies } from './door/unread-bodies.ts';
 import { answerError, maxParamLength } from './door/error-answer.ts';
 import { addJsonParser } from './door/read-json.ts';
@@ -80,7 +81,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addGuard(app, guard);
   endUnreadBodies(app, timers);
   addJsonParser(app, bodies);
-  addPlaces(app);
+  addPlaces(app, new Turnstile());
   app.setErrorHandler(answerError);
   addHealth(app, door);
   const { generation, inference, embeddings } = services;

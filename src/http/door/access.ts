@@ -36,20 +36,25 @@ export interface RouteEntry {
   readonly access: Access;
 }
 
+/** A route of administration gets names and paths. */
+const adminBodyBytes = 2 ** 16;
+
 const levels: ReadonlySet<string> = new Set<Access>(['public', 'inference', 'admin']);
 
 /**
- * Makes the registration of a route fail if the route does not declare who may use it. WHY at the registration: a forgotten declaration
+ * Bounds the bodies of administration, and makes the registration of a route fail if the route does not declare who may use it. WHY at the registration: a forgotten declaration
  * must be found by the first test, and not by an attacker.
  */
 export function requireAccess(app: FastifyInstance): void {
   const table: RouteEntry[] = [];
   app.decorate('routeTable', table);
-  app.addHook('onRoute', ({ method, url, config }) => {
+  app.addHook('onRoute', (route) => {
+    const { method, url, config } = route;
     const access = config?.access;
     if (access === undefined || !levels.has(access)) {
       throw new TypeError(`The route ${String(method)} ${url} must say its access: ${[...levels].join(', ')}.`);
     }
+    if (access === 'admin') route.bodyLimit = adminBodyBytes;
     for (const one of [method].flat()) table.push({ method: one, url, access });
   });
 }

@@ -6,7 +6,7 @@ import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { chatLogprobs } from './logprobs.ts';
 import type { Piece } from './pieces.ts';
-import { checkTextLength } from './prompt-text.ts';
+import { chatBodyLimit, checkTextLength } from './prompt-text.ts';
 import { chatCompletionSchema, parseBody, type ChatCompletionBody } from './request-body.ts';
 import { refuseUnsupported } from './refused-fields.ts';
 import type { ServingContext } from '../../service/index.ts';
@@ -15,7 +15,11 @@ import { reservePlace } from './reserve-place.ts';
 
 /** `POST /v1/chat/completions`. The chat template of the base renders the prompt. */
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
-  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(context) } as const;
+  const options = {
+    bodyLimit: chatBodyLimit(context.maxLength, app.initialConfig.bodyLimit ?? Infinity),
+    config: { access: 'inference', needsBase: true },
+    onRequest: reservePlace(context),
+  } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });

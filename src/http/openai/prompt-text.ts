@@ -18,3 +18,13 @@ export function checkTextLength(text: TextOrTokens, param: string, maxLength: nu
     problem: `${text.length} characters came, and no more than ${most} can fit the context of ${maxLength} tokens`,
   });
 }
+
+/** Fields beside the messages. */
+const otherBytes = 2 ** 16;
+/** The characters of a token in the longest escapes (6 bytes each), and the frame of a message without text. */
+const bytesPerToken = 6 * charactersPerToken + 64;
+
+/** The most bytes of the body of a chat, from the context. No chat within the other limits needs more. */
+export function chatBodyLimit(maxLength: number, most: number): number {
+  return Math.min(most, otherBytes + maxLength * bytesPerToken);
+}

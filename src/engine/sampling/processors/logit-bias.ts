@@ -8,8 +8,13 @@ export class LogitBias {
   readonly #biases: Float64Array;
 
   constructor(biases: ReadonlyMap<number, number>) {
-    this.#tokens = Int32Array.from(biases.keys());
-    this.#biases = Float64Array.from(biases.values());
+    this.#tokens = new Int32Array(biases.size);
+    this.#biases = new Float64Array(biases.size);
+    let place = 0;
+    for (const [token, bias] of biases) {
+      this.#tokens[place] = token;
+      this.#biases[place++] = bias;
+    }
   }
 
   process(logits: Float32Array): void {
