@@ -20,7 +20,7 @@ export const adapterFilesCodes = {
     status: 400,
     retryable: false,
     message:
-      'The adapter {path} was trained on another base: on {trained}, and this base is {fingerprint}. Use it with the base that it was trained on or with a form quantized from that, or give {option:anyBase} if you know that the two belong together.',
+      'The adapter {path} was trained on another base: on {trained}, and this base is {fingerprint}. Use it with the base that it was trained on or with a form quantized from that, or give {option:anyBase} (in a request "any_base": true) if you know that the two belong together.',
     help: 'An adapter that `espalier train` wrote carries the fingerprint of its base. On another base of the same shapes it would load and answer wrongly. A quantized base carries the fingerprint of the base it was made from; an adapter without a fingerprint, such as one of PEFT, is not compared.',
   },
   ADAPTER_NAMES_UNKNOWN: {
