@@ -6,6 +6,7 @@ import { readDoraGains } from '../lora/kinds/dora-gains.ts';
 import { injectLora } from '../lora/inject/inject-lora.ts';
 import { injectStackedLora } from '../lora/inject/inject-stacked-lora.ts';
 import { readBaseWeights, type BaseWeight } from '../lora/kinds/read-base-weights.ts';
+import { removeLora } from '../lora/inject/remove-lora.ts';
 import { readSquaredNorms } from '../lora/kinds/squared-norms.ts';
 import { partPaths, siteModel, siteModels, sitePath, type SiteModel } from '../lora/testing/site-models.ts';
 import { randomTensor } from '../lora/testing/small-model.ts';
@@ -110,6 +111,7 @@ describe.each(exact)('DoRA on $name', (site) => {
     ['parts of a packed node', true, [partPaths[2], partPaths[0]]],
   ] as const)('makes each row as long as its magnitude says: %s', async (_, packed, paths) => {
     const model = siteModel(site, { packed });
+    const before = encodeModel(model);
     const base = await resultOf(model, { x: site.x });
     const norms = await readSquaredNorms(model, paths, { folder: '.' });
     const weights = await weightsOf(model, paths);
@@ -129,6 +131,8 @@ describe.each(exact)('DoRA on $name', (site) => {
     }
     const untouched = (values: readonly number[]): number[] => values.filter((__, i) => packed && i % 6 === 3);
     expect(untouched(result)).toEqual(untouched(base));
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 });
 

@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel } from '../ir/index.ts';
 import {
+  buildDecodeGraph,
   buildScoringGraph,
+  buildTrainingGraph,
   openBaseModel,
   type BaseModel,
 } from '../models/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../tensor/index.ts';
 import { injectLora } from '../lora/inject/inject-lora.ts';
+import { injectStackedLora } from '../lora/inject/inject-stacked-lora.ts';
 import { loadPeftAdapter } from './formats/peft/load-peft-adapter.ts';
+import { removeLora } from '../lora/inject/remove-lora.ts';
 import { savePeftAdapter } from './formats/peft/save-peft-adapter.ts';
 import { goldenFolder, trainedHereFolder, writtenFolder } from './testing/golden-linears.ts';
 import { writtenAdapter } from './testing/written-adapter.ts';
@@ -41,6 +45,26 @@ async function logitsWith(base: BaseModel, adapterDir: string, ids: TensorData):
   const { logits } = await runOnce(session, { input_ids: ids, rows, ...Object.fromEntries(weights) });
   return logits ? toFloat32(logits) : new Float32Array();
 }
+
+describe('the graphs of a base', () => {
+  it.each([
+    ['scoring', (base: BaseModel) => buildScoringGraph(base)],
+    ['training', (base: BaseModel) => buildTrainingGraph(base)],
+    ['decoding', (base: BaseModel) => buildDecodeGraph(base, { maxLength: 32 })],
+  ])('are the same bytes after adapters came and went: %s', async (_, build) => {
+    const base = await openBaseModel(goldenFolder('llama', 'model'));
+    const model = build(base);
+    const before = Buffer.from(encodeModel(model));
+    const paths = base.modules.map(({ path }) => path);
+    injectLora(model, { modules: paths.map((path) => ({ path, rank: 2, scaling: 1, dropout: 0.1 })) });
+    removeLora(model);
+    expect(before.equals(encodeModel(model))).toBe(true);
+    injectStackedLora(model, paths);
+    expect(before.equals(encodeModel(model))).toBe(false);
+    removeLora(model);
+    expect(before.equals(encodeModel(model))).toBe(true);
+  });
+});
 
 describe.each(['llama', 'llama-d16'] as const)('golden case %s', (name) => {
   it.each([

@@ -9,10 +9,13 @@ describe('nearest', () => {
     ['temperature', ['top_p', 'seed'], undefined],
     ['kitten', ['sitting'], undefined],
     ['', ['ab', 'abc'], 'ab'],
-    ['rank', ['rank', 'ranks'], 'ranks'],
-    ['rank', ['rank'], undefined],
+    ['rank', ['ranks', 'rank'], 'rank'],
   ])('of %j among %j is %j', (word, candidates, expected) => {
     expect(nearest(word, candidates)).toBe(expected);
+  });
+
+  it('gives no hint at the word itself', () => {
+    expect([didYouMean('rank', ['rank']), didYouMean('rnk', ['rank'])]).toEqual(['', ' Did you mean rank?']);
   });
 
   it('never fills a table for a word that is no name', () => {

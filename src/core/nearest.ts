@@ -10,23 +10,18 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    // WHY not the word itself: a hint at what was typed helps nobody.
-    if (
-      candidate === word ||
-      candidate.length > longestWord ||
-      Math.abs(candidate.length - word.length) >= bestDistance
-    )
-      continue;
+    if (candidate.length > longestWord || Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word, candidate, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
 }
 
-/** " Did you mean X?", to append to a sentence; empty when no candidate is near. */
+/** " Did you mean X?", to append to a sentence; empty when no candidate is near, and never a hint at the word itself. Case counts less than spelling. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const near = nearest(word, candidates);
-  return near === undefined ? '' : ` Did you mean ${near}?`;
+  const list = [...candidates];
+  const near = nearest(word, list) ?? nearest(word.toLowerCase(), list);
+  return near === undefined || near === word ? '' : ` Did you mean ${near}?`;
 }
 
 /**

@@ -6,6 +6,7 @@ export { injectLora, type InjectOptions, type LoraModule } from './inject/inject
 export { canInject, type GivenParameter, injectParameters } from './inject/inject-parameters.ts';
 export { injectStackedLora, type StackedOptions } from './inject/inject-stacked-lora.ts';
 export { loraPass, parametersPass, stackedLoraPass } from './inject/passes.ts';
+export { removeLora } from './inject/remove-lora.ts';
 export { doraProblems, readDoraGains } from './kinds/dora-gains.ts';
 export {
   initFromWeights,

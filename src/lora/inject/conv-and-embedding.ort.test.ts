@@ -5,6 +5,7 @@ import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { injectLora } from './inject-lora.ts';
 import { injectStackedLora } from './inject-stacked-lora.ts';
 import { listModules } from '../targets/list-modules.ts';
+import { removeLora } from './remove-lora.ts';
 import { randomTensor } from '../testing/small-model.ts';
 
 let environment: Environment;
@@ -99,6 +100,14 @@ describe.each(convCases)('an adapter on a convolution with $name', (one) => {
         base.map((value, i) => value + 0.5 * (update[i] ?? NaN)),
       ),
     ).toBeLessThan(1e-4);
+  });
+
+  it('goes and leaves the very bytes', () => {
+    const model = convModel(one);
+    const before = encodeModel(model);
+    injectLora(model, { modules: [{ path: 'net.conv', rank, scaling: 1, dropout: 0.1 }] });
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 
   it('is listed with its kernel and groups', () => {
@@ -217,6 +226,15 @@ describe.each(tableCases)('an adapter on an embedding: $name', (one) => {
       lora_mask: mask,
     };
     expect(worst(await outputOf(stacked, { ids: one.ids, ...stack }), expected)).toBeLessThan(1e-5);
+  });
+
+  it('goes and leaves the very bytes', () => {
+    const model = tableModel(one);
+    const before = encodeModel(model);
+    injectLora(model, { modules: [{ path: 'net.table', rank, scaling: 1 }] });
+    expect(encodeModel(model)).not.toEqual(before);
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 
   it('is listed with its table', () => {

@@ -2,7 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { Tape, type Graph, type Model, type Node, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf, type DataType, type TensorData } from '../../tensor/index.ts';
 import { findModules, type GraphModule, type ModulePlace, type SitePart } from '../targets/find-modules.ts';
-import { adapterKey, loraKey, sharedOwner } from './lora-keys.ts';
+import { adapterKey, loraKey, replacesKey, sharedOwner } from './lora-keys.ts';
 import { readSite, type ModuleSite } from '../targets/module-sites.ts';
 
 /** The changes that an injection made to a graph, module by module. */
@@ -136,7 +136,9 @@ function graftNode(model: Model, placed: readonly PlacedGraft[], adapter: string
   const result =
     part === undefined ? graftOn(bench, first, { site, after }) : graftParts(bench, placed, { site, after });
   const readers = [...site.y.uses].filter(({ node }) => !own.has(node));
-  if (readers.length === 0) throw new TypeError('a graft left out its own result');
+  const [reader] = readers;
+  if (reader === undefined || result.producer === undefined) throw new TypeError('a graft left out its own result');
+  result.producer.metadata.set(replacesKey, `${reader.node.name}:${reader.index}`);
   graph.replaceAllUses(site.y, result, { except: readers.map(({ node }) => node) });
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { encodeModel, verifyModel, type Model } from '../../ir/index.ts';
+import { decodeModel, encodeModel, verifyModel, type Model } from '../../ir/index.ts';
 import { buildHeadGraph, buildScoringGraph, buildTrunkGraph, openBaseModel } from '../../models/index.ts';
+import { injectLora } from './inject-lora.ts';
 import { canInject, injectParameters } from './inject-parameters.ts';
+import { removeLora } from './remove-lora.ts';
 import { goldenFolder } from '../../adapter-files/testing/golden-linears.ts';
 import { smallModel } from '../testing/small-model.ts';
 
@@ -11,6 +13,7 @@ describe('injectParameters', () => {
   it('makes a weight of the base an input under its name', async () => {
     const base = await openBaseModel(goldenFolder('llama', 'model'));
     const model = buildScoringGraph(base);
+    const before = encodeModel(model);
     const shape = [128, 32];
     expect(
       injectParameters(model, [
@@ -25,11 +28,17 @@ describe('injectParameters', () => {
         ['model.norm.weight', [32]],
       ]),
     );
+    injectLora(model, { modules: [{ path: 'model.layers.0.self_attn.q_proj', rank: 1, scaling: 1 }] });
+    const read = decodeModel(encodeModel(model));
+    for (const one of [model, read]) removeLora(one);
+    expect(encodeModel(model)).toEqual(before);
+    expect(encodeModel(read)).toEqual(encodeModel(decodeModel(before)));
   });
 
   it('leaves the embedding alone where a head shares its matrix', async () => {
     const base = await openBaseModel(goldenFolder('qwen2', 'model'));
     const model = buildScoringGraph(base);
+    const before = encodeModel(model);
     const [vocab, hidden] = [base.config.vocabSize, base.config.hiddenSize];
     injectParameters(model, [{ name: 'lm_head.weight', shape: [vocab, hidden] }]);
     const reader = (path: string): unknown =>
@@ -38,6 +47,8 @@ describe('injectParameters', () => {
         ?.inputs.map((value) => value?.name);
     expect(reader('lm_head')).toContain('lm_head.weight');
     expect(reader('model.embed_tokens')).toContain('model.embed_tokens.weight');
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 
   it('leaves a head alone that shares the matrix of an embedding which is not in its graph', async () => {
@@ -52,10 +63,13 @@ describe('injectParameters', () => {
 
   it('turns a weight over that the graph reads so', () => {
     const model = smallModel();
+    const before = encodeModel(model);
     injectParameters(model, [{ name: 'net.c.weight', shape: [2, 4] }]);
     verifyModel(model);
     const node = model.graph.nodes.find(({ metadata }) => metadata.get('espalier.module') === 'net.c');
     expect(node?.inputs[1]?.producer?.opType).toBe('Transpose');
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 
   it('says everything that cannot be replaced, and changes nothing', () => {

@@ -1,7 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { moduleKey, modulePartsKey, Tape, type Model, type Node, type Value } from '../../ir/index.ts';
 import { findModules } from '../targets/find-modules.ts';
-import { adapterKey, loraKey } from './lora-keys.ts';
+import { adapterKey, givenKey, loraKey } from './lora-keys.ts';
 import { initializerOf } from '../targets/module-names.ts';
 import type { SavedParameter } from '../adapter.ts';
 
@@ -11,9 +11,23 @@ export interface GivenParameter extends SavedParameter {
   readonly transposed?: boolean;
 }
 
+/** A place where a parameter is read, with the value that was there before, so that it can be restored. */
+interface ReplacedUse {
+  readonly node: string;
+  readonly index: number;
+  readonly value: string;
+}
+
+/** The record in an input's metadata of the values that it replaces. */
+export interface GivenRecord {
+  readonly uses: readonly ReplacedUse[];
+  /** The initializer that was renamed to free its name, with both names. */
+  readonly renamed?: { readonly from: string; readonly to: string };
+}
+
 /**
  * Makes parameters inputs of a graph, f32 under their names in the checkpoint, so that an adapter can replace them (`modules_to_save`).
- * A matrix that two modules share is replaced only for the named module.
+ * A matrix that two modules share is replaced only for the named module. `removeLora` restores everything.
  *
  * @returns the names of the inputs
  * @throws EspalierError LORA_MODULES_INVALID for every parameter that does not exist or is not a plain weight, and for a name that an
@@ -76,7 +90,9 @@ function usesOf({ graph }: Model, parameter: GivenParameter): FoundUse[] | strin
     return value === undefined ? [] : [{ node: site.node, index, value, turned }];
   });
   if (uses.length !== module.places.length) return 'is not there';
-  return uses.some(({ value, turned }) => !fits(value, shape, turned)) ? 'is not of that shape in the graph' : uses;
+  return uses.find(({ value, turned }) => !fits(value, shape, turned))
+    ? 'is not of that shape in the graph'
+    : named(uses);
 }
 
 /** All readers of an initializer, or of a cast of it, that are not modules. */
@@ -90,7 +106,11 @@ function looseUses(initializer: Value | undefined, shape: readonly number[]): Fo
   );
   if (uses.length === 0) return 'is not in the graph';
   if (!fits(value, shape, false)) return 'is not of that shape in the graph';
-  return uses.map(({ node, index }) => ({ node, index, value, turned: false }));
+  return named(uses.map(({ node, index }) => ({ node, index, value, turned: false })));
+}
+
+function named(uses: FoundUse[]): FoundUse[] | string {
+  return uses.some(({ node }) => node.name === '') ? 'is read by a node without a name' : uses;
 }
 
 function fits(value: Value, shape: readonly number[], turned: boolean): boolean {
@@ -106,10 +126,15 @@ function replace(
 ): string {
   const { graph } = model;
   const inputName = givenName(name, adapter);
-  makeRoom(model, inputName);
+  const renamed = makeRoom(model, inputName);
   const input = graph.addInput(inputName, 'float32', shape);
+  const record: GivenRecord = {
+    uses: uses.map(({ node, index, value }) => ({ node: node.name, index, value: value.name })),
+    ...(renamed && { renamed }),
+  };
   const metadata = { [loraKey]: name, ...(adapter !== undefined && { [adapterKey]: adapter }) };
-  for (const [key, text] of Object.entries(metadata)) input.metadata.set(key, text);
+  for (const [key, text] of Object.entries({ ...metadata, [givenKey]: JSON.stringify(record) }))
+    input.metadata.set(key, text);
   for (const { node, index, turned } of uses) {
     const tape = new Tape(model, { scope: `${name}/lora`, metadata, insertBefore: node });
     node.setInput(index, turned ? tape.op('Transpose', [input], { attributes: { perm: [1, 0] } }) : input);
@@ -118,7 +143,28 @@ function replace(
 }
 
 /** Renames the base's own weight, so that the input that replaces it can have its name. */
-function makeRoom({ graph }: Model, name: string): void {
+function makeRoom({ graph }: Model, name: string): GivenRecord['renamed'] {
   const value = graph.value(name);
-  if (value !== undefined) graph.rename(value, graph.uniqueName(`${name}.base`));
+  if (value === undefined) return undefined;
+  const to = graph.uniqueName(`${name}.base`);
+  graph.rename(value, to);
+  return { from: name, to };
+}
+
+/** Restores the values that an input of `injectParameters` replaced. The input itself is removed with the rest of the injection. */
+export function restoreUses({ graph }: Model, input: Value): void {
+  for (const { node: name, index, value: valueName } of recordOf(input)?.uses ?? []) {
+    const node = graph.nodes.find((one) => one.name === name);
+    const value = graph.value(valueName);
+    if (node === undefined || value === undefined)
+      throw new TypeError(`${input.name} does not say what it took the place of`);
+    node.setInput(index, value);
+  }
+}
+
+/** The record of such an input; undefined for every other value. */
+export function recordOf({ metadata }: Value): GivenRecord | undefined {
+  const text = metadata.get(givenKey);
+  // WHY `as`: `replace` wrote the record that is read here.
+  return text === undefined ? undefined : (JSON.parse(text) as GivenRecord);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { encodeModel, Graph, graphAttribute, verifyModel, type Model } from '../../ir/index.ts';
+import { decodeModel, encodeModel, Graph, graphAttribute, verifyModel, type Model } from '../../ir/index.ts';
 import { injectLora, type LoraModule } from './inject-lora.ts';
 import { injectStackedLora } from './inject-stacked-lora.ts';
+import { removeLora } from './remove-lora.ts';
 import { smallModel } from '../testing/small-model.ts';
 
 const paths = ['net.a', 'net.b', 'net.c'];
@@ -141,8 +142,45 @@ describe('injectStackedLora', () => {
   });
 });
 
-describe('a graph with a subgraph', () => {
-  it('is refused where a value in the subgraph has the name of an input: it would hide the input', () => {
+describe('removeLora', () => {
+  const injections: [string, (model: Model) => unknown][] = [
+    ['one adapter', (model) => injectLora(model, { modules })],
+    ['an adapter on the last module only', (model) => injectLora(model, { modules: modules.slice(2) })],
+    ['stacked adapters', (model) => injectStackedLora(model, paths)],
+    ['stacked adapters with gains', (model) => injectStackedLora(model, paths, { gains: true })],
+  ];
+  it.each(injections.flatMap(([name, inject]) => [2, 3].map((axes) => ({ name, axes, inject }))))(
+    'gives back the very bytes from before $name, inputs having $axes axes',
+    ({ axes, inject }) => {
+      const model = smallModel({ axes: axes === 3 ? 3 : 2 });
+      const before = encodeModel(model);
+      inject(model);
+      expect(encodeModel(model)).not.toEqual(before);
+      removeLora(model);
+      expect(encodeModel(model)).toEqual(before);
+      inject(model);
+      removeLora(model);
+      expect(encodeModel(model)).toEqual(before);
+    },
+  );
+
+  it.each(injections)('knows %s in a model that was read from a file', (_, inject) => {
+    const model = smallModel();
+    const before = encodeModel(model);
+    inject(model);
+    const read = decodeModel(encodeModel(model));
+    removeLora(read);
+    expect(encodeModel(read)).toEqual(encodeModel(decodeModel(before)));
+  });
+
+  it('leaves a graph without adapters alone', () => {
+    const model = smallModel();
+    const before = encodeModel(model);
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
+  });
+
+  it('refuses a name that a value in a subgraph has: there it would hide the input', () => {
     const model = smallModel();
     const [x] = model.graph.inputs;
     const body = new Graph('then', model.graph);

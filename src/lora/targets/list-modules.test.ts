@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createModel, moduleKey, modulePartsKey, Tape, type Model } from '../../ir/index.ts';
+import { createModel, encodeModel, moduleKey, modulePartsKey, Tape, type Model } from '../../ir/index.ts';
 import { injectLora } from '../inject/inject-lora.ts';
 import { annotateModules, listModules } from './list-modules.ts';
+import { removeLora } from '../inject/remove-lora.ts';
 import { randomTensor, smallModel } from '../testing/small-model.ts';
 
 interface NodeNames {
@@ -73,8 +74,11 @@ describe('listModules', () => {
 describe('injection by the name of', () => {
   it.each(['/fc/MatMul', 'fc.weight', 'fc'])('a node or a weight: %s', (path) => {
     const model = foreignModel({ weight: 'fc.weight', node: '/fc/MatMul' });
+    const before = encodeModel(model);
     const report = injectLora(model, { modules: [{ path, rank: 1, scaling: 1 }] });
     expect(report.inputs).toEqual([`${path}.lora_A`, `${path}.lora_B`]);
+    removeLora(model);
+    expect(encodeModel(model)).toEqual(before);
   });
 
   it('never means a node that says another path: a tied head is not the embedding', () => {

@@ -163,7 +163,7 @@ function assertFilters(
 
 function unmatched(pattern: string, modules: readonly AdaptableModule[]): EspalierError {
   const names = [...new Set(modules.map(({ path }) => lastName(path)))];
-  const hint = didYouMean(pattern.toLowerCase(), [...names, ...modules.map(({ path }) => path), 'all-linear']);
+  const hint = didYouMean(pattern, [...names, ...modules.map(({ path }) => path), 'all-linear']);
   return new EspalierError('LORA_TARGET_UNMATCHED', { pattern, hint, modules: names });
 }
 

@@ -4,6 +4,7 @@ import { openEnvironment, runOnce, type Environment } from '../../onnxruntime/in
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import { injectLora } from '../inject/inject-lora.ts';
 import { injectStackedLora } from '../inject/inject-stacked-lora.ts';
+import { removeLora } from '../inject/remove-lora.ts';
 import { partPaths, siteModel, siteModels, sitePath, type SiteModel } from '../testing/site-models.ts';
 import { randomTensor } from '../testing/small-model.ts';
 
@@ -91,6 +92,21 @@ describe.each(siteModels)('an adapter on $name', (site) => {
     const feeds = stackOf([whole], site.in);
     const changed = await outputOf(model, { x: site.x, ...feeds });
     expect(errorOf(changed, base, updateOf(site, [whole]))).toBeLessThan(toleranceOf(site));
+  });
+
+  it('leaves the very bytes from before when it goes', () => {
+    for (const packed of [false, true]) {
+      const paths = packed ? partPaths.slice(1) : [sitePath];
+      const model = siteModel(site, { packed });
+      const before = encodeModel(model);
+      injectLora(model, { modules: paths.map((path) => ({ path, rank: 1, scaling, dropout: 0.1 })) });
+      expect(encodeModel(model)).not.toEqual(before);
+      removeLora(model);
+      expect(encodeModel(model)).toEqual(before);
+      injectStackedLora(model, paths);
+      removeLora(model);
+      expect(encodeModel(model)).toEqual(before);
+    }
   });
 });
 
