@@ -29,5 +29,4 @@ export { loraShapes } from './lora-shapes.ts';
 export { annotateModules, listModules, type PathOf } from './targets/list-modules.ts';
 export { matchTargets, type TargetReport, targetSteps } from './targets/match-targets.ts';
 export { PatternBudget } from './targets/pattern-budget.ts';
-export { type ModuleSite, readSite, type SiteResult } from './targets/module-sites.ts';
 export { dropoutKeys, keysInput as dropoutKeysInput, ratioInput as dropoutRatioInput } from './inject/dropout.ts';

@@ -1,6 +1,6 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions } from './config/resolve-config.ts';
-export { type TrainConfig, trainDefaults, type TrainOptions } from './config/train-config.ts';
+export { type TrainConfig, type TrainOptions } from './config/train-config.ts';
 export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';
 export { type Dataset, readExamples } from './data/read-examples.ts';
@@ -12,7 +12,5 @@ export { StepLoop, type StepLoopOptions } from './loop/step-loop.ts';
 export type { ReduceStep, StepCounts } from './loop/trainer.ts';
 export { readTrainingInputs, type TrainingInputs } from './loop/training-inputs.ts';
 export { TrainingModel } from './loop/training-model.ts';
-export { optimizerNames } from './optimizer/create-optimizer.ts';
-export { scheduleNames } from './optimizer/schedule.ts';
 export type { StepMetrics } from './report/metrics.ts';
 export type { TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';

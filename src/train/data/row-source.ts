@@ -10,18 +10,3 @@ export interface RowSource<Row> extends AsyncDisposable {
    */
   read(indices: readonly number[]): Promise<readonly Row[]>;
 }
-
-/** A source of rows that are in memory. */
-export function rowsInMemory<Row>(rows: readonly Row[], lengthOf: (row: Row) => number): RowSource<Row> {
-  const at = (index: number): Row => {
-    const row = rows[index];
-    if (row === undefined) throw new RangeError(`there is no row ${index} of ${rows.length}`);
-    return row;
-  };
-  return {
-    count: rows.length,
-    lengthOf: (index) => lengthOf(at(index)),
-    read: async (indices) => indices.map(at),
-    [Symbol.asyncDispose]: async () => undefined,
-  };
-}
