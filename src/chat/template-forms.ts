@@ -94,7 +94,10 @@ function writesNothingFor(withNull: string | undefined, withEmpty: string | unde
   return withNull !== undefined && hasCall(withNull) && words(withNull) <= words(withEmpty);
 }
 
-/** undefined where the template refuses the messages. */
+/** The template raised an error of its own, or did something with a value that the language refuses. */
+const templateErrors: ReadonlySet<string> = new Set(['CHAT_TEMPLATE_FAILED', 'CHAT_TEMPLATE_INVALID']);
+
+/** undefined where the template refuses the messages, or cannot be rendered with them. */
 function renderedBy(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
@@ -103,7 +106,7 @@ function renderedBy(
   try {
     return tokenizer.renderChat(messages, { addGenerationPrompt: false, tools });
   } catch (error) {
-    if (EspalierError.isInstance(error) && error.code === 'CHAT_TEMPLATE_FAILED') return undefined;
+    if (EspalierError.isInstance(error) && templateErrors.has(error.code)) return undefined;
     throw error;
   }
 }
