@@ -19,7 +19,7 @@ export interface InferenceModelOptions {
   readonly environment: Environment;
   /** Arenas that models with the memory plan `two-level` share. They must outlive the model. Default: its own. */
   readonly arenas?: SharedArenas;
-  /** Most rows of a batch; 1 runs every request by itself. */
+  /** Maximum number of rows of a batch; 1 runs every request alone. */
   readonly maxBatch?: number;
   /** How long a request may wait for others to join it. */
   readonly maxWaitMs?: number;

@@ -6,7 +6,7 @@ import { EspalierError, option, optionText, type OptionText } from '../core/inde
 const hubName = /^[\w.-]+\/[\w.-]+$/;
 
 /**
- * The error for a path at which no base model lies: it says what lies there instead, and what to do.
+ * The error for a path that is not a base model. It says what the path is instead, and what to do.
  * @param path  what the caller named as a base
  */
 export async function noBaseAt(path: string): Promise<EspalierError> {

@@ -47,7 +47,7 @@ export class OrtTensor {
     this[handle] = new NativeHandle('tensor', () => api.ReleaseValue(value), [memory[handle]]);
   }
 
-  /** Idempotent. What it is bound to goes on working until it is bound to something else. */
+  /** Idempotent. A binding that uses the tensor keeps it alive until another tensor is bound in its place. */
   dispose(): void {
     this[handle].dispose();
   }

@@ -29,7 +29,7 @@ import { watchedModel } from './watched-model.ts';
 
 export interface EncoderOptions {
   readonly base: BaseModel;
-  /** The folder that requests are told of. Default: that of the base. */
+  /** The original folder of the base, which answers name if the base was opened from a copy. Default: the folder of the base. */
   readonly origin?: string | undefined;
   readonly tokenizer: Tokenizer | undefined;
   readonly environment: Environment;

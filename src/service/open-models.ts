@@ -72,7 +72,7 @@ export async function openModels(options: ModelsOptions): Promise<ModelsService>
 
 interface Opening {
   readonly arenas: SharedArenas;
-  /** What gives back what has been opened. */
+  /** Functions that dispose what has been opened. */
   readonly opened: (() => Promise<void>)[];
 }
 

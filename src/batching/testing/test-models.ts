@@ -57,7 +57,7 @@ export function mixingModel(): Model {
   return model;
 }
 
-/** places i64 [2, n] of what is not zero in x [batch, 3]: n is known to nobody before the run. */
+/** places i64 [2, n]: the indices of the nonzero elements of x [batch, 3]. n is unknown before the run. */
 export function nonZeroModel(): Model {
   const model = createModel({ graphName: 'nonzero' });
   const tape = new Tape(model);

@@ -93,7 +93,7 @@ export const modelsCodes = {
     retryable: true,
     message:
       'The file {path} of the base was written to while the base was in use. Answers would come from other weights, so none are given. Open the base again (restart the server), and replace such files by a rename.',
-    help: 'The runtime reads the weights where they lie. A file that is overwritten in place changes the model without a word; this is noticed, and everything that the base would answer is refused until it is opened again. A server stops being ready; its other models answer on.',
+    help: 'The runtime maps the weights from their files, so overwriting a file in place changes the model. Espalier notices this and refuses all requests to the base until the base is opened again. A server is then no longer ready; its other models stay in use.',
   },
   BASE_COPY_NO_ROOM: {
     status: 507,

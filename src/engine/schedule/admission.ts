@@ -66,7 +66,7 @@ export class Admission {
   }
 
   /**
-   * Reserves places. They are given back when the reservation is disposed of.
+   * Reserves places. They are released when the reservation is disposed.
    * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
    */
   reserve({ key, count }: Applicant): Reservation {

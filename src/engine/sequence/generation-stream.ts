@@ -2,7 +2,7 @@ import type { NamedAdapter } from '../adapters/sequence-adapters.ts';
 import type { Sequence, SequenceTimes } from './sequence.ts';
 import type { GeneratedToken, ReportedToken } from './generation-request.ts';
 
-/** The tokens of one answer as they come. Leaving the loop early, or `return()`, cancels the request. */
+/** The tokens of one answer, as they are generated. Leaving the loop early, or `return()`, cancels the request. */
 export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
   readonly adapters: readonly NamedAdapter[];
   readonly #sequence: Sequence;

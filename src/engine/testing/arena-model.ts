@@ -69,7 +69,7 @@ export class ArenaModel {
     return Object.fromEntries(running.map(({ digest, rows }) => [digest, rows]));
   }
 
-  /** No two overlap, nobody has the zero row, and what is filled holds its own weights. */
+  /** Checks that no two adapters overlap, none has the zero row, and filled rows contain the weights of their adapter. */
   check(): void {
     const owners = this.rows.map(() => 0);
     for (const { rows, rank, digest, isFilled, users } of this.state.tenants.values()) {

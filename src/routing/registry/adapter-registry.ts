@@ -57,7 +57,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Moves a name to another version. Requests that have begun finish on the version that they began with.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of `load`. The old version then goes on serving.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of `load`. The old version then stays in use.
    */
   replace(name: string, from: Adapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
@@ -68,7 +68,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Loads the adapter under the name, or replaces the version of the name if it exists.
-   * @throws EspalierError the errors of `load` and `replace`. A version that was served goes on serving.
+   * @throws EspalierError the errors of `load` and `replace`. A version that was served stays in use.
    */
   put(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
     return this.#turns.take(name, () => this.#point(name, from));

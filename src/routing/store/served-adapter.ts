@@ -23,7 +23,7 @@ export interface LoadServed {
 export interface AdapterAdministration {
   /** The same array until something changes. */
   list(): readonly ServedAdapter[];
-  /** Reads and checks the adapter, then moves the name. If it fails, the old version goes on serving. */
+  /** Reads and checks the adapter, then moves the name. If it fails, the old version stays in use. */
   load(name: string, path: string, options: LoadServed): Promise<ServedAdapter>;
   unload(name: string): Promise<void>;
 }

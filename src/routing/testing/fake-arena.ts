@@ -32,7 +32,7 @@ export class FakeFiles implements AdapterSource {
   }
 }
 
-/** Weights that notice when they are used after they were given back. */
+/** Weights that detect a use after their release. */
 export class FakeWeights implements HostWeights {
   readonly digest: string;
   readonly bytes: number;
@@ -73,7 +73,7 @@ export class FakeArena implements AdapterArena<FakeWeights> {
     this.forgotten.push(digest);
   }
 
-  /** Bytes that have not been given back. */
+  /** Bytes that have not been released. */
   get alive(): number {
     return this.prepared.reduce((sum, { bytes, isDisposed }) => sum + (isDisposed ? 0 : bytes), 0);
   }
