@@ -21,7 +21,7 @@ export class TokenDecoder {
   }
 
   push(token: string): string {
-    return this.#pass([token], 0);
+    return this.#stages.length === 0 ? this.#fuse.push(token) : this.#pass([token], 0);
   }
 
   end(): string {
@@ -32,7 +32,8 @@ export class TokenDecoder {
 
   #pass(tokens: readonly string[], from: number): string {
     let passing = tokens;
-    for (const stage of this.#stages.slice(from)) passing = passing.flatMap((token) => stage.push(token));
+    for (let at = from; at < this.#stages.length; at++)
+      passing = passing.flatMap((token) => this.#stages[at]?.push(token) ?? []);
     let text = '';
     for (const token of passing) text += this.#fuse.push(token);
     return text;

@@ -4,52 +4,11 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 
 import { createTokenizer } from '../../dist/tokenizer/index.js';
+import { differences } from './differences.mjs';
 
 const [folder, only] = process.argv.slice(2);
 const show = Number(process.env.SHOW ?? 3);
 const print = (line) => process.stdout.write(`${line}\n`);
-const same = (a, b) => a.length === b.length && a.every((each, i) => each === b[i]);
-
-/** The text of ids that come one by one. Each piece must be whole characters. */
-function streamed(tokenizer, ids) {
-  const decoder = tokenizer.createStreamDecoder({ skipSpecial: false });
-  let text = '';
-  for (const id of ids) {
-    const piece = decoder.push(id);
-    if (!piece.isWellFormed()) return `half a character in ${JSON.stringify(piece)}`;
-    text += piece;
-  }
-  return text + decoder.end();
-}
-
-function* differences(tokenizer, { text, ids, error, decoded, skipped = decoded, whole, pair, types }) {
-  if (pair !== undefined) {
-    const got = tokenizer.encodeForEncoder(pair[0], { pair: pair[1] });
-    if (!same(got.ids, ids)) yield ['pair', pair, ids, got.ids];
-    if (!same(got.typeIds, types)) yield ['types', pair, types, got.typeIds];
-    return;
-  }
-  if (text !== undefined) {
-    let got;
-    try {
-      got = tokenizer.encode(text);
-    } catch (cause) {
-      if (error === undefined) yield ['error', text, ids, cause.message];
-      return;
-    }
-    if (error !== undefined) return yield ['no error', text, error, got];
-    if (!same(got, ids)) return yield ['ids', text, ids, got];
-    const around = tokenizer.encodeForEncoder(text).ids;
-    if (!same(around, whole ?? ids)) yield ['whole', text, whole, around];
-  }
-  const all = tokenizer.decode(ids, { skipSpecial: false });
-  if (all !== decoded) yield ['decoded', ids, decoded, all];
-  const without = tokenizer.decode(ids);
-  if (without !== skipped) yield ['skipped', ids, skipped, without];
-  const stream = streamed(tokenizer, ids);
-  if (stream !== decoded) yield ['stream', ids, decoded, stream];
-}
-
 const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'expected.jsonl')));
 let failed = 0;
 for (const name of names.filter((each) => only === undefined || only.split(',').includes(each))) {

@@ -1,19 +1,25 @@
 """Makes tokenizers and texts, and what Hugging Face's Rust library (its Python binding) makes of them.
 
 usage: judge.py OUT --texts FOLDER [--count N] [--seed N] [--real NAME=PATH ...] [--only NAME,...]
-Writes OUT/NAME/tokenizer.json and OUT/NAME/expected.jsonl for each kind: a line for each text, and lines of random ids.
+Writes OUT/NAME/tokenizer.json and OUT/NAME/expected.jsonl for each kind: a line for each text, lines of pairs, and lines of random ids.
+
+usage: judge.py test/tokenizers/fixtures --fixtures
+Writes the fixtures of test/tokenizers.test.ts: a few kinds with small vocabularies, NAME.json with the tokenizer and its lines.
 """
 import argparse
 import io
 import json
 import random
+import tempfile
 from pathlib import Path
 
+import kinds as kinds_module
 import sentencepiece
 import tokenizers
 from kinds import ADDED_TEXTS, SPECIALS, kinds
-from texts import texts
+from texts import SENTENCES, texts
 from tokenizers import Tokenizer
+
 
 def expected(tokenizer, text):
     try:
@@ -43,31 +49,51 @@ def of_ids(tokenizer, ids):
     return {"ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False), "skipped": tokenizer.decode(ids)}
 
 
-def write(folder, tokenizer, all_texts, rng):
+def judged(tokenizer, all_texts, rng, pairs=100):
     tokenizer.no_truncation()
     tokenizer.no_padding()
     size = tokenizer.get_vocab_size()
-    with open(folder / "expected.jsonl", "w", encoding="utf8") as out:
-        lines = [expected(tokenizer, text) for text in all_texts]
-        lines += [pair(tokenizer, rng.choice(all_texts), rng.choice(all_texts)) for _ in range(100)]
-        # Random ids: broken characters, special tokens, ids that do not exist.
-        lines += [of_ids(tokenizer, [rng.randrange(size + 3) for _ in range(rng.randrange(1, 12))]) for _ in range(len(all_texts) // 5)]
-        for line in lines:
-            if line:
-                out.write(json.dumps(line) + "\n")
+    lines = [expected(tokenizer, text) for text in all_texts]
+    lines += [pair(tokenizer, rng.choice(all_texts), rng.choice(all_texts)) for _ in range(pairs)]
+    # Random ids: broken characters, special tokens, ids that do not exist.
+    lines += [of_ids(tokenizer, [rng.randrange(size + 3) for _ in range(rng.randrange(1, 12))]) for _ in range(len(all_texts) // 5)]
+    return [line for line in lines if line]
+
+
+FIXTURES = "gpt2 llama-3 phi-4 gpt-oss falcon llama-2-added gemma-3 albert unigram-bytes bert-added words-regex bpe-suffix".split()
+# A few rules of a character map, in sentencepiece's form: code points, a tab, code points.
+RULES = "FB01\t66 69\nFF21\t41\n3000\t20\nA0\t20\n1\t\nD\t20\n41 30A\tC5\n"
+
+
+def write_fixtures(out):
+    kinds_module.VOCABULARY = 420
+    all_texts = [*SENTENCES, *ADDED_TEXTS, "", " ", "a"]
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write(RULES)
+        rules.flush()
+        charsmap = character_map(normalization_rule_tsv=rules.name)
+    made = kinds([*SENTENCES, *["the quick brown fox"] * 9], charsmap)
+    for name in FIXTURES:
+        tokenizer = made[name]()
+        lines = judged(tokenizer, all_texts, random.Random(1), pairs=5)
+        fixture = {"judge": tokenizers.__version__, "tokenizer": json.loads(tokenizer.to_str()), "lines": lines}
+        (out / f"{name}.json").write_text(json.dumps(fixture, ensure_ascii=False, separators=(",", ":")) + "\n", "utf8")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    parser.add_argument("--texts", required=True)
+    parser.add_argument("--texts")
+    parser.add_argument("--fixtures", action="store_true")
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", nargs="*", default=[])
     parser.add_argument("--only")
     args = parser.parse_args()
+    if args.fixtures:
+        return write_fixtures(args.out)
     corpus = [t for t in texts(args.texts, 4000, 7) if t]
-    charsmap = character_map("nmt_nfkc_cf")
+    charsmap = character_map(normalization_rule_name="nmt_nfkc_cf")
     wanted = args.only.split(",") if args.only else None
     made = {name: make for name, make in kinds(corpus, charsmap).items() if wanted is None or name in wanted}
     reals = dict(each.split("=", 1) for each in args.real)
@@ -80,14 +106,15 @@ def main():
         tokenizer = make()
         source = Path(reals[name]).read_text("utf8") if name in reals else tokenizer.to_str()
         (folder / "tokenizer.json").write_text(source, "utf8")
-        write(folder, tokenizer, texts(args.texts, args.count, args.seed, [*SPECIALS, *ADDED_TEXTS]), rng)
+        lines = judged(tokenizer, texts(args.texts, args.count, args.seed, [*SPECIALS, *ADDED_TEXTS]), rng)
+        (folder / "expected.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf8")
 
 
-def character_map(rule):
-    """The character map that sentencepiece compiles for a rule: normalizer_spec.precompiled_charsmap of a model that it trains."""
+def character_map(**rule):
+    """The character map that sentencepiece compiles for rules: normalizer_spec.precompiled_charsmap of a model that it trains."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a b c d"] * 10), model_writer=model, vocab_size=8, normalization_rule_name=rule, minloglevel=2
+        sentence_iterator=iter(["a b c d"] * 10), model_writer=model, vocab_size=8, minloglevel=2, **rule
     )
     return field(field(model.getvalue(), 3), 2)
 

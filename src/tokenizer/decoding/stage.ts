@@ -35,6 +35,8 @@ export function byteOf(token: string): number {
   return Number.parseInt(token.slice(3, 5), 16);
 }
 
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
  * Tokens such as `<0x0A>` become bytes. A run of them that is valid UTF-8 becomes text; otherwise each becomes U+FFFD.
  *
@@ -47,7 +49,7 @@ export function byteFallback(): Stage {
     run = [];
     if (bytes.length === 0) return [];
     try {
-      return [new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes))];
+      return [strict.decode(Uint8Array.from(bytes))];
     } catch {
       return bytes.map(() => '\ufffd');
     }

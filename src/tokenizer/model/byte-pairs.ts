@@ -1,4 +1,4 @@
-import { mergePairs } from './merge-queue.ts';
+import { maxMerges, mergePairs } from './merge-queue.ts';
 import { PairTable } from './pair-table.ts';
 import { PieceCache, unknownId, type TokenModel, type Vocabulary } from './token-model.ts';
 
@@ -129,11 +129,18 @@ function readMerges(
   { vocabulary, tokens, merges }: BytePairTokens,
   prefix: string,
 ): { table: PairTable; crossesSpaces: boolean } {
+  if (merges.length > maxMerges)
+    throw new RangeError(`it has ${merges.length} merges, and at most ${maxMerges} are read`);
   const table = new PairTable(merges.length);
   let crossesSpaces = false;
   let result = 0;
   for (const [rank, merge] of merges.entries()) {
     const [left, right] = readMerge(merge, rank);
+    if (!right.startsWith(prefix)) {
+      throw new RangeError(
+        `its merge ${rank} continues with ${JSON.stringify(right)}, which does not begin with ${JSON.stringify(prefix)}`,
+      );
+    }
     const rest = prefix === '' ? right : right.slice(prefix.length);
     // WHY a guess: merges mostly come in the order of their tokens, and to look at the next tokens is faster than to look up the text.
     if (!isMerged(tokens[result], left, rest)) result++;

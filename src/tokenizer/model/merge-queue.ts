@@ -1,7 +1,9 @@
 import type { PairTable } from './pair-table.ts';
 
-/** The ranks of more merges than a number can hold together with a place in the text. */
+/** A rank and a place in the text are one number: the rank, times this, plus the place. */
 const places = 2 ** 32;
+/** A number holds 53 bits exactly. */
+export const maxMerges = 2 ** 21;
 
 /**
  * Byte-pair merging of one piece: the pair of the lowest rank is merged first, and the leftmost of these, until no pair is left.

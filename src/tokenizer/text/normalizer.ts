@@ -67,7 +67,7 @@ export function readNormalizer(json: unknown): Normalizer | undefined {
     }
     case 'Replace': {
       const { pattern, content } = given;
-      const begins = (text: string): boolean => findParts(pattern, text)[0]?.isMatch === true;
+      const begins = (text: string): boolean => findParts(pattern, text).next().value?.isMatch === true;
       return { normalize: replaceAll(pattern, content), losesStart: (text) => content === '' && begins(text) };
     }
     case 'Prepend':

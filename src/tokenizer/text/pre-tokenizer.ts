@@ -15,8 +15,8 @@ export interface Piece {
   readonly isFirst: boolean;
 }
 
-/** Splits pieces of a text into smaller ones, and may change them. */
-export type PreTokenizer = (pieces: readonly Piece[]) => readonly Piece[];
+/** Splits pieces of a text into smaller ones, as they are asked for, and may change them. */
+export type PreTokenizer = (pieces: Iterable<Piece>) => Iterable<Piece>;
 
 const simple = z.object({ type: z.enum(['BertPreTokenizer', 'Whitespace', 'WhitespaceSplit', 'UnicodeScripts']) });
 const behavior = z.enum(splitBehaviors);
@@ -70,10 +70,8 @@ export function readPreTokenizer(json: unknown): PreTokenizer | undefined {
       return byteLevelSplit(given.add_prefix_space, given.use_regex);
     case 'Metaspace':
       return metaspaceSplit(given);
-    case 'BertPreTokenizer': {
-      const [words, marks] = [splitting(space, 'Removed'), splitting(punctuationMark, 'Isolated')];
-      return (pieces) => marks(words(pieces));
-    }
+    case 'BertPreTokenizer':
+      return inOrder([splitting(space, 'Removed'), splitting(punctuationMark, 'Isolated')]);
     case 'Whitespace':
       return splitting(word, 'Removed', true);
     case 'WhitespaceSplit':
@@ -90,32 +88,41 @@ export function readPreTokenizer(json: unknown): PreTokenizer | undefined {
       return splittingBy((text) => fixedParts(text, given.length));
     case 'Split':
       return splitting(given.pattern, given.behavior, given.invert);
-    case 'Sequence': {
-      const steps = given.pretokenizers.map(readPreTokenizer).filter((step) => step !== undefined);
-      return (pieces) => steps.reduce((done, step) => step(done), pieces);
-    }
+    case 'Sequence':
+      return inOrder(given.pretokenizers.map(readPreTokenizer).filter((step) => step !== undefined));
   }
+}
+
+function inOrder(steps: readonly PreTokenizer[]): PreTokenizer {
+  return (pieces) => steps.reduce((done, step) => step(done), pieces);
 }
 
 function splitting(pattern: RegExp, kept: SplitBehavior, invert = false): PreTokenizer {
   return splittingBy((text) => splitText(text, pattern, { behavior: kept, invert }));
 }
 
-function splittingBy(partsOf: (text: string) => readonly Pick<Part, 'start' | 'end'>[]): PreTokenizer {
-  return (pieces) =>
-    pieces.flatMap(({ text, isFirst }) =>
-      partsOf(text).map(({ start, end }) => ({ text: text.slice(start, end), isFirst: isFirst && start === 0 })),
-    );
+function splittingBy(partsOf: (text: string) => Iterable<Pick<Part, 'start' | 'end'>>): PreTokenizer {
+  return function* split(pieces) {
+    for (const { text, isFirst } of pieces) {
+      for (const { start, end } of partsOf(text))
+        yield { text: text.slice(start, end), isFirst: isFirst && start === 0 };
+    }
+  };
+}
+
+function changing(change: (piece: Piece) => string): PreTokenizer {
+  return function* changed(pieces) {
+    for (const piece of pieces) yield { text: change(piece), isFirst: piece.isFirst };
+  };
 }
 
 function byteLevelSplit(addPrefixSpace: boolean, useRegex: boolean): PreTokenizer {
-  const byWords = useRegex ? splitting(gpt2, 'Isolated') : (pieces: readonly Piece[]) => pieces;
-  const prefixed = ({ text, isFirst }: Piece): Piece => ({ text: text.startsWith(' ') ? text : ` ${text}`, isFirst });
-  return (pieces) =>
-    byWords(addPrefixSpace ? pieces.map(prefixed) : pieces).map(({ text, isFirst }) => ({
-      text: toByteLevel(text),
-      isFirst,
-    }));
+  const prefix = changing(({ text }) => (text.startsWith(' ') ? text : ` ${text}`));
+  return inOrder([
+    ...(addPrefixSpace ? [prefix] : []),
+    ...(useRegex ? [splitting(gpt2, 'Isolated')] : []),
+    changing(({ text }) => toByteLevel(text)),
+  ]);
 }
 
 function metaspaceSplit(given: z.infer<typeof metaspace>): PreTokenizer {
@@ -127,13 +134,13 @@ function metaspaceSplit(given: z.infer<typeof metaspace>): PreTokenizer {
     }
     scheme = 'never';
   }
-  const byMarks = splitting(literalPattern(replacement), 'MergedWithNext');
-  const marked = ({ text, isFirst }: Piece): Piece => {
+  const mark = changing(({ text, isFirst }) => {
     const replaced = text.replaceAll(' ', () => replacement);
     const isPrefixed = scheme === 'always' || (scheme === 'first' && isFirst);
-    return { text: isPrefixed && !replaced.startsWith(replacement) ? replacement + replaced : replaced, isFirst };
-  };
-  return (pieces) => ((splits ?? true) ? byMarks(pieces.map(marked)) : pieces.map(marked));
+    return isPrefixed && !replaced.startsWith(replacement) ? replacement + replaced : replaced;
+  });
+  const byMarks = splitting(literalPattern(replacement), 'MergedWithNext');
+  return (splits ?? true) ? inOrder([mark, byMarks]) : mark;
 }
 
 function fixedParts(text: string, length: number): Pick<Part, 'start' | 'end'>[] {

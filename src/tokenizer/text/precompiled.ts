@@ -63,13 +63,12 @@ export class CharacterMap {
   /** A text ends with a zero byte. */
   #textAt(start: number): string {
     const end = this.#texts.indexOf(0, start);
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-      this.#texts.subarray(start, end < 0 ? this.#texts.length : end),
-    );
+    return reader.decode(this.#texts.subarray(start, end < 0 ? this.#texts.length : end));
   }
 }
 
 const utf8 = new TextEncoder();
+const reader = new TextDecoder('utf-8', { ignoreBOM: true });
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Each character of such a text is one for its reader too. */
 const plain = /^[\n -~\u00a0-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u3040-\u3098\u309b-\u30ff\u4e00-\u9fff]*$/;

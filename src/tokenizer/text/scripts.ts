@@ -37,9 +37,19 @@ function scriptOf(character: string): string | undefined {
   if (known.has(character)) return known.get(character);
   if (known.size > mostKept) known.clear();
   const found = names.find((name) => new RegExp(`\\p{Script=${name}}`, 'v').test(character));
-  const script = found === 'Hiragana' || found === 'Katakana' || character === '\u30fc' ? 'Han' : found;
+  const script = moved.get(character) ?? (found === 'Hiragana' || found === 'Katakana' ? 'Han' : found);
   known.set(character, script);
   return script;
 }
+
+/** Characters whose script has changed since. */
+const moved: ReadonlyMap<string, string> = new Map([
+  ['\u0589', 'Common'],
+  ['\u061c', 'Common'],
+  ['\u0953', 'Devanagari'],
+  ['\u0954', 'Devanagari'],
+  // The mark of a long vowel, which sentencepiece counts as Japanese.
+  ['\u30fc', 'Han'],
+]);
 
 const mostKept = 20_000;

@@ -16,23 +16,27 @@ export interface Part {
   readonly isMatch: boolean;
 }
 
-/** The parts of a text by a pattern. A match of nothing directly after another match does not count. */
-export function findParts(pattern: RegExp, text: string): Part[] {
-  const parts: Part[] = [];
+/** The parts of a text by a pattern, as they are asked for. A match of nothing directly after another match does not count. */
+export function* findParts(pattern: RegExp, text: string): Generator<Part> {
   let end = 0;
-  pattern.lastIndex = 0;
-  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+  let hasMatched = false;
+  for (let from = 0; ;) {
+    // WHY each time: the pattern may search another text between two parts.
+    pattern.lastIndex = from;
+    const match = pattern.exec(text);
+    if (match === null) break;
     const { 0: matched, index } = match;
+    from = pattern.lastIndex;
     if (matched === '') {
-      pattern.lastIndex += (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
-      if (index === end && parts.length > 0) continue;
+      from += (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
+      if (index === end && hasMatched) continue;
     }
-    if (index > end) parts.push({ start: end, end: index, isMatch: false });
+    if (index > end) yield { start: end, end: index, isMatch: false };
     end = index + matched.length;
-    parts.push({ start: index, end, isMatch: true });
+    hasMatched = true;
+    yield { start: index, end, isMatch: true };
   }
-  if (end < text.length) parts.push({ start: end, end: text.length, isMatch: false });
-  return parts;
+  if (end < text.length) yield { start: end, end: text.length, isMatch: false };
 }
 
 /**
@@ -41,22 +45,26 @@ export function findParts(pattern: RegExp, text: string): Part[] {
  * @param options.invert  exchanges what is matched and what lies between
  * @returns the parts that are kept, none of them empty
  */
-export function splitText(
+export function* splitText(
   text: string,
   pattern: RegExp,
   { behavior, invert }: { readonly behavior: SplitBehavior; readonly invert: boolean },
-): Part[] {
-  const parts = findParts(pattern, text);
-  const given = invert ? parts.map((part) => ({ ...part, isMatch: !part.isMatch })) : parts;
-  return joinParts(given, behavior).filter(({ start, end }) => end > start);
+): Generator<Part> {
+  const found = findParts(pattern, text);
+  const parts = invert ? inverted(found) : found;
+  for (const part of joinParts(parts, behavior)) if (part.end > part.start) yield part;
 }
 
-function joinParts(parts: Part[], behavior: SplitBehavior): Part[] {
+function* inverted(parts: Iterable<Part>): Generator<Part> {
+  for (const part of parts) yield { ...part, isMatch: !part.isMatch };
+}
+
+function joinParts(parts: Iterable<Part>, behavior: SplitBehavior): Iterable<Part> {
   switch (behavior) {
     case 'Isolated':
       return parts;
     case 'Removed':
-      return parts.filter(({ isMatch }) => !isMatch);
+      return between(parts);
     case 'Contiguous':
       return joined(parts, (part, previous) => part.isMatch === previous);
     case 'MergedWithPrevious':
@@ -66,27 +74,33 @@ function joinParts(parts: Part[], behavior: SplitBehavior): Part[] {
   }
 }
 
-/** Joins a part to the one before it where `joins` says so. `previous` says whether the part before it was a match. */
-function joined(parts: Part[], joins: (part: Part, previous: boolean) => boolean): Part[] {
-  const result: Part[] = [];
-  let previous = false;
-  for (const part of parts) {
-    const last = result.at(-1);
-    if (last !== undefined && joins(part, previous)) last.end = part.end;
-    else result.push({ ...part });
-    previous = part.isMatch;
-  }
-  return result;
+function* between(parts: Iterable<Part>): Generator<Part> {
+  for (const part of parts) if (!part.isMatch) yield part;
 }
 
-function joinedBackwards(parts: Part[]): Part[] {
+/** Joins a part to the one before it where `joins` says so. `previous` says whether the part before it was a match. */
+function* joined(parts: Iterable<Part>, joins: (part: Part, previous: boolean) => boolean): Generator<Part> {
+  let last: Part | undefined;
+  let previous = false;
+  for (const part of parts) {
+    if (last !== undefined && joins(part, previous)) last.end = part.end;
+    else {
+      if (last !== undefined) yield last;
+      last = { ...part };
+    }
+    previous = part.isMatch;
+  }
+  if (last !== undefined) yield last;
+}
+
+function joinedBackwards(parts: Iterable<Part>): Part[] {
   const result: Part[] = [];
   let previous = false;
-  for (const part of parts.toReversed()) {
+  for (const part of [...parts].reverse()) {
     const last = result.at(-1);
     if (last !== undefined && part.isMatch && !previous) last.start = part.start;
     else result.push({ ...part });
     previous = part.isMatch;
   }
-  return result.toReversed();
+  return result.reverse();
 }
