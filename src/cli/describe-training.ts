@@ -15,7 +15,15 @@ export function describePlan(plan: TrainPlan): string {
   return lines.join('\n');
 }
 
-function describeData({ rows, formats, dropped, truncated, tokens, supervisedTokens }: DataAccount): string {
+function describeData({
+  rows,
+  formats,
+  dropped,
+  truncated,
+  passedOver,
+  tokens,
+  supervisedTokens,
+}: DataAccount): string {
   const kinds = Object.entries(formats);
   const named = kinds.map(([name, number]) => (kinds.length === 1 ? name : `${count(number)} ${name}`)).join(', ');
   const parts = [
@@ -25,6 +33,7 @@ function describeData({ rows, formats, dropped, truncated, tokens, supervisedTok
   ];
   if (dropped > 0) parts.push(`${count(dropped)} rows dropped: nothing in the loss`);
   if (truncated > 0) parts.push(`${count(truncated)} rows cut`);
+  if (passedOver > 0) parts.push(`${count(passedOver)} earlier answers not learned: the chat template rewrites them`);
   return parts.join(', ');
 }
 

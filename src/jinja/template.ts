@@ -22,6 +22,8 @@ export interface Rendered {
 
 /** A Jinja template, read once and rendered many times. */
 export interface Template {
+  /** Whether it says with `{% generation %}` what the assistant wrote. */
+  readonly hasGenerations: boolean;
   /**
    * Renders the template with values of JSON, character for character as transformers does it with Jinja2.
    * @throws EspalierError TEMPLATE_FAILED, TEMPLATE_RAISED
@@ -31,8 +33,10 @@ export interface Template {
 
 /** Reads a template. @throws EspalierError TEMPLATE_INVALID */
 export function compileTemplate(source: string): Template {
-  const execute = compileBody(parseTemplate(source), { isConditional: false, read: [] });
+  const { body, hasGenerations } = parseTemplate(source);
+  const execute = compileBody(body, { isConditional: false, read: [] });
   return {
+    hasGenerations,
     render(values, { now = new Date() } = {}) {
       let run: Run | undefined;
       try {

@@ -1,5 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { compileTemplate, type Template } from '../jinja/index.ts';
+import type { Range } from './encode-ranges.ts';
 import { tokenText } from './special-tokens.ts';
 import { isJsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -38,7 +39,17 @@ export interface RenderOptions {
  */
 export interface ChatTemplate {
   /** @throws EspalierError CHAT_TEMPLATE_INVALID, CHAT_TEMPLATE_FAILED */
-  render(messages: readonly ChatMessage[], options: RenderOptions): string;
+  render(messages: readonly ChatMessage[], options: RenderOptions): RenderedChat;
+}
+
+/** A conversation as a model reads it. */
+export interface RenderedChat {
+  readonly text: string;
+  /**
+   * What the template marks with `{% generation %}` as written by the assistant, in UTF-16 units. undefined where it marks nothing, or
+   * marks inside of a macro, so that the place in the text is unknown.
+   */
+  readonly marks: readonly Range[] | undefined;
 }
 
 /**
@@ -60,7 +71,8 @@ export function findChatTemplate(
         compiled ??= compileTemplate(source);
         // WHY null: transformers gives templates None where there are no tools, and templates ask "tools is not none".
         const given = { messages, tools: tools ?? null, documents: null, add_generation_prompt: addGenerationPrompt };
-        return compiled.render({ ...texts, ...given }).text;
+        const { text, generations } = compiled.render({ ...texts, ...given });
+        return { text, marks: compiled.hasGenerations ? generations : undefined };
       } catch (cause) {
         throw ofFolder(cause, files.folder);
       }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { EspalierError } from '../core/index.ts';
 import { fromByteLevel } from './byte-level.ts';
-import { findChatTemplate, type ChatMessage, type ChatTemplate } from './chat-template.ts';
+import { findChatTemplate, type ChatMessage, type ChatTemplate, type RenderedChat } from './chat-template.ts';
 import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
 import { byteOf, isByteToken } from './decoding/stage.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
@@ -15,7 +15,7 @@ import { TokenTable } from './token-table.ts';
 import type { TokenizerFiles } from './tokenizer-files.ts';
 import { findTurnEnd } from './turn-end.ts';
 
-export type { ChatMessage, TextPart, ToolCall } from './chat-template.ts';
+export type { ChatMessage, RenderedChat, TextPart, ToolCall } from './chat-template.ts';
 
 export interface EncodeOptions {
   /** Adds bos before the text, if the tokenizer has one and the text does not begin with it. */
@@ -57,8 +57,10 @@ export interface Tokenizer {
    * @returns undefined for an id outside the vocabulary
    */
   tokenBytes(id: number): Uint8Array | undefined;
-  /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED */
+  /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_INVALID, CHAT_TEMPLATE_FAILED */
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
+  /** Renders messages like `renderChat`, and says which parts the template marks as written by the assistant. */
+  renderMarked(messages: readonly ChatMessage[], options: ChatOptions): RenderedChat;
   /** Returns the ids of the rendered messages. The template decides about bos and eos. If bos comes twice, one is removed. */
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[];
   /**
@@ -160,6 +162,10 @@ class FileTokenizer implements Tokenizer {
   }
 
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string {
+    return this.renderMarked(messages, options).text;
+  }
+
+  renderMarked(messages: readonly ChatMessage[], options: ChatOptions): RenderedChat {
     if (this.#template === undefined) throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: this.#folder });
     return this.#template.render(messages, options);
   }

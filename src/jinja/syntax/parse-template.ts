@@ -4,10 +4,17 @@ import { parseExpression, parseFilter, parseTuple } from './parse-expression.ts'
 import { describe, type Token } from './token.ts';
 import { TokenStream } from './token-stream.ts';
 
+export interface ParsedTemplate {
+  readonly body: Body;
+  /** Whether `{% generation %}` occurs. */
+  readonly hasGenerations: boolean;
+}
+
 /** @throws EspalierError TEMPLATE_INVALID */
-export function parseTemplate(source: string): Body {
-  const stream = new TokenStream(tokenize(source));
-  return new TemplateParser(stream).parse();
+export function parseTemplate(source: string): ParsedTemplate {
+  const parser = new TemplateParser(new TokenStream(tokenize(source)));
+  const body = parser.parse();
+  return { body, hasGenerations: parser.hasGenerations };
 }
 
 /** Tags of Jinja2 that need other templates, or that chat templates have no use for. */
@@ -17,6 +24,7 @@ class TemplateParser {
   readonly #stream: TokenStream;
   /** How many loops are around, inside the innermost macro, `call` or `generation`. `break` outside of one is an error. */
   #loops = 0;
+  hasGenerations = false;
 
   constructor(stream: TokenStream) {
     this.#stream = stream;
@@ -87,6 +95,7 @@ class TemplateParser {
       case 'print':
         return this.#print(line);
       case 'generation':
+        this.hasGenerations = true;
         return [{ kind: 'generation', body: this.#apart(() => this.#until('endgeneration')), line }];
       case 'break':
       case 'continue':

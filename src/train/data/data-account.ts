@@ -13,6 +13,8 @@ export interface DataAccount {
   readonly dropped: number;
   /** Examples that were cut to the maximum length. */
   readonly truncated: number;
+  /** Answers that are not learned because the chat template renders them otherwise once others follow. */
+  readonly passedOver: number;
   /** How many rows have each format; empty where rows have labels. */
   readonly formats: Partial<Readonly<Record<FormatName, number>>>;
   /** Fields of which nothing is learned, since no format has them. */

@@ -13,6 +13,12 @@ export interface EncodeRowOptions {
   readonly vocabSize: number;
 }
 
+/** An example of its full length. */
+export interface WholeExample extends Example {
+  /** How many answers are not learned because the template renders them otherwise once others follow. */
+  readonly passedOver?: number;
+}
+
 /**
  * Converts a row to an example of its full length.
  *
@@ -24,7 +30,7 @@ export interface EncodeRowOptions {
  *
  * @throws EspalierError DATA_TOKENIZER_MISSING, DATA_TOKEN_OUT_OF_RANGE, DATA_ROW_INVALID, CHAT_TEMPLATE_UNSTABLE
  */
-export function encodeRow(row: Row, place: RowPlace, { tokenizer, vocabSize }: EncodeRowOptions): Example {
+export function encodeRow(row: Row, place: RowPlace, { tokenizer, vocabSize }: EncodeRowOptions): WholeExample {
   const example = row.kind === 'tokens' ? exampleOfTokens(row) : encodeWords(row, place, tokenizer);
   checkRange('input_ids', example.inputIds, vocabSize, place);
   if (row.kind === 'tokens') checkRange('labels', example.labels, vocabSize, place);
@@ -35,7 +41,7 @@ type WordsRow = Exclude<Row, TokensRow>;
 
 const kindNames = { text: 'text', completion: 'a prompt and a completion', messages: 'messages' } as const;
 
-function encodeWords(row: WordsRow, place: RowPlace, tokenizer: Tokenizer | undefined): Example {
+function encodeWords(row: WordsRow, place: RowPlace, tokenizer: Tokenizer | undefined): WholeExample {
   if (tokenizer === undefined) {
     throw new EspalierError('DATA_TOKENIZER_MISSING', { ...place, kind: kindNames[row.kind] });
   }
@@ -63,7 +69,7 @@ function encodeCompletion({ prompt, completion }: Omit<CompletionRow, 'kind'>, t
   return { inputIds, labels };
 }
 
-function encodeMessages(row: MessagesRow, place: RowPlace, tokenizer: Tokenizer): Example {
+function encodeMessages(row: MessagesRow, place: RowPlace, tokenizer: Tokenizer): WholeExample {
   if (!tokenizer.hasChatTemplate && row.plain !== undefined) return encodeCompletion(row.plain, tokenizer);
   try {
     const fitted = orThrow(fitToTemplate(row, tokenizer), place);

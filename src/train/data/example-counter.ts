@@ -7,6 +7,8 @@ import type { RowPlace } from './row.ts';
 export interface EncodedExample {
   readonly example: Example;
   readonly isCut: boolean;
+  /** Answers that are not learned because the template renders them otherwise once others follow. */
+  readonly passedOver: number;
 }
 
 export interface ExampleCounterOptions {
@@ -22,7 +24,7 @@ const mostUnknownFields = 100;
 export class ExampleCounter {
   readonly #path: string;
   readonly #options: ExampleCounterOptions;
-  readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0 };
+  readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0, passedOver: 0 };
   readonly #formats = new Map<FormatName, number>();
   readonly #unknown = new Map<string, UnknownField>();
 
@@ -42,10 +44,11 @@ export class ExampleCounter {
     this.#unknown.set(field, { field, rows: rows + 1, first });
   }
 
-  accept({ example, isCut }: EncodedExample): boolean {
+  accept({ example, isCut, passedOver }: EncodedExample): boolean {
     const counts = this.#counts;
     const targets = countTargets(example);
     counts.rows += 1;
+    counts.passedOver += passedOver;
     if (targets === 0 && this.#options.withoutTargets !== 'keep') {
       counts.dropped += 1;
       return false;

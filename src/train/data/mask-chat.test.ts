@@ -22,7 +22,7 @@ import { maskChat } from './mask-chat.ts';
 
 const place = { path: 'data.jsonl', unit: 'line', line: 3 } as const;
 
-/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself. */
+/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself. What does not begin the whole is left out. */
 function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer): Example {
   const rendered = (count: number, addGenerationPrompt: boolean): { text: string; ids: number[] } => {
     const [beginning, options] = [messages.slice(0, count), { addGenerationPrompt }];
@@ -31,15 +31,18 @@ function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer
   const whole = rendered(messages.length, false);
   const inputIds = Int32Array.from(whole.ids);
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
-  for (const [index, { role }] of messages.entries()) {
-    if (role !== 'assistant') continue;
+  const answers = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant');
+  const kept = answers.filter((index) => {
     const [before, after] = [rendered(index, true), rendered(index + 1, false)];
-    if (!after.text.startsWith(before.text) || !whole.text.startsWith(after.text)) {
-      throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index });
-    }
+    if (!after.text.startsWith(before.text) || !whole.text.startsWith(after.text)) return false;
     const shared = sharedLength(after.ids, whole.ids);
     const [start, end] = [sharedLength(before.ids, whole.ids), shared < after.ids.length ? shared + 1 : shared];
     labels.set(inputIds.subarray(start, end), start);
+    return true;
+  });
+  const [first] = answers;
+  if (kept.length === 0 && first !== undefined) {
+    throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: first });
   }
   return { inputIds, labels };
 }

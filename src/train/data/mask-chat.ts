@@ -1,5 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { ChatMessage, Range, Tokenizer } from '../../tokenizer/index.ts';
+import { findAnswers } from './find-answers.ts';
 import { ignoredLabel, type Example } from './example.ts';
 import type { RowPlace } from './row.ts';
 
@@ -9,53 +10,56 @@ export interface MaskChatOptions {
   readonly isLearned?: (index: number) => boolean;
 }
 
+/** A conversation with labels. */
+export interface MaskedChat extends Example {
+  /** How many answers are not learned because the template renders them otherwise once others follow. */
+  readonly passedOver: number;
+}
+
 /**
- * Renders a conversation with labels for the assistant's turns, including their end-of-turn tokens.
+ * Renders a conversation with labels for what the assistant wrote.
  *
- * An assistant's turn is the text that is appended when the turn is added to the messages: it begins after the earlier turns and the
- * generation prompt, and ends where the template closes it. Turns are not found by token ids, so a pad token that equals eos does no
- * harm. A token across the border of a turn belongs to the assistant.
+ * A template with `{% generation %}` says itself what that is, as in transformers. Of any other, an answer is the text that is appended
+ * when the message is added: it begins after the earlier turns and the generation prompt, and ends where the template closes it. Answers
+ * are not found by token ids, so a pad token that equals eos does no harm. A token across the border of an answer belongs to the assistant.
  *
- * @throws EspalierError CHAT_TEMPLATE_UNSTABLE if an added message changes the text that was rendered before it
+ * @throws EspalierError CHAT_TEMPLATE_UNSTABLE if no answer can be found
  */
 export function maskChat(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   place: RowPlace,
   { tools, isLearned = () => true }: MaskChatOptions = {},
-): Example {
-  const whole = tokenizer.renderChat(messages, { addGenerationPrompt: false, tools });
-  const turns = assistantTurns(messages, { whole, tokenizer, place, tools, isLearned });
-  const { ids, ranges } = tokenizer.encodeRendered(whole, turns);
+): MaskedChat {
+  const { text, marks } = tokenizer.renderMarked(messages, { addGenerationPrompt: false, tools });
+  const learned = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant' && isLearned(index));
+  const marked = marks && marksOf(marks, messages, learned);
+  if (marked !== undefined) return { ...labelled(text, marked, tokenizer), passedOver: 0 };
+  const answers = findAnswers(messages, { whole: text, tokenizer, tools, wanted: learned });
+  const [first] = learned;
+  if (answers.length === 0 && first !== undefined) {
+    throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: first });
+  }
+  return { ...labelled(text, answers, tokenizer), passedOver: learned.length - answers.length };
+}
+
+/** The marks of the answers that are learned; undefined where it is unknown which mark is whose. */
+function marksOf(
+  marks: readonly Range[],
+  messages: readonly ChatMessage[],
+  learned: readonly number[],
+): readonly Range[] | undefined {
+  const answers = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant');
+  const shown = marks.filter(({ start, end }) => end > start);
+  if (learned.length === answers.length) return shown;
+  if (marks.length !== answers.length) return undefined;
+  return marks.filter(({ start, end }, at) => end > start && learned.includes(answers[at] ?? -1));
+}
+
+function labelled(text: string, answers: readonly Range[], tokenizer: Tokenizer): Example {
+  const { ids, ranges } = tokenizer.encodeRendered(text, answers);
   const inputIds = Int32Array.from(ids);
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
   for (const { start, end } of ranges) labels.set(inputIds.subarray(start, end), start);
   return { inputIds, labels };
-}
-
-interface Rendered extends Required<MaskChatOptions> {
-  readonly whole: string;
-  readonly tokenizer: Tokenizer;
-  readonly place: RowPlace;
-}
-
-/** Where the assistant's turns lie in the whole text. */
-function assistantTurns(
-  messages: readonly ChatMessage[],
-  { whole, tokenizer, place, tools, isLearned }: Rendered,
-): Range[] {
-  const turns: Range[] = [];
-  for (const [index, { role }] of messages.entries()) {
-    if (role !== 'assistant' || !isLearned(index)) continue;
-    const isLast = index === messages.length - 1;
-    const before = tokenizer.renderChat(messages.slice(0, index), { addGenerationPrompt: true, tools });
-    const after = isLast
-      ? whole
-      : tokenizer.renderChat(messages.slice(0, index + 1), { addGenerationPrompt: false, tools });
-    if (!after.startsWith(before) || !whole.startsWith(after)) {
-      throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index });
-    }
-    turns.push({ start: before.length, end: after.length });
-  }
-  return turns;
 }

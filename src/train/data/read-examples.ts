@@ -97,5 +97,5 @@ function encodeExample(value: unknown, place: RowPlace, options: EncodingOptions
   });
   const whole = encodeRow(row, place, options);
   const example = cutExample(whole, maxLength);
-  return { example, isCut: example !== whole };
+  return { example, isCut: example !== whole, passedOver: whole.passedOver ?? 0 };
 }

@@ -63,6 +63,7 @@ export async function readLabelled(path: string, options: ReadLabelledOptions): 
     supervisedTokens: count,
     dropped: 0,
     truncated,
+    passedOver: 0,
     formats: {},
     unknownFields: [],
   };
