@@ -27,7 +27,7 @@ function renderTurn(template: Pick<ChatTemplate, 'render'>): string | undefined 
     { role: 'assistant', content: answer },
   ];
   try {
-    return template.render(messages, { addGenerationPrompt: false });
+    return template.render(messages, { addGenerationPrompt: false }).text;
   } catch {
     // The template refuses these messages. Requests will show why.
     return undefined;
