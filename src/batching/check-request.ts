@@ -24,7 +24,7 @@ export interface CheckOptions {
  * Checks names, types and shapes of a request before any work.
  *
  * @param inputs   by name
- * @param outputs  names of the outputs that are wanted; undefined or none for all
+ * @param outputs  names of the requested outputs; undefined or empty requests all
  * @throws EspalierError INFER_INPUT_UNKNOWN, INFER_INPUT_MISSING, INFER_INPUT_MISMATCH, INFER_OUTPUT_UNKNOWN,
  *   INFER_ROWS_DIFFER, INFER_BATCH_TOO_LARGE
  */

@@ -9,26 +9,26 @@ export interface EmbedderOptions {
   readonly model: Pick<InferenceModel, 'infer'>;
   readonly padTokenId: number;
   readonly vocabSize: number;
-  /** Tokens that a text may have. */
+  /** Maximum number of tokens of a text. */
   readonly maxLength: number;
 }
 
 export interface EmbedOptions {
-  /** The adapter; the base by default. It remains the caller's. */
+  /** The lease of the adapter, which the caller owns. Default: the base. */
   readonly adapter?: AdapterLease<ResidentAdapter> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Embedding {
   readonly vector: Float32Array;
-  /** Content of the adapter that gave it; undefined for the base. */
+  /** The SHA-256 of the adapter's content; undefined for the base. */
   readonly adapterVersion: string | undefined;
 }
 
-/** Rows of about the same length share a batch: each is filled up to a multiple of this, and the mask leaves the fill out. */
+/** Texts of similar length share a batch: each is padded to a multiple of this number of tokens, and the mask excludes the padding. */
 const lengthStep = 16;
 
-/** Turns texts, given as tokens, into vectors; what is asked at once runs together. */
+/** Computes the vectors of texts, given as token ids. Texts that are requested at the same time run together. */
 export class Embedder {
   readonly maxLength: number;
   readonly #options: EmbedderOptions;
@@ -39,10 +39,10 @@ export class Embedder {
   }
 
   /**
-   * The vectors of some texts, all by the same version of the adapter.
+   * Computes the vectors of some texts, all with the same version of the adapter.
    *
-   * @param texts  each its tokens, with what the tokenizer puts around them
-   * @throws EspalierError PROMPT_EMPTY, REQUEST_INVALID, TOKEN_OUT_OF_RANGE, and as `InferenceModel.infer`
+   * @param texts  the token ids of each text, including the special tokens of the tokenizer
+   * @throws EspalierError PROMPT_EMPTY, REQUEST_INVALID, TOKEN_OUT_OF_RANGE, and the errors of `InferenceModel.infer`
    */
   async embed(texts: readonly (readonly number[])[], { adapter, signal }: EmbedOptions = {}): Promise<Embedding[]> {
     for (const [place, tokens] of texts.entries()) this.#check(tokens, place);

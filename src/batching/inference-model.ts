@@ -11,19 +11,19 @@ import type { ModelSignature } from './model-signature.ts';
 
 /** One request to a model. */
 export interface InferenceRequest {
-  /** By name; every input of the model, and nothing else. */
+  /** A tensor for every input of the model, by name, and no others. */
   readonly inputs: ReadonlyMap<string, TensorData>;
-  /** Names of the outputs that are wanted; all by default. */
+  /** Names of the requested outputs. Default: all. */
   readonly outputs?: readonly string[];
-  /** The adapter that answers; the base by default. It remains the caller's. */
+  /** The lease of the adapter that answers, which the caller owns. Default: the base. */
   readonly adapter?: AdapterLease<ResidentAdapter> | undefined;
   readonly signal?: AbortSignal;
 }
 
 export interface InferenceResult {
-  /** By name, in the order in which they were asked for. */
+  /** The outputs by name, in the order of the request. */
   readonly outputs: Answer;
-  /** Content of the adapter that answered: its SHA-256; undefined for the base. */
+  /** The SHA-256 of the content of the adapter that answered; undefined for the base. */
   readonly adapterVersion: string | undefined;
 }
 
@@ -37,30 +37,30 @@ export interface ModelParts {
   readonly adapters: ModelAdapters | undefined;
 }
 
-/** What a model has done so far. */
+/** Counts since the model was opened. */
 export interface InferenceStats {
   readonly requests: number;
-  /** Runs of the graph; fewer than requests where these were joined. */
+  /** Number of runs of the graph. There are fewer runs than requests if requests were joined. */
   readonly batches: number;
   readonly rows: number;
   readonly largestBatch: number;
 }
 
 /**
- * A model that is served: requests come in one by one, those that fit together are run as one batch, and each gets its own rows
- * back. Opened by `openInferenceModel`.
+ * A served model. Requests arrive one by one. Those that fit together are run as one batch, and each request gets its own rows of the
+ * result. Opened by `openInferenceModel`.
  */
 export class InferenceModel implements AsyncDisposable {
   readonly name: string;
   readonly signature: ModelSignature;
   readonly memory: RunMemory;
   readonly limits: BatchLimits;
-  /** undefined where the model is served without adapters. */
+  /** undefined if the model is served without adapters. */
   readonly adapters: ModelAdapters | undefined;
   readonly #runner: BatchRunner;
   readonly #loop: BatchLoop;
   readonly #maxWaiting: number;
-  /** Requests whose adapter's weights are on their way into memory. */
+  /** Number of requests that wait until the weights of their adapter are in memory. */
   #fetching = 0;
   #isClosing = false;
   #disposal: Promise<void> | undefined;
@@ -77,7 +77,7 @@ export class InferenceModel implements AsyncDisposable {
     this.#loop = new BatchLoop({ model: parts.name, runner: parts.runner, limits: parts.limits, clock: systemClock });
   }
 
-  /** Whether requests are joined, and if not, why. It may change at the first joined batch: see `BatchLoop`. */
+  /** Whether requests are joined, and the reason if they are not. It may change at the first joined batch: see `BatchLoop`. */
   get batching(): ModelSignature['batching'] {
     const { refusal } = this.#loop;
     return refusal === undefined ? this.signature.batching : { joins: false, why: refusal };
@@ -88,9 +88,9 @@ export class InferenceModel implements AsyncDisposable {
   }
 
   /**
-   * Answers one request. The adapter's lease is shared here, at the call, and the share kept until the answer.
+   * Answers one request. The call shares the adapter's lease at once, and keeps the share until the answer.
    *
-   * @throws EspalierError what `checkRequest` throws, ADAPTER_SOURCE_CHANGED, INFER_ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED,
+   * @throws EspalierError the errors of `checkRequest`, ADAPTER_SOURCE_CHANGED, INFER_ADAPTERS_OFF, QUEUE_FULL, ENGINE_CLOSED,
    *   INFER_REFUSED, INFER_FAILED; the signal's reason when it aborts
    */
   async infer(request: InferenceRequest): Promise<InferenceResult> {
@@ -102,7 +102,7 @@ export class InferenceModel implements AsyncDisposable {
     const [waiting, limit] = [this.#loop.waiting + this.#fetching, this.#maxWaiting];
     if (waiting >= limit) throw new EspalierError('QUEUE_FULL', { waiting, count: 1, limit, retryAfterSeconds: 1 });
     using lease = this.#share(request.adapter);
-    // WHY no await without an adapter: what is asked in one turn of the event loop is joined.
+    // WHY no await without an adapter: requests that arrive in one turn of the event loop are joined.
     using hold = lease && (await this.#fetch(lease));
     const adapter = lease && hold && { digest: lease.version.digest, weights: hold.weights };
     const outputs = await this.#loop.run(checked, { adapter, signal: request.signal });
@@ -130,7 +130,7 @@ export class InferenceModel implements AsyncDisposable {
     return { ...this.#loop.stats };
   }
 
-  /** Takes no new requests, finishes those under way, then gives everything back. Idempotent. */
+  /** Accepts no new requests, finishes running ones, and then releases everything. Idempotent. */
   dispose(): Promise<void> {
     this.#isClosing = true;
     this.#disposal ??= this.#close();

@@ -9,24 +9,24 @@ import type { BoundTensors } from './batch-runner.ts';
 import type { InjectedModule } from './inject-served-adapters.ts';
 import { planBuffers } from './memory/plan-buffers.ts';
 
-/** Where an adapter's version lies in host memory: what a run of it binds beside the request's tensors. */
+/** A version of an adapter in host memory, and the tensors that its runs bind. */
 export interface ResidentAdapter extends HostWeights {
   readonly memory: NativeMemory;
-  /** By the name of the graph input; for what the adapter leaves alone, the base's: matrices of zeros, its own parameters. */
+  /** Tensors by the name of the graph input. For modules that the adapter does not change, matrices of zeros; the base's own parameters. */
   readonly tensors: BoundTensors;
 }
 
-/** How much is written between two looks at the clock. */
+/** Number of elements written between two checks of the clock. */
 const sliceElements = 16_384;
 
-/** A parameter of the base that adapters may bring whole: the graph takes it as an input of its name. */
+/** A parameter of the base that adapters may replace as a whole. It is an input of the graph with the same name. */
 export interface ServedParameter {
   readonly name: string;
-  /** The base's own. */
+  /** The base's own value. */
   readonly tensor: TensorOf<'float32'>;
 }
 
-/** One matrix to place: the graph input that it comes through. */
+/** One matrix to place in memory, and the name of its graph input. */
 interface Matrix {
   readonly input: string;
   readonly shape: readonly number[];
@@ -41,7 +41,7 @@ export interface ModelAdaptersOptions {
 /** The adapters of one model: versions are immutable, leased by requests, and moved by compare-and-swap. */
 export class ModelAdapters {
   readonly registry: AdapterRegistry<ResidentAdapter>;
-  /** What an adapter may change. */
+  /** The modules that adapters can change. */
   readonly modules: readonly AdaptableModule[];
   readonly #arena: TensorArena;
 
@@ -51,7 +51,7 @@ export class ModelAdapters {
     this.registry = new AdapterRegistry(this.#arena, { memory });
   }
 
-  /** What the base is run with: matrices of zeros, and its own parameters. */
+  /** The tensors for runs of the base: matrices of zeros, and its own parameters. */
   get baseTensors(): BoundTensors {
     return this.#arena.base.tensors;
   }
@@ -62,7 +62,7 @@ export class ModelAdapters {
   }
 }
 
-/** Runs bind an adapter's tensors where they lie in host memory, so that nothing is activated. */
+/** Runs bind the tensors of an adapter in host memory directly, so there is no activation. */
 export class TensorArena implements AdapterArena<ResidentAdapter> {
   readonly base: ResidentAdapter;
   readonly #injected: ReadonlyMap<string, InjectedModule>;
@@ -117,10 +117,10 @@ export class TensorArena implements AdapterArena<ResidentAdapter> {
   }
 
   forget(): void {
-    // The weights lie in host memory alone.
+    // The weights are in host memory only.
   }
 
-  /** What an adapter brings. */
+  /** The matrices and parameters of an adapter. */
   #matrices({ modules, saved = new Map() }: Adapter): Matrix[] {
     const matrices = [...modules].flatMap(([path, { rank }]) => {
       const injected = this.#injected.get(path);
@@ -145,7 +145,7 @@ export class TensorArena implements AdapterArena<ResidentAdapter> {
   }
 }
 
-/** A's and B's shapes for a rank. */
+/** The shapes of A and B for a rank. */
 function matricesOf({ module, a, b }: InjectedModule, rank: number): [Matrix, Matrix] {
   const shapes = loraShapes(module, rank);
   return [

@@ -4,14 +4,14 @@ import type { ValueInfo } from '../onnxruntime/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { OutputShapes } from './output-shapes.ts';
 
-/** A tensor that a model takes or gives. A dimension is a number where fixed, else a name or '?'. */
+/** The name, type and shape of an input or output. A dimension is a number if it is fixed, otherwise a name or '?'. */
 export interface TensorSignature {
   readonly name: string;
   readonly dtype: DataType;
   readonly shape: readonly (number | string)[];
 }
 
-/** What a model takes and gives, and whether its requests can be joined. */
+/** The inputs and outputs of a model, and whether its requests can be joined. */
 export interface ModelSignature {
   readonly inputs: readonly TensorSignature[];
   readonly outputs: readonly TensorSignature[];
@@ -19,13 +19,13 @@ export interface ModelSignature {
   readonly batching: { readonly joins: true; readonly axis: string } | { readonly joins: false; readonly why: string };
 }
 
-/** Types without an element type of the Open Inference Protocol. */
+/** Types that the Open Inference Protocol does not have. */
 const unspoken: ReadonlySet<DataType> = new Set(['int4', 'uint4']);
 
 /**
- * Reads what a session takes and gives. What an injection added is left out: it is no tensor of a request.
+ * Reads the inputs and outputs of a session. Inputs that an injection added are omitted, because requests do not contain them.
  *
- * @throws EspalierError INFER_MODEL_UNSERVABLE where an input or an output is no tensor that a request can hold
+ * @throws EspalierError INFER_MODEL_UNSERVABLE if an input or an output is not a tensor that a request can contain
  */
 export function readSignature(
   model: string,

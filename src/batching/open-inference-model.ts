@@ -14,7 +14,7 @@ import { readGraphFile } from './read-graph-file.ts';
 import { OutputShapes } from './output-shapes.ts';
 
 export interface InferenceModelOptions {
-  /** Name under which it is served. */
+  /** Name under which the model is served. */
   readonly name: string;
   readonly environment: Environment;
   /** Arenas that models with the memory plan `two-level` share. They must outlive the model. Default: its own. */
@@ -23,23 +23,23 @@ export interface InferenceModelOptions {
   readonly maxBatch?: number;
   /** How long a request may wait for others to join it. */
   readonly maxWaitMs?: number;
-  /** Batches that may be under way at once. */
+  /** Maximum number of batches that run at once. */
   readonly runs?: number;
-  /** Most requests that wait. */
+  /** Maximum number of waiting requests. */
   readonly maxWaiting?: number;
   readonly memoryPlan?: MemoryPlan;
-  /** Lets adapters be put on every module that can have one. Default: off, which spares their products. */
+  /** Prepares every module that can have adapters for them. Default: off, which saves the additional products. */
   readonly adapters?: boolean;
   /** Bytes of host memory for the weights of adapters. Default: a quarter of what is available. */
   readonly adapterMemory?: number | undefined;
 }
 
 const defaults = {
-  /** Where the throughput of small models on a few cores has long stopped to grow. */
+  /** At this size, the throughput of small models on a few cores no longer grows. */
   maxBatch: 64,
-  /** Less than what a client sees of the network's own jitter. */
+  /** Less than the jitter of a network. */
   maxWaitMs: 2,
-  /** One computes while the other's rows are joined and cut. */
+  /** One batch is computed while the rows of the other are joined and cut. */
   runs: 2,
   maxWaiting: 1024,
   memoryPlan: 'fixed',
@@ -48,15 +48,15 @@ const defaults = {
 
 type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas' | 'adapterMemory'>>;
 
-/** A graph to serve, wherever it comes from. */
+/** A graph to serve, from any source. */
 export interface GraphSource {
-  /** The graph, anew at every call. */
+  /** Builds a new graph at every call. */
   build(): Model;
-  /** The folder that the locations of weights are relative to. */
+  /** The folder to which the locations of weights are relative. */
   readonly folder: string;
-  /** What adapters can target. */
+  /** The modules that adapters can change. */
   readonly modules: readonly AdaptableModule[];
-  /** What adapters can bring whole, where the graph takes it as an input of its name and shape. Only with adapters. */
+  /** Parameters that adapters can replace as a whole, if the graph has an input of this name and shape. Only with adapters. */
   readonly parameters?: readonly ServedParameter[];
 }
 
@@ -71,7 +71,7 @@ export interface InferenceFile {
 
 /**
  * Reads the graph of an ONNX file for serving.
- * @throws EspalierError what `readGraphFile` and `openOnnxModel` throw
+ * @throws EspalierError the errors of `readGraphFile` and `openOnnxModel`
  */
 export async function readInferenceFile(path: string, options: InferenceModelOptions): Promise<InferenceFile> {
   if (options.adapters === true) {
@@ -94,15 +94,15 @@ export async function readInferenceFile(path: string, options: InferenceModelOpt
 /**
  * Opens an ONNX file for serving.
  *
- * @throws EspalierError those of `readInferenceFile` and of its `open`; nothing is left open
+ * @throws EspalierError the errors of `readInferenceFile` and of its `open`; nothing stays open then
  */
 export async function openInferenceModel(path: string, options: InferenceModelOptions): Promise<InferenceModel> {
   return (await readInferenceFile(path, options)).open();
 }
 
 /**
- * Opens a graph for serving, as `openInferenceModel` a file.
- * @throws EspalierError LORA_MODULES_INVALID, and as `openInferenceModel`
+ * Opens a graph for serving, like `openInferenceModel` for a file.
+ * @throws EspalierError LORA_MODULES_INVALID, and the errors of `openInferenceModel`
  */
 export async function openInferenceGraph(source: GraphSource, options: InferenceModelOptions): Promise<InferenceModel> {
   const settings = { ...defaults, ...options };
@@ -128,16 +128,16 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
   }
 }
 
-/** Whether a graph has this parameter among its inputs. One of another shape is an input of the requests that is called so. */
+/** Whether a graph has this parameter as an input. An input of this name with another shape belongs to the requests. */
 function takesParameter({ graph }: Model, { name, tensor }: ServedParameter): boolean {
   const input = graph.inputs.find((each) => each.name === name);
   return input?.dtype === 'float32' && input.shape?.join() === tensor.shape.join();
 }
 
 interface GraphParts {
-  /** The graph as the requests see it, for the shapes of its outputs. */
+  /** Builds the graph without the injected inputs, from which the shapes of its outputs are inferred. */
   readonly build: () => Model;
-  /** The graph as it is run. */
+  /** The graph that is run. */
   readonly prepared: PreparedGraph;
   readonly adapters?: ModelAdapters;
 }

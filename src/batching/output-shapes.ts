@@ -7,7 +7,7 @@ export type ConcreteShapes = ReadonlyMap<string, readonly number[]>;
 /** undefined for an output whose shape cannot be known before the run. */
 export type OutputShapeMap = ReadonlyMap<string, readonly number[] | undefined>;
 
-/** Shapes that one service sees again and again; each is a few numbers. */
+/** Number of cached input shapes. A service gets the same few shapes repeatedly, and each entry is a few numbers. */
 const keptShapes = 256;
 
 /** The name that all unnamed first dimensions share. They are assumed to be the batch. */
@@ -21,15 +21,15 @@ const unnamedBatch = 'batch';
  * sizes of the inputs. Results are cached by the shapes of the inputs.
  */
 export class OutputShapes {
-  /** Of the outputs, as far as the graph says; polynomials over the symbols of the inputs. */
+  /** The symbolic shapes of the outputs, as far as they can be inferred: polynomials over the symbols of the inputs. */
   readonly symbolic: ReadonlyMap<string, Shape | undefined>;
-  /** Of the inputs, every dimension named. */
+  /** The shapes of the inputs, in which every dimension has a name or a number. */
   readonly inputs: ReadonlyMap<string, Shape>;
   readonly #decode: () => Model;
   readonly #known = new LeastRecentlyUsed<OutputShapeMap>(keptShapes, () => undefined);
   #isTrusted = true;
 
-  /** @param decode  gives the graph anew at every call, for this to change */
+  /** @param decode  returns a new graph at every call, which this object may change */
   constructor(decode: () => Model) {
     this.#decode = decode;
     const model = decode();

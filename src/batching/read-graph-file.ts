@@ -15,7 +15,7 @@ export interface GraphFile {
 
 /**
  * Reads an ONNX file, verifies its graph, and checks that its weights are in its folder.
- * @throws EspalierError FILE_NOT_FOUND, and what `decodeModel`, `verifyModel` and `checkExternalData` throw
+ * @throws EspalierError FILE_NOT_FOUND, and the errors of `decodeModel`, `verifyModel` and `checkExternalData`
  */
 export async function readGraphFile(path: string): Promise<GraphFile> {
   const bytes = await readFile(path).catch((cause: unknown) => {

@@ -29,7 +29,7 @@ export interface DescribedPlan {
   readonly buffers: readonly DescribedBuffer[];
   /** Size of the block that a run needs. */
   readonly bytes: number;
-  /** Where that block comes from, in words. */
+  /** A description of where the block is allocated. */
   readonly source: string;
   /** Outputs that ONNX Runtime allocates in each run. */
   readonly unplanned: readonly string[];
