@@ -85,6 +85,9 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   fastify: ['http/'],
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
+  'csv-parse': ['train/data/files/'],
+  hyparquet: ['train/data/files/'],
+  'hyparquet-compressors': ['train/data/files/'],
   // sockets
   'node:http': ['http/', 'hub/'],
   'node:https': ['hub/'],

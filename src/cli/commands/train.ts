@@ -36,13 +36,13 @@ export const trainCommand: CommandDefinition = {
 function declareOptions(command: Command): void {
   command
     .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
-    .option('--data <file>', 'rows to train on, in JSONL (docs/rows.md)')
+    .option('--data <paths...>', 'rows to train on: files of JSONL, JSON, CSV or Parquet, or folders (docs/rows.md)')
     .option('--format <name>', `the format of the rows: auto (default), ${formatNames.join(', ')}`)
     .option('--chosen', 'of rows with a chosen and a rejected answer, learn the chosen one')
     .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
     .option('--force', 'replace the adapter or model at --output, once the new one is whole')
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
-    .option('--eval-data <file>', 'held-out rows: the loss on them is measured before and after')
+    .option('--eval-data <paths...>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')
     .option('--any-base', 'take it although it was trained on another base')

@@ -2,6 +2,12 @@ import type { CodeEntry } from './code-entry.ts';
 
 /** Errors of training data. Retired codes are never reused. */
 export const dataCodes = {
+  DATA_FILE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: '{path} cannot be read as a file of rows: {problem}.',
+    help: 'A file of training data is not what its name or its first bytes say, is damaged, or goes beyond a limit. Nothing was trained.',
+  },
   DATA_NOT_UTF8: {
     status: 400,
     retryable: false,
@@ -11,7 +17,8 @@ export const dataCodes = {
   DATA_JSON_BROKEN: {
     status: 400,
     retryable: false,
-    message: '{path}, {unit} {line} is not valid JSON: {problem}. Write one JSON object per line.',
+    message:
+      '{path}, {unit} {line} is not valid JSON: {problem}. Write one JSON object per line, or one list of objects.',
     help: 'A row of a JSONL file cannot be parsed. Nothing was trained.',
   },
   DATA_ROW_UNKNOWN: {

@@ -56,6 +56,7 @@ function numberReaders(read: WordReader) {
 }
 
 const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+const paths = z.union([path, z.array(path).min(1).readonly()], { error: 'a path, or a list of paths' });
 const flag = z.boolean({ error: 'true or false' });
 const oneOf = <const Names extends readonly [string, ...string[]]>(
   names: Names,
@@ -66,13 +67,14 @@ function schemaOf(read: WordReader) {
   const { count, wholeNumber, positive, nonNegative, share } = numberReaders(read);
   return z.strictObject({
     base: path,
-    data: path,
+    /** Files and folders of rows. */
+    data: paths,
     output: path,
     /** Replaces an existing adapter or model at `output`. The old one stays until the new one is complete. */
     force: flag.default(trainDefaults.force),
     /** The folder for the result if the output cannot be written at the end. Default: the folder for temporary files. */
     rescueFolder: path.optional(),
-    evalData: path.optional(),
+    evalData: paths.optional(),
     /** The format of the rows. auto: each row has the one whose fields it has. */
     format: oneOf(['auto', ...formatNames]).optional(),
     /** Of rows with a chosen and a rejected answer, learns the chosen one. */

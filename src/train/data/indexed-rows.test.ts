@@ -1,6 +1,7 @@
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { indexRows, type IndexRowsOptions } from './indexed-rows.ts';
 
@@ -61,6 +62,26 @@ describe('indexRows', () => {
     await using source = await indexRows(path, { ...options, heldBytes: 0 });
     await appendFile(path, '\n{"more":1}');
     await expect(source.read([0])).rejects.toMatchObject({ code: 'DATA_CHANGED', details: { path } });
+  });
+
+  it.each([0, 200, 10_000])('joins files of any form in their order, with %d bytes held', async (heldBytes) => {
+    const paths = ['a.jsonl', 'b.json', 'c.csv', 'd.jsonl.gz'].map((name) => join(folder, name));
+    const contents = [lines, '[{"c":1}]', 'x,y\n1,2\n', gzipSync('{"d":1}\n{"e":2}\n')];
+    for (const [index, name] of paths.entries()) await writeFile(name, contents[index] ?? '');
+    await using source = await indexRows(paths, { ...options, heldBytes });
+    const all = [...rows, ...['{"c":1}', '{"x":"1","y":"2"}', '{"d":1}', '{"e":2}'].map((text) => ({ text }))];
+    expect(source.count).toBe(7);
+    expect(await source.read([6, 5, 4, 3, 2, 1, 0])).toEqual(all.toReversed());
+  });
+
+  it('names the file and the place of each row with a problem', async () => {
+    const paths = ['a.jsonl', 'b.json'].map((name) => join(folder, name));
+    await writeFile(paths[0] ?? '', '{"a":1}\n{"b"\n');
+    await writeFile(paths[1] ?? '', '[{"c":1},{"d"}]');
+    await expect(indexRows(paths, options)).rejects.toMatchObject({
+      code: 'DATA_ROWS_INVALID',
+      message: expect.stringMatching(/^2 of 4 rows .*a\.jsonl, line 2 .*b\.json, row 2 /) as string,
+    });
   });
 
   it('closes the file when a row is refused', async () => {

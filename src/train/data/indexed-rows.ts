@@ -1,7 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
-import { EspalierError } from '../../core/index.ts';
-import { parseJson, readJsonRows } from './read-json-rows.ts';
-import { decodeLine, openData, type Line } from './read-lines.ts';
+import { inTurns, type DataFile, type RowAddress, type StoredRow } from './files/data-file.ts';
+import { listDataFiles } from './files/list-data-files.ts';
+import { openDataFile } from './files/open-data-file.ts';
 import { RowProblems } from './row-problems.ts';
 import type { RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
@@ -24,48 +23,79 @@ export interface IndexRowsOptions<Row> {
 const defaultHeldBytes = 64 * 2 ** 20;
 
 /**
- * Reads a JSONL file once, checks every row, and returns a source that reads rows again by their numbers. The source keeps 20 bytes for
- * each row (begin, length and number of its line, and length of the row), and the encoded rows that fit into `heldBytes`. The file
- * stays open if rows have to be read again.
+ * Reads files once, checks every row, and returns a source that reads rows again by their numbers. The source keeps 24 bytes for each
+ * row (begin, length and number of the row in its file, the file, and the length of the encoded row), and the encoded rows that fit
+ * into `heldBytes`. A file stays open if rows of it have to be read again.
  *
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_ROWS_INVALID, and those of `encode` and `accept`
+ * @throws EspalierError FILE_NOT_FOUND, DATA_FILE_INVALID, DATA_NOT_UTF8, DATA_ROWS_INVALID, and those of `encode` and `accept`
  */
-export async function indexRows<Row>(path: string, options: IndexRowsOptions<Row>): Promise<RowSource<Row>> {
-  const { heldBytes = defaultHeldBytes, signal } = options;
-  const handle = await openData(path);
+export async function indexRows<Row>(
+  paths: string | readonly string[],
+  options: IndexRowsOptions<Row>,
+): Promise<RowSource<Row>> {
+  const files: DataFile[] = [];
+  const indexing = new Indexing(options);
   try {
-    const stamp = await stampOf(handle);
-    const index = new RowIndex();
-    const held: Row[] = [];
-    let bytes = 0;
-    const problems = new RowProblems();
-    for await (const { parse, place, line } of readJsonRows(path, { signal, handle })) {
-      const row = problems.attempt(() => acceptedRow(options, parse(), place));
-      if (row === undefined) continue;
-      index.add(line, options.lengthOf(row));
-      bytes += options.bytesOf(row);
-      // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
-      if (bytes <= heldBytes) held.push(row);
+    for (const path of await listDataFiles(paths)) {
+      const file = await openDataFile(path);
+      files.push(file);
+      const isNeeded = await indexing.add(file, files.length - 1);
+      if (!isNeeded) await file[Symbol.asyncDispose]();
     }
-    problems.assertNone();
-    if ((await stampOf(handle)) !== stamp) throw changed(path);
-    if (held.length === index.count) await handle.close();
-    return new IndexedRows({ path, handle, stamp, index, held, encode: options.encode });
+    indexing.problems.assertNone();
+    return new IndexedRows({ ...indexing, files, encode: options.encode });
   } catch (error) {
-    await handle.close();
+    await disposeAll(files);
     throw error;
   }
 }
 
-function acceptedRow<Row>({ encode, accept }: IndexRowsOptions<Row>, value: unknown, place: RowPlace): Row | undefined {
-  const row = encode(value, place);
+/** The first reading of files. */
+class Indexing<Row> {
+  readonly index = new RowIndex();
+  readonly held: Row[] = [];
+  readonly problems = new RowProblems();
+  readonly #options: IndexRowsOptions<Row>;
+  #bytes = 0;
+
+  constructor(options: IndexRowsOptions<Row>) {
+    this.#options = options;
+  }
+
+  /** @returns whether rows of the file have to be read again */
+  async add(file: DataFile, number: number): Promise<boolean> {
+    const { heldBytes = defaultHeldBytes, lengthOf, bytesOf, signal } = this.#options;
+    let isNeeded = false;
+    for await (const stored of inTurns(file.rows(), signal)) {
+      const row = this.problems.attempt(() => acceptedRow(this.#options, stored));
+      if (row === undefined) continue;
+      this.#bytes += bytesOf(row);
+      // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
+      const isHeld = this.#bytes <= heldBytes;
+      if (isHeld) this.held.push(row);
+      else isNeeded = true;
+      const address = isHeld ? nowhere : await file.keep(stored);
+      this.index.add({ ...address, line: stored.place.line, file: number, rowLength: lengthOf(row) });
+    }
+    await file.assertUnchanged();
+    return isNeeded;
+  }
+}
+
+/** The address of a row that is never read again. */
+const nowhere: RowAddress = { start: 0, length: 0 };
+
+async function disposeAll(files: readonly DataFile[]): Promise<void> {
+  await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
+}
+
+function acceptedRow<Row>({ encode, accept }: IndexRowsOptions<Row>, { parse, place }: StoredRow): Row | undefined {
+  const row = encode(parse(), place);
   return accept(row, place) ? row : undefined;
 }
 
 interface IndexedRowsParts<Row> {
-  readonly path: string;
-  readonly handle: FileHandle;
-  readonly stamp: string;
+  readonly files: readonly DataFile[];
   readonly index: RowIndex;
   /** The first rows. */
   readonly held: readonly Row[];
@@ -88,53 +118,61 @@ class IndexedRows<Row> implements RowSource<Row> {
   }
 
   async read(indices: readonly number[]): Promise<readonly Row[]> {
-    const { path, handle, stamp, held } = this.#parts;
-    if (indices.some((index) => index >= held.length) && (await stampOf(handle)) !== stamp) throw changed(path);
+    const { files, held, index } = this.#parts;
+    const needed = new Set(indices.filter((row) => row >= held.length).map((row) => index.at(row).file));
+    for (const file of needed) await files[file]?.assertUnchanged();
     const rows: Row[] = [];
-    for (const index of indices) rows.push(held[index] ?? (await this.#readAgain(index)));
+    for (const row of indices) rows.push(held[row] ?? (await this.#readAgain(row)));
     return rows;
   }
 
-  async #readAgain(index: number): Promise<Row> {
-    const { path, handle, encode } = this.#parts;
-    const { start, length, number } = this.#parts.index.at(index);
-    const bytes = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await handle.read(bytes, done, length - done, start + done);
-      if (bytesRead === 0) throw changed(path);
-      done += bytesRead;
-    }
-    const place = { path, unit: 'line', line: number } as const;
-    return encode(parseJson(decodeLine(bytes, place), place), place);
+  async #readAgain(row: number): Promise<Row> {
+    const { files, index, encode } = this.#parts;
+    const { file: number, line, ...address } = index.at(row);
+    const file = files[number];
+    if (file === undefined) throw new RangeError(`there is no file ${number} of ${files.length}`);
+    const place = { path: file.path, unit: file.unit, line };
+    return encode(await file.readAgain(address, place), place);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.handle.close();
+    await disposeAll(this.#parts.files);
   }
 }
 
-/** The places of rows in their file, as numbers in arrays that grow by doubling. */
+/** What is kept of a row. */
+interface IndexedRow extends RowAddress {
+  /** The number of its line or row in the file. */
+  readonly line: number;
+  readonly file: number;
+  readonly rowLength: number;
+}
+
+const perRow = 4;
+
+/** The places of rows in their files, as numbers in arrays that grow by doubling. */
 class RowIndex {
   #starts = new Float64Array(1024);
-  /** For each row the length of its line in bytes, the number of the line, and the length of the row. */
-  #numbers = new Uint32Array(3 * 1024);
+  /** For each row its length in bytes, its line, its file, and the length of the encoded row. */
+  #numbers = new Uint32Array(perRow * 1024);
   #count = 0;
 
   get count(): number {
     return this.#count;
   }
 
-  add({ start, length, number }: Omit<Line, 'text'>, rowLength: number): void {
+  add({ start, length, line, file, rowLength }: IndexedRow): void {
     if (this.#count === this.#starts.length) this.#grow();
     this.#starts[this.#count] = start;
-    this.#numbers.set([length, number, rowLength], 3 * this.#count);
+    this.#numbers.set([length, line, file, rowLength], perRow * this.#count);
     this.#count += 1;
   }
 
-  at(index: number): Omit<Line, 'text'> & { readonly rowLength: number } {
+  at(index: number): IndexedRow {
     if (!(index >= 0 && index < this.#count)) throw new RangeError(`there is no row ${index} of ${this.#count}`);
-    const [length = 0, number = 0, rowLength = 0] = this.#numbers.subarray(3 * index, 3 * index + 3);
-    return { start: this.#starts[index] ?? 0, length, number, rowLength };
+    const numbers = this.#numbers.subarray(perRow * index, perRow * (index + 1));
+    const [length = 0, line = 0, file = 0, rowLength = 0] = numbers;
+    return { start: this.#starts[index] ?? 0, length, line, file, rowLength };
   }
 
   #grow(): void {
@@ -144,14 +182,4 @@ class RowIndex {
     this.#starts.set(starts);
     this.#numbers.set(numbers);
   }
-}
-
-/** Changes whenever a file is written to. */
-async function stampOf(handle: FileHandle): Promise<string> {
-  const { size, mtimeNs } = await handle.stat({ bigint: true });
-  return `${size} ${mtimeNs}`;
-}
-
-function changed(path: string): EspalierError {
-  return new EspalierError('DATA_CHANGED', { path });
 }

@@ -38,7 +38,7 @@ export async function openBatches(
     const asked = format === 'auto' ? undefined : format;
     const { vocabSize } = base.config;
     const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, ...(signal && { signal }) };
-    const open = async (file: string): Promise<BatchSource> =>
+    const open = async (file: DataPaths): Promise<BatchSource> =>
       tokenData(await openExamples(file, reading, tokenLength(base)), base);
     const data = await open(path);
     return { objective: { kind: 'next-token' }, data, evalData: await orClose(data, evalPath, open) };
@@ -56,7 +56,8 @@ export async function openBatches(
     signal,
   };
   const data = await readLabelled(path, reading);
-  const openLabelled = (file: string): Promise<LabelledDataset> => readLabelled(file, { ...reading, kind: data.kind });
+  const openLabelled = (file: DataPaths): Promise<LabelledDataset> =>
+    readLabelled(file, { ...reading, kind: data.kind });
   const evalData = await orClose(data.rows, evalPath, openLabelled);
   const hasSegments = data.hasSegments || evalData?.hasSegments === true;
   return {
@@ -66,11 +67,13 @@ export async function openBatches(
   };
 }
 
+type DataPaths = string | readonly string[];
+
 /** Opens the second file, if there is one. If this fails, the first is closed. */
 async function orClose<Opened>(
   first: AsyncDisposable,
-  path: string | undefined,
-  open: (path: string) => Promise<Opened>,
+  path: DataPaths | undefined,
+  open: (path: DataPaths) => Promise<Opened>,
 ): Promise<Opened | undefined> {
   if (path === undefined) return undefined;
   try {

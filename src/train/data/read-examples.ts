@@ -2,7 +2,7 @@ import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
 import type { DataAccount } from './data-account.ts';
 import { cutExample, type Example } from './example.ts';
 import { ExampleCounter, type EncodedExample } from './example-counter.ts';
-import { readJsonRows } from './read-json-rows.ts';
+import { namesOf, readRows } from './read-rows.ts';
 import { indexRows } from './indexed-rows.ts';
 import { parseRow, type ParseRowOptions } from './parse-row.ts';
 import { RowProblems } from './row-problems.ts';
@@ -25,22 +25,22 @@ export interface Dataset {
 }
 
 /**
- * Reads a JSONL file into examples, and keeps all of them in memory. Blank lines are skipped. Any other line that is not a valid row is
+ * Reads files into examples, and keeps all of them in memory. Blank lines are skipped. Any other line that is not a valid row is
  * an error that names file and line.
  *
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_ROWS_INVALID, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
+ * @throws EspalierError FILE_NOT_FOUND, DATA_FILE_INVALID, DATA_NOT_UTF8, DATA_ROWS_INVALID, DATA_EMPTY, DATA_NOTHING_TO_LEARN, and those of
  * `parseRow` and `encodeRow`
  */
-export async function readExamples(path: string, options: ReadExamplesOptions): Promise<Dataset> {
-  const counter = new ExampleCounter(path, options);
+export async function readExamples(paths: string | readonly string[], options: ReadExamplesOptions): Promise<Dataset> {
+  const counter = new ExampleCounter(namesOf(paths), options);
   const examples: Example[] = [];
   const problems = new RowProblems();
-  for await (const { parse, place } of readJsonRows(path, options)) {
+  for await (const { parse, place } of readRows(paths, options)) {
     const row = problems.attempt(() => encodeExample(parse(), place, { ...options, counter }));
     if (row !== undefined && counter.accept(row)) examples.push(row.example);
   }
   problems.assertNone();
-  return { path, examples, account: counter.account() };
+  return { path: namesOf(paths), examples, account: counter.account() };
 }
 
 /** Examples that are read from their file when they are needed. */
@@ -55,16 +55,16 @@ export interface ExampleSource {
  * @param lengthOf  the length by which examples are grouped
  */
 export async function openExamples(
-  path: string,
+  paths: string | readonly string[],
   options: ReadExamplesOptions,
   lengthOf: (example: Example) => number,
 ): Promise<ExampleSource> {
-  const counter = new ExampleCounter(path, options);
+  const counter = new ExampleCounter(namesOf(paths), options);
   // Only the first reading counts. Later readings need only the example.
   let read: EncodedExample | undefined;
   let isFirst = true;
   const counting = (): ExampleCounter | undefined => (isFirst ? counter : undefined);
-  const rows = await indexRows(path, {
+  const rows = await indexRows(paths, {
     encode: (value, place) => (read = encodeExample(value, place, { ...options, counter: counting() })).example,
     accept: () => read !== undefined && counter.accept(read),
     lengthOf,

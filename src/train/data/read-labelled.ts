@@ -3,6 +3,7 @@ import { encodeLabelledRow, type LabelledRowOptions } from './encode-labelled-ro
 import type { LabelledExample, LabelTarget } from './labelled-example.ts';
 import type { DataAccount } from './data-account.ts';
 import { indexRows } from './indexed-rows.ts';
+import { namesOf } from './read-rows.ts';
 import { invalid, type RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
 
@@ -23,15 +24,18 @@ export interface LabelledDataset {
 }
 
 /**
- * Reads a JSONL file of labelled rows. Rows are read again when they are needed. Either all rows have labels, or all have targets.
+ * Reads files of labelled rows. Rows are read again when they are needed. Either all rows have labels, or all have targets.
  *
- * @throws EspalierError FILE_NOT_FOUND, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, and those of `encodeLabelledRow`
+ * @throws EspalierError FILE_NOT_FOUND, DATA_FILE_INVALID, DATA_NOT_UTF8, DATA_JSON_BROKEN, DATA_EMPTY, and those of `encodeLabelledRow`
  */
-export async function readLabelled(path: string, options: ReadLabelledOptions): Promise<LabelledDataset> {
+export async function readLabelled(
+  paths: string | readonly string[],
+  options: ReadLabelledOptions,
+): Promise<LabelledDataset> {
   let { kind } = options;
   let [tokens, truncated, hasSegments, isCut] = [0, 0, false, false];
   let first: LabelledExample | undefined;
-  const rows = await indexRows<LabelledExample>(path, {
+  const rows = await indexRows<LabelledExample>(paths, {
     encode: (value, place) => {
       const { example, cut } = encodeLabelledRow(value, place, options);
       isCut = cut;
@@ -53,7 +57,7 @@ export async function readLabelled(path: string, options: ReadLabelledOptions): 
   });
   if (kind === undefined || rows.count === 0) {
     await rows[Symbol.asyncDispose]();
-    throw new EspalierError('DATA_EMPTY', { path });
+    throw new EspalierError('DATA_EMPTY', { path: namesOf(paths) });
   }
   const { count } = rows;
   const account = {
