@@ -2,7 +2,7 @@ import { EspalierError, nearest } from '../core/index.ts';
 import type { DataType } from '../tensor/index.ts';
 import type { ValueInfo } from './value-info.ts';
 
-/** @throws EspalierError BINDING_NAME_UNKNOWN, with the nearest name there is */
+/** @throws EspalierError BINDING_NAME_UNKNOWN with the nearest existing name */
 export function findValue(kind: 'input' | 'output', name: string, values: readonly ValueInfo[]): ValueInfo {
   const value = values.find((candidate) => candidate.name === name);
   if (value !== undefined) return value;
@@ -12,7 +12,7 @@ export function findValue(kind: 'input' | 'output', name: string, values: readon
   throw new EspalierError('BINDING_NAME_UNKNOWN', { kind, name, hint });
 }
 
-/** @throws EspalierError BINDING_MISMATCH where dtype, rank or a fixed dimension differs */
+/** @throws EspalierError BINDING_MISMATCH if the dtype, the rank or a fixed dimension differs */
 export function assertFits(value: ValueInfo, tensor: { dtype: DataType; shape: readonly number[] }): void {
   const { name, dtype, shape } = value;
   const fits =

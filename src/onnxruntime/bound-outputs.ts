@@ -7,9 +7,9 @@ import { readStrings } from './string-tensor.ts';
 import { readElementType, readShape } from './value-info.ts';
 
 /**
- * Copies what a binding's outputs hold after a run.
+ * Copies the outputs of a binding after a run.
  *
- * @param names the bound outputs in the order of their binding, which is the library's order too
+ * @param names the bound outputs in the order of their binding; the library returns them in this order
  */
 export function readBoundOutputs(binding: Pointer, names: readonly string[]): { name: string; tensor: TensorData }[] {
   const { api, allocator } = ort();
@@ -28,7 +28,7 @@ export function readBoundOutputs(binding: Pointer, names: readonly string[]): { 
   }
 }
 
-/** Copies a tensor of the library's out. @throws EspalierError OUTPUT_UNWRITTEN, DTYPE_UNSUPPORTED */
+/** Copies a tensor that the library owns. @throws EspalierError OUTPUT_UNWRITTEN, DTYPE_UNSUPPORTED */
 export function copyTensor(name: string, value: Pointer): TensorData {
   const { api } = ort();
   const hasValue = new Int32Array(1);

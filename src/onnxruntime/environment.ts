@@ -5,7 +5,7 @@ import { Session } from './session.ts';
 import { createSessionOptions, type SessionOptions } from './session-options.ts';
 
 export interface EnvironmentOptions {
-  /** Threads that share the work of one operator, the calling one included. */
+  /** Number of threads that share the work of one operator, including the calling thread. */
   readonly threads: number;
   /** The level of messages that ONNX Runtime prints to stderr. Default: fatal errors. All other errors reach the caller as ORT_FAILED. */
   readonly logLevel?: LogLevel;
@@ -66,10 +66,10 @@ export class Environment {
   }
 
   /**
-   * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards; the files of
-   * its external weights must stay as they are until the session is disposed.
+   * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards. The files of its external
+   * weights must not change until the session is disposed.
    *
-   * @throws EspalierError ORT_FAILED where the model is broken or its weights are missing, OPTION_INVALID, DISPOSED
+   * @throws EspalierError ORT_FAILED if the model is broken or its weights are missing, OPTION_INVALID, DISPOSED
    */
   async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
     this[handle].assertOpen();
@@ -77,7 +77,7 @@ export class Environment {
     const settings = createSessionOptions(
       this.spinning ? { ...options, config: { ...stopSpinning, ...options.config } } : options,
     );
-    // WHY native memory: the call reads the model and writes its result on another thread, beyond this turn.
+    // WHY native memory: another thread reads the model and writes the result after this function has returned.
     using bytes = NativeMemory.allocate(model.byteLength);
     using result = NativeMemory.allocate(8);
     bytes.bytes().set(model);
@@ -103,7 +103,7 @@ export class Environment {
     }
   }
 
-  /** Idempotent. Takes effect when all of its sessions are gone. */
+  /** Idempotent. Takes effect when all of its sessions have been released. */
   dispose(): void {
     this[handle].dispose();
   }

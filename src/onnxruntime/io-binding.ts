@@ -16,21 +16,20 @@ export interface BindingParent {
   readonly [handle]: NativeHandle;
 }
 
-/** An output by name, with its data copied out. */
+/** The name of an output and a copy of its data. */
 export interface BoundOutput {
   readonly name: string;
   readonly tensor: TensorData;
 }
 
 /**
- * What a session reads and writes in a run: each input and output bound to a tensor of ours, by name. Bindings stay from
- * run to run; write new values into the same memory, and run again. It serves one run at a time; for several at once,
- * make several.
+ * The tensors that a session reads and writes in a run, bound to inputs and outputs by name. Bindings stay from run to run: write new
+ * values to the same memory, and run again. A binding serves one run at a time; simultaneous runs need a binding each.
  */
 export class IoBinding {
   readonly #parent: BindingParent;
   readonly #inputs = new Map<string, NativeHandle>();
-  /** undefined: an output that ONNX Runtime allocates at each run. */
+  /** undefined for an output that ONNX Runtime allocates in each run. */
   readonly #outputs = new Map<string, NativeHandle | undefined>();
   #busy = false;
   /** @internal */
@@ -49,7 +48,7 @@ export class IoBinding {
   }
 
   /**
-   * Feeds an input from a tensor's memory. A tensor bound before under this name is let go.
+   * Binds an input to the memory of a tensor. A tensor that was bound to this name before is released.
    *
    * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH for another dtype or shape, BINDING_BUSY, DISPOSED
    */
@@ -142,7 +141,7 @@ export class IoBinding {
     if (this.#busy) throw new EspalierError('BINDING_BUSY', {});
   }
 
-  /** WHY: the library keeps what a run allocated, and would insist on its shape in the next run. */
+  /** WHY: the library keeps the output that a run allocated, and would require the same shape in the next run. */
   #forgetHostOutputs(): void {
     const { api, hostMemory } = ort();
     for (const [name, bound] of this.#outputs) {

@@ -3,7 +3,7 @@ import { byteLength, type DataType, dataTypeNumber, elementSize } from '../tenso
 import { ort, receive } from './ffi/ort.ts';
 import { handle, NativeHandle, type NativeMemory, pointer, type Pointer } from '../native/index.ts';
 
-/** ONNX Runtime's view of a part of a `NativeMemory`: what is bound to a session. Making one copies nothing. */
+/** An ONNX Runtime tensor over a part of a `NativeMemory`, to be bound to a session. Creating one copies nothing. */
 export class OrtTensor {
   readonly dtype: DataType;
   readonly shape: readonly number[];
@@ -15,9 +15,9 @@ export class OrtTensor {
   readonly [handle]: NativeHandle;
 
   /**
-   * A tensor over the bytes from `byteOffset` on. It keeps the memory alive until it is disposed itself.
+   * Creates a tensor over the bytes from `byteOffset` on. The tensor keeps the memory alive until the tensor is disposed.
    *
-   * @throws EspalierError MEMORY_OUT_OF_BOUNDS, MEMORY_MISALIGNED, SHAPE_MISMATCH for a dim that is no size,
+   * @throws EspalierError MEMORY_OUT_OF_BOUNDS, MEMORY_MISALIGNED, SHAPE_MISMATCH for a dimension that is not a valid size,
    *   DTYPE_UNSUPPORTED for strings, DISPOSED
    */
   static over(memory: NativeMemory, dtype: DataType, shape: readonly number[], byteOffset = 0): OrtTensor {
@@ -26,7 +26,7 @@ export class OrtTensor {
 
   private constructor(memory: NativeMemory, dtype: DataType, shape: readonly number[], byteOffset: number) {
     memory[handle].assertOpen();
-    // WHY no strings: their values are C++ objects, which cannot lie in our memory.
+    // WHY no strings: their values are C++ objects, which only ONNX Runtime can allocate.
     if (dtype === 'string') throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'a tensor over memory' });
     const dims = dimsOf(shape);
     const bytes = byteLength(dtype, shape);
@@ -57,7 +57,7 @@ export class OrtTensor {
   }
 }
 
-/** @throws EspalierError SHAPE_MISMATCH for a dim that is no size */
+/** @throws EspalierError SHAPE_MISMATCH for a dimension that is not a valid size */
 export function dimsOf(shape: readonly number[]): BigInt64Array {
   const dims = new BigInt64Array(shape.length);
   for (const [axis, dim] of shape.entries()) {

@@ -10,8 +10,8 @@ export interface RunOptions {
 const severityFatal = 4;
 
 /**
- * Runs a session on a thread of libuv's pool. The binding (and so its session, its tensors and their memory) is held
- * until the run has ended, whatever is disposed meanwhile.
+ * Runs a session on a thread of libuv's pool. The binding, and thus its session, its tensors and their memory, is held until the run has
+ * ended, even if it is disposed meanwhile.
  */
 export async function runBinding(session: Pointer, binding: IoBinding, { signal }: RunOptions): Promise<void> {
   signal?.throwIfAborted();
@@ -32,7 +32,7 @@ async function runUntilAborted(session: Pointer, binding: Pointer, signal: Abort
   const terminate = () => api.RunOptionsSetTerminate(options);
   signal.addEventListener('abort', terminate, { once: true });
   try {
-    // WHY: a run that is ended on purpose would be logged as an error; its failure reaches us as a status anyway.
+    // WHY: ONNX Runtime would log an aborted run as an error, and the failure is reported by the status anyway.
     api.RunOptionsSetRunLogSeverityLevel(options, severityFatal);
     await api.async.RunWithBinding(session, options, binding);
   } catch (error) {

@@ -11,9 +11,9 @@ export interface RunOnceOptions extends RunOptions {
 }
 
 /**
- * Runs a session once on host data, copying in and out. For tests and one-off work; a loop binds its own memory.
+ * Runs a session once on host data, and copies inputs and outputs. For tests and single runs; a loop should bind its own memory.
  *
- * @throws EspalierError as `bindInput` and `Session.run`
+ * @throws EspalierError the errors of `bindInput` and `Session.run`
  */
 export async function runOnce(
   session: Session,

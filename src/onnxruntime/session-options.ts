@@ -3,19 +3,19 @@ import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from '../native/index.ts';
 
 export interface SessionOptions {
-  /** Folder in which the model's external weights lie. Default: the model has none. */
+  /** Folder of the model's external weights. Default: the model has none. */
   readonly externalDataFolder?: string;
-  /** How far ONNX Runtime rewrites the graph. Default: all. */
+  /** The level of ONNX Runtime's graph optimizations. Default: all. */
   readonly optimization?: Optimization;
-  /** Names of ONNX Runtime's own rewrites to leave out. */
+  /** Names of ONNX Runtime's graph optimizations to disable. */
   readonly disabledOptimizers?: readonly string[];
-  /** Plans one block for all intermediate results of a shape seen before. Default: on. */
+  /** Allocates all intermediate results of input shapes that have occurred before in one block. Default: on. */
   readonly memoryPattern?: boolean;
-  /** Keeps freed memory for the next run, instead of giving it back. Default: on. */
+  /** Keeps freed memory for the next run instead of returning it to the system. Default: on. */
   readonly arena?: boolean;
-  /** Writes a trace of each operator's time to a file whose path begins so, when `endProfiling()` is called. */
+  /** Path prefix of a file to which `endProfiling()` writes a trace with the time of each operator. */
   readonly profilePrefix?: string;
-  /** Any of ONNX Runtime's session configuration entries, such as `session.disable_prepacking`. */
+  /** Further session configuration entries of ONNX Runtime, such as `session.disable_prepacking`. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
@@ -24,7 +24,7 @@ export type Optimization = 'all' | 'extended' | 'basic' | 'none';
 /** GraphOptimizationLevel. */
 const optimizationLevels: Readonly<Record<Optimization, number>> = { none: 0, basic: 1, extended: 2, all: 99 };
 
-/** Makes an OrtSessionOptions; the caller releases it. */
+/** Creates an OrtSessionOptions, which the caller must release. */
 export function createSessionOptions(options: SessionOptions): Pointer {
   const { api } = ort();
   const level = optimizationLevels[options.optimization ?? 'all'];

@@ -6,7 +6,7 @@ import { IoBinding } from './io-binding.ts';
 import { runBinding, type RunOptions } from './run-binding.ts';
 import { readInputs, readOutputs, type ValueInfo } from './value-info.ts';
 
-/** A loaded model, ready to run. Several runs may go on at once, each with a binding of its own. */
+/** A loaded model. Several runs may execute at once, each with its own binding. */
 export class Session {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
@@ -30,8 +30,8 @@ export class Session {
   }
 
   /**
-   * Runs the model on what is bound. The event loop stays free meanwhile; the process stays alive.
-   * After an abort the session and the binding are as usable as before; what lies in the outputs is undefined.
+   * Runs the model on the bound tensors. The event loop is not blocked, and the process stays alive during the run. After an abort, the
+   * session and the binding can be used again; the content of the outputs is undefined.
    *
    * @throws EspalierError BINDING_INCOMPLETE, BINDING_BUSY, ORT_FAILED, DISPOSED; the signal's reason when aborted
    */
@@ -44,7 +44,7 @@ export class Session {
     await runBinding(this[pointer], binding, options);
   }
 
-  /** Writes the trace that `profilePrefix` asked for. Gives its path, or undefined where there is none (any more). */
+  /** Writes the trace of a session with `profilePrefix`. @returns its path, or undefined if there is no trace or it was written before */
   endProfiling(): string | undefined {
     this[handle].assertOpen();
     if (!this.#profiling) return undefined;

@@ -5,7 +5,7 @@ import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts'
 import { writeBytes } from './ffi/read-native.ts';
 import { dimsOf } from './ort-tensor.ts';
 
-/** ONNX Runtime's tensor of strings. It owns them: strings are C++ objects, which cannot lie in memory of ours. */
+/** A tensor of strings. ONNX Runtime owns its memory, because strings are C++ objects that only ONNX Runtime can allocate. */
 export class StringTensor {
   readonly dtype = 'string';
   readonly shape: readonly number[];
@@ -15,8 +15,8 @@ export class StringTensor {
   readonly [handle]: NativeHandle;
 
   /**
-   * A tensor of these elements, copied in.
-   * @throws EspalierError SHAPE_MISMATCH where the shape says another number of elements
+   * Creates a tensor from these elements, which are copied.
+   * @throws EspalierError SHAPE_MISMATCH if the shape has another number of elements
    */
   static of(shape: readonly number[], elements: readonly Uint8Array[]): StringTensor {
     if (elementCount(shape) !== elements.length) {
@@ -53,12 +53,12 @@ export class StringTensor {
   }
 }
 
-/** The elements of a value that holds strings, packed (see `packStrings`). */
+/** Reads the elements of a value of strings, packed (see `packStrings`). */
 export function readStrings(value: Pointer, count: number): Uint8Array {
   const { api } = ort();
   if (count === 0) return new Uint8Array();
   const length = Number(receive((out) => api.GetStringTensorDataLength(value, out)));
-  // WHY words: the library is given buffers of whole words only.
+  // WHY words: the buffers passed to the library consist of whole 64-bit words.
   const [words, offsets] = [new BigUint64Array(Math.ceil(length / 8) + 1), new BigUint64Array(count)];
   api.GetStringTensorContent(value, words, length, offsets, count);
   const bytes = new Uint8Array(words.buffer, 0, length);

@@ -4,7 +4,7 @@ import type { PreparedAdapter } from '../engine/index.ts';
 /** The base or the adapter that answers a generation. */
 export type GenerationRoute = Route<PreparedAdapter>;
 
-/** The part of an engine that the routes need. The engine of `engine` has this form, and so can a test double. */
+/** The part of an engine that the routes need. `Engine` of `engine` has this form; a test double can have it too. */
 export interface GenerationEngine {
   /**
    * Starts a generation. It takes a share of the leases at the call, and keeps it until the last token.

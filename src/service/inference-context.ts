@@ -1,7 +1,7 @@
 import type { AdapterAdministration, AdapterRegistry } from '../routing/index.ts';
 import type { InferenceModel, ResidentAdapter } from '../batching/index.ts';
 
-/** The part of a model that the routes need. The model of `inference` has this form, and so can a test double. */
+/** The part of a model that the routes need. `InferenceModel` of `batching` has this form; a test double can have it too. */
 export type ServedModel = Pick<InferenceModel, 'name' | 'signature' | 'batching' | 'isReady' | 'infer' | 'stats'>;
 
 /** A model behind the Open Inference Protocol. */

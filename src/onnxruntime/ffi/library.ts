@@ -5,19 +5,19 @@ import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../../core/index.ts';
 import type { Pointer } from '../../native/index.ts';
 
-/** Where the library is looked for. A test names another machine here. */
+/** The platform, and the places where the library is searched. Tests pass those of another machine. */
 export interface LibraryPlace {
   readonly override: string | undefined;
   readonly platform: string;
   readonly arch: string;
-  /** Folder of the package onnxruntime-node, undefined where it is not installed. */
+  /** Folder of the package onnxruntime-node; undefined if the package is not installed. */
   readonly packageFolder: string | undefined;
 }
 
 /**
- * The lowest API version that has all we use. Functions: all are in version 8. WHY 20: from there on the library reads
- * external weights for models from bytes (`session.model_external_initializers_file_folder_path`) and its
- * GroupQueryAttention takes a prompt in several chunks.
+ * The lowest API version that Espalier can use. All functions that it calls exist since version 8. WHY 20: since then, the library
+ * reads external weights for models that are loaded from bytes (`session.model_external_initializers_file_folder_path`), and its
+ * GroupQueryAttention accepts a prompt in several chunks.
  */
 export const neededApiVersion = 20;
 
@@ -27,7 +27,7 @@ const fileNames: Readonly<Record<string, string>> = {
   win32: 'onnxruntime.dll',
 };
 
-/** This machine, with the library that `ESPALIER_ORT_LIBRARY` names, if any. */
+/** This machine, and the library that the environment variable `ESPALIER_ORT_LIBRARY` names, if it is set. */
 export function systemPlace(): LibraryPlace {
   const { platform, arch } = process;
   return { override: process.env['ESPALIER_ORT_LIBRARY'] || undefined, platform, arch, packageFolder: packageFolder() };
@@ -36,8 +36,8 @@ export function systemPlace(): LibraryPlace {
 /**
  * The path of the library to load.
  *
- * @throws EspalierError ORT_LIBRARY_MISSING where the file is not there, ORT_PLATFORM_UNSUPPORTED where the package has
- *   none for this platform
+ * @throws EspalierError ORT_LIBRARY_MISSING if the file does not exist, ORT_PLATFORM_UNSUPPORTED if the package has no library for this
+ *   platform
  */
 export function findLibrary(place: LibraryPlace): string {
   if (place.override !== undefined) return existing(place.override);
@@ -52,17 +52,17 @@ export function findLibrary(place: LibraryPlace): string {
   return existing(join(folder, fileName));
 }
 
-/** A loaded library: its version, and where its function table begins. */
+/** A loaded library: its version, and the address of its function table. */
 export interface LoadedLibrary {
   readonly path: string;
   readonly version: string;
   readonly table: Pointer;
-  /** Kept by whoever calls through the table: when it is garbage-collected, the library is unloaded. */
+  /** Must be referenced as long as the table is used: when the handle is garbage-collected, the library is unloaded. */
   readonly library: LibraryHandle;
 }
 
 /**
- * Loads a library and asks it for the function table of `neededApiVersion`. The library stays loaded for as long as the result is held.
+ * Loads a library and gets its function table of version `neededApiVersion`. The library stays loaded as long as the result is referenced.
  *
  * @throws EspalierError ORT_LIBRARY_UNUSABLE, ORT_VERSION_TOO_OLD
  */
@@ -71,7 +71,7 @@ export function loadLibrary(path: string, apiVersion = neededApiVersion): Loaded
   const getApi = koffi.decode(koffi.decode(base, 0, 'void *'), koffi.proto('void *', ['uint32_t']));
   const getVersion = koffi.decode(koffi.decode(base, 8, 'void *'), koffi.proto('str', []));
   const version = String(getVersion());
-  // WHY the comparison: asked for a version it does not know, the library answers null, but also prints to stderr.
+  // WHY the comparison: for a version that the library does not support, it returns null but also prints to stderr.
   const table = Number(version.split('.')[1]) >= apiVersion ? getApi(apiVersion) : null;
   if (typeof table !== 'bigint') {
     throw new EspalierError('ORT_VERSION_TOO_OLD', { version, path, needed: `1.${apiVersion}.0` });

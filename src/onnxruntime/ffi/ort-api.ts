@@ -23,12 +23,12 @@ interface ResultTypes {
 type Arguments<Kinds extends readonly ArgumentKind[]> = { -readonly [I in keyof Kinds]: ArgumentTypes[Kinds[I]] };
 type ArgumentsOf<Name extends UsedName> = Arguments<Signatures[Name]['arguments']>;
 
-/** OrtApi's functions as TypeScript sees them: a function that gives a status throws ORT_FAILED instead. */
+/** The functions of OrtApi with TypeScript signatures. A function that returns a status throws ORT_FAILED instead. */
 export type OrtFunctions = {
   readonly [Name in UsedName]: (...values: ArgumentsOf<Name>) => ResultTypes[Signatures[Name]['result']];
 };
 
-/** The same on a thread of libuv's pool. Everything passed must stay valid until the promise settles. */
+/** The same functions, called on a thread of libuv's pool. All arguments must stay valid until the promise settles. */
 export type OrtAsyncFunctions = {
   readonly [Name in 'CreateSessionFromArray' | 'RunWithBinding' | 'Run']: (
     ...values: ArgumentsOf<Name>

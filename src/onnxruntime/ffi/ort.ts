@@ -2,18 +2,18 @@ import { findLibrary, type LoadedLibrary, loadLibrary, systemPlace } from './lib
 import { bindOrtApi, type OrtApi } from './ort-api.ts';
 import type { Pointer } from '../../native/index.ts';
 
-/** The library with what is shared by everything made from it. */
+/** The library, and the objects that all of its users share. */
 export interface Ort {
   readonly library: LoadedLibrary;
   readonly api: OrtApi;
   readonly version: string;
   /** OrtMemoryInfo of the host. */
   readonly hostMemory: Pointer;
-  /** The library's default allocator: frees the names that it hands out. */
+  /** The library's default allocator, which frees the strings that the library returns. */
   readonly allocator: Pointer;
 }
 
-// WHY module state: a shared library is loaded once per process and stays, whatever we do; so do these two constants of it.
+// WHY module state: a shared library is loaded once in a process and cannot be unloaded safely. The same holds for these two objects.
 let loaded: Ort | undefined;
 
 /**

@@ -1,12 +1,12 @@
 import type { ApiName } from './api-slots.ts';
 
 /**
- * How one argument crosses to C: `pointer` an address, `buffer` a typed array that the call reads or fills before it
- * returns, `text` UTF-8, `path` ORTCHAR_T (UTF-16 on Windows), `size` size_t, `int` a C int or enum.
+ * The kind of an argument in C: `pointer` an address, `buffer` a typed array that the call reads or fills before it returns, `text` a
+ * UTF-8 string, `path` ORTCHAR_T (UTF-16 on Windows), `size` size_t, `int` a C int or enum.
  */
 export type ArgumentKind = 'pointer' | 'buffer' | 'text' | 'path' | 'size' | 'int';
 
-/** `status` is an OrtStatus*, which is checked and freed; the rest is what it says. */
+/** The kind of a result in C. `status` is an OrtStatus*, which is checked and freed. */
 export type ResultKind = 'status' | 'void' | 'int' | 'text';
 
 export interface Signature {
@@ -18,7 +18,7 @@ const status = <const Arguments extends readonly ArgumentKind[]>(...kinds: Argum
   ({ result: 'status', arguments: kinds }) as const;
 const release = { result: 'void', arguments: ['pointer'] } as const;
 
-/** The part of OrtApi that Espalier calls. A `buffer` at the end receives the result. */
+/** The functions of OrtApi that Espalier calls. A `buffer` as the last argument receives the result. */
 export const signatures = {
   GetErrorCode: { result: 'int', arguments: ['pointer'] },
   GetErrorMessage: { result: 'text', arguments: ['pointer'] },
@@ -90,7 +90,7 @@ export const signatures = {
   RunWithBinding: status('pointer', 'pointer', 'pointer'),
   Run: status('pointer', 'pointer', 'pointer', 'pointer', 'size', 'pointer', 'size', 'pointer'),
 
-  // Called by tests alone, which run files of ours by ONNX Runtime's own adapters.
+  // Called by tests only, which run files written by Espalier with ONNX Runtime's own adapters.
   CreateLoraAdapterFromArray: status('pointer', 'size', 'pointer', 'buffer'),
   RunOptionsAddActiveLoraAdapter: status('pointer', 'pointer'),
   ReleaseLoraAdapter: release,

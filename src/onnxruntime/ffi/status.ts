@@ -23,8 +23,8 @@ const errorCodes = [
 ];
 
 /**
- * Makes the one place where a status is looked at: null is success, anything else is freed and thrown as ORT_FAILED
- * with the library's own code and text.
+ * Creates the function that checks statuses. It is the only place that reads a status: null is success; any other status is freed and
+ * thrown as ORT_FAILED with the library's own code and message.
  *
  * @param find the unchecked functions that read and free a status, by name
  */

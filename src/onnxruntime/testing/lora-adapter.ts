@@ -2,8 +2,8 @@ import { ort, receive } from '../ffi/ort.ts';
 import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../../native/index.ts';
 
 /**
- * An adapter as ONNX Runtime itself knows them: the content of an .onnx_adapter file, given to the inputs of its names in
- * each run that takes it. The library copies the bytes.
+ * An adapter of ONNX Runtime itself: the content of an .onnx_adapter file. A run with the adapter gets its tensors as inputs of the same
+ * names. The library copies the bytes.
  */
 export class LoraAdapter {
   /** @internal */
@@ -11,7 +11,7 @@ export class LoraAdapter {
   /** @internal */
   readonly [handle]: NativeHandle;
 
-  /** @throws EspalierError ORT_FAILED where the bytes are no sound .onnx_adapter file */
+  /** @throws EspalierError ORT_FAILED if the bytes are not a valid .onnx_adapter file */
   static fromBytes(bytes: Uint8Array): LoraAdapter {
     return new LoraAdapter(bytes);
   }
@@ -20,7 +20,7 @@ export class LoraAdapter {
     const { api } = ort();
     using memory = NativeMemory.allocate(content.byteLength);
     memory.bytes().set(content);
-    // WHY no allocator: with one, the library copies the weights to that allocator's device, and here that is the host.
+    // WHY no allocator: with one, the library copies the weights to the allocator's device, which here is the host itself.
     const noAllocator = 0n;
     const native = receive((out) =>
       api.CreateLoraAdapterFromArray(memory[pointer], content.byteLength, noAllocator, out),

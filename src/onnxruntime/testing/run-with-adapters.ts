@@ -9,16 +9,16 @@ import type { RunOptions } from '../run-binding.ts';
 import type { Session } from '../session.ts';
 
 export interface AdapterRunOptions extends RunOptions {
-  /** Their parameters become inputs of the run; no two may have a parameter of the same name. */
+  /** Their parameters become inputs of the run. No two adapters may have a parameter of the same name. */
   readonly adapters: readonly LoraAdapter[];
   /** Default: all outputs. */
   readonly outputs?: readonly string[];
 }
 
 /**
- * Runs a session once on host data with adapters of ONNX Runtime's own active, copying in and out.
+ * Runs a session once on host data with active adapters of ONNX Runtime, and copies inputs and outputs.
  *
- * WHY not through a binding: the library leaves active adapters out of a run with one.
+ * WHY without a binding: the library ignores active adapters in a run with a binding.
  *
  * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH, ORT_FAILED, DISPOSED; the signal's reason when aborted
  */
@@ -78,7 +78,7 @@ async function runNow(session: Pointer, { run, inputs, outputs }: Call): Promise
   }
 }
 
-/** Keeps these native things until the run has ended, whatever is disposed meanwhile. */
+/** Holds these native objects until the run has ended, even if they are disposed meanwhile. */
 function hold(handles: readonly NativeHandle[]): Disposable & { readonly api: ReturnType<typeof ort>['api'] } {
   for (const each of handles) each.assertOpen();
   for (const each of handles) each.hold();
@@ -121,7 +121,7 @@ function createRunOptions(adapters: readonly LoraAdapter[]): Disposable & { read
   const options = receive((out) => api.CreateRunOptions(out));
   const owner = new NativeHandle('runOptions', () => api.ReleaseRunOptions(options));
   try {
-    // WHY: a run that fails would be logged as an error; its failure reaches us as a status anyway.
+    // WHY: ONNX Runtime would log a failed run as an error, and the failure is reported by the status anyway.
     api.RunOptionsSetRunLogSeverityLevel(options, severityFatal);
     for (const adapter of adapters) api.RunOptionsAddActiveLoraAdapter(options, adapter[pointer]);
   } catch (error) {
@@ -131,7 +131,7 @@ function createRunOptions(adapters: readonly LoraAdapter[]): Disposable & { read
   return { options, [Symbol.dispose]: () => owner.dispose() };
 }
 
-/** char *[]: the texts, each with its zero, in memory that stays where it is while another thread reads. */
+/** char *[]: zero-terminated strings in memory that does not move while another thread reads it. */
 function textsOf(texts: readonly string[]): Disposable & { readonly array: NativeMemory } {
   const encoded = texts.map((text) => Buffer.from(`${text}\0`));
   const content = NativeMemory.allocate(encoded.reduce((sum, { length }) => sum + length, 0));

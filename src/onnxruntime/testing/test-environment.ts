@@ -3,9 +3,9 @@ import { type Environment, openEnvironment } from '../environment.ts';
 import { liveHandles } from '../../native/native-handle.ts';
 
 /**
- * Opens an environment before a file's tests, and fails the file when a native handle is alive after them.
+ * Opens an environment before the tests of a file, and fails the file if a native handle is alive after them.
  *
- * @returns gives the environment, from within a test
+ * @returns a function that returns the environment; call it within a test
  */
 export function testEnvironment(threads = 1): () => Environment {
   let environment: Environment | undefined;

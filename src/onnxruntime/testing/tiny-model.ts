@@ -16,7 +16,7 @@ export interface TinyNode {
 export interface TinyWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Values in the model, or the file (with offset and length in bytes) in which they lie. */
+  /** Values in the model, or a file that contains them (with offset and length in bytes). */
   readonly data: Float32Array | { readonly location: string; readonly offset: number; readonly length: number };
 }
 
@@ -27,7 +27,7 @@ export interface TinyModel {
   readonly weights?: readonly TinyWeight[];
 }
 
-/** Encodes just enough of ONNX for the runtime's own tests, which come before the project's graph representation. */
+/** Encodes the part of ONNX that the tests of this folder need. The graph representation `ir` is in a higher layer. */
 export function tinyModel(model: TinyModel): Uint8Array {
   const graph = new BinaryWriter();
   for (const node of model.nodes) message(graph, 1, (w) => writeNode(w, node));
@@ -52,7 +52,7 @@ export function doublingModel(): Uint8Array {
   });
 }
 
-/** y = x · x · … · x, square matrices: `count` products of some milliseconds each. */
+/** y = x · x · … · x for square matrices: `count` products that take some milliseconds each. */
 export function slowModel(size: number, count: number): Uint8Array {
   const name = (step: number) => (step === count ? 'y' : `x${step}`);
   return tinyModel({
