@@ -23,6 +23,8 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
   app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
+    context.router.assertKnown(body.model);
+    request.place?.resize(body.n ?? 1);
     return answerRequest(context, reply, {
       body,
       caller: callerOf(request.ip, body),

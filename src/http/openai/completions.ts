@@ -21,6 +21,10 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
   app.post('/v1/completions', options, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
+    // What can be refused is refused before a text is tokenized.
+    const choices = choicesOf(body);
+    context.router.assertKnown(body.model);
+    request.place?.resize(choices);
     return answerRequest(context, reply, {
       body,
       caller: callerOf(request.ip, body),
@@ -36,22 +40,27 @@ export function addCompletions(app: FastifyInstance, context: ServingContext): v
 }
 
 /** Tokenizes the prompts in slices. Everything that can be refused by its size is refused before the first text is tokenized. */
-async function promptsOf({ prompt: { texts }, n }: CompletionBody, context: ServingContext): Promise<Prompt[]> {
-  checkChoices(texts.length, n ?? 1);
+async function promptsOf({ prompt: { texts } }: CompletionBody, context: ServingContext): Promise<Prompt[]> {
   for (const text of texts) checkTextLength(text, 'prompt', context.maxLength);
   const pace = new Pace();
   const prompts: Prompt[] = [];
   for (const text of texts) {
-    prompts.push(promptOf(text, context));
+    const prompt = promptOf(text, context);
+    // WHY not left to the engine: hundreds of others would be tokenized before it sees this one.
+    if (prompt.tokens.length > context.maxLength) {
+      throw new EspalierError('PROMPT_TOO_LONG', { tokens: prompt.tokens.length, limit: context.maxLength });
+    }
+    prompts.push(prompt);
     const turn = pace.step();
     if (turn) await turn;
   }
   return prompts;
 }
 
-function checkChoices(prompts: number, n: number): void {
-  if (prompts * n <= maxChoices) return;
-  const problem = `${prompts} prompts with n = ${n} came, and a request has at most ${maxChoices} choices`;
+function choicesOf({ prompt: { texts }, n }: CompletionBody): number {
+  const each = n ?? 1;
+  if (texts.length * each <= maxChoices) return texts.length * each;
+  const problem = `${texts.length} prompts with n = ${each} came, and a request has at most ${maxChoices} choices`;
   throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
 }
 

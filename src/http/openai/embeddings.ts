@@ -67,7 +67,13 @@ async function textsOf(
       const problem = 'the base has no tokenizer, send token ids';
       throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf(place), problem });
     }
-    all.push(typeof text === 'string' ? (tokenizer?.encodeForEncoder(text).ids ?? []) : text);
+    const tokens = typeof text === 'string' ? (tokenizer?.encodeForEncoder(text).ids ?? []) : text;
+    // WHY not left to the model: thousands of others would be tokenized before it sees this one.
+    if (tokens.length > embedder.maxLength) {
+      const problem = `it has ${tokens.length} tokens, and the model reads at most ${embedder.maxLength}`;
+      throw new EspalierError('REQUEST_INVALID', { param: paramOf(place), problem });
+    }
+    all.push(tokens);
     const turn = pace.step();
     if (turn) await turn;
   }

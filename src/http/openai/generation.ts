@@ -30,7 +30,7 @@ export interface StartOptions {
   readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
   readonly caller: Caller;
-  /** The place in the queue that was reserved for the request. */
+  /** Places in the queue, one for each choice. */
   readonly place: Reservation | undefined;
 }
 
@@ -41,7 +41,6 @@ export interface StartOptions {
 export async function startChoices(options: StartOptions): Promise<Choice[]> {
   const { body, prompts, place } = options;
   const n = body.n ?? 1;
-  place?.resize(prompts.length * n);
   const shared = { stops: body.stop ?? [], stopTokenIds: stopTokensOf(options) };
   const pace = new Pace();
   const choices: Choice[] = [];

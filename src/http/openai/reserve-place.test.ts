@@ -66,6 +66,26 @@ describe('a place in the queue', () => {
     for (const { reservation } of context.requests) expect(reservation).toBeDefined();
   });
 
+  it.each([
+    [completion, { model: 'unknown', prompt: 'a' }, 404, 0],
+    [completion, { model: 'base', prompt: ['a', 'b'], n: 5 }, 429, 0],
+    [completion, { model: 'base', prompt: ['a'.repeat(65), 'b', 'c'] }, 400, 1],
+    [chat, { model: 'unknown', messages: [{ role: 'user', content: 'a' }] }, 404, 0],
+    [chat, { model: 'base', messages: [{ role: 'user', content: 'a' }], n: 9 }, 429, 0],
+  ])('is counted before texts are tokenized: %o with %o', async (route, payload, status, expected) => {
+    const { context } = contextWith(8);
+    let encoded = 0;
+    const { tokenizer } = context;
+    const counting = {
+      ...tokenizer,
+      encode: (text: string) => (encoded++, tokenizer?.encode(text)),
+      encodeChat: () => (encoded++, [1]),
+    } as unknown as NonNullable<FakeContext['tokenizer']>;
+    const app = createApp(context, { generation: { ...context, tokenizer: counting } });
+    expect((await app.inject({ ...route, payload })).statusCode).toBe(status);
+    expect(encoded).toBe(expected);
+  });
+
   it('is free again after a client has gone while it sent its body', async () => {
     const { context, taken } = contextWith(8);
     const app = createApp(context, { generation: context });
