@@ -16,6 +16,9 @@ import { modelAttacks } from './model-attacks.ts';
 const golden = (part: string): string => fileURLToPath(new URL(`../golden/llama/${part}`, import.meta.url));
 const adapterAttacks = [...peftAttacks, ...onnxAdapterAttacks, ...binAttacks, ...ggufAttacks];
 
+/** The files of an attack are written a moment before; by this clock they have settled. */
+const fileClock = { now: () => Date.now() + 60_000, wait: () => Promise.reject(new Error('waited')) };
+
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-attacks-'));
@@ -84,6 +87,7 @@ describe('an adapter is never served', () => {
       linears: modules,
       folder,
       baseName: 'base',
+      fileClock,
     });
     expect(await refusal(() => administration.load('hostile', dir, { replace: false }))).toBe(attack.code);
     expect(served).toEqual([]);
@@ -100,6 +104,7 @@ describe('an adapter is never served', () => {
       linears: modules,
       folder,
       baseName: 'base',
+      fileClock,
     });
     await administration.load('sound', dir, { replace: false });
     expect(served).toEqual(['sound']);

@@ -1,4 +1,4 @@
-import type { BaseChecks } from '../../adapter-files/index.ts';
+import type { BaseChecks, FileClock } from '../../adapter-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
@@ -20,6 +20,8 @@ export interface AdministrationOptions extends BaseChecks {
   readonly folder: string | undefined;
   /** Name of the base. No adapter may have it. */
   readonly baseName: string;
+  /** The clock by which files have settled. Default: the system's. */
+  readonly fileClock?: FileClock | undefined;
 }
 
 /** Loads adapters from files into a registry. The registry decides to which version a name points; this module finds the files. */

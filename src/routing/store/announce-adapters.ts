@@ -46,9 +46,10 @@ export async function announceAdapters(options: AdministrationOptions): Promise<
 }
 
 /** The error because of which an adapter cannot be served, as far as its structure shows; undefined if there is none. */
-async function problemOf(path: string, { folder, linears, weights, fingerprint }: FileSourceOptions): Promise<unknown> {
+async function problemOf(path: string, options: FileSourceOptions): Promise<unknown> {
+  const { folder, linears, weights, fingerprint, fileClock } = options;
   try {
-    await inspectAdapter(path, linears, { within: folder, weights, fingerprint });
+    await inspectAdapter(path, linears, { within: folder, weights, fingerprint, fileClock });
     return undefined;
   } catch (error) {
     return error;

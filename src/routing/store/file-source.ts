@@ -1,4 +1,4 @@
-import { loadAdapter, type BaseChecks } from '../../adapter-files/index.ts';
+import { loadAdapter, type BaseChecks, type FileClock } from '../../adapter-files/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterSource } from '../registry/adapter-source.ts';
@@ -9,6 +9,8 @@ export interface FileSourceOptions extends BaseChecks {
   readonly folder: string;
   /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
+  /** The clock by which files have settled. Default: the system's. */
+  readonly fileClock?: FileClock | undefined;
 }
 
 /** An adapter's files in the folder of adapters. */
@@ -30,9 +32,9 @@ export class FileSource implements AdapterSource {
   }
 
   async read(): Promise<Adapter> {
-    const { folder, linears, weights, fingerprint } = this.#options;
+    const { folder, linears, weights, fingerprint, fileClock } = this.#options;
     // WHY at each reading: the target of the path may have changed.
     this.#path = await confineToFolder(folder, this.#asked);
-    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint });
+    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint, fileClock });
   }
 }
