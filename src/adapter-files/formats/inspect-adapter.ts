@@ -5,6 +5,7 @@ import type { AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
+import { adapterFolder } from './explain-adapter.ts';
 import { fileStructure } from './file-formats.ts';
 import type { LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 import { partShapes } from './peft/peft-names.ts';
@@ -43,7 +44,8 @@ export async function inspectAdapter(
   modules: readonly AdaptableModule[],
   options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<InspectedAdapter> {
-  return readStable(path, { ...options, files: peftFiles }, (source) => inspect(source, modules, options));
+  const at = await adapterFolder(path);
+  return readStable(at, { ...options, files: peftFiles }, (source) => inspect(source, modules, options));
 }
 
 async function inspect(

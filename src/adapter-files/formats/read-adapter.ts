@@ -7,6 +7,7 @@ import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
+import { adapterFolder } from './explain-adapter.ts';
 import { fileStructure, readWhole, type ReadOptions } from './file-formats.ts';
 import { readPeft, toAdapter, type LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 import type { PeftBase } from './peft/peft-structure.ts';
@@ -47,8 +48,9 @@ export function readAdapter(path: string, options: ReadOptions = {}): Promise<Re
 }
 
 /** WHY the numbers are checked and hashed before the files are looked at for the last time: that takes a while, in which a writer shows. */
-function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
-  return readStable(path, { ...options, files: peftFiles }, (source) => readWholeAdapter(source, { base, options }));
+async function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
+  const at = await adapterFolder(path);
+  return readStable(at, { ...options, files: peftFiles }, (source) => readWholeAdapter(source, { base, options }));
 }
 
 interface Reading {

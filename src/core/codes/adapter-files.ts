@@ -9,6 +9,12 @@ export const adapterFilesCodes = {
       '{path} is not an adapter that Espalier reads: expected a PEFT folder, or a file in the format .onnx_adapter, .bin (of Espalier) or GGUF. Found {found}.',
     help: 'Espalier recognizes the format of an adapter by its content and ignores its file name. Only the first bytes were read.',
   },
+  ADAPTER_FORM_FOREIGN: {
+    status: 400,
+    retryable: false,
+    message: 'The adapter {path} cannot be read: {found}. {advice}',
+    help: 'The path holds an adapter of another tool, a pickle, a base model, or a folder around adapters. The message says what to name or to convert instead. Nothing was loaded.',
+  },
   ADAPTER_CHANGING: {
     status: 409,
     retryable: true,

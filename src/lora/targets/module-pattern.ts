@@ -1,8 +1,12 @@
 import { EspalierError, finishNow, type Steps } from '../../core/index.ts';
-import { PatternBudget } from './pattern-budget.ts';
+import { PatternBudget, patternFlags } from './pattern-budget.ts';
+import { translatePython } from './python-pattern.ts';
 
 /** Ten times longer than any name of a module. */
 const maxPatternLength = 10_000;
+
+/** PEFT writes `(.*\.)?(pattern)$` around a pattern that may match an end: two groups, of which neither can be referred to. */
+const groupsOfPeft = 2;
 
 /** If a pattern was stopped so often, the pattern itself is slow, and not the machine. */
 const maxRuns = 3;
@@ -30,14 +34,14 @@ export function matchPattern(pattern: string, paths: readonly string[], options:
 export function* matchSteps(pattern: string, paths: readonly string[], options: MatchOptions): Steps<string[]> {
   const { budget = new PatternBudget() } = options;
   assertLength(pattern);
-  const inner = fromPython(pattern);
-  const source = `^${options.orEnd === true ? '(?:.*\\.)?' : ''}(?:${inner})$`;
+  const orEnd = options.orEnd === true;
   try {
-    compile(inner); // compiled alone first, so that ')|(' cannot end the group around it
-    const expression = compile(source);
-    const likely = candidates(inner, paths, options.orEnd === true);
+    const { source: inner, isSimple } = translatePython(pattern, { groupsBefore: orEnd ? groupsOfPeft : 0 });
+    const source = `^${orEnd ? '(?:.*\\.)?' : ''}(?:${inner})$`;
+    const expression = new RegExp(source, patternFlags);
+    const likely = candidates(pattern, paths, orEnd);
     budget.count();
-    if (!isSimple(inner)) return yield* matchGuarded(source, likely, budget);
+    if (!isSimple) return yield* matchGuarded(source, likely, budget);
     const found: string[] = [];
     for (const path of likely) {
       if (budget.test(expression, path)) found.push(path);
@@ -76,26 +80,4 @@ function candidates(pattern: string, paths: readonly string[], orEnd: boolean): 
   if (!fixed.test(pattern)) return paths;
   const { length } = pattern.replaceAll('\\', '');
   return paths.filter((path) => path.length === length || (orEnd && path[path.length - length - 1] === '.'));
-}
-
-function compile(source: string): RegExp {
-  return new RegExp(source, 's');
-}
-
-/**
- * Whether a pattern cannot take long: it has no repeated group, no back reference, and at most two repeated parts. Its steps then grow
- * at most with the cube of a path's length.
- */
-function isSimple(pattern: string): boolean {
-  if (/\\[1-9k]/.test(pattern)) return false;
-  const bare = pattern.replace(/\\./gs, 'x').replace(/\[[^\]]*\]/g, 'x');
-  return !/\)[*+{]/.test(bare) && (bare.match(/[*+{]/g)?.length ?? 0) <= 2;
-}
-
-/** Translates Python's syntax to JavaScript's. Syntax that only one of them has stays an error. */
-function fromPython(pattern: string): string {
-  return pattern.replace(/\\[\s\S]|\(\?P<|\(\?P=(\w+)\)|\{,(?=\d)/g, (token, name: string | undefined) => {
-    if (name !== undefined) return `\\k<${name}>`;
-    return { '\\A': '^', '\\Z': '$', '(?P<': '(?<', '{,': '{0,' }[token] ?? token;
-  });
 }

@@ -67,7 +67,12 @@ export class PatternBudget {
 
 const usedUp = `it and the patterns before it took more than the ${totalMs} ms that all patterns of a configuration have`;
 
-const program = new Script("result = paths.map((path) => Number(new RegExp(source, 's').test(path))).join('')");
+/** `.` is every character, and characters are code points. */
+export const patternFlags = 'sv';
+
+const program = new Script(
+  `{ const test = new RegExp(source, '${patternFlags}'); result = paths.map((path) => Number(test.test(path))).join(''); }`,
+);
 
 /** WHY not `instanceof`: the error belongs to the context that was stopped. */
 function isTimeout(error: unknown): boolean {

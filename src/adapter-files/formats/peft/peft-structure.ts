@@ -5,6 +5,7 @@ import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/i
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
 import { checkFingerprint } from '../check-base.ts';
+import { noWeightsIn } from '../explain-adapter.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
@@ -40,7 +41,7 @@ const maxHeaderBytes = 8_000_000;
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
   const { config, baseName, path: configPath } = await configOf(source);
-  const weights = source.requiredFile(weightsFile);
+  const weights = await weightsOf(source);
   const { entries, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(entries.values());
   const plan = await finishInSlices(planSteps(config, told));
@@ -49,6 +50,15 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
   checkFingerprint({ path: source.path, baseName, baseFingerprint }, base?.fingerprint);
   return { config, baseName, baseFingerprint, plan, weights, entries };
+}
+
+/** @throws EspalierError ADAPTER_FORM_FOREIGN if the weights are there in another form; FILE_NOT_FOUND */
+async function weightsOf(source: AdapterSource): Promise<AdapterFile> {
+  const file = source.file(weightsFile);
+  if (file !== undefined) return file;
+  const reason = await noWeightsIn(source.path);
+  if (reason !== undefined) throw reason;
+  return source.requiredFile(weightsFile);
 }
 
 /** WHY a pattern may match nothing here: PEFT accepts it, and the tensors show exactly which modules there are. */

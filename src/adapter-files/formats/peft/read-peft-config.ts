@@ -1,6 +1,7 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
+import { foreignConfig } from '../explain-adapter.ts';
 import { parsePeftConfig, type PeftConfig } from './peft-config.ts';
 
 export const configFile = 'adapter_config.json';
@@ -30,6 +31,8 @@ export async function configOf(source: AdapterSource): Promise<ReadPeftConfig> {
   const file = source.requiredFile(configFile);
   if (file.size > maxConfigBytes) throw invalid(file, new RangeError(`it has more than ${maxConfigBytes} bytes`));
   const content = parseJson(await file.read(0, file.size), file);
+  const foreign = foreignConfig(file.path, content);
+  if (foreign !== undefined) throw foreign;
   return { ...parsePeftConfig(content, file.path), path: file.path };
 }
 
