@@ -3,6 +3,12 @@ import type { Command } from 'commander';
 /** Option of commands that use adapters: disables the comparison of an adapter's base with the base in use. */
 export const anyBaseOption = ['--any-base', 'take adapters that were trained on another base'] as const;
 
+/** Option of commands that render messages. */
+export const chatTemplateOption = [
+  '--chat-template <file>',
+  "a chat template in the place of the base's, or the name of one of the base's templates",
+] as const;
+
 /** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */
 export function declareBaseOptions(command: Command): Command {
   return command

@@ -16,6 +16,22 @@ export const nonNegativeNumber = number((value) => Number.isFinite(value) && val
 export const probability = number((value) => value >= 0 && value <= 1, 'a number from 0 to 1');
 export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 
+/** `{"name": value}` */
+export const jsonObject = z.string().transform((text, context): Readonly<Record<string, unknown>> => {
+  const value = parsedOf(text);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  context.addIssue({ code: 'custom', message: 'a JSON object such as {"enable_thinking": false}' });
+  return {};
+});
+
+function parsedOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** `1,2,3` */
 export const tokenIds = z
   .string()

@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
-import { FieldProblem, fitToTemplate, isFields, readMessages, readTools, type Conversation } from '../chat/index.ts';
+import {
+  FieldProblem,
+  fitToTemplate,
+  isFields,
+  readMessages,
+  readTools,
+  readVariables,
+  type Conversation,
+} from '../chat/index.ts';
 import type { StreamDecoderOptions, Tokenizer } from '../tokenizer/index.ts';
 
 /** The three ways to give a prompt. A command line uses exactly one. */
@@ -9,6 +17,9 @@ export interface PromptOptions {
   /** A JSON file: `[{"role", "content"}, ...]`, or an object with such a list in `messages`, and optionally `tools`. */
   readonly messages?: string | undefined;
   readonly inputIds?: readonly number[] | undefined;
+  /** Further values for the chat template. */
+  readonly chatTemplateKwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly enableThinking?: boolean | undefined;
 }
 
 export interface Prompt {
@@ -39,8 +50,13 @@ export async function readPrompt(options: PromptOptions, tokenizer: Tokenizer | 
   if (messages !== undefined) {
     const conversation = fitToTemplate(await readConversation(messages), tokenizer);
     if (conversation instanceof FieldProblem) throw wrongFile(messages, conversation);
-    const { tools } = conversation;
-    return { tokens: tokenizer.encodeChat(conversation.messages, { addGenerationPrompt: true, tools }), decoding: {} };
+    const variables = readVariables(options.chatTemplateKwargs, options.enableThinking);
+    if (variables instanceof FieldProblem) {
+      const expected = 'values that the chat template is not given in another way';
+      throw new EspalierError('CLI_BAD_VALUE', { flag: '--chat-template-kwargs', expected, actual: variables.problem });
+    }
+    const rendering = { addGenerationPrompt: true, tools: conversation.tools, variables };
+    return { tokens: tokenizer.encodeChat(conversation.messages, rendering), decoding: {} };
   }
   const tokens = tokenizer.encode(prompt ?? '', { bos: true });
   return { tokens, decoding: { after: tokens } };

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly adapters?: string;
   /** Takes adapters that were trained on another base. Default: they are refused. */
   readonly anyBase?: boolean;
+  /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */
+  readonly chatTemplate?: string;
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;
@@ -174,7 +176,7 @@ interface OpenedBase {
   dispose(): Promise<void>;
 }
 
-async function openBase(path: string, { copyBase = false, signal }: ServerOptions): Promise<OpenedBase> {
+async function openBase(path: string, { copyBase = false, chatTemplate, signal }: ServerOptions): Promise<OpenedBase> {
   const resources: AsyncDisposable[] = [];
   const dispose = async (): Promise<void> => {
     for (const resource of resources.splice(0).reverse()) await resource[Symbol.asyncDispose]();
@@ -186,7 +188,7 @@ async function openBase(path: string, { copyBase = false, signal }: ServerOption
     const base = await openBaseModel(copy?.path ?? path);
     const watch = await BaseWatch.open(base);
     resources.push(watch);
-    const tokenizer = await openTokenizer(base.dir);
+    const tokenizer = await openTokenizer(base.dir, { chatTemplate });
     await verifyWeights(base, { signal });
     return { base, tokenizer, watch, origin: copy?.origin ?? base.dir, dispose };
   } catch (error) {

@@ -17,6 +17,7 @@ const companions = [
   './tokenizer.model',
   './chat_template.jinja',
   './chat_template.json',
+  './additional_chat_templates/*.jinja',
   './modules.json',
   './genai_config.json',
   './*_Pooling/config.json',

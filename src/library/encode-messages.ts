@@ -1,4 +1,4 @@
-import { FieldProblem, fitToTemplate, readMessages, readTools } from '../chat/index.ts';
+import { FieldProblem, fitToTemplate, readMessages, readTools, readVariables } from '../chat/index.ts';
 import { EspalierError } from '../core/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 
@@ -7,14 +7,16 @@ import type { Tokenizer } from '../tokenizer/index.ts';
  * @throws EspalierError OPTION_INVALID, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED
  */
 export function encodeMessages(
-  { messages, tools }: { readonly messages: unknown; readonly tools?: unknown },
+  given: { readonly messages: unknown; readonly tools?: unknown; readonly chatTemplateKwargs?: unknown },
   tokenizer: Tokenizer,
 ): number[] {
-  const read = orThrow('messages', readMessages(messages));
-  const conversation = { messages: read.messages, tools: orThrow('tools', readTools(tools)) };
+  const read = orThrow('messages', readMessages(given.messages));
+  const conversation = { messages: read.messages, tools: orThrow('tools', readTools(given.tools)) };
+  const variables = readVariables(given.chatTemplateKwargs, undefined);
+  if (variables instanceof FieldProblem) throw invalid(variables);
   const fitted = fitToTemplate(conversation, tokenizer);
   if (fitted instanceof FieldProblem) throw invalid(fitted);
-  return tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true, tools: fitted.tools });
+  return tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true, tools: fitted.tools, variables });
 }
 
 function orThrow<Value>(name: string, read: Value | FieldProblem): Value {

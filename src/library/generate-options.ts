@@ -63,6 +63,8 @@ export const chatSchema = z.object({
   messages,
   /** Tools for the chat template. If the model calls one, the call is part of the text of its answer. */
   tools: z.custom<readonly object[]>(Array.isArray, 'a list of tools').optional(),
+  /** Further values for the chat template, by their names in it, such as `enable_thinking`. */
+  chatTemplateKwargs: z.record(z.string(), z.unknown(), { error: 'values by name' }).readonly().optional(),
 });
 /** A text, or token ids, to continue. */
 export const generateSchema = z.object({

@@ -186,8 +186,8 @@ export class LocalModel implements AsyncDisposable {
 
   #read(options: ChatOptions | GenerateOptions): { readonly prompt: Prompt; readonly sampling: SamplingOptions } {
     if ('messages' in options) {
-      const { messages, tools, ...sampling } = readOptions(chatSchema, options, 'chat');
-      const tokens = encodeMessages({ messages, tools }, this.#tokenizer());
+      const { messages, tools, chatTemplateKwargs, ...sampling } = readOptions(chatSchema, options, 'chat');
+      const tokens = encodeMessages({ messages, tools, chatTemplateKwargs }, this.#tokenizer());
       return { prompt: { tokens, isContinued: false }, sampling };
     }
     const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');

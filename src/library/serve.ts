@@ -19,6 +19,8 @@ const schema = z.object({
   adapters: path.optional(),
   /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
+  /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */
+  chatTemplate: path.optional(),
   /** ONNX files for the Open Inference Protocol, by the names under which they are served. */
   models: paths.optional(),
   host: text.optional(),

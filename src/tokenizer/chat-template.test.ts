@@ -44,6 +44,36 @@ describe('renderChat', () => {
     expect(tokenizer.renderChat(messages, { addGenerationPrompt: true })).toBe('plain');
   });
 
+  it('gives tools to the template called tool_use, and everything else to default', () => {
+    const chat_template = [
+      { name: 'default', template: 'plain' },
+      { name: 'tool_use', template: 'tools: {{ tools | length }}' },
+    ];
+    const tokenizer = createTokenizer(byteLevelFiles({ tokenizerConfig: { chat_template } }));
+    expect(tokenizer.renderChat(messages, { addGenerationPrompt: true, tools: [{}] })).toBe('tools: 1');
+    const files = { chatTemplate: 'file', additionalTemplates: { tool_use: 'file with tools' } };
+    const fromFiles = createTokenizer(byteLevelFiles(files));
+    expect(fromFiles.renderChat(messages, { addGenerationPrompt: true, tools: [{}] })).toBe('file with tools');
+    expect(fromFiles.renderChat(messages, { addGenerationPrompt: true })).toBe('file');
+  });
+
+  it('names the templates of which none is called default', () => {
+    const chat_template = [
+      { name: 'rag', template: 'a' },
+      { name: 'chat', template: 'b' },
+    ];
+    const tokenizer = createTokenizer(byteLevelFiles({ tokenizerConfig: { chat_template } }));
+    expect(() => tokenizer.renderChat(messages, { addGenerationPrompt: true })).toThrow(/called default: chat, rag/);
+  });
+
+  it('gives the template variables and documents, above the special tokens', () => {
+    const tokenizer = withTemplate(
+      `{{ enable_thinking is false }} {{ documents[0].text }} {{ bos_token }} {{ eos_token }}`,
+    );
+    const options = { documents: [{ text: 'read' }], variables: { enable_thinking: false, bos_token: 'B' } };
+    expect(tokenizer.renderChat(messages, { addGenerationPrompt: true, ...options })).toBe('True read B </s>');
+  });
+
   it('says what the template itself objects to', () => {
     const tokenizer = withTemplate(`{{ raise_exception('roles must alternate') }}`);
     expect(() => tokenizer.renderChat(messages, { addGenerationPrompt: true })).toThrow(

@@ -31,7 +31,14 @@ export interface RenderOptions {
   readonly addGenerationPrompt: boolean;
   /** What the assistant may call, as the template writes it. */
   readonly tools?: readonly object[] | undefined;
+  /** Texts to answer from, for templates that read them. */
+  readonly documents?: readonly object[] | undefined;
+  /** Further values by their names in the template, such as `enable_thinking`. They stand above the special tokens. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/** Names of values that a template is given in another way, so that no variable can have them. */
+export const reservedVariables: readonly string[] = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
 /**
  * Renders messages with the Jinja template of the model. The template is compiled at its first use, so a model whose template cannot be
@@ -53,8 +60,9 @@ export interface RenderedChat {
 }
 
 /**
- * Reads the chat template of a folder: `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`
- * (a string, or a list of named templates of which "default" is taken).
+ * Reads the chat templates of a folder: `chat_template.jinja` with `additional_chat_templates/<name>.jinja`, or `chat_template` in
+ * `tokenizer_config.json` (a text, or a list of named templates). Of several templates, `tool_use` renders conversations with tools, and
+ * `default` all others, as in transformers.
  *
  * @param texts  the special tokens that the template may name: `bos_token`, `eos_token`, ...
  */
@@ -62,17 +70,20 @@ export function findChatTemplate(
   files: TokenizerFiles,
   texts: Readonly<Record<string, string>>,
 ): ChatTemplate | undefined {
-  const source = files.chatTemplate ?? templateOf(files.tokenizerConfig?.['chat_template']);
-  if (source === undefined) return undefined;
-  let compiled: Template | undefined;
+  const sources = templatesOf(files);
+  if (sources.size === 0) return undefined;
+  const compiled = new Map<string, Template>();
   return {
-    render(messages, { addGenerationPrompt, tools }) {
+    render(messages, { addGenerationPrompt, tools, documents, variables }) {
       try {
-        compiled ??= compileTemplate(source);
+        const name = tools !== undefined && sources.has('tool_use') ? 'tool_use' : 'default';
+        const template = compiled.get(name) ?? compileTemplate(sources.get(name) ?? noDefault(files, sources));
+        compiled.set(name, template);
         // WHY null: transformers gives templates None where there are no tools, and templates ask "tools is not none".
-        const given = { messages, tools: tools ?? null, documents: null, add_generation_prompt: addGenerationPrompt };
-        const { text, generations } = compiled.render({ ...texts, ...given });
-        return { text, marks: compiled.hasGenerations ? generations : undefined };
+        const given = { messages, tools: tools ?? null, documents: documents ?? null };
+        const all = { ...texts, ...variables, ...given, add_generation_prompt: addGenerationPrompt };
+        const { text, generations } = template.render(all);
+        return { text, marks: template.hasGenerations ? generations : undefined };
       } catch (cause) {
         throw ofFolder(cause, files.folder);
       }
@@ -80,19 +91,36 @@ export function findChatTemplate(
   };
 }
 
+function noDefault({ folder }: TokenizerFiles, sources: ReadonlyMap<string, string>): never {
+  const problem = `none of its templates is called default: ${[...sources.keys()].toSorted().join(', ')}`;
+  throw new EspalierError('CHAT_TEMPLATE_INVALID', { path: folder, line: 1, problem });
+}
+
 /** Says whose template it is that failed. */
 function ofFolder(cause: unknown, path: string): unknown {
-  if (!EspalierError.isInstance(cause)) return cause;
+  if (!EspalierError.isInstance(cause) || !cause.code.startsWith('TEMPLATE_')) return cause;
   const problem = String(cause.details['problem']);
   if (cause.code === 'TEMPLATE_RAISED') return new EspalierError('CHAT_TEMPLATE_FAILED', { path, problem }, { cause });
   const line = Number(cause.details['line']);
   return new EspalierError('CHAT_TEMPLATE_INVALID', { path, line, problem }, { cause });
 }
 
-function templateOf(value: unknown): string | undefined {
-  if (!Array.isArray(value)) return tokenText(value);
-  const named: unknown[] = value;
-  const entries = named.filter(isJsonObject);
-  const chosen = entries.find((entry) => entry['name'] === 'default') ?? entries[0];
-  return tokenText(chosen?.['template']);
+/** The templates of a folder, by name. A single one is called default. */
+export function templatesOf(files: TokenizerFiles): ReadonlyMap<string, string> {
+  const { chatTemplate, additionalTemplates = {} } = files;
+  if (chatTemplate !== undefined || Object.keys(additionalTemplates).length > 0) {
+    const own = chatTemplate === undefined ? [] : [['default', chatTemplate] as const];
+    return new Map([...Object.entries(additionalTemplates), ...own]);
+  }
+  const configured = files.tokenizerConfig?.['chat_template'];
+  const single = tokenText(configured);
+  if (single !== undefined) return new Map([['default', single]]);
+  if (!Array.isArray(configured)) return new Map();
+  const named: unknown[] = configured;
+  return new Map(
+    named.filter(isJsonObject).flatMap((entry) => {
+      const [name, template] = [tokenText(entry['name']), tokenText(entry['template'])];
+      return name === undefined || template === undefined ? [] : [[name, template] as const];
+    }),
+  );
 }

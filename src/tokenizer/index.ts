@@ -2,7 +2,8 @@ export { AnswerText, type AddedText, type AnswerTextOptions } from './answer-tex
 export { byteLevelCharacter } from './byte-level.ts';
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export type { EncodedRanges, Range } from './encode-ranges.ts';
-export { openTokenizer } from './open-tokenizer.ts';
+export { reservedVariables } from './chat-template.ts';
+export { openTokenizer, type OpenTokenizerOptions } from './open-tokenizer.ts';
 export { sharedLength } from './shared-length.ts';
 export type { StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';

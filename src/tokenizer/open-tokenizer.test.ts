@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -27,6 +27,22 @@ describe('openTokenizer', () => {
     const tokenizer = await openTokenizer(folder);
     expect(tokenizer).toMatchObject({ bosId: 1, eosId: 2, eosIds: [2, 5], hasChatTemplate: true });
     expect(tokenizer?.renderChat([{ role: 'user', content: 'hi' }], { addGenerationPrompt: true })).toBe('hi');
+  });
+
+  it('takes a chat template by its name in the folder, or a file, in the place of the folder\'s own', async () => {
+    await write('tokenizer.json', byteLevelFiles().tokenizer);
+    await write('chat_template.jinja', 'the default');
+    await mkdir(join(folder, 'additional_chat_templates'));
+    await write('additional_chat_templates/short.jinja', 'the short one');
+    await write('other.jinja', 'another');
+    const rendered = async (chatTemplate?: string): Promise<string | undefined> => {
+      const tokenizer = await openTokenizer(folder, { chatTemplate });
+      return tokenizer?.renderChat([{ role: 'user', content: 'hi' }], { addGenerationPrompt: true });
+    };
+    expect(await rendered()).toBe('the default');
+    expect(await rendered('short')).toBe('the short one');
+    expect(await rendered(join(folder, 'other.jinja'))).toBe('another');
+    await expect(rendered('nothing')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 
   it.each([

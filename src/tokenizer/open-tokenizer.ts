@@ -1,25 +1,34 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { EspalierError } from '../core/index.ts';
+import { templatesOf } from './chat-template.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
-import { parseJsonObject, type JsonObject } from './tokenizer-files.ts';
+import { parseJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
+
+export interface OpenTokenizerOptions {
+  /** The name of one of the folder's templates, or a file with a template that stands in the place of the folder's. */
+  readonly chatTemplate?: string | undefined;
+}
 
 /**
  * Opens the tokenizer of a Hugging Face folder: `tokenizer.json` with, where they exist, `tokenizer_config.json`,
- * `special_tokens_map.json`, `chat_template.jinja`, `config.json` and `generation_config.json`.
+ * `special_tokens_map.json`, `chat_template.jinja`, `additional_chat_templates`, `config.json` and `generation_config.json`.
  *
  * @returns undefined if the folder has no `tokenizer.json`. Such a model takes token ids only.
- * @throws EspalierError TOKENIZER_INVALID where a file is there but cannot be used
+ * @throws EspalierError FILE_NOT_FOUND where there is no template of the given name or path; TOKENIZER_INVALID where a file is there but cannot be used
  */
-export async function openTokenizer(folder: string): Promise<Tokenizer | undefined> {
+export async function openTokenizer(
+  folder: string,
+  { chatTemplate }: OpenTokenizerOptions = {},
+): Promise<Tokenizer | undefined> {
   const json = async (name: string): Promise<JsonObject | undefined> => {
     const text = await readText(join(folder, name));
     return text === undefined ? undefined : parseJsonObject(text, join(folder, name));
   };
   const tokenizer = await json('tokenizer.json');
   if (tokenizer === undefined) return undefined;
-  return createTokenizer({
+  const files: TokenizerFiles = {
     folder,
     tokenizer,
     tokenizerConfig: await json('tokenizer_config.json'),
@@ -27,7 +36,34 @@ export async function openTokenizer(folder: string): Promise<Tokenizer | undefin
     modelConfig: await json('config.json'),
     generationConfig: await json('generation_config.json'),
     chatTemplate: await readText(join(folder, 'chat_template.jinja')),
-  });
+    additionalTemplates: await readTemplates(join(folder, 'additional_chat_templates')),
+  };
+  return createTokenizer(chatTemplate === undefined ? files : await withTemplate(files, chatTemplate));
+}
+
+/** The files with one template, which was asked for by its name in the folder or by its path. */
+async function withTemplate(files: TokenizerFiles, nameOrPath: string): Promise<TokenizerFiles> {
+  const source = templatesOf(files).get(nameOrPath) ?? (await readText(nameOrPath));
+  if (source === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'chat template', path: nameOrPath });
+  return { ...files, chatTemplate: source, additionalTemplates: undefined };
+}
+
+async function readTemplates(folder: string): Promise<Readonly<Record<string, string>>> {
+  const templates: Record<string, string> = {};
+  for (const file of await namesIn(folder)) {
+    const name = /^(.+)\.jinja$/.exec(file)?.[1];
+    const source = name === undefined ? undefined : await readText(join(folder, file));
+    if (name !== undefined && source !== undefined) templates[name] = source;
+  }
+  return templates;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
+  }
 }
 
 async function readText(path: string): Promise<string | undefined> {

@@ -35,7 +35,7 @@ export function findSpecialTokens(files: TokenizerFiles, vocabulary: TokenLookup
   const bos = findToken('bos_token', files, vocabulary);
   const eos = findToken('eos_token', files, vocabulary);
   const texts: Record<string, string> = {};
-  for (const name of ['bos_token', 'eos_token', 'pad_token', 'unk_token']) {
+  for (const name of ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token']) {
     const text = namedToken(name, files)?.text;
     if (text !== undefined) texts[name] = text;
   }

@@ -19,6 +19,8 @@ export interface TokenizerFiles {
   readonly generationConfig?: JsonObject | undefined;
   /** `chat_template.jinja`; it wins over the template inside `tokenizer_config.json`. */
   readonly chatTemplate?: string | undefined;
+  /** `additional_chat_templates/<name>.jinja`, by name. */
+  readonly additionalTemplates?: Readonly<Record<string, string>> | undefined;
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {

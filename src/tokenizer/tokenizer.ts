@@ -39,6 +39,10 @@ export interface ChatOptions {
   readonly addGenerationPrompt: boolean;
   /** What the assistant may call. The template writes it into the prompt. */
   readonly tools?: readonly object[] | undefined;
+  /** Texts to answer from, for templates that read them. */
+  readonly documents?: readonly object[] | undefined;
+  /** Further values by their names in the template, such as `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Converts text to token ids and back, for one model. */

@@ -6,11 +6,12 @@ import { openEnvironment } from '../../onnxruntime/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
 import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
-import { declareBaseOptions } from '../base-options.ts';
+import { chatTemplateOption, declareBaseOptions } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { loadAdapters } from '../load-adapters.ts';
 import {
   adapterSpecs,
+  jsonObject,
   nonNegativeNumber,
   path,
   positiveInteger,
@@ -27,6 +28,9 @@ const schema = z.object({
   anyBase: z.boolean().default(false),
   prompt: z.string().optional(),
   messages: path.optional(),
+  chatTemplate: path.optional(),
+  chatTemplateKwargs: jsonObject.optional(),
+  enableThinking: z.boolean().optional(),
   inputIds: tokenIds.optional(),
   maxTokens: positiveInteger.default(128),
   temperature: nonNegativeNumber.default(0),
@@ -50,7 +54,7 @@ export const generateCommand: CommandDefinition = {
   async run(options, context) {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await openTokenizer(base.dir);
+    const tokenizer = await openTokenizer(base.dir, { chatTemplate: read.chatTemplate });
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
@@ -69,6 +73,10 @@ function declareOptions(command: Command): void {
   declareBaseOptions(command)
     .option('--prompt <text>', 'text to go on from')
     .option('--messages <file>', 'a JSON file of chat messages to answer')
+    .option(...chatTemplateOption)
+    .option('--chat-template-kwargs <json>', 'further values for the chat template, such as {"enable_thinking": false}')
+    .option('--enable-thinking', 'gives the chat template enable_thinking: true')
+    .option('--no-enable-thinking', 'gives the chat template enable_thinking: false')
     .option('--input-ids <ids>', 'token ids to go on from, such as 1,2,3')
     .option('--max-tokens <n>', 'longest answer in tokens (default: 128)')
     .option('--temperature <x>', '0 takes the likeliest token each time (default: 0)')

@@ -5,7 +5,7 @@ import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
-import { anyBaseOption, collect } from '../base-options.ts';
+import { anyBaseOption, chatTemplateOption, collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
@@ -25,6 +25,7 @@ const schema = z.object({
   model: modelSpecs.default([]),
   adapters: path.optional(),
   anyBase: z.boolean().optional(),
+  chatTemplate: path.optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
   apiKey: keyText.optional(),
@@ -61,6 +62,7 @@ export const serveCommand: CommandDefinition = {
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option(...anyBaseOption)
+      .option(...chatTemplateOption)
       .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
       .option('--port <n>', 'port to listen on; 0 takes any free one (default: 8000)')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
-import { FieldProblem, fitToTemplate } from '../../chat/index.ts';
+import { FieldProblem, fitToTemplate, readVariables } from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
@@ -54,11 +54,18 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
     throw new EspalierError('REQUEST_INVALID', { param: 'messages', problem });
   }
   checkTextLength(textOf(messages), 'messages', context.maxLength);
+  const variables = readVariables(body.chat_template_kwargs, body.enable_thinking);
+  if (variables instanceof FieldProblem) {
+    throw new EspalierError('REQUEST_INVALID', { param: variables.path.join('.'), problem: variables.problem });
+  }
+  const documents = body.documents ?? undefined;
+  checkTextLength(JSON.stringify(variables ?? {}), 'chat_template_kwargs', context.maxLength);
+  checkTextLength(JSON.stringify(documents ?? []), 'documents', context.maxLength);
   const fitted = fitToTemplate({ messages }, context.tokenizer);
   if (fitted instanceof FieldProblem) {
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: fitted.path.join('.'), problem: fitted.problem });
   }
-  return context.tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true });
+  return context.tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true, documents, variables });
 }
 
 /** All words that a template may write. */

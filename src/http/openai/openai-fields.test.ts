@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../app.ts';
-import { fakeContext, fakeEos, type FakeContext } from '../testing/fake-context.ts';
+import { characterTokenizer, fakeContext, fakeEos, type FakeContext } from '../testing/fake-context.ts';
 
 const completion = { model: 'base', prompt: 'a', max_tokens: 30 };
 const chat = { model: 'base', messages: [{ role: 'user', content: 'hello' }], max_tokens: 30 };
@@ -167,5 +167,40 @@ describe('what cannot be honoured is refused with what to do', () => {
         message: expect.stringContaining('did you mean presence_penalty?') as string,
       },
     });
+  });
+});
+
+describe('what a client gives the chat template', () => {
+  const seen = async (body: object): Promise<unknown> => {
+    const context = fakeContext();
+    const options: unknown[] = [];
+    const tokenizer = new Proxy(characterTokenizer, {
+      get: (target, name) =>
+        name === 'encodeChat'
+          ? (_: unknown, rendering: unknown) => (options.push(rendering), [1])
+          : Reflect.get(target, name),
+    });
+    const { status, json } = await post({ ...context, tokenizer }, { ...chat, ...body });
+    return status === 200 ? options[0] : (json['error'] as { param: unknown }).param;
+  };
+
+  it.each([
+    [{}, { documents: undefined, variables: undefined }],
+    [{ chat_template_kwargs: { enable_thinking: false, a: [1] } }, { variables: { enable_thinking: false, a: [1] } }],
+    [{ enable_thinking: true }, { variables: { enable_thinking: true } }],
+    [{ documents: [{ text: 'x' }] }, { documents: [{ text: 'x' }] }],
+  ])('%j comes to it as it is', async (body, expected) => {
+    expect(await seen(body)).toMatchObject({ addGenerationPrompt: true, ...expected });
+  });
+
+  it.each([
+    [{ chat_template_kwargs: { messages: [] } }, 'chat_template_kwargs.messages'],
+    [{ chat_template_kwargs: [1] }, 'chat_template_kwargs'],
+    [{ chat_template_kwargs: { a: 'x'.repeat(5000) } }, 'chat_template_kwargs'],
+    [{ enable_thinking: 'no' }, 'enable_thinking'],
+    [{ documents: [1] }, 'documents.0'],
+    [{ chat_template: 'x' }, 'chat_template'],
+  ])('%j is refused', async (body, param) => {
+    expect(await seen(body)).toBe(param);
   });
 });

@@ -55,8 +55,6 @@ const refusedInChat: Readonly<Record<string, RefusedField>> = {
   add_generation_prompt: { neutral: [true], problem: asTrained },
   continue_final_message: { neutral: [false], problem: asTrained },
   chat_template: { neutral: [], problem: asTrained },
-  chat_template_kwargs: { neutral: [], problem: asTrained },
-  documents: { neutral: [], problem: 'put them into the messages' },
 };
 
 /** Fields that clients send and on which no answer depends. */

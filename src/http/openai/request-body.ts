@@ -53,6 +53,7 @@ const maxStopTokens = 256;
 
 const maxMessages = 1024;
 const maxParts = 256;
+const maxDocuments = 256;
 
 /** The fields that completions and chat completions share. `refused-fields.ts` handles other fields. */
 const samplingFields = {
@@ -99,6 +100,9 @@ export const chatCompletionSchema = z
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.number().int().min(0).max(20).nullish(),
+    chat_template_kwargs: z.record(z.string(), z.unknown(), 'an object with values by name is expected').nullish(),
+    enable_thinking: z.boolean().nullish(),
+    documents: z.array(z.record(z.string(), z.unknown())).max(maxDocuments).nullish(),
   })
   .refine(({ logprobs, top_logprobs: top }) => logprobs === true || (top ?? 0) === 0, {
     path: ['top_logprobs'],

@@ -84,6 +84,8 @@ function schemaOf(read: WordReader) {
     initAdapter: path.optional(),
     /** Continues training an adapter that was trained on another base. */
     anyBase: flag.optional(),
+    /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */
+    chatTemplate: path.optional(),
     targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
     /** Modules that get no adapter although a target matches. */
     excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),

@@ -30,10 +30,11 @@ export async function openBatches(
     evalData: evalPath,
     format = 'auto',
     chosen,
-  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen'>,
+    chatTemplate,
+  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate'>,
   { maxLength, signal }: OpenBatchesOptions,
 ): Promise<OpenedBatches> {
-  const tokenizer = await openTokenizer(base.dir);
+  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
   if (base.task === undefined || base.task === 'causal-lm') {
     const asked = format === 'auto' ? undefined : format;
     const { vocabSize } = base.config;
