@@ -29,7 +29,7 @@ describe('openTokenizer', () => {
     expect(tokenizer?.renderChat([{ role: 'user', content: 'hi' }], { addGenerationPrompt: true })).toBe('hi');
   });
 
-  it('takes a chat template by its name in the folder, or a file, in the place of the folder\'s own', async () => {
+  it("takes a chat template by its name in the folder, or a file, in the place of the folder's own", async () => {
     await write('tokenizer.json', byteLevelFiles().tokenizer);
     await write('chat_template.jinja', 'the default');
     await mkdir(join(folder, 'additional_chat_templates'));
