@@ -4,6 +4,7 @@ import { adapterMergeCommand } from './commands/adapter-merge.ts';
 import { adapterDiffCommand } from './commands/adapter-diff.ts';
 import { adapterVerifyCommand } from './commands/adapter-verify.ts';
 import { classifyCommand } from './commands/classify.ts';
+import { dataCommand } from './commands/data.ts';
 import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
@@ -20,6 +21,7 @@ import { trainCommand } from './commands/train.ts';
  */
 export const commandList: readonly CommandDefinition[] = [
   trainCommand,
+  dataCommand,
   generateCommand,
   scoreCommand,
   classifyCommand,

@@ -1,9 +1,12 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions } from './config/resolve-config.ts';
-export { type TrainConfig, type TrainOptions } from './config/train-config.ts';
+export { defaultMaxLength, type TrainConfig, type TrainOptions } from './config/train-config.ts';
 export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';
 export { type Dataset, readExamples } from './data/read-examples.ts';
+export { type InspectedRow, inspectRows, type RowsFound, type RowsInspection } from './data/inspect-rows.ts';
+export { oddities, type Oddity } from './data/row-oddities.ts';
+export { ignoredLabel } from './data/example.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { MatchedTarget } from './graph/trainable.ts';
 export type { RunState } from './loop/run-state.ts';

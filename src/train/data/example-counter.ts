@@ -4,7 +4,8 @@ import { countTargets, type Example } from './example.ts';
 import type { FormatName } from './formats/row-formats.ts';
 import type { RowPlace } from './row.ts';
 
-export interface EncodedExample {
+/** What is counted of an example. */
+export interface CountedExample {
   readonly example: Example;
   readonly isCut: boolean;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
@@ -44,7 +45,7 @@ export class ExampleCounter {
     this.#unknown.set(field, { field, rows: rows + 1, first });
   }
 
-  accept({ example, isCut, passedOver }: EncodedExample): boolean {
+  accept({ example, isCut, passedOver }: CountedExample): boolean {
     const counts = this.#counts;
     const targets = countTargets(example);
     counts.rows += 1;
@@ -66,6 +67,11 @@ export class ExampleCounter {
     if (rows === 0) throw new EspalierError('DATA_EMPTY', { path: this.#path });
     const { maxLength } = this.#options;
     if (examples === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path: this.#path, rows, maxLength });
+    return this.counts();
+  }
+
+  /** The counts so far. */
+  counts(): DataAccount {
     return { ...this.#counts, formats: Object.fromEntries(this.#formats), unknownFields: [...this.#unknown.values()] };
   }
 }

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createTokenizer } from '../../tokenizer/index.ts';
 import { byteLevelFiles } from '../../tokenizer/testing/tiny-tokenizers.ts';
-import { readExamples, type Dataset, type ReadExamplesOptions } from './read-examples.ts';
+import type { ReadExamplesOptions } from './encode-example.ts';
+import { readExamples, type Dataset } from './read-examples.ts';
 
 const tokenizer = createTokenizer(byteLevelFiles());
 const defaults = { tokenizer, vocabSize: tokenizer.vocabSize, maxLength: 32 };

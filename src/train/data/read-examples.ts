@@ -1,21 +1,11 @@
-import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
 import type { DataAccount } from './data-account.ts';
-import { cutExample, type Example } from './example.ts';
-import { ExampleCounter, type EncodedExample } from './example-counter.ts';
+import type { Example } from './example.ts';
+import { encodeExample, type EncodedExample, type ReadExamplesOptions } from './encode-example.ts';
+import { ExampleCounter } from './example-counter.ts';
 import { namesOf, readRows } from './read-rows.ts';
 import { indexRows } from './indexed-rows.ts';
-import { parseRow, type ParseRowOptions } from './parse-row.ts';
 import { RowProblems } from './row-problems.ts';
-import type { RowPlace } from './row.ts';
 import type { RowSource } from './row-source.ts';
-
-export interface ReadExamplesOptions extends EncodeRowOptions, Pick<ParseRowOptions, 'format' | 'chosen'> {
-  /** Longer examples are cut to this many tokens. */
-  readonly maxLength: number;
-  /** How an example without a target within `maxLength` is handled: 'drop' (default) for training, 'keep' for scoring. */
-  readonly withoutTargets?: 'drop' | 'keep';
-  readonly signal?: AbortSignal;
-}
 
 export interface Dataset {
   readonly path: string;
@@ -82,20 +72,3 @@ export async function openExamples(
 
 /** Objects and array heads of an example, about. */
 const exampleOverhead = 300;
-
-interface EncodingOptions extends ReadExamplesOptions {
-  readonly counter: ExampleCounter | undefined;
-}
-
-function encodeExample(value: unknown, place: RowPlace, options: EncodingOptions): EncodedExample {
-  const { counter, format, chosen, maxLength } = options;
-  const row = parseRow(value, place, {
-    format,
-    chosen,
-    onFormat: (name) => counter?.noteFormat(name),
-    onUnknown: (field) => counter?.noteUnknown(field, place),
-  });
-  const whole = encodeRow(row, place, options);
-  const example = cutExample(whole, maxLength);
-  return { example, isCut: example !== whole, passedOver: whole.passedOver ?? 0 };
-}

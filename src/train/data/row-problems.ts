@@ -7,13 +7,31 @@ const shownProblems = 5;
 
 /** Collects the problems of rows, so that one reading counts them all. */
 export class RowProblems {
-  readonly #found: EspalierError[] = [];
+  readonly #most: number;
+  #first: EspalierError | undefined;
+  readonly #told: string[] = [];
+  #count = 0;
   #rows = 0;
+
+  /** @param most  after so many problems the reading ends; Infinity reads on */
+  constructor({ most = mostProblems }: { readonly most?: number } = {}) {
+    this.#most = most;
+  }
+
+  /** How many rows have a problem. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The first few problems. */
+  get told(): readonly string[] {
+    return this.#told;
+  }
 
   /**
    * Does the work for one row, and keeps its problem.
    * @returns undefined where the row has a problem
-   * @throws EspalierError DATA_ROWS_INVALID after a thousand; any error that is not the row's own
+   * @throws EspalierError DATA_ROWS_INVALID after too many; any error that is not the row's own
    */
   attempt<Result>(work: () => Result): Result | undefined {
     this.#rows += 1;
@@ -21,28 +39,29 @@ export class RowProblems {
       return work();
     } catch (error) {
       if (!EspalierError.isInstance(error) || !isOfRow(error)) throw error;
-      this.#found.push(error);
-      if (this.#found.length >= mostProblems) this.assertNone();
+      this.#first ??= error;
+      this.#count += 1;
+      if (this.#told.length < shownProblems) this.#told.push(error.message);
+      if (this.#count >= this.#most) this.assertNone();
       return undefined;
     }
   }
 
   /** @throws EspalierError that of the row where one row alone has a problem, else DATA_ROWS_INVALID */
   assertNone(): void {
-    const [first, second] = this.#found;
-    if (first === undefined) return;
-    if (second === undefined) throw first;
-    const told = this.#found.slice(0, shownProblems).map(({ message }) => message);
-    const more = this.#found.length - told.length;
+    if (this.#first === undefined) return;
+    if (this.#count === 1) throw this.#first;
+    const more = this.#count - this.#told.length;
     throw new EspalierError('DATA_ROWS_INVALID', {
-      count: this.#found.length,
+      count: this.#count,
       rows: this.#rows,
-      problems: more > 0 ? [...told, `and ${more} more`] : told,
+      problems: more > 0 ? [...this.#told, `and ${more} more`] : this.#told,
     });
   }
 }
 
 const ofRows: readonly string[] = [
+  'DATA_NOT_UTF8',
   'DATA_JSON_BROKEN',
   'DATA_ROW_UNKNOWN',
   'DATA_ROW_INVALID',

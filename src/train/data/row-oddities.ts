@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { EncodedExample } from './encode-example.ts';
+import { ignoredLabel, type Example } from './example.ts';
+import type { Row } from './row.ts';
+
+/** What is odd about a row that can be trained on, and is seldom meant. */
+export const oddities = {
+  duplicate: 'the same tokens as an earlier row',
+  emptyAnswer: 'an answer without a word',
+  secondBos: 'the token that begins a text more than once',
+  noEnd: 'no learned token that ends an answer',
+} as const;
+
+export type Oddity = keyof typeof oddities;
+
+/** Finds what is odd about rows. It remembers the tokens of each row by a hash. */
+export class OddityFinder {
+  readonly #tokenizer: Pick<Tokenizer, 'bosId' | 'eosIds'> | undefined;
+  readonly #seen = new Set<string>();
+
+  constructor(tokenizer: Pick<Tokenizer, 'bosId' | 'eosIds'> | undefined) {
+    this.#tokenizer = tokenizer;
+  }
+
+  find({ row, whole }: EncodedExample): readonly Oddity[] {
+    const found: Oddity[] = [];
+    if (this.#isSeen(whole)) found.push('duplicate');
+    if (hasEmptyAnswer(row)) found.push('emptyAnswer');
+    const { bosId, eosIds = [] } = this.#tokenizer ?? {};
+    if (bosId !== undefined && whole.inputIds.indexOf(bosId, 1) >= 0) found.push('secondBos');
+    if (this.#tokenizer !== undefined && !endsLearned(whole, eosIds)) found.push('noEnd');
+    return found;
+  }
+
+  #isSeen({ inputIds, labels }: Example): boolean {
+    const hash = createHash('sha256').update(bytesOf(inputIds)).update(bytesOf(labels)).digest('base64');
+    const isSeen = this.#seen.has(hash);
+    this.#seen.add(hash);
+    return isSeen;
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function hasEmptyAnswer(row: Row): boolean {
+  if (row.kind === 'completion') return row.completion.trim() === '';
+  if (row.kind !== 'messages') return false;
+  return row.messages.some(
+    ({ role, content, tool_calls: calls }, index) =>
+      role === 'assistant' &&
+      row.learned?.[index] !== false &&
+      calls === undefined &&
+      typeof content === 'string' &&
+      content.trim() === '',
+  );
+}
+
+/** WHY three: some templates write a line feed or two behind the token that ends a turn. */
+const afterEnd = 3;
+
+/** Whether a token that ends an answer is learned at the end of the last run of learned tokens, or nothing is learned at all. */
+function endsLearned({ labels }: Example, eosIds: readonly number[]): boolean {
+  const last = labels.findLastIndex((label) => label !== ignoredLabel);
+  if (last < 0) return true;
+  return labels.subarray(Math.max(0, last + 1 - afterEnd), last + 1).some((label) => eosIds.includes(label));
+}
