@@ -63,6 +63,13 @@ export const httpCodes = {
     message: 'The body of the request is larger than {limit} bytes, the limit of this route.',
     help: 'Split the request. The binary tensor extension of `/v2` allows more than JSON does.',
   },
+  BODY_BEYOND_CONTEXT: {
+    status: 400,
+    retryable: false,
+    message:
+      'The body of the request is larger than {limit} bytes, and no prompt that fits the context of {tokens} tokens takes as many. Shorten the prompt.',
+    help: 'The limit follows from the context of the base. The body was not read to its end.',
+  },
   URL_TOO_LONG: {
     status: 414,
     retryable: false,

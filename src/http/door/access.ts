@@ -23,6 +23,8 @@ declare module 'fastify' {
     body?: BodyKind;
     /** Whether the base computes its answers. Default: no. */
     needsBase?: boolean;
+    /** Tokens of the context of which the body holds a prompt. Absent: the body holds none. */
+    contextTokens?: number;
   }
   interface FastifyInstance {
     /** Every registered route with its level. Complete when the application is ready. */

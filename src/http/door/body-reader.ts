@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { EspalierError, Pace } from '../../core/index.ts';
+import { bodyTooLarge } from './body-too-large.ts';
 import type { Timers } from './timers.ts';
 
 export interface BodyReaderOptions {
@@ -34,11 +35,11 @@ export class BodyReader {
     this.#options = { timers, maxBodies, maxBytes };
   }
 
-  /** @throws EspalierError BODY_TOO_LARGE, REQUEST_TIMEOUT, REQUEST_INVALID if the body ends early, or the reason of `endAll` */
+  /** @throws EspalierError BODY_TOO_LARGE, BODY_BEYOND_CONTEXT, REQUEST_TIMEOUT, REQUEST_INVALID if the body ends early, or the reason of `endAll` */
   read(request: FastifyRequest, stream: Readable): Promise<Buffer> {
     const limit = request.routeOptions.bodyLimit;
     const announced = Number(request.headers['content-length'] ?? limit);
-    if (announced > limit) return Promise.reject(new EspalierError('BODY_TOO_LARGE', { limit }));
+    if (announced > limit) return Promise.reject(bodyTooLarge(request));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       const ms = bodyMs + announced / bytesPerMs;
@@ -46,7 +47,7 @@ export class BodyReader {
       const cancel = this.#options.timers.after(ms, () => arrival.fail(timeout(ms)));
       const onData = (chunk: Buffer): void => {
         if (arrival.bytes + chunk.byteLength > limit) {
-          arrival.fail(new EspalierError('BODY_TOO_LARGE', { limit }));
+          arrival.fail(bodyTooLarge(request));
           return;
         }
         chunks.push(chunk);

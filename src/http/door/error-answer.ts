@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
+import { bodyTooLarge } from './body-too-large.ts';
 
 /** Answers an error in the form of the API of the request: OpenAI's, or that of the Open Inference Protocol. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -21,7 +22,7 @@ function ownErrorOf(error: unknown, request: FastifyRequest): unknown {
   const because = { cause: error };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new EspalierError('BODY_TOO_LARGE', { limit: request.routeOptions.bodyLimit }, because);
+      return bodyTooLarge(request);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
       const actual = (request.headers['content-type'] ?? 'none').slice(0, 100);
       return new EspalierError('CONTENT_TYPE_UNSUPPORTED', { expected: 'application/json', actual }, because);

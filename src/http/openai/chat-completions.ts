@@ -17,7 +17,7 @@ import { reservePlace } from './reserve-place.ts';
 export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
   const options = {
     bodyLimit: chatBodyLimit(context.maxLength, app.initialConfig.bodyLimit ?? Infinity),
-    config: { access: 'inference', needsBase: true },
+    config: { access: 'inference', needsBase: true, contextTokens: context.maxLength },
     onRequest: reservePlace(context),
   } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {

@@ -63,6 +63,8 @@ const openAiCodes: Readonly<Record<string, string>> = {
   MODEL_NOT_FOUND: 'model_not_found',
   ADAPTER_NOT_FOUND: 'model_not_found',
   PROMPT_TOO_LONG: 'context_length_exceeded',
+  TEXT_TOO_LONG: 'context_length_exceeded',
+  BODY_BEYOND_CONTEXT: 'context_length_exceeded',
   API_KEY_INVALID: 'invalid_api_key',
 };
 

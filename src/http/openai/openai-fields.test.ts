@@ -47,6 +47,23 @@ describe('what a client asks of the drawing of tokens', () => {
     expect(context.requests[0]).toMatchObject(request);
   });
 
+  it.each([
+    { adapter_id: 'policy' },
+    { lora_request: { lora_name: 'policy', lora_int_id: 1 } },
+    { lora: [{ id: 0, scale: 1 }] },
+  ])('never by the base where an adapter is asked for in another way: %j', async (fields) => {
+    const context = fakeContext();
+    for (const body of [completion, chat]) {
+      const { status, json } = await post(context, { ...body, ...fields });
+      expect([status, json]).toMatchObject([
+        400,
+        { error: { code: 'request_unsupported', param: Object.keys(fields)[0] } },
+      ]);
+    }
+    expect(context.requests).toEqual([]);
+    expect((await post(context, { ...completion, adapter_id: null })).status).toBe(200);
+  });
+
   it.each([completion, chat])('with who asks: the address and the user that it names', async (body) => {
     const context = fakeContext();
     await post(context, { ...body, user: 'ann' });

@@ -8,15 +8,12 @@ const charactersPerToken = 32;
  * Refuses a text that cannot fit into the context before it is tokenized. The engine checks the number of token ids. WHY: the tokenizer
  * runs on the event loop, and a text of megabytes would delay all other requests.
  *
- * @throws EspalierError REQUEST_INVALID
+ * @throws EspalierError TEXT_TOO_LONG
  */
 export function checkTextLength(text: TextOrTokens, param: string, maxLength: number): void {
   const most = maxLength * charactersPerToken;
   if (typeof text !== 'string' || text.length <= most) return;
-  throw new EspalierError('REQUEST_INVALID', {
-    param,
-    problem: `${text.length} characters came, and no more than ${most} can fit the context of ${maxLength} tokens`,
-  });
+  throw new EspalierError('TEXT_TOO_LONG', { param, length: text.length, most, limit: maxLength });
 }
 
 /** Fields beside the messages. */

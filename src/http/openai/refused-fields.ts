@@ -12,7 +12,29 @@ const plainText = 'answers are plain text; ask for the form in the prompt, and c
 const noTools = 'it calls no tools; describe them in the messages and read the answer as text';
 const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
 
+const adapterElsewhere = 'name the adapter as "model"; the base alone would answer otherwise';
+
+/** Fields by which other servers choose an adapter. */
+const adapterFields = [
+  'adapter',
+  'adapter_id',
+  'adapter_name',
+  'adapter_path',
+  'adapter_source',
+  'adapter_parameters',
+  'adapters',
+  'lora',
+  'lora_adapters',
+  'lora_id',
+  'lora_name',
+  'lora_path',
+  'lora_request',
+  'loras',
+  'peft',
+] as const;
+
 const refusedEverywhere: Readonly<Record<string, RefusedField>> = {
+  ...Object.fromEntries(adapterFields.map((name) => [name, { neutral: [], problem: adapterElsewhere }])),
   tools: { neutral: [], problem: noTools },
   tool_choice: { neutral: ['none', 'auto'], problem: noTools },
   functions: { neutral: [], problem: noTools },

@@ -168,14 +168,33 @@ describe('a body that no request of its route needs is not read', () => {
   it.each<[name: string, url: string, body: object, status: number]>([
     ['a chat of the longest text that its context allows', '/v1/chat/completions', { messages: [longest] }, 200],
     ['a chat of as many messages', '/v1/chat/completions', { messages: many(64, () => message) }, 200],
-    ['a chat with more beside', '/v1/chat/completions', { messages: [longest], metadata: others }, 413],
-    ['200,000 empty messages', '/v1/chat/completions', { messages: many(200_000, () => message) }, 413],
+    ['a chat with more beside', '/v1/chat/completions', { messages: [longest], metadata: others }, 400],
+    ['200,000 empty messages', '/v1/chat/completions', { messages: many(200_000, () => message) }, 400],
     ['an adapter path of megabytes', '/v1/load_lora_adapter', { lora_name: 'a', lora_path: 'x'.repeat(megabyte) }, 413],
     ['the same under /v2', '/v2/models/echo/adapters/a/load', { path: 'x'.repeat(megabyte) }, 413],
     ['an adapter name of megabytes', '/v1/unload_lora_adapter', { lora_name: 'x'.repeat(megabyte) }, 413],
   ])('%s', async (_name, url, body, expected) => {
     const { status } = await post(url, { model: 'base', ...body });
     expect(status).toBe(expected);
+  });
+});
+
+describe('a prompt that is too long is told in one way', () => {
+  it.each([2_000, 20_000, 200_000, 2_000_000])('of %d words in a chat', async (words) => {
+    const messages = [{ role: 'user', content: 'word '.repeat(words) }];
+    const { status, code } = await post('/v1/chat/completions', { model: 'base', messages });
+    expect([status, code]).toEqual([400, 'context_length_exceeded']);
+  });
+
+  it.each([2_000, 20_000, 200_000, 1_600_000])('of %d words to go on from', async (words) => {
+    const { status, code } = await post('/v1/completions', { model: 'base', prompt: 'word '.repeat(words) });
+    expect([status, code]).toEqual([400, 'context_length_exceeded']);
+  });
+
+  it.each([2_000, 50_000])('of %d token ids', async (count) => {
+    const prompt = Array.from({ length: count }, () => 5);
+    const { status, code } = await post('/v1/completions', { model: 'base', prompt });
+    expect([status, code]).toEqual([400, 'context_length_exceeded']);
   });
 });
 
