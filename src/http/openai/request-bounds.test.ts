@@ -12,6 +12,8 @@ interface Answer {
   readonly status: number;
   readonly message: string;
   readonly param: string | null;
+  /** Absent in the form of the Open Inference Protocol. */
+  readonly code?: string;
 }
 
 /** Sends a body, and counts what the tokenizer and the engine got to see of it. */
@@ -37,7 +39,7 @@ async function post(
     headers: { 'content-type': 'application/json' },
     payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
   });
-  const { error = '' } = answer.json<{ error?: string | { message: string; param: string | null } }>();
+  const { error = '' } = answer.json<{ error?: string | { message: string; param: string | null; code?: string } }>();
   const told = typeof error === 'string' ? { message: error, param: null } : error;
   return { status: answer.statusCode, ...told, encoded, context };
 }
