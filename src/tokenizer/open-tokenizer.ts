@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { EspalierError } from '../core/index.ts';
 import { templatesOf } from './chat-template.ts';
+import { parseTokenizerJson } from './parse-tokenizer-json.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 import { parseJsonObject, type JsonObject, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -26,11 +27,12 @@ export async function openTokenizer(
     const text = await readText(join(folder, name));
     return text === undefined ? undefined : parseJsonObject(text, join(folder, name));
   };
-  const tokenizer = await json('tokenizer.json');
-  if (tokenizer === undefined) return undefined;
+  const path = join(folder, 'tokenizer.json');
+  const text = await readText(path);
+  if (text === undefined) return undefined;
   const files: TokenizerFiles = {
     folder,
-    tokenizer,
+    tokenizer: parseTokenizerJson(text, path),
     tokenizerConfig: await json('tokenizer_config.json'),
     specialTokensMap: await json('special_tokens_map.json'),
     modelConfig: await json('config.json'),

@@ -1,3 +1,4 @@
+import type { Steps } from '../core/index.ts';
 import { AddedTokenSplitter, readAddedTokens, type AddedToken, type Section } from './added-tokens.ts';
 import type { Cut } from './encode-ranges.ts';
 import { readModel } from './model/read-model.ts';
@@ -5,6 +6,12 @@ import type { TokenModel } from './model/token-model.ts';
 import type { JsonObject } from './tokenizer-files.ts';
 import { readNormalizer, type Normalizer } from './text/normalizer.ts';
 import { readPreTokenizer, type PreTokenizer } from './text/pre-tokenizer.ts';
+
+/** A text as token ids, and where its added tokens are. */
+export interface EncodedText {
+  readonly ids: number[];
+  readonly cuts: Cut[];
+}
 
 /**
  * From a text to token ids, as a `tokenizer.json` says: added tokens are cut out, what lies between them is normalized and split into pieces,
@@ -44,12 +51,12 @@ export class TextPipeline {
    *
    * @throws RangeError if the text has an unknown part, and the model has no token for that
    */
-  encode(text: string): { ids: number[]; cuts: Cut[] } {
+  *encode(text: string): Steps<EncodedText> {
     const ids: number[] = [];
     const cuts: Cut[] = [];
     for (const { text: part, start, token } of this.split(text)) {
       if (token === undefined) {
-        this.#encodeSection(part, start === 0, ids);
+        yield* this.#encodeSection(part, start === 0, ids);
         continue;
       }
       cuts.push({ start, end: start + part.length, index: ids.length });
@@ -63,17 +70,24 @@ export class TextPipeline {
     return this.#cutter.split(text.replaceAll(/\p{Surrogate}/gu, '\ufffd'));
   }
 
-  #encodeSection(text: string, isFirst: boolean, ids: number[]): void {
+  *#encodeSection(text: string, isFirst: boolean, ids: number[]): Steps<void> {
     const normalized = this.#normalizer?.normalize(text) ?? text;
     const begins = isFirst && this.#normalizer?.losesStart(text) !== true;
+    let count = 0;
     for (const { text: part, start, token } of this.#normalizedCutter.split(normalized)) {
       if (token !== undefined) {
         ids.push(token.id);
         continue;
       }
       for (const piece of this.#preTokenize([{ text: part, isFirst: begins && start === 0 }])) {
-        this.#model.tokenize(piece.text, ids);
+        for (const word of this.#model.parts(piece.text)) {
+          this.#model.tokenize(word, ids);
+          if (++count % partsPerStep === 0) yield;
+        }
       }
     }
   }
 }
+
+/** Some ten microseconds of work. */
+const partsPerStep = 32;

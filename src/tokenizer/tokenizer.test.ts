@@ -79,6 +79,26 @@ describe('the end of a turn', () => {
   });
 });
 
+describe('encoding in slices', () => {
+  it.each([byteLevelFiles(), bytePieceFiles()])('gives the same ids: $folder', async (files) => {
+    const tokenizer = createTokenizer(files);
+    const text = 'hello <|end|> w\u00f6rld  '.repeat(200);
+    expect(await tokenizer.encodeInSlices(text, { bos: true, eos: true })).toEqual(
+      tokenizer.encode(text, { bos: true, eos: true }),
+    );
+  });
+
+  it('lets other tasks run while it encodes a long text', async () => {
+    const tokenizer = createTokenizer(byteLevelFiles());
+    let turns = 0;
+    const count = setInterval(() => turns++, 0);
+    const text = Array.from({ length: 60_000 }, (_, i) => `${i} `).join('');
+    await tokenizer.encodeInSlices(text);
+    clearInterval(count);
+    expect(turns).toBeGreaterThan(3);
+  });
+});
+
 describe('bos and eos', () => {
   it('come from tokenizer_config.json as strings or as objects', () => {
     for (const files of [byteLevelFiles(), bytePieceFiles()]) {

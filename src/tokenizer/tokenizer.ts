@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, finishInSlices, finishNow } from '../core/index.ts';
 import { fromByteLevel } from './byte-level.ts';
 import { findChatTemplate, type ChatMessage, type ChatTemplate, type RenderedChat } from './chat-template.ts';
 import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
@@ -10,7 +10,7 @@ import { encodeRanges, type EncodedRanges, type Range } from './encode-ranges.ts
 import { fillTemplate, readTemplate, tokensBefore, type Template } from './post-processor.ts';
 import { findSpecialTokens, type SpecialTokens } from './special-tokens.ts';
 import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-decoder.ts';
-import { TextPipeline } from './text-pipeline.ts';
+import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
 import type { TokenizerFiles } from './tokenizer-files.ts';
 import { findTurnEnd } from './turn-end.ts';
@@ -49,6 +49,8 @@ export interface ChatOptions {
 export interface Tokenizer {
   /** Returns the ids of a text. Special tokens in the text become their ids. No token is added unless an option requests it. */
   encode(text: string, options?: EncodeOptions): number[];
+  /** The same, in slices between which other tasks run: for long texts on a server. */
+  encodeInSlices(text: string, options?: EncodeOptions): Promise<number[]>;
   /** Returns the ids of a text or a pair of texts for an encoder, including the tokens that the tokenizer adds around them. */
   encodeForEncoder(text: string, options?: EncoderInputOptions): EncoderInput;
   /** Returns the text of ids. Spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
@@ -67,6 +69,8 @@ export interface Tokenizer {
   renderMarked(messages: readonly ChatMessage[], options: ChatOptions): RenderedChat;
   /** Returns the ids of the rendered messages. The template decides about bos and eos. If bos comes twice, one is removed. */
   encodeChat(messages: readonly ChatMessage[], options: ChatOptions): number[];
+  /** The same; the ids come in slices between which other tasks run. */
+  encodeChatInSlices(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]>;
   /**
    * Returns the ids of a text that `renderChat` gave, which are those of `encodeChat`, and the ranges of ids that ranges of the text
    * became. A token across the border of a range is part of the range.
@@ -129,12 +133,12 @@ class FileTokenizer implements Tokenizer {
     return (this.#eosIds ??= this.#findEosIds());
   }
 
-  encode(text: string, { bos = false, eos = false }: EncodeOptions = {}): number[] {
-    const ids = this.#encode(text).ids;
-    const endsItself = ids.length > 0 && ids.at(-1) === this.eosId;
-    if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
-    if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
-    return ids;
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    return this.#withEnds(this.#encode(text).ids, options);
+  }
+
+  async encodeInSlices(text: string, options: EncodeOptions = {}): Promise<number[]> {
+    return this.#withEnds(await this.#encodeInSlices(text), options);
   }
 
   encodeForEncoder(text: string, options: EncoderInputOptions = {}): EncoderInput {
@@ -178,6 +182,10 @@ class FileTokenizer implements Tokenizer {
     return this.#withOneBos(this.encode(this.renderChat(messages, options)));
   }
 
+  async encodeChatInSlices(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]> {
+    return this.#withOneBos(await this.#encodeInSlices(this.renderChat(messages, options)));
+  }
+
   encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges {
     return encodeRanges(text, ranges, {
       encode: (part) => this.#encode(part),
@@ -185,12 +193,27 @@ class FileTokenizer implements Tokenizer {
     });
   }
 
-  #encode(text: string): ReturnType<TextPipeline['encode']> {
+  #encode(text: string): EncodedText {
     try {
-      return this.#pipeline.encode(text);
+      return finishNow(this.#pipeline.encode(text));
     } catch (cause) {
       throw invalid(this.#folder, cause);
     }
+  }
+
+  async #encodeInSlices(text: string): Promise<number[]> {
+    try {
+      return (await finishInSlices(this.#pipeline.encode(text))).ids;
+    } catch (cause) {
+      throw invalid(this.#folder, cause);
+    }
+  }
+
+  #withEnds(ids: number[], { bos = false, eos = false }: EncodeOptions): number[] {
+    const endsItself = ids.length > 0 && ids.at(-1) === this.eosId;
+    if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
+    if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
+    return ids;
   }
 
   #decode(tokens: readonly string[]): string {

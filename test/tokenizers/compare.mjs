@@ -1,9 +1,9 @@
 // Compares tokenizers with Hugging Face's Rust library, through its Python binding. See docs/tokenizers.md.
-import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 
-import { createTokenizer } from '../../dist/tokenizer/index.js';
+import { openTokenizer } from '../../dist/tokenizer/index.js';
 import { differences } from './differences.mjs';
 
 const [folder, only] = process.argv.slice(2);
@@ -13,10 +13,7 @@ const names = readdirSync(folder).filter((name) => existsSync(join(folder, name,
 let failed = 0;
 for (const name of names.filter((each) => only === undefined || only.split(',').includes(each))) {
   const started = performance.now();
-  const tokenizer = createTokenizer({
-    folder: name,
-    tokenizer: JSON.parse(readFileSync(join(folder, name, 'tokenizer.json'), 'utf8')),
-  });
+  const tokenizer = await openTokenizer(join(folder, name));
   const counts = { lines: 0 };
   const lines = createInterface({
     input: createReadStream(join(folder, name, 'expected.jsonl'), 'utf8'),

@@ -28,7 +28,7 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
     return answerRequest(context, reply, {
       body,
       caller: callerOf(request.ip, body),
-      prompts: [{ tokens: promptOf(body, context) }],
+      prompts: [{ tokens: await promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
       maxTokens: (promptTokens) =>
         body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, context.maxLength - promptTokens),
@@ -41,7 +41,7 @@ export function addChatCompletions(app: FastifyInstance, context: ServingContext
   });
 }
 
-function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
+async function promptOf(body: ChatCompletionBody, context: ServingContext): Promise<number[]> {
   if (context.tokenizer?.hasChatTemplate !== true) {
     throw new EspalierError('REQUEST_UNSUPPORTED', {
       param: 'messages',
@@ -65,7 +65,7 @@ function promptOf(body: ChatCompletionBody, context: ServingContext): number[] {
   if (fitted instanceof FieldProblem) {
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: fitted.path.join('.'), problem: fitted.problem });
   }
-  return context.tokenizer.encodeChat(fitted.messages, { addGenerationPrompt: true, documents, variables });
+  return context.tokenizer.encodeChatInSlices(fitted.messages, { addGenerationPrompt: true, documents, variables });
 }
 
 /** All words that a template may write. */

@@ -45,7 +45,7 @@ async function promptsOf({ prompt: { texts } }: CompletionBody, context: Serving
   const pace = new Pace();
   const prompts: Prompt[] = [];
   for (const text of texts) {
-    const prompt = promptOf(text, context);
+    const prompt = await promptOf(text, context);
     // WHY not left to the engine: hundreds of others would be tokenized before it sees this one.
     if (prompt.tokens.length > context.maxLength) {
       throw new EspalierError('PROMPT_TOO_LONG', { tokens: prompt.tokens.length, limit: context.maxLength });
@@ -64,13 +64,13 @@ function choicesOf({ prompt: { texts }, n }: CompletionBody): number {
   throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
 }
 
-function promptOf(text: TextOrTokens, { tokenizer }: ServingContext): Prompt {
+async function promptOf(text: TextOrTokens, { tokenizer }: ServingContext): Promise<Prompt> {
   if (typeof text !== 'string') return { tokens: text };
   if (tokenizer === undefined) {
     const problem = 'the base has no tokenizer, send token ids';
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'prompt', problem });
   }
-  return { text, tokens: tokenizer.encode(text, { bos: true }) };
+  return { text, tokens: await tokenizer.encodeInSlices(text, { bos: true }) };
 }
 
 function completionFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {

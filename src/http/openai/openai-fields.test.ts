@@ -193,8 +193,8 @@ describe('what a client gives the chat template', () => {
     const options: unknown[] = [];
     const tokenizer = new Proxy(characterTokenizer, {
       get: (target, name) =>
-        name === 'encodeChat'
-          ? (_: unknown, rendering: unknown) => (options.push(rendering), [1])
+        name === 'encodeChatInSlices'
+          ? async (_: unknown, rendering: unknown) => (options.push(rendering), [1])
           : Reflect.get(target, name),
     });
     const { status, json } = await post({ ...context, tokenizer }, { ...chat, ...body });

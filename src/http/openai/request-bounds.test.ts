@@ -26,8 +26,10 @@ async function post(
   const tokenizer = {
     ...context.tokenizer,
     encode: () => (encoded++, [1]),
+    encodeInSlices: async () => (encoded++, [1]),
     encodeForEncoder: () => (encoded++, { ids: [1], typeIds: [0] }),
     encodeChat: () => (encoded++, [1]),
+    encodeChatInSlices: async () => (encoded++, [1]),
   } as unknown as NonNullable<FakeContext['tokenizer']>;
   const counted = { ...context, tokenizer };
   const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });

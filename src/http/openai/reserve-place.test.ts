@@ -78,8 +78,8 @@ describe('a place in the queue', () => {
     const { tokenizer } = context;
     const counting = {
       ...tokenizer,
-      encode: (text: string) => (encoded++, tokenizer?.encode(text)),
-      encodeChat: () => (encoded++, [1]),
+      encodeInSlices: async (text: string) => (encoded++, tokenizer?.encode(text)),
+      encodeChatInSlices: async () => (encoded++, [1]),
     } as unknown as NonNullable<FakeContext['tokenizer']>;
     const app = createApp(context, { generation: { ...context, tokenizer: counting } });
     expect((await app.inject({ ...route, payload })).statusCode).toBe(status);

@@ -15,12 +15,15 @@ function renderLines(messages: readonly ChatMessage[]): string {
 }
 
 /** A tokenizer of one token a character, whose chat template puts each message on a line. */
-export const characterTokenizer = {
+export const characterTokenizer: Tokenizer = {
   hasChatTemplate: true,
   encode: (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0),
+  encodeInSlices: async (text: string) => characterTokenizer.encode(text),
   renderChat: renderLines,
   encodeChat: (messages: readonly ChatMessage[]) =>
     `${renderLines(messages)}assistant: `.split('').map((c) => c.charCodeAt(0)),
+  encodeChatInSlices: async (messages: readonly ChatMessage[]) =>
+    characterTokenizer.encodeChat(messages, { addGenerationPrompt: true }),
   tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
 } as unknown as Tokenizer;

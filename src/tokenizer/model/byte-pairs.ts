@@ -1,3 +1,4 @@
+import { MergeIds } from '../parse-tokenizer-json.ts';
 import { maxMerges, mergePairs } from './merge-queue.ts';
 import { PairTable } from './pair-table.ts';
 import { PieceCache, unknownId, type TokenModel, type Vocabulary } from './token-model.ts';
@@ -17,7 +18,7 @@ export interface BytePairTokens {
   readonly vocabulary: Vocabulary;
   /** The tokens by id. */
   readonly tokens: readonly string[];
-  readonly merges: readonly unknown[];
+  readonly merges: readonly unknown[] | MergeIds;
 }
 
 /** Writes a space as sentencepiece does. */
@@ -29,7 +30,8 @@ export class BytePairs implements TokenModel {
   readonly #merges: PairTable;
   readonly #settings: BytePairSettings;
   readonly #bytes: readonly (number | undefined)[];
-  readonly #isCutAtSpaces: boolean;
+  /** The last characters of tokens that merges join with a space after them; undefined where a text cannot be cut at spaces at all. */
+  readonly #joinedToSpace: ReadonlySet<string> | undefined;
   readonly #cache = new PieceCache();
 
   /** @throws RangeError if a merge names a token that is not in the vocabulary */
@@ -38,43 +40,51 @@ export class BytePairs implements TokenModel {
     this.#vocabulary = vocabulary;
     this.#settings = settings;
     this.#bytes = Array.from({ length: 256 }, (_, byte) => vocabulary.get(byteToken(byte)));
-    const { table, crossesSpaces } = readMerges(given, settings.continuing_subword_prefix ?? '');
+    const { table, joinedToSpace } = readMerges(given, settings.continuing_subword_prefix ?? '');
     this.#merges = table;
-    const isPlain = !settings.continuing_subword_prefix && !settings.end_of_word_suffix;
-    this.#isCutAtSpaces = isPlain && !crossesSpaces && vocabulary.has(spaceMark);
-  }
-
-  tokenize(piece: string, ids: number[]): void {
-    const whole = this.#settings.ignore_merges === true ? this.#vocabulary.get(piece) : undefined;
-    if (whole !== undefined) ids.push(whole);
-    else if (this.#isCutAtSpaces) this.#tokenizeWords(piece, ids);
-    else this.#tokenizeWord(piece, ids);
+    // WHY not with ignore_merges: a word by itself may be a token that merges do not make.
+    const isPlain =
+      !settings.continuing_subword_prefix && !settings.end_of_word_suffix && settings.ignore_merges !== true;
+    this.#joinedToSpace = isPlain && vocabulary.has(spaceMark) ? joinedToSpace : undefined;
   }
 
   /**
-   * WHY words: a sentencepiece text is one piece. No merge joins a character with a space after it, so each word can be merged by itself,
-   * and words repeat.
+   * WHY words: a sentencepiece text is one piece. Where no merge joins a character with a space after it, what is before the space and what
+   * begins with it can be merged by themselves, and words repeat.
    */
-  #tokenizeWords(piece: string, ids: number[]): void {
+  *parts(piece: string): Generator<string> {
     let start = 0;
-    for (let at = piece.indexOf(spaceMark, 1); at > 0; at = piece.indexOf(spaceMark, at + 1)) {
-      if (piece.charAt(at - 1) === spaceMark) continue;
-      this.#tokenizeWord(piece.slice(start, at), ids);
-      start = at;
+    const joined = this.#joinedToSpace;
+    if (joined !== undefined) {
+      for (let at = piece.indexOf(spaceMark, 1); at > 0; at = piece.indexOf(spaceMark, at + 1)) {
+        if (joined.has(piece.charAt(at - 1))) continue;
+        yield piece.slice(start, at);
+        start = at;
+      }
     }
-    this.#tokenizeWord(start === 0 ? piece : piece.slice(start), ids);
+    yield start === 0 ? piece : piece.slice(start);
   }
 
-  #tokenizeWord(word: string, ids: number[]): void {
-    const known = this.#cache.get(word);
+  tokenize(part: string, ids: number[]): void {
+    const whole = this.#whole(part);
+    if (whole !== undefined) {
+      ids.push(whole);
+      return;
+    }
+    const known = this.#cache.get(part);
     if (known !== undefined) {
       for (const id of known) ids.push(id);
       return;
     }
     const merged: number[] = [];
-    mergePairs(this.#symbols(word), this.#merges, merged);
-    this.#cache.set(word, merged);
+    mergePairs(this.#symbols(part), this.#merges, merged);
+    this.#cache.set(part, merged);
     for (const id of merged) ids.push(id);
+  }
+
+  /** The token that a piece is without any merge, where the model has such. */
+  #whole(piece: string): number | undefined {
+    return this.#settings.ignore_merges === true ? this.#vocabulary.get(piece) : undefined;
   }
 
   /** The ids of the characters: a token for it, or tokens for its bytes, or the unknown token, or nothing. */
@@ -128,27 +138,27 @@ export function byteToken(byte: number): string {
 function readMerges(
   { vocabulary, tokens, merges }: BytePairTokens,
   prefix: string,
-): { table: PairTable; crossesSpaces: boolean } {
-  if (merges.length > maxMerges)
-    throw new RangeError(`it has ${merges.length} merges, and at most ${maxMerges} are read`);
-  const table = new PairTable(merges.length);
-  let crossesSpaces = false;
+): { table: PairTable; joinedToSpace: Set<string> } {
+  const count = merges instanceof MergeIds ? merges.ids.length / 2 : merges.length;
+  if (count > maxMerges) throw new RangeError(`it has ${count} merges, and at most ${maxMerges} are read`);
+  const table = new PairTable(count);
+  const joinedToSpace = new Set<string>();
   let result = 0;
-  for (const [rank, merge] of merges.entries()) {
-    const [left, right] = readMerge(merge, rank);
-    if (!right.startsWith(prefix)) {
+  for (let rank = 0; rank < count; rank++) {
+    const [leftId, rightId] = idsOf({ vocabulary, tokens, merges }, rank);
+    const [left, right] = [tokens[leftId] ?? '', tokens[rightId] ?? ''];
+    if (!right.startsWith(prefix))
       throw new RangeError(
         `its merge ${rank} continues with ${JSON.stringify(right)}, which does not begin with ${JSON.stringify(prefix)}`,
       );
-    }
     const rest = prefix === '' ? right : right.slice(prefix.length);
     // WHY a guess: merges mostly come in the order of their tokens, and to look at the next tokens is faster than to look up the text.
     if (!isMerged(tokens[result], left, rest)) result++;
     if (!isMerged(tokens[result], left, rest)) result = idOf(left + rest, vocabulary);
-    table.set(idOf(left, vocabulary), idOf(right, vocabulary), rank, result);
-    crossesSpaces ||= right.startsWith(spaceMark) && !left.endsWith(spaceMark);
+    table.set(leftId, rightId, rank, result);
+    if (right.startsWith(spaceMark)) joinedToSpace.add(left.charAt(left.length - 1));
   }
-  return { table, crossesSpaces };
+  return { table, joinedToSpace };
 }
 
 function isMerged(token: string | undefined, left: string, right: string): boolean {
@@ -159,6 +169,12 @@ function idOf(token: string, vocabulary: Vocabulary): number {
   const id = vocabulary.get(token);
   if (id === undefined) throw new RangeError(`its merges name ${JSON.stringify(token)}, which is not in its vocab`);
   return id;
+}
+
+function idsOf({ merges, vocabulary }: BytePairTokens, rank: number): readonly [number, number] {
+  if (merges instanceof MergeIds) return [merges.ids[2 * rank] ?? 0, merges.ids[2 * rank + 1] ?? 0];
+  const [left, right] = readMerge(merges[rank], rank);
+  return [idOf(left, vocabulary), idOf(right, vocabulary)];
 }
 
 /** A merge has two texts. In old files it is one text with a space between them. */

@@ -1,3 +1,4 @@
+import { MergeIds, TokenIds } from '../parse-tokenizer-json.ts';
 import { isJsonObject, type JsonObject } from '../tokenizer-files.ts';
 import { BytePairs } from './byte-pairs.ts';
 import type { TokenModel } from './token-model.ts';
@@ -29,7 +30,7 @@ export function readModel(json: unknown): ReadModel {
       if (json['dropout']) throw new RangeError('its model has dropout, which makes ids random; set dropout to null');
       const { vocabulary, tokens } = readVocabulary(json['vocab']);
       const merges = json['merges'] ?? [];
-      if (!Array.isArray(merges)) throw new RangeError('its merges are no list');
+      if (!Array.isArray(merges) && !(merges instanceof MergeIds)) throw new RangeError('its merges are no list');
       const settings = {
         unk_token: text(json, 'unk_token'),
         continuing_subword_prefix: text(json, 'continuing_subword_prefix'),
@@ -85,18 +86,26 @@ function isModelType(type: unknown): type is ModelType {
 }
 
 function readVocabulary(vocab: unknown): { vocabulary: Map<string, number>; tokens: string[] } {
-  if (!isJsonObject(vocab)) throw new RangeError('it has no model with a vocab');
-  const vocabulary = new Map<string, number>();
-  for (const token in vocab) {
-    const id = vocab[token];
+  const vocabulary = vocab instanceof TokenIds ? vocab.ids : mapOf(vocab);
+  for (const [token, id] of vocabulary) {
     if (!isId(id)) throw new RangeError(`the token ${shown(token)} has the id ${shown(id)}`);
-    vocabulary.set(token, id);
   }
   // WHY the length comes first: ids come in any order, and a list that is filled so is slow unless its length is known.
   const tokens: string[] = [];
   tokens.length = vocabulary.size;
   for (const [token, id] of vocabulary) tokens[id] = token;
   return { vocabulary, tokens };
+}
+
+function mapOf(vocab: unknown): Map<string, number> {
+  if (!isJsonObject(vocab)) throw new RangeError('it has no model with a vocab');
+  const map = new Map<string, number>();
+  for (const token in vocab) {
+    const id = vocab[token];
+    if (typeof id !== 'number') throw new RangeError(`the token ${shown(token)} has the id ${shown(id)}`);
+    map.set(token, id);
+  }
+  return map;
 }
 
 function readEntries(vocab: unknown): (readonly [string, number])[] {

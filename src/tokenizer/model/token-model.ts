@@ -1,7 +1,9 @@
 /** Turns a piece of text, cut out by the pre-tokenizer, into token ids. */
 export interface TokenModel {
-  /** Adds the ids of a piece to the end of `ids`. @throws RangeError if it has an unknown part and no token for that */
-  tokenize(piece: string, ids: number[]): void;
+  /** The parts of a piece that can be tokenized by themselves with the same ids, in order. */
+  parts(piece: string): Iterable<string>;
+  /** Adds the ids of a part of a piece to the end of `ids`. @throws RangeError if it has an unknown part and no token for that */
+  tokenize(part: string, ids: number[]): void;
 }
 
 /** The tokens of a model with their ids. */

@@ -39,6 +39,10 @@ export class Unigram implements TokenModel {
       fallback === true ? Array.from({ length: 256 }, (_, byte) => vocabulary.get(byteToken(byte))) : undefined;
   }
 
+  parts(piece: string): readonly string[] {
+    return [piece];
+  }
+
   tokenize(piece: string, ids: number[]): void {
     const known = this.#cache.get(piece) ?? this.#segment(piece);
     this.#cache.set(piece, known);

@@ -21,6 +21,10 @@ export class WordPieces implements TokenModel {
     this.#settings = settings;
   }
 
+  parts(piece: string): readonly string[] {
+    return [piece];
+  }
+
   tokenize(piece: string, ids: number[]): void {
     const { unk_token: unknown, max_input_chars_per_word: most } = this.#settings;
     const found = piece.length > 2 * most || [...piece].length > most ? undefined : this.#split(piece);
@@ -59,6 +63,10 @@ export class WordLevel implements TokenModel {
   constructor(vocabulary: Vocabulary, unknown: unknown) {
     this.#vocabulary = vocabulary;
     this.#unknown = unknown;
+  }
+
+  parts(piece: string): readonly string[] {
+    return [piece];
   }
 
   tokenize(piece: string, ids: number[]): void {

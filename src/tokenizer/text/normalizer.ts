@@ -99,15 +99,18 @@ function inOrder(steps: readonly Normalizer[]): Normalizer {
   };
 }
 
-/** Replaces what a pattern matches, without the meaning that $ has in JavaScript. */
+/** Replaces what a pattern matches. A match of nothing directly after another match does not count. */
 export function replaceAll(pattern: RegExp, content: string): (text: string) => string {
   return (text) => {
     if (text === '') return '';
-    let replaced = '';
-    for (const { start, end, isMatch } of findParts(pattern, text)) {
-      replaced += isMatch ? content : text.slice(start, end);
-    }
-    return replaced;
+    let end = -1;
+    // The place comes after what the groups matched, which are texts.
+    return text.replaceAll(pattern, (matched: string, ...others: unknown[]) => {
+      const at = others.find((each) => typeof each === 'number') ?? 0;
+      if (matched === '' && at === end) return '';
+      end = at + matched.length;
+      return content;
+    });
   };
 }
 
