@@ -1,3 +1,4 @@
+export { adapterNameForm, isAdapterName } from './adapter-name.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
 export { type AdapterEvent, onAdapterEvent } from './registry/adapter-events.ts';
 export { AdapterRegistry, type MoveOptions, type RegistryOptions } from './registry/adapter-registry.ts';

@@ -87,6 +87,7 @@ describe('the access of routes', () => {
     ]);
     expect(of('inference').toSorted()).toEqual([
       'GET /v1/models',
+      'GET /v1/models/*',
       'GET /v1/models/:id',
       'GET /v2',
       'GET /v2/models/:name',

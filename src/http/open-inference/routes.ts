@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import type { DoorContext, InferenceContext } from '../../service/index.ts';
 import { datatypeOf } from './datatypes.ts';
 import { checkInputs } from './check-inputs.ts';
@@ -154,7 +155,6 @@ const loadSchema = z.strictObject({
   /** Takes an adapter that was trained on another base. */
   any_base: z.boolean().default(false),
 });
-const adapterName = /^[\w.-]{1,128}$/;
 
 function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
   app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', { config: { access: 'inference' } }, ({ params }) => {
@@ -167,8 +167,8 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
       const { name, adapter } = request.params;
       const { adapters } = findModel(context, { name });
       if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
-      if (!adapterName.test(adapter)) {
-        const problem = 'a name of letters, digits, "_", "-" and "." is expected';
+      if (!isAdapterName(adapter)) {
+        const problem = `${adapterNameForm} is expected`;
         throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
       }
       const { path, replace, any_base: anyBase } = parseBody(loadSchema, await readJson(bytesOf(request.body)));

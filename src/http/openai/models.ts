@@ -13,11 +13,14 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
     if (told?.of !== of) told = { of, body: JSON.stringify({ object: 'list', data: cards(context) }) };
     return reply.type('application/json; charset=utf-8').send(told.body);
   });
-  app.get<{ Params: { id: string } }>('/v1/models/:id', { config: { access: 'inference' } }, (request) => {
-    const { id } = request.params;
-    context.router.assertKnown(id);
-    return cards(context).find((card) => card.id === id) ?? failureOf(context, id);
-  });
+  // WHY two: clients write the slash of org/name as it is, or as %2F.
+  for (const url of ['/v1/models/:id', '/v1/models/*']) {
+    app.get<{ Params: { id: string } | { '*': string } }>(url, { config: { access: 'inference' } }, ({ params }) => {
+      const id = 'id' in params ? params.id : params['*'];
+      context.router.assertKnown(id);
+      return cards(context).find((card) => card.id === id) ?? failureOf(context, id);
+    });
+  }
 }
 
 function cards(context: BaseContext): ModelCard[] {

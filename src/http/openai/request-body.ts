@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
 import { chatMessages, logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
 
@@ -110,7 +111,7 @@ export const chatCompletionSchema = z
   });
 
 export const loadAdapterSchema = z.strictObject({
-  lora_name: z.string().regex(/^[\w.-]{1,128}$/, 'a name of letters, digits, "_", "-" and "." is expected'),
+  lora_name: z.string().refine(isAdapterName, `${adapterNameForm} is expected`),
   lora_path: z.string().min(1).max(4096),
   load_inplace: z.boolean().default(false),
   /** Takes an adapter that was trained on another base. */

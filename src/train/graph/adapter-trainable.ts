@@ -38,8 +38,8 @@ export async function adapterTrainable(base: BaseModel, config: TrainConfig): Pr
       await whole.initialize(arena);
     },
     mustMove: (entry) => whole.names.has(entry.name) || movesFirst(entry, modules),
-    // WHY not a magnitude: it is a length, and its decay would also shrink the base's own weight.
-    decays: ({ name }) => !name.endsWith('.lora_magnitude'),
+    // As in PEFT: also magnitudes, which are parameters like all others to PyTorch's optimizers.
+    decays: () => true,
     save: async (dir, arena) => {
       const saved = whole.trained(arena);
       const plain = await plainOf(start, trained(arena, modules));

@@ -75,19 +75,25 @@ describe.each([...decoders, ...encoders])('golden case %s', (name) => {
   });
 });
 
+interface Traces {
+  readonly losses: readonly number[];
+  /** The losses before each step with weight decay. */
+  readonly decayed?: { readonly weight_decay: number; readonly losses: readonly number[] };
+}
+
+interface AdapterCase extends Traces {
+  readonly golden: GoldenCase;
+  readonly folder: string;
+}
+
 /** What PEFT lost over five steps of AdamW with an adapter of another kind, and what it gives then. */
-async function loadAdapterCase(
-  name: string,
-): Promise<{ golden: GoldenCase; folder: string; losses: readonly number[] }> {
+async function loadAdapterCase(name: string): Promise<AdapterCase> {
   const at = fileURLToPath(new URL(`../../../test/golden/adapters/${name}/`, import.meta.url));
-  const { model, losses } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as {
-    model: string;
-    losses: number[];
-  };
+  const { model, ...traces } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as { model: string } & Traces;
   const { tensors } = await loadSafetensors(join(at, 'expected.safetensors'));
   const [ids, labels] = ['input_ids', 'labels'].map((key) => tensors.get(key));
   if (!ids || !labels) throw new TypeError('the golden case has changed');
-  return { golden: { ...(await loadGolden(model)), rows: unpaddedRows(ids, labels) }, folder: at, losses };
+  return { golden: { ...(await loadGolden(model)), rows: unpaddedRows(ids, labels) }, folder: at, ...traces };
 }
 
 describe('an adapter of another kind', () => {
@@ -116,6 +122,15 @@ describe('an adapter of another kind', () => {
     // What was saved gives the loss that the training ended with, on the base as it lies.
     const again = await train(golden, { ...fiveSteps, initAdapter: output, evalData, maxSteps: 1 });
     expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
+  });
+
+  it.each(['dora', 'dora-gpt2'])('lets magnitudes decay as PEFT does: %s', async (name) => {
+    const { golden, folder: at, decayed } = await loadAdapterCase(name);
+    const flags = { ...fiveSteps, initAdapter: join(at, 'adapter'), weightDecay: decayed?.weight_decay };
+    const { losses } = await train(golden, flags);
+    const errors = losses.map((loss, i) => Math.abs(loss - (decayed?.losses[i] ?? NaN)));
+    expect(errors).toHaveLength(5);
+    expect(Math.max(...errors)).toBeLessThan(1e-5);
   });
 
   it.each<[string, Record<string, unknown>]>([

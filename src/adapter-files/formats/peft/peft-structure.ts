@@ -6,6 +6,8 @@ import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts'
 import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
+import { explicitConfig } from './explicit-config.ts';
+import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
@@ -40,11 +42,14 @@ const maxHeaderBytes = 8_000_000;
  *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
-  const { config, baseName, path: configPath } = await configOf(source);
+  const { config: written, baseName, path: configPath } = await configOf(source);
   const weights = await weightsOf(source);
-  const { entries, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
-  const told = base ?? baseToldByPeft(entries.values());
-  const plan = await finishInSlices(planSteps(config, told));
+  const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
+  const told = base ?? baseToldByPeft(stored.values());
+  const isOlder = hasOlderNames(stored, told);
+  const entries = isOlder ? renamedEntries(stored) : stored;
+  const plan = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
+  const config = isOlder ? explicitConfig(written, plan.targets) : written;
   assertKinds(plan, configPath);
   checkTensors({ path: weights.path, tensors: entries, baseName }, plan, told.modules);
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
@@ -72,6 +77,15 @@ function* planSteps(config: LoraConfig, { modules, weights }: PeftBase): Steps<A
     return setting === undefined ? [] : [{ ...module, ...setting, ...(dora && { dora }) }];
   });
   return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
+}
+
+/** The plan of an adapter with older names: its patterns match those, and its modules are called as today. */
+async function olderPlan(config: LoraConfig, base: PeftBase): Promise<AdapterPlan> {
+  const { targets, saved } = await finishInSlices(planSteps(config, olderBase(base)));
+  return {
+    targets: targets.map((target) => ({ ...target, path: pathNow(target.path) })),
+    saved: saved.map((parameter) => ({ ...parameter, name: pathNow(parameter.name) })),
+  };
 }
 
 /** PEFT supports magnitudes also for embeddings and convolutions; the graphs here do not. */

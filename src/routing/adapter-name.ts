@@ -1,0 +1,13 @@
+const maxLength = 128;
+
+/** What a name of an adapter must be, for errors. */
+export const adapterNameForm =
+  'a name of letters, digits, "_", "-" and ".", also with slashes as in org/name, of at most 128 characters';
+
+/**
+ * Whether an adapter can have this name: as folders are named, or as the hub names models, `org/name`. WHY no empty part, "." or "..":
+ * a name is no path, but a client or a proxy may take it for one.
+ */
+export function isAdapterName(name: string): boolean {
+  return name.length <= maxLength && name.split('/').every((part) => /^[\w.-]+$/.test(part) && !/^\.{1,2}$/.test(part));
+}
