@@ -6,10 +6,24 @@ describe('isAdapterName', () => {
     expect(isAdapterName(name)).toBe(true);
   });
 
-  it.each(['', '/', '/a', 'a/', 'a//b', '.', '..', 'a/..', '../a', './a', 'a b', 'a\\b', 'a%2fb', 'é', 'a\n', 'a'.repeat(129)])(
-    'refuses %j',
-    (name) => {
-      expect(isAdapterName(name)).toBe(false);
-    },
-  );
+  it.each([
+    '',
+    '/',
+    '/a',
+    'a/',
+    'a//b',
+    '.',
+    '..',
+    'a/..',
+    '../a',
+    './a',
+    'a b',
+    'a\\b',
+    'a%2fb',
+    'é',
+    'a\n',
+    'a'.repeat(129),
+  ])('refuses %j', (name) => {
+    expect(isAdapterName(name)).toBe(false);
+  });
 });

@@ -89,7 +89,9 @@ interface AdapterCase extends Traces {
 /** What PEFT lost over five steps of AdamW with an adapter of another kind, and what it gives then. */
 async function loadAdapterCase(name: string): Promise<AdapterCase> {
   const at = fileURLToPath(new URL(`../../../test/golden/adapters/${name}/`, import.meta.url));
-  const { model, ...traces } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as { model: string } & Traces;
+  const { model, ...traces } = JSON.parse(await readFile(join(at, 'expected.json'), 'utf8')) as {
+    model: string;
+  } & Traces;
   const { tensors } = await loadSafetensors(join(at, 'expected.safetensors'));
   const [ids, labels] = ['input_ids', 'labels'].map((key) => tensors.get(key));
   if (!ids || !labels) throw new TypeError('the golden case has changed');
