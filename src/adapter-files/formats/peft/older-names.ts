@@ -1,6 +1,7 @@
 import type { SafetensorsEntry } from '../../../tensor/index.ts';
-import type { PeftBase } from './peft-structure.ts';
+import type { AdaptableModule } from '../../../ir/index.ts';
 import { peftPrefix } from './peft-names.ts';
+import type { WeightShapes } from './saved-parameters.ts';
 
 /**
  * Names in models of images and text before transformers 4.52, and today's. An adapter of that time has them in its tensors, and the
@@ -16,10 +17,15 @@ const namesThen = [
   [/^lm_head(?=\.|$)/, 'language_model.lm_head'],
 ] as const;
 
+interface NamedBase {
+  readonly modules: readonly AdaptableModule[];
+  readonly weights?: WeightShapes | undefined;
+}
+
 type Entries = ReadonlyMap<string, SafetensorsEntry>;
 
 /** Whether the tensors have names of that time, and the base has modules that are called otherwise today. */
-export function hasOlderNames(entries: Entries, { modules }: Pick<PeftBase, 'modules'>): boolean {
+export function hasOlderNames(entries: Entries, { modules }: Pick<NamedBase, 'modules'>): boolean {
   const isOlder = [...entries.keys()].some((name) => name.startsWith(`${peftPrefix}language_model.`));
   return isOlder && modules.some(({ path }) => path.startsWith('model.language_model.'));
 }
@@ -32,9 +38,8 @@ export function renamedEntries(entries: Entries): Map<string, SafetensorsEntry> 
 }
 
 /** The base with the names of that time, which the patterns of the configuration match. */
-export function olderBase({ modules, weights, ...rest }: PeftBase): PeftBase {
+export function olderBase({ modules, weights }: NamedBase): NamedBase {
   return {
-    ...rest,
     modules: modules.map((module) => ({ ...module, path: pathThen(module.path) })),
     weights: weights && new Map([...weights].map(([name, weight]) => [pathThen(name), weight])),
   };
