@@ -63,6 +63,10 @@ const parquetRows = [
   },
 ];
 
+/** A table whose text "Lock" begins with a byte that no UTF-8 has. Snappy keeps short texts as they are. */
+const brokenText = parquetBytes('snappy');
+brokenText[brokenText.indexOf('Lock')] = 0xff;
+
 describe('openDataFile', () => {
   it.each<[string, string | Uint8Array, unknown[], number[], string]>([
     ['rows.jsonl', lines, rows, [1, 3], 'line'],
@@ -119,6 +123,7 @@ describe('openDataFile', () => {
     ['rows.csv', 'a,b\n1\n', 'DATA_FILE_INVALID', /length is 2, got 1/],
     ['rows.csv', 'a,b\n1,"2\n', 'DATA_FILE_INVALID', /quote/i],
     ['rows.csv', Uint8Array.of(0x61, 0x0a, 0xc3, 0x28), 'DATA_FILE_INVALID', /not valid UTF-8/],
+    ['rows.parquet', brokenText, 'DATA_FILE_INVALID', /not valid|encoded data/],
     ['rows.parquet', Buffer.from('PAR1'), 'DATA_FILE_INVALID', /shorter than any Parquet file/],
     ['rows.parquet', Buffer.from('PAR1....\xff\xff\xff\xffPAR1', 'latin1'), 'DATA_FILE_INVALID', /longer than 64 MiB/],
     ['rows.parquet', parquetBytes('zstd').subarray(0, 900), 'DATA_FILE_INVALID', /its end is missing/],
