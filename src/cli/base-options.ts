@@ -9,6 +9,12 @@ export const chatTemplateOption = [
   "a chat template in the place of the base's, or the name of one of the base's templates",
 ] as const;
 
+/** Option of commands that render messages for adapters. */
+export const templateOption = [
+  '--template <whose>',
+  'whose chat template and tokenizer are used for an adapter: adapter (default, where its folder has them) or base',
+] as const;
+
 /** Declares `--base` and the repeatable `--adapter`, for commands that run a model; `adapterSpecs` reads the latter. */
 export function declareBaseOptions(command: Command): Command {
   return command

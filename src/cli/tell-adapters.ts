@@ -20,7 +20,7 @@ export function tellAdapters(
   const early: string[] = [];
   let named: Set<string> | undefined;
   const subscription = onEvent((event) => {
-    if (named === undefined && event.event !== 'fail') return;
+    if (named === undefined && event.event !== 'fail' && event.event !== 'template') return;
     if (event.event === 'load' && named?.delete(event.name ?? '')) return;
     const text = textOf(event);
     if (text !== undefined) (named === undefined ? (line: string) => early.push(line) : tell)(text);
@@ -45,6 +45,8 @@ function textOf({ event, name, version, previous, error }: AdapterEvent): string
       return `The adapter ${name} is unloaded: version ${shortened(version)}`;
     case 'fail':
       return `The adapter ${name} is not served: ${error instanceof Error ? error.message : String(error)}`;
+    case 'template':
+      return `The adapter ${name} brings a chat template or a tokenizer of its own, which requests for it use. --template base uses those of the base`;
     case 'retire':
       return undefined;
   }

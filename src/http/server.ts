@@ -13,6 +13,7 @@ import {
   type GenerationService,
   type ModelSource,
   type ModelsService,
+  type TemplateOf,
   openEncoder,
   openGeneration,
   openModels,
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly anyBase?: boolean;
   /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */
   readonly chatTemplate?: string;
+  /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
+  readonly template?: TemplateOf;
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;
@@ -200,10 +203,10 @@ async function openBase(path: string, { copyBase = false, chatTemplate, signal }
 function openGenerationFor(
   { base, tokenizer, origin }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, anyBase, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
+  { servedName, adapters: adaptersFolder, anyBase, template, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxSlots, maxLength, dora, anyBase, adapterMemory };
+  const limits = { maxSlots, maxLength, dora, anyBase, template, adapterMemory };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 

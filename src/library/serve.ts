@@ -21,6 +21,8 @@ const schema = z.object({
   anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */
   chatTemplate: path.optional(),
+  /** Whose chat template and tokenizer are used for an adapter. Default: those of the adapter's folder, if it has them. */
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
   /** ONNX files for the Open Inference Protocol, by the names under which they are served. */
   models: paths.optional(),
   host: text.optional(),

@@ -3,7 +3,15 @@ import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { AdapterRegistry, announceAdapters, createAdapterAdministration, hasDora, Router } from '../routing/index.ts';
+import { AdapterTokenizers, type TemplateOf } from './adapter-tokenizers.ts';
+import {
+  AdapterRegistry,
+  announceAdapters,
+  createAdapterAdministration,
+  hasDora,
+  Router,
+  tellOwnTemplate,
+} from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -22,6 +30,8 @@ export interface GenerationOptions {
   readonly dora: boolean | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
+  /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
+  readonly template?: TemplateOf | undefined;
   /** Bytes of host memory for adapters. */
   readonly adapterMemory?: number | undefined;
 }
@@ -59,7 +69,15 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     const administration = { registry, linears: base.modules, fingerprint, folder, baseName };
     const adapters = createAdapterAdministration(administration);
     closing.push((await announceAdapters(administration)).settled);
+    const tokenizers = new AdapterTokenizers({
+      adapters,
+      tokenizer,
+      baseFolder: base.dir,
+      template: options.template ?? 'adapter',
+    });
+    for (const name of await tokenizers.ownNames()) tellOwnTemplate(name);
     const context = {
+      tokenizers,
       engine,
       adapters,
       router: new Router({ baseName, registry }),

@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
+import type { AdapterTokenizers } from './adapter-tokenizers.ts';
 import type { GenerationEngine } from './engine-port.ts';
 import type { AdapterAdministration, Router } from '../routing/index.ts';
 
@@ -28,7 +29,10 @@ export interface BaseContext extends DoorContext {
 export interface ServingContext extends BaseContext {
   readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'assertKnown'>;
   readonly engine: GenerationEngine;
+  /** The base's. */
   readonly tokenizer: Tokenizer | undefined;
+  /** The tokenizers of adapters that bring their own; without it, every request uses the base's. */
+  readonly tokenizers?: Pick<AdapterTokenizers, 'of'> | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
 }

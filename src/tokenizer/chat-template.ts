@@ -2,7 +2,7 @@ import { EspalierError } from '../core/index.ts';
 import { compileTemplate, type Template } from '../jinja/index.ts';
 import type { Range } from './encode-ranges.ts';
 import { tokenText } from './special-tokens.ts';
-import { isJsonObject, type TokenizerFiles } from './tokenizer-files.ts';
+import { isJsonObject, type TemplateFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
 /** One turn of a conversation, as chat templates take it. A template may read further fields. */
 export interface ChatMessage {
@@ -106,7 +106,7 @@ function ofFolder(cause: unknown, path: string): unknown {
 }
 
 /** The templates of a folder, by name. A single one is called default. */
-export function templatesOf(files: TokenizerFiles): ReadonlyMap<string, string> {
+export function templatesOf(files: TemplateFiles): ReadonlyMap<string, string> {
   const { chatTemplate, additionalTemplates = {} } = files;
   if (chatTemplate !== undefined || Object.keys(additionalTemplates).length > 0) {
     const own = chatTemplate === undefined ? [] : [['default', chatTemplate] as const];

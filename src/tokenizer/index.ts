@@ -3,7 +3,7 @@ export { byteLevelCharacter } from './byte-level.ts';
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export type { EncodedRanges, Range } from './encode-ranges.ts';
 export { reservedVariables } from './chat-template.ts';
-export { openTokenizer, type OpenTokenizerOptions } from './open-tokenizer.ts';
+export { openAdapterTokenizer, openTokenizer, type OpenTokenizerOptions } from './open-tokenizer.ts';
 export { sharedLength } from './shared-length.ts';
 export type { StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';

@@ -23,6 +23,9 @@ export interface TokenizerFiles {
   readonly additionalTemplates?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The files of which chat templates are read. */
+export type TemplateFiles = Pick<TokenizerFiles, 'folder' | 'tokenizerConfig' | 'chatTemplate' | 'additionalTemplates'>;
+
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -12,7 +12,7 @@ import { findSpecialTokens, type SpecialTokens } from './special-tokens.ts';
 import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-decoder.ts';
 import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
-import type { TokenizerFiles } from './tokenizer-files.ts';
+import type { TemplateFiles, TokenizerFiles } from './tokenizer-files.ts';
 import { findTurnEnd } from './turn-end.ts';
 
 export type { ChatMessage, RenderedChat, TextPart, ToolCall } from './chat-template.ts';
@@ -78,6 +78,8 @@ export interface Tokenizer {
    */
   encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges;
   readonly hasChatTemplate: boolean;
+  /** Returns the same tokenizer with the chat templates of other files, and with the special tokens that their configuration names. */
+  withTemplates(files: TemplateFiles): Tokenizer;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
   /** Every id that ends a generation. */
@@ -98,6 +100,8 @@ class FileTokenizer implements Tokenizer {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
   readonly vocabSize: number;
+  readonly #files: TokenizerFiles;
+  readonly #parts: TokenizerParts;
   readonly #folder: string;
   readonly #pipeline: TextPipeline;
   readonly #around: Template;
@@ -107,13 +111,16 @@ class FileTokenizer implements Tokenizer {
   readonly #special: SpecialTokens;
   #eosIds: readonly number[] | undefined;
 
-  constructor(files: TokenizerFiles) {
-    const { pipeline, around, decoding } = readParts(files);
+  constructor(files: TokenizerFiles, parts: TokenizerParts = readParts(files)) {
+    const { pipeline, around, decoding, tokens } = parts;
+    // WHY without the vocabulary: its parts are read, and it is large.
+    this.#files = { ...files, tokenizer: {} };
+    this.#parts = parts;
     this.#folder = files.folder;
     this.#pipeline = pipeline;
     this.#around = around;
     this.#decoding = decoding;
-    this.#tokens = new TokenTable(pipeline);
+    this.#tokens = tokens;
     this.#special = findSpecialTokens(files, {
       idOf: (token) => this.#tokens.idOf(token),
       tokenOf: (id) => this.#tokens.contentOf(id),
@@ -127,6 +134,12 @@ class FileTokenizer implements Tokenizer {
 
   get hasChatTemplate(): boolean {
     return this.#template !== undefined;
+  }
+
+  withTemplates({ folder, tokenizerConfig, chatTemplate, additionalTemplates }: TemplateFiles): Tokenizer {
+    const config = { ...this.#files.tokenizerConfig, ...tokenizerConfig };
+    const files = { ...this.#files, folder, tokenizerConfig: config, chatTemplate, additionalTemplates };
+    return new FileTokenizer(files, this.#parts);
   }
 
   get eosIds(): readonly number[] {
@@ -239,14 +252,20 @@ class FileTokenizer implements Tokenizer {
   }
 }
 
-function readParts({ folder, tokenizer }: TokenizerFiles): {
-  pipeline: TextPipeline;
-  around: Template;
-  decoding: Decoding;
-} {
+/** What `tokenizer.json` is read to. */
+interface TokenizerParts {
+  readonly pipeline: TextPipeline;
+  readonly around: Template;
+  readonly decoding: Decoding;
+  readonly tokens: TokenTable;
+}
+
+function readParts({ folder, tokenizer }: TokenizerFiles): TokenizerParts {
   try {
+    const pipeline = new TextPipeline(tokenizer);
     return {
-      pipeline: new TextPipeline(tokenizer),
+      pipeline,
+      tokens: new TokenTable(pipeline),
       around: readTemplate(tokenizer['post_processor']),
       decoding: readDecoder(tokenizer['decoder']),
     };

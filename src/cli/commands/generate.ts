@@ -5,8 +5,8 @@ import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
-import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
-import { chatTemplateOption, declareBaseOptions } from '../base-options.ts';
+import { openAdapterTokenizer, openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import { chatTemplateOption, declareBaseOptions, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { loadAdapters } from '../load-adapters.ts';
 import {
@@ -29,6 +29,7 @@ const schema = z.object({
   prompt: z.string().optional(),
   messages: path.optional(),
   chatTemplate: path.optional(),
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).default('adapter'),
   chatTemplateKwargs: jsonObject.optional(),
   enableThinking: z.boolean().optional(),
   inputIds: tokenIds.optional(),
@@ -54,7 +55,7 @@ export const generateCommand: CommandDefinition = {
   async run(options, context) {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await openTokenizer(base.dir, { chatTemplate: read.chatTemplate });
+    const tokenizer = await tokenizerFor(read, base, context);
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
@@ -69,11 +70,30 @@ export const generateCommand: CommandDefinition = {
   },
 };
 
+/** The tokenizer of a single adapter, where its folder has a template or a tokenizer of its own; else the base's. */
+async function tokenizerFor(
+  { adapter, chatTemplate, template }: GenerateOptions,
+  base: BaseModel,
+  { output }: CommandContext,
+): Promise<Tokenizer | undefined> {
+  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
+  const [only, ...others] = adapter;
+  const asked = template === 'adapter' && chatTemplate === undefined;
+  if (!asked || tokenizer === undefined || only === undefined || others.length > 0) return tokenizer;
+  const own = await openAdapterTokenizer(only.path, { folder: base.dir, tokenizer });
+  if (own === undefined) return tokenizer;
+  output.note(
+    `${only.path} brings a chat template or a tokenizer of its own, which is used. --template base uses the base's`,
+  );
+  return own;
+}
+
 function declareOptions(command: Command): void {
   declareBaseOptions(command)
     .option('--prompt <text>', 'text to go on from')
     .option('--messages <file>', 'a JSON file of chat messages to answer')
     .option(...chatTemplateOption)
+    .option(...templateOption)
     .option('--chat-template-kwargs <json>', 'further values for the chat template, such as {"enable_thinking": false}')
     .option('--enable-thinking', 'gives the chat template enable_thinking: true')
     .option('--no-enable-thinking', 'gives the chat template enable_thinking: false')

@@ -5,7 +5,7 @@ import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
-import { anyBaseOption, chatTemplateOption, collect } from '../base-options.ts';
+import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
@@ -26,6 +26,7 @@ const schema = z.object({
   adapters: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
   apiKey: keyText.optional(),
@@ -63,6 +64,7 @@ export const serveCommand: CommandDefinition = {
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
       .option(...anyBaseOption)
       .option(...chatTemplateOption)
+      .option(...templateOption)
       .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
       .option('--port <n>', 'port to listen on; 0 takes any free one (default: 8000)')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')

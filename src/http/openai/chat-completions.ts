@@ -11,20 +11,22 @@ import { chatCompletionSchema, parseBody, type ChatCompletionBody } from './requ
 import { refuseUnsupported } from './refused-fields.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
+import { contextFor } from './context-for.ts';
 import { reservePlace } from './reserve-place.ts';
 
-/** `POST /v1/chat/completions`. The chat template of the base renders the prompt. */
-export function addChatCompletions(app: FastifyInstance, context: ServingContext): void {
+/** `POST /v1/chat/completions`. The chat template of the base renders the prompt, or that of the adapter where it has one. */
+export function addChatCompletions(app: FastifyInstance, server: ServingContext): void {
   const options = {
-    bodyLimit: chatBodyLimit(context.maxLength, app.initialConfig.bodyLimit ?? Infinity),
-    config: { access: 'inference', needsBase: true, contextTokens: context.maxLength },
-    onRequest: reservePlace(context),
+    bodyLimit: chatBodyLimit(server.maxLength, app.initialConfig.bodyLimit ?? Infinity),
+    config: { access: 'inference', needsBase: true, contextTokens: server.maxLength },
+    onRequest: reservePlace(server),
   } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body);
     refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
-    context.router.assertKnown(body.model);
+    server.router.assertKnown(body.model);
     request.place?.resize(body.n ?? 1);
+    const context = await contextFor(server, body.model);
     return answerRequest(context, reply, {
       body,
       caller: callerOf(request.ip, body),

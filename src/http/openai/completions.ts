@@ -9,6 +9,7 @@ import { refuseUnsupported } from './refused-fields.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
+import { contextFor } from './context-for.ts';
 import { reservePlace } from './reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
@@ -16,15 +17,16 @@ import type { ServingContext } from '../../service/index.ts';
 const defaultMaxTokens = 16;
 
 /** `POST /v1/completions`: continues a text or token ids. */
-export function addCompletions(app: FastifyInstance, context: ServingContext): void {
-  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(context) } as const;
+export function addCompletions(app: FastifyInstance, server: ServingContext): void {
+  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(server) } as const;
   app.post('/v1/completions', options, async (request, reply) => {
     const body = parseBody(completionSchema, request.body);
     refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
     // What can be refused is refused before a text is tokenized.
     const choices = choicesOf(body);
-    context.router.assertKnown(body.model);
+    server.router.assertKnown(body.model);
     request.place?.resize(choices);
+    const context = await contextFor(server, body.model);
     return answerRequest(context, reply, {
       body,
       caller: callerOf(request.ip, body),
