@@ -43,6 +43,18 @@ export function parseFloatText(text: string): number | undefined {
   return isFloat ? Number(word.replaceAll('_', '')) : undefined;
 }
 
+/** The text without white space around it, and with the decimal digits of other scripts as those of ASCII. */
 function inside(text: string): string {
-  return strip(text, undefined, { left: true, right: true });
+  const word = strip(text, undefined, { left: true, right: true });
+  return word.length > 4400 ? word : word.replace(/\p{Nd}/gu, (one) => digitOf(one));
+}
+
+const decimal = /^\p{Nd}$/u;
+
+/** WHY by counting: Unicode has the ten digits of a script in a row, from 0 on. */
+function digitOf(digit: string): string {
+  const code = digit.codePointAt(0) ?? 0;
+  let before = 0;
+  while (decimal.test(String.fromCodePoint(code - before - 1))) before += 1;
+  return String(before % 10);
 }

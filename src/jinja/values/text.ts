@@ -131,10 +131,11 @@ export function replace(text: string, old: string, now: string, most: number): s
 
 const cased = /^[\p{Lu}\p{Ll}\p{Lt}]$/u;
 
-/** The letter as it begins a word: "ß" gives "Ss". */
+/** The letter as it begins a word: "ß" gives "Ss". What has no case before the first letter stays, so "ŉ" gives "ʼN". */
 function titleLetter(letter: string): string {
-  const [first = '', ...rest] = characters(letter.toUpperCase());
-  return first + rest.join('').toLowerCase();
+  const upper = characters(letter.toUpperCase());
+  const first = upper.findIndex((one) => cased.test(one));
+  return upper.map((one, index) => (index > first ? one.toLowerCase() : one)).join('');
 }
 
 /** `str.title` */
