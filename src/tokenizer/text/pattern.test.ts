@@ -51,6 +51,16 @@ describe('translatePattern', () => {
   });
 });
 
+describe('a pattern with a repeated group', () => {
+  it.each([String.raw`(?:\p{L}+\s?)+$`, 'z(?:zz*)*!'])('whose time has no bounds is refused: %s', (pattern) => {
+    expect(() => translatePattern(pattern)).toThrow(/takes too long on a text of 32 characters/);
+  });
+
+  it.each([String.raw`(?:\p{L}\p{M}*)+`, '(?:[0-9][0-9][0-9])+', '(?:a|b)*c', 'a{1,2}+b'])('is read: %s', (pattern) => {
+    expect(translatePattern(pattern)).toBeInstanceOf(RegExp);
+  });
+});
+
 it('a literal pattern finds exactly its text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }), fc.string(), (text, before) => {

@@ -1,3 +1,4 @@
+import { checkPatternTime } from './pattern-time.ts';
 import { onigurumaWord, onigurumaWordAlone, whiteSpace } from './unicode.ts';
 
 /**
@@ -6,12 +7,16 @@ import { onigurumaWord, onigurumaWordAlone, whiteSpace } from './unicode.ts';
  * The two differ in what `\s`, `\w`, `\d`, `\h`, `.`, `^` and `$` mean, in possessive quantifiers, atomic groups, nested classes, and
  * options such as `(?i:…)`. Possessive parts become a lookahead with a reference to what it matched, which gives nothing back.
  *
- * @throws RangeError for syntax without an equivalent: back references, `\G`, `\K`, `\X`, conditions
+ * @throws RangeError for syntax without an equivalent (back references, `\G`, `\K`, `\X`, conditions), and for a pattern without bounds of time
  * @see the file RE of Oniguruma
  */
 export function translatePattern(pattern: string): RegExp {
   try {
-    return new RegExp(new Translator(pattern).translate(), 'gv');
+    const translator = new Translator(pattern);
+    const expression = new RegExp(translator.translate(), 'gv');
+    // WHY only then: without a repeated group no pattern's time doubles with each character.
+    if (translator.repeatsGroup) checkPatternTime(expression.source, pattern);
+    return expression;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new RangeError(`its pattern ${JSON.stringify(pattern)} cannot be used: ${reason}`, { cause });
@@ -24,6 +29,8 @@ export function literalPattern(text: string): RegExp {
 }
 
 class Translator {
+  /** Whether a group is repeated without a limit. */
+  repeatsGroup = false;
   readonly #characters: readonly string[];
   #at = 0;
   #groups = 0;
@@ -46,7 +53,10 @@ class Translator {
     while (this.#at < this.#characters.length && !this.#sees(')')) {
       if (this.#take('|')) translated += '|';
       else if (this.#sees('(', '?') && /^\(\?[imx-]*\)/.test(this.#rest(8))) folded = this.#option(folded);
-      else translated += this.#quantified(this.#atom(folded));
+      else {
+        const isGroup = this.#sees('(');
+        translated += this.#quantified(this.#atom(folded), isGroup);
+      }
     }
     return translated;
   }
@@ -58,10 +68,12 @@ class Translator {
     return optionFolds(written.slice(2, -1), isFolded);
   }
 
-  #quantified(atom: string): string {
+  #quantified(atom: string, isGroup: boolean): string {
     let translated = atom;
     for (let quantifier = this.#quantifier(); quantifier !== undefined; quantifier = this.#quantifier()) {
       const { range, mode } = quantifier;
+      // A quantifier of a quantifier makes a group of what it repeats.
+      if ((isGroup || translated !== atom) && range !== '?') this.repeatsGroup = true;
       if (translated !== atom) translated = `(?:${translated})`;
       if (mode === 'possessive') translated = this.#atomic(translated + range);
       else translated += range + (mode === 'lazy' ? '?' : '');
