@@ -5,7 +5,7 @@ import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { LabelledExample, LabelTarget } from './labelled-example.ts';
 import { readNestedNumbers } from './nested-numbers.ts';
-import { integersField, stringField } from './row-fields.ts';
+import { integersField, isGiven, refuseMask, stringField } from './row-fields.ts';
 import { invalid, type RowPlace } from './row.ts';
 
 export interface LabelledRowOptions {
@@ -21,6 +21,32 @@ export interface LabelledRowOptions {
 export interface EncodedRow {
   readonly example: LabelledExample;
   readonly cut: boolean;
+  /** Fields that the row has and that are not read. */
+  readonly unknown: readonly string[];
+}
+
+const known: readonly string[] = [
+  'text',
+  'text_pair',
+  'input_ids',
+  'token_type_ids',
+  'attention_mask',
+  'inputs',
+  'input',
+  'label',
+  'labels',
+  'target',
+];
+
+/** Fields with which other trainers change what is learned. */
+const decisive: readonly string[] = ['weight', 'sample_weight'];
+
+/** @throws EspalierError DATA_ROW_INVALID */
+function unknownFields(row: Fields, place: RowPlace): readonly string[] {
+  const field = decisive.find((name) => isGiven(row[name]) && row[name] !== 1);
+  if (field !== undefined) throw invalid(place, `"${field}" would change what is learned, and is not supported.`);
+  refuseMask(row['attention_mask'], place);
+  return Object.keys(row).filter((name) => !known.includes(name));
 }
 
 /**
@@ -34,13 +60,14 @@ export interface EncodedRow {
  */
 export function encodeLabelledRow(value: unknown, place: RowPlace, options: LabelledRowOptions): EncodedRow {
   if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describeValue(value)}.`);
+  const unknown = unknownFields(value, place);
   const target = readTarget(value, place, options);
   const { inputs } = options.base;
   if (inputs !== undefined) {
-    return { example: { kind: 'tensors', inputs: readTensors(value, place, inputs), target }, cut: false };
+    return { example: { kind: 'tensors', inputs: readTensors(value, place, inputs), target }, cut: false, unknown };
   }
   const { cut, ...tokens } = encodeUnlabelledTokens(value, place, options);
-  return { example: { kind: 'tokens', ...tokens, target }, cut };
+  return { example: { kind: 'tokens', ...tokens, target }, cut, unknown };
 }
 
 /** The tokens of a row of a text model, and their segments. */
@@ -107,11 +134,17 @@ function readTarget(row: Fields, place: RowPlace, options: LabelledRowOptions): 
   return { kind: 'numbers', values: Float32Array.from(numbers.values), shape: numbers.shape };
 }
 
-function classOf(label: unknown, place: RowPlace, { base, classes = base.labels?.length }: LabelledRowOptions): number {
+function classOf(
+  label: unknown,
+  place: RowPlace,
+  { base, classes = base.labels?.length }: Pick<LabelledRowOptions, 'base' | 'classes'>,
+): number {
   const names = base.labels ?? [];
   if (typeof label === 'string') {
     const index = names.indexOf(label);
     if (index >= 0) return index;
+    // A table has its numbers as texts.
+    if (/^\d{1,9}$/.test(label)) return classOf(Number(label), place, { base, classes });
     const meant = nearest(label, names);
     const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
     const known = names.length === 0 ? 'the base has no names of classes; give a number' : `known are ${listed(names)}`;

@@ -1,8 +1,9 @@
 import { EspalierError } from '../../core/index.ts';
-import type { DataAccount, UnknownField } from './data-account.ts';
+import type { DataAccount } from './data-account.ts';
 import { countTargets, type Example } from './example.ts';
 import type { FormatName } from './formats/row-formats.ts';
 import type { RowPlace } from './row.ts';
+import { UnknownFields } from './unknown-fields.ts';
 
 /** What is counted of an example. */
 export interface CountedExample {
@@ -18,16 +19,13 @@ export interface ExampleCounterOptions {
   readonly withoutTargets?: 'drop' | 'keep';
 }
 
-/** WHY a limit: a row may have any number of fields. */
-const mostUnknownFields = 100;
-
 /** Counts the rows of a file, and decides which are dropped. */
 export class ExampleCounter {
   readonly #path: string;
   readonly #options: ExampleCounterOptions;
   readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0, passedOver: 0 };
   readonly #formats = new Map<FormatName, number>();
-  readonly #unknown = new Map<string, UnknownField>();
+  readonly #unknown = new UnknownFields();
 
   constructor(path: string, options: ExampleCounterOptions) {
     this.#path = path;
@@ -38,11 +36,8 @@ export class ExampleCounter {
     this.#formats.set(name, (this.#formats.get(name) ?? 0) + 1);
   }
 
-  noteUnknown(field: string, { path, unit, line }: RowPlace): void {
-    const known = this.#unknown.get(field);
-    if (known === undefined && this.#unknown.size >= mostUnknownFields) return;
-    const { rows, first } = known ?? { rows: 0, first: `${path}, ${unit} ${line}` };
-    this.#unknown.set(field, { field, rows: rows + 1, first });
+  noteUnknown(field: string, place: RowPlace): void {
+    this.#unknown.note(field, place);
   }
 
   accept({ example, isCut, passedOver }: CountedExample): boolean {
@@ -72,6 +67,6 @@ export class ExampleCounter {
 
   /** The counts so far. */
   counts(): DataAccount {
-    return { ...this.#counts, formats: Object.fromEntries(this.#formats), unknownFields: [...this.#unknown.values()] };
+    return { ...this.#counts, formats: Object.fromEntries(this.#formats), unknownFields: this.#unknown.list() };
   }
 }

@@ -55,7 +55,7 @@ describe('labelled rows of text', () => {
   it('become tokens with a class, by number or by name', async () => {
     const rows = [
       { text: 'the film was good', label: 'good' },
-      { text: 'dull', text_pair: 'bright', label: 0 },
+      { text: 'dull', text_pair: 'bright', label: '0' },
       { input_ids: [2, 9, 3], labels: 1, note: 'left alone' },
     ];
     const { kind, rows: source, hasSegments, account } = await readText(rows);
@@ -74,6 +74,7 @@ describe('labelled rows of text', () => {
     ]);
     expect(hasSegments).toBe(true);
     expect(account).toMatchObject({ rows: 3, examples: 3, tokens: 14, supervisedTokens: 3, dropped: 0, truncated: 0 });
+    expect(account.unknownFields).toMatchObject([{ field: 'note', rows: 1 }]);
   });
 
   it('are cut at the maximum length, and counted', async () => {
@@ -89,6 +90,9 @@ describe('labelled rows of text', () => {
     { row: { text: 'good', label: 3 }, problem: /from 0 to 2, got 3/ },
     { row: { text: 'good', label: -1 }, problem: /from 0 to 2, got -1/ },
     { row: { text: 'good', label: 0.5 }, problem: /got 0.5/ },
+    { row: { text: 'good', label: '3' }, problem: /from 0 to 2, got 3/ },
+    { row: { text: 'good', label: 1, weight: 0.5 }, problem: /"weight" would change what is learned/ },
+    { row: { input_ids: [2, 3], attention_mask: [1, 0], label: 1 }, problem: /"attention_mask" leaves tokens out/ },
     { row: { text: 'good', label: 'goood' }, problem: /known are "bad", "fair", "good"\. Did you mean "good"\?/ },
     { row: { text: 'good', input_ids: [2], label: 1 }, problem: /it has both/ },
     { row: { label: 1 }, problem: /"text" .* or "input_ids"/ },

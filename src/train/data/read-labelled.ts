@@ -5,6 +5,7 @@ import type { DataAccount } from './data-account.ts';
 import { indexRows } from './indexed-rows.ts';
 import { namesOf } from './read-rows.ts';
 import { invalid, type RowPlace } from './row.ts';
+import { UnknownFields } from './unknown-fields.ts';
 import type { RowSource } from './row-source.ts';
 
 export interface ReadLabelledOptions extends LabelledRowOptions {
@@ -35,9 +36,12 @@ export async function readLabelled(
   let { kind } = options;
   let [tokens, truncated, hasSegments, isCut] = [0, 0, false, false];
   let first: LabelledExample | undefined;
+  let isFirst = true;
+  const unknownFields = new UnknownFields();
   const rows = await indexRows<LabelledExample>(paths, {
     encode: (value, place) => {
-      const { example, cut } = encodeLabelledRow(value, place, options);
+      const { example, cut, unknown } = encodeLabelledRow(value, place, options);
+      if (isFirst) for (const field of unknown) unknownFields.note(field, place);
       isCut = cut;
       return example;
     },
@@ -55,6 +59,7 @@ export async function readLabelled(
     bytesOf,
     signal: options.signal,
   });
+  isFirst = false;
   if (kind === undefined || rows.count === 0) {
     await rows[Symbol.asyncDispose]();
     throw new EspalierError('DATA_EMPTY', { path: namesOf(paths) });
@@ -69,7 +74,7 @@ export async function readLabelled(
     truncated,
     passedOver: 0,
     formats: {},
-    unknownFields: [],
+    unknownFields: unknownFields.list(),
   };
   return { kind, rows, account, hasSegments };
 }

@@ -19,6 +19,12 @@ export function integersField(row: Fields, key: string, place: RowPlace): number
   return value.map(Number);
 }
 
+/** @throws EspalierError DATA_ROW_INVALID for a mask that leaves tokens out, since all of `input_ids` are read */
+export function refuseMask(mask: unknown, place: RowPlace): void {
+  if (!Array.isArray(mask) || mask.every((one) => one === 1 || one === true)) return;
+  throw invalid(place, '"attention_mask" leaves tokens out. Leave them out of "input_ids" too.');
+}
+
 /** Whether a field says something: it is there, and neither null nor empty. */
 export function isGiven(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return false;

@@ -1,5 +1,5 @@
 import { EspalierError, nearest } from '../../../core/index.ts';
-import { integersField } from '../row-fields.ts';
+import { integersField, refuseMask } from '../row-fields.ts';
 import { invalid } from '../row.ts';
 import { fromJson } from './read-turns.ts';
 import type { RowFormat } from './row-format.ts';
@@ -14,10 +14,7 @@ export const tokensFormat: RowFormat = {
   read(row, place) {
     const given = { input_ids: fromJson(row['input_ids']), labels: fromJson(row['labels']) };
     const inputIds = integersField(given, 'input_ids', place);
-    const mask = fromJson(row['attention_mask']);
-    if (Array.isArray(mask) && mask.some((one) => one !== 1 && one !== true)) {
-      throw invalid(place, '"attention_mask" leaves tokens out. Leave them out of "input_ids" too.');
-    }
+    refuseMask(fromJson(row['attention_mask']), place);
     if (!('labels' in row)) {
       // WHY only here: `labels` decides what is learned, and with a misspelt one all tokens would be.
       const misspelt = Object.keys(row).find((key) => !fields.includes(key) && nearest(key, ['labels']));
