@@ -6,6 +6,7 @@ import type { Adapter } from '../lora/index.ts';
 import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
+import { OwnTokenizers } from './own-tokenizers.ts';
 import { copyBase, count, path, paths, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
@@ -16,6 +17,8 @@ const schema = z.object({
   copyBase: copyBase.optional(),
   /** Accepts adapters that were trained on another base, including those that are loaded later. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
+  /** Whose chat template and tokenizer are used for an adapter. Default: those of the adapter's folder, if it has them. */
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
   /** Number of threads that compute. Default: one for each core. All models of a process share them. */
   threads: count.optional(),
   /** Number of calls that run at once. Others wait. */
@@ -59,6 +62,8 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const tokenizer = await openTokenizer(opened.dir);
     const checks = await baseChecks(opened, settings);
     const adapters = await loadAdapters(settings.adapters ?? {}, opened, checks);
+    const own = new OwnTokenizers({ base: opened, tokenizer, template: settings.template });
+    for (const [name, place] of Object.entries(settings.adapters ?? {})) own.set(name, await own.open(place));
     await verifyWeights(opened, { signal: settings.signal });
     const share = shareEnvironment(settings.threads);
     given.push(() => share[Symbol.dispose]());
@@ -69,7 +74,7 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
       () => engine.dispose(),
     );
     for (const [name, adapter] of adapters) await registry.load(name, adapter);
-    return new LocalModel({ base: opened, changed: watch.changed, checks, tokenizer, engine, registry, dispose });
+    return new LocalModel({ base: opened, changed: watch.changed, checks, tokenizer, own, engine, registry, dispose });
   } catch (error) {
     await dispose();
     throw error;

@@ -4,6 +4,7 @@ import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import type { OwnTokenizers } from './own-tokenizers.ts';
 import { encodeMessages } from './encode-messages.ts';
 import {
   chatSchema,
@@ -46,6 +47,7 @@ export interface LocalModelParts {
   /** The properties of the base with which adapters are compared. */
   readonly checks: BaseChecks;
   readonly tokenizer: Tokenizer | undefined;
+  readonly own: OwnTokenizers;
   readonly engine: Engine;
   readonly registry: AdapterRegistry<PreparedAdapter>;
   /** Disposes the parts of the model. */
@@ -115,7 +117,9 @@ export class LocalModel implements AsyncDisposable {
       sampling.adapter,
       requestOf(sampling, this.#endTokens(sampling)),
     );
-    const decoder = this.#parts.tokenizer?.createStreamDecoder(prompt.isContinued ? { after: prompt.tokens } : {});
+    const decoder = this.#parts.own
+      .of(sampling.adapter)
+      ?.createStreamDecoder(prompt.isContinued ? { after: prompt.tokens } : {});
     const { stop = [], minTokens = 0, logprobs } = sampling;
     const stops = typeof stop === 'string' ? [stop] : stop;
     yield* piecesOf(generated, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
@@ -128,7 +132,7 @@ export class LocalModel implements AsyncDisposable {
   async score(options: ScoreOptions): Promise<Score> {
     this.#assertUsable();
     const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
-    const tokens = typeof text === 'string' ? this.#tokenizer().encode(text, { bos: true, eos: true }) : text;
+    const tokens = typeof text === 'string' ? this.#tokenizer(adapter).encode(text, { bos: true, eos: true }) : text;
     const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
     const generated = await this.#start(tokens, adapter, request);
     for await (const _ of generated) break;
@@ -144,11 +148,14 @@ export class LocalModel implements AsyncDisposable {
    */
   async load(name: string, path: string, options: LoadOptions = {}): Promise<string> {
     this.#assertUsable();
-    const { base, registry, checks } = this.#parts;
+    const { base, own, registry, checks } = this.#parts;
     const { anyBase = false } = readOptions(loadSchema, options, 'load');
     const adapter = await loadAdapter(path, base.modules, anyBase ? { weights: checks.weights } : checks);
+    const tokenizer = await own.open(path);
     this.#assertUsable();
-    return (await registry.put(name, adapter)).digest;
+    const { digest } = await registry.put(name, adapter);
+    own.set(name, tokenizer);
+    return digest;
   }
 
   /**
@@ -178,8 +185,9 @@ export class LocalModel implements AsyncDisposable {
     this.#parts.changed.throwIfAborted();
   }
 
-  #tokenizer(): Tokenizer {
-    const { tokenizer, base } = this.#parts;
+  #tokenizer(adapter: SamplingOptions['adapter']): Tokenizer {
+    const { own, base } = this.#parts;
+    const tokenizer = own.of(adapter);
     if (tokenizer === undefined) throw new EspalierError('TOKENIZER_MISSING', { path: base.dir });
     return tokenizer;
   }
@@ -187,17 +195,19 @@ export class LocalModel implements AsyncDisposable {
   #read(options: ChatOptions | GenerateOptions): { readonly prompt: Prompt; readonly sampling: SamplingOptions } {
     if ('messages' in options) {
       const { messages, tools, chatTemplateKwargs, ...sampling } = readOptions(chatSchema, options, 'chat');
-      const tokens = encodeMessages({ messages, tools, chatTemplateKwargs }, this.#tokenizer());
+      const tokens = encodeMessages({ messages, tools, chatTemplateKwargs }, this.#tokenizer(sampling.adapter));
       return { prompt: { tokens, isContinued: false }, sampling };
     }
     const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');
-    const tokens = typeof prompt === 'string' ? this.#tokenizer().encode(prompt, { bos: true }) : prompt;
+    const tokens =
+      typeof prompt === 'string' ? this.#tokenizer(sampling.adapter).encode(prompt, { bos: true }) : prompt;
     return { prompt: { tokens, isContinued: true }, sampling };
   }
 
   /** Tokens that end an answer. WHY from both files: the end-of-turn token of a chat may be in one of them only. */
-  #endTokens({ stopTokenIds = [] }: SamplingOptions): ReadonlySet<number> {
-    const { base, tokenizer } = this.#parts;
+  #endTokens({ adapter, stopTokenIds = [] }: SamplingOptions): ReadonlySet<number> {
+    const { base, own } = this.#parts;
+    const tokenizer = own.of(adapter);
     return new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
   }
 
