@@ -23,6 +23,16 @@ export function readTools(value: unknown): readonly Tool[] | undefined | FieldPr
   return tools instanceof FieldProblem || tools.length > 0 ? tools : undefined;
 }
 
+/** Reads the tools that stand beside messages, under OpenAI's name or under its older one. */
+export function readToolsBeside({ tools, functions }: Fields): readonly Tool[] | undefined | FieldProblem {
+  const read = readTools(tools);
+  if (read instanceof FieldProblem) return read.within('tools');
+  const older = readFunctions(functions);
+  if (older instanceof FieldProblem) return older.within('functions');
+  if (read === undefined || older === undefined) return read ?? older;
+  return new FieldProblem(['functions'], '"tools" are there too; leave one of them out');
+}
+
 /** Reads the older `functions`: the same without the object around each. */
 export function readFunctions(value: unknown): readonly Tool[] | undefined | FieldProblem {
   const found = readTools(value);

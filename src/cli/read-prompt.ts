@@ -5,7 +5,7 @@ import {
   fitToTemplate,
   isFields,
   readMessages,
-  readTools,
+  readToolsBeside,
   readVariables,
   type Conversation,
 } from '../chat/index.ts';
@@ -73,8 +73,8 @@ async function readConversation(path: string): Promise<Conversation> {
   const file = isFields(value) ? value : { messages: value };
   const read = readMessages(file['messages']);
   if (read instanceof FieldProblem) throw wrongFile(path, read.within('messages'));
-  const tools = readTools(file['tools']);
-  if (tools instanceof FieldProblem) throw wrongFile(path, tools.within('tools'));
+  const tools = readToolsBeside(file);
+  if (tools instanceof FieldProblem) throw wrongFile(path, tools);
   return { messages: read.messages, tools };
 }
 

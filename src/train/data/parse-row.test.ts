@@ -173,7 +173,7 @@ describe('parseRow', () => {
     [
       { messages: [{ role: 'user', content: 'x' }], tools: [{ name: 'f' }], functions: [{ name: 'f' }] },
       'DATA_ROW_INVALID',
-      'functions: the row has "tools" too',
+      'functions: "tools" are there too',
     ],
     [{ text: 'a', weight: 0.5 }, 'DATA_ROW_INVALID', '"weight" would change what is learned'],
     [{ text: 'a', tools: [{ name: 'f' }] }, 'DATA_ROW_INVALID', '"tools" would change what is learned'],

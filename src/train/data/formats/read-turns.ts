@@ -1,11 +1,4 @@
-import {
-  FieldProblem,
-  readFunctions,
-  readMessages,
-  readTools,
-  type Conversation,
-  type Fields,
-} from '../../../chat/index.ts';
+import { FieldProblem, readMessages, readToolsBeside, type Conversation, type Fields } from '../../../chat/index.ts';
 import { orThrow } from '../row-fields.ts';
 import type { RowPlace } from '../row.ts';
 import type { ReadFormatOptions } from './row-format.ts';
@@ -27,20 +20,10 @@ export function readTurns(
   return { messages, learned };
 }
 
-/** A row has its tools under OpenAI's name or under its older one. @throws EspalierError DATA_ROW_INVALID */
-export function readRowTools({ tools, functions }: Fields, place: RowPlace): Pick<Conversation, 'tools'> {
-  const read = readTools(tools);
-  const older = readFunctions(functions);
-  const found = [orThrow(withinField(read, 'tools'), place), orThrow(withinField(older, 'functions'), place)];
-  const [first, second] = found.filter((each) => each !== undefined);
-  if (second !== undefined) {
-    orThrow(new FieldProblem(['functions'], 'the row has "tools" too; leave one of them out'), place);
-  }
-  return first === undefined ? {} : { tools: first };
-}
-
-function withinField<Value>(read: Value | FieldProblem, field: string): Value | FieldProblem {
-  return read instanceof FieldProblem ? read.within(field) : read;
+/** The tools of a row, if it has any. @throws EspalierError DATA_ROW_INVALID */
+export function readRowTools(row: Fields, place: RowPlace): Pick<Conversation, 'tools'> {
+  const tools = orThrow(readToolsBeside(row), place);
+  return tools === undefined ? {} : { tools };
 }
 
 export function fromJson(value: unknown): unknown {
