@@ -150,7 +150,7 @@ export class LocalModel implements AsyncDisposable {
     this.#assertUsable();
     const { base, own, registry, checks } = this.#parts;
     const { anyBase = false } = readOptions(loadSchema, options, 'load');
-    const adapter = await loadAdapter(path, base.modules, anyBase ? { weights: checks.weights } : checks);
+    const adapter = await loadAdapter(path, base.modules, anyBase ? { ...checks, fingerprint: undefined } : checks);
     const tokenizer = await own.open(path);
     this.#assertUsable();
     const { digest } = await registry.put(name, adapter);

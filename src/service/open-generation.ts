@@ -1,3 +1,4 @@
+import { embeddingsOf } from '../adapter-files/index.ts';
 import { resolve } from 'node:path';
 import type { BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -66,7 +67,14 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   };
   try {
     const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
-    const administration = { registry, linears: base.modules, fingerprint, folder, baseName };
+    const administration = {
+      registry,
+      linears: base.modules,
+      fingerprint,
+      embeddings: embeddingsOf(base),
+      folder,
+      baseName,
+    };
     const adapters = createAdapterAdministration(administration);
     closing.push((await announceAdapters(administration)).settled);
     const tokenizers = new AdapterTokenizers({

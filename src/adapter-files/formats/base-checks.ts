@@ -1,8 +1,9 @@
 import { fingerprintBase, parameterShapes, type BaseModel } from '../../models/index.ts';
+import { embeddingsOf } from './base-embeddings.ts';
 import type { LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 
 /** What an adapter is compared with, besides the modules of its base. */
-export type BaseChecks = Pick<LoadAdapterOptions, 'weights' | 'fingerprint'>;
+export type BaseChecks = Pick<LoadAdapterOptions, 'weights' | 'fingerprint' | 'embeddings'>;
 
 /**
  * What `loadAdapter` compares the adapters of a base with.
@@ -14,5 +15,9 @@ export async function baseChecks(
   base: BaseModel,
   { anyBase = false }: { readonly anyBase?: boolean | undefined } = {},
 ): Promise<BaseChecks> {
-  return { weights: parameterShapes(base), ...(!anyBase && { fingerprint: await fingerprintBase(base) }) };
+  return {
+    weights: parameterShapes(base),
+    embeddings: embeddingsOf(base),
+    ...(!anyBase && { fingerprint: await fingerprintBase(base) }),
+  };
 }

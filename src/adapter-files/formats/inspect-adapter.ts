@@ -56,7 +56,12 @@ async function inspect(
   const format = await formatOf(source);
   if (format === 'peft')
     return describePeft(
-      await peftStructure(source, { modules, weights: options.weights, fingerprint: options.fingerprint }),
+      await peftStructure(source, {
+        modules,
+        weights: options.weights,
+        fingerprint: options.fingerprint,
+        embeddings: options.embeddings,
+      }),
     );
   const file = oneFile(source);
   const structure = await fileStructure(file, format, options);
@@ -65,7 +70,9 @@ async function inspect(
   return describeFile({ ...structure, modules: fitting }, format);
 }
 
-function describePeft({ config, baseName, plan: { targets, saved }, entries }: PeftStructure): InspectedAdapter {
+function describePeft({ config, baseName, plan, tokens, entries }: PeftStructure): InspectedAdapter {
+  const { saved } = plan;
+  const targets = [...plan.targets, ...tokens.flatMap((rows) => rows.targets)];
   const shapes = targets.flatMap((target) => partShapes(target).map(([, shape]) => shape));
   const present = saved.filter((each) => each.optional !== true || entries.has(savedName(each)));
   return {

@@ -35,7 +35,8 @@ export function loadAdapter(
   modules: readonly AdaptableModule[],
   options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<ReadAdapter> {
-  return read(path, { modules, weights: options.weights, fingerprint: options.fingerprint }, options);
+  const { weights, fingerprint, embeddings } = options;
+  return read(path, { modules, weights, fingerprint, embeddings }, options);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadPeftAdapter } from '../../adapter-files/index.ts';
+import { embeddingsOf, loadPeftAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
@@ -41,7 +41,7 @@ async function openCase(name: string): Promise<KindCase> {
   const total = Math.log(last.reduce((sum, value) => sum + Math.exp(value), 0));
   return {
     base,
-    adapter: await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules),
+    adapter: await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules, { embeddings: embeddingsOf(base) }),
     prompt: Array.from(typedArray(ids), Number).slice(0, length),
     logprobs: last.map((value) => value - total),
   };
@@ -57,7 +57,10 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? NaN))));
 }
 
-describe.each(['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables'])(
+const tables = ['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables'];
+const tokens = ['tokens-untied', 'tokens-tied', 'tokens-gemma'];
+
+describe.each([...tables, ...tokens])(
   'an adapter on tables and heads: %s',
   (name) => {
     it('gives what PEFT gives, beside rows of the base that it leaves alone', async () => {
@@ -80,9 +83,9 @@ describe.each(['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables
         const alone = await ask(kind);
         const [first, plain, second] = await Promise.all([ask(kind), ask([]), ask(kind)]);
         expect(largestDifference(firstLogprobs(first, vocab), logprobs)).toBeLessThan(1e-4);
-        const tokens = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
-        expect([tokens(first), tokens(second)]).toEqual([tokens(alone), tokens(alone)]);
-        expect(tokens(plain)).toEqual(tokens(before));
+        const idsOf = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
+        expect([idsOf(first), idsOf(second)]).toEqual([idsOf(alone), idsOf(alone)]);
+        expect(idsOf(plain)).toEqual(idsOf(before));
         expect(largestDifference(firstLogprobs(plain, vocab), firstLogprobs(before, vocab))).toBeLessThan(1e-5);
         expect(largestDifference(firstLogprobs(alone, vocab), firstLogprobs(before, vocab))).toBeGreaterThan(0.01);
       } finally {

@@ -47,9 +47,9 @@ export async function announceAdapters(options: AdministrationOptions): Promise<
 
 /** The error because of which an adapter cannot be served, as far as its structure shows; undefined if there is none. */
 async function problemOf(path: string, options: FileSourceOptions): Promise<unknown> {
-  const { folder, linears, weights, fingerprint, fileClock } = options;
+  const { folder, linears, weights, fingerprint, embeddings, fileClock } = options;
   try {
-    await inspectAdapter(path, linears, { within: folder, weights, fingerprint, fileClock });
+    await inspectAdapter(path, linears, { within: folder, weights, fingerprint, embeddings, fileClock });
     return undefined;
   } catch (error) {
     return error;

@@ -32,9 +32,9 @@ export class FileSource implements AdapterSource {
   }
 
   async read(): Promise<Adapter> {
-    const { folder, linears, weights, fingerprint, fileClock } = this.#options;
+    const { folder, linears, weights, fingerprint, embeddings, fileClock } = this.#options;
     // WHY at each reading: the target of the path may have changed.
     this.#path = await confineToFolder(folder, this.#asked);
-    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint, fileClock });
+    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint, embeddings, fileClock });
   }
 }

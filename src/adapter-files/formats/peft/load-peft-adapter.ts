@@ -3,6 +3,7 @@ import { assertFinite, type TensorData, type TensorOf } from '../../../tensor/in
 import type { Adapter, ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import { adapterDigest } from '../../identity.ts';
+import type { BaseEmbeddings } from '../base-embeddings.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import type { TargetModule } from './peft-names.ts';
@@ -10,12 +11,15 @@ import { peftStructure, type PeftBase, type PeftStructure } from './peft-structu
 import { asFloat32, moduleTensors, weightsOf } from './peft-tensors.ts';
 import { peftFiles } from './read-peft-config.ts';
 import { savedName, type WeightShapes } from './saved-parameters.ts';
+import { tokenModules } from './trainable-tokens.ts';
 
 export interface LoadAdapterOptions extends SourceOptions {
   /** The weights of the base, by which `modules_to_save` is resolved. Without them only the modules of the base are known. */
   readonly weights?: WeightShapes | undefined;
   /** The fingerprint of the base. An adapter that was trained on another one is refused. Absent: the adapter may be of any base. */
   readonly fingerprint?: string | undefined;
+  /** The rows of the base's embeddings. Without them adapters that replace some (`trainable_token_indices`) are refused. */
+  readonly embeddings?: BaseEmbeddings | undefined;
 }
 
 /**
@@ -29,10 +33,10 @@ export interface LoadAdapterOptions extends SourceOptions {
 export async function loadPeftAdapter(
   dir: string,
   modules: readonly AdaptableModule[],
-  { weights, fingerprint, ...options }: LoadAdapterOptions = {},
+  { weights, fingerprint, embeddings, ...options }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
   const read = async (source: AdapterSource): Promise<Adapter> =>
-    toAdapter(await readPeft(source, { modules, weights, fingerprint }));
+    toAdapter(await readPeft(source, { modules, weights, fingerprint, embeddings }));
   return readStable(dir, { ...options, files: peftFiles }, read);
 }
 
@@ -63,8 +67,18 @@ export async function toAdapter({
   plan,
   weights,
   tensors,
+  tokens,
+  embeddings,
+  configPath,
 }: PeftContent): Promise<Adapter> {
   const modules = await readModules(plan.targets, tensors, weights.path);
+  for (const rows of tokens) {
+    for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {
+      await assertFinite(module.a, `${rows.tensor} in ${weights.path}`);
+      await assertFinite(module.b, `${rows.tensor} in ${weights.path}`);
+      modules.set(path, module);
+    }
+  }
   const saved = await readSaved(plan.saved, tensors, weights.path);
   const digest = await adapterDigest({ modules, saved });
   return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };

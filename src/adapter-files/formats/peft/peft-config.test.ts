@@ -84,7 +84,6 @@ describe('parsePeftConfig', () => {
   it.each([
     ['bias', 'lora_only'],
     ['layer_replication', [[0, 1]]],
-    ['trainable_token_indices', [1]],
     ['target_parameters', ['mlp.experts']],
     ['alora_invocation_tokens', [1, 2]],
     ['use_qalora', true],

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
 import { assertConfig, type LoraConfig } from '../../../lora/index.ts';
+import type { TrainableTokens } from './trainable-tokens.ts';
 
 /** What is read from an adapter_config.json. */
 export interface PeftConfig {
   readonly config: LoraConfig;
   /** The base on which the adapter was trained, according to its file: a name or a path. */
   readonly baseName: string | undefined;
+  /** Tokens whose rows the adapter replaces; absent: none. */
+  readonly tokens?: TrainableTokens;
 }
 
 const numbers = z.record(z.string(), z.number());
@@ -31,6 +34,7 @@ const supported = z.object({
   layers_pattern: names.nullish(),
   modules_to_save: z.array(z.string()).nullish(),
   task_type: z.string().nullish(),
+  trainable_token_indices: z.union([z.array(z.number()), z.record(z.string(), z.array(z.number()))]).nullish(),
   base_model_name_or_path: z.string().nullish(),
 });
 
@@ -88,7 +92,9 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
     ...optionalParts(data),
   };
   assertConfig(config, path);
-  return { config, baseName: data.base_model_name_or_path ?? undefined };
+  const tokens = data.trainable_token_indices ?? [];
+  const isNone = Object.keys(tokens).length === 0;
+  return { config, baseName: data.base_model_name_or_path ?? undefined, ...(!isNone && { tokens }) };
 }
 
 /** The optional settings. Settings without an effect are omitted. */

@@ -4,6 +4,7 @@ import { PatternBudget, settingSteps, targetSteps, type LoraConfig } from '../..
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
+import type { BaseEmbeddings } from '../base-embeddings.ts';
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
 import { explicitConfig } from './explicit-config.ts';
@@ -11,6 +12,7 @@ import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names
 import { baseToldByPeft } from './peft-modules.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
+import { planTokens, withoutTokens, type TokenRows } from './trainable-tokens.ts';
 import { savedParameters, type WeightShapes } from './saved-parameters.ts';
 
 /** The base with which an adapter is compared. */
@@ -20,6 +22,8 @@ export interface PeftBase {
   readonly weights?: WeightShapes | undefined;
   /** Absent: the adapter may be of any base. */
   readonly fingerprint?: string | undefined;
+  /** The rows of its embeddings, for adapters that replace some. */
+  readonly embeddings?: BaseEmbeddings | undefined;
 }
 
 /** A PEFT folder whose configuration and header have been read and fit each other and the base. */
@@ -27,6 +31,9 @@ export interface PeftStructure extends Pick<ReadPeftConfig, 'config' | 'baseName
   /** According to the metadata of the weights. */
   readonly baseFingerprint: string | undefined;
   readonly plan: AdapterPlan;
+  readonly tokens: readonly TokenRows[];
+  readonly embeddings: BaseEmbeddings | undefined;
+  readonly configPath: string;
   readonly weights: AdapterFile;
   readonly entries: SafetensorsHeader['entries'];
 }
@@ -42,19 +49,24 @@ const maxHeaderBytes = 8_000_000;
  *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
-  const { config: written, baseName, path: configPath } = await configOf(source);
+  const { config: written, baseName, path: configPath, tokens: named } = await configOf(source);
   const weights = await weightsOf(source);
   const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(stored.values());
   const isOlder = hasOlderNames(stored, told);
   const entries = isOlder ? renamedEntries(stored) : stored;
   const plan = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
-  const config = isOlder ? explicitConfig(written, plan.targets) : written;
+  const others = new Set(plan.targets.map(({ path }) => path));
+  const { modules } = told;
+  const tokens = planTokens(named, entries, { path: configPath, modules, embeddings: base?.embeddings, others, useDora: written.useDora === true });
+  const changed = [...plan.targets, ...tokens.flatMap(({ targets }) => targets)];
+  const config = isOlder || tokens.length > 0 ? explicitConfig(written, changed) : written;
   assertKinds(plan, configPath);
-  checkTensors({ path: weights.path, tensors: entries, baseName }, plan, told.modules);
+  checkTensors({ path: weights.path, tensors: withoutTokens(entries), baseName }, plan, told.modules);
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
   checkFingerprint({ path: source.path, baseName, baseFingerprint }, base?.fingerprint);
-  return { config, baseName, baseFingerprint, plan, weights, entries };
+  const { embeddings } = base ?? {};
+  return { config, baseName, baseFingerprint, plan, tokens, embeddings, configPath, weights, entries };
 }
 
 /** @throws EspalierError ADAPTER_FORM_FOREIGN if the weights are there in another form; FILE_NOT_FOUND */

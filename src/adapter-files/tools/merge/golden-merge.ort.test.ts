@@ -8,6 +8,7 @@ import { buildScoringGraph, openBaseModel } from '../../../models/index.ts';
 import { runOnce } from '../../../onnxruntime/index.ts';
 import { testEnvironment } from '../../../onnxruntime/testing/test-environment.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray } from '../../../tensor/index.ts';
+import { embeddingsOf } from '../../formats/base-embeddings.ts';
 import { loadAdapter } from '../../formats/read-adapter.ts';
 import { mergeCheckpoint } from './merge-checkpoint.ts';
 
@@ -47,6 +48,9 @@ const cases = [
   'layers-and-exclusions',
   'modules-to-save',
   'rslora-patterns',
+  'tokens-gemma',
+  'tokens-tied',
+  'tokens-untied',
 ];
 
 describe('a checkpoint with an adapter of PEFT merged into it', () => {
@@ -55,6 +59,7 @@ describe('a checkpoint with an adapter of PEFT merged into it', () => {
     const base = await openBaseModel(golden(`${model}/model`));
     const { modules, saved } = await loadAdapter(golden(`adapters/${name}/adapter`), base.modules, {
       weights: base.weights,
+      embeddings: embeddingsOf(base),
     });
     const output = join(folder, name);
     await mergeCheckpoint({ base, adapters: [{ modules, scale: 1, ...(saved && { saved }) }], output });
