@@ -1,4 +1,3 @@
-export { embeddingsOf, type BaseEmbeddings } from './formats/base-embeddings.ts';
 export { parseBinAdapter } from './formats/bin/bin-read.ts';
 export { formatBinAdapter } from './formats/bin/bin-write.ts';
 export { inspectAdapter, type InspectedAdapter } from './formats/inspect-adapter.ts';

@@ -20,7 +20,7 @@ export {
   buildTrainingGraph,
   buildTrunkGraph,
 } from './graphs.ts';
-export { readWeightRows } from './read-weight-rows.ts';
+export { type BaseEmbeddings, embeddingsOf } from './base-embeddings.ts';
 export { modelName } from './model-name.ts';
 export { isOnnxPath } from './onnx/find-onnx-file.ts';
 export { storedConstants } from './onnx/stored-constants.ts';

@@ -1,6 +1,5 @@
-import { embeddingsOf } from '../adapter-files/index.ts';
 import { resolve } from 'node:path';
-import type { BaseModel } from '../models/index.ts';
+import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';

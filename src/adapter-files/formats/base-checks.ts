@@ -1,5 +1,4 @@
-import { fingerprintBase, parameterShapes, type BaseModel } from '../../models/index.ts';
-import { embeddingsOf } from './base-embeddings.ts';
+import { embeddingsOf, fingerprintBase, parameterShapes, type BaseModel } from '../../models/index.ts';
 import type { LoadAdapterOptions } from './peft/load-peft-adapter.ts';
 
 /** What an adapter is compared with, besides the modules of its base. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { embeddingsOf, loadPeftAdapter } from '../../adapter-files/index.ts';
+import { loadPeftAdapter } from '../../adapter-files/index.ts';
 import type { Adapter } from '../../lora/index.ts';
-import { openBaseModel, type BaseModel } from '../../models/index.ts';
+import { embeddingsOf, openBaseModel, type BaseModel } from '../../models/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
 import { openServedEngine } from '../testing/served-engine.ts';
@@ -41,7 +41,9 @@ async function openCase(name: string): Promise<KindCase> {
   const total = Math.log(last.reduce((sum, value) => sum + Math.exp(value), 0));
   return {
     base,
-    adapter: await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules, { embeddings: embeddingsOf(base) }),
+    adapter: await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules, {
+      embeddings: embeddingsOf(base),
+    }),
     prompt: Array.from(typedArray(ids), Number).slice(0, length),
     logprobs: last.map((value) => value - total),
   };
@@ -60,40 +62,37 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 const tables = ['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables'];
 const tokens = ['tokens-untied', 'tokens-tied', 'tokens-gemma'];
 
-describe.each([...tables, ...tokens])(
-  'an adapter on tables and heads: %s',
-  (name) => {
-    it('gives what PEFT gives, beside rows of the base that it leaves alone', async () => {
-      const { base, adapter, prompt, logprobs } = await openCase(name);
-      const vocab = logprobs.length;
-      const engine = await openServedEngine({
-        base,
-        environment,
-        maxSlots: 3,
-        adapterTargets: [...adapter.modules.keys()],
-      });
-      try {
-        const ask = (adapters: readonly { name: string; scale: number }[]): Promise<GeneratedToken[]> =>
-          collect(
-            engine.generate({ tokens: prompt, adapters, maxTokens: 6, stopTokenIds: [], logprobs: { top: vocab } }),
-          );
-        const before = await ask([]);
-        await engine.adapters.load('kind', adapter);
-        const kind = [{ name: 'kind', scale: 1 }];
-        const alone = await ask(kind);
-        const [first, plain, second] = await Promise.all([ask(kind), ask([]), ask(kind)]);
-        expect(largestDifference(firstLogprobs(first, vocab), logprobs)).toBeLessThan(1e-4);
-        const idsOf = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
-        expect([idsOf(first), idsOf(second)]).toEqual([idsOf(alone), idsOf(alone)]);
-        expect(idsOf(plain)).toEqual(idsOf(before));
-        expect(largestDifference(firstLogprobs(plain, vocab), firstLogprobs(before, vocab))).toBeLessThan(1e-5);
-        expect(largestDifference(firstLogprobs(alone, vocab), firstLogprobs(before, vocab))).toBeGreaterThan(0.01);
-      } finally {
-        await engine.dispose();
-      }
+describe.each([...tables, ...tokens])('an adapter on tables and heads: %s', (name) => {
+  it('gives what PEFT gives, beside rows of the base that it leaves alone', async () => {
+    const { base, adapter, prompt, logprobs } = await openCase(name);
+    const vocab = logprobs.length;
+    const engine = await openServedEngine({
+      base,
+      environment,
+      maxSlots: 3,
+      adapterTargets: [...adapter.modules.keys()],
     });
-  },
-);
+    try {
+      const ask = (adapters: readonly { name: string; scale: number }[]): Promise<GeneratedToken[]> =>
+        collect(
+          engine.generate({ tokens: prompt, adapters, maxTokens: 6, stopTokenIds: [], logprobs: { top: vocab } }),
+        );
+      const before = await ask([]);
+      await engine.adapters.load('kind', adapter);
+      const kind = [{ name: 'kind', scale: 1 }];
+      const alone = await ask(kind);
+      const [first, plain, second] = await Promise.all([ask(kind), ask([]), ask(kind)]);
+      expect(largestDifference(firstLogprobs(first, vocab), logprobs)).toBeLessThan(1e-4);
+      const idsOf = (answer: readonly GeneratedToken[]): number[] => answer.map(({ token }) => token);
+      expect([idsOf(first), idsOf(second)]).toEqual([idsOf(alone), idsOf(alone)]);
+      expect(idsOf(plain)).toEqual(idsOf(before));
+      expect(largestDifference(firstLogprobs(plain, vocab), firstLogprobs(before, vocab))).toBeLessThan(1e-5);
+      expect(largestDifference(firstLogprobs(alone, vocab), firstLogprobs(before, vocab))).toBeGreaterThan(0.01);
+    } finally {
+      await engine.dispose();
+    }
+  });
+});
 
 it('refuses a DoRA adapter where it was opened without DoRA, says what to do, and goes on serving', async () => {
   const { base, adapter, prompt } = await openCase('dora');

@@ -3,8 +3,7 @@ import type { AdaptableModule } from '../../../ir/index.ts';
 import { PatternBudget, settingSteps, targetSteps, type LoraConfig } from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
-import { fingerprintKey, readFingerprint } from '../../../models/index.ts';
-import type { BaseEmbeddings } from '../base-embeddings.ts';
+import { fingerprintKey, readFingerprint, type BaseEmbeddings } from '../../../models/index.ts';
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
 import { explicitConfig } from './explicit-config.ts';
@@ -58,7 +57,13 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   const plan = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
   const others = new Set(plan.targets.map(({ path }) => path));
   const { modules } = told;
-  const tokens = planTokens(named, entries, { path: configPath, modules, embeddings: base?.embeddings, others, useDora: written.useDora === true });
+  const tokens = planTokens(named, entries, {
+    path: configPath,
+    modules,
+    embeddings: base?.embeddings,
+    others,
+    useDora: written.useDora === true,
+  });
   const changed = [...plan.targets, ...tokens.flatMap(({ targets }) => targets)];
   const config = isOlder || tokens.length > 0 ? explicitConfig(written, changed) : written;
   assertKinds(plan, configPath);

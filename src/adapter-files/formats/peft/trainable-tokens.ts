@@ -1,8 +1,8 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
+import type { BaseEmbeddings } from '../../../models/index.ts';
 import type { ModuleWeights } from '../../../lora/index.ts';
 import { tensorOf, toFloat32, type SafetensorsEntry, type TensorData } from '../../../tensor/index.ts';
-import type { BaseEmbeddings } from '../base-embeddings.ts';
 import { peftPrefix, type TargetModule } from './peft-names.ts';
 
 /** `trainable_token_indices`: of the input embedding, or of modules by the ends of their paths. */

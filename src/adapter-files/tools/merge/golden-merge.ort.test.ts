@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel } from '../../../ir/index.ts';
-import { buildScoringGraph, openBaseModel } from '../../../models/index.ts';
+import { buildScoringGraph, embeddingsOf, openBaseModel } from '../../../models/index.ts';
 import { runOnce } from '../../../onnxruntime/index.ts';
 import { testEnvironment } from '../../../onnxruntime/testing/test-environment.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray } from '../../../tensor/index.ts';
-import { embeddingsOf } from '../../formats/base-embeddings.ts';
 import { loadAdapter } from '../../formats/read-adapter.ts';
 import { mergeCheckpoint } from './merge-checkpoint.ts';
 

@@ -1,4 +1,5 @@
-import { readWeightRows, type BaseModel } from '../../models/index.ts';
+import type { BaseModel } from './base-model.ts';
+import { readWeightRows } from './read-weight-rows.ts';
 
 /** The matrices of a base with a row for each token. */
 export interface BaseEmbeddings {
