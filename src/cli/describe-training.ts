@@ -33,7 +33,10 @@ function describeData({
   ];
   if (dropped > 0) parts.push(`${count(dropped)} rows dropped: nothing in the loss`);
   if (truncated > 0) parts.push(`${count(truncated)} rows cut`);
-  if (passedOver > 0) parts.push(`${count(passedOver)} earlier answers not learned: the chat template rewrites them`);
+  if (passedOver > 0)
+    parts.push(
+      `${count(passedOver)} earlier answers not learned: the chat template rewrites them (--answers each learns them)`,
+    );
   return parts.join(', ');
 }
 

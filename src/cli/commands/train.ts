@@ -39,6 +39,10 @@ function declareOptions(command: Command): void {
     .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
     .option('--data <paths...>', 'rows to train on: files of JSONL, JSON, CSV or Parquet, or folders (docs/rows.md)')
     .option('--format <name>', `the format of the rows: auto (default), ${formatNames.join(', ')}`)
+    .option(
+      '--answers <which>',
+      'where the chat template rewrites earlier answers: learn the last one (default), or each in a row of its own',
+    )
     .option('--chosen', 'of rows with a chosen and a rejected answer, learn the chosen one')
     .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
     .option('--force', 'replace the adapter or model at --output, once the new one is whole')

@@ -77,6 +77,11 @@ function schemaOf(read: WordReader) {
     evalData: paths.optional(),
     /** The format of the rows. auto: each row has the one whose fields it has. */
     format: oneOf(['auto', ...formatNames]).optional(),
+    /**
+     * What is learned of a conversation whose earlier answers the chat template rewrites (models that think): the last answer, or each, in
+     * a row of its own. Default: last.
+     */
+    answers: oneOf(['last', 'each']).optional(),
     /** Of rows with a chosen and a rejected answer, learns the chosen one. */
     chosen: flag.optional(),
     /** The number of steps between evaluations, in addition to the evaluations before and after the training. */

@@ -3,7 +3,7 @@ import type { FormatName } from './formats/row-formats.ts';
 /** Counts of the rows of a training. */
 export interface DataAccount {
   readonly rows: number;
-  /** Rows that became examples: rows - dropped. */
+  /** Examples. A row is one, or one for each of its answers. */
   readonly examples: number;
   /** Tokens of the examples, after cutting. */
   readonly tokens: number;

@@ -9,6 +9,11 @@ export interface ReadExamplesOptions extends EncodeRowOptions, Pick<ParseRowOpti
   readonly maxLength: number;
   /** How an example without a target within `maxLength` is handled: 'drop' (default) for training, 'keep' for scoring. */
   readonly withoutTargets?: 'drop' | 'keep';
+  /**
+   * What is learned of a conversation whose earlier answers the template renders otherwise once others follow: 'last' (default), the
+   * last answer; 'each', every answer, in a row of its own with what stands before it.
+   */
+  readonly answers?: 'last' | 'each' | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -21,6 +26,8 @@ export interface EncodedExample {
   readonly isCut: boolean;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
   readonly passedOver: number;
+  /** Its place among the examples of its row. */
+  readonly part: number;
 }
 
 export interface EncodeExampleOptions extends ReadExamplesOptions {
@@ -29,14 +36,32 @@ export interface EncodeExampleOptions extends ReadExamplesOptions {
 
 /** Checks, encodes and cuts a parsed row. @throws EspalierError those of `parseRow` and `encodeRow` */
 export function encodeExample(value: unknown, place: RowPlace, options: EncodeExampleOptions): EncodedExample {
-  const { counter, format, chosen, maxLength } = options;
+  const { counter, format, chosen } = options;
   const row = parseRow(value, place, {
     format,
     chosen,
     onFormat: (name) => counter?.noteFormat(name),
     onUnknown: (field) => counter?.noteUnknown(field, place),
   });
+  return encodeParsed(row, place, options, 0);
+}
+
+function encodeParsed(row: Row, place: RowPlace, options: EncodeExampleOptions, part: number): EncodedExample {
   const whole = encodeRow(row, place, options);
-  const example = cutExample(whole, maxLength);
-  return { row, whole, example, isCut: example !== whole, passedOver: whole.passedOver ?? 0 };
+  const example = cutExample(whole, options.maxLength);
+  return { row, whole, example, isCut: example !== whole, passedOver: whole.passedOver ?? 0, part };
+}
+
+/** Like `encodeExample`, with one example for each answer where the options ask for it and the row needs it. */
+export function encodeExamples(value: unknown, place: RowPlace, options: EncodeExampleOptions): EncodedExample[] {
+  const whole = encodeExample(value, place, options);
+  const { row } = whole;
+  if (options.answers !== 'each' || whole.passedOver === 0 || row.kind !== 'messages') return [whole];
+  const answers = [...row.messages.keys()].filter(
+    (index) => row.messages[index]?.role === 'assistant' && row.learned?.[index] !== false,
+  );
+  return answers.map((answer, part) => {
+    const messages = row.messages.slice(0, answer + 1);
+    return encodeParsed({ ...row, messages, learned: messages.map((_, i) => i === answer) }, place, options, part);
+  });
 }

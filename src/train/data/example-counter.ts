@@ -11,6 +11,8 @@ export interface CountedExample {
   readonly isCut: boolean;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
   readonly passedOver: number;
+  /** Its place among the examples of its row. */
+  readonly part: number;
 }
 
 export interface ExampleCounterOptions {
@@ -40,10 +42,10 @@ export class ExampleCounter {
     this.#unknown.note(field, place);
   }
 
-  accept({ example, isCut, passedOver }: CountedExample): boolean {
+  accept({ example, isCut, passedOver, part }: CountedExample): boolean {
     const counts = this.#counts;
     const targets = countTargets(example);
-    counts.rows += 1;
+    if (part === 0) counts.rows += 1;
     counts.passedOver += passedOver;
     if (targets === 0 && this.#options.withoutTargets !== 'keep') {
       counts.dropped += 1;

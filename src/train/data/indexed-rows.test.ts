@@ -18,7 +18,7 @@ interface Row {
 }
 
 const options: IndexRowsOptions<Row> = {
-  encode: (value) => ({ text: JSON.stringify(value) }),
+  encode: (value) => [{ text: JSON.stringify(value) }],
   accept: ({ text }) => text !== '"left out"',
   lengthOf: ({ text }) => text.length,
   bytesOf: () => 100,
@@ -41,7 +41,7 @@ describe('indexRows', () => {
   it('holds no more encoded rows than it may', async () => {
     await writeFile(path, lines);
     let encoded = 0;
-    const counting = { ...options, encode: (value: unknown) => ((encoded += 1), { text: JSON.stringify(value) }) };
+    const counting = { ...options, encode: (value: unknown) => ((encoded += 1), [{ text: JSON.stringify(value) }]) };
     await using source = await indexRows(path, { ...counting, heldBytes: 100 });
     expect(encoded).toBe(4);
     await source.read([0]);

@@ -7,8 +7,8 @@ import type { RowSource } from './row-source.ts';
 
 /** How the lines of a file are converted to rows of one kind. */
 export interface IndexRowsOptions<Row> {
-  /** Checks and encodes a parsed line. It is called again when a row is read again, and must return the same row. */
-  readonly encode: (value: unknown, place: RowPlace) => Row;
+  /** Checks and encodes a parsed line. It is called again when a row is read again, and must return the same rows. */
+  readonly encode: (value: unknown, place: RowPlace) => readonly Row[];
   /** Called for every row of the first reading. @returns whether the row is to be one of the source */
   readonly accept: (row: Row, place: RowPlace) => boolean;
   readonly lengthOf: (row: Row) => number;
@@ -23,7 +23,7 @@ export interface IndexRowsOptions<Row> {
 const defaultHeldBytes = 64 * 2 ** 20;
 
 /**
- * Reads files once, checks every row, and returns a source that reads rows again by their numbers. The source keeps 24 bytes for each
+ * Reads files once, checks every row, and returns a source that reads rows again by their numbers. The source keeps 28 bytes for each
  * row (begin, length and number of the row in its file, the file, and the length of the encoded row), and the encoded rows that fit
  * into `heldBytes`. A file stays open if rows of it have to be read again.
  *
@@ -67,15 +67,24 @@ class Indexing<Row> {
     const { heldBytes = defaultHeldBytes, lengthOf, bytesOf, signal } = this.#options;
     let isNeeded = false;
     for await (const stored of inTurns(file.rows(), signal)) {
-      const row = this.problems.attempt(() => acceptedRow(this.#options, stored));
-      if (row === undefined) continue;
-      this.#bytes += bytesOf(row);
-      // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
-      const isHeld = this.#bytes <= heldBytes;
-      if (isHeld) this.held.push(row);
-      else isNeeded = true;
-      const address = isHeld ? nowhere : await file.keep(stored);
-      this.index.add({ ...address, line: stored.place.line, file: number, rowLength: lengthOf(row) });
+      const rows = this.problems.attempt(() => acceptedRows(this.#options, stored)) ?? [];
+      let address: RowAddress | undefined;
+      for (const { row, part } of rows) {
+        this.#bytes += bytesOf(row);
+        // WHY only the first rows: no row is more likely than another to be next in a shuffled epoch.
+        const isHeld = this.#bytes <= heldBytes;
+        if (isHeld) this.held.push(row);
+        else isNeeded = true;
+        if (!isHeld) address ??= await file.keep(stored);
+        const { line } = stored.place;
+        this.index.add({
+          ...(isHeld ? nowhere : (address ?? nowhere)),
+          line,
+          file: number,
+          part,
+          rowLength: lengthOf(row),
+        });
+      }
     }
     await file.assertUnchanged();
     return isNeeded;
@@ -89,9 +98,14 @@ async function disposeAll(files: readonly DataFile[]): Promise<void> {
   await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
 }
 
-function acceptedRow<Row>({ encode, accept }: IndexRowsOptions<Row>, { parse, place }: StoredRow): Row | undefined {
-  const row = encode(parse(), place);
-  return accept(row, place) ? row : undefined;
+/** The rows of a line that are to be in the source, each with its place among all rows of the line. */
+function acceptedRows<Row>(
+  { encode, accept }: IndexRowsOptions<Row>,
+  { parse, place }: StoredRow,
+): { readonly row: Row; readonly part: number }[] {
+  return [...encode(parse(), place).entries()]
+    .filter(([, row]) => accept(row, place))
+    .map(([part, row]) => ({ row, part }));
 }
 
 interface IndexedRowsParts<Row> {
@@ -99,7 +113,7 @@ interface IndexedRowsParts<Row> {
   readonly index: RowIndex;
   /** The first rows. */
   readonly held: readonly Row[];
-  readonly encode: (value: unknown, place: RowPlace) => Row;
+  readonly encode: (value: unknown, place: RowPlace) => readonly Row[];
 }
 
 class IndexedRows<Row> implements RowSource<Row> {
@@ -128,11 +142,13 @@ class IndexedRows<Row> implements RowSource<Row> {
 
   async #readAgain(row: number): Promise<Row> {
     const { files, index, encode } = this.#parts;
-    const { file: number, line, ...address } = index.at(row);
+    const { file: number, line, part, ...address } = index.at(row);
     const file = files[number];
     if (file === undefined) throw new RangeError(`there is no file ${number} of ${files.length}`);
     const place = { path: file.path, unit: file.unit, line };
-    return encode(await file.readAgain(address, place), place);
+    const again = encode(await file.readAgain(address, place), place)[part];
+    if (again === undefined) throw new RangeError(`line ${line} has no row ${part} any more`);
+    return again;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,15 +161,17 @@ interface IndexedRow extends RowAddress {
   /** The number of its line or row in the file. */
   readonly line: number;
   readonly file: number;
+  /** Its place among the rows of its line. */
+  readonly part: number;
   readonly rowLength: number;
 }
 
-const perRow = 4;
+const perRow = 5;
 
 /** The places of rows in their files, as numbers in arrays that grow by doubling. */
 class RowIndex {
   #starts = new Float64Array(1024);
-  /** For each row its length in bytes, its line, its file, and the length of the encoded row. */
+  /** For each row its length in bytes, its line, its file, its place in the line, and the length of the encoded row. */
   #numbers = new Uint32Array(perRow * 1024);
   #count = 0;
 
@@ -161,18 +179,18 @@ class RowIndex {
     return this.#count;
   }
 
-  add({ start, length, line, file, rowLength }: IndexedRow): void {
+  add({ start, length, line, file, part, rowLength }: IndexedRow): void {
     if (this.#count === this.#starts.length) this.#grow();
     this.#starts[this.#count] = start;
-    this.#numbers.set([length, line, file, rowLength], perRow * this.#count);
+    this.#numbers.set([length, line, file, part, rowLength], perRow * this.#count);
     this.#count += 1;
   }
 
   at(index: number): IndexedRow {
     if (!(index >= 0 && index < this.#count)) throw new RangeError(`there is no row ${index} of ${this.#count}`);
     const numbers = this.#numbers.subarray(perRow * index, perRow * (index + 1));
-    const [length = 0, line = 0, file = 0, rowLength = 0] = numbers;
-    return { start: this.#starts[index] ?? 0, length, line, file, rowLength };
+    const [length = 0, line = 0, file = 0, part = 0, rowLength = 0] = numbers;
+    return { start: this.#starts[index] ?? 0, length, line, file, part, rowLength };
   }
 
   #grow(): void {

@@ -31,14 +31,15 @@ export async function openBatches(
     format = 'auto',
     chosen,
     chatTemplate,
-  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate'>,
+    answers,
+  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate' | 'answers'>,
   { maxLength, signal }: OpenBatchesOptions,
 ): Promise<OpenedBatches> {
   const tokenizer = await openTokenizer(base.dir, { chatTemplate });
   if (base.task === undefined || base.task === 'causal-lm') {
     const asked = format === 'auto' ? undefined : format;
     const { vocabSize } = base.config;
-    const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, ...(signal && { signal }) };
+    const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, answers, ...(signal && { signal }) };
     const open = async (file: DataPaths): Promise<BatchSource> =>
       tokenData(await openExamples(file, reading, tokenLength(base)), base);
     const data = await open(path);

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createTokenizer } from '../../tokenizer/index.ts';
 import { byteLevelFiles } from '../../tokenizer/testing/tiny-tokenizers.ts';
-import type { ReadExamplesOptions } from './encode-example.ts';
+import { encodeExamples, type ReadExamplesOptions } from './encode-example.ts';
+import { indexRows } from './indexed-rows.ts';
 import { readExamples, type Dataset } from './read-examples.ts';
 
 const tokenizer = createTokenizer(byteLevelFiles());
@@ -155,4 +156,54 @@ describe('a bad file', () => {
       await expect(readExamples(path, defaults)).rejects.toThrow(expect.objectContaining({ code: 'FILE_NOT_FOUND' }));
     }
   });
+});
+
+describe('a conversation whose earlier answers the template rewrites', () => {
+  const chatTemplate = `{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' and loop.last %}(think){% endif %}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
+  const thinking = createTokenizer(byteLevelFiles({ chatTemplate }));
+  const message = (role: string, content: string): object => ({ role, content });
+  const messages = ['Hi', 'Bye', 'So?'].flatMap((text, i) => [message('user', text), message('assistant', `a${i}`)]);
+  const file = lines({ messages }, { messages: messages.slice(0, 2) }, { text: 'x' });
+  const options = { tokenizer: thinking, vocabSize: thinking.vocabSize, maxLength: 500 };
+
+  /** What is learned of each example, and what stands before it. */
+  function shown({ inputIds, labels }: Dataset['examples'][number]): string {
+    const mark = labels.findIndex((label) => label !== -100);
+    const text = (ids: Int32Array): string => thinking.decode([...ids], { skipSpecial: false });
+    return `${text(inputIds.slice(0, mark))} >> ${text(inputIds.slice(mark))}`;
+  }
+
+  it('is learned by its last answer, and the others are counted', async () => {
+    const { examples, account } = await read(file, options);
+    expect(examples.slice(0, 2).map(shown)).toEqual([
+      '<|user|>Hi<|end|><|assistant|>a0<|end|><|user|>Bye<|end|><|assistant|>a1<|end|><|user|>So?<|end|><|assistant|> >> (think)a2<|end|>',
+      '<|user|>Hi<|end|><|assistant|> >> (think)a0<|end|>',
+    ]);
+    expect(account).toMatchObject({ rows: 3, examples: 3, passedOver: 2 });
+  });
+
+  it.each([0, 2 ** 20])(
+    'or is a row for each answer, where that is asked for; with %d bytes held',
+    async (heldBytes) => {
+      const { examples, account } = await read(file, { ...options, answers: 'each' });
+      expect(examples.slice(0, 4).map(shown)).toEqual([
+        '<|user|>Hi<|end|><|assistant|> >> (think)a0<|end|>',
+        '<|user|>Hi<|end|><|assistant|>a0<|end|><|user|>Bye<|end|><|assistant|> >> (think)a1<|end|>',
+        '<|user|>Hi<|end|><|assistant|>a0<|end|><|user|>Bye<|end|><|assistant|>a1<|end|><|user|>So?<|end|><|assistant|> >> (think)a2<|end|>',
+        '<|user|>Hi<|end|><|assistant|> >> (think)a0<|end|>',
+      ]);
+      expect(account).toMatchObject({ rows: 3, examples: 5, passedOver: 0 });
+      const path = join(folder, 'data.jsonl');
+      const reading = { ...defaults, ...options, answers: 'each' } as const;
+      await using source = await indexRows(path, {
+        encode: (value, place) =>
+          encodeExamples(value, place, { ...reading, counter: undefined }).map(({ example }) => example),
+        accept: () => true,
+        lengthOf: ({ inputIds }) => inputIds.length,
+        bytesOf: () => 100,
+        heldBytes,
+      });
+      expect(await source.read([4, 1, 0, 3, 2])).toEqual([4, 1, 0, 3, 2].map((index) => examples[index]));
+    },
+  );
 });

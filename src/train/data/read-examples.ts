@@ -1,6 +1,6 @@
 import type { DataAccount } from './data-account.ts';
 import type { Example } from './example.ts';
-import { encodeExample, type EncodedExample, type ReadExamplesOptions } from './encode-example.ts';
+import { encodeExamples, type EncodedExample, type ReadExamplesOptions } from './encode-example.ts';
 import { ExampleCounter } from './example-counter.ts';
 import { namesOf, readRows } from './read-rows.ts';
 import { indexRows } from './indexed-rows.ts';
@@ -26,8 +26,8 @@ export async function readExamples(paths: string | readonly string[], options: R
   const examples: Example[] = [];
   const problems = new RowProblems();
   for await (const { parse, place } of readRows(paths, options)) {
-    const row = problems.attempt(() => encodeExample(parse(), place, { ...options, counter }));
-    if (row !== undefined && counter.accept(row)) examples.push(row.example);
+    const rows = problems.attempt(() => encodeExamples(parse(), place, { ...options, counter })) ?? [];
+    for (const row of rows) if (counter.accept(row)) examples.push(row.example);
   }
   problems.assertNone();
   return { path: namesOf(paths), examples, account: counter.account() };
@@ -51,12 +51,15 @@ export async function openExamples(
 ): Promise<ExampleSource> {
   const counter = new ExampleCounter(namesOf(paths), options);
   // Only the first reading counts. Later readings need only the example.
-  let read: EncodedExample | undefined;
+  let read: readonly EncodedExample[] = [];
   let isFirst = true;
   const counting = (): ExampleCounter | undefined => (isFirst ? counter : undefined);
   const rows = await indexRows(paths, {
-    encode: (value, place) => (read = encodeExample(value, place, { ...options, counter: counting() })).example,
-    accept: () => read !== undefined && counter.accept(read),
+    encode: (value, place) => {
+      read = encodeExamples(value, place, { ...options, counter: counting() });
+      return read.map(({ example }) => example);
+    },
+    accept: (example) => read.some((one) => one.example === example && counter.accept(one)),
     lengthOf,
     bytesOf: ({ inputIds, labels }) => inputIds.byteLength + labels.byteLength + exampleOverhead,
     signal: options.signal,

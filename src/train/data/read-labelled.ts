@@ -43,7 +43,7 @@ export async function readLabelled(
       const { example, cut, unknown } = encodeLabelledRow(value, place, options);
       if (isFirst) for (const field of unknown) unknownFields.note(field, place);
       isCut = cut;
-      return example;
+      return [example];
     },
     accept: (example, place) => {
       checkTarget(example.target, place, { ...options, kind });
