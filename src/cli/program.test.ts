@@ -85,7 +85,6 @@ describe('runProgram', () => {
     },
     { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
     { line: '', text: 'Name a command. See: espalier --help' },
-    { line: 'grow --frame x --height 3 --height 4', text: '--height is given twice. See: espalier grow --help' },
     { line: 'grow --frame x --tall_ness 4', text: "Unknown option '--tall_ness'" },
     { line: 'tree pruen', text: "Unknown command 'tree pruen'. Did you mean prune? See: espalier tree --help" },
     { line: 'grow --frame x --height tall', text: '--height expects a whole number above 0, got "tall".' },
@@ -129,6 +128,14 @@ describe('runProgram', () => {
     expect(exitCode).toBe(0);
     for (const text of ['--height', '--json', '--threads', '$ espalier grow --height 4'])
       expect(stdout).toContain(text);
+  });
+
+  it('tells of an option that is given twice, also where it answers with JSON', async () => {
+    const { stdout, stderr } = await run('grow --frame oak --height 3 --height 4 --json');
+    expect([JSON.parse(stdout), stderr]).toEqual([
+      expect.objectContaining({ height: 4 }),
+      '--height is given twice: 4 counts.\n',
+    ]);
   });
 
   it('helps where a group of commands is named alone', async () => {

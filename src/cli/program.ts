@@ -113,7 +113,7 @@ function addCommand(
   definition.configure(command);
   command.option('--json', 'answer with one line of JSON on standard output');
   command.option('--threads <n>', 'threads that compute (default: every core this process may use)');
-  refuseTwice(command, definition.name);
+  tellOfRepeated(command, streams);
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -125,13 +125,13 @@ function addCommand(
   });
 }
 
-/** WHY an error: commander silently uses the last value, and the user may have meant the first. */
-function refuseTwice(command: Command, name: string): void {
+/** WHY a remark: commander silently uses the last value, and the user may have meant the first. */
+function tellOfRepeated(command: Command, streams: OutputStreams): void {
   for (const option of command.options) {
     if (option.isBoolean() || option.variadic || option.parseArg !== undefined) continue;
     let isGiven = false;
-    command.on(`option:${option.name()}`, () => {
-      if (isGiven) throw usageError(`${option.long ?? option.flags} is given twice.`, name);
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      if (isGiven) streams.stderr.write(`${option.long ?? option.flags} is given twice: ${String(value)} counts.\n`);
       isGiven = true;
     });
   }
