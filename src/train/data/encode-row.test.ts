@@ -124,6 +124,14 @@ describe('a row of messages', () => {
     expect(learned(example, tokenizer)).toEqual(['no more<|end|>']);
   });
 
+  it('gives the template the further values of its row, in every rendering', () => {
+    const template = `{{ tone }}${chatMl}`;
+    const tokenizer = withTemplate(template);
+    const example = encode({ kind: 'messages', messages, variables: { tone: 'dry' } }, tokenizer);
+    expect(tokenizer.decode([...example.inputIds], { skipSpecial: false })).toMatch(/^dry/);
+    expect(learned(example, tokenizer)).toEqual(['world<|end|>', 'no more<|end|>']);
+  });
+
   it('puts tools into the prompt, and learns calls without a content', () => {
     const template = `{% for tool in tools or [] %}{{ tool.function.name }}\n{% endfor %}{% for m in messages %}<|{{ m.role }}|>{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ c.function.arguments }}{% endfor %}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
     const tokenizer = withTemplate(template);

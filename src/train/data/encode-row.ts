@@ -74,7 +74,11 @@ function encodeMessages(row: MessagesRow, place: RowPlace, tokenizer: Tokenizer)
   try {
     const fitted = orThrow(fitToTemplate(row, tokenizer), place);
     const isLearned = (index: number): boolean => row.learned?.[index] !== false;
-    return maskChat(fitted.messages, tokenizer, place, { tools: fitted.tools, isLearned });
+    return maskChat(fitted.messages, tokenizer, place, {
+      tools: fitted.tools,
+      variables: row.variables,
+      isLearned,
+    });
   } catch (cause) {
     if (
       !EspalierError.isInstance(cause) ||

@@ -6,6 +6,7 @@ export interface FindAnswersOptions {
   readonly whole: string;
   readonly tokenizer: Tokenizer;
   readonly tools: readonly object[] | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** Indexes of the answers to find. */
   readonly wanted: readonly number[];
 }
@@ -18,9 +19,9 @@ export interface FindAnswersOptions {
  * what the model writes after the generation prompt, so it must not be learned.
  */
 export function findAnswers(messages: readonly ChatMessage[], options: FindAnswersOptions): Range[] {
-  const { whole, tokenizer, tools, wanted } = options;
+  const { whole, tokenizer, tools, variables, wanted } = options;
   const render = (shown: readonly ChatMessage[], addGenerationPrompt: boolean): string =>
-    tokenizer.renderChat(shown, { addGenerationPrompt, tools });
+    tokenizer.renderChat(shown, { addGenerationPrompt, tools, variables });
   const head = wanted.length === 0 ? '' : constantHead(messages, whole, render);
   return wanted.flatMap((index) => {
     const isLast = index === messages.length - 1;

@@ -6,6 +6,8 @@ import type { RowPlace } from './row.ts';
 
 export interface MaskChatOptions {
   readonly tools?: readonly object[] | undefined;
+  /** Further values for the template. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the assistant's message at this index is learned. Default: each is. */
   readonly isLearned?: (index: number) => boolean;
 }
@@ -29,13 +31,13 @@ export function maskChat(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   place: RowPlace,
-  { tools, isLearned = () => true }: MaskChatOptions = {},
+  { tools, variables, isLearned = () => true }: MaskChatOptions = {},
 ): MaskedChat {
-  const { text, marks } = tokenizer.renderMarked(messages, { addGenerationPrompt: false, tools });
+  const { text, marks } = tokenizer.renderMarked(messages, { addGenerationPrompt: false, tools, variables });
   const learned = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant' && isLearned(index));
   const marked = marks && marksOf(marks, messages, learned);
   if (marked !== undefined) return { ...labelled(text, marked, tokenizer), passedOver: 0 };
-  const answers = findAnswers(messages, { whole: text, tokenizer, tools, wanted: learned });
+  const answers = findAnswers(messages, { whole: text, tokenizer, tools, variables, wanted: learned });
   const [first] = learned;
   if (answers.length === 0 && first !== undefined) {
     throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: first });

@@ -28,6 +28,11 @@ describe('parseRow', () => {
       { kind: 'tokens', inputIds: [1, 2], labels: [-100, 2] },
     ],
     [{ messages: [asked] }, 'messages', { kind: 'messages', messages: [asked], learned: [undefined] }],
+    [
+      { messages: [asked], chat_template_kwargs: { tone: 'dry' }, enable_thinking: false },
+      'messages',
+      { messages: [asked], variables: { tone: 'dry', enable_thinking: false } },
+    ],
     [{ messages: JSON.stringify([asked]) }, 'messages', { messages: [asked] }],
     [
       { messages: [{ ...answered, weight: 0 }], tools: [{ name: 'f' }], functions: [], parallel_tool_calls: false },
@@ -181,7 +186,12 @@ describe('parseRow', () => {
     [{ prompt: 'a', completion: 'b', label: false }, 'DATA_ROW_INVALID', 'Keep the good ones'],
     [{ prompt: 'a', completion: [answered] }, 'DATA_ROW_INVALID', 'prompt: it must be a list'],
     [{ messages: [asked], images: ['x'] }, 'DATA_ROW_INVALID', 'only text is read'],
-    [{ messages: [asked], chat_template_kwargs: { thinking: true } }, 'DATA_ROW_INVALID', 'chat_template_kwargs'],
+    [{ text: 'a', chat_template_kwargs: { thinking: true } }, 'DATA_ROW_INVALID', 'chat_template_kwargs'],
+    [
+      { messages: [asked], chat_template_kwargs: { messages: [] } },
+      'DATA_ROW_INVALID',
+      'chat_template_kwargs.messages',
+    ],
     [{ conversations: [] }, 'DATA_ROW_INVALID', 'at least one turn'],
     [{ conversations: [{ from: 'narrator', value: 'x' }] }, 'DATA_ROW_INVALID', 'conversations[0].from: system'],
     [{ conversations: [{ from: 'gpt', value: 5 }], system: 's' }, 'DATA_ROW_INVALID', 'conversations[0].value: a text'],

@@ -1,4 +1,4 @@
-import type { Conversation } from '../../chat/index.ts';
+import type { Conversation, TemplateVariables } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
 
 /** A row of a file, by its kind. Several formats become the same kind. */
@@ -20,6 +20,8 @@ export interface MessagesRow extends Conversation {
   readonly kind: 'messages';
   /** Whether each message is learned, where it says so; undefined where it does not. */
   readonly learned?: readonly (boolean | undefined)[];
+  /** Further values for the chat template. */
+  readonly variables?: TemplateVariables;
   /** What stands for it where the base has no chat template. */
   readonly plain?: Omit<CompletionRow, 'kind'>;
 }

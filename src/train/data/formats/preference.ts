@@ -3,7 +3,7 @@ import { describeValue, isFields, type Fields } from '../../../chat/index.ts';
 import { stringField } from '../row-fields.ts';
 import { invalid, type Row, type RowPlace } from '../row.ts';
 import { continued } from './prompt-completion.ts';
-import { fromJson, readRowTools, readTurns, type Turns } from './read-turns.ts';
+import { fieldsBeside, fromJson, readBeside, readTurns, type Turns } from './read-turns.ts';
 import type { ReadFormatOptions, RowFormat } from './row-format.ts';
 
 /**
@@ -22,9 +22,7 @@ export const preferenceFormat: RowFormat = {
     'input',
     'preferred_output',
     'non_preferred_output',
-    'tools',
-    'functions',
-    'parallel_tool_calls',
+    ...fieldsBeside,
   ],
   read(row, place, options) {
     if (options.chosen !== true) {
@@ -41,14 +39,14 @@ function openAiRow(row: Fields, place: RowPlace, options: ReadFormatOptions): Ro
   if (!isFields(input)) throw invalid(place, `"input" must be an object with "messages", got ${describeValue(input)}.`);
   const asked = readTurns(input['messages'], { field: 'input.messages', place, options });
   const answered = readTurns(row['preferred_output'], { field: 'preferred_output', place, options });
-  return { kind: 'messages', ...continued(asked, answered), ...readRowTools(input, place) };
+  return { kind: 'messages', ...continued(asked, answered), ...readBeside(input, place) };
 }
 
 function trlRow(row: Fields, place: RowPlace, options: ReadFormatOptions): Row {
   const [prompt, chosen, rejected] = [turnsIn(row['prompt']), turnsIn(row['chosen']), turnsIn(row['rejected'])];
   if (!Array.isArray(chosen)) return textRow(row, place);
   const answer = readTurns(chosen, { field: 'chosen', place, options });
-  const tools = readRowTools(row, place);
+  const tools = readBeside(row, place);
   if (Array.isArray(prompt)) {
     const asked = readTurns(prompt, { field: 'prompt', place, options });
     return { kind: 'messages', ...continued(asked, answer), ...tools };

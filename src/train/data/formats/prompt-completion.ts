@@ -1,7 +1,7 @@
 import { isFields, type Fields } from '../../../chat/index.ts';
 import { isGiven, stringField } from '../row-fields.ts';
 import { invalid } from '../row.ts';
-import { fromJson, readRowTools, readTurns, type Turns } from './read-turns.ts';
+import { fieldsBeside, fromJson, readBeside, readTurns, type Turns } from './read-turns.ts';
 import type { RowFormat } from './row-format.ts';
 
 /** How prompt and completion are called. */
@@ -29,12 +29,12 @@ function spellingOf(row: Fields): readonly [string, string] | undefined {
 export const promptCompletionFormat: RowFormat = {
   description: '"prompt" and "completion" (or another pair, such as "question" and "answer")',
   fits: (row) => spellingOf(row) !== undefined,
-  fields: [...new Set(spellings.flat()), 'tools', 'functions', 'parallel_tool_calls'],
+  fields: [...new Set(spellings.flat()), ...fieldsBeside],
   read(row, place, options) {
     const [promptField, completionField] = spellingOf(row) ?? ['prompt', 'completion'];
     const [prompt, completion] = [asTurns(row[promptField]), asTurns(row[completionField])];
     if (prompt === undefined && completion === undefined) {
-      const tools = ['tools', 'functions'].find((name) => isGiven(fromJson(row[name])));
+      const tools = [...fieldsBeside].find((name) => isGiven(fromJson(row[name])));
       if (tools !== undefined)
         throw invalid(place, `"${tools}" need a prompt of messages, which the chat template writes.`);
       return {
@@ -45,7 +45,7 @@ export const promptCompletionFormat: RowFormat = {
     }
     const asked = readTurns(prompt ?? row[promptField], { field: promptField, place, options });
     const answered = readTurns(completion ?? row[completionField], { field: completionField, place, options });
-    return { kind: 'messages', ...continued(asked, answered), ...readRowTools(row, place) };
+    return { kind: 'messages', ...continued(asked, answered), ...readBeside(row, place) };
   },
 };
 

@@ -1,6 +1,13 @@
-import { FieldProblem, readMessages, readToolsBeside, type Conversation, type Fields } from '../../../chat/index.ts';
+import {
+  FieldProblem,
+  readMessages,
+  readToolsBeside,
+  readVariables,
+  type Conversation,
+  type Fields,
+} from '../../../chat/index.ts';
 import { orThrow } from '../row-fields.ts';
-import type { RowPlace } from '../row.ts';
+import type { MessagesRow, RowPlace } from '../row.ts';
 import type { ReadFormatOptions } from './row-format.ts';
 
 /** Messages that were read, and whether each is learned. */
@@ -20,10 +27,18 @@ export function readTurns(
   return { messages, learned };
 }
 
-/** The tools of a row, if it has any. @throws EspalierError DATA_ROW_INVALID */
-export function readRowTools(row: Fields, place: RowPlace): Pick<Conversation, 'tools'> {
+/** What stands beside the messages of a row and goes to the template: tools, and further values. */
+export type BesideMessages = Pick<MessagesRow, 'tools' | 'variables'>;
+
+/** Their fields. */
+export const fieldsBeside = ['tools', 'functions', 'parallel_tool_calls', 'chat_template_kwargs', 'enable_thinking'];
+
+/** @throws EspalierError DATA_ROW_INVALID */
+export function readBeside(row: Fields, place: RowPlace): BesideMessages {
   const tools = orThrow(readToolsBeside(row), place);
-  return tools === undefined ? {} : { tools };
+  const given = fromJson(row['chat_template_kwargs']);
+  const variables = orThrow(readVariables(given, row['enable_thinking']), place);
+  return { ...(tools && { tools }), ...(variables && { variables }) };
 }
 
 export function fromJson(value: unknown): unknown {

@@ -1,7 +1,7 @@
 import { describeValue, FieldProblem, isFields, readMessages, type Fields } from '../../../chat/index.ts';
 import { isGiven, orThrow, stringField } from '../row-fields.ts';
 import { invalid, type RowPlace } from '../row.ts';
-import { fromJson, readRowTools } from './read-turns.ts';
+import { fieldsBeside, fromJson, readBeside } from './read-turns.ts';
 import type { RowFormat } from './row-format.ts';
 
 /** Names of the speakers; those of OpenAI stay. */
@@ -22,7 +22,7 @@ const calls: readonly string[] = ['function_call', 'tool_call'];
 export const shareGptFormat: RowFormat = {
   description: '"conversations"',
   fits: (row) => 'conversations' in row || 'conversation' in row,
-  fields: ['conversations', 'conversation', 'system', 'tools', 'functions'],
+  fields: ['conversations', 'conversation', 'system', ...fieldsBeside],
   read(row, place, { onUnknown }) {
     const field = 'conversations' in row ? 'conversations' : 'conversation';
     const given = fromJson(row[field]);
@@ -37,7 +37,7 @@ export const shareGptFormat: RowFormat = {
       place,
     );
     for (const name of unknown) onUnknown?.(`${field}[].${name}`);
-    return { kind: 'messages', messages, learned, ...readRowTools(row, place) };
+    return { kind: 'messages', messages, learned, ...readBeside(row, place) };
   },
 };
 
