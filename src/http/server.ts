@@ -68,6 +68,8 @@ export interface ServerOptions {
   readonly adapterMemory?: number;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
+  /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those that the folder needs. */
+  readonly adapterTargets?: readonly string[] | string;
   /** Most rows of a batch of a model. */
   readonly maxBatch?: number;
   /** How long a request to a model may wait for others to join it. */
@@ -203,10 +205,20 @@ async function openBase(path: string, { copyBase = false, chatTemplate, signal }
 function openGenerationFor(
   { base, tokenizer, origin }: OpenedBase,
   environment: Environment,
-  { servedName, adapters: adaptersFolder, anyBase, template, maxSlots, maxLength, dora, adapterMemory }: ServerOptions,
+  {
+    servedName,
+    adapters: adaptersFolder,
+    anyBase,
+    template,
+    maxSlots,
+    maxLength,
+    dora,
+    adapterTargets,
+    adapterMemory,
+  }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxSlots, maxLength, dora, anyBase, template, adapterMemory };
+  const limits = { maxSlots, maxLength, dora, adapterTargets, anyBase, template, adapterMemory };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { baseChecks, loadAdapter, type BaseChecks } from '../adapter-files/index.ts';
 import { AdapterRegistry } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
-import type { Adapter } from '../lora/index.ts';
+import { matchTargets, type Adapter } from '../lora/index.ts';
 import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
@@ -29,6 +29,10 @@ const schema = z.object({
   maxWaiting: count.optional(),
   /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
   dora: z.boolean({ error: 'true or false' }).optional(),
+  /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those of `adapters`. */
+  adapterTargets: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'names, or a pattern' })
+    .optional(),
   /** Bytes of memory for the weights of adapters. */
   adapterMemory: count.optional(),
   /** Aborts the opening. */
@@ -67,7 +71,11 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     await verifyWeights(opened, { signal: settings.signal });
     const share = shareEnvironment(settings.threads);
     given.push(() => share[Symbol.dispose]());
-    const engine = await openEngine({ base: opened, environment: share.environment, ...sizesOf(settings, adapters) });
+    const engine = await openEngine({
+      base: opened,
+      environment: share.environment,
+      ...sizesOf(settings, adapters, opened),
+    });
     const registry = new AdapterRegistry(engine.arena, { memory: settings.adapterMemory });
     given.push(
       () => registry.dispose(),
@@ -102,14 +110,24 @@ async function loadAdapters(
 }
 
 function sizesOf(
-  { maxSlots, maxLength, maxWaiting, dora }: z.output<typeof schema>,
+  { maxSlots, maxLength, maxWaiting, dora, adapterTargets }: z.output<typeof schema>,
   adapters: ReadonlyMap<string, Adapter>,
+  base: BaseModel,
 ) {
   const all = [...adapters.values()].flatMap(({ modules }) => [...modules.values()]);
+  const targets = adapterTargets ?? neededTargets(adapters, base);
   return {
+    ...(targets !== undefined && { adapterTargets: targets }),
     ...(maxSlots !== undefined && { maxSlots }),
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
     dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
   };
+}
+
+/** All inner linear modules, and what the adapters change beyond them; undefined if that is nothing. */
+function neededTargets(adapters: ReadonlyMap<string, Adapter>, base: BaseModel): string[] | undefined {
+  const { modules: inner } = matchTargets(base.modules, 'all-linear');
+  const needed = new Set([...inner, ...[...adapters.values()].flatMap(({ modules }) => [...modules.keys()])]);
+  return needed.size === inner.length ? undefined : [...needed];
 }

@@ -50,6 +50,10 @@ const schema = z.object({
   drainTimeoutMs: duration.optional(),
   /** Accepts DoRA adapters that are loaded later. */
   dora: z.boolean({ error: 'true or false' }).optional(),
+  /** Modules that adapters may change: names, a pattern, or 'all-linear'. */
+  adapterTargets: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'names, or a pattern' })
+    .optional(),
   /** Maximum number of rows in a batch of a model. */
   maxBatch: count.optional(),
   /** How long a request to a model may wait for others to join its batch. */

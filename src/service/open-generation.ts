@@ -10,6 +10,7 @@ import {
   createAdapterAdministration,
   hasDora,
   Router,
+  targetsInFolder,
   tellOwnTemplate,
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
@@ -28,6 +29,8 @@ export interface GenerationOptions {
   readonly maxLength: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
   readonly dora: boolean | undefined;
+  /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
+  readonly adapterTargets?: readonly string[] | string | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
@@ -50,10 +53,12 @@ export interface GenerationService {
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
   const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
   const dora = options.dora ?? (folder !== undefined && (await hasDora(folder)));
+  const targets = options.adapterTargets ?? (folder === undefined ? undefined : await targetsInFolder(folder, base));
   const engine = await openEngine({
     base,
     environment,
     dora,
+    ...(targets === undefined ? {} : { adapterTargets: targets }),
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),
   });

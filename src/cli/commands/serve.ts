@@ -19,6 +19,10 @@ const origins = z.array(
   }),
 );
 
+const moduleTargets = z.union([z.string().min(1).transform(targetsOf), z.array(z.string().min(1)).min(1)], {
+  error: 'names separated by commas, a regular expression, or all-linear',
+});
+
 const schema = z.object({
   base: path.optional(),
   copyBase: z.union([z.literal(true), path], { error: 'nothing, or a folder' }).optional(),
@@ -41,8 +45,14 @@ const schema = z.object({
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
   dora: z.boolean().optional(),
+  adapterTargets: moduleTargets.optional(),
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
+
+/** `q_proj` and `q_proj,lm_head` are names; `all-linear` and regular expressions stay one text. */
+function targetsOf(text: string): string | string[] {
+  return /^[\w.,]+$/.test(text) ? text.split(',').filter((name) => name !== '') : text;
+}
 
 /** `espalier serve`: serves a base and its adapters by OpenAI's API, and ONNX models by the Open Inference Protocol, until Ctrl-C. */
 export const serveCommand: CommandDefinition = {
@@ -80,6 +90,10 @@ export const serveCommand: CommandDefinition = {
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
+      .option(
+        '--adapter-targets <targets>',
+        'modules that adapters may change (default: all linear ones but the head, and what the folder needs at the start)',
+      )
       .option('--max-batch <n>', 'most rows of a batch of a model; 1 joins no requests (default: 64)')
       .option('--max-wait-ms <ms>', 'how long a request to a model may wait for others to join it (default: 2)')
       .option('--memory-plan <plan>', `how buffers of models are planned: ${memoryPlans.join(', ')} (default: fixed)`)
