@@ -72,6 +72,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     routerOptions: { maxParamLength },
     // WHY: the guard refuses these requests in the form of the API.
     return503OnClosing: false,
+    // WHY no limit: the drain is a hook, and Fastify would give it up after 10 s and end the answers under way.
+    pluginTimeout: 0,
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
   app.addHook('preClose', async () => {

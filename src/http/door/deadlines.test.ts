@@ -166,6 +166,20 @@ describe('closing', () => {
     expect(timers.waiting).toBe(0);
   });
 
+  it('lets answers take longer than the time in which Fastify expects a hook to end', async () => {
+    await open({ drainTimeoutMs: 1000 }, fakeContext({ text: 'endless' }));
+    const { ended, text } = stream();
+    await vi.waitFor(() => expect(text()).toContain('data: '));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const closed = app?.close();
+    await vi.waitFor(() => expect(timers.waiting).toBe(2));
+    vi.advanceTimersByTime(60_000);
+    vi.useRealTimers();
+    timers.advance(1000);
+    await expect(closed).resolves.toBeUndefined();
+    await ended;
+  });
+
   it('does not wait for a client that reads nothing', async () => {
     const context = await open({ drainTimeoutMs: 6000 }, fakeContext({ text: 'endless' }));
     const { socket } = stream(128);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServedAdapter } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
+import { maxParamLength } from '../door/error-answer.ts';
 import type { ModelCard } from './served-models.ts';
 import type { BaseContext } from '../../service/index.ts';
 
@@ -17,6 +18,8 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
   for (const url of ['/v1/models/:id', '/v1/models/*']) {
     app.get<{ Params: { id: string } | { '*': string } }>(url, { config: { access: 'inference' } }, ({ params }) => {
       const id = 'id' in params ? params.id : params['*'];
+      // WHY here: the router takes a name that is too long for `:id` to the second route.
+      if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
       context.router.assertKnown(id);
       return cards(context).find((card) => card.id === id) ?? failureOf(context, id);
     });
