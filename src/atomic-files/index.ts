@@ -1,6 +1,7 @@
 export { formatBytes, isDiskFull } from './disk-full.ts';
 export { acquireLock, type LockOptions, type Wait } from './file-lock.ts';
 export { assertFree } from './path-exists.ts';
+export type { Replacement } from './replaceable.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';
 export { writeAtomically, type WriteAtomicallyOptions } from './write-atomically.ts';
 export { ownMark } from './process-mark.ts';

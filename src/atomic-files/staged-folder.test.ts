@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownMark } from './process-mark.ts';
+import type { Replacement } from './replaceable.ts';
 import { publishFolder, StagedFolder } from './staged-folder.ts';
 import { stagingName } from './staging-name.ts';
 
@@ -14,6 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
+const adapter: Replacement = { kind: 'adapter' };
 const full = (code = 'ENOSPC'): Error => Object.assign(new Error(`${code}: no space`), { code });
 
 describe('StagedFolder', () => {
@@ -58,24 +60,24 @@ describe('StagedFolder', () => {
 
 describe('publishFolder', () => {
   it('replaces a folder that is not empty', async () => {
-    await publishFolder(place, (staging) => writeFile(join(staging, 'old'), '1'));
-    await publishFolder(place, (staging) => writeFile(join(staging, 'new'), '2'), { replace: true });
+    await publishFolder(place, (staging) => writeFile(join(staging, 'adapter_config.json'), '1'));
+    await publishFolder(place, (staging) => writeFile(join(staging, 'new'), '2'), { replace: adapter });
     expect(await readdir(place)).toEqual(['new']);
     expect(await readdir(root)).toEqual(['adapter']);
   });
 
   it.each(['ENOSPC', 'EDQUOT'])('tells a full disk by its code and keeps what was there: %s', async (code) => {
-    await publishFolder(place, (staging) => writeFile(join(staging, 'old'), '1'));
+    await publishFolder(place, (staging) => writeFile(join(staging, 'adapter_config.json'), '1'));
     const fill = async (staging: string): Promise<void> => {
       await writeFile(join(staging, 'half'), Buffer.alloc(1500));
       throw full(code);
     };
-    await expect(publishFolder(place, fill, { replace: true })).rejects.toMatchObject({
+    await expect(publishFolder(place, fill, { replace: adapter })).rejects.toMatchObject({
       code: 'DISK_FULL',
       details: { what: place, folder: root, written: '1.5 kB' },
     });
     expect(await readdir(root)).toEqual(['adapter']);
-    expect(await readdir(place)).toEqual(['old']);
+    expect(await readdir(place)).toEqual(['adapter_config.json']);
   });
 });
 
@@ -109,12 +111,13 @@ describe('what ended processes left behind', () => {
 
   it('comes back when it was the folder that had stepped aside', async () => {
     const aside = await leave({ pid: 4194305, start: '1' }, '.old');
-    await expect(publishFolder(place, () => Promise.reject(new Error('not now')), { replace: true })).rejects.toThrow(
-      'not now',
-    );
+    await writeFile(join(aside, 'adapter_config.json'), '{}');
+    await expect(
+      publishFolder(place, () => Promise.reject(new Error('not now')), { replace: adapter }),
+    ).rejects.toThrow('not now');
     expect(await readdir(root)).toEqual(['adapter']);
     await rename(place, aside);
-    await publishFolder(place, (staging) => writeFile(join(staging, 'new'), ''), { replace: true });
+    await publishFolder(place, (staging) => writeFile(join(staging, 'new'), ''), { replace: adapter });
     expect(await readdir(place)).toEqual(['new']);
     expect(await readdir(root)).toEqual(['adapter']);
   });

@@ -6,12 +6,13 @@ import { flushFolder, syncFolder } from './flush.ts';
 import { assertFree } from './path-exists.ts';
 import { ownMark } from './process-mark.ts';
 import { putInFreePlace, replaceFolder } from './put-in-place.ts';
+import { assertReplaceable, type Replacement } from './replaceable.ts';
 import { stagingName } from './staging-name.ts';
 import { sweepStaging } from './sweep-staging.ts';
 
 export interface StagedFolderOptions {
-  /** Whether an existing folder is replaced. Default: false. */
-  readonly replace?: boolean;
+  /** What the new folder holds, if it may replace an old folder with the same. Absent: the path must be free. */
+  readonly replace?: Replacement | undefined;
   /** Whether the output path is locked meanwhile, so that a second writer fails before it starts. Default: false. */
   readonly exclusive?: boolean;
 }
@@ -22,10 +23,14 @@ export class StagedFolder implements AsyncDisposable {
   readonly path: string;
   /** The path of the folder while it is being written. */
   readonly staging: string;
-  readonly #replace: boolean;
+  readonly #replace: Replacement | undefined;
   readonly #lock: AsyncDisposable | undefined;
 
-  private constructor(path: string, staging: string, own: { replace: boolean; lock: AsyncDisposable | undefined }) {
+  private constructor(
+    path: string,
+    staging: string,
+    own: { replace: Replacement | undefined; lock: AsyncDisposable | undefined },
+  ) {
     this.path = path;
     this.staging = staging;
     this.#replace = own.replace;
@@ -34,14 +39,11 @@ export class StagedFolder implements AsyncDisposable {
 
   /**
    * Checks the final path, removes files that ended processes left beside it, and creates the staging folder.
-   * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything is written
+   * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything is written
    */
-  static async begin(
-    path: string,
-    { replace = false, exclusive = false }: StagedFolderOptions = {},
-  ): Promise<StagedFolder> {
+  static async begin(path: string, { replace, exclusive = false }: StagedFolderOptions = {}): Promise<StagedFolder> {
     const place = resolve(path);
-    if (!replace) await assertFree(place);
+    await assertGiven(place, replace);
     const lock = exclusive ? await lockOutput(place) : undefined;
     try {
       await sweepStaging(place);
@@ -58,11 +60,13 @@ export class StagedFolder implements AsyncDisposable {
    * Flushes the finished folder and renames it to its final path.
    *
    * @param source  `staging`, or a folder inside it
-   * @throws EspalierError OUTPUT_EXISTS, DISK_FULL; an existing folder at `path` is then unchanged
+   * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, DISK_FULL; an existing folder at `path` is then unchanged
    */
   async publish(source: string = this.staging): Promise<void> {
     try {
       await flushFolder(source);
+      // WHY again: others may have put files there meanwhile.
+      await assertGiven(this.path, this.#replace);
       await (this.#replace ? replaceFolder(source, this.path) : putInFreePlace(source, this.path));
     } catch (error) {
       throw await this.explain(error);
@@ -87,11 +91,15 @@ export class StagedFolder implements AsyncDisposable {
   }
 }
 
+function assertGiven(place: string, replace: Replacement | undefined): Promise<void> {
+  return replace === undefined ? assertFree(place) : assertReplaceable(place, replace);
+}
+
 /**
  * Creates a folder that appears complete or not at all.
  *
  * @param fill  writes into the staging folder; its result is returned
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything is written; DISK_FULL; the errors of `fill`. An existing folder at
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything is written; DISK_FULL; the errors of `fill`. An existing folder at
  *   `path` is then unchanged.
  */
 export async function publishFolder<Result>(

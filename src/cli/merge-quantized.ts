@@ -9,7 +9,7 @@ export interface MergeQuantizedOptions {
   readonly base: BaseModel;
   readonly adapters: readonly MergedAdapter[];
   readonly output: string;
-  /** Replaces an existing folder. */
+  /** Replaces the folder of another model. */
   readonly replace: boolean;
   readonly signal: AbortSignal;
   /** Checks the finished folder before it is published. If it throws, the folder is removed. */
@@ -20,13 +20,16 @@ export interface MergeQuantizedOptions {
  * Merges adapters into a quantized base. It dequantizes the base, merges, and quantizes the result in the same way. Meanwhile the floats
  * are stored beside the output, so the disk must have room for them twice.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, the errors of `mergeCheckpoint` and `quantizeBase`
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY, DISK_FULL, the errors of `mergeCheckpoint` and `quantizeBase`
  */
 export async function mergeQuantized(options: MergeQuantizedOptions): Promise<{ readonly changed: number }> {
   const { base, adapters, signal, replace } = options;
   const settings = quantizationOf(base);
   if (settings === undefined) throw new TypeError('the base is not quantized');
-  await using folder = await StagedFolder.begin(options.output, { replace, exclusive: true });
+  await using folder = await StagedFolder.begin(options.output, {
+    replace: replace ? { kind: 'model', source: base.dir } : undefined,
+    exclusive: true,
+  });
   const [floats, merged, quantized] = ['floats', 'merged', 'quantized'].map((name) => join(folder.staging, name));
   if (floats === undefined || merged === undefined || quantized === undefined) throw new TypeError('there are three');
   try {

@@ -1,4 +1,6 @@
 import { savePeftAdapter } from './peft/save-peft-adapter.ts';
+import { stat } from 'node:fs/promises';
+import { EspalierError } from '../../core/index.ts';
 import { writeAtomically } from '../../atomic-files/index.ts';
 import { formatBinAdapter } from './bin/bin-write.ts';
 import type { AdapterFormat } from './detect-format.ts';
@@ -17,7 +19,7 @@ export interface WriteAdapterOptions extends OnnxNames {
 /**
  * Writes an adapter in a format, completely or not at all.
  *
- * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, DISK_FULL, ADAPTER_NOT_EXPRESSIBLE, ADAPTER_NAMES_UNKNOWN; nothing was changed then
  */
 export async function writeAdapter(
   path: string,
@@ -25,6 +27,8 @@ export async function writeAdapter(
   { format, replace = false, ...names }: WriteAdapterOptions,
 ): Promise<void> {
   if (format === 'peft') return savePeftAdapter(path, adapter, { replace });
+  if (replace && (await stat(path).catch(() => undefined))?.isDirectory())
+    throw new EspalierError('OUTPUT_NOT_OURS', { path, kind: 'file', reason: 'it is a folder' });
   const bytes = format === 'bin' ? await formatBinAdapter(adapter) : await writeOnnxAdapter(adapter, names);
   await writeAtomically(path, (handle) => handle.writeFile(bytes), { replace });
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +73,30 @@ describe('espalier adapter convert', () => {
     expect((await espalier(words)).stderr).toContain(output);
     expect(await readFile(output, 'utf8')).toBe('mine');
     expect((await espalier([...words, '--force'])).exitCode).toBe(0);
+  });
+
+  it('replaces no folder of other work, nor a base, with --force', async () => {
+    for (const [name, file] of [
+      ['letters', 'letter.txt'],
+      ['base', 'config.json'],
+    ] as const) {
+      const output = join(folder, name);
+      await mkdir(output);
+      await writeFile(join(output, file), '{}');
+      for (const to of ['peft', 'bin']) {
+        const words = ['adapter', 'convert', join(golden, 'adapter'), output, '--to', to, '--force'];
+        expect((await espalier(words)).stderr).toContain('[OUTPUT_NOT_OURS]');
+      }
+      expect(await readdir(output)).toEqual([file]);
+    }
+  });
+
+  it('takes the ending of a format that is not written for no folder', async () => {
+    const output = join(folder, 'mine.gguf');
+    const { exitCode, stderr } = await espalier(['adapter', 'convert', join(golden, 'adapter'), output]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('or --to');
+    expect(await readdir(folder)).not.toContain('mine.gguf');
   });
 
   it('names its own help after a wrong option', async () => {

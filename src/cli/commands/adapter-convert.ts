@@ -52,7 +52,7 @@ export const adapterConvertCommand: CommandDefinition = {
         '--naming <style>',
         'names in the .onnx_adapter without such a file: genai (default), olive, or plain (where no path has a dot)',
       )
-      .option('--force', 'take the place of what is at the output'),
+      .option('--force', 'replace the adapter that is at the output'),
   run: async (options, { output }) => {
     const read = readOptions(schema, options);
     const to = read.to ?? formatByEnding(read.output);
@@ -84,5 +84,12 @@ export const adapterConvertCommand: CommandDefinition = {
 
 function formatByEnding(name: string): WrittenFormat {
   if (name.endsWith('.onnx_adapter')) return 'onnx';
-  return name.endsWith('.bin') ? 'bin' : 'peft';
+  if (name.endsWith('.bin')) return 'bin';
+  // WHY: a PEFT folder of such a name would be taken for what it is not.
+  if (/\.(?:gguf|safetensors|onnx)$/.test(name)) {
+    const expected =
+      'an output in a format that is written (.onnx_adapter, .bin or the name of a PEFT folder), or --to';
+    throw new EspalierError('CLI_CONFLICT', { expected, actual: name });
+  }
+  return 'peft';
 }

@@ -85,7 +85,7 @@ function declareOptions(command: Command): void {
     )
     .option('--text <text>', 'the sample on which logits are compared (default: 4 rows of 32 drawn tokens)')
     .option('--input-ids <ids>', 'the sample as token ids, such as 1,2,3')
-    .option('--force', 'write also where something is at the output, or the drift is beyond the bound');
+    .option('--force', 'replace the model that is at the output, and write also if the drift is beyond the bound');
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

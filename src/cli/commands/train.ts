@@ -45,7 +45,7 @@ function declareOptions(command: Command): void {
     )
     .option('--chosen', 'of rows with a chosen and a rejected answer, learn the chosen one')
     .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
-    .option('--force', 'replace the adapter or model at --output, once the new one is whole')
+    .option('--force', 'replace the adapter (with --full: the model) at --output, once the new one is whole')
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
     .option('--eval-data <paths...>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')

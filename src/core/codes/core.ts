@@ -17,15 +17,16 @@ export const coreCodes = {
   OUTPUT_EXISTS: {
     status: 409,
     retryable: false,
-    message: 'The output {path} exists already. Choose another path, or remove it first.',
+    message:
+      'The output {path} exists already. Choose another path, or remove it first ({option:force}, where the command has it, replaces an older version).',
     help: 'Espalier never writes over an existing output. Nothing was changed.',
   },
   OUTPUT_NOT_OURS: {
     status: 409,
     retryable: false,
     message:
-      'The output {path} is no adapter and no model, and is not replaced. Choose another path, or remove it yourself.',
-    help: 'Replacing removes the whole folder. Only a folder with adapter_config.json or config.json, or an empty one, is replaced. Nothing was changed.',
+      'The output {path} is not replaced by the new {kind}: {reason}. Choose another path, or move away what lies there.',
+    help: 'Replacing removes the whole folder. So an adapter replaces only an adapter, a model only a model, and neither one a folder with other files or folders in it. Nothing was changed.',
   },
   OUTPUT_BUSY: {
     status: 409,

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { systemClock, type Clock } from '../../core/index.ts';
-import { StagedFolder } from '../../atomic-files/index.ts';
+import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { parameterCount } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
@@ -14,7 +14,6 @@ import { LastGoodWeights } from './last-good-weights.ts';
 import { StepLoop } from './step-loop.ts';
 import { StepWatch } from './step-watch.ts';
 import { readTrainingInputs, type TrainingInputs } from './training-inputs.ts';
-import { assertReplaceable } from './replaceable.ts';
 import { TrainingModel } from './training-model.ts';
 
 export interface RunTrainingOptions {
@@ -40,14 +39,14 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  * Trains with the given settings, and writes the output folder completely or not at all: an adapter in PEFT's layout, or a whole model,
  * with `metrics.jsonl`. The base is only read.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY before anything else; the errors of the base, the adapter and the data;
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything else; the errors of the base, the adapter and the data;
  *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it
  *   is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;
-  if (config.force) await assertReplaceable(config.output);
-  await using folder = await StagedFolder.begin(config.output, { exclusive: true, replace: config.force });
+  const replace = config.force ? replacement(config) : undefined;
+  await using folder = await StagedFolder.begin(config.output, { exclusive: true, replace });
   signal?.throwIfAborted();
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
   const path = join(folder.staging, 'metrics.jsonl');
@@ -57,6 +56,10 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   } finally {
     await metrics.close();
   }
+}
+
+function replacement({ full, base }: TrainConfig): Replacement {
+  return full ? { kind: 'model', source: base } : { kind: 'adapter' };
 }
 
 async function openMetrics(

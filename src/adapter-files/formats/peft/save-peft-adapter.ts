@@ -21,7 +21,7 @@ export interface AdapterContent {
 }
 
 export interface SaveAdapterOptions {
-  /** Whether to replace an existing folder. */
+  /** Whether to replace the folder of another adapter. */
   readonly replace?: boolean;
 }
 
@@ -29,15 +29,17 @@ export interface SaveAdapterOptions {
  * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears completely or not at all: it is
  * written beside its place and renamed.
  *
- * @throws EspalierError OUTPUT_EXISTS, DISK_FULL, LORA_CONFIG_INVALID; nothing was changed then
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, DISK_FULL, LORA_CONFIG_INVALID; nothing was changed then
  */
 export async function savePeftAdapter(
   dir: string,
   content: AdapterContent,
-  options: SaveAdapterOptions = {},
+  { replace = false }: SaveAdapterOptions = {},
 ): Promise<void> {
   assertConfig(content.config);
-  await publishFolder(dir, (staging) => writeContent(staging, content), options);
+  await publishFolder(dir, (staging) => writeContent(staging, content), {
+    replace: replace ? { kind: 'adapter' } : undefined,
+  });
 }
 
 async function writeContent(

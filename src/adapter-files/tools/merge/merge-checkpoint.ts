@@ -14,7 +14,7 @@ export interface MergeOptions {
   readonly output: string;
   /** Default: base. */
   readonly dtype?: MergeDtype;
-  /** Whether to replace an existing folder. */
+  /** Whether to replace the folder of another model. */
   readonly replace?: boolean;
   /** Called after each weight. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -34,7 +34,7 @@ export interface MergeOptions {
  * If an adapter changes a head or an embedding that share a matrix, the two are written separately.
  *
  * @returns the number of changed weights
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_BUSY, DISK_FULL, MERGE_UNSUPPORTED with everything that a checkpoint cannot store
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY, DISK_FULL, MERGE_UNSUPPORTED with everything that a checkpoint cannot store
  */
 export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly changed: number }> {
   const { base, output, replace = false } = options;
@@ -44,7 +44,10 @@ export async function mergeCheckpoint(options: MergeOptions): Promise<{ readonly
     await copyOtherFiles(base.dir, staging, { untied: plan.untied, dtype: options.dtype ?? 'base' });
     await options.check?.(staging);
   };
-  await publishFolder(output, fill, { replace, exclusive: true });
+  await publishFolder(output, fill, {
+    replace: replace ? { kind: 'model', source: base.dir } : undefined,
+    exclusive: true,
+  });
   return { changed: plan.weights.filter(({ update }) => update !== undefined).length };
 }
 
