@@ -1,25 +1,36 @@
 import type { BaseModel } from './base-model.ts';
 import { readWeightRows } from './read-weight-rows.ts';
+import type { WeightRef } from './weight-ref.ts';
 
 /** The matrices of a base with a row for each token. */
 export interface BaseEmbeddings {
   /** The path of the head that shares the matrix of the input embedding; undefined if the head has its own. */
   readonly tiedHead: string | undefined;
   /**
-   * Rows of the matrix of an embedding, or of a head with its own matrix.
+   * Rows of the matrix of an embedding or a head.
    * @returns f32 [rows, width]; undefined if the base stores them in a form without rows
    */
   rows(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
+  /** The same of a matrix that is stored as floats; undefined if it is quantized. */
+  floats(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
 }
 
 /** The matrices of this base. Its files are read when rows are asked for. */
 export function embeddingsOf({ dir, config, modules, weights }: BaseModel): BaseEmbeddings {
   const head = modules.find(({ path, kind = 'linear' }) => kind === 'linear' && /(^|\.)lm_head$/.test(path));
+  const tiedHead = config.tiedEmbeddings === true ? head?.path : undefined;
+  const shared = modules.find(({ kind, in: rows }) => kind === 'embedding' && rows === head?.out)?.path;
+  const weightOf = (path: string): WeightRef | undefined =>
+    weights.get(`${path === tiedHead ? (shared ?? path) : path}.weight`);
   return {
-    tiedHead: config.tiedEmbeddings === true ? head?.path : undefined,
+    tiedHead,
     async rows(path, tokens) {
-      const weight = weights.get(`${path}.weight`);
+      const weight = weightOf(path);
       return weight && readWeightRows(dir, weight, tokens);
+    },
+    async floats(path, tokens) {
+      const weight = weightOf(path);
+      return weight?.quantized === undefined && weight ? readWeightRows(dir, weight, tokens) : undefined;
     },
   };
 }

@@ -6,6 +6,7 @@ import type { BaseEmbeddings } from '../../../models/index.ts';
 import { adapterDigest } from '../../identity.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
+import { assertCopies } from './base-copies.ts';
 import type { TargetModule } from './peft-names.ts';
 import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
 import { asFloat32, moduleTensors, weightsOf } from './peft-tensors.ts';
@@ -70,7 +71,13 @@ export async function toAdapter({
   tokens,
   embeddings,
   configPath,
+  modules: ofBase,
+  isAnyBase,
 }: PeftContent): Promise<Adapter> {
+  if (embeddings !== undefined && !isAnyBase) {
+    const own = new Set(plan.saved.map(savedName));
+    await assertCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
+  }
   const modules = await readModules(plan.targets, tensors, weights.path);
   for (const rows of tokens) {
     for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {

@@ -64,6 +64,14 @@ describe('parsePeftConfig', () => {
   });
 
   it.each([
+    ['init_lora_weights', 'pissa_niter_16', 'path_initial_model_for_weight_conversion'],
+    ['init_lora_weights', 'olora', 'path_initial_model_for_weight_conversion'],
+    ['lora_bias', true, 'merge_and_unload'],
+  ])('says what to do about %s = %j', (key, value, advice) => {
+    expect(() => parsePeftConfig({ ...minimal, [key]: value }, 'x')).toThrow(advice);
+  });
+
+  it.each([
     [{ layers_to_transform: [-1] }, 'layers_to_transform should have whole numbers from 0 up, got -1'],
     [{ layers_to_transform: 1, target_modules: '.*q_proj' }, 'needs a list of target_modules'],
     [{ layers_pattern: 'h' }, 'layers_pattern needs layers_to_transform'],

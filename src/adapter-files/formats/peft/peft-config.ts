@@ -77,7 +77,7 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   }
   const options = Object.entries(content).filter(([key, value]) => changesResults(key, value));
   if (options.length > 0) {
-    const list = options.map(([key, value]) => `${key} = ${abridged(value)}`).join(', ');
+    const list = options.map(([key, value]) => `${key} = ${abridged(value)}${adviceOn(key, value)}`).join(', ');
     throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options: list });
   }
   const { data } = parsed;
@@ -164,6 +164,19 @@ function isOff(value: unknown): boolean {
   if (value === null || value === false || value === '') return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
+
+/** What to do about an option that other tools can take out of an adapter, in brackets; '' if nothing is known. */
+function adviceOn(key: string, value: unknown): string {
+  if (key === 'init_lora_weights' && /^(pissa|olora|corda)/.test(String(value))) {
+    return ' (its training changed the base too: load it in PEFT, and save it with path_initial_model_for_weight_conversion, which makes plain LoRA for the unchanged base)';
+  }
+  return mergedByPeft.has(key)
+    ? ' (merge it into its base in PEFT with merge_and_unload, and serve the result as a base)'
+    : '';
+}
+
+/** Options whose effect PEFT can add to the weights of the base. */
+const mergedByPeft: ReadonlySet<string> = new Set(['bias', 'lora_bias', 'target_parameters', 'layer_replication']);
 
 function abridged(value: unknown): string {
   const text = JSON.stringify(value);

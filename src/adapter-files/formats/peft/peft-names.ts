@@ -38,17 +38,3 @@ export function partShapes(target: TargetModule): [part: AdapterPart, shape: rea
     ...(target.dora === true ? [['magnitude', [target.out]] as [AdapterPart, number[]]] : []),
   ];
 }
-
-/**
- * Further tensors that a file may contain for a module: if an embedding is a target, PEFT also writes the base's own weight, in case
- * rows were added to it. A tensor with the base's shape contains nothing new.
- */
-export function baseCopies({ path, kind, in: width, out, transposed }: AdaptableModule): [string, readonly number[]][] {
-  const shape = kind === 'embedding' || transposed === true ? [width, out] : [out, width];
-  return kind === 'conv'
-    ? []
-    : [
-        [`${peftPrefix}${path}.base_layer.weight`, shape],
-        [`${peftPrefix}${path}.base_layer.bias`, [out]],
-      ];
-}

@@ -33,6 +33,10 @@ export interface PeftStructure extends Pick<ReadPeftConfig, 'config' | 'baseName
   readonly tokens: readonly TokenRows[];
   readonly embeddings: BaseEmbeddings | undefined;
   readonly configPath: string;
+  /** Whether the base may be another one than the adapter was trained on: then copies of its matrices may differ. */
+  readonly isAnyBase: boolean;
+  /** Of the base. */
+  readonly modules: readonly AdaptableModule[];
   readonly weights: AdapterFile;
   readonly entries: SafetensorsHeader['entries'];
 }
@@ -71,7 +75,9 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
   checkFingerprint({ path: source.path, baseName, baseFingerprint }, base?.fingerprint);
   const { embeddings } = base ?? {};
-  return { config, baseName, baseFingerprint, plan, tokens, embeddings, configPath, weights, entries };
+  const isAnyBase = base?.fingerprint === undefined;
+  const read = { config, baseName, baseFingerprint, plan, tokens, weights, entries };
+  return { ...read, embeddings, configPath, modules, isAnyBase };
 }
 
 /** @throws EspalierError ADAPTER_FORM_FOREIGN if the weights are there in another form; FILE_NOT_FOUND */

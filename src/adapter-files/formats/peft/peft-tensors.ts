@@ -2,7 +2,8 @@ import { EspalierError } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import type { ModuleWeights, SavedParameter } from '../../../lora/index.ts';
-import { baseCopies, moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
+import { baseCopies, grownCopies } from './base-copies.ts';
+import { moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
 import { savedName } from './saved-parameters.ts';
 
 /** The facts about an adapter's tensors without their numbers. */
@@ -33,7 +34,11 @@ export function checkTensors(
   const base = baseName === undefined ? '' : ` (${baseName})`;
   const foreign = strangeModules(tensors.keys(), modules);
   const misfits = targets.flatMap((target) => misfitsOf(target, tensors));
-  const forBase = [...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []), ...misfits];
+  const forBase = [
+    ...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []),
+    ...misfits,
+    ...grownCopies(withoutSaved(tensors, saved), modules),
+  ];
   if (forBase.length > 0) throw new EspalierError('LORA_BASE_MISMATCH', { path, base, problems: forBase });
 
   const expected = new Map<string, readonly number[]>([
@@ -52,6 +57,14 @@ export function checkTensors(
     ...[...tensors].flatMap(([name, tensor]) => wrongKind(name, tensor, allowed.get(name))),
   ];
   if (problems.length > 0) throw new EspalierError('LORA_TENSORS_INVALID', { path, problems });
+}
+
+function withoutSaved<Tensor>(
+  tensors: ReadonlyMap<string, Tensor>,
+  saved: readonly SavedParameter[],
+): Map<string, Tensor> {
+  const names = new Set(saved.map(savedName));
+  return new Map([...tensors].filter(([name]) => !names.has(name)));
 }
 
 /** A tensor of a file that was checked, as f32, under the name that errors call it by. */

@@ -140,8 +140,7 @@ export async function tokenModules(
   { tensors, embeddings, configPath }: TokenReading,
 ): Promise<[string, ModuleWeights][]> {
   const stored = tensors.get(tensor);
-  // A tied head reads the rows of the embedding, also where only the head has new ones.
-  const source = path === embeddings?.tiedHead ? undefined : await embeddings?.rows(path, tokens);
+  const source = await embeddings?.rows(path, tokens);
   if (stored === undefined || source === undefined) {
     throw unsupported({ path: configPath }, `on ${path}, whose rows the base does not store as floats or in blocks`);
   }

@@ -1,0 +1,93 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openBaseModel, type BaseModel } from '../../../models/index.ts';
+import {
+  loadSafetensors,
+  numberToBfloat16,
+  tensorOf,
+  toFloat32,
+  writeSafetensors,
+  type TensorData,
+} from '../../../tensor/index.ts';
+import { goldenFolder } from '../../testing/golden-linears.ts';
+import { baseChecks, type BaseChecks } from '../base-checks.ts';
+import { loadAdapter } from '../read-adapter.ts';
+
+const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
+const copyName = 'base_model.model.model.embed_tokens.base_layer.weight';
+let [folder, dir] = ['', ''];
+let base: BaseModel;
+let checks: BaseChecks;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-copies-'));
+  base = await openBaseModel(goldenFolder('qwen2', 'model'));
+  checks = await baseChecks(base);
+});
+beforeEach(async () => {
+  dir = await mkdtemp(join(folder, 'adapter-'));
+  await cp(goldenFolder('adapters/embeddings-tied', 'adapter'), dir, { recursive: true });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Changes the tensors of the adapter's file. */
+async function rewrite(change: (tensors: Map<string, TensorData>, copy: TensorData) => void): Promise<void> {
+  const file = join(dir, 'adapter_model.safetensors');
+  const { tensors } = await loadSafetensors(file);
+  const changed = new Map(tensors);
+  const copy = tensors.get(copyName);
+  if (copy === undefined) throw new TypeError('the golden case has changed');
+  change(changed, copy);
+  await writeSafetensors(file, changed, { metadata: { format: 'pt' } });
+}
+
+const load = (own: BaseChecks = checks) => loadAdapter(dir, base.modules, { ...own, ...settled });
+
+const moved = (copy: TensorData): TensorData =>
+  tensorOf(
+    'float32',
+    copy.shape,
+    toFloat32(copy).map((value, i) => (i === 5 * 32 + 7 ? value + 1e-5 : value)),
+  );
+
+describe('a copy of the base in an adapter', () => {
+  it('is accepted where it is the same, under both names that PEFT gives it, also for a tied head', async () => {
+    const { digest } = await load();
+    await rewrite((tensors, copy) => {
+      tensors.set('base_model.model.model.embed_tokens.weight', copy);
+      tensors.set('base_model.model.lm_head.weight', copy);
+    });
+    expect(await load()).toMatchObject({ digest });
+  });
+
+  it('is accepted where it is the base, rounded to its own type', async () => {
+    await rewrite((tensors, copy) => {
+      const bits = Uint16Array.from(toFloat32(copy), numberToBfloat16);
+      tensors.set(copyName, { dtype: 'bfloat16', shape: copy.shape, bytes: new Uint8Array(bits.buffer) });
+    });
+    await expect(load()).resolves.toBeDefined();
+  });
+
+  it.each([copyName, 'base_model.model.lm_head.weight'])('is refused where it is another matrix: %s', async (name) => {
+    await rewrite((tensors, copy) => tensors.set(name, moved(copy)));
+    await expect(load()).rejects.toMatchObject({
+      code: 'LORA_BASE_MISMATCH',
+      message: expect.stringMatching(
+        /another matrix than that of the base, first in row 5\. .*merge_and_unload/,
+      ) as string,
+    });
+    // The caller says that the base is another one.
+    await expect(load(await baseChecks(base, { anyBase: true }))).resolves.toBeDefined();
+  });
+
+  it('is told as a grown vocabulary where it has more rows', async () => {
+    await rewrite((tensors, copy) => {
+      const [rows = 0, width = 0] = copy.shape;
+      const grown = new Float32Array((rows + 2) * width);
+      grown.set(toFloat32(copy));
+      tensors.set('base_model.model.lm_head.weight', tensorOf('float32', [rows + 2, width], grown));
+    });
+    await expect(load()).rejects.toThrow(/lm_head has \d+ rows there and \d+ in the base, .*resize_token_embeddings/);
+  });
+});
