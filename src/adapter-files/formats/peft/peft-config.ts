@@ -77,8 +77,8 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   }
   const options = Object.entries(content).filter(([key, value]) => changesResults(key, value));
   if (options.length > 0) {
-    const list = options.map(([key, value]) => `${key} = ${abridged(value)}${adviceOn(key, value)}`).join(', ');
-    throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options: list });
+    const list = options.map(([key, value]) => `${key} = ${abridged(value)}`).join(', ');
+    throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options: `${list}${adviceOn(options)}` });
   }
   const { data } = parsed;
   const config: LoraConfig = {
@@ -165,13 +165,13 @@ function isOff(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
-/** What to do about an option that other tools can take out of an adapter, in brackets; '' if nothing is known. */
-function adviceOn(key: string, value: unknown): string {
-  if (key === 'init_lora_weights' && /^(pissa|olora|corda)/.test(String(value))) {
-    return ' (its training changed the base too: load it in PEFT, and save it with path_initial_model_for_weight_conversion, which makes plain LoRA for the unchanged base)';
+/** What to do about options that PEFT can take out of an adapter, in brackets; '' if nothing is known. */
+function adviceOn(options: readonly (readonly [key: string, value: unknown])[]): string {
+  if (options.some(([key, value]) => key === 'init_lora_weights' && /^(pissa|olora|corda)/.test(String(value)))) {
+    return ' (the training changed the base too: load the adapter in PEFT, and save it with path_initial_model_for_weight_conversion, which makes plain LoRA for the unchanged base)';
   }
-  return mergedByPeft.has(key)
-    ? ' (merge it into its base in PEFT with merge_and_unload, and serve the result as a base)'
+  return options.every(([key]) => mergedByPeft.has(key))
+    ? ' (merge the adapter into its base in PEFT with merge_and_unload, and serve the result as a base)'
     : '';
 }
 
