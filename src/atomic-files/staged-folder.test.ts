@@ -36,6 +36,19 @@ describe('StagedFolder', () => {
     expect(await readdir(root)).toEqual(['adapter']);
   });
 
+  it.each([{}, { exclusive: true }, { replace: adapter }])(
+    'says why a place cannot be written: %j',
+    async (options) => {
+      await writeFile(place, '');
+      const inside = join(place, 'adapter');
+      await expect(StagedFolder.begin(inside, options)).rejects.toMatchObject({
+        code: 'OUTPUT_NOT_WRITABLE',
+        details: { path: inside, reason: 'a part of its path is a file' },
+        cause: { code: 'ENOTDIR' },
+      });
+    },
+  );
+
   it('refuses a place that was taken meanwhile, also by an empty folder', async () => {
     await using folder = await StagedFolder.begin(place);
     await mkdir(place);

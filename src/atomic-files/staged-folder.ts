@@ -9,6 +9,7 @@ import { putInFreePlace, replaceFolder } from './put-in-place.ts';
 import { assertReplaceable, type Replacement } from './replaceable.ts';
 import { stagingName } from './staging-name.ts';
 import { sweepStaging } from './sweep-staging.ts';
+import { asUnwritable } from './unwritable.ts';
 
 export interface StagedFolderOptions {
   /** What the new folder holds, if it may replace an old folder with the same. Absent: the path must be free. */
@@ -39,10 +40,18 @@ export class StagedFolder implements AsyncDisposable {
 
   /**
    * Checks the final path, removes files that ended processes left beside it, and creates the staging folder.
-   * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything is written
+   * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_NOT_WRITABLE, OUTPUT_BUSY before anything is written
    */
-  static async begin(path: string, { replace, exclusive = false }: StagedFolderOptions = {}): Promise<StagedFolder> {
+  static async begin(path: string, options: StagedFolderOptions = {}): Promise<StagedFolder> {
     const place = resolve(path);
+    try {
+      return await StagedFolder.#begin(place, options);
+    } catch (error) {
+      throw asUnwritable(await asDiskFull(error, place, place), place);
+    }
+  }
+
+  static async #begin(place: string, { replace, exclusive = false }: StagedFolderOptions): Promise<StagedFolder> {
     await assertGiven(place, replace);
     const lock = exclusive ? await lockOutput(place) : undefined;
     try {
@@ -52,7 +61,7 @@ export class StagedFolder implements AsyncDisposable {
       return folder;
     } catch (error) {
       await lock?.[Symbol.asyncDispose]();
-      throw await asDiskFull(error, place, place);
+      throw error;
     }
   }
 

@@ -20,6 +20,21 @@ describe('writeAtomically', () => {
     expect(await readdir(root)).toEqual(['file']);
   });
 
+  it.each([true, false])('says why a place cannot be written, where it replaces: %s', async (replace) => {
+    const write = (): Promise<void> => Promise.resolve();
+    await writeFile(path, '');
+    for (const [place, reason] of [
+      [join(root, 'nowhere', 'file'), 'its folder is not there'],
+      [join(path, 'file'), 'a part of its path is a file'],
+    ] as const) {
+      const details = { path: place, reason };
+      await expect(writeAtomically(place, write, { replace })).rejects.toMatchObject({
+        code: 'OUTPUT_NOT_WRITABLE',
+        details,
+      });
+    }
+  });
+
   it('takes no place that is taken where it is not to replace', async () => {
     const late = async (): Promise<void> => writeFile(path, 'first');
     await expect(writeAtomically(path, late, { replace: false })).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });

@@ -7,6 +7,7 @@ import { ownMark } from './process-mark.ts';
 import { putInFreePlace } from './put-in-place.ts';
 import { stagingName } from './staging-name.ts';
 import { sweepStaging } from './sweep-staging.ts';
+import { asUnwritable } from './unwritable.ts';
 
 export interface WriteAtomicallyOptions {
   /** Whether an existing file is replaced. Default: true. */
@@ -16,7 +17,7 @@ export interface WriteAtomicallyOptions {
 /**
  * Calls `write` with a new file beside `path`, flushes the file and renames it to `path`.
  *
- * @throws EspalierError DISK_FULL; OUTPUT_EXISTS if `path` exists and `replace` is false; the errors of `write`. `path` is then unchanged.
+ * @throws EspalierError DISK_FULL; OUTPUT_NOT_WRITABLE; OUTPUT_EXISTS if `path` exists and `replace` is false; the errors of `write`. `path` is then unchanged.
  */
 export async function writeAtomically(
   path: string,
@@ -24,11 +25,9 @@ export async function writeAtomically(
   { replace = true }: WriteAtomicallyOptions = {},
 ): Promise<void> {
   const place = resolve(path);
-  if (!replace) await assertFree(place);
-  await sweepStaging(place);
   const staging = stagingName(place, await ownMark());
+  const handle = await openStaging(staging, place, replace);
   try {
-    const handle = await open(staging, 'wx');
     try {
       await write(handle);
       await handle.sync();
@@ -43,4 +42,14 @@ export async function writeAtomically(
     throw meant;
   }
   await syncFolder(dirname(place));
+}
+
+async function openStaging(staging: string, place: string, replace: boolean): Promise<FileHandle> {
+  try {
+    if (!replace) await assertFree(place);
+    await sweepStaging(place);
+    return await open(staging, 'wx');
+  } catch (error) {
+    throw asUnwritable(await asDiskFull(error, staging, place), place);
+  }
 }

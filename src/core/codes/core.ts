@@ -28,6 +28,12 @@ export const coreCodes = {
       'The output {path} is not replaced by the new {kind}: {reason}. Choose another path, or move away what lies there.',
     help: 'Replacing removes the whole folder. So an adapter replaces only an adapter, a model only a model, and neither one a folder with other files or folders in it. Nothing was changed.',
   },
+  OUTPUT_NOT_WRITABLE: {
+    status: 403,
+    retryable: false,
+    message: 'The output {path} cannot be written: {reason}. Choose another path, or change that.',
+    help: 'The system refuses to create files at this place. Nothing was changed. The error of the system is the cause.',
+  },
   OUTPUT_BUSY: {
     status: 409,
     retryable: true,
