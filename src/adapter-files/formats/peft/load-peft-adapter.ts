@@ -78,17 +78,31 @@ export async function toAdapter({
     const own = new Set(plan.saved.map(savedName));
     await assertCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
   }
-  const modules = await readModules(plan.targets, tensors, weights.path);
+  const found = await readModules(plan.targets, tensors, weights.path);
   for (const rows of tokens) {
     for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {
       await assertFinite(module.a, `${rows.tensor} in ${weights.path}`);
       await assertFinite(module.b, `${rows.tensor} in ${weights.path}`);
-      modules.set(path, module);
+      found.set(path, module);
     }
   }
+  const modules = inOrder(found, ofBase);
   const saved = await readSaved(plan.saved, tensors, weights.path);
   const digest = await adapterDigest({ modules, saved });
   return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };
+}
+
+/** The changed modules in the order of the base. */
+function inOrder(
+  found: ReadonlyMap<string, ModuleWeights>,
+  modules: readonly AdaptableModule[],
+): ReadonlyMap<string, ModuleWeights> {
+  return new Map(
+    modules.flatMap(({ path }): [string, ModuleWeights][] => {
+      const weights = found.get(path);
+      return weights === undefined ? [] : [[path, weights]];
+    }),
+  );
 }
 
 async function readModules(

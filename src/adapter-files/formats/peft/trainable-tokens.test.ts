@@ -44,6 +44,8 @@ describe('an adapter with trainable_token_indices', () => {
     const [hidden, b] = [base.config.hiddenSize, numbers(embedding?.b)];
     expect(numbers(head?.a)).toEqual(Array.from(b, (_, i) => b[(i % hidden) * 3 + Math.floor(i / hidden)]));
     expect(config.targetModules).toContain('model.embed_tokens');
+    const order = base.modules.map((module) => module.path);
+    expect([...modules.keys()]).toEqual(order.filter((path) => modules.has(path)));
   });
 
   it('says before its numbers are read what it changes', async () => {
