@@ -86,6 +86,7 @@ describe('runProgram', () => {
     { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
     { line: '', text: 'Name a command. See: espalier --help' },
     { line: 'grow --frame x --tall_ness 4', text: "Unknown option '--tall_ness'" },
+    { line: 'grow --frame x 1 2 3', text: 'Expected 1 argument but got 3. See: espalier grow --help' },
     { line: 'tree pruen', text: "Unknown command 'tree pruen'. Did you mean prune? See: espalier tree --help" },
     { line: 'grow --frame x --height tall', text: '--height expects a whole number above 0, got "tall".' },
     { line: 'grow --frame x --threads 0', text: '--threads expects a whole number above 0, got "0".' },

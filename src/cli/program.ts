@@ -150,7 +150,10 @@ function readCommon(
 
 /** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */
 function asUsageError(error: CommanderError, command: string): EspalierError {
-  const [problem = '', hint] = error.message.replace(/^error: /, '').split('\n');
+  const [problem = '', hint] = error.message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .split('\n');
   const sentence = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;
   return usageError(hint === undefined ? sentence : `${sentence} ${hint.replaceAll(/[()]/g, '')}`, command);
 }

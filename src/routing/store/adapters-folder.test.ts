@@ -39,8 +39,11 @@ describe('confineToFolder', () => {
     await expect(confineToFolder(gone, 'a')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 
-  it('says that nothing is there, without a stack of the file system', async () => {
-    await expect(confineToFolder(root, 'nothing')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  it('says that nothing is there and where relative paths begin, without a stack of the file system', async () => {
+    await expect(confineToFolder(root, 'nothing')).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      message: expect.stringContaining('(relative paths begin there) at nothing') as string,
+    });
   });
 });
 

@@ -2,6 +2,9 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 
+/** WHY the brackets: a path that leads to an adapter from the server's working directory is the likely mistake. */
+const adapterInFolder = 'adapter in the folder of adapters (relative paths begin there)';
+
 /**
  * Resolves a path inside the folder of adapters. Absolute paths, `..` and symbolic links are resolved first, and the result must lie
  * inside. Links may change afterwards, so the code that reads the adapter checks its open files again (`within`).
@@ -23,7 +26,7 @@ export async function confineToFolder(root: string, path: string): Promise<strin
   try {
     real = await realpath(asked);
   } catch (cause) {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path }, { cause });
+    throw new EspalierError('FILE_NOT_FOUND', { what: adapterInFolder, path }, { cause });
   }
   if (!isInside(realRoot, real)) throw new EspalierError('ADAPTER_PATH_OUTSIDE', { path });
   return real;
