@@ -1,6 +1,8 @@
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { breathe } from '../../core/index.ts';
+import type { Reservation } from '../../service/index.ts';
 import { createApp, type AppOptions } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeModels } from '../testing/fake-models.ts';
@@ -140,6 +142,28 @@ describe('closing', () => {
     await app?.close();
     const answer = await ended;
     expect([answer.slice(0, 12), bodyOf(answer)]).toMatchObject(['HTTP/1.1 503', openAi('shutting_down')]);
+  });
+
+  it('answers every request that came before, however many are still to be begun', async () => {
+    let came = 0;
+    let closing: Promise<unknown> | undefined;
+    const reserve = (): Reservation => {
+      // All heads are read, and nearly all of the requests wait to be begun.
+      if (++came === 30) {
+        context.shuttingDown = true;
+        closing = app?.close();
+      }
+      return { resize: () => undefined, use: () => true, [Symbol.dispose]: () => undefined };
+    };
+    const context = fakeContext();
+    Object.assign(context.engine, { reserve });
+    await open({}, context);
+    const body = JSON.stringify({ model: 'base', prompt: 'a', max_tokens: 3 });
+    const sent = Array.from({ length: 30 }, () => send(head('/v1/completions', body.length) + body));
+    while (closing === undefined) await breathe();
+    await closing;
+    const answers = await Promise.all(sent.map(({ ended }) => ended));
+    expect(answers.filter((answer) => !answer.startsWith('HTTP/1.1 200'))).toEqual([]);
   });
 
   it('does not wait for half a head, nor for a connection that says nothing', async () => {

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
+import { breathe, EspalierError } from '../../core/index.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { Timers } from './timers.ts';
+import type { Turnstile } from './turnstile.ts';
 
 export interface DrainOptions {
   readonly timers: Timers;
@@ -15,7 +16,7 @@ export interface DrainOptions {
 const looks = 6;
 
 /**
- * Defines how the application closes: it ends arriving bodies, waits for running answers (streams included) until the deadline, and
+ * Defines how the application closes: it begins the requests that have come, ends bodies that are still arriving, waits for running answers (streams included) until the deadline, and
  * then ends every connection. WHY not leave it to the server: it also waits for idle connections, which clients open in advance, and
  * for clients that never read.
  */
@@ -30,6 +31,7 @@ export function addDrain(app: FastifyInstance, { timers, timeoutMs, bodies }: Dr
     });
   });
   app.addHook('preClose', async () => {
+    await begun(app.turnstile);
     bodies.endAll(new EspalierError('SHUTTING_DOWN', {}));
     if (underWay.size > 0) await drained();
     app.server.closeAllConnections();
@@ -46,6 +48,14 @@ export function addDrain(app: FastifyInstance, { timers, timeoutMs, bodies }: Dr
     cancel();
     stopLooking();
   };
+}
+
+/** Turns of the event loop in which a body that has arrived as a whole is read. */
+const turnsOfBody = 10;
+
+/** Lets every request be begun that came before the end. WHY: it waits in the turnstile, or its body lies in the socket. */
+async function begun(turnstile: Turnstile): Promise<void> {
+  for (let turns = 0; turns < turnsOfBody; turns = turnstile.isIdle ? turns + 1 : 0) await breathe();
 }
 
 /** Ends connections whose answer waits in the buffers and has not progressed since the last check. */

@@ -14,6 +14,11 @@ export class Turnstile {
     return undefined;
   }
 
+  /** Whether nobody passes or waits. */
+  get isIdle(): boolean {
+    return this.#isOpen;
+  }
+
   #letNextPass(): void {
     const next = this.#waiting.shift();
     this.#isOpen = next === undefined;

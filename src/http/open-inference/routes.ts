@@ -41,10 +41,7 @@ export function addOpenInference(
       scope.post<{ Params: ModelPath }>(
         `${path}/infer`,
         { bodyLimit: maxBodyBytes, config: { access: 'inference', body: 'tensors' } },
-        (request, reply) => {
-          if (door.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
-          return infer(findModel(context, request.params), request, reply);
-        },
+        (request, reply) => infer(findModel(context, request.params), request, reply),
       );
     }
   });

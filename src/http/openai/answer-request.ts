@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
@@ -27,7 +26,6 @@ export async function answerRequest(
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
-  if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
   const { body, prompts } = options;
   using route = await context.router.resolve(body.model);
   const controller = new AbortController();

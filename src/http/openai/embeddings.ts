@@ -21,7 +21,6 @@ type Body = z.output<typeof schema>;
 /** `POST /v1/embeddings`: embeds one or several texts, which come as text or as token ids. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
   app.post('/v1/embeddings', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
-    if (context.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     const body = parseBody(schema, request.body);
     refuseShorter(body, context);
     using route = await context.router.resolve(body.model);
