@@ -2,7 +2,7 @@ import type { BaseModel } from './base-model.ts';
 import { readWeightRows } from './read-weight-rows.ts';
 import type { WeightRef } from './weight-ref.ts';
 
-/** The matrices of a base with a row for each token. */
+/** The matrices of a base with a row for each token, and its biases. */
 export interface BaseEmbeddings {
   /** The path of the head that shares the matrix of the input embedding; undefined if the head has its own. */
   readonly tiedHead: string | undefined;
@@ -11,7 +11,9 @@ export interface BaseEmbeddings {
    * @returns f32 [rows, width]; undefined if the base stores them in a form without rows
    */
   rows(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
-  /** The same of a matrix that is stored as floats; undefined if it is quantized. */
+  /** The bias of a module, f32 [out]; undefined if it has none of its own. */
+  bias(path: string): Promise<Float32Array | undefined>;
+  /** The same as `rows` of a matrix that is stored as floats; undefined if it is quantized. */
   floats(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
 }
 
@@ -27,6 +29,18 @@ export function embeddingsOf({ dir, config, modules, weights }: BaseModel): Base
     async rows(path, tokens) {
       const weight = weightOf(path);
       return weight && readWeightRows(dir, weight, tokens);
+    },
+    async bias(path) {
+      const bias = weights.get(`${path}.bias`);
+      const [out = 0] = bias?.shape ?? [];
+      return (
+        bias &&
+        readWeightRows(
+          dir,
+          bias,
+          Array.from({ length: out }, (_, i) => i),
+        )
+      );
     },
     async floats(path, tokens) {
       const weight = weightOf(path);

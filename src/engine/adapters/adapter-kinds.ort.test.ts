@@ -108,3 +108,15 @@ it('refuses a DoRA adapter where it was opened without DoRA, says what to do, an
     await engine.dispose();
   }
 });
+
+it('refuses an adapter with lora_bias by name, and goes on serving', async () => {
+  const { base, adapter, prompt } = await openCase('lora-bias');
+  const engine = await openServedEngine({ base, environment, maxSlots: 2 });
+  try {
+    await expect(engine.adapters.load('biased', adapter)).rejects.toThrow(/self_attn\.q_proj\.bias/);
+    const answer = await collect(engine.generate({ tokens: prompt, maxTokens: 2, stopTokenIds: [], adapters: [] }));
+    expect(answer).toHaveLength(2);
+  } finally {
+    await engine.dispose();
+  }
+});

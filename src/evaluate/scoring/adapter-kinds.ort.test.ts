@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { loadPeftAdapter } from '../../adapter-files/index.ts';
-import { openBaseModel } from '../../models/index.ts';
+import { embeddingsOf, openBaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32, typedArray } from '../../tensor/index.ts';
 import { openScorer } from './scorer.ts';
@@ -29,13 +29,17 @@ it.each(['dora', 'dora-gpt2'])('scores with a DoRA adapter as PEFT does: %s', as
   expect((await scorer.evaluate(rows)).loss).toBeCloseTo(losses[0] ?? NaN, 4);
 });
 
-it('scores with a head that an adapter brings whole, as PEFT does', async () => {
-  const { tensors } = await loadSafetensors(golden('adapters/modules-to-save/expected.safetensors'));
+it.each([
+  ['modules-to-save', 'llama', 'lm_head.weight'],
+  ['lora-bias', 'qwen2', 'model.layers.0.self_attn.q_proj.bias'],
+])('scores with parameters that an adapter brings whole, as PEFT does: %s', async (name, model, first) => {
+  const { tensors } = await loadSafetensors(golden(`adapters/${name}/expected.safetensors`));
   const [ids, logits] = [tensors.get('input_ids'), tensors.get('logits')];
   if (!ids || !logits) throw new TypeError('the golden case has changed');
-  const base = await openBaseModel(golden('llama/model'));
-  const adapter = await loadPeftAdapter(golden('adapters/modules-to-save/adapter'), base.modules, base);
-  expect([...(adapter.saved?.keys() ?? [])]).toEqual(['lm_head.weight']);
+  const base = await openBaseModel(golden(`${model}/model`));
+  const checks = { weights: base.weights, embeddings: embeddingsOf(base) };
+  const adapter = await loadPeftAdapter(golden(`adapters/${name}/adapter`), base.modules, checks);
+  expect([...(adapter.saved?.keys() ?? [])]).toContain(first);
   using environment = openEnvironment({ threads: 1 });
   using scorer = await openScorer({ base, environment, adapters: [adapter] });
   const [length = 0, vocab = 0] = logits.shape.slice(1);

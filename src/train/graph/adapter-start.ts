@@ -97,6 +97,9 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
   if (config.modulesToSave !== undefined && config.modulesToSave.join() !== modulesToSave.join()) {
     conflict(option('modulesToSave'), `the adapter has ${modulesToSave.join(', ') || 'none'}`);
   }
+  const biases = [...(adapter.saved?.keys() ?? [])].filter((name) => adapter.modules.has(name.replace(/\.bias$/, '')));
+  if (biases.length > 0)
+    conflict(option('initAdapter'), `the adapter has biases (lora_bias), which are not trained: ${biases[0]}`);
   const whole = { seed: config.seed, ...(adapter.saved && { given: adapter.saved }) };
   const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
   return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, whole) };

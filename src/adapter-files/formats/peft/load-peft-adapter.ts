@@ -7,6 +7,7 @@ import { adapterDigest } from '../../identity.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { assertCopies } from './base-copies.ts';
+import { addedBiases } from './lora-bias.ts';
 import type { TargetModule } from './peft-names.ts';
 import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
 import { asFloat32, moduleTensors, weightsOf } from './peft-tensors.ts';
@@ -88,6 +89,8 @@ export async function toAdapter({
   }
   const modules = inOrder(found, ofBase);
   const saved = await readSaved(plan.saved, tensors, weights.path);
+  for (const [name, bias] of await addedBiases(plan.targets, { tensors, embeddings, path: weights.path }))
+    saved.set(name, bias);
   const digest = await adapterDigest({ modules, saved });
   return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };
 }

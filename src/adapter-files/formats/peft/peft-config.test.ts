@@ -66,7 +66,7 @@ describe('parsePeftConfig', () => {
   it.each([
     ['init_lora_weights', 'pissa_niter_16', 'path_initial_model_for_weight_conversion'],
     ['init_lora_weights', 'olora', 'path_initial_model_for_weight_conversion'],
-    ['lora_bias', true, 'merge_and_unload'],
+    ['bias', 'lora_only', 'merge_and_unload'],
   ])('says what to do about %s = %j', (key, value, advice) => {
     expect(() => parsePeftConfig({ ...minimal, [key]: value }, 'x')).toThrow(advice);
   });
@@ -82,10 +82,10 @@ describe('parsePeftConfig', () => {
   });
 
   it('lists every option that would change results', () => {
-    const options = { use_qalora: true, bias: 'all', target_parameters: ['experts'], lora_bias: true };
+    const options = { use_qalora: true, bias: 'all', target_parameters: ['experts'], layer_replication: [[0, 2]] };
     expect(() => parsePeftConfig({ ...minimal, ...options }, 'a/adapter_config.json')).toThrow(
       'a/adapter_config.json uses options that Espalier does not support: use_qalora = true, bias = "all", ' +
-        'target_parameters = ["experts"], lora_bias = true.',
+        'target_parameters = ["experts"], layer_replication = [[0,2]].',
     );
   });
 

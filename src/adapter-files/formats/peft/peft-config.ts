@@ -10,6 +10,8 @@ export interface PeftConfig {
   readonly baseName: string | undefined;
   /** Tokens whose rows the adapter replaces; absent: none. */
   readonly tokens?: TrainableTokens;
+  /** Whether each module has a bias behind its B. */
+  readonly hasBias?: boolean;
 }
 
 const numbers = z.record(z.string(), z.number());
@@ -34,6 +36,7 @@ const supported = z.object({
   layers_pattern: names.nullish(),
   modules_to_save: z.array(z.string()).nullish(),
   task_type: z.string().nullish(),
+  lora_bias: z.boolean().nullish(),
   trainable_token_indices: z.union([z.array(z.number()), z.record(z.string(), z.array(z.number()))]).nullish(),
   base_model_name_or_path: z.string().nullish(),
 });
@@ -94,7 +97,12 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   assertConfig(config, path);
   const tokens = data.trainable_token_indices ?? [];
   const isNone = Object.keys(tokens).length === 0;
-  return { config, baseName: data.base_model_name_or_path ?? undefined, ...(!isNone && { tokens }) };
+  return {
+    config,
+    baseName: data.base_model_name_or_path ?? undefined,
+    ...(!isNone && { tokens }),
+    ...(data.lora_bias === true && { hasBias: true }),
+  };
 }
 
 /** The optional settings. Settings without an effect are omitted. */
@@ -176,7 +184,7 @@ function adviceOn(options: readonly (readonly [key: string, value: unknown])[]):
 }
 
 /** Options whose effect PEFT can add to the weights of the base. */
-const mergedByPeft: ReadonlySet<string> = new Set(['bias', 'lora_bias', 'target_parameters', 'layer_replication']);
+const mergedByPeft: ReadonlySet<string> = new Set(['bias', 'target_parameters', 'layer_replication']);
 
 function abridged(value: unknown): string {
   const text = JSON.stringify(value);

@@ -7,6 +7,7 @@ import { fingerprintKey, readFingerprint, type BaseEmbeddings } from '../../../m
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
 import { explicitConfig } from './explicit-config.ts';
+import { withBiases } from './lora-bias.ts';
 import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names.ts';
 import { baseToldByPeft } from './peft-modules.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
@@ -52,13 +53,14 @@ const maxHeaderBytes = 8_000_000;
  *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
-  const { config: written, baseName, path: configPath, tokens: named } = await configOf(source);
+  const { config: written, baseName, path: configPath, tokens: named, hasBias } = await configOf(source);
   const weights = await weightsOf(source);
   const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(stored.values());
   const isOlder = hasOlderNames(stored, told);
   const entries = isOlder ? renamedEntries(stored) : stored;
-  const plan = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
+  const unbiased = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
+  const plan = hasBias === true ? withBiases(unbiased, { path: configPath, base }) : unbiased;
   const others = new Set(plan.targets.map(({ path }) => path));
   const { modules } = told;
   const tokens = planTokens(named, entries, {

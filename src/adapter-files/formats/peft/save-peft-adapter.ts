@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { EspalierError } from '../../../core/index.ts';
 import type { ModuleKind } from '../../../ir/index.ts';
 import { publishFolder, writeAtomically } from '../../../atomic-files/index.ts';
 import { writeSafetensors, type TensorData } from '../../../tensor/index.ts';
@@ -7,7 +8,7 @@ import { fingerprintKey } from '../../../models/index.ts';
 import { configFile, weightsFile } from './read-peft-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
 import { peftName } from './peft-names.ts';
-import { savedName } from './saved-parameters.ts';
+import { isSavedBy, savedName } from './saved-parameters.ts';
 
 export interface AdapterContent {
   readonly config: LoraConfig;
@@ -37,9 +38,18 @@ export async function savePeftAdapter(
   { replace = false }: SaveAdapterOptions = {},
 ): Promise<void> {
   assertConfig(content.config);
+  assertNamed(content);
   await publishFolder(dir, (staging) => writeContent(staging, content), {
     replace: replace ? { kind: 'adapter' } : undefined,
   });
+}
+
+/** WHY: PEFT loads whole parameters only of modules that the configuration names. */
+function assertNamed({ config: { modulesToSave = [] }, saved }: AdapterContent): void {
+  const others = [...(saved?.keys() ?? [])].filter((name) => !isSavedBy(modulesToSave, name));
+  if (others.length === 0) return;
+  const problems = others.map((name) => `${name} is replaced whole, and modules_to_save does not name its module`);
+  throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format: 'peft', problems });
 }
 
 async function writeContent(

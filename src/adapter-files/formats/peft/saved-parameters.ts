@@ -16,11 +16,6 @@ export function savedParameters(
   modules: readonly AdaptableModule[],
   weights: WeightShapes | undefined,
 ): SavedParameter[] {
-  const isSaved = (parameter: string): boolean => {
-    const steps = parameter.split('.').slice(0, -1);
-    const paths = steps.map((_, i) => steps.slice(0, i + 1).join('.'));
-    return paths.some((path) => names.some((name) => path.endsWith(name)));
-  };
   const known = new Map([...(weights ?? [])].map(([name, { shape }]) => [name, { name, shape }]));
   for (const module of modules) {
     const weight = `${module.path}.weight`;
@@ -29,7 +24,14 @@ export function savedParameters(
     const bias = `${module.path}.bias`;
     if (weights === undefined && module.kind !== 'embedding') known.set(bias, biasOf(bias, module.out));
   }
-  return [...known.values()].filter(({ name }) => isSaved(name));
+  return [...known.values()].filter(({ name }) => isSavedBy(names, name));
+}
+
+/** Whether a parameter belongs to a module that `modules_to_save` names. */
+export function isSavedBy(names: readonly string[], parameter: string): boolean {
+  const steps = parameter.split('.').slice(0, -1);
+  const paths = steps.map((_, i) => steps.slice(0, i + 1).join('.'));
+  return paths.some((path) => names.some((name) => path.endsWith(name)));
 }
 
 function biasOf(name: string, out: number): SavedParameter {

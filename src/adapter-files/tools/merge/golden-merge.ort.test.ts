@@ -45,6 +45,7 @@ const cases = [
   'gpt2-tables',
   'head-tied',
   'layers-and-exclusions',
+  'lora-bias',
   'modules-to-save',
   'rslora-patterns',
   'tokens-gemma',
