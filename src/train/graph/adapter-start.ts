@@ -28,7 +28,7 @@ export interface AdapterStart {
 
 /**
  * Creates the adapter that the settings describe, or loads the adapter that is trained further.
- * @throws EspalierError TRAIN_CONFIG_CONFLICT; the errors of `initAdapter`, `initFromWeights` and `loadAdapter`
+ * @throws EspalierError TRAIN_CONFIG_CONFLICT, LORA_PARTS_NOT_APPLIED; the errors of `initAdapter`, `initFromWeights` and `loadAdapter`
  */
 export async function adapterStart(base: BaseModel, config: TrainConfig): Promise<AdapterStart> {
   const start = config.initAdapter === undefined ? await fresh(base, config) : await given(base, config);
@@ -98,8 +98,10 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
     conflict(option('modulesToSave'), `the adapter has ${modulesToSave.join(', ') || 'none'}`);
   }
   const biases = [...(adapter.saved?.keys() ?? [])].filter((name) => adapter.modules.has(name.replace(/\.bias$/, '')));
-  if (biases.length > 0)
-    conflict(option('initAdapter'), `the adapter has biases (lora_bias), which are not trained: ${biases[0]}`);
+  if (biases.length > 0) {
+    const parts = `the biases of lora_bias, such as ${biases[0]}`;
+    throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: config.initAdapter ?? '', parts, place: 'a training' });
+  }
   const whole = { seed: config.seed, ...(adapter.saved && { given: adapter.saved }) };
   const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
   return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, whole) };

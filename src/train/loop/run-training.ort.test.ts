@@ -126,6 +126,12 @@ describe('an adapter of another kind', () => {
     expect(again.result.evalLossBefore).toBeCloseTo(result.evalLossAfter ?? NaN, 4);
   });
 
+  it('refuses to go on with biases of lora_bias, which it would not train', async () => {
+    const initAdapter = fileURLToPath(new URL('../../../test/golden/adapters/lora-bias/adapter', import.meta.url));
+    const training = train(await loadGolden('qwen2'), { ...fiveSteps, initAdapter });
+    await expect(training).rejects.toMatchObject({ code: 'LORA_PARTS_NOT_APPLIED' });
+  });
+
   it.each(['dora', 'dora-gpt2'])('lets magnitudes decay as PEFT does: %s', async (name) => {
     const { golden, folder: at, decayed } = await loadAdapterCase(name);
     const flags = { ...fiveSteps, initAdapter: join(at, 'adapter'), weightDecay: decayed?.weight_decay };
