@@ -103,7 +103,7 @@ export const peftAttacks: readonly Attack[] = [
   },
   {
     name: 'a folder without a configuration',
-    code: 'ADAPTER_FORMAT_UNKNOWN',
+    code: 'ADAPTER_FORM_FOREIGN',
     make: (dir) => rm(join(dir, 'adapter_config.json')),
   },
 ];
@@ -364,5 +364,5 @@ export const ggufAttacks: readonly Attack[] = [
   ),
   file('a file of nothing', 'ADAPTER_FORMAT_UNKNOWN', () => Buffer.alloc(0)),
   file('a file of zeros', 'ADAPTER_FORMAT_UNKNOWN', () => Buffer.alloc(4096)),
-  file('a pickle of Python', 'ADAPTER_FORMAT_UNKNOWN', () => Buffer.from('80027d7100580800', 'hex')),
+  file('a pickle of Python', 'ADAPTER_FORM_FOREIGN', () => Buffer.from('80027d7100580800', 'hex')),
 ];
