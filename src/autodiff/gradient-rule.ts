@@ -8,7 +8,8 @@ export type GradientThunk = () => Value;
  * An input that has no gradient (integers, masks, ratios) has no key.
  */
 export type InputGradients<Name extends string = string> =
-  { readonly [Key in Name]?: GradientThunk | undefined } | readonly (GradientThunk | undefined)[];
+  | { readonly [Key in Name]?: GradientThunk | undefined }
+  | readonly (GradientThunk | undefined)[];
 
 type Plain<Name extends string> = Name extends `${infer Base}?` ? Base : Name;
 type Optional<Name extends string> = Name extends `${infer Base}?` ? Base : never;

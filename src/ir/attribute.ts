@@ -38,7 +38,14 @@ export type AttributeOf<TGraph> = {
  * `floats([...])`, so that 1 and 1.0 cannot be confused.
  */
 export type AttributeInputOf<TGraph> =
-  number | bigint | boolean | string | readonly number[] | TensorData | TGraph | AttributeOf<TGraph>;
+  | number
+  | bigint
+  | boolean
+  | string
+  | readonly number[]
+  | TensorData
+  | TGraph
+  | AttributeOf<TGraph>;
 
 /** Distinguishes a graph from all other kinds of attribute values. */
 interface WithNodes {

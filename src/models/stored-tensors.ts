@@ -2,7 +2,8 @@ import type { DataType } from '../tensor/index.ts';
 
 /** A tensor in the files of a base: a part of a file, or bytes that were read with the graph. */
 export type StoredTensor = { readonly dtype: DataType; readonly shape: readonly number[] } & (
-  { readonly location: string; readonly offset: number; readonly length: number } | { readonly bytes: Uint8Array }
+  | { readonly location: string; readonly offset: number; readonly length: number }
+  | { readonly bytes: Uint8Array }
 );
 
 /** All tensors in the files of a base, including those that its configuration does not use. */

@@ -15,7 +15,9 @@ export interface Asked {
 
 /** The result of `decide`. */
 export type Decision =
-  { readonly kind: 'base' } | { readonly kind: 'adapter'; readonly alias: string } | { readonly kind: 'unknown' };
+  | { readonly kind: 'base' }
+  | { readonly kind: 'adapter'; readonly alias: string }
+  | { readonly kind: 'unknown' };
 
 /**
  * Decides who answers a request. Pure function. The base never answers in place of an adapter that is not registered. Code that chooses

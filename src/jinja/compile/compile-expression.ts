@@ -65,7 +65,17 @@ type Operation = Exclude<
   Expression,
   {
     readonly kind:
-      'constant' | 'name' | 'list' | 'tuple' | 'dict' | 'attribute' | 'item' | 'slice' | 'call' | 'filter' | 'test';
+      | 'constant'
+      | 'name'
+      | 'list'
+      | 'tuple'
+      | 'dict'
+      | 'attribute'
+      | 'item'
+      | 'slice'
+      | 'call'
+      | 'filter'
+      | 'test';
   }
 >;
 

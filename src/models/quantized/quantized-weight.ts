@@ -34,7 +34,8 @@ export function companionNames(name: string): { readonly scales: string; readonl
 
 /** A quantized weight, or a text that says why it is invalid. */
 export type QuantizedResult =
-  { readonly weight: QuantizedWeight; readonly used: readonly string[] } | { readonly problem: string };
+  | { readonly weight: QuantizedWeight; readonly used: readonly string[] }
+  | { readonly problem: string };
 
 /**
  * Interprets a tensor of bytes as the quantized matrix of its module. The number of bits follows from the shapes.

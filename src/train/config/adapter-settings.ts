@@ -12,7 +12,8 @@ const roundsOf = /^pissa_niter_([1-9]\d{0,2})$/;
 
 /** How an adapter is initialized. */
 export type InitWeights =
-  { readonly kind: 'uniform' | 'gaussian' | 'olora' } | { readonly kind: 'pissa'; readonly rounds: number | undefined };
+  | { readonly kind: 'uniform' | 'gaussian' | 'olora' }
+  | { readonly kind: 'pissa'; readonly rounds: number | undefined };
 
 export const initWeights: z.ZodType<InitWeights, InitName> = z
   .custom<InitName>((name) => typeof name === 'string', { error: `one of ${initNames.join(', ')}` })

@@ -6,7 +6,8 @@ import { buildClassificationTrainingGraph, buildTrainingGraph, type BaseModel } 
  * `tokenTypes`: rows have segments.
  */
 export type Objective =
-  { readonly kind: 'next-token' } | { readonly kind: 'classes' | 'numbers'; readonly tokenTypes: boolean };
+  | { readonly kind: 'next-token' }
+  | { readonly kind: 'classes' | 'numbers'; readonly tokenTypes: boolean };
 
 export interface ObjectiveOptions {
   readonly full: boolean;
