@@ -7,11 +7,11 @@ import type { BaseContext } from '../../service/index.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
-  let told: { readonly of: readonly ServedAdapter[]; readonly body: string } | undefined;
+  let told: { readonly of: readonly ServedAdapter[]; readonly body: Buffer } | undefined;
   app.get('/v1/models', { config: { access: 'inference' } }, (_request, reply) => {
     const of = context.adapters.list();
-    // WHY cached: with a thousand adapters, writing the text takes longer than everything else, and it changes only with the list.
-    if (told?.of !== of) told = { of, body: JSON.stringify({ object: 'list', data: cards(context) }) };
+    // WHY cached: with a thousand adapters, writing the bytes takes longer than everything else, and they change only with the list.
+    if (told?.of !== of) told = { of, body: Buffer.from(JSON.stringify({ object: 'list', data: cards(context) })) };
     return reply.type('application/json; charset=utf-8').send(told.body);
   });
   // WHY two: clients write the slash of org/name as it is, or as %2F.
