@@ -17,7 +17,16 @@ export {
   type TrainedModel,
   type TrainRunOptions,
 } from './library/index.ts';
-export type { Server } from './http/index.ts';
+export { openServer, type Server, type ServerOptions } from './http/index.ts';
 export { liveHandles } from './native/index.ts';
+export { type Environment, openEnvironment } from './onnxruntime/index.ts';
 export type { ChatMessage } from './tokenizer/index.ts';
-export type { StepMetrics, TrainEvent, TrainOptions, TrainPlan } from './train/index.ts';
+export {
+  resolveConfig,
+  runTraining,
+  type StepMetrics,
+  type TrainConfig,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainPlan,
+} from './train/index.ts';
