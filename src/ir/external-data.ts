@@ -28,7 +28,15 @@ export function assertRelative(location: string): void {
  * @throws EspalierError IR_EXTERNAL_DATA if the file lies outside `folder`, does not exist or is too short
  */
 export async function resolveExternalData(folder: string, constant: ExternalConstant): Promise<string> {
-  const { location, offset, length, mayBeLink = false } = constant;
+  const { path, size } = await findFile(folder, constant);
+  assertWithin(constant, size);
+  return path;
+}
+
+async function findFile(
+  folder: string,
+  { location, mayBeLink = false }: ExternalConstant,
+): Promise<{ readonly path: string; readonly size: number }> {
   assertRelative(location);
   const root = await realpath(folder);
   const path = await realpath(resolve(root, location)).catch((cause: unknown) => {
@@ -40,10 +48,12 @@ export async function resolveExternalData(folder: string, constant: ExternalCons
   }
   const file = await stat(path);
   if (!file.isFile()) throw refused(location, 'it is not a file');
-  if (offset + length > file.size) {
-    throw refused(location, `bytes ${offset} to ${offset + length} are named and the file has ${file.size}`);
-  }
-  return path;
+  return { path, size: file.size };
+}
+
+function assertWithin({ location, offset, length }: ExternalConstant, size: number): void {
+  if (offset + length <= size) return;
+  throw refused(location, `bytes ${offset} to ${offset + length} are named and the file has ${size}`);
 }
 
 /**
@@ -72,22 +82,23 @@ function isInside(folder: string, path: string): boolean {
 export async function followLinks(model: Model, folder: string): Promise<string> {
   const root = await realpath(folder);
   const values = [model.graph, ...model.functions.map((fn) => fn.graph)].flatMap(initializersOf);
-  const places = new Map<string, { readonly path: string; readonly values: Value[] }>();
+  const found: { readonly value: Value; readonly constant: ExternalConstant; readonly path: string }[] = [];
+  // WHY by file: a model has hundreds of tensors in a few files.
+  const files = new Map<string, { readonly path: string; readonly size: number }>();
   for (const value of values) {
-    if (value.constant?.kind !== 'external') continue;
-    const place = places.get(value.constant.location);
-    if (place) place.values.push(value);
-    else
-      places.set(value.constant.location, { path: await resolveExternalData(root, value.constant), values: [value] });
+    const { constant } = value;
+    if (constant?.kind !== 'external') continue;
+    const key = `${constant.mayBeLink === true} ${constant.location}`;
+    const file = files.get(key) ?? (await findFile(root, constant));
+    files.set(key, file);
+    assertWithin(constant, file.size);
+    found.push({ value, constant, path: file.path });
   }
-  const paths = [...places.values()].map(({ path }) => path);
+  const paths = found.map(({ path }) => path);
   if (paths.every((path) => isInside(root, path))) return folder;
   const common = commonFolder(paths);
-  for (const { path, values: found } of places.values()) {
-    const location = relative(common, path).replaceAll(sep, '/');
-    for (const value of found) {
-      if (value.constant?.kind === 'external') value.constant = { ...value.constant, location };
-    }
+  for (const { value, constant, path } of found) {
+    value.constant = { ...constant, location: relative(common, path).replaceAll(sep, '/') };
   }
   return common;
 }

@@ -103,6 +103,14 @@ describe('loadModel', () => {
     expect(one?.constant?.kind).toBe('external');
   });
 
+  it('checks every tensor of a file against its length, and not only the first', async () => {
+    await writeFile(join(folder, 'weights.bin'), new Uint8Array(12));
+    const model = createModel();
+    model.graph.addInitializer('inside', weights);
+    model.graph.addInitializer('beyond', { ...weights, offset: 8 });
+    await expect(followLinks(model, folder)).rejects.toThrow(/bytes 8 to 16 are named and the file has 12/);
+  });
+
   it('changes nothing where no link leads out', async () => {
     await writeFile(join(folder, 'weights.bin'), new Uint8Array(12));
     const model = await loadModel(await writeModel());
