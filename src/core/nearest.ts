@@ -19,6 +19,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 
 /** " Did you mean X?", to append to a sentence; empty when no candidate is near, and never a hint at the word itself. Case counts less than spelling. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
+  // WHY first: neither a copy of the candidates nor of a word of megabytes is worth making.
+  if (word.length > longestWord) return '';
   const list = [...candidates];
   const near = nearest(word, list) ?? nearest(word.toLowerCase(), list);
   return near === undefined || near === word ? '' : ` Did you mean ${near}?`;
