@@ -1,4 +1,4 @@
-import { EspalierError, flagOf, nearest } from '../core/index.ts';
+import { EspalierError, hintAtKey, optionOfKey } from '../core/index.ts';
 import { readConfigFile } from '../train/index.ts';
 
 /**
@@ -13,11 +13,9 @@ export async function readOptionsFile(
 ): Promise<Record<string, unknown>> {
   const options: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(await readConfigFile(path))) {
-    const name = key.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
+    const name = optionOfKey(key);
     if (!known.includes(name)) {
-      const near = nearest(name, known);
-      const hint = near === undefined ? '' : ` Did you mean ${flagOf(near).slice(2)}?`;
-      throw new EspalierError('CLI_OPTION_UNKNOWN', { source: path, key, command, hint });
+      throw new EspalierError('CLI_OPTION_UNKNOWN', { source: path, key, command, hint: hintAtKey(key, known) });
     }
     options[name] = value;
   }

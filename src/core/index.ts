@@ -6,7 +6,7 @@ export { type ErrorDetail, type ErrorDetails, EspalierError } from './errors.ts'
 export { graphPlaces } from './graph-places.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
-export { flagOf, option, optionList, OptionText, optionText } from './option-text.ts';
+export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';

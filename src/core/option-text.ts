@@ -1,3 +1,5 @@
+import { nearest } from './nearest.ts';
+
 /**
  * A text that names options of Espalier. A program in code reads `learningRate`; a person at the command line reads
  * `--learning-rate`. `String(text)` is the first form.
@@ -42,6 +44,17 @@ export function optionText(...texts: readonly (string | OptionText)[]): OptionTe
 /** Names of options, joined with commas. */
 export function optionList(names: readonly string[]): OptionText {
   return optionText(...names.flatMap((name, i) => (i === 0 ? [option(name)] : [', ', option(name)])));
+}
+
+/** The option that a key of a file names: `learningRate` for `learning-rate`, `learning_rate` and `learningRate`. */
+export function optionOfKey(key: string): string {
+  return key.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** " Did you mean learning-rate?" for a key that names no option, to append to a sentence; empty when none is near. */
+export function hintAtKey(key: string, known: Iterable<string>): string {
+  const near = nearest(optionOfKey(key), known);
+  return near === undefined ? '' : ` Did you mean ${flagOf(near).slice(2)}?`;
 }
 
 /** The flag of an option: `--learning-rate` for `learningRate`. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { EspalierError, flagOf, nearest, option } from '../../core/index.ts';
+import { EspalierError, hintAtKey, nearest, option, optionOfKey } from '../../core/index.ts';
 import { listExpectations } from './adapter-settings.ts';
 import { assertConsistent } from './assert-consistent.ts';
 import { type TrainConfig, type TrainOptions, trainOptionsSchema, trainWordsSchema } from './train-config.ts';
@@ -39,25 +39,19 @@ const known = Object.keys(trainOptionsSchema.shape);
 function knownKeys(values: object, unknown: (key: string) => EspalierError): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
-    const name = camelCase(key);
+    const name = optionOfKey(key);
     if (!known.includes(name)) throw unknown(key);
     if (value !== undefined) result[name] = value;
   }
   return result;
 }
 
-function camelCase(key: string): string {
-  return key.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
 function unknownInFile(source: string, key: string): EspalierError {
-  const near = nearest(camelCase(key), known);
-  const hint = near === undefined ? '' : ` Did you mean ${flagOf(near).slice(2)}?`;
-  return new EspalierError('TRAIN_CONFIG_UNKNOWN', { source, key, hint });
+  return new EspalierError('TRAIN_CONFIG_UNKNOWN', { source, key, hint: hintAtKey(key, known) });
 }
 
 function unknownInCode(source: string, key: string): EspalierError {
-  const near = nearest(camelCase(key), known);
+  const near = nearest(optionOfKey(key), known);
   const hint = near === undefined ? '' : ` Did you mean ${near}?`;
   return new EspalierError('TRAIN_CONFIG_UNKNOWN', { source, key, hint });
 }
