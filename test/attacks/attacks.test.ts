@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdapterArena, AdapterRegistry, type HostWeights } from '../../src/routing/index.ts';
+import { settled } from '../../src/adapter-files/testing/settled.ts';
 import { createAdapterAdministration } from '../../src/routing/store/adapter-administration.ts';
 import { loadModel } from '../../src/ir/index.ts';
 import { openBaseModel, verifyWeights } from '../../src/models/index.ts';
@@ -15,9 +16,6 @@ import { modelAttacks } from './model-attacks.ts';
 
 const golden = (part: string): string => fileURLToPath(new URL(`../golden/llama/${part}`, import.meta.url));
 const adapterAttacks = [...peftAttacks, ...onnxAdapterAttacks, ...binAttacks, ...ggufAttacks];
-
-/** The files of an attack are written a moment before; by this clock they have settled. */
-const fileClock = { now: () => Date.now() + 60_000, wait: () => Promise.reject(new Error('waited')) };
 
 let folder = '';
 beforeAll(async () => {
@@ -87,7 +85,7 @@ describe('an adapter is never served', () => {
       linears: modules,
       folder,
       baseName: 'base',
-      fileClock,
+      ...settled,
     });
     expect(await refusal(() => administration.load('hostile', dir, { replace: false }))).toBe(attack.code);
     expect(served).toEqual([]);
@@ -104,7 +102,7 @@ describe('an adapter is never served', () => {
       linears: modules,
       folder,
       baseName: 'base',
-      fileClock,
+      ...settled,
     });
     await administration.load('sound', dir, { replace: false });
     expect(served).toEqual(['sound']);

@@ -6,14 +6,13 @@ import { EspalierError } from '../../core/index.ts';
 import { goldenFolder } from '../testing/golden-linears.ts';
 import { detectFormat } from './detect-format.ts';
 import { readAdapter } from './read-adapter.ts';
+import { settled } from '../testing/settled.ts';
 
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-explain-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
 
 async function told(path: string): Promise<string> {
   const error: unknown = await readAdapter(path, settled).catch((reason: unknown) => reason);

@@ -9,9 +9,9 @@ import { tensorOf, toFloat32 } from '../../tensor/index.ts';
 import { inspectAdapter } from './inspect-adapter.ts';
 import { loadAdapter, type ReadAdapter } from './read-adapter.ts';
 import { writeAdapter } from './write-adapter.ts';
+import { settled } from '../testing/settled.ts';
 
 const golden = goldenFolder('llama', 'trained');
-const settled = { fileClock: { now: () => Date.now() + 1000, wait: () => Promise.resolve() } };
 let [folder, dir] = ['', ''];
 let linears: AdaptableModule[] = [];
 beforeAll(async () => {

@@ -14,8 +14,8 @@ import {
 import { goldenFolder } from '../../testing/golden-linears.ts';
 import { baseChecks, type BaseChecks } from '../base-checks.ts';
 import { loadAdapter } from '../read-adapter.ts';
+import { settled } from '../../testing/settled.ts';
 
-const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
 const copyName = 'base_model.model.model.embed_tokens.base_layer.weight';
 let [folder, dir] = ['', ''];
 let base: BaseModel;

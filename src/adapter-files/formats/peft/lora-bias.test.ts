@@ -7,8 +7,8 @@ import { goldenFolder } from '../../testing/golden-linears.ts';
 import { baseChecks } from '../base-checks.ts';
 import { loadAdapter, readAdapter } from '../read-adapter.ts';
 import { writeAdapter } from '../write-adapter.ts';
+import { settled } from '../../testing/settled.ts';
 
-const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
 const dir = goldenFolder('adapters/lora-bias', 'adapter');
 let folder = '';
 let base: BaseModel;

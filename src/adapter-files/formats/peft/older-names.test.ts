@@ -7,6 +7,7 @@ import { loadSafetensors, writeSafetensors } from '../../../tensor/index.ts';
 import { goldenFolder } from '../../testing/golden-linears.ts';
 import { loadAdapter, readAdapter } from '../read-adapter.ts';
 import { writeAdapter } from '../write-adapter.ts';
+import { settled } from '../../testing/settled.ts';
 
 const golden = goldenFolder('families/gemma3-multimodal', 'adapter');
 let [folder, older] = ['', ''];
@@ -24,8 +25,6 @@ beforeAll(async () => {
   await writeSafetensors(file, renamed, { metadata: { format: 'pt' } });
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
 
 describe('an adapter with the names of models of images and text before transformers 4.52', () => {
   it.each([

@@ -7,6 +7,7 @@ import { loadPeftAdapter } from './load-peft-adapter.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { Adapter } from '../../../lora/index.ts';
 import { goldenFolder, goldenLinears } from '../../testing/golden-linears.ts';
+import { settled } from '../../testing/settled.ts';
 
 let [folder, dir] = ['', ''];
 let linears: AdaptableModule[] = [];
@@ -20,10 +21,8 @@ beforeEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The files are written a moment before; by this clock they have settled. */
-const fileClock = { now: () => Date.now() + 60_000, wait: () => Promise.reject(new Error('waited')) };
 const load = (from: string, modules: readonly AdaptableModule[] = linears): Promise<Adapter> =>
-  loadPeftAdapter(from, modules, { fileClock });
+  loadPeftAdapter(from, modules, settled);
 
 const q0 = 'base_model.model.model.layers.0.self_attn.q_proj';
 

@@ -9,8 +9,8 @@ import { baseChecks, type BaseChecks } from '../base-checks.ts';
 import { inspectAdapter } from '../inspect-adapter.ts';
 import { loadAdapter, readAdapter } from '../read-adapter.ts';
 import { writeAdapter } from '../write-adapter.ts';
+import { settled } from '../../testing/settled.ts';
 
-const settled = { fileClock: { now: () => Date.now() + 5000, wait: () => Promise.resolve() } };
 let [folder, dir] = ['', ''];
 let base: BaseModel;
 let checks: BaseChecks;
