@@ -3,7 +3,7 @@ import type { AdaptableModule } from '../ir/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
 import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
 import type { StoredTensors } from './stored-tensors.ts';
-import { listWeights } from './weight-files.ts';
+import { listWeights, type ListedWeights } from './weight-files.ts';
 import type { WeightRef } from './weight-ref.ts';
 
 /** The supported element types of weights. All are converted to f32 for the computation. */
@@ -24,6 +24,8 @@ export interface WantedWeights {
   readonly modules: readonly AdaptableModule[];
   /** undefined when all weights are floats. */
   readonly quantization: QuantizationConfig | undefined;
+  /** What the folder's files hold, if the caller has listed it already. */
+  readonly listed?: ListedWeights;
 }
 
 export interface SelectedWeights {
@@ -39,7 +41,7 @@ export interface SelectedWeights {
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences; the errors of `listWeights`
  */
 export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
-  const stored = await listWeights(dir);
+  const stored = wanted.listed ?? (await listWeights(dir));
   const files = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
   const { listed, used, problems } = withQuantized(files, wanted);
   const isUnexpected = (name: string): boolean =>

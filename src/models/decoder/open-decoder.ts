@@ -4,6 +4,7 @@ import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
 import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
+import { listWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { asClassifier, buildDecoderClassification, isClassifier } from './classifier.ts';
 import { decoderModules, decoderWeightShapes } from './decoder-weights.ts';
@@ -16,12 +17,15 @@ import { isStatic } from './rotation.ts';
 /** Opens the folder of a decoder; see `openBaseModel`. @param json  the parsed config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
   const path = join(dir, 'config.json');
-  const parsed = await withOwnHead(dir, family.parse(json, path), family.rename);
+  const asWritten = family.parse(json, path);
+  const listed = await listWeights(dir);
+  const parsed = await withOwnHead(asWritten, { dir, listed, rename: family.rename });
   const classifier = isClassifier(family, json) ? asClassifier(parsed, json, path) : undefined;
   const { config } = classifier ?? { config: parsed };
   const generation = await readGenerationConfig(dir, json);
   const modules = decoderModules(config);
   const { weights, stored } = await selectWeights(dir, {
+    listed,
     modules,
     quantization: readQuantization(json, path),
     shapes: decoderWeightShapes(config),

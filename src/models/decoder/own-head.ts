@@ -1,30 +1,34 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { breathe } from '../../core/index.ts';
-import { listWeights } from '../weight-files.ts';
+import type { ListedWeights } from '../weight-files.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 
 /** Bytes of each matrix that are compared at once. */
 const sliceBytes = 4 * 2 ** 20;
 
+export interface HeadSource {
+  readonly dir: string;
+  readonly listed: ListedWeights;
+  /** From the names in the files to those of the configuration. Default: they are the same. */
+  readonly rename?: ((name: string) => string) | undefined;
+}
+
 /**
  * Unties the head where the files hold another matrix for it than that of the embedding, although the configuration ties the two.
  * transformers 5 computes with the matrix of the file then. A copy of the embedding changes nothing: the head stays tied.
  *
- * @param rename  from the names in the files to those of the configuration
  * @returns the configuration, without `head.weight` if the head has a matrix of its own
- * @throws EspalierError the errors of `listWeights`
  */
 export async function withOwnHead(
-  dir: string,
   config: DecoderConfig,
-  rename: (name: string) => string = (name) => name,
+  { dir, listed, rename = (name) => name }: HeadSource,
 ): Promise<DecoderConfig> {
   const { weight: tiedTo, ...head } = config.head;
   if (tiedTo === undefined) return config;
-  const { tensors } = await listWeights(dir);
-  const named = (name: string): WeightRef | undefined => [...tensors].find(([stored]) => rename(stored) === name)?.[1];
+  const named = (name: string): WeightRef | undefined =>
+    [...listed.tensors].find(([stored]) => rename(stored) === name)?.[1];
   const [own, embedding] = [named(`${head.path}.weight`), named(tiedTo)];
   if (own === undefined || embedding === undefined || (await isSame(dir, own, embedding))) return config;
   return { ...config, head };
