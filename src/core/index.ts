@@ -4,6 +4,7 @@ export type { CodeEntry } from './codes/code-entry.ts';
 export { codes, type ErrorCode } from './codes/index.ts';
 export { type ErrorDetail, type ErrorDetails, EspalierError } from './errors.ts';
 export { graphPlaces } from './graph-places.ts';
+export { isFile, namesIn } from './look-at-files.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';

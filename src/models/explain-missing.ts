@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EspalierError, option, optionText, type OptionText } from '../core/index.ts';
+import { EspalierError, namesIn, option, optionText, type OptionText } from '../core/index.ts';
 
 /** `org/name`, as the hub names a model. */
 const hubName = /^[\w.-]+\/[\w.-]+$/;
@@ -73,18 +73,13 @@ const foreignForms = [
  * What a folder without weights in safetensors form has instead, as a sentence with a space before it; '' if there is nothing to say.
  */
 export async function hintAt(dir: string): Promise<string> {
-  const names = await filesOf(dir);
-  const inner = names.includes('onnx') ? await filesOf(join(dir, 'onnx')) : [];
+  const names = await namesIn(dir);
+  const inner = names.includes('onnx') ? await namesIn(join(dir, 'onnx')) : [];
   const graphs = [...names, ...inner.map((name) => `onnx/${name}`)].filter((name) => name.endsWith('.onnx')).sort();
   if (graphs.length > 0)
     return ` There are ${graphs.join(', ')}: name one of these files, such as ${join(dir, graphs[0] ?? '')}.`;
   const foreign = foreignForms.find(({ pattern }) => names.some((name) => pattern.test(name)));
   return foreign === undefined ? '' : ` There is ${foreign.what}. ${foreign.advice}`;
-}
-
-/** The names in a folder; none if it cannot be read. */
-async function filesOf(dir: string): Promise<string[]> {
-  return readdir(dir).catch(() => []);
 }
 
 /** A folder inside that holds the file, such as the checkpoint of a training. */

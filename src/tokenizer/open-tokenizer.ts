@@ -1,8 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, namesIn } from '../core/index.ts';
 import { templatesOf } from './chat-template.ts';
 import { parseTokenizerJson } from './parse-tokenizer-json.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
@@ -91,14 +91,6 @@ async function readTemplates(folder: string): Promise<Readonly<Record<string, st
     if (name !== undefined && source !== undefined) templates[name] = source;
   }
   return templates;
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch {
-    return [];
-  }
 }
 
 async function readText(path: string): Promise<string | undefined> {

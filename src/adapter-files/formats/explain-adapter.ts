@@ -1,6 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EspalierError, option, optionText, type OptionText } from '../../core/index.ts';
+import { EspalierError, isFile, namesIn, option, optionText, type OptionText } from '../../core/index.ts';
 
 interface Explanation {
   readonly found: string;
@@ -30,7 +29,7 @@ const mlxKeys = ['fine_tune_type', 'lora_parameters', 'lora_layers', 'num_layers
  * @returns undefined if nothing in the folder explains it
  */
 export async function noWeightsIn(path: string): Promise<EspalierError | undefined> {
-  return errorOf(path, ofWeights(path, await filesOf(path)));
+  return errorOf(path, ofWeights(path, await namesIn(path)));
 }
 
 /**
@@ -47,7 +46,7 @@ export function foreignConfig(path: string, content: unknown): EspalierError | u
  * @returns undefined if nothing in the folder explains it
  */
 export async function noAdapterIn(path: string): Promise<EspalierError | undefined> {
-  const names = await filesOf(path);
+  const names = await namesIn(path);
   const missing = names.find((name) => /^adapter_model\.(safetensors|bin)$/.test(name));
   if (missing !== undefined) {
     const advice = 'Copy adapter_config.json, which PEFT writes beside it, into the same folder.';
@@ -129,16 +128,4 @@ function isPickle([first, second = 0, third, fourth]: Uint8Array): boolean {
 
 function errorOf(path: string, explanation: Explanation | undefined): EspalierError | undefined {
   return explanation && new EspalierError('ADAPTER_FORM_FOREIGN', { path, ...explanation });
-}
-
-/** The names in a folder; none if it cannot be read. */
-async function filesOf(path: string): Promise<string[]> {
-  return (await readdir(path).catch(() => [])).sort();
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (stats) => stats.isFile(),
-    () => false,
-  );
 }

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { isFile } from '../../core/index.ts';
 import { externalLocations, loadModel } from '../../ir/index.ts';
 import { besideName } from '../onnx/open-causal.ts';
-import { findOnnxFile, isFile, isOnnxPath } from '../onnx/find-onnx-file.ts';
+import { findOnnxFile, isOnnxPath } from '../onnx/find-onnx-file.ts';
 import { listWeights } from '../weight-files.ts';
 
 /** The files of a base. */

@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
-import { EspalierError, graphPlaces } from '../../core/index.ts';
+import { EspalierError, graphPlaces, isFile } from '../../core/index.ts';
 
 /** An ONNX file, and the folder with its configuration and tokenizer. */
 export interface OnnxFile {
@@ -43,11 +42,4 @@ async function findInFolder(dir: string): Promise<string | undefined> {
 
 async function hasConfiguration(dir: string): Promise<boolean> {
   return (await isFile(join(dir, 'config.json'))) || (await isFile(join(dir, 'genai_config.json')));
-}
-
-export async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }
