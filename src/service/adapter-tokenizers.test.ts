@@ -91,4 +91,16 @@ describe('an adapter is asked with the template of its own folder', () => {
     serve('mine', 'v2');
     expect(rendered(await tokenizers.of('mine'))).toBe('second');
   });
+
+  it('and forgotten when the adapter is gone', async () => {
+    await write('mine/chat_template.jinja', 'first');
+    serve('mine');
+    const tokenizers = await open();
+    expect(rendered(await tokenizers.of('mine'))).toBe('first');
+    adapters = [];
+    expect(rendered(await tokenizers.of('mine'))).toBe('base </s>');
+    await write('mine/chat_template.jinja', 'second');
+    serve('mine');
+    expect(rendered(await tokenizers.of('mine'))).toBe('second');
+  });
 });

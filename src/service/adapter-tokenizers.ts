@@ -58,8 +58,16 @@ export class AdapterTokenizers {
   /** WHY a table: the list stays the same until a name changes, and a request must not wait for its length. */
   #named(model: string): ServedAdapter | undefined {
     const list = this.#options.adapters.list();
-    if (this.#table?.list !== list) this.#table = { list, byName: new Map(list.map((one) => [one.name, one])) };
+    if (this.#table?.list !== list) {
+      this.#table = { list, byName: new Map(list.map((one) => [one.name, one])) };
+      this.#forgetOthers(this.#table.byName);
+    }
     return this.#table.byName.get(model);
+  }
+
+  /** WHY: a server that loads and unloads adapters for months must not keep the tokenizer of each. */
+  #forgetOthers(served: ReadonlyMap<string, unknown>): void {
+    for (const name of this.#opened.keys()) if (!served.has(name)) this.#opened.delete(name);
   }
 
   #own({ name, path, created, version }: ServedAdapter, tokenizer: Tokenizer): Promise<Tokenizer | undefined> {
