@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { AdapterRegistry, onAdapterEvent } from '../routing/index.ts';
+import { onAdapterEvent } from '../core/index.ts';
+import { AdapterRegistry } from '../routing/index.ts';
 import { FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
 import { tellAdapters } from './tell-adapters.ts';
 

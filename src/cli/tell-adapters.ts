@@ -1,4 +1,4 @@
-import type { AdapterEvent } from '../routing/index.ts';
+import type { AdapterEvent } from '../core/index.ts';
 
 /** Reports to the operator of a server which adapters are loaded, replaced and removed, and which cannot be served. */
 export interface AdapterNotes extends Disposable {

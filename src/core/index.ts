@@ -1,4 +1,13 @@
 export { breathe } from './breathe.ts';
+export {
+  type AdapterEvent,
+  type AdapterEventKind,
+  type Cause,
+  type NewAdapterEvent,
+  onAdapterEvent,
+  publishAdapterEvent,
+  serverItself,
+} from './adapter-events.ts';
 export { type Clock, systemClock } from './clock.ts';
 export type { CodeEntry } from './codes/code-entry.ts';
 export { codes, type ErrorCode } from './codes/index.ts';

@@ -1,6 +1,5 @@
 export { adapterNameForm, isAdapterName } from './adapter-name.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
-export { type AdapterEvent, onAdapterEvent, tellOwnTemplate } from './registry/adapter-events.ts';
 export { AdapterRegistry, type MoveOptions, type RegistryOptions } from './registry/adapter-registry.ts';
 export type { AdapterSource } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';

@@ -1,3 +1,4 @@
+import { publishAdapterEvent } from '../core/index.ts';
 import { resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -11,7 +12,6 @@ import {
   hasDora,
   Router,
   targetsInFolder,
-  tellOwnTemplate,
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
@@ -87,7 +87,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       baseFolder: base.dir,
       template: options.template ?? 'adapter',
     });
-    for (const name of await tokenizers.ownNames()) tellOwnTemplate(name);
+    for (const name of await tokenizers.ownNames()) publishAdapterEvent({ event: 'template', name });
     const context = {
       tokenizers,
       engine,

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { onAdapterEvent } from '../../routing/index.ts';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';

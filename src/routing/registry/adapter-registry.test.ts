@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { breathe, EspalierError, type ErrorCode } from '../../core/index.ts';
+import { type AdapterEvent, breathe, EspalierError, type ErrorCode } from '../../core/index.ts';
 import { adapterOf, FakeArena, FakeFiles, type FakeWeights } from '../testing/fake-arena.ts';
-import type { AdapterEvent } from './adapter-events.ts';
+
 import { AdapterRegistry } from './adapter-registry.ts';
 import type { AdapterLease } from './adapter-version.ts';
 
@@ -260,13 +260,14 @@ describe('the channel espalier:adapter', () => {
     const error = new Error('unreadable');
     registry.announce('bad', new FakeFiles('bad', error));
     await registry.readAnnounced();
+    const done = { time: expect.any(Number) as number, actor: 'server', result: 'done' } as const;
     expect(seen).toEqual([
-      { event: 'load', name: 'policy', version: 'v1' },
-      { event: 'replace', name: 'policy', version: 'v2', previous: 'v1' },
-      { event: 'unload', name: 'policy', version: 'v2' },
-      { event: 'retire', version: 'v2' },
-      { event: 'retire', version: 'v1' },
-      { event: 'fail', name: 'bad', error },
+      { ...done, event: 'load', name: 'policy', version: 'v1' },
+      { ...done, event: 'replace', name: 'policy', version: 'v2', previous: 'v1' },
+      { ...done, event: 'unload', name: 'policy', version: 'v2' },
+      { ...done, event: 'retire', version: 'v2' },
+      { ...done, event: 'retire', version: 'v1' },
+      { ...done, result: 'failed', event: 'fail', name: 'bad', error },
     ] satisfies AdapterEvent[]);
   });
 });

@@ -1,8 +1,7 @@
-import { didYouMean, EspalierError } from '../../core/index.ts';
+import { didYouMean, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { infoOf, type AdapterInfo, type Alias } from './alias.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
-import { publish } from './adapter-events.ts';
 import { sourceOf, type AdapterSource } from './adapter-source.ts';
 import type { AdapterLease, AdapterVersion, VersionRecord } from './adapter-version.ts';
 import { defaultMemory } from './default-memory.ts';
@@ -80,8 +79,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     const version = await this.#bringInPlaceOf(this.#serving(name), source, name);
     const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', version } });
     const { digest } = version;
-    if (previous === undefined) publish({ event: 'load', name, version: digest });
-    else publish({ event: 'replace', name, version: digest, previous: previous.digest });
+    if (previous === undefined) publishAdapterEvent({ event: 'load', name, version: digest });
+    else publishAdapterEvent({ event: 'replace', name, version: digest, previous: previous.digest });
     if (previous !== undefined) this.#table.drop(previous);
     return version;
   }
@@ -110,7 +109,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       this.#list = undefined;
       const version = alias.state.kind === 'serving' ? alias.state.version : undefined;
       if (version !== undefined) {
-        publish({ event: 'unload', name, version: version.digest });
+        publishAdapterEvent({ event: 'unload', name, version: version.digest });
         this.#table.drop(version);
       }
       return Promise.resolve();
@@ -129,7 +128,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   /** Records that an announced adapter cannot be served. Requests for it get the error. Other adapters are not affected. */
   fail(name: string, source: AdapterSource, error: unknown): void {
     this.#set({ name, source, created: unixSeconds(), state: { kind: 'failed', error } });
-    publish({ event: 'fail', name, error });
+    publishAdapterEvent({ event: 'fail', name, error });
   }
 
   /** Reads the announced adapters, one after the other. Never rejects: an error is recorded under the adapter's name. */
@@ -149,7 +148,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       try {
         const version = await this.#table.bring(source, { name, isUrgent });
         this.#set({ ...alias, state: { kind: 'serving', version } });
-        publish({ event: 'load', name, version: version.digest });
+        publishAdapterEvent({ event: 'load', name, version: version.digest });
       } catch (error) {
         this.fail(name, source, error);
       }

@@ -1,7 +1,6 @@
-import { breathe, EspalierError } from '../../core/index.ts';
+import { breathe, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
-import { publish } from './adapter-events.ts';
 import type { AdapterSource } from './adapter-source.ts';
 import { AdapterLease, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
@@ -162,7 +161,7 @@ export class VersionTable<Weights extends HostWeights> {
     this.#versions.delete(version.digest);
     this.memory.drop(version.digest);
     this.#arena.forget(version.digest);
-    publish({ event: 'retire', version: version.digest });
+    publishAdapterEvent({ event: 'retire', version: version.digest });
   }
 
   dispose(): void {
