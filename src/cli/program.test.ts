@@ -131,12 +131,22 @@ describe('runProgram', () => {
       expect(stdout).toContain(text);
   });
 
-  it('tells of an option that is given twice, also where it answers with JSON', async () => {
-    const { stdout, stderr } = await run('grow --frame oak --height 3 --height 4 --json');
-    expect([JSON.parse(stdout), stderr]).toEqual([
-      expect.objectContaining({ height: 4 }),
-      '--height is given twice: 4 counts.\n',
-    ]);
+  it.each([
+    ['--height 3 --height 4', '--height is given twice, as --height 3 and as --height 4. Give it once.'],
+    ['--height=3 --height 3', '--height is given twice, as --height 3 and as --height 3. Give it once.'],
+    ['--input_ids 1 --input-ids=2', '--input-ids is given twice, as --input_ids 1 and as --input-ids 2. Give it once.'],
+    ['--threads 1 --threads 2', '--threads is given twice, as --threads 1 and as --threads 2. Give it once.'],
+  ])('refuses an option with one value that is given twice: %s', async (words, text) => {
+    expect(await run(`grow --frame oak ${words}`)).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: `espalier: ${text} See: espalier grow --help [CLI_USAGE]\n`,
+    });
+  });
+
+  it('takes lists and flags without a value as often as they are given', async () => {
+    const { stdout } = await run('grow --frame oak --adapter a --adapter b c --json --json');
+    expect(JSON.parse(stdout).adapter.map(({ path }: { path: string }) => path)).toEqual(['a', 'b', 'c']);
   });
 
   it('helps where a group of commands is named alone', async () => {

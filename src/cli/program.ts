@@ -5,9 +5,9 @@ import { didYouMean, EspalierError } from '../core/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
 import { createOutput, type OutputStreams } from './output.ts';
 import { positiveInteger, readOptions } from './read-options.ts';
+import { readWords } from './read-words.ts';
 import { reportError } from './report-error.ts';
 import { resolveHubOptions } from './resolve-hub.ts';
-import { ownSpellings } from './spellings.ts';
 
 export interface ProgramOptions {
   readonly commands: readonly CommandDefinition[];
@@ -29,7 +29,9 @@ export async function runProgram(words: readonly string[], options: ProgramOptio
   const json = words.includes('--json') || words.includes('--json-events');
   try {
     if (words.length === 0) throw usageError('Name a command.', '');
-    await program.parseAsync(ownSpellings(words, flagsOf(commandOf(program, words))), { from: 'user' });
+    const help = helpOf(longestName(options.commands, words));
+    const { options: declared } = commandOf(program, words);
+    await program.parseAsync(readWords(words, { options: declared, help }), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
@@ -62,10 +64,6 @@ function commandOf(program: Command, words: readonly string[]): Command {
   const [word = '', ...rest] = words;
   const found = program.commands.find((command) => command.name() === word);
   return found === undefined ? program : commandOf(found, rest);
-}
-
-function flagsOf({ options }: Command): ReadonlySet<string> {
-  return new Set(options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')));
 }
 
 /** The longest command name at the beginning of the line, such as `adapter convert`, for the hint at its help. */
@@ -113,7 +111,6 @@ function addCommand(
   definition.configure(command);
   command.option('--json', 'answer with one line of JSON on standard output');
   command.option('--threads <n>', 'threads that compute (default: every core this process may use)');
-  tellOfRepeated(command, streams);
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -123,18 +120,6 @@ function addCommand(
     signal.throwIfAborted();
     onExitCode((await definition.run(resolved, context)) ?? exitCodes.success);
   });
-}
-
-/** WHY a remark: commander silently uses the last value, and the user may have meant the first. */
-function tellOfRepeated(command: Command, streams: OutputStreams): void {
-  for (const option of command.options) {
-    if (option.isBoolean() || option.variadic || option.parseArg !== undefined) continue;
-    let isGiven = false;
-    command.on(`option:${option.name()}`, (value: unknown) => {
-      if (isGiven) streams.stderr.write(`${option.long ?? option.flags} is given twice: ${String(value)} counts.\n`);
-      isGiven = true;
-    });
-  }
 }
 
 const commonOptions = z.looseObject({ json: z.boolean().default(false), threads: positiveInteger.optional() });
@@ -159,7 +144,11 @@ function asUsageError(error: CommanderError, command: string): EspalierError {
 }
 
 function usageError(problem: string, command: string): EspalierError {
-  return new EspalierError('CLI_USAGE', { problem, help: ['espalier', command, '--help'].filter(Boolean).join(' ') });
+  return new EspalierError('CLI_USAGE', { problem, help: helpOf(command) });
+}
+
+function helpOf(command: string): string {
+  return ['espalier', command, '--help'].filter(Boolean).join(' ');
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

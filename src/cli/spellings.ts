@@ -54,22 +54,15 @@ const spellings: Readonly<Record<string, string>> = {
 const short: Readonly<Record<string, string>> = { '-o': 'output', '-m': 'base' };
 
 /**
- * Replaces spellings of other tools by the options that a command declares. A name that the command itself declares is never replaced.
- * Words after `--` are arguments and are not changed.
+ * Replaces a flag in the spelling of another tool by the option that a command declares. A flag that the command itself declares, or
+ * that means nothing to it, is returned as it is.
  *
  * @param declared  the flags of the command, such as `--base`
  */
-export function ownSpellings(words: readonly string[], declared: ReadonlySet<string>): string[] {
-  const end = words.indexOf('--');
-  return words.map((word, place) => (end >= 0 && place >= end ? word : ownSpelling(word, declared)));
-}
-
-function ownSpelling(word: string, declared: ReadonlySet<string>): string {
-  const equals = word.indexOf('=');
-  const [flag, value] = equals < 0 ? [word, ''] : [word.slice(0, equals), word.slice(equals)];
-  if (!flag.startsWith('-') || declared.has(flag)) return word;
+export function ownSpelling(flag: string, declared: ReadonlySet<string>): string {
+  if (declared.has(flag)) return flag;
   const dashed = `--${flag.slice(2).replaceAll('_', '-')}`;
-  if (flag.startsWith('--') && declared.has(dashed)) return `${dashed}${value}`;
+  if (flag.startsWith('--') && declared.has(dashed)) return dashed;
   const name = short[flag] ?? (flag.startsWith('--') ? spellings[dashed.slice(2)] : undefined);
-  return name !== undefined && declared.has(`--${name}`) ? `--${name}${value}` : word;
+  return name !== undefined && declared.has(`--${name}`) ? `--${name}` : flag;
 }

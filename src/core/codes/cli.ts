@@ -6,7 +6,7 @@ export const cliCodes = {
     status: 400,
     retryable: false,
     message: '{problem} See: {help}',
-    help: 'The command line contains an unknown command or option, or lacks a required one. Nothing was started.',
+    help: 'The command line contains an unknown command or option, lacks a required one, or gives an option with one value twice. Nothing was started.',
   },
   CLI_BAD_VALUE: {
     status: 400,
