@@ -46,7 +46,7 @@ export interface AdapterEvent {
   /** The version that a replacement or a roll-back replaced. */
   readonly previous?: string;
   /** Why it was done, in words. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** Why it was refused or failed. */
   readonly error?: unknown;
   /** Further facts of this kind of event, such as the step of a roll-out. */

@@ -1,9 +1,15 @@
 export { adapterNameForm, isAdapterName } from './adapter-name.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
-export { AdapterRegistry, type MoveOptions, type RegistryOptions } from './registry/adapter-registry.ts';
+export {
+  AdapterRegistry,
+  type ChangeOptions,
+  type MoveOptions,
+  type RegistryOptions,
+} from './registry/adapter-registry.ts';
 export type { AdapterSource } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo } from './registry/alias.ts';
+export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { WeightsHold } from './registry/host-memory.ts';
 export { type Route, Router } from './router.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';

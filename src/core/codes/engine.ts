@@ -41,6 +41,18 @@ export const engineCodes = {
       'The files of the adapter {name} at {path} have changed since version {version} was loaded. Load the adapter again.',
     help: 'The weights of this version were dropped because the memory budget was reached. They cannot be read again, because the files have changed. Only the requests for this version fail. Another version never answers in its place.',
   },
+  ADAPTER_FACTS_INVALID: {
+    status: 500,
+    retryable: false,
+    message: 'The record of the adapter {name} cannot be used: {problems}. Verify the adapter again.',
+    help: 'A version was to be served by the record of an earlier check, and the record is damaged. Nothing was changed.',
+  },
+  ADAPTER_FACTS_CHANGED: {
+    status: 409,
+    retryable: false,
+    message: 'The adapter {name} is not what its record says: {problems}. Load the adapter again.',
+    help: 'A version was served by the record of an earlier check. When its weights were read for the first request, they differed from the record, for example because the server was started with other options. Only the requests for this version fail.',
+  },
   ADAPTER_CAPACITY: {
     status: 400,
     retryable: false,

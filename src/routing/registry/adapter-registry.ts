@@ -1,4 +1,4 @@
-import { didYouMean, EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { type Cause, didYouMean, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { infoOf, type AdapterInfo, type Alias } from './alias.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
@@ -6,6 +6,7 @@ import { sourceOf, type AdapterSource } from './adapter-source.ts';
 import type { AdapterLease, AdapterVersion, VersionRecord } from './adapter-version.ts';
 import { defaultMemory } from './default-memory.ts';
 import { firstNames } from './first-names.ts';
+import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Turns } from './turns.ts';
 import { unixSeconds, VersionTable } from './version-table.ts';
 
@@ -14,9 +15,14 @@ export interface RegistryOptions {
   readonly memory?: number | undefined;
 }
 
-export interface MoveOptions {
+export interface ChangeOptions {
+  /** Who changes the name, and why. Default: the server itself. */
+  readonly cause?: Cause | undefined;
+}
+
+export interface MoveOptions extends ChangeOptions {
   /** Refuse with ADAPTER_VERSION_CONFLICT unless the name points to this version. */
-  readonly expectedVersion?: string;
+  readonly expectedVersion?: string | undefined;
 }
 
 /**
@@ -45,10 +51,10 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    * Makes an adapter available under a new name.
    * @throws EspalierError ADAPTER_ALREADY_LOADED, and the errors of the source and of the arena's `check`. Nothing was changed then.
    */
-  load(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
+  load(name: string, from: Adapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
       const state = this.#aliases.get(name)?.state;
-      if (state === undefined || state.kind === 'failed') return this.#point(name, from);
+      if (state === undefined || state.kind === 'failed') return this.#point(name, from, options);
       const version = state.kind === 'serving' ? state.version.digest : 'being read';
       throw new EspalierError('ADAPTER_ALREADY_LOADED', { name, version });
     });
@@ -61,7 +67,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   replace(name: string, from: Adapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
       this.#expect(name, options);
-      return this.#point(name, from);
+      return this.#point(name, from, options);
     });
   }
 
@@ -69,20 +75,44 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    * Loads the adapter under the name, or replaces the version of the name if it exists.
    * @throws EspalierError the errors of `load` and `replace`. A version that was served stays in use.
    */
-  put(name: string, from: Adapter | AdapterSource): Promise<AdapterVersion> {
-    return this.#turns.take(name, () => this.#point(name, from));
+  put(name: string, from: Adapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
+    return this.#turns.take(name, () => this.#point(name, from, options));
+  }
+
+  /**
+   * Points a name to a version that was verified before, without reading its weights. The name is served at once. The first request reads
+   * the weights and checks that they are those of the version.
+   * @throws EspalierError ADAPTER_FACTS_INVALID; with `expectedVersion` also ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT. Nothing was
+   *   changed then.
+   */
+  adopt(name: string, known: AdoptedVersion, options: MoveOptions = {}): Promise<AdapterVersion> {
+    return this.#turns.take(name, async () => {
+      if (options.expectedVersion !== undefined) this.#expect(name, options);
+      assertUsable(name, known);
+      const version = await this.#table.know(known);
+      this.#moveTo(version, { name, source: known.source, ...options });
+      return version;
+    });
   }
 
   /** Reads, checks and prepares the adapter, and then moves the name. Must be called in the name's turn. */
-  async #point(name: string, from: Adapter | AdapterSource): Promise<VersionRecord> {
+  async #point(name: string, from: Adapter | AdapterSource, options: ChangeOptions): Promise<VersionRecord> {
     const source = sourceOf(from);
     const version = await this.#bringInPlaceOf(this.#serving(name), source, name);
-    const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', version } });
-    const { digest } = version;
-    if (previous === undefined) publishAdapterEvent({ event: 'load', name, version: digest });
-    else publishAdapterEvent({ event: 'replace', name, version: digest, previous: previous.digest });
-    if (previous !== undefined) this.#table.drop(previous);
+    this.#moveTo(version, { name, source, ...options });
     return version;
+  }
+
+  /** Points the name to a version that is held for it. */
+  #moveTo(
+    version: VersionRecord,
+    { name, source, cause }: ChangeOptions & { readonly name: string; readonly source: AdapterSource },
+  ): void {
+    const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', version } });
+    const told = { ...cause, name, version: version.digest };
+    if (previous === undefined) publishAdapterEvent({ event: 'load', ...told });
+    else publishAdapterEvent({ event: 'replace', ...told, previous: previous.digest });
+    if (previous !== undefined) this.#table.drop(previous);
   }
 
   async #bringInPlaceOf(
@@ -109,7 +139,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       this.#list = undefined;
       const version = alias.state.kind === 'serving' ? alias.state.version : undefined;
       if (version !== undefined) {
-        publishAdapterEvent({ event: 'unload', name, version: version.digest });
+        publishAdapterEvent({ event: 'unload', ...options.cause, name, version: version.digest });
         this.#table.drop(version);
       }
       return Promise.resolve();

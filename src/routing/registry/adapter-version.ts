@@ -29,6 +29,8 @@ export class VersionRecord implements AdapterVersion {
   leaving = 0;
   /** Number of requests that have not had their last answer yet. */
   leases = 0;
+  /** Whether the arena has checked its content. False while only the record of an earlier check is known. */
+  isChecked = false;
   /** Pending while its weights are prepared for the first time. Nothing leases it before that. */
   entering: Promise<void> | undefined;
   /**

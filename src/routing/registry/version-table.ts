@@ -2,6 +2,7 @@ import { breathe, EspalierError, publishAdapterEvent } from '../../core/index.ts
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
+import { type AdoptedVersion, differences } from './known-version.ts';
 import { AdapterLease, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
 import { Lanes } from './lanes.ts';
@@ -59,6 +60,7 @@ export class VersionTable<Weights extends HostWeights> {
       present.holds++;
       try {
         await present.entering;
+        this.#confirm(name, present, adapter);
       } catch (error) {
         this.drop(present);
         throw error;
@@ -69,6 +71,43 @@ export class VersionTable<Weights extends HostWeights> {
     return this.#reads.take(read, { isUrgent });
   }
 
+  /**
+   * Adds one hold to a version of which the facts are known. Its weights are read when they are first needed, and are checked then. It
+   * waits only for a reading of the same content that has begun.
+   */
+  async know({ source, ...known }: AdoptedVersion): Promise<VersionRecord> {
+    for (;;) {
+      const present = this.#versions.get(known.digest);
+      if (present?.entering === undefined) return this.#holdKnown(known, source, present);
+      // WHY no error: if that reading fails, this version is known all the same.
+      await present.entering.catch(() => undefined);
+    }
+  }
+
+  #holdKnown(
+    known: Omit<AdoptedVersion, 'source'>,
+    source: AdapterSource,
+    present: VersionRecord | undefined,
+  ): VersionRecord {
+    const version = present ?? new VersionRecord({ ...known, sources: [source], created: unixSeconds() });
+    version.holds++;
+    version.addSource(source);
+    this.#versions.set(version.digest, version);
+    return version;
+  }
+
+  /**
+   * Checks the content of a version of which only a record was known.
+   * @throws EspalierError ADAPTER_FACTS_CHANGED if the record is wrong, and the errors of the arena's `check`
+   */
+  #confirm(name: string, version: VersionRecord, adapter: Adapter): void {
+    if (version.isChecked) return;
+    const problems = differences(version, this.#arena.check(name, adapter));
+    // WHY an error: requests were admitted by these facts, and the rows of an arena are given out by them.
+    if (problems.length > 0) throw new EspalierError('ADAPTER_FACTS_CHANGED', { name, problems });
+    version.isChecked = true;
+  }
+
   async #enter(
     name: string,
     adapter: Adapter,
@@ -77,6 +116,7 @@ export class VersionTable<Weights extends HostWeights> {
     const { digest, baseName: base } = adapter;
     const facts = this.#arena.check(name, adapter);
     const version = new VersionRecord({ ...facts, digest, base, sources: [source], created: unixSeconds() });
+    version.isChecked = true;
     version.holds++;
     this.#versions.set(digest, version);
     version.entering = this.#prepare(version, adapter, { name, isUrgent });
@@ -133,6 +173,7 @@ export class VersionTable<Weights extends HostWeights> {
       try {
         const adapter = await source.read();
         if (adapter.digest === version.digest) {
+          this.#confirm(name, version, adapter);
           this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
           return;
         }

@@ -2,6 +2,7 @@ import { breathe } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, AdapterFacts, HostWeights } from '../registry/adapter-arena.ts';
 import type { AdapterSource } from '../registry/adapter-source.ts';
+import type { AdoptedVersion } from '../registry/known-version.ts';
 
 /** An adapter that no arena double looks into: its digest is its content, and its rank the digest's length. */
 export function adapterOf(digest: string): Adapter {
@@ -30,6 +31,23 @@ export class FakeFiles implements AdapterSource {
     if (this.content instanceof Error) throw this.content;
     return adapterOf(this.content);
   }
+}
+
+/** What a store that has verified the files knows of them. */
+export function knownOf(source: FakeFiles, facts: Partial<AdoptedVersion> = {}): AdoptedVersion {
+  const digest = typeof source.content === 'string' ? source.content : source.path;
+  const { length } = digest;
+  return {
+    digest,
+    rank: length,
+    bytes: length,
+    isAlone: false,
+    base: undefined,
+    fingerprint: undefined,
+    path: source.path,
+    source,
+    ...facts,
+  };
 }
 
 /** Weights that detect a use after their release. */
