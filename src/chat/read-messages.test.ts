@@ -121,7 +121,7 @@ describe('readMessages refuses, with the place and what was expected', () => {
     ['x', '', 'a list of at least one message, got "x"'],
     [[], '', 'got an empty list'],
     [['hi'], '[0]', 'a message is an object, got "hi"'],
-    [[user, { role: 'human', content: 'x' }], '[1].role', 'got "human"; did you mean "user"?'],
+    [[user, { role: 'human', content: 'x' }], '[1].role', 'got "human" (did you mean "user"?)'],
     [[{ role: 'asistant', content: 'x' }], '[0].role', 'did you mean "assistant"?'],
     [[{ content: 'x' }], '[0].role', 'got nothing'],
     [[{ role: 'user', contents: 'x' }], '[0].contents', 'did you mean "content"?'],

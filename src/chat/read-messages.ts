@@ -126,7 +126,7 @@ function readRole(value: unknown): MessageRole | FieldProblem {
   if (isRole(value)) return value;
   const word = typeof value === 'string' ? value.toLowerCase() : '';
   const meant = Object.hasOwn(foreignRoles, word) ? foreignRoles[word] : nearest(word, messageRoles);
-  const hint = meant === undefined || word === '' ? '' : `; did you mean "${meant}"?`;
+  const hint = meant === undefined || word === '' ? '' : ` (did you mean "${meant}"?)`;
   const problem = `system, developer, user, assistant or tool is expected, got ${describeValue(value)}${hint}`;
   return new FieldProblem(['role'], problem);
 }
@@ -140,7 +140,7 @@ function findMisspelt(message: Fields): FieldProblem | undefined {
       decisiveFields.filter((field) => !(field in message)),
     );
     if (meant === undefined || !looksMisspelt(name, meant)) continue;
-    return new FieldProblem([name], `no such field is known; did you mean "${meant}"?`);
+    return new FieldProblem([name], `no such field is known (did you mean "${meant}"?)`);
   }
   return undefined;
 }

@@ -7,12 +7,15 @@ import { callerOf } from './caller.ts';
 import { chatLogprobs } from './logprobs.ts';
 import type { Piece } from './pieces.ts';
 import { chatBodyLimit, checkTextLength } from './prompt-text.ts';
-import { chatCompletionSchema, parseBody, type ChatCompletionBody } from './request-body.ts';
-import { refuseUnsupported } from './refused-fields.ts';
+import { chatCompletionSchema, type ChatCompletionBody } from './request-body.ts';
+import { parseBody } from './parse-body.ts';
+import { createFieldCheck } from './refuse-unsupported.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
 import { contextFor } from './context-for.ts';
 import { reservePlace } from './reserve-place.ts';
+
+const checkFields = createFieldCheck('chat', Object.keys(chatCompletionSchema.shape));
 
 /** `POST /v1/chat/completions`. The chat template of the base renders the prompt, or that of the adapter where it has one. */
 export function addChatCompletions(app: FastifyInstance, server: ServingContext): void {
@@ -22,8 +25,7 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
     onRequest: reservePlace(server),
   } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {
-    const body = parseBody(chatCompletionSchema, request.body);
-    refuseUnsupported(body, { route: 'chat', honoured: Object.keys(chatCompletionSchema.shape) });
+    const body = parseBody(chatCompletionSchema, request.body, checkFields);
     server.router.assertKnown(body.model);
     request.place?.resize(body.n ?? 1);
     const context = await contextFor(server, body.model);

@@ -3,9 +3,10 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import type { Prompt } from './echo.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { checkTextLength } from './prompt-text.ts';
-import { completionSchema, parseBody, type CompletionBody } from './request-body.ts';
+import { completionSchema, type CompletionBody } from './request-body.ts';
+import { parseBody } from './parse-body.ts';
 import { maxChoices, type TextOrTokens } from './request-readers.ts';
-import { refuseUnsupported } from './refused-fields.ts';
+import { createFieldCheck } from './refuse-unsupported.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
@@ -16,12 +17,13 @@ import type { ServingContext } from '../../service/index.ts';
 /** OpenAI's default length of a completion. */
 const defaultMaxTokens = 16;
 
+const checkFields = createFieldCheck('completions', Object.keys(completionSchema.shape));
+
 /** `POST /v1/completions`: continues a text or token ids. */
 export function addCompletions(app: FastifyInstance, server: ServingContext): void {
   const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(server) } as const;
   app.post('/v1/completions', options, async (request, reply) => {
-    const body = parseBody(completionSchema, request.body);
-    refuseUnsupported(body, { route: 'completions', honoured: Object.keys(completionSchema.shape) });
+    const body = parseBody(completionSchema, request.body, checkFields);
     // What can be refused is refused before a text is tokenized.
     const choices = choicesOf(body);
     server.router.assertKnown(body.model);

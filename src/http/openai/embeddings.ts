@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { checkTextLength } from './prompt-text.ts';
-import { nameInRequest, parseBody } from './request-body.ts';
+import { parseBody } from './parse-body.ts';
+import { nameInRequest } from './request-body.ts';
+import { createFieldCheck } from './refuse-unsupported.ts';
 import { textsOrTokens } from './request-readers.ts';
 
 /** The limit of OpenAI's API. */
@@ -12,16 +14,18 @@ const maxInputs = 2048;
 const schema = z.looseObject({
   model: nameInRequest,
   input: textsOrTokens(maxInputs),
-  encoding_format: z.enum(['float', 'base64']).default('float'),
+  encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: z.number().int().positive().nullish(),
 });
 
 type Body = z.output<typeof schema>;
 
+const checkFields = createFieldCheck('embeddings', Object.keys(schema.shape));
+
 /** `POST /v1/embeddings`: embeds one or several texts, which come as text or as token ids. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
   app.post('/v1/embeddings', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
-    const body = parseBody(schema, request.body);
+    const body = parseBody(schema, request.body, checkFields);
     refuseShorter(body, context);
     using route = await context.router.resolve(body.model);
     const controller = new AbortController();

@@ -1,7 +1,5 @@
-import { EspalierError, nearest } from '../../core/index.ts';
-
 /** A field that would change the answer and that Espalier does not support. */
-interface RefusedField {
+export interface RefusedField {
   /** Values that change nothing. null, an empty list and an empty object are always neutral. */
   readonly neutral: readonly unknown[];
   /** The reason, and what a client can do instead. */
@@ -33,8 +31,13 @@ const adapterFields = [
   'peft',
 ] as const;
 
-const refusedEverywhere: Readonly<Record<string, RefusedField>> = {
-  ...Object.fromEntries(adapterFields.map((name) => [name, { neutral: [], problem: adapterElsewhere }])),
+type RefusedFields = Readonly<Record<string, RefusedField>>;
+
+const refusedEverywhere: RefusedFields = Object.fromEntries(
+  adapterFields.map((name) => [name, { neutral: [], problem: adapterElsewhere }]),
+);
+
+const refusedInGeneration: RefusedFields = {
   tools: { neutral: [], problem: noTools },
   tool_choice: { neutral: ['none', 'auto'], problem: noTools },
   functions: { neutral: [], problem: noTools },
@@ -67,11 +70,11 @@ const refusedEverywhere: Readonly<Record<string, RefusedField>> = {
   skip_special_tokens: { neutral: [true], problem: 'send return_token_ids to see special tokens' },
 };
 
-const refusedInCompletions: Readonly<Record<string, RefusedField>> = {
+const refusedInCompletions: RefusedFields = {
   add_special_tokens: { neutral: [true], problem: 'send the prompt as token ids' },
 };
 
-const refusedInChat: Readonly<Record<string, RefusedField>> = {
+const refusedInChat: RefusedFields = {
   add_special_tokens: { neutral: [false], problem: asTrained },
   echo: { neutral: [false], problem: 'a chat is not given back; use echo with /v1/completions' },
   add_generation_prompt: { neutral: [true], problem: asTrained },
@@ -79,8 +82,39 @@ const refusedInChat: Readonly<Record<string, RefusedField>> = {
   chat_template: { neutral: [], problem: asTrained },
 };
 
+const prefixed = 'put the words that the model was trained with in front of the text';
+
+const refusedInEmbeddings: RefusedFields = {
+  input_type: { neutral: [], problem: prefixed },
+  instruction: { neutral: [''], problem: prefixed },
+  prompt_name: { neutral: [], problem: prefixed },
+  task: { neutral: [], problem: prefixed },
+  truncate: { neutral: [false, 'NONE'], problem: 'shorten the texts before they are sent' },
+  truncate_prompt_tokens: { neutral: [], problem: 'shorten the texts before they are sent' },
+  add_special_tokens: { neutral: [true], problem: 'send the text as token ids' },
+};
+
+/** The routes whose fields are known. */
+export type FieldRoute = 'completions' | 'chat' | 'embeddings';
+
+/** The fields that a route refuses, by their names. */
+export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
+  completions: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInCompletions },
+  chat: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat },
+  embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
+};
+
+/** Fields of `stream_options` that would change the events. */
+export const refusedStreamOptions: RefusedFields = {
+  include_obfuscation: { neutral: [false], problem: 'its events are not padded to hide their lengths' },
+  continuous_usage_stats: {
+    neutral: [false],
+    problem: 'the usage comes once, at the end; send "include_usage": true',
+  },
+};
+
 /** Fields that clients send and on which no answer depends. */
-const ignored: readonly string[] = [
+export const ignoredFields: readonly string[] = [
   'user',
   'metadata',
   'safety_identifier',
@@ -94,45 +128,3 @@ const ignored: readonly string[] = [
   'request_id',
   'spaces_between_special_tokens',
 ];
-
-/** A misspelt field with fewer letters cannot be distinguished from a field of another server. */
-const shortestMistyped = 4;
-
-/**
- * Refuses unsupported fields, because an answer that silently ignores a wish is worse than none. An unknown field that looks like a
- * misspelt known one is refused too. Other unknown fields are ignored.
- *
- * @param honoured the fields that the route supports
- * @throws EspalierError REQUEST_UNSUPPORTED
- */
-export function refuseUnsupported(
-  body: Readonly<Record<string, unknown>>,
-  { route, honoured }: { readonly route: 'completions' | 'chat'; readonly honoured: Iterable<string> },
-): void {
-  const refused = { ...refusedEverywhere, ...(route === 'chat' ? refusedInChat : refusedInCompletions) };
-  const known = [...honoured, ...Object.keys(refused), ...ignored];
-  for (const [param, value] of Object.entries(body)) {
-    if (value === undefined || value === null) continue;
-    const field = Object.hasOwn(refused, param) ? refused[param] : undefined;
-    const problem = field === undefined ? mistyped(param, known) : field.problem;
-    if (problem === undefined || field?.neutral.includes(value) === true || isEmpty(param, value)) continue;
-    throw new EspalierError('REQUEST_UNSUPPORTED', { param, problem });
-  }
-}
-
-function mistyped(param: string, known: readonly string[]): string | undefined {
-  if (param.length < shortestMistyped || known.includes(param)) return undefined;
-  const near = nearest(
-    param,
-    known.filter(({ length }) => length >= shortestMistyped),
-  );
-  return near === undefined ? undefined : `no such field is known; did you mean ${near}?`;
-}
-
-function isEmpty(param: string, value: unknown): boolean {
-  if (Array.isArray(value))
-    return value.length === 0 || (param === 'modalities' && value.length === 1 && value[0] === 'text');
-  if (typeof value !== 'object' || value === null) return false;
-  if (param === 'response_format') return 'type' in value && value.type === 'text';
-  return Object.keys(value).length === 0;
-}

@@ -1,50 +1,8 @@
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { describeValue } from '../../chat/index.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
 import { chatMessages, logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
-
-/**
- * Parses a request's body.
- * @throws EspalierError REQUEST_INVALID with the path of the first field that is wrong
- */
-export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  checkFields(body);
-  const result = schema.safeParse(body ?? {});
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new EspalierError('REQUEST_INVALID', {
-    param: issue === undefined || issue.path.length === 0 ? 'body' : clip(issue.path.join('.')),
-    problem: clip(issue?.message ?? 'it cannot be read'),
-  });
-}
-
-/** Many times more fields than any client sends. */
-const maxFields = 128;
-const longestField = 128;
-
-/**
- * @throws EspalierError REQUEST_INVALID for too many or too long names, before a schema copies unknown fields or their names are
- *   compared
- */
-function checkFields(body: unknown): void {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  const names = Object.keys(body);
-  if (names.length > maxFields) {
-    const problem = `${names.length} fields came, and at most ${maxFields} are taken`;
-    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem });
-  }
-  for (const name of names) {
-    const isName = name.length <= longestField && name !== '__proto__';
-    if (!isName)
-      throw new EspalierError('REQUEST_INVALID', { param: clip(name), problem: 'it is the name of no field' });
-  }
-}
-
-/** WHY: a client may send megabytes, and an error repeats them in the answer and in the log. */
-function clip(text: string): string {
-  return text.length <= 300 ? text : `${text.slice(0, 300)}…`;
-}
 
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);
@@ -56,7 +14,7 @@ const maxMessages = 1024;
 const maxParts = 256;
 const maxDocuments = 256;
 
-/** The fields that completions and chat completions share. `refused-fields.ts` handles other fields. */
+/** The fields that completions and chat completions share. `refuse-unsupported.ts` handles other fields. */
 const samplingFields = {
   model: nameInRequest,
   temperature: z.number().min(0).max(2).nullish(),
@@ -68,12 +26,15 @@ const samplingFields = {
   repetition_penalty: z.number().min(repetitionPenalties.least).max(repetitionPenalties.most).nullish(),
   logit_bias: logitBiases.nullish(),
   n: z.number().int().min(1).max(128).nullish(),
-  seed: z.number().refine(Number.isInteger, 'an integer is expected').nullish(),
+  seed: z
+    .number()
+    .refine(Number.isInteger, { error: ({ input }) => `a whole number is expected, got ${describeValue(input)}` })
+    .nullish(),
   stop: stopStrings.nullish(),
   stop_token_ids: tokenIdList(maxStopTokens).nullish(),
   min_tokens: z.number().int().min(0).nullish(),
   stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   ignore_eos: z.boolean().nullish(),
   return_token_ids: z.boolean().nullish(),
   return_tokens_as_token_ids: z.boolean().nullish(),
@@ -101,7 +62,7 @@ export const chatCompletionSchema = z
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.number().int().min(0).max(20).nullish(),
-    chat_template_kwargs: z.record(z.string(), z.unknown(), 'an object with values by name is expected').nullish(),
+    chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
     enable_thinking: z.boolean().nullish(),
     documents: z.array(z.record(z.string(), z.unknown())).max(maxDocuments).nullish(),
   })

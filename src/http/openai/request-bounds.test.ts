@@ -206,7 +206,7 @@ describe('what is bounded says its bounds', () => {
   it.each([1e-300, 0.009, 101, 1e300])('repetition_penalty %d', async (repetition_penalty) => {
     const { status, message, param } = await post('/v1/completions', { ...completion, repetition_penalty });
     expect([status, param]).toEqual([400, 'repetition_penalty']);
-    expect(message).toMatch(/>=0.01|<=100/);
+    expect(message).toMatch(/at least 0.01|at most 100/);
   });
 
   it('names the place of a wrong token id', async () => {

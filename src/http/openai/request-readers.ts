@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FieldProblem, readMessages, type ReadMessagesOptions } from '../../chat/index.ts';
+import { describeValue, FieldProblem, readMessages, type ReadMessagesOptions } from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import { isTokenId, parseTokenId } from '../../service/index.ts';
 
@@ -23,7 +23,7 @@ export type TextOrTokens = string | readonly number[];
 /** Token ids, at most `most` of them. */
 export function tokenIdList(most: number): z.ZodType<readonly number[]> {
   return reader<readonly number[]>((value) => {
-    if (!Array.isArray(value)) return { problem: 'a list of token ids is expected' };
+    if (!Array.isArray(value)) return { problem: `a list of token ids is expected, got ${describeValue(value)}` };
     if (value.length > most) return { problem: `${value.length} token ids came, and at most ${most} are taken` };
     return firstWrongId(value, []) ?? { value: value as readonly number[] };
   });
@@ -35,12 +35,17 @@ export interface Texts {
   readonly isOne: boolean;
 }
 
-const textsExpected = 'a text, token ids, or a list of either is expected, none empty';
+function notTexts(value: unknown, path: readonly number[] = []): Problem {
+  return {
+    problem: `a text, token ids, or a list of either is expected, none empty, got ${describeValue(value)}`,
+    path,
+  };
+}
 
 export function textsOrTokens(most: number): z.ZodType<Texts> {
   return reader<Texts>((value) => {
     if (typeof value === 'string') return { value: { texts: [value], isOne: true } };
-    if (!Array.isArray(value) || value.length === 0) return { problem: textsExpected };
+    if (!Array.isArray(value) || value.length === 0) return notTexts(value);
     const list: readonly unknown[] = value;
     if (typeof list[0] === 'number') {
       return firstWrongId(list, []) ?? { value: { texts: [list as readonly number[]], isOne: true } };
@@ -49,7 +54,7 @@ export function textsOrTokens(most: number): z.ZodType<Texts> {
     for (const [place, one] of list.entries()) {
       if (typeof one === 'string' && typeof list[0] === 'string') continue;
       if (!Array.isArray(one) || one.length === 0 || typeof list[0] === 'string') {
-        return { problem: textsExpected, path: [place] };
+        return notTexts(one, [place]);
       }
       const wrong = firstWrongId(one, [place]);
       if (wrong !== undefined) return wrong;
@@ -64,7 +69,7 @@ const maxBiases = 1024;
 /** Biases that are added to the logits of tokens. */
 export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { problem: 'an object of biases by token ids is expected' };
+    return { problem: `an object of biases by token ids is expected, got ${describeValue(value)}` };
   }
   const entries = Object.entries(value);
   if (entries.length > maxBiases) return { problem: `${entries.length} came, and at most ${maxBiases} are taken` };
@@ -73,7 +78,7 @@ export const logitBiases: z.ZodType<ReadonlyMap<number, number>> = reader((value
     const id = parseTokenId(name);
     if (id === undefined) return { problem: 'its keys are token ids', path: [name] };
     if (typeof bias !== 'number' || !(Math.abs(bias) <= 100)) {
-      return { problem: 'a number from -100 to 100 is expected', path: [name] };
+      return { problem: `a number from -100 to 100 is expected, got ${describeValue(bias)}`, path: [name] };
     }
     biases.set(id, bias);
   }
@@ -91,10 +96,9 @@ export const stopStrings: z.ZodType<readonly string[]> = reader((value) => {
     typeof stop === 'string' && stop.length > 0 && stop.length <= maxStopLength;
   const wrong = stops.findIndex((stop) => !isSound(stop));
   if (stops.length <= maxStops && wrong < 0) return { value: stops as readonly string[] };
-  return {
-    path: Array.isArray(value) && wrong >= 0 ? [wrong] : [],
-    problem: `a text or up to ${maxStops} texts are expected, none empty and none longer than ${maxStopLength} characters`,
-  };
+  const expected = `a text or up to ${maxStops} texts are expected, none empty and none longer than ${maxStopLength} characters`;
+  const got = wrong < 0 ? `a list of ${stops.length}` : describeValue(stops[wrong]);
+  return { path: Array.isArray(value) && wrong >= 0 ? [wrong] : [], problem: `${expected}, got ${got}` };
 });
 
 /** The messages of a chat, as they are read everywhere. */
@@ -107,7 +111,9 @@ export function chatMessages(options: ReadMessagesOptions): z.ZodType<readonly C
 
 function firstWrongId(values: readonly unknown[], at: readonly number[]): Problem | undefined {
   const place = values.findIndex((value) => !isTokenId(value));
-  return place < 0 ? undefined : { problem: 'a token id is a whole number, 0 or more', path: [...at, place] };
+  if (place < 0) return undefined;
+  const problem = `a token id is a whole number, 0 or more, got ${describeValue(values[place])}`;
+  return { problem, path: [...at, place] };
 }
 
 function reader<Value>(read: (value: unknown) => Problem | { readonly value: Value }): z.ZodType<Value> {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
-import { loadAdapterSchema, parseBody, unloadAdapterSchema } from '../openai/request-body.ts';
+import { parseBody } from '../openai/parse-body.ts';
+import { loadAdapterSchema, unloadAdapterSchema } from '../openai/request-body.ts';
 import type { BaseContext } from '../../service/index.ts';
 
 /** vLLM's `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter`. */

@@ -168,7 +168,7 @@ describe('parseRow', () => {
     [
       { messages: [{ role: 'user', contents: 'x' }] },
       'DATA_ROW_INVALID',
-      'messages[0].contents: no such field is known; did you mean "content"?',
+      'messages[0].contents: no such field is known (did you mean "content"?)',
     ],
     [
       { messages: [{ role: 'user', content: ['x'] }] },
