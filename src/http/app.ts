@@ -9,8 +9,9 @@ import {
 import { EspalierError } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
 import { BodyReader } from './door/body-reader.ts';
-import { answerClientError } from './door/client-error.ts';
+import { ClientErrors } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
+import { addOtherMethods } from './door/other-methods.ts';
 import { systemTimers, type Timers } from './door/timers.ts';
 import { Turnstile } from './door/turnstile.ts';
 import { endUnreadBodies } from './door/unread-bodies.ts';
@@ -63,12 +64,19 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   let isClosing = false;
   const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
   const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown });
+  const clientErrors = new ClientErrors();
   const app = fastify({
     bodyLimit: maxBodyBytes,
     genReqId: () => randomUUID(),
     logger: options.logger ?? false,
-    http: { headersTimeout: headersMs, connectionsCheckingInterval: headersMs / 10, ...options.http },
-    clientErrorHandler: answerClientError,
+    http: {
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: headersMs / 10,
+      // WHY: Node's own refusal has no body. The guard refuses instead.
+      requireHostHeader: false,
+      ...options.http,
+    },
+    clientErrorHandler: (error, socket) => clientErrors.answer(error, socket),
     routerOptions: { maxParamLength },
     // WHY: the guard refuses these requests in the form of the API.
     return503OnClosing: false,
@@ -76,6 +84,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     pluginTimeout: 0,
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
+  clientErrors.watch(app.server);
   app.addHook('preClose', async () => {
     isClosing = true;
   });
@@ -92,6 +101,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
+  // WHY registered: routes of others are known only when they have been.
+  void app.register(async (scope) => addOtherMethods(scope));
   return app;
 }
 

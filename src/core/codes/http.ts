@@ -79,8 +79,14 @@ export const httpCodes = {
   ROUTE_NOT_FOUND: {
     status: 404,
     retryable: false,
-    message: 'No route {method} {path}.',
-    help: 'The path or the method is unknown. `docs/api.md` lists the routes.',
+    message: 'No route {method} {path}{hint}.',
+    help: 'The path is unknown. `docs/api.md` lists the routes. Clients of the Responses API need their setting for chat completions.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    retryable: false,
+    message: '{path} takes {allow}, not {method}.',
+    help: 'The path is known, but not with this method. The header `allow` of the answer lists the methods that it takes.',
   },
   ADAPTERS_FOLDER_MISSING: {
     status: 400,

@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Every route must declare its level; the application refuses a route that does not. */
     access?: Access;
+    /** Instead of a level: the methods that the path of this route takes. This route only says so. */
+    allow?: readonly string[];
     /** Default: JSON. */
     body?: BodyKind;
     /** Whether the base computes its answers. Default: no. */
@@ -52,6 +54,7 @@ export function requireAccess(app: FastifyInstance): void {
   app.decorate('routeTable', table);
   app.addHook('onRoute', (route) => {
     const { method, url, config } = route;
+    if (config?.allow !== undefined) return;
     const access = config?.access;
     if (access === undefined || !levels.has(access)) {
       throw new TypeError(`The route ${String(method)} ${url} must say its access: ${[...levels].join(', ')}.`);

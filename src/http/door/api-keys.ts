@@ -26,7 +26,9 @@ export function createKeyCheck({ apiKey, adminApiKey }: ApiKeys): KeyCheck {
     const keys = accepted[access];
     if (keys.length === 0) return;
     if (authorization === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'missing' });
-    const given = digest(authorization.replace(/^bearer\s+/i, ''));
+    const key = /^bearer +(.+)$/i.exec(authorization)?.[1];
+    if (key === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'not sent as a bearer token' });
+    const given = digest(key);
     if (keys.some((key) => timingSafeEqual(key, given))) return;
     const isOther = own.some((key) => timingSafeEqual(key, given));
     throw new EspalierError('API_KEY_INVALID', { problem: isOther ? 'not that for administration' : 'wrong' });

@@ -3,6 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import { requireAccess } from './access.ts';
 import { createKeyCheck, type ApiKeys } from './api-keys.ts';
 import { checkContentType } from './content-type.ts';
+import { routeHint } from './route-hint.ts';
 import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
 
 export interface GuardOptions extends ApiKeys, WebPageOptions {
@@ -25,16 +26,33 @@ export function createGuard(options: GuardOptions): Guard {
     const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
     reply.header('x-request-id', request.id);
     const { host, origin, authorization } = request.headers;
+    checkHost(request);
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
     checkKey(access, authorization);
-    if (access === 'unknown') {
-      throw new EspalierError('ROUTE_NOT_FOUND', { method: request.method, path: request.url.slice(0, 200) });
-    }
+    if (access === 'unknown') refuseRoute(request);
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
   };
+}
+
+/** @throws EspalierError METHOD_NOT_ALLOWED if the path has a route, else ROUTE_NOT_FOUND */
+function refuseRoute({ method, url, is404, routeOptions, server }: FastifyRequest): never {
+  const path = url.slice(0, 200);
+  const allow = is404 ? undefined : routeOptions.config.allow;
+  if (allow !== undefined) throw new EspalierError('METHOD_NOT_ALLOWED', { method, path, allow });
+  throw new EspalierError('ROUTE_NOT_FOUND', { method, path, hint: routeHint(url, server.routeTable) });
+}
+
+/**
+ * WHY here: Node itself refuses such a request with an answer that has no body, if it is asked to.
+ * @throws EspalierError REQUEST_INVALID
+ * @see RFC 9112, 3.2
+ */
+function checkHost({ raw, headers }: FastifyRequest): void {
+  if (headers.host !== undefined || raw.httpVersion !== '1.1') return;
+  throw new EspalierError('REQUEST_INVALID', { param: 'Host', problem: 'a request of HTTP/1.1 needs this header' });
 }
 
 /** Guards every request of an application, before any body is read. */

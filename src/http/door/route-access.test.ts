@@ -144,7 +144,84 @@ describe('the access of routes', () => {
   });
 });
 
+describe('a path that is known', () => {
+  const headers = { authorization: 'Bearer admin-secret' };
+
+  it('says by which methods, whichever other one came', async () => {
+    const whole = wholeApp();
+    await whole.ready();
+    const urls = new Set(whole.routeTable.map(({ url }) => url));
+    for (const url of urls) {
+      const own = whole.routeTable.filter((route) => route.url === url).map(({ method }) => method);
+      const others = whole.supportedMethods.filter((method) => !own.includes(method));
+      expect(others).toContain('DELETE');
+      for (const method of others) {
+        const answer = await whole.inject({ method: method as 'GET', url: concrete(url), headers });
+        expect([method, url, answer.statusCode, answer.headers['allow']]).toEqual([
+          method,
+          url,
+          405,
+          own.toSorted().join(', '),
+        ]);
+      }
+    }
+  });
+
+  it('in the form of the API', async () => {
+    const whole = wholeApp();
+    const chat = await whole.inject({ url: '/v1/chat/completions?a=1', headers });
+    expect(chat.json()).toEqual({
+      error: {
+        message: '/v1/chat/completions?a=1 takes POST, not GET.',
+        type: 'invalid_request_error',
+        param: null,
+        code: 'method_not_allowed',
+      },
+    });
+    const infer = await whole.inject({ url: '/v2/models/echo/infer', headers });
+    expect(infer.json()).toEqual({ error: '/v2/models/echo/infer takes POST, not GET.' });
+  });
+});
+
+describe('a path that is not known', () => {
+  const hintFor = async (url: string): Promise<string | undefined> => {
+    const answer = await wholeApp().inject({ method: 'POST', url, headers: { authorization: 'Bearer secret' } });
+    expect(answer.statusCode).toBe(404);
+    return /did you mean (.*)\?\)/.exec(answer.json<{ error: { message: string } }>().error.message)?.[1];
+  };
+
+  it.each([
+    ['/chat/completions', 'POST /v1/chat/completions'],
+    ['/v1/v1/chat/completions', 'POST /v1/chat/completions'],
+    ['/v1/chat/completions/', 'POST /v1/chat/completions'],
+    ['/v1/chat/completion', 'POST /v1/chat/completions'],
+    ['/v1/responses', 'POST /v1/chat/completions'],
+    ['/models', 'GET /v1/models'],
+    ['/v1/images/generations', undefined],
+    [`/${'x'.repeat(5000)}`, undefined],
+  ])('%s says which was meant: %s', async (url, meant) => {
+    expect(await hintFor(url)).toBe(meant);
+  });
+});
+
 describe('keys', () => {
+  it.each<[headers: Record<string, string>, problem: string | undefined]>([
+    [{ authorization: 'Bearer secret' }, undefined],
+    [{ authorization: 'bearer secret' }, undefined],
+    [{}, 'missing'],
+    [{ 'x-api-key': 'secret' }, 'missing'],
+    [{ authorization: 'secret' }, 'not sent as a bearer token'],
+    [{ authorization: 'Bearersecret' }, 'not sent as a bearer token'],
+    [{ authorization: 'Basic secret' }, 'not sent as a bearer token'],
+    [{ authorization: 'Bearer ' }, 'not sent as a bearer token'],
+    [{ authorization: 'Bearer Bearer secret' }, 'wrong'],
+  ])('come as a bearer token: %j is %s', async (headers, problem) => {
+    const answer = await wholeApp().inject({ url: '/v1/models', headers });
+    expect(answer.statusCode).toBe(problem === undefined ? 200 : 401);
+    expect(answer.headers['www-authenticate']).toBe(problem === undefined ? undefined : 'Bearer');
+    if (problem !== undefined) expect(answer.body).toContain(`The API key is ${problem}. Send it as`);
+  });
+
   const load = { method: 'POST', path: '/v1/unload_lora_adapter', body: '{"lora_name":"strict"}' } as const;
   const json = { 'content-type': 'application/json' };
   const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}`, ...json });

@@ -35,10 +35,17 @@ export function openAiErrorOf(error: unknown): ErrorAnswer {
     error.commandLineMessage,
     param === undefined ? null : String(param),
   );
-  const seconds = error.details['retryAfterSeconds'];
-  if (seconds === undefined) return whole;
-  const wait = { 'retry-after': String(seconds), 'retry-after-ms': String(1000 * Number(seconds)) };
-  return { ...whole, headers: { ...whole.headers, ...wait } };
+  return { ...whole, headers: { ...whole.headers, ...headersOf(error) } };
+}
+
+/** The headers that HTTP wants with the status of an error. */
+function headersOf({ code, details }: EspalierError): Readonly<Record<string, string>> {
+  const { retryAfterSeconds: seconds, allow } = details;
+  if (code === 'METHOD_NOT_ALLOWED' && typeof allow === 'object') return { allow: allow.join(', ') };
+  if (code === 'API_KEY_INVALID') return { 'www-authenticate': 'Bearer' };
+  return seconds === undefined
+    ? {}
+    : { 'retry-after': String(seconds), 'retry-after-ms': String(1000 * Number(seconds)) };
 }
 
 /** The engine's options have the names of the API in camel case. */

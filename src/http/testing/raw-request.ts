@@ -1,5 +1,5 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 export interface RawAnswer {
@@ -38,4 +38,16 @@ export async function listenRaw(app: FastifyInstance): Promise<(asked: RawReques
       });
       sent.end(body);
     });
+}
+
+/** Sends bytes as they are on a connection to an application that listens; all that comes back until it is closed. */
+export function exchangeBytes(app: FastifyInstance, bytes: string): Promise<string> {
+  const { port } = app.server.address() as AddressInfo;
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    socket.on('data', (chunk) => (text += chunk.toString('latin1')));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(text));
+  });
 }
