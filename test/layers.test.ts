@@ -91,7 +91,8 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   // sockets
   'node:http': ['http/', 'hub/'],
   'node:https': ['hub/'],
-  'node:net': ['http/', 'collectives/transport/'],
+  // `native/inotify.ts` reads a descriptor through a Socket, and connects to nothing
+  'node:net': ['http/', 'collectives/transport/', 'native/inotify.ts'],
   'node:tls': ['http/', 'collectives/transport/'],
   'node:dgram': ['collectives/transport/'],
 };
