@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   lora: ['core', 'tensor', 'ir'],
   models: ['core', 'atomic-files', 'tensor', 'ir'],
   quantize: ['core', 'atomic-files', 'tensor', 'models'],
-  'adapter-files': ['core', 'atomic-files', 'tensor', 'ir', 'models', 'lora'],
+  'adapter-files': ['core', 'native', 'atomic-files', 'tensor', 'ir', 'models', 'lora'],
   execution: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'lora', 'models'],
   evaluate: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'models', 'lora', 'execution'],
   train: [

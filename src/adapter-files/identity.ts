@@ -2,58 +2,92 @@
  * The identity of an adapter: the SHA-256 of its effect on a base, independent of its file. docs/formats/adapter-identity.md describes
  * the hashed bytes. The length of every field comes before it, so that two different adapters never give the same bytes.
  */
-import { Sha256 } from '../core/index.ts';
-import type { Adapter, ModuleWeights } from '../lora/index.ts';
-import { typedArray, type TensorOf } from '../tensor/index.ts';
+import { createHash, type Hash } from 'node:crypto';
+import type { Adapter } from '../lora/index.ts';
+import { assertFinite, type TensorOf, toFloat32 } from '../tensor/index.ts';
+import { digestTensors } from './digest/digest-tensors.ts';
+import type { TensorDigest } from './digest/tensor-digest.js';
 
-const version = 'espalier adapter 1\n';
+const version = 'espalier adapter 2\n';
 
-/** Numbers that are multiplied between two turns of the event loop: a fraction of a millisecond. */
-const numbersPerSlice = 2 ** 16;
+type Content = Pick<Adapter, 'modules' | 'saved'>;
+
+/** One field of what is hashed: bytes, or a tensor each of whose numbers counts times the factor. */
+type Field = Uint8Array | { readonly tensor: TensorOf<'float32'>; readonly factor: number };
 
 /**
  * The canonical digest of an adapter, in hexadecimal.
  *
  * Modules and saved parameters are sorted by their names. B is multiplied by the scaling, as formats without an alpha store it.
  * Properties that do not change the result do not count: alpha itself, the spelling of ranks and targets, dropout, and the order and
- * the types of the stored tensors.
+ * the types of the stored tensors. The numbers of each tensor are hashed for themselves, so that several threads can share them.
  */
-export async function adapterDigest({ modules, saved }: Pick<Adapter, 'modules' | 'saved'>): Promise<string> {
-  const hash = new Sha256();
-  await hash.update(Buffer.from(version));
-  await hash.update(u32(modules.size));
-  for (const [path, weights] of sortedByName(modules)) await hashModule(hash, path, weights);
-  await hash.update(u32(saved?.size ?? 0));
+export async function adapterDigest(content: Content): Promise<string> {
+  const fields = [...fieldsOf(content)];
+  return hashOf(fields, await digestsOf(fields));
+}
+
+/**
+ * As `adapterDigest`, and checks in the same pass that every number is finite.
+ *
+ * @param nameOf  what an error calls a tensor
+ * @throws EspalierError TENSOR_NOT_FINITE
+ */
+export async function checkedDigest(
+  content: Content,
+  nameOf: (tensor: TensorOf<'float32'>) => string,
+): Promise<string> {
+  const fields = [...fieldsOf(content)];
+  const digests = await digestsOf(fields);
+  for (const [index, { tensor }] of tensorsOf(fields).entries()) {
+    // WHY again: the error names the first such number.
+    if (digests[index]?.isFinite !== true) await assertFinite(tensor, nameOf(tensor));
+  }
+  return hashOf(fields, digests);
+}
+
+function* fieldsOf({ modules, saved }: Content): Iterable<Field> {
+  yield Buffer.from(version);
+  yield u32(modules.size);
+  for (const [path, { kind = 'linear', a, b, scaling, magnitude }] of sortedByName(modules)) {
+    yield text(path);
+    yield text(kind);
+    yield { tensor: a, factor: 1 };
+    yield { tensor: b, factor: scaling };
+    yield u32(magnitude === undefined ? 0 : 1);
+    if (magnitude !== undefined) yield { tensor: magnitude, factor: 1 };
+  }
+  yield u32(saved?.size ?? 0);
   for (const [name, tensor] of sortedByName(saved ?? [])) {
-    await hash.update(text(name));
-    await hashTensor(hash, tensor);
+    yield text(name);
+    yield { tensor, factor: 1 };
   }
-  return hash.hex();
 }
 
-async function hashModule(
-  hash: Sha256,
-  path: string,
-  { kind = 'linear', a, b, scaling, magnitude }: ModuleWeights,
-): Promise<void> {
-  await hash.update(Buffer.concat([text(path), text(kind)]));
-  await hashTensor(hash, a);
-  await hashTensor(hash, b, scaling);
-  await hash.update(u32(magnitude === undefined ? 0 : 1));
-  if (magnitude !== undefined) await hashTensor(hash, magnitude);
+function tensorsOf(fields: readonly Field[]): Exclude<Field, Uint8Array>[] {
+  return fields.flatMap((field) => (field instanceof Uint8Array ? [] : [field]));
 }
 
-/** The shape says how many numbers follow. */
-async function hashTensor(hash: Sha256, tensor: TensorOf<'float32'>, factor = 1): Promise<void> {
-  await hash.update(Buffer.concat([u32(tensor.shape.length), ...tensor.shape.map(u64)]));
-  if (factor === 1) return hash.update(tensor.bytes);
-  const numbers = typedArray(tensor);
-  const scaled = new Float32Array(Math.min(numbers.length, numbersPerSlice));
-  for (let start = 0; start < numbers.length; start += numbersPerSlice) {
-    const count = Math.min(numbersPerSlice, numbers.length - start);
-    for (let i = 0; i < count; i++) scaled[i] = (numbers[start + i] ?? 0) * factor;
-    await hash.update(new Uint8Array(scaled.buffer, 0, 4 * count));
+/** In the order of the tensors among the fields. */
+function digestsOf(fields: readonly Field[]): Promise<readonly TensorDigest[]> {
+  return digestTensors(tensorsOf(fields).map(({ tensor, factor }) => ({ numbers: toFloat32(tensor), factor })));
+}
+
+function hashOf(fields: readonly Field[], digests: readonly TensorDigest[]): string {
+  const hash = createHash('sha256');
+  let next = 0;
+  for (const field of fields) {
+    if (field instanceof Uint8Array) hash.update(field);
+    else updateWithTensor(hash, field.tensor, digests[next++]);
   }
+  return hash.digest('hex');
+}
+
+function updateWithTensor(hash: Hash, { shape }: TensorOf<'float32'>, digest: TensorDigest | undefined): void {
+  if (digest === undefined) throw new TypeError('a tensor has no digest');
+  hash.update(u32(shape.length));
+  for (const size of shape) hash.update(u64(size));
+  hash.update(Buffer.from(digest.sha256, 'hex'));
 }
 
 function sortedByName<T>(entries: Iterable<readonly [string, T]>): (readonly [string, T])[] {

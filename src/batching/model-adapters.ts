@@ -158,7 +158,7 @@ function place(matrices: readonly Matrix[]): ResidentAdapter {
   const { buffers, bytes } = planBuffers(
     matrices.map(({ input, shape }) => ({ name: input, bytes: byteLength('float32', shape), first: 0, last: 0 })),
   );
-  const memory = NativeMemory.allocate(bytes);
+  const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const tensors = matrices.map(({ input, shape }, index) => {
     return [input, OrtTensor.over(memory, 'float32', shape, buffers[index]?.offset ?? 0)] as const;
   });

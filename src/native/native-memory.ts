@@ -12,6 +12,9 @@ const unmapper = new FinalizationRegistry<{ start: Pointer; byteLength: number }
   pageAllocator().free(start, byteLength),
 );
 
+/** Memory for which large pages are worth their asking. */
+export const leastLargeBytes = 2 ** 22;
+
 type ViewType<View> = {
   new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
   BYTES_PER_ELEMENT: number;
@@ -34,13 +37,18 @@ export class NativeMemory {
   /** ArrayBuffers over this memory: one over all of it if Node supports the size, otherwise one for each requested range. */
   readonly #buffers = new Map<string, ArrayBuffer>();
 
-  /** @throws EspalierError OPTION_INVALID for a size that is no positive integer, MEMORY_UNAVAILABLE */
-  static allocate(byteLength: number): NativeMemory {
+  /**
+   * @param options.isFilled  the caller writes all of it soon, so that large pages waste nothing
+   * @throws EspalierError OPTION_INVALID for a size that is no positive integer, MEMORY_UNAVAILABLE
+   */
+  static allocate(byteLength: number, { isFilled = false }: { readonly isFilled?: boolean } = {}): NativeMemory {
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       const expected = 'a number of bytes';
       throw new EspalierError('OPTION_INVALID', { name: 'byteLength', expected, actual: byteLength });
     }
-    return new NativeMemory(byteLength, pageAllocator().allocate(mappedLength(byteLength)));
+    const pages = pageAllocator().allocate(mappedLength(byteLength));
+    if (isFilled && byteLength >= leastLargeBytes) pageAllocator().useLargePages(pages, byteLength);
+    return new NativeMemory(byteLength, pages);
   }
 
   /**

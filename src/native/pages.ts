@@ -13,6 +13,11 @@ export interface PageAllocator {
   move(target: Pointer | Uint8Array, source: Pointer | Uint8Array, byteLength: number): void;
   /** Returns the physical memory of whole pages and keeps their mapping: they read as zeros or as before. */
   discard(pages: Pointer, byteLength: number): void;
+  /**
+   * Asks for large pages for memory that is about to be written as a whole: entering 35 MB into page tables in small pages takes longer
+   * than copying them. A system that has none ignores it.
+   */
+  useLargePages(pages: Pointer, byteLength: number): void;
   /** Bytes of a page. */
   readonly pageBytes: number;
   /** Referenced so that it is not garbage-collected, which would unload the system's library. */
@@ -31,7 +36,7 @@ export function pageAllocator(): PageAllocator {
 
 function posixPages(): PageAllocator {
   const isMac = process.platform === 'darwin';
-  const dontNeed = 4;
+  const [dontNeed, hugePage] = [4, 14];
   const libc = koffi.load(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
   const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const madvise = libc.func('madvise', 'int', ['void *', 'size_t', 'int']);
@@ -55,6 +60,9 @@ function posixPages(): PageAllocator {
     empty: (pages, byteLength) => void map(pages, byteLength, anonymous | fixed),
     // WHY not as `empty`: mapping part of a range anew splits the mapping, and the system limits the number of mappings.
     discard: (pages, byteLength) => void madvise(pages, byteLength, dontNeed),
+    useLargePages: (pages, byteLength) => {
+      if (!isMac) void madvise(pages, byteLength, hugePage);
+    },
     free: (pages, byteLength) => void munmap(pages, byteLength),
     move: (target, source, byteLength) => void memmove(target, source, byteLength),
   };
@@ -81,6 +89,7 @@ function windowsPages(): PageAllocator {
     allocate: (byteLength) => allocate(null, byteLength, commit | reserve),
     empty,
     discard: empty,
+    useLargePages: () => undefined,
     free: (pages) => void virtualFree(pages, 0, release),
     move: (target, source, byteLength) => void moveMemory(target, source, byteLength),
   };
@@ -89,4 +98,9 @@ function windowsPages(): PageAllocator {
 /** An ArrayBuffer over native memory. It does not own the memory, which must outlive it. */
 export function viewOf(start: Pointer, byteLength: number): ArrayBuffer {
   return koffi.view(start, byteLength);
+}
+
+/** The address of an array's first byte, which is valid while its buffer lives. */
+export function addressOf(array: Uint8Array): Pointer {
+  return koffi.address(array);
 }

@@ -42,7 +42,7 @@ export async function fileStructure(
 }
 
 async function readOnnxBytes(file: AdapterFile): Promise<Uint8Array> {
-  if (file.size <= maxOnnxBytes) return file.read(0, file.size);
+  if (file.size <= maxOnnxBytes) return file.readShared(0, file.size);
   const reason = `it has ${file.size} bytes, its offsets reach ${maxOnnxBytes}`;
   throw new EspalierError('ONNX_ADAPTER_MALFORMED', { path: file.path, reason });
 }
@@ -56,6 +56,6 @@ interface Known {
 /** The whole adapter of a file whose structure is known. @throws EspalierError those of the format */
 export async function readWhole(file: AdapterFile, { format, options, structure }: Known): Promise<StoredAdapter> {
   if (format === 'onnx') return readStored(structure);
-  const bytes = await file.read(0, structure.end);
+  const bytes = await file.readShared(0, structure.end);
   return format === 'bin' ? parseBinAdapter(bytes, file.path) : readGgufAdapter(bytes, file.path, options.heads);
 }

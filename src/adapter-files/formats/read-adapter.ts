@@ -1,8 +1,7 @@
-import { breathe, EspalierError } from '../../core/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { Adapter } from '../../lora/index.ts';
-import { assertFinite } from '../../tensor/index.ts';
-import { adapterDigest } from '../identity.ts';
+import { checkedDigest } from '../identity.ts';
 import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
 import { readStable } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
@@ -70,8 +69,9 @@ async function readWholeAdapter(source: AdapterSource, { base, options }: Readin
   const stored = await readWhole(file, { format, options, structure });
   const modules = base ? checkBase(stored, { path: file.path, modules: base.modules }) : stored.modules;
   const adapter = { ...stored, modules };
-  await assertNumbers(adapter, file.path);
-  return { format, ...adapter, digest: await adapterDigest(adapter) };
+  const names = namesOfTensors(adapter);
+  const digest = await checkedDigest(adapter, (tensor) => `${names.get(tensor)} in ${file.path}`);
+  return { format, ...adapter, digest };
 }
 
 /** The file of an adapter that is not a folder. */
@@ -81,10 +81,11 @@ export function oneFile(source: AdapterSource): AdapterFile {
   throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: source.path });
 }
 
-async function assertNumbers({ modules }: StoredAdapter, path: string): Promise<void> {
-  for (const [module, { a, b }] of modules) {
-    await breathe();
-    await assertFinite(a, `A of ${module} in ${path}`);
-    await assertFinite(b, `B of ${module} in ${path}`);
-  }
+function namesOfTensors({ modules }: StoredAdapter): Map<unknown, string> {
+  return new Map(
+    [...modules].flatMap(([module, { a, b }]) => [
+      [a, `A of ${module}`],
+      [b, `B of ${module}`],
+    ]),
+  );
 }

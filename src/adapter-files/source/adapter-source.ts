@@ -1,8 +1,9 @@
-import { readlink, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import { descriptorPath, openInside, type Opened } from './open-inside.ts';
 import type { SourceStamps } from './settling.ts';
+import { sharedMemory } from '../../native/index.ts';
 import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../atomic-files/index.ts';
 
 /** An open file of an adapter. */
@@ -12,6 +13,8 @@ export interface AdapterFile {
   readonly size: number;
   /** Reads exactly these bytes, into new memory. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** As `read`, into memory that other threads can read. */
+  readShared(offset: number, length: number): Promise<Uint8Array>;
 }
 
 /** Names of an adapter's files in its folder. */
@@ -143,13 +146,23 @@ function fileOf({ handle, stamp }: Opened, path: string): AdapterFile {
     size: Number(stamp.size),
     async read(offset, length) {
       // WHY allocUnsafeSlow: it allocates separate memory, not a slice of Node's shared pool, and does not fill it with zeros.
-      const bytes = Buffer.allocUnsafeSlow(length);
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, bytesPerRead), offset + done);
-        if (bytesRead === 0) throw new EspalierError('ADAPTER_CHANGING', { path, tries: 1 });
-        done += bytesRead;
-      }
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+      const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
+      return readInto(handle, new Uint8Array(buffer, byteOffset, length), { offset, path });
     },
+    readShared: (offset, length) => readInto(handle, new Uint8Array(sharedMemory(length)), { offset, path }),
   };
+}
+
+async function readInto(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  { offset, path }: { readonly offset: number; readonly path: string },
+): Promise<Uint8Array> {
+  const { length } = bytes;
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, bytesPerRead), offset + done);
+    if (bytesRead === 0) throw new EspalierError('ADAPTER_CHANGING', { path, tries: 1 });
+    done += bytesRead;
+  }
+  return bytes;
 }

@@ -26,7 +26,7 @@ export async function prepareAdapter(
   gains: Gains | undefined,
 ): Promise<PreparedAdapter> {
   const { modules, bytes } = layOut(adapter, gains);
-  const memory = NativeMemory.allocate(bytes);
+  const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const pace = new Pace();
   try {
     for (const [path, place] of modules) {

@@ -3,7 +3,7 @@ import { assertFinite, type TensorData, type TensorOf } from '../../../tensor/in
 import type { Adapter, ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { BaseEmbeddings } from '../../../models/index.ts';
-import { adapterDigest } from '../../identity.ts';
+import { checkedDigest } from '../../identity.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { assertCopies } from './base-copies.ts';
@@ -53,7 +53,7 @@ export async function readPeft(source: AdapterSource, base: PeftBase | undefined
   const { weights, entries } = structure;
   // The header covers the file exactly, so only the tensors follow it.
   const start = [...entries.values()].reduce((least, { offset }) => Math.min(least, offset), weights.size);
-  const data = await weights.read(start, weights.size - start);
+  const data = await weights.readShared(start, weights.size - start);
   const tensors = new Map<string, TensorData>();
   for (const { name, dtype, shape, offset, length } of entries.values()) {
     tensors.set(name, { dtype, shape, bytes: data.subarray(offset - start, offset - start + length) });
@@ -61,7 +61,7 @@ export async function readPeft(source: AdapterSource, base: PeftBase | undefined
   return { ...structure, tensors };
 }
 
-/** Checks the numbers, and converts them to f32. @throws EspalierError TENSOR_NOT_FINITE */
+/** Converts the numbers to f32, and checks them after that, since a finite f64 may be infinite in f32. @throws EspalierError TENSOR_NOT_FINITE */
 export async function toAdapter({
   config,
   baseName,
@@ -79,7 +79,8 @@ export async function toAdapter({
     const own = new Set(plan.saved.map(savedName));
     await assertCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
   }
-  const found = await readModules(plan.targets, tensors, weights.path);
+  const names = new Map<unknown, string>();
+  const found = await readModules(plan.targets, tensors, names);
   for (const rows of tokens) {
     for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {
       await assertFinite(module.a, `${rows.tensor} in ${weights.path}`);
@@ -88,10 +89,11 @@ export async function toAdapter({
     }
   }
   const modules = inOrder(found, ofBase);
-  const saved = await readSaved(plan.saved, tensors, weights.path);
+  const saved = await readSaved(plan.saved, tensors, names);
   for (const [name, bias] of await addedBiases(plan.targets, { tensors, embeddings, path: weights.path }))
     saved.set(name, bias);
-  const digest = await adapterDigest({ modules, saved });
+  const content = { modules, saved };
+  const digest = await checkedDigest(content, (tensor) => `${names.get(tensor)} in ${weights.path}`);
   return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };
 }
 
@@ -111,14 +113,13 @@ function inOrder(
 async function readModules(
   targets: readonly TargetModule[],
   tensors: ReadonlyMap<string, TensorData>,
-  path: string,
+  names: Map<unknown, string>,
 ): Promise<Map<string, ModuleWeights>> {
   const result = new Map<string, ModuleWeights>();
   for (const target of targets) {
     await breathe();
     const parts = await moduleTensors(target, tensors);
-    // WHY after the conversion: a finite f64 may be infinite in f32.
-    for (const { name, tensor } of Object.values(parts)) await assertFinite(tensor, `${name} in ${path}`);
+    for (const { name, tensor } of Object.values(parts)) names.set(tensor, name);
     result.set(target.path, weightsOf(target, parts));
   }
   return result;
@@ -127,7 +128,7 @@ async function readModules(
 async function readSaved(
   parameters: readonly SavedParameter[],
   tensors: ReadonlyMap<string, TensorData>,
-  path: string,
+  names: Map<unknown, string>,
 ): Promise<Map<string, TensorOf<'float32'>>> {
   const result = new Map<string, TensorOf<'float32'>>();
   for (const parameter of parameters) {
@@ -135,7 +136,7 @@ async function readSaved(
     const stored = tensors.get(savedName(parameter));
     if (stored === undefined) continue;
     const tensor = await asFloat32(stored);
-    await assertFinite(tensor, `${savedName(parameter)} in ${path}`);
+    names.set(tensor, savedName(parameter));
     result.set(parameter.name, tensor);
   }
   return result;
