@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { baseChecks, loadAdapter, type BaseChecks } from '../adapter-files/index.ts';
-import { AdapterRegistry } from '../routing/index.ts';
+import { baseChecks, type BaseChecks } from '../adapter-files/index.ts';
+import { AdapterRegistry, type SourcedAdapter } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { matchTargets, type Adapter } from '../lora/index.ts';
 import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openTokenizer } from '../tokenizer/index.ts';
+import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { OwnTokenizers } from './own-tokenizers.ts';
 import { copyBase, count, path, paths, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
+import { sourcedAdapter, type SourcedOptions } from './sourced-adapter.ts';
 
 const schema = z.object({
   /** Adapters to load: their folders or files, by name. */
@@ -65,9 +65,9 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     given.push(() => watch[Symbol.asyncDispose]());
     const tokenizer = await openTokenizer(opened.dir);
     const checks = await baseChecks(opened, settings);
-    const adapters = await loadAdapters(settings.adapters ?? {}, opened, checks);
-    const own = new OwnTokenizers({ base: opened, tokenizer, template: settings.template });
-    for (const [name, place] of Object.entries(settings.adapters ?? {})) own.set(name, await own.open(place));
+    const own = tokenizer !== undefined && settings.template !== 'base';
+    const tokenizers = own ? new AdapterTokenizers({ folder: opened.dir, tokenizer }) : undefined;
+    const adapters = await loadAdapters(settings.adapters ?? {}, opened, { ...checks, tokenizers });
     await verifyWeights(opened, { signal: settings.signal });
     const share = shareEnvironment(settings.threads);
     given.push(() => share[Symbol.dispose]());
@@ -82,7 +82,8 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
       () => engine.dispose(),
     );
     for (const [name, adapter] of adapters) await registry.load(name, adapter);
-    return new LocalModel({ base: opened, changed: watch.changed, checks, tokenizer, own, engine, registry, dispose });
+    const parts = { base: opened, changed: watch.changed, checks, tokenizer, tokenizers, engine, registry, dispose };
+    return new LocalModel(parts);
   } catch (error) {
     await dispose();
     throw error;
@@ -100,11 +101,11 @@ async function copyOf(
 async function loadAdapters(
   places: Readonly<Record<string, string>>,
   base: BaseModel,
-  checks: BaseChecks,
-): Promise<Map<string, Adapter>> {
-  const adapters = new Map<string, Adapter>();
+  options: BaseChecks & SourcedOptions,
+): Promise<Map<string, SourcedAdapter>> {
+  const adapters = new Map<string, SourcedAdapter>();
   for (const [name, place] of Object.entries(places)) {
-    adapters.set(name, await loadAdapter(place, base.modules, checks));
+    adapters.set(name, await sourcedAdapter(place, base.modules, options));
   }
   return adapters;
 }

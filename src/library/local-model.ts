@@ -1,10 +1,9 @@
-import { loadAdapter, type BaseChecks } from '../adapter-files/index.ts';
+import type { BaseChecks } from '../adapter-files/index.ts';
 import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../routing/index.ts';
 import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
-import type { Tokenizer } from '../tokenizer/index.ts';
-import type { OwnTokenizers } from './own-tokenizers.ts';
+import type { AdapterTokenizers, Tokenizer } from '../tokenizer/index.ts';
 import { encodeMessages } from './encode-messages.ts';
 import {
   chatSchema,
@@ -18,7 +17,9 @@ import {
   type ScoreOptions,
 } from './generate-options.ts';
 import { piecesOf, type FinishReason, type Piece } from './pieces.ts';
-import { definedOnly, readOptions } from './read-options.ts';
+import { readOptions } from './read-options.ts';
+import { requestOf } from './request-of.ts';
+import { sourcedAdapter } from './sourced-adapter.ts';
 
 /** A complete answer. */
 export interface Answer {
@@ -47,21 +48,32 @@ export interface LocalModelParts {
   /** The properties of the base with which adapters are compared. */
   readonly checks: BaseChecks;
   readonly tokenizer: Tokenizer | undefined;
-  readonly own: OwnTokenizers;
+  /** Makes the tokenizers of adapters that bring their own; undefined: every call uses the base's. */
+  readonly tokenizers: AdapterTokenizers | undefined;
   readonly engine: Engine;
   readonly registry: AdapterRegistry<PreparedAdapter>;
   /** Disposes the parts of the model. */
   readonly dispose: () => Promise<void>;
 }
 
-/** The prompt of a call, and how its answer is decoded. */
-interface Prompt {
-  readonly tokens: readonly number[];
+/** What a call asks. */
+interface Call {
+  readonly sampling: SamplingOptions;
   /** Whether the answer continues the prompt's text, so that the space before its first word is kept. */
   readonly isContinued: boolean;
+  /** @param tokenizer  gives the tokenizer of the call. Token ids need none */
+  encode(tokenizer: () => Tokenizer): readonly number[];
 }
 
-const defaultMaxTokens = 128;
+/** A generation that has begun. */
+interface Started {
+  readonly tokens: readonly number[];
+  readonly stream: GenerationStream;
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/** The request of a call, but for what its adapters decide. */
+type RequestFor = (tokenizer: Tokenizer | undefined) => Omit<GenerationRequest, 'tokens' | 'adapters'>;
 
 /**
  * A base with its adapters in this process. Calls with different adapters share batches. Adapters can be loaded, replaced and unloaded
@@ -111,18 +123,15 @@ export class LocalModel implements AsyncDisposable {
    */
   async *stream(options: ChatOptions | GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     this.#assertUsable();
-    const { prompt, sampling } = this.#read(options);
-    const generated = await this.#start(
-      prompt.tokens,
-      sampling.adapter,
-      requestOf(sampling, this.#endTokens(sampling)),
+    const call = callOf(options);
+    const { sampling } = call;
+    const { tokens, stream, tokenizer } = await this.#start(sampling.adapter, call, (own) =>
+      requestOf(sampling, this.#endTokens(sampling, own)),
     );
-    const decoder = this.#parts.own
-      .of(sampling.adapter)
-      ?.createStreamDecoder(prompt.isContinued ? { after: prompt.tokens } : {});
+    const decoder = tokenizer?.createStreamDecoder(call.isContinued ? { after: tokens } : {});
     const { stop = [], minTokens = 0, logprobs } = sampling;
     const stops = typeof stop === 'string' ? [stop] : stop;
-    yield* piecesOf(generated, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
+    yield* piecesOf(stream, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
   }
 
   /**
@@ -132,11 +141,12 @@ export class LocalModel implements AsyncDisposable {
   async score(options: ScoreOptions): Promise<Score> {
     this.#assertUsable();
     const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
-    const tokens = typeof text === 'string' ? this.#tokenizer(adapter).encode(text, { bos: true, eos: true }) : text;
     const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
-    const generated = await this.#start(tokens, adapter, request);
-    for await (const _ of generated) break;
-    return scoreOf(tokens, generated.promptTokens);
+    const encode: Call['encode'] = (tokenizer) =>
+      typeof text === 'string' ? tokenizer().encode(text, { bos: true, eos: true }) : text;
+    const { tokens, stream } = await this.#start(adapter, { encode }, () => request);
+    for await (const _ of stream) break;
+    return scoreOf(tokens, stream.promptTokens);
   }
 
   /**
@@ -148,14 +158,12 @@ export class LocalModel implements AsyncDisposable {
    */
   async load(name: string, path: string, options: LoadOptions = {}): Promise<string> {
     this.#assertUsable();
-    const { base, own, registry, checks } = this.#parts;
+    const { base, tokenizers, registry, checks } = this.#parts;
     const { anyBase = false } = readOptions(loadSchema, options, 'load');
-    const adapter = await loadAdapter(path, base.modules, anyBase ? { ...checks, fingerprint: undefined } : checks);
-    const tokenizer = await own.open(path);
+    const reading = { ...checks, ...(anyBase && { fingerprint: undefined }), tokenizers };
+    const adapter = await sourcedAdapter(path, base.modules, reading);
     this.#assertUsable();
-    const { digest } = await registry.put(name, adapter);
-    own.set(name, tokenizer);
-    return digest;
+    return (await registry.put(name, adapter)).digest;
   }
 
   /**
@@ -185,68 +193,60 @@ export class LocalModel implements AsyncDisposable {
     this.#parts.changed.throwIfAborted();
   }
 
-  #tokenizer(adapter: SamplingOptions['adapter']): Tokenizer {
-    const { own, base } = this.#parts;
-    const tokenizer = own.of(adapter);
-    if (tokenizer === undefined) throw new EspalierError('TOKENIZER_MISSING', { path: base.dir });
-    return tokenizer;
-  }
-
-  #read(options: ChatOptions | GenerateOptions): { readonly prompt: Prompt; readonly sampling: SamplingOptions } {
-    if ('messages' in options) {
-      const { messages, tools, chatTemplateKwargs, ...sampling } = readOptions(chatSchema, options, 'chat');
-      const tokens = encodeMessages({ messages, tools, chatTemplateKwargs }, this.#tokenizer(sampling.adapter));
-      return { prompt: { tokens, isContinued: false }, sampling };
-    }
-    const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');
-    const tokens =
-      typeof prompt === 'string' ? this.#tokenizer(sampling.adapter).encode(prompt, { bos: true }) : prompt;
-    return { prompt: { tokens, isContinued: true }, sampling };
-  }
-
   /** Tokens that end an answer. WHY from both files: the end-of-turn token of a chat may be in one of them only. */
-  #endTokens({ adapter, stopTokenIds = [] }: SamplingOptions): ReadonlySet<number> {
-    const { base, own } = this.#parts;
-    const tokenizer = own.of(adapter);
-    return new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
+  #endTokens({ stopTokenIds = [] }: SamplingOptions, tokenizer: Tokenizer | undefined): ReadonlySet<number> {
+    return new Set([...this.#parts.base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
   }
 
-  /** Starts a generation with leases of its adapters. The engine holds them until the last token. */
+  /**
+   * Starts a generation with leases of its adapters. The engine holds them until the last token. WHY the prompt is made after the leases
+   * are taken: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
+   */
   async #start(
-    tokens: readonly number[],
     adapter: SamplingOptions['adapter'] = [],
-    request: Omit<GenerationRequest, 'tokens' | 'adapters'>,
-  ): Promise<GenerationStream> {
+    { encode }: Pick<Call, 'encode'>,
+    requestFor: RequestFor,
+  ): Promise<Started> {
     const { engine, registry, changed } = this.#parts;
     const uses = typeof adapter === 'string' ? [{ name: adapter }] : adapter;
     const leases: AdapterLease<PreparedAdapter>[] = [];
     try {
       for (const { name } of uses) leases.push(await registry.lease(name));
       this.#assertUsable();
+      const tokenizer = this.#tokenizerOf(leases);
+      const tokens = encode(() => this.#required(tokenizer));
       const adapters = leases.map((lease, i) => ({ lease, scale: uses[i]?.scale ?? 1 }));
-      const { signal } = request;
-      const ending = signal === undefined ? changed : AbortSignal.any([signal, changed]);
-      return engine.generate({ ...request, tokens, adapters, signal: ending });
+      const request = requestFor(tokenizer);
+      const ending = request.signal === undefined ? changed : AbortSignal.any([request.signal, changed]);
+      const stream = engine.generate({ ...request, tokens, adapters, signal: ending });
+      return { tokens, stream, tokenizer };
     } finally {
       for (const lease of leases) lease.dispose();
     }
   }
+
+  /** A single adapter's own, if it has one; else the base's. */
+  #tokenizerOf([first, ...others]: readonly AdapterLease<PreparedAdapter>[]): Tokenizer | undefined {
+    const own = others.length === 0 ? first?.tokenizer : undefined;
+    return own ?? this.#parts.tokenizer;
+  }
+
+  #required(tokenizer: Tokenizer | undefined): Tokenizer {
+    if (tokenizer === undefined) throw new EspalierError('TOKENIZER_MISSING', { path: this.#parts.base.dir });
+    return tokenizer;
+  }
 }
 
-function requestOf(
-  { maxTokens = defaultMaxTokens, logitBias, logprobs, ...sampling }: SamplingOptions,
-  stopTokenIds: ReadonlySet<number>,
-): Omit<GenerationRequest, 'tokens' | 'adapters'> {
-  const { minTokens, temperature, topK, topP, minP, seed, signal } = sampling;
-  const { presencePenalty, frequencyPenalty, repetitionPenalty } = sampling;
-  const penalties = { presencePenalty, frequencyPenalty, repetitionPenalty };
-  return {
-    ...definedOnly({ minTokens, temperature, topK, topP, minP, seed, signal, ...penalties }),
-    maxTokens,
-    stopTokenIds,
-    ...(logitBias && { logitBias: new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias])) }),
-    ...(logprobs !== undefined && { logprobs: { top: logprobs } }),
-  };
+function callOf(options: ChatOptions | GenerateOptions): Call {
+  if ('messages' in options) {
+    const { messages, tools, chatTemplateKwargs, ...sampling } = readOptions(chatSchema, options, 'chat');
+    const encode: Call['encode'] = (tokenizer) => encodeMessages({ messages, tools, chatTemplateKwargs }, tokenizer());
+    return { sampling, isContinued: false, encode };
+  }
+  const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');
+  const encode: Call['encode'] = (tokenizer) =>
+    typeof prompt === 'string' ? tokenizer().encode(prompt, { bos: true }) : prompt;
+  return { sampling, isContinued: true, encode };
 }
 
 async function collect(pieces: AsyncIterable<Piece>): Promise<Answer> {

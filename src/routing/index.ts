@@ -6,7 +6,7 @@ export {
   type MoveOptions,
   type RegistryOptions,
 } from './registry/adapter-registry.ts';
-export type { AdapterSource } from './registry/adapter-source.ts';
+export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo } from './registry/alias.ts';
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';

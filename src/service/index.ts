@@ -1,6 +1,5 @@
 /** What requests may say, which the engine decides. */
 export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts';
-export { AdapterTokenizers, type TemplateOf } from './adapter-tokenizers.ts';
 export type { EmbeddingContext } from './embedding-context.ts';
 export type {
   GeneratedToken,
@@ -13,7 +12,7 @@ export type {
 } from './engine-port.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
-export { type GenerationService, openGeneration } from './open-generation.ts';
+export { type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';
 export type { BaseContext, DoorContext, ServingContext } from './serving-context.ts';
 export { watchedEngine } from './watched-engine.ts';

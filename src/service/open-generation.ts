@@ -1,10 +1,8 @@
-import { publishAdapterEvent } from '../core/index.ts';
 import { resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine } from '../engine/index.ts';
-import type { Tokenizer } from '../tokenizer/index.ts';
-import { AdapterTokenizers, type TemplateOf } from './adapter-tokenizers.ts';
+import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
 import {
   AdapterRegistry,
   announceAdapters,
@@ -15,6 +13,9 @@ import {
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
+
+/** Whose chat template and tokenizer the requests for an adapter use. */
+export type TemplateOf = 'base' | 'adapter';
 
 export interface GenerationOptions {
   readonly base: BaseModel;
@@ -71,25 +72,19 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   };
   try {
     const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
+    const ownTokenizers = tokenizer !== undefined && options.template !== 'base';
     const administration = {
       registry,
       linears: base.modules,
       fingerprint,
       embeddings: embeddingsOf(base),
+      tokenizers: ownTokenizers ? new AdapterTokenizers({ folder: base.dir, tokenizer }) : undefined,
       folder,
       baseName,
     };
     const adapters = createAdapterAdministration(administration);
     closing.push((await announceAdapters(administration)).settled);
-    const tokenizers = new AdapterTokenizers({
-      adapters,
-      tokenizer,
-      baseFolder: base.dir,
-      template: options.template ?? 'adapter',
-    });
-    for (const name of await tokenizers.ownNames()) publishAdapterEvent({ event: 'template', name });
     const context = {
-      tokenizers,
       engine,
       adapters,
       router: new Router({ baseName, registry }),

@@ -1,6 +1,5 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
-import type { AdapterTokenizers } from './adapter-tokenizers.ts';
 import type { GenerationEngine } from './engine-port.ts';
 import type { AdapterAdministration, Router } from '../routing/index.ts';
 
@@ -29,10 +28,8 @@ export interface BaseContext extends DoorContext {
 export interface ServingContext extends BaseContext {
   readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'assertKnown'>;
   readonly engine: GenerationEngine;
-  /** The base's. */
+  /** The base's. An adapter that brings its own has it in its leases. */
   readonly tokenizer: Tokenizer | undefined;
-  /** The tokenizers of adapters that bring their own; without it, every request uses the base's. */
-  readonly tokenizers?: Pick<AdapterTokenizers, 'of'> | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
 }

@@ -1,9 +1,11 @@
+export { AdapterTokenizers } from './adapter-tokenizers.ts';
 export { AnswerText, type AddedText, type AnswerTextOptions } from './answer-text.ts';
 export { byteLevelCharacter } from './byte-level.ts';
 export type { EncoderInput, EncoderInputOptions } from './encoder-input.ts';
 export type { EncodedRanges, Range } from './encode-ranges.ts';
 export { reservedVariables } from './chat-template.ts';
-export { openAdapterTokenizer, openTokenizer, type OpenTokenizerOptions } from './open-tokenizer.ts';
+export { openTokenizer, type OpenTokenizerOptions } from './open-tokenizer.ts';
+export { tokenizerFileNames } from './read-folder.ts';
 export { sharedLength } from './shared-length.ts';
 export type { StreamDecoder } from './stream-decoder.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { AdapterFile } from '../source/adapter-source.ts';
+import type { AdapterFile, FolderFiles } from '../source/adapter-source.ts';
 import type { SourceOptions } from '../source/read-stable.ts';
 import { parseBinAdapter, readBinHeader } from './bin/bin-read.ts';
 import type { AdapterFormat } from './detect-format.ts';
@@ -15,7 +15,12 @@ export type FileFormat = Exclude<AdapterFormat, 'peft'>;
 export interface ReadOptions extends OnnxNames, SourceOptions {
   /** The heads of the base. Without them some GGUF files cannot be read. */
   readonly heads?: AttentionHeads | undefined;
+  /** Further files of a PEFT folder, which are read in the same state as its weights. */
+  readonly companions?: CompanionFiles | undefined;
 }
+
+/** Files of a folder of which each may be missing. */
+export type CompanionFiles = Pick<FolderFiles, 'optional' | 'inner'>;
 
 /** The largest offset in an .onnx_adapter. */
 const maxOnnxBytes = 2 ** 31;

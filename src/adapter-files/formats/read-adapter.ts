@@ -13,11 +13,13 @@ import type { PeftBase } from './peft/peft-structure.ts';
 import { peftFiles } from './peft/read-peft-config.ts';
 import type { StoredAdapter } from './stored-adapter.ts';
 
-export type { ReadOptions } from './file-formats.ts';
+export type { CompanionFiles, ReadOptions } from './file-formats.ts';
 
 /** An adapter from a file of any format. */
 export interface ReadAdapter extends Adapter {
   readonly format: AdapterFormat;
+  /** The contents of the further files that were asked for, by their names in the folder. */
+  readonly companions?: ReadonlyMap<string, Uint8Array>;
 }
 
 /**
@@ -50,7 +52,32 @@ export function readAdapter(path: string, options: ReadOptions = {}): Promise<Re
 /** WHY the numbers are checked and hashed before the files are looked at for the last time: that takes a while, in which a writer shows. */
 async function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
   const at = await adapterFolder(path);
-  return readStable(at, { ...options, files: peftFiles }, (source) => readWholeAdapter(source, { base, options }));
+  const { companions } = options;
+  if (companions === undefined) {
+    return readStable(at, { ...options, files: peftFiles }, (source) => readWholeAdapter(source, { base, options }));
+  }
+  const files = { ...peftFiles, ...companions };
+  return readStable(at, { ...options, files }, async (source) => {
+    const adapter = await readWholeAdapter(source, { base, options });
+    return { ...adapter, companions: await readCompanions(source) };
+  });
+}
+
+/** No tokenizer comes near: the largest have some ten megabytes. */
+const maxCompanionBytes = 2 ** 28;
+
+async function readCompanions(source: AdapterSource): Promise<Map<string, Uint8Array>> {
+  const contents = new Map<string, Uint8Array>();
+  for (const name of source.names) {
+    if (peftFiles.required.includes(name)) continue;
+    const { path, size, ...file } = source.requiredFile(name);
+    if (size > maxCompanionBytes) {
+      const problem = `it has ${size} bytes, and at most ${maxCompanionBytes} are read`;
+      throw new EspalierError('TOKENIZER_INVALID', { path, problem });
+    }
+    contents.set(name, await file.read(0, size));
+  }
+  return contents;
 }
 
 interface Reading {

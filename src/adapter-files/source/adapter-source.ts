@@ -1,6 +1,6 @@
 import { type FileHandle, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, namesIn } from '../../core/index.ts';
 import { descriptorPath, openInside, type Opened } from './open-inside.ts';
 import type { SourceStamps } from './settling.ts';
 import { sharedMemory } from '../../native/index.ts';
@@ -21,7 +21,12 @@ export interface AdapterFile {
 export interface FolderFiles {
   readonly required: readonly string[];
   readonly optional: readonly string[];
+  /** A folder in it, whose files with this ending are optional too. */
+  readonly inner?: { readonly name: string; readonly ending: string } | undefined;
 }
+
+/** Most files of the inner folder that are opened. */
+const maxInner = 100;
 
 /**
  * An adapter's folder or file. Everything in it is opened once. On Linux a folder's files are opened through the folder's descriptor.
@@ -49,6 +54,11 @@ export class AdapterSource implements AsyncDisposable {
     if (name === undefined) return this.isFolder ? undefined : fileOf(this.#top, this.path);
     const opened = this.#places.find((place) => place.name === name)?.opened;
     return opened && !opened.isFolder ? fileOf(opened, join(this.path, name)) : undefined;
+  }
+
+  /** The names of the files of its folder that are there. */
+  get names(): readonly string[] {
+    return this.#places.flatMap(({ name, opened }) => (opened && !opened.isFolder ? [name] : []));
   }
 
   /** @throws EspalierError FILE_NOT_FOUND */
@@ -108,7 +118,7 @@ export async function openAdapterSource(
   const places: FolderPlace[] = [];
   try {
     const folder = top.isFolder ? await folderPath(top, path) : undefined;
-    for (const name of folder === undefined ? [] : [...files.required, ...files.optional]) {
+    for (const name of folder === undefined ? [] : await namesOf(files, folder)) {
       const at = join(folder ?? '', name);
       places.push({ name, at, opened: await openInside({ at, path: join(path, name), root }) });
     }
@@ -119,6 +129,14 @@ export async function openAdapterSource(
     await top.handle.close();
     throw error;
   }
+}
+
+/** WHY the inner folder itself, too: its stamp shows that a file was added or removed. */
+async function namesOf({ required, optional, inner }: FolderFiles, folder: string): Promise<string[]> {
+  if (inner === undefined) return [...required, ...optional];
+  const found = (await namesIn(join(folder, inner.name))).filter((name) => name.endsWith(inner.ending));
+  const inside = found.slice(0, maxInner).map((name) => `${inner.name}/${name}`);
+  return [...required, ...optional, inner.name, ...inside];
 }
 
 /** The folder's path through its descriptor, if the system has such paths. */

@@ -5,7 +5,8 @@ import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
-import { openAdapterTokenizer, openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+import { openTokenizerFor } from '../adapter-tokenizer.ts';
 import { chatTemplateOption, declareBaseOptions, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { loadAdapters } from '../load-adapters.ts';
@@ -55,7 +56,7 @@ export const generateCommand: CommandDefinition = {
   async run(options, context) {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await tokenizerFor(read, base, context);
+    const tokenizer = await openTokenizerFor(read, base, context.output);
     const prompt = await readPrompt(read, tokenizer);
     const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
@@ -69,24 +70,6 @@ export const generateCommand: CommandDefinition = {
     await answer(engine, request, { tokenizer, prompt, context });
   },
 };
-
-/** The tokenizer of a single adapter, where its folder has a template or a tokenizer of its own; else the base's. */
-async function tokenizerFor(
-  { adapter, chatTemplate, template }: GenerateOptions,
-  base: BaseModel,
-  { output }: CommandContext,
-): Promise<Tokenizer | undefined> {
-  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
-  const [only, ...others] = adapter;
-  const asked = template === 'adapter' && chatTemplate === undefined;
-  if (!asked || tokenizer === undefined || only === undefined || others.length > 0) return tokenizer;
-  const own = await openAdapterTokenizer(only.path, { folder: base.dir, tokenizer });
-  if (own === undefined) return tokenizer;
-  output.note(
-    `${only.path} brings a chat template or a tokenizer of its own, which is used. --template base uses the base's`,
-  );
-  return own;
-}
 
 function declareOptions(command: Command): void {
   declareBaseOptions(command)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Caller } from './caller.ts';
+import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { SamplingBody } from './request-body.ts';
@@ -9,7 +10,8 @@ import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
 export interface AnswerRequestOptions {
   readonly body: SamplingBody;
-  readonly prompts: readonly Prompt[];
+  /** Makes the prompts, with the tokenizer of the version that answers. */
+  readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
   readonly maxTokens: (promptTokens: number) => number;
   readonly format: (head: Readonly<Record<string, unknown>>) => AnswerFormat;
   readonly idPrefix: string;
@@ -20,20 +22,26 @@ export interface AnswerRequestOptions {
   readonly caller: Caller;
 }
 
-/** Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends. */
+/**
+ * Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends.
+ *
+ * WHY the prompts come after the lease: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
+ */
 export async function answerRequest(
-  context: ServingContext,
+  server: ServingContext,
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
-  const { body, prompts } = options;
-  using route = await context.router.resolve(body.model);
+  const { body } = options;
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
+  using route = await server.router.resolve(body.model);
+  const context = contextFor(server, route);
+  const prompts = await options.prompts(context);
   const answer = {
-    choices: await startAll(context, { ...options, place: reply.request.place }, route, controller),
+    choices: await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller),
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format: options.format(headOf(options, route)),
     includeUsage: body.stream_options?.include_usage === true,
@@ -58,7 +66,8 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 async function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
-  { maxTokens: maxTokensFor, ...options }: AnswerRequestOptions & Pick<StartOptions, 'place'>,
+  { maxTokens: maxTokensFor, ...options }: Omit<AnswerRequestOptions, 'prompts'> &
+    Pick<StartOptions, 'place' | 'prompts'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {

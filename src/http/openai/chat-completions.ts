@@ -12,7 +12,6 @@ import { parseBody } from './parse-body.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
-import { contextFor } from './context-for.ts';
 import { reservePlace } from './reserve-place.ts';
 
 const checkFields = createFieldCheck('chat', Object.keys(chatCompletionSchema.shape));
@@ -28,14 +27,13 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
     const body = parseBody(chatCompletionSchema, request.body, checkFields);
     server.router.assertKnown(body.model);
     request.place?.resize(body.n ?? 1);
-    const context = await contextFor(server, body.model);
-    return answerRequest(context, reply, {
+    return answerRequest(server, reply, {
       body,
       caller: callerOf(request.ip, body),
-      prompts: [{ tokens: await promptOf(body, context) }],
+      prompts: async (context) => [{ tokens: await promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
       maxTokens: (promptTokens) =>
-        body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, context.maxLength - promptTokens),
+        body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, server.maxLength - promptTokens),
       format: (head) => chatFormat(head, body.return_token_ids === true),
       idPrefix: 'chatcmpl',
       continuesPrompt: false,

@@ -10,7 +10,6 @@ import { createFieldCheck } from './refuse-unsupported.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
-import { contextFor } from './context-for.ts';
 import { reservePlace } from './reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
@@ -28,13 +27,12 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
     const choices = choicesOf(body);
     server.router.assertKnown(body.model);
     request.place?.resize(choices);
-    const context = await contextFor(server, body.model);
-    return answerRequest(context, reply, {
+    return answerRequest(server, reply, {
       body,
       caller: callerOf(request.ip, body),
-      prompts: await promptsOf(body, context),
+      prompts: (context) => promptsOf(body, context),
       maxTokens: () => body.max_tokens ?? defaultMaxTokens,
-      format: (head) => completionFormat(head, body.return_token_ids === true || context.tokenizer === undefined),
+      format: (head) => completionFormat(head, body.return_token_ids === true || server.tokenizer === undefined),
       idPrefix: 'cmpl',
       continuesPrompt: true,
       echo: body.echo === true,

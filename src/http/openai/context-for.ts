@@ -1,8 +1,8 @@
-import type { ServingContext } from '../../service/index.ts';
+import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
-/** The context of a request: with the tokenizer of its adapter, where the adapter's folder has a template or a tokenizer of its own. */
-export async function contextFor(context: ServingContext, model: string): Promise<ServingContext> {
-  const tokenizer = await (context.tokenizers?.of(model) ?? context.tokenizer);
-  if (tokenizer === undefined || tokenizer === context.tokenizer) return context;
+/** The context of a request: with the tokenizer that was loaded with the version that it leases, where the adapter brings its own. */
+export function contextFor(context: ServingContext, { leases }: Pick<GenerationRoute, 'leases'>): ServingContext {
+  const tokenizer = leases[0]?.tokenizer;
+  if (tokenizer === undefined) return context;
   return { ...context, tokenizer, eosTokenIds: [...new Set([...context.eosTokenIds, ...tokenizer.eosIds])] };
 }

@@ -109,7 +109,7 @@ function fakeLease(name: string): AdapterLease<PreparedAdapter> {
     sources: [],
     created: 2,
   };
-  return new AdapterLease(name, version, {
+  return new AdapterLease(name, { version }, {
     begin: () => undefined,
     end: () => undefined,
     hold: () => Promise.reject(new Error('no weights')),

@@ -1,9 +1,8 @@
 import { type Cause, didYouMean, EspalierError, publishAdapterEvent } from '../../core/index.ts';
-import type { Adapter } from '../../lora/index.ts';
 import { infoOf, type AdapterInfo, type Alias } from './alias.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
-import { sourceOf, type AdapterSource } from './adapter-source.ts';
-import type { AdapterLease, AdapterVersion, VersionRecord } from './adapter-version.ts';
+import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
+import type { AdapterLease, AdapterVersion, Served, VersionRecord } from './adapter-version.ts';
 import { defaultMemory } from './default-memory.ts';
 import { firstNames } from './first-names.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
@@ -51,7 +50,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    * Makes an adapter available under a new name.
    * @throws EspalierError ADAPTER_ALREADY_LOADED, and the errors of the source and of the arena's `check`. Nothing was changed then.
    */
-  load(name: string, from: Adapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
+  load(name: string, from: SourcedAdapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
       const state = this.#aliases.get(name)?.state;
       if (state === undefined || state.kind === 'failed') return this.#point(name, from, options);
@@ -64,7 +63,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    * Moves a name to another version. Requests that have begun finish on the version that they began with.
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of `load`. The old version then stays in use.
    */
-  replace(name: string, from: Adapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
+  replace(name: string, from: SourcedAdapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
       this.#expect(name, options);
       return this.#point(name, from, options);
@@ -75,12 +74,13 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    * Loads the adapter under the name, or replaces the version of the name if it exists.
    * @throws EspalierError the errors of `load` and `replace`. A version that was served stays in use.
    */
-  put(name: string, from: Adapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
+  put(name: string, from: SourcedAdapter | AdapterSource, options: ChangeOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => this.#point(name, from, options));
   }
 
   /**
-   * Points a name to a version that was verified before, without reading its weights. The name is served at once. The first request reads
+   * Points a name to a version that was verified before, without reading its weights. The name is served at once, with the tokenizer of
+   * the version. The first request reads
    * the weights and checks that they are those of the version.
    * @throws EspalierError ADAPTER_FACTS_INVALID; with `expectedVersion` also ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT. Nothing was
    *   changed then.
@@ -89,29 +89,31 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.#turns.take(name, async () => {
       if (options.expectedVersion !== undefined) this.#expect(name, options);
       assertUsable(name, known);
+      const tokenizer = await known.openTokenizer?.();
       const version = await this.#table.know(known);
-      this.#moveTo(version, { name, source: known.source, ...options });
+      this.#moveTo({ version, tokenizer }, { name, source: known.source, ...options });
       return version;
     });
   }
 
   /** Reads, checks and prepares the adapter, and then moves the name. Must be called in the name's turn. */
-  async #point(name: string, from: Adapter | AdapterSource, options: ChangeOptions): Promise<VersionRecord> {
+  async #point(name: string, from: SourcedAdapter | AdapterSource, options: ChangeOptions): Promise<VersionRecord> {
     const source = sourceOf(from);
-    const version = await this.#bringInPlaceOf(this.#serving(name), source, name);
-    this.#moveTo(version, { name, source, ...options });
-    return version;
+    const served = await this.#bringInPlaceOf(this.#serving(name), source, name);
+    this.#moveTo(served, { name, source, ...options });
+    return served.version;
   }
 
   /** Points the name to a version that is held for it. */
   #moveTo(
-    version: VersionRecord,
+    served: Served<VersionRecord>,
     { name, source, cause }: ChangeOptions & { readonly name: string; readonly source: AdapterSource },
   ): void {
-    const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', version } });
-    const told = { ...cause, name, version: version.digest };
+    const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', ...served } });
+    const told = { ...cause, name, version: served.version.digest };
     if (previous === undefined) publishAdapterEvent({ event: 'load', ...told });
     else publishAdapterEvent({ event: 'replace', ...told, previous: previous.digest });
+    if (served.tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
     if (previous !== undefined) this.#table.drop(previous);
   }
 
@@ -119,7 +121,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     previous: VersionRecord | undefined,
     source: AdapterSource,
     name: string,
-  ): Promise<VersionRecord> {
+  ): Promise<Served<VersionRecord>> {
     if (previous) previous.leaving++;
     try {
       return await this.#table.bring(source, { name, isUrgent: true });
@@ -176,9 +178,11 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       if (alias?.state.kind !== 'pending') return;
       const { source } = alias;
       try {
-        const version = await this.#table.bring(source, { name, isUrgent });
-        this.#set({ ...alias, state: { kind: 'serving', version } });
-        publishAdapterEvent({ event: 'load', name, version: version.digest });
+        const served = await this.#table.bring(source, { name, isUrgent });
+        const version = served.version.digest;
+        this.#set({ ...alias, state: { kind: 'serving', ...served } });
+        publishAdapterEvent({ event: 'load', name, version });
+        if (served.tokenizer !== undefined) publishAdapterEvent({ event: 'template', name, version });
       } catch (error) {
         this.fail(name, source, error);
       }
@@ -193,7 +197,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     const { state } = this.#find(name);
     if (state.kind === 'failed') throw state.error;
     if (state.kind === 'pending') throw new EspalierError('ADAPTER_BEING_READ', { name });
-    return this.#table.lease(name, state.version);
+    return this.#table.lease(name, state);
   }
 
   /** Like `acquire`, but first reads an adapter that was only announced. */

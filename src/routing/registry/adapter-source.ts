@@ -1,14 +1,24 @@
 import type { Adapter } from '../../lora/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
+
+/** An adapter as its source has it. */
+export interface SourcedAdapter extends Adapter {
+  /**
+   * Opens the tokenizer, with its chat template, that its source has beside the weights. It gives undefined where requests use the
+   * base's. WHY not opened yet: only a loading needs it; weights that are read again keep the tokenizer of their loading.
+   */
+  readonly openTokenizer?: () => Promise<Tokenizer | undefined>;
+}
 
 /** A place from which an adapter can be read, and read again after its weights were dropped from memory. */
 export interface AdapterSource {
   /** The path as the user gave it; empty for an adapter that was given in memory. */
   readonly path: string;
   /** Reads and checks the adapter. Its digest shows whether it is still the same one. */
-  read(): Promise<Adapter>;
+  read(): Promise<SourcedAdapter>;
 }
 
 /** The source of an adapter that is in memory already. */
-export function sourceOf(from: Adapter | AdapterSource): AdapterSource {
+export function sourceOf(from: SourcedAdapter | AdapterSource): AdapterSource {
   return 'read' in from ? from : { path: '', read: () => Promise.resolve(from) };
 }

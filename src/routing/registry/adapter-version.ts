@@ -1,3 +1,4 @@
+import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { AdapterFacts, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
 import type { WeightsHold } from './host-memory.ts';
@@ -62,25 +63,35 @@ export interface Lessor<Weights extends HostWeights> {
   hold(): Promise<WeightsHold<Weights>>;
 }
 
+/** What a name points to. */
+export interface Served<Version extends AdapterVersion = AdapterVersion> {
+  readonly version: Version;
+  /** The tokenizer that was loaded with it; undefined where requests use the base's. */
+  readonly tokenizer?: Tokenizer | undefined;
+}
+
 /** A request's claim on the version to which its name pointed at the call. It lasts until the last answer. `dispose` is idempotent. */
 export class AdapterLease<Weights extends HostWeights = HostWeights> implements Disposable {
   /** The name that the request gave. */
   readonly alias: string;
   readonly version: AdapterVersion;
+  /** The tokenizer that was loaded with the version under this name; undefined: the base's. */
+  readonly tokenizer: Tokenizer | undefined;
   readonly #lessor: Lessor<Weights>;
   #isOpen = true;
 
   /** Use `AdapterRegistry.acquire`. */
-  constructor(alias: string, version: AdapterVersion, lessor: Lessor<Weights>) {
+  constructor(alias: string, { version, tokenizer }: Served, lessor: Lessor<Weights>) {
     this.alias = alias;
     this.version = version;
+    this.tokenizer = tokenizer;
     this.#lessor = lessor;
     lessor.begin();
   }
 
   /** Another claim on the same version, which must be disposed separately. */
   share(): AdapterLease<Weights> {
-    return new AdapterLease(this.alias, this.version, this.#lessor);
+    return new AdapterLease(this.alias, this, this.#lessor);
   }
 
   /**

@@ -1,11 +1,11 @@
 import type { AdapterSource } from './adapter-source.ts';
-import type { VersionRecord } from './adapter-version.ts';
+import type { Served, VersionRecord } from './adapter-version.ts';
 
 /** The state of a name. */
 export type AliasState =
   /** The adapter was announced and has not been read yet. */
   | { readonly kind: 'pending' }
-  | { readonly kind: 'serving'; readonly version: VersionRecord }
+  | ({ readonly kind: 'serving' } & Served<VersionRecord>)
   /** The adapter was announced and cannot be served. */
   | { readonly kind: 'failed'; readonly error: unknown };
 

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdapterFacts } from './adapter-arena.ts';
-import type { AdapterSource } from './adapter-source.ts';
+import type { AdapterSource, SourcedAdapter } from './adapter-source.ts';
 
 /** What is known of a version that was verified before, without reading its weights again. */
 export interface KnownVersion extends AdapterFacts {
@@ -24,7 +24,7 @@ export function assertUsable(name: string, { digest, rank, bytes }: KnownVersion
 }
 
 /** A known version, and the place from which its weights are read. */
-export interface AdoptedVersion extends KnownVersion {
+export interface AdoptedVersion extends KnownVersion, Pick<SourcedAdapter, 'openTokenizer'> {
   readonly source: AdapterSource;
 }
 

@@ -3,7 +3,7 @@ import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
 import { type AdoptedVersion, differences } from './known-version.ts';
-import { AdapterLease, VersionRecord } from './adapter-version.ts';
+import { AdapterLease, type Served, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
 import { Lanes } from './lanes.ts';
 
@@ -49,14 +49,18 @@ export class VersionTable<Weights extends HostWeights> {
   }
 
   /**
-   * Reads an adapter, and adds one hold to its version. The weights of a known version are not prepared again.
+   * Reads an adapter with its tokenizer, and adds one hold to its version. The weights of a known version are not prepared again.
+   *
+   * WHY the tokenizer is not the version's: the same weights may lie in two folders with different chat templates.
+   *
    * @throws EspalierError the errors of reading, checking and preparing. Nothing was changed then.
    */
-  bring(source: AdapterSource, { name, isUrgent }: BringOptions): Promise<VersionRecord> {
-    const read = async (): Promise<VersionRecord> => {
+  bring(source: AdapterSource, { name, isUrgent }: BringOptions): Promise<Served<VersionRecord>> {
+    const read = async (): Promise<Served<VersionRecord>> => {
       const adapter = await source.read();
+      const tokenizer = await adapter.openTokenizer?.();
       const present = this.#versions.get(adapter.digest);
-      if (present === undefined) return this.#enter(name, adapter, { source, isUrgent });
+      if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
       present.holds++;
       try {
         await present.entering;
@@ -66,7 +70,7 @@ export class VersionTable<Weights extends HostWeights> {
         throw error;
       }
       present.addSource(source);
-      return present;
+      return { version: present, tokenizer };
     };
     return this.#reads.take(read, { isUrgent });
   }
@@ -142,8 +146,9 @@ export class VersionTable<Weights extends HostWeights> {
     this.#retireIfUnused(version);
   }
 
-  lease(alias: string, version: VersionRecord): AdapterLease<Weights> {
-    return new AdapterLease(alias, version, {
+  lease(alias: string, served: Served<VersionRecord>): AdapterLease<Weights> {
+    const { version } = served;
+    return new AdapterLease(alias, served, {
       begin: () => version.leases++,
       end: () => {
         version.leases--;

@@ -1,6 +1,7 @@
 import type { BaseChecks, FileClock } from '../../adapter-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
+import type { AdapterTokenizers } from '../../tokenizer/index.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
 import type { AdapterInfo } from '../registry/alias.ts';
 import { FileSource } from './file-source.ts';
@@ -20,6 +21,8 @@ export interface AdministrationOptions extends BaseChecks {
   readonly folder: string | undefined;
   /** Name of the base. No adapter may have it. */
   readonly baseName: string;
+  /** Makes the tokenizers of adapters that bring their own. Without it, requests for every adapter use the base's. */
+  readonly tokenizers?: Pick<AdapterTokenizers, 'of'> | undefined;
   /** The clock by which files have settled. Default: the system's. */
   readonly fileClock?: FileClock | undefined;
 }

@@ -1,7 +1,7 @@
 import { loadAdapter, type BaseChecks, type FileClock } from '../../adapter-files/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
-import type { Adapter } from '../../lora/index.ts';
-import type { AdapterSource } from '../registry/adapter-source.ts';
+import { tokenizerFileNames, type AdapterTokenizers } from '../../tokenizer/index.ts';
+import type { AdapterSource, SourcedAdapter } from '../registry/adapter-source.ts';
 import { confineToFolder } from './adapters-folder.ts';
 
 export interface FileSourceOptions extends BaseChecks {
@@ -9,6 +9,8 @@ export interface FileSourceOptions extends BaseChecks {
   readonly folder: string;
   /** The linear modules of the base. An adapter's tensors must fit them. */
   readonly linears: readonly AdaptableModule[];
+  /** Makes the tokenizers of adapters that bring their own. Without it, requests for every adapter use the base's. */
+  readonly tokenizers?: Pick<AdapterTokenizers, 'of'> | undefined;
   /** The clock by which files have settled. Default: the system's. */
   readonly fileClock?: FileClock | undefined;
 }
@@ -31,10 +33,14 @@ export class FileSource implements AdapterSource {
     return this.#path;
   }
 
-  async read(): Promise<Adapter> {
-    const { folder, linears, weights, fingerprint, embeddings, fileClock } = this.#options;
+  async read(): Promise<SourcedAdapter> {
+    const { folder, linears, weights, fingerprint, embeddings, fileClock, tokenizers } = this.#options;
     // WHY at each reading: the target of the path may have changed.
     this.#path = await confineToFolder(folder, this.#asked);
-    return loadAdapter(this.#path, linears, { within: folder, weights, fingerprint, embeddings, fileClock });
+    const path = this.#path;
+    const reading = { within: folder, weights, fingerprint, embeddings, fileClock };
+    if (tokenizers === undefined) return loadAdapter(path, linears, reading);
+    const { companions, ...adapter } = await loadAdapter(path, linears, { ...reading, companions: tokenizerFileNames });
+    return { ...adapter, openTokenizer: () => tokenizers.of(path, companions ?? new Map()) };
   }
 }
