@@ -8,7 +8,7 @@ import { goldenFolder, goldenLinears } from '../../adapter-files/testing/golden-
 import { AdapterTokenizers, createTokenizer } from '../../tokenizer/index.ts';
 import { byteLevelFiles } from '../../tokenizer/testing/tiny-tokenizers.ts';
 import { AdapterRegistry } from '../registry/adapter-registry.ts';
-import { FakeArena } from '../testing/fake-arena.ts';
+import { FakeArena, FakeFiles, knownOf } from '../testing/fake-arena.ts';
 import { createAdapterAdministration } from './adapter-administration.ts';
 import { FileSource } from './file-source.ts';
 
@@ -89,4 +89,12 @@ describe('the template of an adapter', () => {
     const events = told.map(({ event }) => event);
     expect(events).toEqual(['load', 'template', 'replace', 'template', 'replace', 'template']);
   });
+});
+
+it('a version that is adopted without its weights brings its tokenizer too', async () => {
+  using registry = new AdapterRegistry(new FakeArena(), { memory: 2 ** 20 });
+  const openTokenizer = (): Promise<typeof tokenizer> => Promise.resolve(tokenizer);
+  await registry.adopt('kept', { ...knownOf(new FakeFiles('kept')), openTokenizer });
+  using lease = registry.acquire('kept');
+  expect(lease.tokenizer).toBe(tokenizer);
 });
