@@ -37,7 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'execution',
     'evaluate',
   ],
-  routing: ['core', 'atomic-files', 'ir', 'lora', 'models', 'adapter-files'],
+  routing: ['core', 'atomic-files', 'ir', 'lora', 'models', 'adapter-files', 'tokenizer'],
   engine: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'models', 'lora', 'execution', 'routing'],
   batching: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'models', 'lora', 'execution', 'routing'],
   service: ['core', 'tensor', 'ir', 'tokenizer', 'onnxruntime', 'models', 'routing', 'engine', 'batching', 'evaluate'],

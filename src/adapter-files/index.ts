@@ -13,7 +13,13 @@ export { formatPeftConfig, parsePeftConfig, type PeftConfig } from './formats/pe
 export { readPeftConfig, type ReadPeftConfig } from './formats/peft/read-peft-config.ts';
 export { type AdapterContent, type SaveAdapterOptions, savePeftAdapter } from './formats/peft/save-peft-adapter.ts';
 export { savedParameters } from './formats/peft/saved-parameters.ts';
-export { type CompanionFiles, loadAdapter, readAdapter, type ReadAdapter, type ReadOptions } from './formats/read-adapter.ts';
+export {
+  type CompanionFiles,
+  loadAdapter,
+  readAdapter,
+  type ReadAdapter,
+  type ReadOptions,
+} from './formats/read-adapter.ts';
 export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
 export { adapterDigest } from './identity.ts';

@@ -1,5 +1,5 @@
 import { loadAdapter, type LoadAdapterOptions } from '../adapter-files/index.ts';
-import type { AdaptableModule } from '../ir/index.ts';
+import type { BaseModel } from '../models/index.ts';
 import type { SourcedAdapter } from '../routing/index.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
 
@@ -14,7 +14,7 @@ export interface SourcedOptions extends LoadAdapterOptions {
  */
 export async function sourcedAdapter(
   path: string,
-  modules: readonly AdaptableModule[],
+  modules: BaseModel['modules'],
   { tokenizers, ...options }: SourcedOptions,
 ): Promise<SourcedAdapter> {
   if (tokenizers === undefined) return loadAdapter(path, modules, options);

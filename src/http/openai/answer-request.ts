@@ -66,8 +66,10 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 async function startAll(
   { engine, tokenizer, eosTokenIds }: ServingContext,
-  { maxTokens: maxTokensFor, ...options }: Omit<AnswerRequestOptions, 'prompts'> &
-    Pick<StartOptions, 'place' | 'prompts'>,
+  {
+    maxTokens: maxTokensFor,
+    ...options
+  }: Omit<AnswerRequestOptions, 'prompts'> & Pick<StartOptions, 'place' | 'prompts'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {

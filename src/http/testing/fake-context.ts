@@ -109,11 +109,15 @@ function fakeLease(name: string): AdapterLease<PreparedAdapter> {
     sources: [],
     created: 2,
   };
-  return new AdapterLease(name, { version }, {
-    begin: () => undefined,
-    end: () => undefined,
-    hold: () => Promise.reject(new Error('no weights')),
-  });
+  return new AdapterLease(
+    name,
+    { version },
+    {
+      begin: () => undefined,
+      end: () => undefined,
+      hold: () => Promise.reject(new Error('no weights')),
+    },
+  );
 }
 
 async function* counted<T>(values: AsyncIterable<T>, count: () => void): AsyncIterable<T> {
