@@ -1,4 +1,27 @@
 export { adapterNameForm, isAdapterName } from './adapter-name.ts';
+export {
+  type Admission,
+  type Admitted,
+  Breaker,
+  type BreakerChange,
+  type BreakerFacts,
+  type BreakerState,
+  type CallResult,
+} from './breaker/breaker.ts';
+export type { BreakerOptions } from './breaker/breaker-options.ts';
+export {
+  type AliasState,
+  type Answer,
+  type Candidate,
+  decideAnswer,
+  decideRetry,
+  type FailedCall,
+  type Fallback,
+  fallbacks,
+  type FallbackTaken,
+  readFallback,
+} from './breaker/fallback.ts';
+export { outcomeOf } from './breaker/outcome-of.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
 export {
   AdapterRegistry,
