@@ -10,6 +10,9 @@ import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
  */
 const valueLimit = 1e15;
 
+/** Values with smaller bits are usable. `usable` decides about the others. */
+const limitBits = new Uint32Array(Float32Array.of(valueLimit).buffer)[0] ?? 0;
+
 /** Elements that are written between two checks of the clock. */
 const sliceElements = 16_384;
 
@@ -92,10 +95,19 @@ async function fill(memory: NativeMemory, place: PreparedModule, filling: Fillin
 
 async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {
   for (let start = 0; start < source.length; start += sliceElements) {
-    const end = Math.min(source.length, start + sliceElements);
-    for (let i = start; i < end; i++) target[i] = usable(source[i] ?? 0);
+    const slice = source.subarray(start, start + sliceElements);
+    assertUsable(slice);
+    target.set(slice, start);
     const turn = pace.step();
     if (turn) await turn;
+  }
+}
+
+/** WHY on the bits: as whole numbers the magnitudes of floats have the same order, NaN and the infinities last, and compare faster. */
+function assertUsable(values: Float32Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) {
+    if (((bits[i] ?? 0) & 0x7fffffff) >= limitBits) usable(values[i] ?? 0);
   }
 }
 
@@ -117,10 +129,12 @@ async function transposeInSlices(
   for (let start = 0; start < out; start += columns) {
     const end = Math.min(out, start + columns);
     for (let row = 0; row < rank; row++) {
-      for (let column = start; column < end; column++) {
-        const factor = scaling * (gains?.[column] ?? 1);
-        target[row * out + column] = usable((source[column * rank + row] ?? 0) * factor);
+      const to = target.subarray(row * out + start, row * out + end);
+      for (let i = 0, from = start * rank + row; i < to.length; i++, from += rank) {
+        const factor = gains === undefined ? scaling : scaling * (gains[start + i] ?? 1);
+        to[i] = (source[from] ?? 0) * factor;
       }
+      assertUsable(to);
     }
     const turn = pace.step();
     if (turn) await turn;
