@@ -101,14 +101,14 @@ export const engineCodes = {
     status: 400,
     retryable: false,
     message:
-      'The prompt has {tokens} tokens; the context holds {limit}, one of them for the answer. Shorten the prompt.',
+      'The prompt has {tokens} tokens; the maximum context length is {limit}, one of them for the answer. Shorten the prompt.',
     help: 'The request was refused before any work. No other request is affected.',
   },
   TEXT_TOO_LONG: {
     status: 400,
     retryable: false,
     message:
-      '{param} has {length} characters, and no more than {most} can fit the context of {limit} tokens. Shorten the prompt.',
+      '{param} has {length} characters, and no more than {most} can fit the maximum context length of {limit} tokens. Shorten the prompt.',
     help: 'A text that no tokenizer could fit into the context is refused before it is tokenized. No other request is affected.',
   },
   TOKEN_OUT_OF_RANGE: {

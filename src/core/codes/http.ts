@@ -67,8 +67,15 @@ export const httpCodes = {
     status: 400,
     retryable: false,
     message:
-      'The body of the request is larger than {limit} bytes, and no prompt that fits the context of {tokens} tokens takes as many. Shorten the prompt.',
+      'The body of the request is larger than {limit} bytes, and no prompt within the maximum context length of {tokens} tokens takes as many. Shorten the prompt.',
     help: 'The limit follows from the context of the base. The body was not read to its end.',
+  },
+  ANSWER_BEYOND_CONTEXT: {
+    status: 400,
+    retryable: false,
+    message:
+      'The maximum context length is {limit} tokens, and the prompt has {tokens} of them: {param} may be at most {most}, got {actual}. Ask for fewer, shorten the prompt, or leave {param} out.',
+    help: 'The answer could not have the length that was asked for. The request was refused before any work, as OpenAI and vLLM refuse it. Without a limit, an answer may take the rest of the context.',
   },
   URL_TOO_LONG: {
     status: 414,

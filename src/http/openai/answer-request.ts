@@ -4,6 +4,7 @@ import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
+import { answerLength, type LengthLimit } from './answer-length.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { SamplingBody } from './request-body.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
@@ -12,7 +13,7 @@ export interface AnswerRequestOptions {
   readonly body: SamplingBody;
   /** Makes the prompts, with the tokenizer of the version that answers. */
   readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
-  readonly maxTokens: (promptTokens: number) => number;
+  readonly length: LengthLimit;
   readonly format: (head: Readonly<Record<string, unknown>>) => AnswerFormat;
   readonly idPrefix: string;
   readonly continuesPrompt: boolean;
@@ -65,15 +66,13 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
 
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 async function startAll(
-  { engine, tokenizer, eosTokenIds }: ServingContext,
-  {
-    maxTokens: maxTokensFor,
-    ...options
-  }: Omit<AnswerRequestOptions, 'prompts'> & Pick<StartOptions, 'place' | 'prompts'>,
+  { engine, tokenizer, eosTokenIds, maxLength }: ServingContext,
+  { length, ...options }: Omit<AnswerRequestOptions, 'prompts'> & Pick<StartOptions, 'place' | 'prompts'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {
-  const maxTokens = maxTokensFor(options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0));
+  const longest = options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+  const maxTokens = answerLength(length, longest, maxLength);
   const { signal } = controller;
   const adapters = leases.map((lease) => ({ lease }));
   const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };

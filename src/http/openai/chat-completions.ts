@@ -32,8 +32,11 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
       caller: callerOf(request.ip, body),
       prompts: async (context) => [{ tokens: await promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
-      maxTokens: (promptTokens) =>
-        body.max_completion_tokens ?? body.max_tokens ?? Math.max(1, server.maxLength - promptTokens),
+      length: {
+        param: typeof body.max_completion_tokens === 'number' ? 'max_completion_tokens' : 'max_tokens',
+        asked: body.max_completion_tokens ?? body.max_tokens,
+        byDefault: Infinity,
+      },
       format: (head) => chatFormat(head, body.return_token_ids === true),
       idPrefix: 'chatcmpl',
       continuesPrompt: false,

@@ -31,7 +31,7 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
       body,
       caller: callerOf(request.ip, body),
       prompts: (context) => promptsOf(body, context),
-      maxTokens: () => body.max_tokens ?? defaultMaxTokens,
+      length: { param: 'max_tokens', asked: body.max_tokens, byDefault: defaultMaxTokens },
       format: (head) => completionFormat(head, body.return_token_ids === true || server.tokenizer === undefined),
       idPrefix: 'cmpl',
       continuesPrompt: true,

@@ -36,7 +36,8 @@ export interface FakeContext extends ServingContext {
 }
 
 /**
- * A context whose engine answers `text`, or writes on for ever where it is 'endless', and ends with the stop token.
+ * A context whose engine answers `text` and ends with the stop token; where it is 'endless', it writes on for ever, whatever the length
+ * that was asked for.
  * It keeps the requests that it saw.
  */
 export function fakeContext(
@@ -138,7 +139,7 @@ async function* answerTokens(
     await new Promise((resolve) => setImmediate(resolve));
     request.signal?.throwIfAborted();
     if (count++ === failAfter) throw new EspalierError('DISPOSED', { name: 'session' });
-    if (count === request.maxTokens) {
+    if (count === request.maxTokens && text !== 'endless') {
       yield { token, finishReason: 'length' };
       return;
     }
