@@ -33,7 +33,7 @@ export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo } from './registry/alias.ts';
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
-export type { WeightsHold } from './registry/host-memory.ts';
+export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { type Route, Router } from './router.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';

@@ -334,10 +334,14 @@ describe('the channel espalier:adapter', () => {
     await registry.readAnnounced();
     const done = { time: expect.any(Number) as number, actor: 'server', result: 'done' } as const;
     expect(seen).toEqual([
+      { ...done, event: 'resident', version: 'v1', details: { bytes: 2 } },
       { ...done, event: 'load', name: 'policy', version: 'v1' },
+      { ...done, event: 'resident', version: 'v2', details: { bytes: 2 } },
       { ...done, event: 'replace', name: 'policy', version: 'v2', previous: 'v1' },
       { ...done, event: 'unload', name: 'policy', version: 'v2' },
+      { ...done, event: 'release', version: 'v2', details: { bytes: 2 } },
       { ...done, event: 'retire', version: 'v2' },
+      { ...done, event: 'release', version: 'v1', details: { bytes: 2 } },
       { ...done, event: 'retire', version: 'v1' },
       { ...done, result: 'failed', event: 'fail', name: 'bad', error },
     ] satisfies AdapterEvent[]);

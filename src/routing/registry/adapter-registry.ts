@@ -7,9 +7,10 @@ import { defaultMemory } from './default-memory.ts';
 import { firstNames } from './first-names.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Turns } from './turns.ts';
-import { unixSeconds, VersionTable } from './version-table.ts';
+import type { ResidentWeights } from './host-memory.ts';
+import { type ResidencyOptions, unixSeconds, VersionTable } from './version-table.ts';
 
-export interface RegistryOptions {
+export interface RegistryOptions extends Omit<ResidencyOptions, 'memory'> {
   /** Bytes of host memory for the weights of adapters. Default: a quarter of the memory that is available when the registry is created. */
   readonly memory?: number | undefined;
 }
@@ -42,8 +43,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   #list: readonly AdapterInfo[] | undefined;
   #isDisposed = false;
 
-  constructor(arena: AdapterArena<Weights>, { memory = defaultMemory() }: RegistryOptions = {}) {
-    this.#table = new VersionTable({ arena, memory });
+  constructor(arena: AdapterArena<Weights>, { memory = defaultMemory(), ...residency }: RegistryOptions = {}) {
+    this.#table = new VersionTable({ arena, memory, ...residency });
   }
 
   /**
@@ -225,6 +226,16 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   memory(): { readonly used: number; readonly limit: number; readonly versions: number } {
     const { used, limit, count } = this.#table.memory;
     return { used, limit, versions: count };
+  }
+
+  /** The versions whose weights are in host memory, the least recently used first. */
+  resident(): readonly ResidentWeights[] {
+    return [...this.#table.memory.table()];
+  }
+
+  /** Releases the weights of versions of a store that were not used for `idleMs`. The owner calls it from time to time. */
+  releaseIdle(): void {
+    this.#table.memory.releaseIdle();
   }
 
   #find(name: string): Alias {

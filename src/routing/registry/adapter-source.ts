@@ -14,6 +14,8 @@ export interface SourcedAdapter extends Adapter {
 export interface AdapterSource {
   /** The path as the user gave it; empty for an adapter that was given in memory. */
   readonly path: string;
+  /** Whether what lies there never changes, so that weights may be dropped while they are not used. Default: it may change. */
+  readonly isImmutable?: boolean;
   /** Reads and checks the adapter. Its digest shows whether it is still the same one. */
   read(): Promise<SourcedAdapter>;
 }

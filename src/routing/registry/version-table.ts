@@ -1,4 +1,4 @@
-import { breathe, EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { breathe, type Clock, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
@@ -10,10 +10,19 @@ import { Lanes } from './lanes.ts';
 /** Number of adapters that are read at once. Reading takes several times the adapter's size in memory. */
 const readsAtOnce = 2;
 
-export interface VersionTableOptions<Weights extends HostWeights> {
-  readonly arena: AdapterArena<Weights>;
-  /** Bytes of host memory for weights. */
+/** How many weights are kept in host memory, and for how long. */
+export interface ResidencyOptions {
+  /** Bytes of all weights together. */
   readonly memory: number;
+  /** Versions whose weights are kept. Default: any number. */
+  readonly maxResident?: number | undefined;
+  /** Milliseconds after its last use at which the weights of a version of a store are released. Default: never. */
+  readonly idleMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface VersionTableOptions<Weights extends HostWeights> extends ResidencyOptions {
+  readonly arena: AdapterArena<Weights>;
 }
 
 export interface BringOptions {
@@ -33,14 +42,16 @@ export class VersionTable<Weights extends HostWeights> {
   readonly #arrived = new Set<WeightsHold<Weights>>();
   readonly #reads = new Lanes(readsAtOnce);
 
-  constructor({ arena, memory }: VersionTableOptions<Weights>) {
+  constructor({ arena, memory, maxResident, idleMs, clock }: VersionTableOptions<Weights>) {
     this.#arena = arena;
     const isNeeded = (digest: string): boolean => {
       const version = this.#versions.get(digest);
       // WHY: the files of a version that loses its name are likely to hold the next version already.
       return version !== undefined && version.holds <= version.leaving && version.leases > 0;
     };
-    this.memory = new HostMemory({ limit: memory, isNeeded });
+    const isStored = (digest: string): boolean =>
+      this.#versions.get(digest)?.sources.some(({ isImmutable = false }) => isImmutable) === true;
+    this.memory = new HostMemory({ limit: memory, maxCount: maxResident, isNeeded, isStored, idleMs, clock });
   }
 
   /** Every version that a name or a lease keeps. */
