@@ -23,6 +23,8 @@ const golden = fileURLToPath(new URL('../../test/golden', import.meta.url));
 /** Every graph that another tool wrote, but for one that chooses its branch at run time. */
 const files = readdirSync(golden, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.onnx') && !path.includes('merged'))
+  // Graphs of older operator sets are differentiated after they are upgraded: test/old-opsets.ort.test.ts.
+  .filter((path) => !path.startsWith('old-opsets'))
   .sort();
 
 let environment: Environment;

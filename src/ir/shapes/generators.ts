@@ -42,6 +42,15 @@ const constantOfShape: InferRule = (op) => {
   return { dtype, shape, elements: shape?.length === 1 ? filled(dtype, fill, shape[0]) : undefined };
 };
 
+/** The places of what is not 0. Of a tensor that is filled with one other number they are all; older exporters count positions so. */
+const nonZero: InferRule = (op) => {
+  const shape = op.shape(0);
+  const { producer } = op.node.inputs[0] ?? {};
+  const fill = producer?.opType === 'ConstantOfShape' ? producer.tensorAttribute('value') : undefined;
+  const isFilled = fill?.kind === 'inline' && fill.tensor.bytes.some((byte) => byte !== 0);
+  return { dtype: 'int64', shape: [shape?.length, isFilled && shape ? multiplyDims(...shape) : undefined] };
+};
+
 function filled(
   dtype: DataType | undefined,
   fill: Parameters<typeof constantDtype>[0] | undefined,
@@ -74,5 +83,6 @@ export const generatorRules: InferRules = {
   Size: sizeOf,
   Constant: constant,
   ConstantOfShape: constantOfShape,
+  NonZero: nonZero,
   Range: range,
 };

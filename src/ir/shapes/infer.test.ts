@@ -133,6 +133,7 @@ const cases: Case[] = [
   ['Constant', [], { value: tensor(tensorOf('float64', [2], [1, 2])) }, 'f64[2]'],
   ['Constant', [], { value_ints: [1, 2, 3] }, 'i64[3]'],
   ['Range', [2, 9, 2], {}, 'i64[4]'],
+  ['NonZero', ['f32[batch, 3]'], {}, 'i64[2, ?]'],
   // reductions
   ['ReduceSum', ['f32[n, 4]', [0]], { keepdims: 0 }, 'f32[4]'],
   ['ReduceMean', ['f32[n, 4]', [-1]], {}, 'f32[n, 1]'],
@@ -241,6 +242,17 @@ describe('shapes computed in the graph', () => {
     const leading = tape.op('Slice', [tape.op('Shape', [x]), tape.int64s([0]), tape.int64s([2])]);
     const target = tape.op('Concat', [leading, tape.int64s([4, 8])], { attributes: { axis: 0 } });
     expect(tape.op('Reshape', [x, target]).shape).toEqual(['batch', 'seq', 4, 8]);
+  });
+
+  it.each([
+    { fill: 1, expected: [1, 'seq'] },
+    { fill: 0, expected: [1, undefined] },
+  ])('counts the places of a tensor that is filled with $fill', ({ fill, expected }) => {
+    const tape = new Tape(createModel());
+    const length = tape.op('Shape', [tape.model.graph.addInput('x', 'int64', ['seq'])]);
+    const value = tensor(tensorOf('int64', [1], [fill]));
+    const filled = tape.op('ConstantOfShape', [length], { attributes: { value } });
+    expect(tape.op('NonZero', [filled]).shape).toEqual(expected);
   });
 
   it('follows arithmetic on dimensions into Range, Expand and ConstantOfShape', () => {

@@ -5,6 +5,8 @@ import {
   encodeModel,
   float,
   Graph,
+  int,
+  ints,
   Tape,
   verifyModel,
   type Model,
@@ -117,7 +119,7 @@ describe('a copy of a graph', () => {
     source.graph.addOutput(tape.op('Squeeze', [sum], { attributes: { axes: [0] }, outputName: 'y' }));
     const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
     verifyModel(model);
-    expect(model.opsets.get('')).toBe(17);
+    expect(model.opsets.get('')).toBe(18);
     expect(await run(model, x)).toEqual(await run(source, x));
   });
 
@@ -142,14 +144,52 @@ describe('a copy of a graph', () => {
     expect(second).toBeCloseTo(-4 * 0.0999755859375 + 50 - 6 * 0.0010004043579 + 0.5, 5);
   });
 
-  it('refuses what it cannot bring up to date, naming file and node', () => {
+  it('refuses what it cannot bring up to date, naming file and node, with what to do', () => {
     const source = createModel({ opset: 11 });
     const values = source.graph.addInput('x', 'float32', ['batch', 3, 4]);
-    source.graph.addOutput(new Tape(source).op('Softmax', [values], { attributes: { axis: 1 }, name: 'likely' }));
+    const one = new Tape(source).constant(tensorOf('float32', [3], [1, 1, 1]));
+    const norm = { outputs: 3, name: 'norm' };
+    const [output] = new Tape(source).ops('BatchNormalization', [values, one, one, one, one], norm);
+    if (output) source.graph.addOutput(output);
     const copy = () => copyGeneric({ model: source, path: 'a/model.onnx' }, { graphName: 'copy' });
-    expect(copy).toThrow('a/model.onnx cannot be used: node likely (Softmax of operator set 12 or older)');
-    source.opsets.set('', 9);
-    expect(copy).toThrow('a/model.onnx cannot be used: it is written in operator set 9');
+    expect(copy).toThrow(
+      'a/model.onnx cannot be used: node norm (BatchNormalization of operator set 11) has the outputs of a training; export it again after model.eval(), or with operator set 18 or a newer one.',
+    );
+    source.opsets.set('', 8);
+    expect(copy).toThrow('a/model.onnx cannot be used: it is written in operator set 8, and the oldest');
+  });
+
+  it.each([
+    { scales: [1, 1, 2, 0.5], reason: 'enlarges one axis and makes another smaller' },
+    { scales: undefined, reason: 'takes the nearest elements by a computed scale' },
+  ])('refuses a Resize of version 10 that $reason', ({ scales, reason }) => {
+    const source = createModel({ opset: 10 });
+    const tape = new Tape(source);
+    const values = source.graph.addInput('x', 'float32', [1, 1, 4, 4]);
+    const by = scales ? tape.constant(tensorOf('float32', [4], scales)) : source.graph.addInput('by', 'float32', [4]);
+    source.graph.addOutput(tape.op('Resize', [values, by], { name: 'bigger' }));
+    const copy = () => copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
+    expect(copy).toThrow(`node bigger (Resize of operator set 10) ${reason}; export it again with constant scales`);
+  });
+
+  it('upgrades a function from its own operator set', async () => {
+    const source = withFunction();
+    const [fn] = source.functions;
+    const [act] = fn?.graph.nodes ?? [];
+    if (!fn || !act) throw new Error('the model has a function');
+    const sum = { opType: 'ReduceSum', inputs: act.outputs, outputs: [{ name: 'sum' }] };
+    const attributes = [['axes', ints([0])] as const, ['keepdims', int(1)] as const];
+    const [summed] = fn.graph.addNode({ ...sum, attributes }).outputs;
+    const [before] = fn.graph.outputs;
+    if (before) fn.graph.removeOutput(before);
+    if (summed) fn.graph.addOutput(summed);
+    source.functions.splice(0, 1, { ...fn, opsets: new Map([['', 12]]) });
+    const { model } = copyGeneric({ model: source, path: 'model.onnx' }, { graphName: 'copy' });
+    verifyModel(model);
+    expect(model.graph.nodes.every(({ attributes: own }) => !own.has('axes'))).toBe(true);
+    // Leaky with 0.25, a sum over the rows, leaky with 0.5, and the sum of the one row.
+    const columns = [0, 1, 2].map((i) => [x[i] ?? 0, x[i + 3] ?? 0].map((v) => (v < 0 ? v / 4 : v)));
+    expect(await run(model, x)).toEqual(columns.map(([a = 0, b = 0]) => (a + b < 0 ? (a + b) / 2 : a + b)));
   });
 
   it('gives an input that is an output a node of its own', async () => {

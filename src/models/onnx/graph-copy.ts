@@ -13,12 +13,16 @@ import {
 } from '../../ir/index.ts';
 import type { DataType } from '../../tensor/index.ts';
 import { constantOf, float32Attribute, isHalf, knownBool, widened } from './constants.ts';
-import { upgradedNode, usableOpset, type NodeCall } from './upgrade-node.ts';
+import { foldIntegers } from './fold-integers.ts';
+import { upgradedNode, usableOpset } from './upgrade/upgrade-node.ts';
+import type { NodeCall } from './upgrade/upgrade.ts';
 
 /** The context in which a body of nodes is copied: its values in the copy, and the attributes of the function call. */
 interface Scope {
   readonly values: Map<Value, Value>;
   readonly attributes: ReadonlyMap<string, Attribute>;
+  /** The operator set of the nodes. A function may have another one than the graph. */
+  readonly opset: number;
   /** The prefix of names; '' outside of functions. */
   readonly prefix: string;
 }
@@ -54,10 +58,13 @@ export class GraphCopy {
   readonly #functions: ReadonlyMap<string, ModelFunction>;
   /** The graph into which each initializer of the source is copied. */
   readonly #owners = new Map<Value, Graph>();
-  readonly #scope: Scope = { values: new Map(), attributes: new Map(), prefix: '' };
+  readonly #scope: Scope;
+  /** Constants that upgrades have added, to be shared. */
+  readonly #constants = new Map<string, Value>();
 
   constructor({ model: source, path }: OnnxSource, graphName: string, { widen = false }: CopyOptions = {}) {
     this.#source = source;
+    this.#scope = { values: new Map(), attributes: new Map(), opset: opsetOf(source), prefix: '' };
     this.#widen = widen;
     this.#path = path;
     this.model = createModel({
@@ -112,41 +119,39 @@ export class GraphCopy {
   }
 
   #copyOperator(node: Node, to: Graph, scope: Scope): void {
+    const { label, docString, metadata } = node;
+    const tape = new Tape({ ...this.model, graph: to }, { scope: scope.prefix + label }, this.#constants);
     const call: NodeCall = {
       opType: node.opType,
       domain: node.domain,
       inputs: node.inputs.map((input) => input && this.#find(input, scope)),
       attributes: this.#copyAttributes(node, to, scope),
-      outputs: node.outputs.length,
+      outputs: node.outputs,
     };
-    const name = to.uniqueName(scope.prefix + node.label);
-    const copied = to.addNode({
-      ...upgradedNode(call, {
-        opset: this.#source.opsets.get('') ?? 1,
-        tape: this.tape,
-        label: node.label,
-        path: this.#path,
-      }),
-      name,
-      docString: node.docString,
-      metadata: node.metadata,
-      outputs: node.outputs.map((output) => output && { name: to.uniqueName(scope.prefix + output.name) }),
-    });
+    const upgraded = upgradedNode(call, { opset: scope.opset, tape, label, path: this.#path });
+    const folded = foldIntegers(upgraded);
+    const [only] = node.outputs;
+    if (folded && only) return void scope.values.set(only, tape.constant(folded));
+    const { opType, domain, inputs, attributes, after } = upgraded;
+    const name = to.uniqueName(scope.prefix + label);
+    const outputs = node.outputs.map((output) => output && { name: to.uniqueName(scope.prefix + output.name) });
+    const copied = to.addNode({ opType, domain, inputs, attributes, name, docString, metadata, outputs });
     inferNode(copied, this.model);
     node.outputs.forEach((output, i) => {
       const value = copied.outputs[i];
       if (!output || !value) return;
-      scope.values.set(output, value);
       value.dtype ??= this.#type(output.dtype);
       // Only numbers are kept: a symbol of the file may have another length in this copy.
-      value.shape ??= output.shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
+      if (!after) value.shape ??= output.shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
+      scope.values.set(output, after && i === 0 ? after(value) : value);
     });
   }
 
   /** Inlines the body of a function at its call. */
   #copyCall(node: Node, fn: ModelFunction, to: Graph, scope: Scope): void {
     const attributes = new Map([...fn.defaults, ...this.#resolved(node, scope)]);
-    const inner: Scope = { values: new Map(), attributes, prefix: `${scope.prefix}${node.label}/` };
+    const opset = fn.opsets.get('') ?? scope.opset;
+    const inner: Scope = { values: new Map(), attributes, opset, prefix: `${scope.prefix}${node.label}/` };
     fn.graph.inputs.forEach((input, i) => {
       const given = node.inputs[i];
       if (given) inner.values.set(input, this.#find(given, scope));
@@ -189,7 +194,7 @@ export class GraphCopy {
       return value && this.#find(value, scope);
     };
     if (node.opType === 'Identity') return input(0);
-    if (node.opType === 'Dropout' && node.inputs[2] === undefined && node.outputs[1] === undefined) return input(0);
+    if (node.opType === 'Dropout' && node.inputs[2] === undefined && node.outputs[1]?.isUsed !== true) return input(0);
     if (node.opType !== 'Concat') return undefined;
     const axis = node.intAttribute('axis', 0);
     const filled = node.inputs.flatMap((_, i) => input(i) ?? []).filter((value) => value.shape?.at(axis) !== 0);
@@ -270,6 +275,10 @@ export class GraphCopy {
     const problems = `node ${node.label} (${node.qualifiedType}) ${reason}`;
     return new EspalierError('ONNX_MODEL_UNSUPPORTED', { path: this.#path, problems });
   }
+}
+
+function opsetOf({ opsets }: Model): number {
+  return opsets.get('') ?? 1;
 }
 
 function functionKey(domain: string, name: string, overload: string): string {

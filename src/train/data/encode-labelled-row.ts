@@ -153,7 +153,11 @@ function classOf(
   if (typeof label === 'number' && Number.isSafeInteger(label) && label >= 0 && label < (classes ?? Infinity))
     return label;
   const range = classes === undefined ? 'from 0 up' : `from 0 to ${classes - 1}`;
-  throw invalid(place, `"label" must be the name of a class or a whole number ${range}, got ${describeValue(label)}.`);
+  const hint = typeof label === 'number' && !Number.isInteger(label) ? ' A number to come close to is a "target".' : '';
+  throw invalid(
+    place,
+    `"label" must be the name of a class or a whole number ${range}, got ${describeValue(label)}.${hint}`,
+  );
 }
 
 /** Converts named lists of numbers to the base's inputs, and checks each against its shape. @throws EspalierError DATA_ROW_INVALID */

@@ -89,6 +89,7 @@ describe('labelled rows of text', () => {
     { row: { text: 'good', label: 1, target: 1 }, problem: /"label" and "target"/ },
     { row: { text: 'good', label: 3 }, problem: /from 0 to 2, got 3/ },
     { row: { text: 'good', label: -1 }, problem: /from 0 to 2, got -1/ },
+    { row: { text: 'good', label: 0.5 }, problem: /got 0.5. A number to come close to is a "target"/ },
     { row: { text: 'good', label: 0.5 }, problem: /got 0.5/ },
     { row: { text: 'good', label: '3' }, problem: /from 0 to 2, got 3/ },
     { row: { text: 'good', label: 1, weight: 0.5 }, problem: /"weight" would change what is learned/ },
