@@ -18,10 +18,19 @@ describe('foldIntegers', () => {
   const far = -(2 ** 63);
 
   it('follows what torch.onnx makes of the widths of a Pad', () => {
-    expect(fold('Reshape', [tape.int64s([1, 2, 3, 4, 5, 6]), tape.int64s([-1, 2])])).toEqual([[3, 2], [1, 2, 3, 4, 5, 6]]);
+    expect(fold('Reshape', [tape.int64s([1, 2, 3, 4, 5, 6]), tape.int64s([-1, 2])])).toEqual([
+      [3, 2],
+      [1, 2, 3, 4, 5, 6],
+    ]);
     const reverse = [[-1], [far], [0], [-1]].map((list) => tape.int64s(list));
-    expect(fold('Slice', [widths, ...reverse])).toEqual([[3, 2], [5, 6, 3, 4, 1, 2]]);
-    expect(fold('Transpose', [widths], new Map([['perm', ints([1, 0])]]))).toEqual([[2, 3], [1, 3, 5, 2, 4, 6]]);
+    expect(fold('Slice', [widths, ...reverse])).toEqual([
+      [3, 2],
+      [5, 6, 3, 4, 1, 2],
+    ]);
+    expect(fold('Transpose', [widths], new Map([['perm', ints([1, 0])]]))).toEqual([
+      [2, 3],
+      [1, 3, 5, 2, 4, 6],
+    ]);
     expect(fold('Reshape', [widths, tape.int64s([-1])])).toEqual([[6], [1, 2, 3, 4, 5, 6]]);
   });
 

@@ -14,7 +14,9 @@ export const upgradeResize: Upgrade = (call, { refused }) => {
   const scales = knownFloats(call.inputs[1]);
   if (scales?.every((scale) => scale >= 1)) return resized(call, 'floor');
   if (scales?.every((scale) => scale <= 1)) return resized(call, 'ceil');
-  const reason = scales ? 'enlarges one axis and makes another smaller' : 'takes the nearest elements by a computed scale';
+  const reason = scales
+    ? 'enlarges one axis and makes another smaller'
+    : 'takes the nearest elements by a computed scale';
   throw refused(`${reason}; export it again with constant scales`);
 };
 

@@ -28,6 +28,11 @@ async function run(model: Model, feeds: Record<string, TensorData>): Promise<Rec
 
 const numbersOf = (tensor: TensorData | undefined): number[] => (tensor ? Array.from(typedArray(tensor), Number) : []);
 
+/** Reshaping around a softmax changes the order of its sum: a last bit may differ there. */
+function isFar(expected: number, actual = NaN): boolean {
+  return !Object.is(expected, actual) && !(Math.abs(expected - actual) <= 1e-6);
+}
+
 describe('an upgraded graph', () => {
   it.each(names)('computes what the file computes: %s', async (name) => {
     const source = read(name);
@@ -39,9 +44,8 @@ describe('an upgraded graph', () => {
     expect(Object.keys(actual)).toEqual(Object.keys(expected));
     for (const [output, tensor] of Object.entries(expected)) {
       expect(actual[output]?.shape).toEqual(tensor.shape);
-      const [wanted, got] = [numbersOf(tensor), numbersOf(actual[output])];
-      // Reshaping around a softmax changes the order of its sum: a last bit may differ there.
-      wanted.forEach((number, i) => (Math.abs((got[i] ?? NaN) - number) <= 1e-6 ? undefined : expect(got[i]).toBe(number)));
+      const got = numbersOf(actual[output]);
+      expect(numbersOf(tensor).filter((number, i) => isFar(number, got[i]))).toEqual([]);
     }
   });
 

@@ -29,9 +29,13 @@ const upgradeSplit: Upgrade = (call, context) =>
  * @see ONNX, Operator Changelog
  */
 export const upgrades: Readonly<Record<string, readonly UpgradeStep[]>> = {
-  BatchNormalization: [{ version: 14, upgrade: onlyFirstOutput('has the outputs of a training; export it again after model.eval()') }],
+  BatchNormalization: [
+    { version: 14, upgrade: onlyFirstOutput('has the outputs of a training; export it again after model.eval()') },
+  ],
   Clip: [{ version: 11, upgrade: floatsToInputs({ min: 1, max: 2 }) }],
-  Dropout: [{ version: 12, upgrade: onlyFirstOutput('gives its mask to another node; export it again after model.eval()') }],
+  Dropout: [
+    { version: 12, upgrade: onlyFirstOutput('gives its mask to another node; export it again after model.eval()') },
+  ],
   Hardmax: [{ version: 13, upgrade: upgradeSoftmax }],
   LogSoftmax: [{ version: 13, upgrade: upgradeSoftmax }],
   Pad: [{ version: 11, upgrade: inTurn(intsToInputs({ pads: 1 }), floatsToInputs({ value: 2 })) }],
