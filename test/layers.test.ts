@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   models: ['core', 'atomic-files', 'tensor', 'ir'],
   quantize: ['core', 'atomic-files', 'tensor', 'models'],
   'adapter-files': ['core', 'native', 'atomic-files', 'tensor', 'ir', 'models', 'lora'],
+  'adapter-store': ['core', 'native', 'atomic-files', 'ir', 'lora', 'adapter-files'],
   execution: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'lora', 'models'],
   evaluate: ['core', 'native', 'tensor', 'ir', 'onnxruntime', 'models', 'lora', 'execution'],
   train: [
@@ -69,6 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'models',
     'lora',
     'adapter-files',
+    'adapter-store',
     'evaluate',
     'train',
     'routing',

@@ -3,6 +3,7 @@ import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { adapterMergeCommand } from './commands/adapter-merge.ts';
 import { adapterDiffCommand } from './commands/adapter-diff.ts';
 import { adapterVerifyCommand } from './commands/adapter-verify.ts';
+import { auditCommand } from './commands/audit.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
 import { embedCommand } from './commands/embed.ts';
@@ -27,6 +28,7 @@ export const commandList: readonly CommandDefinition[] = [
   classifyCommand,
   embedCommand,
   serveCommand,
+  auditCommand,
   inspectCommand,
   pullCommand,
   quantizeCommand,
