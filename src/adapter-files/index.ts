@@ -3,6 +3,7 @@ export { formatBinAdapter } from './formats/bin/bin-write.ts';
 export { inspectAdapter, type InspectedAdapter } from './formats/inspect-adapter.ts';
 export { baseChecks, type BaseChecks } from './formats/base-checks.ts';
 export { checkBase } from './formats/check-base.ts';
+export { adapterFolder } from './formats/explain-adapter.ts';
 export { type AdapterFormat, detectFormat } from './formats/detect-format.ts';
 export { attentionHeads, type AttentionHeads, readGgufAdapter } from './formats/gguf/gguf-adapter.ts';
 export { formatOnnxAdapter, type OnnxAdapter, parseOnnxAdapter } from './formats/onnx/onnx-adapter-format.ts';

@@ -93,3 +93,19 @@ it('keeps what was put into the place while the new folder was written', async (
   );
   expect((await readdir(place)).sort()).toEqual([...adapterFiles, 'thesis.tex'].sort());
 });
+
+it('takes the folder of further chat templates for a part of both kinds, unless something else lies in it', async () => {
+  for (const [kind, files] of [
+    ['adapter', adapterFiles],
+    ['model', modelFiles],
+  ] as const) {
+    const path = await holding(`templated-${kind}`, files);
+    await mkdir(join(path, 'additional_chat_templates'));
+    await writeFile(join(path, 'additional_chat_templates', 'tool_use.jinja'), '');
+    await expect(assertReplaceable(path, { kind })).resolves.toBeUndefined();
+    await writeFile(join(path, 'additional_chat_templates', 'notes.txt'), '');
+    await expect(assertReplaceable(path, { kind })).rejects.toMatchObject(
+      refusal(path, kind, 'its folder also has additional_chat_templates'),
+    );
+  }
+});

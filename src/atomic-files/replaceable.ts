@@ -1,5 +1,5 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { EspalierError } from '../core/index.ts';
 
 /** What is written in the place of an old folder with the same. */
@@ -43,8 +43,18 @@ async function strangeContent(path: string, kind: Replacement['kind']): Promise<
   const entries = await readdir(path, { withFileTypes: true });
   if (entries.length === 0) return undefined;
   if (!entries.some(({ name }) => name === marks[kind])) return `its folder has no ${marks[kind]}`;
-  const strange = entries.find((entry) => entry.isDirectory() || !ownFiles[kind].test(entry.name));
-  return strange && `its folder also has ${strange.name}`;
+  for (const entry of entries) {
+    const isOwn = entry.isDirectory() ? await holdsTemplates(path, entry.name) : ownFiles[kind].test(entry.name);
+    if (!isOwn) return `its folder also has ${entry.name}`;
+  }
+  return undefined;
+}
+
+/** Whether a folder is the one of a tokenizer's further chat templates, with nothing else in it. */
+async function holdsTemplates(path: string, name: string): Promise<boolean> {
+  if (name !== 'additional_chat_templates') return false;
+  const entries = await readdir(join(path, name), { withFileTypes: true });
+  return entries.every((entry) => entry.isFile() && entry.name.endsWith('.jinja'));
 }
 
 async function holdsSource(path: string, source: string | undefined): Promise<string | undefined> {

@@ -1,5 +1,11 @@
 import type { DataAccount, TrainPlan, TrainResult } from '../train/index.ts';
 
+const templateLines = {
+  base: [],
+  adapter: ["template   of the adapter, and saved with it; --template base uses the base's"],
+  given: ["template   the given one, and saved with the result, because it is not the base's"],
+};
+
 /** Describes a training before it starts, as text for a person. There is a line for each setting that is often wrong. */
 export function describePlan(plan: TrainPlan): string {
   const { trainableParameters, baseParameters, matched, data, evalData, steps, maxLength, learningRate } = plan;
@@ -7,6 +13,7 @@ export function describePlan(plan: TrainPlan): string {
   const lines = [
     `training   ${count(trainableParameters)} of ${count(baseParameters)} parameters (${share} %)`,
     ...matched.map(({ pattern, modules }) => `target     ${pattern}: ${modules} modules`),
+    ...templateLines[plan.template],
     `data       ${describeData(data)}`,
     ...describeUnknown(data),
     ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`, ...describeUnknown(evalData)]),

@@ -29,7 +29,7 @@ export class AdapterTokenizers {
    * @throws EspalierError TOKENIZER_INVALID where a file is there but cannot be used
    */
   async open(folder: string): Promise<Tokenizer | undefined> {
-    return this.of(folder, await readFolder(folder));
+    return this.of(folder, await readFolder(folder, 'adapter'));
   }
 
   /**
@@ -37,22 +37,31 @@ export class AdapterTokenizers {
    * the chat template of the adapter.
    */
   async of(folder: string, contents: FolderContents): Promise<Tokenizer | undefined> {
-    const base = await (this.#files ??= baseFiles(this.#base.folder));
-    const own = hashOf(contents.get('tokenizer.json'));
-    if (own !== undefined && own !== base.tokenizerHash) {
+    if (await this.hasVocabulary(contents)) {
       const files = tokenizerFilesOf(folder, contents);
       return files && createTokenizer(files);
     }
     const files = templateFilesOf(folder, contents);
     const templates = templatesOf(files);
+    const base = await this.#readBase();
     if (templates.size === 0 || isDeepStrictEqual(templates, base.templates)) return undefined;
     return this.#base.tokenizer.withTemplates(files);
+  }
+
+  /** Whether there is a `tokenizer.json` that differs from the base's. */
+  async hasVocabulary(contents: FolderContents): Promise<boolean> {
+    const own = hashOf(contents.get('tokenizer.json'));
+    return own !== undefined && own !== (await this.#readBase()).tokenizerHash;
+  }
+
+  #readBase(): Promise<BaseFiles> {
+    return (this.#files ??= baseFiles(this.#base.folder));
   }
 }
 
 /** WHY once, as a hash: the tokenizer of the base may have tens of megabytes, and a server has thousands of adapters. */
 async function baseFiles(folder: string): Promise<BaseFiles> {
-  const contents = await readFolder(folder);
+  const contents = await readFolder(folder, 'model');
   return {
     tokenizerHash: hashOf(contents.get('tokenizer.json')),
     templates: templatesOf(templateFilesOf(folder, contents)),

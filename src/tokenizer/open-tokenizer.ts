@@ -1,8 +1,6 @@
 import { EspalierError } from '../core/index.ts';
-import { templatesOf } from './chat-template.ts';
 import { readFolder, readTextIfThere, tokenizerFilesOf } from './read-folder.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
-import type { TokenizerFiles } from './tokenizer-files.ts';
 
 export interface OpenTokenizerOptions {
   /** The name of one of the folder's templates, or a file with a template that stands in the place of the folder's. */
@@ -20,14 +18,20 @@ export async function openTokenizer(
   folder: string,
   { chatTemplate }: OpenTokenizerOptions = {},
 ): Promise<Tokenizer | undefined> {
-  const files = tokenizerFilesOf(folder, await readFolder(folder));
+  const files = tokenizerFilesOf(folder, await readFolder(folder, 'model'));
   if (files === undefined) return undefined;
-  return createTokenizer(chatTemplate === undefined ? files : await withTemplate(files, chatTemplate));
+  const tokenizer = createTokenizer(files);
+  return chatTemplate === undefined ? tokenizer : withTemplate(tokenizer, await templateAt(tokenizer, chatTemplate));
 }
 
-/** The files with one template, which was asked for by its name in the folder or by its path. */
-async function withTemplate(files: TokenizerFiles, nameOrPath: string): Promise<TokenizerFiles> {
-  const source = templatesOf(files).get(nameOrPath) ?? (await readTextIfThere(nameOrPath));
+/** One template, which is asked for by its name among those of a tokenizer or by its path. @throws EspalierError FILE_NOT_FOUND */
+export async function templateAt({ templates }: Pick<Tokenizer, 'templates'>, nameOrPath: string): Promise<string> {
+  const source = templates.get(nameOrPath) ?? (await readTextIfThere(nameOrPath));
   if (source === undefined) throw new EspalierError('FILE_NOT_FOUND', { what: 'chat template', path: nameOrPath });
-  return { ...files, chatTemplate: source, additionalTemplates: undefined };
+  return source;
+}
+
+/** The tokenizer with one template for all conversations. */
+export function withTemplate(tokenizer: Tokenizer, source: string): Tokenizer {
+  return tokenizer.withTemplates({ folder: tokenizer.folder, chatTemplate: source });
 }

@@ -7,26 +7,30 @@ import { parseJsonObject, type JsonObject, type TemplateFiles, type TokenizerFil
 
 /** The files of a tokenizer in a folder, and the inner folder of its further templates. Each may be missing. */
 export const tokenizerFileNames = {
-  optional: [
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'special_tokens_map.json',
-    'config.json',
-    'generation_config.json',
-    'chat_template.jinja',
-  ],
+  optional: ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja'],
   inner: { name: 'additional_chat_templates', ending: '.jinja' },
 } as const;
+
+/** Files of a model that name special tokens. */
+const modelFiles = ['config.json', 'generation_config.json'];
 
 /** What a folder has of the files of a tokenizer, as bytes by name. */
 export type FolderContents = ReadonlyMap<string, Uint8Array>;
 
-/** Reads what a folder has of a tokenizer. @throws EspalierError TOKENIZER_INVALID where a file is there but cannot be read */
-export async function readFolder(folder: string): Promise<FolderContents> {
+/**
+ * Reads what a folder has of a tokenizer.
+ * @param of  whether the folder is a model's, or an adapter's: `config.json` is not read of an adapter
+ * @throws EspalierError TOKENIZER_INVALID where a file is there but cannot be read
+ */
+export async function readFolder(folder: string, of: 'model' | 'adapter'): Promise<FolderContents> {
   const { optional, inner } = tokenizerFileNames;
   const templates = (await namesIn(join(folder, inner.name))).filter((name) => name.endsWith(inner.ending));
   const contents = new Map<string, Uint8Array>();
-  for (const name of [...optional, ...templates.map((one) => `${inner.name}/${one}`)]) {
+  for (const name of [
+    ...optional,
+    ...(of === 'model' ? modelFiles : []),
+    ...templates.map((one) => `${inner.name}/${one}`),
+  ]) {
     const bytes = await readIfThere(join(folder, name));
     if (bytes !== undefined) contents.set(name, bytes);
   }

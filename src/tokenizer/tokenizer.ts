@@ -2,7 +2,13 @@ import { join } from 'node:path';
 
 import { EspalierError, finishInSlices, finishNow } from '../core/index.ts';
 import { fromByteLevel } from './byte-level.ts';
-import { findChatTemplate, type ChatMessage, type ChatTemplate, type RenderedChat } from './chat-template.ts';
+import {
+  findChatTemplate,
+  templatesOf,
+  type ChatMessage,
+  type ChatTemplate,
+  type RenderedChat,
+} from './chat-template.ts';
 import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
 import { byteOf, isByteToken } from './decoding/stage.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
@@ -78,6 +84,10 @@ export interface Tokenizer {
    */
   encodeRendered(text: string, ranges: readonly Range[]): EncodedRanges;
   readonly hasChatTemplate: boolean;
+  /** The sources of its chat templates, by name. */
+  readonly templates: ReadonlyMap<string, string>;
+  /** The folder of its files. */
+  readonly folder: string;
   /** Returns the same tokenizer with the chat templates of other files, and with the special tokens that their configuration names. */
   withTemplates(files: TemplateFiles): Tokenizer;
   readonly bosId: number | undefined;
@@ -100,9 +110,9 @@ class FileTokenizer implements Tokenizer {
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
   readonly vocabSize: number;
+  readonly folder: string;
   readonly #files: TokenizerFiles;
   readonly #parts: TokenizerParts;
-  readonly #folder: string;
   readonly #pipeline: TextPipeline;
   readonly #around: Template;
   readonly #decoding: Decoding;
@@ -116,7 +126,7 @@ class FileTokenizer implements Tokenizer {
     // WHY without the vocabulary: its parts are read, and it is large.
     this.#files = { ...files, tokenizer: {} };
     this.#parts = parts;
-    this.#folder = files.folder;
+    this.folder = files.folder;
     this.#pipeline = pipeline;
     this.#around = around;
     this.#decoding = decoding;
@@ -134,6 +144,10 @@ class FileTokenizer implements Tokenizer {
 
   get hasChatTemplate(): boolean {
     return this.#template !== undefined;
+  }
+
+  get templates(): ReadonlyMap<string, string> {
+    return templatesOf(this.#files);
   }
 
   withTemplates({ folder, tokenizerConfig, chatTemplate, additionalTemplates }: TemplateFiles): Tokenizer {
@@ -187,7 +201,7 @@ class FileTokenizer implements Tokenizer {
   }
 
   renderMarked(messages: readonly ChatMessage[], options: ChatOptions): RenderedChat {
-    if (this.#template === undefined) throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: this.#folder });
+    if (this.#template === undefined) throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: this.folder });
     return this.#template.render(messages, options);
   }
 
@@ -210,7 +224,7 @@ class FileTokenizer implements Tokenizer {
     try {
       return finishNow(this.#pipeline.encode(text));
     } catch (cause) {
-      throw invalid(this.#folder, cause);
+      throw invalid(this.folder, cause);
     }
   }
 
@@ -218,7 +232,7 @@ class FileTokenizer implements Tokenizer {
     try {
       return (await finishInSlices(this.#pipeline.encode(text))).ids;
     } catch (cause) {
-      throw invalid(this.#folder, cause);
+      throw invalid(this.folder, cause);
     }
   }
 

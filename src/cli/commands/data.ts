@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { openBaseModel } from '../../models/index.ts';
-import { openTokenizer } from '../../tokenizer/index.ts';
 import { defaultMaxLength, formatNames, inspectRows, type InspectedRow } from '../../train/index.ts';
+import { openTokenizerFor } from '../adapter-tokenizer.ts';
+import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
 import { describeInspection, describeRow, inspectionAnswer, rowAnswer } from '../describe-rows.ts';
 import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
@@ -12,6 +13,9 @@ const formats = ['auto', ...formatNames] as const;
 const schema = z.object({
   paths: z.array(path).min(1),
   base: path,
+  adapter: path.optional(),
+  chatTemplate: path.optional(),
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).default('adapter'),
   format: z.enum(formats, { error: formats.join(', ') }).default('auto'),
   chosen: z.boolean().default(false),
   maxLength: positiveInteger.optional(),
@@ -31,6 +35,9 @@ export const dataCommand: CommandDefinition = {
     void command
       .argument('<paths...>', 'files of JSONL, JSON, CSV or Parquet, or folders')
       .requiredOption('--base <dir>', 'the model whose tokenizer and chat template are used, or hf:org/name')
+      .option('--adapter <dir>', 'an adapter to train further, whose own chat template and tokenizer are used')
+      .option(...chatTemplateOption)
+      .option(...templateOption)
       .option('--format <name>', `the format of the rows: ${formats.join(', ')}`)
       .option('--chosen', 'of rows with a chosen and a rejected answer, take the chosen one')
       .option(
@@ -45,7 +52,8 @@ export const dataCommand: CommandDefinition = {
       const expected = '--base to write text; the rows of a base with labels are shown by train';
       throw new EspalierError('CLI_CONFLICT', { expected, actual: `${read.base} (${base.task})` });
     }
-    const tokenizer = await openTokenizer(base.dir);
+    const adapter = read.adapter === undefined ? [] : [{ path: read.adapter, scale: 1 }];
+    const tokenizer = await openTokenizerFor({ ...read, adapter }, base, output);
     const { vocabSize, maxPositions } = base.config;
     const maxLength = Math.min(read.maxLength ?? defaultMaxLength, maxPositions);
     let shown = 0;

@@ -4,9 +4,10 @@ import { EspalierError } from '../../core/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { openScorer, type SequenceScore } from '../../evaluate/index.ts';
-import { openTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
-import { declareBaseOptions } from '../base-options.ts';
+import { openTokenizerFor } from '../adapter-tokenizer.ts';
+import { chatTemplateOption, declareBaseOptions, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { loadScaled } from '../load-adapters.ts';
 import { adapterSpecs, path, positiveInteger, readOptions, tokenIds } from '../read-options.ts';
@@ -17,6 +18,8 @@ const schema = z.object({
   anyBase: z.boolean().default(false),
   text: z.string().optional(),
   file: path.optional(),
+  chatTemplate: path.optional(),
+  template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).default('adapter'),
   inputIds: tokenIds.optional(),
   maxLength: positiveInteger.optional(),
 });
@@ -35,7 +38,7 @@ export const scoreCommand: CommandDefinition = {
   run: async (options, context) => {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const tokenizer = await openTokenizer(base.dir);
+    const tokenizer = await openTokenizerFor(read, base, context.output);
     const rows = await readRows(read, base, tokenizer, context.signal);
     const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
     await verifyWeights(base, context);
@@ -53,6 +56,8 @@ function declareOptions(command: Command): void {
     .option('--text <text>', 'a text: bos, its tokens, eos')
     .option('--file <file>', 'JSONL with a row for each text; answers with a line for each')
     .option('--input-ids <ids>', 'token ids as they are, such as 1,2,3')
+    .option(...chatTemplateOption)
+    .option(...templateOption)
     .option('--max-length <n>', 'tokens of a row; what is longer is cut (default: no limit but the model’s)');
 }
 

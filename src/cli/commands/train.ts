@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { formatNames, readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
-import { chatTemplateOption } from '../base-options.ts';
+import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
@@ -51,6 +51,7 @@ function declareOptions(command: Command): void {
     .option('--eval-steps <n>', 'measure it every so many steps as well')
     .option('--init-adapter <dir>', 'go on training this adapter')
     .option(...chatTemplateOption)
+    .option(...templateOption)
     .option('--any-base', 'take it although it was trained on another base')
     .option('--target-modules <targets>', 'names (q_proj,v_proj), a regular expression, or all-linear (default)')
     .option(

@@ -91,6 +91,8 @@ function schemaOf(read: WordReader) {
     anyBase: flag.optional(),
     /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */
     chatTemplate: path.optional(),
+    /** Whose chat template and tokenizer are used to train `initAdapter` further. Default: its own, where its folder has them. */
+    template: oneOf(['base', 'adapter']).optional(),
     targetModules: modulePatterns('names separated by commas, a regular expression, or all-linear').optional(),
     /** Modules that get no adapter although a target matches. */
     excludeModules: modulePatterns('names separated by commas, or a regular expression').optional(),

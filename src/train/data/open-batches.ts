@@ -1,5 +1,6 @@
 import { buildClassificationGraph, type BaseModel } from '../../models/index.ts';
-import { openTokenizer } from '../../tokenizer/index.ts';
+import { adapterFolder } from '../../adapter-files/index.ts';
+import { chooseTokenizer, type ChosenTokenizer, type TokenizerChoice } from '../../tokenizer/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { openExamples } from './read-examples.ts';
 import { readLabelled, type LabelledDataset } from './read-labelled.ts';
@@ -17,7 +18,13 @@ export interface OpenedBatches {
   readonly objective: Objective;
   readonly data: BatchSource;
   readonly evalData: BatchSource | undefined;
+  readonly chosen: ChosenTokenizer;
 }
+
+type RowSettings = Pick<
+  TrainConfig,
+  'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate' | 'template' | 'initAdapter' | 'answers'
+>;
 
 /**
  * Reads the rows that the settings name, in the form that the base's task needs: text to continue, or labelled rows.
@@ -25,25 +32,21 @@ export interface OpenedBatches {
  */
 export async function openBatches(
   base: BaseModel,
-  {
-    data: path,
-    evalData: evalPath,
-    format = 'auto',
-    chosen,
-    chatTemplate,
-    answers,
-  }: Pick<TrainConfig, 'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate' | 'answers'>,
+  settings: RowSettings,
   { maxLength, signal }: OpenBatchesOptions,
 ): Promise<OpenedBatches> {
-  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
-  if (base.task === undefined || base.task === 'causal-lm') {
+  const { data: path, evalData: evalPath, format = 'auto', chosen, answers } = settings;
+  const used = await chooseTokenizer(await choiceOf(base, settings));
+  const { tokenizer } = used;
+  if (writesText(base)) {
     const asked = format === 'auto' ? undefined : format;
     const { vocabSize } = base.config;
     const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, answers, ...(signal && { signal }) };
     const open = async (file: DataPaths): Promise<BatchSource> =>
       tokenData(await openExamples(file, reading, tokenLength(base)), base);
     const data = await open(path);
-    return { objective: { kind: 'next-token' }, data, evalData: await orClose(data, evalPath, open) };
+    const evalData = await orClose(data, evalPath, open);
+    return { objective: { kind: 'next-token' }, data, evalData, chosen: used };
   }
   const outputShape = buildClassificationGraph(base, {
     given: new Set(base.headWeights?.keys()),
@@ -66,7 +69,21 @@ export async function openBatches(
     objective: { kind: data.kind, tokenTypes: hasSegments },
     data: labelledData(data, base, { hasSegments }),
     evalData: evalData && labelledData(evalData, base, { hasSegments }),
+    chosen: used,
   };
+}
+
+function writesText({ task }: BaseModel): boolean {
+  return task === undefined || task === 'causal-lm';
+}
+
+/** WHY not the adapter's own for labels: it is not what an encoder is served with. */
+async function choiceOf(
+  base: BaseModel,
+  { chatTemplate, template, initAdapter }: RowSettings,
+): Promise<TokenizerChoice> {
+  const adapter = initAdapter === undefined || !writesText(base) ? undefined : await adapterFolder(initAdapter);
+  return { base: base.dir, adapter, chatTemplate, template };
 }
 
 type DataPaths = string | readonly string[];

@@ -146,7 +146,7 @@ function createEvaluator(
 }
 
 function planOf(inputs: TrainingInputs, trainableParameters: number): TrainPlan {
-  const { base, trainable, data, evalData, steps, maxLength, learningRate } = inputs;
+  const { base, trainable, data, evalData, steps, maxLength, learningRate, chosen } = inputs;
   const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
   return {
     trainableParameters,
@@ -157,5 +157,6 @@ function planOf(inputs: TrainingInputs, trainableParameters: number): TrainPlan 
     steps,
     maxLength,
     learningRate,
+    template: chosen.whose,
   };
 }

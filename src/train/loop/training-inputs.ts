@@ -8,6 +8,7 @@ import { openBatches } from '../data/open-batches.ts';
 import { countSteps } from '../data/step-plan.ts';
 import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
+import type { ChosenTokenizer } from '../../tokenizer/index.ts';
 import { headModules } from '../graph/whole-parameters.ts';
 
 /** Everything that is read and checked before the first weight is loaded. `dispose` closes the files of the rows. */
@@ -21,6 +22,8 @@ export interface TrainingInputs extends AsyncDisposable {
   readonly steps: number;
   readonly maxLength: number;
   readonly learningRate: number;
+  /** The tokenizer of the rows, and what the result needs to be served with it. */
+  readonly chosen: ChosenTokenizer;
 }
 
 /**
@@ -35,7 +38,7 @@ export async function readTrainingInputs(
   const config = withHead(settings, base);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
-  const { objective, data, evalData } = await openBatches(base, config, { maxLength, signal });
+  const { objective, data, evalData, chosen } = await openBatches(base, config, { maxLength, signal });
   const close = async (): Promise<void> => {
     await data[Symbol.asyncDispose]();
     await evalData?.[Symbol.asyncDispose]();
@@ -48,7 +51,7 @@ export async function readTrainingInputs(
   }
   const steps = countSteps(data.count, config);
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
-  const read = { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate };
+  const read = { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate, chosen };
   return { ...read, [Symbol.asyncDispose]: close };
 }
 

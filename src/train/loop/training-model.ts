@@ -1,6 +1,7 @@
 import type { LossGraph } from '../graph/loss-graph.ts';
 import { createLossGraph } from '../graph/loss-graph.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
+import { saveTokenizer } from '../report/save-tokenizer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 
 /** The trained model: the graph of its loss, and its weights. */
@@ -30,13 +31,15 @@ export class TrainingModel implements Disposable {
   }
 
   /**
-   * Writes weights as a result of the training.
+   * Writes weights as a result of the training, with the chat template and the tokenizer of its rows where they are not the base's.
    *
    * @param dir  does not exist yet; its parent does
    * @param weights  in the layout of the parameters; default: the parameters themselves
    */
-  save(dir: string, weights: ParameterArena = this.parameters): Promise<void> {
-    return this.#inputs.trainable.save(dir, weights);
+  async save(dir: string, weights: ParameterArena = this.parameters): Promise<void> {
+    const { trainable, chosen, base, config } = this.#inputs;
+    await trainable.save(dir, weights);
+    await saveTokenizer(dir, chosen, config.full ? base.dir : undefined);
   }
 
   dispose(): void {

@@ -14,6 +14,8 @@ export interface TrainPlan {
   readonly steps: number;
   readonly maxLength: number;
   readonly learningRate: number;
+  /** Whose chat template and tokenizer the rows have: the base's, the initial adapter's, or the template that was asked for. */
+  readonly template: 'base' | 'adapter' | 'given';
 }
 
 /** The events of a running training. */
