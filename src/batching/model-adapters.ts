@@ -1,4 +1,10 @@
-import { type AdapterArena, type AdapterFacts, AdapterRegistry, type HostWeights } from '../routing/index.ts';
+import {
+  type AdapterArena,
+  type AdapterFacts,
+  AdapterRegistry,
+  type HostWeights,
+  type RegistryOptions,
+} from '../routing/index.ts';
 import { EspalierError, Pace } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
 import { assertPlain, loraShapes, type Adapter } from '../lora/index.ts';
@@ -34,8 +40,8 @@ interface Matrix {
 
 export interface ModelAdaptersOptions {
   readonly parameters?: readonly ServedParameter[];
-  /** Bytes of host memory for the weights of adapters. */
-  readonly memory?: number | undefined;
+  /** How many weights of adapters are kept in host memory, and for how long. */
+  readonly residency?: RegistryOptions | undefined;
 }
 
 /** The adapters of one model: versions are immutable, leased by requests, and moved by compare-and-swap. */
@@ -45,10 +51,10 @@ export class ModelAdapters {
   readonly modules: readonly AdaptableModule[];
   readonly #arena: TensorArena;
 
-  constructor(injected: readonly InjectedModule[], { parameters = [], memory }: ModelAdaptersOptions = {}) {
+  constructor(injected: readonly InjectedModule[], { parameters = [], residency }: ModelAdaptersOptions = {}) {
     this.modules = injected.map(({ module }) => module);
     this.#arena = new TensorArena(injected, parameters);
-    this.registry = new AdapterRegistry(this.#arena, { memory });
+    this.registry = new AdapterRegistry(this.#arena, residency);
   }
 
   /** The tensors for runs of the base: matrices of zeros, and its own parameters. */

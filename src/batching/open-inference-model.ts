@@ -1,3 +1,4 @@
+import type { RegistryOptions } from '../routing/index.ts';
 import { EspalierError } from '../core/index.ts';
 import { openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
 import { decodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
@@ -30,8 +31,8 @@ export interface InferenceModelOptions {
   readonly memoryPlan?: MemoryPlan;
   /** Prepares every module that can have adapters for them. Default: off, which saves the additional products. */
   readonly adapters?: boolean;
-  /** Bytes of host memory for the weights of adapters. Default: a quarter of what is available. */
-  readonly adapterMemory?: number | undefined;
+  /** How many weights of adapters are kept in host memory, and for how long. */
+  readonly residency?: RegistryOptions | undefined;
 }
 
 const defaults = {
@@ -46,7 +47,7 @@ const defaults = {
   adapters: false,
 } satisfies Omit<InferenceModelOptions, 'name' | 'environment' | 'arenas'>;
 
-type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas' | 'adapterMemory'>>;
+type Settings = InferenceModelOptions & Required<Omit<InferenceModelOptions, 'arenas' | 'residency'>>;
 
 /** A graph to serve, from any source. */
 export interface GraphSource {
@@ -118,7 +119,7 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
   const taken = parameters.filter((parameter) => takesParameter(model, parameter));
   const adapters = new ModelAdapters(injectServedAdapters(model, modules), {
     parameters: taken,
-    memory: options.adapterMemory,
+    residency: options.residency,
   });
   try {
     return await openWith(settings, { build, prepared: await prepareGraph(model, { baseDir }), adapters });

@@ -1,3 +1,4 @@
+import type { RegistryOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -66,6 +67,10 @@ export interface ServerOptions {
   readonly maxLength?: number;
   /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start. */
   readonly adapterMemory?: number;
+  /** Adapters whose weights are in host memory at once. Default: as many as `adapterMemory` takes. */
+  readonly maxAdapters?: number;
+  /** Milliseconds after its last use at which the weights of an adapter of a store are released. Default: 30 seconds. */
+  readonly adapterIdleMs?: number;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those that the folder needs. */
@@ -214,12 +219,20 @@ function openGenerationFor(
     maxLength,
     dora,
     adapterTargets,
-    adapterMemory,
+    ...rest
   }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxSlots, maxLength, dora, adapterTargets, anyBase, template, adapterMemory };
+  const limits = { maxSlots, maxLength, dora, adapterTargets, anyBase, template, residency: residencyOf(rest) };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
+}
+
+function residencyOf({
+  adapterMemory: memory,
+  maxAdapters: maxResident,
+  adapterIdleMs: idleMs = 30_000,
+}: ServerOptions): RegistryOptions {
+  return { memory, maxResident, idleMs };
 }
 
 /** Checks that no model has the name of an encoder, which is served under `/v2` under the name of the base. */
@@ -239,19 +252,10 @@ function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {
 function openEncoderFor(
   { base, tokenizer, origin, watch }: OpenedBase,
   environment: Environment,
-  {
-    servedName,
-    adapters: adaptersFolder,
-    anyBase,
-    maxLength,
-    maxBatch,
-    maxWaitMs,
-    memoryPlan,
-    adapterMemory,
-  }: ServerOptions,
+  { servedName, adapters: adaptersFolder, anyBase, maxLength, maxBatch, maxWaitMs, memoryPlan, ...rest }: ServerOptions,
 ): Promise<EncoderService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { anyBase, maxLength, maxBatch, maxWaitMs, memoryPlan, adapterMemory };
+  const limits = { anyBase, maxLength, maxBatch, maxWaitMs, memoryPlan, residency: residencyOf(rest) };
   return openEncoder({
     base,
     origin,
@@ -265,19 +269,9 @@ function openEncoderFor(
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {
-  const {
-    models = [],
-    copyBase,
-    adapters: adaptersFolder,
-    anyBase,
-    maxBatch,
-    maxWaitMs,
-    memoryPlan,
-    adapterMemory,
-    signal,
-  } = options;
+  const { models = [], copyBase, adapters: adaptersFolder, anyBase, maxBatch, maxWaitMs, memoryPlan, signal } = options;
   const isAlone = options.base === undefined;
-  const settings = { anyBase, maxBatch, maxWaitMs, memoryPlan, adapterMemory, signal };
+  const settings = { anyBase, maxBatch, maxWaitMs, memoryPlan, residency: residencyOf(options), signal };
   return openModels({ models, copyBase, environment, adaptersFolder, isAlone, ...settings });
 }
 

@@ -46,6 +46,10 @@ const schema = z.object({
   maxLength: count.optional(),
   /** Bytes of memory for the weights of adapters. */
   adapterMemory: count.optional(),
+  /** Number of adapters whose weights are in memory at once. */
+  maxAdapters: count.optional(),
+  /** Milliseconds after its last use at which the weights of an adapter of a store are released. */
+  adapterIdleMs: duration.optional(),
   /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
   /** Accepts DoRA adapters that are loaded later. */

@@ -20,6 +20,7 @@ import {
   announceAdapters,
   createAdapterAdministration,
   Router,
+  type RegistryOptions,
 } from '../routing/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
@@ -42,8 +43,8 @@ export interface EncoderOptions {
   readonly memoryPlan: MemoryPlan | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
-  /** Bytes of host memory for adapters. */
-  readonly adapterMemory?: number | undefined;
+  /** How many weights of adapters are kept in host memory, and for how long. */
+  readonly residency?: RegistryOptions | undefined;
   /** Aborts when a file of the base was written to. Default: never. */
   readonly changed?: AbortSignal | undefined;
 }
@@ -104,7 +105,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
 }
 
 async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {
-  const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan, adapterMemory } = options;
+  const { base, environment, baseName: name, maxBatch, maxWaitMs, memoryPlan, residency } = options;
   const adapters = options.adaptersFolder !== undefined;
   const parameters = adapters ? await headOf(base) : [];
   const given = new Set(parameters.map((parameter) => parameter.name));
@@ -118,7 +119,7 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
       arenas,
       maxWaiting,
       adapters,
-      adapterMemory,
+      residency,
       ...(maxBatch === undefined ? {} : { maxBatch }),
       ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
       ...(memoryPlan === undefined ? {} : { memoryPlan }),

@@ -10,8 +10,10 @@ import {
   hasDora,
   Router,
   targetsInFolder,
+  type RegistryOptions,
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
+import { releaseIdleWeights } from './release-idle-weights.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 /** Whose chat template and tokenizer the requests for an adapter use. */
@@ -36,8 +38,8 @@ export interface GenerationOptions {
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
   readonly template?: TemplateOf | undefined;
-  /** Bytes of host memory for adapters. */
-  readonly adapterMemory?: number | undefined;
+  /** How many weights of adapters are kept in host memory, and for how long. */
+  readonly residency?: RegistryOptions | undefined;
 }
 
 /** A served decoder. */
@@ -63,9 +65,11 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),
   });
-  const registry = new AdapterRegistry(engine.arena, { memory: options.adapterMemory });
+  const registry = new AdapterRegistry(engine.arena, options.residency);
+  const releasing = releaseIdleWeights(registry);
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
+    releasing[Symbol.dispose]();
     await engine.dispose();
     registry.dispose();
     await Promise.all(closing);

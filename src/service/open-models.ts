@@ -6,6 +6,7 @@ import {
   announceAdapters,
   createAdapterAdministration,
   type AdministrationOptions,
+  type RegistryOptions,
 } from '../routing/index.ts';
 import { BaseWatch, PrivateBase } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -37,8 +38,8 @@ export interface ModelsOptions {
   readonly maxBatch: number | undefined;
   readonly maxWaitMs: number | undefined;
   readonly memoryPlan: MemoryPlan | undefined;
-  /** Bytes of host memory for each model's adapters. */
-  readonly adapterMemory?: number | undefined;
+  /** How many weights of adapters are kept in host memory, and for how long. */
+  readonly residency?: RegistryOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -115,13 +116,13 @@ async function privatePath(
 
 function settingsOf(
   name: string,
-  { environment, maxBatch, maxWaitMs, memoryPlan, adapterMemory }: ModelsOptions,
+  { environment, maxBatch, maxWaitMs, memoryPlan, residency }: ModelsOptions,
   shared: { readonly arenas: SharedArenas; readonly adapters: boolean },
 ): Parameters<typeof readInferenceFile>[1] {
   return {
     name,
     environment,
-    adapterMemory,
+    residency,
     ...shared,
     ...(maxBatch === undefined ? {} : { maxBatch }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),

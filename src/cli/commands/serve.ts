@@ -40,6 +40,8 @@ const schema = z.object({
   drainTimeout: nonNegativeNumber.optional(),
   maxSlots: positiveInteger.optional(),
   adapterMemory: positiveInteger.optional(),
+  maxAdapters: positiveInteger.optional(),
+  adapterIdle: nonNegativeNumber.optional(),
   maxLength: positiveInteger.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
@@ -86,6 +88,11 @@ export const serveCommand: CommandDefinition = {
       .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')
+      .option('--max-adapters <n>', 'adapters whose weights are in memory at once (default: as many as fit)')
+      .option(
+        '--adapter-idle <seconds>',
+        'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
+      )
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
@@ -109,7 +116,7 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
-    const { model: models, adapterMemory: megabytes, drainTimeout, ...rest } = read;
+    const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, ...rest } = read;
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
     const server = await openServer({
@@ -117,6 +124,7 @@ export const serveCommand: CommandDefinition = {
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
       models,
       ...definedOnly({ apiKey, adminApiKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
+      ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       threads: context.threads,
       signal: context.signal,
     });
