@@ -31,11 +31,13 @@ it('tells of every change while the server runs, but not of the adapters that it
   notes.begin(['before', 'policy']);
   await registry.readAnnounced();
   await registry.replace('policy', new FakeFiles('second version of it'));
+  await registry.rollback('policy', { cause: { actor: 'eve', reason: 'wrong tone' } });
   await registry.unload('policy');
   await registry.load('policy', new FakeFiles('third'));
   expect(told).toEqual([
     'The adapter policy is replaced: version first versio by second versi',
-    'The adapter policy is unloaded: version second versi',
+    'The adapter policy went back: from version second versi to first versio (wrong tone)',
+    'The adapter policy is unloaded: version first versio',
     'The adapter policy is served: version third',
   ]);
 });

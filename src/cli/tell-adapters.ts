@@ -35,12 +35,14 @@ export function tellAdapters(
 }
 
 /** A retired version is not reported: it has no name any more, and nobody waits for it. */
-function textOf({ event, name, version, previous, error }: AdapterEvent): string | undefined {
+function textOf({ event, name, version, previous, reason, error }: AdapterEvent): string | undefined {
   switch (event) {
     case 'load':
       return `The adapter ${name} is served: version ${shortened(version)}`;
     case 'replace':
       return `The adapter ${name} is replaced: version ${shortened(previous)} by ${shortened(version)}`;
+    case 'rollback':
+      return `The adapter ${name} went back: from version ${shortened(previous)} to ${shortened(version)}${because(reason)}`;
     case 'unload':
       return `The adapter ${name} is unloaded: version ${shortened(version)}`;
     case 'fail':
@@ -50,6 +52,10 @@ function textOf({ event, name, version, previous, error }: AdapterEvent): string
     case 'retire':
       return undefined;
   }
+}
+
+function because(reason: string | undefined): string {
+  return reason === undefined ? '' : ` (${reason})`;
 }
 
 /** The first characters of a version, enough to distinguish versions in a log. */

@@ -24,6 +24,9 @@ export type AdapterEventKind =
   | 'unpin'
   /** A name went back to an earlier version. */
   | 'rollback'
+  /** A name or a version takes no new requests, or takes them again. */
+  | 'drain'
+  | 'resume'
   /** A lease ended otherwise than it should have. */
   | 'lease'
   /** The breaker of a version changed its state. */

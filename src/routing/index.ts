@@ -23,15 +23,17 @@ export {
 } from './breaker/fallback.ts';
 export { outcomeOf } from './breaker/outcome-of.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
-export {
-  AdapterRegistry,
-  type ChangeOptions,
-  type MoveOptions,
-  type RegistryOptions,
-} from './registry/adapter-registry.ts';
+export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
-export type { AdapterInfo } from './registry/alias.ts';
+export type { AdapterInfo, AdapterMove, Pin } from './registry/alias.ts';
+export type {
+  ChangeOptions,
+  DrainOptions,
+  MoveOptions,
+  PinOptions,
+  RollbackOptions,
+} from './registry/change-options.ts';
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { type Route, Router } from './router.ts';

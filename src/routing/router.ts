@@ -38,11 +38,16 @@ export interface Route<Weights extends HostWeights = HostWeights> extends Dispos
   readonly leases: readonly AdapterLease<Weights>[];
 }
 
+/** The part of a registry that a router needs. */
+export interface RoutedNames<Weights extends HostWeights> extends Pick<AdapterRegistry<Weights>, 'has' | 'lease'> {
+  list(): readonly { readonly name: string }[];
+}
+
 export interface RouterOptions<Weights extends HostWeights> {
   /** Name under which the base is served. */
   readonly baseName: string;
   /** undefined if the base is served without adapters. */
-  readonly registry: Pick<AdapterRegistry<Weights>, 'has' | 'lease' | 'list'> | undefined;
+  readonly registry: RoutedNames<Weights> | undefined;
 }
 
 /** Resolves the name of a model to leases. The time does not grow with the number of adapters. */

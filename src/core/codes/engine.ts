@@ -22,6 +22,37 @@ export const engineCodes = {
       'Expected {name} to be at version {expected}, but it is at {actual}. Check the current version before you change it.',
     help: 'The name was given another version between the reading and the change. Nothing was changed.',
   },
+  ADAPTER_PINNED: {
+    status: 409,
+    retryable: false,
+    message: 'The adapter {name} was pinned by {by}, so it keeps its version. Unpin it first.',
+    help: 'A pinned name is not moved to another version and is not removed. Nothing was changed.',
+  },
+  ADAPTER_PINS_FULL: {
+    status: 409,
+    retryable: false,
+    message:
+      'The weights of version {version} ({bytes} bytes) cannot be pinned: {pinned} bytes are pinned, and the budget for adapters is {limit}. Unpin another version, or raise {option:adapterMemory}.',
+    help: 'Pinned weights are never dropped from memory. More of them than the budget would leave no room for other adapters. Nothing was changed.',
+  },
+  ADAPTER_DRAINING: {
+    status: 503,
+    retryable: true,
+    message: 'The adapter {name} is being drained and takes no new requests. Try again in {retryAfterSeconds} s.',
+    help: 'Requests that have begun are finished. The other adapters and the base are not affected.',
+  },
+  ADAPTER_VERSION_UNKNOWN: {
+    status: 404,
+    retryable: false,
+    message: '{what} named version {version}, which is not known here.',
+    help: 'A name can be moved to a version of its history, to a version that another name has, and to a version in the store. A version that was given in memory is known only while something uses it. Nothing was changed.',
+  },
+  ADAPTER_NO_EARLIER_VERSION: {
+    status: 409,
+    retryable: false,
+    message: 'The adapter {name} has no earlier version to go back to.',
+    help: 'The name has had one version only, or its history is not kept that far back. Nothing was changed.',
+  },
   ADAPTER_BEING_READ: {
     status: 503,
     retryable: true,

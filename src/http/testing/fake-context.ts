@@ -77,8 +77,7 @@ export function fakeContext(
       baseName: 'base',
       registry: {
         has: (name) => adapters.has(name),
-        list: () =>
-          [...adapters.values()].map((one) => ({ version: undefined, ...one, rank: 1, error: undefined, leases: 0 })),
+        list: () => [...adapters.values()],
         lease: (name) => Promise.resolve(fakeLease(name)),
       },
     }),
@@ -104,6 +103,7 @@ function fakeLease(name: string): AdapterLease<PreparedAdapter> {
   const version = {
     digest: `sha-${name}`,
     base: undefined,
+    fingerprint: undefined,
     rank: 1,
     bytes: 0,
     isAlone: false,

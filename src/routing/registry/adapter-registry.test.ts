@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AdapterEvent, breathe, EspalierError, type ErrorCode, onAdapterEvent } from '../../core/index.ts';
+import { type AdapterEvent, breathe, EspalierError, type ErrorCode } from '../../core/index.ts';
 import { adapterOf, FakeArena, FakeFiles, type FakeWeights, knownOf } from '../testing/fake-arena.ts';
 
 import { AdapterRegistry } from './adapter-registry.ts';
@@ -242,78 +242,6 @@ describe('announced adapters', () => {
   });
 });
 
-describe('adopted versions', () => {
-  it('serve at once without a reading, and are read by the first lease that holds them', async () => {
-    const files = Array.from({ length: 1000 }, (_, i) => new FakeFiles(`v${i}`));
-    await Promise.all(files.map((file) => registry.adopt(file.path, knownOf(file))));
-    expect(registry.list().every(({ state }) => state === 'serving')).toBe(true);
-    using lease = registry.acquire('v7');
-    expect([lease.version.rank, lease.version.digest, arena.prepared.length]).toEqual([2, 'v7', 0]);
-    using first = await lease.hold();
-    using second = await lease.hold();
-    expect([first.weights.digest, second.weights]).toEqual(['v7', first.weights]);
-    expect(files.reduce((sum, { reads }) => sum + reads, 0)).toBe(1);
-  });
-
-  it('move a name by compare-and-swap, and tell who did it and why', async () => {
-    const seen: AdapterEvent[] = [];
-    using _ = onAdapterEvent((event) => void seen.push(event));
-    await registry.load('policy', adapterOf('v1'));
-    using lease = registry.acquire('policy');
-    const cause = { actor: 'store', reason: 'a file came' };
-    const move = (digest: string, expectedVersion: string): Promise<unknown> =>
-      registry.adopt('policy', knownOf(new FakeFiles(digest)), { expectedVersion, cause });
-    expect(await codeOf(move('v2', 'v0'))).toBe('ADAPTER_VERSION_CONFLICT');
-    await move('v2', 'v1');
-    expect([lease.version.digest, registry.list()[0]?.version]).toEqual(['v1', 'v2']);
-    expect(seen.at(-1)).toMatchObject({ event: 'replace', version: 'v2', previous: 'v1', ...cause });
-  });
-
-  it('are refused where their content is another one, or is not what was recorded', async () => {
-    const changed = new FakeFiles('path', 'other');
-    await registry.adopt('changed', knownOf(changed, { digest: 'first' }));
-    using lease = registry.acquire('changed');
-    expect(await codeOf(lease.hold())).toBe('ADAPTER_SOURCE_CHANGED');
-    await registry.adopt('wrong', knownOf(new FakeFiles('abc'), { rank: 1, isAlone: true }));
-    using wrong = registry.acquire('wrong');
-    await expect(wrong.hold()).rejects.toThrow('rank was recorded as 1 and is 3; isAlone was recorded as true and is');
-    expect(arena.prepared).toEqual([]);
-    arena.refusal = new EspalierError('ADAPTERS_OFF', { name: 'refused' });
-    await registry.adopt('refused', knownOf(new FakeFiles('xyz')));
-    using refused = registry.acquire('refused');
-    expect(await codeOf(refused.hold())).toBe('ADAPTERS_OFF');
-  });
-
-  it('are checked by a load of the same content too, which fails where the arena refuses it', async () => {
-    await registry.adopt('known', knownOf(new FakeFiles('same')));
-    arena.refusal = new EspalierError('ADAPTERS_OFF', { name: 'again' });
-    expect(await codeOf(registry.load('again', adapterOf('same')))).toBe('ADAPTERS_OFF');
-    expect(registry.list().map(({ name }) => name)).toEqual(['known']);
-  });
-
-  it.each([{ rank: 0 }, { rank: 1.5 }, { bytes: -1 }, { bytes: Number.NaN }, { digest: '' }])(
-    'are refused with the damaged record %j',
-    async (facts) => {
-      const adopted = registry.adopt('a', knownOf(new FakeFiles('a'), facts));
-      expect(await codeOf(adopted)).toBe('ADAPTER_FACTS_INVALID');
-      expect([registry.list(), registry.versions()]).toEqual([[], []]);
-    },
-  );
-
-  it('wait for a load of the same content, and are served if it fails', async () => {
-    arena.failure = new Error('torn');
-    const load = codeOf(registry.load('loaded', adapterOf('same')));
-    await breathe();
-    const adopted = registry.adopt('adopted', knownOf(new FakeFiles('same')));
-    expect(await load).toBe('other');
-    await adopted;
-    arena.failure = undefined;
-    using lease = registry.acquire('adopted');
-    using hold = await lease.hold();
-    expect([hold.weights.digest, registry.versions().length]).toEqual(['same', 1]);
-  });
-});
-
 describe('the channel espalier:adapter', () => {
   const seen: unknown[] = [];
   const listen = (message: unknown): void => void seen.push(message);
@@ -352,7 +280,19 @@ describe('the registry, through any order of loads, adoptions, replacements, unl
   const version = fc.constantFrom('a', 'bb', 'ccc', 'dd', 'e');
   const name = fc.constantFrom('x', 'y', 'z');
   const step = fc.record({
-    kind: fc.constantFrom('load', 'adopt', 'replace', 'unload', 'acquire', 'hold', 'release', 'wait'),
+    kind: fc.constantFrom(
+      'load',
+      'adopt',
+      'replace',
+      'rollback',
+      'pin',
+      'unpin',
+      'unload',
+      'acquire',
+      'hold',
+      'release',
+      'wait',
+    ),
     name,
     version,
     pick: fc.nat(),
@@ -376,6 +316,9 @@ describe('the registry, through any order of loads, adoptions, replacements, unl
           if (kind === 'load') pending.push(codeOf(tried.load(target, adapterOf(id))));
           if (kind === 'adopt') pending.push(codeOf(tried.adopt(target, knownOf(new FakeFiles(id)))));
           if (kind === 'replace') pending.push(codeOf(tried.replace(target, new FakeFiles(id))));
+          if (kind === 'rollback') pending.push(codeOf(tried.rollback(target)));
+          if (kind === 'pin') pending.push(codeOf(tried.pins.pinName(target, { keepsWeights: pick % 2 === 0 })));
+          if (kind === 'unpin') pending.push(codeOf(tried.pins.unpinName(target)));
           if (kind === 'unload') pending.push(codeOf(tried.unload(target)));
           if (kind === 'acquire' && tried.has(target)) leases.push(tried.acquire(target));
           const lease = leases[pick % Math.max(1, leases.length)];
@@ -386,7 +329,10 @@ describe('the registry, through any order of loads, adoptions, replacements, unl
         const codes = await Promise.all(pending);
         expect(codes).not.toContain('other');
         for (const lease of leases) lease.dispose();
-        for (const { name: left } of tried.list()) await tried.unload(left);
+        for (const { name: left } of tried.list()) {
+          await tried.pins.unpinName(left);
+          await tried.unload(left);
+        }
         tried.dispose();
         await breathe();
         expect(own.alive).toBe(0);

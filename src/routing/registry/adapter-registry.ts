@@ -1,11 +1,15 @@
-import { type Cause, didYouMean, EspalierError, publishAdapterEvent } from '../../core/index.ts';
-import { infoOf, type AdapterInfo, type Alias } from './alias.ts';
+import { EspalierError, publishAdapterEvent, serverItself } from '../../core/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
 import type { AdapterLease, AdapterVersion, Served, VersionRecord } from './adapter-version.ts';
+import { type AdapterInfo, servedBy } from './alias.ts';
+import { defaultHistory, type Move, rollbackTarget, withMove, withRollback } from './alias-history.ts';
+import { AliasTable } from './alias-table.ts';
+import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-options.ts';
 import { defaultMemory } from './default-memory.ts';
-import { firstNames } from './first-names.ts';
+import { Drains } from './drains.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
+import { Pins } from './pins.ts';
 import { Turns } from './turns.ts';
 import type { ResidentWeights } from './host-memory.ts';
 import { type ResidencyOptions, unixSeconds, VersionTable } from './version-table.ts';
@@ -13,22 +17,15 @@ import { type ResidencyOptions, unixSeconds, VersionTable } from './version-tabl
 export interface RegistryOptions extends Omit<ResidencyOptions, 'memory'> {
   /** Bytes of host memory for the weights of adapters. Default: a quarter of the memory that is available when the registry is created. */
   readonly memory?: number | undefined;
-}
-
-export interface ChangeOptions {
-  /** Who changes the name, and why. Default: the server itself. */
-  readonly cause?: Cause | undefined;
-}
-
-export interface MoveOptions extends ChangeOptions {
-  /** Refuse with ADAPTER_VERSION_CONFLICT unless the name points to this version. */
-  readonly expectedVersion?: string | undefined;
+  /** Moves that are kept for each name. Default: 20. */
+  readonly history?: number | undefined;
 }
 
 /**
  * The adapter versions and the names that point to them. A version is immutable and identified by the hash of its content. A name
  * points to one version, and is moved by compare-and-swap. A request leases the version to which its name points at the call, and keeps
- * it until its last answer. A version is forgotten when no name, no lease and no load holds it.
+ * it until its last answer. A version is forgotten when no name, no lease, no load and no pin holds it. The history of a name remembers
+ * where it can be read again.
  *
  * Any number of adapters can be registered. Their weights are kept in host memory within a budget. The least recently used weights are
  * dropped, and are read again from their source when a request needs them. The arena decides which weights the runs read, and where
@@ -37,14 +34,27 @@ export interface MoveOptions extends ChangeOptions {
  * Changes of one name happen in the order of the calls. A change that fails has no effect.
  */
 export class AdapterRegistry<Weights extends HostWeights = HostWeights> implements Disposable {
-  readonly #aliases = new Map<string, Alias>();
+  /** Names that must keep their version, and versions that must be kept. */
+  readonly pins: Pins<Weights>;
+  /** Names and versions that take no new requests. */
+  readonly drains: Drains<Weights>;
+  readonly #aliases: AliasTable;
   readonly #table: VersionTable<Weights>;
   readonly #turns = new Turns();
-  #list: readonly AdapterInfo[] | undefined;
+  readonly #historyLimit: number;
   #isDisposed = false;
 
-  constructor(arena: AdapterArena<Weights>, { memory = defaultMemory(), ...residency }: RegistryOptions = {}) {
+  constructor(
+    arena: AdapterArena<Weights>,
+    { memory = defaultMemory(), history = defaultHistory, ...residency }: RegistryOptions = {},
+  ) {
     this.#table = new VersionTable({ arena, memory, ...residency });
+    const [table, turns] = [this.#table, this.#turns];
+    const aliases = new AliasTable((digest) => table.memory.has(digest));
+    this.#aliases = aliases;
+    this.pins = new Pins({ aliases, table, turns });
+    this.drains = new Drains(aliases, table);
+    this.#historyLimit = history;
   }
 
   /**
@@ -62,11 +72,12 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Moves a name to another version. Requests that have begun finish on the version that they began with.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of `load`. The old version then stays in use.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, ADAPTER_PINNED, and the errors of `load`. The old version then
+   *   stays in use.
    */
   replace(name: string, from: SourcedAdapter | AdapterSource, options: MoveOptions = {}): Promise<AdapterVersion> {
     return this.#turns.take(name, () => {
-      this.#expect(name, options);
+      this.#aliases.expect(name, options);
       return this.#point(name, from, options);
     });
   }
@@ -79,68 +90,141 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.#turns.take(name, () => this.#point(name, from, options));
   }
 
-  /**
-   * Points a name to a version that was verified before, without reading its weights. The name is served at once, with the tokenizer of
-   * the version. The first request reads
-   * the weights and checks that they are those of the version.
-   * @throws EspalierError ADAPTER_FACTS_INVALID; with `expectedVersion` also ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT. Nothing was
-   *   changed then.
-   */
-  adopt(name: string, known: AdoptedVersion, options: MoveOptions = {}): Promise<AdapterVersion> {
-    return this.#turns.take(name, async () => {
-      if (options.expectedVersion !== undefined) this.#expect(name, options);
-      assertUsable(name, known);
-      const tokenizer = await known.openTokenizer?.();
-      const version = await this.#table.know(known);
-      this.#moveTo({ version, tokenizer }, { name, source: known.source, ...options });
-      return version;
-    });
-  }
-
   /** Reads, checks and prepares the adapter, and then moves the name. Must be called in the name's turn. */
-  async #point(name: string, from: SourcedAdapter | AdapterSource, options: ChangeOptions): Promise<VersionRecord> {
+  async #point(name: string, from: SourcedAdapter | AdapterSource, options: MoveOptions): Promise<VersionRecord> {
+    this.#aliases.assertMovable(name, options);
     const source = sourceOf(from);
-    const served = await this.#bringInPlaceOf(this.#serving(name), source, name);
+    const served = await this.#inPlaceOf(name, this.#table.bring(source, { name, isUrgent: true }));
     this.#moveTo(served, { name, source, ...options });
     return served.version;
   }
 
-  /** Points the name to a version that is held for it. */
-  #moveTo(
-    served: Served<VersionRecord>,
-    { name, source, cause }: ChangeOptions & { readonly name: string; readonly source: AdapterSource },
-  ): void {
-    const previous = this.#set({ name, source, created: unixSeconds(), state: { kind: 'serving', ...served } });
-    const told = { ...cause, name, version: served.version.digest };
-    if (previous === undefined) publishAdapterEvent({ event: 'load', ...told });
-    else publishAdapterEvent({ event: 'replace', ...told, previous: previous.digest });
-    if (served.tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
-    if (previous !== undefined) this.#table.drop(previous);
-  }
-
-  async #bringInPlaceOf(
-    previous: VersionRecord | undefined,
-    source: AdapterSource,
-    name: string,
-  ): Promise<Served<VersionRecord>> {
+  async #inPlaceOf(name: string, brought: Promise<Served<VersionRecord>>): Promise<Served<VersionRecord>> {
+    const previous = this.#aliases.serving(name);
     if (previous) previous.leaving++;
     try {
-      return await this.#table.bring(source, { name, isUrgent: true });
+      return await brought;
     } finally {
       if (previous) previous.leaving--;
     }
   }
 
   /**
-   * Removes a name. Requests that have begun finish.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT
+   * Points a name to a version that was verified before, without reading its weights. The name is served at once, with the tokenizer of
+   * the version. The first request reads the weights and checks that they are those of the version. A name that has the version already stays as it is.
+   * @throws EspalierError ADAPTER_FACTS_INVALID, ADAPTER_PINNED; with `expectedVersion` also ADAPTER_NOT_FOUND,
+   *   ADAPTER_VERSION_CONFLICT. Nothing was changed then.
+   */
+  adopt(name: string, known: AdoptedVersion, options: MoveOptions = {}): Promise<AdapterVersion> {
+    return this.#turns.take(name, async () => {
+      assertUsable(name, known);
+      const present = this.#unmoved(name, known.digest, options);
+      if (present !== undefined) {
+        present.addSource(known.source);
+        return present;
+      }
+      const served = await this.#table.know(known);
+      this.#moveTo(served, { name, source: known.source, ...options });
+      return served.version;
+    });
+  }
+
+  /**
+   * Points a name, which may be new, to a version of its history or to one that another name has.
+   * @throws EspalierError ADAPTER_VERSION_UNKNOWN, ADAPTER_PINNED, ADAPTER_SOURCE_CHANGED and the errors of reading; with
+   *   `expectedVersion` also ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT. Nothing was changed then.
+   */
+  point(name: string, digest: string, options: MoveOptions = {}): Promise<AdapterVersion> {
+    return this.#turns.take(name, async () => {
+      const present = this.#unmoved(name, digest, options);
+      if (present !== undefined) return present;
+      const history = this.#aliases.get(name)?.history ?? [];
+      const known = this.#table.get(digest) ?? rollbackTarget(history, digest)?.version;
+      if (known === undefined) throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: digest });
+      const served = await this.#inPlaceOf(name, this.#table.recall(name, known));
+      this.#moveTo(served, { name, ...options });
+      return served.version;
+    });
+  }
+
+  /**
+   * Points a name to an earlier version: the one before the present one, or any version of its history. A further call without `to` goes
+   * further back.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, ADAPTER_PINNED, ADAPTER_NO_EARLIER_VERSION,
+   *   ADAPTER_VERSION_UNKNOWN, ADAPTER_SOURCE_CHANGED and the errors of reading. Nothing was changed then.
+   */
+  rollback(name: string, { to, ...options }: RollbackOptions = {}): Promise<AdapterVersion> {
+    return this.#turns.take(name, async () => {
+      const { history } = this.#aliases.expect(name, options);
+      const present = to === undefined ? undefined : this.#unmoved(name, to, options);
+      if (present !== undefined) return present;
+      this.#aliases.assertMovable(name, options);
+      const target = rollbackTarget(history, to);
+      if (target === undefined && to !== undefined) {
+        throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: to });
+      }
+      if (target === undefined) throw new EspalierError('ADAPTER_NO_EARLIER_VERSION', { name });
+      const served = await this.#inPlaceOf(name, this.#table.recall(name, target.version));
+      this.#moveTo(served, { name, target, ...options });
+      return served.version;
+    });
+  }
+
+  /**
+   * The version to which a roll-back would lead; undefined if there is none.
+   * @throws EspalierError ADAPTER_NOT_FOUND
+   */
+  versionBefore(name: string): string | undefined {
+    return rollbackTarget(this.#aliases.find(name).history)?.version.digest;
+  }
+
+  /**
+   * The version of a name that has it already.
+   * @returns undefined if the name must move, and may
+   */
+  #unmoved(name: string, digest: string, options: MoveOptions): VersionRecord | undefined {
+    const present = this.#aliases.serving(name);
+    if (present?.digest !== digest) {
+      this.#aliases.assertMovable(name, options);
+      return undefined;
+    }
+    this.#aliases.expect(name, options);
+    return present;
+  }
+
+  /** Points the name to a version that is held for it. */
+  #moveTo(served: Served<VersionRecord>, { name, target, source = sourceIn(served.version), cause }: Moving): void {
+    const { version, tokenizer } = served;
+    const previous = this.#aliases.serving(name);
+    const move = { ...serverItself, ...cause, version, time: Date.now() };
+    const history = this.#aliases.get(name)?.history ?? [];
+    this.#aliases.set(name, {
+      source,
+      created: unixSeconds(),
+      state: { kind: 'serving', ...served },
+      history:
+        target === undefined
+          ? withMove(history, move, this.#historyLimit)
+          : withRollback(history, { ...move, target }, this.#historyLimit),
+    });
+    const event = previous === undefined ? 'load' : target === undefined ? 'replace' : 'rollback';
+    const before = previous === undefined ? {} : { previous: previous.digest };
+    const told = { ...cause, name, version: version.digest };
+    publishAdapterEvent({ event, ...told, ...before });
+    if (tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
+    if (previous !== undefined) this.#table.drop(previous);
+  }
+
+  /**
+   * Removes a name with its history. Requests that have begun finish.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, ADAPTER_PINNED
    */
   unload(name: string, options: MoveOptions = {}): Promise<void> {
     return this.#turns.take(name, () => {
-      const alias = this.#expect(name, options);
+      this.#aliases.expect(name, options);
+      this.#aliases.assertMovable(name, options);
+      const version = this.#aliases.serving(name);
       this.#aliases.delete(name);
-      this.#list = undefined;
-      const version = alias.state.kind === 'serving' ? alias.state.version : undefined;
       if (version !== undefined) {
         publishAdapterEvent({ event: 'unload', ...options.cause, name, version: version.digest });
         this.#table.drop(version);
@@ -155,12 +239,12 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    */
   announce(name: string, source: AdapterSource): void {
     if (this.#aliases.has(name)) throw new EspalierError('ADAPTER_ALREADY_LOADED', { name, version: 'announced' });
-    this.#set({ name, source, created: unixSeconds(), state: { kind: 'pending' } });
+    this.#aliases.set(name, { source, created: unixSeconds(), state: { kind: 'pending' } });
   }
 
   /** Records that an announced adapter cannot be served. Requests for it get the error. Other adapters are not affected. */
   fail(name: string, source: AdapterSource, error: unknown): void {
-    this.#set({ name, source, created: unixSeconds(), state: { kind: 'failed', error } });
+    this.#aliases.set(name, { source, created: unixSeconds(), state: { kind: 'failed', error } });
     publishAdapterEvent({ event: 'fail', name, error });
   }
 
@@ -179,11 +263,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       if (alias?.state.kind !== 'pending') return;
       const { source } = alias;
       try {
-        const served = await this.#table.bring(source, { name, isUrgent });
-        const version = served.version.digest;
-        this.#set({ ...alias, state: { kind: 'serving', ...served } });
-        publishAdapterEvent({ event: 'load', name, version });
-        if (served.tokenizer !== undefined) publishAdapterEvent({ event: 'template', name, version });
+        this.#moveTo(await this.#table.bring(source, { name, isUrgent }), { name, source });
       } catch (error) {
         this.fail(name, source, error);
       }
@@ -192,18 +272,19 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /**
    * Looks a name up and leases its version, synchronously. Dispose the lease after the last answer.
-   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_BEING_READ, or the error that was recorded by `fail`
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_BEING_READ, ADAPTER_DRAINING, or the error that was recorded by `fail`
    */
   acquire(name: string): AdapterLease<Weights> {
-    const { state } = this.#find(name);
-    if (state.kind === 'failed') throw state.error;
-    if (state.kind === 'pending') throw new EspalierError('ADAPTER_BEING_READ', { name });
-    return this.#table.lease(name, state);
+    const alias = this.#aliases.find(name);
+    this.drains.assertTaking(alias);
+    return this.#table.lease(name, servedBy(alias), alias.use);
   }
 
   /** Like `acquire`, but first reads an adapter that was only announced. */
   async lease(name: string): Promise<AdapterLease<Weights>> {
-    if (this.#find(name).state.kind === 'pending') await this.#read(name, { isUrgent: true });
+    const alias = this.#aliases.find(name);
+    this.drains.assertTaking(alias);
+    if (alias.state.kind === 'pending') await this.#read(name, { isUrgent: true });
     return this.acquire(name);
   }
 
@@ -213,11 +294,15 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
 
   /** In the order of loading. The same array until a name changes. */
   list(): readonly AdapterInfo[] {
-    this.#list ??= Array.from(this.#aliases.values(), infoOf);
-    return this.#list;
+    return this.#aliases.list();
   }
 
-  /** Every version that is named, leased or being loaded. */
+  /** @throws EspalierError ADAPTER_NOT_FOUND */
+  info(name: string): AdapterInfo {
+    return this.#aliases.info(name);
+  }
+
+  /** Every version that is named, leased, pinned or being loaded. */
   versions(): readonly AdapterVersion[] {
     return this.#table.list();
   }
@@ -238,43 +323,29 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.#table.memory.releaseIdle();
   }
 
-  #find(name: string): Alias {
-    const alias = this.#aliases.get(name);
-    if (alias) return alias;
-    // WHY no list: the names are those of other callers too, and there may be thousands.
-    throw new EspalierError('ADAPTER_NOT_FOUND', { name, hint: didYouMean(name, firstNames(this.#aliases.keys())) });
-  }
-
-  #expect(name: string, { expectedVersion }: MoveOptions): Alias {
-    const alias = this.#find(name);
-    const actual = this.#serving(name)?.digest;
-    if (expectedVersion !== undefined && expectedVersion !== actual) {
-      const details = { name, expected: expectedVersion, actual: actual ?? alias.state.kind };
-      throw new EspalierError('ADAPTER_VERSION_CONFLICT', details);
-    }
-    return alias;
-  }
-
-  /** @returns the version to which the name pointed before; the name's hold on it has not been dropped */
-  #set(alias: Alias): VersionRecord | undefined {
-    const previous = this.#serving(alias.name);
-    this.#aliases.set(alias.name, alias);
-    this.#list = undefined;
-    return previous;
-  }
-
-  #serving(name: string): VersionRecord | undefined {
-    const state = this.#aliases.get(name)?.state;
-    return state?.kind === 'serving' ? state.version : undefined;
-  }
-
   /** Frees the weights. Weights that are held are freed when their holds end. */
   dispose(): void {
     this.#isDisposed = true;
+    this.pins.dispose();
     this.#table.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+interface Moving extends ChangeOptions {
+  readonly name: string;
+  /** Default: the first source of the version. */
+  readonly source?: AdapterSource | undefined;
+  /** The earlier move to which a roll-back leads. */
+  readonly target?: Move | undefined;
+}
+
+/** WHY never empty: a version is made with a source, and gives up only those that keep an adapter in memory. */
+function sourceIn({ digest, sources }: VersionRecord): AdapterSource {
+  const [source] = sources;
+  if (source === undefined) throw new TypeError(`The version ${digest} has no source`);
+  return source;
 }

@@ -7,7 +7,7 @@ export interface SourcedAdapter extends Adapter {
    * Opens the tokenizer, with its chat template, that its source has beside the weights. It gives undefined where requests use the
    * base's. WHY not opened yet: only a loading needs it; weights that are read again keep the tokenizer of their loading.
    */
-  readonly openTokenizer?: () => Promise<Tokenizer | undefined>;
+  readonly openTokenizer?: (() => Promise<Tokenizer | undefined>) | undefined;
 }
 
 /** A place from which an adapter can be read, and read again after its weights were dropped from memory. */

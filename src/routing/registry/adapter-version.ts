@@ -1,7 +1,9 @@
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { AdapterFacts, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
+import type { AdoptedVersion } from './known-version.ts';
 import type { WeightsHold } from './host-memory.ts';
+import { LeaseCount } from './lease-count.ts';
 
 /** One immutable content of an adapter. */
 export interface AdapterVersion extends AdapterFacts {
@@ -9,6 +11,8 @@ export interface AdapterVersion extends AdapterFacts {
   readonly digest: string;
   /** Name of the base on which it was trained, according to its configuration. */
   readonly base: string | undefined;
+  /** The fingerprint of that base; undefined if its files tell none. */
+  readonly fingerprint: string | undefined;
   /** The places from which it can be read again. */
   readonly sources: readonly AdapterSource[];
   /** Unix time in seconds at which it was first read. */
@@ -19,19 +23,24 @@ export interface AdapterVersion extends AdapterFacts {
 export class VersionRecord implements AdapterVersion {
   readonly digest: string;
   readonly base: string | undefined;
+  readonly fingerprint: string | undefined;
   readonly rank: number;
   readonly bytes: number;
   readonly isAlone: boolean;
   readonly created: number;
   readonly sources: AdapterSource[];
-  /** Number of names that point to it, and of loads that are about to point a name to it. */
+  /** Number of names that point to it, of loads that are about to point a name to it, and of pins. */
   holds = 0;
   /** Number of those names that are about to point to another version. */
   leaving = 0;
-  /** Number of requests that have not had their last answer yet. */
-  leases = 0;
+  /** The requests that have not had their last answer yet. */
+  readonly use = new LeaseCount();
+  /** Whether it takes no new requests. */
+  isDraining = false;
   /** Whether the arena has checked its content. False while only the record of an earlier check is known. */
   isChecked = false;
+  /** Opens the tokenizer that the folder of a store has beside its weights. */
+  openTokenizer: AdoptedVersion['openTokenizer'];
   /** Pending while its weights are prepared for the first time. Nothing leases it before that. */
   entering: Promise<void> | undefined;
   /**
@@ -43,11 +52,23 @@ export class VersionRecord implements AdapterVersion {
   constructor(version: AdapterVersion) {
     this.digest = version.digest;
     this.base = version.base;
+    this.fingerprint = version.fingerprint;
     this.rank = version.rank;
     this.bytes = version.bytes;
     this.isAlone = version.isAlone;
     this.created = version.created;
     this.sources = [...version.sources];
+  }
+
+  /** Number of requests that have not had their last answer yet. */
+  get leases(): number {
+    return this.use.count;
+  }
+
+  /** Gives up the sources that keep an adapter in memory, when nothing uses the version any more. */
+  keepFiles(): void {
+    const files = this.sources.filter(({ path }) => path !== '');
+    this.sources.splice(0, this.sources.length, ...files);
   }
 
   addSource(source: AdapterSource): void {

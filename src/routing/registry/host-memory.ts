@@ -72,6 +72,10 @@ export class HostMemory<Weights extends HostWeights> {
     return this.#kept.size;
   }
 
+  has(digest: string): boolean {
+    return this.#kept.has(digest);
+  }
+
   /** Takes ownership of the weights, as the most recently used, and holds them once. */
   keep(digest: string, weights: Weights): WeightsHold<Weights> {
     this.drop(digest);

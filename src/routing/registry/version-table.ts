@@ -2,10 +2,11 @@ import { breathe, type Clock, EspalierError, publishAdapterEvent } from '../../c
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
-import { type AdoptedVersion, differences } from './known-version.ts';
+import { type AdoptedVersion, differences, type KnownVersion } from './known-version.ts';
 import { AdapterLease, type Served, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
 import { Lanes } from './lanes.ts';
+import type { LeaseCount } from './lease-count.ts';
 
 /** Number of adapters that are read at once. Reading takes several times the adapter's size in memory. */
 const readsAtOnce = 2;
@@ -29,6 +30,8 @@ export interface BringOptions {
   readonly name: string;
   /** False for reads in the background: they drop no other adapter from memory, and urgent reads go first. */
   readonly isUrgent: boolean;
+  /** Refuse with ADAPTER_SOURCE_CHANGED any other content than that of this version. */
+  readonly expected?: string | undefined;
 }
 
 /**
@@ -54,7 +57,18 @@ export class VersionTable<Weights extends HostWeights> {
     this.memory = new HostMemory({ limit: memory, maxCount: maxResident, isNeeded, isStored, idleMs, clock });
   }
 
-  /** Every version that a name or a lease keeps. */
+  get(digest: string): VersionRecord | undefined {
+    return this.#versions.get(digest);
+  }
+
+  /** @throws EspalierError ADAPTER_VERSION_UNKNOWN */
+  known(digest: string): VersionRecord {
+    const version = this.#versions.get(digest);
+    if (version) return version;
+    throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: 'A pin or a drain', version: digest });
+  }
+
+  /** Every version that a name, a lease or a pin keeps. */
   list(): readonly VersionRecord[] {
     return [...this.#versions.values()];
   }
@@ -66,9 +80,10 @@ export class VersionTable<Weights extends HostWeights> {
    *
    * @throws EspalierError the errors of reading, checking and preparing. Nothing was changed then.
    */
-  bring(source: AdapterSource, { name, isUrgent }: BringOptions): Promise<Served<VersionRecord>> {
+  bring(source: AdapterSource, { name, isUrgent, expected }: BringOptions): Promise<Served<VersionRecord>> {
     const read = async (): Promise<Served<VersionRecord>> => {
       const adapter = await source.read();
+      if (expected !== undefined && adapter.digest !== expected) throw changed(name, source, expected);
       const tokenizer = await adapter.openTokenizer?.();
       const present = this.#versions.get(adapter.digest);
       if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
@@ -87,26 +102,51 @@ export class VersionTable<Weights extends HostWeights> {
   }
 
   /**
-   * Adds one hold to a version of which the facts are known. Its weights are read when they are first needed, and are checked then. It
-   * waits only for a reading of the same content that has begun.
+   * Adds one hold to a version of which the facts are known, and opens its tokenizer. Its weights are read when they are first needed,
+   * and are checked then. It waits only for a reading of the same content that has begun.
+   * @throws EspalierError the errors of opening the tokenizer. Nothing was changed then.
    */
-  async know({ source, ...known }: AdoptedVersion): Promise<VersionRecord> {
+  async know({ source, ...known }: Omit<AdoptedVersion, 'path'>): Promise<Served<VersionRecord>> {
+    const tokenizer = await known.openTokenizer?.();
     for (;;) {
       const present = this.#versions.get(known.digest);
-      if (present?.entering === undefined) return this.#holdKnown(known, source, present);
+      if (present?.entering === undefined) return { version: this.#holdKnown(known, source, present), tokenizer };
       // WHY no error: if that reading fails, this version is known all the same.
       await present.entering.catch(() => undefined);
     }
   }
 
+  /**
+   * Adds one hold to a version that may be forgotten by now. Unless a store holds it, it is read and checked first, with its tokenizer,
+   * because its files may have changed.
+   * @throws EspalierError ADAPTER_SOURCE_CHANGED, ADAPTER_VERSION_UNKNOWN if nothing holds its content any more, and the errors of
+   *   reading. Nothing was changed then.
+   */
+  async recall(name: string, version: VersionRecord): Promise<Served<VersionRecord>> {
+    const { digest, openTokenizer } = version;
+    const sources = this.#versions.get(digest)?.sources ?? version.sources;
+    const stored = sources.find(({ isImmutable }) => isImmutable === true);
+    if (stored !== undefined) return this.know({ ...factsOf(version), source: stored, openTokenizer });
+    const problems: unknown[] = [];
+    for (const source of sources) {
+      try {
+        return await this.bring(source, { name, isUrgent: true, expected: digest });
+      } catch (error) {
+        problems.push(error);
+      }
+    }
+    throw problems[0] ?? new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: digest });
+  }
+
   #holdKnown(
-    known: Omit<AdoptedVersion, 'source'>,
+    known: Omit<AdoptedVersion, 'source' | 'path'>,
     source: AdapterSource,
     present: VersionRecord | undefined,
   ): VersionRecord {
     const version = present ?? new VersionRecord({ ...known, sources: [source], created: unixSeconds() });
     version.holds++;
     version.addSource(source);
+    version.openTokenizer ??= known.openTokenizer;
     this.#versions.set(version.digest, version);
     return version;
   }
@@ -128,9 +168,16 @@ export class VersionTable<Weights extends HostWeights> {
     adapter: Adapter,
     { source, isUrgent }: { readonly source: AdapterSource; readonly isUrgent: boolean },
   ): Promise<VersionRecord> {
-    const { digest, baseName: base } = adapter;
+    const { digest, baseName: base, baseFingerprint: fingerprint } = adapter;
     const facts = this.#arena.check(name, adapter);
-    const version = new VersionRecord({ ...facts, digest, base, sources: [source], created: unixSeconds() });
+    const version = new VersionRecord({
+      ...facts,
+      digest,
+      base,
+      fingerprint,
+      sources: [source],
+      created: unixSeconds(),
+    });
     version.isChecked = true;
     version.holds++;
     this.#versions.set(digest, version);
@@ -157,19 +204,25 @@ export class VersionTable<Weights extends HostWeights> {
     this.#retireIfUnused(version);
   }
 
-  lease(alias: string, served: Served<VersionRecord>): AdapterLease<Weights> {
+  /** @param use  counts the requests that come under this name */
+  lease(alias: string, served: Served<VersionRecord>, use: LeaseCount): AdapterLease<Weights> {
     const { version } = served;
     return new AdapterLease(alias, served, {
-      begin: () => version.leases++,
+      begin: () => {
+        version.use.begin();
+        use.begin();
+      },
       end: () => {
-        version.leases--;
+        version.use.end();
+        use.end();
         this.#retireIfUnused(version);
       },
-      hold: () => this.#hold(alias, version),
+      hold: () => this.hold(alias, version),
     });
   }
 
-  async #hold(name: string, version: VersionRecord): Promise<WeightsHold<Weights>> {
+  /** Keeps the weights in memory until the hold is disposed. Reads them again if they were dropped. */
+  async hold(name: string, version: VersionRecord): Promise<WeightsHold<Weights>> {
     for (;;) {
       const hold = this.memory.hold(version.digest);
       if (hold !== undefined) return hold;
@@ -193,8 +246,7 @@ export class VersionTable<Weights extends HostWeights> {
           this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
           return;
         }
-        const { digest } = version;
-        problems.push(new EspalierError('ADAPTER_SOURCE_CHANGED', { name, path: source.path, version: digest }));
+        problems.push(changed(name, source, version.digest));
       } catch (error) {
         problems.push(error);
       }
@@ -217,6 +269,7 @@ export class VersionTable<Weights extends HostWeights> {
     if (this.#versions.get(version.digest) !== version) return;
     this.#versions.delete(version.digest);
     this.memory.drop(version.digest);
+    version.keepFiles();
     this.#arena.forget(version.digest);
     publishAdapterEvent({ event: 'retire', version: version.digest });
   }
@@ -225,6 +278,15 @@ export class VersionTable<Weights extends HostWeights> {
     for (const hold of this.#arrived) hold.dispose();
     this.memory.dispose();
   }
+}
+
+function changed(name: string, { path }: AdapterSource, version: string): EspalierError {
+  return new EspalierError('ADAPTER_SOURCE_CHANGED', { name, path, version });
+}
+
+/** What is known of a version after it was forgotten. */
+function factsOf({ digest, rank, bytes, isAlone, base, fingerprint }: VersionRecord): Omit<KnownVersion, 'path'> {
+  return { digest, rank, bytes, isAlone, base, fingerprint };
 }
 
 export function unixSeconds(): number {
