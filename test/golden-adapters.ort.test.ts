@@ -5,7 +5,13 @@ import { differentiate, gradientPasses } from '../src/autodiff/index.ts';
 import { encodeModel, runPasses, type Model } from '../src/ir/index.ts';
 import { initFromWeights, injectLora, readSquaredNorms, type Adapter, type LoraModule } from '../src/lora/index.ts';
 import { loadPeftAdapter } from '../src/adapter-files/index.ts';
-import { buildScoringGraph, buildTrainingGraph, openBaseModel, type BaseModel } from '../src/models/index.ts';
+import {
+  buildScoringGraph,
+  buildTrainingGraph,
+  embeddingsOf,
+  openBaseModel,
+  type BaseModel,
+} from '../src/models/index.ts';
 import { openEnvironment, runOnce, type Environment } from '../src/onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../src/tensor/index.ts';
 
@@ -158,6 +164,18 @@ describe.each(['dora', 'dora-gpt2', 'pissa', 'pissa-rslora-gpt2', 'olora'])('wha
     const one = await openCase(name);
     const adapter = await loadPeftAdapter(golden(`adapters/${name}/trained`), one.base.modules, one.base);
     const expected = toFloat32(tensorNamed(one.expected, 'trained_logits'));
+    expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
+  });
+});
+
+const unconverted = ['pissa-unconverted', 'pissa-dora-unconverted', 'olora-unconverted'];
+
+describe.each(unconverted)('what PEFT trained and saved without conversion: %s', (name) => {
+  it('has the logits of PEFT on the base as it was', async () => {
+    const one = await openCase(name);
+    const options = { embeddings: embeddingsOf(one.base) };
+    const adapter = await loadPeftAdapter(golden(`adapters/${name}/adapter`), one.base.modules, options);
+    const expected = toFloat32(tensorNamed(one.expected, 'logits'));
     expect(largestError(await logitsOf(one, adapter), expected)).toBeLessThan(1e-4);
   });
 });

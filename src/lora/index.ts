@@ -9,7 +9,11 @@ export { loraPass, parametersPass, stackedLoraPass } from './inject/passes.ts';
 export { removeLora } from './inject/remove-lora.ts';
 export { doraProblems, readDoraGains } from './kinds/dora-gains.ts';
 export {
+  doubledConfig,
   initFromWeights,
+  type InitialPair,
+  initialPair,
+  minusInitial,
   type PlainAdapter,
   subtractInitial,
   type WeightInitOptions,

@@ -1,8 +1,9 @@
 import type { BaseModel } from './base-model.ts';
+import { readableGraph, type ReadableGraph } from './readable-graph.ts';
 import { readWeightRows } from './read-weight-rows.ts';
 import type { WeightRef } from './weight-ref.ts';
 
-/** The matrices of a base with a row for each token, and its biases. */
+/** The numbers of a base by which some adapters are read: matrices with a row for each token, biases, and whole weights. */
 export interface BaseEmbeddings {
   /** The path of the head that shares the matrix of the input embedding; undefined if the head has its own. */
   readonly tiedHead: string | undefined;
@@ -15,10 +16,13 @@ export interface BaseEmbeddings {
   bias(path: string): Promise<Float32Array | undefined>;
   /** The same as `rows` of a matrix that is stored as floats; undefined if it is quantized. */
   floats(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
+  /** The weights of all modules, as a graph has them. */
+  graph(): Promise<ReadableGraph>;
 }
 
 /** The matrices of this base. Its files are read when rows are asked for. */
-export function embeddingsOf({ dir, config, modules, weights }: BaseModel): BaseEmbeddings {
+export function embeddingsOf(base: BaseModel): BaseEmbeddings {
+  const { dir, config, modules, weights } = base;
   const head = modules.find(({ path, kind = 'linear' }) => kind === 'linear' && /(^|\.)lm_head$/.test(path));
   const tiedHead = config.tiedEmbeddings === true ? head?.path : undefined;
   const shared = modules.find(({ kind, in: rows }) => kind === 'embedding' && rows === head?.out)?.path;
@@ -46,5 +50,6 @@ export function embeddingsOf({ dir, config, modules, weights }: BaseModel): Base
       const weight = weightOf(path);
       return weight?.quantized === undefined && weight ? readWeightRows(dir, weight, tokens) : undefined;
     },
+    graph: () => readableGraph(base),
   };
 }

@@ -27,6 +27,7 @@ export { storedConstants } from './onnx/stored-constants.ts';
 export { type OnnxModel, openOnnxModel } from './onnx/open-onnx-model.ts';
 export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
 export { parameterShapes } from './parameter-shapes.ts';
+export { readableGraph } from './readable-graph.ts';
 export { dequantizeRows, type QuantizedRowBytes } from './quantized/dequantize-rows.ts';
 export { formatQuantization, type QuantizationConfig, quantizationMethod } from './quantized/quantization-config.ts';
 export {

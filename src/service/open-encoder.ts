@@ -9,7 +9,7 @@ import {
   SharedArenas,
 } from '../batching/index.ts';
 import { readConstant, type Model } from '../ir/index.ts';
-import { buildClassificationGraph, buildEmbeddingGraph, type BaseModel } from '../models/index.ts';
+import { buildClassificationGraph, buildEmbeddingGraph, embeddingsOf, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { convertToFloat32, tensorOf } from '../tensor/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
@@ -81,7 +81,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   try {
     model = await openGraph(options, arenas);
     const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
-    const files = { weights: base.weights, fingerprint, folder, baseName };
+    const files = { weights: base.weights, embeddings: embeddingsOf(base), fingerprint, folder, baseName };
     const { adapters, settled } = await openAdapters(model, files);
     reading.push(settled);
     const registry = model.adapters?.registry;
@@ -97,7 +97,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
     const own = { adapters: registry === undefined ? undefined : adapters, registry };
     const served = options.changed === undefined ? model : watchedModel(model, options.changed);
     const entry = { model: served, ...own, idLimits: idLimitsOf(base) };
-    return { base: context, embeddings: embeddingsOf(options, served, context), entry, dispose };
+    return { base: context, embeddings: embeddingContext(options, served, context), entry, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -170,7 +170,7 @@ async function openAdapters(
   return { adapters: administration, settled };
 }
 
-function embeddingsOf(
+function embeddingContext(
   { base, tokenizer }: EncoderOptions,
   model: ServedModel,
   context: EncoderContext,

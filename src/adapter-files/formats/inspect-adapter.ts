@@ -70,18 +70,17 @@ async function inspect(
   return describeFile({ ...structure, modules: fitting }, format);
 }
 
-function describePeft({ config, baseName, plan, tokens, entries }: PeftStructure): InspectedAdapter {
+function describePeft({ config, baseName, plan, changed, entries }: PeftStructure): InspectedAdapter {
   const { saved } = plan;
-  const targets = [...plan.targets, ...tokens.flatMap((rows) => rows.targets)];
-  const shapes = targets.flatMap((target) => partShapes(target).map(([, shape]) => shape));
+  const shapes = changed.flatMap((target) => partShapes(target).map(([, shape]) => shape));
   const present = saved.filter((each) => each.optional !== true || entries.has(savedName(each)));
   return {
     format: 'peft',
     config,
     baseName,
-    rank: largest(targets),
+    rank: largest(changed),
     dora: config.useDora === true,
-    modules: targets.map(({ path }) => path),
+    modules: changed.map(({ path }) => path),
     saved: present.map(({ name }) => name),
     bytes: bytesOf([...shapes, ...present.map(({ shape }) => shape)]),
   };

@@ -61,8 +61,9 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 
 const tables = ['embeddings-untied', 'embeddings-tied', 'head-tied', 'gpt2-tables'];
 const tokens = ['tokens-untied', 'tokens-tied', 'tokens-gemma'];
+const unconverted = ['pissa-unconverted', 'olora-unconverted'];
 
-describe.each([...tables, ...tokens])('an adapter on tables and heads: %s', (name) => {
+describe.each([...tables, ...tokens, ...unconverted])('an adapter of its own kind: %s', (name) => {
   it('gives what PEFT gives, beside rows of the base that it leaves alone', async () => {
     const { base, adapter, prompt, logprobs } = await openCase(name);
     const vocab = logprobs.length;

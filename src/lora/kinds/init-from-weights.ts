@@ -55,15 +55,25 @@ export async function initFromWeights(
   for await (const weight of readBaseWeights(model, paths, { folder })) {
     const setting = settings.get(weight.path);
     if (setting === undefined) continue;
-    assertRank(weight, setting);
-    const { a, b } =
-      start.method === 'pissa' ? await pissa(weight, setting, { ...start, seed }) : await olora(weight, setting);
-    result.set(weight.path, { ...setting, a, b });
+    result.set(weight.path, { ...setting, ...(await initialPair(weight, setting, { start, seed })) });
   }
   return result;
 }
 
-interface Pair {
+/**
+ * The matrices with which the adapter of one weight begins.
+ * @throws EspalierError LORA_CONFIG_INVALID for a rank above that of the weight, or an alpha that is not above 0
+ */
+export async function initialPair(
+  weight: BaseWeight,
+  setting: ModuleSettings,
+  { start, seed }: Pick<WeightInitOptions, 'start' | 'seed'>,
+): Promise<InitialPair> {
+  assertRank(weight, setting);
+  return start.method === 'pissa' ? pissa(weight, setting, { ...start, seed }) : olora(weight, setting);
+}
+
+export interface InitialPair {
   readonly a: TensorOf<'float32'>;
   readonly b: TensorOf<'float32'>;
 }
@@ -72,7 +82,7 @@ async function pissa(
   { values, in: columns, out: rows }: BaseWeight,
   { rank, scaling }: ModuleSettings,
   { seed, rounds }: { readonly seed: number; readonly rounds?: number },
-): Promise<Pair> {
+): Promise<InitialPair> {
   const options = { count: rank, seed, ...(rounds !== undefined && { rounds }) };
   const parts = await singularParts({ values, rows, columns }, options);
   const roots = parts.values.map((value) => Math.sqrt(value / scaling));
@@ -82,15 +92,15 @@ async function pissa(
   );
 }
 
-async function olora({ values, in: columns, out: rows }: BaseWeight, { rank }: ModuleSettings): Promise<Pair> {
+async function olora({ values, in: columns, out: rows }: BaseWeight, { rank }: ModuleSettings): Promise<InitialPair> {
   const matrix = { values, rows, columns };
-  const q = columnsOf(matrix, rank);
+  const q = await columnsOf(matrix, rank);
   await orthonormalize(q);
   return pairOf(await timesTransposed(matrix, q), q);
 }
 
 /** The matrices A [rank, in] from its rows and B [out, rank] from its columns. */
-function pairOf(rowsOfA: readonly Float64Array[], columnsOfB: readonly Float64Array[]): Pair {
+function pairOf(rowsOfA: readonly Float64Array[], columnsOfB: readonly Float64Array[]): InitialPair {
   const rank = rowsOfA.length;
   const [width, out] = [rowsOfA[0]?.length ?? 0, columnsOfB[0]?.length ?? 0];
   const a = new Float32Array(rank * width);
@@ -125,20 +135,25 @@ export interface PlainAdapter {
 export async function subtractInitial(
   config: LoraConfig,
   modules: ReadonlyMap<string, ModuleWeights>,
-  initial: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b'>>,
+  initial: ReadonlyMap<string, InitialPair>,
 ): Promise<PlainAdapter> {
   const result = new Map<string, ModuleWeights>();
   for (const [path, module] of modules) {
     await breathe();
     const before = initial.get(path);
     if (before === undefined) throw new TypeError(`${path} has no beginning`);
-    const { rank, scaling } = module;
-    result.set(path, { rank: 2 * rank, scaling, a: stacked(module.a, before.a), b: besides(module.b, before.b) });
+    result.set(path, minusInitial(module, before));
   }
-  return { config: doubled(config), modules: result };
+  return { config: doubledConfig(config), modules: result };
 }
 
-function doubled(config: LoraConfig): LoraConfig {
+/** The change of one module since its initialization, as plain LoRA of twice the rank. Its magnitude (DoRA) stays. */
+export function minusInitial(module: ModuleWeights, before: InitialPair): ModuleWeights {
+  return { ...module, rank: 2 * module.rank, a: stacked(module.a, before.a), b: besides(module.b, before.b) };
+}
+
+/** The configuration with twice the ranks and the same scalings. */
+export function doubledConfig(config: LoraConfig): LoraConfig {
   const factor = config.useRslora === true ? Math.SQRT2 : 2;
   const times = (pattern: LoraConfig['rankPattern'], by: number): LoraConfig['rankPattern'] =>
     pattern && Object.fromEntries(Object.entries(pattern).map(([key, value]) => [key, value * by]));

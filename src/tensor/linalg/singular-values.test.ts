@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
-import { singularParts, type Matrix, type SingularParts } from './singular-values.ts';
+import type { Matrix } from './products.ts';
+import { singularParts, type SingularParts } from './singular-values.ts';
 
 /** Σ value·left·rightᵀ of random directions at right angles. */
 function matrixWith(values: readonly number[], rows: number, columns: number): Matrix {
@@ -60,7 +61,7 @@ describe('singularParts', () => {
     expect(errorOf(matrix, parts)).toBeLessThan(1e-3);
   });
 
-  it('finds the same by iteration, where a matrix is too large for an exact decomposition', async () => {
+  it('finds the same where a matrix is too large for rotations', async () => {
     const values = Array.from({ length: 12 }, (_, i) => 8 * 0.8 ** i);
     const matrix = matrixWith(values, 240, 210);
     const parts = await singularParts(matrix, { count: 4, seed: 1 });
@@ -70,6 +71,36 @@ describe('singularParts', () => {
     const product = (one: SingularParts): number =>
       one.left.reduce((sum, left, k) => sum + (one.values[k] ?? 0) * (left[3] ?? 0) * (one.right[k]?.[5] ?? 0), 0);
     expect(Math.abs(product(parts) - product(leading))).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ['several equal singular values', [5, 5, 5, ...Array.from({ length: 60 }, (_, i) => 3 - i / 30)], 4],
+    ['few singular values, some of them equal', [5, 5, 3, 3, 1], 4],
+    ['fewer singular values than are asked for', [2, 1], 4],
+    ['none', [], 3],
+  ])('finds the leading part of a large matrix with %s', async (_, values, count) => {
+    const matrix = matrixWith(values, 200, 230);
+    const parts = await singularParts(matrix, { count, seed: 1 });
+    const expected = Array.from({ length: count }, (__, i) => values[i] ?? 0);
+    expect(Math.max(...parts.values.map((value, i) => Math.abs(value - (expected[i] ?? NaN))))).toBeLessThan(1e-6);
+    const left = values.length <= count ? errorOf(matrix, parts) : 0;
+    expect(left).toBeLessThan(1e-6);
+  });
+
+  it('separates singular values that lie close together', async () => {
+    const values = Array.from({ length: 60 }, (_, i) => 1 - i * 1e-4);
+    const matrix = matrixWith(values, 220, 200);
+    const parts = await singularParts(matrix, { count: 8, seed: 1 });
+    const worst = parts.left.map((left, k) => {
+      const right = parts.right[k] ?? new Float64Array();
+      const product = left.map((value, row) => {
+        const line = matrix.values.subarray(row * 200, (row + 1) * 200);
+        return line.reduce((sum, number, i) => sum + number * (right[i] ?? 0), 0) - value * (parts.values[k] ?? 0);
+      });
+      return Math.hypot(...product);
+    });
+    expect(Math.max(...worst)).toBeLessThan(1e-6);
+    expect(Math.max(...parts.values.map((value, i) => Math.abs(value - (values[i] ?? NaN))))).toBeLessThan(1e-6);
   });
 
   it('stops after as many rounds as it is told', async () => {

@@ -1,12 +1,7 @@
 /** Singular value decompositions in double precision, computed in slices between which other tasks run. Adapters are not known here. */
 import { breathe, createRandom } from '../../core/index.ts';
-
-/** A row-major matrix [rows, columns]. */
-export interface Matrix {
-  readonly values: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
+import { leadingVectors } from './lanczos.ts';
+import { addScaled, columnsOf, dot, orthonormalize, rowsOf, times, timesTransposed, type Matrix } from './products.ts';
 
 /** The leading singular triplets of W ≈ Σ value·left·rightᵀ, largest value first. */
 export interface SingularParts {
@@ -22,39 +17,45 @@ export interface SingularOptions {
   readonly count: number;
   /** Seed of the random start vectors of the iteration. */
   readonly seed: number;
-  /** Number of iterations, counted like PEFT's `pissa_niter_N`. Default: until the values converge. */
+  /** Number of iterations, counted like PEFT's `pissa_niter_N`. Absent: all parts are exact, to double precision. */
   readonly rounds?: number;
 }
 
-/** Largest smaller side that is decomposed exactly. The time of one-sided Jacobi grows with the cube of the smaller side. */
-const exactSide = 192;
+/** Largest smaller side that is decomposed as a whole. The time of one-sided Jacobi grows with the cube of the smaller side. */
+const wholeSide = 192;
 
 /**
- * Maximum number of iterations. WHY no more: singular values whose vectors have not converged by then are so close together that it
- * makes little difference which of their vectors are used.
- */
-const mostRounds = 50;
-
-/**
- * Computes the largest singular values of a matrix and their vectors: exactly if one side is small, otherwise by subspace iteration.
+ * Computes the largest singular values of a matrix and their vectors: of a small matrix all of them by rotations, of a large one only
+ * the largest by Lanczos' method, and with a given number of rounds approximately by subspace iteration.
  *
  * @see Hestenes 1958 (one-sided Jacobi); Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1
  */
 export async function singularParts(matrix: Matrix, options: SingularOptions): Promise<SingularParts> {
   const side = Math.min(matrix.rows, matrix.columns);
   const count = Math.min(options.count, side);
-  if (options.rounds === undefined && side <= exactSide) return exactParts(matrix, count);
-  return iteratedParts(matrix, { ...options, count });
+  const { rounds } = options;
+  if (rounds !== undefined) return iteratedParts(matrix, { ...options, rounds, count });
+  return side <= wholeSide ? wholeParts(matrix, count) : leadingParts(matrix, { ...options, count });
 }
 
-async function exactParts(matrix: Matrix, count: number): Promise<SingularParts> {
+async function wholeParts(matrix: Matrix, count: number): Promise<SingularParts> {
   const { rows, columns } = matrix;
   // WHY the smaller side: Jacobi rotates pairs of columns until all columns are orthogonal, so fewer columns are faster.
   if (columns > rows) {
-    const { values, left, right } = await jacobi(columnsOf(transposed(matrix)), count);
+    const { values, left, right } = await jacobi(await rowsOf(matrix), count);
     return { values, left: right, right: left };
   }
-  return jacobi(columnsOf(matrix), count);
+  return jacobi(await columnsOf(matrix), count);
+}
+
+/** The product with a singular vector is its partner, as long as the singular value. */
+async function leadingParts(matrix: Matrix, options: SingularOptions): Promise<SingularParts> {
+  const isWide = matrix.columns > matrix.rows;
+  const vectors = await leadingVectors(matrix, options);
+  const partners = await (isWide ? timesTransposed : times)(matrix, vectors);
+  const values = Float64Array.from(partners, (partner) => Math.sqrt(dot(partner, partner)));
+  const units = partners.map((partner, i) => scaledBy(partner, 1 / ((values[i] ?? 0) || 1)));
+  return isWide ? { values, left: vectors, right: units } : { values, left: units, right: vectors };
 }
 
 /**
@@ -105,22 +106,20 @@ function rotate(x: Float64Array, y: Float64Array, c: number, s: number): void {
   }
 }
 
-/** Subspace iteration: Q converges to the subspace of the largest singular values. The narrow product W·Q is then decomposed exactly. */
-async function iteratedParts(matrix: Matrix, { count, seed, rounds }: SingularOptions): Promise<SingularParts> {
+/** Subspace iteration: Q comes closer to the subspace of the largest singular values. The narrow product W·Q is then decomposed exactly. */
+async function iteratedParts(
+  matrix: Matrix,
+  { count, seed, rounds }: Required<SingularOptions>,
+): Promise<SingularParts> {
   const side = Math.min(matrix.rows, matrix.columns);
   const width = Math.min(side, count + Math.max(8, Math.ceil(count / 2)));
   const random = createRandom(seed, 'subspace');
   let basis: Float64Array[] = Array.from({ length: width }, () =>
     Float64Array.from({ length: matrix.columns }, () => random.normal()),
   );
-  let before = new Float64Array(count);
-  for (let round = 0; round < (rounds ?? mostRounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     await orthonormalize(basis);
     basis = await timesTransposed(matrix, await times(matrix, basis));
-    const lengths = Float64Array.from(basis.slice(0, count), (column) => Math.sqrt(dot(column, column)));
-    const moved = Math.max(...lengths.map((length, i) => Math.abs(length - (before[i] ?? 0)) / (length || 1)));
-    before = lengths;
-    if (rounds === undefined && moved < 1e-6) break;
   }
   await orthonormalize(basis);
   const narrow = await jacobi(await times(matrix, basis), count);
@@ -135,78 +134,6 @@ function combined(columns: readonly Float64Array[], turn: Float64Array): Float64
   return result;
 }
 
-/** Makes columns orthonormal in place (Gram-Schmidt). It runs twice, because one pass leaves rounding errors. */
-export async function orthonormalize(columns: readonly Float64Array[]): Promise<void> {
-  for (const [i, column] of columns.entries()) {
-    await breathe();
-    const before = Math.sqrt(dot(column, column));
-    for (let pass = 0; pass < 2; pass++) {
-      for (const other of columns.slice(0, i)) addScaled(column, other, -dot(other, column));
-    }
-    const length = Math.sqrt(dot(column, column));
-    // A column that is a linear combination of the others becomes zero and has no effect.
-    const factor = length > 1e-12 * before ? 1 / length : 0;
-    for (let j = 0; j < column.length; j++) column[j] = (column[j] ?? 0) * factor;
-  }
-}
-
-/** Number of multiplications before other tasks run. */
-const productsPerTurn = 1_000_000;
-
-/** Computes W·c for each column c. @returns vectors [rows] */
-export async function times({ values, rows, columns }: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
-  const result = by.map(() => new Float64Array(rows));
-  const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
-  for (let row = 0; row < rows; row++) {
-    if (row % rowsPerTurn === 0) await breathe();
-    const line = values.subarray(row * columns, (row + 1) * columns);
-    for (const [i, column] of by.entries()) {
-      const target = result[i];
-      if (target) target[row] = dot(line, column);
-    }
-  }
-  return result;
-}
-
-/** Computes Wᵀ·c for each column c. @returns vectors [columns] */
-export async function timesTransposed(
-  { values, rows, columns }: Matrix,
-  by: readonly Float64Array[],
-): Promise<Float64Array[]> {
-  const result = by.map(() => new Float64Array(columns));
-  const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
-  for (let row = 0; row < rows; row++) {
-    if (row % rowsPerTurn === 0) await breathe();
-    const line = values.subarray(row * columns, (row + 1) * columns);
-    for (const [i, column] of by.entries()) {
-      const target = result[i];
-      if (target) addScaled(target, line, column[row] ?? 0);
-    }
-  }
-  return result;
-}
-
-function dot(x: Float64Array | Float32Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i] ?? 0) * (y[i] ?? 0);
-  return sum;
-}
-
-function addScaled(target: Float64Array, x: Float64Array | Float32Array, factor: number): void {
-  for (let i = 0; i < target.length; i++) target[i] = (target[i] ?? 0) + factor * (x[i] ?? 0);
-}
-
 function scaledBy(column: Float64Array | undefined, factor: number): Float64Array {
   return (column ?? new Float64Array()).map((value) => value * factor);
-}
-
-export function columnsOf({ values, rows, columns }: Matrix, count = columns): Float64Array[] {
-  return Array.from({ length: count }, (_, column) =>
-    Float64Array.from({ length: rows }, (__, row) => values[row * columns + column] ?? 0),
-  );
-}
-
-function transposed({ values, rows, columns }: Matrix): Matrix {
-  const result = Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? 0);
-  return { values: result, rows: columns, columns: rows };
 }

@@ -1,6 +1,5 @@
 import { EspalierError, option, type OptionText } from '../../core/index.ts';
 import { baseChecks, loadAdapter } from '../../adapter-files/index.ts';
-import { followLinks, type Model } from '../../ir/index.ts';
 import {
   initAdapter,
   initFromWeights,
@@ -10,7 +9,7 @@ import {
   type ModuleWeights,
   type TargetConfig,
 } from '../../lora/index.ts';
-import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
+import { readableGraph, type BaseModel } from '../../models/index.ts';
 import { tensorOf, toFloat32, type TensorOf } from '../../tensor/index.ts';
 import { trainDefaults, type TrainConfig } from '../config/train-config.ts';
 import { wholeParameters, type WholeParameters } from './whole-parameters.ts';
@@ -111,12 +110,6 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
 export function sameModules(base: BaseModel, targets: TargetConfig, paths: readonly string[]): boolean {
   const { modules } = matchTargets(base.modules, targets);
   return modules.length === paths.length && modules.every((path) => paths.includes(path));
-}
-
-/** A graph in which the weights of all modules can be read, and the folder of the weights. */
-async function readableGraph(base: BaseModel): Promise<{ readonly model: Model; readonly folder: string }> {
-  const model = base.graphs.classification?.({}) ?? buildScoringGraph(base);
-  return { model, folder: await followLinks(model, base.dir) };
 }
 
 /** A magnitude begins with the length of the row. A magnitude of a loaded adapter is kept. */

@@ -7,6 +7,7 @@ import { checkedDigest } from '../../identity.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { assertCopies } from './base-copies.ts';
+import { sinceStart } from './initial-part.ts';
 import { addedBiases } from './lora-bias.ts';
 import type { TargetModule } from './peft-names.ts';
 import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
@@ -67,6 +68,7 @@ export async function toAdapter({
   baseName,
   baseFingerprint,
   plan,
+  start,
   weights,
   tensors,
   tokens,
@@ -80,7 +82,8 @@ export async function toAdapter({
     await assertCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
   }
   const names = new Map<unknown, string>();
-  const found = await readModules(plan.targets, tensors, names);
+  const stored = await readModules(plan.targets, tensors, names);
+  const found = start && embeddings ? await sinceStart(stored, start, { embeddings, path: configPath, names }) : stored;
   for (const rows of tokens) {
     for (const [path, module] of await tokenModules(rows, { tensors, embeddings, configPath })) {
       await assertFinite(module.a, `${rows.tensor} in ${weights.path}`);

@@ -65,7 +65,7 @@ describe('parsePeftConfig', () => {
 
   it.each([
     ['init_lora_weights', 'pissa_niter_16', 'path_initial_model_for_weight_conversion'],
-    ['init_lora_weights', 'olora', 'path_initial_model_for_weight_conversion'],
+    ['init_lora_weights', 'lora_ga', 'path_initial_model_for_weight_conversion'],
     ['bias', 'lora_only', 'merge_and_unload'],
   ])('says what to do about %s = %j', (key, value, advice) => {
     expect(() => parsePeftConfig({ ...minimal, [key]: value }, 'x')).toThrow(advice);
@@ -102,9 +102,8 @@ describe('parsePeftConfig', () => {
     ['velora_config', { num_groups: 1 }],
     ['megatron_config', { a: 1 }],
     ['ensure_weight_tying', true],
-    ['init_lora_weights', 'pissa'],
     ['init_lora_weights', 'pissa_niter_16'],
-    ['init_lora_weights', 'olora'],
+    ['init_lora_weights', 'PiSSA'],
     ['init_lora_weights', 'corda'],
     ['init_lora_weights', 'loftq'],
     ['init_lora_weights', 'lora_ga'],
@@ -114,8 +113,18 @@ describe('parsePeftConfig', () => {
   });
 
   it.each([
+    ['pissa', 'pissa'],
+    ['olora', 'olora'],
+    ['OLoRA', 'olora'],
+  ])('knows a training that began with a part of the base: %s', (value, method) => {
+    expect(parsePeftConfig({ ...minimal, init_lora_weights: value }, 'x').start).toEqual({ method });
+    expect(parsePeftConfig({ ...minimal, init_lora_weights: true }, 'x').start).toBeUndefined();
+  });
+
+  it.each([
     ['init_lora_weights', 'gaussian'],
     ['init_lora_weights', false],
+    ['init_lora_weights', 'mica'],
     ['a_key_of_tomorrow', null],
     ['enable_lora', null],
     ['merge_weights', false],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
-import { assertConfig, type LoraConfig } from '../../../lora/index.ts';
+import { assertConfig, type LoraConfig, type WeightStart } from '../../../lora/index.ts';
 import type { TrainableTokens } from './trainable-tokens.ts';
 
 /** What is read from an adapter_config.json. */
@@ -12,6 +12,8 @@ export interface PeftConfig {
   readonly tokens?: TrainableTokens;
   /** Whether each module has a bias behind its B. */
   readonly hasBias?: boolean;
+  /** How the training began, if it began with a part of the base's weights; absent: the adapter fits the base as it is. */
+  readonly start?: WeightStart;
 }
 
 const numbers = z.record(z.string(), z.number());
@@ -59,9 +61,15 @@ const indifferent = new Set([
 /** Keys with further harmless values besides "off": PEFT's default, and initializations that do not change the base. */
 const harmless: Readonly<Record<string, readonly unknown[]>> = {
   bias: ['none'],
-  // WHY not pissa, olora, corda, loftq, lora_ga: they change the base's weights, and the adapter fits only the changed ones.
-  init_lora_weights: [true, 'true', 'gaussian', 'orthogonal', 'eva'],
+  // WHY not corda, loftq, lora_ga, pissa_niter_N: they change the base's weights, in ways that cannot be computed again.
+  init_lora_weights: [true, 'true', 'gaussian', 'orthogonal', 'eva', 'mica'],
 };
+
+/** Initializations that take a part of the base's weights away, which can be computed again from the base. */
+function startOf(initialization: unknown): WeightStart | undefined {
+  if (initialization === 'pissa') return { method: 'pissa' };
+  return String(initialization).toLowerCase() === 'olora' ? { method: 'olora' } : undefined;
+}
 
 /**
  * Reads the content of an adapter_config.json, as PEFT 0.21 and older ones write it.
@@ -97,11 +105,13 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
   assertConfig(config, path);
   const tokens = data.trainable_token_indices ?? [];
   const isNone = Object.keys(tokens).length === 0;
+  const start = 'init_lora_weights' in content ? startOf(content.init_lora_weights) : undefined;
   return {
     config,
     baseName: data.base_model_name_or_path ?? undefined,
     ...(!isNone && { tokens }),
     ...(data.lora_bias === true && { hasBias: true }),
+    ...(start && { start }),
   };
 }
 
@@ -165,6 +175,7 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
 /** An unknown key is accepted only if its value means "off". */
 function changesResults(key: string, value: unknown): boolean {
   if (Object.hasOwn(supported.shape, key) || indifferent.has(key) || isOff(value)) return false;
+  if (key === 'init_lora_weights' && startOf(value) !== undefined) return false;
   return !Object.hasOwn(harmless, key) || harmless[key]?.includes(value) !== true;
 }
 
@@ -175,8 +186,9 @@ function isOff(value: unknown): boolean {
 
 /** What to do about options that PEFT can take out of an adapter, in brackets; '' if nothing is known. */
 function adviceOn(options: readonly (readonly [key: string, value: unknown])[]): string {
-  if (options.some(([key, value]) => key === 'init_lora_weights' && /^(pissa|olora|corda)/.test(String(value)))) {
-    return ' (the training changed the base too: load the adapter in PEFT, and save it with path_initial_model_for_weight_conversion, which makes plain LoRA for the unchanged base)';
+  const initialization = options.find(([key]) => key === 'init_lora_weights')?.[1];
+  if (/^(pissa_niter|corda|lora_ga)/.test(String(initialization))) {
+    return ' (the training changed the base too, in a way that the base does not tell: save the adapter at the beginning of the training, and save the trained one in PEFT with path_initial_model_for_weight_conversion, which makes plain LoRA for the unchanged base; or merge it where it was trained)';
   }
   return options.every(([key]) => mergedByPeft.has(key))
     ? ' (merge the adapter into its base in PEFT with merge_and_unload, and serve the result as a base)'

@@ -1,15 +1,24 @@
 import { EspalierError, finishInSlices, type Steps } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
-import { PatternBudget, settingSteps, targetSteps, type LoraConfig } from '../../../lora/index.ts';
+import {
+  doubledConfig,
+  PatternBudget,
+  settingSteps,
+  targetSteps,
+  type LoraConfig,
+  type WeightStart,
+} from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
 import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
 import { fingerprintKey, readFingerprint, type BaseEmbeddings } from '../../../models/index.ts';
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
 import { explicitConfig } from './explicit-config.ts';
+import { assertStart, differenceTargets } from './initial-part.ts';
 import { withBiases } from './lora-bias.ts';
 import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names.ts';
 import { baseToldByPeft } from './peft-modules.ts';
+import type { TargetModule } from './peft-names.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
 import { planTokens, withoutTokens, type TokenRows } from './trainable-tokens.ts';
@@ -31,6 +40,10 @@ export interface PeftStructure extends Pick<ReadPeftConfig, 'config' | 'baseName
   /** According to the metadata of the weights. */
   readonly baseFingerprint: string | undefined;
   readonly plan: AdapterPlan;
+  /** How the training began, if it took a part of the base's weights. */
+  readonly start: WeightStart | undefined;
+  /** The modules that the adapter changes, as they are after reading. */
+  readonly changed: readonly TargetModule[];
   readonly tokens: readonly TokenRows[];
   readonly embeddings: BaseEmbeddings | undefined;
   readonly configPath: string;
@@ -53,7 +66,7 @@ const maxHeaderBytes = 8_000_000;
  *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
 export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
-  const { config: written, baseName, path: configPath, tokens: named, hasBias } = await configOf(source);
+  const { config: written, baseName, path: configPath, tokens: named, hasBias, start } = await configOf(source);
   const weights = await weightsOf(source);
   const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
   const told = base ?? baseToldByPeft(stored.values());
@@ -70,15 +83,19 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
     others,
     useDora: written.useDora === true,
   });
-  const changed = [...plan.targets, ...tokens.flatMap(({ targets }) => targets)];
-  const config = isOlder || tokens.length > 0 ? explicitConfig(written, changed) : written;
+  if (start !== undefined) assertStart(start, plan, { path: configPath, embeddings: base?.embeddings });
+  const targets = start === undefined ? plan.targets : differenceTargets(plan.targets);
+  const changed = [...targets, ...tokens.flatMap((rows) => rows.targets)];
+  const isOther = isOlder || tokens.length > 0 || start !== undefined;
+  const settings = start === undefined ? written : doubledConfig(written);
+  const config = isOther ? explicitConfig(settings, changed) : written;
   assertKinds(plan, configPath);
   checkTensors({ path: weights.path, tensors: withoutTokens(entries), baseName }, plan, told.modules);
   const baseFingerprint = readFingerprint(metadata[fingerprintKey]);
   checkFingerprint({ path: source.path, baseName, baseFingerprint }, base?.fingerprint);
   const { embeddings } = base ?? {};
   const isAnyBase = base?.fingerprint === undefined;
-  const read = { config, baseName, baseFingerprint, plan, tokens, weights, entries };
+  const read = { config, baseName, baseFingerprint, plan, start, changed, tokens, weights, entries };
   return { ...read, embeddings, configPath, modules, isAnyBase };
 }
 
