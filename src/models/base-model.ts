@@ -80,6 +80,13 @@ export interface BaseInput {
   readonly shape: readonly Dim[];
 }
 
+/** A graph of another tool that takes one number of rows only, which its exporter has written into it. */
+export interface FixedBatch {
+  /** The input that declares the number. */
+  readonly input: string;
+  readonly rows: number;
+}
+
 /** An opened base model: what it computes, and in which files its weights are. No weight is held in memory. */
 export interface BaseModel {
   /** The locations of weights are relative to this folder. */
@@ -96,6 +103,8 @@ export interface BaseModel {
    * `input_ids` and `attention_mask`.
    */
   readonly inputs?: readonly BaseInput[];
+  /** Absent: the graphs take any number of rows at once. */
+  readonly fixedBatch?: FixedBatch;
   /** The weights that the configuration requires and no others, by their names in the checkpoint. */
   readonly weights: ReadonlyMap<string, WeightRef>;
   /** All tensors in the files, including integers. */

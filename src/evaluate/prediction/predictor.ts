@@ -95,12 +95,15 @@ export class Predictor implements Disposable {
   async predict(rows: readonly PredictRow[], { signal }: PredictOptions = {}): Promise<readonly Float32Array[]> {
     for (const row of rows) this.#check(row);
     const results: Float32Array[] = [];
-    for (const batch of planBatches(rows.map(lengthOf), this.#maxBatchTokens)) {
+    for (const batch of this.#plan(rows)) {
+      // A graph with a fixed batch gets its last row again until the batch is full.
+      const count = this.#base.fixedBatch?.rows ?? batch.length;
+      const given = Array.from({ length: count }, (_, at) => batch[Math.min(at, batch.length - 1)] ?? 0);
       const values = await this.#run(
-        batch.flatMap((index) => rows[index] ?? []),
+        given.flatMap((index) => rows[index] ?? []),
         signal,
       );
-      const width = values.length / batch.length;
+      const width = values.length / count;
       batch.forEach((index, at) => (results[index] = values.slice(at * width, (at + 1) * width)));
     }
     return results;
@@ -114,6 +117,15 @@ export class Predictor implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #plan(rows: readonly PredictRow[]): number[][] {
+    const most = this.#base.fixedBatch?.rows ?? Infinity;
+    return planBatches(rows.map(lengthOf), this.#maxBatchTokens).flatMap((batch) =>
+      batch.length <= most
+        ? [batch]
+        : Array.from({ length: Math.ceil(batch.length / most) }, (_, i) => batch.slice(i * most, (i + 1) * most)),
+    );
   }
 
   /** Runs one batch after the earlier calls. @returns the results of all rows, concatenated */

@@ -17,11 +17,14 @@ export function genericInputs({ model: { graph } }: OnnxSource): BaseInput[] {
 }
 
 /** Builds the graph of a model for features, images or other numbers. Its output is that of the file, renamed to `logits`. */
-export function genericGraphs(source: OnnxSource, output: string, hints: AnnotationHints): BaseGraphs {
+export function genericGraphs(
+  source: OnnxSource,
+  { output, hints, anyBatch }: { readonly output: string; readonly hints: AnnotationHints; readonly anyBatch: boolean },
+): BaseGraphs {
   return {
     classification: ({ full = false }): Model => {
       refuseFull(source, full);
-      const { model } = copyGeneric(source, { graphName: 'classify', hints, outputs: [output], widen: true });
+      const { model } = copyGeneric(source, { graphName: 'classify', hints, outputs: [output], widen: true, anyBatch });
       const [result] = model.graph.outputs;
       if (result === undefined) throw new TypeError(`${output} is an output of the file`);
       model.graph.removeOutput(result);

@@ -14,6 +14,8 @@ export interface GenericOptions extends CopyOptions {
   readonly hints?: AnnotationHints;
   /** The names of the outputs to keep. Default: all. */
   readonly outputs?: readonly string[];
+  /** Takes any number of rows where the inputs of the file declare a fixed one. */
+  readonly anyBatch?: boolean;
 }
 
 /**
@@ -21,12 +23,15 @@ export interface GenericOptions extends CopyOptions {
  */
 export function copyGeneric(
   source: OnnxSource,
-  { graphName, hints = {}, outputs, widen = false }: GenericOptions,
+  { graphName, hints = {}, outputs, widen = false, anyBatch = false }: GenericOptions,
 ): GenericCopy {
   const copy = new GraphCopy(source, graphName, { widen });
   const { graph } = source.model;
   for (const input of graph.inputs) {
-    if (input.constant === undefined) copy.bind(input, copy.addInput(input));
+    if (input.constant !== undefined) continue;
+    const { shape } = input;
+    const isFixed = anyBatch && typeof shape?.[0] === 'number';
+    copy.bind(input, copy.addInput(input, isFixed ? shape.with(0, 'batch') : shape));
   }
   copy.run();
   for (const output of graph.outputs) {

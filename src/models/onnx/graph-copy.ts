@@ -86,8 +86,8 @@ export class GraphCopy {
     this.#scope.values.set(input, value);
   }
 
-  /** Adds an input of the source to the copy, with the same name. */
-  addInput({ name, dtype, shape }: Value): Value {
+  /** Adds an input of the source to the copy, with the same name and by default the same shape. */
+  addInput({ name, dtype, shape: declared }: Value, shape = declared): Value {
     return this.graph.addInput(name, this.#type(dtype), shape);
   }
 

@@ -4,6 +4,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { Model } from '../../ir/index.ts';
 import type { BaseGraphs, BaseModel } from '../base-model.ts';
 import { buildOnnxDecode } from './decode-graph.ts';
+import { textFixedBatch } from './fixed-batch.ts';
 import { findHead } from './logits-head.ts';
 import { describeConfig, type BesideFiles } from './onnx-config.ts';
 import { openBeside, places, type OnnxFileModel } from './open-onnx-file.ts';
@@ -21,6 +22,7 @@ export async function openCausal(
   files: BesideFiles,
   { source, copy }: OpenText,
 ): Promise<BaseModel> {
+  const fixedBatch = textFixedBatch(source, copy.logits);
   const head = copy.logits && findHead(copy.model, copy.logits);
   const besideFile = source.roles.states.length === 0 ? await openWithPast(file) : undefined;
   const beside = besideFile && textSource(besideFile, files);
@@ -30,7 +32,8 @@ export async function openCausal(
   const graphs = { ...onnxTextGraphs(source), ...decode };
   const locations = [...new Set([...file.stored.locations, ...(besideFile?.stored.locations ?? [])])];
   const stored = { ...file.stored, locations };
-  return { ...places(file), stored, config, modules: copy.modules, generation: files.generation, ...trial, graphs };
+  const found = { ...places(file), stored, config, modules: copy.modules, generation: files.generation };
+  return { ...found, ...(fixedBatch && { fixedBatch }), ...trial, graphs };
 }
 
 /** The file with a past that optimum writes beside `decoder_model.onnx`. */

@@ -4,6 +4,7 @@ import type { BaseModel } from '../base-model.ts';
 import { readLabels } from '../encoder/read-labels.ts';
 import { readPooling } from '../encoder/read-pooling.ts';
 import { encoderGraphs, genericGraphs, genericInputs } from './classifier-graphs.ts';
+import { genericFixedBatch, textFixedBatch } from './fixed-batch.ts';
 import { copyGeneric } from './generic-graph.ts';
 import { describeConfig, readBesideFiles, type BesideFiles } from './onnx-config.ts';
 import { openCausal } from './open-causal.ts';
@@ -42,7 +43,14 @@ async function openEncoder(file: OnnxFileModel, files: BesideFiles, { source, co
   const graphs = encoderGraphs({ ...source, roles, pooling: await readPooling(file.dir) });
   const labels = logits && labelsFor(files, copy.logits);
   const padTokenId = files.config.pad_token_id ?? 0;
-  const about = { ...places(file), task, ...(labels && { labels }), padTokenId } as const;
+  const fixedBatch = textFixedBatch(source, logits ? copy.logits : copy.hidden);
+  const about = {
+    ...places(file),
+    task,
+    ...(labels && { labels }),
+    ...(fixedBatch && { fixedBatch }),
+    padTokenId,
+  } as const;
   return { ...about, config, modules: copy.modules, generation: files.generation, graphs };
 }
 
@@ -60,8 +68,14 @@ function openGeneric(file: OnnxFileModel, files: BesideFiles): BaseModel {
   const sized = { graph: model.graph, logits: chosen, hiddenSize: undefined, modules, states: 0, kv: undefined };
   const config = describeConfig(sized, files, 'encoder');
   const labels = labelsFor(files, chosen);
-  const about = { ...places(file), task: 'classification', ...(labels && { labels }) } as const;
-  const graphs = genericGraphs(file, chosen.name, hints);
+  const fixedBatch = genericFixedBatch(file, { output: chosen.name, hints });
+  const about = {
+    ...places(file),
+    task: 'classification',
+    ...(labels && { labels }),
+    ...(fixedBatch && { fixedBatch }),
+  } as const;
+  const graphs = genericGraphs(file, { output: chosen.name, hints, anyBatch: fixedBatch === undefined });
   return { ...about, config, inputs: genericInputs(file), modules, generation: files.generation, graphs };
 }
 

@@ -1,5 +1,6 @@
 import { EspalierError, option } from '../../core/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
+import { checkFixedBatch, checkFullBatches } from './check-fixed-batch.ts';
 import { adapterTrainable } from '../graph/adapter-trainable.ts';
 import { defaultLearningRate, defaultMaxLength, type TrainConfig } from '../config/train-config.ts';
 import { fullTrainable } from '../graph/full-trainable.ts';
@@ -36,6 +37,7 @@ export async function readTrainingInputs(
 ): Promise<TrainingInputs> {
   const base = await openBaseModel(settings.base, { labels: settings.labels });
   const config = withHead(settings, base);
+  checkFixedBatch(base, config);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
   const { objective, data, evalData, chosen } = await openBatches(base, config, { maxLength, signal });
@@ -44,6 +46,7 @@ export async function readTrainingInputs(
     await evalData?.[Symbol.asyncDispose]();
   };
   try {
+    checkFullBatches(base, { data: data.count, evalData: evalData?.count });
     await verifyWeights(base, signal === undefined ? {} : { signal });
   } catch (error) {
     await close();
