@@ -55,6 +55,27 @@ describe('completions', () => {
     expect([await versionOf('strict'), await versionOf('base')]).toEqual(['sha-strict', 'base']);
   });
 
+  it('names adapter and version in a header, in the body and in the first chunk of a stream', async () => {
+    const context = fakeContext({ adapters: ['strict'], text: 'hi' });
+    const app = createApp(context, { generation: context });
+    close = () => app.close();
+    const ask = (body: object): Promise<{ headers: Record<string, unknown>; body: string }> =>
+      app.inject({ method: 'POST', url: '/v1/completions', payload: { prompt: 'abc', ...body } });
+    const named = { adapter: 'strict', version: 'sha-strict' };
+    const whole = await ask({ model: 'strict' });
+    expect(whole.headers).toMatchObject({ 'x-espalier-adapter': 'strict', 'x-espalier-version': 'sha-strict' });
+    expect(JSON.parse(whole.body)).toMatchObject({ espalier: named });
+    const stream = await ask({ model: 'strict', n: 2, stream: true });
+    expect(stream.headers).toMatchObject({ 'x-espalier-version': 'sha-strict' });
+    const chunks = [...stream.body.matchAll(/^data: (\{.*)$/gm)].map(([, json = '']) => JSON.parse(json) as object);
+    expect(chunks.map((chunk) => ('espalier' in chunk ? chunk.espalier : undefined))).toEqual([
+      named,
+      ...chunks.slice(1).map(() => undefined),
+    ]);
+    const base = await ask({ model: 'base' });
+    expect([base.headers['x-espalier-adapter'], base.body.includes('espalier')]).toEqual([undefined, false]);
+  });
+
   it('gives n choices for each prompt, each with a seed of its own', async () => {
     const context = fakeContext();
     const client = await clientOf(context);

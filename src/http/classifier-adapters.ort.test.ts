@@ -44,7 +44,11 @@ describe('adapters of a classifier', () => {
         headers: { 'content-type': 'application/json' },
         body,
       });
-      const answer = (await response.json()) as { outputs?: { data: number[] }[] };
+      const answer = (await response.json()) as { outputs?: { data: number[] }[]; parameters?: object };
+      const [adapter, version] = ['adapter', 'version'].map((key) => response.headers.get(`x-espalier-${key}`));
+      expect([adapter ?? undefined, answer.parameters]).toEqual(
+        model === name ? [undefined, undefined] : [model.split(':')[1], { adapter, adapter_version: version }],
+      );
       return answer.outputs?.[0]?.data ?? [];
     };
     const kinds = ['base', 'adapter', 'trained'];

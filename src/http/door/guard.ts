@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { answeredByHeaders } from '../answered-by.ts';
 import { requireAccess } from './access.ts';
 import { createKeyCheck, type ApiKeys } from './api-keys.ts';
 import { checkContentType } from './content-type.ts';
@@ -71,7 +72,10 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 }
 
 /** Headers of an answer that a page may read, beside those that every page may. */
-const exposed = 'x-request-id, x-should-retry, retry-after, retry-after-ms, inference-header-content-length';
+const exposed = [
+  'x-request-id, x-should-retry, retry-after, retry-after-ms, inference-header-content-length, etag',
+  ...Object.values(answeredByHeaders),
+].join(', ');
 
 function answerOrigin(reply: FastifyReply, origin: string | undefined): void {
   if (origin === undefined) return;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import type { DoorContext, InferenceContext } from '../../service/index.ts';
+import { sayAnsweredBy } from '../answered-by.ts';
 import { datatypeOf } from './datatypes.ts';
 import { checkInputs } from './check-inputs.ts';
 import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
@@ -108,6 +109,7 @@ async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyR
   assertSpeakable(body, model.signature.outputs);
   const adapter = adapterOf(found, body);
   using lease = await leaseOf(found, adapter);
+  sayAnsweredBy(reply, { alias: adapter, version: lease?.version.digest });
   const result = await model.infer({
     inputs: body.inputs,
     outputs: body.outputs.map(({ name }) => name),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { contextFor } from './context-for.ts';
@@ -39,12 +40,14 @@ export async function answerRequest(
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
   });
   using route = await server.router.resolve(body.model);
+  sayAnsweredBy(reply, route);
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
   const answer = {
     choices: await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller),
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format: options.format(headOf(options, route)),
+    answeredBy: answeredByField(route),
     includeUsage: body.stream_options?.include_usage === true,
     headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),

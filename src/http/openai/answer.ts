@@ -28,6 +28,8 @@ export interface AnswerOptions {
   /** Number of prompt tokens. Choices that share a prompt count its tokens once. */
   readonly promptTokens: number;
   readonly format: AnswerFormat;
+  /** The field that names the adapter and its version, in the whole answer or in the first chunk of a stream. */
+  readonly answeredBy: object;
   readonly includeUsage: boolean;
   readonly headers: AnswerHeaders;
   /** Ends the generation. Called when one choice fails, so that the others do not continue without a reader. */
@@ -43,6 +45,7 @@ export async function answerWhole(options: AnswerOptions): Promise<object> {
       ...options.format.head,
       choices: wholes.map((whole, index) => options.format.choice(index, whole)),
       usage: usageOf(options.promptTokens, completionTokens),
+      ...options.answeredBy,
     };
   } catch (error) {
     options.abort(error);
@@ -57,17 +60,21 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
   const { format } = options;
   let completionTokens = 0;
   const usage = options.includeUsage ? { usage: null } : {};
+  let first = options.answeredBy;
+  const send = (choices: readonly object[], rest: object = usage): Promise<void> => {
+    const chunk = { ...format.chunkHead, choices, ...rest, ...first };
+    first = {};
+    return stream.send(chunk);
+  };
   try {
     await allOf(options.choices, async ({ index, pieces }) => {
-      if (format.opening) await stream.send({ ...format.chunkHead, choices: [format.opening(index)], ...usage });
+      if (format.opening) await send([format.opening(index)]);
       for await (const piece of pieces) {
         completionTokens += piece.generated;
-        await stream.send({ ...format.chunkHead, choices: [format.chunk(index, piece)], ...usage });
+        await send([format.chunk(index, piece)]);
       }
     });
-    if (options.includeUsage) {
-      await stream.send({ ...format.chunkHead, choices: [], usage: usageOf(options.promptTokens, completionTokens) });
-    }
+    if (options.includeUsage) await send([], { usage: usageOf(options.promptTokens, completionTokens) });
   } catch (error) {
     options.abort(error);
     await stream.send(openAiErrorOf(error).body);

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
+import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { checkTextLength } from './prompt-text.ts';
 import { parseBody } from './parse-body.ts';
 import { nameInRequest } from './request-body.ts';
@@ -28,6 +29,7 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
     const body = parseBody(schema, request.body, checkFields);
     refuseShorter(body, context);
     using route = await context.router.resolve(body.model);
+    sayAnsweredBy(reply, route);
     const controller = new AbortController();
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
@@ -45,6 +47,7 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
         embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
       })),
       usage: { prompt_tokens: tokens, total_tokens: tokens },
+      ...answeredByField(route),
     };
   });
 }
