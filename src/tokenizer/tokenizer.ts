@@ -19,7 +19,7 @@ import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-
 import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
 import type { TemplateFiles, TokenizerFiles } from './tokenizer-files.ts';
-import { findTurnEnd } from './turn-end.ts';
+import { findTurnEnd, type TurnEnd } from './turn-end.ts';
 
 export type { ChatMessage, RenderedChat, TextPart, ToolCall } from './chat-template.ts';
 
@@ -92,6 +92,8 @@ export interface Tokenizer {
   withTemplates(files: TemplateFiles): Tokenizer;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
+  /** How the chat template ends an answer; undefined where it does so with plain text, or not at all. */
+  readonly turnEnd: TurnEnd | undefined;
   /** Every id that ends a generation. */
   readonly eosIds: readonly number[];
   /** One more than the largest id. */
@@ -120,6 +122,7 @@ class FileTokenizer implements Tokenizer {
   readonly #template: ChatTemplate | undefined;
   readonly #special: SpecialTokens;
   #eosIds: readonly number[] | undefined;
+  #turnEnd: { readonly found: TurnEnd | undefined } | undefined;
 
   constructor(files: TokenizerFiles, parts: TokenizerParts = readParts(files)) {
     const { pipeline, around, decoding, tokens } = parts;
@@ -156,8 +159,15 @@ class FileTokenizer implements Tokenizer {
     return new FileTokenizer(files, this.#parts);
   }
 
+  get turnEnd(): TurnEnd | undefined {
+    const template = this.#template;
+    this.#turnEnd ??= { found: template && findTurnEnd(template, (text) => this.#pipeline.split(text)) };
+    return this.#turnEnd.found;
+  }
+
   get eosIds(): readonly number[] {
-    return (this.#eosIds ??= this.#findEosIds());
+    const { turnEnd } = this;
+    return (this.#eosIds ??= [...new Set([...this.#special.eosIds, ...(turnEnd === undefined ? [] : [turnEnd.id])])]);
   }
 
   encode(text: string, options: EncodeOptions = {}): number[] {
@@ -258,11 +268,6 @@ class FileTokenizer implements Tokenizer {
   #tokenOf(id: number, skipSpecial: boolean): string | undefined {
     const token = this.#tokens.writtenOf(id);
     return token !== undefined && skipSpecial && this.#tokens.isSpecial(token) ? undefined : token;
-  }
-
-  #findEosIds(): number[] {
-    const turnEnd = this.#template && findTurnEnd(this.#template, (text) => this.#pipeline.split(text));
-    return [...new Set([...this.#special.eosIds, ...(turnEnd === undefined ? [] : [turnEnd])])];
   }
 }
 

@@ -3,6 +3,15 @@ import type { Section } from './added-tokens.ts';
 
 const answer = 'Answer';
 
+/** How a chat template ends an answer. */
+export interface TurnEnd {
+  readonly id: number;
+  /** From the end of the answer's words on, up to the end of the token. */
+  readonly text: string;
+  /** What the template writes behind the token after a whole conversation, such as a line end. */
+  readonly behind: string;
+}
+
 /**
  * The token with which the chat template ends an answer. Training teaches it at the end of answers, so an answer that is generated ends with
  * it, even if the tokenizer names another token as eos.
@@ -13,12 +22,15 @@ const answer = 'Answer';
 export function findTurnEnd(
   template: Pick<ChatTemplate, 'render'>,
   split: (text: string) => readonly Section[],
-): number | undefined {
+): TurnEnd | undefined {
   const rendered = renderTurn(template);
   const at = rendered?.lastIndexOf(answer) ?? -1;
   if (rendered === undefined || at < 0) return undefined;
-  const sections = split(rendered.slice(at + answer.length));
-  return sections.find(({ token, text }) => token !== undefined || text.trim() !== '')?.token?.id;
+  const tail = rendered.slice(at + answer.length);
+  const first = split(tail).find(({ token, text }) => token !== undefined || text.trim() !== '');
+  if (first?.token === undefined) return undefined;
+  const end = first.start + first.text.length;
+  return { id: first.token.id, text: tail.slice(0, end), behind: tail.slice(end) };
 }
 
 function renderTurn(template: Pick<ChatTemplate, 'render'>): string | undefined {

@@ -90,7 +90,7 @@ describe('of other templates, what the assistant wrote and its end of turn is le
   };
 
   it('where a template rewrites earlier answers, the last one only, and the others are counted', () => {
-    const last = '<think>\n\n</think>\n\nSee you.<|im_end|>\n';
+    const last = '<think>\n\n</think>\n\nSee you.<|im_end|>';
     expect(learned(withTemplate(templateOf('qwen-3')))).toEqual([[last], 1]);
   });
 
@@ -100,7 +100,7 @@ describe('of other templates, what the assistant wrote and its end of turn is le
         ? { ...message, content: `<think>\nWell.\n</think>\n\n${message.content as string}` }
         : message,
     );
-    const last = '<think>\nWell.\n</think>\n\nSee you.<|im_end|>\n';
+    const last = '<think>\nWell.\n</think>\n\nSee you.<|im_end|>';
     expect(learned(withTemplate(templateOf('qwen-3')), thoughts)).toEqual([[last], 1]);
   });
 

@@ -22,7 +22,7 @@ import { maskChat } from './mask-chat.ts';
 
 const place = { path: 'data.jsonl', unit: 'line', line: 3 } as const;
 
-/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself. What does not begin the whole is left out. */
+/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself, up to the token that ends its last turn. What does not begin the whole is left out. */
 function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer): Example {
   const rendered = (count: number, addGenerationPrompt: boolean): { text: string; ids: number[] } => {
     const [beginning, options] = [messages.slice(0, count), { addGenerationPrompt }];
@@ -35,8 +35,11 @@ function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer
   const kept = answers.filter((index) => {
     const [before, after] = [rendered(index, true), rendered(index + 1, false)];
     if (!after.text.startsWith(before.text) || !whole.text.startsWith(after.text)) return false;
-    const shared = sharedLength(after.ids, whole.ids);
-    const [start, end] = [sharedLength(before.ids, whole.ids), shared < after.ids.length ? shared + 1 : shared];
+    const { text, behind } = tokenizer.turnEnd ?? { text: '', behind: '' };
+    const isBehind = behind !== '' && after.text.endsWith(text + behind);
+    const ends = isBehind ? tokenizer.encodeRendered(after.text.slice(0, -behind.length), []).ids : after.ids;
+    const shared = sharedLength(ends, whole.ids);
+    const [start, end] = [sharedLength(before.ids, whole.ids), shared < ends.length ? shared + 1 : shared];
     labels.set(inputIds.subarray(start, end), start);
     return true;
   });

@@ -22,7 +22,7 @@ export interface MaskedChat extends Example {
  * Renders a conversation with labels for what the assistant wrote.
  *
  * A template with `{% generation %}` says itself what that is, as in transformers. Of any other, an answer is the text that is appended
- * when the message is added: it begins after the earlier turns and the generation prompt, and ends where the template closes it. Answers
+ * when the message is added: it begins after the earlier turns and the generation prompt, and ends with the token that ends the turn, or where the template closes it. Answers
  * are not found by token ids, so a pad token that equals eos does no harm. A token across the border of an answer belongs to the assistant.
  *
  * @throws EspalierError CHAT_TEMPLATE_UNSTABLE if no answer can be found
