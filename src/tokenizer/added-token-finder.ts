@@ -14,6 +14,8 @@ interface Node<Token> {
 /** Finds tokens in texts: from left to right, the longest where several fit. */
 export class AddedTokenFinder<Token> {
   readonly #root: Node<Token> = { next: new Map() };
+  /** 1 for each unit of UTF-16 that a token begins with: nearly all of a text is passed by looking here. */
+  readonly #begins = new Uint8Array(0x10000);
   readonly #written: (token: Token) => string;
 
   constructor(tokens: Iterable<Token>, written: (token: Token) => string) {
@@ -25,6 +27,10 @@ export class AddedTokenFinder<Token> {
     const found: FoundToken<Token>[] = [];
     if (this.#root.next.size === 0) return found;
     for (let start = 0; start < text.length;) {
+      if (this.#begins[text.charCodeAt(start)] === 0) {
+        start++;
+        continue;
+      }
       const token = this.#longestAt(text, start);
       const end = start + (token === undefined ? 1 : this.#written(token).length);
       if (token !== undefined) found.push({ token, start, end });
@@ -35,6 +41,7 @@ export class AddedTokenFinder<Token> {
 
   #add(token: Token): void {
     const text = this.#written(token);
+    this.#begins[text.charCodeAt(0)] = 1;
     let node = this.#root;
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isId, shown } from './model/read-model.ts';
 import { AddedTokenFinder } from './added-token-finder.ts';
 import { wordCharacter } from './text/unicode.ts';
-import type { Normalizer } from './text/normalizer.ts';
+import type { Normalizer } from './text/normalizing.ts';
 
 /** A token that is cut out of a text before anything else looks at it. */
 export interface AddedToken {

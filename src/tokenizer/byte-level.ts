@@ -22,6 +22,7 @@ const onlyPrintable = /^[!-~]*$/;
 /** Writes the UTF-8 bytes of a text in the alphabet. */
 export function toByteLevel(text: string): string {
   if (onlyPrintable.test(text)) return text;
+  if (text.length > longText) return longToByteLevel(text);
   let written = '';
   for (let at = 0; at < text.length; at++) {
     const code = text.codePointAt(at) ?? 0;
@@ -35,6 +36,17 @@ export function toByteLevel(text: string): string {
   }
   return written;
 }
+
+/** WHY apart: a string that grows by a character a million times takes ten times as long, and for short texts buffers cost more. */
+function longToByteLevel(text: string): string {
+  const encoded = Buffer.from(text);
+  const written = new Uint16Array(encoded.length);
+  for (let at = 0; at < encoded.length; at++) written[at] = codes[encoded[at] ?? 0] ?? 0;
+  return Buffer.from(written.buffer).toString('utf16le');
+}
+
+const longText = 256;
+const codes = Uint16Array.from(characters, (character) => character.charCodeAt(0));
 
 function tail(first: number, code: number, following: number): string {
   let written = characters[first] ?? '';

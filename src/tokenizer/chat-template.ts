@@ -1,6 +1,6 @@
 import { EspalierError } from '../core/index.ts';
 import { compileTemplate, type Template } from '../jinja/index.ts';
-import type { Range } from './encode-ranges.ts';
+import type { Range } from './range.ts';
 import { tokenText } from './special-tokens.ts';
 import { isJsonObject, type TemplateFiles, type TokenizerFiles } from './tokenizer-files.ts';
 

@@ -1,10 +1,5 @@
+import type { Range } from './range.ts';
 import { sharedLength } from './shared-length.ts';
-
-/** From a place up to, not including, another. */
-export interface Range {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** A text as token ids, with ranges of the text as ranges of the ids. */
 export interface EncodedRanges {

@@ -1,9 +1,14 @@
+import type { Range } from './range.ts';
+import type { FilledTemplate } from './post-processor.ts';
+
 /** A text, or a pair of texts, as an encoder reads it. */
 export interface EncoderInput {
   /** The ids, including the tokens that the tokenizer adds around texts, such as [CLS] and [SEP]. */
   readonly ids: readonly number[];
   /** One number for each id: 1 for the tokens of the second text if the tokenizer has token types, else 0. */
   readonly typeIds: readonly number[];
+  /** For each id the range of its text that it comes from, if that is asked for; see `EncodedWithOffsets`. */
+  readonly offsets?: readonly Range[];
   /** Whether a text was cut to fit. */
   readonly cut: boolean;
 }
@@ -13,28 +18,36 @@ export interface EncoderInputOptions {
   readonly pair?: string | undefined;
   /** The maximum number of tokens. A longer input loses the end of its longer text, never the added tokens. */
   readonly maxLength?: number | undefined;
+  /** Returns the offsets of the tokens too. Default: false. */
+  readonly offsets?: boolean | undefined;
 }
 
 /** Encodes one text or a pair, with or without the added tokens. */
 export type EncodeWhole = (
   text: string,
-  options: { readonly pair?: string | undefined; readonly special: boolean },
-) => { readonly ids: readonly number[]; readonly typeIds: readonly number[] };
+  options: { readonly pair?: string | undefined; readonly special: boolean; readonly offsets?: boolean },
+) => FilledTemplate;
 
 /** @returns at most `maxLength` tokens, unless the added tokens alone are more */
 export function encodeForEncoder(
   encode: EncodeWhole,
   text: string,
-  { pair, maxLength = Infinity }: EncoderInputOptions,
+  { pair, maxLength = Infinity, offsets = false }: EncoderInputOptions,
 ): EncoderInput {
-  const { ids, typeIds } = encode(text, { pair, special: true });
-  if (ids.length <= maxLength) return { ids, typeIds, cut: false };
+  const whole = encode(text, { pair, special: true, offsets });
+  const { ids, typeIds } = whole;
+  if (ids.length <= maxLength) return { ids, typeIds, ...(offsets && { offsets: whole.offsets ?? [] }), cut: false };
   const first = placeOf(ids, encode(text, { special: false }).ids, 0);
   const second = pair === undefined ? none : placeOf(ids, encode(pair, { special: false }).ids, first.end);
   const left = lengthsWithin(first.end - first.start, second.end - second.start, ids.length - maxLength);
-  const kept = (_: number, at: number): boolean =>
+  const kept = (_: unknown, at: number): boolean =>
     !(at >= first.start + left.first && at < first.end) && !(at >= second.start + left.second && at < second.end);
-  return { ids: ids.filter(kept), typeIds: typeIds.filter(kept), cut: true };
+  return {
+    ids: ids.filter(kept),
+    typeIds: typeIds.filter(kept),
+    ...(offsets && { offsets: (whole.offsets ?? []).filter(kept) }),
+    cut: true,
+  };
 }
 
 interface Place {

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 
+import type { Range } from './range.ts';
 import { isId } from './model/read-model.ts';
 import { parseComponent } from './text/component.ts';
+
+import type { Trimming } from './trim-ranges.ts';
 
 /** A token that is put around texts. */
 export interface AroundToken {
@@ -27,10 +30,11 @@ const piece = z.union([
   z.object({ Sequence: z.object({ id: z.enum(['A', 'B']), type_id: typeId }) }),
   z.object({ SpecialToken: z.object({ id: z.string(), type_id: typeId }) }),
 ]);
+const trims = { trim_offsets: z.boolean().default(true), add_prefix_space: z.boolean().default(true) };
 const schema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ByteLevel') }),
+  z.object({ type: z.literal('ByteLevel'), ...trims }),
   z.object({ type: z.literal('BertProcessing'), sep: named, cls: named }),
-  z.object({ type: z.literal('RobertaProcessing'), sep: named, cls: named }),
+  z.object({ type: z.literal('RobertaProcessing'), sep: named, cls: named, ...trims }),
   z.object({
     type: z.literal('TemplateProcessing'),
     single: z.array(piece),
@@ -85,6 +89,19 @@ function readProcessor(json: unknown): Template | undefined {
   }
 }
 
+/**
+ * What a post-processor does to the ranges of tokens, in order.
+ *
+ * @throws RangeError
+ */
+export function readTrimmings(json: unknown): Trimming[] {
+  if (json === null || json === undefined) return [];
+  const given = parseComponent(schema, json);
+  if (given.type === 'Sequence') return given.processors.flatMap(readTrimmings);
+  if (given.type !== 'ByteLevel' && given.type !== 'RobertaProcessing') return [];
+  return given.trim_offsets ? [{ addsSpace: given.add_prefix_space }] : [];
+}
+
 function partsOf(
   given: z.infer<typeof piece>,
   tokens: Record<string, { readonly ids: readonly number[] }>,
@@ -102,20 +119,39 @@ export function tokensBefore({ single }: Template): number[] {
   return single.slice(0, end < 0 ? 0 : end).flatMap((part) => (part.kind === 'token' ? [part.id] : []));
 }
 
-/** Puts the tokens around texts, which are one or two. @param special  whether tokens are put around them at all */
+/** The tokens of a text, and where they are, if that is asked for. */
+export interface TextTokens {
+  readonly ids: readonly number[];
+  readonly offsets?: readonly Range[] | undefined;
+}
+
+/** One or two texts with the tokens around them. */
+export interface FilledTemplate extends TextTokens {
+  readonly typeIds: readonly number[];
+}
+
+const nowhere: Range = { start: 0, end: 0 };
+
+/**
+ * Puts the tokens around texts, which are one or two.
+ *
+ * @param special  whether tokens are put around them at all
+ */
 export function fillTemplate(
   { single, pair }: Template,
-  texts: readonly (readonly number[])[],
+  texts: readonly TextTokens[],
   special: boolean,
-): { ids: number[]; typeIds: number[] } {
+): FilledTemplate {
   const ids: number[] = [];
   const typeIds: number[] = [];
+  const offsets: Range[] = [];
   for (const part of texts.length > 1 ? pair : single) {
-    const added = part.kind === 'text' ? (texts[part.index] ?? []) : special ? [part.id] : [];
-    for (const each of added) {
+    const added = part.kind === 'text' ? texts[part.index] : special ? { ids: [part.id] } : undefined;
+    for (const [i, each] of (added?.ids ?? []).entries()) {
       ids.push(each);
       typeIds.push(part.typeId);
+      offsets.push(added?.offsets?.[i] ?? nowhere);
     }
   }
-  return { ids, typeIds };
+  return { ids, typeIds, offsets: texts.some((each) => each.offsets !== undefined) ? offsets : undefined };
 }

@@ -24,6 +24,45 @@ describe('encode', () => {
   });
 });
 
+describe('encodeWithOffsets', () => {
+  it('says where each token comes from, and nowhere for what is put around a text', () => {
+    const text = 'hello <s>wörld 😀';
+    const { ids, offsets } = createTokenizer(bytePieceFiles()).encodeWithOffsets(text, { bos: true, eos: true });
+    const nowhere = { start: 0, end: 0 };
+    expect([ids[0], ids.at(-1)]).toEqual([bos, eos]);
+    expect([offsets[0], offsets.at(-1)]).toEqual([nowhere, nowhere]);
+    const parts = offsets.slice(1, -1).map(({ start, end }) => text.slice(start, end));
+    // The bytes of a character that is no token each come from all of it.
+    expect(parts).toEqual(['hello', ' ', '<s>', 'w', 'ö', 'ö', 'r', 'ld', ' ', '😀', '😀', '😀', '😀']);
+  });
+
+  it('gives the tokens of a pair the offsets in their own text, also where it was cut', () => {
+    const { tokenizer } = byteLevelFiles();
+    const [a, b] = ['A', 'B'].map((id) => ({ Sequence: { id, type_id: 0 } }));
+    const token = { SpecialToken: { id: '<s>', type_id: 0 } };
+    const special_tokens = { '<s>': { ids: [bos] } };
+    const post_processor = {
+      type: 'TemplateProcessing',
+      single: [token, a],
+      pair: [token, a, token, b],
+      special_tokens,
+    };
+    const pairs = createTokenizer(byteLevelFiles({ tokenizer: { ...tokenizer, post_processor } }));
+    const encoded = pairs.encodeForEncoder('hello x', { pair: 'y world', offsets: true, maxLength: 6 });
+    const places = encoded.offsets?.map(({ start, end }) => [start, end]);
+    expect(places).toEqual([
+      [0, 0],
+      [0, 5],
+      [5, 6],
+      [0, 0],
+      [0, 1],
+      [1, 7],
+    ]);
+    expect(encoded.offsets).toHaveLength(encoded.ids.length);
+    expect(pairs.encodeForEncoder('hello').offsets).toBeUndefined();
+  });
+});
+
 /** Files whose post-processor puts bos before a text. */
 function withBosTemplate(tokenizerConfig: JsonObject): TokenizerFiles {
   const { tokenizer } = byteLevelFiles();

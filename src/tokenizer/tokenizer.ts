@@ -12,12 +12,21 @@ import {
 import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
 import { byteOf, isByteToken } from './decoding/stage.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
-import { encodeRanges, type EncodedRanges, type Range } from './encode-ranges.ts';
-import { fillTemplate, readTemplate, tokensBefore, type Template } from './post-processor.ts';
+import { encodeRanges, type EncodedRanges } from './encode-ranges.ts';
+import {
+  fillTemplate,
+  readTemplate,
+  readTrimmings,
+  tokensBefore,
+  type Template,
+  type TextTokens,
+} from './post-processor.ts';
+import type { Range } from './range.ts';
 import { findSpecialTokens, type SpecialTokens } from './special-tokens.ts';
 import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-decoder.ts';
 import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
+import { trimRanges, type Trimming } from './trim-ranges.ts';
 import type { TemplateFiles, TokenizerFiles } from './tokenizer-files.ts';
 import { findTurnEnd, type TurnEnd } from './turn-end.ts';
 
@@ -28,6 +37,16 @@ export interface EncodeOptions {
   readonly bos?: boolean;
   /** Adds eos after the text, if the tokenizer has one and the text does not end with it. */
   readonly eos?: boolean;
+}
+
+/** A text as token ids, with where each token comes from. */
+export interface EncodedWithOffsets {
+  readonly ids: number[];
+  /**
+   * For each id the range of the text that its token comes from, in UTF-16 units, as `text.slice(start, end)` takes it. They are the offsets
+   * of Hugging Face's Rust library, whose Python binding counts code points. Tokens that are added around a text have the range from 0 to 0.
+   */
+  readonly offsets: Range[];
 }
 
 export interface DecodeOptions {
@@ -57,6 +76,8 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeOptions): number[];
   /** The same, in slices between which other tasks run: for long texts on a server. */
   encodeInSlices(text: string, options?: EncodeOptions): Promise<number[]>;
+  /** Returns the ids of a text, and where in the text each token comes from. */
+  encodeWithOffsets(text: string, options?: EncodeOptions): EncodedWithOffsets;
   /** Returns the ids of a text or a pair of texts for an encoder, including the tokens that the tokenizer adds around them. */
   encodeForEncoder(text: string, options?: EncoderInputOptions): EncoderInput;
   /** Returns the text of ids. Spaces stay as the model wrote them. Ids outside the vocabulary have no text. */
@@ -117,6 +138,7 @@ class FileTokenizer implements Tokenizer {
   readonly #parts: TokenizerParts;
   readonly #pipeline: TextPipeline;
   readonly #around: Template;
+  readonly #trimmings: readonly Trimming[];
   readonly #decoding: Decoding;
   readonly #tokens: TokenTable;
   readonly #template: ChatTemplate | undefined;
@@ -125,13 +147,14 @@ class FileTokenizer implements Tokenizer {
   #turnEnd: { readonly found: TurnEnd | undefined } | undefined;
 
   constructor(files: TokenizerFiles, parts: TokenizerParts = readParts(files)) {
-    const { pipeline, around, decoding, tokens } = parts;
+    const { pipeline, around, trimmings, decoding, tokens } = parts;
     // WHY without the vocabulary: its parts are read, and it is large.
     this.#files = { ...files, tokenizer: {} };
     this.#parts = parts;
     this.folder = files.folder;
     this.#pipeline = pipeline;
     this.#around = around;
+    this.#trimmings = trimmings;
     this.#decoding = decoding;
     this.#tokens = tokens;
     this.#special = findSpecialTokens(files, {
@@ -178,9 +201,25 @@ class FileTokenizer implements Tokenizer {
     return this.#withEnds(await this.#encodeInSlices(text), options);
   }
 
+  encodeWithOffsets(text: string, options: EncodeOptions = {}): EncodedWithOffsets {
+    const { ids, offsets } = this.#locate(text);
+    const { before, after } = this.#endsOf(ids, options);
+    const added = { start: 0, end: 0 };
+    if (before !== undefined) {
+      ids.unshift(before);
+      offsets.unshift(added);
+    }
+    if (after !== undefined) {
+      ids.push(after);
+      offsets.push(added);
+    }
+    return { ids, offsets };
+  }
+
   encodeForEncoder(text: string, options: EncoderInputOptions = {}): EncoderInput {
-    const encode: EncodeWhole = (words, { pair, special }) => {
-      const texts = [words, ...(pair === undefined ? [] : [pair])].map((each) => this.#encode(each).ids);
+    const encode: EncodeWhole = (words, { pair, special, offsets = false }) => {
+      const tokens = (each: string): TextTokens => (offsets ? this.#locate(each) : this.#encode(each));
+      const texts = [words, ...(pair === undefined ? [] : [pair])].map(tokens);
       return fillTemplate(this.#around, texts, special);
     };
     return encodeForEncoder(encode, text, options);
@@ -238,6 +277,19 @@ class FileTokenizer implements Tokenizer {
     }
   }
 
+  #locate(text: string): EncodedWithOffsets {
+    try {
+      const located = finishNow(this.#pipeline.locate(text));
+      const trimmed = this.#trimmings.reduce(
+        (ranges, trimming) => trimRanges(text, { ...located, ranges }, trimming),
+        located.ranges,
+      );
+      return { ids: located.ids, offsets: trimmed };
+    } catch (cause) {
+      throw invalid(this.folder, cause);
+    }
+  }
+
   async #encodeInSlices(text: string): Promise<number[]> {
     try {
       return (await finishInSlices(this.#pipeline.encode(text))).ids;
@@ -246,11 +298,18 @@ class FileTokenizer implements Tokenizer {
     }
   }
 
-  #withEnds(ids: number[], { bos = false, eos = false }: EncodeOptions): number[] {
-    const endsItself = ids.length > 0 && ids.at(-1) === this.eosId;
-    if (bos && this.bosId !== undefined && ids[0] !== this.bosId) ids.unshift(this.bosId);
-    if (eos && this.eosId !== undefined && !endsItself) ids.push(this.eosId);
+  #withEnds(ids: number[], options: EncodeOptions): number[] {
+    const { before, after } = this.#endsOf(ids, options);
+    if (before !== undefined) ids.unshift(before);
+    if (after !== undefined) ids.push(after);
     return ids;
+  }
+
+  #endsOf(ids: readonly number[], { bos = false, eos = false }: EncodeOptions): Ends {
+    return {
+      before: bos && ids[0] !== this.bosId ? this.bosId : undefined,
+      after: eos && ids.at(-1) !== this.eosId ? this.eosId : undefined,
+    };
   }
 
   #decode(tokens: readonly string[]): string {
@@ -271,10 +330,17 @@ class FileTokenizer implements Tokenizer {
   }
 }
 
+/** The tokens that are put around a text. */
+interface Ends {
+  readonly before: number | undefined;
+  readonly after: number | undefined;
+}
+
 /** What `tokenizer.json` is read to. */
 interface TokenizerParts {
   readonly pipeline: TextPipeline;
   readonly around: Template;
+  readonly trimmings: readonly Trimming[];
   readonly decoding: Decoding;
   readonly tokens: TokenTable;
 }
@@ -286,6 +352,7 @@ function readParts({ folder, tokenizer }: TokenizerFiles): TokenizerParts {
       pipeline,
       tokens: new TokenTable(pipeline),
       around: readTemplate(tokenizer['post_processor']),
+      trimmings: readTrimmings(tokenizer['post_processor']),
       decoding: readDecoder(tokenizer['decoder']),
     };
   } catch (cause) {

@@ -14,12 +14,18 @@ function streamed(tokenizer, ids) {
   return text + decoder.end();
 }
 
+const flat = (offsets) => offsets.flatMap(({ start, end }) => [start, end]);
+
 /** Each difference: what differs, of which text or ids, what the judge says, and what the tokenizer says. */
-export function* differences(tokenizer, { text, ids, error, decoded, skipped = decoded, whole, pair, types }) {
+export function* differences(tokenizer, line) {
+  const { text, ids, offsets, error, decoded, skipped = decoded, whole, wholeOffsets, pair, types } = line;
   if (pair !== undefined) {
     const got = tokenizer.encodeForEncoder(pair[0], { pair: pair[1] });
     if (!same(got.ids, ids)) yield ['pair', pair, ids, got.ids];
     if (!same(got.typeIds, types)) yield ['types', pair, types, got.typeIds];
+    const placed = tokenizer.encodeForEncoder(pair[0], { pair: pair[1], offsets: true });
+    if (!same(placed.ids, ids)) yield ['ids with offsets', pair, ids, placed.ids];
+    if (!same(flat(placed.offsets), offsets)) yield ['offsets', pair, offsets, flat(placed.offsets)];
     return;
   }
   if (text !== undefined) {
@@ -32,8 +38,13 @@ export function* differences(tokenizer, { text, ids, error, decoded, skipped = d
     }
     if (error !== undefined) return yield ['no error', text, error, got];
     if (!same(got, ids)) return yield ['ids', text, ids, got];
-    const around = tokenizer.encodeForEncoder(text).ids;
-    if (!same(around, whole ?? ids)) yield ['whole', text, whole, around];
+    const placed = tokenizer.encodeWithOffsets(text);
+    if (!same(placed.ids, ids)) yield ['ids with offsets', text, ids, placed.ids];
+    if (!same(flat(placed.offsets), offsets)) yield ['offsets', text, offsets, flat(placed.offsets)];
+    const around = tokenizer.encodeForEncoder(text, { offsets: true });
+    if (!same(around.ids, whole ?? ids)) yield ['whole', text, whole, around.ids];
+    if (!same(flat(around.offsets), wholeOffsets ?? offsets))
+      yield ['offsets', text, wholeOffsets ?? offsets, flat(around.offsets)];
   }
   const all = tokenizer.decode(ids, { skipSpecial: false });
   if (all !== decoded) yield ['decoded', ids, decoded, all];

@@ -11,6 +11,7 @@ import io
 import json
 import random
 import tempfile
+from itertools import accumulate
 from pathlib import Path
 
 import kinds as kinds_module
@@ -21,19 +22,29 @@ from texts import SENTENCES, texts
 from tokenizers import Tokenizer
 
 
+def offsets(encoding, *both):
+    """The offsets of all tokens in one list, in UTF-16 units of their text, as JavaScript counts."""
+    places = [[0, *accumulate(1 + (ord(c) > 0xFFFF) for c in text)] for text in both]
+    flat = []
+    for (start, end), sequence in zip(encoding.offsets, encoding.sequence_ids):
+        flat += [0, 0] if sequence is None else [places[sequence][start], places[sequence][end]]
+    return flat
+
+
 def expected(tokenizer, text):
     try:
         encoding = tokenizer.encode(text, add_special_tokens=False)
     except Exception as error:
         return {"text": text, "error": str(error)}
     ids = encoding.ids
-    line = {"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
+    line = {"text": text, "ids": ids, "offsets": offsets(encoding, text), "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
     skipped = tokenizer.decode(ids, skip_special_tokens=True)
     if skipped != line["decoded"]:
         line["skipped"] = skipped
     whole = tokenizer.encode(text)
     if whole.ids != ids:
         line["whole"] = whole.ids
+        line["wholeOffsets"] = offsets(whole, text)
     return line
 
 
@@ -42,7 +53,7 @@ def pair(tokenizer, first, second):
         encoding = tokenizer.encode(first, second)
     except Exception:
         return None
-    return {"pair": [first, second], "ids": encoding.ids, "types": encoding.type_ids}
+    return {"pair": [first, second], "ids": encoding.ids, "types": encoding.type_ids, "offsets": offsets(encoding, first, second)}
 
 
 def of_ids(tokenizer, ids):
@@ -60,7 +71,7 @@ def judged(tokenizer, all_texts, rng, pairs=100):
     return [line for line in lines if line]
 
 
-FIXTURES = "gpt2 llama-3 phi-4 gpt-oss falcon llama-2-added gemma-3 albert unigram-bytes bert-added words-regex bpe-suffix".split()
+FIXTURES = "trimmed replacing pieces-some-bytes gpt2 llama-3 phi-4 gpt-oss falcon llama-2-added gemma-3 albert unigram-bytes bert-added words-regex bpe-suffix".split()
 # A few rules of a character map, in sentencepiece's form: code points, a tab, code points.
 RULES = "FB01\t66 69\nFF21\t41\n3000\t20\nA0\t20\n1\t\nD\t20\n41 30A\tC5\n"
 
@@ -68,16 +79,21 @@ RULES = "FB01\t66 69\nFF21\t41\n3000\t20\nA0\t20\n1\t\nD\t20\n41 30A\tC5\n"
 def write_fixtures(out):
     kinds_module.VOCABULARY = 420
     all_texts = [*SENTENCES, *ADDED_TEXTS, "", " ", "a"]
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
-        rules.write(RULES)
-        rules.flush()
-        charsmap = character_map(normalization_rule_tsv=rules.name)
-    made = kinds([*SENTENCES, *["the quick brown fox"] * 9], charsmap)
+    charsmap = removing_map()
+    made = kinds([*SENTENCES, *["the quick brown fox"] * 9], charsmap, charsmap)
     for name in FIXTURES:
         tokenizer = made[name]()
         lines = judged(tokenizer, all_texts, random.Random(1), pairs=5)
         fixture = {"judge": tokenizers.__version__, "tokenizer": json.loads(tokenizer.to_str()), "lines": lines}
         (out / f"{name}.json").write_text(json.dumps(fixture, ensure_ascii=False, separators=(",", ":")) + "\n", "utf8")
+
+
+def removing_map():
+    """A character map of the rules above, of which one removes a character."""
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write(RULES)
+        rules.flush()
+        return character_map(normalization_rule_tsv=rules.name)
 
 
 def main():
@@ -95,7 +111,7 @@ def main():
     corpus = [t for t in texts(args.texts, 4000, 7) if t]
     charsmap = character_map(normalization_rule_name="nmt_nfkc_cf")
     wanted = args.only.split(",") if args.only else None
-    made = {name: make for name, make in kinds(corpus, charsmap).items() if wanted is None or name in wanted}
+    made = {name: make for name, make in kinds(corpus, charsmap, removing_map()).items() if wanted is None or name in wanted}
     reals = dict(each.split("=", 1) for each in args.real)
     made |= {name: (lambda path=path: Tokenizer.from_file(path)) for name, path in reals.items() if wanted is None or name in wanted}
     print(f"tokenizers {tokenizers.__version__}, {len(made)} kinds, {args.count} texts each", flush=True)

@@ -206,8 +206,19 @@ def wav2vec(corpus):
     return tokenizer
 
 
-def kinds(corpus, charsmap):
-    """Name and maker of each kind. `charsmap` is a character map of sentencepiece."""
+def changed_model(tokenizer, change):
+    state = json.loads(tokenizer.to_str())
+    change(state["model"])
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def without_large_bytes(model):
+    """Characters of four bytes have no tokens, others have."""
+    model["vocab"] = {(f"gone{id_}" if token.startswith("<0xF") else token): id_ for token, id_ in model["vocab"].items()}
+
+
+def kinds(corpus, charsmap, removing):
+    """Name and maker of each kind. `charsmap` and `removing` are character maps of sentencepiece; the second one removes characters."""
     P, N, D = pre_tokenizers, normalizers, decoders
     nmt = N.Precompiled(charsmap)
     chatml = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -284,5 +295,26 @@ def kinds(corpus, charsmap):
         "bpe-suffix": lambda: suffix_bpe(corpus),
         "bpe-prefix": lambda: prefix_bpe(corpus),
         "ctc": lambda: wav2vec(corpus),
+        # Kinds for offsets.
+        "trimmed": lambda: with_added(
+            byte_level(corpus, pre=P.ByteLevel(add_prefix_space=True), normalizer=N.NFKC(), post=processors.ByteLevel(trim_offsets=True, add_prefix_space=True))
+        ),
+        "trimmed-twice": lambda: byte_level(
+            corpus,
+            pre=P.ByteLevel(add_prefix_space=False, use_regex=False),
+            normalizer=N.Sequence([N.Replace(Regex(r"\s+"), "   "), N.NFD()]),
+            post=processors.Sequence([processors.ByteLevel(trim_offsets=True, add_prefix_space=False), processors.ByteLevel(trim_offsets=True), bos()]),
+        ),
+        "replacing": lambda: with_added(
+            words(
+                corpus,
+                P.Sequence([P.Split(Regex("(?=e)"), "isolated"), P.Metaspace(prepend_scheme="first"), P.Digits()]),
+                N.Sequence([N.Strip(), N.NFKD(), N.Replace(Regex("a+"), "xyz"), N.Prepend("«»"), N.NFC(), N.Lowercase(), N.Replace("e", ""), N.StripAccents()]),
+            )
+        ),
+        "map-removes": lambda: unigram(corpus, normalizer=N.Sequence([N.Precompiled(removing), N.NFC()]), pre=P.Sequence([P.WhitespaceSplit(), P.Metaspace()])),
+        "pieces-some-bytes": lambda: changed_model(pieces(corpus, normalizer=prefixed()), without_large_bytes),
+        "pieces-some-bytes-unfused": lambda: changed_model(pieces(corpus, normalizer=prefixed(), fuse_unk=False), without_large_bytes),
+        "pieces-no-unknown": lambda: changed_model(pieces(corpus, pre=P.Metaspace(), fallback=False), lambda model: model.update(unk_token=None)),
     }
 

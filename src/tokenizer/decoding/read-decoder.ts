@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { character, parseComponent, replacePattern } from '../text/component.ts';
-import { replaceAll } from '../text/normalizer.ts';
+import { replaceAll } from '../text/normalizing.ts';
 import { changeWhole, concatenate, joinBySpaces, readBytes, stripStart, type Fuse } from './fuse.ts';
 import { byteFallback, cleanUp, collapse, eachToken, stripEnds, wordSuffix, type Stage } from './stage.ts';
 

@@ -1,7 +1,8 @@
+import { finishNow, type Steps } from '../../core/index.ts';
 import { MergeIds } from '../parse-tokenizer-json.ts';
-import { maxMerges, mergePairs } from './merge-queue.ts';
+import { maxMerges, mergeSteps } from './merge-queue.ts';
 import { PairTable } from './pair-table.ts';
-import { PieceCache, unknownId, type TokenModel, type Vocabulary } from './token-model.ts';
+import { PieceCache, unknownId, type LocatedIds, type TokenModel, type Vocabulary } from './token-model.ts';
 
 /** The settings of a `BPE` model in `tokenizer.json`, besides its vocabulary and merges. */
 export interface BytePairSettings {
@@ -21,6 +22,15 @@ export interface BytePairTokens {
   readonly merges: readonly unknown[] | MergeIds;
 }
 
+/** Ids with the bytes of UTF-8 that each of them takes. */
+interface MeasuredIds {
+  readonly ids: readonly number[];
+  readonly lengths: readonly number[];
+}
+
+/** Some hundred microseconds of work. */
+const charactersPerStep = 1024;
+
 /** Writes a space as sentencepiece does. */
 const spaceMark = '\u2581';
 
@@ -33,6 +43,7 @@ export class BytePairs implements TokenModel {
   /** The last characters of tokens that merges join with a space after them; undefined where a text cannot be cut at spaces at all. */
   readonly #joinedToSpace: ReadonlySet<string> | undefined;
   readonly #cache = new PieceCache();
+  readonly #located = new PieceCache<MeasuredIds>();
 
   /** @throws RangeError if a merge names a token that is not in the vocabulary */
   constructor(given: BytePairTokens, settings: BytePairSettings) {
@@ -77,9 +88,53 @@ export class BytePairs implements TokenModel {
       return;
     }
     const merged: number[] = [];
-    mergePairs(this.#symbols(part), this.#merges, merged);
+    finishNow(this.#merge(part, { ids: merged }));
     this.#cache.set(part, merged);
     for (const id of merged) ids.push(id);
+  }
+
+  *tokenizeSteps(part: string, ids: number[]): Steps<void> {
+    const whole = this.#whole(part);
+    if (whole === undefined) yield* this.#merge(part, { ids });
+    else ids.push(whole);
+  }
+
+  /** WHY places go on from part to part: a character without a token has no length, and what follows it moves, as in the Rust library. */
+  *locate(piece: string, found: LocatedIds): Steps<void> {
+    let at = 0;
+    for (const part of this.parts(piece)) {
+      const { ids, lengths } = this.#located.get(part) ?? (yield* this.#locatePart(part));
+      for (const [i, id] of ids.entries()) {
+        const end = at + (lengths[i] ?? 0);
+        found.ids.push(id);
+        found.spans.push(at, end);
+        at = end;
+        if (found.ids.length % charactersPerStep === 0) yield;
+      }
+    }
+  }
+
+  *#locatePart(part: string): Steps<MeasuredIds> {
+    const whole = this.#whole(part);
+    const ids = whole === undefined ? [] : [whole];
+    const lengths = whole === undefined ? [] : [Buffer.byteLength(part)];
+    if (whole === undefined) yield* this.#merge(part, { ids, lengths });
+    const measured = { ids, lengths };
+    this.#located.set(part, measured);
+    return measured;
+  }
+
+  *#merge(part: string, { ids, lengths }: { ids: number[]; lengths?: number[] }): Steps<void> {
+    if (lengths === undefined) return yield* mergeSteps(yield* this.#symbols(part), this.#merges, { ids });
+    const sizes: number[] = [];
+    const places: number[] = [];
+    yield* mergeSteps(yield* this.#symbols(part, sizes), this.#merges, { ids, places });
+    for (const [i, place] of places.entries()) {
+      let length = 0;
+      for (let at = place; at < (places[i + 1] ?? sizes.length); at++) length += sizes[at] ?? 0;
+      lengths.push(length);
+      if (i % charactersPerStep === 0) yield;
+    }
   }
 
   /** The token that a piece is without any merge, where the model has such. */
@@ -87,34 +142,55 @@ export class BytePairs implements TokenModel {
     return this.#settings.ignore_merges === true ? this.#vocabulary.get(piece) : undefined;
   }
 
-  /** The ids of the characters: a token for it, or tokens for its bytes, or the unknown token, or nothing. */
-  #symbols(word: string): number[] {
+  /**
+   * The ids of the characters: a token for it, or tokens for its bytes, or the unknown token, or nothing.
+   *
+   * @param sizes  gets the bytes of UTF-8 of each
+   */
+  *#symbols(word: string, sizes?: number[]): Steps<number[]> {
     const { continuing_subword_prefix: prefix, end_of_word_suffix: suffix, unk_token: unknown } = this.#settings;
     const symbols: number[] = [];
     let pending: number | undefined;
+    let pendingSize = 0;
+    let count = 0;
     for (let at = 0; at < word.length;) {
+      if (++count % charactersPerStep === 0) yield;
       const end = at + (word.charCodeAt(at) >= 0xd800 && word.charCodeAt(at) < 0xdc00 ? 2 : 1);
       let character = word.slice(at, end);
+      const size = sizes === undefined ? 0 : Buffer.byteLength(character);
       if (prefix && at > 0) character = prefix + character;
       if (suffix && end >= word.length) character += suffix;
       at = end;
       const id = this.#vocabulary.get(character);
       if (id !== undefined) {
-        if (pending !== undefined) symbols.push(pending);
+        if (pending !== undefined) {
+          symbols.push(pending);
+          sizes?.push(pendingSize);
+        }
         pending = undefined;
         symbols.push(id);
+        sizes?.push(size);
         continue;
       }
       const bytes = this.#settings.byte_fallback === true ? this.#byteIds(character) : undefined;
       if (bytes !== undefined) {
         symbols.push(...bytes);
+        sizes?.push(...bytes.map(() => 1));
       } else if (typeof unknown === 'string') {
         // WHY it waits: unknown characters beside each other may become one token, and bytes come before it, as in the Rust library.
-        if (pending !== undefined && this.#settings.fuse_unk !== true) symbols.push(pending);
+        const isFused = pending !== undefined && this.#settings.fuse_unk === true;
+        if (pending !== undefined && !isFused) {
+          symbols.push(pending);
+          sizes?.push(pendingSize);
+        }
+        pendingSize = isFused ? pendingSize + size : size;
         pending = unknownId(this.#vocabulary, unknown);
       }
     }
-    if (pending !== undefined) symbols.push(pending);
+    if (pending !== undefined) {
+      symbols.push(pending);
+      sizes?.push(pendingSize);
+    }
     return symbols;
   }
 

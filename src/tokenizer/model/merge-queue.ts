@@ -1,9 +1,17 @@
+import type { Steps } from '../../core/index.ts';
 import type { PairTable } from './pair-table.ts';
 
 /** A rank and a place in the text are one number: the rank, times this, plus the place. */
 const places = 2 ** 32;
 /** A number holds 53 bits exactly. */
 export const maxMerges = 2 ** 21;
+
+/** What merging gives. */
+export interface Merged {
+  readonly ids: number[];
+  /** For each id the place of its first part among the smallest parts, where that is asked for. */
+  readonly places?: number[];
+}
 
 /**
  * Byte-pair merging of one piece: the pair of the lowest rank is merged first, and the leftmost of these, until no pair is left.
@@ -12,13 +20,13 @@ export const maxMerges = 2 ** 21;
  *
  * @param symbols  the ids of the smallest parts, in order; overwritten
  * @param merges   for each pair of ids: its rank, and the id that it becomes
- * @param ids      gets the merged ids
+ * @param merged   gets the merged ids
  * @see Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", section 3.2
  */
-export function mergePairs(symbols: number[], merges: PairTable, ids: number[]): void {
+export function* mergeSteps(symbols: number[], merges: PairTable, merged: Merged): Steps<void> {
   const { length } = symbols;
-  const next = Array.from({ length }, (_, at) => at + 1);
-  const previous = Array.from({ length }, (_, at) => at - 1);
+  const next = new Int32Array(length);
+  const previous = new Int32Array(length);
   const heap: number[] = [];
   const offer = (at: number): void => {
     const right = next[at] ?? length;
@@ -26,8 +34,15 @@ export function mergePairs(symbols: number[], merges: PairTable, ids: number[]):
     const found = merges.find(symbols[at] ?? 0, symbols[right] ?? 0);
     if (found >= 0) push(heap, merges.value(found) * places + at);
   };
-  for (let at = 0; at + 1 < length; at++) offer(at);
+  let count = 0;
+  for (let at = 0; at < length; at++) {
+    next[at] = at + 1;
+    previous[at] = at - 1;
+    offer(at);
+    if (++count % mergesPerStep === 0) yield;
+  }
   for (let top = pop(heap); top !== undefined; top = pop(heap)) {
+    if (++count % mergesPerStep === 0) yield;
     const at = top % places;
     const rank = (top - at) / places;
     const right = next[at] ?? length;
@@ -43,8 +58,15 @@ export function mergePairs(symbols: number[], merges: PairTable, ids: number[]):
     if (before >= 0) offer(before);
     offer(at);
   }
-  for (let at = 0; at < length; at = next[at] ?? length) ids.push(symbols[at] ?? 0);
+  for (let at = 0; at < length; at = next[at] ?? length) {
+    merged.ids.push(symbols[at] ?? 0);
+    merged.places?.push(at);
+    if (++count % mergesPerStep === 0) yield;
+  }
 }
+
+/** Some hundred microseconds of work. */
+const mergesPerStep = 1024;
 
 const removed = -1;
 

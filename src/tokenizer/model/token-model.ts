@@ -1,9 +1,22 @@
+import type { Steps } from '../../core/index.ts';
+
 /** Turns a piece of text, cut out by the pre-tokenizer, into token ids. */
 export interface TokenModel {
   /** The parts of a piece that can be tokenized by themselves with the same ids, in order. */
   parts(piece: string): Iterable<string>;
   /** Adds the ids of a part of a piece to the end of `ids`. @throws RangeError if it has an unknown part and no token for that */
   tokenize(part: string, ids: number[]): void;
+  /** The same in steps, for long parts. */
+  tokenizeSteps(part: string, ids: number[]): Steps<void>;
+  /** The ids of a whole piece, with the place of each. @throws RangeError */
+  locate(piece: string, found: LocatedIds): Steps<void>;
+}
+
+/** Ids, and where their tokens are. */
+export interface LocatedIds {
+  readonly ids: number[];
+  /** For each id the start and the end of its token in the piece, in bytes of UTF-8: a token of a byte is less than a character. */
+  readonly spans: number[];
 }
 
 /** The tokens of a model with their ids. */
@@ -25,18 +38,18 @@ function shown(token: unknown): string {
 }
 
 /** Remembers the ids of short pieces, because words repeat. Holds a bounded number. */
-export class PieceCache {
-  readonly #ids = new Map<string, readonly number[]>();
+export class PieceCache<Kept = readonly number[]> {
+  readonly #kept = new Map<string, Kept>();
 
-  get(piece: string): readonly number[] | undefined {
-    return this.#ids.get(piece);
+  get(piece: string): Kept | undefined {
+    return this.#kept.get(piece);
   }
 
-  set(piece: string, ids: readonly number[]): void {
+  set(piece: string, kept: Kept): void {
     if (piece.length > longestKept) return;
     // WHY all at once: it happens rarely, and the common words are back after one text.
-    if (this.#ids.size >= mostKept) this.#ids.clear();
-    this.#ids.set(piece, ids);
+    if (this.#kept.size >= mostKept) this.#kept.clear();
+    this.#kept.set(piece, kept);
   }
 }
 

@@ -1,6 +1,8 @@
+import { finishNow, type Steps } from '../../core/index.ts';
+import { after } from '../text/aligned-text.ts';
 import { byteToken } from './byte-pairs.ts';
 import { PairTable } from './pair-table.ts';
-import { PieceCache, type TokenModel, type Vocabulary } from './token-model.ts';
+import { PieceCache, type LocatedIds, type TokenModel, type Vocabulary } from './token-model.ts';
 
 /** What an unknown character costs below the rarest token. */
 const unknownPenalty = 10;
@@ -44,35 +46,55 @@ export class Unigram implements TokenModel {
   }
 
   tokenize(piece: string, ids: number[]): void {
-    const known = this.#cache.get(piece) ?? this.#segment(piece);
-    this.#cache.set(piece, known);
-    for (const id of known) ids.push(id);
+    const known = this.#cache.get(piece);
+    const found: number[] = [];
+    if (known === undefined) {
+      finishNow(this.tokenizeSteps(piece, found));
+      this.#cache.set(piece, found);
+    }
+    for (const id of known ?? found) ids.push(id);
   }
 
-  #segment(piece: string): number[] {
-    const ends = this.#bestPath(piece);
-    const ids: number[] = [];
-    // Backwards along the path. Unknown characters beside each other are one part.
-    let unknownEnd: number | undefined;
-    const flush = (start: number): void => {
-      if (unknownEnd !== undefined) ids.push(...this.#idsOf(piece.slice(start, unknownEnd)).reverse());
-      unknownEnd = undefined;
-    };
-    for (let end = piece.length; end > 0;) {
-      const start = ends.starts[end] ?? 0;
-      if (ends.ids[end] === this.#unknown) unknownEnd ??= end;
-      else {
-        flush(end);
-        ids.push(...this.#idsOf(piece.slice(start, end)).reverse());
-      }
-      end = start;
+  *tokenizeSteps(piece: string, ids: number[]): Steps<void> {
+    let start = 0;
+    for (const end of yield* this.#ends(piece)) {
+      for (const id of this.#idsOf(piece.slice(start, end))) ids.push(id);
+      start = end;
+      if (ids.length % charactersPerStep === 0) yield;
     }
-    flush(0);
-    return ids.reverse();
+  }
+
+  *locate(piece: string, { ids, spans }: LocatedIds): Steps<void> {
+    let [start, byte] = [0, 0];
+    for (const end of yield* this.#ends(piece)) {
+      const part = piece.slice(start, end);
+      const size = Buffer.byteLength(part);
+      for (const id of this.#idsOf(part)) {
+        ids.push(id);
+        spans.push(byte, byte + size);
+      }
+      [start, byte] = [end, byte + size];
+      if (ids.length % charactersPerStep === 0) yield;
+    }
+  }
+
+  /** Where the parts of the best path end. Unknown characters beside each other are one part. */
+  *#ends(piece: string): Steps<number[]> {
+    const path = yield* this.#bestPath(piece);
+    const ends: number[] = [];
+    let wasUnknown = false;
+    let count = 0;
+    for (let end = piece.length; end > 0; end = path.starts[end] ?? 0) {
+      const isUnknown = path.ids[end] === this.#unknown;
+      if (!(isUnknown && wasUnknown)) ends.push(end);
+      wasUnknown = isUnknown;
+      if (++count % charactersPerStep === 0) yield;
+    }
+    return ends.reverse();
   }
 
   /** For each place: where the last token of the best path to it starts, and its id. */
-  #bestPath(piece: string): { starts: Int32Array; ids: Int32Array } {
+  *#bestPath(piece: string): Steps<{ starts: Int32Array; ids: Int32Array }> {
     const { length } = piece;
     const scores = new Float64Array(length + 1);
     const starts = new Int32Array(length + 1).fill(-1);
@@ -82,18 +104,21 @@ export class Unigram implements TokenModel {
       if (starts[end] !== -1 && total <= (scores[end] ?? 0)) return;
       [scores[end], starts[end], ids[end]] = [total, start, id];
     };
+    let count = 0;
     for (let start = 0; start < length;) {
-      const next = start + ((piece.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
+      const next = after(piece, start);
       let isKnown = false;
       let node = 0;
       for (let at = start; at < length; at++) {
         node = this.#trie.child(node, piece.charCodeAt(at));
         if (node < 0) break;
+        if (++count % charactersPerStep === 0) yield;
         const id = this.#trie.tokenAt(node);
         if (id < 0) continue;
         isKnown ||= at + 1 === next;
         offer(start, at + 1, id, this.#scores[id] ?? 0);
       }
+      if (++count % charactersPerStep === 0) yield;
       if (!isKnown) {
         if (this.#unknown === undefined)
           throw new RangeError('the text has an unknown part, and the model has no unk_id');
@@ -114,6 +139,9 @@ export class Unigram implements TokenModel {
     return [this.#unknown ?? 0];
   }
 }
+
+/** Some hundred microseconds of work. */
+const charactersPerStep = 1024;
 
 const utf8 = new TextEncoder();
 

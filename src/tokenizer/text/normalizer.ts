@@ -1,21 +1,21 @@
 import { z } from 'zod';
 
+import { finishNow } from '../../core/index.ts';
 import { toByteLevel } from '../byte-level.ts';
+import type { Range } from '../range.ts';
 import { parseComponent, replacePattern } from './component.ts';
-import { accent, beginsWith, combiningMark, control } from './old-categories.ts';
-import { findParts } from './split-text.ts';
+import {
+  byCharacter,
+  createNormalizer,
+  inOrder,
+  normalForm,
+  removing,
+  replacing,
+  type Normalizer,
+} from './normalizing.ts';
+import { accent, combiningMark, control } from './old-categories.ts';
 import { CharacterMap } from './precompiled.ts';
 import { lowercase } from './unicode.ts';
-
-/** Changes a text before it is split. */
-export interface Normalizer {
-  readonly normalize: (text: string) => string;
-  /**
-   * Whether what begins the normalized text is not what began the text, as the Rust library counts it. Some pre-tokenizers put a space only
-   * before what begins a text.
-   */
-  readonly losesStart: (text: string) => boolean;
-}
 
 const simple = z.object({
   type: z.enum(['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents', 'Nmt', 'ByteLevel']),
@@ -47,82 +47,58 @@ export function readNormalizer(json: unknown): Normalizer | undefined {
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return keepsStart((text) => text.normalize(given.type));
+      return normalForm(given.type);
     case 'Lowercase':
-      return keepsStart(lowercase);
+      return byCharacter(lowercase);
     case 'StripAccents':
       return removing(combiningMark);
     case 'Nmt':
-      return inOrder([removing(nmtControl), keepsStart((text) => text.replaceAll(nmtSpace, ' '))]);
+      return inOrder([removing(nmtControl), byCharacter((text) => text.replaceAll(nmtSpace, ' '))]);
     case 'ByteLevel':
-      return keepsStart(toByteLevel);
+      return byCharacter(toByteLevel);
     case 'BertNormalizer':
       return bertNormalizer(given);
     case 'Strip':
       return stripSpace(given.strip_left, given.strip_right);
     case 'Precompiled': {
-      if (!given.precompiled_charsmap) return keepsStart((text) => text);
+      if (!given.precompiled_charsmap) return inOrder([]);
       const map = new CharacterMap(given.precompiled_charsmap);
-      return keepsStart((text) => map.normalize(text));
+      return createNormalizer({
+        normalize: (text) => finishNow(map.normalize(text)),
+        steps: (text) => map.normalize(text),
+        align: (text) => text.change(map.changes(text.text)),
+      });
     }
-    case 'Replace': {
-      const { pattern, content } = given;
-      const begins = (text: string): boolean => findParts(pattern, text).next().value?.isMatch === true;
-      return { normalize: replaceAll(pattern, content), losesStart: (text) => content === '' && begins(text) };
-    }
+    case 'Replace':
+      return replacing(given.pattern, given.content);
     case 'Prepend':
-      return keepsStart((text) => (text === '' ? '' : given.prepend + text));
+      return createNormalizer({
+        normalize: (text) => (text === '' ? '' : given.prepend + text),
+        align: (text) => text.prepend(given.prepend),
+      });
     case 'Sequence':
       return inOrder(given.normalizers.map(readNormalizer).filter((step) => step !== undefined));
   }
 }
 
-function keepsStart(normalize: (text: string) => string): Normalizer {
-  return { normalize, losesStart: () => false };
-}
-
-function removing(set: RegExp): Normalizer {
-  return { normalize: (text) => text.replaceAll(set, ''), losesStart: (text) => beginsWith(set, text) };
-}
-
-function inOrder(steps: readonly Normalizer[]): Normalizer {
-  return {
-    normalize: (text) => steps.reduce((done, { normalize }) => normalize(done), text),
-    losesStart(text) {
-      let done = text;
-      for (const { normalize, losesStart } of steps) {
-        if (losesStart(done)) return true;
-        done = normalize(done);
-      }
-      return false;
-    },
-  };
-}
-
-/** Replaces what a pattern matches. A match of nothing directly after another match does not count. */
-export function replaceAll(pattern: RegExp, content: string): (text: string) => string {
-  return (text) => {
-    if (text === '') return '';
-    let end = -1;
-    // The place comes after what the groups matched, which are texts.
-    return text.replaceAll(pattern, (matched: string, ...others: unknown[]) => {
-      const at = others.find((each) => typeof each === 'number') ?? 0;
-      if (matched === '' && at === end) return '';
-      end = at + matched.length;
-      return content;
-    });
-  };
-}
-
 function stripSpace(left: boolean, right: boolean): Normalizer {
-  const normalize = (text: string): string => {
-    const begun = left ? text.replace(/^\p{White_Space}+/u, '') : text;
-    if (!right) return begun;
-    let end = begun.length;
-    while (end > 0 && /\p{White_Space}/u.test(begun.charAt(end - 1))) end--;
-    return begun.slice(0, end);
+  const kept = (text: string): Range => {
+    const start = left ? (/^\p{White_Space}*/u.exec(text)?.[0].length ?? 0) : 0;
+    let end = text.length;
+    while (right && end > start && /\p{White_Space}/u.test(text.charAt(end - 1))) end--;
+    return { start, end };
   };
-  return { normalize, losesStart: (text) => left && /^\p{White_Space}/u.test(text) };
+  return createNormalizer({
+    normalize(text) {
+      const { start, end } = kept(text);
+      return text.slice(start, end);
+    },
+    align(text) {
+      const { start, end } = kept(text.text);
+      return text.keep(start, end);
+    },
+    losesStart: (text) => left && /^\p{White_Space}/u.test(text),
+  });
 }
 
 // What sentencepiece's nmt rules do beyond NFKC: without control characters, and with plain spaces.
@@ -136,16 +112,12 @@ function bertNormalizer(options: z.infer<typeof bert>): Normalizer {
   if (options.clean_text) {
     steps.push(
       removing(control),
-      keepsStart((text) => text.replaceAll(/\p{White_Space}/gu, ' ')),
+      byCharacter((text) => text.replaceAll(/\p{White_Space}/gu, ' ')),
     );
   }
-  if (options.handle_chinese_chars) steps.push(keepsStart((text) => text.replaceAll(chinese, ' $& ')));
-  if (stripsAccents)
-    steps.push(
-      keepsStart((text) => text.normalize('NFD')),
-      removing(accent),
-    );
-  if (options.lowercase) steps.push(keepsStart(lowercase));
+  if (options.handle_chinese_chars) steps.push(byCharacter((text) => text.replaceAll(chinese, ' $& ')));
+  if (stripsAccents) steps.push(normalForm('NFD'), removing(accent));
+  if (options.lowercase) steps.push(byCharacter(lowercase));
   return inOrder(steps);
 }
 

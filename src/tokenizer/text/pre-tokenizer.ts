@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
+import type { Range } from '../range.ts';
 import { toByteLevel } from '../byte-level.ts';
+import type { AlignedText } from './aligned-text.ts';
 import { character, parseComponent, replacePattern } from './component.ts';
+import { replaceAligned } from './normalizing.ts';
 import { punctuationMark } from './old-categories.ts';
 import { literalPattern } from './pattern.ts';
 import { scriptRuns } from './scripts.ts';
-import { splitBehaviors, splitText, type Part, type SplitBehavior } from './split-text.ts';
+import { splitBehaviors, splitText, type SplitBehavior } from './split-text.ts';
 import { whiteSpace, wordCharacter } from './unicode.ts';
 
 /** A part of a text that a model tokenizes by itself. */
@@ -15,8 +18,17 @@ export interface Piece {
   readonly isFirst: boolean;
 }
 
+/** The same, and what each part of it comes from. */
+export interface AlignedPiece {
+  readonly text: AlignedText;
+  readonly isFirst: boolean;
+}
+
 /** Splits pieces of a text into smaller ones, as they are asked for, and may change them. */
-export type PreTokenizer = (pieces: Iterable<Piece>) => Iterable<Piece>;
+export interface PreTokenizer {
+  split(pieces: Iterable<Piece>): Iterable<Piece>;
+  splitAligned(pieces: Iterable<AlignedPiece>): Iterable<AlignedPiece>;
+}
 
 const simple = z.object({ type: z.enum(['BertPreTokenizer', 'Whitespace', 'WhitespaceSplit', 'UnicodeScripts']) });
 const behavior = z.enum(splitBehaviors);
@@ -56,6 +68,7 @@ const gpt2 =
 const space = new RegExp(`[${whiteSpace}]`, 'gv');
 const word = new RegExp(`[${wordCharacter}]+|[^${wordCharacter}${whiteSpace}]+`, 'gv');
 const number = /\p{N}/gu;
+const plainSpace = / /g;
 
 /**
  * Reads the `pre_tokenizer` of a `tokenizer.json`.
@@ -93,35 +106,63 @@ export function readPreTokenizer(json: unknown): PreTokenizer | undefined {
   }
 }
 
+/** Leaves a text in one piece. */
+export const wholeText: PreTokenizer = { split: (pieces) => pieces, splitAligned: (pieces) => pieces };
+
 function inOrder(steps: readonly PreTokenizer[]): PreTokenizer {
-  return (pieces) => steps.reduce((done, step) => step(done), pieces);
+  return {
+    split: (pieces) => steps.reduce((done, step) => step.split(done), pieces),
+    splitAligned: (pieces) => steps.reduce((done, step) => step.splitAligned(done), pieces),
+  };
 }
 
 function splitting(pattern: RegExp, kept: SplitBehavior, invert = false): PreTokenizer {
   return splittingBy((text) => splitText(text, pattern, { behavior: kept, invert }));
 }
 
-function splittingBy(partsOf: (text: string) => Iterable<Pick<Part, 'start' | 'end'>>): PreTokenizer {
-  return function* split(pieces) {
-    for (const { text, isFirst } of pieces) {
-      for (const { start, end } of partsOf(text))
-        yield { text: text.slice(start, end), isFirst: isFirst && start === 0 };
-    }
+function splittingBy(partsOf: (text: string) => Iterable<Range>): PreTokenizer {
+  return {
+    *split(pieces) {
+      for (const { text, isFirst } of pieces) {
+        for (const { start, end } of partsOf(text))
+          yield { text: text.slice(start, end), isFirst: isFirst && start === 0 };
+      }
+    },
+    *splitAligned(pieces) {
+      for (const { text, isFirst } of pieces) {
+        for (const { start, end } of partsOf(text.text))
+          yield { text: text.slice(start, end), isFirst: isFirst && start === 0 };
+      }
+    },
   };
 }
 
-function changing(change: (piece: Piece) => string): PreTokenizer {
-  return function* changed(pieces) {
-    for (const piece of pieces) yield { text: change(piece), isFirst: piece.isFirst };
+function changing(change: (piece: Piece) => string, align: (piece: AlignedPiece) => AlignedText): PreTokenizer {
+  return {
+    *split(pieces) {
+      for (const piece of pieces) yield { text: change(piece), isFirst: piece.isFirst };
+    },
+    *splitAligned(pieces) {
+      for (const piece of pieces) yield { text: align(piece), isFirst: piece.isFirst };
+    },
   };
 }
+
+const inByteLevel = changing(
+  ({ text }) => toByteLevel(text),
+  ({ text }) => text.mapEach(toByteLevel),
+);
+
+const afterSpace = changing(
+  ({ text }) => (text.startsWith(' ') ? text : ` ${text}`),
+  ({ text }) => (text.text.startsWith(' ') ? text : text.prepend(' ')),
+);
 
 function byteLevelSplit(addPrefixSpace: boolean, useRegex: boolean): PreTokenizer {
-  const prefix = changing(({ text }) => (text.startsWith(' ') ? text : ` ${text}`));
   return inOrder([
-    ...(addPrefixSpace ? [prefix] : []),
+    ...(addPrefixSpace ? [afterSpace] : []),
     ...(useRegex ? [splitting(gpt2, 'Isolated')] : []),
-    changing(({ text }) => toByteLevel(text)),
+    inByteLevel,
   ]);
 }
 
@@ -134,17 +175,24 @@ function metaspaceSplit(given: z.infer<typeof metaspace>): PreTokenizer {
     }
     scheme = 'never';
   }
-  const mark = changing(({ text, isFirst }) => {
-    const replaced = text.replaceAll(' ', () => replacement);
-    const isPrefixed = scheme === 'always' || (scheme === 'first' && isFirst);
-    return isPrefixed && !replaced.startsWith(replacement) ? replacement + replaced : replaced;
-  });
+  const isPrefixed = (text: string, isFirst: boolean): boolean =>
+    (scheme === 'always' || (scheme === 'first' && isFirst)) && !text.startsWith(replacement);
+  const mark = changing(
+    ({ text, isFirst }) => {
+      const replaced = text.replaceAll(' ', () => replacement);
+      return isPrefixed(replaced, isFirst) ? replacement + replaced : replaced;
+    },
+    ({ text, isFirst }) => {
+      const replaced = replaceAligned(text, plainSpace, replacement);
+      return isPrefixed(replaced.text, isFirst) ? replaced.prepend(replacement) : replaced;
+    },
+  );
   const byMarks = splitting(literalPattern(replacement), 'MergedWithNext');
   return (splits ?? true) ? inOrder([mark, byMarks]) : mark;
 }
 
-function fixedParts(text: string, length: number): Pick<Part, 'start' | 'end'>[] {
-  const parts: Pick<Part, 'start' | 'end'>[] = [];
+function fixedParts(text: string, length: number): Range[] {
+  const parts: Range[] = [];
   let [start, end, count] = [0, 0, 0];
   for (const each of text) {
     end += each.length;

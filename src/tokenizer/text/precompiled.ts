@@ -1,3 +1,6 @@
+import type { Steps } from '../../core/index.ts';
+import type { Change } from './aligned-text.ts';
+
 /**
  * The character map of a sentencepiece model: a double-array trie from characters in UTF-8 to a text that replaces them.
  *
@@ -22,14 +25,35 @@ export class CharacterMap {
    *
    * WHY the first entry that begins such a character stands for all of it: the Rust library does so.
    */
-  normalize(text: string): string {
-    if (plain.test(text)) return this.#replaceEach(text);
+  *normalize(text: string): Steps<string> {
     let normalized = '';
+    let count = 0;
+    if (plain.test(text)) {
+      for (const character of text) {
+        normalized += this.#replacement(character) ?? character;
+        if (++count % charactersPerStep === 0) yield;
+      }
+      return normalized;
+    }
     for (const { segment } of segmenter.segment(text)) {
       const whole = Buffer.byteLength(segment) < 6 ? this.#replacement(segment) : undefined;
       normalized += whole ?? this.#replaceEach(segment);
+      if (++count % charactersPerStep === 0) yield;
     }
     return normalized;
+  }
+
+  /** The characters of the normalized text, with how each came to be. */
+  changes(text: string): Iterable<Change> {
+    const changes: { character: string; change: number }[] = [];
+    for (const { segment } of segmenter.segment(text)) {
+      const whole = Buffer.byteLength(segment) < 6 ? this.#replacement(segment) : undefined;
+      if (whole !== undefined) addReplacement(changes, segment, whole);
+      else {
+        for (const character of segment) addReplacement(changes, character, this.#replacement(character) ?? character);
+      }
+    }
+    return changes;
   }
 
   #replaceEach(text: string): string {
@@ -67,12 +91,30 @@ export class CharacterMap {
   }
 }
 
+/**
+ * Adds what replaces a part. Where it is longer, its last characters are new. Where it is shorter, the last character also stands for what
+ * is missing: that may be one before the part, and without any the next part takes its place, as in the Rust library.
+ */
+function addReplacement(changes: { character: string; change: number }[], part: string, replacement: string): void {
+  const added = [...replacement].map((character) => ({ character, change: 0 }));
+  const more = added.length - [...part].length;
+  for (const each of added) changes.push(each);
+  for (let at = changes.length - 1, left = more; left > 0; at--, left--) {
+    const one = changes[at];
+    if (one !== undefined) one.change = 1;
+  }
+  const last = changes.at(-1);
+  if (more < 0 && last !== undefined) last.change += more;
+}
+
 const utf8 = new TextEncoder();
 const reader = new TextDecoder('utf-8', { ignoreBOM: true });
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Each character of such a text is one for its reader too. */
 const plain = /^[\n -~\u00a0-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u3040-\u3098\u309b-\u30ff\u4e00-\u9fff]*$/;
 const mostKept = 50_000;
+/** Some hundred microseconds of work. */
+const charactersPerStep = 1024;
 
 function offsetOf(unit: number): number {
   return (unit >>> 10) << ((unit & 0x200) >>> 6);

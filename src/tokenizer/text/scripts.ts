@@ -1,4 +1,4 @@
-import type { Part } from './split-text.ts';
+import type { Range } from '../range.ts';
 
 /** The scripts of Unicode 9, which the Rust library knows. Characters of later scripts belong to none. */
 const names =
@@ -17,7 +17,7 @@ Thai Tibetan Tifinagh Tirhuta Ugaritic Vai Warang_Citi Yi`.split(/\s+/);
  * Splits a text where the script changes. The three scripts of Japanese are one. Spaces and characters without a script belong to what is
  * before them; at the beginning they are left out, as in the Rust library.
  */
-export function scriptRuns(text: string): Pick<Part, 'start' | 'end'>[] {
+export function scriptRuns(text: string): Range[] {
   const starts: number[] = [];
   let last: string | undefined;
   let at = 0;

@@ -70,7 +70,7 @@ function joinParts(parts: Iterable<Part>, behavior: SplitBehavior): Iterable<Par
     case 'MergedWithPrevious':
       return joined(parts, (part, previous) => part.isMatch && !previous);
     case 'MergedWithNext':
-      return joinedBackwards(parts);
+      return joinedToNext(parts);
   }
 }
 
@@ -93,14 +93,18 @@ function* joined(parts: Iterable<Part>, joins: (part: Part, previous: boolean) =
   if (last !== undefined) yield last;
 }
 
-function joinedBackwards(parts: Iterable<Part>): Part[] {
-  const result: Part[] = [];
-  let previous = false;
-  for (const part of [...parts].reverse()) {
-    const last = result.at(-1);
-    if (last !== undefined && part.isMatch && !previous) last.start = part.start;
-    else result.push({ ...part });
-    previous = part.isMatch;
+/** A match belongs to the part after it, unless that is a match too. */
+function* joinedToNext(parts: Iterable<Part>): Generator<Part> {
+  let waiting: Part | undefined;
+  for (const part of parts) {
+    if (waiting !== undefined && !part.isMatch) {
+      yield { ...part, start: waiting.start };
+      waiting = undefined;
+      continue;
+    }
+    if (waiting !== undefined) yield waiting;
+    waiting = part.isMatch ? part : undefined;
+    if (waiting === undefined) yield part;
   }
-  return result.reverse();
+  if (waiting !== undefined) yield waiting;
 }
