@@ -111,4 +111,6 @@ it('gets the vectors of the reference', async () => {
   const embeddings = new OpenAIEmbeddings({ model: 'encoder', apiKey, maxRetries: 0, configuration: { baseURL } });
   const vectors = await embeddings.embedDocuments(texts.map(({ text }) => text));
   expect(rounded(vectors)).toEqual(rounded(texts.map(({ embedding }) => embedding)));
+  const refused = embeddings.embedQuery('good '.repeat(200));
+  await expect(refused).rejects.toMatchObject({ name: 'ContextOverflowError' });
 });

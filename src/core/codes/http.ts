@@ -77,6 +77,12 @@ export const httpCodes = {
       'The maximum context length is {limit} tokens, and the prompt has {tokens} of them: {param} may be at most {most}, got {actual}. Ask for fewer, shorten the prompt, or leave {param} out.',
     help: 'The answer could not have the length that was asked for. The request was refused before any work, as OpenAI and vLLM refuse it. Without a limit, an answer may take the rest of the context.',
   },
+  INPUT_TOO_LONG: {
+    status: 400,
+    retryable: false,
+    message: '{param} has {tokens} tokens; the maximum context length is {limit}. Shorten the text.',
+    help: 'A text to embed is read whole or not at all: nothing is cut from it. No other request is affected.',
+  },
   URL_TOO_LONG: {
     status: 414,
     retryable: false,

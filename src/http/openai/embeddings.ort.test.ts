@@ -94,6 +94,14 @@ describe('embeddings', () => {
     const client = await open('BertModel');
     await expect(client.embeddings.create(body)).rejects.toMatchObject({ status });
   });
+
+  it('refuse a text beyond the context as such, whatever its length', async () => {
+    const client = await open('BertModel');
+    for (const count of [200, 20_000]) {
+      const asked = client.embeddings.create({ model: 'encoder', input: ['a', 'good '.repeat(count)] });
+      await expect(asked).rejects.toMatchObject({ code: 'context_length_exceeded', param: 'input.1' });
+    }
+  });
 });
 
 describe('a classifier', () => {

@@ -76,8 +76,8 @@ async function textsOf(
     const tokens = typeof text === 'string' ? (tokenizer?.encodeForEncoder(text).ids ?? []) : text;
     // WHY not left to the model: thousands of others would be tokenized before it sees this one.
     if (tokens.length > embedder.maxLength) {
-      const problem = `it has ${tokens.length} tokens, and the model reads at most ${embedder.maxLength}`;
-      throw new EspalierError('REQUEST_INVALID', { param: paramOf(place), problem });
+      const [param, limit] = [paramOf(place), embedder.maxLength];
+      throw new EspalierError('INPUT_TOO_LONG', { param, tokens: tokens.length, limit });
     }
     all.push(tokens);
     const turn = pace.step();

@@ -72,6 +72,7 @@ const openAiCodes: Readonly<Record<string, string>> = {
   PROMPT_TOO_LONG: 'context_length_exceeded',
   TEXT_TOO_LONG: 'context_length_exceeded',
   BODY_BEYOND_CONTEXT: 'context_length_exceeded',
+  INPUT_TOO_LONG: 'context_length_exceeded',
   ANSWER_BEYOND_CONTEXT: 'context_length_exceeded',
   API_KEY_INVALID: 'invalid_api_key',
 };
