@@ -57,10 +57,14 @@ function* fieldsOf({ modules, saved }: Content): Iterable<Field> {
     yield u32(magnitude === undefined ? 0 : 1);
     if (magnitude !== undefined) yield { tensor: magnitude, factor: 1 };
   }
-  yield u32(saved?.size ?? 0);
-  for (const [name, tensor] of sortedByName(saved ?? [])) {
+  const biases = [...modules].flatMap(([path, { bias, scaling }]) =>
+    bias === undefined ? [] : [[`${path}.lora_bias`, { tensor: bias, factor: scaling }] as const],
+  );
+  const whole = [...(saved ?? [])].map(([name, tensor]) => [name, { tensor, factor: 1 }] as const);
+  yield u32(whole.length + biases.length);
+  for (const [name, tensor] of sortedByName([...whole, ...biases])) {
     yield text(name);
-    yield { tensor, factor: 1 };
+    yield tensor;
   }
 }
 

@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly maxAdapterRank?: number;
   /** Supports DoRA adapters, which makes every step a little slower, with any adapters. */
   readonly dora?: boolean;
+  /** Supports adapters with biases (`lora_bias`), which also makes every step a little slower. */
+  readonly loraBias?: boolean;
   /** The source of all times. */
   readonly clock?: Clock;
 }
@@ -56,6 +58,7 @@ const defaults = {
   adapterRows: 2048,
   maxAdapterRank: 256,
   dora: false,
+  loraBias: false,
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
@@ -93,7 +96,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function checkSizes(sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora'>>): void {
+function checkSizes(
+  sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias'>>,
+): void {
   const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
   for (const [name, actual] of Object.entries({
     maxSlots,
@@ -118,12 +123,22 @@ async function openArena(options: Pick<Required<EngineOptions>, ArenaOption>): P
   const paths = modules.map(({ path }) => path);
   const gains = options.dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
   const hasGain = gains && ((path: string): boolean => !gains.problems.has(path));
-  const stack = new AdapterStack(modules, { rows: options.adapterRows + 1, hasGain });
-  const served = new Map(modules.map((module) => [module.path, module]));
-  return new EngineArena({ stack, modules: served, maxRank, gains, keptRows: keptRowsPerSlot * maxSlots });
+  const linear = new Set(modules.flatMap(({ path, kind = 'linear' }) => (kind === 'linear' ? [path] : [])));
+  const hasBias = options.loraBias ? (path: string): boolean => linear.has(path) : undefined;
+  const stack = new AdapterStack(modules, { rows: options.adapterRows + 1, hasGain, hasBias });
+  const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: options.loraBias };
+  return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * maxSlots });
 }
 
-type ArenaOption = 'base' | 'adapterTargets' | 'adapterRows' | 'maxAdapterRank' | 'maxLength' | 'maxSlots' | 'dora';
+type ArenaOption =
+  | 'base'
+  | 'adapterTargets'
+  | 'adapterRows'
+  | 'maxAdapterRank'
+  | 'maxLength'
+  | 'maxSlots'
+  | 'dora'
+  | 'loraBias';
 
 interface EngineParts {
   readonly base: BaseModel;

@@ -176,35 +176,38 @@ describe('openServer', () => {
     expect(await greedy(client, 'fresh')).toEqual((await goldenRow('greedy_adapter')).answer);
   });
 
-  describe('DoRA', () => {
-    const dora = fileURLToPath(new URL('../../test/golden/adapters/dora/adapter', import.meta.url));
+  describe.each([
+    ['DoRA', 'dora', { dora: true }, '--dora'],
+    ['lora_bias', 'lora-bias-unbiased', { loraBias: true }, '--lora-bias'],
+  ] as const)('%s', (_, kind, option, flag) => {
+    const source = fileURLToPath(new URL(`../../test/golden/adapters/${kind}/adapter`, import.meta.url));
     const base = fileURLToPath(new URL('../../test/golden/llama/model', import.meta.url));
-    const body = { lora_name: 'dora', lora_path: 'dora' };
+    const body = { lora_name: kind, lora_path: kind };
 
-    /** A server that begins without an adapter; then a DoRA adapter comes into its folder. */
+    /** A server that begins without an adapter; then one of this kind comes into its folder. */
     async function openThenAdd(options: Partial<ServerOptions>): Promise<OpenAI> {
       const adapters = join(folder, 'later');
       await mkdir(adapters);
       const client = await open({ ...options, base, adapters });
-      await cp(dora, join(adapters, 'dora'), { recursive: true });
+      await cp(source, join(adapters, kind), { recursive: true });
       return client;
     }
 
     it('is served where the folder has such an adapter at the start', async () => {
-      await cp(dora, join(folder, 'full', 'dora'), { recursive: true });
+      await cp(source, join(folder, 'full', kind), { recursive: true });
       const client = await open({ base, adapters: join(folder, 'full') });
-      expect(await greedy(client, 'dora')).not.toEqual(await greedy(client, 'base'));
+      expect(await greedy(client, kind)).not.toEqual(await greedy(client, 'base'));
     });
 
     it('is served where the server is told to', async () => {
-      const client = await openThenAdd({ dora: true });
+      const client = await openThenAdd(option);
       await load(client, body);
-      expect(await greedy(client, 'dora')).not.toEqual(await greedy(client, 'base'));
+      expect(await greedy(client, kind)).not.toEqual(await greedy(client, 'base'));
     });
 
     it('is refused elsewhere, with what to do', async () => {
       const client = await openThenAdd({});
-      await expect(load(client, body)).rejects.toThrow('Start it with --dora');
+      await expect(load(client, body)).rejects.toThrow(`Start it with ${flag}`);
     });
   });
 

@@ -73,6 +73,8 @@ export interface ServerOptions {
   readonly adapterIdleMs?: number;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
+  /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */
+  readonly loraBias?: boolean;
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those that the folder needs. */
   readonly adapterTargets?: readonly string[] | string;
   /** Most rows of a batch of a model. */
@@ -218,12 +220,22 @@ function openGenerationFor(
     maxSlots,
     maxLength,
     dora,
+    loraBias,
     adapterTargets,
     ...rest
   }: ServerOptions,
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
-  const limits = { maxSlots, maxLength, dora, adapterTargets, anyBase, template, residency: residencyOf(rest) };
+  const limits = {
+    maxSlots,
+    maxLength,
+    dora,
+    loraBias,
+    adapterTargets,
+    anyBase,
+    template,
+    residency: residencyOf(rest),
+  };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
 }
 

@@ -29,6 +29,8 @@ const schema = z.object({
   maxWaiting: count.optional(),
   /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
   dora: z.boolean({ error: 'true or false' }).optional(),
+  /** Accepts adapters with biases (`lora_bias`) that are loaded later. Default: true if `adapters` contains one. */
+  loraBias: z.boolean({ error: 'true or false' }).optional(),
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those of `adapters`. */
   adapterTargets: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'names, or a pattern' })
@@ -111,7 +113,7 @@ async function loadAdapters(
 }
 
 function sizesOf(
-  { maxSlots, maxLength, maxWaiting, dora, adapterTargets }: z.output<typeof schema>,
+  { maxSlots, maxLength, maxWaiting, dora, loraBias, adapterTargets }: z.output<typeof schema>,
   adapters: ReadonlyMap<string, Adapter>,
   base: BaseModel,
 ) {
@@ -123,6 +125,7 @@ function sizesOf(
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
     dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
+    loraBias: loraBias ?? all.some(({ bias }) => bias !== undefined),
   };
 }
 

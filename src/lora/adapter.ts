@@ -3,7 +3,7 @@ import type { TensorOf } from '../tensor/index.ts';
 import type { LoraConfig } from './lora-config.ts';
 
 /**
- * The low-rank update of one module: W + scaling · B·A. With a magnitude (DoRA), each row of this sum is scaled to the length that the
+ * The low-rank update of one module: W + scaling · B·A, and with a bias (`lora_bias`) b + scaling · bias. With a magnitude (DoRA), each row of this sum is scaled to the length that the
  * magnitude contains.
  */
 export interface ModuleWeights {
@@ -17,6 +17,8 @@ export interface ModuleWeights {
   readonly b: TensorOf<'float32'>;
   /** f32 [out]; only for DoRA */
   readonly magnitude?: TensorOf<'float32'>;
+  /** f32 [out]; only with `lora_bias` */
+  readonly bias?: TensorOf<'float32'>;
 }
 
 /** An adapter in memory, checked against its base. It is immutable. */

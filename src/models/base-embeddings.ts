@@ -3,7 +3,7 @@ import { readableGraph, type ReadableGraph } from './readable-graph.ts';
 import { readWeightRows } from './read-weight-rows.ts';
 import type { WeightRef } from './weight-ref.ts';
 
-/** The numbers of a base by which some adapters are read: matrices with a row for each token, biases, and whole weights. */
+/** The numbers of a base by which some adapters are read: matrices with a row for each token, and whole weights. */
 export interface BaseEmbeddings {
   /** The path of the head that shares the matrix of the input embedding; undefined if the head has its own. */
   readonly tiedHead: string | undefined;
@@ -12,8 +12,6 @@ export interface BaseEmbeddings {
    * @returns f32 [rows, width]; undefined if the base stores them in a form without rows
    */
   rows(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
-  /** The bias of a module, f32 [out]; undefined if it has none of its own. */
-  bias(path: string): Promise<Float32Array | undefined>;
   /** The same as `rows` of a matrix that is stored as floats; undefined if it is quantized. */
   floats(path: string, tokens: readonly number[]): Promise<Float32Array | undefined>;
   /** The weights of all modules, as a graph has them. */
@@ -33,18 +31,6 @@ export function embeddingsOf(base: BaseModel): BaseEmbeddings {
     async rows(path, tokens) {
       const weight = weightOf(path);
       return weight && readWeightRows(dir, weight, tokens);
-    },
-    async bias(path) {
-      const bias = weights.get(`${path}.bias`);
-      const [out = 0] = bias?.shape ?? [];
-      return (
-        bias &&
-        readWeightRows(
-          dir,
-          bias,
-          Array.from({ length: out }, (_, i) => i),
-        )
-      );
     },
     async floats(path, tokens) {
       const weight = weightOf(path);

@@ -39,6 +39,6 @@ export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { type Route, Router } from './router.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
-export { hasDora } from './store/has-dora.ts';
+export { kindsInFolder } from './store/kinds-in-folder.ts';
 export { targetsInFolder } from './store/targets-in-folder.ts';
 export type { AdapterAdministration, ServedAdapter } from './store/served-adapter.ts';

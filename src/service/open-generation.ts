@@ -7,7 +7,7 @@ import {
   AdapterRegistry,
   announceAdapters,
   createAdapterAdministration,
-  hasDora,
+  kindsInFolder,
   Router,
   targetsInFolder,
   type RegistryOptions,
@@ -32,6 +32,8 @@ export interface GenerationOptions {
   readonly maxLength: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
   readonly dora: boolean | undefined;
+  /** Default: whether the folder contains an adapter with `lora_bias`. */
+  readonly loraBias?: boolean | undefined;
   /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
   readonly adapterTargets?: readonly string[] | string | undefined;
   /** Takes adapters that were trained on another base. */
@@ -55,12 +57,14 @@ export interface GenerationService {
  */
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
   const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
-  const dora = options.dora ?? (folder !== undefined && (await hasDora(folder)));
+  const kinds = folder === undefined ? { dora: false, loraBias: false } : await kindsInFolder(folder);
+  const { dora = kinds.dora, loraBias = kinds.loraBias } = options;
   const targets = options.adapterTargets ?? (folder === undefined ? undefined : await targetsInFolder(folder, base));
   const engine = await openEngine({
     base,
     environment,
     dora,
+    loraBias,
     ...(targets === undefined ? {} : { adapterTargets: targets }),
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),

@@ -54,9 +54,10 @@ export function assertExpressible(
   { format, kinds }: { readonly format: string; readonly kinds: readonly NonNullable<AdaptableModule['kind']>[] },
 ): void {
   const problems = [
-    ...[...modules].flatMap(([path, { kind = 'linear', magnitude }]) => [
+    ...[...modules].flatMap(([path, { kind = 'linear', magnitude, bias }]) => [
       ...(kinds.includes(kind) ? [] : [`${path} is of the kind ${kind}`]),
       ...(magnitude === undefined ? [] : [`${path} has magnitudes (DoRA)`]),
+      ...(bias === undefined ? [] : [`${path} has a bias (lora_bias)`]),
     ]),
     ...[...(saved?.keys() ?? [])].map((name) => `${name} is replaced whole`),
   ];

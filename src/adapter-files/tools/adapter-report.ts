@@ -35,15 +35,17 @@ export async function reportAdapter(adapter: ReadAdapter): Promise<AdapterReport
   const reports: ModuleReport[] = [];
   let parameters = 0;
   for (const [path, weights] of modules) {
-    const { a, b, kind = 'linear', rank, scaling, magnitude } = weights;
+    const { a, b, kind = 'linear', rank, scaling, magnitude, bias } = weights;
     const sizes = { in: a.shape[1] ?? 0, out: b.shape[0] ?? 0 };
     reports.push({ path, kind, rank, scaling, ...sizes, norm: updateNorm(weights) });
-    parameters += typedArray(a).length + typedArray(b).length + (magnitude ? typedArray(magnitude).length : 0);
+    for (const part of [a, b, magnitude, bias]) parameters += part ? typedArray(part).length : 0;
     await breathe();
   }
   for (const tensor of saved?.values() ?? []) parameters += typedArray(tensor).length;
   const idle = reports.filter(({ norm }) => norm === 0);
+  const biased = [...modules.values()].filter(({ bias }) => bias !== undefined);
   const remarks = [
+    ...(biased.length > 0 ? [`${biased.length} of ${reports.length} modules have a bias (lora_bias)`] : []),
     ...(idle.length > 0 ? [`${idle.length} of ${reports.length} modules change nothing: their A or B is zero`] : []),
     ...reports.filter(({ scaling }) => scaling === 0).map(({ path }) => `${path} has a scale of 0`),
     ...reports

@@ -1,6 +1,6 @@
 import { breathe } from '../../core/index.ts';
 import type { ModuleWeights } from '../../lora/index.ts';
-import { typedArray } from '../../tensor/index.ts';
+import { tensorOf, typedArray, type TensorOf } from '../../tensor/index.ts';
 import type { StoredAdapter } from '../formats/stored-adapter.ts';
 
 /** How two adapters change one module. */
@@ -169,14 +169,28 @@ function magnitudeDistance({ magnitude: one }: ModuleWeights, { magnitude: other
   return typedArray(one).reduce((worst, value, i) => Math.max(worst, Math.abs(value - (second[i] ?? NaN))), 0);
 }
 
-function differingParameters(
-  { saved: first = new Map() }: StoredAdapter,
-  { saved: second = new Map() }: StoredAdapter,
-) {
+/** Whole parameters that differ, and the biases of modules that both have (`lora_bias`). */
+function differingParameters(one: StoredAdapter, other: StoredAdapter): string[] {
+  const [first, second] = [parametersOf(one, other), parametersOf(other, one)];
   const names = [...new Set([...first.keys(), ...second.keys()])];
   return names.filter((name) => {
     const [one, other] = [first.get(name), second.get(name)];
     if (one === undefined || other === undefined || one.shape.join() !== other.shape.join()) return true;
     return Buffer.compare(one.bytes, other.bytes) !== 0;
   });
+}
+
+function parametersOf({ modules, saved }: StoredAdapter, other: StoredAdapter): Map<string, TensorOf<'float32'>> {
+  const biases = [...modules].flatMap(([path, { bias, scaling }]) =>
+    bias === undefined || !other.modules.has(path) ? [] : [[`${path}.lora_bias`, timesFactor(bias, scaling)] as const],
+  );
+  return new Map([...(saved ?? []), ...biases]);
+}
+
+function timesFactor(tensor: TensorOf<'float32'>, factor: number): TensorOf<'float32'> {
+  return tensorOf(
+    'float32',
+    tensor.shape,
+    typedArray(tensor).map((value) => value * factor),
+  );
 }

@@ -106,6 +106,7 @@ function sizesFor(
     adapterRows: ranks.reduce((sum, rank) => sum + rank, 0),
     maxAdapterRank: Math.max(...ranks),
     dora: modules.some(([, { magnitude }]) => magnitude !== undefined),
+    loraBias: modules.some(([, { bias }]) => bias !== undefined),
   };
 }
 

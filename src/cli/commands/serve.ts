@@ -46,6 +46,7 @@ const schema = z.object({
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
   dora: z.boolean().optional(),
+  loraBias: z.boolean().optional(),
   adapterTargets: moduleTargets.optional(),
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
@@ -96,6 +97,10 @@ export const serveCommand: CommandDefinition = {
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
+      .option(
+        '--lora-bias',
+        'take adapters with lora_bias that are loaded later; set by itself where the folder has one at the start',
+      )
       .option(
         '--adapter-targets <targets>',
         'modules that adapters may change (default: all linear ones but the head, and what the folder needs at the start)',

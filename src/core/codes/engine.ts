@@ -103,6 +103,13 @@ export const engineCodes = {
       'The adapter {name} is a DoRA adapter (it has magnitudes of {modules} modules), and this engine was started without DoRA. Start it with {option:dora}, or merge the adapter into its base with `espalier adapter merge`.',
     help: 'DoRA makes every step a little slower for all adapters, so it must be turned on when an engine opens. `espalier serve` turns it on if its folder contains a DoRA adapter at the start. Nothing was changed.',
   },
+  LORA_BIAS_NOT_SERVED: {
+    status: 400,
+    retryable: false,
+    message:
+      'The adapter {name} has biases (lora_bias) of {modules} modules, and this engine was started without room for them. Start it with {option:loraBias}, or merge the adapter into its base with `espalier adapter merge`.',
+    help: 'Biases make every step a little slower for all adapters, so they must be turned on when an engine opens. `espalier serve` turns them on if its folder contains an adapter with `lora_bias` at the start. Nothing was changed.',
+  },
   ADAPTER_TARGET_NOT_SERVED: {
     status: 400,
     retryable: false,

@@ -15,6 +15,8 @@ export interface StackOptions {
   readonly rows: number;
   /** Whether a module has rows for DoRA's gains. Absent if DoRA adapters are not supported. */
   readonly hasGain?: ((path: string) => boolean) | undefined;
+  /** Whether a module has rows for biases (`lora_bias`). Absent if adapters with biases are not supported. */
+  readonly hasBias?: ((path: string) => boolean) | undefined;
 }
 
 /** The stacked adapters of one module. */
@@ -25,6 +27,8 @@ export interface ModuleStack extends StackedModule {
   readonly loraB: NativeMemory;
   /** f32 [rows, out]: DoRA's gain minus 1 in the first row of an adapter, else zeros. Absent if no adapter can have a gain. */
   readonly loraGain?: NativeMemory;
+  /** f32 [rows, out]: an adapter's bias times its scaling in its first row, else zeros. Absent if no adapter can have a bias. */
+  readonly loraBias?: NativeMemory;
 }
 
 /** Elements that are copied between two checks of the clock, which take a fraction of a millisecond. */
@@ -40,15 +44,19 @@ export class AdapterStack {
   readonly rows: number;
   /** Whether DoRA adapters are supported. The graph then has inputs for their gains. */
   readonly hasGains: boolean;
+  /** Whether adapters with biases are supported. The graph then has inputs for them. */
+  readonly hasBiases: boolean;
 
-  constructor(modules: readonly StackedModule[], { rows, hasGain }: StackOptions) {
+  constructor(modules: readonly StackedModule[], { rows, hasGain, hasBias }: StackOptions) {
     this.rows = rows;
     this.hasGains = hasGain !== undefined;
+    this.hasBiases = hasBias !== undefined;
     this.modules = modules.map((module) => ({
       ...module,
       loraA: NativeMemory.allocate(rows * module.in * 4),
       loraB: NativeMemory.allocate(rows * module.out * 4),
       ...(hasGain?.(module.path) === true && { loraGain: NativeMemory.allocate(rows * module.out * 4) }),
+      ...(hasBias?.(module.path) === true && { loraBias: NativeMemory.allocate(rows * module.out * 4) }),
     }));
   }
 
@@ -90,20 +98,21 @@ export class AdapterStack {
   }
 }
 
-type Part = 'a' | 'b' | 'gain';
+type Part = 'a' | 'b' | 'gain' | 'bias';
 
 function partsOf(module: ModuleStack): { readonly array: NativeMemory; readonly width: number; readonly part: Part }[] {
-  const { loraA, loraB, loraGain } = module;
+  const { loraA, loraB, loraGain, loraBias } = module;
   return [
     { array: loraA, width: module.in, part: 'a' },
     { array: loraB, width: module.out, part: 'b' },
     ...(loraGain ? [{ array: loraGain, width: module.out, part: 'gain' as const }] : []),
+    ...(loraBias ? [{ array: loraBias, width: module.out, part: 'bias' as const }] : []),
   ];
 }
 
 /** @returns undefined if the adapter has no such array */
 function sourceOf(adapter: PreparedAdapter, own: PreparedModule, part: Part, width: number): Float32Array | undefined {
-  const rows = part === 'gain' ? 1 : own.rank;
+  const rows = part === 'a' || part === 'b' ? own.rank : 1;
   const offset = own[part];
   return offset === undefined ? undefined : adapter.memory.float32(offset, rows * width);
 }

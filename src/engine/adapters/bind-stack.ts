@@ -10,11 +10,12 @@ export async function bindStack(
   { start, end }: RankRows,
 ): Promise<void> {
   const pace = new Pace();
-  for (const { path, in: width, out, loraA, loraB, loraGain } of modules) {
+  for (const { path, in: width, out, loraA, loraB, loraGain, loraBias } of modules) {
     for (const [name, memory, size] of [
       ['lora_A', loraA, width],
       ['lora_B', loraB, out],
       ...(loraGain ? [['lora_gain', loraGain, out] as const] : []),
+      ...(loraBias ? [['lora_bias', loraBias, out] as const] : []),
     ] as const) {
       const tensor = OrtTensor.over(memory, 'float32', [end - start, size], start * size * 4);
       binding.bindInput(`${path}.${name}`, tensor);

@@ -9,14 +9,20 @@ export interface ServedModules {
   readonly maxRank: number;
   /** Needed for DoRA adapters. undefined: they are refused. */
   readonly gains: DoraGains | undefined;
+  /** Whether adapters with biases (`lora_bias`) are served. Absent: they are refused. */
+  readonly biases?: boolean;
 }
 
 /**
  * Checks that an engine can serve all parts of an adapter.
- * @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE
+ * @throws EspalierError LORA_PARTS_NOT_APPLIED, DORA_NOT_SERVED, LORA_BIAS_NOT_SERVED, ADAPTER_TARGET_NOT_SERVED, SHAPE_MISMATCH, ADAPTER_RANK_TOO_LARGE
  */
-export function checkAdapter(name: string, adapter: Adapter, { modules, maxRank, gains }: ServedModules): AdapterFacts {
-  assertPlain(name, adapter, { place: 'a mixed batch', allowed: ['magnitudes'] });
+export function checkAdapter(
+  name: string,
+  adapter: Adapter,
+  { modules, maxRank, gains, biases = false }: ServedModules,
+): AdapterFacts {
+  assertPlain(name, adapter, { place: 'a mixed batch', allowed: ['magnitudes', 'biases'] });
   const strange = [...adapter.modules.keys()].filter((path) => !modules.has(path));
   if (strange.length > 0) {
     const served = lastNames(modules.keys());
@@ -28,20 +34,24 @@ export function checkAdapter(name: string, adapter: Adapter, { modules, maxRank,
     if (module === undefined) continue;
     checkShapes(module, own);
     rank = Math.max(rank, own.rank);
-    elements += own.rank * (module.in + module.out) + (own.magnitude ? module.out : 0);
+    elements += own.rank * (module.in + module.out);
+    for (const part of [own.magnitude, own.bias]) elements += part ? module.out : 0;
   }
   assertMagnitudes(name, adapter, gains);
+  const biased = [...adapter.modules.values()].filter(({ bias }) => bias !== undefined).length;
+  if (biased > 0 && !biases) throw new EspalierError('LORA_BIAS_NOT_SERVED', { name, modules: biased });
   if (rank > maxRank) throw new EspalierError('ADAPTER_RANK_TOO_LARGE', { name, rank, limit: maxRank });
   const isAlone = [...adapter.modules.values()].some(({ magnitude }) => magnitude !== undefined);
   return { rank, bytes: elements * 4, isAlone };
 }
 
-function checkShapes({ path, in: width, out }: StackedModule, { rank, a, b }: ModuleWeights): void {
+function checkShapes({ path, in: width, out }: StackedModule, { rank, a, b, bias = b }: ModuleWeights): void {
   for (const [tensor, name, shape] of [
     [a, 'lora_A', [rank, width]],
     [b, 'lora_B', [out, rank]],
+    [bias, 'lora_bias', bias === b ? [out, rank] : [out]],
   ] as const) {
-    if (tensor.shape.length === 2 && tensor.shape[0] === shape[0] && tensor.shape[1] === shape[1]) continue;
+    if (tensor.shape.join() === shape.join()) continue;
     const [expected, actual] = [`[${shape.join(', ')}]`, `[${tensor.shape.join(', ')}]`];
     throw new EspalierError('SHAPE_MISMATCH', { name: `${path}.${name}`, expected, actual });
   }

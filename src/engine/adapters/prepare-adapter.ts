@@ -54,7 +54,7 @@ function layOut(
     return offset;
   };
   const placed = new Map<string, PreparedModule>();
-  for (const [path, { rank, a, b }] of modules) {
+  for (const [path, { rank, a, b, bias }] of modules) {
     const [width = 0, out = 0] = [a.shape[1], b.shape[0]];
     const gain = gains?.has(path) === true ? out : undefined;
     placed.set(path, {
@@ -62,6 +62,7 @@ function layOut(
       a: take(rank * width),
       b: take(rank * out),
       gain: gain === undefined ? undefined : take(gain),
+      bias: bias === undefined ? undefined : take(out),
     });
   }
   return { modules: placed, bytes };
@@ -85,6 +86,11 @@ async function fill(memory: NativeMemory, place: PreparedModule, filling: Fillin
     if (gains && place.gain !== undefined) {
       const target = memory.float32(place.gain, gains.length);
       gains.forEach((gain, row) => (target[row] = usable(gain - 1)));
+    }
+    if (weights.bias && place.bias !== undefined) {
+      const bias = toFloat32(weights.bias);
+      const target = memory.float32(place.bias, bias.length);
+      bias.forEach((value, row) => (target[row] = usable(value * weights.scaling)));
     }
   } catch (error) {
     if (!(error instanceof UnusableValue)) throw error;

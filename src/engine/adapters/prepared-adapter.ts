@@ -10,6 +10,8 @@ export interface PreparedModule {
   readonly b: number;
   /** f32 [out]: DoRA's gain minus 1; undefined without a gain. */
   readonly gain: number | undefined;
+  /** f32 [out]: the bias of `lora_bias`, scaled; undefined without one. */
+  readonly bias: number | undefined;
 }
 
 /** An adapter's weights in the layout of the stacked arrays, so that a plain copy activates the adapter. */

@@ -25,9 +25,10 @@ export async function applyAdapters(
   runPasses(model, [loraPass({ modules })]);
   const names = new Set(model.graph.inputs.map(({ name }) => name));
   const tensors: [string, TensorData][] = [
-    ...modules.flatMap(({ path, a, b }): [string, TensorData][] => [
+    ...modules.flatMap(({ path, a, b, bias }): [string, TensorData][] => [
       [`${path}.lora_A`, a],
       [`${path}.lora_B`, b],
+      ...(bias ? [[`${path}.lora_bias`, bias] as [string, TensorData]] : []),
     ]),
     ...savedOf(adapters),
   ];
@@ -51,6 +52,8 @@ interface InjectedModule extends Pick<ModuleWeights, 'rank' | 'scaling'> {
   readonly path: string;
   readonly a: TensorData;
   readonly b: TensorData;
+  readonly bias?: TensorData;
+  readonly hasBias: boolean;
 }
 
 /** One adapter is applied unchanged, with all kinds of modules. Several adapters are merged, and must be linear. */
@@ -60,9 +63,11 @@ async function together(adapters: readonly WeightedAdapter[]): Promise<readonly 
   if (others.length > 0) {
     return (
       await mergeAdapters(adapters.map(({ modules, scale }) => ({ modules, ...(scale !== undefined && { scale }) })))
-    ).map((module) => ({ ...module, scaling: 1 }));
+    ).map((module) => ({ ...module, scaling: 1, hasBias: module.bias !== undefined }));
   }
-  assertPlain('given', only, { place, allowed: ['parameters'] });
+  assertPlain('given', only, { place, allowed: ['parameters', 'biases'] });
   const { modules, scale = 1 } = only;
-  return [...modules].map(([path, { rank, scaling, a, b }]) => ({ path, rank, scaling: scaling * scale, a, b }));
+  return [...modules].map(([path, { rank, scaling, a, b, bias }]) => {
+    return { path, rank, scaling: scaling * scale, a, b, ...(bias && { bias }), hasBias: bias !== undefined };
+  });
 }

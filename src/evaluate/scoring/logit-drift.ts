@@ -4,7 +4,7 @@ import { loraPass } from '../../lora/index.ts';
 import { buildScoringGraph, type BaseModel } from '../../models/index.ts';
 import { runOnce, type Environment, type Session } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
-import { mergeAdapters, type WeightedAdapter } from './merge-adapters.ts';
+import { inputsOf, mergeAdapters, scoredModule, type WeightedAdapter } from './merge-adapters.ts';
 import { withNorms } from './scoring-parts.ts';
 
 /** A model to compare: a base, optionally with adapters. */
@@ -84,18 +84,9 @@ async function logitsOf(
   const merged = await mergeAdapters(adapters);
   const maxLength = rows.reduce((longest, row) => Math.max(longest, row.length), 1);
   const model = buildScoringGraph(base, { maxLength });
-  const modules = merged.map(({ path, rank, magnitude }) => ({
-    path,
-    rank,
-    scaling: 1,
-    hasMagnitude: magnitude !== undefined,
-  }));
+  const modules = merged.map(scoredModule);
   const passes = [loraPass({ modules: await withNorms(model, modules, base.dir) })];
-  const matrices = merged.flatMap(({ path, a, b, magnitude }): [string, TensorData][] => [
-    [`${path}.lora_A`, a],
-    [`${path}.lora_B`, b],
-    ...(magnitude ? [[`${path}.lora_magnitude`, magnitude] as [string, TensorData]] : []),
-  ]);
+  const matrices = merged.flatMap(inputsOf);
   using graph = await openGraph(model, { passes, environment, baseDir: base.dir, session: { exactProducts: true } });
   const results: RowLogits[] = [];
   for (const row of rows) results.push(await rowLogits(graph.session, { row, matrices, signal }));

@@ -1,6 +1,7 @@
 import { breathe } from '../../core/index.ts';
 import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
+import type { ScoredModule } from './scoring-parts.ts';
 
 /** An adapter and its strength: 1 applies it as it was trained, 0 not at all. */
 export interface WeightedAdapter extends Pick<Adapter, 'modules' | 'saved'> {
@@ -17,6 +18,24 @@ export interface MergedModule {
   readonly b: TensorData;
   /** f32 [out]; only for a single DoRA adapter. */
   readonly magnitude?: TensorData;
+  /** f32 [out]; only if an adapter has one (`lora_bias`). */
+  readonly bias?: TensorData;
+}
+
+/** The module as a graph gets it. */
+export function scoredModule({ path, rank, magnitude, bias }: MergedModule): ScoredModule {
+  return { path, rank, scaling: 1, hasMagnitude: magnitude !== undefined, hasBias: bias !== undefined };
+}
+
+/** The inputs of such a graph. */
+export function inputsOf({ path, a, b, magnitude, bias }: MergedModule): [input: string, tensor: TensorData][] {
+  const tensors = {
+    lora_A: a,
+    lora_B: b,
+    ...(magnitude && { lora_magnitude: magnitude }),
+    ...(bias && { lora_bias: bias }),
+  };
+  return Object.entries(tensors).map(([part, tensor]) => [`${path}.${part}`, tensor]);
 }
 
 /**
@@ -35,7 +54,9 @@ export async function mergeAdapters(adapters: readonly WeightedAdapter[]): Promi
     assertPlain(
       'given',
       adapter,
-      isAlone ? { place: 'scoring', allowed: ['magnitudes', 'parameters'] } : { place: 'a weighted sum' },
+      isAlone
+        ? { place: 'scoring', allowed: ['magnitudes', 'parameters', 'biases'] }
+        : { place: 'a weighted sum', allowed: ['biases'] },
     );
   }
   const paths = new Set(adapters.flatMap(({ modules }) => [...modules.keys()]));
@@ -67,10 +88,21 @@ function mergeModule(parts: readonly ModuleWeights[]): Omit<MergedModule, 'path'
     start += part.rank;
   }
   const magnitude = parts[0]?.magnitude;
+  const bias = sumOfBiases(parts, out);
   return {
     rank,
     a: tensorOf('float32', [rank, width], a),
     b: tensorOf('float32', [out, rank], b),
     ...(magnitude && { magnitude }),
+    ...(bias && { bias }),
   };
+}
+
+function sumOfBiases(parts: readonly ModuleWeights[], out: number): TensorData | undefined {
+  if (parts.every(({ bias }) => bias === undefined)) return undefined;
+  const sum = new Float32Array(out);
+  for (const { bias, scaling } of parts) {
+    if (bias !== undefined) toFloat32(bias).forEach((value, i) => (sum[i] = (sum[i] ?? 0) + scaling * value));
+  }
+  return tensorOf('float32', [out], sum);
 }

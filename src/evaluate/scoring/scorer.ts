@@ -4,7 +4,7 @@ import type { BaseModel } from '../../models/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type Environment } from '../../onnxruntime/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
-import { mergeAdapters, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
+import { inputsOf, mergeAdapters, scoredModule, type MergedModule, type WeightedAdapter } from './merge-adapters.ts';
 import { ScoringParts, type ScoredModule } from './scoring-parts.ts';
 import { planBatches } from './plan-batches.ts';
 import { cutAtLastTarget, labelledTokens, nextTokens, type ScoringRow } from './targets.ts';
@@ -57,9 +57,7 @@ export interface Evaluation {
  */
 export async function openScorer(options: ScorerOptions): Promise<Scorer> {
   const merged = await mergeAdapters(options.adapters ?? []);
-  const modules =
-    options.modules ??
-    merged.map(({ path, rank, magnitude }) => ({ path, rank, scaling: 1, hasMagnitude: magnitude !== undefined }));
+  const modules = options.modules ?? merged.map(scoredModule);
   const saved = new Map(options.adapters?.flatMap((adapter) => [...(adapter.saved ?? [])]));
   const parts = await ScoringParts.open({ ...options, modules, parameters: parametersOf(options.base, saved) });
   const scorer = new Scorer(options, parts);
@@ -108,10 +106,7 @@ export class Scorer {
 
   /** @internal */
   bindMerged(modules: readonly MergedModule[]): void {
-    for (const { path, a, b, magnitude } of modules) {
-      const tensors = { lora_A: a, lora_B: b, ...(magnitude && { lora_magnitude: magnitude }) };
-      this.bindTensors(Object.entries(tensors).map(([part, tensor]) => [`${path}.${part}`, tensor]));
-    }
+    for (const module of modules) this.bindTensors(inputsOf(module));
   }
 
   /** @internal */

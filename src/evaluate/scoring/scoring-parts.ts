@@ -18,6 +18,8 @@ import type { ScoringRow } from './targets.ts';
 export interface ScoredModule extends Pick<LoraModule, 'path' | 'rank' | 'scaling'> {
   /** Whether the adapter is a DoRA adapter, so that `<path>.lora_magnitude` is bound too. */
   readonly hasMagnitude?: boolean;
+  /** Whether it has a bias (`lora_bias`), so that `<path>.lora_bias` is bound too. */
+  readonly hasBias?: boolean;
 }
 
 export interface ScoringPartsOptions {
@@ -145,9 +147,9 @@ async function openPart(
 export async function withNorms(model: Model, modules: readonly ScoredModule[], folder: string): Promise<LoraModule[]> {
   const paths = modules.filter(({ hasMagnitude }) => hasMagnitude).map(({ path }) => path);
   const norms = paths.length > 0 ? await readSquaredNorms(model, paths, { folder }) : undefined;
-  return modules.map(({ path, rank, scaling }) => {
+  return modules.map(({ path, rank, scaling, hasBias = false }) => {
     const squaredNorms = norms?.get(path);
-    return { path, rank, scaling, ...(squaredNorms && { dora: { squaredNorms } }) };
+    return { path, rank, scaling, hasBias, ...(squaredNorms && { dora: { squaredNorms } }) };
   });
 }
 

@@ -6,7 +6,7 @@ export interface PlainOptions {
   /** The name of the place for the error, such as `this engine`. */
   readonly place: string;
   /** Further parts that this place can apply. */
-  readonly allowed?: readonly ('magnitudes' | 'parameters')[];
+  readonly allowed?: readonly ('magnitudes' | 'parameters' | 'biases')[];
 }
 
 /**
@@ -19,8 +19,10 @@ export function assertPlain(
   { place, allowed = [] }: PlainOptions,
 ): void {
   const magnitudes = [...modules].flatMap(([path, { magnitude }]) => (magnitude ? [path] : []));
+  const biases = [...modules].flatMap(([path, { bias }]) => (bias ? [path] : []));
   const parts = [
     ...(magnitudes.length > 0 && !allowed.includes('magnitudes') ? [`DoRA's magnitudes of ${few(magnitudes)}`] : []),
+    ...(biases.length > 0 && !allowed.includes('biases') ? [`the biases (lora_bias) of ${few(biases)}`] : []),
     ...(saved && !allowed.includes('parameters') ? [`the whole parameters ${few([...saved.keys()])}`] : []),
   ];
   if (parts.length > 0) throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name, parts: parts.join(', and '), place });

@@ -27,6 +27,8 @@ export interface LoraModule {
   readonly dropout?: number;
   /** DoRA: adds the graph input `<path>.lora_magnitude` f32 [out], the length of each row of the weight. */
   readonly dora?: { readonly squaredNorms: TensorOf<'float32'> };
+  /** `lora_bias`: adds the graph input `<path>.lora_bias` f32 [out]. It is scaled as the update is. */
+  readonly hasBias?: boolean;
   /** PiSSA, OLoRA: the initial adapter, which is subtracted, so that the base's file need not change. */
   readonly initial?: { readonly a: TensorOf<'float32'>; readonly b: TensorOf<'float32'> };
 }
@@ -47,7 +49,7 @@ export interface InjectOptions {
  *   y' = y + scaling · A[:, ids]ᵀ·Bᵀ                 for an embedding, which has no dropout
  *   y' = y + conv1x1(scaling · conv(dropout(x), A), B)   for a convolution; conv has the strides, pads and dilations of the module
  *
- * With DoRA each row of the changed weight is scaled to the length that its magnitude contains (`dora-finish.ts`).
+ * With a bias the update is scaling · ((dropout(x)·Aᵀ)·Bᵀ + bias). With DoRA each row of the changed weight is scaled to the length that its magnitude contains (`dora-finish.ts`).
  *
  * A and B are new graph inputs in PEFT's layout, `<path>.lora_A` f32 [rank, in] and `<path>.lora_B` f32 [out, rank]; for a convolution
  * [rank, in, ...kernel] and [out, rank / groups, 1...].
@@ -80,8 +82,10 @@ export function injectLora(model: Model, options: InjectOptions): InjectionRepor
 }
 
 function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
-  const own = modules.flatMap(({ path, dora }) =>
-    ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : [])].map((part) => named(`${path}.${part}`, adapter)),
+  const own = modules.flatMap(({ path, dora, hasBias }) =>
+    ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : []), ...(hasBias === true ? ['lora_bias'] : [])].map((part) =>
+      named(`${path}.${part}`, adapter),
+    ),
   );
   return hasDropout ? [...own, named(ratioInput, adapter), named(keysInput, adapter)] : own;
 }
@@ -97,11 +101,12 @@ function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] 
 /** The reason why the module cannot have this adapter; undefined if it can. */
 function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
   const { path, kind, groups = 1 } = module;
-  const { rank = 1, dora, initial } = wanted.get(path) ?? {};
+  const { rank = 1, dora, initial, hasBias } = wanted.get(path) ?? {};
   return [
     // The second convolution has the groups of the module's node, and each group has the same number of ranks.
     ...(rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`]),
     ...(dora ? doraProblem(module) : []),
+    ...(hasBias === true && kind !== 'linear' ? [`${path} is no linear module, and lora_bias is for those`] : []),
     ...(initial && kind !== 'linear'
       ? [`${path} is no linear module, and only those begin with their own weight`]
       : []),
@@ -131,18 +136,19 @@ function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): Add
   const [a, b] = [input('lora_A', shapes.a), input('lora_B', shapes.b)];
   const { dora, scaling } = settings;
   const magnitude = dora && input('lora_magnitude', [module.out]);
+  const bias = settings.hasBias === true ? input('lora_bias', [module.out]) : undefined;
   return {
     module,
-    graft: graftOf(module, parts, { a, b, owner }),
+    graft: graftOf(module, parts, { a, b, ...(bias && { bias }), owner }),
     finish: dora && magnitude && doraFinish({ a, b, magnitude, scaling, owner, ...dora }),
-    values: [a, b, ...(magnitude ? [magnitude] : [])],
+    values: [a, b, ...(magnitude ? [magnitude] : []), ...(bias ? [bias] : [])],
   };
 }
 
 function graftOf(
   { kind, in: channels }: GraphModule,
   { settings, drops, seed }: AdapterParts,
-  { owner, ...matrices }: { readonly a: Value; readonly b: Value; readonly owner: LoraOwner },
+  { owner, ...matrices }: { readonly a: Value; readonly b: Value; readonly bias?: Value; readonly owner: LoraOwner },
 ): Graft {
   const { scaling, initial } = settings;
   const hasDropout = settings.dropout !== undefined && settings.dropout > 0 && kind !== 'embedding';
@@ -173,14 +179,19 @@ function takeOff(
 interface UpdateParts extends GraftPlace {
   readonly a: Value;
   readonly b: Value;
+  /** Of a linear module. */
+  readonly bias?: Value;
   readonly scaling: number;
   readonly owner: LoraOwner;
 }
 
 const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => Value>> = {
-  linear: (tape, { x, y, a, b, scaling, site }) => {
+  linear: (tape, { x, y, a, b, bias, scaling, site, owner }) => {
     const u = tape.op('Gemm', [x, a], { name: 'A', attributes: { ...(site.turned && { transA: 1 }), transB: 1 } });
-    return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transB: 1, alpha: float(scaling) } });
+    const sum = tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transB: 1, alpha: float(scaling) } });
+    if (bias === undefined) return sum;
+    const factor = loraConstant(tape, tensorOf('float32', [], [scaling]), { name: 'bias_scaling', ...owner });
+    return tape.op('Add', [sum, tape.op('Mul', [bias, factor])], { name: 'bias' });
   },
   embedding: (tape, { x, y, a, b, scaling }) => {
     // WHY columns: PEFT stores A as [rank, vocab], and the cost of transposing it would grow with the vocabulary.

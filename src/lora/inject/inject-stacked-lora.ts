@@ -20,6 +20,8 @@ const rankRows = 'lora_rank_rows';
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */
   readonly gains?: boolean;
+  /** `lora_bias`: adds another input for each linear module. */
+  readonly biases?: boolean;
 }
 
 /**
@@ -39,22 +41,25 @@ export interface StackedOptions {
   *
   *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
   *
+  * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
+  * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
+  *
   * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
   * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
   */
 export function injectStackedLora(
   model: Model,
   paths: readonly string[],
-  { gains = false }: StackedOptions = {},
+  { gains = false, biases = false }: StackedOptions = {},
 ): InjectionReport {
-  const kinds = ['lora_A', 'lora_B', ...(gains ? ['lora_gain'] : [])];
+  const kinds = ['lora_A', 'lora_B', ...(gains ? ['lora_gain'] : []), ...(biases ? ['lora_bias'] : [])];
   const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
   const modules = requireModules(model, paths, {
     inputs: [...names, maskInput],
     problemsOf: (found) => found.flatMap(({ path, kind }) => (kind in updates ? [] : [`${path} is a convolution`])),
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
-  const added = modules.map((module) => addStack(model, module, { mask, gains }));
+  const added = modules.map((module) => addStack(model, module, { mask, gains, biases }));
   graftModules(model, added);
   return reportOf(modules, [mask, ...added.flatMap(({ values }) => values)]);
 }
@@ -67,7 +72,7 @@ interface AddedStack extends ModuleGraft {
 function addStack(
   model: Model,
   module: GraphModule,
-  { mask, gains }: { readonly mask: Value; readonly gains: boolean },
+  { mask, gains, biases }: { readonly mask: Value; readonly gains: boolean; readonly biases: boolean },
 ): AddedStack {
   const { path, kind } = module;
   const a = addLoraInput(model, `${path}.lora_A`, { owner: path, shape: [rankRows, module.in] });
@@ -76,15 +81,21 @@ function addStack(
     gains && doraProblem(module).length === 0
       ? addLoraInput(model, `${path}.lora_gain`, { owner: path, shape: [rankRows, module.out] })
       : undefined;
+  const bias =
+    biases && kind === 'linear'
+      ? addLoraInput(model, `${path}.lora_bias`, { owner: path, shape: [rankRows, module.out] })
+      : undefined;
   return {
     module,
-    values: [a, b, ...(gain ? [gain] : [])],
+    values: [a, b, ...(gain ? [gain] : []), ...(bias ? [bias] : [])],
     graft: (tape, place) => {
       const u = updates[kind]?.(tape, place, a);
       if (u === undefined) throw new TypeError(`${kind} modules were not refused`);
       const shape = u.shape ?? [undefined, rankRows];
       const own = tape.op('Mul', [u, mask], { name: 'mask', dtype: 'float32', shape });
-      const sum = tape.op('Gemm', [own, b, place.y], { name: 'B' });
+      const product = tape.op('Gemm', [own, b, place.y], { name: 'B' });
+      // WHY not within the product before: the mask may have one row for all tokens.
+      const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;
       return gain ? tape.op('Add', [sum, lengthened(tape, place, { module, mask, gain })]) : sum;
     },
   };

@@ -1,6 +1,7 @@
 import { EspalierError, option, type OptionText } from '../../core/index.ts';
 import { baseChecks, loadAdapter } from '../../adapter-files/index.ts';
 import {
+  assertPlain,
   initAdapter,
   initFromWeights,
   matchTargets,
@@ -96,11 +97,8 @@ async function given(base: BaseModel, config: TrainConfig): Promise<AdapterStart
   if (config.modulesToSave !== undefined && config.modulesToSave.join() !== modulesToSave.join()) {
     conflict(option('modulesToSave'), `the adapter has ${modulesToSave.join(', ') || 'none'}`);
   }
-  const biases = [...(adapter.saved?.keys() ?? [])].filter((name) => adapter.modules.has(name.replace(/\.bias$/, '')));
-  if (biases.length > 0) {
-    const parts = `the biases of lora_bias, such as ${biases[0]}`;
-    throw new EspalierError('LORA_PARTS_NOT_APPLIED', { name: config.initAdapter ?? '', parts, place: 'a training' });
-  }
+  const allowed = ['magnitudes', 'parameters'] as const;
+  assertPlain(config.initAdapter ?? '', adapter, { place: 'a training', allowed });
   const whole = { seed: config.seed, ...(adapter.saved && { given: adapter.saved }) };
   const lora = { ...adapter.config, dropout: config.dropout ?? adapter.config.dropout };
   return { lora, modules: adapter.modules, whole: wholeParameters(base, modulesToSave, whole) };

@@ -8,7 +8,6 @@ import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { assertCopies } from './base-copies.ts';
 import { sinceStart } from './initial-part.ts';
-import { addedBiases } from './lora-bias.ts';
 import type { TargetModule } from './peft-names.ts';
 import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
 import { asFloat32, moduleTensors, weightsOf } from './peft-tensors.ts';
@@ -93,8 +92,6 @@ export async function toAdapter({
   }
   const modules = inOrder(found, ofBase);
   const saved = await readSaved(plan.saved, tensors, names);
-  for (const [name, bias] of await addedBiases(plan.targets, { tensors, embeddings, path: weights.path }))
-    saved.set(name, bias);
   const content = { modules, saved };
   const digest = await checkedDigest(content, (tensor) => `${names.get(tensor)} in ${weights.path}`);
   return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };

@@ -4,7 +4,7 @@ import type { SafetensorsEntry } from '../../../tensor/index.ts';
 const prefix = 'base_model.model.';
 const matrixName = /^base_model\.model\.(?<path>.+)\.lora_(?<embedding>embedding_)?(?<matrix>[AB])(?:\.weight)?$/;
 /** Tensors of an adapter that are not parameters of the base. */
-const otherPart = /\.(?:lora_magnitude_vector(?:\.weight)?|base_layer\.(?:weight|bias))$/;
+const otherPart = /\.(?:lora_magnitude_vector(?:\.weight)?|lora_B\.bias|base_layer\.(?:weight|bias))$/;
 
 /** The facts about a base that the tensors of a PEFT folder show. */
 export interface ToldBase {

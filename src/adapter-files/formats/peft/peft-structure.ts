@@ -73,7 +73,7 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
   const isOlder = hasOlderNames(stored, told);
   const entries = isOlder ? renamedEntries(stored) : stored;
   const unbiased = isOlder ? await olderPlan(written, told) : await finishInSlices(planSteps(written, told));
-  const plan = hasBias === true ? withBiases(unbiased, { path: configPath, base }) : unbiased;
+  const plan = hasBias === true ? withBiases(unbiased, { path: configPath }) : unbiased;
   const others = new Set(plan.targets.map(({ path }) => path));
   const { modules } = told;
   const tokens = planTokens(named, entries, {

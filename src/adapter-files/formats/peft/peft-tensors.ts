@@ -77,19 +77,23 @@ export interface NamedTensor {
 export async function moduleTensors(
   target: TargetModule,
   tensors: ReadonlyMap<string, TensorData>,
-): Promise<Record<'A' | 'B', NamedTensor> & { readonly magnitude?: NamedTensor }> {
+): Promise<Record<'A' | 'B', NamedTensor> & { readonly magnitude?: NamedTensor; readonly bias?: NamedTensor }> {
   const read = async (part: AdapterPart): Promise<NamedTensor> => {
     const name = nameIn(tensors, target, part);
     return { name, tensor: await asFloat32(tensors.get(name)) };
   };
-  const matrices = { A: await read('A'), B: await read('B') };
-  return target.dora === true ? { ...matrices, magnitude: await read('magnitude') } : matrices;
+  return {
+    A: await read('A'),
+    B: await read('B'),
+    ...(target.dora === true && { magnitude: await read('magnitude') }),
+    ...(target.hasBias === true && { bias: await read('bias') }),
+  };
 }
 
 /** The parts of one module as they are used. */
 export function weightsOf(
   { rank, scaling, kind }: TargetModule,
-  { A, B, magnitude }: Awaited<ReturnType<typeof moduleTensors>>,
+  { A, B, magnitude, bias }: Awaited<ReturnType<typeof moduleTensors>>,
 ): ModuleWeights {
   return {
     ...(kind && { kind }),
@@ -98,6 +102,7 @@ export function weightsOf(
     a: A.tensor,
     b: B.tensor,
     ...(magnitude && { magnitude: magnitude.tensor }),
+    ...(bias && { bias: bias.tensor }),
   };
 }
 

@@ -12,13 +12,17 @@ import { isSavedBy, savedName } from './saved-parameters.ts';
 
 export interface AdapterContent {
   readonly config: LoraConfig;
-  readonly modules: ReadonlyMap<string, Pick<ModuleWeights, 'a' | 'b' | 'magnitude'> & { readonly kind?: ModuleKind }>;
+  readonly modules: ReadonlyMap<string, ModuleParts>;
   /** Parameters that replace those of the base, by their names in the checkpoint. */
   readonly saved?: ReadonlyMap<string, TensorData>;
   /** The base that the adapter was trained on: a name or a path. */
   readonly baseName?: string | undefined;
   /** The fingerprint of that base. */
   readonly baseFingerprint?: string | undefined;
+}
+
+interface ModuleParts extends Pick<ModuleWeights, 'a' | 'b' | 'magnitude' | 'bias'> {
+  readonly kind?: ModuleKind;
 }
 
 export interface SaveAdapterOptions {
@@ -30,7 +34,7 @@ export interface SaveAdapterOptions {
  * Writes a PEFT folder that PEFT loads with no key missing and none unexpected. The folder appears completely or not at all: it is
  * written beside its place and renamed.
  *
- * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, DISK_FULL, LORA_CONFIG_INVALID; nothing was changed then
+ * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, DISK_FULL, LORA_CONFIG_INVALID, ADAPTER_NOT_EXPRESSIBLE; nothing was changed then
  */
 export async function savePeftAdapter(
   dir: string,
@@ -38,28 +42,39 @@ export async function savePeftAdapter(
   { replace = false }: SaveAdapterOptions = {},
 ): Promise<void> {
   assertConfig(content.config);
-  assertNamed(content);
+  assertExpressible(content);
   await publishFolder(dir, (staging) => writeContent(staging, content), {
     replace: replace ? { kind: 'adapter' } : undefined,
   });
 }
 
-/** WHY: PEFT loads whole parameters only of modules that the configuration names. */
-function assertNamed({ config: { modulesToSave = [] }, saved }: AdapterContent): void {
+/** WHY: PEFT loads whole parameters only of modules that the configuration names, and biases of all modules or of none. */
+function assertExpressible({ config: { modulesToSave = [] }, modules, saved }: AdapterContent): void {
   const others = [...(saved?.keys() ?? [])].filter((name) => !isSavedBy(modulesToSave, name));
-  if (others.length === 0) return;
-  const problems = others.map((name) => `${name} is replaced whole, and modules_to_save does not name its module`);
-  throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format: 'peft', problems });
+  const bare = hasBiases(modules) ? [...modules].flatMap(([path, { bias }]) => (bias ? [] : [path])) : [];
+  const problems = [
+    ...others.map((name) => `${name} is replaced whole, and modules_to_save does not name its module`),
+    ...bare.map((path) => `${path} has no bias, and other modules have one (lora_bias)`),
+  ];
+  if (problems.length > 0) throw new EspalierError('ADAPTER_NOT_EXPRESSIBLE', { format: 'peft', problems });
+}
+
+function hasBiases(modules: AdapterContent['modules']): boolean {
+  return [...modules.values()].some(({ bias }) => bias !== undefined);
 }
 
 async function writeContent(
   dir: string,
   { config, modules, saved, baseName, baseFingerprint }: AdapterContent,
 ): Promise<void> {
-  const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude }]): [string, TensorData][] => {
+  const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude, bias }]): [string, TensorData][] => {
     const module = { path, ...(kind && { kind }) };
-    const size: [string, TensorData][] = magnitude ? [[peftName(module, 'magnitude'), magnitude]] : [];
-    return [[peftName(module, 'A'), a], [peftName(module, 'B'), b], ...size];
+    return [
+      [peftName(module, 'A'), a],
+      [peftName(module, 'B'), b],
+      ...(bias ? [[peftName(module, 'bias'), bias] as [string, TensorData]] : []),
+      ...(magnitude ? [[peftName(module, 'magnitude'), magnitude] as [string, TensorData]] : []),
+    ];
   });
   const whole = [...(saved ?? [])].map(([name, { shape, ...tensor }]): [string, TensorData] => [
     savedName({ name, shape }),
@@ -69,6 +84,7 @@ async function writeContent(
   // WHY the format: transformers and older PEFT refuse a file that does not say whose tensors these are. Other keys they ignore.
   const metadata = { format: 'pt', ...(baseFingerprint !== undefined && { [fingerprintKey]: baseFingerprint }) };
   await writeSafetensors(join(dir, weightsFile), tensors, { metadata });
-  const text = `${JSON.stringify(formatPeftConfig(config, baseName), undefined, 2)}\n`;
+  const settings = { ...formatPeftConfig(config, baseName), ...(hasBiases(modules) && { lora_bias: true }) };
+  const text = `${JSON.stringify(settings, undefined, 2)}\n`;
   await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
 }

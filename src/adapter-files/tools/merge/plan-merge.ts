@@ -3,7 +3,13 @@ import { EspalierError } from '../../../core/index.ts';
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { BaseModel, WeightRef } from '../../../models/index.ts';
 import { openSafetensors, type DataType } from '../../../tensor/index.ts';
-import { createReplacement, createWeightUpdate, type MergedAdapter, type WeightUpdate } from './weight-update.ts';
+import {
+  createBiasUpdate,
+  createReplacement,
+  createWeightUpdate,
+  type MergedAdapter,
+  type WeightUpdate,
+} from './weight-update.ts';
 
 /** A weight of the merged checkpoint: the source of its numbers, and the update that is added. */
 export interface PlannedWeight {
@@ -49,7 +55,7 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
       else added.push({ ...shared, name: `${module.path}.weight`, update });
     }
   }
-  problems.push(...planSaved({ base, adapters, updates, added }));
+  problems.push(...planBiases({ base, adapters, updates }), ...planSaved({ base, adapters, updates, added }));
   const embeddings = tiedEmbeddingChanged(base, updates);
   if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
   if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems });
@@ -67,6 +73,19 @@ interface Planning {
   readonly adapters: readonly MergedAdapter[];
   readonly updates: Map<string, WeightUpdate>;
   readonly added: PlannedWeight[];
+}
+
+/** Plans the biases of `lora_bias`, which are added to those of the base. */
+function planBiases({ base, adapters, updates }: Pick<Planning, 'base' | 'adapters' | 'updates'>): string[] {
+  const parts = adapters.flatMap(({ modules, scale }) =>
+    [...modules].flatMap(([path, { bias, scaling }]) => (bias ? [{ path, bias, factor: scaling * scale }] : [])),
+  );
+  return [...new Set(parts.map(({ path }) => path))].flatMap((path) => {
+    const own = base.weights.get(`${path}.bias`);
+    if (own === undefined) return [`the checkpoint has no bias of ${path}, to which that of lora_bias could be added`];
+    updates.set(placeOf(own), createBiasUpdate(parts.filter((part) => part.path === path)));
+    return [];
+  });
 }
 
 /** Plans the parameters of adapters that replace those of the base. */

@@ -106,6 +106,19 @@ export function createReplacement(tensor: TensorOf<'float32'>): WeightUpdate {
   return { columns: 1, apply: (values, first) => values.set(numbers.subarray(first, first + values.length)) };
 }
 
+/** The change that adapters make to one module's bias (`lora_bias`): b + Σ factorᵢ · biasᵢ. */
+export function createBiasUpdate(
+  parts: readonly { readonly bias: TensorOf<'float32'>; readonly factor: number }[],
+): WeightUpdate {
+  const all = parts.map(({ bias, factor }) => ({ numbers: typedArray(bias), factor }));
+  const apply = (values: Float32Array, first: number): void => {
+    for (const i of values.keys()) {
+      values[i] = all.reduce((sum, { numbers, factor }) => sum + factor * (numbers[first + i] ?? 0), values[i] ?? 0);
+    }
+  };
+  return { columns: 1, apply };
+}
+
 /** Whether the checkpoint has the module's weight as [in, out]. */
 export function storedTurned({ kind, transposed: turned }: AdaptableModule): boolean {
   return kind === 'embedding' || turned === true;
