@@ -28,6 +28,10 @@ const hostile: Readonly<Record<string, string>> = {
   'a deep list as JSON':
     '{% set n = namespace(l=[]) %}{% for i in range(999) %}{% set n.l = [n.l] %}{% endfor %}{{ n.l | tojson }}',
   'a slow search': `{% set a = 'a' * 999999 %}{% set b = 'a' * 499999 ~ 'b' %}{% for i in range(99) %}{{ b in a }}{% endfor %}`,
+  'a block that writes itself': '{% block a %}{{ self.a() }}{% endblock %}',
+  'a long word wrapped': `{{ ('x' * 999999) | wordwrap(1) }}`,
+  'tags in tags': `{{ ('<>' * 999999) | striptags }}`,
+  'long addresses': `{{ ('a@' * 500 ~ ' ') * 999 | urlize }}{{ (('a@' * 500 ~ ' ') * 999) | urlize }}`,
   'deep parentheses': `{{ ${'('.repeat(9999)}1${')'.repeat(9999)} }}`,
   'deep blocks': '{% if 1 %}'.repeat(9999),
   'a long template': ' '.repeat(2 ** 20 + 1),
@@ -57,7 +61,9 @@ it('says line and reason of what fails', () => {
   expect(() => render(`\n{{ raise_exception('no!') }}`)).toThrow(
     expect.objectContaining({ code: 'TEMPLATE_RAISED', details: { line: 2, problem: 'no!' } }),
   );
-  expect(() => render(`{{ 'a' | wordwrap }}`)).toThrow(/the filter wordwrap is not supported/);
+  expect(() => render(`{{ '&eacute;' | striptags }}`)).toThrow(
+    /the entity &eacute; in the filter striptags is not supported/,
+  );
 });
 
 it('cannot be led out of its values', () => {

@@ -27,10 +27,9 @@ export class Run {
   out: string[] = [];
   /** Whether `out` is the text of the template itself. */
   isOutermost = true;
-  /** What `{% generation %}` enclosed, as ranges of the text in UTF-16 units. */
-  readonly generations: { readonly start: number; readonly end: number }[] = [];
-  /** Whether a `{% generation %}` was inside a macro or another captured text, so that it has no place. */
-  hasLostGeneration = false;
+  readonly #generations: { readonly start: number; readonly end: number }[] = [];
+  /** What a `{% generation %}` inside a macro or another captured text enclosed, and where it belongs if that text begins with it. */
+  readonly #supposed: { readonly start: number; readonly text: string }[] = [];
   readonly #mostSteps: number;
   #steps: number;
   #text = mostText;
@@ -99,13 +98,30 @@ export class Run {
 
   /** Notes what `body` writes as written by the assistant. */
   generation(body: () => void): void {
-    if (!this.isOutermost) this.hasLostGeneration = true;
-    if (this.#isGeneration || !this.isOutermost) return body();
+    if (this.#isGeneration) return body();
     const start = this.#written;
     this.#isGeneration = true;
-    body();
+    let length: number;
+    if (this.isOutermost) {
+      body();
+      length = this.#written - start;
+    } else {
+      const text = this.capture(body);
+      this.write(text);
+      this.#supposed.push({ start, text });
+      length = text.length;
+    }
     this.#isGeneration = false;
-    this.generations.push({ start, end: this.#written });
+    this.#generations.push({ start, end: start + length });
+  }
+
+  /**
+   * What `{% generation %}` enclosed, as ranges of the whole text in UTF-16 units. transformers takes what a macro marks for the beginning of
+   * what the macro writes.
+   * @returns undefined where that is not so
+   */
+  generationsIn(text: string): readonly { readonly start: number; readonly end: number }[] | undefined {
+    return this.#supposed.every((one) => text.startsWith(one.text, one.start)) ? this.#generations : undefined;
   }
 
   /** Runs a call inside the calls that are running. */

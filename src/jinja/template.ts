@@ -1,5 +1,7 @@
 import { EspalierError } from '../core/index.ts';
 import { compileBody } from './compile/compile-body.ts';
+import { selfOf } from './compile/block.ts';
+import type { Execute } from './compile/context.ts';
 import { Scope } from './compile/scope.ts';
 import { JsonReader } from './from-json.ts';
 import { Run } from './run.ts';
@@ -15,7 +17,8 @@ export interface Rendered {
   readonly text: string;
   /**
    * What `{% generation %}` enclosed, as ranges of the text in UTF-16 units. undefined if a part of it lies inside a macro or another
-   * captured text, so that its place in the whole text is unknown.
+   * captured text, and is not where that text begins, so that its place in the whole text is unknown. transformers marks another part
+   * of the text then.
    */
   readonly generations: readonly { readonly start: number; readonly end: number }[] | undefined;
 }
@@ -34,7 +37,8 @@ export interface Template {
 /** Reads a template. @throws EspalierError TEMPLATE_INVALID */
 export function compileTemplate(source: string): Template {
   const { body, hasGenerations } = parseTemplate(source);
-  const execute = compileBody(body, { isConditional: false, read: [] });
+  const blocks = new Map<string, Execute>();
+  const execute = compileBody(body, { isConditional: false, read: [], blocks });
   return {
     hasGenerations,
     render(values, { now = new Date() } = {}) {
@@ -42,11 +46,14 @@ export function compileTemplate(source: string): Template {
       try {
         const given = readValues(values);
         run = new Run(now, given.count);
-        execute(run, Scope.of(given.names));
+        const scope = Scope.of(given.names);
+        scope.set('self', selfOf(blocks, scope));
+        execute(run, scope);
       } catch (cause) {
         throw located(cause, run?.line ?? 1);
       }
-      return { text: run.out.join(''), generations: run.hasLostGeneration ? undefined : run.generations };
+      const text = run.out.join('');
+      return { text, generations: run.generationsIn(text) };
     },
   };
 }

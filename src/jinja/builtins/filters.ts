@@ -2,7 +2,9 @@ import { isTrue } from '../values/compare.ts';
 import { Undefined } from '../values/value.ts';
 import { filter, type Filter } from './filter.ts';
 import { toJsonFilter } from './json-filter.ts';
+import { htmlFilters } from './html-filters.ts';
 import { numberFilters } from './number-filters.ts';
+import { prettyPrinted } from './pretty-print.ts';
 import { sequenceFilters } from './sequence-filters.ts';
 import { textFilters } from './text-filters.ts';
 
@@ -16,7 +18,9 @@ export const plainFilters: Readonly<Record<string, Filter>> = {
   ...textFilters,
   ...sequenceFilters,
   ...numberFilters,
+  ...htmlFilters,
   d: otherwise,
   default: otherwise,
+  pprint: filter('pprint', [], (run, value) => run.made(prettyPrinted(run, value))),
   tojson: toJsonFilter,
 };

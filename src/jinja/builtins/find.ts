@@ -1,13 +1,10 @@
-import { fail, unsupported } from '../fail.ts';
+import { fail } from '../fail.ts';
 import { textOf } from '../values/compare.ts';
 import type { Value } from '../values/value.ts';
 import type { Filter } from './filter.ts';
 import { plainFilters } from './filters.ts';
 import { selectFilters } from './select-filters.ts';
 import { tests, type Test } from './tests.ts';
-
-/** Filters of Jinja2 that no chat template needs, or that give other results each time. */
-const unsupportedFilters = ['filesizeformat', 'pprint', 'random', 'striptags', 'urlize', 'wordwrap', 'xmlattr'];
 
 const filters: Readonly<Record<string, Filter>> = {
   ...plainFilters,
@@ -16,7 +13,7 @@ const filters: Readonly<Record<string, Filter>> = {
 
 /** Whether Jinja2 has a filter of that name. */
 export function isFilter(name: string): boolean {
-  return Object.hasOwn(filters, name) || unsupportedFilters.includes(name);
+  return Object.hasOwn(filters, name);
 }
 
 /** Whether Jinja2 has a test of that name. */
@@ -27,8 +24,7 @@ export function isTest(name: string): boolean {
 /** @throws EspalierError TEMPLATE_FAILED */
 export function findFilter(name: string): Filter {
   const found = Object.hasOwn(filters, name) ? filters[name] : undefined;
-  if (found !== undefined) return found;
-  return unsupportedFilters.includes(name) ? unsupported(`the filter ${name}`) : fail(`No filter named '${name}'.`);
+  return found ?? fail(`No filter named '${name}'.`);
 }
 
 /** @throws EspalierError TEMPLATE_FAILED */

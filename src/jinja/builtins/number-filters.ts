@@ -2,8 +2,9 @@ import { fail } from '../fail.ts';
 import type { Run } from '../run.ts';
 import type { Arguments } from '../values/arguments.ts';
 import { operate } from '../values/arithmetic.ts';
-import { numeric, textOf } from '../values/compare.ts';
+import { isTrue, numeric, textOf } from '../values/compare.ts';
 import { fixedDigits, scaledRound } from '../values/decimal.ts';
+import { formatPercent } from '../values/format-percent.ts';
 import { parseFloatText, parseIntText } from '../values/parse-number.ts';
 import { typeName, Undefined, type Value } from '../values/value.ts';
 import { filter, type Filter } from './filter.ts';
@@ -14,10 +15,28 @@ export const numberFilters: Readonly<Record<string, Filter>> = {
     if (number === undefined) return wrongType('abs', value);
     return typeof number === 'number' ? Math.abs(number) : number < 0n ? -number : number;
   }),
+  filesizeformat: filter('filesizeformat', ['binary?'], fileSize),
   float: filter('float', ['default?'], (_, value, args) => toFloat(value) ?? args.or('default', 0)),
   int: filter('int', ['default?', 'base?'], toInt),
   round: filter('round', ['precision?', 'method?'], round),
 };
+
+function fileSize(run: Run, value: Value, args: Arguments): string {
+  const size = toFloat(value) ?? fail(`the filter filesizeformat takes a number, not ${typeName(value)}`);
+  const isBinary = isTrue(args.or('binary', false));
+  const base = isBinary ? 1024 : 1000;
+  if (size === 1) return '1 Byte';
+  if (size === -Infinity) return fail('cannot convert float infinity to integer');
+  if (size < base) return `${Math.trunc(size) + 0} Bytes`;
+  const last = sizeLetters.length - 1;
+  const index = [...sizeLetters].findIndex((_, power) => size < base ** (power + 2));
+  const power = index < 0 ? last : index;
+  const number = formatPercent(run, '%.1f', (base * size) / base ** (power + 2));
+  const letter = sizeLetters.charAt(power);
+  return `${number} ${isBinary ? `${letter}iB` : `${letter === 'K' ? 'k' : letter}B`}`;
+}
+
+const sizeLetters = 'KMGTPEZY';
 
 function wrongType(name: string, value: Value): never {
   if (value instanceof Undefined) return fail(value.problem);

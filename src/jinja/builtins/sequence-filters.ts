@@ -29,6 +29,7 @@ export const sequenceFilters: Readonly<Record<string, Filter>> = {
   list: filter('list', [], listOf),
   max: filter('max', ['case_sensitive?', 'attribute?'], (run, value, args) => extreme(run, value, args, 'gt')),
   min: filter('min', ['case_sensitive?', 'attribute?'], (run, value, args) => extreme(run, value, args, 'lt')),
+  random: filter('random', [], randomItem),
   reverse: filter('reverse', [], reverse),
   slice: filter('slice', ['slices', 'fill_with?'], (run, value, args) => new Stream(slices(run, value, args))),
   sort: filter('sort', ['reverse?', 'case_sensitive?', 'attribute?'], sort),
@@ -41,6 +42,13 @@ export const sequenceFilters: Readonly<Record<string, Filter>> = {
 function firstOf(items: Iterator<Value>, problem: string): Value {
   const { done, value } = items.next();
   return done === true ? new Undefined(problem) : value;
+}
+
+function randomItem(run: Run, value: Value): Value {
+  const size = value instanceof Undefined ? 0 : sizeOf(value);
+  if (size === undefined || value instanceof Dict) return fail(`'${typeName(value)}' object has no items by number`);
+  if (size === 0) return new Undefined('No random item, sequence was empty.');
+  return listOf(run, value)[Math.floor(Math.random() * size)] ?? null;
 }
 
 /** @throws EspalierError TEMPLATE_FAILED for what can only be passed through once */

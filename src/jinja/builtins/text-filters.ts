@@ -12,6 +12,7 @@ import { joinTexts, justified, replaceAll } from '../values/text-methods.ts';
 import { Dict, SafeText, Tuple, typeName, type Value } from '../values/value.ts';
 import { attributeGetter } from './attribute-getter.ts';
 import { filter, type Filter } from './filter.ts';
+import { wrapLine } from './wrap-text.ts';
 
 /** A filter that changes a text, or the text of another value. A text that was marked safe stays so. */
 function ofText(
@@ -51,6 +52,7 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   truncate: filter('truncate', ['length?', 'killwords?', 'end?', 'leeway?'], truncate),
   upper: ofText('upper', [], (text) => text.toUpperCase()),
   urlencode: filter('urlencode', [], (run, value) => run.made(urlEncode(run, value))),
+  wordwrap: filter('wordwrap', ['width?', 'break_long_words?', 'wrapstring?', 'break_on_hyphens?'], wordWrap),
   wordcount: filter('wordcount', [], (_, value) => BigInt(toText(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0)),
 };
 
@@ -72,6 +74,20 @@ function indent(run: Run, value: Value, args: Arguments): Value {
     return isMoved ? spaces + line : line;
   });
   return like(value, run.made((isTrue(args.value('first') ?? false) ? spaces : '') + moved.join('\n')));
+}
+
+function wordWrap(run: Run, value: Value, args: Arguments): string {
+  const text = textOf(value) ?? fail(`the filter wordwrap takes a text, not ${typeName(value)}`);
+  run.spend(Math.ceil(text.length / 16));
+  const options = {
+    width: args.whole('width', 79),
+    breakLongWords: isTrue(args.or('break_long_words', true)),
+    breakOnHyphens: isTrue(args.or('break_on_hyphens', true)),
+  };
+  const end = args.optionalText('wrapstring') ?? '\n';
+  const wrapped = texts.splitLines(text).map((line) => wrapLine(run, line, options));
+  // WHY a line end for each line without a word, too: Python joins the lines of each paragraph, and then the paragraphs.
+  return run.made(wrapped.map((lines) => joinTexts(run, end, lines)).join(end));
 }
 
 function truncate(run: Run, value: Value, args: Arguments): Value {

@@ -4,6 +4,7 @@ import { isTrue } from '../values/compare.ts';
 import { toText } from '../values/print.ts';
 import type { Value } from '../values/value.ts';
 import { assign } from './assign.ts';
+import { compileBlock } from './block.ts';
 import { compileCall, compileChain } from './compile-call.ts';
 import { compileExpression } from './compile-expression.ts';
 import { conditional, type Context, type Execute, inner, type Signal, silent } from './context.ts';
@@ -62,6 +63,8 @@ function compileStatement(node: Statement, context: Context): Execute {
       return compileWith(node, context);
     case 'generation':
       return compileGeneration(node.body, context);
+    case 'block':
+      return compileBlock(node, context, compileBody);
   }
 }
 

@@ -21,6 +21,8 @@ export interface Context {
   readonly isConditional: boolean;
   /** The names that were read in each macro around, innermost last: they say whether it takes `varargs`, `kwargs` and `caller`. */
   readonly read: readonly Set<string>[];
+  /** The blocks of the template, by name. They are filled in while it is compiled. */
+  readonly blocks: Map<string, Execute>;
 }
 
 export function conditional(context: Context): Context {
@@ -29,7 +31,7 @@ export function conditional(context: Context): Context {
 
 /** A loop, a macro or another scope of its own is not conditional by itself. */
 export function inner(context: Context, read?: Set<string>): Context {
-  return { isConditional: false, read: read === undefined ? context.read : [...context.read, read] };
+  return { ...context, isConditional: false, read: read === undefined ? context.read : [...context.read, read] };
 }
 
 /** Statements that never end a loop. */

@@ -8,16 +8,19 @@ import { orElse, Undefined, type Value } from '../values/value.ts';
 export class Scope {
   readonly #names = new Map<string, Value>();
   readonly #parent: Scope | undefined;
+  /** The scope of the whole template. */
+  readonly root: Scope;
 
-  constructor(parent?: Scope) {
+  constructor(parent?: Scope, isRoot = parent === undefined) {
     this.#parent = parent;
+    this.root = isRoot || parent === undefined ? this : parent.root;
   }
 
   /** The scope of a whole template. */
   static of(given: Iterable<readonly [string, Value]>): Scope {
     const outer = new Scope();
     for (const [name, value] of given) outer.set(name, value);
-    return new Scope(outer);
+    return new Scope(outer, true);
   }
 
   get(name: string): Value {

@@ -82,12 +82,24 @@ export type Statement = { readonly line: number } & (
   | { readonly kind: 'filter-block'; readonly filter: Applied; readonly body: Body }
   | { readonly kind: 'with'; readonly assigned: readonly (readonly [Target, Expression])[]; readonly body: Body }
   | { readonly kind: 'generation'; readonly body: Body }
+  | BlockStatement
 );
 
 export type Body = readonly Statement[];
 
 export interface Branch {
   readonly test: Expression;
+  readonly body: Body;
+}
+
+/** A part of the template with a name. Without templates that extend one another it is written where it stands. */
+export interface BlockStatement {
+  readonly kind: 'block';
+  readonly name: string;
+  /** Whether it sees the names of the loops and other scopes around. */
+  readonly isScoped: boolean;
+  /** Whether another template has to write it. */
+  readonly isRequired: boolean;
   readonly body: Body;
 }
 

@@ -18,13 +18,19 @@ export function parseTemplate(source: string): ParsedTemplate {
 }
 
 /** Tags of Jinja2 that need other templates, or that chat templates have no use for. */
-const refusedTags = ['extends', 'include', 'import', 'from', 'block', 'autoescape'];
+const refusedTags: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['extends', 'include', 'import', 'from'].map((tag) => [tag, 'a chat template has no other template beside it']),
+  ),
+  autoescape: 'a prompt is no HTML; the filter escape changes one value',
+};
 
 class TemplateParser {
   readonly #stream: TokenStream;
   /** How many loops are around, inside the innermost macro, `call` or `generation`. `break` outside of one is an error. */
   #loops = 0;
   hasGenerations = false;
+  readonly #blocks = new Set<string>();
 
   constructor(stream: TokenStream) {
     this.#stream = stream;
@@ -97,6 +103,8 @@ class TemplateParser {
       case 'generation':
         this.hasGenerations = true;
         return [{ kind: 'generation', body: this.#apart(() => this.#until('endgeneration')), line }];
+      case 'block':
+        return [this.#block(line)];
       case 'break':
       case 'continue':
         if (this.#loops === 0) this.#stream.fail(`{% ${token.text} %} is not inside a loop`, line);
@@ -107,7 +115,8 @@ class TemplateParser {
   }
 
   #unknown({ text, line }: Token): never {
-    if (refusedTags.includes(text)) return this.#stream.fail(`the tag {% ${text} %} is not supported`, line);
+    const reason = Object.hasOwn(refusedTags, text) ? refusedTags[text] : undefined;
+    if (reason !== undefined) return this.#stream.fail(`the tag {% ${text} %} is not supported: ${reason}`, line);
     return this.#stream.fail(`there is no tag {% ${text} %} here`, line);
   }
 
@@ -176,6 +185,20 @@ class TemplateParser {
       assigned.push([target, parseExpression(this.#stream)]);
     }
     return { kind: 'with', assigned, body: this.#until('endwith'), line };
+  }
+
+  #block(line: number): Statement {
+    const stream = this.#stream;
+    const name = stream.expect('name').text;
+    if (this.#blocks.has(name)) stream.fail(`block '${name}' is defined twice`, line);
+    this.#blocks.add(name);
+    const isScoped = stream.skip('name', 'scoped');
+    const isRequired = stream.skip('name', 'required');
+    const body = this.#apart(() => this.#until('endblock'));
+    stream.skip('name', name);
+    const isEmpty = body.every((one) => one.kind === 'data' && one.text.trim() === '');
+    if (isRequired && !isEmpty) stream.fail('a required block can only contain comments or white space', line);
+    return { kind: 'block', name, isScoped, isRequired, body, line };
   }
 
   #print(line: number): Statement[] {

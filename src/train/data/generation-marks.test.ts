@@ -120,8 +120,8 @@ describe('of other templates, what the assistant wrote and its end of turn is le
     expect(learned(tokens)[0]).toEqual(['Hello.<|end|>', 'See you.<|end|>']);
   });
 
-  it('as ever where a template has marks inside of a macro, whose place in the text is unknown', () => {
-    const turns = `{% macro said(m) %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% endmacro %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ said(m) }}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`;
+  it('as ever where a macro writes something before its marks, whose place in the text is then unknown', () => {
+    const turns = `{% macro turn(m) %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{% endmacro %}{% for m in messages %}{{ turn(m) }}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`;
     expect(learned(withTemplate(turns))).toEqual([['Hello.<|im_end|>', 'See you.<|im_end|>'], 0]);
   });
 
