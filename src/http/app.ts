@@ -6,8 +6,9 @@ import {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import { EspalierError } from '../core/index.ts';
+import { type Clock, EspalierError, systemClock } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import { addAdapters } from './adapters/routes.ts';
 import { BodyReader } from './door/body-reader.ts';
 import { ClientErrors } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
@@ -53,6 +54,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   /** Most request bodies that may arrive at once. */
   readonly maxBodies?: number;
   readonly timers?: Timers;
+  /** The clock by which answers to repeated requests are kept. Default: the system's. */
+  readonly clock?: Clock;
   /** Settings of Node's server, for tests. */
   readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number };
 }
@@ -98,6 +101,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const { generation, inference, embeddings } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
+  if (base?.control) addAdapters(app, { control: base.control, baseName: base.baseName }, options.clock ?? systemClock);
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });

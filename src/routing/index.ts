@@ -37,6 +37,13 @@ export type {
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { type Route, Router } from './router.ts';
+export {
+  type AdapterControl,
+  assertAdapterName,
+  type ControlOptions,
+  createAdapterControl,
+  type VersionStore,
+} from './store/adapter-control.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';

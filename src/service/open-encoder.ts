@@ -19,6 +19,7 @@ import {
   type Announced,
   announceAdapters,
   createAdapterAdministration,
+  createAdapterControl,
   Router,
   type RegistryOptions,
 } from '../routing/index.ts';
@@ -88,6 +89,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
     const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
     const context: EncoderContext = {
       adapters,
+      control: registry && createAdapterControl({ registry, baseName }),
       router: new Router({ baseName, registry }),
       baseName,
       baseDirectory: resolve(options.origin ?? base.dir),

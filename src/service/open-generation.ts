@@ -7,6 +7,7 @@ import {
   AdapterRegistry,
   announceAdapters,
   createAdapterAdministration,
+  createAdapterControl,
   kindsInFolder,
   Router,
   targetsInFolder,
@@ -95,6 +96,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     const context = {
       engine,
       adapters,
+      control: createAdapterControl({ registry, baseName }),
       router: new Router({ baseName, registry }),
       tokenizer,
       baseName,

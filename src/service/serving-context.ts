@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 import type { GenerationEngine } from './engine-port.ts';
-import type { AdapterAdministration, Router } from '../routing/index.ts';
+import type { AdapterAdministration, AdapterControl, Router } from '../routing/index.ts';
 
 /** The state of the server on which every route depends. */
 export interface DoorContext {
@@ -14,6 +14,8 @@ export interface DoorContext {
 /** A base and its adapters: a decoder or an encoder. */
 export interface BaseContext extends DoorContext {
   readonly adapters: AdapterAdministration;
+  /** Names and versions, for their operator; undefined if the base is served without adapters. */
+  readonly control?: AdapterControl | undefined;
   /** Resolves a request's `model`. */
   readonly router: Pick<Router, 'resolve' | 'assertKnown'>;
   readonly baseName: string;

@@ -22,6 +22,13 @@ export const engineCodes = {
       'Expected {name} to be at version {expected}, but it is at {actual}. Check the current version before you change it.',
     help: 'The name was given another version between the reading and the change. Nothing was changed.',
   },
+  ADAPTER_STORE_MISSING: {
+    status: 400,
+    retryable: false,
+    message:
+      'Adapters cannot be uploaded: the server was started without {option:store}. Start it with a folder to keep them in.',
+    help: 'Uploaded adapters are verified and kept in a store, and no store was given. Adapters that lie in the folder of --adapters are loaded from there.',
+  },
   ADAPTER_PINNED: {
     status: 409,
     retryable: false,

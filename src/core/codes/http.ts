@@ -101,6 +101,24 @@ export const httpCodes = {
     message: '{path} takes {allow}, not {method}.',
     help: 'The path is known, but not with this method. The header `allow` of the answer lists the methods that it takes.',
   },
+  PRECONDITION_FAILED: {
+    status: 412,
+    retryable: false,
+    message: 'Expected {name} to be at version {expected}, but it is at {actual}. Read it again before you change it.',
+    help: 'The `If-Match` or the `If-None-Match` of the request does not agree with the present version, which the `ETag` of the adapter tells. Nothing was changed.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    retryable: false,
+    message: 'Another request came with this Idempotency-Key before. Give each change a key of its own.',
+    help: 'The key was used for a request with another path, body or precondition within the last 24 hours. Nothing was changed.',
+  },
+  IDEMPOTENCY_KEY_BUSY: {
+    status: 409,
+    retryable: true,
+    message: 'The first request with this Idempotency-Key is still going on. Try again later.',
+    help: 'The same request came twice at once. It is carried out once, and a later repetition gets its answer.',
+  },
   ADAPTERS_FOLDER_MISSING: {
     status: 400,
     retryable: false,

@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Router } from '../../routing/index.ts';
+import { AdapterRegistry, createAdapterControl, Router } from '../../routing/index.ts';
+import { FakeArena } from '../../routing/testing/fake-arena.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
@@ -18,7 +19,9 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
   const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });
   const embeddings = { ...context, router, embedder, width: 2 };
-  const services = { generation: context, embeddings, inference: fakeModels(context.adapters) };
+  const registry = new AdapterRegistry(new FakeArena());
+  const control = createAdapterControl({ registry, baseName: 'base' });
+  const services = { generation: { ...context, control }, embeddings, inference: fakeModels(context.adapters) };
   app = createApp(context, services, { adminApiKey: keys.adminApiKey });
   return app;
 }
@@ -80,10 +83,20 @@ describe('the access of routes', () => {
       'GET /v2/health/ready',
     ]);
     expect(of('admin').toSorted()).toEqual([
+      'DELETE /v1/adapters/:name',
+      'GET /v1/adapters',
+      'GET /v1/adapters/:name',
+      'POST /v1/adapters/:name/drain',
+      'POST /v1/adapters/:name/pin',
+      'POST /v1/adapters/:name/publish',
+      'POST /v1/adapters/:name/resume',
+      'POST /v1/adapters/:name/rollback',
+      'POST /v1/adapters/:name/unpin',
       'POST /v1/load_lora_adapter',
       'POST /v1/unload_lora_adapter',
       'POST /v2/models/:name/adapters/:adapter/load',
       'POST /v2/models/:name/adapters/:adapter/unload',
+      'PUT /v1/adapters/:name',
     ]);
     expect(of('inference').toSorted()).toEqual([
       'GET /v1/models',
@@ -137,7 +150,7 @@ describe('the access of routes', () => {
       if (access !== 'admin') continue;
       for (const path of [concrete(url), ...spellingsOf(concrete(url))]) {
         const { status } = await send({ method, path, headers, body });
-        expect([path, [400, 401, 404].includes(status)]).toEqual([path, true]);
+        expect([path, [400, 401, 404, 405].includes(status)]).toEqual([path, true]);
       }
     }
     expect(context.adapters.list().map(({ name }) => name)).toEqual(['strict']);
@@ -154,7 +167,7 @@ describe('a path that is known', () => {
     for (const url of urls) {
       const own = whole.routeTable.filter((route) => route.url === url).map(({ method }) => method);
       const others = whole.supportedMethods.filter((method) => !own.includes(method));
-      expect(others).toContain('DELETE');
+      expect(others).toContain('PATCH');
       for (const method of others) {
         const answer = await whole.inject({ method: method as 'GET', url: concrete(url), headers });
         expect([method, url, answer.statusCode, answer.headers['allow']]).toEqual([

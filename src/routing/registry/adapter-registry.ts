@@ -184,7 +184,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
    */
   #unmoved(name: string, digest: string, options: MoveOptions): VersionRecord | undefined {
     const present = this.#aliases.serving(name);
-    if (present?.digest !== digest) {
+    if (present?.digest !== digest || options.isNew === true) {
       this.#aliases.assertMovable(name, options);
       return undefined;
     }

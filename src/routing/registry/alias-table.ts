@@ -8,6 +8,8 @@ import { LeaseCount } from './lease-count.ts';
 export interface Expected {
   /** Refuse with ADAPTER_VERSION_CONFLICT unless the name points to this version. */
   readonly expectedVersion?: string | undefined;
+  /** Refuse with ADAPTER_VERSION_CONFLICT if the name is there already. */
+  readonly isNew?: boolean | undefined;
 }
 
 /** The names and their states. Every change of a name begins with its state at that moment, so that none is lost. */
@@ -43,13 +45,11 @@ export class AliasTable {
   }
 
   /** @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT */
-  expect(name: string, { expectedVersion }: Expected): Alias {
+  expect(name: string, { expectedVersion, isNew }: Expected): Alias {
     const alias = this.find(name);
+    if (isNew === true) throw conflict(alias, 'none');
     const actual = this.serving(name)?.digest;
-    if (expectedVersion !== undefined && expectedVersion !== actual) {
-      const details = { name, expected: expectedVersion, actual: actual ?? alias.state.kind };
-      throw new EspalierError('ADAPTER_VERSION_CONFLICT', details);
-    }
+    if (expectedVersion !== undefined && expectedVersion !== actual) throw conflict(alias, expectedVersion);
     return alias;
   }
 
@@ -59,6 +59,7 @@ export class AliasTable {
    */
   assertMovable(name: string, expected: Expected): void {
     if (expected.expectedVersion !== undefined) this.expect(name, expected);
+    if (expected.isNew === true && this.has(name)) this.expect(name, expected);
     const pin = this.#aliases.get(name)?.pin;
     if (pin !== undefined) throw new EspalierError('ADAPTER_PINNED', { name, by: pin.actor });
   }
@@ -110,4 +111,9 @@ export class AliasTable {
   #infoOf(alias: Alias): AdapterInfo {
     return infoOf(alias, this.#isResident);
   }
+}
+
+function conflict({ name, state }: Alias, expected: string): EspalierError {
+  const actual = state.kind === 'serving' ? state.version.digest : state.kind;
+  return new EspalierError('ADAPTER_VERSION_CONFLICT', { name, expected, actual });
 }

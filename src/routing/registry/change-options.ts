@@ -18,7 +18,7 @@ export interface PinOptions extends MoveOptions {
   readonly keepsWeights?: boolean | undefined;
 }
 
-export interface DrainOptions extends ChangeOptions {
+export interface DrainOptions extends MoveOptions {
   /** Ends the waiting, but not the draining. */
   readonly signal?: AbortSignal | undefined;
 }

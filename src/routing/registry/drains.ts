@@ -1,8 +1,8 @@
 import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { HostWeights } from './adapter-arena.ts';
 import type { Alias } from './alias.ts';
-import type { AliasTable } from './alias-table.ts';
-import type { ChangeOptions, DrainOptions } from './change-options.ts';
+import type { AliasTable, Expected } from './alias-table.ts';
+import type { ChangeOptions, DrainOptions, MoveOptions } from './change-options.ts';
 import type { VersionTable } from './version-table.ts';
 
 /** How long a client waits before it asks again for a name that is being drained. */
@@ -21,10 +21,10 @@ export class Drains<Weights extends HostWeights = HostWeights> {
   /**
    * Takes no new requests under this name, at once. Those that have begun finish. The name can be moved meanwhile.
    * @returns whether the last request has ended; false if `resumeName` was called before
-   * @throws EspalierError ADAPTER_NOT_FOUND
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
-  async drainName(name: string, { cause, signal }: DrainOptions = {}): Promise<boolean> {
-    const { isDraining, use } = this.#aliases.find(name);
+  async drainName(name: string, { cause, signal, ...expected }: DrainOptions = {}): Promise<boolean> {
+    const { isDraining, use } = this.#aliases.expect(name, expected);
     if (!isDraining) {
       this.#aliases.update(name, { isDraining: true });
       publishAdapterEvent({ event: 'drain', ...cause, name });
@@ -34,10 +34,10 @@ export class Drains<Weights extends HostWeights = HostWeights> {
 
   /**
    * Takes requests under this name again.
-   * @throws EspalierError ADAPTER_NOT_FOUND
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
-  resumeName(name: string, { cause }: ChangeOptions = {}): void {
-    const { isDraining, use } = this.#aliases.find(name);
+  resumeName(name: string, { cause, ...expected }: MoveOptions = {}): void {
+    const { isDraining, use } = this.#aliases.expect(name, expected);
     if (!isDraining) return;
     this.#aliases.update(name, { isDraining: false });
     publishAdapterEvent({ event: 'resume', ...cause, name });
@@ -49,7 +49,7 @@ export class Drains<Weights extends HostWeights = HostWeights> {
    * @returns whether the last request has ended; false if `resumeVersion` was called before
    * @throws EspalierError ADAPTER_VERSION_UNKNOWN
    */
-  async drainVersion(digest: string, { cause, signal }: DrainOptions = {}): Promise<boolean> {
+  async drainVersion(digest: string, { cause, signal }: Omit<DrainOptions, keyof Expected> = {}): Promise<boolean> {
     const version = this.#table.known(digest);
     if (!version.isDraining) publishAdapterEvent({ event: 'drain', ...cause, version: digest });
     version.isDraining = true;

@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import type { Cause } from '../../core/index.ts';
+
+/**
+ * Who makes a change, for the history and for events: the key by the beginning of its hash, so that keys can be told apart and none is
+ * written down; without a key the address.
+ */
+export function causeOf({ headers, ip }: FastifyRequest, reason: string | undefined): Cause {
+  const { authorization } = headers;
+  const actor = authorization === undefined ? `address ${ip}` : `key ${hashOf(authorization).slice(0, 8)}`;
+  return { actor, reason };
+}
+
+export function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

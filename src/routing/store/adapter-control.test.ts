@@ -1,0 +1,56 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AdapterRegistry } from '../registry/adapter-registry.ts';
+import { FakeArena, type FakeWeights } from '../testing/fake-arena.ts';
+import { FakeStore, storedVersion } from '../testing/fake-store.ts';
+import { type AdapterControl, createAdapterControl } from './adapter-control.ts';
+
+let registry: AdapterRegistry<FakeWeights>;
+let store: FakeStore;
+let control: AdapterControl;
+beforeEach(async () => {
+  registry = new AdapterRegistry(new FakeArena(), { memory: 100 });
+  store = new FakeStore(['a', 'b', 'c']);
+  control = createAdapterControl({ registry, baseName: 'base', store });
+  await control.move('policy', 'a', {});
+  await control.move('policy', 'b', { expectedVersion: 'a' });
+});
+
+describe('the control of adapters', () => {
+  it('moves names to versions of the store, and the store remembers each move', async () => {
+    expect([registry.info('policy').version, store.names.get('policy')]).toEqual(['b', 'b']);
+    await control.rollback('policy', {});
+    expect([registry.info('policy').version, store.names.get('policy')]).toEqual(['a', 'a']);
+    await control.remove('policy', {});
+    expect([registry.has('policy'), store.names.size]).toEqual([false, 0]);
+  });
+
+  it('takes a change back that the store does not remember', async () => {
+    store.failure = new Error('disk full');
+    await expect(control.move('policy', 'c', {})).rejects.toThrow('disk full');
+    await expect(control.rollback('policy', {})).rejects.toThrow('disk full');
+    await expect(control.remove('policy', {})).rejects.toThrow('disk full');
+    await expect(control.move('new', 'c', {})).rejects.toThrow('disk full');
+    expect(registry.list().map(({ name, version }) => [name, version])).toEqual([['policy', 'b']]);
+    expect(store.names).toEqual(new Map([['policy', 'b']]));
+  });
+
+  it('leaves a change that came in between', async () => {
+    store.remember = async (name) => {
+      await registry.adopt(name, storedVersion('other'));
+      throw new Error('disk full');
+    };
+    await expect(control.rollback('policy', {})).rejects.toThrow('disk full');
+    expect(registry.info('policy').history.map(({ version }) => version)).toEqual(['other', 'a', 'b', 'a']);
+  });
+
+  it('knows without a store only what something uses', async () => {
+    control = createAdapterControl({ registry, baseName: 'base' });
+    await control.rollback('policy', {});
+    await expect(control.move('policy', 'c', {})).rejects.toMatchObject({ code: 'ADAPTER_VERSION_UNKNOWN' });
+    expect(() => control.assertStore()).toThrow('the server was started without store');
+  });
+
+  it.each(['', '..', 'a b', '/a', 'a//b', 'x'.repeat(129), 'base'])('gives no adapter the name %j', async (name) => {
+    await expect(control.move(name, 'a', {})).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  });
+});

@@ -1,0 +1,145 @@
+import { type Cause, EspalierError, serverItself } from '../../core/index.ts';
+import { adapterNameForm, isAdapterName } from '../adapter-name.ts';
+import type { AdapterRegistry } from '../registry/adapter-registry.ts';
+import type { AdapterInfo } from '../registry/alias.ts';
+import type {
+  ChangeOptions,
+  DrainOptions,
+  MoveOptions,
+  PinOptions,
+  RollbackOptions,
+} from '../registry/change-options.ts';
+import type { AdoptedVersion } from '../registry/known-version.ts';
+
+/** A store of verified versions. It remembers where each name points, so that a server that starts again serves the same. */
+export interface VersionStore {
+  /**
+   * Takes over an adapter's files, verifies them and keeps them. No name is moved.
+   * @param name  the name for which it came, for messages
+   * @throws EspalierError why the adapter is refused. Nothing was kept then.
+   */
+  put(name: string, folder: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
+  /** @returns undefined if the store does not hold the version */
+  find(digest: string): Promise<AdoptedVersion | undefined>;
+  /** Remembers that a name points to a version, or with undefined that it is gone. */
+  remember(name: string, digest: string | undefined, options: ChangeOptions): Promise<void>;
+}
+
+/** The part of a registry that is operated. */
+export type OperatedRegistry = Pick<
+  AdapterRegistry,
+  'list' | 'info' | 'has' | 'adopt' | 'point' | 'rollback' | 'unload' | 'pins' | 'drains'
+>;
+
+export interface ControlOptions {
+  readonly registry: OperatedRegistry;
+  /** Name of the base. No adapter may have it. */
+  readonly baseName: string;
+  /** undefined: the server has no store. Versions are known then while something uses them, and nothing can be uploaded. */
+  readonly store?: VersionStore | undefined;
+}
+
+/** What an operator does with the names and the versions of a server. Everything is described by the names' own state afterwards. */
+export interface AdapterControl {
+  /** The same array until a name changes. */
+  list(): readonly AdapterInfo[];
+  /** @throws EspalierError ADAPTER_NOT_FOUND */
+  info(name: string): AdapterInfo;
+  /** Points a name, which may be new, to a known version. */
+  move(name: string, version: string, options: MoveOptions): Promise<AdapterInfo>;
+  rollback(name: string, options: RollbackOptions): Promise<AdapterInfo>;
+  remove(name: string, options: MoveOptions): Promise<void>;
+  pin(name: string, options: PinOptions): Promise<AdapterInfo>;
+  unpin(name: string, options: MoveOptions): Promise<AdapterInfo>;
+  /** Takes no new requests under the name, and waits for those that have begun until the signal aborts. */
+  drain(name: string, options: DrainOptions): Promise<AdapterInfo>;
+  resume(name: string, options: MoveOptions): AdapterInfo;
+  /** @throws EspalierError ADAPTER_STORE_MISSING */
+  assertStore(): VersionStore;
+}
+
+/** A change of the version to which a name points; undefined: to none. */
+interface Step {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}
+
+/** Operates a registry, and the store behind it if there is one. */
+export function createAdapterControl({ registry, baseName, store }: ControlOptions): AdapterControl {
+  const find = async (name: string, version: string): Promise<AdoptedVersion | undefined> =>
+    registry.has(name) && registry.info(name).version === version ? undefined : store?.find(version);
+  /** WHY taken back when the store fails: a server that starts again must not serve another version than this one. */
+  const remember = async (name: string, { from, to }: Step, { cause }: ChangeOptions): Promise<void> => {
+    try {
+      await store?.remember(name, to, { cause });
+    } catch (error) {
+      const reason = 'the store did not take the change';
+      await undo(name, { from, to }, { actor: cause?.actor ?? serverItself.actor, reason }).catch(() => undefined);
+      throw error;
+    }
+  };
+  /** Only from the state that the change made: another change that came in between stays. */
+  const undo = async (name: string, { from, to }: Step, cause: Cause): Promise<void> => {
+    if (from === undefined) return registry.unload(name, { expectedVersion: to, cause });
+    if (to !== undefined) return void (await registry.point(name, from, { expectedVersion: to, cause }));
+    const found = await store?.find(from);
+    if (found !== undefined) await registry.adopt(name, found, { isNew: true, cause });
+  };
+  return {
+    list: () => registry.list(),
+    info: (name) => registry.info(name),
+    async move(name, version, options) {
+      assertAdapterName(name, baseName);
+      const found = await find(name, version);
+      const from = registry.has(name) ? registry.info(name).version : undefined;
+      if (found === undefined) await registry.point(name, version, options);
+      else await registry.adopt(name, found, options);
+      if (from !== version) await remember(name, { from, to: version }, options);
+      return registry.info(name);
+    },
+    async rollback(name, options) {
+      const from = registry.info(name).version;
+      const { digest: to } = await registry.rollback(name, options);
+      if (from !== to) await remember(name, { from, to }, options);
+      return registry.info(name);
+    },
+    async remove(name, options) {
+      const from = registry.info(name).version;
+      await registry.unload(name, options);
+      await remember(name, { from, to: undefined }, options);
+    },
+    async pin(name, options) {
+      await registry.pins.pinName(name, options);
+      return registry.info(name);
+    },
+    async unpin(name, options) {
+      await registry.pins.unpinName(name, options);
+      return registry.info(name);
+    },
+    async drain(name, { signal, ...options }) {
+      const drained = registry.drains.drainName(name, { ...options, signal });
+      await drained.catch((error: unknown) => {
+        if (signal?.aborted !== true || error !== signal.reason) throw error;
+      });
+      return registry.info(name);
+    },
+    resume(name, options) {
+      registry.drains.resumeName(name, options);
+      return registry.info(name);
+    },
+    assertStore() {
+      if (store === undefined) throw new EspalierError('ADAPTER_STORE_MISSING', {});
+      return store;
+    },
+  };
+}
+
+/** @throws EspalierError REQUEST_INVALID */
+export function assertAdapterName(name: string, baseName: string): void {
+  const problem = isAdapterName(name)
+    ? name === baseName
+      ? `${name} is the name of the base`
+      : undefined
+    : `${adapterNameForm} is expected`;
+  if (problem !== undefined) throw new EspalierError('REQUEST_INVALID', { param: 'name', problem });
+}
