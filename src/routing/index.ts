@@ -36,6 +36,27 @@ export type {
 } from './registry/change-options.ts';
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
+export { arbitrate, type Arbitration, type Finding, type Metric, type Verdict } from './rollout/arbitrate.ts';
+export { type CallOutcome, rolloutOutcomeOf } from './rollout/call-outcome.ts';
+export { type Divergence, divergenceOf } from './rollout/divergence.ts';
+export { addComparison, createMirrorEvidence, type MirrorEvidence, mirrorLimits, noiseOf } from './rollout/evidence.ts';
+export { type Comparison, RequestComparison } from './rollout/request-comparison.ts';
+export {
+  type Noise,
+  readRolloutOptions,
+  type RolloutOptions,
+  type RolloutSettings,
+} from './rollout/rollout-settings.ts';
+export type { RolloutPhase, RolloutState, RolloutSubject } from './rollout/rollout-state.ts';
+export {
+  type Assignment,
+  type CallEnd,
+  type MirroredCall,
+  Rollout,
+  type RolloutChange,
+  type Side,
+} from './rollout/rollout.ts';
+export { type DivergenceBounds, truncatedDivergence } from './rollout/truncated-divergence.ts';
 export { type Route, Router } from './router.ts';
 export {
   type AdapterControl,

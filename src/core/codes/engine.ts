@@ -206,4 +206,10 @@ export const engineCodes = {
     message: 'The model computed logits that are not finite. The base or an adapter of the request is damaged.',
     help: 'Only this request fails. Check the weights of its adapters.',
   },
+  ROLLOUT_STATE_INVALID: {
+    status: 500,
+    retryable: false,
+    message: 'The saved state of a roll-out cannot be read: {problems}. Start the roll-out again.',
+    help: 'What was saved of a roll-out is damaged, or was written by another version of Espalier. The stable version answers.',
+  },
 } as const satisfies Record<string, CodeEntry>;
