@@ -6,6 +6,7 @@ import { inferShapes, loadModel, printModel, type AdaptableModule } from '../ir/
 import {
   fingerprintBase,
   fingerprintKey,
+  hintAt,
   isOnnxPath,
   openBaseModel,
   openOnnxModel,
@@ -40,7 +41,7 @@ export async function inspectPath(path: string): Promise<Inspection> {
     if (path.endsWith('.onnx')) return inspectGraph(path);
     if (/\.(?:onnx_adapter|bin|gguf)$/.test(path)) return inspectAdapterFile(path);
   }
-  throw new EspalierError('CLI_NOT_INSPECTABLE', { path });
+  throw new EspalierError('CLI_NOT_INSPECTABLE', { path, hint: await hintAt(path) });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,10 +1,23 @@
+import { stat } from 'node:fs/promises';
 import { formatBytes } from '../atomic-files/index.ts';
+import { EspalierError } from '../core/index.ts';
 import { isHubReference, parseHubReference, pullModel, type PulledModel, type PullOptions } from '../hub/index.ts';
 import type { CommandContext } from './command.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** Options and arguments that name a model or an adapter, whatever the command. */
-const namesModels: ReadonlySet<string> = new Set(['base', 'adapter', 'initAdapter', 'path']);
+const namesModels: ReadonlySet<string> = new Set([
+  'base',
+  'adapter',
+  'initAdapter',
+  'path',
+  'input',
+  'first',
+  'second',
+]);
+
+/** `org/name`, as the hub names a model. */
+const hubName = /^[\w.-]+\/[\w.-]+$/;
 
 /**
  * Replaces every `hf:org/name[@revision]` in the options of a command by a folder. A model that is not in the cache is downloaded.
@@ -21,8 +34,19 @@ export async function resolveHubOptions(
   const resolved: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     resolved[name] = namesModels.has(name) ? await resolve(value) : value;
+    // What opens a base gives this hint itself, also for programs.
+    if (namesModels.has(name) && name !== 'base') await assertNoHubName([resolved[name]].flat());
   }
   return resolved;
+}
+
+/** @throws EspalierError CLI_HUB_NAME for a name on the hub without `hf:` where no file or folder has that name */
+async function assertNoHubName(values: readonly unknown[]): Promise<void> {
+  for (const value of values) {
+    const path = typeof value === 'string' ? value.replace(/=[^=]*$/, '') : '';
+    if (!hubName.test(path) || (await stat(path).catch(() => undefined)) !== undefined) continue;
+    throw new EspalierError('CLI_HUB_NAME', { path });
+  }
 }
 
 /**

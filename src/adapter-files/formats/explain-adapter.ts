@@ -65,6 +65,14 @@ export function noAdapterFile(path: string, start: Uint8Array): EspalierError | 
   if (isPickle(start)) {
     return errorOf(path, { found: `it is ${pickles.what}`, advice: pickles.advice });
   }
+  if (name.endsWith('.onnx')) {
+    const advice = optionText(
+      'Name a base with ',
+      option('base'),
+      '; an adapter for ONNX Runtime ends in .onnx_adapter.',
+    );
+    return errorOf(path, { found: 'it is an ONNX model', advice });
+  }
   if (!name.endsWith('.safetensors')) return undefined;
   if (/^\d*_?adapters\.safetensors$/.test(name)) return errorOf(path, mlx);
   const advice =
@@ -103,7 +111,7 @@ function ofWeights(path: string, names: readonly string[]): Explanation | undefi
 }
 
 function ofBase(names: readonly string[]): Explanation | undefined {
-  if (!names.includes('config.json')) return undefined;
+  if (!names.some((name) => name === 'config.json' || name.endsWith('.onnx'))) return undefined;
   const advice = optionText('An adapter has adapter_config.json. Name this folder with ', option('base'), '.');
   return { found: 'it is a base model', advice };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
@@ -118,6 +119,10 @@ export const serveCommand: CommandDefinition = {
         help: 'espalier serve --help',
       });
     }
+    await checkServed({
+      ...definedOnly({ adapters: read.adapters }),
+      models: read.model.map(({ path: file }) => file),
+    });
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
     warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);

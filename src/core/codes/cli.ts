@@ -26,11 +26,17 @@ export const cliCodes = {
     message: '{source} has "{key}", which is no option of espalier {command}.{hint}',
     help: 'A file of options holds a key that is misspelt or does not exist. Its keys are the long options of the command, without the dashes in front. Nothing was started.',
   },
+  CLI_HUB_NAME: {
+    status: 400,
+    retryable: false,
+    message: 'Nothing is at {path}. Check the path; for what has this name on the hub, write hf:{path}.',
+    help: 'A path has the form of a name on the Hugging Face hub, and no file or folder is there. A name on the hub is written with `hf:` before it. Nothing was started.',
+  },
   CLI_NOT_INSPECTABLE: {
     status: 400,
     retryable: false,
     message:
-      'Cannot inspect {path}: its kind is unknown. Name a folder with config.json or adapter_config.json, a .safetensors file or an .onnx file.',
+      'Cannot inspect {path}: its kind is unknown.{hint} Name a folder with config.json or adapter_config.json, a .safetensors file or an .onnx file.',
     help: '`espalier inspect` does not recognize the file or folder at this path. Nothing was changed.',
   },
 } as const satisfies Record<string, CodeEntry>;
