@@ -57,7 +57,7 @@ export async function predictRows(
   const read = readOptions(schema, options);
   const base = await openBaseModel(read.base, { labels: read.labels });
   const rows = await readRows(read, base, context.signal);
-  const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
+  const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
   await verifyWeights(base, context);
   using environment = openEnvironment({ threads: context.threads });
   const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);

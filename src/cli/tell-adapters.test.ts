@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { onAdapterEvent } from '../core/index.ts';
 import { AdapterRegistry } from '../routing/index.ts';
-import { FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
+import { adapterOf, FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
 import { tellAdapters } from './tell-adapters.ts';
 
 it('tells of an adapter that fails before the server is up, and of one that fails later, once each', async () => {
@@ -39,5 +39,21 @@ it('tells of every change while the server runs, but not of the adapters that it
     'The adapter policy went back: from version second versi to first versio (wrong tone)',
     'The adapter policy is unloaded: version first versio',
     'The adapter policy is served: version third',
+  ]);
+});
+
+it('tells what was left out of an adapter, also before the server is up', async () => {
+  using registry = new AdapterRegistry(new FakeArena());
+  const told: string[] = [];
+  using notes = tellAdapters(onAdapterEvent, (text) => told.push(text));
+  await registry.load('early', { ...adapterOf('one'), notes: ['holds copies'] });
+  notes.begin(['early']);
+  await registry.load('late', { ...adapterOf('one'), notes: ['holds others'] });
+  await registry.unload('late');
+  expect(told).toEqual([
+    'The adapter early holds copies',
+    'The adapter late holds others',
+    'The adapter late is served: version one',
+    'The adapter late is unloaded: version one',
   ]);
 });

@@ -9,6 +9,9 @@ export interface AdapterNotes extends Disposable {
   begin(announced: readonly string[]): void;
 }
 
+/** What is reported of adapters that the server's first line names already. */
+const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note']);
+
 /**
  * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has
  * started, and the weights of many adapters are read later.
@@ -20,7 +23,7 @@ export function tellAdapters(
   const early: string[] = [];
   let named: Set<string> | undefined;
   const subscription = onEvent((event) => {
-    if (named === undefined && event.event !== 'fail' && event.event !== 'template') return;
+    if (named === undefined && !toldEarly.has(event.event)) return;
     if (event.event === 'load' && named?.delete(event.name ?? '')) return;
     const text = textOf(event);
     if (text !== undefined) (named === undefined ? (line: string) => early.push(line) : tell)(text);
@@ -49,6 +52,8 @@ function textOf({ event, name, version, previous, reason, error }: AdapterEvent)
       return `The adapter ${name} is not served: ${error instanceof Error ? error.message : String(error)}`;
     case 'template':
       return `The adapter ${name} brings a chat template or a tokenizer of its own, which requests for it use. --template base uses those of the base`;
+    case 'note':
+      return `The adapter ${name} ${reason}`;
     case 'retire':
       return undefined;
   }

@@ -12,6 +12,8 @@ export type AdapterEventKind =
   | 'fail'
   /** The adapter's folder has a chat template or a tokenizer of its own, which requests for it use. */
   | 'template'
+  /** A part of the adapter's files has no effect and was left out. The reason says which. */
+  | 'note'
   /** An adapter that came into the store was checked, and was published, refused or put into quarantine. */
   | 'verify'
   | 'publish'

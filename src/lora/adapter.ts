@@ -34,6 +34,8 @@ export interface Adapter {
   readonly baseName: string | undefined;
   /** The fingerprint of that base, according to its file; absent: the file has none. */
   readonly baseFingerprint?: string | undefined;
+  /** What was left out of its files without an effect. Each continues a sentence that begins with the adapter. */
+  readonly notes?: readonly string[];
 }
 
 /** A parameter of the base that an adapter replaces as a whole. */

@@ -45,6 +45,7 @@ export async function reportAdapter(adapter: ReadAdapter): Promise<AdapterReport
   const idle = reports.filter(({ norm }) => norm === 0);
   const biased = [...modules.values()].filter(({ bias }) => bias !== undefined);
   const remarks = [
+    ...(adapter.notes ?? []).map((note) => `it ${note}`),
     ...(biased.length > 0 ? [`${biased.length} of ${reports.length} modules have a bias (lora_bias)`] : []),
     ...(idle.length > 0 ? [`${idle.length} of ${reports.length} modules change nothing: their A or B is zero`] : []),
     ...reports.filter(({ scaling }) => scaling === 0).map(({ path }) => `${path} has a scale of 0`),

@@ -12,6 +12,7 @@ import {
 import { openBaseModel } from '../../models/index.ts';
 import { anyBaseOption } from '../base-options.ts';
 import type { CommandDefinition } from '../command.ts';
+import { tellNotes } from '../load-adapters.ts';
 import { path, readOptions } from '../read-options.ts';
 
 const formats = ['peft', 'onnx', 'bin'] as const;
@@ -71,6 +72,7 @@ export const adapterConvertCommand: CommandDefinition = {
       throw new EspalierError('CLI_CONFLICT', { expected: '--names and --naming with an .onnx_adapter alone', actual });
     }
     await writeAdapter(read.output, adapter, { format: to, replace: read.force, ...names });
+    tellNotes(read.input, adapter, output);
     const baseFingerprint = to === 'onnx' ? undefined : adapter.baseFingerprint;
     const answer = { from: adapter.format, to, output: read.output, modules: adapter.modules.size, baseFingerprint };
     output.answer(answer, () => `${adapter.modules.size} modules, ${adapter.format} to ${to}: ${read.output}`);

@@ -46,7 +46,7 @@ export const adapterMergeCommand: CommandDefinition = {
   run: async (options, context) => {
     const read = readOptions(schema, options);
     const base = await openBaseModel(read.base);
-    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
+    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
     await verifyWeights(base, context);
     const isQuantized = quantizationOf(base) !== undefined;
     if (isQuantized && read.dtype !== 'base') {

@@ -58,7 +58,7 @@ export const generateCommand: CommandDefinition = {
     const base = await openBaseModel(read.base);
     const tokenizer = await openTokenizerFor(read, base, context.output);
     const prompt = await readPrompt(read, tokenizer);
-    const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase });
+    const adapters = await loadAdapters(read.adapter, { base, anyBase: read.anyBase, output: context.output });
     await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     await using engine = await openEngine({ base, environment, ...sizesFor(read, base, prompt, adapters) });

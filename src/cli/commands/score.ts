@@ -40,7 +40,7 @@ export const scoreCommand: CommandDefinition = {
     const base = await openBaseModel(read.base);
     const tokenizer = await openTokenizerFor(read, base, context.output);
     const rows = await readRows(read, base, tokenizer, context.signal);
-    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase });
+    const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
     await verifyWeights(base, context);
     using environment = openEnvironment({ threads: context.threads });
     const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);

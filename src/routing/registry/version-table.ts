@@ -1,7 +1,7 @@
 import { breathe, type Clock, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
-import type { AdapterSource } from './adapter-source.ts';
+import type { AdapterSource, SourcedAdapter } from './adapter-source.ts';
 import { type AdoptedVersion, differences, type KnownVersion } from './known-version.ts';
 import { AdapterLease, type Served, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
@@ -85,6 +85,7 @@ export class VersionTable<Weights extends HostWeights> {
       const adapter = await source.read();
       if (expected !== undefined && adapter.digest !== expected) throw changed(name, source, expected);
       const tokenizer = await adapter.openTokenizer?.();
+      if (expected === undefined) tellNotes(name, adapter);
       const present = this.#versions.get(adapter.digest);
       if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
       present.holds++;
@@ -291,4 +292,8 @@ function factsOf({ digest, rank, bytes, isAlone, base, fingerprint }: VersionRec
 
 export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
+}
+
+function tellNotes(name: string, { digest, notes = [] }: SourcedAdapter): void {
+  for (const reason of notes) publishAdapterEvent({ event: 'note', name, version: digest, reason });
 }

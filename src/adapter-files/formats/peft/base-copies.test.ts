@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -53,12 +53,16 @@ const moved = (copy: TensorData): TensorData =>
 
 describe('a copy of the base in an adapter', () => {
   it('is accepted where it is the same, under both names that PEFT gives it, also for a tied head', async () => {
-    const { digest } = await load();
+    const { digest, notes } = await load();
+    expect(notes).toEqual(['holds copies of model.embed_tokens, which equal the base and are left out']);
     await rewrite((tensors, copy) => {
       tensors.set('base_model.model.model.embed_tokens.weight', copy);
       tensors.set('base_model.model.lm_head.weight', copy);
     });
-    expect(await load()).toMatchObject({ digest });
+    expect(await load()).toMatchObject({
+      digest,
+      notes: ['holds copies of model.embed_tokens, lm_head, which equal the base and are left out'],
+    });
   });
 
   it('is accepted where it is the base, rounded to its own type', async () => {
@@ -74,11 +78,33 @@ describe('a copy of the base in an adapter', () => {
     await expect(load()).rejects.toMatchObject({
       code: 'LORA_BASE_MISMATCH',
       message: expect.stringMatching(
-        /another matrix than that of the base, first in row 5\. .*merge_and_unload/,
+        /another matrix than that of the base, first in row 5\. .*merge_and_unload.*Otherwise name the base/,
       ) as string,
     });
     // The caller says that the base is another one.
     await expect(load(await baseChecks(base, { anyBase: true }))).resolves.toBeDefined();
+  });
+
+  it('is refused with the way to use it, where the head has its own matrix', async () => {
+    const untied = await openBaseModel(goldenFolder('llama', 'model'));
+    await rm(dir, { recursive: true });
+    await cp(goldenFolder('adapters/layers-and-exclusions', 'adapter'), dir, { recursive: true });
+    const { tensors } = await loadSafetensors(goldenFolder('llama', 'model/model.safetensors'));
+    const own = tensors.get('lm_head.weight');
+    if (own === undefined) throw new TypeError('the golden case has changed');
+    const file = join(dir, 'adapter_model.safetensors');
+    const changed = [
+      ...(await loadSafetensors(file)).tensors,
+      ['base_model.model.lm_head.weight', moved(own)] as const,
+    ];
+    await writeSafetensors(file, changed, { metadata: { format: 'pt' } });
+    const read = async () => loadAdapter(dir, untied.modules, { ...(await baseChecks(untied)), ...settled });
+    await expect(read()).rejects.toThrow(/add "lm_head" to modules_to_save .*espalier adapter merge --base/);
+    const path = join(dir, 'adapter_config.json');
+    const config = JSON.parse(await readFile(path, 'utf8')) as object;
+    await writeFile(path, JSON.stringify({ ...config, modules_to_save: ['lm_head'] }));
+    const { saved, notes } = await read();
+    expect([saved?.get('lm_head.weight'), notes]).toMatchObject([{ shape: own.shape }, undefined]);
   });
 
   it('is told as a grown vocabulary where it has more rows', async () => {

@@ -58,30 +58,53 @@ export interface CopyCheck {
  * Compares copies of the base's embeddings and heads with the base. WHY: PEFT computes with the copy, so another one changes results.
  * A copy with fewer bits is compared with the rounded numbers of the base.
  *
+ * @returns what the reader of the adapter should be told: which copies are left out
  * @throws EspalierError LORA_BASE_MISMATCH with every copy that differs
  */
-export async function assertCopies({ tensors, modules, saved, embeddings, path }: CopyCheck): Promise<void> {
+export async function checkCopies({ tensors, modules, saved, embeddings, path }: CopyCheck): Promise<string[]> {
   const problems: string[] = [];
+  const [equal, unknown] = [new Set<string>(), new Set<string>()];
   for (const module of modules.filter(hasRowPerToken)) {
     for (const [name] of baseCopies(module)) {
       const copy = tensors.get(name);
       if (copy === undefined || saved.has(name) || !name.endsWith('.weight')) continue;
-      const row = await firstDifference(copy, module.path, embeddings);
-      if (row === undefined) continue;
-      problems.push(
-        `${name} is another matrix than that of the base, first in row ${row}. If the adapter was trained on this base, name the module in modules_to_save, or merge the adapter in PEFT (merge_and_unload) and serve the result`,
-      );
+      const compared = await compare(copy, module.path, embeddings);
+      if (compared === 'equal') equal.add(module.path);
+      else if (compared === 'unknown') unknown.add(module.path);
+      else problems.push(differs(name, { ...compared, module, embeddings }));
     }
   }
   if (problems.length > 0) throw new EspalierError('LORA_BASE_MISMATCH', { path, base: '', problems });
+  return [
+    ...(equal.size > 0 ? [`holds copies of ${[...equal].join(', ')}, which equal the base and are left out`] : []),
+    ...(unknown.size > 0
+      ? [`holds copies of ${[...unknown].join(', ')}, which are left out, and not compared with the quantized base`]
+      : []),
+  ];
 }
 
-/** The first row that differs; undefined if none does, or the base has no floats to compare. */
-async function firstDifference(
+/** WHY not for a head that is tied: PEFT writes both copies into one matrix, and the result depends on their order. */
+function differs(
+  name: string,
+  {
+    row,
+    module: { path },
+    embeddings,
+  }: { readonly row: number; readonly module: AdaptableModule; readonly embeddings: BaseEmbeddings },
+): string {
+  const isWhole = name === `${peftPrefix}${path}.weight` && embeddings.tiedHead === undefined;
+  const advice = isWhole
+    ? `add "${path.slice(path.lastIndexOf('.') + 1)}" to modules_to_save in adapter_config.json and merge the adapter (espalier adapter merge --base BASE --adapter ADAPTER --output OUTPUT)`
+    : 'merge the adapter in PEFT (merge_and_unload), and use the result as a base';
+  return `${name} is another matrix than that of the base, first in row ${row}. PEFT computes with the copy. If the adapter was trained on this base: ${advice}. Otherwise name the base of the training`;
+}
+
+/** The first row that differs; unknown if the base has no floats to compare. */
+async function compare(
   copy: TensorData,
   path: string,
   embeddings: BaseEmbeddings,
-): Promise<number | undefined> {
+): Promise<{ readonly row: number } | 'equal' | 'unknown'> {
   const [rows = 0, width = 1] = copy.shape;
   const step = Math.max(1, Math.floor(numbersPerSlice / width));
   const rowBytes = copy.bytes.byteLength / Math.max(1, rows);
@@ -90,13 +113,13 @@ async function firstDifference(
     await breathe();
     const tokens = Array.from({ length: Math.min(step, rows - start) }, (_, i) => start + i);
     const expected = await embeddings.floats(path, tokens);
-    if (expected === undefined) return undefined;
+    if (expected === undefined) return 'unknown';
     const bytes = copy.bytes.subarray(start * rowBytes, (start + tokens.length) * rowBytes);
     const values = toFloat32({ dtype: copy.dtype, shape: [tokens.length, width], bytes });
     const at = values.findIndex((value, i) => rounded(value) !== rounded(expected[i] ?? NaN));
-    if (at >= 0) return start + Math.floor(at / width);
+    if (at >= 0) return { row: start + Math.floor(at / width) };
   }
-  return undefined;
+  return 'equal';
 }
 
 function rounding(dtype: TensorData['dtype']): (value: number) => number {

@@ -6,7 +6,7 @@ import type { BaseEmbeddings } from '../../../models/index.ts';
 import { checkedDigest } from '../../identity.ts';
 import type { AdapterSource } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
-import { assertCopies } from './base-copies.ts';
+import { checkCopies } from './base-copies.ts';
 import { sinceStart } from './initial-part.ts';
 import type { TargetModule } from './peft-names.ts';
 import { peftStructure, type PeftBase, type PeftStructure } from './peft-structure.ts';
@@ -76,10 +76,11 @@ export async function toAdapter({
   modules: ofBase,
   isAnyBase,
 }: PeftContent): Promise<Adapter> {
-  if (embeddings !== undefined && !isAnyBase) {
-    const own = new Set(plan.saved.map(savedName));
-    await assertCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
-  }
+  const own = new Set(plan.saved.map(savedName));
+  const notes =
+    embeddings === undefined || isAnyBase
+      ? []
+      : await checkCopies({ tensors, modules: ofBase, saved: own, embeddings, path: weights.path });
   const names = new Map<unknown, string>();
   const stored = await readModules(plan.targets, tensors, names);
   const found = start && embeddings ? await sinceStart(stored, start, { embeddings, path: configPath, names }) : stored;
@@ -94,7 +95,8 @@ export async function toAdapter({
   const saved = await readSaved(plan.saved, tensors, names);
   const content = { modules, saved };
   const digest = await checkedDigest(content, (tensor) => `${names.get(tensor)} in ${weights.path}`);
-  return { config, modules, ...(saved.size > 0 && { saved }), digest, baseName, baseFingerprint };
+  const told = { ...(saved.size > 0 && { saved }), ...(notes.length > 0 && { notes }) };
+  return { config, modules, digest, baseName, baseFingerprint, ...told };
 }
 
 /** The changed modules in the order of the base. */
