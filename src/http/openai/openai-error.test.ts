@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-
 import { EspalierError } from '../../core/index.ts';
 import { openAiErrorOf } from './openai-error.ts';
 
@@ -9,5 +8,14 @@ describe('openAiErrorOf', () => {
     const { status, headers } = openAiErrorOf(new EspalierError('CALLER_QUEUE_FULL', details));
     expect(status).toBe(429);
     expect(headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '7', 'retry-after-ms': '7000' });
+  });
+
+  it('names an option of the engine as the field that the client sent', () => {
+    const details = { name: 'minTokens', expected: 'an integer from 0', actual: -1 };
+    const { body } = openAiErrorOf(new EspalierError('GENERATION_OPTION_INVALID', details));
+    expect(body.error).toMatchObject({
+      param: 'min_tokens',
+      message: 'Expected min_tokens to be an integer from 0, got -1.',
+    });
   });
 });

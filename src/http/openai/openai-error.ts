@@ -22,11 +22,12 @@ export interface ErrorAnswer {
  *
  * An error that is not an EspalierError is a fault of the server. It is reported without its text, which may contain paths.
  */
-export function openAiErrorOf(error: unknown): ErrorAnswer {
-  if (!EspalierError.isInstance(error)) {
-    return answer(statusOf(error), false, 'INTERNAL_ERROR', messageOf(error), null);
+export function openAiErrorOf(thrown: unknown): ErrorAnswer {
+  if (!EspalierError.isInstance(thrown)) {
+    return answer(statusOf(thrown), false, 'INTERNAL_ERROR', messageOf(thrown), null);
   }
-  const param = error.details['param'] ?? fieldOf(error);
+  const error = namingFields(thrown);
+  const param = error.details['param'] ?? (isOption(error) ? error.details['name'] : undefined);
   const { status, retryable } = codes[error.code];
   const whole = answer(
     status,
@@ -48,10 +49,16 @@ function headersOf({ code, details }: EspalierError): Readonly<Record<string, st
     : { 'retry-after': String(seconds), 'retry-after-ms': String(1000 * Number(seconds)) };
 }
 
-/** The engine's options have the names of the API in camel case. */
-function fieldOf({ code, details }: EspalierError): string | undefined {
-  if (code !== 'GENERATION_OPTION_INVALID') return undefined;
-  return String(details['name']).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** The same error, with the name of the field: the engine's options have the names of the API in camel case. */
+function namingFields(error: EspalierError): EspalierError {
+  if (!isOption(error)) return error;
+  const { name = '', expected = '', actual = '' } = error.details;
+  const field = String(name).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return new EspalierError('GENERATION_OPTION_INVALID', { name: field, expected, actual }, { cause: error });
+}
+
+function isOption({ code }: EspalierError): boolean {
+  return code === 'GENERATION_OPTION_INVALID';
 }
 
 function answer(status: number, retryable: boolean, code: string, message: string, param: string | null): ErrorAnswer {

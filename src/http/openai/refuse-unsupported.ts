@@ -1,17 +1,13 @@
 import { EspalierError, nearest } from '../../core/index.ts';
 import { isFields, type Fields } from '../../chat/index.ts';
-import {
-  ignoredFields,
-  refusedFields,
-  refusedStreamOptions,
-  type FieldRoute,
-  type RefusedField,
-} from './refused-fields.ts';
+import { foreignFields } from './foreign-fields.ts';
+import { ignoredFields, refusedFields, refusedStreamOptions, type FieldRoute } from './refused-fields.ts';
+import type { RefusedField } from './refused-field.ts';
 
 /** The fields that an object of a request may have. */
 interface KnownFields {
   readonly refused: Readonly<Record<string, RefusedField>>;
-  /** The names of all, of those that are refused too. */
+  /** The names that can be meant by a misspelt one; those of other servers' fields cannot. */
   readonly names: readonly string[];
 }
 
@@ -34,7 +30,8 @@ export function createFieldCheck(route: FieldRoute, honoured: Iterable<string>):
 }
 
 function knownFields(refused: KnownFields['refused'], others: readonly string[]): KnownFields {
-  return { refused, names: [...others, ...Object.keys(refused)] };
+  const own = Object.keys(refused).filter((name) => !Object.hasOwn(foreignFields, name));
+  return { refused, names: [...others, ...own] };
 }
 
 function refuseFields(fields: Fields, { refused, names }: KnownFields, prefix: string): void {

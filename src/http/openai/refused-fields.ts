@@ -1,10 +1,5 @@
-/** A field that would change the answer and that Espalier does not support. */
-export interface RefusedField {
-  /** Values that change nothing. null, an empty list and an empty object are always neutral. */
-  readonly neutral: readonly unknown[];
-  /** The reason, and what a client can do instead. */
-  readonly problem: string;
-}
+import { foreignFields } from './foreign-fields.ts';
+import type { RefusedField } from './refused-field.ts';
 
 const plainText = 'answers are plain text; ask for the form in the prompt, and check what comes';
 const noTools = 'it calls no tools; describe them in the messages and read the answer as text';
@@ -38,6 +33,7 @@ const refusedEverywhere: RefusedFields = Object.fromEntries(
 );
 
 const refusedInGeneration: RefusedFields = {
+  ...foreignFields,
   tools: { neutral: [], problem: noTools },
   tool_choice: { neutral: ['none', 'auto'], problem: noTools },
   functions: { neutral: [], problem: noTools },
@@ -52,15 +48,14 @@ const refusedInGeneration: RefusedFields = {
   store: { neutral: [false], problem: 'it keeps no answers; leave store out, and keep them yourself' },
   modalities: { neutral: [], problem: 'it answers in text only' },
   audio: { neutral: [], problem: 'it answers in text only' },
+  moderation: { neutral: [], problem: 'it judges no texts; check them yourself' },
   web_search_options: { neutral: [], problem: 'it reads nothing but the messages' },
   use_beam_search: {
     neutral: [false],
     problem: 'it draws token by token; ask for n choices with logprobs and rank them',
   },
   length_penalty: { neutral: [1], problem: 'it belongs to beam search, which is not there' },
-  typical_p: { neutral: [1], problem: 'cut with top_p, top_k or min_p' },
   bad_words: { neutral: [], problem: 'forbid tokens with logit_bias -100' },
-  allowed_token_ids: { neutral: [], problem: 'steer tokens with logit_bias' },
   prompt_logprobs: { neutral: [], problem: 'send echo and logprobs to /v1/completions' },
   truncate_prompt_tokens: { neutral: [], problem: 'shorten the prompt before it is sent' },
   include_stop_str_in_output: {
@@ -119,12 +114,20 @@ export const ignoredFields: readonly string[] = [
   'metadata',
   'safety_identifier',
   'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'cache_prompt',
+  'cache_salt',
+  'id_slot',
+  'slot_id',
   'service_tier',
   'parallel_tool_calls',
   'prediction',
+  'reasoning',
   'reasoning_effort',
   'verbosity',
   'priority',
+  'provider',
   'request_id',
   'spaces_between_special_tokens',
 ];
