@@ -49,6 +49,7 @@ const spellings: Readonly<Record<string, string>> = {
   'max-new-tokens': 'max-tokens',
   'n-predict': 'max-tokens',
   temp: 'temperature',
+  'admin-api-key': 'admin-key',
 };
 
 const short: Readonly<Record<string, string>> = { '-o': 'output', '-m': 'base' };

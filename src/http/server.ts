@@ -47,8 +47,11 @@ export interface ServerOptions {
   readonly port?: number;
   /** Key for every route except those for health. */
   readonly apiKey?: string;
-  /** Key for loading and unloading adapters, instead of `apiKey`. It opens all other routes too. */
-  readonly adminApiKey?: string;
+  /**
+   * Key for the routes that change adapters. It opens all other routes too. Without it, they are open to requests of this machine only,
+   * with `apiKey` if there is one.
+   */
+  readonly adminKey?: string;
   /** Further names by which clients may call the server, besides its own and IP addresses; `*` allows every name. */
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */
@@ -289,18 +292,18 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
 
 function appOptionsOf({
   host,
-  adminApiKey,
+  adminKey,
   allowedHosts,
   allowedOrigins,
   drainTimeoutMs,
   logger,
 }: ServerOptions): AppOptions {
-  return { host, adminApiKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger };
+  return { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger };
 }
 
 /** Refuses an empty key. WHY: every client that sends an empty key would have access. */
-function assertKeys({ apiKey, adminApiKey }: ServerOptions): void {
-  for (const [name, key] of Object.entries({ apiKey, adminApiKey })) {
+function assertKeys({ apiKey, adminKey }: ServerOptions): void {
+  for (const [name, key] of Object.entries({ apiKey, adminKey })) {
     if (key === '')
       throw new EspalierError('OPTION_INVALID', { name, expected: 'a key of a letter at least', actual: '""' });
   }

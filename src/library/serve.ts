@@ -31,7 +31,7 @@ const schema = z.object({
   /** The key that requests must send. */
   apiKey: text.optional(),
   /** The key for loading and unloading adapters, instead of `apiKey`. */
-  adminApiKey: text.optional(),
+  adminKey: text.optional(),
   /** Host names that requests may use, in addition to the server's own names and addresses; `*` allows every name. */
   allowedHosts: z.array(text, { error: 'names of hosts' }).readonly().optional(),
   /** Origins whose web pages may send requests; `*` allows every origin. */

@@ -34,7 +34,7 @@ const schema = z.object({
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
   apiKey: keyText.optional(),
-  adminApiKey: keyText.optional(),
+  adminKey: keyText.optional(),
   allowedHosts: hostNames.optional(),
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
@@ -82,8 +82,8 @@ export const serveCommand: CommandDefinition = {
       .option('--port <n>', 'port to listen on; 0 takes any free one (default: 8000)')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')
       .option(
-        '--admin-api-key <key>',
-        'key for loading and unloading adapters, in the place of --api-key (default: $ESPALIER_ADMIN_API_KEY)',
+        '--admin-key <key>',
+        'key for changing adapters; without one, only this machine can (default: $ESPALIER_ADMIN_KEY)',
       )
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
@@ -124,8 +124,8 @@ export const serveCommand: CommandDefinition = {
       models: read.model.map(({ path: file }) => file),
     });
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
-    const adminApiKey = keyOf(read.adminApiKey, 'ESPALIER_ADMIN_API_KEY');
-    warnOfOpenDoor(read.host, adminApiKey ?? apiKey, context);
+    const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
+    warnOfOpenDoor(read.host, apiKey, context);
     const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, ...rest } = read;
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
@@ -133,7 +133,7 @@ export const serveCommand: CommandDefinition = {
       ...definedOnly(rest),
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
       models,
-      ...definedOnly({ apiKey, adminApiKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
+      ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       threads: context.threads,
       signal: context.signal,
@@ -188,7 +188,7 @@ function announce({ url, baseName, adapterNames, modelNames }: Server, { output 
 function warnOfOpenDoor(host: string | undefined, key: string | undefined, { output }: CommandContext): void {
   const loopback = ['127.0.0.1', '::1', 'localhost', undefined].includes(host);
   if (!loopback && key === undefined) {
-    output.note(`Listening on ${host} without --api-key: anyone who reaches it can load and unload adapters.`);
+    output.note(`Listening on ${host} without --api-key: anyone who reaches it can ask for answers.`);
   }
 }
 

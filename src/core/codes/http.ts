@@ -36,7 +36,14 @@ export const httpCodes = {
     status: 401,
     retryable: false,
     message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY".',
-    help: 'The server was started with --api-key or --admin-api-key. Every route except those for health needs the first key. If the second is set, routes that load and unload adapters need the second key.',
+    help: 'The server was started with --api-key or --admin-key. Every route except those for health needs the first key. Routes that change adapters need the second key, if it is set.',
+  },
+  ADMIN_KEY_MISSING: {
+    status: 403,
+    retryable: false,
+    message:
+      'Without {option:adminKey}, adapters can be changed only from the machine of the server. Start it with {option:adminKey} KEY, and send that key.',
+    help: 'The routes of administration need a key of their own to be open to other machines. Requests that a proxy passes on count as those of other machines. Nothing was changed.',
   },
   HOST_REFUSED: {
     status: 403,

@@ -5,17 +5,17 @@ import type { RequestAccess } from './access.ts';
 export interface ApiKeys {
   /** Key for every route that is not public. undefined: they need no key. */
   readonly apiKey?: string | undefined;
-  /** Key for the routes of administration, instead of `apiKey`. It opens all other routes too. */
-  readonly adminApiKey?: string | undefined;
+  /** Key for the routes of administration. It opens all other routes too. Without it, they are open on this machine only, with `apiKey`. */
+  readonly adminKey?: string | undefined;
 }
 
 /** Checks the `Authorization` header of a request for the key that its route needs. */
 export type KeyCheck = (access: RequestAccess, authorization: string | undefined) => void;
 
 /** @returns a check that throws EspalierError API_KEY_INVALID if the route needs a key and the request has none or another */
-export function createKeyCheck({ apiKey, adminApiKey }: ApiKeys): KeyCheck {
+export function createKeyCheck({ apiKey, adminKey }: ApiKeys): KeyCheck {
   const own = apiKey === undefined ? [] : [digest(apiKey)];
-  const admin = adminApiKey === undefined ? [] : [digest(adminApiKey)];
+  const admin = adminKey === undefined ? [] : [digest(adminKey)];
   const accepted: Readonly<Record<RequestAccess, readonly Buffer[]>> = {
     public: [],
     inference: own.length === 0 ? [] : [...own, ...admin],

@@ -4,6 +4,7 @@ import { answeredByHeaders } from '../answered-by.ts';
 import { requireAccess } from './access.ts';
 import { createKeyCheck, type ApiKeys } from './api-keys.ts';
 import { checkContentType } from './content-type.ts';
+import { assertLocal } from './local-requests.ts';
 import { routeHint } from './route-hint.ts';
 import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
 
@@ -31,6 +32,7 @@ export function createGuard(options: GuardOptions): Guard {
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
     checkKey(access, authorization);
+    if (access === 'admin' && options.adminKey === undefined) assertLocal(request.raw);
     if (access === 'unknown') refuseRoute(request);
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();

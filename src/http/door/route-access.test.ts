@@ -12,7 +12,7 @@ import { requireAccess } from './access.ts';
 let app: FastifyInstance | undefined;
 afterEach(() => app?.close());
 
-const keys = { apiKey: 'secret', adminApiKey: 'admin-secret' };
+const keys = { apiKey: 'secret', adminKey: 'admin-secret' };
 
 /** An application with every route that there is. */
 function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adapters: ['strict'] })): FastifyInstance {
@@ -22,7 +22,7 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const registry = new AdapterRegistry(new FakeArena());
   const control = createAdapterControl({ registry, baseName: 'base' });
   const services = { generation: { ...context, control }, embeddings, inference: fakeModels(context.adapters) };
-  app = createApp(context, services, { adminApiKey: keys.adminApiKey });
+  app = createApp(context, services, { adminKey: keys.adminKey });
   return app;
 }
 
@@ -249,7 +249,7 @@ describe('keys', () => {
 
   it('for administration alone leaves inference open', async () => {
     const context = fakeContext({ adapters: ['strict'] });
-    app = createApp(context, { generation: context }, { adminApiKey: 'admin-secret' });
+    app = createApp(context, { generation: context }, { adminKey: 'admin-secret' });
     const send = await listenRaw(app);
     expect((await send({ path: '/v1/models' })).status).toBe(200);
     expect((await send({ ...load, headers: json })).status).toBe(401);
