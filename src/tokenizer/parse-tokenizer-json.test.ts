@@ -35,8 +35,21 @@ describe('parseTokenizerJson', () => {
     );
   });
 
+  it('reads merges that are texts with a space', () => {
+    const vocab = { a: 0, '"b': 1, '\\': 2, 'a"b': 3 };
+    const text = JSON.stringify({ ...padding, model: { vocab, merges: ['a "b', '\\ a'] } });
+    expect(modelOf(text)['merges']).toEqual(new MergeIds([0, 1, 2, 0]));
+  });
+
+  it('leaves to JSON.parse a token that is written twice in different ways', () => {
+    const text = JSON.stringify({ ...padding, model: { vocab: { a: 0, b: 1 }, merges: [['a', 'a']] } });
+    const twice = text.replace('"b":1', '"\\u0061":1');
+    expect(modelOf(twice)).toEqual({ vocab: { a: 1 }, merges: [['a', 'a']] });
+  });
+
   it.each([
-    ['merges as texts', { vocab: { a: 0 }, merges: ['a a'] }],
+    ['merges as texts with more spaces', { vocab: { a: 0, ' ': 1 }, merges: ['a a a', '   '] }],
+    ['merges as texts of one token', { vocab: { a: 0 }, merges: ['a'] }],
     ['merges of tokens that are not there', { vocab: { a: 0 }, merges: [['a', 'b']] }],
     ['ids that are no ids', { vocab: { a: -1 }, merges: [] }],
     ['a vocabulary of pairs', { vocab: [['a', 0.5]] }],

@@ -1,4 +1,5 @@
 import { isJsonObject, parseJsonObject, type JsonObject } from './tokenizer-files.ts';
+import { hashed, mixed, WrittenTokens, type WrittenToken } from './written-tokens.ts';
 
 /** A vocabulary that was read directly. */
 export class TokenIds {
@@ -35,7 +36,8 @@ function readLarge(text: string, path: string): JsonObject | undefined {
   const scanner = new Scanner(text);
   if (!scanner.seek(/"vocab"\s*:\s*\{/g)) return undefined;
   const begin = scanner.at;
-  const vocab = readVocab(scanner);
+  const written = new WrittenTokens(text);
+  const vocab = readVocab(scanner, written);
   if (vocab === undefined) return undefined;
   const end = scanner.at;
   // WHY after the vocabulary: all files have this order, and a search from the beginning would go through the vocabulary.
@@ -43,7 +45,7 @@ function readLarge(text: string, path: string): JsonObject | undefined {
   let merges: number[] | undefined;
   if (scanner.seek(/"merges"\s*:\s*\[/g)) {
     rest += text.slice(end, scanner.at);
-    merges = readMergeIds(scanner, vocab);
+    merges = readMergeIds(scanner, vocab, written);
     if (merges === undefined) return undefined;
     rest += `]${text.slice(scanner.at)}`;
   } else rest += text.slice(end);
@@ -64,32 +66,56 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** The entries after `{`, up to and including `}`. */
-function readVocab(scanner: Scanner): Map<string, number> | undefined {
+function readVocab(scanner: Scanner, written: WrittenTokens): Map<string, number> | undefined {
   const vocab = new Map<string, number>();
   if (scanner.take(braceClose)) return vocab;
   do {
     const token = scanner.string();
     if (token === undefined || !scanner.take(colon)) return undefined;
+    const place = scanner.found();
     const id = scanner.integer();
     if (id === undefined) return undefined;
     vocab.set(token, id);
+    written.add(place, id);
   } while (scanner.take(comma));
   return scanner.take(braceClose) ? vocab : undefined;
 }
 
-/** Pairs after `[`, up to and including `]`. Undefined where they are not lists of two tokens. */
-function readMergeIds(scanner: Scanner, vocab: ReadonlyMap<string, number>): number[] | undefined {
+/** Merges after `[`, up to and including `]`. Undefined where they are not two tokens each. */
+function readMergeIds(
+  scanner: Scanner,
+  vocab: ReadonlyMap<string, number>,
+  written: WrittenTokens,
+): number[] | undefined {
+  // WHY: one token that is written in two ways may have two ids, of which the last counts.
+  if (written.size !== vocab.size) return undefined;
   const ids: number[] = [];
   if (scanner.take(bracketClose)) return ids;
   do {
-    if (!scanner.take(bracketOpen)) return undefined;
-    const left = vocab.get(scanner.string() ?? '');
-    if (left === undefined || !scanner.take(comma)) return undefined;
-    const right = vocab.get(scanner.string() ?? '');
-    if (right === undefined || !scanner.take(bracketClose)) return undefined;
-    ids.push(left, right);
+    const isRead = scanner.take(bracketOpen) ? readPair(scanner, written, ids) : readOldPair(scanner, written, ids);
+    if (!isRead) return undefined;
   } while (scanner.take(comma));
   return scanner.take(bracketClose) ? ids : undefined;
+}
+
+/** A list of two tokens after its bracket. @returns false for anything else */
+function readPair(scanner: Scanner, written: WrittenTokens, ids: number[]): boolean {
+  const left = scanner.passString() ? written.idOf(scanner.found()) : -1;
+  if (left < 0 || !scanner.take(comma)) return false;
+  const right = scanner.passString() ? written.idOf(scanner.found()) : -1;
+  ids.push(left, right);
+  return right >= 0 && scanner.take(bracketClose);
+}
+
+/** Two tokens as one text with a space between them, as old files write them. @returns false for anything else */
+function readOldPair(scanner: Scanner, written: WrittenTokens, ids: number[]): boolean {
+  const space = scanner.passString() ? scanner.onlySpace() : undefined;
+  if (space === undefined) return false;
+  const { start, end } = scanner.found();
+  const left = written.idOf(scanner.placeOf(start, space));
+  const right = written.idOf(scanner.placeOf(space + 1, end));
+  ids.push(left, right);
+  return left >= 0 && right >= 0;
 }
 
 const [comma, colon, quote, backslash] = [0x2c, 0x3a, 0x22, 0x5c];
@@ -99,8 +125,8 @@ const [bracketOpen, bracketClose, braceClose] = [0x5b, 0x5d, 0x7d];
 class Scanner {
   at = 0;
   readonly #text: string;
-  /** The next backslash, so that texts without one are cut out as they are. */
-  #escape = -1;
+  readonly #found = { start: 0, end: 0, hash: 0 };
+  #hasEscape = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -123,19 +149,52 @@ class Scanner {
   }
 
   string(): string | undefined {
-    if (!this.take(quote)) return undefined;
+    if (!this.passString()) return undefined;
+    const { start, end } = this.#found;
+    return this.#hasEscape ? this.#unescaped(start, end) : this.#text.slice(start, end);
+  }
+
+  /** Goes behind a string. `found` says where it is. */
+  passString(): boolean {
+    if (!this.take(quote)) return false;
+    const text = this.#text;
     const start = this.at;
-    const end = this.#text.indexOf('"', start);
-    if (end < 0) return undefined;
-    if (this.#escape < start) {
-      const found = this.#text.indexOf('\\', start);
-      this.#escape = found < 0 ? Infinity : found;
+    let [at, hash] = [start, 0];
+    this.#hasEscape = false;
+    for (let code = text.charCodeAt(at); code !== quote; code = text.charCodeAt(at)) {
+      if (Number.isNaN(code)) return false;
+      hash = hashed(hash, code);
+      at++;
+      if (code !== backslash) continue;
+      this.#hasEscape = true;
+      hash = hashed(hash, text.charCodeAt(at));
+      at++;
     }
-    if (this.#escape > end) {
-      this.at = end + 1;
-      return this.#text.slice(start, end);
-    }
-    return this.#escaped(start);
+    this.at = at + 1;
+    this.#found.start = start;
+    this.#found.end = at;
+    this.#found.hash = mixed(hash);
+    return true;
+  }
+
+  /** The last string. The next one overwrites it. */
+  found(): WrittenToken {
+    return this.#found;
+  }
+
+  /** Where the last string has a space between two parts; undefined if it has none or more. */
+  onlySpace(): number | undefined {
+    const { start, end } = this.#found;
+    const space = this.#text.indexOf(' ', start + 1);
+    if (space < 0 || space >= end) return undefined;
+    const second = this.#text.indexOf(' ', space + 1);
+    return second < 0 || second >= end ? space : undefined;
+  }
+
+  placeOf(start: number, end: number): WrittenToken {
+    let hash = 0;
+    for (let at = start; at < end; at++) hash = hashed(hash, this.#text.charCodeAt(at));
+    return { start, end, hash: mixed(hash) };
   }
 
   integer(): number | undefined {
@@ -154,13 +213,7 @@ class Scanner {
     return this.#text.charCodeAt(this.at) - 0x30;
   }
 
-  #escaped(start: number): string | undefined {
-    let end = this.#escape;
-    for (let code = this.#text.charCodeAt(end); code !== quote; code = this.#text.charCodeAt(end)) {
-      if (Number.isNaN(code)) return undefined;
-      end += code === backslash ? 2 : 1;
-    }
-    this.at = end + 1;
+  #unescaped(start: number, end: number): string | undefined {
     try {
       const value: unknown = JSON.parse(this.#text.slice(start - 1, end + 1));
       return typeof value === 'string' ? value : undefined;
