@@ -12,7 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ir: ['core', 'tensor'],
   jinja: ['core'],
   tokenizer: ['core', 'jinja'],
-  chat: ['core', 'tokenizer'],
+  chat: ['core', 'tokenizer', 'jinja'],
   hub: ['core', 'atomic-files', 'tensor'],
   autodiff: ['core', 'tensor', 'ir'],
   lora: ['core', 'tensor', 'ir'],

@@ -1,3 +1,5 @@
+import { withWrittenNumbers } from '../core/index.ts';
+import { compileTemplate } from '../jinja/index.ts';
 import type { ChatMessage, Tokenizer, ToolCall } from '../tokenizer/index.ts';
 import { FieldProblem, isFields } from './field-problem.ts';
 import { parsed } from './read-tool-calls.ts';
@@ -48,15 +50,17 @@ function fitMessage(message: ChatMessage, forms: TemplateForms): ChatMessage {
   const { readsParts, takesNull } = forms;
   const { content: given, tool_calls: calls } = message;
   const content = given === null && !takesNull ? '' : given;
-  const fit = (call: ToolCall): ToolCall => ({
-    ...call,
-    function: { ...call.function, arguments: fitArguments(call.function.arguments, forms) },
-  });
-  return {
+  const fitted = {
     ...message,
-    content: readsParts && typeof content === 'string' ? [{ type: 'text', text: content }] : content,
-    ...(calls === undefined ? {} : { tool_calls: calls.map(fit) }),
+    content: readsParts && typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content,
+    ...(calls === undefined ? {} : { tool_calls: calls.map((call) => fitCall(call, forms)) }),
   };
+  return withWrittenNumbers(fitted, message);
+}
+
+function fitCall(call: ToolCall, forms: TemplateForms): ToolCall {
+  const called = { ...call.function, arguments: fitArguments(call.function.arguments, forms) };
+  return withWrittenNumbers({ ...call, function: withWrittenNumbers(called, call.function) }, call);
 }
 
 type Arguments = ToolCall['function']['arguments'];
@@ -70,10 +74,9 @@ function fitArguments(given: Arguments, { takesText, takesObjects }: TemplateFor
   return takesText && !takesObjects ? pythonJson(given) : given;
 }
 
+const json = compileTemplate('{{ value | tojson }}');
+
 /** JSON as Python's json.dumps writes it, which is how templates and the data of other trainers write it. */
 function pythonJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
-  if (!isFields(value)) return JSON.stringify(value);
-  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${pythonJson(member)}`);
-  return `{${members.join(', ')}}`;
+  return json.render({ value }).text;
 }

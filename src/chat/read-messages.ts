@@ -1,4 +1,4 @@
-import { nearest } from '../core/index.ts';
+import { nearest, withWrittenNumbers } from '../core/index.ts';
 import type { ChatMessage, ToolCall } from '../tokenizer/index.ts';
 import { readContent } from './read-content.ts';
 import { describeValue, FieldProblem, isFields, readEach, type Fields } from './field-problem.ts';
@@ -90,12 +90,13 @@ function readMessage(value: unknown, options: MessageOptions): ChatMessage | Fie
   const content = readContent(value['content'], { ...options, mayBeAbsent: calls !== undefined });
   if (content instanceof FieldProblem) return content;
   for (const name of Object.keys(value)) if (!knownFields.includes(name)) options.unknown.add(name);
-  return {
+  const message = {
     ...otherFields(value),
     role: templateRoles[role],
     content,
     ...(calls === undefined ? {} : { tool_calls: calls }),
   };
+  return withWrittenNumbers(message, value);
 }
 
 /** The names that templates know. */

@@ -1,3 +1,4 @@
+import { parseWithNumbers, withWrittenNumbers } from '../core/index.ts';
 import type { ToolCall } from '../tokenizer/index.ts';
 import { describeValue, FieldProblem, isFields, readEach } from './field-problem.ts';
 
@@ -30,7 +31,7 @@ function readToolCall(value: unknown): ToolCall | FieldProblem {
   const called = readCalled(isFlat ? value : value['function']);
   if (called instanceof FieldProblem) return isFlat ? called : called.within('function');
   if (isFlat) return { type: 'function', function: called };
-  return { ...value, type: 'function', function: called };
+  return withWrittenNumbers({ ...value, type: 'function', function: called }, value);
 }
 
 function readCalled(value: unknown): ToolCall['function'] | FieldProblem {
@@ -41,9 +42,9 @@ function readCalled(value: unknown): ToolCall['function'] | FieldProblem {
   if (typeof name !== 'string' || name === '') {
     return new FieldProblem(['name'], `the name of a function is expected, got ${describeValue(name)}`);
   }
-  if (isFields(given)) return { ...value, name, arguments: given };
+  if (isFields(given)) return withWrittenNumbers({ ...value, name, arguments: given }, value);
   const isText = typeof given === 'string' && isFields(parsed(given));
-  if (isText) return { ...value, name, arguments: given };
+  if (isText) return withWrittenNumbers({ ...value, name, arguments: given }, value);
   const problem = `an object, or its JSON as a text, is expected, got ${describeValue(given)}`;
   return new FieldProblem(['arguments'], problem);
 }
@@ -51,7 +52,7 @@ function readCalled(value: unknown): ToolCall['function'] | FieldProblem {
 /** undefined for a text that is not JSON. */
 export function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseWithNumbers(text);
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { withWrittenNumbers } from '../core/index.ts';
 import { reservedVariables } from '../tokenizer/index.ts';
 import { FieldProblem, isFields } from './field-problem.ts';
 
@@ -25,5 +26,5 @@ export function readVariables(given: unknown, enableThinking: unknown): Template
   if (other !== undefined && other !== enableThinking) {
     return new FieldProblem(['enable_thinking'], 'chat_template_kwargs has another value of it');
   }
-  return { ...variables, enable_thinking: enableThinking };
+  return withWrittenNumbers({ ...variables, enable_thinking: enableThinking }, variables);
 }

@@ -1,6 +1,6 @@
 import { parse } from 'node:path';
 import { z } from 'zod';
-import { EspalierError, flagOf } from '../core/index.ts';
+import { EspalierError, flagOf, parseWithNumbers, withWrittenNumbers } from '../core/index.ts';
 
 /** Schemas for option values, which commander passes as strings. The error message of each says what it expects. */
 const number = (check: (value: number) => boolean, expected: string): z.ZodType<number> =>
@@ -19,14 +19,15 @@ export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 /** `{"name": value}` */
 export const jsonObject = z.string().transform((text, context): Readonly<Record<string, unknown>> => {
   const value = parsedOf(text);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return withWrittenNumbers({ ...value }, value);
   context.addIssue({ code: 'custom', message: 'a JSON object such as {"enable_thinking": false}' });
   return {};
 });
 
 function parsedOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseWithNumbers(text);
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, parseWithNumbers } from '../core/index.ts';
 import {
   FieldProblem,
   fitToTemplate,
@@ -85,7 +85,7 @@ function wrongFile(path: string, { place, problem }: FieldProblem): EspalierErro
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseWithNumbers(text);
   } catch {
     return undefined;
   }

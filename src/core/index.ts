@@ -21,3 +21,10 @@ export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';
 export { finishInSlices, finishNow, type Steps } from './steps.ts';
+export {
+  noteWrittenNumbers,
+  parseWithNumbers,
+  withWrittenNumbers,
+  type WrittenNumber,
+  writtenNumbersOf,
+} from './written-numbers.ts';

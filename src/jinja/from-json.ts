@@ -1,3 +1,4 @@
+import { writtenNumbersOf } from '../core/index.ts';
 import { fail } from './fail.ts';
 import { Dict, type Value } from './values/value.ts';
 
@@ -10,7 +11,7 @@ export class JsonReader {
   count = 0;
 
   /**
-   * A value of JSON as Python has it: whole numbers are ints, other numbers floats. What is undefined is left out of objects.
+   * A value of JSON as Python has it: whole numbers are ints unless they are known to be written as floats, other numbers are floats. What is undefined is left out of objects.
    * @throws EspalierError TEMPLATE_FAILED for what JSON does not have
    */
   read(value: unknown, depth = 0): Value {
@@ -20,12 +21,21 @@ export class JsonReader {
       return value;
     }
     if (typeof value === 'number') return Number.isInteger(value) && !Object.is(value, -0) ? BigInt(value) : value;
-    if (Array.isArray(value)) return value.map((item: unknown) => this.read(item, depth + 1));
+    if (Array.isArray(value))
+      return value.map((item: unknown, index) => this.readIn(value, String(index), item, depth + 1));
     if (typeof value !== 'object') return fail(`a template takes no ${typeof value}`);
     const dict = new Dict();
     for (const [key, item] of Object.entries(value)) {
-      if (item !== undefined) dict.entries.set(key, [key, this.read(item, depth + 1)]);
+      if (item !== undefined) dict.entries.set(key, [key, this.readIn(value, key, item, depth + 1)]);
     }
     return dict;
+  }
+
+  /** A value that an object or a list holds. */
+  readIn(holder: object, key: string, value: unknown, depth = 0): Value {
+    const written = typeof value === 'number' ? writtenNumbersOf(holder)?.get(key) : undefined;
+    if (typeof value !== 'number' || written === undefined) return this.read(value, depth);
+    this.count += 1;
+    return written === 'float' ? value : written;
   }
 }

@@ -64,7 +64,8 @@ function readValues(values: Readonly<Record<string, unknown>>): {
 } {
   const reader = new JsonReader();
   const names: (readonly [string, Value])[] = [];
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) names.push([name, reader.read(value)]);
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined) names.push([name, reader.readIn(values, name, value)]);
   return { names, count: reader.count };
 }
 

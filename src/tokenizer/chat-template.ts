@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, withWrittenNumbers } from '../core/index.ts';
 import { compileTemplate, type Template } from '../jinja/index.ts';
 import type { Range } from './range.ts';
 import { tokenText } from './special-tokens.ts';
@@ -82,7 +82,7 @@ export function findChatTemplate(
         // WHY null: transformers gives templates None where there are no tools, and templates ask "tools is not none".
         const given = { messages, tools: tools ?? null, documents: documents ?? null };
         const all = { ...texts, ...variables, ...given, add_generation_prompt: addGenerationPrompt };
-        const { text, generations } = template.render(all);
+        const { text, generations } = template.render(withWrittenNumbers(all, variables));
         return { text, marks: template.hasGenerations ? generations : undefined };
       } catch (cause) {
         throw ofFolder(cause, files.folder);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { BodyReader } from './body-reader.ts';
+import { noteWrittenNumbers } from '../../core/index.ts';
 import { checkJsonBounds, requestBounds } from './json-bounds.ts';
 import { parseJson } from './parse-json.ts';
 
@@ -19,5 +20,10 @@ export function addJsonParser(app: FastifyInstance, bodies: BodyReader): void {
  */
 export async function readJson(bytes: Uint8Array): Promise<unknown> {
   if (bytes.byteLength === 0) return undefined;
-  return parseJson(bytes, await checkJsonBounds(bytes, requestBounds));
+  const value = await parseJson(bytes, await checkJsonBounds(bytes, requestBounds));
+  // WHY only these: chat templates write numbers as they came.
+  if (typeof value === 'object' && value !== null && 'messages' in value) {
+    await noteWrittenNumbers(new TextDecoder().decode(bytes), value);
+  }
+  return value;
 }

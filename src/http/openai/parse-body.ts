@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isFields, type Fields } from '../../chat/index.ts';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, withWrittenNumbers } from '../../core/index.ts';
 import { issueWords } from './issue-words.ts';
 
 /**
@@ -19,13 +19,24 @@ export function parseBody<Schema extends z.ZodType>(
   checkBounds(body);
   if (isFields(body)) checkFields?.(body);
   const result = schema.safeParse(body ?? {}, { error: issueWords });
-  if (result.success) return result.data;
+  if (result.success) return isFields(body) ? withNumbers(result.data, body) : result.data;
   const [issue] = result.error.issues;
   const path = issue === undefined ? [] : pathOf(issue);
   throw new EspalierError('REQUEST_INVALID', {
     param: path.length === 0 ? 'body' : clip(path.join('.')),
     problem: clip(issue?.message ?? 'it cannot be read'),
   });
+}
+
+/** WHY: zod makes new objects, of which nothing is known of how their numbers are written. */
+function withNumbers<Data>(data: Data, body: Fields): Data {
+  for (const [name, value] of Object.entries(data ?? {})) copyNumbers(value, body[name]);
+  return data;
+}
+
+function copyNumbers(value: unknown, from: unknown): void {
+  if (Array.isArray(value) && Array.isArray(from)) for (const [at, one] of value.entries()) copyNumbers(one, from[at]);
+  else if (isFields(value) && isFields(from)) withWrittenNumbers(value, from);
 }
 
 /** An unknown field lies within the object that has it. */

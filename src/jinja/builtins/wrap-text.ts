@@ -33,7 +33,7 @@ export function wrapLine(run: Run, line: string, { width, ...options }: WrapOpti
   while (left.length > 0) {
     if (lines.length > 0 && isBlank(left.at(-1))) left.pop();
     // WHY: a word that is cut is looked at again for each line.
-    run.spend(1 + Math.ceil((left.at(-1) ?? '').length / 64));
+    run.spend(1 + Math.ceil((left.at(-1) ?? '').length / 8));
     const current = takeLine(left, { width, ...options });
     if (isBlank(current.at(-1))) current.pop();
     if (current.length > 0) lines.push(current.join(''));

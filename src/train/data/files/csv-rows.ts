@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { parseWithNumbers } from '../../../core/index.ts';
 import type { StoredRow } from './data-file.ts';
 import { invalidFile } from './split-rows.ts';
 
@@ -74,7 +75,7 @@ function rowOf(record: unknown): unknown {
 function valueOf(cell: unknown): unknown {
   if (typeof cell !== 'string' || !/^\s*[[{]/.test(cell)) return cell;
   try {
-    return JSON.parse(cell);
+    return parseWithNumbers(cell);
   } catch {
     return cell;
   }

@@ -1,4 +1,4 @@
-import { EspalierError, Pace } from '../../../core/index.ts';
+import { EspalierError, Pace, parseWithNumbers } from '../../../core/index.ts';
 import type { RowPlace } from '../row.ts';
 
 /** A row as it lies in a file, not yet parsed. */
@@ -48,7 +48,8 @@ export async function* inTurns<Stored>(
 /** @throws EspalierError DATA_JSON_BROKEN */
 export function parseJson(text: string, place: RowPlace): unknown {
   try {
-    return JSON.parse(text);
+    // WHY only these: how other numbers are written makes no difference, and rows of numbers are long.
+    return /"(?:role|from)"/.test(text) ? parseWithNumbers(text) : JSON.parse(text);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new EspalierError('DATA_JSON_BROKEN', { ...place, problem }, { cause });

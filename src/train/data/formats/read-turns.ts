@@ -6,6 +6,7 @@ import {
   type Conversation,
   type Fields,
 } from '../../../chat/index.ts';
+import { parseWithNumbers } from '../../../core/index.ts';
 import { orThrow } from '../row-fields.ts';
 import type { MessagesRow, RowPlace } from '../row.ts';
 import type { ReadFormatOptions } from './row-format.ts';
@@ -44,7 +45,7 @@ export function readBeside(row: Fields, place: RowPlace): BesideMessages {
 export function fromJson(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {
-    return JSON.parse(value);
+    return parseWithNumbers(value);
   } catch {
     return value;
   }
