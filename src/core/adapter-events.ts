@@ -44,7 +44,7 @@ export interface AdapterEvent {
   /** Who caused it: a part of the server such as `store`, or the key of a caller as the log shows it. */
   readonly actor: string;
   readonly result: 'done' | 'refused' | 'failed';
-  /** Absent when a version retires, because it no longer has a name. */
+  /** Absent when a version retires, because it no longer has a name, and when its breaker changes, whatever its names. */
   readonly name?: string;
   /** SHA-256 of the content. Absent when an adapter cannot be read, because its version is unknown. */
   readonly version?: string;

@@ -9,6 +9,7 @@ export {
   type CallResult,
 } from './breaker/breaker.ts';
 export type { BreakerOptions } from './breaker/breaker-options.ts';
+export { BreakerTable } from './breaker/breaker-table.ts';
 export {
   type AliasState,
   type Answer,
@@ -37,6 +38,9 @@ export type {
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { arbitrate, type Arbitration, type Finding, type Metric, type Verdict } from './rollout/arbitrate.ts';
+export { type RequestEnd, RoutedRequest } from './rollout/routed-request.ts';
+export type { RolloutRecord } from './rollout/rollout-record.ts';
+export { type NameFacts, RolloutRunner, type RunnerOptions } from './rollout/rollout-runner.ts';
 export { type CallOutcome, rolloutOutcomeOf } from './rollout/call-outcome.ts';
 export { type Divergence, divergenceOf } from './rollout/divergence.ts';
 export { addComparison, createMirrorEvidence, type MirrorEvidence, mirrorLimits, noiseOf } from './rollout/evidence.ts';

@@ -206,6 +206,18 @@ export const engineCodes = {
     message: 'The model computed logits that are not finite. The base or an adapter of the request is damaged.',
     help: 'Only this request fails. Check the weights of its adapters.',
   },
+  ROLLOUT_ACTIVE: {
+    status: 409,
+    retryable: false,
+    message: 'The name {name} has a roll-out already. Promote or abort it first.',
+    help: 'A name has one roll-out at a time. The present one goes on.',
+  },
+  ROLLOUT_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: 'The name {name} has no roll-out. Start one first.',
+    help: 'A command named an adapter of which no new version is being rolled out. Nothing was changed.',
+  },
   ROLLOUT_STATE_INVALID: {
     status: 500,
     retryable: false,

@@ -91,6 +91,11 @@ export class Rollout {
     return this.#state.phase;
   }
 
+  get subject(): RolloutSubject {
+    const { id, alias, stable, candidate } = this.#state;
+    return { id, alias, stable, candidate };
+  }
+
   /** A copy of the state. */
   toJSON(): RolloutState {
     return structuredClone(this.#state);
@@ -239,8 +244,7 @@ export class Rollout {
 
   #become(phase: RolloutPhase, arbitration?: Arbitration): void {
     this.#state.phase = phase;
-    const { id, alias, stable, candidate, step } = this.#state;
-    this.#onChange?.({ rollout: { id, alias, stable, candidate }, phase, step, arbitration });
+    this.#onChange?.({ rollout: this.subject, phase, step: this.#state.step, arbitration });
   }
 }
 

@@ -56,7 +56,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
 );
 
-const options: fc.Arbitrary<BreakerOptions> = fc.oneof(
+const someOptions: fc.Arbitrary<BreakerOptions> = fc.oneof(
   // The defaults, and others with which every rule is met within a few events.
   fc.constant<BreakerOptions>({}),
   fc.record({
@@ -72,7 +72,7 @@ const options: fc.Arbitrary<BreakerOptions> = fc.oneof(
 );
 
 export const histories: fc.Arbitrary<History> = fc.record({
-  options,
+  options: someOptions,
   events: fc.array(event, { minLength: 40, maxLength: 150, size: 'max' }),
 });
 

@@ -1,0 +1,51 @@
+import { publishAdapterEvent } from '../../core/index.ts';
+import { readBreakerOptions, type BreakerOptions } from './breaker-options.ts';
+import { Breaker, type BreakerChange, type BreakerFacts } from './breaker.ts';
+
+/** The breakers of all versions that were called, each made at the first call. Publishes `breaker` at each change of state. */
+export class BreakerTable {
+  readonly #options: BreakerOptions;
+  readonly #breakers = new Map<string, Breaker>();
+  readonly #listeners = new Set<(version: string, change: BreakerChange) => void>();
+
+  /** @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID */
+  constructor(options: BreakerOptions = {}) {
+    readBreakerOptions(options);
+    this.#options = options;
+  }
+
+  of(version: string): Breaker {
+    const known = this.#breakers.get(version);
+    if (known !== undefined) return known;
+    const breaker = new Breaker(this.#options, (change) => this.#tell(version, change));
+    this.#breakers.set(version, breaker);
+    return breaker;
+  }
+
+  /** Frees what is kept of a version that is no longer served. */
+  forget(version: string): void {
+    this.#breakers.delete(version);
+  }
+
+  /** @param listener  called at each change of state of any version, until the result is disposed */
+  onChange(listener: (version: string, change: BreakerChange) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  list(now: number): readonly (BreakerFacts & { readonly version: string })[] {
+    return [...this.#breakers].map(([version, breaker]) => ({ version, ...breaker.facts(now) }));
+  }
+
+  #tell(version: string, change: BreakerChange): void {
+    const { from, to, reason, requests, failures } = change;
+    publishAdapterEvent({
+      event: 'breaker',
+      version,
+      actor: 'breaker',
+      reason,
+      details: { from, to, requests, failures },
+    });
+    for (const listener of this.#listeners) listener(version, change);
+  }
+}
