@@ -1,12 +1,23 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { loadPeftAdapter } from '../../adapter-files/index.ts';
+import { loadPeftAdapter, mergeCheckpoint } from '../../adapter-files/index.ts';
+import { createRandom } from '../../core/index.ts';
 import { openBaseModel, type BaseModel } from '../../models/index.ts';
 import { liveHandles } from '../../native/index.ts';
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import type { WeightedAdapter } from '../scoring/merge-adapters.ts';
-import { loadSafetensors, tensorOf, toFloat32, typedArray, type TensorData } from '../../tensor/index.ts';
+import {
+  loadSafetensors,
+  tensorOf,
+  toFloat32,
+  typedArray,
+  type TensorData,
+  type TensorOf,
+} from '../../tensor/index.ts';
 import { openPredictor, type PredictorOptions } from './predictor.ts';
 
 const environment = openEnvironment({ threads: 1 });
@@ -64,6 +75,36 @@ describe('Predictor', () => {
     using predictor = await openPredictor({ base, environment, task: 'classification', adapters });
     const { rows, expected } = await rowsOf('trained-head', 'logits');
     expect(largestDifference(await predictor.predict(rows), expected)).toBeLessThan(1e-4);
+  });
+
+  it('adds biases of lora_bias, as a merge does, also those of several adapters', async () => {
+    const base = await openGolden('bert');
+    const path = 'bert.encoder.layer.0.attention.self.query';
+    const { in: width = 0, out = 0 } = base.modules.find((module) => module.path === path) ?? {};
+    const random = createRandom(4, 'biases');
+    const drawn = (...shape: number[]): TensorOf<'float32'> =>
+      tensorOf(
+        'float32',
+        shape,
+        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+      );
+    const module = { rank: 2, scaling: 0.5, a: drawn(2, width), b: drawn(out, 2), bias: drawn(out) };
+    const modules = new Map([[path, module]]);
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-biases-'));
+    const output = join(folder, 'merged');
+    await mergeCheckpoint({ base, adapters: [{ modules, scale: 1 }], output });
+    const { rows, expected } = await rowsOf('bert', 'base_logits');
+    const merged = await openBaseModel(output);
+    using reference = await openPredictor({ base: merged, environment, task: 'classification' });
+    const wanted = (await reference.predict(rows)).map((row) => [...row]);
+    for (const scales of [[1], [0.75, 0.25]]) {
+      using predictor = await openBert({ adapters: scales.map((scale) => ({ modules, scale })) });
+      expect(largestDifference(await predictor.predict(rows), wanted)).toBeLessThan(1e-4);
+    }
+    expect(
+      Math.max(...wanted.flatMap((row, r) => row.map((value, i) => Math.abs(value - (expected[r]?.[i] ?? NaN))))),
+    ).toBeGreaterThan(0.001);
+    await rm(folder, { recursive: true });
   });
 
   it.each([1, 12, 24, 1000])(

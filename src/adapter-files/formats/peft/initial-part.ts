@@ -19,6 +19,9 @@ import type { BaseEmbeddings } from '../../../models/index.ts';
 import type { TargetModule } from './peft-names.ts';
 import type { AdapterPlan } from './peft-tensors.ts';
 
+/** What to do where the base cannot tell. */
+const conversion = 'convert the adapter (espalier adapter convert ADAPTER OUTPUT --base BASE), and use the result';
+
 /** Of the random start vectors of the decomposition. The result does not depend on it. */
 const seed = 1;
 
@@ -32,7 +35,8 @@ export function assertStart(
   { path, embeddings }: { readonly path: string; readonly embeddings: BaseEmbeddings | undefined },
 ): void {
   if (embeddings === undefined) {
-    throw unsupported(start, path, 'without the base, with whose weights the training began: name the base');
+    const what = `without the base, with whose weights the training began: name the base, or first ${conversion}`;
+    throw unsupported(start, path, what);
   }
   const conv = targets.find(({ kind }) => kind === 'conv');
   if (conv !== undefined) throw unsupported(start, path, `on ${conv.path}, which is a convolution`);
@@ -81,7 +85,7 @@ export async function sinceStart(
     const module = modules.get(weight.path);
     if (module === undefined) continue;
     if (weight.quantized) {
-      const what = `on ${weight.path}, which is quantized here, and the training began with the weights before that. Convert the adapter with the base that was not quantized (espalier adapter convert ADAPTER OUTPUT --base BASE), and use the result`;
+      const what = `on ${weight.path}, which is quantized here, and the training began with the weights before that. With the base that was not quantized, first ${conversion}`;
       throw unsupported(start, path, what);
     }
     const difference = minusInitial(module, await initialPair(weight, module, { start, seed }));
