@@ -80,6 +80,13 @@ describe('espalier generate, on token ids', () => {
     );
   });
 
+  it('says that an answer ended with the context', async () => {
+    const ids = Array.from({ length: 26 }, (_, i) => i + 90).join();
+    const { stderr, exitCode } = await run('--base', base, '--input-ids', ids, '--max-tokens', '200');
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/after (\d+) tokens: the prompt has 26, the answer \d+. --max-tokens 200 is more than fits/);
+  });
+
   it('draws the same answer with the same seed', async () => {
     const words = [
       '--base',

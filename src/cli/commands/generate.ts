@@ -21,6 +21,7 @@ import {
   tokenIds,
   wholeNumber,
 } from '../read-options.ts';
+import { remarkOnEnd } from '../remark-on-end.ts';
 import { readPrompt, type Prompt } from '../read-prompt.ts';
 
 const schema = z.object({
@@ -67,7 +68,7 @@ export const generateCommand: CommandDefinition = {
     // These leases last as long as the process. The engine holds its own shares of them.
     const leased = read.adapter.map(({ path: name, scale }) => ({ lease: registry.acquire(name), scale }));
     const request = { ...requestOf(read, prompt, tokenizer, base, context), adapters: leased };
-    await answer(engine, request, { tokenizer, prompt, context });
+    await answer(engine, request, { tokenizer, prompt, context, maxPositions: base.config.maxPositions });
   },
 };
 
@@ -138,13 +139,15 @@ interface Printing {
   readonly tokenizer: Tokenizer | undefined;
   readonly prompt: Prompt;
   readonly context: CommandContext;
+  /** The context of the base, in tokens. */
+  readonly maxPositions: number;
 }
 
 /** Without a tokenizer the text consists of the ids, separated by commas as `--input-ids` takes them. */
 async function answer(
   engine: Engine,
   request: GenerationRequest,
-  { tokenizer, prompt, context }: Printing,
+  { tokenizer, prompt, context, maxPositions }: Printing,
 ): Promise<void> {
   const { output } = context;
   const decoder = tokenizer?.createStreamDecoder(prompt.decoding);
@@ -164,4 +167,7 @@ async function answer(
   if (decoder !== undefined) show(decoder.end());
   // The text was streamed, so only the end of its line is missing.
   output.answer({ text: decoder === undefined ? null : text, tokens, finishReason }, () => '');
+  const isEmpty = decoder !== undefined && text === '';
+  const remark = remarkOnEnd({ count: tokens.length, finishReason, isEmpty }, request, maxPositions);
+  if (remark !== undefined) output.note(remark);
 }

@@ -69,8 +69,7 @@ export const dataCodes = {
   DATA_NOTHING_TO_LEARN: {
     status: 400,
     retryable: false,
-    message:
-      'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. Raise {option:maxLength}, or check that the answers are not empty.',
+    message: 'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. {advice}',
     help: 'After each row was cut at the maximum length, none of them has a token that counts in the loss. Nothing was trained.',
   },
   CHAT_TEMPLATE_UNSTABLE: {

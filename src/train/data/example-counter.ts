@@ -1,14 +1,17 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, option, optionText, type OptionText } from '../../core/index.ts';
 import type { DataAccount } from './data-account.ts';
 import { countTargets, type Example } from './example.ts';
 import type { FormatName } from './formats/row-formats.ts';
-import type { RowPlace } from './row.ts';
+import type { Row, RowPlace } from './row.ts';
 import { UnknownFields } from './unknown-fields.ts';
 
 /** What is counted of an example. */
 export interface CountedExample {
   readonly example: Example;
   readonly isCut: boolean;
+  /** The example before it was cut, and its row. */
+  readonly whole: Example;
+  readonly row: Row;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
   readonly passedOver: number;
   /** Its place among the examples of its row. */
@@ -26,6 +29,8 @@ export class ExampleCounter {
   readonly #path: string;
   readonly #options: ExampleCounterOptions;
   readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0, passedOver: 0 };
+  /** How many examples were dropped for each reason. */
+  readonly #reasons = { cut: 0, withoutAnswer: 0, empty: 0 };
   readonly #formats = new Map<FormatName, number>();
   readonly #unknown = new UnknownFields();
 
@@ -42,13 +47,15 @@ export class ExampleCounter {
     this.#unknown.note(field, place);
   }
 
-  accept({ example, isCut, passedOver, part }: CountedExample): boolean {
+  accept(counted: CountedExample): boolean {
+    const { example, isCut, passedOver, part } = counted;
     const counts = this.#counts;
     const targets = countTargets(example);
     if (part === 0) counts.rows += 1;
     counts.passedOver += passedOver;
     if (targets === 0 && this.#options.withoutTargets !== 'keep') {
       counts.dropped += 1;
+      this.#reasons[whyDropped(counted)] += 1;
       return false;
     }
     counts.examples += 1;
@@ -63,7 +70,10 @@ export class ExampleCounter {
     const { rows, examples } = this.#counts;
     if (rows === 0) throw new EspalierError('DATA_EMPTY', { path: this.#path });
     const { maxLength } = this.#options;
-    if (examples === 0) throw new EspalierError('DATA_NOTHING_TO_LEARN', { path: this.#path, rows, maxLength });
+    if (examples === 0) {
+      const advice = adviceFor(this.#reasons);
+      throw new EspalierError('DATA_NOTHING_TO_LEARN', { path: this.#path, rows, maxLength, advice });
+    }
     return this.counts();
   }
 
@@ -71,4 +81,22 @@ export class ExampleCounter {
   counts(): DataAccount {
     return { ...this.#counts, formats: Object.fromEntries(this.#formats), unknownFields: this.#unknown.list() };
   }
+}
+
+type Reason = 'cut' | 'withoutAnswer' | 'empty';
+
+function whyDropped({ whole, row }: CountedExample): Reason {
+  if (countTargets(whole) > 0) return 'cut';
+  const isAnswered = row.kind !== 'messages' || row.messages.some(({ role }) => role === 'assistant');
+  return isAnswered ? 'empty' : 'withoutAnswer';
+}
+
+/** WHY by reason: a longer maximum does not help a chat in which nobody answers. */
+function adviceFor({ cut, withoutAnswer, empty }: Readonly<Record<Reason, number>>): OptionText {
+  const sentences = [
+    ...(cut > 0 ? [optionText('Raise ', option('maxLength'), ': what is learned begins beyond it.')] : []),
+    ...(withoutAnswer > 0 ? ['Add what is learned: a chat needs a message of the role assistant.'] : []),
+    ...(empty > 0 ? ['Check that the answers are not empty, and that not all of them are excluded.'] : []),
+  ];
+  return optionText(...sentences.flatMap((sentence, i) => (i === 0 ? [sentence] : [' ', sentence])));
 }

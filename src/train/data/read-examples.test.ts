@@ -132,7 +132,13 @@ describe('a bad file', () => {
       'nothing to learn',
       '{"input_ids":[1]}\n{"input_ids":[2]}\n',
       'DATA_NOTHING_TO_LEARN',
-      /None of the 2 rows.*32 tokens/,
+      /None of the 2 rows.*32 tokens. Check that the answers are not empty, and that not all of them are excluded.$/,
+    ],
+    [
+      'targets beyond the longest row',
+      JSON.stringify({ input_ids: [...Array(40).keys()], labels: [...Array(39).fill(-100), 1] }),
+      'DATA_NOTHING_TO_LEARN',
+      /32 tokens. Raise maxLength: what is learned begins beyond it.$/,
     ],
   ])('is refused by name: %s', async (_, content, code, message) => {
     await expect(read(content)).rejects.toThrow(

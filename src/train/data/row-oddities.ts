@@ -8,6 +8,7 @@ import type { Row } from './row.ts';
 export const oddities = {
   duplicate: 'the same tokens as an earlier row',
   emptyAnswer: 'an answer without a word',
+  withoutAnswer: 'no message of the assistant',
   secondBos: 'the token that begins a text more than once',
   noEnd: 'no learned token that ends an answer',
 } as const;
@@ -27,6 +28,7 @@ export class OddityFinder {
     const found: Oddity[] = [];
     if (this.#isSeen(whole)) found.push('duplicate');
     if (hasEmptyAnswer(row)) found.push('emptyAnswer');
+    if (row.kind === 'messages' && !row.messages.some(({ role }) => role === 'assistant')) found.push('withoutAnswer');
     const { bosId, eosIds = [] } = this.#tokenizer ?? {};
     if (bosId !== undefined && whole.inputIds.indexOf(bosId, 1) >= 0) found.push('secondBos');
     if (this.#tokenizer !== undefined && !endsLearned(whole, eosIds)) found.push('noEnd');

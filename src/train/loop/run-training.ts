@@ -4,6 +4,7 @@ import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { parameterCount } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
+import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { saveResult } from '../report/save-result.ts';
@@ -89,6 +90,8 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts):
   const { clock, onEvent, signal } = run;
   const { rescueFolder } = inputs.config;
   const begin = clock.now();
+  const remark = remarkOnRanks(inputs.trainable.lora, inputs.base.modules);
+  if (remark !== undefined) onEvent({ kind: 'warned', message: remark });
   using model = await TrainingModel.open(inputs);
   const plan = planOf(inputs, model.parameters.parameterCount);
   onEvent({ kind: 'planned', plan });
