@@ -86,7 +86,8 @@ describe('the template of an adapter', () => {
     await writeFile(join(folder, 'mine', 'tokenizer_config.json'), '{');
     await expect(load('mine', 'mine', { replace: true })).rejects.toMatchObject({ code: 'TOKENIZER_INVALID' });
     expect([...seen, rendered()]).toEqual(['first', 'second', 'base', 'base']);
-    const events = told.map(({ event }) => event);
+    // When weights enter memory is another matter.
+    const events = told.map(({ event }) => event).filter((event) => event !== 'resident');
     expect(events).toEqual(['load', 'template', 'replace', 'template', 'replace', 'template']);
   });
 });

@@ -47,6 +47,16 @@ describe('an adapter that began with a part of its base, as PEFT saves it withou
   });
 });
 
+it('is the same adapter on a graph that another tool made of the base', async () => {
+  const path = goldenFolder('adapters', 'pissa-dora-unconverted/adapter');
+  const digests = ['model', 'torch-export'].map(async (part) => {
+    const base = await openBaseModel(goldenFolder('gpt2', part));
+    return (await loadAdapter(path, base.modules, { ...(await baseChecks(base)), ...settled })).digest;
+  });
+  const [checkpoint, graph] = await Promise.all(digests);
+  expect(graph).toBe(checkpoint);
+});
+
 describe('such an adapter is refused', () => {
   let dir = '';
   beforeEach(async () => {
