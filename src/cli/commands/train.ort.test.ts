@@ -111,7 +111,8 @@ describe('espalier train', () => {
   ])('refuses $words with $code', async ({ words: more, code, exitCode }) => {
     const { words } = await goldenWords('llama');
     // An option may be given once.
-    const kept = words.filter((word, at) => !more.includes(word) && !more.includes(words[at - 1] ?? ''));
+    const given = more.filter((word) => word.startsWith('--'));
+    const kept = words.filter((word, at) => !given.includes(word) && !given.includes(words[at - 1] ?? ''));
     const result = await espalier([...kept, ...more, '--json']);
     expect(result.exitCode).toBe(exitCode);
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { code } });
