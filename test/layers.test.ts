@@ -85,6 +85,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   koffi: ['native/', 'onnxruntime/ffi/'],
   '@bufbuild/protobuf': ['ir/onnx/'],
   fastify: ['http/'],
+  '@fastify/busboy': ['http/adapters/'],
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
   'csv-parse': ['train/data/files/'],

@@ -9,6 +9,9 @@ import {
 import { type Clock, EspalierError, systemClock } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
 import { addAdapters } from './adapters/routes.ts';
+import type { Answered } from './adapters/adapter-change.ts';
+import { IdempotentAnswers } from './adapters/idempotency.ts';
+import { UploadReader } from './adapters/upload-reader.ts';
 import { BodyReader } from './door/body-reader.ts';
 import { ClientErrors } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
@@ -31,6 +34,9 @@ import { addOpenInference } from './open-inference/routes.ts';
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
 
+/** An adapter of rank 256 on all layers of a base with 70 billion parameters has 13 GB in single precision. */
+const defaultUploadBytes = 16 * 2 ** 30;
+
 /** The head of a request fits into one packet. A client that needs longer sends it slowly on purpose. */
 const headersMs = 15_000;
 
@@ -51,6 +57,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   readonly logger?: FastifyServerOptions['logger'];
   /** How long running answers may take to finish when the application closes. */
   readonly drainTimeoutMs?: number | undefined;
+  /** Most bytes of an upload. Default: 16 GiB. */
+  readonly maxUploadBytes?: number | undefined;
   /** Most request bodies that may arrive at once. */
   readonly maxBodies?: number;
   readonly timers?: Timers;
@@ -63,6 +71,7 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
 /** Creates the application with the routes of the services, without a socket. Tests inject requests; `server.ts` listens. */
 export function createApp(door: DoorContext, services: Services, options: AppOptions = {}): FastifyInstance {
   const { timers = systemTimers, drainTimeoutMs = 30_000, maxBodies } = options;
+  const uploads = new UploadReader({ timers, maxBytes: options.maxUploadBytes ?? defaultUploadBytes });
   const bodies = new BodyReader({ timers, ...(maxBodies === undefined ? {} : { maxBodies }) });
   let isClosing = false;
   const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
@@ -91,7 +100,11 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies });
+  const endAll = (reason: EspalierError): void => {
+    bodies.endAll(reason);
+    uploads.endAll(reason);
+  };
+  addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   addGuard(app, guard);
   endUnreadBodies(app, timers);
   addJsonParser(app, bodies);
@@ -101,7 +114,11 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const { generation, inference, embeddings } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
-  if (base?.control) addAdapters(app, { control: base.control, baseName: base.baseName }, options.clock ?? systemClock);
+  if (base?.control) {
+    const { control, baseName } = base;
+    const answers = new IdempotentAnswers<Answered>({ clock: options.clock ?? systemClock });
+    addAdapters(app, { control, baseName, answers, uploads });
+  }
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });

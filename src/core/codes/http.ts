@@ -114,6 +114,18 @@ export const httpCodes = {
     message: 'Expected {name} to be at version {expected}, but it is at {actual}. Read it again before you change it.',
     help: 'The `If-Match` or the `If-None-Match` of the request does not agree with the present version, which the `ETag` of the adapter tells. Nothing was changed.',
   },
+  UPLOAD_HEADER_MISSING: {
+    status: 403,
+    retryable: false,
+    message: 'An upload without a key needs the header {header}: 1.',
+    help: 'A web page can send files to a server without asking it first, but not with a header of its own. Requests with the header `Authorization` need no other.',
+  },
+  UPLOADS_BUSY: {
+    status: 429,
+    retryable: true,
+    message: 'As many uploads as are taken at once ({limit}) are on their way. Try again later.',
+    help: 'Uploads arrive on the disk, a few at once. Nothing was read.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     retryable: false,

@@ -1,24 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { Clock } from '../../core/index.ts';
-import { type AdapterControl, type AdapterInfo, assertAdapterName, type MoveOptions } from '../../routing/index.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import type { AdapterInfo } from '../../routing/index.ts';
+import { type AdapterRoutesContext, createChange, type Named, nameIn } from './adapter-change.ts';
 import { adapterJson, adapterWithHistory } from './adapter-json.ts';
-import { causeOf, hashOf } from './change-cause.ts';
-import { IdempotentAnswers } from './idempotency.ts';
-import { readIdempotencyKey } from './idempotency-key.ts';
-import { entityTag, readPreconditions, underPreconditions } from './preconditions.ts';
-
-/** What the routes operate. */
-export interface AdapterRoutesContext {
-  readonly control: AdapterControl;
-  /** Name of the base. No adapter may have it. */
-  readonly baseName: string;
-}
-
-interface Named {
-  readonly Params: { readonly name: string };
-}
+import { entityTag } from './preconditions.ts';
+import { addUpload, type UploadContext } from './upload-route.ts';
 
 const reason = z.string().min(1).max(500).optional();
 const version = z.string().min(1).max(128);
@@ -35,14 +21,15 @@ const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longes
  * `/v1/adapters`: the names, their versions and their history, and all changes of them. No route takes a path or a URL: a version is
  * named by its digest.
  */
-export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext, clock: Clock): void {
+export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
   const { control } = context;
   const admin = { config: { access: 'admin' } } as const;
   app.get('/v1/adapters', admin, () => ({ object: 'list', data: control.list().map(adapterJson) }));
   app.get<Named>('/v1/adapters/:name', admin, ({ params }, reply) => {
     return tagged(reply, control.info(nameIn(context, params)), adapterWithHistory);
   });
-  const change = createChange(context, clock);
+  addUpload(app, context);
+  const change = createChange(context);
   const move = change(moveSchema, (name, body, options) => control.move(name, body.version, options));
   app.put<Named>('/v1/adapters/:name', admin, move);
   app.post<Named>('/v1/adapters/:name/publish', admin, move);
@@ -82,49 +69,6 @@ export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext,
       return undefined;
     }),
   );
-}
-
-type Handler = (request: FastifyRequest<Named>, reply: FastifyReply) => Promise<object>;
-
-type CreateHandler = <Schema extends z.ZodType<{ reason?: string | undefined }>>(
-  schema: Schema,
-  act: (name: string, body: z.output<Schema>, options: MoveOptions) => Promise<AdapterInfo | undefined>,
-) => Handler;
-
-/** Creates handlers that check the body, the preconditions and the key of a repeated request before they change anything. */
-function createChange(context: AdapterRoutesContext, clock: Clock): CreateHandler {
-  const answers = new IdempotentAnswers<Answered>({ clock });
-  return (schema, act) => async (request, reply) => {
-    const name = nameIn(context, request.params);
-    const body = parseBody(schema, request.body);
-    const expected = readPreconditions(request.headers);
-    const options = { ...expected, cause: causeOf(request, body.reason) };
-    const repeatable = {
-      key: readIdempotencyKey(request),
-      content: hashOf(JSON.stringify([request.method, request.routeOptions.url, name, body, expected])),
-    };
-    const { value, isRepeated } = await answers.answer(repeatable, async () => {
-      const info = await underPreconditions(() => act(name, body, options));
-      return {
-        body: info === undefined ? { object: 'adapter', name, deleted: true } : adapterJson(info),
-        version: info?.version,
-      };
-    });
-    if (isRepeated) reply.header('idempotent-replayed', 'true');
-    if (value.version !== undefined) reply.header('etag', entityTag(value.version));
-    return value.body;
-  };
-}
-
-/** An answer as it is repeated. */
-interface Answered {
-  readonly body: object;
-  readonly version: string | undefined;
-}
-
-function nameIn({ baseName }: AdapterRoutesContext, { name }: Named['Params']): string {
-  assertAdapterName(name, baseName);
-  return name;
 }
 
 function tagged(reply: FastifyReply, info: AdapterInfo, write: (info: AdapterInfo) => object): object {

@@ -12,8 +12,8 @@ export type Access = 'public' | 'inference' | 'admin';
  */
 export type RequestAccess = Access | 'unknown';
 
-/** The kind of body that a route reads: only JSON, or JSON and tensors as bytes. */
-export type BodyKind = 'json' | 'tensors';
+/** The kind of body that a route reads: only JSON, JSON and tensors as bytes, or files in parts. */
+export type BodyKind = 'json' | 'tensors' | 'parts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -9,7 +9,7 @@ export interface DrainOptions {
   readonly timers: Timers;
   /** How long running answers may take to finish. */
   readonly timeoutMs: number;
-  readonly bodies: BodyReader;
+  readonly bodies: Pick<BodyReader, 'endAll'>;
 }
 
 /** Number of checks during a drain whether clients read. A client that has read nothing between two checks is not waited for. */

@@ -86,6 +86,7 @@ describe('the access of routes', () => {
       'DELETE /v1/adapters/:name',
       'GET /v1/adapters',
       'GET /v1/adapters/:name',
+      'POST /v1/adapters',
       'POST /v1/adapters/:name/drain',
       'POST /v1/adapters/:name/pin',
       'POST /v1/adapters/:name/publish',

@@ -13,12 +13,15 @@ import type { AdoptedVersion } from '../registry/known-version.ts';
 
 /** A store of verified versions. It remembers where each name points, so that a server that starts again serves the same. */
 export interface VersionStore {
+  /** A folder on its disk for files on their way to it. What is left in it is removed when the store is opened. */
+  readonly staging: string;
   /**
    * Takes over an adapter's files, verifies them and keeps them. No name is moved.
    * @param name  the name for which it came, for messages
+   * @param path  a folder, or one file
    * @throws EspalierError why the adapter is refused. Nothing was kept then.
    */
-  put(name: string, folder: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
+  put(name: string, path: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
   /** @returns undefined if the store does not hold the version */
   find(digest: string): Promise<AdoptedVersion | undefined>;
   /** Remembers that a name points to a version, or with undefined that it is gone. */

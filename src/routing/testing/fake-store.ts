@@ -16,8 +16,10 @@ export class FakeStore implements VersionStore {
   failure: Error | undefined;
   /** The folders that were put, by what was found in them. */
   readonly put: VersionStore['put'];
+  readonly staging: string;
 
-  constructor(versions: readonly string[], put: VersionStore['put'] = refuse) {
+  constructor(versions: readonly string[], { put = refuse, staging = '' }: Partial<VersionStore> = {}) {
+    this.staging = staging;
     this.versions = new Set(versions);
     this.put = put;
   }

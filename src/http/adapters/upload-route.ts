@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import type { MoveOptions } from '../../routing/index.ts';
+import { parseBody } from '../openai/parse-body.ts';
+import { type AdapterRoutesContext, type Answered, answerChange, nameIn } from './adapter-change.ts';
+import { adapterJson } from './adapter-json.ts';
+import type { Upload, UploadReader } from './upload-reader.ts';
+
+/** What the route for uploads needs more. */
+export interface UploadContext {
+  readonly uploads: UploadReader;
+}
+
+/** The header of an upload that comes without a key. No web page can send it without asking first. */
+const uploadHeader = 'x-espalier-upload';
+
+const schema = z.strictObject({
+  name: z.string().min(1),
+  publish: z.enum(['true', 'false']).default('true'),
+  reason: z.string().min(1).max(500).optional(),
+});
+
+/** `POST /v1/adapters`: takes the files of an adapter in parts, verifies them, keeps them in the store and points the name to them. */
+export function addUpload(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
+    scope.post('/v1/adapters', { config: { access: 'admin', body: 'parts' } }, async (request, reply) => {
+      const { staging } = context.control.assertStore();
+      assertNoPage(request);
+      await using upload = await context.uploads.read(request.raw, staging);
+      // WHY awaited: the files must be there until the answer is known.
+      return await take(context, upload, { request, reply });
+    });
+  });
+}
+
+/** @throws EspalierError UPLOAD_HEADER_MISSING */
+function assertNoPage({ headers }: FastifyRequest): void {
+  if (headers.authorization !== undefined || headers[uploadHeader] !== undefined) return;
+  throw new EspalierError('UPLOAD_HEADER_MISSING', { header: uploadHeader });
+}
+
+async function take(
+  context: AdapterRoutesContext,
+  upload: Upload,
+  sides: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+): Promise<object> {
+  const fields = parseBody(schema, Object.fromEntries(upload.fields));
+  const name = nameIn(context, fields);
+  if (upload.files.length === 0) {
+    throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: 'the files of an adapter are expected' });
+  }
+  const content = [fields, upload.digest];
+  return answerChange(context, { ...sides, name, content, reason: fields.reason }, (options) =>
+    keep(context, { name, path: pathOf(upload), isPublished: fields.publish === 'true' }, options),
+  );
+}
+
+/** A file that stands alone may be an adapter of another format than PEFT's. */
+function pathOf({ folder, files: [file = '', ...others] }: Upload): string {
+  return others.length === 0 ? join(folder, file) : folder;
+}
+
+interface Kept {
+  readonly name: string;
+  readonly path: string;
+  readonly isPublished: boolean;
+}
+
+async function keep(
+  { control }: AdapterRoutesContext,
+  { name, path, isPublished }: Kept,
+  options: MoveOptions,
+): Promise<Answered> {
+  const { digest: version } = await control.assertStore().put(name, path, { cause: options.cause });
+  const info = isPublished ? await control.move(name, version, options) : undefined;
+  const adapter = info && adapterJson(info);
+  const body = { object: 'adapter.version', name, version, published: isPublished, ...(adapter && { adapter }) };
+  return { status: 201, body, version };
+}
