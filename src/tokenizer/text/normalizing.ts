@@ -1,9 +1,10 @@
 import type { Steps } from '../../core/index.ts';
 import type { Range } from '../range.ts';
 import type { AlignedText } from './aligned-text.ts';
+import { BoundedPattern } from './bounded-pattern.ts';
 import { normalFormChanges, type NormalForm } from './normal-form.ts';
 import { beginsWith } from './old-categories.ts';
-import { findParts } from './split-text.ts';
+import { findParts, type TextPattern } from './split-text.ts';
 
 /** Changes a text before it is split. */
 export interface Normalizer {
@@ -93,7 +94,7 @@ export function removing(set: RegExp): Normalizer {
   );
 }
 
-export function replacing(pattern: RegExp, content: string): Normalizer {
+export function replacing(pattern: TextPattern, content: string): Normalizer {
   const begins = (text: string): boolean => findParts(pattern, text).next().value?.isMatch === true;
   return createNormalizer({
     normalize: replaceAll(pattern, content),
@@ -103,26 +104,35 @@ export function replacing(pattern: RegExp, content: string): Normalizer {
 }
 
 /** Replaces what a pattern matches. A match of nothing directly after another match does not count. */
-export function replaceAll(pattern: RegExp, content: string): (text: string) => string {
+export function replaceAll(pattern: TextPattern, content: string): (text: string) => string {
   return (text) => {
     if (text === '') return '';
-    let end = -1;
-    // The place comes after what the groups matched, which are texts.
-    return text.replaceAll(pattern, (matched: string, ...others: unknown[]) => {
-      const at = others.find((each) => typeof each === 'number') ?? 0;
-      if (matched === '' && at === end) return '';
-      end = at + matched.length;
-      return content;
-    });
+    if (!(pattern instanceof BoundedPattern)) return replaceDirectly(pattern, text, content);
+    if (text.length <= pattern.freeLength) return replaceDirectly(pattern.expression, text, content);
+    let replaced = '';
+    for (const { start, end, isMatch } of findParts(pattern, text))
+      replaced += isMatch ? content : text.slice(start, end);
+    return replaced;
   };
 }
 
+function replaceDirectly(pattern: RegExp, text: string, content: string): string {
+  let end = -1;
+  // The place comes after what the groups matched, which are texts.
+  return text.replaceAll(pattern, (matched: string, ...others: unknown[]) => {
+    const at = others.find((each) => typeof each === 'number') ?? 0;
+    if (matched === '' && at === end) return '';
+    end = at + matched.length;
+    return content;
+  });
+}
+
 /** The same for a text that knows what its parts come from. */
-export function replaceAligned(text: AlignedText, pattern: RegExp, content: string): AlignedText {
+export function replaceAligned(text: AlignedText, pattern: TextPattern, content: string): AlignedText {
   return text.text === '' ? text : text.replaceParts(matchesOf(pattern, text.text), content);
 }
 
-function* matchesOf(pattern: RegExp, text: string): Generator<Range> {
+function* matchesOf(pattern: TextPattern, text: string): Generator<Range> {
   for (const part of findParts(pattern, text)) if (part.isMatch) yield part;
 }
 

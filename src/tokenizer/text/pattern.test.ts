@@ -1,10 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { BoundedPattern } from './bounded-pattern.ts';
 import { literalPattern, translatePattern } from './pattern.ts';
 
 /** The first match of a pattern of Oniguruma. */
-const first = (pattern: string, text: string): string | undefined => text.match(translatePattern(pattern))?.[0];
+const first = (pattern: string, text: string): string | undefined =>
+  text.match(translatePattern(pattern).expression)?.[0];
 
 describe('translatePattern', () => {
   // What Oniguruma 6.9 matches, asked through the Rust library.
@@ -57,7 +59,7 @@ describe('a pattern with a repeated group', () => {
   });
 
   it.each([String.raw`(?:\p{L}\p{M}*)+`, '(?:[0-9][0-9][0-9])+', '(?:a|b)*c', 'a{1,2}+b'])('is read: %s', (pattern) => {
-    expect(translatePattern(pattern)).toBeInstanceOf(RegExp);
+    expect(translatePattern(pattern)).toBeInstanceOf(BoundedPattern);
   });
 });
 

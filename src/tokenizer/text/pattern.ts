@@ -1,3 +1,4 @@
+import { BoundedPattern, freeLength } from './bounded-pattern.ts';
 import { checkPatternTime } from './pattern-time.ts';
 import { onigurumaWord, onigurumaWordAlone, whiteSpace } from './unicode.ts';
 
@@ -10,13 +11,13 @@ import { onigurumaWord, onigurumaWordAlone, whiteSpace } from './unicode.ts';
  * @throws RangeError for syntax without an equivalent (back references, `\G`, `\K`, `\X`, conditions), and for a pattern without bounds of time
  * @see the file RE of Oniguruma
  */
-export function translatePattern(pattern: string): RegExp {
+export function translatePattern(pattern: string): BoundedPattern {
   try {
     const translator = new Translator(pattern);
     const expression = new RegExp(translator.translate(), 'gv');
     // WHY only then: without a repeated group no pattern's time doubles with each character.
     if (translator.repeatsGroup) checkPatternTime(expression.source, pattern);
-    return expression;
+    return new BoundedPattern(expression, translator.freeLength);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new RangeError(`its pattern ${JSON.stringify(pattern)} cannot be used: ${reason}`, { cause });
@@ -31,6 +32,10 @@ export function literalPattern(text: string): RegExp {
 class Translator {
   /** Whether a group is repeated without a limit. */
   repeatsGroup = false;
+  /** What the alternative costs that is being read. */
+  #unbounded = 0;
+  #choices = 1;
+  #freeLength = Infinity;
   readonly #characters: readonly string[];
   #at = 0;
   #groups = 0;
@@ -40,8 +45,14 @@ class Translator {
     this.#characters = [...pattern];
   }
 
+  /** The longest text that the pattern, once translated, cannot take long for. */
+  get freeLength(): number {
+    return this.repeatsGroup ? 0 : this.#freeLength;
+  }
+
   translate(): string {
     const translated = this.#alternatives(false);
+    this.#endAlternative();
     if (this.#at < this.#characters.length) throw new RangeError('it has a ) without a (');
     return translated;
   }
@@ -50,15 +61,36 @@ class Translator {
   #alternatives(isFolded: boolean): string {
     let folded = isFolded;
     let translated = '';
+    let alternatives = 1;
     while (this.#at < this.#characters.length && !this.#sees(')')) {
-      if (this.#take('|')) translated += '|';
-      else if (this.#sees('(', '?') && /^\(\?[imx-]*\)/.test(this.#rest(8))) folded = this.#option(folded);
+      if (this.#take('|')) {
+        translated += '|';
+        alternatives++;
+        if (this.#depth === 0) this.#endAlternative();
+      } else if (this.#sees('(', '?') && /^\(\?[imx-]*\)/.test(this.#rest(8))) folded = this.#option(folded);
       else {
         const isGroup = this.#sees('(');
         translated += this.#quantified(this.#atom(folded), isGroup);
       }
     }
+    if (this.#depth > 0) this.#choices *= alternatives;
     return translated;
+  }
+
+  /** Counts anew for the next alternative of the whole pattern. */
+  #endAlternative(): void {
+    const free = freeLength({ unbounded: this.#unbounded, choices: this.#choices });
+    this.#freeLength = Math.min(this.#freeLength, free);
+    this.#unbounded = 0;
+    this.#choices = 1;
+  }
+
+  /** @param range  such as `*` or `{1,3}` */
+  #countCost(range: string): void {
+    const [, least = '0', comma = '', most = ''] = /^\{(\d+)(,?)(\d*)\}$/.exec(range) ?? [];
+    const width = range === '?' ? 2 : comma === '' ? 1 : Number(most) - Number(least) + 1;
+    if (range === '*' || range === '+' || (comma !== '' && most === '') || width > 16) this.#unbounded++;
+    else this.#choices *= width;
   }
 
   /** An option for the rest of the group, such as `(?i)`. */
@@ -72,6 +104,7 @@ class Translator {
     let translated = atom;
     for (let quantifier = this.#quantifier(); quantifier !== undefined; quantifier = this.#quantifier()) {
       const { range, mode } = quantifier;
+      this.#countCost(range);
       // A quantifier of a quantifier makes a group of what it repeats.
       if ((isGroup || translated !== atom) && range !== '?') this.repeatsGroup = true;
       if (translated !== atom) translated = `(?:${translated})`;

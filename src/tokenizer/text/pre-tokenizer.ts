@@ -8,7 +8,7 @@ import { replaceAligned } from './normalizing.ts';
 import { punctuationMark } from './old-categories.ts';
 import { literalPattern } from './pattern.ts';
 import { scriptRuns } from './scripts.ts';
-import { splitBehaviors, splitText, type SplitBehavior } from './split-text.ts';
+import { splitBehaviors, splitText, type SplitBehavior, type TextPattern } from './split-text.ts';
 import { whiteSpace, wordCharacter } from './unicode.ts';
 
 /** A part of a text that a model tokenizes by itself. */
@@ -116,7 +116,7 @@ function inOrder(steps: readonly PreTokenizer[]): PreTokenizer {
   };
 }
 
-function splitting(pattern: RegExp, kept: SplitBehavior, invert = false): PreTokenizer {
+function splitting(pattern: TextPattern, kept: SplitBehavior, invert = false): PreTokenizer {
   return splittingBy((text) => splitText(text, pattern, { behavior: kept, invert }));
 }
 

@@ -1,3 +1,9 @@
+import type { Range } from '../range.ts';
+import { BoundedPattern } from './bounded-pattern.ts';
+
+/** A pattern of our own, which is fast for every text, or one of a file. */
+export type TextPattern = RegExp | BoundedPattern;
+
 /** What happens to the parts of a text that a pattern matches. */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
 
@@ -17,7 +23,12 @@ export interface Part {
 }
 
 /** The parts of a text by a pattern, as they are asked for. A match of nothing directly after another match does not count. */
-export function* findParts(pattern: RegExp, text: string): Generator<Part> {
+export function* findParts(pattern: TextPattern, text: string): Generator<Part> {
+  if (pattern instanceof BoundedPattern) {
+    if (text.length > pattern.freeLength) yield* partsBetween(pattern.matches(text), text.length);
+    else yield* findParts(pattern.expression, text);
+    return;
+  }
   let end = 0;
   let hasMatched = false;
   for (let from = 0; ;) {
@@ -39,6 +50,20 @@ export function* findParts(pattern: RegExp, text: string): Generator<Part> {
   if (end < text.length) yield { start: end, end: text.length, isMatch: false };
 }
 
+/** The parts by matches, of which those of nothing directly after another do not count. */
+function* partsBetween(matches: Iterable<Range>, length: number): Generator<Part> {
+  let end = 0;
+  let hasMatched = false;
+  for (const match of matches) {
+    if (match.start === match.end && match.start === end && hasMatched) continue;
+    if (match.start > end) yield { start: end, end: match.start, isMatch: false };
+    end = match.end;
+    hasMatched = true;
+    yield { start: match.start, end, isMatch: true };
+  }
+  if (end < length) yield { start: end, end: length, isMatch: false };
+}
+
 /**
  * Splits a text by a pattern.
  *
@@ -47,7 +72,7 @@ export function* findParts(pattern: RegExp, text: string): Generator<Part> {
  */
 export function* splitText(
   text: string,
-  pattern: RegExp,
+  pattern: TextPattern,
   { behavior, invert }: { readonly behavior: SplitBehavior; readonly invert: boolean },
 ): Generator<Part> {
   const found = findParts(pattern, text);
