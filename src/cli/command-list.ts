@@ -3,6 +3,17 @@ import { adapterConvertCommand } from './commands/adapter-convert.ts';
 import { adapterMergeCommand } from './commands/adapter-merge.ts';
 import { adapterDiffCommand } from './commands/adapter-diff.ts';
 import { adapterVerifyCommand } from './commands/adapter-verify.ts';
+import {
+  adapterDeleteCommand,
+  adapterDrainCommand,
+  adapterListCommand,
+  adapterPinCommand,
+  adapterPublishCommand,
+  adapterResumeCommand,
+  adapterRollbackCommand,
+  adapterStatusCommand,
+  adapterUnpinCommand,
+} from './commands/adapter-remote.ts';
 import { auditCommand } from './commands/audit.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
@@ -37,4 +48,13 @@ export const commandList: readonly CommandDefinition[] = [
   adapterMergeCommand,
   adapterVerifyCommand,
   adapterDiffCommand,
+  adapterListCommand,
+  adapterStatusCommand,
+  adapterPublishCommand,
+  adapterRollbackCommand,
+  adapterPinCommand,
+  adapterUnpinCommand,
+  adapterDrainCommand,
+  adapterResumeCommand,
+  adapterDeleteCommand,
 ];

@@ -85,6 +85,8 @@ describe('runProgram', () => {
     },
     { line: 'grow', text: "Required option '--frame <dir>' not specified. See: espalier grow --help" },
     { line: '', text: 'Name a command. See: espalier --help' },
+    { line: 'tree prun --depth 4', text: "Unknown command 'tree prun'. Did you mean prune?" },
+    { line: 'tree --depth 4', text: "Unknown option '--depth'. See: espalier tree --help" },
     { line: 'grow --frame x --tall_ness 4', text: "Unknown option '--tall_ness'" },
     { line: 'grow --frame x 1 2 3', text: 'Expected 1 argument but got 3. See: espalier grow --help' },
     { line: 'tree pruen', text: "Unknown command 'tree pruen'. Did you mean prune? See: espalier tree --help" },

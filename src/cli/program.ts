@@ -82,8 +82,12 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
   group
     .argument('[command]')
     .usage('<command> [options]')
+    // WHY: of an unknown command with options, the command is what is wrong.
+    .allowUnknownOption()
+    .allowExcessArguments()
     .action((word: string | undefined) => {
       if (word === undefined) return group.outputHelp();
+      if (word.startsWith('-')) throw usageError(`Unknown option '${word}'.`, name);
       const hint = didYouMean(
         word,
         group.commands.map((command) => command.name()),
@@ -95,7 +99,7 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
 }
 
 const groupSummaries: Readonly<Record<string, string>> = {
-  adapter: 'Converts, checks, compares and merges adapters.',
+  adapter: 'Converts, checks, compares and merges adapters, and operates those of a running server.',
 };
 
 function addCommand(

@@ -1,2 +1,3 @@
 export { createApp, type Services } from './app.ts';
+export { AdapterClient, type AdapterClientOptions, type RemoteAdapter } from './client/adapter-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';

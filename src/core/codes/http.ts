@@ -169,6 +169,18 @@ export const httpCodes = {
     message: 'The server is shutting down and takes no new requests. Send the request to another server.',
     help: 'Streams that have begun are finished; new requests are refused.',
   },
+  SERVER_UNREACHABLE: {
+    status: 502,
+    retryable: true,
+    message: 'No answer came from {server}: {reason}. Check its address ({option:server}), and that it runs.',
+    help: 'A command that operates a running server got no answer, or one of another program.',
+  },
+  SERVER_REFUSED: {
+    status: 502,
+    retryable: false,
+    message: 'The server {server} refused: {message} ({code})',
+    help: 'A command that operates a running server was refused. The message and the code are those of the server.',
+  },
   PORT_IN_USE: {
     status: 500,
     retryable: false,

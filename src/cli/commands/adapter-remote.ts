@@ -1,0 +1,242 @@
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import type { AdapterClient, RemoteAdapter } from '../../http/index.ts';
+import type { CommandContext, CommandDefinition } from '../command.ts';
+import { describeRemote, describeRemotes } from '../describe-remote.ts';
+import { readOptions } from '../read-options.ts';
+import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
+
+/** WHY shorter than a minute: proxies end requests that take longer. */
+const drainWaitMs = 30_000;
+
+const name = z.string().min(1, { error: 'the name of an adapter' });
+const version = z.string().min(6, { error: 'a version, or at least its first 6 characters' });
+const changeSchema = {
+  ...serverSchema,
+  name,
+  reason: z.string().min(1, { error: 'a text' }).optional(),
+  ifVersion: version.optional(),
+};
+
+export const adapterListCommand: CommandDefinition = {
+  name: 'adapter list',
+  summary: 'Lists the adapters of a running server: versions, states, memory and requests.',
+  examples: ['espalier adapter list', 'espalier adapter list --server http://gpu-1:8000 --admin-key "$KEY" --json'],
+  configure: addServerOptions,
+  async run(options, { output, signal }) {
+    const adapters = await clientOf(readOptions(z.object(serverSchema), options), signal).list();
+    output.answer(adapters, () => describeRemotes(adapters));
+  },
+};
+
+export const adapterStatusCommand: CommandDefinition = {
+  name: 'adapter status',
+  summary: 'Shows what a running server knows of an adapter, with its history; without a name, all adapters.',
+  examples: ['espalier adapter status support', 'espalier adapter status --server http://127.0.0.1:9000 --json'],
+  configure(command) {
+    command.argument('[name]', 'the name of an adapter');
+    addServerOptions(command);
+  },
+  async run(options, { output, signal }) {
+    const read = readOptions(z.object({ ...serverSchema, name: name.optional() }), options);
+    const client = clientOf(read, signal);
+    if (read.name === undefined) {
+      const adapters = await client.list();
+      return output.answer(adapters, () => describeRemotes(adapters));
+    }
+    const adapter = await client.get(read.name);
+    return output.answer(adapter, () => describeRemote(adapter));
+  },
+};
+
+interface ChangeSettings<Schema extends z.ZodRawShape> {
+  readonly verb: string;
+  readonly summary: string;
+  readonly examples: readonly string[];
+  /** The arguments after the name, for commander. */
+  readonly argument?: readonly [name: string, description: string];
+  readonly option?: readonly [flags: string, description: string];
+  readonly schema: Schema;
+  change(
+    client: AdapterClient,
+    read: z.output<z.ZodObject<typeof changeSchema & Schema>>,
+    wants: Wants,
+  ): Promise<RemoteAdapter>;
+  told(adapter: RemoteAdapter): string;
+}
+
+/** What every change says beside its own values. */
+interface Wants {
+  readonly reason: { readonly reason?: string };
+  readonly expected: string | undefined;
+}
+
+/** A command that changes one name. */
+function changeCommand<Schema extends z.ZodRawShape>(settings: ChangeSettings<Schema>): CommandDefinition {
+  const { verb, summary, examples, argument, option, schema } = settings;
+  return {
+    name: `adapter ${verb}`,
+    summary,
+    examples,
+    configure(command) {
+      command.argument('<name>', 'the name of an adapter');
+      if (argument) command.argument(...argument);
+      if (option) command.option(...option);
+      addChangeOptions(command);
+    },
+    async run(options, { output, signal }) {
+      const read = readOptions(z.object({ ...changeSchema, ...schema }), options);
+      const client = clientOf(read as z.output<z.ZodObject<typeof serverSchema>>, signal);
+      const adapter = await settings.change(client, read, await wantsOf(client, read as Given));
+      output.answer(adapter, () => settings.told(adapter));
+    },
+  };
+}
+
+function addChangeOptions(command: Parameters<CommandDefinition['configure']>[0]): void {
+  command
+    .option('--reason <text>', 'why, for the history and the audit record')
+    .option('--if-version <version>', 'change nothing unless the name has this version');
+  addServerOptions(command);
+}
+
+interface Given {
+  readonly name: string;
+  readonly reason?: string | undefined;
+  readonly ifVersion?: string | undefined;
+}
+
+async function wantsOf(client: AdapterClient, { name: of, reason, ifVersion }: Given): Promise<Wants> {
+  const expected = ifVersion === undefined ? undefined : await wholeVersion(client, of, ifVersion);
+  return { reason: reason === undefined ? {} : { reason }, expected };
+}
+
+const digestLength = 64;
+
+/** A version by its first characters, as it is in the history of the name. */
+async function wholeVersion(client: AdapterClient, of: string, given: string): Promise<string> {
+  if (given.length >= digestLength) return given;
+  const { history = [] } = await client.get(of);
+  const found = [...new Set(history.map((move) => move.version))].filter((one) => one.startsWith(given));
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  const expected =
+    found.length === 0 ? `the beginning of a version in the history of ${of}` : 'more characters of one version';
+  throw new EspalierError('CLI_BAD_VALUE', { flag: 'version', expected, actual: given });
+}
+
+export const adapterPublishCommand = changeCommand({
+  verb: 'publish',
+  summary: 'Points a name of a running server to a version: of its history, of its store, or of another name.',
+  examples: ['espalier adapter publish support 3f9a01 --reason "new terms"'],
+  argument: ['<version>', 'the SHA-256 of the version; of the history also its first characters'],
+  schema: { version },
+  change: async (client, read, { reason, expected }) => {
+    const whole = await wholeVersion(client, read.name, read.version);
+    return client.change({ name: read.name, action: 'publish', body: { version: whole, ...reason }, expected });
+  },
+  told: pointsTo,
+});
+
+export const adapterRollbackCommand = changeCommand({
+  verb: 'rollback',
+  summary: 'Points a name of a running server to the version before, or to another of its history.',
+  examples: [
+    'espalier adapter rollback support --reason "wrong tone"',
+    'espalier adapter rollback support --to 3f9a01',
+  ],
+  option: ['--to <version>', 'a version of the history (default: the one before the present one)'],
+  schema: { to: version.optional() },
+  change: async (client, read, { reason, expected }) => {
+    const to = read.to === undefined ? undefined : await wholeVersion(client, read.name, read.to);
+    const body = { ...(to === undefined ? {} : { to }), ...reason };
+    return client.change({ name: read.name, action: 'rollback', body, expected });
+  },
+  told: pointsTo,
+});
+
+export const adapterPinCommand = changeCommand({
+  verb: 'pin',
+  summary: 'Keeps a name of a running server at its version until it is unpinned.',
+  examples: ['espalier adapter pin support --reason audit', 'espalier adapter pin support --weights'],
+  option: ['--weights', 'also keep its weights in memory'],
+  schema: { weights: z.boolean().default(false) },
+  change: (client, read, { reason, expected }) =>
+    client.change({ name: read.name, action: 'pin', body: { weights: read.weights, ...reason }, expected }),
+  told: ({ name: of, version: at }) => `${of} stays at ${at}`,
+});
+
+export const adapterUnpinCommand = changeCommand({
+  verb: 'unpin',
+  summary: 'Lets a pinned name of a running server move again.',
+  examples: ['espalier adapter unpin support'],
+  schema: {},
+  change: (client, read, { reason, expected }) =>
+    client.change({ name: read.name, action: 'unpin', body: reason, expected }),
+  told: ({ name: of }) => `${of} can move again`,
+});
+
+export const adapterResumeCommand = changeCommand({
+  verb: 'resume',
+  summary: 'Takes new requests again for a drained name of a running server.',
+  examples: ['espalier adapter resume support'],
+  schema: {},
+  change: (client, read, { reason, expected }) =>
+    client.change({ name: read.name, action: 'resume', body: reason, expected }),
+  told: ({ name: of }) => `${of} takes requests`,
+});
+
+export const adapterDrainCommand: CommandDefinition = {
+  name: 'adapter drain',
+  summary: 'Takes no new requests for a name of a running server, and waits until the last one has ended.',
+  examples: ['espalier adapter drain support', 'espalier adapter drain support --no-wait'],
+  configure(command) {
+    command.argument('<name>', 'the name of an adapter').option('--no-wait', 'do not wait for requests under way');
+    addChangeOptions(command);
+  },
+  async run(options, context) {
+    const read = readOptions(z.object({ ...changeSchema, wait: z.boolean().default(true) }), options);
+    const client = clientOf(read, context.signal);
+    const adapter = await drain(client, read, { ...(await wantsOf(client, read)), context });
+    context.output.answer(adapter, () =>
+      adapter.requests === 0
+        ? `${read.name} is drained`
+        : `${read.name} takes no new requests; ${adapter.requests} are under way`,
+    );
+  },
+};
+
+async function drain(
+  client: AdapterClient,
+  { name: of, wait }: { readonly name: string; readonly wait: boolean },
+  { reason, expected, context }: Wants & { readonly context: CommandContext },
+): Promise<RemoteAdapter> {
+  const ask = (waitMs: number): Promise<RemoteAdapter> =>
+    client.change({ name: of, action: 'drain', body: { wait_ms: waitMs, ...reason }, expected });
+  let adapter = await ask(0);
+  while (wait && adapter.draining && adapter.requests > 0) {
+    context.output.note(`${adapter.requests} requests are under way…`);
+    adapter = await ask(drainWaitMs);
+  }
+  return adapter;
+}
+
+export const adapterDeleteCommand: CommandDefinition = {
+  name: 'adapter delete',
+  summary: 'Removes a name from a running server. Requests under way finish.',
+  examples: ['espalier adapter delete support --if-version 3f9a01'],
+  configure(command) {
+    command.argument('<name>', 'the name of an adapter');
+    addChangeOptions(command);
+  },
+  async run(options, { output, signal }) {
+    const read = readOptions(z.object(changeSchema), options);
+    const client = clientOf(read, signal);
+    const { reason, expected } = await wantsOf(client, read);
+    await client.remove({ name: read.name, body: reason, expected });
+    output.answer({ name: read.name, deleted: true }, () => `${read.name} is removed`);
+  },
+};
+
+function pointsTo({ name: of, version: at }: RemoteAdapter): string {
+  return `${of} is at ${at}`;
+}

@@ -1,0 +1,60 @@
+import type { RemoteAdapter } from '../http/index.ts';
+
+/** A table of names, one a line, in columns. */
+export function describeRemotes(adapters: readonly RemoteAdapter[]): string {
+  if (adapters.length === 0) return 'no adapters';
+  const rows = adapters.map((adapter) => [
+    adapter.name,
+    adapter.version?.slice(0, 12) ?? '-',
+    stateOf(adapter),
+    adapter.rank === null ? '-' : String(adapter.rank),
+    adapter.resident ? megabytes(adapter.bytes) : '-',
+    String(adapter.requests),
+    adapter.pinned === null ? '' : `pinned by ${adapter.pinned.by}`,
+  ]);
+  return inColumns([['NAME', 'VERSION', 'STATE', 'RANK', 'IN MEMORY', 'REQUESTS', ''], ...rows]);
+}
+
+/** One name with its history. */
+export function describeRemote(adapter: RemoteAdapter): string {
+  const { name, version, bytes, requests, pinned, problem, history = [] } = adapter;
+  const size =
+    bytes === null ? '' : `, ${megabytes(bytes)} of weights ${adapter.resident ? 'in memory' : 'not in memory'}`;
+  const lines = [
+    `${name}  ${stateOf(adapter)}${size}`,
+    `  version   ${version ?? 'unknown'}`,
+    `  requests  ${requests} under way`,
+    ...(pinned === null
+      ? []
+      : [`  pinned    by ${pinned.by}${because(pinned.reason)}${pinned.weights ? ', with its weights' : ''}`]),
+    ...(problem === undefined ? [] : [`  problem   ${problem}`]),
+    ...history.map(({ version: moved, time, by, reason }, i) => {
+      return `  ${i === 0 ? 'history ' : '        '}  ${time}  ${moved.slice(0, 12)}  by ${by}${because(reason)}`;
+    }),
+  ];
+  return lines.join('\n');
+}
+
+function stateOf({ state, draining }: RemoteAdapter): string {
+  return draining ? 'draining' : state;
+}
+
+function because(reason: string | null): string {
+  return reason === null ? '' : ` (${reason})`;
+}
+
+function megabytes(bytes: number | null): string {
+  return `${((bytes ?? 0) / 2 ** 20).toFixed(1)} MB`;
+}
+
+function inColumns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

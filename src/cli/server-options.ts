@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { AdapterClient } from '../http/index.ts';
+
+/** WHY loopback by default: without a key of its own, administration is open on this machine only. */
+const defaultServer = 'http://127.0.0.1:8000';
+
+/** Options of commands that speak to a server. */
+export const serverSchema = {
+  server: z
+    .string()
+    .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+      error: 'the address of a server, such as http://127.0.0.1:8000',
+    })
+    .default(defaultServer),
+  adminKey: z.string().min(1, { error: 'a key' }).optional(),
+};
+
+export function addServerOptions(command: Command): void {
+  command
+    .option('--server <url>', `where the server is (default: ${defaultServer})`)
+    .option('--admin-key <key>', 'its key for administration (default: $ESPALIER_ADMIN_KEY, else $ESPALIER_API_KEY)');
+}
+
+/** @param read  the options that `serverSchema` has read */
+export function clientOf(
+  { server, adminKey }: { readonly server: string; readonly adminKey?: string | undefined },
+  signal: AbortSignal,
+): AdapterClient {
+  const key = adminKey ?? (process.env['ESPALIER_ADMIN_KEY'] || process.env['ESPALIER_API_KEY'] || undefined);
+  return new AdapterClient({ server, key, signal });
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+
+export interface AdapterClientOptions {
+  /** Where the server is, such as `http://127.0.0.1:8000`. */
+  readonly server: string;
+  /** Key for administration. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const move = z.looseObject({
+  version: z.string(),
+  time: z.string(),
+  by: z.string(),
+  reason: z.string().nullable(),
+});
+
+const adapter = z.looseObject({
+  name: z.string(),
+  state: z.string(),
+  version: z.string().nullable(),
+  rank: z.number().nullable(),
+  bytes: z.number().nullable(),
+  resident: z.boolean(),
+  leases: z.number(),
+  requests: z.number(),
+  draining: z.boolean(),
+  pinned: z.looseObject({ by: z.string(), reason: z.string().nullable(), weights: z.boolean() }).nullable(),
+  problem: z.string().optional(),
+  history: z.array(move).optional(),
+});
+
+/** An adapter as a server tells it. */
+export type RemoteAdapter = z.output<typeof adapter>;
+
+const list = z.looseObject({ data: z.array(adapter) });
+const removed = z.looseObject({ name: z.string(), deleted: z.literal(true) });
+const refusal = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
+
+/** A change of one name. */
+export interface RemoteChange {
+  readonly name: string;
+  /** The last part of the route; undefined for the name itself. */
+  readonly action?: 'publish' | 'rollback' | 'pin' | 'unpin' | 'drain' | 'resume' | undefined;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The version that the name must have. */
+  readonly expected?: string | undefined;
+}
+
+/** A client of `/v1/adapters`, as the command line uses it. */
+export class AdapterClient {
+  readonly #options: AdapterClientOptions;
+
+  constructor(options: AdapterClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws EspalierError SERVER_UNREACHABLE, SERVER_REFUSED */
+  async list(): Promise<readonly RemoteAdapter[]> {
+    return (await this.#ask(list, { method: 'GET', path: '' })).data;
+  }
+
+  /** One name, with its history. */
+  get(name: string): Promise<RemoteAdapter> {
+    return this.#ask(adapter, { method: 'GET', path: pathOf(name) });
+  }
+
+  change({ name, action, body, expected }: RemoteChange): Promise<RemoteAdapter> {
+    const path = `${pathOf(name)}/${action}`;
+    return this.#ask(adapter, { method: 'POST', path, body, expected });
+  }
+
+  remove({ name, body, expected }: Omit<RemoteChange, 'action'>): Promise<{ readonly name: string }> {
+    return this.#ask(removed, { method: 'DELETE', path: pathOf(name), body, expected });
+  }
+
+  async #ask<Schema extends z.ZodType>(schema: Schema, asked: Asked): Promise<z.output<Schema>> {
+    const { server } = this.#options;
+    const answer = await this.#fetch(asked);
+    const json: unknown = await answer.json().catch(() => undefined);
+    if (!answer.ok) {
+      const told = refusal.safeParse(json);
+      const message = told.success ? told.data.error.message : 'It did not say why.';
+      throw new EspalierError('SERVER_REFUSED', { server, message, code: told.data?.error.code ?? answer.status });
+    }
+    const read = schema.safeParse(json);
+    if (read.success) return read.data;
+    const reason = 'its answer is not that of espalier serve';
+    throw new EspalierError('SERVER_UNREACHABLE', { server, reason }, { cause: read.error });
+  }
+
+  async #fetch({ method, path, body, expected }: Asked): Promise<Response> {
+    const { server, key, signal } = this.#options;
+    const headers = {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(expected === undefined ? {} : { 'if-match': `"${expected}"` }),
+    };
+    try {
+      return await fetch(new URL(`/v1/adapters${path}`, server), {
+        method,
+        headers,
+        // WHY not followed: the key must not go to another server.
+        redirect: 'error',
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: reasonOf(cause) }, { cause });
+    }
+  }
+}
+
+interface Asked {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+  readonly expected?: string | undefined;
+}
+
+function pathOf(name: string): string {
+  return `/${encodeURIComponent(name)}`;
+}
+
+/** The reason of a failed fetch is in its cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.message === '' && 'code' in cause ? String(cause.code) : cause.message;
+}
