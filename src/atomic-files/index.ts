@@ -1,5 +1,5 @@
 export { formatBytes, isDiskFull } from './disk-full.ts';
-export { acquireLock, type LockOptions, type Wait } from './file-lock.ts';
+export { acquireLock, lockOutput, type LockOptions, type Wait } from './file-lock.ts';
 export { assertFree } from './path-exists.ts';
 export type { Replacement } from './replaceable.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';

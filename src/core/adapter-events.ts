@@ -34,7 +34,9 @@ export type AdapterEventKind =
   /** The breaker of a version changed its state. */
   | 'breaker'
   /** The roll-out of a version began, took a step, or ended. */
-  | 'rollout';
+  | 'rollout'
+  /** What the store of adapters says of itself: how it watches, and whether its record can be written. */
+  | 'store';
 
 /** What is published on the channel `espalier:adapter`. */
 export interface AdapterEvent {

@@ -1,3 +1,4 @@
+export { adapterNameForm, isAdapterName } from './adapter-name.ts';
 export { breathe } from './breathe.ts';
 export {
   type AdapterEvent,
@@ -21,6 +22,7 @@ export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';
 export { finishInSlices, finishNow, type Steps } from './steps.ts';
+export { Turns } from './turns.ts';
 export {
   noteWrittenNumbers,
   parseWithNumbers,

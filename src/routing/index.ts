@@ -1,4 +1,4 @@
-export { adapterNameForm, isAdapterName } from './adapter-name.ts';
+export { adapterNameForm, isAdapterName } from '../core/index.ts';
 export {
   type Admission,
   type Admitted,

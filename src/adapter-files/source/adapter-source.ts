@@ -11,6 +11,8 @@ export interface AdapterFile {
   /** Its name in errors. */
   readonly path: string;
   readonly size: number;
+  /** It stays open as long as the source. */
+  readonly descriptor: number;
   /** Reads exactly these bytes, into new memory. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** As `read`, into memory that other threads can read. */
@@ -162,6 +164,7 @@ function fileOf({ handle, stamp }: Opened, path: string): AdapterFile {
   return {
     path,
     size: Number(stamp.size),
+    descriptor: handle.fd,
     async read(offset, length) {
       // WHY allocUnsafeSlow: it allocates separate memory, not a slice of Node's shared pool, and does not fill it with zeros.
       const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);

@@ -3,6 +3,7 @@ import { cliCodes } from './cli.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
 import { adapterFilesCodes } from './adapter-files.ts';
+import { adapterStoreCodes } from './adapter-store.ts';
 import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
 import { batchingCodes } from './batching.ts';
@@ -31,6 +32,7 @@ export const codes = {
   ...loraCodes,
   ...quantizeCodes,
   ...adapterFilesCodes,
+  ...adapterStoreCodes,
   ...autodiffCodes,
   ...dataCodes,
   ...trainCodes,

@@ -1,4 +1,4 @@
-import { EspalierError, publishAdapterEvent, serverItself } from '../../core/index.ts';
+import { EspalierError, publishAdapterEvent, serverItself, Turns } from '../../core/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
 import type { AdapterLease, AdapterVersion, Served, VersionRecord } from './adapter-version.ts';
@@ -10,7 +10,6 @@ import { defaultMemory } from './default-memory.ts';
 import { Drains } from './drains.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Pins } from './pins.ts';
-import { Turns } from './turns.ts';
 import type { ResidentWeights } from './host-memory.ts';
 import { type ResidencyOptions, unixSeconds, VersionTable } from './version-table.ts';
 

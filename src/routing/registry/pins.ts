@@ -1,9 +1,8 @@
-import { publishAdapterEvent, serverItself } from '../../core/index.ts';
+import { publishAdapterEvent, serverItself, type Turns } from '../../core/index.ts';
 import type { HostWeights } from './adapter-arena.ts';
 import { servedBy } from './alias.ts';
 import type { AliasTable } from './alias-table.ts';
 import type { ChangeOptions, MoveOptions, PinOptions } from './change-options.ts';
-import type { Turns } from './turns.ts';
 import { VersionPins } from './version-pins.ts';
 import type { VersionTable } from './version-table.ts';
 

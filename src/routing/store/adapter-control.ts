@@ -1,5 +1,4 @@
-import { type Cause, EspalierError, serverItself } from '../../core/index.ts';
-import { adapterNameForm, isAdapterName } from '../adapter-name.ts';
+import { adapterNameForm, type Cause, EspalierError, isAdapterName, serverItself } from '../../core/index.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
 import type { AdapterInfo } from '../registry/alias.ts';
 import type {

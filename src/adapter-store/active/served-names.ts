@@ -1,0 +1,249 @@
+import { EspalierError, publishAdapterEvent, Turns, type Cause } from '../../core/index.ts';
+import type { Adapter } from '../../lora/index.ts';
+import type { Layout } from '../files/layout.ts';
+import { join } from 'node:path';
+import type { QuarantineFolder } from '../quarantine/quarantine-folder.ts';
+import type { StoreUser } from '../store-options.ts';
+import { digestOfKey, type StoredVersion } from '../versions/stored-version.ts';
+import type { VersionFolder } from '../versions/version-folder.ts';
+import type { VersionHistory } from '../versions/version-history.ts';
+import type { ActiveEntry, ActiveLinks } from './active-links.ts';
+
+export interface ActivateOptions {
+  /** Refuse with ADAPTER_VERSION_CONFLICT unless the name points to this version (its digest); `none`: to no version. */
+  readonly expected?: string | undefined;
+  readonly cause?: Cause | undefined;
+}
+
+export interface ServedNamesOptions<Read extends Adapter> {
+  readonly layout: Layout;
+  readonly links: ActiveLinks;
+  readonly versions: VersionFolder;
+  readonly history: VersionHistory;
+  readonly quarantine: QuarantineFolder;
+  readonly user: StoreUser<Read>;
+  /** The facts of a version, which is verified again if it has to be. */
+  readonly usable: (name: string, key: string) => Promise<StoredVersion>;
+  readonly keep: number;
+  readonly now: () => number;
+}
+
+interface Served {
+  /** undefined if what lies in `active` under this name cannot be served, and nothing was before. */
+  readonly version: StoredVersion | undefined;
+  /** What lay in `active` when it was last looked at. */
+  readonly entry: string;
+}
+
+/** Names that are looked at together at a start. */
+const namesAtOnce = 64;
+
+const byHand: Cause = { actor: 'store', reason: 'the folder active was changed' };
+
+/**
+ * The names that are served, and the links in `active` that say so. A link is moved first, and the server then follows. If the server
+ * cannot, the link is moved back. Changes of one name happen one after the other.
+ */
+export class ServedNames<Read extends Adapter> {
+  readonly #options: ServedNamesOptions<Read>;
+  readonly #turns = new Turns();
+  readonly #served = new Map<string, Served>();
+
+  constructor(options: ServedNamesOptions<Read>) {
+    this.#options = options;
+  }
+
+  get(name: string): StoredVersion | undefined {
+    return this.#served.get(name)?.version;
+  }
+
+  /** The served versions by name. */
+  list(): Map<string, StoredVersion> {
+    return new Map(
+      [...this.#served].flatMap(([name, { version }]) => (version === undefined ? [] : [[name, version] as const])),
+    );
+  }
+
+  /**
+   * Points a name to a version of the store.
+   * @returns the version before; undefined if there was none
+   * @throws EspalierError ADAPTER_VERSION_CONFLICT, ADAPTER_QUARANTINED, STORE_ENTRY_STRANGE, and the errors of the user. The old version
+   *   is then served.
+   */
+  activate(
+    name: string,
+    version: StoredVersion,
+    options: ActivateOptions & { readonly adapter?: Read | undefined } = {},
+  ): Promise<StoredVersion | undefined> {
+    return this.#turns.take(name, () => this.#activate(name, version, options));
+  }
+
+  async #activate(
+    name: string,
+    version: StoredVersion,
+    { expected, cause = { actor: 'store' }, adapter }: ActivateOptions & { readonly adapter?: Read | undefined },
+  ): Promise<StoredVersion | undefined> {
+    const { links, user, quarantine } = this.#options;
+    const before = this.get(name);
+    const found = await links.find(name);
+    this.#expect(name, { expected, found });
+    await quarantine.assertFree(name, version.digest);
+    const previous = found?.kind === 'version' ? found.key : undefined;
+    if (previous === version.key && before?.key === version.key) return before;
+    if (previous !== version.key) await links.point(name, version.key, previous);
+    try {
+      await user.activated(name, { version, adapter, cause });
+    } catch (error) {
+      if (previous === undefined) await links.remove(name);
+      else if (previous !== version.key) await links.point(name, previous, version.key);
+      throw error;
+    }
+    this.#served.set(name, { version, entry: version.key });
+    const told = { event: 'publish', name, version: version.digest, actor: cause.actor } as const;
+    publishAdapterEvent({
+      ...told,
+      ...(before && { previous: before.digest }),
+      ...(cause.reason !== undefined && { reason: cause.reason }),
+    });
+    await this.#remember(name, version);
+    return before;
+  }
+
+  #expect(
+    name: string,
+    { expected, found }: { readonly expected: string | undefined; readonly found: ActiveEntry | undefined },
+  ): void {
+    if (found?.kind === 'strange') throw this.#strange(name, found.found);
+    const actual = found === undefined ? 'none' : digestOfKey(found.key);
+    if (expected === undefined || expected === actual || expected === found?.key) return;
+    throw new EspalierError('ADAPTER_VERSION_CONFLICT', { name, expected, actual });
+  }
+
+  #strange(name: string, found: string): EspalierError {
+    return new EspalierError('STORE_ENTRY_STRANGE', { path: join(this.#options.layout.active, name), found });
+  }
+
+  /** WHY no error: the version is served, and the history only decides what is kept. */
+  async #remember(name: string, { key }: StoredVersion): Promise<void> {
+    const { history, keep, now } = this.#options;
+    const forgotten = await history.add(name, { key, time: new Date(now()).toISOString() }, keep).catch(() => []);
+    for (const old of forgotten) await this.#removeUnused(old).catch(() => undefined);
+  }
+
+  async #removeUnused(key: string): Promise<void> {
+    const { history, user, versions, links } = this.#options;
+    if (user.isInUse?.(digestOfKey(key)) === true || (await history.has(key))) return;
+    const active = await links.list();
+    if ([...active.values()].some((entry) => entry.kind === 'version' && entry.key === key)) return;
+    await versions.remove(key);
+  }
+
+  /**
+   * Takes a name out of service.
+   * @returns whether it was served
+   * @throws EspalierError ADAPTER_VERSION_CONFLICT
+   */
+  withdraw(name: string, { expected, cause = { actor: 'store' } }: ActivateOptions = {}): Promise<boolean> {
+    return this.#turns.take(name, async () => {
+      this.#expect(name, { expected, found: await this.#options.links.find(name) });
+      return this.#withdraw(name, cause);
+    });
+  }
+
+  /** WHY the server follows before the flush: where that fails, the link is gone all the same. */
+  async #withdraw(name: string, cause: Cause): Promise<boolean> {
+    await this.#options.links.remove(name);
+    const wasServed = await this.#forget(name, cause);
+    await this.#options.links.flush(name);
+    return wasServed;
+  }
+
+  /**
+   * Takes a version away from a name that points to it: the name goes back to the newest version before that can be used, or out of
+   * service.
+   * @returns what the name points to now
+   */
+  leave(name: string, digest: string, cause: Cause): Promise<StoredVersion | undefined> {
+    return this.#turns.take(name, async () => {
+      const found = await this.#options.links.find(name);
+      if (found?.kind === 'version' && digestOfKey(found.key) === digest) await this.#goBack(name, digest, cause);
+      return this.get(name);
+    });
+  }
+
+  async #goBack(name: string, digest: string, cause: Cause): Promise<void> {
+    const { history, usable } = this.#options;
+    for (const { key } of await history.of(name)) {
+      if (digestOfKey(key) === digest) continue;
+      try {
+        return void (await this.#activate(name, await usable(name, key), { cause }));
+      } catch {
+        // It is in quarantine too, or cannot be served any more.
+      }
+    }
+    // WHY in any case: a version in quarantine must not answer, even where its link cannot be removed now.
+    await this.#withdraw(name, cause).catch(async (error: unknown) => {
+      await this.#forget(name, cause);
+      throw error;
+    });
+  }
+
+  async #forget(name: string, cause: Cause): Promise<boolean> {
+    const wasServed = this.#served.delete(name);
+    if (wasServed) await this.#options.user.withdrawn(name, cause);
+    return wasServed;
+  }
+
+  /** Makes the server follow what lies in `active`, whoever has put it there. */
+  async follow(): Promise<void> {
+    const found = await this.#options.links.list();
+    const gone = [...this.#served.keys()].filter((name) => !found.has(name));
+    const changed = [...found].filter(([name, entry]) => !this.#isAsServed(name, entry)).map(([name]) => name);
+    const names = [...gone, ...changed];
+    for (let start = 0; start < names.length; start += namesAtOnce) {
+      const some = names.slice(start, start + namesAtOnce);
+      await Promise.all(some.map((name) => this.#turns.take(name, () => this.#followOne(name))));
+    }
+  }
+
+  #isAsServed(name: string, entry: ActiveEntry): boolean {
+    return this.#served.get(name)?.entry === described(entry);
+  }
+
+  async #followOne(name: string): Promise<void> {
+    const { links, user, quarantine, usable } = this.#options;
+    const entry = await links.find(name);
+    if (entry === undefined) return void (await this.#forget(name, byHand));
+    if (this.#isAsServed(name, entry)) return;
+    const isKnown = this.#served.has(name);
+    const cause = isKnown ? byHand : { actor: 'store' };
+    try {
+      if (entry.kind === 'strange') throw this.#strange(name, entry.found);
+      await quarantine.assertFree(name, digestOfKey(entry.key));
+      const version = await usable(name, entry.key);
+      await user.activated(name, { version, cause });
+      this.#served.set(name, { version, entry: version.key });
+    } catch (error) {
+      if (isQuarantined(error) && this.get(name) === undefined && entry.kind === 'version') {
+        // A process was stopped between the quarantine and the way back.
+        await this.#goBack(name, digestOfKey(entry.key), { actor: 'store', reason: error.message });
+      } else this.#fail(name, entry, error);
+    }
+  }
+
+  /** A version that was served before stays in use. What lies in `active` is left as it is. */
+  #fail(name: string, entry: ActiveEntry, error: unknown): void {
+    const version = this.get(name);
+    this.#served.set(name, { version, entry: described(entry) });
+    if (version === undefined) this.#options.user.failed(name, error);
+    else publishAdapterEvent({ event: 'publish', actor: 'store', result: 'refused', name, error });
+  }
+}
+
+function isQuarantined(error: unknown): error is EspalierError {
+  return EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED';
+}
+
+function described(entry: ActiveEntry): string {
+  return entry.kind === 'version' ? entry.key : entry.found;
+}

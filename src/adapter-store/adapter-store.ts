@@ -1,0 +1,355 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
+import {
+  EspalierError,
+  isAdapterName,
+  adapterNameForm,
+  onAdapterEvent,
+  publishAdapterEvent,
+  systemClock,
+  type Cause,
+} from '../core/index.ts';
+import type { Adapter } from '../lora/index.ts';
+import { ActiveLinks } from './active/active-links.ts';
+import { ServedNames, type ActivateOptions } from './active/served-names.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import { entryOf } from './audit/audit-record.ts';
+import { layoutOf, type Layout } from './files/layout.ts';
+import { lockStore } from './files/lock-store.ts';
+import { recover } from './files/recover.ts';
+import { SharedFlush } from './files/shared-flush.ts';
+import { systemFiles, type StoreFiles } from './files/store-files.ts';
+import type { Entry } from './incoming/entries.ts';
+import { Intake } from './incoming/intake.ts';
+import { openEntry, type OpenEntry } from './incoming/look-at-entry.ts';
+import { SeenEntries } from './incoming/seen-entries.ts';
+import { takeAway } from './incoming/take-away.ts';
+import { QuarantineFolder } from './quarantine/quarantine-folder.ts';
+import type { StoreOptions, StoreUser } from './store-options.ts';
+import { systemTimers, type Timers } from './timers.ts';
+import type { StoredVersion } from './versions/stored-version.ts';
+import { VersionFolder } from './versions/version-folder.ts';
+import { VersionHistory, type HistoryEntry } from './versions/version-history.ts';
+import { VersionMaker } from './versions/version-maker.ts';
+import { ChangeFollower, type Changed } from './watch/change-follower.ts';
+
+export interface PutOptions extends ActivateOptions {
+  /** Whether the name is pointed to the version. Default: true. */
+  readonly isActivated?: boolean | undefined;
+}
+
+/** What is open before a server uses the store. */
+interface Opened {
+  readonly layout: Layout;
+  readonly files: StoreFiles;
+  readonly lock: AsyncDisposable;
+  readonly audit: AuditLog;
+  readonly subscription: Disposable;
+  readonly seen: SeenEntries;
+}
+
+/** What runs while a server uses the store. */
+interface Running<Read extends Adapter> {
+  readonly user: StoreUser<Read>;
+  readonly names: ServedNames<Read>;
+  readonly maker: VersionMaker<Read>;
+}
+
+const defaultKeep = 10;
+
+/**
+ * A folder in which adapters come and go while a server runs. See docs/hot-plug.md.
+ *
+ * `open` gives what is known without reading an adapter. `begin` then serves what is active, and follows what happens in the folder.
+ */
+export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDisposable {
+  readonly #options: StoreOptions;
+  readonly #opened: Opened;
+  readonly #layout: Layout;
+  readonly #timers: Timers;
+  readonly #now: () => number;
+  readonly #versions: VersionFolder;
+  readonly #links: ActiveLinks;
+  readonly #history: VersionHistory;
+  readonly #quarantine: QuarantineFolder;
+  /** Entries of which it was told that they could not be tried. */
+  readonly #troubles = new Set<string>();
+  #running: Running<Read> | undefined;
+  #intake: Intake | undefined;
+  #follower: ChangeFollower | undefined;
+  #isEnded = false;
+
+  private constructor(options: StoreOptions, opened: Opened) {
+    const { layout, files } = opened;
+    this.#options = options;
+    this.#opened = opened;
+    this.#layout = layout;
+    this.#timers = options.timers ?? systemTimers;
+    this.#now = options.now ?? Date.now;
+    const flushes = new SharedFlush(files);
+    this.#versions = new VersionFolder(layout, files, flushes);
+    this.#links = new ActiveLinks(layout, files, flushes);
+    this.#history = new VersionHistory(layout, files);
+    this.#quarantine = new QuarantineFolder(layout, files);
+  }
+
+  /**
+   * Locks the store, creates what is missing, and removes what a stopped process left half done.
+   * @throws EspalierError STORE_BUSY, and the errors of the file system
+   */
+  static async open<Read extends Adapter>(options: StoreOptions): Promise<AdapterStore<Read>> {
+    const { files = systemFiles, now, timers, openAudit: openFile } = options;
+    const layout = layoutOf(resolve(options.dir));
+    const lock = await lockStore(layout);
+    try {
+      await recover(layout, files);
+      const seen = await SeenEntries.open(layout, files);
+      const onProblem = (error: unknown): void => tellAudit(error);
+      const audit = await AuditLog.open({ folder: layout.dir, onProblem, now, timers, openFile });
+      const subscription = onAdapterEvent((event) => audit.append(entryOf(event)));
+      return new AdapterStore<Read>(options, { layout, files, lock, audit, subscription, seen });
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The facts of the versions to which the links in `active` lead, as far as they can be read. */
+  async activeVersions(): Promise<StoredVersion[]> {
+    const found = [...(await this.#links.list()).values()];
+    const keys = [...new Set(found.flatMap((entry) => (entry.kind === 'version' ? [entry.key] : [])))];
+    const versions: (StoredVersion | undefined)[] = [];
+    for (let start = 0; start < keys.length; start += readAtOnce) {
+      const some = keys.slice(start, start + readAtOnce).map((key) => this.#versions.find(key));
+      versions.push(...(await Promise.all(some)));
+    }
+    return versions.filter((version) => version !== undefined);
+  }
+
+  /**
+   * Serves what is active, and begins to follow the folder. What lies in `incoming` is taken in afterwards.
+   * @throws the errors of the file system
+   */
+  async begin(user: StoreUser<Read>): Promise<void> {
+    const { layout, files } = this.#opened;
+    const maker = new VersionMaker<Read>({ layout, files, versions: this.#versions, user, now: this.#now });
+    const names = new ServedNames<Read>({
+      layout,
+      links: this.#links,
+      versions: this.#versions,
+      history: this.#history,
+      quarantine: this.#quarantine,
+      user,
+      usable: (name, key) => maker.usable(name, key),
+      keep: this.#options.keep ?? defaultKeep,
+      now: this.#now,
+    });
+    this.#running = { user, names, maker };
+    this.#intake = this.#createIntake();
+    this.#follower = await this.#createFollower();
+    await names.follow();
+    this.#follower.look();
+  }
+
+  #createIntake(): Intake {
+    const { seen } = this.#opened;
+    return new Intake({
+      layout: this.#layout,
+      incoming: this.#layout.incoming,
+      companions: this.#options.companions,
+      quietMs: this.#options.quietMs,
+      now: this.#now,
+      clock: this.#options.clock ?? systemClock,
+      timers: this.#timers,
+      take: (entry, opened) => this.#take(entry, opened),
+      refuse: (entry, refused) => this.#refuse(entry, refused),
+      isSeen: ({ path }, signature) => seen.has(path, signature),
+      onTrouble: (entry, error) => this.#tellTrouble(entry, error),
+      onFolder: (path) => this.#follower?.watch(path),
+    });
+  }
+
+  async #createFollower(): Promise<ChangeFollower> {
+    const { dir, incoming, active } = this.#layout;
+    const follower = await ChangeFollower.begin({
+      folders: [incoming, active],
+      timers: this.#timers,
+      watch: this.#options.watch ?? true,
+      scanMs: this.#options.scanMs,
+      look: (changed) => this.#look(changed),
+      onError: (error) => this.#tellTrouble(undefined, error),
+    });
+    const reason = `the store ${dir} is open; ${follower.description}`;
+    publishAdapterEvent({ event: 'store', actor: 'store', reason });
+    return follower;
+  }
+
+  async #look(changed: Changed): Promise<void> {
+    const { incoming, active } = this.#layout;
+    const isActive = (path: string): boolean => path === active || path.startsWith(active + sep);
+    if (changed === 'anything' || [...changed].some(isActive)) await this.#running?.names.follow();
+    await mkdir(incoming, { recursive: true });
+    // An entry has changed if it, or something in it, has.
+    const isOld = (path: string): boolean =>
+      changed !== 'anything' && ![...changed].some((one) => one === path || one.startsWith(path + sep));
+    const paths = await this.#intake?.scan(isOld);
+    if (changed === 'anything' && paths !== undefined) await this.#opened.seen.keepOnly(paths);
+  }
+
+  /** Resolves when everything that was noticed so far is done, refused, or waits for time to pass. */
+  async settled(): Promise<void> {
+    await this.#follower?.settled();
+    await this.#intake?.settled();
+    await this.#opened.audit.settled();
+  }
+
+  async #take(entry: Entry, opened: OpenEntry): Promise<void> {
+    const { name, path, isLink } = entry;
+    const cause: Cause = { actor: 'store', reason: `${name} came into incoming` };
+    await this.#bring(name, opened, { cause });
+    this.#troubles.delete(path);
+    const { seen } = this.#opened;
+    const { companions } = this.#options;
+    const outcome = isLink ? 'kept' : await takeAway(path, opened.source, { ...this.#opened, companions });
+    if (outcome === 'kept') await seen.add(path, opened.signature);
+  }
+
+  /** Stores and activates the open files of an adapter. */
+  async #bring(name: string, opened: OpenEntry, options: PutOptions): Promise<StoredVersion> {
+    const { user, names, maker } = this.#started;
+    const { version, adapter } = await maker.make(name, opened);
+    const { isActivated = true } = options;
+    if (!isActivated || (await user.arrived?.(name, version)) === 'keep') return version;
+    await names.activate(name, version, { ...options, adapter });
+    return version;
+  }
+
+  async #refuse(
+    { name, path, isLink }: Entry,
+    { error, signature }: { readonly error: unknown; readonly signature: string },
+  ): Promise<void> {
+    const refusal = { name, ...described(error), time: new Date(this.#now()).toISOString(), entry: path };
+    const { folder, isMoved } = await this.#quarantine.take(refusal, isLink ? undefined : path);
+    if (!isMoved) await this.#opened.seen.add(path, signature);
+    const reason = isMoved ? `it was moved to ${folder}` : `it stays where it is; the reason is in ${folder}`;
+    publishAdapterEvent({ event: 'quarantine', actor: 'store', result: 'refused', name, reason, error });
+  }
+
+  /** Told once for each entry, until it succeeds: it is tried again every second. */
+  #tellTrouble(entry: Entry | undefined, error: unknown): void {
+    const key = entry?.path ?? '';
+    if (this.#troubles.has(key)) return;
+    this.#troubles.add(key);
+    const name = entry === undefined ? {} : { name: entry.name };
+    publishAdapterEvent({ event: 'verify', actor: 'store', ...name, error, reason: 'it is tried again' });
+  }
+
+  // --- what others ask for ---
+
+  /**
+   * Stores a copy of an adapter's folder or file, and activates it. The original is not changed. It must not change meanwhile.
+   * @throws EspalierError STORE_NAME_INVALID, FILE_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of verification. Nothing is activated
+   *   then.
+   */
+  async put(name: string, path: string, options: PutOptions = {}): Promise<StoredVersion> {
+    assertName(name);
+    const isLink = (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
+    const { companions } = this.#options;
+    const opened = await openEntry(
+      { name, path, isLink },
+      { incoming: resolve(path, '..'), companions, now: this.#now },
+    );
+    await using _source = opened.source;
+    return await this.#bring(name, opened, options);
+  }
+
+  /**
+   * Points a name to a version of the store.
+   * @param version  its digest or its key
+   * @throws EspalierError STORE_NAME_INVALID, STORE_VERSION_UNKNOWN, ADAPTER_VERSION_CONFLICT, ADAPTER_QUARANTINED. The old version is then
+   *   served.
+   */
+  async activate(name: string, version: string, options: ActivateOptions = {}): Promise<StoredVersion> {
+    assertName(name);
+    const { names, maker } = this.#started;
+    const usable = await maker.usable(name, await this.#versions.keyOf(version));
+    await names.activate(name, usable, options);
+    return usable;
+  }
+
+  /**
+   * Takes a name out of service. Its versions stay in the store.
+   * @returns whether it was served
+   * @throws EspalierError ADAPTER_VERSION_CONFLICT
+   */
+  withdraw(name: string, options: ActivateOptions = {}): Promise<boolean> {
+    return this.#started.names.withdraw(name, options);
+  }
+
+  /**
+   * Keeps a version from being used under a name again, until somebody removes the folder that is made for it. If the name points to it,
+   * the name goes back to the version before, or out of service if there is none.
+   * @returns what the name points to now
+   */
+  async quarantine(
+    name: string,
+    version: string,
+    { error, cause = { actor: 'store' } }: { readonly error: unknown; readonly cause?: Cause | undefined },
+  ): Promise<StoredVersion | undefined> {
+    assertName(name);
+    const { names } = this.#started;
+    const key = await this.#versions.keyOf(version);
+    const { digest } = await this.#versions.facts(key);
+    const time = new Date(this.#now()).toISOString();
+    await this.#quarantine.take({ name, ...described(error), time, digest, isBlocked: true });
+    publishAdapterEvent({ event: 'quarantine', ...cause, name, version: digest, error });
+    return names.leave(name, digest, cause);
+  }
+
+  /** The served versions by name. */
+  list(): ReadonlyMap<string, StoredVersion> {
+    return this.#started.names.list();
+  }
+
+  /** The versions that a name has had, the newest first, as far as they are kept. */
+  history(name: string): Promise<readonly HistoryEntry[]> {
+    return this.#history.of(name);
+  }
+
+  get #started(): Running<Read> {
+    if (this.#running !== undefined && !this.#isEnded) return this.#running;
+    throw new EspalierError('DISPOSED', { name: `the store ${this.#layout.dir}` });
+  }
+
+  /** Finishes what has begun, and stops following the folder. The names stay as they are. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isEnded) return;
+    await this.#follower?.[Symbol.asyncDispose]();
+    await this.#intake?.end();
+    this.#isEnded = true;
+    const { subscription, audit, lock } = this.#opened;
+    subscription[Symbol.dispose]();
+    await audit[Symbol.asyncDispose]();
+    await lock[Symbol.asyncDispose]();
+  }
+}
+
+/** Versions whose records are read at once. */
+const readAtOnce = 64;
+
+function assertName(name: string): void {
+  if (!isAdapterName(name)) throw new EspalierError('STORE_NAME_INVALID', { name, expected: adapterNameForm });
+}
+
+function described(error: unknown): { readonly code: string | undefined; readonly message: string } {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { code, message: error instanceof Error ? error.message : String(error) };
+}
+
+function tellAudit(error: unknown): void {
+  const reason =
+    error === undefined
+      ? 'the audit record can be written again'
+      : 'the audit record cannot be written; it is tried again';
+  publishAdapterEvent({ event: 'store', actor: 'store', reason, ...(error !== undefined && { error }) });
+}

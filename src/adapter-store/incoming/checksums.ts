@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** The checksums that came with an adapter. */
+export interface Checksums {
+  /** The file that has them. */
+  readonly file: string;
+  /** SHA-256 in hexadecimal, by the name of the file in the adapter's folder. */
+  readonly sums: ReadonlyMap<string, string>;
+}
+
+/** The names of lists in an adapter's folder. */
+export const checksumFiles = ['SHA256SUMS', 'manifest.json'];
+
+/** A list of checksums has a line for each file of an adapter. */
+const maxBytes = 1_000_000;
+
+/**
+ * The checksums of an adapter: `SHA256SUMS` or `manifest.json` in its folder, or `<file>.sha256` beside its file.
+ * @returns undefined if there is no list that can be read
+ */
+export async function readChecksums(
+  path: string,
+  { isFolder }: { readonly isFolder: boolean },
+): Promise<Checksums | undefined> {
+  const files = isFolder
+    ? checksumFiles.map((name) => join(path, name))
+    : [join(dirname(path), `${basename(path)}.sha256`)];
+  for (const file of files) {
+    const text = await readSmall(file);
+    const sums = text && (file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path)));
+    if (sums && sums.size > 0) return { file, sums };
+  }
+  return undefined;
+}
+
+async function readSmall(file: string): Promise<string | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined || !found.isFile() || found.size > maxBytes) return undefined;
+  return readFile(file, 'utf8').catch(() => undefined);
+}
+
+const sum = /^[0-9a-f]{64}$/i;
+
+/**
+ * The lines of `sha256sum`: a hash, two spaces or a space and a star, a name. A hash alone is that of the only file.
+ * @returns undefined if a line is none of these: the list may not be complete yet
+ */
+export function parseSums(text: string, onlyFile: string): ReadonlyMap<string, string> | undefined {
+  const sums = new Map<string, string>();
+  for (const line of text.split(/\r?\n/).filter((each) => each.trim() !== '')) {
+    const match = /^(?<hash>[0-9a-f]{64})(?: [ *](?<name>.+))?$/i.exec(line);
+    const hash = match?.groups?.['hash'];
+    if (hash === undefined) return undefined;
+    sums.set((match?.groups?.['name'] ?? onlyFile).replace(/^\.\//, ''), hash.toLowerCase());
+  }
+  return sums;
+}
+
+/**
+ * `{"files": {"name": "sha256"}}`, or `{"files": [{"path": "name", "sha256": "…"}]}`.
+ * @returns undefined for any other content
+ */
+export function parseManifest(text: string): ReadonlyMap<string, string> | undefined {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const files = field(content, 'files');
+  if (typeof files !== 'object' || files === null) return undefined;
+  const pairs: (readonly [unknown, unknown])[] = Array.isArray(files)
+    ? files.map((each: unknown) => [field(each, 'path'), field(each, 'sha256')] as const)
+    : Object.entries(files);
+  const sums = new Map<string, string>();
+  for (const [name, hash] of pairs) {
+    if (typeof name !== 'string' || typeof hash !== 'string' || !sum.test(hash)) return undefined;
+    sums.set(name.replace(/^\.\//, ''), hash.toLowerCase());
+  }
+  return sums;
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+/** The SHA-256 of a file, in hexadecimal. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>)
+    hash.update(part);
+  return hash.digest('hex');
+}

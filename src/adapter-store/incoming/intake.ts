@@ -1,0 +1,199 @@
+import { EspalierError, isAdapterName, adapterNameForm, type Clock } from '../../core/index.ts';
+import type { Layout } from '../files/layout.ts';
+import type { Timers } from '../timers.ts';
+import { Budget } from './budget.ts';
+import { decideEntry, nextState, type EntryDecision, type EntryState, type Patience } from './decide-entry.ts';
+import { listEntries, type Entry } from './entries.ts';
+import { filesOf, openEntry, type LookOptions, type OpenEntry } from './look-at-entry.ts';
+
+export interface IntakeOptions extends LookOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Stores and activates an entry. It throws what is wrong with it. */
+  readonly take: (entry: Entry, opened: OpenEntry) => Promise<void>;
+  /** Puts an entry into quarantine. */
+  readonly refuse: (entry: Entry, refused: { readonly error: unknown; readonly signature: string }) => Promise<void>;
+  /** Whether an entry was dealt with in this state, and could not be removed. */
+  readonly isSeen: (entry: Entry, signature: string) => boolean;
+  /** Called when an entry could not be tried, through no fault of its own. It is tried again. */
+  readonly onTrouble: (entry: Entry, error: unknown) => void;
+  readonly onFolder: (path: string) => void;
+}
+
+/** WHY 2 s: the time after which files that were replaced are believed. */
+const patience: Patience = { refusalMs: 2000, incompleteMs: 60_000 };
+const troubleMs = 1000;
+/** Bytes of the adapters that are brought in at once. */
+const bytesAtOnce = 2 ** 28;
+
+/** WHY a share for each: opening, checking and flushing take time too. */
+const bytesOfEach = 2 ** 25;
+
+interface Known extends EntryState {
+  readonly error: unknown;
+}
+
+/** Follows the entries of `incoming` until each is stored or refused. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #timers = new Map<string, Disposable>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #again = new Set<string>();
+  readonly #budget = new Budget(bytesAtOnce);
+  #isEnded = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Lists the entries and looks at those that are new.
+   * @param isOld  whether an entry that is known need not be looked at again
+   * @returns the paths of all entries
+   */
+  async scan(isOld: (path: string) => boolean = () => false): Promise<readonly string[]> {
+    const entries = await listEntries(this.#options.layout.incoming, this.#options.onFolder);
+    const paths = new Set(entries.map(({ path }) => path));
+    for (const path of this.#known.keys()) if (!paths.has(path)) this.#forget(path);
+    for (const entry of entries) if (!this.#known.has(entry.path) || !isOld(entry.path)) this.#tend(entry);
+    return [...paths];
+  }
+
+  /** Resolves when every entry that was found is stored, refused, or waits for time to pass. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    for (const path of this.#timers.keys()) this.#stopTimer(path);
+    await this.settled();
+  }
+
+  #tend(entry: Entry): void {
+    if (this.#isEnded) return;
+    if (this.#running.has(entry.path)) {
+      this.#again.add(entry.path);
+      return;
+    }
+    this.#stopTimer(entry.path);
+    const running = this.#look(entry)
+      .catch((error: unknown) => this.#retry(entry, error))
+      .finally(() => {
+        this.#running.delete(entry.path);
+        if (this.#again.delete(entry.path)) this.#tend(entry);
+      });
+    this.#running.set(entry.path, running);
+  }
+
+  #retry(entry: Entry, error: unknown): void {
+    this.#options.onTrouble(entry, error);
+    this.#later(entry, troubleMs);
+  }
+
+  async #look(entry: Entry): Promise<void> {
+    let opened: OpenEntry;
+    try {
+      opened = await openEntry(entry, this.#options);
+    } catch (error) {
+      return this.#lookFailed(entry, error);
+    }
+    await using _source = opened.source;
+    if (this.#options.isSeen(entry, opened.signature)) return;
+    const now = this.#options.clock.now();
+    const before = this.#known.get(entry.path);
+    const state = { error: before?.error, ...nextState(before, opened, now) };
+    this.#known.set(entry.path, state);
+    const decision = decideEntry(opened, state, now, patience);
+    await this.#act(entry, decision, { opened, state });
+  }
+
+  async #lookFailed(entry: Entry, error: unknown): Promise<void> {
+    const code = EspalierError.isInstance(error) ? error.code : undefined;
+    // It is gone, or a link to nothing.
+    if (code === 'FILE_NOT_FOUND') return this.#forget(entry.path);
+    if (code !== 'ADAPTER_PATH_OUTSIDE') throw error;
+    const signature = 'outside';
+    if (!this.#options.isSeen(entry, signature)) await this.#options.refuse(entry, { error, signature });
+  }
+
+  async #act(
+    entry: Entry,
+    decision: EntryDecision,
+    { opened, state }: { readonly opened: OpenEntry; readonly state: Known },
+  ): Promise<void> {
+    const { signature } = opened;
+    switch (decision.kind) {
+      case 'wait':
+        return this.#later(entry, decision.ms);
+      case 'take':
+        return this.#take(entry, opened, state);
+      case 'refuse':
+        await this.#options.refuse(entry, { error: state.error, signature });
+        return this.#forget(entry.path);
+      case 'give-up':
+        await this.#options.refuse(entry, { error: incomplete(entry, opened), signature });
+        return this.#forget(entry.path);
+    }
+  }
+
+  async #take(entry: Entry, opened: OpenEntry, state: Known): Promise<void> {
+    try {
+      if (!isAdapterName(entry.name)) {
+        throw new EspalierError('STORE_NAME_INVALID', { name: entry.name, expected: adapterNameForm });
+      }
+      const bytes = Math.max(bytesOfEach, sizeOf(opened));
+      await this.#budget.take(bytes, () => this.#options.take(entry, opened));
+      this.#forget(entry.path);
+    } catch (error) {
+      if (isNoFaultOfIts(error)) throw error;
+      const isChanging = EspalierError.isInstance(error) && error.code === 'ADAPTER_CHANGING';
+      this.#known.set(entry.path, { ...state, hasFailed: !isChanging, error });
+      this.#again.add(entry.path);
+    }
+  }
+
+  #later(entry: Entry, ms: number): void {
+    if (this.#isEnded) return;
+    this.#stopTimer(entry.path);
+    this.#timers.set(
+      entry.path,
+      this.#options.timers.after(ms, () => {
+        this.#timers.delete(entry.path);
+        this.#tend(entry);
+      }),
+    );
+  }
+
+  #stopTimer(path: string): void {
+    this.#timers.get(path)?.[Symbol.dispose]();
+    this.#timers.delete(path);
+  }
+
+  #forget(path: string): void {
+    this.#known.delete(path);
+    this.#stopTimer(path);
+  }
+}
+
+function sizeOf({ source }: OpenEntry): number {
+  const { top, files } = source.stamps;
+  return (files.length === 0 ? [top] : files).reduce((sum, { size }) => sum + Number(size), 0);
+}
+
+function incomplete({ path }: Entry, { source }: OpenEntry): EspalierError {
+  const names = filesOf(source).map(({ name }) => name);
+  const missing = ['adapter_config.json', 'adapter_model.safetensors'].filter((name) => !names.includes(name));
+  const seconds = patience.incompleteMs / 1000;
+  return new EspalierError('STORE_ENTRY_INCOMPLETE', { path, missing: missing.join(' and '), seconds });
+}
+
+/** Whether an error says nothing of the adapter: the disk is full, or the system refused something else. */
+function isNoFaultOfIts(error: unknown): boolean {
+  if (EspalierError.isInstance(error)) {
+    return ['DISK_FULL', 'MEMORY_UNAVAILABLE', 'ADAPTER_VERSION_CONFLICT'].includes(error.code);
+  }
+  return error instanceof Error && 'errno' in error;
+}

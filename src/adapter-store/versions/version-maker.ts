@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import type { Adapter } from '../../lora/index.ts';
+import type { Layout } from '../files/layout.ts';
+import type { StoreFiles } from '../files/store-files.ts';
+import { Budget } from '../incoming/budget.ts';
+import type { OpenEntry } from '../incoming/look-at-entry.ts';
+import type { StoreUser } from '../store-options.ts';
+import { stageVersion, type StagedVersion } from './stage-version.ts';
+import type { StoredVersion } from './stored-version.ts';
+import type { VersionFolder } from './version-folder.ts';
+
+export interface VersionMakerOptions<Read extends Adapter> {
+  readonly layout: Layout;
+  readonly files: StoreFiles;
+  readonly versions: VersionFolder;
+  readonly user: StoreUser<Read>;
+  readonly now: () => number;
+}
+
+/** Bytes of the versions that are verified again at once. */
+const bytesAtOnce = 2 ** 28;
+
+/** Makes versions of the store from the files of adapters. */
+export class VersionMaker<Read extends Adapter> {
+  readonly #options: VersionMakerOptions<Read>;
+  readonly #budget = new Budget(bytesAtOnce);
+  #count = 0;
+
+  constructor(options: VersionMakerOptions<Read>) {
+    this.#options = options;
+  }
+
+  /**
+   * Copies and verifies the open files of an adapter, and gives the copy its place in the store.
+   * @throws EspalierError the errors of `stageVersion`. Nothing is in the store then.
+   */
+  async make(name: string, opened: OpenEntry): Promise<{ readonly version: StoredVersion; readonly adapter: Read }> {
+    const folder = join(this.#options.layout.staging, `version-${this.#count++}`);
+    try {
+      const { source, checksums } = opened;
+      const staged = await stageVersion(source, { ...this.#options, folder, name, checksums });
+      const version = await this.#publish(staged);
+      publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
+      return { version, adapter: staged.adapter };
+    } finally {
+      await this.#options.files.removeTree(folder);
+    }
+  }
+
+  async #publish({ folder, version }: StagedVersion<Read>): Promise<StoredVersion> {
+    const { versions } = this.#options;
+    const known = await versions.find(version.key);
+    if (known === undefined) await versions.publish(folder, version.key);
+    else if (known.context !== version.context) await versions.replaceFacts({ ...version, path: known.path });
+    return versions.facts(version.key);
+  }
+
+  /**
+   * The facts of a version, which is verified again if it was verified against something else.
+   * @throws EspalierError STORE_VERSION_UNKNOWN, ADAPTER_FACTS_INVALID, ADAPTER_FACTS_CHANGED, and the errors of verification
+   */
+  async usable(name: string, key: string): Promise<StoredVersion> {
+    const { versions, user } = this.#options;
+    const facts = await versions.facts(key);
+    return facts.context === user.context
+      ? facts
+      : this.#budget.take(facts.bytes, () => this.#verifyAgain(name, facts));
+  }
+
+  async #verifyAgain(name: string, before: StoredVersion): Promise<StoredVersion> {
+    const { versions, user, now } = this.#options;
+    const adapter = await user.read(before.path);
+    if (adapter.digest !== before.digest) {
+      const problems = [`the digest was recorded as ${before.digest} and is ${adapter.digest}`];
+      throw new EspalierError('ADAPTER_FACTS_CHANGED', { name, problems });
+    }
+    const facts = await user.verify(name, adapter);
+    const version = { ...before, ...facts, context: user.context, verified: new Date(now()).toISOString() };
+    await versions.replaceFacts(version);
+    publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
+    return version;
+  }
+}
