@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import type { DoorContext, InferenceContext } from '../../service/index.ts';
+import { causeOf } from '../adapters/change-cause.ts';
 import { sayAnsweredBy } from '../answered-by.ts';
 import { datatypeOf } from './datatypes.ts';
 import { checkInputs } from './check-inputs.ts';
@@ -171,7 +172,7 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
         throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
       }
       const { path, replace, any_base: anyBase } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
-      return adapters.load(adapter, path, { replace, anyBase });
+      return adapters.load(adapter, path, { replace, anyBase, cause: causeOf(request, undefined) });
     },
   );
   app.post<{ Params: ModelPath & { adapter: string } }>(
@@ -181,7 +182,7 @@ function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void
       const { name, adapter } = request.params;
       const { adapters } = findModel(context, { name });
       if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
-      await adapters.unload(adapter);
+      await adapters.unload(adapter, { cause: causeOf(request, undefined) });
       return { name: adapter };
     },
   );

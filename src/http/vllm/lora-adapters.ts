@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { causeOf } from '../adapters/change-cause.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../openai/request-body.ts';
 import type { BaseContext } from '../../service/index.ts';
@@ -17,12 +18,13 @@ export function addLoraAdapters(app: FastifyInstance, context: BaseContext): voi
     const { name, version } = await context.adapters.load(body.lora_name, body.lora_path, {
       replace: body.load_inplace,
       anyBase: body.any_base,
+      cause: causeOf(request, undefined),
     });
     return { status: 'success', message: `LoRA adapter ${name} is loaded.`, name, version };
   });
   app.post('/v1/unload_lora_adapter', { config: { access: 'admin' } }, async (request) => {
     const body = parseBody(unloadAdapterSchema, request.body);
-    await context.adapters.unload(body.lora_name);
+    await context.adapters.unload(body.lora_name, { cause: causeOf(request, undefined) });
     return { status: 'success', message: `LoRA adapter ${body.lora_name} is unloaded.`, name: body.lora_name };
   });
 }

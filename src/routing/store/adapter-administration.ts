@@ -37,16 +37,18 @@ export function createAdapterAdministration(options: AdministrationOptions): Ada
       if (listed?.from !== from) listed = { from, served: from.map(servedAdapter) };
       return listed.served;
     },
-    async load(name, path, { replace, anyBase = false }) {
+    async load(name, path, { replace, anyBase = false, cause }) {
       if (folder === undefined) throw new EspalierError('ADAPTERS_FOLDER_MISSING', {});
       const source = new FileSource(path, { ...options, folder, ...(anyBase && { fingerprint: undefined }) });
       // WHY no check here: the registry decides in the name's own turn, so that exactly one of two concurrent loads succeeds.
-      const { digest, created } = await (replace ? registry.put(name, source) : registry.load(name, source));
+      const { digest, created } = await (replace
+        ? registry.put(name, source, { cause })
+        : registry.load(name, source, { cause }));
       return { name, version: digest, path: source.path, created, state: 'serving' };
     },
-    async unload(name) {
+    async unload(name, { cause } = {}) {
       try {
-        await registry.unload(name);
+        await registry.unload(name, { cause });
       } catch (error) {
         if (!EspalierError.isInstance(error) || error.code !== 'ADAPTER_NOT_FOUND') throw error;
         const { hint = '' } = error.details;

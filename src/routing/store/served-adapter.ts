@@ -1,3 +1,5 @@
+import type { ChangeOptions } from '../registry/change-options.ts';
+
 /** A registered adapter, as the routes describe it. */
 export interface ServedAdapter {
   readonly name: string;
@@ -12,7 +14,7 @@ export interface ServedAdapter {
   readonly problem?: string;
 }
 
-export interface LoadServed {
+export interface LoadServed extends ChangeOptions {
   /** Whether the name may have an adapter already. */
   readonly replace: boolean;
   /** Takes an adapter that was trained on another base. */
@@ -25,5 +27,5 @@ export interface AdapterAdministration {
   list(): readonly ServedAdapter[];
   /** Reads and checks the adapter, then moves the name. If it fails, the old version stays in use. */
   load(name: string, path: string, options: LoadServed): Promise<ServedAdapter>;
-  unload(name: string): Promise<void>;
+  unload(name: string, options?: ChangeOptions): Promise<void>;
 }
