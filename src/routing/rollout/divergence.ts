@@ -18,43 +18,36 @@ export interface Divergence {
  */
 export function divergenceOf(stable: Float32Array, candidate: Float32Array): Divergence | undefined {
   if (stable.length !== candidate.length) throw new RangeError('Two distributions have the same vocabulary');
-  const [p, q] = [shapeOf(stable), shapeOf(candidate)];
+  const [p, q] = [peakOf(stable), peakOf(candidate)];
   if (p === undefined || q === undefined) return undefined;
-  let crossed = 0;
+  // Weights are relative to the largest one, so that none overflows. One pass, with one exponential for each number.
+  let [pSum, pLogs, qSum, qLogs, crossed] = [0, 0, 0, 0, 0];
   for (let i = 0; i < stable.length; i++) {
-    const logit = stable[i] ?? 0;
-    const weight = Math.exp(logit - p.logSum);
+    const [pLog, qLog] = [(stable[i] ?? 0) - p.largest, (candidate[i] ?? 0) - q.largest];
+    const [pWeight, qWeight] = [Math.exp(pLog), Math.exp(qLog)];
+    pSum += pWeight;
+    qSum += qWeight;
     // WHY: 0 · ln 0 is 0 here, and would be NaN.
-    if (weight > 0) crossed += weight * (logit - p.logSum - ((candidate[i] ?? 0) - q.logSum));
+    if (qWeight > 0) qLogs += qWeight * qLog;
+    if (pWeight === 0) continue;
+    pLogs += pWeight * pLog;
+    crossed += pWeight * (pLog - qLog);
   }
   return {
-    // WHY not below 0: rounding alone makes the difference of two equal rows negative.
-    divergence: Math.max(crossed, 0),
+    // WHY not below 0: rounding alone makes the divergence of two equal rows negative.
+    divergence: Math.max(crossed / pSum + Math.log(qSum / pSum), 0),
     isAgreed: p.likeliest === q.likeliest,
-    stableEntropy: p.entropy,
-    candidateEntropy: q.entropy,
+    stableEntropy: Math.max(Math.log(pSum) - pLogs / pSum, 0),
+    candidateEntropy: Math.max(Math.log(qSum) - qLogs / qSum, 0),
   };
 }
 
-interface Shape {
-  readonly logSum: number;
-  readonly likeliest: number;
-  readonly entropy: number;
-}
-
-function shapeOf(logits: Float32Array): Shape | undefined {
+function peakOf(logits: Float32Array): { readonly largest: number; readonly likeliest: number } | undefined {
   let [largest, likeliest] = [-Infinity, 0];
   for (let i = 0; i < logits.length; i++) {
     const logit = logits[i] ?? Number.NaN;
     if (!(logit < Infinity)) return undefined;
     if (logit > largest) [largest, likeliest] = [logit, i];
   }
-  if (largest === -Infinity) return undefined;
-  let [sum, weighted] = [0, 0];
-  for (const logit of logits) {
-    const weight = Math.exp(logit - largest);
-    sum += weight;
-    if (weight > 0) weighted += weight * (logit - largest);
-  }
-  return { logSum: largest + Math.log(sum), likeliest, entropy: Math.max(Math.log(sum) - weighted / sum, 0) };
+  return largest === -Infinity ? undefined : { largest, likeliest };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
 import { FakeRolloutEngine, type Seen } from '../testing/fake-rollout-engine.ts';
+import { fallbacks } from '../breaker/fallback.ts';
 import type { CallOutcome } from './call-outcome.ts';
 import type { RolloutOptions } from './rollout-settings.ts';
 
@@ -57,8 +58,8 @@ describe('the roll-outs of a server', () => {
     ]);
   });
 
-  it('show no user a failure of a candidate that fails as soon as it answers', async () => {
-    const engine = await started();
+  it.each(fallbacks)('show no user a failure of a candidate, with the fall-back %s', async (fallback) => {
+    const engine = Object.assign(await started(), { fallback });
     engine.outcomes.set('new', () => failsOnceItAnswers(engine));
     const seen = await engine.serve(3000, key);
     expect(failed(seen)).toBe(0);
@@ -121,13 +122,18 @@ describe('the roll-outs of a server', () => {
     const other = await started();
     other.faults.push(new Error('no room in quarantine'));
     other.outcomes.set('new', () => 'not-finite');
-    // The first fault meets the save of the failure, the second one the quarantine.
-    other.faults.push(new Error('no room in quarantine'));
     await other.serve(1);
     expect(other.quarantined).toEqual([]);
     other.restart();
-    await other.serve(2);
-    expect(other.quarantined.length).toBe(1);
+    await other.settled();
+    expect(other.quarantined).toEqual(['new: its logits are not finite']);
+  });
+
+  it('roll a candidate back when its breaker trips', async () => {
+    const engine = await started({ ...quick, limits: { hardFailures: 30, hardWindow: 30 } });
+    engine.outcomes.set('new', () => failsOnceItAnswers(engine));
+    expect(failed(await engine.serve(3000, key))).toBe(0);
+    expect(engine.quarantined).toEqual(['new: its breaker tripped']);
   });
 
   it('answer with the candidate between the decision and the move of the name', async () => {
@@ -153,6 +159,14 @@ describe('the roll-outs of a server', () => {
     expect(told()).toEqual(['running 0 done', 'paused 0 done', 'running 0 done', 'aborted 0 done']);
     expect(events.slice(1).every(({ actor, reason }) => actor === 'key-1' && reason === 'seen enough')).toBe(true);
     expect([engine.version, engine.quarantined]).toEqual(['old', []]);
+  });
+
+  it('act in their own name after a command', async () => {
+    const engine = await started();
+    await engine.runner.command('a', 'pause', operator);
+    await engine.runner.command('a', 'resume', operator);
+    await engine.serve(3000, key);
+    expect(events.slice(3).map(({ actor }) => actor)).toEqual(['rollout', 'rollout', 'rollout']);
   });
 
   it('are one a name at a time', async () => {
@@ -206,5 +220,26 @@ describe('a name without a roll-out', () => {
       return routed.answer.kind === 'version' ? routed.answer.admitted.kind : routed.answer.kind;
     };
     expect([ask(), ask()]).toEqual(['probe', 'probe']);
+  });
+
+  it('counts a call once, and tries it again once', () => {
+    const engine = new FakeRolloutEngine();
+    const facts = { alias: 'a', version: 'old', previous: 'older', fallback: 'previous' } as const;
+    const routed = engine.runner.choose(facts);
+    routed.end({ outcome: 'failure' });
+    routed.end({ outcome: 'failure' });
+    expect(engine.breakers.list(0)).toMatchObject([{ version: 'old', requests: 1, failures: 1 }]);
+    const retry = routed.retry(false);
+    retry?.end({ outcome: 'failure' });
+    expect([retry?.answer.kind, retry?.retry(false)]).toEqual(['version', undefined]);
+  });
+
+  it('is not tried again while its call has not failed', () => {
+    const engine = new FakeRolloutEngine();
+    const facts = { alias: 'a', version: 'old', previous: 'older', fallback: 'previous' } as const;
+    const routed = engine.runner.choose(facts);
+    expect(routed.retry(false)).toBeUndefined();
+    routed.end({ outcome: 'success', latencyMs: 1 });
+    expect(routed.retry(false)).toBeUndefined();
   });
 });

@@ -7,6 +7,8 @@ type Event =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'admit' }
   | { readonly kind: 'end'; readonly pick: number; readonly result: CallResult }
+  /** The result of a probe that has one already. */
+  | { readonly kind: 'again'; readonly result: CallResult }
   | { readonly kind: 'calls'; readonly results: readonly CallResult[] }
   | { readonly kind: 'compare'; readonly baselineMs: number | undefined };
 
@@ -39,6 +41,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('end' as const), pick: fc.nat({ max: 1000 }), result }),
     weight: 30,
   },
+  { arbitrary: fc.record({ kind: fc.constant('again' as const), result }), weight: 3 },
   {
     arbitrary: fc.oneof(
       fc.record({ kind: fc.constant('calls' as const), results: fc.array(result, { maxLength: 12 }) }),
@@ -85,6 +88,7 @@ class Pair {
   readonly #breaker: Breaker;
   readonly #oracle: BreakerOracle;
   readonly #calls: { readonly admitted: Admitted; readonly call: OracleCall }[] = [];
+  #probe: { readonly admitted: Admitted; readonly call: OracleCall } | undefined;
   #now = 1000;
 
   constructor(options: BreakerOptions, flaw: Flaw | undefined) {
@@ -104,6 +108,7 @@ class Pair {
     if (one.kind === 'wait') this.#now += one.ms;
     else if (one.kind === 'admit') return this.#admit();
     else if (one.kind === 'end') this.#end(one.pick % Math.max(this.#calls.length, 1), one.result);
+    else if (one.kind === 'again') this.#endAgain(one.result);
     else if (one.kind === 'calls') return this.#callOneByOne(one.results);
     else {
       this.#breaker.compareWith(one.baselineMs);
@@ -137,6 +142,13 @@ class Pair {
     if (ended === undefined) return;
     this.#breaker.record(ended.admitted, one, this.#now);
     this.#oracle.record(ended.call, one, this.#now);
+    if (ended.call.isProbe) this.#probe = ended;
+  }
+
+  #endAgain(one: CallResult): void {
+    if (this.#probe === undefined) return;
+    this.#breaker.record(this.#probe.admitted, one, this.#now);
+    this.#oracle.record(this.#probe.call, one, this.#now);
   }
 
   #compare(): string | undefined {

@@ -31,6 +31,7 @@ export class FakeRolloutEngine {
   readonly quarantined: string[] = [];
   /** Errors that the next moves of the name, quarantines and saves throw. */
   readonly faults: Error[] = [];
+  breakers = new BreakerTable();
   runner: RolloutRunner;
   /** Whether failed calls are tried again. */
   retries = true;
@@ -108,8 +109,9 @@ export class FakeRolloutEngine {
   }
 
   #createRunner(): RolloutRunner {
+    this.breakers = new BreakerTable();
     return new RolloutRunner({
-      breakers: new BreakerTable(),
+      breakers: this.breakers,
       clock: this.#clock,
       save: async (alias, record: RolloutRecord) => {
         this.#throwFault();
