@@ -24,7 +24,7 @@ export {
 } from './breaker/fallback.ts';
 export { outcomeOf } from './breaker/outcome-of.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
-export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
+export { AdapterRegistry, type EarlierMove, type RegistryOptions } from './registry/adapter-registry.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo, AdapterMove, Pin } from './registry/alias.ts';

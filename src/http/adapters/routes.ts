@@ -25,8 +25,8 @@ export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext 
   const { control } = context;
   const admin = { config: { access: 'admin' } } as const;
   app.get('/v1/adapters', admin, () => ({ object: 'list', data: control.list().map(adapterJson) }));
-  app.get<Named>('/v1/adapters/:name', admin, ({ params }, reply) => {
-    return tagged(reply, control.info(nameIn(context, params)), adapterWithHistory);
+  app.get<Named>('/v1/adapters/:name', admin, async ({ params }, reply) => {
+    return tagged(reply, await control.describe(nameIn(context, params)), adapterWithHistory);
   });
   addUpload(app, context);
   const change = createChange(context);

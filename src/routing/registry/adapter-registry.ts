@@ -1,9 +1,9 @@
-import { EspalierError, publishAdapterEvent, serverItself, Turns } from '../../core/index.ts';
+import { type Cause, EspalierError, publishAdapterEvent, serverItself, Turns } from '../../core/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
-import type { AdapterLease, AdapterVersion, Served, VersionRecord } from './adapter-version.ts';
+import { type AdapterLease, type AdapterVersion, type Served, VersionRecord } from './adapter-version.ts';
 import { type AdapterInfo, servedBy } from './alias.ts';
-import { defaultHistory, type Move, rollbackTarget, withMove, withRollback } from './alias-history.ts';
+import { defaultHistory, type Move, rollbackTarget, withEarlier, withMove, withRollback } from './alias-history.ts';
 import { AliasTable } from './alias-table.ts';
 import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-options.ts';
 import { defaultMemory } from './default-memory.ts';
@@ -178,6 +178,19 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /**
+   * Adds moves that earlier processes made, the latest first, to the history of a name, once.
+   * @throws EspalierError ADAPTER_NOT_FOUND, and the errors of `read`
+   */
+  async addEarlier(name: string, read: () => Promise<readonly EarlierMove[]>): Promise<void> {
+    if (this.#aliases.find(name).hasEarlier) return;
+    const earlier = await read();
+    const { history = [], hasEarlier = true } = this.#aliases.get(name) ?? {};
+    if (hasEarlier) return;
+    const moves = earlier.map(({ known, time, ...cause }) => ({ ...cause, time, version: recordOf(known) }));
+    this.#aliases.update(name, { history: withEarlier(history, moves, this.#historyLimit), hasEarlier: true });
+  }
+
+  /**
    * The version of a name that has it already.
    * @returns undefined if the name must move, and may
    */
@@ -332,6 +345,20 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** A move of a name by an earlier process. */
+export interface EarlierMove extends Cause {
+  readonly known: AdoptedVersion;
+  /** Unix time in milliseconds. */
+  readonly time: number;
+}
+
+/** A version that nothing holds yet. */
+function recordOf({ source, openTokenizer, ...known }: AdoptedVersion): VersionRecord {
+  const record = new VersionRecord({ ...known, sources: [source], created: unixSeconds() });
+  record.openTokenizer = openTokenizer;
+  return record;
 }
 
 interface Moving extends ChangeOptions {

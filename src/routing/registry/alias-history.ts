@@ -38,6 +38,17 @@ export function withRollback(
   return [{ ...move, before: target.before }, ...history].slice(0, limit);
 }
 
+/** Adds moves of an earlier process, the latest first, behind those that are known. */
+export function withEarlier(history: AliasHistory, earlier: readonly NewMove[], limit: number): AliasHistory {
+  const all: (NewMove & Partial<Move>)[] = [...history];
+  const oldest = history.at(-1)?.time ?? Infinity;
+  for (const move of earlier) {
+    // A store remembers the moves of this process too, and the last one before it is the first of this process.
+    if (move.time < oldest && move.version.digest !== all.at(-1)?.version.digest) all.push(move);
+  }
+  return all.slice(0, limit).map((move, i) => ({ ...move, before: move.before ?? all[i + 1]?.version.digest }));
+}
+
 /**
  * The move to whose version a roll-back leads: the latest one to the version `to`, or to the version before the present one.
  * @returns undefined if the history has no such move

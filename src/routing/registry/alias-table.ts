@@ -74,6 +74,7 @@ export class AliasTable {
   set(name: string, change: Partial<Alias> & Pick<Alias, 'source' | 'created' | 'state'>): void {
     const present = this.#aliases.get(name) ?? {
       history: [],
+      hasEarlier: false,
       pin: undefined,
       isDraining: false,
       use: new LeaseCount(),

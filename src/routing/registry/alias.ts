@@ -28,6 +28,8 @@ export interface Alias {
   readonly created: number;
   readonly state: AliasState;
   readonly history: AliasHistory;
+  /** Whether the history has the moves of earlier processes too. */
+  readonly hasEarlier: boolean;
   readonly pin: Pin | undefined;
   /** Whether it takes no new requests. */
   readonly isDraining: boolean;

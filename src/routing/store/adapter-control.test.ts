@@ -43,6 +43,25 @@ describe('the control of adapters', () => {
     expect(registry.info('policy').history.map(({ version }) => version)).toEqual(['other', 'a', 'b', 'a']);
   });
 
+  it('goes back to versions of earlier processes, and shows their moves', async () => {
+    const moves = ['b', 'a', 'c', 'z'].map((digest, i) => ({
+      known: storedVersion(digest),
+      time: 100 - i,
+      actor: 'store',
+    }));
+    const ofEarlier = { time: Date.now() + 10_000, actor: 'store' };
+    store.history = async () => [{ known: storedVersion('b'), ...ofEarlier }, ...moves];
+    await registry.adopt('started', storedVersion('b'));
+    const seen = async (): Promise<string[]> =>
+      (await control.describe('started')).history.map(({ version }) => version);
+    expect(await seen()).toEqual(['b', 'a', 'c', 'z']);
+    await control.rollback('started', {});
+    await control.rollback('started', {});
+    expect([await seen(), store.names.get('started')]).toEqual([['c', 'a', 'b', 'a', 'c', 'z'], 'c']);
+    await control.rollback('started', { to: 'z' });
+    await expect(control.rollback('started', {})).rejects.toMatchObject({ code: 'ADAPTER_NO_EARLIER_VERSION' });
+  });
+
   it('knows without a store only what something uses', async () => {
     control = createAdapterControl({ registry, baseName: 'base' });
     await control.rollback('policy', {});

@@ -1,5 +1,5 @@
 import { adapterNameForm, type Cause, EspalierError, isAdapterName, serverItself } from '../../core/index.ts';
-import type { AdapterRegistry } from '../registry/adapter-registry.ts';
+import type { AdapterRegistry, EarlierMove } from '../registry/adapter-registry.ts';
 import type { AdapterInfo } from '../registry/alias.ts';
 import type {
   ChangeOptions,
@@ -21,6 +21,8 @@ export interface VersionStore {
    * @throws EspalierError why the adapter is refused. Nothing was kept then.
    */
   put(name: string, path: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
+  /** The moves of a name that earlier processes made, the latest first. Default: none are known. */
+  history?(name: string): Promise<readonly EarlierMove[]>;
   /** @returns undefined if the store does not hold the version */
   find(digest: string): Promise<AdoptedVersion | undefined>;
   /** Remembers that a name points to a version, or with undefined that it is gone. */
@@ -30,7 +32,7 @@ export interface VersionStore {
 /** The part of a registry that is operated. */
 export type OperatedRegistry = Pick<
   AdapterRegistry,
-  'list' | 'info' | 'has' | 'adopt' | 'point' | 'rollback' | 'unload' | 'pins' | 'drains'
+  'list' | 'info' | 'has' | 'addEarlier' | 'adopt' | 'point' | 'rollback' | 'unload' | 'pins' | 'drains'
 >;
 
 export interface ControlOptions {
@@ -45,8 +47,11 @@ export interface ControlOptions {
 export interface AdapterControl {
   /** The same array until a name changes. */
   list(): readonly AdapterInfo[];
-  /** @throws EspalierError ADAPTER_NOT_FOUND */
-  info(name: string): AdapterInfo;
+  /**
+   * A name, with the moves of earlier processes in its history.
+   * @throws EspalierError ADAPTER_NOT_FOUND
+   */
+  describe(name: string): Promise<AdapterInfo>;
   /** Points a name, which may be new, to a known version. */
   move(name: string, version: string, options: MoveOptions): Promise<AdapterInfo>;
   rollback(name: string, options: RollbackOptions): Promise<AdapterInfo>;
@@ -70,6 +75,10 @@ interface Step {
 export function createAdapterControl({ registry, baseName, store }: ControlOptions): AdapterControl {
   const find = async (name: string, version: string): Promise<AdoptedVersion | undefined> =>
     registry.has(name) && registry.info(name).version === version ? undefined : store?.find(version);
+  /** WHY only when it is asked for: a start must not read the records of all versions of all names. */
+  const recallHistory = async (name: string): Promise<void> => {
+    await registry.addEarlier(name, () => store?.history?.(name) ?? Promise.resolve([]));
+  };
   /** WHY taken back when the store fails: a server that starts again must not serve another version than this one. */
   const remember = async (name: string, { from, to }: Step, { cause }: ChangeOptions): Promise<void> => {
     try {
@@ -89,7 +98,10 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
   };
   return {
     list: () => registry.list(),
-    info: (name) => registry.info(name),
+    async describe(name) {
+      await recallHistory(name);
+      return registry.info(name);
+    },
     async move(name, version, options) {
       assertAdapterName(name, baseName);
       const found = await find(name, version);
@@ -100,6 +112,7 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
       return registry.info(name);
     },
     async rollback(name, options) {
+      await recallHistory(name);
       const from = registry.info(name).version;
       const { digest: to } = await registry.rollback(name, options);
       if (from !== to) await remember(name, { from, to }, options);

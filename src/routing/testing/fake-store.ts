@@ -14,6 +14,7 @@ export class FakeStore implements VersionStore {
   readonly names = new Map<string, string>();
   readonly versions: Set<string>;
   failure: Error | undefined;
+  history?: NonNullable<VersionStore['history']>;
   /** The folders that were put, by what was found in them. */
   readonly put: VersionStore['put'];
   readonly staging: string;
