@@ -1,17 +1,24 @@
-import { publishAdapterEvent } from '../../core/index.ts';
+import { onAdapterEvent, publishAdapterEvent } from '../../core/index.ts';
 import { readBreakerOptions, type BreakerOptions } from './breaker-options.ts';
-import { Breaker, type BreakerChange, type BreakerFacts } from './breaker.ts';
+import { type Admitted, Breaker, type BreakerChange, type BreakerFacts, type CallResult } from './breaker.ts';
 
-/** The breakers of all versions that were called, each made at the first call. Publishes `breaker` at each change of state. */
-export class BreakerTable {
+/**
+ * The breakers of all versions that were called, each made at the first call and forgotten when the version retires. Publishes `breaker`
+ * at each change of state.
+ */
+export class BreakerTable implements Disposable {
   readonly #options: BreakerOptions;
   readonly #breakers = new Map<string, Breaker>();
+  readonly #retirements: Disposable;
   readonly #listeners = new Set<(version: string, change: BreakerChange) => void>();
 
   /** @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID */
   constructor(options: BreakerOptions = {}) {
     readBreakerOptions(options);
     this.#options = options;
+    this.#retirements = onAdapterEvent(({ event, version }) => {
+      if (event === 'retire' && version !== undefined) this.#breakers.delete(version);
+    });
   }
 
   of(version: string): Breaker {
@@ -22,9 +29,9 @@ export class BreakerTable {
     return breaker;
   }
 
-  /** Frees what is kept of a version that is no longer served. */
-  forget(version: string): void {
-    this.#breakers.delete(version);
+  /** Counts the result of a call, unless its version has retired meanwhile. */
+  record(version: string, admitted: Admitted, result: CallResult, now: number): void {
+    this.#breakers.get(version)?.record(admitted, result, now);
   }
 
   /** @param listener  called at each change of state of any version, until the result is disposed */
@@ -35,6 +42,11 @@ export class BreakerTable {
 
   list(now: number): readonly (BreakerFacts & { readonly version: string })[] {
     return [...this.#breakers].map(([version, breaker]) => ({ version, ...breaker.facts(now) }));
+  }
+
+  /** Forgets no more versions; the last thing to be called. */
+  [Symbol.dispose](): void {
+    this.#retirements[Symbol.dispose]();
   }
 
   #tell(version: string, change: BreakerChange): void {

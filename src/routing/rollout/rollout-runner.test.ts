@@ -21,7 +21,10 @@ beforeEach(() => {
   events = [];
   heard = onAdapterEvent((event) => events.push(event));
 });
-afterEach(() => heard[Symbol.dispose]());
+const engines: FakeRolloutEngine[] = [];
+afterEach(() => {
+  for (const one of [heard, ...engines.splice(0)]) one[Symbol.dispose]();
+});
 
 const failed = (seen: readonly Seen[]): number => seen.filter(({ isFailed }) => isFailed).length;
 const told = (): readonly string[] =>
@@ -29,8 +32,14 @@ const told = (): readonly string[] =>
     event === 'rollout' ? `${details?.['phase']} ${details?.['step']} ${result}` : `${event} ${details?.['to']}`,
   );
 
-async function started(options: RolloutOptions = quick): Promise<FakeRolloutEngine> {
+function createEngine(): FakeRolloutEngine {
   const engine = new FakeRolloutEngine();
+  engines.push(engine);
+  return engine;
+}
+
+async function started(options: RolloutOptions = quick): Promise<FakeRolloutEngine> {
+  const engine = createEngine();
   await engine.runner.start(subject, options);
   return engine;
 }
@@ -183,7 +192,7 @@ describe('the roll-outs of a server', () => {
 
 describe('a name without a roll-out', () => {
   it('falls back to the version before when its own fails, and comes back', async () => {
-    const engine = new FakeRolloutEngine();
+    const engine = createEngine();
     engine.outcomes.set('old', (call) => (call < 12 ? 'failure' : 'success'));
     const seen = await engine.serve(20);
     expect([failed(seen), new Set(seen.map(({ version }) => version))]).toEqual([0, new Set(['older'])]);
@@ -204,14 +213,14 @@ describe('a name without a roll-out', () => {
     ['base', 0],
     ['error', 20],
   ] as const)('answers with its fall-back %s', async (fallback, failures) => {
-    const engine = Object.assign(new FakeRolloutEngine(), { fallback });
+    const engine = Object.assign(createEngine(), { fallback });
     engine.outcomes.set('old', () => 'failure');
     const seen = await engine.serve(20);
     expect([failed(seen), seen.some(({ version }) => version === 'older')]).toEqual([failures, false]);
   });
 
   it('gives the place of a probe back when its request is dropped', async () => {
-    const engine = Object.assign(new FakeRolloutEngine(), { fallback: 'error' as const });
+    const engine = Object.assign(createEngine(), { fallback: 'error' as const });
     engine.outcomes.set('old', () => 'failure');
     await engine.serve(10);
     engine.now += 30_000;
@@ -223,7 +232,7 @@ describe('a name without a roll-out', () => {
   });
 
   it('counts a call once, and tries it again once', () => {
-    const engine = new FakeRolloutEngine();
+    const engine = createEngine();
     const facts = { alias: 'a', version: 'old', previous: 'older', fallback: 'previous' } as const;
     const routed = engine.runner.choose(facts);
     routed.end({ outcome: 'failure' });
@@ -235,7 +244,7 @@ describe('a name without a roll-out', () => {
   });
 
   it('is not tried again while its call has not failed', () => {
-    const engine = new FakeRolloutEngine();
+    const engine = createEngine();
     const facts = { alias: 'a', version: 'old', previous: 'older', fallback: 'previous' } as const;
     const routed = engine.runner.choose(facts);
     expect(routed.retry(false)).toBeUndefined();

@@ -1,5 +1,5 @@
 import type { BreakerTable } from '../breaker/breaker-table.ts';
-import type { Admitted, CallResult } from '../breaker/breaker.ts';
+import type { CallResult } from '../breaker/breaker.ts';
 import { decideRetry, type Answer, type AliasState } from '../breaker/fallback.ts';
 import type { CallOutcome } from './call-outcome.ts';
 import type { MirroredCall, Rollout, Side } from './rollout.ts';
@@ -44,7 +44,7 @@ export class RoutedRequest implements Disposable {
     if (answer.kind !== 'version') return;
     const { breakers, rollout, now } = this.#parts;
     const at = now();
-    record(breakers, answer.version, answer.admitted, resultOf(end), at);
+    breakers.record(answer.version, answer.admitted, resultOf(end), at);
     const side = sideOf(rollout, answer.version);
     if (side !== undefined) rollout?.recordAnswer(side, end, at);
   }
@@ -69,10 +69,6 @@ export class RoutedRequest implements Disposable {
   [Symbol.dispose](): void {
     this.end({ outcome: 'cancelled' });
   }
-}
-
-function record(breakers: BreakerTable, version: string, admitted: Admitted, result: CallResult, at: number): void {
-  breakers.of(version).record(admitted, result, at);
 }
 
 function sideOf(rollout: Rollout | undefined, version: string): Side | undefined {

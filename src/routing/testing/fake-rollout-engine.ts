@@ -20,7 +20,7 @@ const usualMs = 10;
 const same: Comparison = { positions: 4, divergence: 0, agreement: 1, stableEntropy: 1, candidateEntropy: 1 };
 
 /** A registry of one name, a store that remembers, and versions that answer as they are told to. All of it by a clock that is set. */
-export class FakeRolloutEngine {
+export class FakeRolloutEngine implements Disposable {
   now = 0;
   version = 'old';
   previous: string | undefined = 'older';
@@ -31,7 +31,7 @@ export class FakeRolloutEngine {
   readonly quarantined: string[] = [];
   /** Errors that the next moves of the name, quarantines and saves throw. */
   readonly faults: Error[] = [];
-  breakers = new BreakerTable();
+  breakers: BreakerTable;
   runner: RolloutRunner;
   /** Whether failed calls are tried again. */
   retries = true;
@@ -40,15 +40,22 @@ export class FakeRolloutEngine {
   readonly #clock: Clock = { now: () => this.now };
 
   constructor() {
+    this.breakers = new BreakerTable();
     this.runner = this.#createRunner();
   }
 
   /** Ends the process and starts another one, with what was saved. */
   restart(): void {
-    this.runner[Symbol.dispose]();
+    this[Symbol.dispose]();
     this.now += 1_000_000;
+    this.breakers = new BreakerTable();
     this.runner = this.#createRunner();
     for (const text of this.saved.values()) this.runner.restore(JSON.parse(text));
+  }
+
+  [Symbol.dispose](): void {
+    this.runner[Symbol.dispose]();
+    this.breakers[Symbol.dispose]();
   }
 
   /** So many requests, one each 10 ms. */
@@ -109,7 +116,6 @@ export class FakeRolloutEngine {
   }
 
   #createRunner(): RolloutRunner {
-    this.breakers = new BreakerTable();
     return new RolloutRunner({
       breakers: this.breakers,
       clock: this.#clock,
