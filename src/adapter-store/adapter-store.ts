@@ -278,6 +278,34 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   }
 
   /**
+   * The facts of a version, which is verified again if it was verified against something else.
+   * @param version  its digest or its key
+   * @returns undefined if the store does not have it
+   * @throws the errors of verification
+   */
+  async find(version: string): Promise<StoredVersion | undefined> {
+    const { maker } = this.#started;
+    const key = await this.#versions.keyOf(version).catch(() => undefined);
+    return key === undefined ? undefined : maker.usable(version, key);
+  }
+
+  /**
+   * Keeps what a server has done by itself: it points the name to a version, or with undefined to none.
+   * @param version  its digest or its key
+   * @throws EspalierError STORE_VERSION_UNKNOWN, ADAPTER_QUARANTINED, STORE_ENTRY_STRANGE. Nothing was changed then.
+   */
+  async remember(name: string, version: string | undefined, cause: Cause = { actor: 'store' }): Promise<void> {
+    const { names } = this.#started;
+    const facts = version === undefined ? undefined : await this.#versions.facts(await this.#versions.keyOf(version));
+    await names.remember(name, facts, cause);
+  }
+
+  /** A folder on the disk of the store for files on their way to it. What is left in it is removed when the store is opened. */
+  get staging(): string {
+    return this.#layout.staging;
+  }
+
+  /**
    * Takes a name out of service. Its versions stay in the store.
    * @returns whether it was served
    * @throws EspalierError ADAPTER_VERSION_CONFLICT

@@ -10,7 +10,7 @@ export interface AdapterNotes extends Disposable {
 }
 
 /** What is reported of adapters that the server's first line names already. */
-const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note']);
+const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'store', 'quarantine']);
 
 /**
  * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has
@@ -38,7 +38,7 @@ export function tellAdapters(
 }
 
 /** A retired version is not reported: it has no name any more, and nobody waits for it. */
-function textOf({ event, name, version, previous, reason, error }: AdapterEvent): string | undefined {
+function textOf({ event, result, name, version, previous, reason, error }: AdapterEvent): string | undefined {
   switch (event) {
     case 'load':
       return `The adapter ${name} is served: version ${shortened(version)}`;
@@ -49,14 +49,33 @@ function textOf({ event, name, version, previous, reason, error }: AdapterEvent)
     case 'unload':
       return `The adapter ${name} is unloaded: version ${shortened(version)}`;
     case 'fail':
-      return `The adapter ${name} is not served: ${error instanceof Error ? error.message : String(error)}`;
+      return `The adapter ${name} is not served: ${wordsOf(error)}`;
     case 'template':
       return `The adapter ${name} brings a chat template or a tokenizer of its own, which requests for it use. --template base uses those of the base`;
     case 'note':
       return `The adapter ${name} ${reason}`;
+    case 'quarantine': {
+      const what =
+        version === undefined ? `What came as the adapter ${name}` : `Version ${shortened(version)} of ${name}`;
+      return `${what} was put into quarantine: ${wordsOf(error)}${because(reason)}`;
+    }
+    case 'publish':
+      return result === 'done' ? undefined : `The change of ${name} in the store is not followed: ${wordsOf(error)}`;
+    case 'verify':
+      return result === 'done' ? undefined : `The store could not take ${name} in: ${wordsOf(error)}${because(reason)}`;
+    case 'store':
+      return `${sentence(reason ?? '')}${error === undefined ? '' : `: ${wordsOf(error)}`}`;
     case 'retire':
       return undefined;
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function because(reason: string | undefined): string {

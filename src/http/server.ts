@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { FastifyServerOptions } from 'fastify';
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, option, optionText } from '../core/index.ts';
 import type { MemoryPlan } from '../batching/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
@@ -36,6 +36,11 @@ export interface ServerOptions {
    * model's name.
    */
   readonly adapters?: string;
+  /**
+   * Folder of a store, in the place of a folder of adapters: adapters that are dropped into it are verified and served while the server
+   * runs. Only a base that generates text has one.
+   */
+  readonly store?: string;
   /** Takes adapters that were trained on another base. Default: they are refused. */
   readonly anyBase?: boolean;
   /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */
@@ -122,6 +127,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   try {
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
     if (base) opened.push(() => base.dispose());
+    assertStoreFits(options, base);
     const changed = base?.watch.changed;
     const environment = options.environment ?? openOwnEnvironment(options);
     if (options.environment === undefined) opened.push(async () => environment.dispose());
@@ -218,6 +224,7 @@ function openGenerationFor(
   {
     servedName,
     adapters: adaptersFolder,
+    store: storeFolder,
     anyBase,
     template,
     maxSlots,
@@ -239,7 +246,7 @@ function openGenerationFor(
     template,
     residency: residencyOf(rest),
   };
-  return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, ...limits });
+  return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
 }
 
 function residencyOf({
@@ -258,6 +265,23 @@ function assertOwnName(encoder: string | undefined, models: ServerOptions['model
     expected: 'names other than that of the base',
     actual: encoder,
   });
+}
+
+/** @throws EspalierError OPTION_INVALID */
+function assertStoreFits({ store, adapters }: ServerOptions, base: OpenedBase | undefined): void {
+  if (store === undefined) return;
+  const actual = base === undefined ? 'no base' : isEncoder(base) ? 'an encoder' : undefined;
+  if (actual !== undefined) {
+    throw new EspalierError('OPTION_INVALID', {
+      name: option('store'),
+      expected: 'a base that generates text',
+      actual,
+    });
+  }
+  if (adapters !== undefined) {
+    const expected = optionText('no ', option('adapters'), ' beside it');
+    throw new EspalierError('OPTION_INVALID', { name: option('store'), expected, actual: adapters });
+  }
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

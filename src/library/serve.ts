@@ -17,6 +17,8 @@ const schema = z.object({
   copyBase: copyBase.optional(),
   /** Folder of adapters: each adapter folder in it is served under its name. Adapters can be loaded from it later. */
   adapters: path.optional(),
+  /** Folder of a store, in place of a folder of adapters: adapters that are dropped into it are verified and served while the server runs. */
+  store: path.optional(),
   /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */

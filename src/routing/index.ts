@@ -72,5 +72,6 @@ export {
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';
-export { targetsInFolder } from './store/targets-in-folder.ts';
+export { FileSource, type FileSourceOptions } from './store/file-source.ts';
+export { innerModules, targetsInFolder } from './store/targets-in-folder.ts';
 export type { AdapterAdministration, ServedAdapter } from './store/served-adapter.ts';

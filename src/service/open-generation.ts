@@ -14,6 +14,7 @@ import {
   type RegistryOptions,
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
+import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
 import { releaseIdleWeights } from './release-idle-weights.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -29,6 +30,8 @@ export interface GenerationOptions {
   /** Name under which the base is served. */
   readonly baseName: string;
   readonly adaptersFolder: string | undefined;
+  /** The folder of a store of adapters, in the place of a folder of adapters. */
+  readonly storeFolder?: string | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
@@ -57,30 +60,26 @@ export interface GenerationService {
  * @throws EspalierError the errors of `openEngine` and `announceAdapters`. Nothing is left open then.
  */
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
-  const { base, tokenizer, environment, baseName, adaptersFolder: folder, maxSlots, maxLength } = options;
-  const kinds = folder === undefined ? { dora: false, loraBias: false } : await kindsInFolder(folder);
-  const { dora = kinds.dora, loraBias = kinds.loraBias } = options;
-  const targets = options.adapterTargets ?? (folder === undefined ? undefined : await targetsInFolder(folder, base));
-  const engine = await openEngine({
-    base,
-    environment,
-    dora,
-    loraBias,
-    ...(targets === undefined ? {} : { adapterTargets: targets }),
-    ...(maxSlots === undefined ? {} : { maxSlots }),
-    ...(maxLength === undefined ? {} : { maxLength }),
+  const { base, tokenizer, baseName, adaptersFolder: folder } = options;
+  const opened = options.storeFolder === undefined ? undefined : await openStore(options.storeFolder, base);
+  const closeStore = async (): Promise<void> => opened?.store[Symbol.asyncDispose]();
+  const engine = await openEngineFor(options, opened).catch(async (error: unknown) => {
+    await closeStore();
+    throw error;
   });
   const registry = new AdapterRegistry(engine.arena, options.residency);
   const releasing = releaseIdleWeights(registry);
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     releasing[Symbol.dispose]();
+    await closeStore();
     await engine.dispose();
     registry.dispose();
     await Promise.all(closing);
   };
   try {
-    const fingerprint = await expectedFingerprint(base, { folder, anyBase: options.anyBase });
+    const { anyBase, storeFolder } = options;
+    const fingerprint = await expectedFingerprint(base, { folder: folder ?? storeFolder, anyBase });
     const ownTokenizers = tokenizer !== undefined && options.template !== 'base';
     const administration = {
       registry,
@@ -93,10 +92,22 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     };
     const adapters = createAdapterAdministration(administration);
     closing.push((await announceAdapters(administration)).settled);
+    const store =
+      opened === undefined || storeFolder === undefined
+        ? undefined
+        : await serveStore(opened, {
+            ...administration,
+            dir: storeFolder,
+            base,
+            arena: engine.arena,
+            registry,
+            files: administration,
+            anyBase,
+          });
     const context = {
       engine,
-      adapters,
-      control: createAdapterControl({ registry, baseName }),
+      adapters: opened === undefined ? adapters : withStore(adapters, opened),
+      control: createAdapterControl({ registry, baseName, store }),
       router: new Router({ baseName, registry }),
       tokenizer,
       baseName,
@@ -111,4 +122,25 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     await dispose();
     throw error;
   }
+}
+
+/** The engine, with what the adapters that are there need. */
+async function openEngineFor(
+  { base, environment, adaptersFolder: folder, maxSlots, maxLength, ...options }: GenerationOptions,
+  opened: OpenedStore | undefined,
+): Promise<Engine> {
+  const kinds =
+    opened?.needs ?? (folder === undefined ? { dora: false, loraBias: false } : await kindsInFolder(folder));
+  const { dora = kinds.dora, loraBias = kinds.loraBias } = options;
+  const needed = opened?.needs.targets ?? (folder === undefined ? undefined : await targetsInFolder(folder, base));
+  const targets = options.adapterTargets ?? needed;
+  return openEngine({
+    base,
+    environment,
+    dora,
+    loraBias,
+    ...(targets === undefined ? {} : { adapterTargets: targets }),
+    ...(maxSlots === undefined ? {} : { maxSlots }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+  });
 }

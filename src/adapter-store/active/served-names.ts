@@ -98,14 +98,7 @@ export class ServedNames<Read extends Adapter> {
       else if (previous !== version.key) await links.point(name, previous, version.key);
       throw error;
     }
-    this.#served.set(name, { version, entry: version.key });
-    const told = { event: 'publish', name, version: version.digest, actor: cause.actor } as const;
-    publishAdapterEvent({
-      ...told,
-      ...(before && { previous: before.digest }),
-      ...(cause.reason !== undefined && { reason: cause.reason }),
-    });
-    await this.#remember(name, version);
+    await this.#pointed(name, version, cause);
     return before;
   }
 
@@ -136,6 +129,41 @@ export class ServedNames<Read extends Adapter> {
     const active = await links.list();
     if ([...active.values()].some((entry) => entry.kind === 'version' && entry.key === key)) return;
     await versions.remove(key);
+  }
+
+  /**
+   * Points a name to a version that the server has moved it to already; undefined: to none.
+   * @throws EspalierError ADAPTER_QUARANTINED, STORE_ENTRY_STRANGE, and the errors of the file system. Nothing was changed then.
+   */
+  remember(name: string, version: StoredVersion | undefined, cause: Cause): Promise<void> {
+    return this.#turns.take(name, async () => {
+      const { links, quarantine } = this.#options;
+      const found = await links.find(name);
+      this.#expect(name, { expected: undefined, found });
+      if (version === undefined) {
+        await links.remove(name);
+        this.#served.delete(name);
+        return links.flush(name);
+      }
+      await quarantine.assertFree(name, version.digest);
+      const previous = found?.kind === 'version' ? found.key : undefined;
+      if (previous !== version.key) await links.point(name, version.key, previous);
+      await this.#pointed(name, version, cause);
+    });
+  }
+
+  async #pointed(name: string, version: StoredVersion, { actor, reason }: Cause): Promise<void> {
+    const previous = this.get(name)?.digest;
+    this.#served.set(name, { version, entry: version.key });
+    publishAdapterEvent({
+      event: 'publish',
+      name,
+      version: version.digest,
+      actor,
+      ...(previous !== undefined && { previous }),
+      ...(reason !== undefined && { reason }),
+    });
+    await this.#remember(name, version);
   }
 
   /**

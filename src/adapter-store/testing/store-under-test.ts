@@ -33,7 +33,7 @@ export class TestUser implements StoreUser {
   verify(_name: string, { modules }: Adapter): Promise<VerifiedFacts> {
     if (this.refusal) return Promise.reject(this.refusal);
     const [first] = modules.values();
-    return Promise.resolve({ rank: first?.rank ?? 0, bytes: 56, isAlone: false, targets: [] });
+    return Promise.resolve({ rank: first?.rank ?? 0, bytes: 56, isAlone: false, targets: [], kinds: [] });
   }
 
   async activated(name: string, { version, adapter }: Activation<Adapter>): Promise<void> {

@@ -10,6 +10,8 @@ export interface VerifiedFacts {
   readonly isAlone: boolean;
   /** Modules that it changes and that a server serves only if it is asked to, such as embeddings and heads. */
   readonly targets: readonly string[];
+  /** What else an engine must be opened for: `dora`, `lora_bias`. */
+  readonly kinds: readonly string[];
 }
 
 /** A verified version, as it is known without reading its weights. */
@@ -66,6 +68,7 @@ export function parseFacts(
     bytes: read('bytes', isCount, 'a number'),
     isAlone: read('isAlone', isBoolean, 'true or false'),
     targets: read('targets', isTexts, 'a list of names'),
+    kinds: read('kinds', isTexts, 'a list of names'),
     context: read('context', isText, 'a text'),
     verified: read('verified', isText, 'a text'),
   };

@@ -28,6 +28,7 @@ const schema = z.object({
   copyBase: z.union([z.literal(true), path], { error: 'nothing, or a folder' }).optional(),
   model: modelSpecs.default([]),
   adapters: path.optional(),
+  store: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
@@ -64,6 +65,7 @@ export const serveCommand: CommandDefinition = {
     "Serve a base and its adapters through OpenAI's API, and any ONNX models through the Open Inference Protocol",
   examples: [
     'espalier serve demo/base --adapters adapters',
+    'espalier serve demo/base --store adapters-store',
     'espalier serve --config serve.yaml --port 9000',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
     'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
@@ -75,6 +77,7 @@ export const serveCommand: CommandDefinition = {
       .option('--copy-base [dir]', 'serve private copies of base and models, made in a temporary folder or in this one')
       .option('--model <name=path>', 'an ONNX file to serve under /v2/models/<name>; may be repeated', collect)
       .option('--adapters <dir>', "folder of adapters; each is served under its folder's name")
+      .option('--store <dir>', 'store of adapters, in the place of --adapters: they may come and go while it is served')
       .option(...anyBaseOption)
       .option(...chatTemplateOption)
       .option(...templateOption)
@@ -158,11 +161,12 @@ async function withFile(options: Readonly<Record<string, unknown>>): Promise<Rec
 }
 
 /** The line that is printed first, because a large base takes a while to open. */
-function openingOf({ base, adapters, model }: z.output<typeof schema>): string {
+function openingOf({ base, adapters, store, model }: z.output<typeof schema>): string {
   const parts = [
     ...(base === undefined ? [] : [base]),
     ...model.map(({ path: file }) => file),
     ...(adapters === undefined ? [] : [`the adapters of ${adapters}`]),
+    ...(store === undefined ? [] : [`the store ${store}`]),
   ];
   return `Opening ${new Intl.ListFormat('en').format(parts)} …`;
 }

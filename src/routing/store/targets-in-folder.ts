@@ -14,7 +14,7 @@ import { listAdapterFolders, type ListedAdapter } from './adapters-folder.ts';
  * @throws EspalierError FILE_NOT_FOUND if the folder does not exist
  */
 export async function targetsInFolder(root: string, base: BaseModel): Promise<string[] | undefined> {
-  const inner = matchTargets(base.modules, 'all-linear').modules;
+  const inner = innerModules(base);
   const known = new Set(inner);
   const tables = base.modules.filter(({ path, kind }) => !known.has(path) && kind !== 'conv');
   const needed = new Set<string>();
@@ -23,6 +23,11 @@ export async function targetsInFolder(root: string, base: BaseModel): Promise<st
     for (const path of await tablesOf(adapter, { root, base, tables })) needed.add(path);
   }
   return needed.size === 0 ? undefined : [...inner, ...needed];
+}
+
+/** The modules that an engine serves without being asked to: all inner linear ones. */
+export function innerModules(base: Pick<BaseModel, 'modules'>): readonly string[] {
+  return matchTargets(base.modules, 'all-linear').modules;
 }
 
 interface Search {

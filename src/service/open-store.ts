@@ -1,0 +1,174 @@
+import { AdapterStore, type StoredVersion, type StoreUser, type VerifiedFacts } from '../adapter-store/index.ts';
+import { EspalierError, serverItself, type Cause } from '../core/index.ts';
+import type { ModuleWeights } from '../lora/index.ts';
+import { fingerprintBase, type BaseModel } from '../models/index.ts';
+import {
+  type AdapterAdministration,
+  FileSource,
+  innerModules,
+  type AdapterArena,
+  type AdapterRegistry,
+  type AdapterSource,
+  type AdoptedVersion,
+  type FileSourceOptions,
+  type HostWeights,
+  type SourcedAdapter,
+  type VersionStore,
+} from '../routing/index.ts';
+import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
+
+/** What an engine must be opened for, so that the adapters of a store can be served. */
+export interface StoreNeeds {
+  readonly dora: boolean;
+  readonly loraBias: boolean;
+  /** undefined: the inner linear modules are enough. */
+  readonly targets: string[] | undefined;
+}
+
+/** A store whose adapters are not served yet. */
+export interface OpenedStore {
+  readonly store: AdapterStore<SourcedAdapter>;
+  readonly needs: StoreNeeds;
+}
+
+/**
+ * Opens a store, and finds out what the engine must be opened for.
+ * @throws EspalierError STORE_BUSY, and the errors of the file system
+ */
+export async function openStore(dir: string, base: BaseModel): Promise<OpenedStore> {
+  const store = await AdapterStore.open<SourcedAdapter>({ dir, companions: tokenizerFileNames });
+  const versions = await store.activeVersions();
+  const extra = new Set(versions.flatMap(({ targets }) => targets));
+  const has = (kind: string): boolean => versions.some(({ kinds }) => kinds.includes(kind));
+  const targets = extra.size === 0 ? undefined : [...innerModules(base), ...extra];
+  return { store, needs: { dora: has('dora'), loraBias: has('lora_bias'), targets } };
+}
+
+export interface ServeStoreOptions<Weights extends HostWeights> {
+  readonly dir: string;
+  readonly base: BaseModel;
+  readonly baseName: string;
+  readonly arena: Pick<AdapterArena<Weights>, 'check'>;
+  readonly registry: AdapterRegistry<Weights>;
+  /** How adapters are read, but for the folder. */
+  readonly files: Omit<FileSourceOptions, 'folder'>;
+  readonly tokenizers: AdapterTokenizers | undefined;
+  readonly anyBase: boolean | undefined;
+}
+
+/** WHY no waiting: what a store gives to read is a copy that nobody else writes to. */
+const copyClock = { now: () => Date.now() + 60_000, wait: () => Promise.resolve() };
+
+/**
+ * Serves what is active in a store, and follows it.
+ * @returns the store as the routes of administration see it
+ */
+export async function serveStore<Weights extends HostWeights>(
+  { store }: OpenedStore,
+  options: ServeStoreOptions<Weights>,
+): Promise<VersionStore> {
+  const { base, registry, anyBase = false } = options;
+  const user: StoreUser<SourcedAdapter> = {
+    context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
+    read: (path) => sourceAt(path, options).read(),
+    verify: (name, adapter) => verify(name, adapter, options),
+    activated: async (name, { version, adapter, cause }) => {
+      if (adapter === undefined) await registry.adopt(name, adoptedOf(version, options), { cause });
+      else await registry.put(name, sourceOf(version, options, adapter), { cause });
+    },
+    withdrawn: async (name, cause) => {
+      if (registry.has(name)) await registry.unload(name, { cause });
+    },
+    failed: (name, error) => registry.fail(name, { path: name, read: () => Promise.reject(asError(error)) }, error),
+    isInUse: (digest) => registry.list().some(({ version, leases }) => version === digest && leases > 0),
+  };
+  await store.begin(user);
+  return versionStoreOf(store, options);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function sourceAt<Weights extends HostWeights>(path: string, { dir, files }: ServeStoreOptions<Weights>): FileSource {
+  return new FileSource(path, { ...files, folder: dir, fileClock: copyClock });
+}
+
+/** The place from which a version is read. What has just been read is not read once more. */
+function sourceOf<Weights extends HostWeights>(
+  { path }: StoredVersion,
+  options: ServeStoreOptions<Weights>,
+  first?: SourcedAdapter,
+): AdapterSource {
+  const file = sourceAt(path, options);
+  let known = first;
+  return {
+    path,
+    isImmutable: true,
+    read: () => {
+      const adapter = known;
+      known = undefined;
+      return adapter === undefined ? file.read() : Promise.resolve(adapter);
+    },
+  };
+}
+
+function adoptedOf<Weights extends HostWeights>(
+  version: StoredVersion,
+  options: ServeStoreOptions<Weights>,
+): AdoptedVersion {
+  const { digest, key, rank, bytes, isAlone, base, fingerprint, path } = version;
+  const { tokenizers } = options;
+  // A version without files of a tokenizer has no more in its name than its digest.
+  const own = tokenizers !== undefined && key !== digest && { openTokenizer: () => tokenizers.open(path) };
+  return { digest, rank, bytes, isAlone, base, fingerprint, path, source: sourceOf(version, options), ...own };
+}
+
+/** @throws EspalierError the errors of the arena's `check`, TOKENIZER_INVALID, STORE_NAME_INVALID */
+async function verify<Weights extends HostWeights>(
+  name: string,
+  adapter: SourcedAdapter,
+  { arena, base, baseName }: ServeStoreOptions<Weights>,
+): Promise<VerifiedFacts> {
+  if (name === baseName) {
+    throw new EspalierError('STORE_NAME_INVALID', { name, expected: 'another name than that of the base' });
+  }
+  const { rank, bytes, isAlone } = arena.check(name, adapter);
+  await adapter.openTokenizer?.();
+  const inner = new Set(innerModules(base));
+  const modules = [...adapter.modules.values()];
+  const has = (part: keyof ModuleWeights): boolean => modules.some((module) => module[part] !== undefined);
+  return {
+    rank,
+    bytes,
+    isAlone,
+    targets: [...adapter.modules.keys()].filter((path) => !inner.has(path)),
+    kinds: [...(has('magnitude') ? ['dora'] : []), ...(has('bias') ? ['lora_bias'] : [])],
+  };
+}
+
+/** What vLLM's routes change: nothing is loaded by a path, and a name that is unloaded leaves the store's names too. */
+export function withStore(adapters: AdapterAdministration, { store }: OpenedStore): AdapterAdministration {
+  return {
+    ...adapters,
+    async unload(name) {
+      if (!(await store.withdraw(name))) await adapters.unload(name);
+    },
+  };
+}
+
+function versionStoreOf<Weights extends HostWeights>(
+  store: AdapterStore<SourcedAdapter>,
+  options: ServeStoreOptions<Weights>,
+): VersionStore {
+  return {
+    staging: store.staging,
+    put: (name, path, { cause }) => store.put(name, path, { cause, isActivated: false }),
+    async find(digest) {
+      const version = await store.find(digest);
+      return version && adoptedOf(version, options);
+    },
+    remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
+      store.remember(name, digest, cause),
+  };
+}
