@@ -14,6 +14,7 @@ import {
   adapterStatusCommand,
   adapterUnpinCommand,
 } from './commands/adapter-remote.ts';
+import { adapterUploadCommand } from './commands/adapter-upload.ts';
 import { auditCommand } from './commands/audit.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
@@ -50,6 +51,7 @@ export const commandList: readonly CommandDefinition[] = [
   adapterDiffCommand,
   adapterListCommand,
   adapterStatusCommand,
+  adapterUploadCommand,
   adapterPublishCommand,
   adapterRollbackCommand,
   adapterPinCommand,

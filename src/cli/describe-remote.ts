@@ -43,8 +43,10 @@ function because(reason: string | null): string {
   return reason === null ? '' : ` (${reason})`;
 }
 
+/** Small adapters have a few kilobytes. */
 function megabytes(bytes: number | null): string {
-  return `${((bytes ?? 0) / 2 ** 20).toFixed(1)} MB`;
+  const all = bytes ?? 0;
+  return all < 2 ** 20 ? `${Math.ceil(all / 1024)} kB` : `${(all / 2 ** 20).toFixed(1)} MB`;
 }
 
 function inColumns(rows: readonly (readonly string[])[]): string {

@@ -1,4 +1,7 @@
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../http/app.ts';
 import { fakeContext } from '../../http/testing/fake-context.ts';
@@ -12,9 +15,23 @@ const [first, second] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, 
 let registry: AdapterRegistry<FakeWeights>;
 let app: ReturnType<typeof createApp>;
 let server: string;
+let store: FakeStore;
+let folder: string;
+/** The uploads that came: the name and the files. */
+let put: [name: string, files: string[]][];
 beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-remote-'));
+  put = [];
   registry = new AdapterRegistry(new FakeArena(), { memory: 1000 });
-  const control = createAdapterControl({ registry, baseName: 'base', store: new FakeStore([first, second]) });
+  store = new FakeStore([first, second], {
+    staging: folder,
+    put: async (name, path) => {
+      const names = (await stat(path)).isDirectory() ? await readdir(path) : [basename(path)];
+      put.push([name, names.toSorted()]);
+      return { digest: first };
+    },
+  });
+  const control = createAdapterControl({ registry, baseName: 'base', store });
   const context = { ...fakeContext(), control };
   app = createApp(context, { generation: context }, { adminKey: 'secret' });
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -24,6 +41,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await app.close();
   registry.dispose();
+  await rm(folder, { recursive: true });
 });
 
 function run(...words: string[]): ReturnType<typeof espalier> {
@@ -46,7 +64,7 @@ describe('espalier adapter, on a running server', () => {
   it('shows one with its history', async () => {
     await run('pin', 'org/support', '--reason', 'audit', '--weights');
     const { stdout } = await run('status', 'org/support');
-    expect(stdout).toContain('org/support  serving, 0.0 MB of weights in memory');
+    expect(stdout).toContain('org/support  serving, 1 kB of weights in memory');
     expect(stdout).toMatch(/pinned {4}by key \w{8} \(audit\), with its weights/);
     expect(stdout).toMatch(/history {3}\S+Z {2}222222222222 {2}by store\n {12}\S+Z {2}111111111111 {2}by store/);
   });
@@ -59,6 +77,25 @@ describe('espalier adapter, on a running server', () => {
     expect(registry.info('org/support').history[0]?.reason).toBe('wrong tone');
     await run('rollback', 'org/support', '--to', '111111');
     expect(version()).toBe(first);
+  });
+
+  it('sends a folder or a file', async () => {
+    const peft = join(folder, 'peft');
+    await mkdir(join(peft, 'checkpoint-1'), { recursive: true });
+    for (const file of ['adapter_config.json', 'adapter_model.safetensors', '.hidden']) {
+      await writeFile(join(peft, file), 'x');
+    }
+    expect((await run('upload', 'org/support', peft, '--reason', 'new')).stdout).toBe(`org/support is at ${first}\n`);
+    expect([version(), registry.info('org/support').history[0]?.reason]).toEqual([first, 'new']);
+    const file = join(folder, 'other.gguf');
+    await writeFile(file, 'x');
+    expect((await run('upload', 'other', file, '--no-publish')).stdout).toBe(`other has ${first} in the store\n`);
+    expect(put).toEqual([
+      ['org/support', ['adapter_config.json', 'adapter_model.safetensors']],
+      ['other', ['other.gguf']],
+    ]);
+    expect(registry.has('other')).toBe(false);
+    expect((await run('upload', 'other', join(folder, 'gone'))).stderr).toContain('FILE_NOT_FOUND');
   });
 
   it('pins, unpins and removes a name', async () => {

@@ -1,3 +1,5 @@
+import { openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 
@@ -48,6 +50,22 @@ export interface RemoteChange {
   readonly expected?: string | undefined;
 }
 
+const uploaded = z.looseObject({ name: z.string(), version: z.string(), published: z.boolean() });
+
+/** What a server has made of an upload. */
+export type RemoteVersion = z.output<typeof uploaded>;
+
+/** The files of an adapter for a server. */
+export interface RemoteUpload {
+  readonly name: string;
+  /** Paths on this machine. */
+  readonly files: readonly string[];
+  /** Whether the name is pointed to the version. */
+  readonly isPublished: boolean;
+  readonly reason?: string | undefined;
+  readonly expected?: string | undefined;
+}
+
 /** A client of `/v1/adapters`, as the command line uses it. */
 export class AdapterClient {
   readonly #options: AdapterClientOptions;
@@ -75,6 +93,16 @@ export class AdapterClient {
     return this.#ask(removed, { method: 'DELETE', path: pathOf(name), body, expected });
   }
 
+  /** Sends files as they are read from the disk. */
+  async upload({ name, files, isPublished, reason, expected }: RemoteUpload): Promise<RemoteVersion> {
+    const body = new FormData();
+    body.append('name', name);
+    body.append('publish', String(isPublished));
+    if (reason !== undefined) body.append('reason', reason);
+    for (const path of files) body.append('file', await openAsBlob(path), basename(path));
+    return this.#ask(uploaded, { method: 'POST', path: '', body, expected });
+  }
+
   async #ask<Schema extends z.ZodType>(schema: Schema, asked: Asked): Promise<z.output<Schema>> {
     const { server } = this.#options;
     const answer = await this.#fetch(asked);
@@ -93,7 +121,8 @@ export class AdapterClient {
   async #fetch({ method, path, body, expected }: Asked): Promise<Response> {
     const { server, key, signal } = this.#options;
     const headers = {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body instanceof FormData ? { 'x-espalier-upload': '1' } : {}),
+      ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       ...(expected === undefined ? {} : { 'if-match': `"${expected}"` }),
     };
@@ -103,7 +132,7 @@ export class AdapterClient {
         headers,
         // WHY not followed: the key must not go to another server.
         redirect: 'error',
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
@@ -116,7 +145,7 @@ export class AdapterClient {
 interface Asked {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
-  readonly body?: Readonly<Record<string, unknown>> | undefined;
+  readonly body?: Readonly<Record<string, unknown>> | FormData | undefined;
   readonly expected?: string | undefined;
 }
 

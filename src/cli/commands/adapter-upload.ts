@@ -1,0 +1,50 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EspalierError } from '../../core/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { path, readOptions } from '../read-options.ts';
+import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
+
+const schema = z.object({
+  ...serverSchema,
+  name: z.string().min(1, { error: 'the name of an adapter' }),
+  path,
+  publish: z.boolean().default(true),
+  reason: z.string().min(1, { error: 'a text' }).optional(),
+});
+
+export const adapterUploadCommand: CommandDefinition = {
+  name: 'adapter upload',
+  summary: 'Sends an adapter to a running server with a store, which verifies it, keeps it and points the name to it.',
+  examples: [
+    'espalier adapter upload support runs/support/adapter --reason "new terms"',
+    'espalier adapter upload support support.gguf --no-publish --server http://gpu-1:8000 --admin-key "$KEY"',
+  ],
+  configure(command) {
+    command
+      .argument('<name>', 'the name of an adapter')
+      .argument('<path>', 'a folder of PEFT, or a file of another format')
+      .option('--no-publish', 'only keep it in the store')
+      .option('--reason <text>', 'why, for the history and the audit record');
+    addServerOptions(command);
+  },
+  async run(options, { output, signal }) {
+    const { name, path: place, publish, reason, ...server } = readOptions(schema, options);
+    const files = await filesAt(place);
+    const made = await clientOf(server, signal).upload({ name, files, isPublished: publish, reason });
+    output.answer(made, () => `${name} ${publish ? 'is at' : 'has'} ${made.version}${publish ? '' : ' in the store'}`);
+  },
+};
+
+/** The files that lie in a folder, without hidden ones, or the one file. */
+async function filesAt(place: string): Promise<readonly string[]> {
+  const found = await stat(place).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path: place }, { cause });
+  });
+  if (!found.isDirectory()) return [place];
+  const entries = await readdir(place, { withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'));
+  if (files.length === 0) throw new EspalierError('FILE_NOT_FOUND', { what: 'files of an adapter', path: place });
+  return files.map((entry) => join(place, entry.name));
+}
