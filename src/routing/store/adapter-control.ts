@@ -38,6 +38,7 @@ export interface VersionStore {
 export type OperatedRegistry = Pick<
   AdapterRegistry,
   | 'list'
+  | 'memory'
   | 'info'
   | 'has'
   | 'versionBefore'
@@ -62,6 +63,8 @@ export interface ControlOptions {
 export interface AdapterControl {
   /** The same array until a name changes. */
   list(): readonly AdapterInfo[];
+  /** The host memory that the weights of versions use, its limit, and the number of those versions. */
+  memory(): ReturnType<AdapterRegistry['memory']>;
   /**
    * A name, with the moves of earlier processes in its history.
    * @throws EspalierError ADAPTER_NOT_FOUND
@@ -113,6 +116,7 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
   };
   return {
     list: () => registry.list(),
+    memory: () => registry.memory(),
     async describe(name) {
       await recallHistory(name);
       return registry.info(name);
