@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // WHY here: libuv reads it when its thread pool starts, before any code of a test; the forks inherit it.
 process.env['UV_THREADPOOL_SIZE'] ??= '8';
 
-const tests = ['src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/**/*.test.ts'];
+const tests = ['src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/**/*.test.ts', 'soak/**/*.test.ts'];
 
 /** Files with a process of their own, since they look at, or change, what a whole process has. */
 const alone = [
@@ -14,6 +14,7 @@ const alone = [
   'src/engine/adapters/memory-given-back.ort.test.ts',
   'test/attacks/attacks.test.ts',
   'test/fuzz/fuzz.test.ts',
+  'soak/soak.ort.test.ts',
   // the first loading of the native library
   'src/onnxruntime/missing-library.ort.test.ts',
   'src/onnxruntime/ffi/library.ort.test.ts',

@@ -104,11 +104,10 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             files: administration,
             anyBase,
           });
-    const control = createAdapterControl({ registry, baseName, store });
     const context = {
       engine,
-      adapters: store === undefined ? adapters : withStore(adapters, control),
-      control,
+      adapters: opened === undefined ? adapters : withStore(adapters, opened),
+      control: createAdapterControl({ registry, baseName, store }),
       router: new Router({ baseName, registry }),
       tokenizer,
       baseName,

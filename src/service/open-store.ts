@@ -4,14 +4,12 @@ import type { ModuleWeights } from '../lora/index.ts';
 import { fingerprintBase, type BaseModel } from '../models/index.ts';
 import {
   type AdapterAdministration,
-  type AdapterControl,
   FileSource,
   innerModules,
   type AdapterArena,
   type AdapterRegistry,
   type AdapterSource,
   type AdoptedVersion,
-  type EarlierMove,
   type FileSourceOptions,
   type HostWeights,
   type SourcedAdapter,
@@ -150,12 +148,11 @@ async function verify<Weights extends HostWeights>(
 }
 
 /** What vLLM's routes change: nothing is loaded by a path, and a name that is unloaded leaves the store's names too. */
-export function withStore(adapters: AdapterAdministration, control: AdapterControl): AdapterAdministration {
+export function withStore(adapters: AdapterAdministration, { store }: OpenedStore): AdapterAdministration {
   return {
     ...adapters,
-    async unload(name, options = {}) {
-      const isThere = adapters.list().some((one) => one.name === name);
-      await (isThere ? control.remove(name, options) : adapters.unload(name, options));
+    async unload(name) {
+      if (!(await store.withdraw(name))) await adapters.unload(name);
     },
   };
 }
@@ -171,16 +168,6 @@ function versionStoreOf<Weights extends HostWeights>(
       const version = await store.find(digest);
       return version && adoptedOf(version, options);
     },
-    async history(name) {
-      const moves: EarlierMove[] = [];
-      for (const { key, time } of await store.history(name)) {
-        // A version that is gone, or that does not fit this base, is none to go back to.
-        const version = await store.find(key).catch(() => undefined);
-        if (version) moves.push({ known: adoptedOf(version, options), time: Date.parse(time), actor: 'store' });
-      }
-      return moves;
-    },
-    assertFree: (name, digest) => store.assertFree(name, digest),
     remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
       store.remember(name, digest, cause),
   };

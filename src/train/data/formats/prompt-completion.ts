@@ -29,8 +29,7 @@ function spellingOf(row: Fields): readonly [string, string] | undefined {
 export const promptCompletionFormat: RowFormat = {
   description: '"prompt" and "completion" (or another pair, such as "question" and "answer")',
   fits: (row) => spellingOf(row) !== undefined,
-  // WHY of this row: a further pair beside the one that is read would be passed over without a word.
-  fields: (row) => [...(spellingOf(row) ?? []), ...fieldsBeside],
+  fields: [...new Set(spellings.flat()), ...fieldsBeside],
   read(row, place, options) {
     const [promptField, completionField] = spellingOf(row) ?? ['prompt', 'completion'];
     const [prompt, completion] = [asTurns(row[promptField]), asTurns(row[completionField])];
