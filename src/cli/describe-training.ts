@@ -16,6 +16,7 @@ export function describePlan(plan: TrainPlan): string {
     ...templateLines[plan.template],
     `data       ${describeData(data)}`,
     ...describeUnknown(data),
+    ...describeWithoutEnd(data),
     ...(evalData === undefined ? [] : [`held out   ${describeData(evalData)}`, ...describeUnknown(evalData)]),
     `steps      ${steps}, rows of up to ${maxLength} tokens, learning rate ${learningRate}`,
   ];
@@ -45,6 +46,13 @@ function describeData({
       `${count(passedOver)} earlier answers not learned: the chat template rewrites them (--answers each learns them)`,
     );
   return parts.join(', ');
+}
+
+function describeWithoutEnd({ withoutEnd }: DataAccount): string[] {
+  if (withoutEnd === 0) return [];
+  return [
+    `odd        ${count(withoutEnd)} conversations teach nothing that ends an answer: the chat template writes no such token, so answers will go on to their limit`,
+  ];
 }
 
 /** A line for each field of which nothing is learned. */

@@ -26,6 +26,8 @@ export interface Prompt {
   readonly tokens: readonly number[];
   /** How the tokens of the answer are decoded. An answer that continues a text keeps the space before its first word. */
   readonly decoding: StreamDecoderOptions;
+  /** Texts that end the answer. */
+  readonly stops: readonly string[];
 }
 
 /**
@@ -42,7 +44,7 @@ export async function readPrompt(options: PromptOptions, tokenizer: Tokenizer | 
     const expected = 'one of --prompt, --messages and --input-ids';
     throw new EspalierError('CLI_CONFLICT', { expected, actual: given.join(' and ') || 'none of them' });
   }
-  if (inputIds !== undefined) return { tokens: inputIds, decoding: { after: inputIds } };
+  if (inputIds !== undefined) return { tokens: inputIds, decoding: { after: inputIds }, stops: [] };
   if (tokenizer === undefined) {
     const expected = '--input-ids, since the folder of the base has no tokenizer';
     throw new EspalierError('CLI_CONFLICT', { expected, actual: given.join('') });
@@ -56,10 +58,11 @@ export async function readPrompt(options: PromptOptions, tokenizer: Tokenizer | 
       throw new EspalierError('CLI_BAD_VALUE', { flag: '--chat-template-kwargs', expected, actual: variables.problem });
     }
     const rendering = { addGenerationPrompt: true, tools: conversation.tools, variables };
-    return { tokens: tokenizer.encodeChat(conversation.messages, rendering), decoding: {} };
+    const stops = tokenizer.turnMark === undefined ? [] : [tokenizer.turnMark];
+    return { tokens: tokenizer.encodeChat(conversation.messages, rendering), decoding: {}, stops };
   }
   const tokens = tokenizer.encode(prompt ?? '', { bos: true });
-  return { tokens, decoding: { after: tokens } };
+  return { tokens, decoding: { after: tokens }, stops: [] };
 }
 
 async function readConversation(path: string): Promise<Conversation> {

@@ -130,7 +130,8 @@ export class LocalModel implements AsyncDisposable {
     );
     const decoder = tokenizer?.createStreamDecoder(call.isContinued ? { after: tokens } : {});
     const { stop = [], minTokens = 0, logprobs } = sampling;
-    const stops = typeof stop === 'string' ? [stop] : stop;
+    const mark = call.isContinued ? undefined : tokenizer?.turnMark;
+    const stops = [...(typeof stop === 'string' ? [stop] : stop), ...(mark === undefined ? [] : [mark])];
     yield* piecesOf(stream, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
   }
 

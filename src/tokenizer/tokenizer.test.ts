@@ -112,6 +112,20 @@ describe('the end of a turn', () => {
     expect(createTokenizer(files).eosIds).toEqual(expected);
   });
 
+  it.each([
+    ['<|im_end|>', '<|im_end|>'],
+    ['\n[/A]<s>', '[/A]'],
+    ['<|end|>', undefined],
+    [' <|end|><x>', undefined],
+    ['.', undefined],
+    ['', undefined],
+    ['\n### user', undefined],
+    ['\n<a b>', undefined],
+  ])('is a mark that no token is: %j', (turnEnd, expected) => {
+    const files = byteLevelFiles({ chatTemplate: template(turnEnd) });
+    expect(createTokenizer(files).turnMark).toBe(expected);
+  });
+
   it('is none where the template refuses the messages', () => {
     const files = byteLevelFiles({ chatTemplate: "{{ raise_exception('no') }}" });
     expect(createTokenizer(files).eosIds).toEqual([eos]);

@@ -28,7 +28,7 @@ import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
 import { trimRanges, type Trimming } from './trim-ranges.ts';
 import type { TemplateFiles, TokenizerFiles } from './tokenizer-files.ts';
-import { findTurnEnd, type TurnEnd } from './turn-end.ts';
+import { findTurnEnd, findTurnMark, type TurnEnd } from './turn-end.ts';
 
 export type { ChatMessage, RenderedChat, TextPart, ToolCall } from './chat-template.ts';
 
@@ -115,6 +115,8 @@ export interface Tokenizer {
   readonly eosId: number | undefined;
   /** How the chat template ends an answer; undefined where it does so with plain text, or not at all. */
   readonly turnEnd: TurnEnd | undefined;
+  /** The mark with which the chat template ends an answer where no token is that mark; answers to chats stop at this text. */
+  readonly turnMark: string | undefined;
   /** Every id that ends a generation. */
   readonly eosIds: readonly number[];
   /** One more than the largest id. */
@@ -145,6 +147,7 @@ class FileTokenizer implements Tokenizer {
   readonly #special: SpecialTokens;
   #eosIds: readonly number[] | undefined;
   #turnEnd: { readonly found: TurnEnd | undefined } | undefined;
+  #turnMark: { readonly found: string | undefined } | undefined;
 
   constructor(files: TokenizerFiles, parts: TokenizerParts = readParts(files)) {
     const { pipeline, around, trimmings, decoding, tokens } = parts;
@@ -186,6 +189,12 @@ class FileTokenizer implements Tokenizer {
     const template = this.#template;
     this.#turnEnd ??= { found: template && findTurnEnd(template, (text) => this.#pipeline.split(text)) };
     return this.#turnEnd.found;
+  }
+
+  get turnMark(): string | undefined {
+    const template = this.#template;
+    this.#turnMark ??= { found: template && findTurnMark(template, (text) => this.#pipeline.split(text)) };
+    return this.#turnMark.found;
   }
 
   get eosIds(): readonly number[] {

@@ -23,14 +23,35 @@ export function findTurnEnd(
   template: Pick<ChatTemplate, 'render'>,
   split: (text: string) => readonly Section[],
 ): TurnEnd | undefined {
-  const rendered = renderTurn(template);
-  const at = rendered?.lastIndexOf(answer) ?? -1;
-  if (rendered === undefined || at < 0) return undefined;
-  const tail = rendered.slice(at + answer.length);
+  const tail = tailOf(template);
   const first = split(tail).find(({ token, text }) => token !== undefined || text.trim() !== '');
   if (first?.token === undefined) return undefined;
   const end = first.start + first.text.length;
   return { id: first.token.id, text: tail.slice(0, end), behind: tail.slice(end) };
+}
+
+/** A mark in brackets, such as `<|im_end|>` or `</s>`. WHY nothing else: words and headings may be parts of an answer. */
+const mark = /^\s*([<[{|][^\s<>[\]{}]{1,60}[>\]}])/u;
+
+/**
+ * The mark with which the chat template ends an answer where no token of the tokenizer is that mark, as with ChatML on a base that never
+ * saw it. Training teaches its letters, so an answer ends there as it would at a token.
+ *
+ * @returns undefined if a token ends an answer, or nothing that looks like a mark
+ */
+export function findTurnMark(
+  template: Pick<ChatTemplate, 'render'>,
+  split: (text: string) => readonly Section[],
+): string | undefined {
+  if (findTurnEnd(template, split) !== undefined) return undefined;
+  return mark.exec(tailOf(template))?.[1];
+}
+
+/** What the template writes behind the words of an answer. */
+function tailOf(template: Pick<ChatTemplate, 'render'>): string {
+  const rendered = renderTurn(template);
+  const at = rendered?.lastIndexOf(answer) ?? -1;
+  return rendered === undefined || at < 0 ? '' : rendered.slice(at + answer.length);
 }
 
 function renderTurn(template: Pick<ChatTemplate, 'render'>): string | undefined {

@@ -5,7 +5,7 @@ import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index
 import { openEnvironment } from '../../onnxruntime/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
 import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import { AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
 import { openTokenizerFor } from '../adapter-tokenizer.ts';
 import { chatTemplateOption, declareBaseOptions, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
@@ -151,6 +151,7 @@ async function answer(
 ): Promise<void> {
   const { output } = context;
   const decoder = tokenizer?.createStreamDecoder(prompt.decoding);
+  const words = new AnswerText({ decoder, stops: prompt.stops, minTokens: 0 });
   const tokens: number[] = [];
   let text = '';
   let finishReason: string | undefined;
@@ -159,12 +160,13 @@ async function answer(
     output.stream(piece);
   };
   for await (const next of engine.generate(request)) {
-    finishReason = next.finishReason;
     tokens.push(next.token);
+    const added = words.add(words.decode(next.token, next.finishReason), next.finishReason);
+    finishReason = added.finishReason;
     if (decoder === undefined) show(tokens.length === 1 ? String(next.token) : `,${next.token}`);
-    else if (finishReason !== 'stop') show(decoder.push(next.token));
+    else show(added.text);
+    if (finishReason !== undefined) break;
   }
-  if (decoder !== undefined) show(decoder.end());
   // The text was streamed, so only the end of its line is missing.
   output.answer({ text: decoder === undefined ? null : text, tokens, finishReason }, () => '');
   const isEmpty = decoder !== undefined && text === '';

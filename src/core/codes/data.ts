@@ -76,7 +76,7 @@ export const dataCodes = {
     status: 400,
     retryable: false,
     message:
-      '{path}, {unit} {line}: the chat template changes the text of the turns before message {index} when that message follows, so the tokens of the assistant cannot be identified. Train on one answer per row, or use a template that only appends.',
-    help: 'The loss counts the tokens of the assistant. Espalier finds them by rendering the conversation turn by turn, so the template must not rewrite earlier turns.',
+      '{path}, {unit} {line}: what the chat template writes for message {index} does not follow what it writes before an answer, so the tokens of the assistant cannot be told. Take a template that writes both alike (--chat-template), or one that marks answers with the tag generation.',
+    help: 'The loss counts the tokens of the assistant. Espalier finds them by rendering the conversation up to the answer, with the head of the answer, and then with it. Some templates put more into that head than they write for an answer that is given, such as the beginning of a thought: what was learned would not fit what is asked when the model is served.',
   },
 } as const satisfies Record<string, CodeEntry>;

@@ -41,7 +41,7 @@ export interface StartOptions {
 export async function startChoices(options: StartOptions): Promise<Choice[]> {
   const { body, prompts, place } = options;
   const n = body.n ?? 1;
-  const shared = { stops: body.stop ?? [], stopTokenIds: stopTokensOf(options) };
+  const shared = { stops: stopsOf(options), stopTokenIds: stopTokensOf(options) };
   const pace = new Pace();
   const choices: Choice[] = [];
   for (const prompt of prompts) {
@@ -54,6 +54,12 @@ export async function startChoices(options: StartOptions): Promise<Choice[]> {
   }
   place?.[Symbol.dispose]();
   return choices;
+}
+
+/** What the client names, and the mark that ends a turn of a chat. */
+function stopsOf({ body, tokenizer, continuesPrompt }: StartOptions): readonly string[] {
+  const mark = continuesPrompt || body.ignore_eos === true ? undefined : tokenizer?.turnMark;
+  return [...(body.stop ?? []), ...(mark === undefined ? [] : [mark])];
 }
 
 function stopTokensOf({ body, eosTokenIds }: StartOptions): ReadonlySet<number> {

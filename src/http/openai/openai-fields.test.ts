@@ -89,6 +89,17 @@ describe('what a client asks of the drawing of tokens', () => {
 });
 
 describe('stop strings', () => {
+  it('at the mark with which the chat template ends a turn, where no token is that mark', async () => {
+    const tokenizer = { ...characterTokenizer, turnMark: '<|im_end|>' };
+    const context = { ...fakeContext({ text: 'Yes.<|im_end|>\nNo.' }), tokenizer };
+    const [asked, continued, ignoring] = await Promise.all(
+      [chat, completion, { ...chat, ignore_eos: true }].map((body) => post(context, body)),
+    );
+    expect(asked?.json).toMatchObject({ choices: [{ message: { content: 'Yes.' }, finish_reason: 'stop' }] });
+    expect(continued?.json).toMatchObject({ choices: [{ text: 'Yes.<|im_end|>\nNo.' }] });
+    expect(ignoring?.json).toMatchObject({ choices: [{ message: { content: 'Yes.<|im_end|>\nNo.' } }] });
+  });
+
   it('are looked for one and all', async () => {
     const { json } = await post(fakeContext({ text: 'one two three' }), { ...completion, stop: ['three', 'two', 'x'] });
     expect(json).toMatchObject({ choices: [{ text: 'one ', finish_reason: 'stop' }] });

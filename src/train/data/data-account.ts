@@ -15,6 +15,8 @@ export interface DataAccount {
   readonly truncated: number;
   /** Answers that are not learned because the chat template renders them otherwise once others follow. */
   readonly passedOver: number;
+  /** Conversations in which nothing is learned that ends an answer, so that answers would not end by themselves. */
+  readonly withoutEnd: number;
   /** How many rows have each format; empty where rows have labels. */
   readonly formats: Partial<Readonly<Record<FormatName, number>>>;
   /** Fields of which nothing is learned, since no format has them. */

@@ -1,6 +1,7 @@
 import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
 import { cutExample, type Example } from './example.ts';
 import type { ExampleCounter } from './example-counter.ts';
+import { learnsEnd } from './learned-end.ts';
 import { parseRow, type ParseRowOptions } from './parse-row.ts';
 import type { Row, RowPlace } from './row.ts';
 
@@ -26,6 +27,8 @@ export interface EncodedExample {
   readonly isCut: boolean;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
   readonly passedOver: number;
+  /** Whether it teaches how an answer ends. */
+  readonly learnsEnd: boolean;
   /** Its place among the examples of its row. */
   readonly part: number;
 }
@@ -49,7 +52,15 @@ export function encodeExample(value: unknown, place: RowPlace, options: EncodeEx
 function encodeParsed(row: Row, place: RowPlace, options: EncodeExampleOptions, part: number): EncodedExample {
   const whole = encodeRow(row, place, options);
   const example = cutExample(whole, options.maxLength);
-  return { row, whole, example, isCut: example !== whole, passedOver: whole.passedOver ?? 0, part };
+  return {
+    row,
+    whole,
+    example,
+    isCut: example !== whole,
+    passedOver: whole.passedOver ?? 0,
+    learnsEnd: learnsEnd(row, whole, options.tokenizer),
+    part,
+  };
 }
 
 /** Like `encodeExample`, with one example for each answer where the options ask for it and the row needs it. */

@@ -12,7 +12,7 @@ function adviceFor(...rows: readonly (readonly [Row, Example])[]): string {
   const counter = new ExampleCounter('rows.jsonl', { maxLength: 3 });
   for (const [row, whole] of rows) {
     const example = cutExample(whole, 3);
-    counter.accept({ row, whole, example, isCut: example !== whole, passedOver: 0, part: 0 });
+    counter.accept({ row, whole, example, isCut: example !== whole, passedOver: 0, learnsEnd: true, part: 0 });
   }
   try {
     return String(counter.account());

@@ -14,6 +14,8 @@ export interface CountedExample {
   readonly row: Row;
   /** Answers that are not learned because the template renders them otherwise once others follow. */
   readonly passedOver: number;
+  /** Whether it teaches how an answer ends. */
+  readonly learnsEnd: boolean;
   /** Its place among the examples of its row. */
   readonly part: number;
 }
@@ -28,7 +30,16 @@ export interface ExampleCounterOptions {
 export class ExampleCounter {
   readonly #path: string;
   readonly #options: ExampleCounterOptions;
-  readonly #counts = { rows: 0, examples: 0, tokens: 0, supervisedTokens: 0, dropped: 0, truncated: 0, passedOver: 0 };
+  readonly #counts = {
+    rows: 0,
+    examples: 0,
+    tokens: 0,
+    supervisedTokens: 0,
+    dropped: 0,
+    truncated: 0,
+    passedOver: 0,
+    withoutEnd: 0,
+  };
   /** How many examples were dropped for each reason. */
   readonly #reasons = { cut: 0, withoutAnswer: 0, empty: 0 };
   readonly #formats = new Map<FormatName, number>();
@@ -62,6 +73,7 @@ export class ExampleCounter {
     counts.tokens += example.inputIds.length;
     counts.supervisedTokens += targets;
     if (isCut) counts.truncated += 1;
+    if (counted.row.kind === 'messages' && !counted.learnsEnd) counts.withoutEnd += 1;
     return true;
   }
 

@@ -22,7 +22,7 @@ import { maskChat } from './mask-chat.ts';
 
 const place = { path: 'data.jsonl', unit: 'line', line: 3 } as const;
 
-/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself, up to the token that ends its last turn. What does not begin the whole is left out. */
+/** What the labels are by definition: every beginning of the dialogue is rendered and encoded by itself, up to the token that ends its last turn. What does not begin the whole is left out. If that is everything, the dialogue ends with its last answer. */
 function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer): Example {
   const rendered = (count: number, addGenerationPrompt: boolean): { text: string; ids: number[] } => {
     const [beginning, options] = [messages.slice(0, count), { addGenerationPrompt }];
@@ -43,9 +43,10 @@ function maskByBeginnings(messages: readonly ChatMessage[], tokenizer: Tokenizer
     labels.set(inputIds.subarray(start, end), start);
     return true;
   });
-  const [first] = answers;
-  if (kept.length === 0 && first !== undefined) {
-    throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: first });
+  const last = answers.at(-1);
+  if (kept.length === 0 && last !== undefined) {
+    if (last + 1 < messages.length) return maskByBeginnings(messages.slice(0, last + 1), tokenizer);
+    throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: last });
   }
   return { inputIds, labels };
 }

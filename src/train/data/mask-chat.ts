@@ -31,18 +31,21 @@ export function maskChat(
   messages: readonly ChatMessage[],
   tokenizer: Tokenizer,
   place: RowPlace,
-  { tools, variables, isLearned = () => true }: MaskChatOptions = {},
+  options: MaskChatOptions = {},
 ): MaskedChat {
+  const { tools, variables, isLearned = () => true } = options;
   const { text, marks } = tokenizer.renderMarked(messages, { addGenerationPrompt: false, tools, variables });
   const learned = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant' && isLearned(index));
   const marked = marks && marksOf(marks, messages, learned);
   if (marked !== undefined) return { ...labelled(text, marked, tokenizer), passedOver: 0 };
   const answers = findAnswers(messages, { whole: text, tokenizer, tools, variables, wanted: learned });
-  const [first] = learned;
-  if (answers.length === 0 && first !== undefined) {
-    throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: first });
+  const last = learned.at(-1);
+  if (answers.length > 0 || last === undefined) {
+    return { ...labelled(text, answers, tokenizer), passedOver: learned.length - answers.length };
   }
-  return { ...labelled(text, answers, tokenizer), passedOver: learned.length - answers.length };
+  // WHY: what follows the last answer changes how it is written, and nothing of it is learned.
+  if (last + 1 < messages.length) return maskChat(messages.slice(0, last + 1), tokenizer, place, options);
+  throw new EspalierError('CHAT_TEMPLATE_UNSTABLE', { ...place, index: last });
 }
 
 /** The marks of the answers that are learned; undefined where it is unknown which mark is whose. */

@@ -188,6 +188,22 @@ describe('a conversation whose earlier answers the template rewrites', () => {
     expect(account).toMatchObject({ rows: 3, examples: 3, passedOver: 2 });
   });
 
+  it('is learned by its last answer too where others speak after it', async () => {
+    const rest = [...messages.slice(0, 4), message('user', 'So?'), message('user', 'Well?')];
+    const passed = [...messages.slice(0, 3), { ...message('assistant', 'no'), weight: 0 }];
+    const { examples, account } = await read(lines({ messages: rest }, { messages: passed }), options);
+    expect(examples.map(shown)).toEqual([
+      '<|user|>Hi<|end|><|assistant|>a0<|end|><|user|>Bye<|end|><|assistant|> >> (think)a1<|end|>',
+      '<|user|>Hi<|end|><|assistant|> >> (think)a0<|end|>',
+    ]);
+    expect(account).toMatchObject({ rows: 2, examples: 2, passedOver: 1 });
+    const each = await read(lines({ messages: rest }), { ...options, answers: 'each' });
+    expect(each.examples.map(shown)).toEqual([
+      '<|user|>Hi<|end|><|assistant|> >> (think)a0<|end|>',
+      '<|user|>Hi<|end|><|assistant|>a0<|end|><|user|>Bye<|end|><|assistant|> >> (think)a1<|end|>',
+    ]);
+  });
+
   it.each([0, 2 ** 20])(
     'or is a row for each answer, where that is asked for; with %d bytes held',
     async (heldBytes) => {
@@ -212,4 +228,25 @@ describe('a conversation whose earlier answers the template rewrites', () => {
       expect(await source.read([4, 1, 0, 3, 2])).toEqual([4, 1, 0, 3, 2].map((index) => examples[index]));
     },
   );
+});
+
+describe('the end of an answer', () => {
+  const file = lines({
+    messages: [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: 'Ho' },
+    ],
+  });
+
+  it.each([
+    ['<|end|>', 0],
+    ['<|im_end|>', 0],
+    ['', 1],
+    ['###', 1],
+  ])('is missing in what is learned, and the conversation is counted: %j', async (turnEnd, withoutEnd) => {
+    const chatTemplate = `{% for m in messages %}<|user|>{{ m.content }}${turnEnd}\n{% endfor %}`;
+    const tokenizer = createTokenizer(byteLevelFiles({ chatTemplate }));
+    const { account } = await read(file, { tokenizer, vocabSize: tokenizer.vocabSize, maxLength: 500 });
+    expect(account).toMatchObject({ rows: 1, withoutEnd });
+  });
 });

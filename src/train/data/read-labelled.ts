@@ -73,6 +73,7 @@ export async function readLabelled(
     dropped: 0,
     truncated,
     passedOver: 0,
+    withoutEnd: 0,
     formats: {},
     unknownFields: unknownFields.list(),
   };

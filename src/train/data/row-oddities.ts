@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { EncodedExample } from './encode-example.ts';
-import { ignoredLabel, type Example } from './example.ts';
+import type { Example } from './example.ts';
 import type { Row } from './row.ts';
 
 /** What is odd about a row that can be trained on, and is seldom meant. */
@@ -17,21 +17,22 @@ export type Oddity = keyof typeof oddities;
 
 /** Finds what is odd about rows. It remembers the tokens of each row by a hash. */
 export class OddityFinder {
-  readonly #tokenizer: Pick<Tokenizer, 'bosId' | 'eosIds'> | undefined;
+  readonly #tokenizer: Pick<Tokenizer, 'bosId'> | undefined;
   readonly #seen = new Set<string>();
 
-  constructor(tokenizer: Pick<Tokenizer, 'bosId' | 'eosIds'> | undefined) {
+  constructor(tokenizer: Pick<Tokenizer, 'bosId'> | undefined) {
     this.#tokenizer = tokenizer;
   }
 
-  find({ row, whole }: EncodedExample): readonly Oddity[] {
+  find(encoded: EncodedExample): readonly Oddity[] {
+    const { row, whole } = encoded;
     const found: Oddity[] = [];
     if (this.#isSeen(whole)) found.push('duplicate');
     if (hasEmptyAnswer(row)) found.push('emptyAnswer');
     if (row.kind === 'messages' && !row.messages.some(({ role }) => role === 'assistant')) found.push('withoutAnswer');
-    const { bosId, eosIds = [] } = this.#tokenizer ?? {};
+    const { bosId } = this.#tokenizer ?? {};
     if (bosId !== undefined && whole.inputIds.indexOf(bosId, 1) >= 0) found.push('secondBos');
-    if (this.#tokenizer !== undefined && !endsLearned(whole, eosIds)) found.push('noEnd');
+    if (!encoded.learnsEnd) found.push('noEnd');
     return found;
   }
 
@@ -58,14 +59,4 @@ function hasEmptyAnswer(row: Row): boolean {
       typeof content === 'string' &&
       content.trim() === '',
   );
-}
-
-/** WHY three: some templates write a line feed or two behind the token that ends a turn. */
-const afterEnd = 3;
-
-/** Whether a token that ends an answer is learned at the end of the last run of learned tokens, or nothing is learned at all. */
-function endsLearned({ labels }: Example, eosIds: readonly number[]): boolean {
-  const last = labels.findLastIndex((label) => label !== ignoredLabel);
-  if (last < 0) return true;
-  return labels.subarray(Math.max(0, last + 1 - afterEnd), last + 1).some((label) => eosIds.includes(label));
 }
