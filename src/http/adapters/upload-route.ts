@@ -29,7 +29,7 @@ export function addUpload(app: FastifyInstance, context: AdapterRoutesContext & 
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
     scope.post('/v1/adapters', { config: { access: 'admin', body: 'parts' } }, async (request, reply) => {
-      const { staging } = context.control.assertStore();
+      const staging = context.control.staging();
       assertNoPage(request);
       await using upload = await context.uploads.read(request.raw, staging);
       // WHY awaited: the files must be there until the answer is known.
@@ -76,7 +76,7 @@ async function keep(
   { name, path, isPublished }: Kept,
   options: MoveOptions,
 ): Promise<Answered> {
-  const { digest: version } = await control.assertStore().put(name, path, { cause: options.cause });
+  const { digest: version } = await control.keep(name, path, { cause: options.cause });
   const info = isPublished ? await control.move(name, version, options) : undefined;
   const adapter = info && adapterJson(info);
   const body = { object: 'adapter.version', name, version, published: isPublished, ...(adapter && { adapter }) };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EspalierError } from '../../core/index.ts';
+import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { AdapterRegistry, createAdapterControl } from '../../routing/index.ts';
 import { FakeArena, type FakeWeights } from '../../routing/testing/fake-arena.ts';
 import { FakeStore } from '../../routing/testing/fake-store.ts';
@@ -101,7 +101,10 @@ describe('an upload', () => {
   });
 
   it('that is refused by the store moves nothing', async () => {
+    const seen: AdapterEvent[] = [];
+    using _ = onAdapterEvent((event) => void seen.push(event));
     const { status, body } = await upload(formOf({ name: 'policy' }, { ...peft, 'README.md': 'bad' }));
+    expect(seen).toMatchObject([{ event: 'verify', result: 'refused', name: 'policy', actor: 'address 127.0.0.1' }]);
     expect([status, body.error?.code, registry.list()]).toEqual([400, 'adapters_off', []]);
   });
 

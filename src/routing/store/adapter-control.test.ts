@@ -66,7 +66,7 @@ describe('the control of adapters', () => {
     control = createAdapterControl({ registry, baseName: 'base' });
     await control.rollback('policy', {});
     await expect(control.move('policy', 'c', {})).rejects.toMatchObject({ code: 'ADAPTER_VERSION_UNKNOWN' });
-    expect(() => control.assertStore()).toThrow('the server was started without store');
+    expect(() => control.staging()).toThrow('the server was started without store');
   });
 
   it.each(['', '..', 'a b', '/a', 'a//b', 'x'.repeat(129), 'base'])('gives no adapter the name %j', async (name) => {

@@ -1,4 +1,11 @@
-import { adapterNameForm, type Cause, EspalierError, isAdapterName, serverItself } from '../../core/index.ts';
+import {
+  adapterNameForm,
+  type Cause,
+  EspalierError,
+  publishAdapterEvent,
+  isAdapterName,
+  serverItself,
+} from '../../core/index.ts';
 import type { AdapterRegistry, EarlierMove } from '../registry/adapter-registry.ts';
 import type { AdapterInfo } from '../registry/alias.ts';
 import type {
@@ -61,8 +68,16 @@ export interface AdapterControl {
   /** Takes no new requests under the name, and waits for those that have begun until the signal aborts. */
   drain(name: string, options: DrainOptions): Promise<AdapterInfo>;
   resume(name: string, options: MoveOptions): AdapterInfo;
-  /** @throws EspalierError ADAPTER_STORE_MISSING */
-  assertStore(): VersionStore;
+  /**
+   * The folder for files on their way to the store.
+   * @throws EspalierError ADAPTER_STORE_MISSING
+   */
+  staging(): string;
+  /**
+   * Verifies an adapter and keeps it in the store. No name is moved.
+   * @throws EspalierError ADAPTER_STORE_MISSING, and why the adapter is refused
+   */
+  keep(name: string, path: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
 }
 
 /** A change of the version to which a name points; undefined: to none. */
@@ -75,6 +90,10 @@ interface Step {
 export function createAdapterControl({ registry, baseName, store }: ControlOptions): AdapterControl {
   const find = async (name: string, version: string): Promise<AdoptedVersion | undefined> =>
     registry.has(name) && registry.info(name).version === version ? undefined : store?.find(version);
+  const theStore = (): VersionStore => {
+    if (store === undefined) throw new EspalierError('ADAPTER_STORE_MISSING', {});
+    return store;
+  };
   /** WHY only when it is asked for: a start must not read the records of all versions of all names. */
   const recallHistory = async (name: string): Promise<void> => {
     await registry.addEarlier(name, () => store?.history?.(name) ?? Promise.resolve([]));
@@ -142,9 +161,15 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
       registry.drains.resumeName(name, options);
       return registry.info(name);
     },
-    assertStore() {
-      if (store === undefined) throw new EspalierError('ADAPTER_STORE_MISSING', {});
-      return store;
+    staging: () => theStore().staging,
+    async keep(name, path, options) {
+      assertAdapterName(name, baseName);
+      try {
+        return await theStore().put(name, path, options);
+      } catch (error) {
+        publishAdapterEvent({ event: 'verify', result: 'refused', ...options.cause, name, error });
+        throw error;
+      }
     },
   };
 }
