@@ -25,7 +25,12 @@ export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
 export { adapterDigest } from './identity.ts';
 export { peftFiles } from './formats/peft/read-peft-config.ts';
-export { type AdapterFile, type AdapterSource as AdapterFiles, openAdapterSource } from './source/adapter-source.ts';
+export {
+  type AdapterFile,
+  type AdapterSource as AdapterFiles,
+  type FolderFiles,
+  openAdapterSource,
+} from './source/adapter-source.ts';
 export type { FileClock } from './source/read-one-state.ts';
 export { settlingTime, type SourceStamps } from './source/settling.ts';
 export type { SourceOptions } from './source/read-stable.ts';

@@ -7,6 +7,7 @@ import type { AuditRecord } from './audit/audit-record.ts';
 import { AdapterStore } from './adapter-store.ts';
 import { StoreUnderTest, TestUser } from './testing/store-under-test.ts';
 import { drop, write, writeNotFinite } from './testing/test-adapters.ts';
+import { until } from './testing/test-time.ts';
 
 let tested: StoreUnderTest;
 beforeEach(async () => {
@@ -250,11 +251,33 @@ describe('the folder active, changed by hand', () => {
     await tested.open();
     await put('policy', 1);
     await put('org/other', 2);
+    await put('org/third', 3);
     await rm(tested.at('active', 'policy'));
     await tested.until(() => tested.user.heard.includes('-policy'), 'the withdrawal');
+    await rm(tested.at('active', 'org', 'third'));
+    await tested.until(() => tested.user.heard.includes('-org/third'), 'the withdrawal');
     await rm(tested.at('active', 'org'), { recursive: true });
     await tested.until(() => tested.user.heard.includes('-org/other'), 'the withdrawal');
     expect(tested.store.list().size).toBe(0);
+  });
+
+  it.runIf(process.platform === 'linux')('is followed as soon as the system tells of it', async () => {
+    await tested.open();
+    for (const [name, version] of [
+      ['policy', 1],
+      ['org/other', 2],
+      ['org/third', 3],
+    ] as const)
+      await put(name, version);
+    await tested.store.settled();
+    // No time passes, so nothing is looked at by itself.
+    await rm(tested.at('active', 'policy'));
+    await until(() => tested.user.heard.includes('-policy'), 'the withdrawal');
+    await rm(tested.at('active', 'org', 'third'));
+    await until(() => tested.user.heard.includes('-org/third'), 'the withdrawal');
+    await rm(tested.at('active', 'org'), { recursive: true });
+    await until(() => tested.user.heard.includes('-org/other'), 'the withdrawal');
+    expect(tested.time.now()).toBe(0);
   });
 
   it('serves a version to which a link is made, and follows a link that is exchanged', async () => {

@@ -1,5 +1,5 @@
 import { lstat, mkdir } from 'node:fs/promises';
-import { resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import {
   EspalierError,
   isAdapterName,
@@ -19,11 +19,10 @@ import { lockStore } from './files/lock-store.ts';
 import { recover } from './files/recover.ts';
 import { SharedFlush } from './files/shared-flush.ts';
 import { systemFiles, type StoreFiles } from './files/store-files.ts';
-import type { Entry } from './incoming/entries.ts';
+import { Arrivals, inWords } from './incoming/arrivals.ts';
 import { Intake } from './incoming/intake.ts';
 import { openEntry, type OpenEntry } from './incoming/look-at-entry.ts';
 import { SeenEntries } from './incoming/seen-entries.ts';
-import { takeAway } from './incoming/take-away.ts';
 import { QuarantineFolder } from './quarantine/quarantine-folder.ts';
 import type { StoreOptions, StoreUser } from './store-options.ts';
 import { systemTimers, type Timers } from './timers.ts';
@@ -72,9 +71,8 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   readonly #links: ActiveLinks;
   readonly #history: VersionHistory;
   readonly #quarantine: QuarantineFolder;
-  /** Entries of which it was told that they could not be tried. */
-  readonly #troubles = new Set<string>();
   #running: Running<Read> | undefined;
+  #arrivals: Arrivals | undefined;
   #intake: Intake | undefined;
   #follower: ChangeFollower | undefined;
   #isEnded = false;
@@ -88,7 +86,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     this.#now = options.now ?? Date.now;
     const flushes = new SharedFlush(files);
     this.#versions = new VersionFolder(layout, files, flushes);
-    this.#links = new ActiveLinks(layout, files, flushes);
+    this.#links = new ActiveLinks(layout, files, { flushes, onFolder: (path) => this.#follower?.watch(path) });
     this.#history = new VersionHistory(layout, files);
     this.#quarantine = new QuarantineFolder(layout, files);
   }
@@ -153,6 +151,14 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
 
   #createIntake(): Intake {
     const { seen } = this.#opened;
+    const arrivals = new Arrivals({
+      ...this.#opened,
+      quarantine: this.#quarantine,
+      companions: this.#options.companions,
+      now: this.#now,
+      bring: async (name, opened, cause) => void (await this.#bring(name, opened, { cause })),
+    });
+    this.#arrivals = arrivals;
     return new Intake({
       layout: this.#layout,
       incoming: this.#layout.incoming,
@@ -161,10 +167,10 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
       now: this.#now,
       clock: this.#options.clock ?? systemClock,
       timers: this.#timers,
-      take: (entry, opened) => this.#take(entry, opened),
-      refuse: (entry, refused) => this.#refuse(entry, refused),
+      take: (entry, opened) => arrivals.take(entry, opened),
+      refuse: (entry, refused) => arrivals.refuse(entry, refused),
       isSeen: ({ path }, signature) => seen.has(path, signature),
-      onTrouble: (entry, error) => this.#tellTrouble(entry, error),
+      onTrouble: (entry, error) => arrivals.tellTrouble(entry, error),
       onFolder: (path) => this.#follower?.watch(path),
     });
   }
@@ -177,7 +183,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
       watch: this.#options.watch ?? true,
       scanMs: this.#options.scanMs,
       look: (changed) => this.#look(changed),
-      onError: (error) => this.#tellTrouble(undefined, error),
+      onError: (error) => this.#arrivals?.tellTrouble(undefined, error),
     });
     const reason = `the store ${dir} is open; ${follower.description}`;
     publishAdapterEvent({ event: 'store', actor: 'store', reason });
@@ -186,14 +192,30 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
 
   async #look(changed: Changed): Promise<void> {
     const { incoming, active } = this.#layout;
-    const isActive = (path: string): boolean => path === active || path.startsWith(active + sep);
-    if (changed === 'anything' || [...changed].some(isActive)) await this.#running?.names.follow();
+    const names = changed === 'anything' ? undefined : [...changed].filter((path) => path.startsWith(active + sep));
+    if (changed === 'anything' || changed.has(active)) await this.#running?.names.follow();
+    else if (names !== undefined) await this.#followLinks(names);
+    const isIn = (path: string): boolean => path.startsWith(incoming + sep);
+    const inside = changed === 'anything' ? [] : [...changed].filter(isIn);
+    if (inside.length > 0) await this.#intake?.scan(new Set(inside));
+    if (changed !== 'anything' && !changed.has(incoming)) return;
     await mkdir(incoming, { recursive: true });
-    // An entry has changed if it, or something in it, has.
-    const isOld = (path: string): boolean =>
-      changed !== 'anything' && ![...changed].some((one) => one === path || one.startsWith(path + sep));
-    const paths = await this.#intake?.scan(isOld);
-    if (changed === 'anything' && paths !== undefined) await this.#opened.seen.keepOnly(paths);
+    const paths = await this.#intake?.scan();
+    if (paths !== undefined) await this.#opened.seen.keepOnly(paths);
+  }
+
+  async #followLinks(paths: readonly string[]): Promise<void> {
+    const { active } = this.#layout;
+    const names = new Set(paths.map((path) => relative(active, path)).filter((name) => !/(?:^|\/)\./.test(name)));
+    const served = this.#running?.names;
+    // What is the first part of names such as org/name, or was: its names are found by looking at everything.
+    const found = await Promise.all(
+      [...names].map(async (name) => {
+        const kind = await kindAt(join(active, name));
+        return kind === 'folder' || (kind === undefined && served?.has(name) === false);
+      }),
+    );
+    await served?.follow(found.includes(true) ? undefined : names);
   }
 
   /** Resolves when everything that was noticed so far is done, refused, or waits for time to pass. */
@@ -201,17 +223,6 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     await this.#follower?.settled();
     await this.#intake?.settled();
     await this.#opened.audit.settled();
-  }
-
-  async #take(entry: Entry, opened: OpenEntry): Promise<void> {
-    const { name, path, isLink } = entry;
-    const cause: Cause = { actor: 'store', reason: `${name} came into incoming` };
-    await this.#bring(name, opened, { cause });
-    this.#troubles.delete(path);
-    const { seen } = this.#opened;
-    const { companions } = this.#options;
-    const outcome = isLink ? 'kept' : await takeAway(path, opened.source, { ...this.#opened, companions });
-    if (outcome === 'kept') await seen.add(path, opened.signature);
   }
 
   /** Stores and activates the open files of an adapter. */
@@ -223,28 +234,6 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     await names.activate(name, version, { ...options, adapter });
     return version;
   }
-
-  async #refuse(
-    { name, path, isLink }: Entry,
-    { error, signature }: { readonly error: unknown; readonly signature: string },
-  ): Promise<void> {
-    const refusal = { name, ...described(error), time: new Date(this.#now()).toISOString(), entry: path };
-    const { folder, isMoved } = await this.#quarantine.take(refusal, isLink ? undefined : path);
-    if (!isMoved) await this.#opened.seen.add(path, signature);
-    const reason = isMoved ? `it was moved to ${folder}` : `it stays where it is; the reason is in ${folder}`;
-    publishAdapterEvent({ event: 'quarantine', actor: 'store', result: 'refused', name, reason, error });
-  }
-
-  /** Told once for each entry, until it succeeds: it is tried again every second. */
-  #tellTrouble(entry: Entry | undefined, error: unknown): void {
-    const key = entry?.path ?? '';
-    if (this.#troubles.has(key)) return;
-    this.#troubles.add(key);
-    const name = entry === undefined ? {} : { name: entry.name };
-    publishAdapterEvent({ event: 'verify', actor: 'store', ...name, error, reason: 'it is tried again' });
-  }
-
-  // --- what others ask for ---
 
   /**
    * Stores a copy of an adapter's folder or file, and activates it. The original is not changed. It must not change meanwhile.
@@ -329,7 +318,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     const key = await this.#versions.keyOf(version);
     const { digest } = await this.#versions.facts(key);
     const time = new Date(this.#now()).toISOString();
-    await this.#quarantine.take({ name, ...described(error), time, digest, isBlocked: true });
+    await this.#quarantine.take({ name, ...inWords(error), time, digest, isBlocked: true });
     publishAdapterEvent({ event: 'quarantine', ...cause, name, version: digest, error });
     return names.leave(name, digest, cause);
   }
@@ -369,9 +358,11 @@ function assertName(name: string): void {
   if (!isAdapterName(name)) throw new EspalierError('STORE_NAME_INVALID', { name, expected: adapterNameForm });
 }
 
-function described(error: unknown): { readonly code: string | undefined; readonly message: string } {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return { code, message: error instanceof Error ? error.message : String(error) };
+async function kindAt(path: string): Promise<'folder' | 'other' | undefined> {
+  return lstat(path).then(
+    (found) => (found.isDirectory() ? 'folder' : 'other'),
+    () => undefined,
+  );
 }
 
 function tellAudit(error: unknown): void {

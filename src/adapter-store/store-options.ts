@@ -40,8 +40,11 @@ export interface Activation<Read extends Adapter> {
 export interface StoreUser<Read extends Adapter = Adapter> {
   /** What versions are verified against: everything of the base and the server that decides whether an adapter fits. */
   readonly context: string;
-  /** Reads a private copy of an adapter whole, and checks it against the base. */
-  read(path: string): Promise<Read>;
+  /**
+   * Reads a private copy of an adapter whole, and checks it against the base.
+   * @param hasCompanions  whether other files than those of every adapter lie beside the weights
+   */
+  read(path: string, hasCompanions: boolean): Promise<Read>;
   /** Checks whatever else must be right before an adapter may answer. */
   verify(name: string, adapter: Read): Promise<VerifiedFacts>;
   /** The name points to the version. If this fails, the name goes back to the version before. */

@@ -70,7 +70,7 @@ export async function serveStore<Weights extends HostWeights>(
   const { base, registry, anyBase = false } = options;
   const user: StoreUser<SourcedAdapter> = {
     context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
-    read: (path) => sourceAt(path, options).read(),
+    read: (path, hasCompanions) => sourceAt(path, options, hasCompanions).read(),
     verify: (name, adapter) => verify(name, adapter, options),
     activated: async (name, { version, adapter, cause }) => {
       if (adapter === undefined) await registry.adopt(name, adoptedOf(version, options), { cause });
@@ -90,17 +90,23 @@ function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-function sourceAt<Weights extends HostWeights>(path: string, { dir, files }: ServeStoreOptions<Weights>): FileSource {
-  return new FileSource(path, { ...files, folder: dir, fileClock: copyClock });
+/** WHY the companions are known: each that is looked for in vain costs calls of the system. */
+function sourceAt<Weights extends HostWeights>(
+  path: string,
+  { dir, files, tokenizers }: ServeStoreOptions<Weights>,
+  hasCompanions: boolean,
+): FileSource {
+  const own = hasCompanions ? tokenizers : undefined;
+  return new FileSource(path, { ...files, tokenizers: own, folder: dir, fileClock: copyClock });
 }
 
 /** The place from which a version is read. What has just been read is not read once more. */
 function sourceOf<Weights extends HostWeights>(
-  { path }: StoredVersion,
+  { path, key, digest }: StoredVersion,
   options: ServeStoreOptions<Weights>,
   first?: SourcedAdapter,
 ): AdapterSource {
-  const file = sourceAt(path, options);
+  const file = sourceAt(path, options, key !== digest);
   let known = first;
   return {
     path,

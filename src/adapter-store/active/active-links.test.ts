@@ -44,7 +44,7 @@ interface Counts {
 /** Exchanges a name as often as that, while four readers read what it leads to. */
 async function exchange(times: number, changes: StoreFiles): Promise<Counts> {
   // Nothing here has to survive a power failure.
-  const links = new ActiveLinks(layout, changes, new SharedFlush({ flush: () => Promise.resolve() }));
+  const links = new ActiveLinks(layout, changes, { flushes: new SharedFlush({ flush: () => Promise.resolve() }) });
   const [first = '', second = ''] = keys;
   await links.point('policy', first, undefined);
   const counts: Counts = { reads: 0, mixed: 0, missing: 0 };

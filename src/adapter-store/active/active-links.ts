@@ -17,12 +17,22 @@ export class ActiveLinks {
   readonly #layout: Layout;
   readonly #files: StoreFiles;
   readonly #flushes: SharedFlush;
+  readonly #onFolder: (path: string) => void;
   #count = 0;
 
-  constructor(layout: Layout, files: StoreFiles, flushes: SharedFlush) {
+  /** @param onFolder  called with each folder of names before it is listed */
+  constructor(
+    layout: Layout,
+    files: StoreFiles,
+    {
+      flushes,
+      onFolder = () => undefined,
+    }: { readonly flushes: SharedFlush; readonly onFolder?: (path: string) => void },
+  ) {
     this.#layout = layout;
     this.#files = files;
     this.#flushes = flushes;
+    this.#onFolder = onFolder;
   }
 
   /** Every entry, by the name of its adapter. Names that no adapter can have are left out. */
@@ -33,7 +43,9 @@ export class ActiveLinks {
   }
 
   async #listInto(entries: Map<string, ActiveEntry>, prefix: string): Promise<void> {
-    const found = await readdir(join(this.#layout.active, prefix), { withFileTypes: true });
+    const folder = join(this.#layout.active, prefix);
+    if (prefix !== '') this.#onFolder(folder);
+    const found = await readdir(folder, { withFileTypes: true });
     for (const entry of found) {
       const name = `${prefix}${entry.name}`;
       if (entry.name.startsWith('.') || !isAdapterName(name)) continue;

@@ -1,4 +1,4 @@
-import { EspalierError, publishAdapterEvent, Turns, type Cause } from '../../core/index.ts';
+import { EspalierError, isAdapterName, publishAdapterEvent, Turns, type Cause } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { Layout } from '../files/layout.ts';
 import { join } from 'node:path';
@@ -55,6 +55,11 @@ export class ServedNames<Read extends Adapter> {
 
   get(name: string): StoredVersion | undefined {
     return this.#served.get(name)?.version;
+  }
+
+  /** Whether the name is served, or was found and cannot be. */
+  has(name: string): boolean {
+    return this.#served.has(name);
   }
 
   /** The served versions by name. */
@@ -222,16 +227,23 @@ export class ServedNames<Read extends Adapter> {
     return wasServed;
   }
 
-  /** Makes the server follow what lies in `active`, whoever has put it there. */
-  async follow(): Promise<void> {
-    const found = await this.#options.links.list();
-    const gone = [...this.#served.keys()].filter((name) => !found.has(name));
-    const changed = [...found].filter(([name, entry]) => !this.#isAsServed(name, entry)).map(([name]) => name);
-    const names = [...gone, ...changed];
+  /**
+   * Makes the server follow what lies in `active`, whoever has put it there.
+   * @param only  the names that are looked at; undefined: all
+   */
+  async follow(only?: ReadonlySet<string>): Promise<void> {
+    const names = only === undefined ? await this.#changedNames() : [...only].filter(isAdapterName);
     for (let start = 0; start < names.length; start += namesAtOnce) {
       const some = names.slice(start, start + namesAtOnce);
       await Promise.all(some.map((name) => this.#turns.take(name, () => this.#followOne(name))));
     }
+  }
+
+  async #changedNames(): Promise<string[]> {
+    const found = await this.#options.links.list();
+    const gone = [...this.#served.keys()].filter((name) => !found.has(name));
+    const changed = [...found].filter(([name, entry]) => !this.#isAsServed(name, entry)).map(([name]) => name);
+    return [...gone, ...changed];
   }
 
   #isAsServed(name: string, entry: ActiveEntry): boolean {

@@ -36,10 +36,18 @@ type OnFolder = (path: string) => void;
  * Lists what lies in `incoming`: folders under their names, files under their names without the ending, and adapters inside a folder that
  * is none itself under both names, as `org/name`. Folders without a file are left out: they may be the first part of such a name, or
  * about to be filled.
+ *
+ * @param only  the names in `incoming` that are looked at; undefined: all
  */
-export async function listEntries(incoming: string, onFolder: OnFolder = () => undefined): Promise<Entry[]> {
+export async function listEntries(
+  incoming: string,
+  {
+    onFolder = () => undefined,
+    only,
+  }: { readonly onFolder?: OnFolder; readonly only?: ReadonlySet<string> | undefined } = {},
+): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (const name of await readdir(incoming)) {
+  for (const name of only ?? (await readdir(incoming))) {
     if (isIgnored(name)) continue;
     const path = join(incoming, name);
     const found = await lstat(path).catch(() => undefined);
@@ -68,7 +76,8 @@ async function entriesAt(path: string, name: string, onFolder: OnFolder): Promis
   const isFilled = inside.some(
     (entry) => !isIgnored(entry.name) && (!entry.isDirectory() || checkpoint.test(entry.name)),
   );
-  return isFilled ? [{ name, path, isLink: await isVolume(path) }] : [];
+  const isLink = inside.some((entry) => entry.name === '..data' && entry.isSymbolicLink());
+  return isFilled ? [{ name, path, isLink }] : [];
 }
 
 const adapterFile = /^adapter_(?:config|model)/;

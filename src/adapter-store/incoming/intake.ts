@@ -1,3 +1,4 @@
+import { relative, sep } from 'node:path';
 import { EspalierError, isAdapterName, adapterNameForm, type Clock } from '../../core/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { Timers } from '../timers.ts';
@@ -50,14 +51,21 @@ export class Intake {
 
   /**
    * Lists the entries and looks at those that are new.
-   * @param isOld  whether an entry that is known need not be looked at again
-   * @returns the paths of all entries
+   * @param changed  paths in `incoming` of which only these, and what is in them, need be looked at; undefined: everything
+   * @returns the paths of the entries that were found
    */
-  async scan(isOld: (path: string) => boolean = () => false): Promise<readonly string[]> {
-    const entries = await listEntries(this.#options.layout.incoming, this.#options.onFolder);
+  async scan(changed?: ReadonlySet<string>): Promise<readonly string[]> {
+    const { incoming } = this.#options.layout;
+    const topOf = (path: string): string => relative(incoming, path).split(sep)[0] ?? '';
+    const only = changed && new Set([...changed].map(topOf).filter((name) => name !== ''));
+    const entries = await listEntries(incoming, { onFolder: this.#options.onFolder, only });
     const paths = new Set(entries.map(({ path }) => path));
-    for (const path of this.#known.keys()) if (!paths.has(path)) this.#forget(path);
-    for (const entry of entries) if (!this.#known.has(entry.path) || !isOld(entry.path)) this.#tend(entry);
+    for (const path of this.#known.keys()) {
+      if (!paths.has(path) && only?.has(topOf(path)) !== false) this.#forget(path);
+    }
+    const isOld = ({ path }: Entry): boolean =>
+      this.#known.has(path) && changed !== undefined && !holdsOneOf(path, changed);
+    for (const entry of entries) if (!isOld(entry)) this.#tend(entry);
     return [...paths];
   }
 
@@ -176,6 +184,12 @@ export class Intake {
     this.#known.delete(path);
     this.#stopTimer(path);
   }
+}
+
+/** Whether one of the paths is this one, or lies in it. */
+function holdsOneOf(path: string, changed: ReadonlySet<string>): boolean {
+  if (changed.has(path)) return true;
+  return [...changed].some((one) => one.startsWith(path + sep));
 }
 
 function sizeOf({ source }: OpenEntry): number {

@@ -5,7 +5,9 @@ import {
   settlingTime,
   type AdapterFiles,
   type CompanionFiles,
+  type FolderFiles,
 } from '../../adapter-files/index.ts';
+import { namesIn } from '../../core/index.ts';
 import { openWriters } from '../../native/index.ts';
 import { readChecksums, type Checksums } from './checksums.ts';
 import type { EntryLook } from './decide-entry.ts';
@@ -34,6 +36,16 @@ export function filesOf(source: AdapterFiles): readonly { readonly name: string;
 }
 
 /**
+ * The files of an adapter's folder that are opened. WHY only those that are there: each one that is looked for in vain costs a call of
+ * the system. One that comes later changes the folder, and is found when the entry is taken away.
+ */
+export async function filesIn(path: string, { optional, inner }: CompanionFiles): Promise<FolderFiles> {
+  const names = new Set(await namesIn(path));
+  const isInner = inner !== undefined && names.has(inner.name);
+  return { ...peftFiles, optional: optional.filter((name) => names.has(name)), ...(isInner && { inner }) };
+}
+
+/**
  * Opens an entry and looks at its files.
  *
  * @throws EspalierError FILE_NOT_FOUND if it is gone, ADAPTER_PATH_OUTSIDE if it leads out of `incoming`
@@ -41,7 +53,7 @@ export function filesOf(source: AdapterFiles): readonly { readonly name: string;
 export async function openEntry({ path, isLink }: Entry, options: LookOptions): Promise<OpenEntry> {
   const { incoming: within, companions, now } = options;
   const target = isLink ? await readlink(path).catch(() => '') : '';
-  const source = await openAdapterSource(path, { files: { ...peftFiles, ...companions }, within });
+  const source = await openAdapterSource(path, { files: await filesIn(path, companions), within });
   try {
     const { isFolder, stamps } = source;
     const checksums = await readChecksums(path, { isFolder });

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { openAdapterSource, peftFiles, type AdapterFiles } from '../../adapter-files/index.ts';
+import { openAdapterSource, type AdapterFiles } from '../../adapter-files/index.ts';
 import { flatName, nameOfFlat, type Layout } from '../files/layout.ts';
 import { isImmovable, type StoreFiles } from '../files/store-files.ts';
-import type { LookOptions } from './look-at-entry.ts';
+import { filesIn, type LookOptions } from './look-at-entry.ts';
 
 const prefix = 'taken-';
 let count = 0;
@@ -41,7 +41,7 @@ export async function takeAway(
 
 async function isSame(away: string, source: AdapterFiles, companions: LookOptions['companions']): Promise<boolean> {
   try {
-    await using moved = await openAdapterSource(away, { files: { ...peftFiles, ...companions } });
+    await using moved = await openAdapterSource(away, { files: await filesIn(away, companions) });
     return contentStamps(moved) === contentStamps(source);
   } catch {
     return false;

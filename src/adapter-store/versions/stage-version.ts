@@ -46,7 +46,7 @@ export async function stageVersion<Read extends Adapter>(
   if (!(await source.isUnchanged())) throw new EspalierError('ADAPTER_CHANGING', { path: source.path, tries: 1 });
   if (checksums !== undefined) await assertSums(source, copied, checksums);
   const path = copied.content === undefined ? folder : join(folder, copied.content);
-  const adapter = await user.read(path);
+  const adapter = await user.read(path, companionsOf(copied).length > 0);
   const facts = await user.verify(name, adapter);
   const key = await keyOf(adapter.digest, copied);
   const version: StoredVersion = {
@@ -115,9 +115,13 @@ async function assertSums(source: AdapterFiles, { byName }: Copied, { file, sums
   }
 }
 
+function companionsOf({ byName }: Pick<Copied, 'byName'>): [string, string][] {
+  return [...byName].filter(([name]) => name !== '' && !peftFiles.required.includes(name));
+}
+
 /** Versions with the same weights and other tokenizers are two. */
-async function keyOf(digest: string, { byName }: Copied): Promise<string> {
-  const companions = [...byName].filter(([name]) => name !== '' && !peftFiles.required.includes(name));
+async function keyOf(digest: string, { byName }: Pick<Copied, 'byName'>): Promise<string> {
+  const companions = companionsOf({ byName });
   if (companions.length === 0) return digest;
   const hash = createHash('sha256');
   for (const [name, path] of companions.sort(([a], [b]) => (a < b ? -1 : 1))) {

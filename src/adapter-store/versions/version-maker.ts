@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { Layout } from '../files/layout.ts';
@@ -51,9 +51,13 @@ export class VersionMaker<Read extends Adapter> {
   async #publish({ folder, version }: StagedVersion<Read>): Promise<StoredVersion> {
     const { versions } = this.#options;
     const known = await versions.find(version.key);
+    if (known?.context === version.context) return known;
+    // A version that is there in another format keeps its own file.
+    const place = versions.folderOf(version.key);
+    const stored = { ...version, path: known?.path ?? join(place, relative(folder, version.path)) };
     if (known === undefined) await versions.publish(folder, version.key);
-    else if (known.context !== version.context) await versions.replaceFacts({ ...version, path: known.path });
-    return versions.facts(version.key);
+    else await versions.replaceFacts(stored);
+    return stored;
   }
 
   /**
@@ -70,7 +74,7 @@ export class VersionMaker<Read extends Adapter> {
 
   async #verifyAgain(name: string, before: StoredVersion): Promise<StoredVersion> {
     const { versions, user, now } = this.#options;
-    const adapter = await user.read(before.path);
+    const adapter = await user.read(before.path, before.key !== before.digest);
     if (adapter.digest !== before.digest) {
       const problems = [`the digest was recorded as ${before.digest} and is ${adapter.digest}`];
       throw new EspalierError('ADAPTER_FACTS_CHANGED', { name, problems });
