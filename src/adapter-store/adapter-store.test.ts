@@ -209,6 +209,9 @@ describe('activation', () => {
     );
     expect(await codeOf(tested.store.activate('policy', second, { expected: first }))).toBe('done');
     expect(await codeOf(tested.store.withdraw('policy', { expected: first }))).toBe('ADAPTER_VERSION_CONFLICT');
+    tested.user.keeping = new EspalierError('ADAPTER_PINNED', { name: 'policy', by: 'eve' });
+    expect(await codeOf(tested.store.withdraw('policy'))).toBe('ADAPTER_PINNED');
+    expect(await readlink(tested.at('active', 'policy'))).toBe(`../store/${second}`);
     expect(await codeOf(tested.store.activate('new', first, { expected: 'none' }))).toBe('done');
     expect(tested.user.heard).toEqual(['policy=1', 'other=2', 'policy=2', 'new=1']);
   });
@@ -278,6 +281,23 @@ describe('the folder active, changed by hand', () => {
     await rm(tested.at('active', 'org'), { recursive: true });
     await until(() => tested.user.heard.includes('-org/other'), 'the withdrawal');
     expect(tested.time.now()).toBe(0);
+  });
+
+  it('asks again to withdraw a name that the server keeps, tells of it once, and follows the other names', async () => {
+    await tested.open();
+    await put('policy', 1);
+    await put('other', 2);
+    tested.user.keeping = new EspalierError('ADAPTER_PINNED', { name: 'policy', by: 'eve' });
+    await rm(tested.at('active', 'policy'));
+    await tested.rest();
+    const told = tested.events.filter(({ result }) => result === 'refused');
+    expect(told).toMatchObject([{ event: 'publish', name: 'policy', error: tested.user.keeping }]);
+    expect(tested.user.serving.has('policy')).toBe(true);
+    await symlink('../store/none', tested.at('active', 'strange'));
+    await tested.until(() => tested.user.errors.has('strange'), 'the other name');
+    tested.user.keeping = undefined;
+    await tested.until(() => tested.user.heard.includes('-policy'), 'the withdrawal');
+    expect([...tested.store.list().keys()]).toEqual(['other']);
   });
 
   it('serves a version to which a link is made, and follows a link that is exchanged', async () => {

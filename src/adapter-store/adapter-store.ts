@@ -279,6 +279,14 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   }
 
   /**
+   * @param digest  of a version to which a name is about to be pointed
+   * @throws EspalierError ADAPTER_QUARANTINED
+   */
+  async assertFree(name: string, digest: string): Promise<void> {
+    await this.#quarantine.assertFree(name, digest);
+  }
+
+  /**
    * Keeps what a server has done by itself: it points the name to a version, or with undefined to none.
    * @param version  its digest or its key
    * @throws EspalierError STORE_VERSION_UNKNOWN, ADAPTER_QUARANTINED, STORE_ENTRY_STRANGE. Nothing was changed then.

@@ -1,4 +1,5 @@
 import { describeValue, FieldProblem, isFields, readEach } from './field-problem.ts';
+import { learnedNames, onlyWhole } from './read-learned.ts';
 
 export interface ReadContentOptions {
   readonly maxParts?: number;
@@ -32,7 +33,10 @@ export function readContent(
 }
 
 function readPart(part: unknown): string | FieldProblem {
-  if (isFields(part) && part['type'] === 'text' && typeof part['text'] === 'string') return part['text'];
+  if (isFields(part) && part['type'] === 'text' && typeof part['text'] === 'string') {
+    const weighed = learnedNames.find((name) => part[name] !== undefined && part[name] !== null);
+    return weighed === undefined ? part['text'] : new FieldProblem([weighed], onlyWhole);
+  }
   const got = isFields(part) ? `a part of type ${describeValue(part['type'])}` : describeValue(part);
   const problem = `{"type": "text", "text": ...} is expected, got ${got}; images, audio and files are not read`;
   return new FieldProblem([], problem);

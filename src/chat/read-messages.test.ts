@@ -105,6 +105,9 @@ describe('readMessages', () => {
     [{ train: false }, false],
     [{ loss: true }, true],
     [{ weight: null }, undefined],
+    [{ training: false }, false],
+    [{ trainable: 0 }, false],
+    [{ loss_weight: 0 }, false],
     [{ weight: 0, train: false }, false],
   ])('reads whether a message is learned, and leaves it out of the message: %j', (fields, learned) => {
     const message = { role: 'assistant', content: 'a' };
@@ -158,6 +161,12 @@ describe('readMessages refuses, with the place and what was expected', () => {
     [[{ role: 'assistant', content: 'a', train: 'no' }], '[0].train', '0 or 1 is expected'],
     [[{ ...user, weight: 1 }], '[0].weight', 'only messages of the assistant are learned'],
     [[{ role: 'assistant', content: 'a', weight: 1, loss: 0 }], '[0].loss', 'it contradicts "weight"'],
+    [[{ role: 'assistant', content: 'a', train_detail: [{}] }], '[0].train_detail', 'whole messages are learned'],
+    [
+      [{ role: 'assistant', content: [{ type: 'text', text: 'a', weight: 0 }] }],
+      '[0].content[0].weight',
+      'whole messages are learned',
+    ],
     [[{ role: 'assistant', content: null, refusal: 'I cannot' }], '[0].refusal', 'give its words as "content"'],
     [[{ role: 'assistant', content: 'a', audio: { id: 'x' } }], '[0].audio', 'audio is not read'],
   ])('%j', (value, place, problem) => {

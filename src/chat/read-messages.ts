@@ -2,7 +2,7 @@ import { nearest, withWrittenNumbers } from '../core/index.ts';
 import type { ChatMessage, ToolCall } from '../tokenizer/index.ts';
 import { readContent } from './read-content.ts';
 import { describeValue, FieldProblem, isFields, readEach, type Fields } from './field-problem.ts';
-import { readLearned } from './read-learned.ts';
+import { learnedNames, readLearned } from './read-learned.ts';
 import { readFunctionCall, readToolCalls } from './read-tool-calls.ts';
 
 /** Messages that were read and checked. */
@@ -37,9 +37,7 @@ const knownFields: readonly string[] = [
   'refusal',
   'audio',
   'annotations',
-  'weight',
-  'train',
-  'loss',
+  ...learnedNames,
 ];
 
 /** Of these a misspelt one would change what is learned, or what the model sees, without a sign. */
@@ -182,7 +180,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
 }
 
-const handled = new Set(['role', 'content', 'tool_calls', 'function_call', 'weight', 'train', 'loss']);
+const handled = new Set(['role', 'content', 'tool_calls', 'function_call', ...learnedNames]);
 /** What an answer of the API carries and no template reads. */
 const ofAnswers = new Set(['refusal', 'audio', 'annotations']);
 

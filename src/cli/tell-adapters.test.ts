@@ -32,11 +32,19 @@ it('tells of every change while the server runs, but not of the adapters that it
   await registry.readAnnounced();
   await registry.replace('policy', new FakeFiles('second version of it'));
   await registry.rollback('policy', { cause: { actor: 'eve', reason: 'wrong tone' } });
+  await registry.pins.pinName('policy');
+  await registry.pins.unpinName('policy');
+  await registry.drains.drainName('policy', { cause: { actor: 'eve', reason: 'night' } });
+  registry.drains.resumeName('policy');
   await registry.unload('policy');
   await registry.load('policy', new FakeFiles('third'));
   expect(told).toEqual([
     'The adapter policy is replaced: version first versio by second versi',
     'The adapter policy went back: from version second versi to first versio (wrong tone)',
+    'The adapter policy stays at version first versio until it is unpinned',
+    'The adapter policy can move again',
+    'The adapter policy takes no new requests (night)',
+    'The adapter policy takes requests again',
     'The adapter policy is unloaded: version first versio',
     'The adapter policy is served: version third',
   ]);

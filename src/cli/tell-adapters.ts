@@ -46,6 +46,16 @@ function textOf({ event, result, name, version, previous, reason, error }: Adapt
       return `The adapter ${name} is replaced: version ${shortened(previous)} by ${shortened(version)}`;
     case 'rollback':
       return `The adapter ${name} went back: from version ${shortened(previous)} to ${shortened(version)}${because(reason)}`;
+    case 'pin':
+      return (
+        name && `The adapter ${name} stays at version ${shortened(version)} until it is unpinned${because(reason)}`
+      );
+    case 'unpin':
+      return name && `The adapter ${name} can move again${because(reason)}`;
+    case 'drain':
+      return name && `The adapter ${name} takes no new requests${because(reason)}`;
+    case 'resume':
+      return name && `The adapter ${name} takes requests again${because(reason)}`;
     case 'unload':
       return `The adapter ${name} is unloaded: version ${shortened(version)}`;
     case 'fail':

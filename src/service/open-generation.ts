@@ -104,10 +104,11 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             files: administration,
             anyBase,
           });
+    const control = createAdapterControl({ registry, baseName, store });
     const context = {
       engine,
-      adapters: opened === undefined ? adapters : withStore(adapters, opened),
-      control: createAdapterControl({ registry, baseName, store }),
+      adapters: store === undefined ? adapters : withStore(adapters, control),
+      control,
       router: new Router({ baseName, registry }),
       tokenizer,
       baseName,

@@ -4,12 +4,14 @@ import type { ModuleWeights } from '../lora/index.ts';
 import { fingerprintBase, type BaseModel } from '../models/index.ts';
 import {
   type AdapterAdministration,
+  type AdapterControl,
   FileSource,
   innerModules,
   type AdapterArena,
   type AdapterRegistry,
   type AdapterSource,
   type AdoptedVersion,
+  type EarlierMove,
   type FileSourceOptions,
   type HostWeights,
   type SourcedAdapter,
@@ -154,11 +156,12 @@ async function verify<Weights extends HostWeights>(
 }
 
 /** What vLLM's routes change: nothing is loaded by a path, and a name that is unloaded leaves the store's names too. */
-export function withStore(adapters: AdapterAdministration, { store }: OpenedStore): AdapterAdministration {
+export function withStore(adapters: AdapterAdministration, control: AdapterControl): AdapterAdministration {
   return {
     ...adapters,
-    async unload(name) {
-      if (!(await store.withdraw(name))) await adapters.unload(name);
+    async unload(name, options = {}) {
+      const isThere = adapters.list().some((one) => one.name === name);
+      await (isThere ? control.remove(name, options) : adapters.unload(name, options));
     },
   };
 }
@@ -174,6 +177,16 @@ function versionStoreOf<Weights extends HostWeights>(
       const version = await store.find(digest);
       return version && adoptedOf(version, options);
     },
+    async history(name) {
+      const moves: EarlierMove[] = [];
+      for (const { key, time } of await store.history(name)) {
+        // A version that is gone, or that does not fit this base, is none to go back to.
+        const version = await store.find(key).catch(() => undefined);
+        if (version) moves.push({ known: adoptedOf(version, options), time: Date.parse(time), actor: 'store' });
+      }
+      return moves;
+    },
+    assertFree: (name, digest) => store.assertFree(name, digest),
     remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
       store.remember(name, digest, cause),
   };

@@ -185,10 +185,18 @@ export class ServedNames<Read extends Adapter> {
 
   /** WHY the server follows before the flush: where that fails, the link is gone all the same. */
   async #withdraw(name: string, cause: Cause): Promise<boolean> {
-    await this.#options.links.remove(name);
-    const wasServed = await this.#forget(name, cause);
-    await this.#options.links.flush(name);
-    return wasServed;
+    const { links } = this.#options;
+    const found = await links.find(name);
+    await links.remove(name);
+    try {
+      return await this.#forget(name, cause);
+    } catch (error) {
+      // The server keeps the name, because it is pinned.
+      if (found?.kind === 'version') await links.point(name, found.key, undefined);
+      throw error;
+    } finally {
+      await links.flush(name);
+    }
   }
 
   /**
@@ -222,9 +230,9 @@ export class ServedNames<Read extends Adapter> {
   }
 
   async #forget(name: string, cause: Cause): Promise<boolean> {
-    const wasServed = this.#served.delete(name);
-    if (wasServed) await this.#options.user.withdrawn(name, cause);
-    return wasServed;
+    if (!this.#served.has(name)) return false;
+    await this.#options.user.withdrawn(name, cause);
+    return this.#served.delete(name);
   }
 
   /**
@@ -253,7 +261,7 @@ export class ServedNames<Read extends Adapter> {
   async #followOne(name: string): Promise<void> {
     const { links, user, quarantine, usable } = this.#options;
     const entry = await links.find(name);
-    if (entry === undefined) return void (await this.#forget(name, byHand));
+    if (entry === undefined) return this.#followRemoval(name);
     if (this.#isAsServed(name, entry)) return;
     const isKnown = this.#served.has(name);
     const cause = isKnown ? byHand : { actor: 'store' };
@@ -271,6 +279,18 @@ export class ServedNames<Read extends Adapter> {
     }
   }
 
+  /** A server may refuse, because the name is pinned. It is asked again at every look, and told of once. */
+  async #followRemoval(name: string): Promise<void> {
+    try {
+      await this.#forget(name, byHand);
+    } catch (error) {
+      const served = this.#served.get(name);
+      if (served?.entry === removed) return;
+      this.#served.set(name, { version: served?.version, entry: removed });
+      publishAdapterEvent({ event: 'publish', actor: 'store', result: 'refused', name, error });
+    }
+  }
+
   /** A version that was served before stays in use. What lies in `active` is left as it is. */
   #fail(name: string, entry: ActiveEntry, error: unknown): void {
     const version = this.get(name);
@@ -279,6 +299,9 @@ export class ServedNames<Read extends Adapter> {
     else publishAdapterEvent({ event: 'publish', actor: 'store', result: 'refused', name, error });
   }
 }
+
+/** What lies in `active` under a name that was removed there and is still served. */
+const removed = 'nothing';
 
 function isQuarantined(error: unknown): error is EspalierError {
   return EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED';

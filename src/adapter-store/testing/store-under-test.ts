@@ -24,6 +24,8 @@ export class TestUser implements StoreUser {
   readonly reads: string[] = [];
   refusal: Error | undefined;
   failure: Error | undefined;
+  /** Why no name is taken out of service. */
+  keeping: Error | undefined;
 
   async read(path: string): Promise<Adapter> {
     this.reads.push(path);
@@ -43,6 +45,7 @@ export class TestUser implements StoreUser {
   }
 
   withdrawn(name: string): Promise<void> {
+    if (this.keeping) return Promise.reject(this.keeping);
     this.serving.delete(name);
     this.heard.push(`-${name}`);
     return Promise.resolve();

@@ -51,6 +51,7 @@ describe('/v1/adapters', () => {
     const list = await call('GET', '/v1/adapters');
     expect(list.body).toMatchObject({
       object: 'list',
+      memory: { used: 2, limit: 100, versions: 1 },
       data: [
         {
           name: 'org/policy',

@@ -8,7 +8,8 @@ import type { Cause } from '../../core/index.ts';
  */
 export function causeOf({ headers, ip }: FastifyRequest, reason: string | undefined): Cause {
   const { authorization } = headers;
-  const actor = authorization === undefined ? `address ${ip}` : `key ${hashOf(authorization).slice(0, 8)}`;
+  const key = authorization?.replace(/^bearer +/i, '');
+  const actor = key === undefined ? `address ${ip}` : `key ${hashOf(key).slice(0, 8)}`;
   return { actor, reason };
 }
 

@@ -24,7 +24,11 @@ const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longes
 export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
   const { control } = context;
   const admin = { config: { access: 'admin' } } as const;
-  app.get('/v1/adapters', admin, () => ({ object: 'list', data: control.list().map(adapterJson) }));
+  app.get('/v1/adapters', admin, () => ({
+    object: 'list',
+    data: control.list().map(adapterJson),
+    memory: control.memory(),
+  }));
   app.get<Named>('/v1/adapters/:name', admin, async ({ params }, reply) => {
     return tagged(reply, await control.describe(nameIn(context, params)), adapterWithHistory);
   });

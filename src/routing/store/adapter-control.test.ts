@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { AdapterRegistry } from '../registry/adapter-registry.ts';
 import { FakeArena, type FakeWeights } from '../testing/fake-arena.ts';
 import { FakeStore, storedVersion } from '../testing/fake-store.ts';
@@ -41,6 +42,16 @@ describe('the control of adapters', () => {
     };
     await expect(control.rollback('policy', {})).rejects.toThrow('disk full');
     expect(registry.info('policy').history.map(({ version }) => version)).toEqual(['other', 'a', 'b', 'a']);
+  });
+
+  it('never serves a version in quarantine, not even for a moment', async () => {
+    const seen: unknown[] = [];
+    using _ = onAdapterEvent((event) => void seen.push(event));
+    store.assertFree = (name, version) =>
+      version === 'b' ? Promise.resolve() : Promise.reject(new EspalierError('ADAPTERS_OFF', { name }));
+    await expect(control.rollback('policy', {})).rejects.toMatchObject({ code: 'ADAPTERS_OFF' });
+    await expect(control.move('policy', 'c', {})).rejects.toMatchObject({ code: 'ADAPTERS_OFF' });
+    expect([registry.info('policy').version, seen]).toEqual(['b', []]);
   });
 
   it('goes back to versions of earlier processes, and shows their moves', async () => {

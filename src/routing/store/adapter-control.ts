@@ -32,6 +32,11 @@ export interface VersionStore {
   history?(name: string): Promise<readonly EarlierMove[]>;
   /** @returns undefined if the store does not hold the version */
   find(digest: string): Promise<AdoptedVersion | undefined>;
+  /**
+   * Checks that a name may be pointed to a version. Default: every version may be used.
+   * @throws EspalierError ADAPTER_QUARANTINED
+   */
+  assertFree?(name: string, digest: string): Promise<void>;
   /** Remembers that a name points to a version, or with undefined that it is gone. */
   remember(name: string, digest: string | undefined, options: ChangeOptions): Promise<void>;
 }
@@ -39,7 +44,18 @@ export interface VersionStore {
 /** The part of a registry that is operated. */
 export type OperatedRegistry = Pick<
   AdapterRegistry,
-  'list' | 'info' | 'has' | 'addEarlier' | 'adopt' | 'point' | 'rollback' | 'unload' | 'pins' | 'drains'
+  | 'list'
+  | 'memory'
+  | 'info'
+  | 'has'
+  | 'versionBefore'
+  | 'addEarlier'
+  | 'adopt'
+  | 'point'
+  | 'rollback'
+  | 'unload'
+  | 'pins'
+  | 'drains'
 >;
 
 export interface ControlOptions {
@@ -54,6 +70,8 @@ export interface ControlOptions {
 export interface AdapterControl {
   /** The same array until a name changes. */
   list(): readonly AdapterInfo[];
+  /** The host memory that the weights of versions use, its limit, and the number of those versions. */
+  memory(): ReturnType<AdapterRegistry['memory']>;
   /**
    * A name, with the moves of earlier processes in its history.
    * @throws EspalierError ADAPTER_NOT_FOUND
@@ -117,12 +135,14 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
   };
   return {
     list: () => registry.list(),
+    memory: () => registry.memory(),
     async describe(name) {
       await recallHistory(name);
       return registry.info(name);
     },
     async move(name, version, options) {
       assertAdapterName(name, baseName);
+      await store?.assertFree?.(name, version);
       const found = await find(name, version);
       const from = registry.has(name) ? registry.info(name).version : undefined;
       if (found === undefined) await registry.point(name, version, options);
@@ -133,7 +153,13 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
     async rollback(name, options) {
       await recallHistory(name);
       const from = registry.info(name).version;
-      const { digest: to } = await registry.rollback(name, options);
+      const target = options.to ?? registry.versionBefore(name);
+      if (target !== undefined) await store?.assertFree?.(name, target);
+      // WHY this version is expected: of another one, the version before may be in quarantine.
+      const { digest: to } = await registry.rollback(name, {
+        ...options,
+        expectedVersion: options.expectedVersion ?? from,
+      });
       if (from !== to) await remember(name, { from, to }, options);
       return registry.info(name);
     },

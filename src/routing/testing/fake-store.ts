@@ -15,6 +15,7 @@ export class FakeStore implements VersionStore {
   readonly versions: Set<string>;
   failure: Error | undefined;
   history?: NonNullable<VersionStore['history']>;
+  assertFree?: NonNullable<VersionStore['assertFree']>;
   /** The folders that were put, by what was found in them. */
   readonly put: VersionStore['put'];
   readonly staging: string;

@@ -91,6 +91,12 @@ describe('parseRow', () => {
       { messages: [{ role: 'system', content: 's' }, asked, answered, asked, answered] },
     ],
     [{ instruction: 'q', context: '', response: 'a' }, 'alpaca', { messages: [asked, answered] }],
+    [
+      { system: 's', messages: [asked, answered] },
+      'messages',
+      { messages: [{ role: 'system', content: 's' }, asked, answered], learned: [undefined, undefined, undefined] },
+    ],
+    [{ system: '', messages: [asked, answered] }, 'messages', { messages: [asked, answered] }],
   ])('understands %j', (row, format, expected) => {
     const formats: string[] = [];
     const unknown: string[] = [];
@@ -111,6 +117,10 @@ describe('parseRow', () => {
     [{ prompt: [asked], chosen: [answered], rejected: [worse] }, { messages: [asked, answered] }],
     [
       { chosen: [asked, answered], rejected: [asked, worse] },
+      { messages: [asked, answered], learned: [false, undefined] },
+    ],
+    [
+      { prompt: [asked], chosen: [asked, answered], rejected: [asked, worse] },
       { messages: [asked, answered], learned: [false, undefined] },
     ],
     [
@@ -135,7 +145,17 @@ describe('parseRow', () => {
     const row = { text: 'a', speaker: 'Anna', prompt: 'unused' };
     expect(parseRow(row, place, { onUnknown: (name) => unknown.push(name) })).toEqual({ kind: 'text', text: 'a' });
     parseRow({ messages: [{ ...asked, mood: 1 }] }, place, { onUnknown: (name) => unknown.push(name) });
-    expect(unknown).toEqual(['speaker', 'prompt', 'messages[].mood']);
+    parseRow({ prompt: 'a', completion: 'b', response: 'c', loss: 0.5, train: true }, place, {
+      onUnknown: (name) => unknown.push(name),
+    });
+    parseRow({ instruction: 'a', output: 'b', response: 'c' }, place, { onUnknown: (name) => unknown.push(name) });
+    expect(unknown).toEqual(['speaker', 'prompt', 'messages[].mood', 'response', 'loss', 'train', 'response']);
+  });
+
+  it('takes a conversation beside a worse answer where the better one is asked for', () => {
+    const row = { messages: [asked, answered], rejected_response: 'no' };
+    expect(parseRow(row, place, { chosen: true })).toMatchObject({ messages: [asked, answered] });
+    expect(() => parseRow(row, place)).toThrow(/preferences are not trained/);
   });
 
   it('takes rows of several formats for the one that is asked for, and no other', () => {
@@ -184,7 +204,20 @@ describe('parseRow', () => {
     [{ text: 'a', tools: [{ name: 'f' }] }, 'DATA_ROW_INVALID', '"tools" would change what is learned'],
     [{ prompt: 'a', completion: 'b', tools: [{}] }, 'DATA_ROW_INVALID', '"tools" need a prompt of messages'],
     [{ prompt: 'a', completion: 'b', label: false }, 'DATA_ROW_INVALID', 'Keep the good ones'],
+    [{ prompt: 'a', completion: 'b', label: 0 }, 'DATA_ROW_INVALID', 'Keep the good ones'],
+    [{ prompt: 'a', completion: 'b', label: 'false' }, 'DATA_ROW_INVALID', 'Keep the good ones'],
     [{ prompt: 'a', completion: [answered] }, 'DATA_ROW_INVALID', 'prompt: it must be a list'],
+    [{ question: 'a', context: 'c', answer: 'b' }, 'DATA_ROW_INVALID', '"context" would change what is learned'],
+    [{ prompt: 'a', input: 'c', output: 'b' }, 'DATA_ROW_INVALID', 'put it into "prompt"'],
+    [{ input: 'a', output: 'b', system: 's' }, 'DATA_ROW_INVALID', '"system" would change what is learned'],
+    [{ query: 'a', response: 'b', history: [['a', 'b']] }, 'DATA_ROW_INVALID', '"history" would change'],
+    [{ messages: [asked], system_prompt: 's' }, 'DATA_ROW_INVALID', 'call it "system"'],
+    [{ messages: [asked], Tools: [{ name: 'f' }] }, 'DATA_ROW_UNKNOWN', 'Did you mean "tools"?'],
+    [{ messages: [asked], tool: [{ name: 'f' }] }, 'DATA_ROW_UNKNOWN', 'Did you mean "tools"?'],
+    [{ messages: [asked], train: false }, 'DATA_ROW_INVALID', 'leave rows out'],
+    [{ messages: [asked], loss: 0 }, 'DATA_ROW_INVALID', 'leave rows out'],
+    [{ messages: [asked], train_on_turn: [false] }, 'DATA_ROW_INVALID', 'give a weight to single messages'],
+    [{ input_ids: [1, 2], loss_weights: [0, 1] }, 'DATA_ROW_INVALID', 'give "labels" beside "input_ids"'],
     [{ messages: [asked], images: ['x'] }, 'DATA_ROW_INVALID', 'only text is read'],
     [{ text: 'a', chat_template_kwargs: { thinking: true } }, 'DATA_ROW_INVALID', 'chat_template_kwargs'],
     [

@@ -1,8 +1,8 @@
 import { EspalierError, nearest } from '../../core/index.ts';
 import { describeValue, isFields, type Fields } from '../../chat/index.ts';
-import type { ReadFormatOptions } from './formats/row-format.ts';
+import { refuseDecisive } from './decisive-fields.ts';
+import type { ReadFormatOptions, RowFormat } from './formats/row-format.ts';
 import { formatNames, rowFormats, type FormatName } from './formats/row-formats.ts';
-import { isGiven } from './row-fields.ts';
 import { invalid, type Row, type RowPlace } from './row.ts';
 
 export interface ParseRowOptions extends ReadFormatOptions {
@@ -21,13 +21,14 @@ export interface ParseRowOptions extends ReadFormatOptions {
 export function parseRow(value: unknown, place: RowPlace, options: ParseRowOptions = {}): Row {
   if (!isFields(value)) throw invalid(place, `expected a JSON object, got ${describeValue(value)}.`);
   const name = formatOf(value, place, options.format);
-  const format = rowFormats[name];
-  const fields: readonly string[] = format.fields;
+  const format: RowFormat = rowFormats[name];
+  const fields: readonly string[] = typeof format.fields === 'function' ? format.fields(value) : format.fields;
   const row = format.read(value, place, options);
   options.onFormat?.(name);
+  const decisive = { format: name, place, chosen: options.chosen === true };
   for (const field of Object.keys(value)) {
     if (fields.includes(field)) continue;
-    refuseDecisive(field, value, place);
+    refuseDecisive(field, value, decisive);
     options.onUnknown?.(field);
   }
   return row;
@@ -72,37 +73,4 @@ function whatIsThere(row: Fields): string {
   const shown = keys.slice(0, shownKeys).map((key) => `"${key.slice(0, 60)}"`);
   const more = keys.length > shownKeys ? ` and ${keys.length - shownKeys} more` : '';
   return keys.length === 0 ? 'it is an empty object' : `it has ${shown.join(', ')}${more}`;
-}
-
-/** Fields with which other trainers change what is learned or what the model sees, and what to do instead. */
-const decisive: Readonly<Record<string, string>> = {
-  tools: 'only rows of messages have tools',
-  functions: 'only rows of messages have functions',
-  weight: 'give a weight to single messages, or leave rows out',
-  loss_weight: 'give a weight to single messages, or leave rows out',
-  documents: 'put them into the messages',
-  chat_template: 'put the template into the folder of the base',
-  chat_template_kwargs: 'only rows of messages have them',
-  images: 'only text is read',
-  image: 'only text is read',
-  audios: 'only text is read',
-  audio: 'only text is read',
-  videos: 'only text is read',
-  video: 'only text is read',
-  loss_mask: 'give "labels" beside "input_ids"',
-  completion_mask: 'give "labels" beside "input_ids"',
-  assistant_masks: 'give "labels" beside "input_ids"',
-  labels: 'only rows of "input_ids" have labels',
-  position_ids: 'positions are counted from 0',
-};
-
-function refuseDecisive(field: string, row: Fields, place: RowPlace): void {
-  const value = row[field];
-  if (field === 'label' && typeof value === 'boolean') {
-    const problem = `"label" tells good completions from bad ones, which is not learned. Keep the good ones, without "label".`;
-    throw invalid(place, problem);
-  }
-  const instead = Object.hasOwn(decisive, field) ? decisive[field] : undefined;
-  if (instead === undefined || !isGiven(value) || (field.endsWith('weight') && value === 1)) return;
-  throw invalid(place, `"${field}" would change what is learned, and is not supported here: ${instead}.`);
 }

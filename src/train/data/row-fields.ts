@@ -37,3 +37,7 @@ export function orThrow<Value>(read: Value | FieldProblem, place: RowPlace): Val
   if (!(read instanceof FieldProblem)) return read;
   throw invalid(place, `${read.place}: ${read.problem}${read.problem.endsWith('?') ? '' : '.'}`);
 }
+
+/** Of rows with two answers, where the better one is not asked for. */
+export const preferenceProblem =
+  'it has a chosen and a rejected answer, and preferences are not trained. To learn the chosen answers alone, say so (--chosen, or chosen: true).';

@@ -10,7 +10,7 @@ const mostColumns = 10_000;
 
 /**
  * Reads a table with a heading. Each record is a row whose fields have the names of the columns. A cell is a text; one that holds a JSON
- * list or object is that. An empty cell is an absent field.
+ * list or object is that, but for columns of texts. An empty cell is an absent field.
  *
  * @throws EspalierError DATA_FILE_INVALID
  */
@@ -24,7 +24,7 @@ export async function* csvRows(
     delimiter,
     skip_empty_lines: true,
     max_record_size: longestRecord,
-    columns: (names: readonly string[]) => checkedNames(names, path, delimiter),
+    columns: (names: readonly string[]) => checkedNames(trimmed(names), path, delimiter),
   });
   const source = Readable.from(textOf(chunks, path));
   source.on('error', (error) => parser.destroy(error));
@@ -53,6 +53,10 @@ async function* textOf(chunks: AsyncIterable<Uint8Array>, path: string): AsyncGe
   }
 }
 
+function trimmed(names: readonly string[]): string[] {
+  return names.map((name) => name.trim());
+}
+
 function checkedNames(names: readonly string[], path: string, delimiter: string): string[] {
   const [only = '', ...others] = names;
   if (others.length === 0 && delimiter === ',' && /[;\t]/.test(only)) {
@@ -68,8 +72,33 @@ function checkedNames(names: readonly string[], path: string, delimiter: string)
 
 function rowOf(record: unknown): unknown {
   const cells = Object.entries(record ?? {}).filter(([, cell]) => cell !== '');
-  return Object.fromEntries(cells.map(([name, cell]) => [name, valueOf(cell)]));
+  return Object.fromEntries(cells.map(([name, cell]) => [name, textColumns.has(name) ? cell : valueOf(cell)]));
 }
+
+/**
+ * Columns whose cells are texts. WHY: many answers that models learn are JSON. Messages in such a column are read from their text where
+ * the format of the row has them.
+ */
+const textColumns: ReadonlySet<string> = new Set([
+  'text',
+  'prompt',
+  'completion',
+  'response',
+  'answer',
+  'output',
+  'question',
+  'query',
+  'input',
+  'inputs',
+  'targets',
+  'source',
+  'target',
+  'instruction',
+  'context',
+  'system',
+  'chosen',
+  'rejected',
+]);
 
 /** WHY only these: a text that looks like a number is still a text. */
 function valueOf(cell: unknown): unknown {

@@ -85,6 +85,17 @@ describe('openDataFile', () => {
     expect(await read(name, content)).toEqual({ rows: expected, lines: places, unit });
   });
 
+  it('leaves texts of a table that look like JSON as they are, and takes headings without the spaces around them', async () => {
+    const { rows } = await read(
+      'a.csv',
+      'prompt, completion ,Input,input_ids\nq,"{""a"": 1}",[x],"[1, 2]"\nq,"[1, 2]",,\n',
+    );
+    expect(rows).toEqual([
+      { prompt: 'q', completion: '{"a": 1}', Input: '[x]', input_ids: [1, 2] },
+      { prompt: 'q', completion: '[1, 2]' },
+    ]);
+  });
+
   it('reads characters and rows that chunks of the file cut in two', async () => {
     const long = Array.from({ length: 40 }, (_, i) => ({ text: 'é'.repeat(3001 + i) }));
     expect((await read('rows.json', JSON.stringify(long))).rows).toEqual(long);

@@ -13,11 +13,11 @@ const outputs = ['output', 'response'] as const;
 export const alpacaFormat: RowFormat = {
   description: '"instruction" and "output" (with "input" or without)',
   fits: (row) => 'instruction' in row && outputs.some((name) => name in row),
-  fields: ['instruction', ...inputs, ...outputs, 'system', 'history'],
+  fields: (row) => ['instruction', ...inputs, outputOf(row), 'system', 'history'],
   read(row, place) {
     const instruction = stringField(row, 'instruction', place);
     const input = optional(row, inputs, place);
-    const output = stringField(row, outputs.find((name) => name in row) ?? 'output', place);
+    const output = stringField(row, outputOf(row), place);
     const system = optional(row, ['system'], place);
     const earlier = historyOf(row['history'], place);
     const asked = input === '' ? instruction : `${instruction}\n${input}`;
@@ -35,6 +35,10 @@ export const alpacaFormat: RowFormat = {
     return { kind: 'messages', messages, learned, ...prompt };
   },
 };
+
+function outputOf(row: Fields): string {
+  return outputs.find((name) => name in row) ?? 'output';
+}
 
 function optional(row: Fields, names: readonly string[], place: RowPlace): string {
   const given = names.filter((name) => isGiven(row[name]));

@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describeValue, isFields, type Fields } from '../../../chat/index.ts';
-import { stringField } from '../row-fields.ts';
+import { preferenceProblem, stringField } from '../row-fields.ts';
 import { invalid, type Row, type RowPlace } from '../row.ts';
 import { continued } from './prompt-completion.ts';
 import { fieldsBeside, fromJson, readBeside, readTurns, type Turns } from './read-turns.ts';
 import type { ReadFormatOptions, RowFormat } from './row-format.ts';
+
+const trlFields = ['prompt', 'chosen', 'rejected', 'score_chosen', 'score_rejected'];
+const openAiFields = ['input', 'preferred_output', 'non_preferred_output'];
 
 /**
  * Rows with two answers: TRL's `chosen` and `rejected` (with `prompt` or without), and OpenAI's `preferred_output` and
@@ -13,29 +16,17 @@ import type { ReadFormatOptions, RowFormat } from './row-format.ts';
 export const preferenceFormat: RowFormat = {
   description: '"chosen" and "rejected"',
   fits: (row) => ('chosen' in row && 'rejected' in row) || ('preferred_output' in row && 'non_preferred_output' in row),
-  fields: [
-    'prompt',
-    'chosen',
-    'rejected',
-    'score_chosen',
-    'score_rejected',
-    'input',
-    'preferred_output',
-    'non_preferred_output',
-    ...fieldsBeside,
-  ],
+  fields: (row) => [...('preferred_output' in row ? openAiFields : trlFields), ...fieldsBeside],
   read(row, place, options) {
     if (options.chosen !== true) {
-      const problem =
-        'it has a chosen and a rejected answer, and preferences are not trained. To learn the chosen answers alone, say so (--chosen, or chosen: true).';
-      throw invalid(place, problem);
+      throw invalid(place, preferenceProblem);
     }
     return 'preferred_output' in row ? openAiRow(row, place, options) : trlRow(row, place, options);
   },
 };
 
 function openAiRow(row: Fields, place: RowPlace, options: ReadFormatOptions): Row {
-  const { input } = row;
+  const input = fromJson(row['input']);
   if (!isFields(input)) throw invalid(place, `"input" must be an object with "messages", got ${describeValue(input)}.`);
   const asked = readTurns(input['messages'], { field: 'input.messages', place, options });
   const answered = readTurns(row['preferred_output'], { field: 'preferred_output', place, options });
@@ -49,7 +40,12 @@ function trlRow(row: Fields, place: RowPlace, options: ReadFormatOptions): Row {
   const tools = readBeside(row, place);
   if (Array.isArray(prompt)) {
     const asked = readTurns(prompt, { field: 'prompt', place, options });
-    return { kind: 'messages', ...continued(asked, answer), ...tools };
+    const isRepeated = prompt.length < chosen.length && commonCount(prompt, chosen) === prompt.length;
+    return {
+      kind: 'messages',
+      ...(isRepeated ? learnedAfter(answer, prompt.length) : continued(asked, answer)),
+      ...tools,
+    };
   }
   if (!Array.isArray(rejected)) {
     throw invalid(place, `"rejected" must be a list of messages like "chosen", got ${describeValue(row['rejected'])}.`);
@@ -75,10 +71,10 @@ function turnsIn(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('[{') ? fromJson(value) : value;
 }
 
-/** How many messages both answers begin with: the prompt. */
-function commonCount(chosen: readonly unknown[], rejected: readonly unknown[]): number {
+/** How many messages both begin with. Of two answers these are the prompt. */
+function commonCount(some: readonly unknown[], others: readonly unknown[]): number {
   let count = 0;
-  while (count < chosen.length && isDeepStrictEqual(chosen[count], rejected[count])) count++;
+  while (count < some.length && isDeepStrictEqual(some[count], others[count])) count++;
   return count;
 }
 

@@ -29,7 +29,8 @@ function spellingOf(row: Fields): readonly [string, string] | undefined {
 export const promptCompletionFormat: RowFormat = {
   description: '"prompt" and "completion" (or another pair, such as "question" and "answer")',
   fits: (row) => spellingOf(row) !== undefined,
-  fields: [...new Set(spellings.flat()), ...fieldsBeside],
+  // WHY of this row: a further pair beside the one that is read would be passed over without a word.
+  fields: (row) => [...(spellingOf(row) ?? []), ...fieldsBeside],
   read(row, place, options) {
     const [promptField, completionField] = spellingOf(row) ?? ['prompt', 'completion'];
     const [prompt, completion] = [asTurns(row[promptField]), asTurns(row[completionField])];

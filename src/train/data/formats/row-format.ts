@@ -7,8 +7,8 @@ export interface RowFormat {
   readonly description: string;
   /** Whether a row has the fields that only this format has. */
   readonly fits: (row: Fields) => boolean;
-  /** Every field that it reads, and those that change nothing. */
-  readonly fields: readonly string[];
+  /** Every field that it reads, of any row or of this one, and those that change nothing. */
+  readonly fields: readonly string[] | ((row: Fields) => readonly string[]);
   /** @throws EspalierError DATA_ROW_INVALID */
   readonly read: (row: Fields, place: RowPlace, options: ReadFormatOptions) => Row;
 }
