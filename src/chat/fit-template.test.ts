@@ -79,3 +79,36 @@ describe('what the template leaves out is refused', () => {
     expect(() => rendered(refuses, { messages: [user, callWith(text), result] })).toThrow('no tools here');
   });
 });
+
+describe('what is learned or asked for and not written is refused', () => {
+  const plain = '{% for m in messages %}{{ m.content }}{% endfor %}';
+  const thinks = '{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}{% endfor %}';
+  const asked =
+    '{% for m in messages %}{% if enable_thinking %}{{ m.thinking }}{% endif %}{{ m.content }}{% endfor %}{% for d in documents or [] %}{{ d.text }}{% endfor %}';
+  const answer = (fields: object): ChatMessage => ({ role: 'assistant', content: 'yes', ...fields });
+
+  it.each([
+    [plain, { reasoning_content: 'why' }, true, 'messages[1].reasoning_content'],
+    [plain, { reasoning: 'why' }, true, 'messages[1].reasoning'],
+    [plain, { reasoning: 'why' }, false, undefined],
+    [plain, { reasoning_content: ' ', thinking: true }, true, undefined],
+    [thinks, { reasoning_content: 'why', reasoning: 'why' }, true, undefined],
+    [thinks, { thinking: 'why' }, true, 'messages[1].thinking'],
+    [asked, { thinking: 'why' }, true, undefined],
+  ])('thoughts: %s %j', (chatTemplate, fields, learned, place) => {
+    const tokenizer = createTokenizer(byteLevelFiles({ chatTemplate }));
+    const fitted = fitToTemplate({ messages: [user, answer(fields)] }, tokenizer, { isLearned: () => learned });
+    expect(fitted instanceof FieldProblem ? fitted.place : undefined).toBe(place);
+  });
+
+  it.each([
+    [plain, [{ text: 'x' }], 'documents'],
+    [plain, [], undefined],
+    [asked, [{ text: 'x' }], undefined],
+  ])('documents: %s %j', (chatTemplate, documents, place) => {
+    const fitted = fitToTemplate({ messages: [user] }, createTokenizer(byteLevelFiles({ chatTemplate })), {
+      documents,
+    });
+    expect(fitted instanceof FieldProblem ? fitted.place : undefined).toBe(place);
+  });
+});

@@ -4,12 +4,20 @@ import type { ChatMessage, Tokenizer, ToolCall } from '../tokenizer/index.ts';
 import { FieldProblem, isFields } from './field-problem.ts';
 import { parsed } from './read-tool-calls.ts';
 import type { Tool } from './read-tools.ts';
-import { formsOf, type TemplateForms } from './template-forms.ts';
+import { formsOf, thoughtFields, type TemplateForms } from './template-forms.ts';
 
 /** A conversation, and what its assistant may call. */
 export interface Conversation {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly Tool[] | undefined;
+}
+
+/** What is known of a conversation besides. */
+export interface FitOptions {
+  /** Documents that the template gets. */
+  readonly documents?: readonly object[] | undefined;
+  /** Whether the message at this index is learned. Default: none is. */
+  readonly isLearned?: (index: number) => boolean;
 }
 
 /**
@@ -19,9 +27,13 @@ export interface Conversation {
  * @returns a problem for what the template leaves out, because nobody would see that it was neither learned nor read
  * @throws EspalierError CHAT_TEMPLATE_MISSING
  */
-export function fitToTemplate(conversation: Conversation, tokenizer: Tokenizer): Conversation | FieldProblem {
+export function fitToTemplate(
+  conversation: Conversation,
+  tokenizer: Tokenizer,
+  options: FitOptions = {},
+): Conversation | FieldProblem {
   const forms = formsOf(tokenizer);
-  const left = leftOut(conversation, forms);
+  const left = leftOut(conversation, forms) ?? leftOutOf(conversation, forms, options);
   if (left !== undefined) return left;
   const { messages, tools } = conversation;
   return { messages: messages.map((message) => fitMessage(message, forms)), tools };
@@ -44,6 +56,32 @@ function leftOut({ messages, tools }: Conversation, forms: TemplateForms): Field
     }
   }
   return undefined;
+}
+
+function leftOutOf(
+  { messages }: Conversation,
+  forms: TemplateForms,
+  { documents = [], isLearned = () => false }: FitOptions,
+): FieldProblem | undefined {
+  if (documents.length > 0 && !forms.writesDocuments) {
+    return new FieldProblem(['documents'], `${without} documents; put them into the messages`);
+  }
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== 'assistant' || !isLearned(index)) continue;
+    const fields = new Map(Object.entries(message));
+    const given = thoughtFields.filter((field) => isWord(fields.get(field)));
+    const [first] = given;
+    if (first === undefined || given.some((field) => forms.thoughts.includes(field))) continue;
+    const [known] = forms.thoughts;
+    const instead =
+      known === undefined ? 'write the thoughts into "content", as the model is to write them' : `call it "${known}"`;
+    return new FieldProblem(['messages', index, first], `${without} "${first}"; ${instead}`);
+  }
+  return undefined;
+}
+
+function isWord(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '';
 }
 
 function fitMessage(message: ChatMessage, forms: TemplateForms): ChatMessage {

@@ -14,7 +14,13 @@ export interface TemplateForms {
   readonly writesTools: boolean;
   readonly writesCalls: boolean;
   readonly writesResults: boolean;
+  readonly writesDocuments: boolean;
+  /** Those fields of an assistant's thoughts that it writes. */
+  readonly thoughts: readonly string[];
 }
+
+/** The fields that templates and other trainers have for an assistant's thoughts. */
+export const thoughtFields: readonly string[] = ['reasoning_content', 'reasoning', 'thinking'];
 
 const known = new WeakMap<Tokenizer, TemplateForms>();
 
@@ -35,6 +41,9 @@ export function formsOf(tokenizer: Tokenizer): TemplateForms {
 const [asked, answered, called, result] = ['probe-question', 'probe-answer', 'probe_call', 'probe-result'];
 const textArguments = '{"probe_key": "probe_value"}';
 const objectArguments = { probe_key: 'probe_value' };
+const [found, thought] = ['probe-document', 'probe-thought'];
+/** WHY so many names: templates know a document's words by any of them. */
+const document = { id: '1', doc_id: 1, title: 'a', text: found, content: found, contents: found, body: found };
 /** WHY nine letters and digits: some templates refuse any other id. */
 const callId = 'probe0001';
 
@@ -53,8 +62,8 @@ const tool = {
 type Arguments = ToolCall['function']['arguments'];
 
 function probe(tokenizer: Tokenizer): TemplateForms {
-  const render = (messages: readonly ChatMessage[], tools?: readonly object[]): string | undefined =>
-    renderedBy(tokenizer, messages, tools);
+  const render = (messages: readonly ChatMessage[], tools?: readonly object[], more?: object): string | undefined =>
+    renderedBy(tokenizer, messages, { tools, ...more });
   const readsParts = render([user])?.includes(asked) !== true && render([inParts(user)])?.includes(asked) === true;
   const dialogue = (given: Arguments, content: null | ''): string | undefined =>
     render([user, callOf(given, content), readsParts ? inParts(toolResult) : toolResult, turn]);
@@ -75,6 +84,12 @@ function probe(tokenizer: Tokenizer): TemplateForms {
       forms.map((given) => dialogue(given, content)),
       (each) => each.includes(result),
     ),
+    writesDocuments: some([render([user], undefined, { documents: [document] })], (text) => text.includes(found)),
+    thoughts: thoughtFields.filter((field) => {
+      const answers = [user, { ...turn, [field]: thought }];
+      const rendered = [render(answers), render(answers, undefined, { variables: { enable_thinking: true } })];
+      return some(rendered, (text) => text.includes(thought));
+    }),
   };
 }
 
@@ -98,13 +113,9 @@ function writesNothingFor(withNull: string | undefined, withEmpty: string | unde
 const templateErrors: ReadonlySet<string> = new Set(['CHAT_TEMPLATE_FAILED', 'CHAT_TEMPLATE_INVALID']);
 
 /** undefined where the template refuses the messages, or cannot be rendered with them. */
-function renderedBy(
-  tokenizer: Tokenizer,
-  messages: readonly ChatMessage[],
-  tools: readonly object[] | undefined,
-): string | undefined {
+function renderedBy(tokenizer: Tokenizer, messages: readonly ChatMessage[], options: object): string | undefined {
   try {
-    return tokenizer.renderChat(messages, { addGenerationPrompt: false, tools });
+    return tokenizer.renderChat(messages, { addGenerationPrompt: false, ...options });
   } catch (error) {
     if (EspalierError.isInstance(error) && templateErrors.has(error.code)) return undefined;
     throw error;

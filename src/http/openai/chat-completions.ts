@@ -66,7 +66,7 @@ async function promptOf(body: ChatCompletionBody, context: ServingContext): Prom
   const documents = body.documents ?? undefined;
   checkTextLength(JSON.stringify(variables ?? {}), 'chat_template_kwargs', context.maxLength);
   checkTextLength(JSON.stringify(documents ?? []), 'documents', context.maxLength);
-  const fitted = fitToTemplate({ messages }, context.tokenizer);
+  const fitted = fitToTemplate({ messages }, context.tokenizer, { documents });
   if (fitted instanceof FieldProblem) {
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: fitted.path.join('.'), problem: fitted.problem });
   }

@@ -236,6 +236,12 @@ describe('what a client gives the chat template', () => {
     expect(await seen(body)).toMatchObject({ addGenerationPrompt: true, ...expected });
   });
 
+  it('gets no documents where it writes none: they are refused', async () => {
+    const tokenizer = { ...characterTokenizer, renderChat: () => 'hello' };
+    const answer = await post({ ...fakeContext(), tokenizer }, { ...chat, documents: [{ text: 'x' }] });
+    expect(answer).toMatchObject({ status: 400, json: { error: { code: 'request_unsupported', param: 'documents' } } });
+  });
+
   it.each([
     [{ chat_template_kwargs: { messages: [] } }, 'chat_template_kwargs.messages'],
     [{ chat_template_kwargs: [1] }, 'chat_template_kwargs'],

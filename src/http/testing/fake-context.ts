@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { ChatMessage, Tokenizer } from '../../tokenizer/index.ts';
+import type { ChatMessage, ChatOptions, Tokenizer } from '../../tokenizer/index.ts';
 import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
 import type { PreparedAdapter } from '../../engine/index.ts';
 import { AdapterLease } from '../../routing/registry/adapter-version.ts';
@@ -14,12 +14,13 @@ function renderLines(messages: readonly ChatMessage[]): string {
   return messages.map(({ role, content }) => `${role}: ${String(content)}\n`).join('');
 }
 
-/** A tokenizer of one token a character, whose chat template puts each message on a line. */
+/** A tokenizer of one token a character, whose chat template puts each message on a line, and documents behind them. */
 export const characterTokenizer: Tokenizer = {
   hasChatTemplate: true,
   encode: (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0),
   encodeInSlices: async (text: string) => characterTokenizer.encode(text),
-  renderChat: renderLines,
+  renderChat: (messages: readonly ChatMessage[], { documents = [] }: ChatOptions) =>
+    renderLines(messages) + documents.map((document) => JSON.stringify(document)).join(''),
   encodeChat: (messages: readonly ChatMessage[]) =>
     `${renderLines(messages)}assistant: `.split('').map((c) => c.charCodeAt(0)),
   encodeChatInSlices: async (messages: readonly ChatMessage[]) =>

@@ -72,8 +72,8 @@ function encodeCompletion({ prompt, completion }: Omit<CompletionRow, 'kind'>, t
 function encodeMessages(row: MessagesRow, place: RowPlace, tokenizer: Tokenizer): WholeExample {
   if (!tokenizer.hasChatTemplate && row.plain !== undefined) return encodeCompletion(row.plain, tokenizer);
   try {
-    const fitted = orThrow(fitToTemplate(row, tokenizer), place);
     const isLearned = (index: number): boolean => row.learned?.[index] !== false;
+    const fitted = orThrow(fitToTemplate(row, tokenizer, { isLearned }), place);
     return maskChat(fitted.messages, tokenizer, place, {
       tools: fitted.tools,
       variables: row.variables,
