@@ -70,7 +70,9 @@ export async function answerChange(
     key: readIdempotencyKey(request),
     content: hashOf(JSON.stringify([request.method, request.routeOptions.url, name, content, expected])),
   };
-  const { value, isRepeated } = await answers.answer(repeatable, () => underPreconditions(() => act(options)));
+  const { value, isRepeated } = await answers.answer(repeatable, () =>
+    underPreconditions(expected, () => act(options)),
+  );
   if (isRepeated) reply.header('idempotent-replayed', 'true');
   if (value.version !== undefined) reply.header('etag', entityTag(value.version));
   reply.status(value.status);

@@ -165,6 +165,12 @@ describe('preconditions', () => {
     expect([statuses.filter((status) => status === 200).length, new Set(statuses)]).toEqual([1, new Set([200, 412])]);
   });
 
+  it('that were not sent leave a change that came in between a conflict', async () => {
+    store.assertFree = async () => void (await registry.point('org/policy', 'v1'));
+    const { status, body } = await call('POST', `${policy}/rollback`);
+    expect([status, body.error?.code, version()]).toEqual([409, 'adapter_version_conflict', 'v1']);
+  });
+
   it('let a new name be made once', async () => {
     const headers = { 'if-none-match': '*' };
     expect((await call('PUT', '/v1/adapters/new', { version: 'v1' }, headers)).status).toBe(200);

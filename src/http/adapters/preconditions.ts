@@ -25,17 +25,21 @@ export function readPreconditions(headers: IncomingHttpHeaders): Pick<MoveOption
   return { expectedVersion: version };
 }
 
+/** What a change expects of the name. */
+export type Preconditions = ReturnType<typeof readPreconditions>;
+
 /**
- * Makes a change, and tells a precondition that is not met by its own status.
+ * Makes a change, and tells a precondition that is not met by its own status. A change that came in between is a conflict only.
  * @throws EspalierError PRECONDITION_FAILED
  */
-export async function underPreconditions<T>(change: () => Promise<T>): Promise<T> {
+export async function underPreconditions<T>(expected: Preconditions, change: () => Promise<T>): Promise<T> {
   try {
     return await change();
   } catch (cause) {
-    if (!EspalierError.isInstance(cause) || cause.code !== 'ADAPTER_VERSION_CONFLICT') throw cause;
-    const { name = '', expected = '', actual = '' } = cause.details;
-    throw new EspalierError('PRECONDITION_FAILED', { name, expected, actual }, { cause });
+    const isAsked = expected.expectedVersion !== undefined || expected.isNew === true;
+    if (!isAsked || !EspalierError.isInstance(cause) || cause.code !== 'ADAPTER_VERSION_CONFLICT') throw cause;
+    const { name = '', expected: wanted = '', actual = '' } = cause.details;
+    throw new EspalierError('PRECONDITION_FAILED', { name, expected: wanted, actual }, { cause });
   }
 }
 
