@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { systemFiles } from '../src/adapter-store/files/store-files.ts';
 
 /** The folder of the package. WHY searched for: these programs also run from where they were compiled to. */
 export const packageRoot = rootFrom(import.meta.dirname);
@@ -17,8 +18,8 @@ export interface Scratch extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A folder for temporary files, removed in the end. */
+/** A folder for temporary files, removed in the end, with read-only versions of a store in it. */
 export async function openScratch(name: string): Promise<Scratch> {
   const path = await mkdtemp(join(tmpdir(), `espalier-soak-${name}-`));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  return { path, [Symbol.asyncDispose]: () => systemFiles.removeTree(path) };
 }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { corruptStored, corruptTrusted, offerCorrupted, overwriteServed, total } from './corrupt/part.ts';
+import { StoreHere } from './corrupt/store-here.ts';
 import { brokenWays } from './exchange/part.ts';
 import { exchange } from './exchange/exchanges.ts';
 import { cycle, isBack } from './residency/cycles.ts';
@@ -42,6 +44,40 @@ describe.skipIf(!isLinux)('reads of a name whose link is exchanged', () => {
   it.each(brokenWays)('catch $what', async ({ shows, ...ways }) => {
     const counts = await exchange({ ...goal, ...ways });
     expect(counts[shows]).toBeGreaterThan(0);
+  });
+});
+
+describe('adapters that are corrupted', () => {
+  const amounts = { share: 0.004, payloadBits: 10, payloadCuts: 3 };
+  let here: StoreHere;
+  beforeAll(async () => {
+    here = await StoreHere.open(seed);
+  });
+  afterAll(() => here[Symbol.asyncDispose]());
+
+  it('are refused if checksums come with them, and the old version serves on', async () => {
+    const { tried, refused, wrong } = await offerCorrupted(here, { amounts, seed, hasSums: true });
+    expect([total(refused), wrong]).toEqual([total(tried), 0]);
+    expect(total(tried)).toBeGreaterThan(30);
+  });
+
+  it('are taken without checksums where only a number is another', async () => {
+    const { another } = await offerCorrupted(here, { amounts, seed, hasSums: false });
+    expect([...another.keys()]).toEqual(['payload bit']);
+  });
+
+  it('are never served from the store', async () => {
+    const { refused, another, wrong } = await corruptStored(here, { amounts, seed });
+    expect([total(another), wrong]).toEqual([0, 0]);
+    expect(total(refused)).toBeGreaterThan(20);
+  });
+
+  it('are seen to be served by a reader that trusts what lies in the store', async () => {
+    expect(total((await corruptTrusted(here, seed)).another)).toBeGreaterThan(0);
+  });
+
+  it('change nothing when they overwrite the files of a version that serves', async () => {
+    expect(await overwriteServed(here, 11)).toEqual({ requests: 11, wrong: 0 });
   });
 });
 

@@ -7,7 +7,7 @@ let collect: (() => void) | undefined;
 /** Bytes of physical memory that this process has after everything that can be collected was. */
 export async function residentBytes(): Promise<number> {
   collect ??= collector();
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 2; i++) {
     collect();
     // Address ranges are given back by finalizers, which run in turns of their own.
     await new Promise((resolve) => setImmediate(resolve));

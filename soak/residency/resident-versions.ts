@@ -54,7 +54,7 @@ export class ResidentVersions implements AsyncDisposable {
     { seed, breaking }: { readonly seed: number; readonly breaking: Breaking | undefined },
   ) {
     const linears = opened.base.modules.filter(({ kind, path }) => kind !== 'embedding' && path !== 'lm_head');
-    const random = Array.from({ length: 8 }, (_, i) => createRandomAdapter({ linears, rank, seed: seed * 8 + i }));
+    const random = Array.from({ length: 4 }, (_, i) => createRandomAdapter({ linears, rank, seed: seed * 4 + i }));
     this.#contents = Array.from({ length: contents }, (_, i) => scaled(random, i));
     this.#environment = opened.environment;
     this.#engine = opened.engine;
