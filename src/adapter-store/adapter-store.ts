@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
 import { ActiveLinks } from './active/active-links.ts';
+import { PinnedNames } from './active/pinned-names.ts';
 import { ServedNames, type ActivateOptions } from './active/served-names.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { entryOf } from './audit/audit-record.ts';
@@ -70,6 +71,8 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   readonly #versions: VersionFolder;
   readonly #links: ActiveLinks;
   readonly #history: VersionHistory;
+  /** Names that a server keeps at their versions. */
+  readonly pins: PinnedNames;
   readonly #quarantine: QuarantineFolder;
   #running: Running<Read> | undefined;
   #arrivals: Arrivals | undefined;
@@ -88,6 +91,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     this.#versions = new VersionFolder(layout, files, flushes);
     this.#links = new ActiveLinks(layout, files, { flushes, onFolder: (path) => this.#follower?.watch(path) });
     this.#history = new VersionHistory(layout, files);
+    this.pins = new PinnedNames(layout, files);
     this.#quarantine = new QuarantineFolder(layout, files);
   }
 

@@ -1,3 +1,4 @@
+export type { PinRecord } from './active/pinned-names.ts';
 export { type ActivateOptions } from './active/served-names.ts';
 export { AdapterStore, type PutOptions } from './adapter-store.ts';
 export { AuditLog, type AuditLogOptions } from './audit/audit-log.ts';

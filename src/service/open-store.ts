@@ -1,4 +1,10 @@
-import { AdapterStore, type StoredVersion, type StoreUser, type VerifiedFacts } from '../adapter-store/index.ts';
+import {
+  AdapterStore,
+  type PinRecord,
+  type StoredVersion,
+  type StoreUser,
+  type VerifiedFacts,
+} from '../adapter-store/index.ts';
 import { EspalierError, serverItself, type Cause } from '../core/index.ts';
 import type { ModuleWeights } from '../lora/index.ts';
 import { fingerprintBase, type BaseModel } from '../models/index.ts';
@@ -70,6 +76,7 @@ export async function serveStore<Weights extends HostWeights>(
   options: ServeStoreOptions<Weights>,
 ): Promise<VersionStore> {
   const { base, registry, anyBase = false } = options;
+  const pinned = new Map(await store.pins.all());
   const user: StoreUser<SourcedAdapter> = {
     context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
     read: (path, hasCompanions) => sourceAt(path, options, hasCompanions).read(),
@@ -77,15 +84,31 @@ export async function serveStore<Weights extends HostWeights>(
     activated: async (name, { version, adapter, cause }) => {
       if (adapter === undefined) await registry.adopt(name, adoptedOf(version, options), { cause });
       else await registry.put(name, sourceOf(version, options, adapter), { cause });
+      const pin = pinned.get(name);
+      if (pin !== undefined) await pinAgain(name, pin, registry);
+      pinned.delete(name);
     },
     withdrawn: async (name, cause) => {
       if (registry.has(name)) await registry.unload(name, { cause });
     },
     failed: (name, error) => registry.fail(name, { path: name, read: () => Promise.reject(asError(error)) }, error),
-    isInUse: (digest) => registry.list().some(({ version, leases }) => version === digest && leases > 0),
+    isInUse: (digest) => registry.versions().some((version) => version.digest === digest),
   };
   await store.begin(user);
+  // A name whose link was removed while no server ran is no longer pinned.
+  for (const name of pinned.keys()) if (!registry.has(name)) await store.pins.set(name, undefined);
+  pinned.clear();
   return versionStoreOf(store, options);
+}
+
+/** WHY without its weights where they cannot be read: the name must keep its version in any case. */
+async function pinAgain(
+  name: string,
+  { keepsWeights, ...cause }: PinRecord,
+  { pins }: Pick<AdapterRegistry, 'pins'>,
+): Promise<void> {
+  await pins.pinName(name, { cause });
+  if (keepsWeights) await pins.pinName(name, { cause, keepsWeights }).catch(() => undefined);
 }
 
 function asError(error: unknown): Error {
@@ -187,6 +210,7 @@ function versionStoreOf<Weights extends HostWeights>(
       return moves;
     },
     assertFree: (name, digest) => store.assertFree(name, digest),
+    rememberPin: (name, pin) => store.pins.set(name, pin),
     remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
       store.remember(name, digest, cause),
   };

@@ -47,4 +47,10 @@ export const adapterStoreCodes = {
       'Version {version} of {name} is in quarantine: {reason} To clear it, remove {path} after you have found the cause.',
     help: 'A version that failed is not taken into use again before a person has cleared it. The version that is served stays in use.',
   },
+  STORE_PINS_UNREADABLE: {
+    status: 500,
+    retryable: false,
+    message: 'The record of pinned names at {path} cannot be read. Mend it, or remove it if no name is pinned.',
+    help: 'The store remembers which names must keep their version. Without the record a name could move that must not, so the server does not start.',
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -89,11 +89,19 @@ describe('the routes of administration, with a store', () => {
 
   it('keep a pinned name where it is, whatever the store is told', async () => {
     const fresh = await upload('adapter');
-    await call('POST', `${policy}/pin`);
+    await call('POST', `${policy}/pin`, { reason: 'audit' });
     const unload = await call('POST', '/v1/unload_lora_adapter', { lora_name: 'org/policy' });
     expect([unload.status, unload.body.error?.code, await link()]).toEqual([409, 'adapter_pinned', fresh]);
     await cp(join(golden, 'trained'), join(folder, 'incoming', 'org', 'policy'), { recursive: true });
     await vi.waitFor(() => expect(access(join(folder, 'incoming', 'org', 'policy'))).rejects.toThrow('ENOENT'), 5000);
     expect([await answering(), await link()]).toEqual([fresh, fresh]);
+    await server.close();
+    server = await open();
+    expect((await call('GET', policy)).body['pinned']).toMatchObject({ by: 'address 127.0.0.1', reason: 'audit' });
+    expect((await call('DELETE', policy)).status).toBe(409);
+    await call('POST', `${policy}/unpin`);
+    await server.close();
+    server = await open();
+    expect((await call('DELETE', policy)).status).toBe(200);
   });
 });

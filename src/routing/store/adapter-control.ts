@@ -7,7 +7,7 @@ import {
   serverItself,
 } from '../../core/index.ts';
 import type { AdapterRegistry, EarlierMove } from '../registry/adapter-registry.ts';
-import type { AdapterInfo } from '../registry/alias.ts';
+import type { AdapterInfo, Pin } from '../registry/alias.ts';
 import type {
   ChangeOptions,
   DrainOptions,
@@ -37,6 +37,8 @@ export interface VersionStore {
    * @throws EspalierError ADAPTER_QUARANTINED
    */
   assertFree?(name: string, digest: string): Promise<void>;
+  /** Remembers that a name is pinned, or with undefined that it is not. */
+  rememberPin?(name: string, pin: Omit<Pin, 'time'> | undefined): Promise<void>;
   /** Remembers that a name points to a version, or with undefined that it is gone. */
   remember(name: string, digest: string | undefined, options: ChangeOptions): Promise<void>;
 }
@@ -126,6 +128,10 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
       throw error;
     }
   };
+  /** WHY a name stays pinned when the store fails: it does not move then, which is the lesser evil. */
+  const rememberPin = async (name: string, pin: Omit<Pin, 'time'> | undefined): Promise<void> => {
+    await store?.rememberPin?.(name, pin);
+  };
   /** Only from the state that the change made: another change that came in between stays. */
   const undo = async (name: string, { from, to }: Step, cause: Cause): Promise<void> => {
     if (from === undefined) return registry.unload(name, { expectedVersion: to, cause });
@@ -170,10 +176,13 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
     },
     async pin(name, options) {
       await registry.pins.pinName(name, options);
+      const { keepsWeights = false, cause = serverItself } = options;
+      await rememberPin(name, { ...cause, keepsWeights });
       return registry.info(name);
     },
     async unpin(name, options) {
       await registry.pins.unpinName(name, options);
+      await rememberPin(name, undefined);
       return registry.info(name);
     },
     async drain(name, { signal, ...options }) {
