@@ -129,11 +129,32 @@ export function replace(text: string, old: string, now: string, most: number): s
   return splitAt(text, old, most, false).join(now);
 }
 
-const cased = /^[\p{Lu}\p{Ll}\p{Lt}]$/u;
+const cased = /^\p{Cased}$/u;
+
+/** Two letters in one, such as "ǆ", each as it begins a word. */
+const digraphs = new Map(
+  ['ǅ', 'ǈ', 'ǋ', 'ǲ'].flatMap((one) => [
+    [one.toUpperCase(), one],
+    [one.toLowerCase(), one],
+  ]),
+);
+
+/** Letters that begin a word as they are: those of title case, and Georgian ones, whose capitals are for whole words only. */
+const initial = /^[\p{Lt}\u10d0-\u10ff]$/u;
+
+/** Greek vowels with an iota, which stays below the capital where it begins a word. */
+const iota = /^[\u1f80-\u1fff]$/u;
 
 /** The letter as it begins a word: "ß" gives "Ss". What has no case before the first letter stays, so "ŉ" gives "ʼN". */
 function titleLetter(letter: string): string {
-  const upper = characters(letter.toUpperCase());
+  const digraph = digraphs.get(letter);
+  if (digraph !== undefined || initial.test(letter)) return digraph ?? letter;
+  const capital = letter.toUpperCase();
+  if (iota.test(letter) && /.\u0399$/u.test(capital)) {
+    const lower = `${capital.slice(0, -1)}\u0345`;
+    return capital.length === 2 ? lower.normalize('NFC') : lower;
+  }
+  const upper = characters(capital);
   const first = upper.findIndex((one) => cased.test(one));
   return upper.map((one, index) => (index > first ? one.toLowerCase() : one)).join('');
 }
@@ -159,7 +180,10 @@ export function capitalize(text: string): string {
 /** `str.swapcase` */
 export function swapCase(text: string): string {
   return characters(text)
-    .map((letter) => (/^\p{Lu}$/u.test(letter) ? letter.toLowerCase() : letter.toUpperCase()))
+    .map((letter) => {
+      if (/^\p{Uppercase}$/u.test(letter)) return letter.toLowerCase();
+      return /^\p{Lowercase}$/u.test(letter) ? letter.toUpperCase() : letter;
+    })
     .join('');
 }
 
