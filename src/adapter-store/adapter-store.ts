@@ -290,6 +290,11 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     await this.#quarantine.assertFree(name, digest);
   }
 
+  /** Takes a quarantine of a version back: it may be used under the name again. */
+  async clear(name: string, digest: string): Promise<void> {
+    await this.#quarantine.clear(name, digest);
+  }
+
   /**
    * Keeps what a server has done by itself: it points the name to a version, or with undefined to none.
    * @param version  its digest or its key

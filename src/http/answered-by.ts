@@ -1,21 +1,38 @@
 import type { FastifyReply } from 'fastify';
+import type { Route } from '../routing/index.ts';
 
-/** The adapter version that answers a request; both undefined for the base. */
-export interface AnsweredBy {
-  readonly alias: string | undefined;
-  readonly version: string | undefined;
-}
+/** Who answers a request: an adapter version, or the base. */
+export type AnsweredBy = Pick<Route, 'alias' | 'version' | 'fallback' | 'rollout'>;
 
 /** Headers that name the adapter and the version that answer. The base has none. */
-export const answeredByHeaders = { adapter: 'x-espalier-adapter', version: 'x-espalier-version' } as const;
+export const answeredByHeaders = {
+  adapter: 'x-espalier-adapter',
+  version: 'x-espalier-version',
+  fallback: 'x-espalier-fallback',
+  rollout: 'x-espalier-rollout',
+} as const;
 
 /** Names the adapter and its version in the headers. WHY also for an answer that fails: it says which version failed. */
-export function sayAnsweredBy(reply: FastifyReply, { alias, version }: AnsweredBy): void {
-  if (alias === undefined || version === undefined) return;
-  reply.header(answeredByHeaders.adapter, alias).header(answeredByHeaders.version, version);
+export function sayAnsweredBy(reply: FastifyReply, { alias, version, fallback, rollout }: AnsweredBy): void {
+  if (alias === undefined) return;
+  const { adapter, ...others } = answeredByHeaders;
+  reply.header(adapter, alias);
+  // An earlier try may have set them.
+  for (const name of Object.values(others)) reply.removeHeader(name);
+  if (version !== undefined) reply.header(others.version, version);
+  if (fallback !== undefined) reply.header(others.fallback, `${fallback.from}; reason="${fallback.reason}"`);
+  if (rollout !== undefined) reply.header(others.rollout, rollout.side);
 }
 
 /** The field that names the adapter and its version in a body. OpenAI's clients ignore fields that they don't know. */
-export function answeredByField({ alias, version }: AnsweredBy): { readonly espalier?: object } {
-  return alias === undefined || version === undefined ? {} : { espalier: { adapter: alias, version } };
+export function answeredByField({ alias, version, fallback, rollout }: AnsweredBy): { readonly espalier?: object } {
+  if (alias === undefined) return {};
+  return {
+    espalier: {
+      adapter: alias,
+      version: version ?? null,
+      ...(fallback && { fallback: { from: fallback.from, to: fallback.to ?? null, reason: fallback.reason } }),
+      ...(rollout && { rollout: { id: rollout.id, side: rollout.side } }),
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { RegistryOptions } from '../routing/index.ts';
+import type { Fallback, RegistryOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -79,6 +79,8 @@ export interface ServerOptions {
   readonly maxAdapters?: number;
   /** Milliseconds after its last use at which the weights of an adapter of a store are released. Default: 30 seconds. */
   readonly adapterIdleMs?: number;
+  /** Who answers for a version that fails: the version before, the base, or nobody. Default: the version before. */
+  readonly fallback?: Fallback;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */
@@ -232,6 +234,7 @@ function openGenerationFor(
     dora,
     loraBias,
     adapterTargets,
+    fallback,
     ...rest
   }: ServerOptions,
 ): Promise<GenerationService> {
@@ -245,6 +248,7 @@ function openGenerationFor(
     anyBase,
     template,
     residency: residencyOf(rest),
+    rollouts: { fallback },
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { openServer, type Server } from '../http/index.ts';
+import { fallbacks } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
 import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
@@ -52,6 +53,8 @@ const schema = z.object({
   maxAdapters: count.optional(),
   /** Milliseconds after its last use at which the weights of an adapter of a store are released. */
   adapterIdleMs: duration.optional(),
+  /** Who answers for a version that fails: the version before (the default), the base, or nobody. */
+  fallback: z.enum(fallbacks, { error: `one of ${fallbacks.join(', ')}` }).optional(),
   /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
   /** Accepts DoRA adapters that are loaded later. */

@@ -8,7 +8,7 @@ export {
   type BreakerState,
   type CallResult,
 } from './breaker/breaker.ts';
-export type { BreakerOptions } from './breaker/breaker-options.ts';
+export { type BreakerOptions, readBreakerOptions } from './breaker/breaker-options.ts';
 export { BreakerTable } from './breaker/breaker-table.ts';
 export {
   type AliasState,
@@ -38,8 +38,8 @@ export type {
 export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { arbitrate, type Arbitration, type Finding, type Metric, type Verdict } from './rollout/arbitrate.ts';
-export { type RequestEnd, RoutedRequest } from './rollout/routed-request.ts';
-export type { RolloutRecord } from './rollout/rollout-record.ts';
+export { type RequestEnd, type RolloutPart, RoutedRequest } from './rollout/routed-request.ts';
+export { readRolloutRecord, type RolloutRecord } from './rollout/rollout-record.ts';
 export { type NameFacts, RolloutRunner, type RunnerOptions } from './rollout/rollout-runner.ts';
 export { type CallOutcome, rolloutOutcomeOf } from './rollout/call-outcome.ts';
 export { type Divergence, divergenceOf } from './rollout/divergence.ts';
@@ -62,6 +62,7 @@ export {
 } from './rollout/rollout.ts';
 export { type DivergenceBounds, truncatedDivergence } from './rollout/truncated-divergence.ts';
 export { type Route, Router } from './router.ts';
+export { VersionChoice, type VersionChoiceOptions } from './version-choice.ts';
 export {
   type AdapterControl,
   assertAdapterName,
@@ -71,6 +72,7 @@ export {
 } from './store/adapter-control.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
+export { RolloutFiles, type RolloutRecords } from './store/rollout-files.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';
 export { FileSource, type FileSourceOptions } from './store/file-source.ts';
 export { innerModules, targetsInFolder } from './store/targets-in-folder.ts';

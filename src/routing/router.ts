@@ -3,6 +3,9 @@ import type { HostWeights } from './registry/adapter-arena.ts';
 import type { AdapterRegistry } from './registry/adapter-registry.ts';
 import type { AdapterLease } from './registry/adapter-version.ts';
 import { firstNames } from './registry/first-names.ts';
+import type { FallbackTaken } from './breaker/fallback.ts';
+import type { RolloutPart, RoutedRequest } from './rollout/routed-request.ts';
+import type { ChosenVersion, VersionChoice } from './version-choice.ts';
 
 /** A request's model, and the facts that decide who answers it. */
 export interface Asked {
@@ -36,6 +39,18 @@ export interface Route<Weights extends HostWeights = HostWeights> extends Dispos
   readonly version: string | undefined;
   /** Empty for the base. The leases end with the route. To keep one for longer, take a share of it. */
   readonly leases: readonly AdapterLease<Weights>[];
+  /** Set if another version answers than the one that should, or the base in its place. */
+  readonly fallback?: FallbackTaken | undefined;
+  /** The roll-out to which the answer belongs, and which of its versions answers. */
+  readonly rollout?: RolloutPart | undefined;
+  /** What is to be told how the call ended. Absent where nothing judges the versions. */
+  readonly call?: RoutedRequest | undefined;
+  /**
+   * The route to who answers after the call has failed, and its end was told.
+   * @param hasStreamed  whether the client has received a byte of the answer
+   * @returns undefined if the request fails
+   */
+  fallBack?(hasStreamed: boolean): Promise<Route<Weights> | undefined>;
 }
 
 /** The part of a registry that a router needs. */
@@ -48,6 +63,8 @@ export interface RouterOptions<Weights extends HostWeights> {
   readonly baseName: string;
   /** undefined if the base is served without adapters. */
   readonly registry: RoutedNames<Weights> | undefined;
+  /** Chooses among the versions of a name. Default: the one to which it points answers. */
+  readonly versions?: Pick<VersionChoice<Weights>, 'choose' | 'fallBack'> | undefined;
 }
 
 /** Resolves the name of a model to leases. The time does not grow with the number of adapters. */
@@ -59,14 +76,18 @@ export class Router<Weights extends HostWeights = HostWeights> {
   }
 
   /**
-   * Waits only for an adapter that was announced and has not been read yet.
-   * @throws EspalierError MODEL_NOT_FOUND, or the error because of which the adapter cannot be served
+   * Waits only for an adapter that was announced and has not been read yet, and for a version to which is fallen back.
+   * @param key  what belongs together in a roll-out, such as a user or a conversation
+   * @throws EspalierError MODEL_NOT_FOUND, BREAKER_OPEN, or the error because of which the adapter cannot be served
    */
-  async resolve(model: string): Promise<Route<Weights>> {
-    const { baseName: base, registry } = this.#options;
+  async resolve(model: string, key?: string): Promise<Route<Weights>> {
+    const { baseName: base, registry, versions } = this.#options;
     const decision = decide({ model, base, isRegistered: registry?.has(model) === true });
     if (decision.kind === 'unknown' || (decision.kind === 'adapter' && registry === undefined)) {
       throw this.#unknown(model);
+    }
+    if (decision.kind === 'adapter' && versions !== undefined) {
+      return routeOf(versions, decision.alias, await versions.choose(decision.alias, key));
     }
     const lease = decision.kind === 'adapter' ? await registry?.lease(decision.alias) : undefined;
     return routeTo(lease);
@@ -99,5 +120,26 @@ function routeTo<Weights extends HostWeights>(lease: AdapterLease<Weights> | und
     version: lease?.version.digest,
     leases: lease === undefined ? [] : [lease],
     [Symbol.dispose]: () => lease?.dispose(),
+  };
+}
+
+function routeOf<Weights extends HostWeights>(
+  versions: Pick<VersionChoice<Weights>, 'fallBack'>,
+  alias: string,
+  version: ChosenVersion<Weights>,
+): Route<Weights> {
+  const { lease, call, fallback, rollout } = version;
+  return {
+    alias,
+    version: lease?.version.digest,
+    leases: lease === undefined ? [] : [lease],
+    fallback,
+    rollout,
+    call,
+    async fallBack(hasStreamed) {
+      const next = await versions.fallBack(alias, version, hasStreamed);
+      return next && routeOf(versions, alias, next);
+    },
+    [Symbol.dispose]: () => version[Symbol.dispose](),
   };
 }

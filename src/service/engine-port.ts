@@ -30,6 +30,14 @@ export interface Reservation extends Disposable {
 export interface TokenStream extends AsyncIterable<GeneratedToken> {
   /** The prompt's tokens with their log-probabilities, if the request asked for them. Complete after the first token or at the end. */
   readonly promptTokens?: readonly ReportedToken[];
+  /** When the answer asked for its first run, had it, and had its last token, in ms of a monotonic clock. */
+  readonly times?: {
+    readonly arrived?: number | undefined;
+    readonly admitted?: number | undefined;
+    readonly finished?: number | undefined;
+  };
+  /** Tokens of the answer so far. */
+  readonly generated?: number;
 }
 
 export interface GenerationRequest {
@@ -62,6 +70,10 @@ export interface GenerationRequest {
   readonly reservation?: Reservation;
   /** A user of the caller. The users of one key get equal shares of what the key gets. */
   readonly user?: string;
+  /** 'background' runs only in slots that no other request wants. Default: 'foreground'. */
+  readonly class?: 'foreground' | 'background';
+  /** The request is refused if it has waited this long for a slot. */
+  readonly maxWaitMs?: number;
   readonly signal?: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
-import { openEngine, type Engine } from '../engine/index.ts';
+import { openEngine, type Engine, type PreparedAdapter } from '../engine/index.ts';
 import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
 import {
   AdapterRegistry,
@@ -9,12 +9,14 @@ import {
   createAdapterAdministration,
   createAdapterControl,
   kindsInFolder,
+  RolloutFiles,
   Router,
   targetsInFolder,
   type RegistryOptions,
 } from '../routing/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
+import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollouts/rollouts.ts';
 import { releaseIdleWeights } from './release-idle-weights.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -46,6 +48,8 @@ export interface GenerationOptions {
   readonly template?: TemplateOf | undefined;
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
+  /** How versions are judged, and how new ones come into service. */
+  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records'> | undefined;
 }
 
 /** A served decoder. */
@@ -60,7 +64,8 @@ export interface GenerationService {
  * @throws EspalierError the errors of `openEngine` and `announceAdapters`. Nothing is left open then.
  */
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
-  const { base, tokenizer, baseName, adaptersFolder: folder } = options;
+  const { base, tokenizer, baseName, adaptersFolder: folder, storeFolder } = options;
+  assertRolloutsOptions(options.rollouts);
   const opened = options.storeFolder === undefined ? undefined : await openStore(options.storeFolder, base);
   const closeStore = async (): Promise<void> => opened?.store[Symbol.asyncDispose]();
   const engine = await openEngineFor(options, opened).catch(async (error: unknown) => {
@@ -69,16 +74,19 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   });
   const registry = new AdapterRegistry(engine.arena, options.residency);
   const releasing = releaseIdleWeights(registry);
+  const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
+  const rollouts = new Rollouts({ registry, records, ...options.rollouts });
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     releasing[Symbol.dispose]();
+    await rollouts[Symbol.asyncDispose]();
     await closeStore();
     await engine.dispose();
     registry.dispose();
     await Promise.all(closing);
   };
   try {
-    const { anyBase, storeFolder } = options;
+    const { anyBase } = options;
     const fingerprint = await expectedFingerprint(base, { folder: folder ?? storeFolder, anyBase });
     const ownTokenizers = tokenizer !== undefined && options.template !== 'base';
     const administration = {
@@ -103,13 +111,16 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             registry,
             files: administration,
             anyBase,
+            rollouts,
           });
     const control = createAdapterControl({ registry, baseName, store });
+    await rollouts.begin({ control, store });
     const context = {
       engine,
       adapters: store === undefined ? adapters : withStore(adapters, control),
       control,
-      router: new Router({ baseName, registry }),
+      rollouts,
+      router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,
       baseName,
       baseDirectory: resolve(options.origin ?? base.dir),

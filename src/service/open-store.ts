@@ -23,6 +23,7 @@ import {
   type SourcedAdapter,
   type VersionStore,
 } from '../routing/index.ts';
+import type { Rollouts } from './rollouts/rollouts.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
 
 /** What an engine must be opened for, so that the adapters of a store can be served. */
@@ -62,6 +63,8 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly files: Omit<FileSourceOptions, 'folder'>;
   readonly tokenizers: AdapterTokenizers | undefined;
   readonly anyBase: boolean | undefined;
+  /** Says what becomes of a version that has come. */
+  readonly rollouts?: Pick<Rollouts, 'arrived'> | undefined;
 }
 
 /** WHY no waiting: what a store gives to read is a copy that nobody else writes to. */
@@ -93,6 +96,7 @@ export async function serveStore<Weights extends HostWeights>(
     },
     failed: (name, error) => registry.fail(name, { path: name, read: () => Promise.reject(asError(error)) }, error),
     isInUse: (digest) => registry.versions().some((version) => version.digest === digest),
+    arrived: async (name, { digest }) => (await options.rollouts?.arrived(name, digest)) ?? 'activate',
   };
   await store.begin(user);
   // A name whose link was removed while no server ran is no longer pinned.
@@ -211,7 +215,23 @@ function versionStoreOf<Weights extends HostWeights>(
     },
     assertFree: (name, digest) => store.assertFree(name, digest),
     rememberPin: (name, pin) => store.pins.set(name, pin),
+    async quarantine(name, digest, reason) {
+      if (await isFree(store, name, digest)) {
+        await store.quarantine(name, digest, { error: new Error(reason), cause: { actor: 'rollout', reason } });
+      }
+    },
+    clear: (name, digest) => store.clear(name, digest),
     remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
       store.remember(name, digest, cause),
   };
+}
+
+async function isFree(store: AdapterStore<SourcedAdapter>, name: string, digest: string): Promise<boolean> {
+  try {
+    await store.assertFree(name, digest);
+    return true;
+  } catch (error) {
+    if (EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED') return false;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
+import type { RolloutControl } from './rollouts/rollouts.ts';
 import type { GenerationEngine } from './engine-port.ts';
 import type { AdapterAdministration, AdapterControl, Router } from '../routing/index.ts';
 
@@ -26,6 +27,14 @@ export interface BaseContext extends DoorContext {
   readonly maxLength: number;
 }
 
+/** How versions are tried that have yet to show that they can answer: candidates, and the probes of breakers. */
+export interface VersionTrials {
+  /** One that gives no token for so long has failed. Default: a minute. */
+  readonly silentMs?: number | undefined;
+  /** Calls functions later. Default: the system's timers. */
+  readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
+}
+
 /** Everything that the routes for text share. `http/server.ts` or a test composes it. */
 export interface ServingContext extends BaseContext {
   readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'assertKnown'>;
@@ -34,4 +43,7 @@ export interface ServingContext extends BaseContext {
   readonly tokenizer: Tokenizer | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
+  /** undefined: names are only moved at once. */
+  readonly rollouts?: RolloutControl | undefined;
+  readonly trials?: VersionTrials | undefined;
 }

@@ -73,13 +73,27 @@ export class QuarantineFolder {
 
   /** @throws EspalierError ADAPTER_QUARANTINED if the version is blocked under this name */
   async assertFree(name: string, digest: string): Promise<void> {
+    for (const { path, message } of await this.#blocks(name, digest)) {
+      throw new EspalierError('ADAPTER_QUARANTINED', { name, version: digest, reason: message, path });
+    }
+  }
+
+  /** Lets a version be used under this name again. */
+  async clear(name: string, digest: string): Promise<void> {
+    for (const { path } of await this.#blocks(name, digest)) await this.#files.removeTree(path);
+    await this.#files.flush(this.#layout.quarantine);
+  }
+
+  async #blocks(name: string, digest: string): Promise<{ readonly path: string; readonly message: string }[]> {
     const names = await readdir(this.#layout.quarantine);
+    const blocks: { readonly path: string; readonly message: string }[] = [];
     for (const each of names.filter((one) => one.startsWith(`${flatName(name)}-`))) {
       const path = join(this.#layout.quarantine, each);
       const found = await readReason(join(path, reasonFile));
       if (found?.['isBlocked'] !== true || found['digest'] !== digest || found['name'] !== name) continue;
-      throw new EspalierError('ADAPTER_QUARANTINED', { name, version: digest, reason: String(found['message']), path });
+      blocks.push({ path, message: String(found['message']) });
     }
+    return blocks;
   }
 }
 

@@ -4,6 +4,7 @@ import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
+import { fallbacks } from '../../routing/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
@@ -44,6 +45,7 @@ const schema = z.object({
   adapterMemory: positiveInteger.optional(),
   maxAdapters: positiveInteger.optional(),
   adapterIdle: nonNegativeNumber.optional(),
+  fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
@@ -97,6 +99,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--adapter-idle <seconds>',
         'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
+      )
+      .option(
+        '--fallback <who>',
+        `who answers for a version that fails: ${fallbacks.join(', ')} (default: previous, the version before)`,
       )
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')

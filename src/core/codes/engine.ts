@@ -206,6 +206,19 @@ export const engineCodes = {
     message: 'The model computed logits that are not finite. The base or an adapter of the request is damaged.',
     help: 'Only this request fails. Check the weights of its adapters.',
   },
+  BREAKER_OPEN: {
+    status: 503,
+    retryable: true,
+    message:
+      'The adapter {name} fails too often, and no other version may answer in its place. Try again in {retryAfterSeconds} s.',
+    help: 'The breaker of the version is open: more than half of its last calls failed. It is tried again by itself. Move the name to another version, or roll it back, to serve it at once.',
+  },
+  ADAPTER_SILENT: {
+    status: 504,
+    retryable: true,
+    message: 'The version {version} of {name} has computed no token for {seconds} s.',
+    help: 'A version on trial (a candidate, or a probe of a breaker) has stopped answering. The request is answered by the version before where nothing was sent yet.',
+  },
   ROLLOUT_ACTIVE: {
     status: 409,
     retryable: false,

@@ -25,6 +25,11 @@ export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
     return this.#sequence.times;
   }
 
+  /** Tokens of the answer so far. */
+  get generated(): number {
+    return this.#sequence.generated;
+  }
+
   next(): Promise<IteratorResult<GeneratedToken>> {
     return this.#sequence.tokens.next();
   }

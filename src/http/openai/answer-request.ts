@@ -8,6 +8,7 @@ import type { Prompt } from './echo.ts';
 import { answerLength, type LengthLimit } from './answer-length.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { SamplingBody } from './request-body.ts';
+import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
 export interface AnswerRequestOptions {
@@ -22,24 +23,89 @@ export interface AnswerRequestOptions {
   /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
   readonly topLogprobs: number | undefined;
   readonly caller: Caller;
+  /** What belongs together in a roll-out; undefined: the request is assigned by itself. */
+  readonly rolloutKey: string | undefined;
 }
 
 /**
- * Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends.
- *
- * WHY the prompts come after the lease: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
+ * Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends. A call that fails before
+ * the client has received a byte is answered by the fall-back of its version, once.
  */
 export async function answerRequest(
   server: ServingContext,
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
+  const client = new ClientConnection(reply);
+  let route = await server.router.resolve(options.body.model, options.rolloutKey);
+  for (;;) {
+    const tried = await tryRoute(server, reply, { ...options, route, client });
+    if ('answer' in tried) return tried.answer;
+    route = tried.next;
+  }
+}
+
+/** What is aborted when the client goes away: the call that is under way. */
+class ClientConnection {
+  isGone = false;
+  #call: AbortController | undefined;
+
+  constructor(reply: FastifyReply) {
+    reply.raw.once('close', () => {
+      if (reply.raw.writableFinished) return;
+      this.isGone = true;
+      this.#call?.abort(new Error('The client went away'));
+    });
+  }
+
+  /** @returns what ends the next call */
+  begin(): AbortController {
+    this.#call = new AbortController();
+    if (this.isGone) this.#call.abort(new Error('The client went away'));
+    return this.#call;
+  }
+}
+
+interface TryOptions extends AnswerRequestOptions {
+  readonly route: GenerationRoute;
+  readonly client: ClientConnection;
+}
+
+/** Answers by one version, and tells what judges it how the call ended. Takes over the route. */
+async function tryRoute(
+  server: ServingContext,
+  reply: FastifyReply,
+  options: TryOptions,
+): Promise<{ readonly answer: unknown } | { readonly next: GenerationRoute }> {
+  const { client } = options;
+  using route = options.route;
+  const controller = client.begin();
+  const abort = (reason: unknown): void => controller.abort(reason);
+  using call = new WatchedCall({ engine: server.engine, route, abort, ...server.trials });
+  try {
+    const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller });
+    if ('error' in answered) call.failed(answered.error, client.isGone);
+    else call.succeeded();
+    return { answer: answered.answer };
+  } catch (error) {
+    call.failed(error, client.isGone);
+    const next = await route.fallBack?.(false);
+    if (next === undefined) throw error;
+    return { next };
+  }
+}
+
+/**
+ * WHY the prompts come after the lease: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
+ *
+ * @returns the error of a stream that had begun
+ */
+async function answerBy(
+  server: ServingContext,
+  reply: FastifyReply,
+  { route, controller, ...options }: TryOptions & { readonly controller: AbortController },
+): Promise<{ readonly answer: unknown; readonly error?: unknown }> {
   const { body } = options;
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
-  });
-  using route = await server.router.resolve(body.model);
   sayAnsweredBy(reply, route);
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
@@ -51,14 +117,18 @@ export async function answerRequest(
     includeUsage: body.stream_options?.include_usage === true,
     headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),
+    waitsForToken: route.call?.mayRetry === true,
+    timers: server.trials?.timers,
   };
-  if (body.stream !== true) return answerWhole(answer);
-  await answerStream(answer, reply);
-  return reply;
+  if (body.stream !== true) return { answer: await answerWhole(answer) };
+  return { answer: reply, ...(await answerStream(answer, reply)) };
 }
 
 /** The fields with which every object of the answer begins. The fingerprint is the version of the adapter. */
-function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute): Readonly<Record<string, unknown>> {
+function headOf(
+  { body, idPrefix }: Pick<AnswerRequestOptions, 'body' | 'idPrefix'>,
+  route: GenerationRoute,
+): Readonly<Record<string, unknown>> {
   return {
     id: `${idPrefix}-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
@@ -70,7 +140,10 @@ function headOf({ body, idPrefix }: AnswerRequestOptions, route: GenerationRoute
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 async function startAll(
   { engine, tokenizer, eosTokenIds, maxLength }: ServingContext,
-  { length, ...options }: Omit<AnswerRequestOptions, 'prompts'> & Pick<StartOptions, 'place' | 'prompts'>,
+  {
+    length,
+    ...options
+  }: Omit<AnswerRequestOptions, 'prompts' | 'rolloutKey'> & Pick<StartOptions, 'place' | 'prompts'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {

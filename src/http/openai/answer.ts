@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { Pace } from '../../core/index.ts';
-import { openEventStream, type AnswerHeaders } from './event-stream.ts';
+import { openEventStream, type AnswerHeaders, type EventStream } from './event-stream.ts';
 import type { Choice } from './generation.ts';
+import { systemTimers, type Timers } from '../door/timers.ts';
 import { openAiErrorOf } from './openai-error.ts';
 import type { Piece } from './pieces.ts';
 import type { NamedToken } from './token-names.ts';
@@ -34,7 +35,13 @@ export interface AnswerOptions {
   readonly headers: AnswerHeaders;
   /** Ends the generation. Called when one choice fails, so that the others do not continue without a reader. */
   readonly abort: (reason: unknown) => void;
+  /** Whether a stream begins with its first token only, because another version may have to answer if there is none. */
+  readonly waitsForToken: boolean;
+  readonly timers?: Timers | undefined;
 }
+
+/** A stream that waits for its first token begins after this time all the same, so that proxies and clients do not give it up. */
+const longestSilenceMs = 10_000;
 
 /** Collects every choice and returns the answer as one object. */
 export async function answerWhole(options: AnswerOptions): Promise<object> {
@@ -53,23 +60,39 @@ export async function answerWhole(options: AnswerOptions): Promise<object> {
   }
 }
 
-/** Streams every choice as it is generated. An error after the first byte is sent as an event, which OpenAI's clients understand. */
-export async function answerStream(options: AnswerOptions, reply: FastifyReply): Promise<void> {
-  reply.hijack();
-  const stream = openEventStream(reply.raw, options.headers);
-  const { format } = options;
+/**
+ * Streams every choice as it is generated. An error after the first byte is sent as an event, which OpenAI's clients understand, and
+ * returned. An error before it is thrown.
+ */
+export async function answerStream(options: AnswerOptions, reply: FastifyReply): Promise<{ readonly error?: unknown }> {
+  const { format, timers = systemTimers } = options;
+  let opened: EventStream | undefined;
+  const open = (): EventStream => {
+    if (opened !== undefined) return opened;
+    reply.hijack();
+    opened = openEventStream(reply.raw, options.headers);
+    return opened;
+  };
+  const cancelTimer = options.waitsForToken ? timers.after(longestSilenceMs, () => void open()) : undefined;
+  if (!options.waitsForToken) open();
   let completionTokens = 0;
   const usage = options.includeUsage ? { usage: null } : {};
   let first = options.answeredBy;
   const send = (choices: readonly object[], rest: object = usage): Promise<void> => {
     const chunk = { ...format.chunkHead, choices, ...rest, ...first };
     first = {};
-    return stream.send(chunk);
+    return open().send(chunk);
   };
   try {
     await allOf(options.choices, async ({ index, pieces }) => {
-      if (format.opening) await send([format.opening(index)]);
+      let isBegun = false;
+      const begin = async (): Promise<void> => {
+        if (format.opening && !isBegun) await send([format.opening(index)]);
+        isBegun = true;
+      };
+      if (opened !== undefined) await begin();
       for await (const piece of pieces) {
+        await begin();
         completionTokens += piece.generated;
         await send([format.chunk(index, piece)]);
       }
@@ -77,9 +100,15 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
     if (options.includeUsage) await send([], { usage: usageOf(options.promptTokens, completionTokens) });
   } catch (error) {
     options.abort(error);
-    await stream.send(openAiErrorOf(error).body);
+    if (opened === undefined) throw error;
+    await open().send(openAiErrorOf(error).body);
+    open().done();
+    return { error };
+  } finally {
+    cancelTimer?.();
   }
-  stream.done();
+  open().done();
+  return {};
 }
 
 /** Reads all choices at the same time. They are begun in slices, because each makes a decoder first. */

@@ -9,6 +9,20 @@ export interface Caller {
 /** OpenAI's identifiers have at most 64 characters. */
 const longestUser = 128;
 
+/** WHY cut: a key of any length would be hashed for each request. */
+const longestKey = 512;
+
+/**
+ * What belongs together in a roll-out, so that one version answers it: a user, or a conversation. Claims of the client. WHY not its
+ * address or its key: a whole service may have one of each, and a tenth of it must be able to meet the candidate.
+ */
+export function rolloutKeyOf(body: Readonly<Record<string, unknown>>): string | undefined {
+  const key = [body['safety_identifier'], body['user'], body['prompt_cache_key']].find(
+    (name) => typeof name === 'string' && name !== '',
+  );
+  return typeof key === 'string' ? key.slice(0, longestKey) : undefined;
+}
+
 /**
  * The caller is the address, because all clients of a server have the same API key. `user` is a claim of the client. It divides the
  * share of the client's address, so a client that invents users takes nothing from other addresses.

@@ -3,7 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import { FieldProblem, fitToTemplate, readVariables } from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { AnswerFormat } from './answer.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, rolloutKeyOf } from './caller.ts';
 import { chatLogprobs } from './logprobs.ts';
 import type { Piece } from './pieces.ts';
 import { chatBodyLimit, checkTextLength } from './prompt-text.ts';
@@ -30,6 +30,7 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
     return answerRequest(server, reply, {
       body,
       caller: callerOf(request.ip, body),
+      rolloutKey: rolloutKeyOf(body),
       prompts: async (context) => [{ tokens: await promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
       length: {

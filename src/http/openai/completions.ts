@@ -8,7 +8,7 @@ import { parseBody } from './parse-body.ts';
 import { maxChoices, type TextOrTokens } from './request-readers.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import type { AnswerFormat } from './answer.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, rolloutKeyOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
 import { reservePlace } from './reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
@@ -30,6 +30,7 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
     return answerRequest(server, reply, {
       body,
       caller: callerOf(request.ip, body),
+      rolloutKey: rolloutKeyOf(body),
       prompts: (context) => promptsOf(body, context),
       length: { param: 'max_tokens', asked: body.max_tokens, byDefault: defaultMaxTokens },
       format: (head) => completionFormat(head, body.return_token_ids === true || server.tokenizer === undefined),

@@ -1,7 +1,7 @@
 import { EspalierError, type ErrorCode } from '../../core/index.ts';
 import type { CallResult } from './breaker.ts';
 
-/** Failures that every version would have had at that moment: the server was full or closing. */
+/** Failures that every version would have had at that moment: the server was full or closing, or its base was overwritten. */
 const ofTheServer: readonly ErrorCode[] = [
   'QUEUE_FULL',
   'CALLER_QUEUE_FULL',
@@ -9,6 +9,8 @@ const ofTheServer: readonly ErrorCode[] = [
   'ENGINE_CLOSED',
   'ADAPTER_BEING_READ',
   'DISPOSED',
+  'BASE_CHANGED',
+  'SHUTTING_DOWN',
 ];
 
 /**

@@ -8,6 +8,7 @@ import { AliasTable } from './alias-table.ts';
 import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-options.ts';
 import { defaultMemory } from './default-memory.ts';
 import { Drains } from './drains.ts';
+import { HeldVersions } from './held-versions.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Pins } from './pins.ts';
 import type { ResidentWeights } from './host-memory.ts';
@@ -37,6 +38,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   readonly pins: Pins<Weights>;
   /** Names and versions that take no new requests. */
   readonly drains: Drains<Weights>;
+  /** Versions that are kept for a name beside the one to which it points. */
+  readonly held: HeldVersions<Weights>;
   readonly #aliases: AliasTable;
   readonly #table: VersionTable<Weights>;
   readonly #turns = new Turns();
@@ -53,6 +56,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.#aliases = aliases;
     this.pins = new Pins({ aliases, table, turns });
     this.drains = new Drains(aliases, table);
+    this.held = new HeldVersions(aliases, table);
     this.#historyLimit = history;
   }
 
@@ -225,6 +229,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     publishAdapterEvent({ event, ...told, ...before });
     if (tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
     if (previous !== undefined) this.#table.drop(previous);
+    this.held.endFallback(name);
   }
 
   /**
@@ -241,6 +246,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
         publishAdapterEvent({ event: 'unload', ...options.cause, name, version: version.digest });
         this.#table.drop(version);
       }
+      this.held.endFallback(name);
       return Promise.resolve();
     });
   }

@@ -18,7 +18,7 @@ const incompatible: readonly ErrorCode[] = [
 ];
 
 /** What a failed call says about the version of a roll-out. */
-export function rolloutOutcomeOf(error: unknown, isGone = false): CallOutcome {
+export function rolloutOutcomeOf(error: unknown, isGone = false): Exclude<CallOutcome, 'success'> {
   if (EspalierError.isInstance(error)) {
     if (error.code === 'LOGITS_NOT_FINITE') return 'not-finite';
     if (incompatible.includes(error.code)) return 'incompatible';

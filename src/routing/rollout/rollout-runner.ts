@@ -115,6 +115,11 @@ export class RolloutRunner implements Disposable {
     });
   }
 
+  /** Whether a name has a roll-out that is not over, or whose end is not done yet. */
+  isActive(alias: string): boolean {
+    return this.#running.get(alias)?.isSettled === false;
+  }
+
   /** @throws EspalierError ROLLOUT_NOT_FOUND */
   status(alias: string): RolloutState {
     return this.#find(alias).rollout.toJSON();

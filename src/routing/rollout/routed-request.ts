@@ -9,6 +9,12 @@ export type RequestEnd =
   | { readonly outcome: 'success'; readonly latencyMs: number }
   | { readonly outcome: Exclude<CallOutcome, 'success'> };
 
+/** What a response says of a roll-out. */
+export interface RolloutPart {
+  readonly id: string;
+  readonly side: Side;
+}
+
 export interface RoutedParts {
   readonly now: () => number;
   readonly breakers: BreakerTable;
@@ -35,6 +41,29 @@ export class RoutedRequest implements Disposable {
     this.#parts = parts;
     this.answer = parts.answer;
     this.mirror = parts.mirror;
+  }
+
+  /** The roll-out to which the answer belongs, and which of its versions answers. */
+  get part(): RolloutPart | undefined {
+    const { rollout } = this.#parts;
+    const { answer } = this;
+    const side = answer.kind === 'version' ? sideOf(rollout, answer.version) : undefined;
+    return rollout === undefined || side === undefined ? undefined : { id: rollout.subject.id, side };
+  }
+
+  /** Whether the version has yet to show that it can answer: a candidate, or the probe of a breaker. */
+  get isTrial(): boolean {
+    const { answer } = this;
+    return answer.kind === 'version' && (answer.admitted.kind === 'probe' || this.part?.side === 'candidate');
+  }
+
+  /** Whether a failed call may be answered by another version. */
+  get mayRetry(): boolean {
+    const { state, isRetry } = this.#parts;
+    const { fallback, chosen, previous } = state;
+    if (isRetry || this.answer.kind !== 'version' || this.answer.version !== chosen.version) return false;
+    if (fallback === 'base') return true;
+    return fallback === 'previous' && previous !== undefined && previous.version !== chosen.version;
   }
 
   end(end: RequestEnd): void {

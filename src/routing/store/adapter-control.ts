@@ -39,6 +39,10 @@ export interface VersionStore {
   assertFree?(name: string, digest: string): Promise<void>;
   /** Remembers that a name is pinned, or with undefined that it is not. */
   rememberPin?(name: string, pin: Omit<Pin, 'time'> | undefined): Promise<void>;
+  /** Keeps a name from being pointed to a version until a person clears it. Does nothing the second time. */
+  quarantine?(name: string, digest: string, reason: string): Promise<void>;
+  /** Takes a quarantine back. */
+  clear?(name: string, digest: string): Promise<void>;
   /** Remembers that a name points to a version, or with undefined that it is gone. */
   remember(name: string, digest: string | undefined, options: ChangeOptions): Promise<void>;
 }

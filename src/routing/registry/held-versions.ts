@@ -1,0 +1,107 @@
+import { EspalierError } from '../../core/index.ts';
+import type { HostWeights } from './adapter-arena.ts';
+import type { AdapterLease, Served, VersionRecord } from './adapter-version.ts';
+import { rollbackTarget } from './alias-history.ts';
+import type { AliasTable } from './alias-table.ts';
+import type { AdoptedVersion } from './known-version.ts';
+import type { VersionTable } from './version-table.ts';
+
+interface Held {
+  readonly served: Served<VersionRecord>;
+  owners: number;
+}
+
+/**
+ * Versions that are kept for a name to which they do not belong now: the candidate of its roll-out, and the version to which it falls
+ * back. Requests can lease them under the name. Their weights are kept like those of any other version: while the budget allows.
+ */
+export class HeldVersions<Weights extends HostWeights = HostWeights> {
+  readonly #aliases: AliasTable;
+  readonly #table: VersionTable<Weights>;
+  readonly #held = new Map<string, Map<string, Held>>();
+  /** The version that was last fallen back to, by name. */
+  readonly #fallbacks = new Map<string, string>();
+
+  constructor(aliases: AliasTable, table: VersionTable<Weights>) {
+    this.#aliases = aliases;
+    this.#table = table;
+  }
+
+  /**
+   * Keeps a version for a name until `release` was called as often. It is one of the name's history or of another name, or is given with
+   * its facts.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_UNKNOWN, ADAPTER_SOURCE_CHANGED and the errors of reading. Nothing is kept then.
+   */
+  async hold(name: string, version: string | AdoptedVersion): Promise<void> {
+    const digest = typeof version === 'string' ? version : version.digest;
+    if (this.#add(name, digest)) return;
+    const served = await (typeof version === 'string' ? this.#recall(name, version) : this.#table.know(version));
+    // Another call may have been quicker.
+    if (this.#add(name, digest)) this.#table.drop(served.version);
+    else this.#heldBy(name).set(digest, { served, owners: 1 });
+  }
+
+  #recall(name: string, digest: string): Promise<Served<VersionRecord>> {
+    const known = this.#table.get(digest) ?? rollbackTarget(this.#aliases.find(name).history, digest)?.version;
+    if (known === undefined) throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: digest });
+    return this.#table.recall(name, known);
+  }
+
+  #add(name: string, digest: string): boolean {
+    const held = this.#held.get(name)?.get(digest);
+    if (held !== undefined) held.owners++;
+    return held !== undefined;
+  }
+
+  #heldBy(name: string): Map<string, Held> {
+    const held = this.#held.get(name) ?? new Map<string, Held>();
+    this.#held.set(name, held);
+    return held;
+  }
+
+  /** Ends one `hold`. Requests that have begun keep the version until their last token. */
+  release(name: string, digest: string): void {
+    const versions = this.#held.get(name);
+    const held = versions?.get(digest);
+    if (held === undefined || --held.owners > 0) return;
+    versions?.delete(digest);
+    if (versions?.size === 0) this.#held.delete(name);
+    this.#table.drop(held.served.version);
+  }
+
+  /** Whether a version is kept for the name. */
+  has(name: string, digest: string): boolean {
+    return this.#held.get(name)?.has(digest) === true;
+  }
+
+  /**
+   * Leases a version that is kept for a name, synchronously.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_UNKNOWN
+   */
+  acquire(name: string, digest: string): AdapterLease<Weights> {
+    const { use } = this.#aliases.find(name);
+    const held = this.#held.get(name)?.get(digest);
+    if (held === undefined) throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: digest });
+    return this.#table.lease(name, held.served, use);
+  }
+
+  /**
+   * Leases the version to which a name falls back. It is kept until the name moves or another one takes its place, so that it is read
+   * again for the first request only.
+   * @throws EspalierError the errors of `hold`
+   */
+  async leaseFallback(name: string, digest: string): Promise<AdapterLease<Weights>> {
+    if (this.has(name, digest)) return this.acquire(name, digest);
+    await this.hold(name, digest);
+    this.endFallback(name);
+    this.#fallbacks.set(name, digest);
+    return this.acquire(name, digest);
+  }
+
+  /** Ends the keeping of the version to which a name fell back. */
+  endFallback(name: string): void {
+    const digest = this.#fallbacks.get(name);
+    this.#fallbacks.delete(name);
+    if (digest !== undefined) this.release(name, digest);
+  }
+}

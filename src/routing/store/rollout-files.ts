@@ -1,0 +1,46 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '../../atomic-files/index.ts';
+import { EspalierError } from '../../core/index.ts';
+import type { RolloutRecord } from '../rollout/rollout-record.ts';
+
+/** Where the records of roll-outs are kept. */
+export interface RolloutRecords {
+  /** Everything that was kept: a record, or why it cannot be read. */
+  read(): Promise<readonly (unknown | Error)[]>;
+  write(alias: string, record: RolloutRecord): Promise<void>;
+}
+
+/** Keeps each record in a file of its name, which is replaced as a whole. */
+export class RolloutFiles implements RolloutRecords {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async read(): Promise<readonly (unknown | Error)[]> {
+    const names = await readdir(this.#dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const files = names.filter((name) => name.endsWith('.json') && !name.startsWith('.')).toSorted();
+    return Promise.all(files.map((name) => readRecord(join(this.#dir, name))));
+  }
+
+  async write(alias: string, record: RolloutRecord): Promise<void> {
+    await mkdir(this.#dir, { recursive: true });
+    // A name may have a slash.
+    const path = join(this.#dir, `${encodeURIComponent(alias)}.json`);
+    await writeAtomically(path, (file) => file.writeFile(`${JSON.stringify(record, null, 2)}\n`));
+  }
+}
+
+async function readRecord(path: string): Promise<unknown | Error> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (cause) {
+    const problem = `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    return new EspalierError('ROLLOUT_STATE_INVALID', { problems: [problem] }, { cause });
+  }
+}
