@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from './audit/read-audit.ts';
+import type { StoreFiles } from './files/store-files.ts';
 import { EndingFiles, steppedFiles } from './testing/stepped-files.ts';
 import { StoreUnderTest } from './testing/store-under-test.ts';
 import { drop, write, writeNotFinite } from './testing/test-adapters.ts';
@@ -146,69 +147,115 @@ class Findings {
   }
 }
 
+/** With all steps the tests take minutes. */
+const patience = 600_000;
+
+type Change = (files: StoreFiles) => StoreFiles;
+
+async function killedAfter(action: Action, steps: number, change: Change = (files) => files): Promise<EndingFiles> {
+  const store = await copyOfPrepared();
+  await action.prepare?.(store);
+  const ending = new EndingFiles(steps);
+  try {
+    await store.open({ watch: false, files: change(ending.files), openAudit: ending.openAudit });
+    await action.act(store);
+  } catch (error) {
+    if (!ending.isEnded) throw error;
+  }
+  await store.close();
+  return ending;
+}
+
+async function stepsOf(action: Action, change?: Change): Promise<readonly string[]> {
+  const { taken } = await killedAfter(action, Infinity, change);
+  await tested?.[Symbol.asyncDispose]();
+  return taken;
+}
+
+/** What is wrong with the store after the process was killed at each of these steps, and another was started. */
+async function findKilled(
+  action: Action,
+  steps: readonly number[],
+  taken: readonly string[],
+  change?: Change,
+): Promise<readonly string[]> {
+  const findings = new Findings();
+  const either = [action.old, action.new];
+  for (const step of steps) {
+    findings.place = `killed ${taken[step]} (${step})`;
+    await killedAfter(action, step, change);
+    const store = tested as StoreUnderTest;
+    await store.open({ watch: false });
+    findings.oneOf(either, served(store), 'served after the restart');
+    await findings.links(store);
+    await store.rest();
+    findings.oneOf(action.last === 'new' ? [action.new] : either, served(store), 'served in the end');
+    await findings.leftovers(store);
+    await store.close();
+    findings.none((await readAudit(store.dir, () => undefined)).problems, 'in the audit record');
+    await store[Symbol.asyncDispose]();
+  }
+  return findings.all;
+}
+
+describe('the same checks', () => {
+  /** How a store would be that does not exchange links: it removes one and makes another. */
+  const removing: Change = (files) => ({
+    ...files,
+    exchange: async (fresh, path) => {
+      const [next, before] = [await readlink(fresh), await readlink(path)];
+      await files.unlink(path);
+      await files.link(next, path);
+      await files.unlink(fresh);
+      await files.link(before, fresh);
+      return true;
+    },
+  });
+  it('find out a store that removes a link before it makes the next', async () => {
+    const action = actions['an activation'] as Action;
+    const taken = await stepsOf(action, removing);
+    const steps = [...taken.keys()].filter((step) => /after unlink|before link/.test(taken[step] ?? ''));
+    expect((await findKilled(action, steps, taken, removing)).join('\n')).toContain(
+      'served after the restart: other=9',
+    );
+  });
+});
+
 describe.each(Object.entries(actions))('%s', (name, action) => {
   const either = [action.old, action.new];
   const last = action.last === 'new' ? [action.new] : either;
 
-  async function killedAfter(steps: number): Promise<EndingFiles> {
-    const store = await copyOfPrepared();
-    await action.prepare?.(store);
-    const ending = new EndingFiles(steps);
-    const { files, openAudit } = ending;
-    try {
-      await store.open({ watch: false, files, openAudit });
-      await action.act(store);
-    } catch (error) {
-      if (!ending.isEnded) throw error;
-    }
-    await store.close();
-    return ending;
-  }
+  it(
+    'leaves the old names or the new ones, wherever the process is killed',
+    async () => {
+      const taken = await stepsOf(action);
+      expect(await findKilled(action, chosen(taken), taken)).toEqual([]);
+      expect(taken.length).toBeGreaterThan(3);
+    },
+    patience,
+  );
 
-  async function stepsOf(): Promise<readonly string[]> {
-    const { taken } = await killedAfter(Infinity);
-    await tested?.[Symbol.asyncDispose]();
-    return taken;
-  }
-
-  it('leaves the old names or the new ones, wherever the process is killed', async () => {
-    const taken = await stepsOf();
-    const findings = new Findings();
-    for (const steps of chosen(taken)) {
-      findings.place = `killed ${taken[steps]} (${steps})`;
-      await killedAfter(steps);
-      const store = tested as StoreUnderTest;
-      await store.open({ watch: false });
-      findings.oneOf(either, served(store), 'served after the restart');
-      await findings.links(store);
-      await store.rest();
-      findings.oneOf(last, served(store), 'served in the end');
-      await findings.leftovers(store);
-      await store.close();
-      findings.none((await readAudit(store.dir, () => undefined)).problems, 'in the audit record');
-      await store[Symbol.asyncDispose]();
-    }
-    expect(findings.all).toEqual([]);
-    expect(taken.length).toBeGreaterThan(3);
-  });
-
-  it.each(isAll ? ['EIO', 'ENOSPC'] : ['EIO'])('leaves the old names or the new ones at %s', async (code) => {
-    const taken = await stepsOf();
-    const findings = new Findings();
-    for (const fault of chosen(taken).filter((step) => taken[step]?.startsWith('before'))) {
-      findings.place = `${code} ${taken[fault]} (${fault})`;
-      const store = await copyOfPrepared();
-      await action.prepare?.(store);
-      const before = await withFault(store, { fault, code, findings });
-      await store.reopen({ watch: false });
-      findings.oneOf(before === undefined ? either : [before], served(store), 'served after the restart');
-      await store.rest();
-      findings.oneOf(last, served(store), 'served in the end');
-      await findings.leftovers(store);
-      await store[Symbol.asyncDispose]();
-    }
-    expect(findings.all).toEqual([]);
-  });
+  it.each(isAll ? ['EIO', 'ENOSPC'] : ['EIO'])(
+    'leaves the old names or the new ones at %s',
+    async (code) => {
+      const taken = await stepsOf(action);
+      const findings = new Findings();
+      for (const fault of chosen(taken).filter((step) => taken[step]?.startsWith('before'))) {
+        findings.place = `${code} ${taken[fault]} (${fault})`;
+        const store = await copyOfPrepared();
+        await action.prepare?.(store);
+        const before = await withFault(store, { fault, code, findings });
+        await store.reopen({ watch: false });
+        findings.oneOf(before === undefined ? either : [before], served(store), 'served after the restart');
+        await store.rest();
+        findings.oneOf(last, served(store), 'served in the end');
+        await findings.leftovers(store);
+        await store[Symbol.asyncDispose]();
+      }
+      expect(findings.all).toEqual([]);
+    },
+    patience,
+  );
 
   /** @returns what was served in the end; undefined if the store could not be opened */
   async function withFault(
