@@ -17,3 +17,19 @@ describe('an embedding', () => {
     ]);
   });
 });
+
+describe('the name of a folder that is no header', () => {
+  it.each([
+    ['höflich', 'h%C3%B6flich'],
+    ['名前', '%E5%90%8D%E5%89%8D'],
+    ['two words', 'two words'],
+    ['line\nend', 'line%0Aend'],
+  ])('%j is written as %s', async (name, written) => {
+    const context = fakeContext({ adapters: [name] });
+    const app = createApp(context, { generation: context });
+    const payload = { model: name, prompt: 'a' };
+    const answer = await app.inject({ method: 'POST', url: '/v1/completions', payload });
+    expect([answer.statusCode, answer.headers['x-espalier-adapter']]).toEqual([200, written]);
+    expect(answer.json<{ espalier: { adapter: string } }>().espalier.adapter).toBe(name);
+  });
+});

@@ -16,12 +16,17 @@ export const answeredByHeaders = {
 export function sayAnsweredBy(reply: FastifyReply, { alias, version, fallback, rollout }: AnsweredBy): void {
   if (alias === undefined) return;
   const { adapter, ...others } = answeredByHeaders;
-  reply.header(adapter, alias);
+  reply.header(adapter, headerText(alias));
   // An earlier try may have set them.
   for (const name of Object.values(others)) reply.removeHeader(name);
   if (version !== undefined) reply.header(others.version, version);
   if (fallback !== undefined) reply.header(others.fallback, `${fallback.from}; reason="${fallback.reason}"`);
   if (rollout !== undefined) reply.header(others.rollout, rollout.side);
+}
+
+/** WHY encoded: an adapter has the name of its folder, whatever its letters, and a header takes only some. */
+function headerText(name: string): string {
+  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }
 
 /** The field that names the adapter and its version in a body. OpenAI's clients ignore fields that they don't know. */

@@ -102,7 +102,8 @@ function adapterOf(name: string): ServedAdapter {
 
 function fakeLease(name: string): AdapterLease<PreparedAdapter> {
   const version = {
-    digest: `sha-${name}`,
+    // A real one is hexadecimal, whatever the name.
+    digest: `sha-${encodeURIComponent(name)}`,
     base: undefined,
     fingerprint: undefined,
     rank: 1,
