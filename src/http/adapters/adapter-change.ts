@@ -79,8 +79,11 @@ export async function answerChange(
   return value.body;
 }
 
-/** @throws EspalierError REQUEST_INVALID */
-export function nameIn({ baseName }: AdapterRoutesContext, { name }: Named['Params']): string {
-  assertAdapterName(name, baseName);
+/**
+ * A name that is served may have any form, because it may be that of a folder.
+ * @throws EspalierError REQUEST_INVALID
+ */
+export function nameIn({ baseName, control }: AdapterRoutesContext, { name }: Named['Params']): string {
+  if (!control.has(name)) assertAdapterName(name, baseName);
   return name;
 }

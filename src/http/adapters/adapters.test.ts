@@ -111,6 +111,15 @@ describe('/v1/adapters', () => {
     registry.acquire('org/policy').dispose();
   });
 
+  it('takes the name of a folder that is served, whatever its letters', async () => {
+    await registry.point('höfliche Worte', 'v2');
+    const url = '/v1/adapters/h%C3%B6fliche%20Worte';
+    expect((await call('GET', url)).body).toMatchObject({ name: 'höfliche Worte', version: 'v2' });
+    expect((await call('PUT', url, { version: 'v1' })).status).toBe(200);
+    expect((await call('DELETE', url)).status).toBe(200);
+    expect((await call('PUT', url, { version: 'v1' })).status).toBe(400);
+  });
+
   it('removes a name', async () => {
     const removed = await call('DELETE', policy, undefined, { 'if-match': '"v2"' });
     expect(removed.body).toEqual({ object: 'adapter', name: 'org/policy', deleted: true });

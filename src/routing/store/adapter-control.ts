@@ -76,6 +76,7 @@ export interface ControlOptions {
 export interface AdapterControl {
   /** The same array until a name changes. */
   list(): readonly AdapterInfo[];
+  has(name: string): boolean;
   /** The host memory that the weights of versions use, its limit, and the number of those versions. */
   memory(): ReturnType<AdapterRegistry['memory']>;
   /**
@@ -146,12 +147,13 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
   return {
     list: () => registry.list(),
     memory: () => registry.memory(),
+    has: (name) => registry.has(name),
     async describe(name) {
       await recallHistory(name);
       return registry.info(name);
     },
     async move(name, version, options) {
-      assertAdapterName(name, baseName);
+      if (!registry.has(name)) assertAdapterName(name, baseName);
       await store?.assertFree?.(name, version);
       const found = await find(name, version);
       const from = registry.has(name) ? registry.info(name).version : undefined;
