@@ -1,5 +1,5 @@
 export { readConfigFile } from './config/read-config-file.ts';
-export { type ConfigSources, resolveConfig, resolveTrainOptions } from './config/resolve-config.ts';
+export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
 export { defaultMaxLength, type TrainConfig, type TrainOptions } from './config/train-config.ts';
 export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';

@@ -1,9 +1,17 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { openEnvironment } from '../../onnxruntime/index.ts';
-import { formatNames, readConfigFile, resolveConfig, runTraining, type TrainConfig } from '../../train/index.ts';
+import {
+  formatNames,
+  readConfigFile,
+  resolveConfig,
+  runTraining,
+  trainOptionNames,
+  type TrainConfig,
+} from '../../train/index.ts';
 import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
+import { ownKeys } from '../own-keys.ts';
 import { readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
 import { trainReporter } from '../train-reporter.ts';
@@ -103,7 +111,8 @@ async function readConfig(options: Readonly<Record<string, unknown>>): Promise<T
   // Without --no-shuffle commander sets `shuffle: true`. This is a default, and the settings file may still say false.
   const given = shuffle ? flags : { ...flags, shuffle };
   if (path === undefined) return resolveConfig({ flags: given });
-  return resolveConfig({ file: { path, values: await readConfigFile(path) }, flags: given });
+  const values = ownKeys(await readConfigFile(path), { path, known: trainOptionNames });
+  return resolveConfig({ file: { path, values }, flags: given });
 }
 
 /** A settings file may also name models of the hub. */

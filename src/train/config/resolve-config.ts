@@ -33,7 +33,9 @@ export function resolveTrainOptions(options: TrainOptions): TrainConfig {
   );
 }
 
-const known = Object.keys(trainOptionsSchema.shape);
+/** By camelCase name. */
+export const trainOptionNames: readonly string[] = Object.keys(trainOptionsSchema.shape);
+const known = trainOptionNames;
 
 /** The given settings, by camelCase name. */
 function knownKeys(values: object, unknown: (key: string) => EspalierError): Record<string, unknown> {
