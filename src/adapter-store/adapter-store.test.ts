@@ -92,6 +92,7 @@ describe('a store', () => {
 
   it.each([
     ['a name that no adapter can have', 'böse', 'STORE_NAME_INVALID'],
+    ['a name that is as long as a file may have', 'ä'.repeat(127), 'STORE_NAME_INVALID'],
     ['a file of another kind', 'notes.txt', 'ADAPTER_FORMAT_UNKNOWN'],
     ['weights without a configuration', 'x.safetensors', 'ADAPTER_FORM_FOREIGN'],
   ])('refuses %s', async (_what, name, code) => {
@@ -161,6 +162,20 @@ describe('a store', () => {
     }
     const key = (await readdir(tested.at('store'))).find((each) => tested.store.list().get('policy')?.key === each);
     expect(await readFile(tested.at('store', key ?? '', 'chat_template.jinja'), 'utf8')).toBe('b');
+  });
+
+  it('keeps the inner folder of further templates', async () => {
+    await tested.open({ companions: { optional: [], inner: { name: 'templates', ending: '.jinja' } } });
+    const made = await write(join(tested.elsewhere, 'made'), 1);
+    await mkdir(join(made, 'templates'));
+    for (const name of ['a.jinja', 'b.jinja', 'c.txt']) await writeFile(join(made, 'templates', name), name);
+    await rename(made, tested.incoming('policy'));
+    await tested.until(() => tested.user.heard.length > 0, 'the load');
+    await tested.rest();
+    const { key = '' } = tested.store.list().get('policy') ?? {};
+    expect((await readdir(tested.at('store', key, 'templates'))).sort()).toEqual(['a.jinja', 'b.jinja']);
+    expect(await readdir(tested.incoming())).toEqual([]);
+    expect(tested.user.heard).toEqual(['policy=1']);
   });
 
   it('removes versions beyond those that it keeps, unless something still uses them', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drop, write } from './testing/test-adapters.ts';
 import { StoreUnderTest } from './testing/store-under-test.ts';
+import { until } from './testing/test-time.ts';
 
 let tested: StoreUnderTest;
 beforeEach(async () => {
@@ -311,6 +312,24 @@ describe.each([
     await tested.reopen({ watch });
     await tested.rest();
     expect(await readdir(tested.at('quarantine'))).toHaveLength(1);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('without any time passing', () => {
+  it('takes in what was renamed into its place, and what the link of a volume leads to', async () => {
+    await tested.open();
+    await drop(tested.elsewhere, tested.incoming('moved'), 1);
+    await until(() => tested.user.heard.includes('moved=1'), 'the first load');
+    await drop(tested.elsewhere, tested.incoming('org', 'moved'), 2);
+    await until(() => tested.user.heard.includes('org/moved=2'), 'the second load');
+    for (const version of [3, 4]) {
+      await drop(tested.elsewhere, tested.incoming(`..v${version}`, 'policy'), version);
+      await symlink(`..v${version}`, tested.incoming('..next'));
+      await rename(tested.incoming('..next'), tested.incoming('..data'));
+      if (version === 3) await symlink('..data/policy', tested.incoming('policy'));
+      await until(() => tested.user.heard.includes(`policy=${version}`), 'a load');
+    }
+    expect(tested.time.now()).toBe(0);
   });
 });
 

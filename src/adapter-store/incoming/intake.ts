@@ -1,4 +1,4 @@
-import { relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { EspalierError, isAdapterName, adapterNameForm, type Clock } from '../../core/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { Timers } from '../timers.ts';
@@ -56,6 +56,8 @@ export class Intake {
    */
   async scan(changed?: ReadonlySet<string>): Promise<readonly string[]> {
     const { incoming } = this.#options.layout;
+    // The link behind which a volume keeps its files: everything may have changed.
+    if (changed?.has(join(incoming, '..data')) === true) return this.scan();
     const topOf = (path: string): string => relative(incoming, path).split(sep)[0] ?? '';
     const only = changed && new Set([...changed].map(topOf).filter((name) => name !== ''));
     const entries = await listEntries(incoming, { onFolder: this.#options.onFolder, only });

@@ -50,10 +50,8 @@ export class QuarantineFolder {
   async #create(refusal: Refusal): Promise<string> {
     const stamp = refusal.time.replaceAll(/[:.-]/g, '');
     for (let count = 1; ; count++) {
-      const folder = join(
-        this.#layout.quarantine,
-        `${flatName(refusal.name)}-${stamp}${count === 1 ? '' : `-${count}`}`,
-      );
+      const name = `${folderName(refusal.name)}-${stamp}${count === 1 ? '' : `-${count}`}`;
+      const folder = join(this.#layout.quarantine, name);
       try {
         await this.#files.createFolder(folder);
       } catch (error) {
@@ -87,7 +85,7 @@ export class QuarantineFolder {
   async #blocks(name: string, digest: string): Promise<{ readonly path: string; readonly message: string }[]> {
     const names = await readdir(this.#layout.quarantine);
     const blocks: { readonly path: string; readonly message: string }[] = [];
-    for (const each of names.filter((one) => one.startsWith(`${flatName(name)}-`))) {
+    for (const each of names.filter((one) => one.startsWith(`${folderName(name)}-`))) {
       const path = join(this.#layout.quarantine, each);
       const found = await readReason(join(path, reasonFile));
       if (found?.['isBlocked'] !== true || found['digest'] !== digest || found['name'] !== name) continue;
@@ -95,6 +93,13 @@ export class QuarantineFolder {
     }
     return blocks;
   }
+}
+
+/** WHY not the name itself: what is refused may have one of any length, with any character. The reason has it as it was. */
+function folderName(name: string): string {
+  return flatName(name)
+    .replaceAll(/[^\w.%-]/g, '_')
+    .slice(0, 150);
 }
 
 async function readReason(path: string): Promise<Record<string, unknown> | undefined> {
