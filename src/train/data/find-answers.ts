@@ -29,16 +29,17 @@ export function findAnswers(messages: readonly ChatMessage[], options: FindAnswe
     const shown = isLast ? whole : render(messages.slice(0, index + 1), false);
     const after = shown.endsWith(head) ? shown.slice(0, shown.length - head.length) : shown;
     if (!whole.startsWith(before) || !after.startsWith(before) || !whole.startsWith(after)) return [];
-    return [{ start: before.length, end: after.length - behind(after, tokenizer) }];
+    return [{ start: before.length, end: Math.min(after.length, endOfTurn(shown, tokenizer)) }];
   });
 }
 
 /**
- * The length of what the template writes behind the token that ends an answer. WHY it is not learned: the model never writes it, because
- * an answer ends at that token when it is served.
+ * Where the token that ends the last answer of a rendered conversation ends. WHY not what the template writes behind it: the model never
+ * writes that, because an answer ends at that token when it is served.
  */
-function behind(shown: string, { turnEnd }: Pick<Tokenizer, 'turnEnd'>): number {
-  return turnEnd !== undefined && shown.endsWith(turnEnd.text + turnEnd.behind) ? turnEnd.behind.length : 0;
+function endOfTurn(shown: string, { turnEnd }: Pick<Tokenizer, 'turnEnd'>): number {
+  const isKnown = turnEnd !== undefined && shown.endsWith(turnEnd.text + turnEnd.behind);
+  return shown.length - (isKnown ? turnEnd.behind.length : 0);
 }
 
 type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;

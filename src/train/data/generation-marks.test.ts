@@ -118,6 +118,12 @@ describe('of other templates, what the assistant wrote and its end of turn is le
       }),
     );
     expect(learned(tokens)[0]).toEqual(['Hello.<|end|>', 'See you.<|end|>']);
+    const lines = createTokenizer(
+      byteLevelFiles({
+        chatTemplate: `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}<|assistant|>`,
+      }),
+    );
+    expect(learned(lines)[0]).toEqual(['Hello.<|end|>', 'See you.<|end|>']);
   });
 
   it('as ever where a macro writes something before its marks, whose place in the text is then unknown', () => {
