@@ -325,6 +325,9 @@ describe('the folder active, changed by hand', () => {
     await tested.until(() => tested.user.heard.includes('made=2'), 'the second activation');
     await tested.rest();
     expect(tested.user.heard).toEqual(['policy=1', 'other=2', 'made=1', 'made=2']);
+    expect((await tested.store.history('made')).map(({ key }) => key)).toEqual([second, first]);
+    const published = tested.events.filter(({ event, name }) => event === 'publish' && name === 'made');
+    expect(published).toMatchObject([{ version: first }, { version: second, previous: first }]);
   });
 
   it('leaves what is no link to a version as it is, tells it once, and serves what it served', async () => {

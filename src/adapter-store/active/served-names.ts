@@ -48,6 +48,8 @@ export class ServedNames<Read extends Adapter> {
   readonly #options: ServedNamesOptions<Read>;
   readonly #turns = new Turns();
   readonly #served = new Map<string, Served>();
+  /** Whether the server has followed what was active at the start. */
+  #hasFollowed = false;
 
   constructor(options: ServedNamesOptions<Read>) {
     this.#options = options;
@@ -245,6 +247,7 @@ export class ServedNames<Read extends Adapter> {
       const some = names.slice(start, start + namesAtOnce);
       await Promise.all(some.map((name) => this.#turns.take(name, () => this.#followOne(name))));
     }
+    this.#hasFollowed = true;
   }
 
   async #changedNames(): Promise<string[]> {
@@ -263,14 +266,15 @@ export class ServedNames<Read extends Adapter> {
     const entry = await links.find(name);
     if (entry === undefined) return this.#followRemoval(name);
     if (this.#isAsServed(name, entry)) return;
-    const isKnown = this.#served.has(name);
-    const cause = isKnown ? byHand : { actor: 'store' };
+    // What was active when the store was opened is not new.
+    const cause = this.#hasFollowed ? byHand : { actor: 'store' };
     try {
       if (entry.kind === 'strange') throw this.#strange(name, entry.found);
       await quarantine.assertFree(name, digestOfKey(entry.key));
       const version = await usable(name, entry.key);
       await user.activated(name, { version, cause });
-      this.#served.set(name, { version, entry: version.key });
+      if (this.#hasFollowed) await this.#pointed(name, version, cause);
+      else this.#served.set(name, { version, entry: version.key });
     } catch (error) {
       if (isQuarantined(error) && this.get(name) === undefined && entry.kind === 'version') {
         // A process was stopped between the quarantine and the way back.
