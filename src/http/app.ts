@@ -8,6 +8,7 @@ import {
 } from 'fastify';
 import { type Clock, EspalierError, systemClock } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import { addRollouts } from './adapters/rollout-routes.ts';
 import { addAdapters } from './adapters/routes.ts';
 import type { Answered } from './adapters/adapter-change.ts';
 import { IdempotentAnswers } from './adapters/idempotency.ts';
@@ -118,6 +119,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     const { control, baseName } = base;
     const answers = new IdempotentAnswers<Answered>({ clock: options.clock ?? systemClock });
     addAdapters(app, { control, baseName, answers, uploads });
+    const rollouts = generation?.rollouts;
+    if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
   }
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);

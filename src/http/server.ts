@@ -1,4 +1,4 @@
-import type { Fallback, RegistryOptions } from '../routing/index.ts';
+import type { Fallback, RegistryOptions, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -81,6 +81,13 @@ export interface ServerOptions {
   readonly adapterIdleMs?: number;
   /** Who answers for a version that fails: the version before, the base, or nobody. Default: the version before. */
   readonly fallback?: Fallback;
+  /**
+   * How a new version of a name comes into service that is dropped into the store: at once, or by steps beside the version before.
+   * Default: at once.
+   */
+  readonly rollout?: RolloutMode;
+  /** Steps and limits of roll-outs. */
+  readonly rolloutOptions?: RolloutOptions;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */
@@ -235,6 +242,8 @@ function openGenerationFor(
     loraBias,
     adapterTargets,
     fallback,
+    rollout: mode,
+    rolloutOptions: rollout,
     ...rest
   }: ServerOptions,
 ): Promise<GenerationService> {
@@ -248,7 +257,7 @@ function openGenerationFor(
     anyBase,
     template,
     residency: residencyOf(rest),
-    rollouts: { fallback },
+    rollouts: { fallback, mode, rollout },
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
 }

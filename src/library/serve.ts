@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { openServer, type Server } from '../http/index.ts';
-import { fallbacks } from '../routing/index.ts';
+import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
 import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const text = z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' });
 const duration = z.number({ error: 'a number, 0 or more' }).refine((value) => value >= 0, 'a number, 0 or more');
+
+const numbers = z.record(z.string(), z.number({ error: 'a number' }), { error: 'numbers by name' });
+/** The names and the bounds of the numbers are checked by their reader. */
+const rolloutOptions = z.strictObject(
+  { steps: z.array(numbers).readonly().optional(), limits: numbers.optional(), noise: numbers.optional() },
+  { error: 'an object with steps, limits or noise' },
+);
 
 const schema = z.object({
   /** The base model: a folder of the Hugging Face hub, or an ONNX file. Without one, only `models` are served. */
@@ -55,6 +62,10 @@ const schema = z.object({
   adapterIdleMs: duration.optional(),
   /** Who answers for a version that fails: the version before (the default), the base, or nobody. */
   fallback: z.enum(fallbacks, { error: `one of ${fallbacks.join(', ')}` }).optional(),
+  /** How a new version in the store comes into service: at once (the default), or by steps. */
+  rollout: z.enum(rolloutModes, { error: `one of ${rolloutModes.join(', ')}` }).optional(),
+  /** Steps, limits and noise of roll-outs; what is absent gets its default. */
+  rolloutOptions: rolloutOptions.optional(),
   /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
   /** Accepts DoRA adapters that are loaded later. */

@@ -39,6 +39,7 @@ export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { arbitrate, type Arbitration, type Finding, type Metric, type Verdict } from './rollout/arbitrate.ts';
 export { type RequestEnd, type RolloutPart, RoutedRequest } from './rollout/routed-request.ts';
+export { type RolloutMode, rolloutModes } from './rollout/rollout-mode.ts';
 export { readRolloutRecord, type RolloutRecord } from './rollout/rollout-record.ts';
 export { type NameFacts, RolloutRunner, type RunnerOptions } from './rollout/rollout-runner.ts';
 export { type CallOutcome, rolloutOutcomeOf } from './rollout/call-outcome.ts';
@@ -60,6 +61,7 @@ export {
   type RolloutChange,
   type Side,
 } from './rollout/rollout.ts';
+export { topDivergence, type TopTokens } from './rollout/top-divergence.ts';
 export { type DivergenceBounds, truncatedDivergence } from './rollout/truncated-divergence.ts';
 export { type Route, Router } from './router.ts';
 export { VersionChoice, type VersionChoiceOptions } from './version-choice.ts';

@@ -17,6 +17,7 @@ import {
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
 import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollouts/rollouts.ts';
+import { ShadowRuns } from './rollouts/shadow-runs.ts';
 import { releaseIdleWeights } from './release-idle-weights.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -76,9 +77,11 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const releasing = releaseIdleWeights(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
   const rollouts = new Rollouts({ registry, records, ...options.rollouts });
+  const shadow = new ShadowRuns({ engine, acquire: (name, version) => registry.held.acquire(name, version) });
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     releasing[Symbol.dispose]();
+    await shadow[Symbol.asyncDispose]();
     await rollouts[Symbol.asyncDispose]();
     await closeStore();
     await engine.dispose();
@@ -120,6 +123,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       adapters: store === undefined ? adapters : withStore(adapters, control),
       control,
       rollouts,
+      trials: { shadow },
       router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,
       baseName,

@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 import type { RolloutControl } from './rollouts/rollouts.ts';
+import type { ShadowRuns } from './rollouts/shadow-runs.ts';
 import type { GenerationEngine } from './engine-port.ts';
 import type { AdapterAdministration, AdapterControl, Router } from '../routing/index.ts';
 
@@ -32,6 +33,8 @@ export interface VersionTrials {
   /** One that gives no token for so long has failed. Default: a minute. */
   readonly silentMs?: number | undefined;
   /** Calls functions later. Default: the system's timers. */
+  /** Where copies of requests run on candidates. */
+  readonly shadow?: Pick<ShadowRuns, 'offer' | 'skip'> | undefined;
   readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
 }
 

@@ -4,9 +4,10 @@ import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { openServer, type Server } from '../../http/index.ts';
-import { fallbacks } from '../../routing/index.ts';
+import { fallbacks, rolloutModes } from '../../routing/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
+import { rolloutSteps } from '../rollout-steps.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
@@ -45,6 +46,8 @@ const schema = z.object({
   adapterMemory: positiveInteger.optional(),
   maxAdapters: positiveInteger.optional(),
   adapterIdle: nonNegativeNumber.optional(),
+  rollout: z.enum(rolloutModes, { error: rolloutModes.join(' or ') }).optional(),
+  rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
   maxBatch: positiveInteger.optional(),
@@ -67,7 +70,7 @@ export const serveCommand: CommandDefinition = {
     "Serve a base and its adapters through OpenAI's API, and any ONNX models through the Open Inference Protocol",
   examples: [
     'espalier serve demo/base --adapters adapters',
-    'espalier serve demo/base --store adapters-store',
+    'espalier serve demo/base --store adapters-store --rollout progressive',
     'espalier serve --config serve.yaml --port 9000',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
     'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
@@ -100,6 +103,11 @@ export const serveCommand: CommandDefinition = {
         '--adapter-idle <seconds>',
         'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
       )
+      .option(
+        '--rollout <mode>',
+        'how a new version in the store comes into service: immediate, or progressive by steps (default: immediate)',
+      )
+      .option('--rollout-steps <steps>', 'the steps of roll-outs (default: shadow,10%,100%)')
       .option(
         '--fallback <who>',
         `who answers for a version that fails: ${fallbacks.join(', ')} (default: previous, the version before)`,
@@ -135,13 +143,14 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
     warnOfOpenDoor(read.host, apiKey, context);
-    const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, ...rest } = read;
+    const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, rolloutSteps: steps, ...rest } = read;
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
     const server = await openServer({
       ...definedOnly(rest),
       ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
       models,
+      ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
       ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       threads: context.threads,

@@ -85,7 +85,10 @@ async function tryRoute(
   try {
     const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller });
     if ('error' in answered) call.failed(answered.error, client.isGone);
-    else call.succeeded();
+    else {
+      call.succeeded();
+      offerToShadow(server, route, call);
+    }
     return { answer: answered.answer };
   } catch (error) {
     call.failed(error, client.isGone);
@@ -93,6 +96,25 @@ async function tryRoute(
     if (next === undefined) throw error;
     return { next };
   }
+}
+
+/** Has the candidate of a roll-out compared with the answer, if the roll-out asks for it. */
+function offerToShadow(
+  { trials }: ServingContext,
+  { alias, leases, rollout, call }: GenerationRoute,
+  { answered }: WatchedCall,
+): void {
+  const [stable] = leases;
+  const shadow = trials?.shadow;
+  if (call?.mirror === undefined || shadow === undefined || rollout?.side !== 'stable') return;
+  if (answered === undefined || stable === undefined || alias === undefined) return shadow.skip();
+  shadow.offer({
+    alias,
+    candidate: call.mirror,
+    stable,
+    ...answered,
+    record: (mirrored) => call.recordMirrored(mirrored),
+  });
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   readFallback,
   readRolloutOptions,
   readRolloutRecord,
+  type RolloutMode,
   type RolloutOptions,
   type RolloutRecord,
   type RolloutRecords,
@@ -22,11 +23,6 @@ import {
   type VersionStore,
 } from '../../routing/index.ts';
 import { Quarantines } from './quarantines.ts';
-
-/** How new versions of a name that is served come into service. */
-export const rolloutModes = ['immediate', 'progressive'] as const;
-
-export type RolloutMode = (typeof rolloutModes)[number];
 
 export interface RolloutsOptions<Weights extends HostWeights> {
   readonly registry: AdapterRegistry<Weights>;
@@ -61,8 +57,8 @@ export interface RolloutControl {
   /** @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT */
   command(name: string, what: RolloutCommand, options: MoveOptions): Promise<RolloutState>;
   /**
-   * Takes back what a failed roll-out has forbidden: its version may be rolled out again.
-   * @throws EspalierError ROLLOUT_NOT_FOUND, ROLLOUT_ACTIVE, ADAPTER_VERSION_CONFLICT
+   * Ends a roll-out that is not over. Of one that has failed, clears the candidate: it may be used again.
+   * @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
   clear(name: string, options: MoveOptions): Promise<RolloutState>;
 }
@@ -207,8 +203,8 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
 
   async clear(name: string, options: MoveOptions): Promise<RolloutState> {
     const state = this.#runner.status(name);
+    if (this.#runner.isActive(name)) return this.command(name, 'abort', options);
     this.#expectVersion(name, options);
-    if (this.#runner.isActive(name)) throw new EspalierError('ROLLOUT_ACTIVE', { name });
     await this.#quarantines.clear(name, state.candidate);
     return state;
   }
