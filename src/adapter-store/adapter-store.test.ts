@@ -100,7 +100,10 @@ describe('a store', () => {
     await writeFile(join(tested.root, name), 'content');
     await rename(join(tested.root, name), tested.incoming(name));
     await tested.until(async () => (await readdir(tested.incoming())).length === 0, 'the refusal');
-    expect(await reasons()).toMatchObject([{ code }]);
+    const entry = tested.incoming(name);
+    expect(await reasons()).toMatchObject([{ code, entry }]);
+    // The path of the copy tells nobody anything.
+    expect(JSON.stringify(await reasons())).not.toContain('staging');
   });
 
   it('refuses what another checksum was promised for', async () => {

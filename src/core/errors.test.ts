@@ -24,6 +24,17 @@ describe('EspalierError', () => {
     expect(error.commandLineMessage).toContain('Lower --learning-rate, give --warmup-steps, or set --max-grad-norm.');
   });
 
+  it('can be worded anew, with its code and its cause', () => {
+    const cause = new Error('why');
+    const details = { path: '/copy/config.json', problems: ['/copy has no rank'] };
+    const error = new EspalierError('MODEL_CONFIG_INVALID', details, { cause });
+    const other = error.withText((text) => text.replaceAll('/copy', '/original'));
+    expect([other.code, other.cause]).toEqual(['MODEL_CONFIG_INVALID', cause]);
+    expect(other.details).toEqual({ path: '/original/config.json', problems: ['/original has no rank'] });
+    expect(other.message).not.toContain('/copy');
+    expect(error.message).toContain('/copy/config.json');
+  });
+
   it('lists options with commas', () => {
     expect(optionList(['useDora', 'rank']).toFlags()).toBe('--use-dora, --rank');
   });

@@ -52,6 +52,19 @@ export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
     return formatMessage(this.code, this.#given, onCommandLine);
   }
 
+  /** The same error with other texts in its details, such as the path of an original in the place of that of a copy. */
+  withText(change: (text: string) => string): EspalierError<Code> {
+    const changed = (value: GivenDetail): GivenDetail =>
+      typeof value === 'string'
+        ? change(value)
+        : Array.isArray(value)
+          ? value.map((text: string) => change(text))
+          : value;
+    const details = Object.fromEntries(Object.entries(this.#given).map(([name, value]) => [name, changed(value)]));
+    // The names of the details are those that this code has.
+    return new EspalierError(this.code, details as ErrorDetails<Code>, { cause: this.cause });
+  }
+
   static isInstance(error: unknown): error is EspalierError {
     return typeof error === 'object' && error !== null && marker in error;
   }

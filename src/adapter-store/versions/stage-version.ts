@@ -84,7 +84,7 @@ async function copyFiles(
   { folder, files }: Pick<Staging<Adapter>, 'folder' | 'files'>,
 ): Promise<Copied> {
   await files.createFolder(folder);
-  const content = source.isFolder ? undefined : `adapter${endingOf(source.path)}`;
+  const content = source.isFolder ? undefined : copyName(source.path);
   const byName = new Map<string, string>();
   const inner = new Set<string>();
   for (const { name, descriptor } of filesOf(source)) {
@@ -97,9 +97,10 @@ async function copyFiles(
   return { content, byName, paths: [...byName.values()] };
 }
 
-function endingOf(path: string): string {
+/** The name of the copy of an adapter that is one file. */
+export function copyName(path: string): string {
   const ending = extname(path);
-  return /^\.[a-z_]+$/.test(ending) ? ending : '.bin';
+  return `adapter${/^\.[a-z_]+$/.test(ending) ? ending : '.bin'}`;
 }
 
 /** @throws EspalierError STORE_CHECKSUM_MISMATCH */

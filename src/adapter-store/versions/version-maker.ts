@@ -6,7 +6,7 @@ import type { StoreFiles } from '../files/store-files.ts';
 import { Budget } from '../incoming/budget.ts';
 import type { OpenEntry } from '../incoming/look-at-entry.ts';
 import type { StoreUser } from '../store-options.ts';
-import { stageVersion, type StagedVersion } from './stage-version.ts';
+import { copyName, stageVersion, type StagedVersion } from './stage-version.ts';
 import type { StoredVersion } from './stored-version.ts';
 import type { VersionFolder } from './version-folder.ts';
 
@@ -43,6 +43,8 @@ export class VersionMaker<Read extends Adapter> {
       const version = await this.#publish(staged);
       publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
       return { version, adapter: staged.adapter };
+    } catch (error) {
+      throw aboutOriginal(error, opened.source, folder);
     } finally {
       await this.#options.files.removeTree(folder);
     }
@@ -85,4 +87,11 @@ export class VersionMaker<Read extends Adapter> {
     publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
     return version;
   }
+}
+
+/** WHY: the error names the copy, which is removed; whoever reads it knows only the original. */
+function aboutOriginal(error: unknown, { path, isFolder }: OpenEntry['source'], folder: string): unknown {
+  if (!(error instanceof EspalierError)) return error;
+  const copy = isFolder ? folder : join(folder, copyName(path));
+  return error.withText((text) => text.replaceAll(copy, path));
 }
