@@ -197,6 +197,19 @@ describe('listDataFiles', () => {
     ]);
   });
 
+  it.each(['data-00000-of-00001.arrow', 'rows.XLSX'])(
+    'refuses tables that it does not read, alone and in a folder: %s',
+    async (name) => {
+      for (const each of ['a.jsonl', name]) await writeFile(join(folder, each), '');
+      const refused = expect.objectContaining({
+        code: 'DATA_FILE_INVALID',
+        message: expect.stringContaining('save it as Parquet'),
+      });
+      await expect(listDataFiles(join(folder, name))).rejects.toEqual(refused);
+      await expect(listDataFiles(folder)).rejects.toEqual(refused);
+    },
+  );
+
   it('refuses a folder without rows', async () => {
     await expect(listDataFiles(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
