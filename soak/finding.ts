@@ -4,8 +4,8 @@ import { cpus, totalmem } from 'node:os';
 export interface Finding {
   readonly part: string;
   readonly claim: string;
-  /** Whether it was seen. Of a broken variant: whether the same check caught it. */
-  readonly isSeen: boolean;
+  /** Whether it was seen. Of a broken variant: whether the same check caught it. undefined: it could not be tried here. */
+  readonly isSeen: boolean | undefined;
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
@@ -41,6 +41,11 @@ export function settingsOf({ seed = 1, share = 1, base, before, threads = 2 }: C
   return { seed, amount: (full) => Math.max(1, Math.round(full * share)), base, before, threads };
 }
 
+/** A claim that could not be tried. */
+export function notRun(part: string, claim: string, why: string): Finding {
+  return { part, claim, isSeen: undefined, figures: { why } };
+}
+
 export function machine(): string {
   const processors = cpus();
   const gibibytes = Math.round(totalmem() / 2 ** 30);
@@ -50,7 +55,8 @@ export function machine(): string {
 /** Two lines of a table for people. */
 export function described({ part, claim, isSeen, figures }: Finding): string {
   const numbers = Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`);
-  return `${isSeen ? 'seen  ' : 'FAILED'} ${part.padEnd(10)} ${claim}\n${' '.repeat(18)}${numbers.join(', ')}\n`;
+  const verdict = isSeen === undefined ? 'NOT RUN' : isSeen ? 'seen' : 'FAILED';
+  return `${verdict.padEnd(8)}${part.padEnd(10)}${claim}\n${' '.repeat(18)}${numbers.join(', ')}\n`;
 }
 
 function shown(value: number | string): string {

@@ -1,7 +1,18 @@
 import { corruptPart } from './corrupt/part.ts';
+import { crashPart } from './crash/part.ts';
 import { exchangePart } from './exchange/part.ts';
 import type { Part } from './finding.ts';
+import { readinessPart } from './readiness/part.ts';
 import { residencyPart } from './residency/part.ts';
+import { speedPart } from './speed/part.ts';
 import { stormPart } from './storm/part.ts';
 
-export const parts: readonly Part[] = [stormPart, exchangePart, corruptPart, residencyPart];
+export const parts: readonly Part[] = [
+  stormPart,
+  exchangePart,
+  corruptPart,
+  residencyPart,
+  readinessPart,
+  speedPart,
+  crashPart,
+];

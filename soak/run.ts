@@ -26,7 +26,7 @@ for (const part of chosen) {
     process.stdout.write(described(finding));
     const line = { ...finding, seed, share, machine: machine(), time: new Date().toISOString() };
     if (values.json !== undefined) appendFileSync(values.json, `${JSON.stringify(line)}\n`);
-    if (!finding.isSeen) process.exitCode = 1;
+    if (finding.isSeen === false) process.exitCode = 1;
   }
   process.stdout.write(`${part.name}: ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAdapter } from '../../src/adapter-files/index.ts';
@@ -7,6 +6,7 @@ import { createRandomAdapter } from '../../src/engine/testing/random-adapter.ts'
 import { openBaseModel } from '../../src/models/index.ts';
 import { openEnvironment, type Environment } from '../../src/onnxruntime/index.ts';
 import { openGeneration, type GenerationService } from '../../src/service/index.ts';
+import { checksumsOf } from '../checksums.ts';
 import { openScratch, type Scratch, tinyBase } from '../root.ts';
 import type { Corruptible, Corruption } from './corruptions.ts';
 
@@ -162,7 +162,5 @@ async function writeSums(folder: string): Promise<void> {
 }
 
 function sumsOf({ weights, config }: Corruptible): string {
-  const line = (name: string, bytes: Uint8Array): string =>
-    `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`;
-  return line(numbers, weights) + line(settings, config);
+  return checksumsOf({ [numbers]: weights, [settings]: config });
 }

@@ -69,7 +69,7 @@ export async function exchange({ exchanges, reads, writer, way }: ExchangeOption
   let done = 0;
   while ((done < exchanges || read() < reads) && failures.length === 0) {
     // The exchanges are spread evenly over the reads.
-    for (; done * reads <= read() * exchanges; done++) writers[writer](at, 1 - (done % 2));
+    for (; done < exchanges && done * reads <= read() * exchanges; done++) writers[writer](at, 1 - (done % 2));
     await new Promise((resolve) => setImmediate(resolve));
   }
   Atomics.store(counts, places.isOver, 1);

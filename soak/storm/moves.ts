@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { send } from './client.ts';
@@ -41,12 +42,19 @@ export interface Drop extends Folders {
 export async function drop(port: number, { made, store, from, name, digest }: Drop): Promise<string | undefined> {
   const copy = join(made, `copy-${copies++}`);
   await cp(join(made, from), copy, { recursive: true });
-  await rename(copy, join(store, 'incoming', name));
+  const entry = join(store, 'incoming', name);
+  // The entry of an earlier drop is removed after its version is served.
+  while (existsSync(entry)) await pause();
+  await rename(copy, entry);
   for (const end = performance.now() + dropLimitMs; performance.now() < end;) {
     const { status, text } = await send(port, { method: 'GET', path: `/v1/adapters/${name}` });
     const { version } = JSON.parse(text) as { readonly version?: string | null };
     if (status === 200 && typeof version === 'string' && version === (digest ?? version)) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause();
   }
   return `${from} was dropped and is not served`;
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The calls by which a store changes the disk, and those by which it opens files. */
+export const calls = [
+  'openat',
+  'mkdir',
+  'rename',
+  'renameat2',
+  'symlink',
+  'unlink',
+  'rmdir',
+  'chmod',
+  'fsync',
+  'fdatasync',
+  'write',
+  'pwrite64',
+  'copy_file_range',
+  'sendfile',
+  'ioctl',
+  'ftruncate',
+  'link',
+  'flock',
+] as const;
+
+export type Fault = 'KILL' | 'EIO' | 'ENOSPC';
+
+/** A call of a child that does not happen. */
+export interface Injection {
+  readonly call: string;
+  /** Which of these calls of a thread, from 1. */
+  readonly nth: number;
+  readonly fault: Fault;
+}
+
+export function hasStrace(): boolean {
+  return spawnSync('strace', ['--version']).status === 0;
+}
+
+export interface Run {
+  /** The child's folder. */
+  readonly folder: string;
+  readonly words: readonly string[];
+}
+
+const limitMs = 60_000;
+
+/** Runs the child, with one of its calls injected. @returns how it ended */
+export async function runWith(run: Run, { call, nth, fault }: Injection): Promise<'ended' | 'killed'> {
+  const what = fault === 'KILL' ? 'signal=KILL' : `error=${fault}`;
+  return traced(run, ['-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${what}:when=${nth}`]);
+}
+
+/** How far the calls of a thread may shift between two runs, by wake-ups of the other. */
+const jitter = 2;
+
+/**
+ * Runs the child.
+ * @returns by kind, which of the calls of a thread change a file or open one. The first has the number 1
+ */
+export async function placesOf(run: Run): Promise<Map<string, ReadonlySet<number>>> {
+  const file = join(run.folder, 'trace');
+  await traced(run, ['-y', '-o', file, '-e', `trace=${calls.join(',')}`]);
+  const made = new Map<string, number>();
+  const places = new Map<string, Set<number>>();
+  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+    // A call that another thread interrupts is told of in two lines. The second has no bracket.
+    const match = /^(?<thread>\d+)\s+(?<call>\w+)\((?<rest>.*)/.exec(line)?.groups;
+    const { thread, call = '', rest = '' } = match ?? {};
+    if (match === undefined) continue;
+    const nth = (made.get(`${thread} ${call}`) ?? 0) + 1;
+    made.set(`${thread} ${call}`, nth);
+    // WHY left out: threads wake each other by these.
+    if (/^\d+<(?:anon_inode|pipe|socket)/.test(rest)) continue;
+    const own = places.get(call) ?? new Set();
+    places.set(call, own);
+    const shift = call.includes('write') ? jitter : 0;
+    for (let near = Math.max(1, nth - shift); near <= nth + shift; near++) own.add(near);
+  }
+  return places;
+}
+
+/** WHY it is attached: what node does at its start is not counted, and not tried. */
+async function traced({ folder, words }: Run, options: readonly string[]): Promise<'ended' | 'killed'> {
+  const program = join(import.meta.dirname, 'child.js');
+  // WHY one thread: the n-th call is then the same one in each run.
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
+  const child = spawn(process.execPath, [program, folder, ...words], { stdio: ['pipe', 'pipe', 'ignore'], env });
+  const ended = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  try {
+    await once(child.stdout, 'data');
+    const tracer = spawn('strace', ['-f', '-p', String(child.pid), ...options], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const detached = once(tracer, 'exit');
+    await attached(tracer);
+    child.stdin.write('go\n');
+    child.stdin.on('error', () => undefined);
+    await ended;
+    await detached;
+    return child.signalCode === null ? 'ended' : 'killed';
+  } finally {
+    clearTimeout(timer);
+    child.kill('SIGKILL');
+  }
+}
+
+async function attached(tracer: ChildProcess): Promise<void> {
+  let told = '';
+  for await (const piece of tracer.stderr ?? []) {
+    told += String(piece);
+    if (/ attached/.test(told)) {
+      tracer.stderr?.resume();
+      return;
+    }
+  }
+  throw new Error(`strace cannot attach: ${told}`);
+}
