@@ -77,14 +77,14 @@ async function readUntil(state: { readonly isDone: boolean }, counts: Counts): P
   }
 }
 
-const times = process.env['ESPALIER_SOAK'] === undefined ? 300 : 100_000;
+const times = process.env['ESPALIER_SOAK'] === undefined ? 300 : 20_000;
 
 describe.skipIf(process.platform !== 'linux')('the link of a name', () => {
   it('leads to one whole version at every moment while it is exchanged', async () => {
     const { reads, ...wrong } = await exchange(times, systemFiles);
     expect(wrong).toEqual({ mixed: 0, missing: 0 });
     expect(reads).toBeGreaterThan(times / 4);
-  });
+  }, 600_000);
 
   it('would be missing at times if it were removed and made again', async () => {
     const { missing } = await exchange(times, removing);
