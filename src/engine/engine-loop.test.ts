@@ -89,6 +89,12 @@ describe('EngineLoop', () => {
     ]);
   });
 
+  it('says so as well where the logits of a prompt are not finite', async () => {
+    const logprobs = { top: 1, prompt: true };
+    const broken = fixture.add({ tokens: [3, 1], maxTokens: 0, logprobs });
+    await expect(collect(broken)).rejects.toMatchObject({ code: 'LOGITS_NOT_FINITE' });
+  });
+
   it('fails what is left when it is stopped, and hangs nobody', async () => {
     const requests = prompts.map((tokens) => fixture.add({ tokens, maxTokens: 90 }));
     await requests[0]?.tokens.next();

@@ -1,4 +1,4 @@
-import { EspalierError, Pace, type Clock } from '../core/index.ts';
+import { type Clock, type ErrorCode, EspalierError, Pace } from '../core/index.ts';
 import type { StatsRecorder } from './engine-stats.ts';
 import { runStep, type PrefillStep, type StepRunner } from './runner/step-runner.ts';
 import type { TokenScores } from './sampling/token-scores.ts';
@@ -330,8 +330,11 @@ export class EngineLoop {
   }
 }
 
+/** Errors that say themselves what was wrong, and with which request. */
+const ownErrors: readonly ErrorCode[] = ['ENGINE_CLOSED', 'LOGITS_NOT_FINITE'];
+
 function asFailure(error: unknown): unknown {
-  if (EspalierError.isInstance(error) && error.code === 'ENGINE_CLOSED') return error;
+  if (EspalierError.isInstance(error) && ownErrors.includes(error.code)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new EspalierError('GENERATION_FAILED', { reason }, { cause: error });
 }

@@ -209,7 +209,7 @@ function incomplete({ path }: Entry, { source }: OpenEntry): EspalierError {
 /** Whether an error says nothing of the adapter: the disk is full, or the system refused something else. */
 function isNoFaultOfIts(error: unknown): boolean {
   if (EspalierError.isInstance(error)) {
-    return ['DISK_FULL', 'MEMORY_UNAVAILABLE', 'ADAPTER_VERSION_CONFLICT'].includes(error.code);
+    return ['DISK_FULL', 'MEMORY_UNAVAILABLE', 'ADAPTER_VERSION_CONFLICT', 'ROLLOUT_ACTIVE'].includes(error.code);
   }
   return error instanceof Error && 'errno' in error;
 }

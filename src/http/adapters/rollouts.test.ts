@@ -279,6 +279,20 @@ describe('a version that comes into a store', () => {
     ).toEqual(['v1', 'v3']);
   });
 
+  it('waits until what the roll-out before it asked for is done', async () => {
+    await rollouts.arrived('org/policy', 'v2');
+    const promoting = rollouts.command('org/policy', 'promote', {});
+    expect(await rollouts.arrived('org/policy', 'v3')).toBe('keep');
+    await promoting;
+    expect(rollouts.status('org/policy')).toMatchObject({ stable: 'v2', candidate: 'v3' });
+    store.failure = new Error('disk full');
+    await rollouts.command('org/policy', 'promote', {});
+    await expect(rollouts.arrived('org/policy', 'v4')).rejects.toMatchObject({ code: 'ROLLOUT_ACTIVE' });
+    store.failure = undefined;
+    expect(await rollouts.arrived('org/policy', 'v4')).toBe('keep');
+    expect(rollouts.status('org/policy')).toMatchObject({ stable: 'v3', candidate: 'v4' });
+  });
+
   it('goes live at once under a new name, or if that was asked for', async () => {
     expect(await rollouts.arrived('fresh', 'v2')).toBe('activate');
     await close();

@@ -4,7 +4,7 @@ import { EspalierError } from '../../core/index.ts';
 import { storedVersion } from '../../routing/testing/fake-store.ts';
 import { createApp } from '../app.ts';
 import { FakeTimers } from '../testing/fake-timers.ts';
-import { answering, hanging, VersionedContext } from '../testing/versioned-context.ts';
+import { answering, type Behaviour, hanging, VersionedContext } from '../testing/versioned-context.ts';
 
 const broken = new EspalierError('LOGITS_NOT_FINITE', {});
 const failing = answering('xx', { after: 0, error: broken });
@@ -162,6 +162,32 @@ describe('a candidate of a roll-out', () => {
     }
     expect([...sides.values()].every(({ size }) => size === 1)).toBe(true);
     expect(new Set([...sides.values()].flatMap((seen) => [...seen]))).toEqual(new Set(['v2', 'new']));
+  });
+
+  let calls = 0;
+  const at =
+    (call: number, then: Behaviour, first: Behaviour): Behaviour =>
+    (request) =>
+      (calls++ < call ? first : then)(request);
+  it.each<[string, () => Behaviour]>([
+    ['throws', () => answering('xx', { after: 0, error: new Error('broken') })],
+    ['has logits that are not finite', () => failing],
+    ['fails in the middle of its answers', () => failingLate],
+    ['fails late', () => at(15, failing, answering('new'))],
+    ['fails every other time', () => (request) => (calls++ % 2 === 0 ? failing : answering('new'))(request)],
+    ['hangs', () => hanging()],
+    ['hangs in the middle of its answers', () => hanging('x')],
+  ])('that %s is rolled back, and no user sees a failure', async (_, behave) => {
+    calls = 0;
+    server.behaviours.set('new', behave());
+    const seen = new Set<string>();
+    for (let i = 0; i < 100 && server.runner.status('a').phase.kind === 'running'; i++) {
+      const { status, text } = await askWhile({ user: `user ${i}` }, () => timers.advance(500));
+      seen.add(`${status} ${text}`);
+    }
+    expect(server.runner.status('a').phase.kind).toBe('failed');
+    expect([...seen].every((one) => ['200 v2', '200 new'].includes(one))).toBe(true);
+    expect((await ask()).text).toBe('v2');
   });
 
   it.each([false, true])('that hangs is answered by the stable version in time (stream: %s)', async (stream) => {

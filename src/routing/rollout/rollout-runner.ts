@@ -32,8 +32,8 @@ interface Running {
   readonly rollout: Rollout;
   readonly saves: LatestOnly<RolloutRecord>;
   isSettled: boolean;
-  /** Whether what the end asks for is being done. */
-  isSettling: boolean;
+  /** Pending while what the end asks for is being done. */
+  settling: Promise<void> | undefined;
   savedAt: number;
   /** Who gives the command that is being carried out. */
   cause: Cause;
@@ -167,7 +167,7 @@ export class RolloutRunner implements Disposable {
     const { alias } = rollout.subject;
     const saves = new LatestOnly<RolloutRecord>((record) => this.#keep(alias, record));
     const savedAt = this.#clock.now();
-    const running: Running = { rollout, saves, isSettled, isSettling: false, savedAt, cause: itself };
+    const running: Running = { rollout, saves, isSettled, settling: undefined, savedAt, cause: itself };
     this.#running.set(alias, running);
     return running;
   }
@@ -220,11 +220,16 @@ export class RolloutRunner implements Disposable {
   }
 
   /** Does what the end of a roll-out asks for. */
-  async #settle(running: Running): Promise<void> {
-    const { phase, subject } = running.rollout;
+  #settle(running: Running): Promise<void> {
+    const { phase } = running.rollout;
     const isOver = phase.kind !== 'running' && phase.kind !== 'paused';
-    if (!isOver || running.isSettled || running.isSettling) return;
-    running.isSettling = true;
+    if (!isOver || running.isSettled) return Promise.resolve();
+    running.settling ??= this.#doEnd(running).finally(() => (running.settling = undefined));
+    return running.settling;
+  }
+
+  async #doEnd(running: Running): Promise<void> {
+    const { phase, subject } = running.rollout;
     try {
       if (phase.kind === 'promoted') await this.#options.promote(subject);
       else if (phase.kind === 'failed') await this.#options.quarantine(subject, phase.reason);
@@ -232,8 +237,6 @@ export class RolloutRunner implements Disposable {
       await this.#save(running);
     } catch (error) {
       this.#tellFailure(subject, error);
-    } finally {
-      running.isSettling = false;
     }
   }
 
