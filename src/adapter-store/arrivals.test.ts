@@ -28,13 +28,7 @@ async function copySlowly(from: string, to: string, between: () => Promise<void>
 }
 
 /** Some time, in which the store does what it can. */
-const aWhile = async (ms = 400): Promise<void> => {
-  for (let passed = 0; passed < ms; passed += 50) {
-    tested.time.pass(50);
-    await new Promise((resolve) => setImmediate(resolve));
-    await tested.store.settled();
-  }
-};
+const aWhile = (ms = 400): Promise<void> => tested.aWhile(ms);
 
 const sumsOf = async (folder: string): Promise<string> => {
   const lines = names.map(async (name) => {
@@ -330,46 +324,5 @@ describe.runIf(process.platform === 'linux')('without any time passing', () => {
       await until(() => tested.user.heard.includes(`policy=${version}`), 'a load');
     }
     expect(tested.time.now()).toBe(0);
-  });
-});
-
-describe('an adapter that changes while it is taken in', () => {
-  /** Does something when the copy is read, that is: in the middle of an intake. */
-  async function during(act: () => Promise<unknown>): Promise<void> {
-    await tested.open();
-    const { user } = tested;
-    const read = user.read.bind(user);
-    let isDone = false;
-    user.read = async (path) => {
-      if (!isDone) await act();
-      isDone = true;
-      return read(path);
-    };
-    await drop(tested.elsewhere, tested.incoming('policy'), 1);
-    await tested.until(() => user.heard.length > 0, 'a load');
-    await tested.rest();
-  }
-
-  it('is what was copied, and then the next version, when another folder takes its place', async () => {
-    await during(async () => {
-      await rename(tested.incoming('policy'), join(tested.elsewhere, 'old'));
-      await drop(tested.elsewhere, tested.incoming('policy'), 2);
-    });
-    expect(tested.user.heard).toEqual(['policy=1', 'policy=2']);
-    expect(await readdir(tested.incoming())).toEqual([]);
-  });
-
-  it('is what was copied when it is deleted', async () => {
-    await during(() => rm(tested.incoming('policy'), { recursive: true }));
-    expect(tested.user.heard).toEqual(['policy=1']);
-  });
-
-  it('is two versions when its files are overwritten in place', async () => {
-    const made = await write(join(tested.elsewhere, 'next'), 2);
-    await during(async () => {
-      for (const name of names) await copyFile(join(made, name), tested.incoming('policy', name));
-    });
-    expect(tested.user.heard).toEqual(['policy=1', 'policy=2']);
-    expect(await readdir(tested.incoming())).toEqual([]);
   });
 });

@@ -129,6 +129,16 @@ export class StoreUnderTest implements AsyncDisposable {
     }, what);
   }
 
+  /** Lets some time pass, in which the store does what it can. */
+  async aWhile(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 50) {
+      this.time.pass(Math.min(50, ms - passed));
+      // What the system tells comes with a turn of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.store.settled();
+    }
+  }
+
   /** Lets so much time pass that whatever waits is done. */
   async rest(): Promise<void> {
     for (const ms of [100, 100, 2000, 2000, 5000, 61_000, 61_000]) {

@@ -10,18 +10,18 @@ export const linears = [
   { path: 'net.two', in: 3, out: 4 },
 ];
 
-/** An adapter whose numbers betray its version. */
-export function adapterOf(version: number): StoredAdapter {
+/** An adapter whose numbers betray its version. The alpha is in its configuration, and the numbers are in the other file. */
+export function adapterOf(version: number, alpha = 2): StoredAdapter {
   const modules = linears.map(({ path, in: width, out }): [string, ModuleWeights] => [
     path,
     {
       rank: 1,
-      scaling: 2,
+      scaling: alpha,
       a: tensorOf('float32', [1, width], new Float32Array(width).fill(version)),
       b: tensorOf('float32', [out, 1], new Float32Array(out).fill(version + 1)),
     },
   ]);
-  const config = { rank: 1, alpha: 2, dropout: 0, targetModules: ['one', 'two'] };
+  const config = { rank: 1, alpha, dropout: 0, targetModules: ['one', 'two'] };
   return { config, modules: new Map(modules), baseName: undefined };
 }
 
