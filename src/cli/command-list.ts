@@ -24,6 +24,15 @@ import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { pullCommand } from './commands/pull.ts';
 import { quantizeCommand } from './commands/quantize.ts';
+import {
+  rolloutAbortCommand,
+  rolloutClearCommand,
+  rolloutPauseCommand,
+  rolloutPromoteCommand,
+  rolloutResumeCommand,
+  rolloutStartCommand,
+  rolloutStatusCommand,
+} from './commands/rollout.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
@@ -59,4 +68,11 @@ export const commandList: readonly CommandDefinition[] = [
   adapterDrainCommand,
   adapterResumeCommand,
   adapterDeleteCommand,
+  rolloutStartCommand,
+  rolloutStatusCommand,
+  rolloutPromoteCommand,
+  rolloutAbortCommand,
+  rolloutPauseCommand,
+  rolloutResumeCommand,
+  rolloutClearCommand,
 ];

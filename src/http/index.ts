@@ -1,3 +1,8 @@
 export { createApp, type Services } from './app.ts';
-export { AdapterClient, type AdapterClientOptions, type RemoteAdapter } from './client/adapter-client.ts';
+export {
+  AdapterClient,
+  type AdapterClientOptions,
+  type RemoteAdapter,
+  type RemoteRollout,
+} from './client/adapter-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';

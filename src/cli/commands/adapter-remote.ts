@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
 import type { AdapterClient, RemoteAdapter } from '../../http/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { describeRemote, describeRemotes } from '../describe-remote.ts';
 import { readOptions } from '../read-options.ts';
 import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
+import { wholeVersion } from '../whole-version.ts';
 
 /** WHY shorter than a minute: proxies end requests that take longer. */
 const drainWaitMs = 30_000;
@@ -109,19 +109,6 @@ interface Given {
 async function wantsOf(client: AdapterClient, { name: of, reason, ifVersion }: Given): Promise<Wants> {
   const expected = ifVersion === undefined ? undefined : await wholeVersion(client, of, ifVersion);
   return { reason: reason === undefined ? {} : { reason }, expected };
-}
-
-const digestLength = 64;
-
-/** A version by its first characters, as it is in the history of the name. */
-async function wholeVersion(client: AdapterClient, of: string, given: string): Promise<string> {
-  if (given.length >= digestLength) return given;
-  const { history = [] } = await client.get(of);
-  const found = [...new Set(history.map((move) => move.version))].filter((one) => one.startsWith(given));
-  if (found.length === 1 && found[0] !== undefined) return found[0];
-  const expected =
-    found.length === 0 ? `the beginning of a version in the history of ${of}` : 'more characters of one version';
-  throw new EspalierError('CLI_BAD_VALUE', { flag: 'version', expected, actual: given });
 }
 
 export const adapterPublishCommand = changeCommand({

@@ -36,6 +36,39 @@ const adapter = z.looseObject({
 /** An adapter as a server tells it. */
 export type RemoteAdapter = z.output<typeof adapter>;
 
+const calls = z.looseObject({ calls: z.number(), failures: z.number() });
+
+const rollout = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  stable: z.string(),
+  candidate: z.string(),
+  phase: z.string(),
+  reason: z.string().nullable(),
+  step: z.number(),
+  steps: z.array(z.looseObject({ share: z.number(), mirror: z.number() })),
+  candidate_calls: calls,
+  stable_calls: calls,
+  mirrored: z.looseObject({
+    requests: z.number(),
+    divergence: z.number().nullable(),
+    agreement: z.number().nullable(),
+  }),
+});
+
+/** A roll-out as a server tells it. */
+export type RemoteRollout = z.output<typeof rollout>;
+
+const rolloutList = z.looseObject({ data: z.array(rollout) });
+
+/** What is asked of the roll-out of one name. */
+export interface RolloutAsked {
+  readonly name: string;
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly expected?: string | undefined;
+}
+
 const list = z.looseObject({ data: z.array(adapter) });
 const removed = z.looseObject({ name: z.string(), deleted: z.literal(true) });
 const refusal = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
@@ -93,6 +126,14 @@ export class AdapterClient {
     return this.#ask(removed, { method: 'DELETE', path: pathOf(name), body, expected });
   }
 
+  rollout({ name, method, body, expected }: RolloutAsked): Promise<RemoteRollout> {
+    return this.#ask(rollout, { method, path: `${pathOf(name)}/rollout`, body, expected });
+  }
+
+  async rollouts(): Promise<readonly RemoteRollout[]> {
+    return (await this.#ask(rolloutList, { method: 'GET', path: '', of: 'rollouts' })).data;
+  }
+
   /** Sends files as they are read from the disk. */
   async upload({ name, files, isPublished, reason, expected }: RemoteUpload): Promise<RemoteVersion> {
     const body = new FormData();
@@ -118,7 +159,7 @@ export class AdapterClient {
     throw new EspalierError('SERVER_UNREACHABLE', { server, reason }, { cause: read.error });
   }
 
-  async #fetch({ method, path, body, expected }: Asked): Promise<Response> {
+  async #fetch({ method, path, of = 'adapters', body, expected }: Asked): Promise<Response> {
     const { server, key, signal } = this.#options;
     const headers = {
       ...(body instanceof FormData ? { 'x-espalier-upload': '1' } : {}),
@@ -127,7 +168,7 @@ export class AdapterClient {
       ...(expected === undefined ? {} : { 'if-match': `"${expected}"` }),
     };
     try {
-      return await fetch(new URL(`/v1/adapters${path}`, server), {
+      return await fetch(new URL(`/v1/${of}${path}`, server), {
         method,
         headers,
         // WHY not followed: the key must not go to another server.
@@ -143,7 +184,9 @@ export class AdapterClient {
 }
 
 interface Asked {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Default: `adapters`. */
+  readonly of?: 'adapters' | 'rollouts';
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>> | FormData | undefined;
   readonly expected?: string | undefined;

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import type { AdapterClient, RemoteRollout } from '../../http/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { describeRollout, describeRollouts } from '../describe-rollout.ts';
+import { readOptions } from '../read-options.ts';
+import { rolloutSteps } from '../rollout-steps.ts';
+import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
+import { wholeVersion } from '../whole-version.ts';
+
+const name = z.string().min(1, { error: 'the name of an adapter' });
+const version = z.string().min(6, { error: 'a version, or at least its first 6 characters' });
+const changeSchema = {
+  ...serverSchema,
+  name,
+  reason: z.string().min(1, { error: 'a text' }).optional(),
+  ifVersion: version.optional(),
+};
+
+type Configure = CommandDefinition['configure'];
+
+const configureChange: Configure = (command) => {
+  command
+    .option('--reason <text>', 'why, for the events and the audit record')
+    .option('--if-version <version>', 'change nothing unless the name has this version');
+  addServerOptions(command);
+};
+
+interface Given {
+  readonly name: string;
+  readonly reason?: string | undefined;
+  readonly ifVersion?: string | undefined;
+}
+
+/** What every change says beside its own values. */
+async function wantsOf(client: AdapterClient, { name: of, reason, ifVersion }: Given) {
+  const expected = ifVersion === undefined ? undefined : await wholeVersion(client, of, ifVersion);
+  return { name: of, expected, reason: reason === undefined ? {} : { reason } };
+}
+
+export const rolloutStartCommand: CommandDefinition = {
+  name: 'rollout start',
+  summary: 'Brings a version into service by steps beside the one that a name of a running server has.',
+  examples: [
+    'espalier rollout start support 3f9a01',
+    'espalier rollout start support 3f9a01 --steps shadow=50%:30s,25%:5m,100% --reason "new terms"',
+  ],
+  configure(command) {
+    command
+      .argument('<name>', 'the name of an adapter')
+      .argument('<version>', 'the SHA-256 of the new version; of the history also its first characters')
+      .option('--steps <steps>', 'shadow or a share of the keys each (default: those of the server)');
+    configureChange(command);
+  },
+  async run(options, { output, signal }) {
+    const schema = z.object({ ...changeSchema, version, steps: rolloutSteps.optional() });
+    const read = readOptions(schema, options);
+    const client = clientOf(read, signal);
+    const { reason, expected } = await wantsOf(client, read);
+    const candidate = await wholeVersion(client, read.name, read.version);
+    const steps = read.steps?.map(snakeCased);
+    const body = { candidate, ...(steps && { steps }), ...reason };
+    const rollout = await client.rollout({ name: read.name, method: 'POST', body, expected });
+    output.answer(rollout, () => describeRollout(rollout));
+  },
+};
+
+export const rolloutStatusCommand: CommandDefinition = {
+  name: 'rollout status',
+  summary: 'Shows the roll-out of a name of a running server, and what was seen; without a name, all roll-outs.',
+  examples: ['espalier rollout status support', 'espalier rollout status --server http://gpu-1:8000 --json'],
+  configure(command) {
+    command.argument('[name]', 'the name of an adapter');
+    addServerOptions(command);
+  },
+  async run(options, { output, signal }) {
+    const read = readOptions(z.object({ ...serverSchema, name: name.optional() }), options);
+    const client = clientOf(read, signal);
+    if (read.name === undefined) {
+      const rollouts = await client.rollouts();
+      return output.answer(rollouts, () => describeRollouts(rollouts));
+    }
+    const rollout = await client.rollout({ name: read.name, method: 'GET' });
+    return output.answer(rollout, () => describeRollout(rollout));
+  },
+};
+
+interface Verb {
+  readonly verb: 'promote' | 'abort' | 'pause' | 'resume';
+  readonly summary: string;
+  readonly example: string;
+}
+
+/** A command of a person. */
+function commandOf({ verb, summary, example }: Verb): CommandDefinition {
+  return changeCommand({ verb, summary, example }, (client, { name: of, reason, expected }) =>
+    client.rollout({ name: of, method: 'PATCH', body: { action: verb, ...reason }, expected }),
+  );
+}
+
+type Wants = Awaited<ReturnType<typeof wantsOf>>;
+
+function changeCommand(
+  { verb, summary, example }: { readonly verb: string; readonly summary: string; readonly example: string },
+  change: (client: AdapterClient, wants: Wants) => Promise<RemoteRollout>,
+): CommandDefinition {
+  return {
+    name: `rollout ${verb}`,
+    summary,
+    examples: [example],
+    configure(command) {
+      command.argument('<name>', 'the name of an adapter');
+      configureChange(command);
+    },
+    async run(options, { output, signal }) {
+      const read = readOptions(z.object(changeSchema), options);
+      const client = clientOf(read, signal);
+      const rollout = await change(client, await wantsOf(client, read));
+      output.answer(rollout, () => describeRollout(rollout));
+    },
+  };
+}
+
+export const rolloutPromoteCommand = commandOf({
+  verb: 'promote',
+  summary: 'Gives the new version of a roll-out everything now, whatever was seen.',
+  example: 'espalier rollout promote support --reason "seen enough"',
+});
+
+export const rolloutAbortCommand = commandOf({
+  verb: 'abort',
+  summary: 'Ends a roll-out: the version before answers everything again.',
+  example: 'espalier rollout abort support',
+});
+
+export const rolloutPauseCommand = commandOf({
+  verb: 'pause',
+  summary: 'Holds a roll-out at its step.',
+  example: 'espalier rollout pause support --reason "release on Monday"',
+});
+
+export const rolloutResumeCommand = commandOf({
+  verb: 'resume',
+  summary: 'Goes on with a roll-out that is held.',
+  example: 'espalier rollout resume support',
+});
+
+export const rolloutClearCommand = changeCommand(
+  {
+    verb: 'clear',
+    summary: 'Lets the version of a failed roll-out be used again; aborts one that runs.',
+    example: 'espalier rollout clear support --reason "the cause was the machine"',
+  },
+  (client, { name: of, reason, expected }) => client.rollout({ name: of, method: 'DELETE', body: reason, expected }),
+);
+
+function snakeCased(step: object): Record<string, unknown> {
+  const entries = Object.entries(step).map(([key, value]) => [
+    key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value as unknown,
+  ]);
+  return Object.fromEntries(entries) as Record<string, unknown>;
+}
