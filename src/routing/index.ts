@@ -42,7 +42,7 @@ export { type RequestEnd, type RolloutPart, RoutedRequest } from './rollout/rout
 export { type RolloutMode, rolloutModes } from './rollout/rollout-mode.ts';
 export { readRolloutRecord, type RolloutRecord } from './rollout/rollout-record.ts';
 export { type NameFacts, RolloutRunner, type RunnerOptions } from './rollout/rollout-runner.ts';
-export { type CallOutcome, rolloutOutcomeOf } from './rollout/call-outcome.ts';
+export { type CallOutcome, outcomeOfRun, rolloutOutcomeOf } from './rollout/call-outcome.ts';
 export { type Divergence, divergenceOf } from './rollout/divergence.ts';
 export { addComparison, createMirrorEvidence, type MirrorEvidence, mirrorLimits, noiseOf } from './rollout/evidence.ts';
 export { type Comparison, RequestComparison } from './rollout/request-comparison.ts';

@@ -178,6 +178,32 @@ describe('a router with a roll-out', () => {
     throw new Error('No request was assigned to the candidate');
   });
 
+  it('has the stable version answer where the candidate cannot be leased, and tells it', async () => {
+    await started();
+    registry.held.release('a', 'new');
+    const seen = new Set<string | undefined>();
+    for (let i = 0; i < 40; i++) {
+      using route = await router.resolve('a', `user ${i}`);
+      route.call?.end({ outcome: 'success', latencyMs: 1 });
+      seen.add(route.version);
+    }
+    expect([...seen]).toEqual(['v2']);
+    expect(runner.status('a').phase.kind).toBe('failed');
+    expect(registry.info('a').leases).toBe(0);
+  });
+
+  it('reads a version to which many fall back once', async () => {
+    const files = new FakeFiles('v1');
+    await registry.load('a', files);
+    await registry.replace('a', adapterOf('v2'));
+    await trip();
+    const reads = files.reads;
+    const routes = await Promise.all(Array.from({ length: 5 }, () => router.resolve('a')));
+    expect(routes.map(({ version }) => version)).toEqual(Array.from({ length: 5 }, () => 'v1'));
+    expect(files.reads).toBe(reads + 1);
+    for (const route of routes) route[Symbol.dispose]();
+  });
+
   it('keeps the candidate until it is released', async () => {
     await started();
     registry.held.release('a', 'new');

@@ -80,14 +80,32 @@ export class VersionChoice<Weights extends HostWeights = HostWeights> {
     const { answer } = call;
     try {
       if (answer.kind === 'none') throw this.#refusal(alias, answer.retryAt);
+      if (answer.fallback === undefined && answer.kind === 'version') {
+        return await this.#chooseCandidate(alias, answer.version, { call, own });
+      }
       const lease = answer.kind === 'version' ? await this.#leaseFallback(alias, answer.version) : undefined;
-      if (answer.fallback === undefined) return chosen(call, lease, own);
       own.dispose();
       return chosen(call, lease);
     } catch (error) {
       own.dispose();
       // WHY: the place of a probe is given back.
       call[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The candidate of a roll-out, or the stable version if the candidate cannot be leased. */
+  async #chooseCandidate(
+    alias: string,
+    candidate: string,
+    { call, own }: { readonly call: RoutedRequest; readonly own: AdapterLease<Weights> },
+  ): Promise<ChosenVersion<Weights>> {
+    try {
+      return chosen(call, await this.#leaseFallback(alias, candidate), own);
+    } catch (error) {
+      call.end({ outcome: 'failure' });
+      const next = call.retry(false);
+      if (next?.answer.kind === 'version' && next.answer.version === own.version.digest) return chosen(next, own);
       throw error;
     }
   }

@@ -234,6 +234,18 @@ describe('the roll-out of a name', () => {
     expect((await call('GET')).body['phase']).toBe('failed');
   });
 
+  it('is aborted at the start if its candidate is gone', async () => {
+    await call('POST', { candidate: 'v2', ...quick });
+    await close();
+    store.versions.delete('v2');
+    await open();
+    const { body } = await call('GET');
+    expect([body['phase'], body['reason']]).toEqual([
+      'aborted',
+      expect.stringMatching(/^the candidate cannot be read/),
+    ]);
+  });
+
   it('ends when the name is removed or moved', async () => {
     await call('POST', { candidate: 'v2', ...quick });
     await app.inject({ method: 'DELETE', url: '/v1/adapters/org%2Fpolicy', payload: {} });

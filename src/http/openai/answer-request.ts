@@ -71,6 +71,11 @@ interface TryOptions extends AnswerRequestOptions {
   readonly client: ClientConnection;
 }
 
+interface Called {
+  readonly controller: AbortController;
+  readonly call: WatchedCall;
+}
+
 /** Answers by one version, and tells what judges it how the call ended. Takes over the route. */
 async function tryRoute(
   server: ServingContext,
@@ -83,7 +88,7 @@ async function tryRoute(
   const abort = (reason: unknown): void => controller.abort(reason);
   using call = new WatchedCall({ engine: server.engine, route, abort, ...server.trials });
   try {
-    const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller });
+    const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller, call });
     if ('error' in answered) call.failed(answered.error, client.isGone);
     else {
       call.succeeded();
@@ -125,14 +130,16 @@ function offerToShadow(
 async function answerBy(
   server: ServingContext,
   reply: FastifyReply,
-  { route, controller, ...options }: TryOptions & { readonly controller: AbortController },
+  { route, controller, call, ...options }: TryOptions & Called,
 ): Promise<{ readonly answer: unknown; readonly error?: unknown }> {
   const { body } = options;
   sayAnsweredBy(reply, route);
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
+  const choices = await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller);
+  call.begun();
   const answer = {
-    choices: await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller),
+    choices,
     promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
     format: options.format(headOf(options, route)),
     answeredBy: answeredByField(route),

@@ -100,6 +100,13 @@ describe('a call that fails', () => {
     expect(states()).toEqual({ v1: [1, 0], v2: [2, 2] });
   });
 
+  it('is the fault of a version that cannot be read any more', async () => {
+    const gone = new EspalierError('FILE_NOT_FOUND', { what: 'file', path: 'adapter_model.safetensors' });
+    server.behaviours.set('v2', answering('xx', { after: 0, error: gone }));
+    expect((await ask()).text).toBe('v1');
+    expect(states()['v2']).toEqual([1, 1]);
+  });
+
   it('is not answered again for what the client asked', async () => {
     expect((await ask({ prompt: 'p'.repeat(100) })).status).toBe(400);
     expect(server.generated).toEqual([]);

@@ -1,5 +1,5 @@
 import { type Clock, EspalierError, systemClock } from '../../core/index.ts';
-import { rolloutOutcomeOf } from '../../routing/index.ts';
+import { outcomeOfRun, rolloutOutcomeOf } from '../../routing/index.ts';
 import type {
   GeneratedToken,
   GenerationEngine,
@@ -45,6 +45,7 @@ export class WatchedCall implements Disposable {
   readonly #streams: TokenStream[] = [];
   readonly #answers: AnsweredTokens[] = [];
   #cancelTimer: (() => void) | undefined;
+  #isBegun = false;
 
   constructor(options: WatchedCallOptions) {
     this.#options = options;
@@ -68,13 +69,19 @@ export class WatchedCall implements Disposable {
     if (call.isTrial) this.#restartTimer();
   }
 
+  /** The engine has taken all of the request. Whatever fails now is not the client's fault. */
+  begun(): void {
+    this.#isBegun = true;
+  }
+
   succeeded(): void {
     this.#options.route.call?.end({ outcome: 'success', latencyMs: this.#latencyMs() });
   }
 
   /** @param isGone  whether the client has cancelled the request */
   failed(error: unknown, isGone: boolean): void {
-    this.#options.route.call?.end({ outcome: rolloutOutcomeOf(error, isGone) });
+    const outcomeOf = this.#isBegun ? outcomeOfRun : rolloutOutcomeOf;
+    this.#options.route.call?.end({ outcome: outcomeOf(error, isGone) });
   }
 
   /** The tokens of an answer that has ended, if it has one choice and they were kept: for a call that is mirrored. */

@@ -19,6 +19,8 @@ export class HeldVersions<Weights extends HostWeights = HostWeights> {
   readonly #aliases: AliasTable;
   readonly #table: VersionTable<Weights>;
   readonly #held = new Map<string, Map<string, Held>>();
+  /** Those that are being read, so that each is read once. */
+  readonly #arriving = new Map<string, Promise<void>>();
   /** The version that was last fallen back to, by name. */
   readonly #fallbacks = new Map<string, string>();
 
@@ -34,11 +36,22 @@ export class HeldVersions<Weights extends HostWeights = HostWeights> {
    */
   async hold(name: string, version: string | AdoptedVersion): Promise<void> {
     const digest = typeof version === 'string' ? version : version.digest;
-    if (this.#add(name, digest)) return;
+    const key = JSON.stringify([name, digest]);
+    while (!this.#add(name, digest)) {
+      const arrival = this.#arriving.get(key);
+      if (arrival !== undefined) {
+        await arrival;
+        continue;
+      }
+      const arriving = this.#arrive(name, digest, version).finally(() => this.#arriving.delete(key));
+      this.#arriving.set(key, arriving);
+      return arriving;
+    }
+  }
+
+  async #arrive(name: string, digest: string, version: string | AdoptedVersion): Promise<void> {
     const served = await (typeof version === 'string' ? this.#recall(name, version) : this.#table.know(version));
-    // Another call may have been quicker.
-    if (this.#add(name, digest)) this.#table.drop(served.version);
-    else this.#heldBy(name).set(digest, { served, owners: 1 });
+    this.#heldBy(name).set(digest, { served, owners: 1 });
   }
 
   #recall(name: string, digest: string): Promise<Served<VersionRecord>> {

@@ -25,3 +25,13 @@ export function rolloutOutcomeOf(error: unknown, isGone = false): Exclude<CallOu
   }
   return outcomeOf(error, isGone);
 }
+
+/**
+ * What a run that had begun and failed says about its version. What the client asked was checked before, so a refusal that comes now,
+ * such as of a file that is gone, is the version's fault.
+ */
+export function outcomeOfRun(error: unknown, isGone = false): Exclude<CallOutcome, 'success'> {
+  const outcome = rolloutOutcomeOf(error, isGone);
+  const isRefusal = EspalierError.isInstance(error) && error.status < 500;
+  return outcome === 'cancelled' && !isGone && isRefusal ? 'failure' : outcome;
+}

@@ -144,10 +144,21 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     try {
       if (saved instanceof Error) throw saved;
       const { state, isSettled } = readRolloutRecord(saved);
-      if (!isSettled) await this.#hold(state.alias, state.candidate, store).catch(() => undefined);
+      const problem = isSettled ? undefined : await this.#holdAgain(state, store);
       this.#runner.restore(saved);
+      if (problem !== undefined) await this.#runner.command(state.alias, 'abort', { ...itself, reason: problem });
     } catch (error) {
       publishAdapterEvent({ event: 'rollout', actor: itself.actor, error });
+    }
+  }
+
+  /** @returns why the candidate cannot be had any more */
+  async #holdAgain({ alias, candidate }: RolloutState, store: VersionStore | undefined): Promise<string | undefined> {
+    try {
+      await this.#hold(alias, candidate, store);
+      return undefined;
+    } catch (error) {
+      return `the candidate cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 

@@ -48,6 +48,7 @@ function generate(request: GenerationRequest): TokenStream {
     [4, 0.75],
     [5, 0.25],
   ];
+  if (EspalierError.isInstance(belief) && belief.code === 'QUEUE_FULL') throw belief;
   const promptTokens: ReportedToken[] = [];
   return {
     promptTokens,
@@ -116,6 +117,7 @@ describe('a mirrored request', () => {
   it.each([
     ['not-finite', new EspalierError('LOGITS_NOT_FINITE', {})],
     ['failure', new Error('broken')],
+    ['failure', new EspalierError('FILE_NOT_FOUND', { what: 'file', path: 'adapter_model.safetensors' })],
     ['incompatible', new EspalierError('ADAPTER_RANK_TOO_LARGE', { name: 'a', rank: 9, limit: 8 })],
   ] as const)('tells of a candidate that fails: %s', async (outcome, error) => {
     beliefs.set('new', error);

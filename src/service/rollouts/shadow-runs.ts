@@ -6,6 +6,7 @@ import {
   type Comparison,
   type MirroredCall,
   RequestComparison,
+  outcomeOfRun,
   rolloutOutcomeOf,
   topDivergence,
   type TopTokens,
@@ -124,6 +125,7 @@ export class ShadowRuns implements AsyncDisposable {
       const details = { name: alias, version: side === 'stable' ? stable.version.digest : candidate };
       controller.abort(new EspalierError('ADAPTER_SILENT', { ...details, seconds: Math.round(timeoutMs / 1000) }));
     });
+    let outcomeOf = rolloutOutcomeOf;
     try {
       using lease = side === 'stable' ? stable.share() : acquire(alias, candidate);
       const stream = engine.generate({
@@ -137,6 +139,7 @@ export class ShadowRuns implements AsyncDisposable {
         key: 'shadow',
         signal: AbortSignal.any([controller.signal, this.#ending.signal]),
       });
+      outcomeOf = outcomeOfRun;
       for await (const _ of stream);
       const { times, promptTokens = [] } = stream;
       const isTimed = times?.finished !== undefined && times.admitted !== undefined;
@@ -146,7 +149,7 @@ export class ShadowRuns implements AsyncDisposable {
         ms: isTimed ? (times.finished ?? 0) - (times.admitted ?? 0) : undefined,
       };
     } catch (error) {
-      const outcome = rolloutOutcomeOf(error, this.#ending.signal.aborted);
+      const outcome = outcomeOf(error, this.#ending.signal.aborted);
       return { kind: 'failed', outcome, isLate: controller.signal.aborted };
     } finally {
       cancelTimer();
