@@ -15,13 +15,19 @@ export function createClient(url: string): OpenAI {
 }
 
 /** Requests an answer with greedy decoding, so that one version gives one answer to a question. */
-export async function ask(client: OpenAI, model: string, question: string): Promise<Answer> {
+export async function ask(
+  client: OpenAI,
+  model: string,
+  question: string,
+  { user }: { readonly user?: string } = {},
+): Promise<Answer> {
   const stream = await client.chat.completions.create({
     model,
     messages: [{ role: 'user', content: question }],
     max_tokens: maxTokens,
     temperature: 0,
     stream: true,
+    ...(user === undefined ? {} : { user }),
     stream_options: { include_usage: true },
   });
   const versions = new Set<string>();

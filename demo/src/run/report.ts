@@ -1,4 +1,5 @@
 import type { EventLoopDelay } from './event-loop-delay.ts';
+import type { RolloutSeen } from './second-act.ts';
 import type { SwapResult } from './swap-under-load.ts';
 import type { TrainedPolicy } from './train-policies.ts';
 
@@ -9,6 +10,7 @@ export interface DemoReport {
     readonly answers: readonly { readonly model: string; readonly text: string }[];
   }[];
   readonly swap: SwapResult;
+  readonly rollouts: readonly RolloutSeen[];
   readonly trainingDelay: EventLoopDelay;
   readonly servingDelay: EventLoopDelay;
   readonly serverPeakRssMb: number;
@@ -41,10 +43,20 @@ export function formatReport(report: DemoReport): string {
     `  server's peak memory  ${report.serverPeakRssMb} MB`,
     ...swap.failures.slice(0, 5).map((failure) => `  ! ${failure}`),
     '',
+    ...report.rollouts.flatMap(formatRollout),
     `Done in ${fixed(report.seconds, 0)} s.`,
     '',
   ];
   return lines.join('\n');
+}
+
+function formatRollout({ what, events, requests, failed, byCandidate }: RolloutSeen): string[] {
+  return [
+    `When ${what} of risk-strict was dropped into the store`,
+    ...events.map(({ seconds, text }) => `  after ${fixed(seconds, 1).padStart(5)} s  ${text}`),
+    `  meanwhile      ${requests} requests were served, ${failed} failed, the new version answered ${byCandidate}`,
+    '',
+  ];
 }
 
 function fixed(value: number, digits: number): string {

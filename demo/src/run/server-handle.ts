@@ -14,7 +14,12 @@ export interface ServerHandle {
   close(): Promise<void>;
 }
 
-export async function startServer(options: { base: string; adapters: string; threads: number }): Promise<ServerHandle> {
+export async function startServer(options: {
+  readonly base: string;
+  readonly threads: number;
+  readonly adapters?: string;
+  readonly store?: string;
+}): Promise<ServerHandle> {
   const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)));
   const opened = await ask(child, { kind: 'open', ...options }, 'opened');
   return {

@@ -3,7 +3,14 @@ import { watchEventLoop, type EventLoopDelay } from './event-loop-delay.ts';
 
 /** Messages from the demo to its server, and the server's answers. */
 export type ToServer =
-  | { readonly kind: 'open'; readonly base: string; readonly adapters: string; readonly threads: number }
+  | {
+      readonly kind: 'open';
+      readonly base: string;
+      readonly threads: number;
+      readonly adapters?: string | undefined;
+      /** A store in the place of the folder, in which new versions are rolled out by steps. */
+      readonly store?: string | undefined;
+    }
   | { readonly kind: 'watch' }
   | { readonly kind: 'stop-watching' }
   | { readonly kind: 'close' };
@@ -13,6 +20,19 @@ export type FromServer =
   | { readonly kind: 'watched'; readonly delay: EventLoopDelay; readonly peakRssMb: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string };
+
+/**
+ * WHY not the defaults: a step of them lasts a minute and 200 calls. The divergence that is allowed is large, because a version that
+ * learned more is meant to answer otherwise.
+ */
+const rolloutOptions = {
+  steps: [
+    { mirror: 1, minimumMs: 1000, minimumSamples: 40 },
+    { share: 0.25, minimumMs: 1000, minimumSamples: 40 },
+    { share: 1, minimumMs: 1000, minimumSamples: 40 },
+  ],
+  limits: { divergence: 3, agreement: 0.3, errorIncrease: 0.3, latencyRatio: 3, falsePromotion: 0.25 },
+};
 
 let server: Server | undefined;
 let stopWatching: (() => EventLoopDelay) | undefined;
@@ -26,8 +46,9 @@ process.on('disconnect', () => process.exit(1));
 async function act(message: ToServer): Promise<void> {
   switch (message.kind) {
     case 'open': {
-      const { base, adapters, threads } = message;
-      server = await serve({ base, adapters, threads, port: 0 });
+      const { base, adapters, store, threads } = message;
+      const source = store === undefined ? { adapters } : { store, rollout: 'progressive' as const, rolloutOptions };
+      server = await serve({ base, ...source, threads, port: 0 });
       return answer({ kind: 'opened', url: server.url, baseName: server.baseName ?? '' });
     }
     case 'watch':
