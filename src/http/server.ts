@@ -79,6 +79,11 @@ export interface ServerOptions {
   readonly maxAdapters?: number;
   /** Milliseconds after its last use at which the weights of an adapter of a store are released. Default: 30 seconds. */
   readonly adapterIdleMs?: number;
+  /**
+   * A file of golden prompts, JSON lines with `prompt` or `messages`, `answer`? and `adapter`?. A new version of the store answers them
+   * before requests get it. Without a file it runs once.
+   */
+  readonly golden?: string;
   /** Who answers for a version that fails: the version before, the base, or nobody. Default: the version before. */
   readonly fallback?: Fallback;
   /**
@@ -241,6 +246,7 @@ function openGenerationFor(
     dora,
     loraBias,
     adapterTargets,
+    golden,
     fallback,
     rollout: mode,
     rolloutOptions: rollout,
@@ -256,6 +262,7 @@ function openGenerationFor(
     adapterTargets,
     anyBase,
     template,
+    golden,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
   };

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemFiles } from '../adapter-store/files/store-files.ts';
 import { liveHandles } from '../native/index.ts';
-import { loadSafetensors, typedArray } from '../tensor/index.ts';
+import { loadSafetensors, tensorOf, toFloat32, typedArray, writeSafetensors } from '../tensor/index.ts';
 import { openServer, type Server, type ServerOptions } from './server.ts';
 
 const golden = fileURLToPath(new URL('../../test/golden/llama-d16', import.meta.url));
@@ -123,6 +123,40 @@ describe('a server with a store', () => {
     expect(JSON.parse(await readFile(dir('quarantine', refused, 'reason.json'), 'utf8'))).toMatchObject({
       name: 'policy',
     });
+  });
+
+  it('serves the old version when the logits of another are not finite, in whatever way it comes', async () => {
+    await open();
+    await drop('adapter', 'policy');
+    await answers('policy', 'greedy_adapter');
+    const weights = await loadSafetensors(join(golden, 'trained', 'adapter_model.safetensors'));
+    const tensors = new Map(
+      [...weights.tensors].map(([name, tensor]) => {
+        const numbers = toFloat32(tensor).map((value) => Math.sign(value) * 4e14);
+        return [name, tensorOf('float32', tensor.shape, numbers)];
+      }),
+    );
+    const bad = join(folder, 'bad');
+    await cp(join(golden, 'trained'), bad, { recursive: true });
+    await writeSafetensors(join(bad, 'adapter_model.safetensors'), tensors);
+    const form = new FormData();
+    form.append('name', 'other');
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors']) {
+      form.append('file', new Blob([await readFile(join(bad, name))]), name);
+    }
+    const headers = { 'x-espalier-upload': '1' };
+    const uploaded = await fetch(`${server?.url}/v1/adapters`, { method: 'POST', headers, body: form });
+    expect([uploaded.status, await uploaded.text()]).toEqual([
+      expect.any(Number),
+      expect.stringMatching(/not finite/i),
+    ]);
+    expect(uploaded.ok).toBe(false);
+    await rename(bad, dir('incoming', 'policy'));
+    while ((await readdir(dir('incoming'))).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    const [refused = ''] = await readdir(dir('quarantine'));
+    const reason = await readFile(dir('quarantine', refused, 'reason.json'), 'utf8');
+    expect(JSON.parse(reason)).toMatchObject({ name: 'policy', code: 'LOGITS_NOT_FINITE' });
+    expect(await greedy('policy')).toEqual((await goldenRow('greedy_adapter')).slice(promptLength));
   });
 
   it('keeps what its routes do: a name that is unloaded stays gone', async () => {

@@ -27,6 +27,8 @@ const schema = z.object({
   adapters: path.optional(),
   /** Folder of a store, in place of a folder of adapters: adapters that are dropped into it are verified and served while the server runs. */
   store: path.optional(),
+  /** A file of golden prompts, which every new version of the store answers before requests get it. */
+  golden: path.optional(),
   /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */

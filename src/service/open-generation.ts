@@ -18,6 +18,8 @@ import { expectedFingerprint } from './expected-fingerprint.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
 import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollouts/rollouts.ts';
 import { ShadowRuns } from './rollouts/shadow-runs.ts';
+import { readGoldenPrompts } from './read-golden-prompts.ts';
+import { selfTest } from './self-test.ts';
 import { releaseIdleWeights } from './release-idle-weights.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -43,6 +45,8 @@ export interface GenerationOptions {
   readonly loraBias?: boolean | undefined;
   /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
   readonly adapterTargets?: readonly string[] | string | undefined;
+  /** A file of golden prompts, which every new version of the store answers before requests get it. */
+  readonly golden?: string | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
@@ -67,6 +71,7 @@ export interface GenerationService {
 export async function openGeneration(options: GenerationOptions): Promise<GenerationService> {
   const { base, tokenizer, baseName, adaptersFolder: folder, storeFolder } = options;
   assertRolloutsOptions(options.rollouts);
+  const prompts = options.golden === undefined ? [] : await readGoldenPrompts(options.golden);
   const opened = options.storeFolder === undefined ? undefined : await openStore(options.storeFolder, base);
   const closeStore = async (): Promise<void> => opened?.store[Symbol.asyncDispose]();
   const engine = await openEngineFor(options, opened).catch(async (error: unknown) => {
@@ -114,6 +119,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             registry,
             files: administration,
             anyBase,
+            selfTest: (name, lease) => selfTest(name, lease, { engine, tokenizer, prompts }),
             rollouts,
           });
     const control = createAdapterControl({ registry, baseName, store });

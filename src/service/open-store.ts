@@ -11,6 +11,7 @@ import { fingerprintBase, type BaseModel } from '../models/index.ts';
 import {
   type AdapterAdministration,
   type AdapterControl,
+  type AdapterLease,
   FileSource,
   innerModules,
   type AdapterArena,
@@ -23,6 +24,7 @@ import {
   type SourcedAdapter,
   type VersionStore,
 } from '../routing/index.ts';
+import { Trials } from './trials.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
 
@@ -63,6 +65,8 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly files: Omit<FileSourceOptions, 'folder'>;
   readonly tokenizers: AdapterTokenizers | undefined;
   readonly anyBase: boolean | undefined;
+  /** Lets a version that has come answer before requests get it. It throws if an answer is wrong. */
+  readonly selfTest: (name: string, lease: AdapterLease<Weights>) => Promise<void>;
   /** Says what becomes of a version that has come. */
   readonly rollouts?: Pick<Rollouts, 'arrived'> | undefined;
 }
@@ -80,13 +84,14 @@ export async function serveStore<Weights extends HostWeights>(
 ): Promise<VersionStore> {
   const { base, registry, anyBase = false } = options;
   const pinned = new Map(await store.pins.all());
+  const trials = new Trials();
   const user: StoreUser<SourcedAdapter> = {
     context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
     read: (path, hasCompanions) => sourceAt(path, options, hasCompanions).read(),
-    verify: (name, adapter) => verify(name, adapter, options),
-    activated: async (name, { version, adapter, cause }) => {
-      if (adapter === undefined) await registry.adopt(name, adoptedOf(version, options), { cause });
-      else await registry.put(name, sourceOf(version, options, adapter), { cause });
+    verify: (name, adapter) => verify(name, adapter, { ...options, trials }),
+    activated: async (name, { version, cause }) => {
+      await registry.adopt(name, adoptedOf(version, options), { cause });
+      trials.end(version.digest);
       const pin = pinned.get(name);
       if (pin !== undefined) await pinAgain(name, pin, registry);
       pinned.delete(name);
@@ -96,13 +101,17 @@ export async function serveStore<Weights extends HostWeights>(
     },
     failed: (name, error) => registry.fail(name, { path: name, read: () => Promise.reject(asError(error)) }, error),
     isInUse: (digest) => registry.versions().some((version) => version.digest === digest),
-    arrived: async (name, { digest }) => (await options.rollouts?.arrived(name, digest)) ?? 'activate',
+    arrived: async (name, { digest }) => {
+      const what = (await options.rollouts?.arrived(name, digest)) ?? 'activate';
+      if (what === 'keep') trials.end(digest);
+      return what;
+    },
   };
   await store.begin(user);
   // A name whose link was removed while no server ran is no longer pinned.
   for (const name of pinned.keys()) if (!registry.has(name)) await store.pins.set(name, undefined);
   pinned.clear();
-  return versionStoreOf(store, options);
+  return versionStoreOf(store, { ...options, trials });
 }
 
 /** WHY without its weights where they cannot be read: the name must keep its version in any case. */
@@ -129,23 +138,13 @@ function sourceAt<Weights extends HostWeights>(
   return new FileSource(path, { ...files, tokenizers: own, folder: dir, fileClock: copyClock });
 }
 
-/** The place from which a version is read. What has just been read is not read once more. */
+/** The place from which a version is read. */
 function sourceOf<Weights extends HostWeights>(
   { path, key, digest }: StoredVersion,
   options: ServeStoreOptions<Weights>,
-  first?: SourcedAdapter,
 ): AdapterSource {
   const file = sourceAt(path, options, key !== digest);
-  let known = first;
-  return {
-    path,
-    isImmutable: true,
-    read: () => {
-      const adapter = known;
-      known = undefined;
-      return adapter === undefined ? file.read() : Promise.resolve(adapter);
-    },
-  };
+  return { path, isImmutable: true, read: () => file.read() };
 }
 
 function adoptedOf<Weights extends HostWeights>(
@@ -159,17 +158,36 @@ function adoptedOf<Weights extends HostWeights>(
   return { digest, rank, bytes, isAlone, base, fingerprint, path, source: sourceOf(version, options), ...own };
 }
 
-/** @throws EspalierError the errors of the arena's `check`, TOKENIZER_INVALID, STORE_NAME_INVALID */
+/** Lets an adapter answer the golden prompts. */
+async function tried<Weights extends HostWeights>(
+  name: string,
+  adapter: SourcedAdapter,
+  { registry, selfTest }: Pick<ServeStoreOptions<Weights>, 'registry' | 'selfTest'>,
+): Promise<Disposable> {
+  const trial = await registry.trial(name, adapter);
+  try {
+    await selfTest(name, trial.lease);
+    return trial;
+  } catch (error) {
+    trial[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** @throws EspalierError the errors of the arena's `check` and of the self-test, TOKENIZER_INVALID, STORE_NAME_INVALID */
 async function verify<Weights extends HostWeights>(
   name: string,
   adapter: SourcedAdapter,
-  { arena, base, baseName }: ServeStoreOptions<Weights>,
+  { arena, base, baseName, registry, selfTest, trials }: ServeStoreOptions<Weights> & { readonly trials: Trials },
 ): Promise<VerifiedFacts> {
   if (name === baseName) {
     throw new EspalierError('STORE_NAME_INVALID', { name, expected: 'another name than that of the base' });
   }
   const { rank, bytes, isAlone } = arena.check(name, adapter);
   await adapter.openTokenizer?.();
+  const { digest } = adapter;
+  const isServed = registry.versions().some((version) => version.digest === digest) && !trials.has(digest);
+  if (!isServed) await trials.pass(digest, () => tried(name, adapter, { registry, selfTest }));
   const inner = new Set(innerModules(base));
   const modules = [...adapter.modules.values()];
   const has = (part: keyof ModuleWeights): boolean => modules.some((module) => module[part] !== undefined);
@@ -195,7 +213,7 @@ export function withStore(adapters: AdapterAdministration, control: AdapterContr
 
 function versionStoreOf<Weights extends HostWeights>(
   store: AdapterStore<SourcedAdapter>,
-  options: ServeStoreOptions<Weights>,
+  { trials, ...options }: ServeStoreOptions<Weights> & { readonly trials: Trials },
 ): VersionStore {
   return {
     staging: store.staging,
@@ -221,8 +239,10 @@ function versionStoreOf<Weights extends HostWeights>(
       }
     },
     clear: (name, digest) => store.clear(name, digest),
-    remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) =>
-      store.remember(name, digest, cause),
+    remember: (name, digest, { cause = serverItself }: { readonly cause?: Cause | undefined }) => {
+      trials.end(digest ?? '');
+      return store.remember(name, digest, cause);
+    },
   };
 }
 

@@ -31,6 +31,7 @@ const schema = z.object({
   model: modelSpecs.default([]),
   adapters: path.optional(),
   store: path.optional(),
+  golden: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
@@ -102,6 +103,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--adapter-idle <seconds>',
         'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
+      )
+      .option(
+        '--golden <file>',
+        'prompts with the beginnings of their answers, in JSON lines, which a new version of the store must answer first',
       )
       .option(
         '--rollout <mode>',

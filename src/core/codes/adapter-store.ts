@@ -40,6 +40,13 @@ export const adapterStoreCodes = {
     message: '{name} cannot be the name of an adapter: expected {expected}.',
     help: 'An adapter gets the name of the folder or file that is dropped into a store. Rename it.',
   },
+  ADAPTER_SELF_TEST_FAILED: {
+    status: 400,
+    retryable: false,
+    message:
+      'The adapter {name} fails its self-test: the answer to {prompt} should begin with {expected}, but is {actual}.',
+    help: 'A new version answers the golden prompts before requests get it. The version that is served stays in use. Train the adapter again, or correct the file of `--golden`.',
+  },
   ADAPTER_QUARANTINED: {
     status: 409,
     retryable: false,

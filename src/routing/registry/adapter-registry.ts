@@ -8,6 +8,7 @@ import { AliasTable } from './alias-table.ts';
 import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-options.ts';
 import { defaultMemory } from './default-memory.ts';
 import { Drains } from './drains.ts';
+import { type AdapterTrial, beginTrial } from './adapter-trial.ts';
 import { HeldVersions } from './held-versions.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Pins } from './pins.ts';
@@ -286,6 +287,15 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
         this.fail(name, source, error);
       }
     });
+  }
+
+  /**
+   * Brings a version that need not have a name yet, so that it can be tried before requests get it. It is kept until the trial is
+   * disposed; a name that adopts it meanwhile does not read it again. Then the place from which it was tried is forgotten.
+   * @throws EspalierError the errors of the source and of the arena's `check`
+   */
+  trial(name: string, from: SourcedAdapter | AdapterSource): Promise<AdapterTrial<Weights>> {
+    return beginTrial(this.#table, name, sourceOf(from));
   }
 
   /**

@@ -71,6 +71,12 @@ export class VersionRecord implements AdapterVersion {
     this.sources.splice(0, this.sources.length, ...files);
   }
 
+  /** Forgets one of its places, unless it is the only one. */
+  removeSource(source: AdapterSource): void {
+    const at = this.sources.indexOf(source);
+    if (at >= 0 && this.sources.length > 1) this.sources.splice(at, 1);
+  }
+
   addSource(source: AdapterSource): void {
     const isKnown = source.path !== '' && this.sources.some(({ path }) => path === source.path);
     if (!isKnown) this.sources.push(source);

@@ -250,3 +250,25 @@ describe('draining', () => {
     expect(await codeOf(registry.drains.drainVersion('none'))).toBe('ADAPTER_VERSION_UNKNOWN');
   });
 });
+
+describe('a trial', () => {
+  it('keeps a version without a name, and a name that adopts it does not read it again', async () => {
+    const files = new FakeFiles('store/abc', 'abc');
+    const trial = await registry.trial('policy', files);
+    expect([registry.has('policy'), trial.lease.version.digest, arena.alive]).toEqual([false, 'abc', 3]);
+    await registry.adopt('policy', knownOf(files));
+    trial[Symbol.dispose]();
+    trial[Symbol.dispose]();
+    using lease = registry.acquire('policy');
+    (await lease.hold()).dispose();
+    expect([files.reads, arena.prepared.length, arena.alive]).toEqual([1, 1, 3]);
+  });
+
+  it('forgets a version that nobody adopts', async () => {
+    {
+      using trial = await registry.trial('policy', new FakeFiles('store/abc', 'abc'));
+      expect(registry.versions().map(({ digest }) => digest)).toEqual([trial.lease.version.digest]);
+    }
+    expect([registry.versions(), arena.alive, arena.forgotten]).toEqual([[], 0, ['abc']]);
+  });
+});
