@@ -147,27 +147,41 @@ describe('a new version that is dropped into a store', () => {
   });
 
   it.each([
-    ['differs wildly', { strength: 300 }, /divergence|agreement|entropy/],
-    ['has logits that are not finite', { strength: 1, value: 1e14 }, /not finite/],
-    ['has values that no run may have', { strength: 1, value: 1e15 }, /does not fit the base/],
-  ])('is caught in shadow if it %s, and no user sees it', async (_, made, reason) => {
-    const before = (await readdir(dir('quarantine'))).length;
-    const { end, statuses, versions } = await serveThrough(made);
-    expect([end.phase, end.step]).toEqual(['failed', 0]);
-    expect(end.reason).toMatch(reason);
-    expect([statuses, [...versions]]).toEqual([{ 200: expect.any(Number) }, [end.stable]]);
+    ['logits that are not finite', { strength: 1, value: 1e14 }, 'LOGITS_NOT_FINITE'],
+    ['values that no run may have', { strength: 1, value: 1e15 }, 'ADAPTER_VALUES_UNUSABLE'],
+  ])('is refused before it is rolled out if it has %s', async (_, made, code) => {
+    const [first, before] = [await ask(1), (await readdir(dir('quarantine'))).length];
+    await drop(made);
     await until(async () => (await readdir(dir('quarantine'))).length > before);
     const reasons = (await readdir(dir('quarantine'))).map((put) =>
       readFile(dir('quarantine', put, 'reason.json'), 'utf8'),
     );
-    expect((await Promise.all(reasons)).map((text) => JSON.parse(text) as object)).toContainEqual(
-      expect.objectContaining({ name: 'policy', digest: end.candidate, isBlocked: true }),
-    );
-    // It is refused when it comes again.
-    await drop(made);
-    await until(async () => (await readdir(dir('quarantine'))).length > before + 1);
-    expect((await ask(1)).told?.version).toBe(end.stable);
+    expect((await Promise.all(reasons)).map((text) => (JSON.parse(text) as { code: string }).code)).toContain(code);
+    expect((await rollout())?.phase).not.toBe('running');
+    expect(await ask(1)).toMatchObject({ status: 200, told: { version: first.told?.version } });
   });
+
+  it.each([['differs wildly', { strength: 300 }, /divergence|agreement|entropy/]])(
+    'is caught in shadow if it %s, and no user sees it',
+    async (_, made, reason) => {
+      const before = (await readdir(dir('quarantine'))).length;
+      const { end, statuses, versions } = await serveThrough(made);
+      expect([end.phase, end.step]).toEqual(['failed', 0]);
+      expect(end.reason).toMatch(reason);
+      expect([statuses, [...versions]]).toEqual([{ 200: expect.any(Number) }, [end.stable]]);
+      await until(async () => (await readdir(dir('quarantine'))).length > before);
+      const reasons = (await readdir(dir('quarantine'))).map((put) =>
+        readFile(dir('quarantine', put, 'reason.json'), 'utf8'),
+      );
+      expect((await Promise.all(reasons)).map((text) => JSON.parse(text) as object)).toContainEqual(
+        expect.objectContaining({ name: 'policy', digest: end.candidate, isBlocked: true }),
+      );
+      // It is refused when it comes again.
+      await drop(made);
+      await until(async () => (await readdir(dir('quarantine'))).length > before + 1);
+      expect((await ask(1)).told?.version).toBe(end.stable);
+    },
+  );
 
   it('goes on with its roll-out after a restart', async () => {
     await drop({ strength: 1.002 });
