@@ -118,8 +118,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   if (base?.control) {
     const { control, baseName } = base;
     const answers = new IdempotentAnswers<Answered>({ clock: options.clock ?? systemClock });
-    addAdapters(app, { control, baseName, answers, uploads });
     const rollouts = generation?.rollouts;
+    addAdapters(app, { control, baseName, answers, uploads, rollouts });
     if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
   }
   if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);

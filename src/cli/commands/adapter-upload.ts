@@ -33,7 +33,10 @@ export const adapterUploadCommand: CommandDefinition = {
     const { name, path: place, publish, reason, ...server } = readOptions(schema, options);
     const files = await filesAt(place);
     const made = await clientOf(server, signal).upload({ name, files, isPublished: publish, reason });
-    output.answer(made, () => `${name} ${publish ? 'is at' : 'has'} ${made.version}${publish ? '' : ' in the store'}`);
+    output.answer(made, () => {
+      if (made.published) return `${name} is at ${made.version}`;
+      return publish ? `${name} rolls out ${made.version}` : `${name} has ${made.version} in the store`;
+    });
   },
 };
 

@@ -291,6 +291,29 @@ describe('a version that comes into a store', () => {
     ).toEqual(['v1', 'v3']);
   });
 
+  it('is rolled out by steps if it was uploaded, under the preconditions of the upload', async () => {
+    store.put = async () => ({ digest: 'v2' });
+    const upload = async (version: string, headers: Record<string, string> = {}): Promise<Answer> => {
+      store.put = async () => ({ digest: version });
+      const form = new FormData();
+      form.append('name', 'org/policy');
+      form.append('file', new Blob(['{}']), 'adapter_config.json');
+      const request = new Request('http://x', { method: 'POST', body: form });
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/v1/adapters',
+        headers: { 'content-type': request.headers.get('content-type') ?? '', 'x-espalier-upload': '1', ...headers },
+        payload: Buffer.from(await request.arrayBuffer()),
+      });
+      return { status: answer.statusCode, etag: answer.headers['etag'], body: answer.json<Answer['body']>() };
+    };
+    const { status, body } = await upload('v2');
+    expect([status, body]).toMatchObject([201, { version: 'v2', published: false, rollout: { candidate: 'v2' } }]);
+    expect((await upload('v3', { 'if-match': '"v9"' })).status).toBe(412);
+    expect(rollouts.status('org/policy')).toMatchObject({ candidate: 'v2', phase: { kind: 'running' } });
+    expect((await upload('v3', { 'if-match': '"v1"' })).body).toMatchObject({ rollout: { candidate: 'v3' } });
+  });
+
   it('waits until what the roll-out before it asked for is done', async () => {
     await rollouts.arrived('org/policy', 'v2');
     const promoting = rollouts.command('org/policy', 'promote', {});

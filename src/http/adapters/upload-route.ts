@@ -6,12 +6,16 @@ import { EspalierError } from '../../core/index.ts';
 import type { MoveOptions } from '../../routing/index.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { type AdapterRoutesContext, type Answered, answerChange, nameIn } from './adapter-change.ts';
+import type { RolloutControl } from '../../service/index.ts';
 import { adapterJson } from './adapter-json.ts';
+import { rolloutJson } from './rollout-json.ts';
 import type { Upload, UploadReader } from './upload-reader.ts';
 
 /** What the route for uploads needs more. */
-export interface UploadContext {
+export interface UploadContext extends AdapterRoutesContext {
   readonly uploads: UploadReader;
+  /** Decides whether what is uploaded comes into service by steps. */
+  readonly rollouts?: RolloutControl | undefined;
 }
 
 /** The header of an upload that comes without a key. No web page can send it without asking first. */
@@ -24,7 +28,7 @@ const schema = z.strictObject({
 });
 
 /** `POST /v1/adapters`: takes the files of an adapter in parts, verifies them, keeps them in the store and points the name to them. */
-export function addUpload(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
+export function addUpload(app: FastifyInstance, context: UploadContext): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
@@ -45,7 +49,7 @@ function assertNoPage({ headers }: FastifyRequest): void {
 }
 
 async function take(
-  context: AdapterRoutesContext,
+  context: UploadContext,
   upload: Upload,
   sides: { readonly request: FastifyRequest; readonly reply: FastifyReply },
 ): Promise<object> {
@@ -72,13 +76,16 @@ interface Kept {
 }
 
 async function keep(
-  { control }: AdapterRoutesContext,
+  { control, rollouts }: UploadContext,
   { name, path, isPublished }: Kept,
   options: MoveOptions,
 ): Promise<Answered> {
   const { digest: version } = await control.keep(name, path, { cause: options.cause });
-  const info = isPublished ? await control.move(name, version, options) : undefined;
-  const adapter = info && adapterJson(info);
-  const body = { object: 'adapter.version', name, version, published: isPublished, ...(adapter && { adapter }) };
-  return { status: 201, body, version };
+  const head = { object: 'adapter.version', name, version };
+  if (!isPublished) return { status: 201, body: { ...head, published: false }, version };
+  if (rollouts !== undefined && (await rollouts.arrived(name, version, options)) === 'keep') {
+    return { status: 201, body: { ...head, published: false, rollout: rolloutJson(rollouts.status(name)) }, version };
+  }
+  const adapter = adapterJson(await control.move(name, version, options));
+  return { status: 201, body: { ...head, published: true, adapter }, version };
 }

@@ -93,7 +93,7 @@ function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): Fast
   const isPrivate = headers['access-control-request-private-network'] === 'true';
   return reply
     .headers({
-      'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
       'access-control-allow-headers': asked,
       'access-control-max-age': '600',
       ...(isPrivate ? { 'access-control-allow-private-network': 'true' } : {}),

@@ -2,6 +2,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AdapterRegistry, createAdapterControl, Router } from '../../routing/index.ts';
 import { FakeArena } from '../../routing/testing/fake-arena.ts';
+import { Rollouts } from '../../service/rollouts/rollouts.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
@@ -21,7 +22,13 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const embeddings = { ...context, router, embedder, width: 2 };
   const registry = new AdapterRegistry(new FakeArena());
   const control = createAdapterControl({ registry, baseName: 'base' });
-  const services = { generation: { ...context, control }, embeddings, inference: fakeModels(context.adapters) };
+  const rollouts = new Rollouts({ registry });
+  void rollouts[Symbol.asyncDispose]();
+  const services = {
+    generation: { ...context, control, rollouts },
+    embeddings,
+    inference: fakeModels(context.adapters),
+  };
   app = createApp(context, services, { adminKey: keys.adminKey });
   return app;
 }
@@ -84,14 +91,19 @@ describe('the access of routes', () => {
     ]);
     expect(of('admin').toSorted()).toEqual([
       'DELETE /v1/adapters/:name',
+      'DELETE /v1/adapters/:name/rollout',
       'GET /v1/adapters',
       'GET /v1/adapters/:name',
+      'GET /v1/adapters/:name/rollout',
+      'GET /v1/rollouts',
+      'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',
       'POST /v1/adapters/:name/drain',
       'POST /v1/adapters/:name/pin',
       'POST /v1/adapters/:name/publish',
       'POST /v1/adapters/:name/resume',
       'POST /v1/adapters/:name/rollback',
+      'POST /v1/adapters/:name/rollout',
       'POST /v1/adapters/:name/unpin',
       'POST /v1/load_lora_adapter',
       'POST /v1/unload_lora_adapter',
@@ -168,7 +180,7 @@ describe('a path that is known', () => {
     for (const url of urls) {
       const own = whole.routeTable.filter((route) => route.url === url).map(({ method }) => method);
       const others = whole.supportedMethods.filter((method) => !own.includes(method));
-      expect(others).toContain('PATCH');
+      expect(others).toContain('TRACE');
       for (const method of others) {
         const answer = await whole.inject({ method: method as 'GET', url: concrete(url), headers });
         expect([method, url, answer.statusCode, answer.headers['allow']]).toEqual([

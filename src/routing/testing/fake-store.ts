@@ -17,7 +17,7 @@ export class FakeStore implements VersionStore {
   history?: NonNullable<VersionStore['history']>;
   assertFree?: NonNullable<VersionStore['assertFree']>;
   /** The folders that were put, by what was found in them. */
-  readonly put: VersionStore['put'];
+  put: VersionStore['put'];
   readonly staging: string;
 
   constructor(versions: readonly string[], { put = refuse, staging = '' }: Partial<VersionStore> = {}) {

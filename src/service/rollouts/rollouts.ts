@@ -57,6 +57,12 @@ export interface RolloutControl {
   /** @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT */
   command(name: string, what: RolloutCommand, options: MoveOptions): Promise<RolloutState>;
   /**
+   * Decides what becomes of a version that has come into a store.
+   * @returns `keep` if it is rolled out by steps, and must not be activated
+   * @throws EspalierError ADAPTER_QUARANTINED, ROLLOUT_ACTIVE while the end of an earlier roll-out is not done, and the errors of `start`
+   */
+  arrived(name: string, version: string, options?: MoveOptions): Promise<'activate' | 'keep'>;
+  /**
    * Ends a roll-out that is not over. Of one that has failed, clears the candidate: it may be used again.
    * @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
@@ -224,20 +230,20 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     if (options.expectedVersion !== undefined || options.isNew === true) this.#expect(name, options);
   }
 
-  /**
-   * What becomes of a version that has come into a store.
-   * @returns whether it is rolled out by steps, and must not be activated
-   * @throws EspalierError ADAPTER_QUARANTINED
-   */
-  async arrived(name: string, version: string): Promise<'activate' | 'keep'> {
+  async arrived(
+    name: string,
+    version: string,
+    options: MoveOptions = { cause: { ...itself, reason: 'a new version came' } },
+  ): Promise<'activate' | 'keep'> {
     if (this.#options.mode !== 'progressive' || !this.#registry.has(name)) return 'activate';
     const { version: present, pin } = this.#registry.info(name);
     if (present === undefined || present === version || pin !== undefined) return 'activate';
+    this.#expectVersion(name, options);
     if (this.#runner.isActive(name)) {
       if (this.#runner.status(name).candidate === version) return 'keep';
       await this.command(name, 'abort', { cause: { ...itself, reason: 'a newer version came' } });
     }
-    await this.start(name, version, { cause: { ...itself, reason: 'a new version came' } });
+    await this.start(name, version, options);
     return 'keep';
   }
 
