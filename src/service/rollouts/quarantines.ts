@@ -17,10 +17,9 @@ export class Quarantines {
   /** Puts a version away. May be called again. */
   async add(name: string, version: string, reason: string): Promise<void> {
     const store = await this.#store();
-    if (store?.quarantine !== undefined && (await store.find(version)) !== undefined) {
-      await store.quarantine(name, version, reason);
-      return;
-    }
+    // A version that the store does not have, or that it would refuse, is remembered here.
+    const found = await store?.find(version).catch(() => undefined);
+    if (found !== undefined && store?.quarantine !== undefined) return store.quarantine(name, version, reason);
     const reasons = this.#reasons.get(name) ?? new Map<string, string>();
     this.#reasons.set(name, reasons.set(version, reason));
     publishAdapterEvent({ event: 'quarantine', actor: 'rollout', name, version, reason });
