@@ -53,14 +53,15 @@ export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
   }
 
   /** The same error with other texts in its details, such as the path of an original in the place of that of a copy. */
-  withText(change: (text: string) => string): EspalierError<Code> {
-    const changed = (value: GivenDetail): GivenDetail =>
+  withText(change: (text: string, name: string) => string): EspalierError<Code> {
+    const changed = (name: string, value: GivenDetail): GivenDetail =>
       typeof value === 'string'
-        ? change(value)
+        ? change(value, name)
         : Array.isArray(value)
-          ? value.map((text: string) => change(text))
+          ? value.map((text: string) => change(text, name))
           : value;
-    const details = Object.fromEntries(Object.entries(this.#given).map(([name, value]) => [name, changed(value)]));
+    const given = Object.entries(this.#given);
+    const details = Object.fromEntries(given.map(([name, value]) => [name, changed(name, value)]));
     // The names of the details are those that this code has.
     return new EspalierError(this.code, details as ErrorDetails<Code>, { cause: this.cause });
   }

@@ -13,6 +13,7 @@ import { addAdapters } from './adapters/routes.ts';
 import type { Answered } from './adapters/adapter-change.ts';
 import { IdempotentAnswers } from './adapters/idempotency.ts';
 import { UploadReader } from './adapters/upload-reader.ts';
+import { createServedNames } from './keys/served-names.ts';
 import { BodyReader } from './door/body-reader.ts';
 import { ClientErrors } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
@@ -107,6 +108,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   };
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   addGuard(app, guard);
+  app.decorate('servedNames', createServedNames(services));
   endUnreadBodies(app, timers);
   addJsonParser(app, bodies);
   addPlaces(app, new Turnstile());

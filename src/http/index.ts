@@ -6,3 +6,4 @@ export {
   type RemoteRollout,
 } from './client/adapter-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';
+export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';

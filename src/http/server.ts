@@ -8,6 +8,8 @@ import type { MemoryPlan } from '../batching/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
+import { KeyRing } from './keys/key-ring.ts';
+import { KeysFile } from './keys/keys-file.ts';
 import { createApp, type AppOptions } from './app.ts';
 import {
   type EncoderService,
@@ -57,6 +59,11 @@ export interface ServerOptions {
    * with `apiKey` if there is one.
    */
   readonly adminKey?: string;
+  /**
+   * File of keys with names, each for some names of models and adapters, beside `apiKey` and `adminKey`. It is read again when it
+   * changes. What comes of that is told on the channel `espalier:keys`.
+   */
+  readonly keys?: string;
   /** Further names by which clients may call the server, besides its own and IP addresses; `*` allows every name. */
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */
@@ -120,6 +127,8 @@ export interface Server extends AsyncDisposable {
   readonly modelNames: readonly string[];
   /** Refuses new requests, finishes running ones as far as they end in time, and then frees every handle. */
   close(): Promise<void>;
+  /** Reads the file of keys again, at once. A file that cannot be used changes nothing. */
+  reloadKeys(): Promise<void>;
 }
 
 /** WHY: vLLM's default port. */
@@ -139,6 +148,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     for (const dispose of opened.splice(0).reverse()) await dispose();
   };
   try {
+    const keys = new KeyRing(options);
+    const file = options.keys === undefined ? undefined : await openKeys(options.keys, keys);
+    if (file) opened.push(async () => file[Symbol.dispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base);
@@ -171,9 +183,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
-        inference: { models: all, version: await packageVersion() },
+        inference: { models: all, baseName: encoder?.base.baseName, version: await packageVersion() },
       },
-      { ...appOptionsOf(options), changed },
+      { ...appOptionsOf(options), keys, changed },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -190,12 +202,17 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       failedAdapters: listed.flatMap(({ name, problem }) => (problem === undefined ? [] : [{ name, problem }])),
       modelNames: [...all.keys()],
       close,
+      reloadKeys: async () => file?.reload(),
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
     await disposeAll();
     throw error;
   }
+}
+
+function openKeys(path: string, keys: KeyRing): Promise<KeysFile> {
+  return KeysFile.open({ path, replace: (named) => keys.replace(named) });
 }
 
 function openOwnEnvironment({ threads = availableParallelism() }: ServerOptions): Environment {

@@ -44,6 +44,8 @@ const schema = z.object({
   apiKey: text.optional(),
   /** The key for loading and unloading adapters, instead of `apiKey`. */
   adminKey: text.optional(),
+  /** File of keys with names, each for some names of models and adapters. It is read again when it changes. */
+  keys: path.optional(),
   /** Host names that requests may use, in addition to the server's own names and addresses; `*` allows every name. */
   allowedHosts: z.array(text, { error: 'names of hosts' }).readonly().optional(),
   /** Origins whose web pages may send requests; `*` allows every origin. */

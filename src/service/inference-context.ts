@@ -19,6 +19,8 @@ export interface InferenceEntry {
 export interface InferenceContext {
   /** By name. */
   readonly models: ReadonlyMap<string, InferenceEntry>;
+  /** The model that is the base, if there is one: its adapters have names of their own, without that of the model. */
+  readonly baseName?: string | undefined;
   /** Version of this program. */
   readonly version: string;
 }

@@ -3,7 +3,8 @@ import { EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { tellAdapters } from '../tell-adapters.ts';
-import { openServer, type Server } from '../../http/index.ts';
+import { noteOfKeys, reloadOnHangup } from '../tell-keys.ts';
+import { onKeysEvent, openServer, type Server } from '../../http/index.ts';
 import { fallbacks, rolloutModes } from '../../routing/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
@@ -39,6 +40,7 @@ const schema = z.object({
   port: port.optional(),
   apiKey: keyText.optional(),
   adminKey: keyText.optional(),
+  keys: path.optional(),
   allowedHosts: hostNames.optional(),
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
@@ -94,6 +96,10 @@ export const serveCommand: CommandDefinition = {
         '--admin-key <key>',
         'key for changing adapters; without one, only this machine can (default: $ESPALIER_ADMIN_KEY)',
       )
+      .option(
+        '--keys <file>',
+        'keys with names, each for some names of models and adapters; read again when it changes',
+      )
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
       .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
@@ -147,8 +153,9 @@ export const serveCommand: CommandDefinition = {
     });
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
-    warnOfOpenDoor(read.host, apiKey, context);
+    warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
     const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, rolloutSteps: steps, ...rest } = read;
+    using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
     const server = await openServer({
@@ -161,6 +168,7 @@ export const serveCommand: CommandDefinition = {
       threads: context.threads,
       signal: context.signal,
     });
+    using _reload = reloadOnHangup(read.keys !== undefined, server);
     announce(server, context);
     notes.begin(server.adapterNames);
     await untilAborted(context.signal);
@@ -212,7 +220,7 @@ function announce({ url, baseName, adapterNames, modelNames }: Server, { output 
 function warnOfOpenDoor(host: string | undefined, key: string | undefined, { output }: CommandContext): void {
   const loopback = ['127.0.0.1', '::1', 'localhost', undefined].includes(host);
   if (!loopback && key === undefined) {
-    output.note(`Listening on ${host} without --api-key: anyone who reaches it can ask for answers.`);
+    output.note(`Listening on ${host} without --api-key or --keys: anyone who reaches it can ask for answers.`);
   }
 }
 

@@ -36,7 +36,25 @@ export const httpCodes = {
     status: 401,
     retryable: false,
     message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY".',
-    help: 'The server was started with --api-key or --admin-key. Every route except those for health needs the first key. Routes that change adapters need the second key, if it is set.',
+    help: 'The server was started with --api-key, --admin-key or --keys. Every route except those for health needs a key. Routes that change adapters need one for administration, if there is one.',
+  },
+  KEYS_FILE_INVALID: {
+    status: 500,
+    retryable: false,
+    message: 'The file of keys {path} cannot be used: {problem}. Mend it.',
+    help: 'A file of keys is taken whole or not at all. A server that starts does not start with it; one that runs keeps the keys that it has. The message repeats no key.',
+  },
+  KEY_FOR_SOME_NAMES: {
+    status: 403,
+    retryable: false,
+    message: 'This route tells of every name, and the key is for some names only. Send a key for all names.',
+    help: 'A key of the file of keys lists the names that it may see. This route does not keep to them, so it needs a key with the name `*`.',
+  },
+  NAME_OUTSIDE_KEY: {
+    status: 403,
+    retryable: false,
+    message: 'The {what} {name} is not among the names for which the key is. Use one of them.',
+    help: 'A key of the file of keys lists the names that it may use. It may load and upload adapters under these names only, and only from folders of these names. Whether the name is served makes no difference. Nothing was changed.',
   },
   ADMIN_KEY_MISSING: {
     status: 403,

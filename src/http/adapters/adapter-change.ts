@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type AdapterControl, type AdapterInfo, assertAdapterName, type MoveOptions } from '../../routing/index.ts';
+import { holderOf } from '../keys/key-holder.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { adapterJson } from './adapter-json.ts';
 import { causeOf, hashOf } from './change-cause.ts';
@@ -44,7 +45,7 @@ export function createChange(context: AdapterRoutesContext): CreateHandler {
       const info = await act(name, body, options);
       if (info === undefined)
         return { status: 200, body: { object: 'adapter', name, deleted: true }, version: undefined };
-      return { status: 200, body: adapterJson(info), version: info.version };
+      return { status: 200, body: adapterJson(info, holderOf(request)), version: info.version };
     });
   };
 }

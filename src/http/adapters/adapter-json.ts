@@ -1,4 +1,7 @@
+import type { Cause } from '../../core/index.ts';
 import type { AdapterInfo } from '../../routing/index.ts';
+import { actorFor } from '../keys/hide-names.ts';
+import type { KeyHolder } from '../keys/key-holder.ts';
 
 /** An adapter as the routes of administration describe it. Times are in ISO 8601. */
 export interface AdapterJson {
@@ -25,7 +28,8 @@ export interface AdapterJson {
   readonly problem?: string;
 }
 
-export function adapterJson(info: AdapterInfo): AdapterJson {
+/** @param reader  the holder of the key to whom it is told */
+export function adapterJson(info: AdapterInfo, reader: KeyHolder): AdapterJson {
   const { name, state, version, base, fingerprint, rank, bytes, isResident, leases, requests, isDraining, pin } = info;
   return {
     object: 'adapter',
@@ -40,21 +44,30 @@ export function adapterJson(info: AdapterInfo): AdapterJson {
     leases,
     requests,
     draining: isDraining,
-    pinned:
-      pin === undefined
-        ? null
-        : { by: pin.actor, reason: pin.reason ?? null, time: isoTime(pin.time), weights: pin.keepsWeights },
+    pinned: pin === undefined ? null : { ...causeFor(reader, pin), time: isoTime(pin.time), weights: pin.keepsWeights },
     created: isoTime(info.created * 1000),
     ...(state === 'failed' ? { problem: info.error instanceof Error ? info.error.message : String(info.error) } : {}),
   };
 }
 
 /** With the moves of the name, the latest first. */
-export function adapterWithHistory(info: AdapterInfo): AdapterJson & { readonly history: readonly object[] } {
-  const history = info.history.map(({ version, time, actor, reason }) => {
-    return { version, time: isoTime(time), by: actor, reason: reason ?? null };
+export function adapterWithHistory(
+  info: AdapterInfo,
+  reader: KeyHolder,
+): AdapterJson & { readonly history: readonly object[] } {
+  const history = info.history.map(({ version, time, ...cause }) => {
+    return { version, time: isoTime(time), ...causeFor(reader, cause) };
   });
-  return { ...adapterJson(info), history };
+  return { ...adapterJson(info, reader), history };
+}
+
+/** WHY without the reason of another key: it may name what the reader may not see. */
+function causeFor(
+  reader: KeyHolder,
+  { actor, reason }: Cause,
+): { readonly by: string; readonly reason: string | null } {
+  const by = actorFor(reader, actor);
+  return { by, reason: by === actor ? (reason ?? null) : null };
 }
 
 function isoTime(ms: number): string {

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Cause } from '../../core/index.ts';
+import { holderOf } from '../keys/key-holder.ts';
 
 /**
- * Who makes a change, for the history and for events: the key by the beginning of its hash, so that keys can be told apart and none is
- * written down; without a key the address.
+ * Who makes a change, for the history and for events: the key by its name, or else by the beginning of its hash, so that keys can be told
+ * apart and none is written down; without a key the address.
  */
-export function causeOf({ headers, ip }: FastifyRequest, reason: string | undefined): Cause {
+export function causeOf(request: FastifyRequest, reason: string | undefined): Cause {
+  const { name } = holderOf(request);
+  if (name !== undefined) return { actor: `key ${name}`, reason };
+  const { headers, ip } = request;
   const { authorization } = headers;
   const key = authorization?.replace(/^bearer +/i, '');
   const actor = key === undefined ? `address ${ip}` : `key ${hashOf(key).slice(0, 8)}`;

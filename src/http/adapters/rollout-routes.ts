@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { MoveOptions, RolloutState } from '../../routing/index.ts';
 import type { RolloutControl } from '../../service/index.ts';
+import { holderOf } from '../keys/key-holder.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { answerChange, type AdapterRoutesContext, type Named, nameIn } from './adapter-change.ts';
 import { entityTag } from './preconditions.ts';
@@ -34,7 +35,11 @@ export function addRollouts(app: FastifyInstance, context: RolloutRoutesContext)
   const { rollouts } = context;
   const admin = { config: { access: 'admin' } } as const;
   const url = '/v1/adapters/:name/rollout';
-  app.get('/v1/rollouts', admin, () => ({ object: 'list', data: rollouts.list().map(rolloutJson) }));
+  app.get('/v1/rollouts', { config: { access: 'admin', keepsToNames: true } }, (request) => {
+    const { scope } = holderOf(request);
+    const seen = rollouts.list().filter(({ alias }) => scope.sees(alias));
+    return { object: 'list', data: seen.map(rolloutJson) };
+  });
   app.get<Named>(url, admin, ({ params }, reply) => {
     const state = rollouts.status(nameIn(context, params));
     reply.header('etag', entityTag(state.stable));

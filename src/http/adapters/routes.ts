@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AdapterInfo } from '../../routing/index.ts';
 import { type AdapterRoutesContext, createChange, type Named, nameIn } from './adapter-change.ts';
+import { holderOf } from '../keys/key-holder.ts';
 import { adapterJson, adapterWithHistory } from './adapter-json.ts';
 import { entityTag } from './preconditions.ts';
 import { addUpload, type UploadContext } from './upload-route.ts';
@@ -24,13 +25,16 @@ const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longes
 export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
   const { control } = context;
   const admin = { config: { access: 'admin' } } as const;
-  app.get('/v1/adapters', admin, () => ({
-    object: 'list',
-    data: control.list().map(adapterJson),
-    memory: control.memory(),
-  }));
-  app.get<Named>('/v1/adapters/:name', admin, async ({ params }, reply) => {
-    return tagged(reply, await control.describe(nameIn(context, params)), adapterWithHistory);
+  app.get('/v1/adapters', { config: { access: 'admin', keepsToNames: true } }, (request) => {
+    const reader = holderOf(request);
+    const seen = control.list().filter(({ name }) => reader.scope.sees(name));
+    const memory = reader.scope.isAll ? control.memory() : memoryOf(seen, control.memory());
+    return { object: 'list', data: seen.map((info) => adapterJson(info, reader)), memory };
+  });
+  app.get<Named>('/v1/adapters/:name', admin, async (request, reply) => {
+    const info = await control.describe(nameIn(context, request.params));
+    if (info.version !== undefined) reply.header('etag', entityTag(info.version));
+    return adapterWithHistory(info, holderOf(request));
   });
   addUpload(app, context);
   const change = createChange(context);
@@ -75,7 +79,12 @@ export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext 
   );
 }
 
-function tagged(reply: FastifyReply, info: AdapterInfo, write: (info: AdapterInfo) => object): object {
-  if (info.version !== undefined) reply.header('etag', entityTag(info.version));
-  return write(info);
+/** What a few names use of the memory. Names that point to one version share its weights. */
+function memoryOf(infos: readonly AdapterInfo[], { limit }: Pick<Memory, 'limit'>): Memory {
+  const resident = new Map(
+    infos.filter(({ isResident }) => isResident).map(({ version, bytes = 0 }) => [version, bytes]),
+  );
+  return { used: [...resident.values()].reduce((sum, bytes) => sum + bytes, 0), limit, versions: resident.size };
 }
+
+type Memory = ReturnType<AdapterRoutesContext['control']['memory']>;

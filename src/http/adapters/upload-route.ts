@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { MoveOptions } from '../../routing/index.ts';
+import { assertLoadable } from '../keys/assert-seen.ts';
+import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { type AdapterRoutesContext, type Answered, answerChange, nameIn } from './adapter-change.ts';
 import type { RolloutControl } from '../../service/index.ts';
@@ -32,13 +34,17 @@ export function addUpload(app: FastifyInstance, context: UploadContext): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
-    scope.post('/v1/adapters', { config: { access: 'admin', body: 'parts' } }, async (request, reply) => {
-      const staging = context.control.staging();
-      assertNoPage(request);
-      await using upload = await context.uploads.read(request.raw, staging);
-      // WHY awaited: the files must be there until the answer is known.
-      return await take(context, upload, { request, reply });
-    });
+    scope.post(
+      '/v1/adapters',
+      { config: { access: 'admin', body: 'parts', keepsToNames: true } },
+      async (request, reply) => {
+        const staging = context.control.staging();
+        assertNoPage(request);
+        await using upload = await context.uploads.read(request.raw, staging);
+        // WHY awaited: the files must be there until the answer is known.
+        return await take(context, upload, { request, reply });
+      },
+    );
   });
 }
 
@@ -54,13 +60,19 @@ async function take(
   sides: { readonly request: FastifyRequest; readonly reply: FastifyReply },
 ): Promise<object> {
   const fields = parseBody(schema, Object.fromEntries(upload.fields));
+  // WHY first: whether the name is served must make no difference.
+  assertLoadable(sides.request, fields.name);
   const name = nameIn(context, fields);
   if (upload.files.length === 0) {
     throw new EspalierError('REQUEST_INVALID', { param: 'body', problem: 'the files of an adapter are expected' });
   }
   const content = [fields, upload.digest];
   return answerChange(context, { ...sides, name, content, reason: fields.reason }, (options) =>
-    keep(context, { name, path: pathOf(upload), isPublished: fields.publish === 'true' }, options),
+    keep(
+      context,
+      { name, path: pathOf(upload), isPublished: fields.publish === 'true', reader: holderOf(sides.request) },
+      options,
+    ),
   );
 }
 
@@ -73,11 +85,12 @@ interface Kept {
   readonly name: string;
   readonly path: string;
   readonly isPublished: boolean;
+  readonly reader: KeyHolder;
 }
 
 async function keep(
   { control, rollouts }: UploadContext,
-  { name, path, isPublished }: Kept,
+  { name, path, isPublished, reader }: Kept,
   options: MoveOptions,
 ): Promise<Answered> {
   const { digest: version } = await control.keep(name, path, { cause: options.cause });
@@ -86,6 +99,6 @@ async function keep(
   if (rollouts !== undefined && (await rollouts.arrived(name, version, options)) === 'keep') {
     return { status: 201, body: { ...head, published: false, rollout: rolloutJson(rollouts.status(name)) }, version };
   }
-  const adapter = adapterJson(await control.move(name, version, options));
+  const adapter = adapterJson(await control.move(name, version, options), reader);
   return { status: 201, body: { ...head, published: true, adapter }, version };
 }

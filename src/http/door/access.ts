@@ -25,6 +25,11 @@ declare module 'fastify' {
     body?: BodyKind;
     /** Whether the base computes its answers. Default: no. */
     needsBase?: boolean;
+    /**
+     * Whether the route takes and tells only names that the key may see. Default: no; a key for some names only is refused then. Routes
+     * below `/v1/adapters/:name` need not say it, because the guard checks the name.
+     */
+    keepsToNames?: boolean;
     /** Tokens of the context of which the body holds a prompt. Absent: the body holds none. */
     contextTokens?: number;
   }

@@ -1,18 +1,26 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
+import { hideNames } from '../keys/hide-names.ts';
+import { holderOf } from '../keys/key-holder.ts';
 import { bodyTooLarge } from './body-too-large.ts';
 
 /** Answers an error in the form of the API of the request: OpenAI's, or that of the Open Inference Protocol. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const own = ownErrorOf(error, request);
   if (!EspalierError.isInstance(own)) request.log.error(own);
-  const { status, headers, body } = openAiErrorOf(own);
+  const { status, headers, body } = openAiErrorOf(forReader(own, request));
   const url = request.routeOptions.url ?? request.url;
   return reply
     .status(status)
     .headers(headers)
     .send(url.startsWith('/v2') ? { error: body.error.message } : body);
+}
+
+/** An error as the sender of the request may read it. */
+export function forReader(error: unknown, request: FastifyRequest): unknown {
+  const { servedNames } = request.server;
+  return hideNames(error, holderOf(request), () => servedNames(request.routeOptions.url ?? ''));
 }
 
 /** Converts errors of the framework to ours. Other errors are returned unchanged. */

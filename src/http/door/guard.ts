@@ -2,13 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { answeredByHeaders } from '../answered-by.ts';
 import { requireAccess } from './access.ts';
-import { createKeyCheck, type ApiKeys } from './api-keys.ts';
+import { assertSeenAdapter } from '../keys/assert-seen.ts';
+import { holderOf } from '../keys/key-holder.ts';
+import { type ApiKeys, KeyRing } from '../keys/key-ring.ts';
 import { checkContentType } from './content-type.ts';
 import { assertLocal } from './local-requests.ts';
 import { routeHint } from './route-hint.ts';
 import { createWebPageCheck, type WebPageOptions } from './web-pages.ts';
 
 export interface GuardOptions extends ApiKeys, WebPageOptions {
+  /** All keys. Default: `apiKey` and `adminKey`. */
+  readonly keys?: KeyRing | undefined;
   isShuttingDown(): boolean;
   /** After it has aborted, requests to routes that need the base are refused with its reason. */
   readonly changed?: AbortSignal | undefined;
@@ -22,7 +26,7 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => void;
  * URL is never used, because it has many spellings.
  */
 export function createGuard(options: GuardOptions): Guard {
-  const checkKey = createKeyCheck(options);
+  const { keys = new KeyRing(options) } = options;
   const checkWebPage = createWebPageCheck(options);
   return (request, reply) => {
     const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
@@ -31,13 +35,27 @@ export function createGuard(options: GuardOptions): Guard {
     checkHost(request);
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
-    checkKey(access, authorization);
-    if (access === 'admin' && options.adminKey === undefined) assertLocal(request.raw);
+    const holder = keys.check(access, authorization);
+    request.keyHolder = holder;
+    if (access === 'admin' && !holder.isAdmin) assertLocal(request.raw);
     if (access === 'unknown') refuseRoute(request);
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
+    if (access !== 'public') assertWithinKey(request);
   };
+}
+
+/** @throws EspalierError ADAPTER_NOT_FOUND, KEY_FOR_SOME_NAMES */
+function assertWithinKey(request: FastifyRequest): void {
+  const { config, url = '' } = request.routeOptions;
+  if (holderOf(request).scope.isAll || config.keepsToNames === true) return;
+  if (!/^\/v1\/adapters\/:name(\/|$)/.test(url)) throw new EspalierError('KEY_FOR_SOME_NAMES', {});
+  assertSeenAdapter(request, nameIn(request.params));
+}
+
+function nameIn(params: unknown): string {
+  return typeof params === 'object' && params !== null && 'name' in params ? String(params.name) : '';
 }
 
 /** @throws EspalierError METHOD_NOT_ALLOWED if the path has a route, else ROUTE_NOT_FOUND */
@@ -61,6 +79,7 @@ function checkHost({ raw, headers }: FastifyRequest): void {
 /** Guards every request of an application, before any body is read. */
 export function addGuard(app: FastifyInstance, guard: Guard): void {
   requireAccess(app);
+  app.decorateRequest('keyHolder', undefined);
   app.addHook('onRequest', async (request, reply) => {
     guard(request, reply);
     if (isPreflight(request)) return answerPreflight(request, reply);

@@ -1,4 +1,5 @@
 import { EspalierError, nearest } from '../../core/index.ts';
+import { type Scope, seesAdapter } from '../keys/scope.ts';
 import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
 
 /** The only version of every model. To serve another model under the same name, the server must be restarted. */
@@ -15,17 +16,30 @@ export interface FoundModel extends InferenceEntry {
 }
 
 /**
- * Resolves the name in a path. The base never answers in place of an adapter that is not loaded.
+ * Resolves the name in a path, if the key may see it. The base never answers in place of an adapter that is not loaded.
+ * @param scope  the names that the key may see
  * @throws EspalierError MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND
  */
-export function findModel({ models }: InferenceContext, { name, version }: ModelPath): FoundModel {
+export function findModel(context: InferenceContext, { name, version }: ModelPath, scope: Scope): FoundModel {
+  const { models } = context;
   const [entry, adapter] = split(models, name);
-  const isServed = adapter === undefined || entry?.registry?.has(adapter) === true;
+  const isSeen = entry !== undefined && seesModel(context, scope, { model: entry.model.name, adapter });
+  const isServed = isSeen && (adapter === undefined || entry.registry?.has(adapter) === true);
   if (entry === undefined || !isServed) throw unknownModel(models, name);
   if (version !== undefined && version !== modelVersion) {
     throw new EspalierError('MODEL_VERSION_NOT_FOUND', { model: name, version, known: modelVersion });
   }
   return { ...entry, adapter };
+}
+
+/** Whether a scope has a model, or one of its adapters. */
+export function seesModel(
+  { baseName }: Pick<InferenceContext, 'baseName'>,
+  scope: Scope,
+  { model, adapter }: { readonly model: string; readonly adapter: string | undefined },
+): boolean {
+  if (adapter === undefined) return scope.sees(model);
+  return seesAdapter(scope, { model, adapter, isBase: model === baseName });
 }
 
 /** Adapters of a model that are compared with a misspelt name. */

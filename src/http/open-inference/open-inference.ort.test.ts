@@ -188,3 +188,30 @@ describe('the Open Inference Protocol', () => {
     expect(await response.json()).toEqual([{ name: 'leaky', version: '1', state: 'READY' }]);
   });
 });
+
+describe('a file of keys', () => {
+  it('opens the models that its keys list, and is read again', async () => {
+    const keys = join(folder, 'keys.yaml');
+    const listing = (model: string): string => `- {name: acme, key: key-of-acme, models: [${model}]}\n`;
+    await writeFile(keys, listing('leaky'), { mode: 0o600 });
+    const url = await open({ keys });
+    const statusOf = async (key: string): Promise<number> => {
+      const answer = await fetch(`${url}/v2/models/leaky`, { headers: { authorization: `Bearer ${key}` } });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    expect([await statusOf('key-of-acme'), await statusOf('wrong')]).toEqual([200, 401]);
+    await writeFile(keys, listing('another'));
+    await server?.reloadKeys();
+    expect(await statusOf('key-of-acme')).toBe(404);
+    await writeFile(keys, '- {');
+    await server?.reloadKeys();
+    expect(await statusOf('key-of-acme')).toBe(404);
+  });
+
+  it('must be whole when the server starts', async () => {
+    const keys = join(folder, 'keys.yaml');
+    await writeFile(keys, '- {');
+    await expect(open({ keys })).rejects.toMatchObject({ code: 'KEYS_FILE_INVALID' });
+  });
+});

@@ -2,13 +2,16 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
-import type { DoorContext, InferenceContext } from '../../service/index.ts';
+import { adapterNameForm, isAdapterName, type ServedAdapter } from '../../routing/index.ts';
+import type { DoorContext, InferenceContext, InferenceEntry } from '../../service/index.ts';
 import { causeOf } from '../adapters/change-cause.ts';
 import { sayAnsweredBy } from '../answered-by.ts';
 import { datatypeOf } from './datatypes.ts';
 import { checkInputs } from './check-inputs.ts';
-import { findModel, modelVersion, type FoundModel, type ModelPath } from './find-model.ts';
+import { assertLoadable } from '../keys/assert-seen.ts';
+import { holderOf } from '../keys/key-holder.ts';
+import { everyName, type Scope } from '../keys/scope.ts';
+import { findModel, modelVersion, seesModel, type FoundModel, type ModelPath } from './find-model.ts';
 import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
 import type { BodyReader } from '../door/body-reader.ts';
@@ -20,6 +23,9 @@ import { parseBody } from '../openai/parse-body.ts';
  * into several requests.
  */
 const maxBodyBytes = 64 * 2 ** 20;
+
+const inference = { config: { access: 'inference', keepsToNames: true } } as const;
+const admin = { config: { access: 'admin', keepsToNames: true } } as const;
 
 const headerLength = 'inference-header-content-length';
 
@@ -42,8 +48,8 @@ export function addOpenInference(
     for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
       scope.post<{ Params: ModelPath }>(
         `${path}/infer`,
-        { bodyLimit: maxBodyBytes, config: { access: 'inference', body: 'tensors' } },
-        (request, reply) => infer(findModel(context, request.params), request, reply),
+        { bodyLimit: maxBodyBytes, config: { access: 'inference', body: 'tensors', keepsToNames: true } },
+        (request, reply) => infer(context, request, reply),
       );
     }
   });
@@ -52,7 +58,7 @@ export function addOpenInference(
 function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
   const isReady = (): boolean => door.isReady() && !door.isShuttingDown();
   const extensions = ['binary_tensor_data', 'model_repository(index)', 'lora_adapters'];
-  app.get('/v2', { config: { access: 'inference' } }, () => ({
+  app.get('/v2', inference, () => ({
     name: 'espalier',
     version: context.version,
     extensions,
@@ -61,21 +67,23 @@ function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: 
   app.get('/v2/health/ready', { config: { access: 'public' } }, async (_request, reply) => {
     return reply.status(isReady() ? 200 : 503).send({ ready: isReady() });
   });
-  app.post('/v2/repository/index', { config: { access: 'inference' } }, () =>
-    [...context.models.values()].map(({ model }) => {
+  app.post('/v2/repository/index', inference, (request) => {
+    const { scope } = holderOf(request);
+    const seen = [...context.models.values()].filter(({ model }) => scope.sees(model.name));
+    return seen.map(({ model }) => {
       return { name: model.name, version: modelVersion, state: model.isReady ? 'READY' : 'UNAVAILABLE' };
-    }),
-  );
+    });
+  });
 }
 
 function addModelRoutes(app: FastifyInstance, context: InferenceContext): void {
   for (const path of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
-    app.get<{ Params: ModelPath }>(path, { config: { access: 'inference' } }, ({ params }) =>
-      metadataOf(params.name, findModel(context, params)),
+    app.get<{ Params: ModelPath }>(path, inference, (request) =>
+      metadataOf(request.params.name, foundBy(context, request)),
     );
-    app.get<{ Params: ModelPath }>(`${path}/ready`, { config: { access: 'inference' } }, async ({ params }, reply) => {
-      const { isReady } = findModel(context, params).model;
-      return reply.status(isReady ? 200 : 503).send({ name: params.name, ready: isReady });
+    app.get<{ Params: ModelPath }>(`${path}/ready`, inference, async (request, reply) => {
+      const { isReady } = foundBy(context, request).model;
+      return reply.status(isReady ? 200 : 503).send({ name: request.params.name, ready: isReady });
     });
   }
 }
@@ -99,7 +107,14 @@ function metadataOf(name: string, { model }: FoundModel): object {
   };
 }
 
-async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+type ModelRequest = FastifyRequest<{ Params: ModelPath }>;
+
+function foundBy(context: InferenceContext, request: ModelRequest): FoundModel {
+  return findModel(context, request.params, holderOf(request).scope);
+}
+
+async function infer(context: InferenceContext, request: ModelRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const found = foundBy(context, request);
   const controller = new AbortController();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
@@ -109,6 +124,9 @@ async function infer(found: FoundModel, request: FastifyRequest, reply: FastifyR
   await checkInputs(body.inputs, found.idLimits);
   assertSpeakable(body, model.signature.outputs);
   const adapter = adapterOf(found, body);
+  if (!seesModel(context, holderOf(request).scope, { model: model.name, adapter })) {
+    throw new EspalierError('ADAPTER_NOT_FOUND', { name: adapter ?? model.name, hint: '' });
+  }
   using lease = await leaseOf(found, adapter);
   sayAnsweredBy(reply, { alias: adapter, version: lease?.version.digest });
   const result = await model.infer({
@@ -156,34 +174,65 @@ const loadSchema = z.strictObject({
   any_base: z.boolean().default(false),
 });
 
+interface AdapterPath {
+  readonly name: string;
+  readonly adapter: string;
+}
+
 function addAdapterRoutes(app: FastifyInstance, context: InferenceContext): void {
-  app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', { config: { access: 'inference' } }, ({ params }) => {
-    return { adapters: findModel(context, params).adapters?.list() ?? [] };
+  app.get<{ Params: ModelPath }>('/v2/models/:name/adapters', inference, (request) => ({
+    adapters: adaptersFor(context, request),
+  }));
+  app.post<{ Params: AdapterPath }>('/v2/models/:name/adapters/:adapter/load', admin, async (request) => {
+    const { adapter } = request.params;
+    const adapters = administered(context, request);
+    if (!isAdapterName(adapter)) {
+      const problem = `${adapterNameForm} is expected`;
+      throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
+    }
+    const { path, replace, any_base: anyBase } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
+    const { name: model } = request.params;
+    assertLoadable(request, adapter, path, { model, isBase: model === context.baseName });
+    const loaded = await adapters.load(adapter, path, { replace, anyBase, cause: causeOf(request, undefined) });
+    return describedFor(holderOf(request).scope, loaded);
   });
-  app.post<{ Params: ModelPath & { adapter: string } }>(
-    '/v2/models/:name/adapters/:adapter/load',
-    { config: { access: 'admin' } },
-    async (request) => {
-      const { name, adapter } = request.params;
-      const { adapters } = findModel(context, { name });
-      if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
-      if (!isAdapterName(adapter)) {
-        const problem = `${adapterNameForm} is expected`;
-        throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
-      }
-      const { path, replace, any_base: anyBase } = parseBody(loadSchema, await readJson(bytesOf(request.body)));
-      return adapters.load(adapter, path, { replace, anyBase, cause: causeOf(request, undefined) });
-    },
+  app.post<{ Params: AdapterPath }>('/v2/models/:name/adapters/:adapter/unload', admin, async (request) => {
+    const { adapter } = request.params;
+    await administered(context, request).unload(adapter, { cause: causeOf(request, undefined) });
+    return { name: adapter };
+  });
+}
+
+/** The adapters of a model that a key may see. A model of which it may see nothing is answered as one that is not served. */
+function adaptersFor(context: InferenceContext, request: ModelRequest): readonly ServedAdapter[] {
+  const { scope } = holderOf(request);
+  const { name } = request.params;
+  const seen = (context.models.get(name)?.adapters?.list() ?? []).filter((served) =>
+    seesModel(context, scope, { model: name, adapter: served.name }),
   );
-  app.post<{ Params: ModelPath & { adapter: string } }>(
-    '/v2/models/:name/adapters/:adapter/unload',
-    { config: { access: 'admin' } },
-    async (request) => {
-      const { name, adapter } = request.params;
-      const { adapters } = findModel(context, { name });
-      if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
-      await adapters.unload(adapter, { cause: causeOf(request, undefined) });
-      return { name: adapter };
-    },
-  );
+  if (seen.length === 0) findModel(context, request.params, scope);
+  return seen.map((served) => describedFor(scope, served));
+}
+
+/** WHY without the path for some keys: it is a place on the server's disk. */
+function describedFor(scope: Scope, served: ServedAdapter): ServedAdapter {
+  return scope.isAll ? served : { ...served, path: served.name };
+}
+
+/**
+ * What administers the adapters of a model, for a key that may see the model or the adapter.
+ * @throws EspalierError MODEL_NOT_FOUND, INFER_ADAPTERS_OFF
+ */
+function administered(
+  context: InferenceContext,
+  request: FastifyRequest<{ Params: AdapterPath }>,
+): NonNullable<InferenceEntry['adapters']> {
+  const { name, adapter } = request.params;
+  const { scope } = holderOf(request);
+  const sees = seesModel(context, scope, { model: name, adapter });
+  // WHY a key that may see the adapter needs not see the model: under this name it may ask for it, too.
+  const { adapters } = findModel(context, { name }, sees ? everyName : scope);
+  if (!sees) throw new EspalierError('MODEL_NOT_FOUND', { model: `${name}:${adapter}`, hint: '' });
+  if (adapters === undefined) throw new EspalierError('INFER_ADAPTERS_OFF', { model: name, name: adapter });
+  return adapters;
 }

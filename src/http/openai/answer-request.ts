@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import { forReader } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
 import type { Caller } from './caller.ts';
@@ -148,6 +149,7 @@ async function answerBy(
     abort: (reason: unknown) => controller.abort(reason),
     waitsForToken: route.call?.mayRetry === true,
     timers: server.trials?.timers,
+    forReader: (error: unknown) => forReader(error, reply.request),
   };
   if (body.stream !== true) return { answer: await answerWhole(answer) };
   return { answer: reply, ...(await answerStream(answer, reply)) };

@@ -38,6 +38,8 @@ export interface AnswerOptions {
   /** Whether a stream begins with its first token only, because another version may have to answer if there is none. */
   readonly waitsForToken: boolean;
   readonly timers?: Timers | undefined;
+  /** An error as the client may read it. */
+  readonly forReader: (error: unknown) => unknown;
 }
 
 /** A stream that waits for its first token begins after this time all the same, so that proxies and clients do not give it up. */
@@ -101,7 +103,7 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
   } catch (error) {
     options.abort(error);
     if (opened === undefined) throw error;
-    await open().send(openAiErrorOf(error).body);
+    await open().send(openAiErrorOf(options.forReader(error)).body);
     open().done();
     return { error };
   } finally {

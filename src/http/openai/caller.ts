@@ -24,12 +24,12 @@ export function rolloutKeyOf(body: Readonly<Record<string, unknown>>): string | 
 }
 
 /**
- * The caller is the address, because all clients of a server have the same API key. `user` is a claim of the client. It divides the
- * share of the client's address, so a client that invents users takes nothing from other addresses.
+ * `user` is a claim of the client. It divides the share of its key or address, so a client that invents users takes nothing from others.
  *
+ * @param key   by which the engine is shared: `sharerOf` says it
  * @param body  of a request to OpenAI's API; `safety_identifier` has priority over `user`, its older name
  */
-export function callerOf(address: string, body: Readonly<Record<string, unknown>>): Caller {
+export function callerOf(key: string, body: Readonly<Record<string, unknown>>): Caller {
   const user = [body['safety_identifier'], body['user']].find((name) => typeof name === 'string' && name !== '');
-  return { key: address, ...(typeof user === 'string' ? { user: user.slice(0, longestUser) } : {}) };
+  return { key, ...(typeof user === 'string' ? { user: user.slice(0, longestUser) } : {}) };
 }

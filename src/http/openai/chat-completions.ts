@@ -12,6 +12,8 @@ import { parseBody } from './parse-body.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { answerRequest } from './answer-request.ts';
+import { assertSeen } from '../keys/assert-seen.ts';
+import { sharerOf } from '../keys/key-holder.ts';
 import { reservePlace } from './reserve-place.ts';
 
 const checkFields = createFieldCheck('chat', Object.keys(chatCompletionSchema.shape));
@@ -20,16 +22,17 @@ const checkFields = createFieldCheck('chat', Object.keys(chatCompletionSchema.sh
 export function addChatCompletions(app: FastifyInstance, server: ServingContext): void {
   const options = {
     bodyLimit: chatBodyLimit(server.maxLength, app.initialConfig.bodyLimit ?? Infinity),
-    config: { access: 'inference', needsBase: true, contextTokens: server.maxLength },
+    config: { access: 'inference', needsBase: true, keepsToNames: true, contextTokens: server.maxLength },
     onRequest: reservePlace(server),
   } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body, checkFields);
+    assertSeen(request, body.model);
     server.router.assertKnown(body.model);
     request.place?.resize(body.n ?? 1);
     return answerRequest(server, reply, {
       body,
-      caller: callerOf(request.ip, body),
+      caller: callerOf(sharerOf(request), body),
       rolloutKey: rolloutKeyOf(body),
       prompts: async (context) => [{ tokens: await promptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.

@@ -10,6 +10,8 @@ import { createFieldCheck } from './refuse-unsupported.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf, rolloutKeyOf } from './caller.ts';
 import { answerRequest } from './answer-request.ts';
+import { assertSeen } from '../keys/assert-seen.ts';
+import { sharerOf } from '../keys/key-holder.ts';
 import { reservePlace } from './reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
@@ -20,16 +22,20 @@ const checkFields = createFieldCheck('completions', Object.keys(completionSchema
 
 /** `POST /v1/completions`: continues a text or token ids. */
 export function addCompletions(app: FastifyInstance, server: ServingContext): void {
-  const options = { config: { access: 'inference', needsBase: true }, onRequest: reservePlace(server) } as const;
+  const options = {
+    config: { access: 'inference', needsBase: true, keepsToNames: true },
+    onRequest: reservePlace(server),
+  } as const;
   app.post('/v1/completions', options, async (request, reply) => {
     const body = parseBody(completionSchema, request.body, checkFields);
     // What can be refused is refused before a text is tokenized.
     const choices = choicesOf(body);
+    assertSeen(request, body.model);
     server.router.assertKnown(body.model);
     request.place?.resize(choices);
     return answerRequest(server, reply, {
       body,
-      caller: callerOf(request.ip, body),
+      caller: callerOf(sharerOf(request), body),
       rolloutKey: rolloutKeyOf(body),
       prompts: (context) => promptsOf(body, context),
       length: { param: 'max_tokens', asked: body.max_tokens, byDefault: defaultMaxTokens },

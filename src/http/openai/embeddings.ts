@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
+import { assertSeen } from '../keys/assert-seen.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { checkTextLength } from './prompt-text.ts';
 import { parseBody } from './parse-body.ts';
@@ -25,31 +26,36 @@ const checkFields = createFieldCheck('embeddings', Object.keys(schema.shape));
 
 /** `POST /v1/embeddings`: embeds one or several texts, which come as text or as token ids. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
-  app.post('/v1/embeddings', { config: { access: 'inference', needsBase: true } }, async (request, reply) => {
-    const body = parseBody(schema, request.body, checkFields);
-    refuseShorter(body, context);
-    using route = await context.router.resolve(body.model);
-    sayAnsweredBy(reply, route);
-    const controller = new AbortController();
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
-    });
-    const texts = await textsOf(body, context);
-    const options = { adapter: route.leases[0], signal: controller.signal };
-    const embeddings = await context.embedder.embed(texts, options);
-    const tokens = texts.reduce((sum, { length }) => sum + length, 0);
-    return {
-      object: 'list',
-      model: body.model,
-      data: embeddings.map(({ vector }, index) => ({
-        object: 'embedding',
-        index,
-        embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
-      })),
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-      ...answeredByField(route),
-    };
-  });
+  app.post(
+    '/v1/embeddings',
+    { config: { access: 'inference', needsBase: true, keepsToNames: true } },
+    async (request, reply) => {
+      const body = parseBody(schema, request.body, checkFields);
+      assertSeen(request, body.model);
+      refuseShorter(body, context);
+      using route = await context.router.resolve(body.model);
+      sayAnsweredBy(reply, route);
+      const controller = new AbortController();
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) controller.abort(new Error('The client went away'));
+      });
+      const texts = await textsOf(body, context);
+      const options = { adapter: route.leases[0], signal: controller.signal };
+      const embeddings = await context.embedder.embed(texts, options);
+      const tokens = texts.reduce((sum, { length }) => sum + length, 0);
+      return {
+        object: 'list',
+        model: body.model,
+        data: embeddings.map(({ vector }, index) => ({
+          object: 'embedding',
+          index,
+          embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
+        })),
+        usage: { prompt_tokens: tokens, total_tokens: tokens },
+        ...answeredByField(route),
+      };
+    },
+  );
 }
 
 /** WHY refused: a vector can be shortened only if the model was trained for it (Matryoshka representation learning). */

@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServedAdapter } from '../../routing/index.ts';
+import { assertSeen } from '../keys/assert-seen.ts';
+import { holderOf } from '../keys/key-holder.ts';
+import type { Scope } from '../keys/scope.ts';
 import { EspalierError } from '../../core/index.ts';
 import { maxParamLength } from '../door/error-answer.ts';
 import type { ModelCard } from './served-models.ts';
@@ -7,37 +10,52 @@ import type { BaseContext } from '../../service/index.ts';
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
-  let told: { readonly of: readonly ServedAdapter[]; readonly body: Buffer } | undefined;
-  app.get('/v1/models', { config: { access: 'inference' } }, (_request, reply) => {
+  // WHY cached: with a thousand adapters, writing the bytes takes longer than everything else, and they change only with the list.
+  const lists = new WeakMap<Scope, { readonly of: readonly ServedAdapter[]; readonly body: Buffer }>();
+  const config = { access: 'inference', keepsToNames: true } as const;
+  app.get('/v1/models', { config }, (request, reply) => {
+    const { scope } = holderOf(request);
     const of = context.adapters.list();
-    // WHY cached: with a thousand adapters, writing the bytes takes longer than everything else, and they change only with the list.
-    if (told?.of !== of) told = { of, body: Buffer.from(JSON.stringify({ object: 'list', data: cards(context) })) };
+    let told = lists.get(scope);
+    if (told?.of !== of) {
+      told = { of, body: Buffer.from(JSON.stringify({ object: 'list', data: cards(context, scope) })) };
+      lists.set(scope, told);
+    }
     return reply.type('application/json; charset=utf-8').send(told.body);
   });
   // WHY two: clients write the slash of org/name as it is, or as %2F.
   for (const url of ['/v1/models/:id', '/v1/models/*']) {
-    app.get<{ Params: { id: string } | { '*': string } }>(url, { config: { access: 'inference' } }, ({ params }) => {
+    app.get<{ Params: { id: string } | { '*': string } }>(url, { config }, (request) => {
+      const { params } = request;
       const id = 'id' in params ? params.id : params['*'];
       // WHY here: the router takes a name that is too long for `:id` to the second route.
       if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
+      assertSeen(request, id);
       context.router.assertKnown(id);
-      return cards(context).find((card) => card.id === id) ?? failureOf(context, id);
+      return cards(context, holderOf(request).scope).find((card) => card.id === id) ?? failureOf(context, id);
     });
   }
 }
 
-function cards(context: BaseContext): ModelCard[] {
+/** The cards of the names that a key may see. One for some names only gets no places on the disk, and no name of a base that it may not see. */
+function cards(context: BaseContext, scope: Scope): ModelCard[] {
   const common = { object: 'model', owned_by: 'espalier', max_model_len: context.maxLength } as const;
+  const rootOf = (name: string, path: string): string => (scope.isAll ? path : name);
+  const { baseName } = context;
+  const parent = scope.sees(baseName) ? baseName : null;
+  const base = { id: baseName, created: context.created, root: rootOf(baseName, context.baseDirectory), parent: null };
   return [
-    { id: context.baseName, created: context.created, root: context.baseDirectory, parent: null, ...common },
-    ...servedOf(context).map(({ name, version, path, created }) => ({
-      id: name,
-      created,
-      root: path,
-      parent: context.baseName,
-      ...(version === undefined ? {} : { version }),
-      ...common,
-    })),
+    ...(parent === null ? [] : [{ ...base, ...common }]),
+    ...servedOf(context)
+      .filter(({ name }) => scope.sees(name))
+      .map(({ name, version, path, created }) => ({
+        id: name,
+        created,
+        root: rootOf(name, path),
+        parent,
+        ...(version === undefined ? {} : { version }),
+        ...common,
+      })),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import type { Reservation, ServingContext } from '../../service/index.ts';
+import { sharerOf } from '../keys/key-holder.ts';
 import type { Turnstile } from '../door/turnstile.ts';
 
 declare module 'fastify' {
@@ -29,7 +30,7 @@ export function addPlaces(app: FastifyInstance, turnstile: Turnstile): void {
  */
 export function reservePlace({ engine }: ServingContext): onRequestAsyncHookHandler {
   return async (request, reply) => {
-    const place = engine.reserve?.({ key: request.ip, count: 1 });
+    const place = engine.reserve?.({ key: sharerOf(request), count: 1 });
     if (place !== undefined) {
       request.place = place;
       reply.raw.once('close', () => place[Symbol.dispose]());

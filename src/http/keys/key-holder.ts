@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify';
+import { everyName, type Scope } from './scope.ts';
+
+/** Who sends a request, as its key says. */
+export interface KeyHolder {
+  /** The name of the key. undefined: no key was needed, or it is one of the command line, which many clients share. */
+  readonly name: string | undefined;
+  readonly scope: Scope;
+  /** Whether the key is one for administration. */
+  readonly isAdmin: boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard. Read it with `holderOf`. */
+    keyHolder: KeyHolder | undefined;
+  }
+}
+
+/** The sender of a request that needs no key. */
+export const anyone: KeyHolder = { name: undefined, scope: everyName, isAdmin: false };
+
+const nobody: KeyHolder = { name: undefined, scope: { isAll: false, sees: () => false }, isAdmin: false };
+
+/** WHY nobody by default: a request that no guard has seen may see nothing. */
+export function holderOf({ keyHolder = nobody }: Pick<FastifyRequest, 'keyHolder'>): KeyHolder {
+  return keyHolder;
+}
+
+/** By whom the engine's time is shared: the name of the key, or else the address, because clients share the key without a name. */
+export function sharerOf(request: Pick<FastifyRequest, 'keyHolder' | 'ip'>): string {
+  const { name } = holderOf(request);
+  return name === undefined ? request.ip : `key ${name}`;
+}

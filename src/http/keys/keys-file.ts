@@ -1,0 +1,114 @@
+import { open, stat } from 'node:fs/promises';
+import { EspalierError } from '../../core/index.ts';
+import { systemTimers, type Timers } from '../door/timers.ts';
+import type { NamedKey } from './key-ring.ts';
+import { publishKeysEvent } from './keys-events.ts';
+import { maxKeysBytes, parseKeys } from './read-keys.ts';
+
+/** WHY looks and no events of the file system: they also work for links, mounted secrets and network disks. */
+const lookEveryMs = 1000;
+
+export interface KeysFileOptions {
+  readonly path: string;
+  /** Takes the keys of the file, all at once. */
+  readonly replace: (keys: readonly NamedKey[]) => void;
+  readonly timers?: Timers | undefined;
+}
+
+/** A file of keys that is read again when it has changed. While it cannot be used, the keys from before stay in use. */
+export class KeysFile implements Disposable {
+  readonly #options: KeysFileOptions;
+  readonly #timers: Timers;
+  /** The state of the file that was read last, and that of the last look. */
+  #read = '';
+  #seen = '';
+  #cancel: (() => void) | undefined;
+  #isDisposed = false;
+  #reading: Promise<void> = Promise.resolve();
+
+  /** @throws EspalierError FILE_NOT_FOUND, KEYS_FILE_INVALID */
+  static async open(options: KeysFileOptions): Promise<KeysFile> {
+    const file = new KeysFile(options);
+    await file.#take();
+    file.#lookLater();
+    return file;
+  }
+
+  private constructor(options: KeysFileOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+  }
+
+  /** Reads the file now. A file that cannot be used is told on the channel `espalier:keys`. */
+  async reload(): Promise<void> {
+    this.#reading = this.#reading.then(async () => {
+      try {
+        await this.#take();
+      } catch (error) {
+        publishKeysEvent({ event: 'refused', path: this.#options.path, error });
+      }
+    });
+    await this.#reading;
+  }
+
+  /**
+   * Looks whether the file has changed. It is read when two looks have seen the same. WHY: an editor may be writing it, and the
+   * first half of a list is a list.
+   */
+  async look(): Promise<void> {
+    const state = await stateOf(this.#options.path);
+    const isSettled = state === this.#seen;
+    this.#seen = state;
+    if (isSettled && state !== this.#read) await this.reload();
+  }
+
+  async #take(): Promise<void> {
+    const { path, replace } = this.#options;
+    // WHY before it is read: a file that cannot be used is told once, until it changes again.
+    this.#read = this.#seen = await stateOf(path);
+    const { text, mode } = await readFileOfKeys(path);
+    const keys = parseKeys(text, path);
+    if (this.#isDisposed) return;
+    replace(keys);
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      publishKeysEvent({ event: 'open', path, mode: (mode & 0o777).toString(8) });
+    }
+    publishKeysEvent({ event: 'loaded', path, count: keys.length });
+  }
+
+  #lookLater(): void {
+    if (this.#isDisposed) return;
+    this.#cancel = this.#timers.after(lookEveryMs, () => void this.look().finally(() => this.#lookLater()));
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#cancel?.();
+  }
+}
+
+/** What tells one content of a file from the next. */
+async function stateOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join();
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  }
+}
+
+async function readFileOfKeys(path: string): Promise<{ readonly text: string; readonly mode: number }> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'file of keys', path }, { cause });
+  });
+  try {
+    const facts = await file.stat();
+    const problem = facts.isFile()
+      ? facts.size > maxKeysBytes && `it has more than ${maxKeysBytes} bytes`
+      : 'it is not a file';
+    if (problem !== false) throw new EspalierError('KEYS_FILE_INVALID', { path, problem });
+    return { text: await file.readFile('utf8'), mode: facts.mode };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,157 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import type { ResidentAdapter } from '../../batching/index.ts';
+import type { PreparedAdapter } from '../../engine/index.ts';
+import {
+  type AdapterArena,
+  AdapterRegistry,
+  createAdapterAdministration,
+  createAdapterControl,
+  Router,
+} from '../../routing/index.ts';
+import { FakeArena } from '../../routing/testing/fake-arena.ts';
+import { FakeStore, storedVersion } from '../../routing/testing/fake-store.ts';
+import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
+import { Rollouts } from '../../service/rollouts/rollouts.ts';
+import { createApp } from '../app.ts';
+import { KeyRing, type NamedKey } from '../keys/key-ring.ts';
+import { createScope, type Scope } from '../keys/scope.ts';
+import { fakeContext } from './fake-context.ts';
+import { fakeModels } from './fake-models.ts';
+
+/** Random names, so that none is part of another or of any text of ours. */
+const word = (): string => `n${randomBytes(6).toString('hex')}`;
+
+/** A tenant of a server, and the names that only it may see. */
+export class Tenant {
+  readonly key = word();
+  readonly keyName = word();
+  readonly org = word();
+  /** Of the base. The first is there twice with the same content as that of every other tenant. */
+  readonly adapters = [`${this.org}/${word()}`, `${this.org}/${word()}`];
+  readonly model = word();
+  /** Of the model `echo`. */
+  readonly modelAdapter = word();
+
+  get listed(): string[] {
+    return [`${this.org}/*`, this.model, 'echo', `echo:${this.modelAdapter}`, 'shared'];
+  }
+
+  /** Every text that must not reach another tenant. */
+  get secrets(): readonly string[] {
+    return [
+      this.keyName,
+      this.org,
+      ...this.adapters.map((name) => name.replace(`${this.org}/`, '')),
+      this.model,
+      this.modelAdapter,
+    ];
+  }
+
+  named(isAdmin: boolean, scope: Scope = createScope(this.listed)): NamedKey {
+    return { name: this.keyName, sha256: createHash('sha256').update(this.key).digest('hex'), scope, isAdmin };
+  }
+}
+
+export interface TenantsApp extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly baseName: string;
+  /** The adapters of the base that the first tenant may not change, with their versions. */
+  others(): string[];
+}
+
+/**
+ * A server with every route, of two tenants, each with adapters of the base and of a model, and a model of its own. The name `shared` is
+ * that of both, and the other tenant has changed it.
+ */
+export async function openTenants(
+  { own, other }: { readonly own: Tenant; readonly other: Tenant },
+  keys: readonly NamedKey[],
+): Promise<TenantsApp> {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+  const baseName = word();
+  // WHY: nothing here looks into weights.
+  const arena = new FakeArena() as unknown as AdapterArena<PreparedAdapter>;
+  const registry = new AdapterRegistry(arena, { memory: 1000 });
+  const store = new FakeStore(['v1', 'v2', 'v3'], { staging: folder, put: () => Promise.resolve({ digest: 'v3' }) });
+  const control = createAdapterControl({ registry, baseName, store });
+  const rollouts = new Rollouts({ registry });
+  const cause = { actor: `key ${other.keyName}`, reason: `as ${other.org} asks` };
+  for (const name of [...own.adapters, ...other.adapters]) {
+    await mkdir(join(folder, name), { recursive: true });
+    await control.move(name, 'v1', {});
+  }
+  await control.move('shared', 'v1', { cause });
+  // The files from which the other tenant loaded it.
+  const known = storedVersion('v2');
+  const path = join(folder, other.adapters[0] ?? '');
+  await registry.adopt('shared', { ...known, path, source: { ...known.source, path } }, { cause });
+  await control.pin('shared', { cause });
+  await rollouts.begin({ control, store });
+  for (const name of [own.adapters[1], other.adapters[1]]) await rollouts.start(name ?? '', 'v2', {});
+  const router = new Router({ baseName, registry, versions: rollouts.choice });
+  const adapters = createAdapterAdministration({ registry, linears: [], folder, baseName });
+  const generation = { ...fakeContext(), baseName, adapters, control, rollouts, router };
+  const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
+  const leased = { has: (name: string) => registry.has(name), list: () => registry.list(), lease: noWeights };
+  const embeddings = {
+    ...generation,
+    router: new Router<ResidentAdapter>({ baseName, registry: leased }),
+    embedder,
+    width: 2,
+  };
+  const inference = modelsOf([own, other], folder);
+  const ring = new KeyRing({});
+  ring.replace(keys);
+  const app = createApp(generation, { generation, embeddings, inference: inference.context }, { keys: ring });
+  return {
+    app,
+    baseName,
+    others: () => {
+      const names = registry.list().filter(({ name }) => name !== 'shared' && !name.startsWith(own.org));
+      return names.map(({ name, version = '' }) => `${name} ${version}`).toSorted();
+    },
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      await rollouts[Symbol.asyncDispose]();
+      registry.dispose();
+      inference.dispose();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** The model `echo` with an adapter of each tenant, and a model of each. */
+function modelsOf(tenants: readonly Tenant[], folder: string): { readonly context: InferenceContext; dispose(): void } {
+  const registry = new AdapterRegistry(new FakeArena(), { memory: 1000 });
+  const adapters = createAdapterAdministration({ registry, linears: [], folder, baseName: 'echo' });
+  const { models, version } = fakeModels(adapters);
+  const echo = models.get('echo');
+  if (echo === undefined) throw new Error('no model');
+  for (const { modelAdapter } of tenants) {
+    const problem = new Error('it cannot be served');
+    registry.announce(modelAdapter, { path: join(folder, modelAdapter), read: () => Promise.reject(problem) });
+  }
+  // WHY no weights: an adapter that was announced is named everywhere, too.
+  const leased = {
+    has: (name: string) => registry.has(name),
+    lease: (name: string) =>
+      registry.has(name) ? noWeights() : Promise.reject(new EspalierError('ADAPTER_NOT_FOUND', { name, hint: '' })),
+  };
+  const entries: [string, InferenceEntry][] = [['echo', { ...echo, registry: leased }]];
+  for (const { model: name } of tenants) {
+    entries.push([name, { model: { ...echo.model, name }, adapters: undefined, registry: undefined }]);
+  }
+  return {
+    context: { models: new Map(entries), version },
+    dispose: () => registry.dispose(),
+  };
+}
+
+function noWeights(): Promise<never> {
+  return Promise.reject(new Error('no weights'));
+}
