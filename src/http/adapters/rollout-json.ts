@@ -1,4 +1,6 @@
 import type { RolloutOptions, RolloutState } from '../../routing/index.ts';
+import { actorFor } from '../keys/hide-names.ts';
+import type { KeyHolder } from '../keys/key-holder.ts';
 
 /** A roll-out as the routes describe it. */
 export interface RolloutJson {
@@ -33,7 +35,8 @@ interface Calls {
   readonly failures: number;
 }
 
-export function rolloutJson(state: RolloutState): RolloutJson {
+/** @param reader  the holder of the key to whom it is told */
+export function rolloutJson(state: RolloutState, reader: KeyHolder): RolloutJson {
   const { id, alias, stable, candidate, phase, step, stepMs, settings, mirror } = state;
   const { count: requests } = mirror.divergence;
   const meanOf = ({ mean }: { readonly mean: number }): number | null => (requests === 0 ? null : mean);
@@ -44,7 +47,7 @@ export function rolloutJson(state: RolloutState): RolloutJson {
     stable,
     candidate,
     phase: phase.kind,
-    reason: phase.kind === 'running' ? null : phase.reason,
+    reason: phase.kind === 'running' ? null : reasonFor(reader, phase.reason),
     step,
     steps: settings.steps.map(snakeCased),
     limits: snakeCased(settings.limits),
@@ -54,6 +57,11 @@ export function rolloutJson(state: RolloutState): RolloutJson {
     stable_calls: callsOf(state.stableCalls),
     mirrored: { requests, divergence: meanOf(mirror.divergence), agreement: meanOf(mirror.agreement) },
   };
+}
+
+/** WHY: a command without a reason gets who gave it as its reason. */
+function reasonFor(reader: KeyHolder, reason: string): string {
+  return reason.replace(/(?<= by )(key|address) .*$/s, (actor) => actorFor(reader, actor));
 }
 
 function callsOf({ calls, failures }: Calls): Calls {

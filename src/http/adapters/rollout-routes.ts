@@ -36,14 +36,14 @@ export function addRollouts(app: FastifyInstance, context: RolloutRoutesContext)
   const admin = { config: { access: 'admin' } } as const;
   const url = '/v1/adapters/:name/rollout';
   app.get('/v1/rollouts', { config: { access: 'admin', keepsToNames: true } }, (request) => {
-    const { scope } = holderOf(request);
-    const seen = rollouts.list().filter(({ alias }) => scope.sees(alias));
-    return { object: 'list', data: seen.map(rolloutJson) };
+    const reader = holderOf(request);
+    const seen = rollouts.list().filter(({ alias }) => reader.scope.sees(alias));
+    return { object: 'list', data: seen.map((state) => rolloutJson(state, reader)) };
   });
-  app.get<Named>(url, admin, ({ params }, reply) => {
-    const state = rollouts.status(nameIn(context, params));
+  app.get<Named>(url, admin, (request, reply) => {
+    const state = rollouts.status(nameIn(context, request.params));
     reply.header('etag', entityTag(state.stable));
-    return rolloutJson(state);
+    return rolloutJson(state, holderOf(request));
   });
   const change = createRolloutChange(context);
   app.post<Named>(
@@ -87,7 +87,7 @@ function createRolloutChange(context: RolloutRoutesContext): CreateHandler {
     const act = read(body);
     return answerChange(context, { request, reply, name, content: body, reason: body.reason }, async (options) => {
       const state = await act(name, options);
-      return { status, body: rolloutJson(state), version: state.stable };
+      return { status, body: rolloutJson(state, holderOf(request)), version: state.stable };
     });
   };
 }

@@ -97,7 +97,11 @@ async function keep(
   const head = { object: 'adapter.version', name, version };
   if (!isPublished) return { status: 201, body: { ...head, published: false }, version };
   if (rollouts !== undefined && (await rollouts.arrived(name, version, options)) === 'keep') {
-    return { status: 201, body: { ...head, published: false, rollout: rolloutJson(rollouts.status(name)) }, version };
+    return {
+      status: 201,
+      body: { ...head, published: false, rollout: rolloutJson(rollouts.status(name), reader) },
+      version,
+    };
   }
   const adapter = adapterJson(await control.move(name, version, options), reader);
   return { status: 201, body: { ...head, published: true, adapter }, version };

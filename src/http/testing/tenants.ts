@@ -90,8 +90,10 @@ export async function openTenants(
   const known = storedVersion('v2');
   const path = join(folder, other.adapters[0] ?? '');
   await registry.adopt('shared', { ...known, path, source: { ...known.source, path } }, { cause });
-  await control.pin('shared', { cause });
   await rollouts.begin({ control, store });
+  await rollouts.start('shared', 'v3', { cause });
+  await rollouts.command('shared', 'abort', { cause: { actor: cause.actor } });
+  await control.pin('shared', { cause });
   for (const name of [own.adapters[1], other.adapters[1]]) await rollouts.start(name ?? '', 'v2', {});
   const router = new Router({ baseName, registry, versions: rollouts.choice });
   const adapters = createAdapterAdministration({ registry, linears: [], folder, baseName });
