@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { onAdapterEvent } from '../core/index.ts';
+import { onAdapterEvent, publishAdapterEvent } from '../core/index.ts';
 import { AdapterRegistry } from '../routing/index.ts';
 import { adapterOf, FakeArena, FakeFiles } from '../routing/testing/fake-arena.ts';
 import { tellAdapters } from './tell-adapters.ts';
@@ -63,5 +63,44 @@ it('tells what was left out of an adapter, also before the server is up', async 
     'The adapter late holds others',
     'The adapter late is served: version one',
     'The adapter late is unloaded: version one',
+  ]);
+});
+
+it('tells of roll-outs, of breakers and of what was put away', () => {
+  const told: string[] = [];
+  using notes = tellAdapters(onAdapterEvent, (text) => told.push(text));
+  notes.begin([]);
+  const subject = { event: 'rollout', name: 'policy', version: 'a'.repeat(64) } as const;
+  const reason = 'its logits are not finite';
+  publishAdapterEvent({ ...subject, reason: 'a new version came', details: { phase: 'running', step: 0 } });
+  publishAdapterEvent({ ...subject, details: { phase: 'running', step: 1 } });
+  publishAdapterEvent({ ...subject, reason: 'no verdict in time', details: { phase: 'paused', step: 1 } });
+  publishAdapterEvent({ ...subject, reason, result: 'failed', details: { phase: 'failed', step: 1 } });
+  publishAdapterEvent({ ...subject, error: new Error('disk full'), details: { rollout: 'r' } });
+  publishAdapterEvent({
+    event: 'quarantine',
+    name: 'policy',
+    version: 'a'.repeat(64),
+    reason,
+    error: new Error(reason),
+  });
+  publishAdapterEvent({ event: 'quarantine', name: 'policy', version: 'a'.repeat(64), reason });
+  publishAdapterEvent({ event: 'rollout', error: new Error('its record is damaged') });
+  for (const to of ['open', 'half-open', 'closed']) {
+    publishAdapterEvent({ event: 'breaker', version: 'b'.repeat(64), details: { to, requests: 10, failures: 6 } });
+  }
+  const what = 'The roll-out of policy to version aaaaaaaaaaaa';
+  expect(told).toEqual([
+    `${what} is at step 1 (a new version came)`,
+    `${what} is at step 2`,
+    `${what} is held (no verdict in time)`,
+    `${what} was rolled back (its logits are not finite)`,
+    `${what} is not done yet, and is tried again: disk full`,
+    'Version aaaaaaaaaaaa of policy was put into quarantine: its logits are not finite',
+    'Version aaaaaaaaaaaa of policy was put into quarantine: its logits are not finite',
+    'A roll-out cannot go on: its record is damaged',
+    'Version bbbbbbbbbbbb is not asked for a while: 6 of its last 10 calls failed',
+    'Version bbbbbbbbbbbb is tried again',
+    'Version bbbbbbbbbbbb answers again',
   ]);
 });

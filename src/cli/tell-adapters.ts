@@ -38,7 +38,8 @@ export function tellAdapters(
 }
 
 /** A retired version is not reported: it has no name any more, and nobody waits for it. */
-function textOf({ event, result, name, version, previous, reason, error }: AdapterEvent): string | undefined {
+function textOf(told: AdapterEvent): string | undefined {
+  const { event, result, name, version, previous, reason, error } = told;
   switch (event) {
     case 'load':
       return `The adapter ${name} is served: version ${shortened(version)}`;
@@ -67,7 +68,8 @@ function textOf({ event, result, name, version, previous, reason, error }: Adapt
     case 'quarantine': {
       const what =
         version === undefined ? `What came as the adapter ${name}` : `Version ${shortened(version)} of ${name}`;
-      return `${what} was put into quarantine: ${wordsOf(error)}${because(reason)}`;
+      const why = error === undefined ? (reason ?? 'without a reason') : wordsOf(error);
+      return `${what} was put into quarantine: ${why}${why === reason ? '' : because(reason)}`;
     }
     case 'publish':
       return result === 'done' ? undefined : `The change of ${name} in the store is not followed: ${wordsOf(error)}`;
@@ -75,9 +77,30 @@ function textOf({ event, result, name, version, previous, reason, error }: Adapt
       return result === 'done' ? undefined : `The store could not take ${name} in: ${wordsOf(error)}${because(reason)}`;
     case 'store':
       return `${sentence(reason ?? '')}${error === undefined ? '' : `: ${wordsOf(error)}`}`;
+    case 'breaker':
+      return breakerText(told);
+    case 'rollout':
+      return rolloutText(told);
     case 'retire':
       return undefined;
   }
+}
+
+function breakerText({ version, details = {} }: AdapterEvent): string {
+  const { to, requests, failures } = details;
+  const what = `Version ${shortened(version)}`;
+  if (to === 'open') return `${what} is not asked for a while: ${failures} of its last ${requests} calls failed`;
+  return to === 'half-open' ? `${what} is tried again` : `${what} answers again`;
+}
+
+function rolloutText({ name, version, reason, error, details = {} }: AdapterEvent): string {
+  if (name === undefined) return `A roll-out cannot go on: ${wordsOf(error)}`;
+  const what = `The roll-out of ${name} to version ${shortened(version)}`;
+  const { phase, step } = details;
+  if (phase === undefined) return `${what} is not done yet, and is tried again: ${wordsOf(error)}`;
+  if (phase === 'running') return `${what} is at step ${Number(step) + 1}${because(reason)}`;
+  const ends = phase === 'failed' ? 'was rolled back' : phase === 'paused' ? 'is held' : `was ${phase}`;
+  return `${what} ${ends}${because(reason)}`;
 }
 
 function wordsOf(error: unknown): string {
