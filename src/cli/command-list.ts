@@ -22,6 +22,7 @@ import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { keysAddCommand } from './commands/keys-add.ts';
 import { pullCommand } from './commands/pull.ts';
 import { quantizeCommand } from './commands/quantize.ts';
 import {
@@ -50,6 +51,7 @@ export const commandList: readonly CommandDefinition[] = [
   embedCommand,
   serveCommand,
   auditCommand,
+  keysAddCommand,
   inspectCommand,
   pullCommand,
   quantizeCommand,

@@ -7,3 +7,4 @@ export {
 } from './client/adapter-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';
+export { addKey, type NewKey } from './keys/add-key.ts';
