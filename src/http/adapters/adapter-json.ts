@@ -1,6 +1,6 @@
 import type { Cause } from '../../core/index.ts';
 import type { AdapterInfo } from '../../routing/index.ts';
-import { actorFor } from '../keys/hide-names.ts';
+import { actorFor, hideNames } from '../keys/hide-names.ts';
 import type { KeyHolder } from '../keys/key-holder.ts';
 
 /** An adapter as the routes of administration describe it. Times are in ISO 8601. */
@@ -46,8 +46,13 @@ export function adapterJson(info: AdapterInfo, reader: KeyHolder): AdapterJson {
     draining: isDraining,
     pinned: pin === undefined ? null : { ...causeFor(reader, pin), time: isoTime(pin.time), weights: pin.keepsWeights },
     created: isoTime(info.created * 1000),
-    ...(state === 'failed' ? { problem: info.error instanceof Error ? info.error.message : String(info.error) } : {}),
+    ...(state === 'failed' ? { problem: problemFor(reader, info.error) } : {}),
   };
+}
+
+function problemFor(reader: KeyHolder, error: unknown): string {
+  const told = hideNames(error, reader, () => []);
+  return told instanceof Error ? told.message : String(told);
 }
 
 /** With the moves of the name, the latest first. */

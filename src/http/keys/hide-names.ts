@@ -1,5 +1,6 @@
 import { didYouMean, type ErrorCode, EspalierError, nearest } from '../../core/index.ts';
 import type { KeyHolder } from './key-holder.ts';
+import type { Scope } from './scope.ts';
 
 /** Names among which a mistyped one is looked for. WHY so few: what a refusal costs must not grow with the number of adapters. */
 const compared = 100;
@@ -40,6 +41,11 @@ function ownHint(
   if (code === 'ADAPTER_NOT_FOUND') return didYouMean(asked, own);
   const near = nearest(asked, own);
   return near === undefined ? '' : ` (did you mean ${near}?)`;
+}
+
+/** Why an adapter cannot be served, as a key for inference may read it: the text of an error may name places on the disk. */
+export function problemFor(scope: Scope, problem: string): string {
+  return scope.isAll ? problem : 'its files cannot be used';
 }
 
 /** Who made a change, as the holder of a key may read it: the names and addresses of others are not told. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
+import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { AdapterRegistry, createAdapterControl } from '../../routing/index.ts';
 import { FakeArena, type FakeWeights } from '../../routing/testing/fake-arena.ts';
 import { FakeStore } from '../../routing/testing/fake-store.ts';
@@ -12,6 +12,7 @@ import { parseKeys } from './read-keys.ts';
 const list = `
 - {name: acme, key: key-of-acme, models: [acme/*, base], admin: true}
 - {name: beta, key: key-of-beta, models: [beta/*, base], admin: true}
+- {name: ops, key: key-of-ops, models: '*', admin: true}
 - {name: gamma, key: key-of-gamma, models: [acme/*]}
 `;
 
@@ -75,6 +76,20 @@ describe('a key with a name', () => {
     expect(await send('key-of-gamma', 'PUT', '/v1/adapters/acme%2Fx', { version: 'v2' })).toBe(401);
     expect(registry.info('acme/x')).toMatchObject({ version: 'v1', history: [{ actor: 'key acme' }] });
     expect(events.filter(({ name }) => name !== undefined).map(({ actor }) => actor)).toEqual(['key acme']);
+  });
+
+  it('is not told on which place of the disk its adapters lie', async () => {
+    const error = new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path: '/srv/beta/x' });
+    registry.fail('acme/x', { path: '/srv/beta/x', read: () => Promise.reject(error) }, error);
+    for (const [key, isTold] of [
+      ['key-of-acme', false],
+      ['key-of-ops', true],
+    ] as const) {
+      for (const url of ['/v1/adapters', '/v1/adapters/acme%2Fx']) {
+        const { body } = await app.inject({ url, headers: { authorization: `Bearer ${key}` } });
+        expect([body.includes('acme/x'), body.includes('/srv')]).toEqual([true, isTold]);
+      }
+    }
   });
 
   it('opens nothing from the moment when it is taken out of the list', async () => {

@@ -9,6 +9,7 @@ import { sayAnsweredBy } from '../answered-by.ts';
 import { datatypeOf } from './datatypes.ts';
 import { checkInputs } from './check-inputs.ts';
 import { assertLoadable } from '../keys/assert-seen.ts';
+import { problemFor } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { everyName, type Scope } from '../keys/scope.ts';
 import { findModel, modelVersion, seesModel, type FoundModel, type ModelPath } from './find-model.ts';
@@ -216,7 +217,9 @@ function adaptersFor(context: InferenceContext, request: ModelRequest): readonly
 
 /** WHY without the path for some keys: it is a place on the server's disk. */
 function describedFor(scope: Scope, served: ServedAdapter): ServedAdapter {
-  return scope.isAll ? served : { ...served, path: served.name };
+  if (scope.isAll) return served;
+  const { problem } = served;
+  return { ...served, path: served.name, ...(problem !== undefined && { problem: problemFor(scope, problem) }) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServedAdapter } from '../../routing/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
+import { problemFor } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import type { Scope } from '../keys/scope.ts';
 import { EspalierError } from '../../core/index.ts';
@@ -32,7 +33,10 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
       if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
       assertSeen(request, id);
       context.router.assertKnown(id);
-      return cards(context, holderOf(request).scope).find((card) => card.id === id) ?? failureOf(context, id);
+      return (
+        cards(context, holderOf(request).scope).find((card) => card.id === id) ??
+        failureOf(context, holderOf(request).scope, id)
+      );
     });
   }
 }
@@ -65,7 +69,7 @@ function servedOf({ adapters }: BaseContext): readonly ServedAdapter[] {
 }
 
 /** @throws EspalierError ADAPTER_NOT_SERVED */
-function failureOf({ adapters }: BaseContext, name: string): never {
+function failureOf({ adapters }: BaseContext, scope: Scope, name: string): never {
   const problem = adapters.list().find((adapter) => adapter.name === name)?.problem ?? 'it is gone';
-  throw new EspalierError('ADAPTER_NOT_SERVED', { name, problem });
+  throw new EspalierError('ADAPTER_NOT_SERVED', { name, problem: problemFor(scope, problem) });
 }

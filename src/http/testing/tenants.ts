@@ -135,10 +135,12 @@ function modelsOf(tenants: readonly Tenant[], folder: string): { readonly contex
   const echo = models.get('echo');
   if (echo === undefined) throw new Error('no model');
   for (const { modelAdapter } of tenants) {
-    const problem = new Error('it cannot be served');
-    registry.announce(modelAdapter, { path: join(folder, modelAdapter), read: () => Promise.reject(problem) });
+    // The files of another tenant, as they are named where two have the same content.
+    const path = join(folder, ...tenants.flatMap(({ adapters: [name = ''] }) => name));
+    const problem = new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path });
+    registry.fail(modelAdapter, { path, read: () => Promise.reject(problem) }, problem);
   }
-  // WHY no weights: an adapter that was announced is named everywhere, too.
+  // WHY no weights: an adapter that cannot be served is named everywhere, too.
   const leased = {
     has: (name: string) => registry.has(name),
     lease: (name: string) =>
