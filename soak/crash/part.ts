@@ -93,11 +93,15 @@ async function tryOne(crashing: Crashing, injection: Injection, counts: CrashCou
   counts.problems.add(`${injection.fault} at ${injection.call} ${injection.nth}: ${problem}`);
 }
 
+async function namesIn(dir: string): Promise<string> {
+  await using store = await openStore(dir);
+  return describeNames(store);
+}
+
 /** Opens the store again. @returns what is wrong with it */
 async function stateAfter(folder: string, action: ActionName, counts: CrashCounts): Promise<string | undefined> {
   const dir = join(folder, 'store');
-  const store = await openStore(dir);
-  const names = await describeNames(store).finally(() => store[Symbol.asyncDispose]());
+  const names = await namesIn(dir);
   const { old, new: next } = actions[action];
   if (names !== old && names !== next) return `the names are "${names}"`;
   counts[names === old ? 'old' : 'new']++;

@@ -37,7 +37,7 @@ export function tellAdapters(
   };
 }
 
-/** A retired version is not reported: it has no name any more, and nobody waits for it. */
+/** A retired version is not reported, because it has no name any more, and neither are weights that come and go all the time. */
 function textOf(told: AdapterEvent): string | undefined {
   const { event, result, name, version, previous, reason, error } = told;
   switch (event) {
@@ -81,6 +81,10 @@ function textOf(told: AdapterEvent): string | undefined {
       return breakerText(told);
     case 'rollout':
       return rolloutText(told);
+    case 'lease':
+      return `A request for ${name} left its version ${shortened(version)} taken: ${wordsOf(error)} Please report this.`;
+    case 'resident':
+    case 'release':
     case 'retire':
       return undefined;
   }
