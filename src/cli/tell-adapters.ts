@@ -81,8 +81,6 @@ function textOf(told: AdapterEvent): string | undefined {
       return breakerText(told);
     case 'rollout':
       return rolloutText(told);
-    case 'lease':
-      return `A request for ${name} left its version ${shortened(version)} taken: ${wordsOf(error)} Please report this.`;
     case 'resident':
     case 'release':
     case 'retire':

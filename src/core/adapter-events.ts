@@ -29,8 +29,6 @@ export type AdapterEventKind =
   /** A name or a version takes no new requests, or takes them again. */
   | 'drain'
   | 'resume'
-  /** A lease ended otherwise than it should have. */
-  | 'lease'
   /** The breaker of a version changed its state. */
   | 'breaker'
   /** The roll-out of a version began, took a step, or ended. */

@@ -1,4 +1,3 @@
-import { publishAdapterEvent } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { AdapterFacts, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
@@ -84,19 +83,6 @@ export class VersionRecord implements AdapterVersion {
   }
 }
 
-interface Lost {
-  readonly alias: string;
-  readonly digest: string;
-  readonly lessor: Pick<Lessor<HostWeights>, 'end'>;
-}
-
-// WHY: a lease that nobody disposes would keep its version for ever, and no request would show it.
-const lostLeases = new FinalizationRegistry<Lost>(({ alias, digest, lessor }) => {
-  const error = new Error('A lease was lost without being disposed. It is ended now.');
-  publishAdapterEvent({ event: 'lease', name: alias, version: digest, error });
-  lessor.end();
-});
-
 /** The operations of the registry that a lease needs. */
 export interface Lessor<Weights extends HostWeights> {
   begin(): void;
@@ -128,7 +114,6 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
     this.tokenizer = tokenizer;
     this.#lessor = lessor;
     lessor.begin();
-    lostLeases.register(this, { alias, digest: version.digest, lessor }, this);
   }
 
   /** Another claim on the same version, which must be disposed separately. */
@@ -147,7 +132,6 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
   dispose(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    lostLeases.unregister(this);
     this.#lessor.end();
   }
 
