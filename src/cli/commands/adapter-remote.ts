@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AdapterClient, RemoteAdapter } from '../../http/index.ts';
+import { adapterName, addChangeOptions, changeSchema, versionStart, type Wants, wantsOf } from '../change-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { describeRemote, describeRemotes } from '../describe-remote.ts';
 import { readOptions } from '../read-options.ts';
@@ -8,15 +9,6 @@ import { wholeVersion } from '../whole-version.ts';
 
 /** WHY shorter than a minute: proxies end requests that take longer. */
 const drainWaitMs = 30_000;
-
-const name = z.string().min(1, { error: 'the name of an adapter' });
-const version = z.string().min(6, { error: 'a version, or at least its first 6 characters' });
-const changeSchema = {
-  ...serverSchema,
-  name,
-  reason: z.string().min(1, { error: 'a text' }).optional(),
-  ifVersion: version.optional(),
-};
 
 export const adapterListCommand: CommandDefinition = {
   name: 'adapter list',
@@ -38,7 +30,7 @@ export const adapterStatusCommand: CommandDefinition = {
     addServerOptions(command);
   },
   async run(options, { output, signal }) {
-    const read = readOptions(z.object({ ...serverSchema, name: name.optional() }), options);
+    const read = readOptions(z.object({ ...serverSchema, name: adapterName.optional() }), options);
     const client = clientOf(read, signal);
     if (read.name === undefined) {
       const adapters = await client.list();
@@ -65,12 +57,6 @@ interface ChangeSettings<Schema extends z.ZodRawShape> {
   told(adapter: RemoteAdapter): string;
 }
 
-/** What every change says beside its own values. */
-interface Wants {
-  readonly reason: { readonly reason?: string };
-  readonly expected: string | undefined;
-}
-
 /** A command that changes one name. */
 function changeCommand<Schema extends z.ZodRawShape>(settings: ChangeSettings<Schema>): CommandDefinition {
   const { verb, summary, examples, argument, option, schema } = settings;
@@ -82,33 +68,19 @@ function changeCommand<Schema extends z.ZodRawShape>(settings: ChangeSettings<Sc
       command.argument('<name>', 'the name of an adapter');
       if (argument) command.argument(...argument);
       if (option) command.option(...option);
-      addChangeOptions(command);
+      addChangeOptions(command, 'history');
     },
     async run(options, { output, signal }) {
       const read = readOptions(z.object({ ...changeSchema, ...schema }), options);
       const client = clientOf(read as z.output<z.ZodObject<typeof serverSchema>>, signal);
-      const adapter = await settings.change(client, read, await wantsOf(client, read as Given));
+      const adapter = await settings.change(
+        client,
+        read,
+        await wantsOf(client, read as z.output<z.ZodObject<typeof changeSchema>>),
+      );
       output.answer(adapter, () => settings.told(adapter));
     },
   };
-}
-
-function addChangeOptions(command: Parameters<CommandDefinition['configure']>[0]): void {
-  command
-    .option('--reason <text>', 'why, for the history and the audit record')
-    .option('--if-version <version>', 'change nothing unless the name has this version');
-  addServerOptions(command);
-}
-
-interface Given {
-  readonly name: string;
-  readonly reason?: string | undefined;
-  readonly ifVersion?: string | undefined;
-}
-
-async function wantsOf(client: AdapterClient, { name: of, reason, ifVersion }: Given): Promise<Wants> {
-  const expected = ifVersion === undefined ? undefined : await wholeVersion(client, of, ifVersion);
-  return { reason: reason === undefined ? {} : { reason }, expected };
 }
 
 export const adapterPublishCommand = changeCommand({
@@ -116,7 +88,7 @@ export const adapterPublishCommand = changeCommand({
   summary: 'Points a name of a running server to a version: of its history, of its store, or of another name.',
   examples: ['espalier adapter publish support 3f9a01 --reason "new terms"'],
   argument: ['<version>', 'the SHA-256 of the version; of the history also its first characters'],
-  schema: { version },
+  schema: { version: versionStart },
   change: async (client, read, { reason, expected }) => {
     const whole = await wholeVersion(client, read.name, read.version);
     return client.change({ name: read.name, action: 'publish', body: { version: whole, ...reason }, expected });
@@ -132,7 +104,7 @@ export const adapterRollbackCommand = changeCommand({
     'espalier adapter rollback support --to 3f9a01',
   ],
   option: ['--to <version>', 'a version of the history (default: the one before the present one)'],
-  schema: { to: version.optional() },
+  schema: { to: versionStart.optional() },
   change: async (client, read, { reason, expected }) => {
     const to = read.to === undefined ? undefined : await wholeVersion(client, read.name, read.to);
     const body = { ...(to === undefined ? {} : { to }), ...reason };
@@ -178,7 +150,7 @@ export const adapterDrainCommand: CommandDefinition = {
   examples: ['espalier adapter drain support', 'espalier adapter drain support --no-wait'],
   configure(command) {
     command.argument('<name>', 'the name of an adapter').option('--no-wait', 'do not wait for requests under way');
-    addChangeOptions(command);
+    addChangeOptions(command, 'history');
   },
   async run(options, context) {
     const read = readOptions(z.object({ ...changeSchema, wait: z.boolean().default(true) }), options);
@@ -213,7 +185,7 @@ export const adapterDeleteCommand: CommandDefinition = {
   examples: ['espalier adapter delete support --if-version 3f9a01'],
   configure(command) {
     command.argument('<name>', 'the name of an adapter');
-    addChangeOptions(command);
+    addChangeOptions(command, 'history');
   },
   async run(options, { output, signal }) {
     const read = readOptions(z.object(changeSchema), options);

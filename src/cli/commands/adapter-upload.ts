@@ -2,16 +2,17 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { adapterName, reasonText } from '../change-options.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
 
 const schema = z.object({
   ...serverSchema,
-  name: z.string().min(1, { error: 'the name of an adapter' }),
+  name: adapterName,
   path,
   publish: z.boolean().default(true),
-  reason: z.string().min(1, { error: 'a text' }).optional(),
+  reason: reasonText.optional(),
 });
 
 export const adapterUploadCommand: CommandDefinition = {

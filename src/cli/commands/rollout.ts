@@ -1,41 +1,12 @@
 import { z } from 'zod';
 import type { AdapterClient, RemoteRollout } from '../../http/index.ts';
+import { adapterName, addChangeOptions, changeSchema, versionStart, type Wants, wantsOf } from '../change-options.ts';
 import type { CommandDefinition } from '../command.ts';
 import { describeRollout, describeRollouts } from '../describe-rollout.ts';
 import { readOptions } from '../read-options.ts';
 import { rolloutSteps } from '../rollout-steps.ts';
 import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
 import { wholeVersion } from '../whole-version.ts';
-
-const name = z.string().min(1, { error: 'the name of an adapter' });
-const version = z.string().min(6, { error: 'a version, or at least its first 6 characters' });
-const changeSchema = {
-  ...serverSchema,
-  name,
-  reason: z.string().min(1, { error: 'a text' }).optional(),
-  ifVersion: version.optional(),
-};
-
-type Configure = CommandDefinition['configure'];
-
-const configureChange: Configure = (command) => {
-  command
-    .option('--reason <text>', 'why, for the events and the audit record')
-    .option('--if-version <version>', 'change nothing unless the name has this version');
-  addServerOptions(command);
-};
-
-interface Given {
-  readonly name: string;
-  readonly reason?: string | undefined;
-  readonly ifVersion?: string | undefined;
-}
-
-/** What every change says beside its own values. */
-async function wantsOf(client: AdapterClient, { name: of, reason, ifVersion }: Given) {
-  const expected = ifVersion === undefined ? undefined : await wholeVersion(client, of, ifVersion);
-  return { name: of, expected, reason: reason === undefined ? {} : { reason } };
-}
 
 export const rolloutStartCommand: CommandDefinition = {
   name: 'rollout start',
@@ -49,10 +20,10 @@ export const rolloutStartCommand: CommandDefinition = {
       .argument('<name>', 'the name of an adapter')
       .argument('<version>', 'the SHA-256 of the new version; of the history also its first characters')
       .option('--steps <steps>', 'shadow or a share of the keys each (default: those of the server)');
-    configureChange(command);
+    addChangeOptions(command, 'events');
   },
   async run(options, { output, signal }) {
-    const schema = z.object({ ...changeSchema, version, steps: rolloutSteps.optional() });
+    const schema = z.object({ ...changeSchema, version: versionStart, steps: rolloutSteps.optional() });
     const read = readOptions(schema, options);
     const client = clientOf(read, signal);
     const { reason, expected } = await wantsOf(client, read);
@@ -73,7 +44,7 @@ export const rolloutStatusCommand: CommandDefinition = {
     addServerOptions(command);
   },
   async run(options, { output, signal }) {
-    const read = readOptions(z.object({ ...serverSchema, name: name.optional() }), options);
+    const read = readOptions(z.object({ ...serverSchema, name: adapterName.optional() }), options);
     const client = clientOf(read, signal);
     if (read.name === undefined) {
       const rollouts = await client.rollouts();
@@ -97,8 +68,6 @@ function commandOf({ verb, summary, example }: Verb): CommandDefinition {
   );
 }
 
-type Wants = Awaited<ReturnType<typeof wantsOf>>;
-
 function changeCommand(
   { verb, summary, example }: { readonly verb: string; readonly summary: string; readonly example: string },
   change: (client: AdapterClient, wants: Wants) => Promise<RemoteRollout>,
@@ -109,7 +78,7 @@ function changeCommand(
     examples: [example],
     configure(command) {
       command.argument('<name>', 'the name of an adapter');
-      configureChange(command);
+      addChangeOptions(command, 'events');
     },
     async run(options, { output, signal }) {
       const read = readOptions(z.object(changeSchema), options);

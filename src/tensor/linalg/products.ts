@@ -27,36 +27,40 @@ export async function orthonormalize(columns: readonly Float64Array[]): Promise<
 const productsPerTurn = 1_000_000;
 
 /** Computes W·c for each column c. @returns vectors [rows] */
-export async function times({ values, rows, columns }: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
-  const result = by.map(() => new Float64Array(rows));
-  const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
-  for (let row = 0; row < rows; row++) {
-    if (row % rowsPerTurn === 0) await breathe();
-    const line = values.subarray(row * columns, (row + 1) * columns);
+export async function times(matrix: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
+  const result = by.map(() => new Float64Array(matrix.rows));
+  await eachRow(matrix, by, (row, line) => {
     for (const [i, column] of by.entries()) {
       const target = result[i];
       if (target) target[row] = dot(line, column);
     }
-  }
+  });
   return result;
 }
 
 /** Computes Wᵀ·c for each column c. @returns vectors [columns] */
-export async function timesTransposed(
-  { values, rows, columns }: Matrix,
-  by: readonly Float64Array[],
-): Promise<Float64Array[]> {
-  const result = by.map(() => new Float64Array(columns));
-  const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
-  for (let row = 0; row < rows; row++) {
-    if (row % rowsPerTurn === 0) await breathe();
-    const line = values.subarray(row * columns, (row + 1) * columns);
+export async function timesTransposed(matrix: Matrix, by: readonly Float64Array[]): Promise<Float64Array[]> {
+  const result = by.map(() => new Float64Array(matrix.columns));
+  await eachRow(matrix, by, (row, line) => {
     for (const [i, column] of by.entries()) {
       const target = result[i];
       if (target) addScaled(target, line, column[row] ?? 0);
     }
-  }
+  });
   return result;
+}
+
+/** Visits the rows in slices that count as many multiplications as the columns need. */
+async function eachRow(
+  { values, rows, columns }: Matrix,
+  by: readonly Float64Array[],
+  visit: (row: number, line: Float32Array) => void,
+): Promise<void> {
+  const rowsPerTurn = Math.max(1, Math.floor(productsPerTurn / (columns * by.length)));
+  for (let row = 0; row < rows; row++) {
+    if (row % rowsPerTurn === 0) await breathe();
+    visit(row, values.subarray(row * columns, (row + 1) * columns));
+  }
 }
 
 /** WHY four sums: each addition waits for the one before it, and four of them can run at once. */
