@@ -232,10 +232,10 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   /** Stores and activates the open files of an adapter. */
   async #bring(name: string, opened: OpenEntry, options: PutOptions): Promise<StoredVersion> {
     const { user, names, maker } = this.#started;
-    const { version, adapter } = await maker.make(name, opened);
+    const version = await maker.make(name, opened);
     const { isActivated = true } = options;
     if (!isActivated || (await user.arrived?.(name, version)) === 'keep') return version;
-    await names.activate(name, version, { ...options, adapter });
+    await names.activate(name, version, options);
     return version;
   }
 

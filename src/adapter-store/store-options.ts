@@ -29,10 +29,8 @@ export interface StoreOptions {
 }
 
 /** A version that a name points to now. */
-export interface Activation<Read extends Adapter> {
+export interface Activation {
   readonly version: StoredVersion;
-  /** The adapter, where it has just been read. Absent where only its record was. */
-  readonly adapter?: Read | undefined;
   readonly cause: Cause;
 }
 
@@ -48,7 +46,7 @@ export interface StoreUser<Read extends Adapter = Adapter> {
   /** Checks whatever else must be right before an adapter may answer. */
   verify(name: string, adapter: Read): Promise<VerifiedFacts>;
   /** The name points to the version. If this fails, the name goes back to the version before. */
-  activated(name: string, activation: Activation<Read>): Promise<void>;
+  activated(name: string, activation: Activation): Promise<void>;
   /** The name is no longer served. */
   withdrawn(name: string, cause: Cause): Promise<void>;
   /** The name is there, and cannot be served. */

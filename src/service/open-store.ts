@@ -184,10 +184,11 @@ async function verify<Weights extends HostWeights>(
     throw new EspalierError('STORE_NAME_INVALID', { name, expected: 'another name than that of the base' });
   }
   const { rank, bytes, isAlone } = arena.check(name, adapter);
-  await adapter.openTokenizer?.();
+  const tokenizer = await adapter.openTokenizer?.();
+  const opened = { ...adapter, openTokenizer: () => Promise.resolve(tokenizer) };
   const { digest } = adapter;
   const isServed = registry.versions().some((version) => version.digest === digest) && !trials.has(digest);
-  if (!isServed) await trials.pass(digest, () => tried(name, adapter, { registry, selfTest }));
+  if (!isServed) await trials.pass(digest, () => tried(name, opened, { registry, selfTest }));
   const inner = new Set(innerModules(base));
   const modules = [...adapter.modules.values()];
   const has = (part: keyof ModuleWeights): boolean => modules.some((module) => module[part] !== undefined);

@@ -77,18 +77,14 @@ export class ServedNames<Read extends Adapter> {
    * @throws EspalierError ADAPTER_VERSION_CONFLICT, ADAPTER_QUARANTINED, STORE_ENTRY_STRANGE, and the errors of the user. The old version
    *   is then served.
    */
-  activate(
-    name: string,
-    version: StoredVersion,
-    options: ActivateOptions & { readonly adapter?: Read | undefined } = {},
-  ): Promise<StoredVersion | undefined> {
+  activate(name: string, version: StoredVersion, options: ActivateOptions = {}): Promise<StoredVersion | undefined> {
     return this.#turns.take(name, () => this.#activate(name, version, options));
   }
 
   async #activate(
     name: string,
     version: StoredVersion,
-    { expected, cause = { actor: 'store' }, adapter }: ActivateOptions & { readonly adapter?: Read | undefined },
+    { expected, cause = { actor: 'store' } }: ActivateOptions,
   ): Promise<StoredVersion | undefined> {
     const { links, user, quarantine } = this.#options;
     const before = this.get(name);
@@ -99,7 +95,7 @@ export class ServedNames<Read extends Adapter> {
     if (previous === version.key && before?.key === version.key) return before;
     if (previous !== version.key) await links.point(name, version.key, previous);
     try {
-      await user.activated(name, { version, adapter, cause });
+      await user.activated(name, { version, cause });
     } catch (error) {
       if (previous === undefined) await links.remove(name);
       else if (previous !== version.key) await links.point(name, previous, version.key);

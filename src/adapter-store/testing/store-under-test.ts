@@ -38,10 +38,10 @@ export class TestUser implements StoreUser {
     return Promise.resolve({ rank: first?.rank ?? 0, bytes: 56, isAlone: false, targets: [], kinds: [] });
   }
 
-  async activated(name: string, { version, adapter }: Activation<Adapter>): Promise<void> {
+  async activated(name: string, { version }: Activation): Promise<void> {
     if (this.failure) throw this.failure;
     this.serving.set(name, version);
-    this.heard.push(`${name}=${versionOf(adapter ?? (await readCopy(version.path)))}`);
+    this.heard.push(`${name}=${versionOf(await readCopy(version.path))}`);
   }
 
   withdrawn(name: string): Promise<void> {

@@ -10,10 +10,9 @@ import type { StoreUser } from '../store-options.ts';
 import { factsFile, formatFacts, type StoredVersion } from './stored-version.ts';
 
 /** A verified version that is complete on the disk, and not yet in its place. */
-export interface StagedVersion<Read extends Adapter> {
+export interface StagedVersion {
   readonly folder: string;
   readonly version: StoredVersion;
-  readonly adapter: Read;
 }
 
 export interface Staging<Read extends Adapter> {
@@ -37,7 +36,7 @@ export interface Staging<Read extends Adapter> {
 export async function stageVersion<Read extends Adapter>(
   source: AdapterFiles,
   staging: Staging<Read>,
-): Promise<StagedVersion<Read>> {
+): Promise<StagedVersion> {
   const { folder, name, checksums, user, files, now } = staging;
   const copied = await copyFiles(source, staging);
   // The disk is busy while the numbers are checked.
@@ -64,7 +63,7 @@ export async function stageVersion<Read extends Adapter>(
   await flushed;
   for (const each of [...copied.paths, join(folder, factsFile)]) await files.setMode(each, 0o444);
   await files.flush(folder);
-  return { folder, version, adapter };
+  return { folder, version };
 }
 
 function formatOf(adapter: Adapter): string {

@@ -35,14 +35,14 @@ export class VersionMaker<Read extends Adapter> {
    * Copies and verifies the open files of an adapter, and gives the copy its place in the store.
    * @throws EspalierError the errors of `stageVersion`. Nothing is in the store then.
    */
-  async make(name: string, opened: OpenEntry): Promise<{ readonly version: StoredVersion; readonly adapter: Read }> {
+  async make(name: string, opened: OpenEntry): Promise<StoredVersion> {
     const folder = join(this.#options.layout.staging, `version-${this.#count++}`);
     try {
       const { source, checksums } = opened;
       const staged = await stageVersion(source, { ...this.#options, folder, name, checksums });
       const version = await this.#publish(staged);
       publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
-      return { version, adapter: staged.adapter };
+      return version;
     } catch (error) {
       throw aboutOriginal(error, opened.source, folder);
     } finally {
@@ -50,7 +50,7 @@ export class VersionMaker<Read extends Adapter> {
     }
   }
 
-  async #publish({ folder, version }: StagedVersion<Read>): Promise<StoredVersion> {
+  async #publish({ folder, version }: StagedVersion): Promise<StoredVersion> {
     const { versions } = this.#options;
     const known = await versions.find(version.key);
     if (known?.context === version.context) return known;
