@@ -1,20 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AdapterEvent, breathe, EspalierError, type ErrorCode } from '../../core/index.ts';
+import { type AdapterEvent, breathe, EspalierError } from '../../core/index.ts';
+import { codeOf } from '../testing/code-of.ts';
 import { adapterOf, FakeArena, FakeFiles, type FakeWeights, knownOf } from '../testing/fake-arena.ts';
 
 import { AdapterRegistry } from './adapter-registry.ts';
 import type { AdapterLease } from './adapter-version.ts';
-
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'none' | 'other'> {
-  try {
-    await promise;
-    return 'none';
-  } catch (error) {
-    return error instanceof EspalierError ? error.code : 'other';
-  }
-}
 
 let arena: FakeArena;
 let registry: AdapterRegistry<FakeWeights>;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdapterEvent, breathe, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { codeOf } from '../testing/code-of.ts';
 import { adapterOf, FakeArena, FakeFiles, type FakeWeights, knownOf } from '../testing/fake-arena.ts';
 import { AdapterRegistry } from './adapter-registry.ts';
 
@@ -10,13 +11,6 @@ beforeEach(() => {
   registry = new AdapterRegistry(arena, { memory: 100 });
 });
 afterEach(() => registry.dispose());
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'none',
-    (error: unknown) => (EspalierError.isInstance(error) ? error.code : 'other'),
-  );
-}
 
 describe('adopted versions', () => {
   it('serve at once without a reading, and are read by the first lease that holds them', async () => {
