@@ -43,9 +43,13 @@ export async function stageVersion<Read extends Adapter>(
   const flushed = Promise.all(copied.paths.map((path) => files.flush(path)));
   flushed.catch(() => undefined);
   if (!(await source.isUnchanged())) throw new EspalierError('ADAPTER_CHANGING', { path: source.path, tries: 1 });
-  if (checksums !== undefined) await assertSums(source, copied, checksums);
   const path = copied.content === undefined ? folder : join(folder, copied.content);
-  const adapter = await user.read(path, companionsOf(copied).length > 0);
+  // WHY beside each other: both read the copy whole. A wrong sum says more than what it breaks.
+  const summed = checksums === undefined ? Promise.resolve() : assertSums(source, copied, checksums);
+  const read = user.read(path, companionsOf(copied).length > 0);
+  await Promise.allSettled([summed, read]);
+  await summed;
+  const adapter = await read;
   const facts = await user.verify(name, adapter);
   const key = await keyOf(adapter.digest, copied);
   const version: StoredVersion = {
