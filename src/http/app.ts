@@ -29,6 +29,7 @@ import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
 import { addHealth } from './health.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
+import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
 import { addPlaces } from './openai/reserve-place.ts';
 import { addOpenInference } from './open-inference/routes.ts';
@@ -124,7 +125,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     addAdapters(app, { control, baseName, answers, uploads, rollouts });
     if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
   }
-  if (generation) for (const add of [addCompletions, addChatCompletions]) add(app, generation);
+  if (generation) for (const add of [addCompletions, addChatCompletions, addTokenize]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
   // WHY registered: routes of others are known only when they have been.

@@ -24,6 +24,15 @@ describe('encode', () => {
   });
 });
 
+describe('tokenName', () => {
+  it('is the name in the files, which the text is not, and nothing beyond the vocabulary', () => {
+    const tokenizer = createTokenizer(byteLevelFiles());
+    const ids = tokenizer.encode('<s>hello w');
+    expect(ids.map((id) => tokenizer.tokenName(id))).toEqual(['<s>', 'hello', 'Ġ', 'w']);
+    expect(tokenizer.tokenName(tokenizer.vocabSize)).toBeUndefined();
+  });
+});
+
 describe('encodeWithOffsets', () => {
   it('says where each token comes from, and nowhere for what is put around a text', () => {
     const text = 'hello <s>wörld 😀';

@@ -90,6 +90,8 @@ export interface Tokenizer {
    * @returns undefined for an id outside the vocabulary
    */
   tokenBytes(id: number): Uint8Array | undefined;
+  /** The token as the files of the tokenizer name it, such as `Ġthe` or `▁the`; undefined for an id outside the vocabulary. */
+  tokenName(id: number): string | undefined;
   /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_INVALID, CHAT_TEMPLATE_FAILED */
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
   /** Renders messages like `renderChat`, and says which parts the template marks as written by the assistant. */
@@ -252,6 +254,10 @@ class FileTokenizer implements Tokenizer {
     // WHY after another token: the first token of a text loses its space.
     const before = this.#decode(['a']);
     return new TextEncoder().encode(this.#decode(['a', token]).slice(before.length));
+  }
+
+  tokenName(id: number): string | undefined {
+    return this.#tokens.contentOf(id);
   }
 
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string {

@@ -42,6 +42,8 @@ function bodiesFor(url: string, { name, adapter }: Names, own: Names): (object |
     ['/chat/completions', [{ model: name, messages: [{ role: 'user', content: 'x' }] }]],
     ['/completions', [{ model: name, prompt: 'x' }]],
     ['/embeddings', [{ model: name, input: 'x' }]],
+    ['/detokenize', [{ model: name, tokens: [120] }]],
+    ['/tokenize', [{ model: name, prompt: 'x' }]],
     ['/load_lora_adapter', [name, own.name].map((as) => ({ lora_name: as, lora_path: name, load_inplace: true }))],
     ['/unload_lora_adapter', [{ lora_name: name }]],
     ['/v1/adapters', [formOf(name)]],

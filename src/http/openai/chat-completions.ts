@@ -1,13 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
-import { FieldProblem, fitToTemplate, readVariables } from '../../chat/index.ts';
-import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { AnswerFormat } from './answer.ts';
 import { callerOf, rolloutKeyOf } from './caller.ts';
+import { chatPromptOf } from './chat-prompt.ts';
 import { chatLogprobs } from './logprobs.ts';
 import type { Piece } from './pieces.ts';
-import { chatBodyLimit, checkTextLength } from './prompt-text.ts';
-import { chatCompletionSchema, type ChatCompletionBody } from './request-body.ts';
+import { chatBodyLimit } from './prompt-text.ts';
+import { chatCompletionSchema } from './request-body.ts';
 import { parseBody } from './parse-body.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import type { ServingContext } from '../../service/index.ts';
@@ -34,7 +32,7 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
       body,
       caller: callerOf(sharerOf(request), body),
       rolloutKey: rolloutKeyOf(body),
-      prompts: async (context) => [{ tokens: await promptOf(body, context) }],
+      prompts: async (context) => [{ tokens: await chatPromptOf(body, context) }],
       // WHY the rest of the context: OpenAI's API has no default limit for chats.
       length: {
         param: typeof body.max_completion_tokens === 'number' ? 'max_completion_tokens' : 'max_tokens',
@@ -48,43 +46,6 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
       topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
     });
   });
-}
-
-async function promptOf(body: ChatCompletionBody, context: ServingContext): Promise<number[]> {
-  if (context.tokenizer?.hasChatTemplate !== true) {
-    throw new EspalierError('REQUEST_UNSUPPORTED', {
-      param: 'messages',
-      problem: 'the base has no chat template, use /v1/completions',
-    });
-  }
-  const { messages } = body;
-  if (messages.length > context.maxLength) {
-    const problem = `${messages.length} messages came, and the context has ${context.maxLength} tokens`;
-    throw new EspalierError('REQUEST_INVALID', { param: 'messages', problem });
-  }
-  checkTextLength(textOf(messages), 'messages', context.maxLength);
-  const variables = readVariables(body.chat_template_kwargs, body.enable_thinking);
-  if (variables instanceof FieldProblem) {
-    throw new EspalierError('REQUEST_INVALID', { param: variables.path.join('.'), problem: variables.problem });
-  }
-  const documents = body.documents ?? undefined;
-  checkTextLength(JSON.stringify(variables ?? {}), 'chat_template_kwargs', context.maxLength);
-  checkTextLength(JSON.stringify(documents ?? []), 'documents', context.maxLength);
-  const fitted = fitToTemplate({ messages }, context.tokenizer, { documents });
-  if (fitted instanceof FieldProblem) {
-    throw new EspalierError('REQUEST_UNSUPPORTED', { param: fitted.path.join('.'), problem: fitted.problem });
-  }
-  return context.tokenizer.encodeChatInSlices(fitted.messages, { addGenerationPrompt: true, documents, variables });
-}
-
-/** All words that a template may write. */
-function textOf(messages: readonly ChatMessage[]): string {
-  return messages
-    .map(({ role: _role, content, ...others }) => {
-      const more = Object.keys(others).length === 0 ? '' : JSON.stringify(others);
-      return typeof content === 'string' ? content + more : more;
-    })
-    .join('');
 }
 
 function chatFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {

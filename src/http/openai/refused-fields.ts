@@ -77,6 +77,11 @@ const refusedInChat: RefusedFields = {
   chat_template: { neutral: [], problem: asTrained },
 };
 
+const refusedInTokenize: RefusedFields = {
+  continue_final_message: { neutral: [false], problem: asTrained },
+  chat_template: { neutral: [], problem: asTrained },
+};
+
 const prefixed = 'put the words that the model was trained with in front of the text';
 
 const refusedInEmbeddings: RefusedFields = {
@@ -90,13 +95,15 @@ const refusedInEmbeddings: RefusedFields = {
 };
 
 /** The routes whose fields are known. */
-export type FieldRoute = 'completions' | 'chat' | 'embeddings';
+export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'tokenize' | 'detokenize';
 
 /** The fields that a route refuses, by their names. */
 export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
   completions: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInCompletions },
   chat: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat },
   embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
+  tokenize: { ...refusedEverywhere, ...refusedInTokenize },
+  detokenize: refusedEverywhere,
 };
 
 /** Fields of `stream_options` that would change the events. */

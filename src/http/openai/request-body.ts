@@ -54,17 +54,22 @@ export const completionSchema = z
     error: 'it must equal n: every choice that is drawn is given; ask for more with n, with logprobs to rank them by',
   });
 
+/** The fields of which the prompt of a chat is made. */
+export const chatFields = {
+  messages: chatMessages({ maxMessages, maxParts }),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  enable_thinking: z.boolean().nullish(),
+  documents: z.array(z.record(z.string(), z.unknown())).max(maxDocuments).nullish(),
+};
+
 export const chatCompletionSchema = z
   .looseObject({
     ...samplingFields,
-    messages: chatMessages({ maxMessages, maxParts }),
+    ...chatFields,
     max_tokens: z.number().int().min(1).nullish(),
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.number().int().min(0).max(20).nullish(),
-    chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
-    enable_thinking: z.boolean().nullish(),
-    documents: z.array(z.record(z.string(), z.unknown())).max(maxDocuments).nullish(),
   })
   .refine(({ logprobs, top_logprobs: top }) => logprobs === true || (top ?? 0) === 0, {
     path: ['top_logprobs'],

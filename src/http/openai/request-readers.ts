@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { describeValue, FieldProblem, readMessages, type ReadMessagesOptions } from '../../chat/index.ts';
+import {
+  describeValue,
+  FieldProblem,
+  readMessages,
+  readTools,
+  type ReadMessagesOptions,
+  type Tool,
+} from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import { isTokenId, parseTokenId } from '../../service/index.ts';
 
@@ -108,6 +115,12 @@ export function chatMessages(options: ReadMessagesOptions): z.ZodType<readonly C
     return read instanceof FieldProblem ? read : { value: read.messages };
   });
 }
+
+/** What an assistant may call, as it is read everywhere. */
+export const chatTools: z.ZodType<readonly Tool[] | undefined> = reader((value) => {
+  const read = readTools(value);
+  return read instanceof FieldProblem ? read : { value: read };
+});
 
 function firstWrongId(values: readonly unknown[], at: readonly number[]): Problem | undefined {
   const place = values.findIndex((value) => !isTokenId(value));

@@ -25,6 +25,7 @@ export const characterTokenizer: Tokenizer = {
     `${renderLines(messages)}assistant: `.split('').map((c) => c.charCodeAt(0)),
   encodeChatInSlices: async (messages: readonly ChatMessage[]) =>
     characterTokenizer.encodeChat(messages, { addGenerationPrompt: true }),
+  tokenName: (id: number) => (id < 0x110000 ? String.fromCodePoint(id) : undefined),
   tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
 } as unknown as Tokenizer;
