@@ -31,7 +31,7 @@ import { addHealth } from './health.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
-import { addPlaces } from './openai/reserve-place.ts';
+import { addPlaces } from './answering/reserve-place.ts';
 import { addOpenInference } from './open-inference/routes.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */

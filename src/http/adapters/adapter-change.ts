@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type AdapterControl, type AdapterInfo, assertAdapterName, type MoveOptions } from '../../routing/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { adapterJson } from './adapter-json.ts';
 import { causeOf, hashOf } from './change-cause.ts';
 import type { IdempotentAnswers } from './idempotency.ts';

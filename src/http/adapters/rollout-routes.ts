@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { MoveOptions, RolloutState } from '../../routing/index.ts';
 import type { RolloutControl } from '../../service/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { answerChange, type AdapterRoutesContext, type Named, nameIn } from './adapter-change.ts';
 import { entityTag } from './preconditions.ts';
 import { rolloutJson, rolloutOptionsIn } from './rollout-json.ts';

@@ -6,7 +6,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { MoveOptions } from '../../routing/index.ts';
 import { assertLoadable } from '../keys/assert-seen.ts';
 import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { type AdapterRoutesContext, type Answered, answerChange, nameIn } from './adapter-change.ts';
 import type { RolloutControl } from '../../service/index.ts';
 import { adapterJson } from './adapter-json.ts';

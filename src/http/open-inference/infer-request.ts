@@ -3,7 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { TensorData } from '../../tensor/index.ts';
 import { checkJsonBounds, tensorBounds } from '../door/json-bounds.ts';
 import { parseJson } from '../door/parse-json.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { dataTypeFor, datatypes } from './datatypes.ts';
 import { tensorOfBytes } from './tensor-bytes.ts';
 import { parseJsonExactly, tensorOfJson } from './tensor-json.ts';

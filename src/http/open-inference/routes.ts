@@ -17,7 +17,7 @@ import { assertSpeakable, writeInferAnswer } from './infer-answer.ts';
 import { readInferRequest, type InferBody } from './infer-request.ts';
 import type { BodyReader } from '../door/body-reader.ts';
 import { readJson } from '../door/read-json.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 
 /**
  * Most bytes of a request. A batch of sixteen images of 1024 x 1024 in single precision has three times as many, and must be divided

@@ -1,18 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError, Pace } from '../../core/index.ts';
-import type { Prompt } from './echo.ts';
+import type { Prompt } from '../answering/echo.ts';
 import { completionLogprobs } from './logprobs.ts';
-import { checkTextLength } from './prompt-text.ts';
+import { checkTextLength } from '../answering/prompt-text.ts';
 import { completionSchema, type CompletionBody } from './request-body.ts';
-import { parseBody } from './parse-body.ts';
-import { maxChoices, type TextOrTokens } from './request-readers.ts';
+import { parseBody } from '../door/parse-body.ts';
+import { maxChoices, type TextOrTokens } from '../answering/request-readers.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
-import type { AnswerFormat } from './answer.ts';
-import { callerOf, rolloutKeyOf } from './caller.ts';
-import { answerRequest } from './answer-request.ts';
+import { choicesFormat, type ChoiceFormat } from './choices-format.ts';
+import { drawingOf } from './sampling-of.ts';
+import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
+import { answerRequest } from '../answering/answer-request.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { sharerOf } from '../keys/key-holder.ts';
-import { reservePlace } from './reserve-place.ts';
+import { reservePlace } from '../answering/reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
 
 /** OpenAI's default length of a completion. */
@@ -33,17 +34,19 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
     assertSeen(request, body.model);
     server.router.assertKnown(body.model);
     request.place?.resize(choices);
+    const format = completionFormat(body.return_token_ids === true || server.tokenizer === undefined);
+    const includeUsage = body.stream_options?.include_usage === true;
     return answerRequest(server, reply, {
-      body,
+      model: body.model,
+      drawing: drawingOf(body, body.logprobs ?? undefined),
+      isStreamed: body.stream === true,
       caller: callerOf(sharerOf(request), body),
       rolloutKey: rolloutKeyOf(body),
       prompts: (context) => promptsOf(body, context),
       length: { param: 'max_tokens', asked: body.max_tokens, byDefault: defaultMaxTokens },
-      format: (head) => completionFormat(head, body.return_token_ids === true || server.tokenizer === undefined),
-      idPrefix: 'cmpl',
+      format: (head) => choicesFormat(head, format, { includeUsage }),
       continuesPrompt: true,
       echo: body.echo === true,
-      topLogprobs: body.logprobs ?? undefined,
     });
   });
 }
@@ -82,11 +85,11 @@ async function promptOf(text: TextOrTokens, { tokenizer }: ServingContext): Prom
   return { text, tokens: await tokenizer.encodeInSlices(text, { bos: true }) };
 }
 
-function completionFormat(head: Readonly<Record<string, unknown>>, withTokenIds: boolean): AnswerFormat {
-  const whole = { ...head, object: 'text_completion' };
+function completionFormat(withTokenIds: boolean): ChoiceFormat {
   return {
-    head: whole,
-    chunkHead: whole,
+    idPrefix: 'cmpl',
+    object: 'text_completion',
+    chunkObject: 'text_completion',
     chunk: (index, { text, tokenIds, logprobs, finishReason }) => ({
       index,
       text,

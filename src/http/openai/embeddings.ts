@@ -4,11 +4,11 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
-import { checkTextLength } from './prompt-text.ts';
-import { parseBody } from './parse-body.ts';
+import { checkTextLength } from '../answering/prompt-text.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { nameInRequest } from './request-body.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
-import { textsOrTokens } from './request-readers.ts';
+import { textsOrTokens } from '../answering/request-readers.ts';
 
 /** The limit of OpenAI's API. */
 const maxInputs = 2048;

@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { describeValue } from '../../chat/index.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
-import { chatMessages, logitBiases, maxChoices, stopStrings, textsOrTokens, tokenIdList } from './request-readers.ts';
+import {
+  chatMessages,
+  logitBiases,
+  maxChoices,
+  stopStrings,
+  textsOrTokens,
+  tokenIdList,
+} from '../answering/request-readers.ts';
 
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);

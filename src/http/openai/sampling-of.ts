@@ -1,28 +1,27 @@
-import type { GenerationRequest } from '../../service/index.ts';
+import type { Drawing, Sampling } from '../answering/drawing.ts';
 import type { SamplingBody } from './request-body.ts';
-
-type Sampling = Pick<
-  GenerationRequest,
-  | 'temperature'
-  | 'topK'
-  | 'topP'
-  | 'minP'
-  | 'presencePenalty'
-  | 'frequencyPenalty'
-  | 'repetitionPenalty'
-  | 'logitBias'
-  | 'minTokens'
-  | 'seed'
->;
 
 /** Seeds may have 64 bits, as for other servers. A number cannot hold them exactly, so they are reduced by this modulus. */
 const seeds = 2 ** 52;
 
 /**
- * The sampling options of a body, in the engine's form.
- * @param place index of the choice among those of its prompt
+ * What a body asks of the choices of its answer.
+ * @param topLogprobs  number of most likely tokens to report beside each token; undefined: no log-probabilities
  */
-export function samplingOf(body: SamplingBody, place: number): Sampling {
+export function drawingOf(body: SamplingBody, topLogprobs: number | undefined): Drawing {
+  return {
+    sampling: samplingOf(body),
+    n: body.n ?? 1,
+    stops: body.stop ?? [],
+    stopTokenIds: body.stop_token_ids ?? [],
+    ignoresEnds: body.ignore_eos === true,
+    topLogprobs,
+    namesByIds: body.return_tokens_as_token_ids === true,
+  };
+}
+
+/** The sampling options of a body, in the engine's form. */
+export function samplingOf(body: SamplingBody): Sampling {
   const topK = body.top_k ?? 0;
   const topP = body.top_p ?? 1;
   return {
@@ -36,7 +35,6 @@ export function samplingOf(body: SamplingBody, place: number): Sampling {
     repetitionPenalty: body.repetition_penalty ?? 1,
     ...(body.logit_bias ? { logitBias: body.logit_bias } : {}),
     minTokens: body.min_tokens ?? 0,
-    // WHY by the place: each choice draws independently, and a prompt in a list gets the same answer as alone.
-    ...(typeof body.seed === 'number' ? { seed: (body.seed % seeds) + place } : {}),
+    ...(typeof body.seed === 'number' ? { seed: body.seed % seeds } : {}),
   };
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import { causeOf } from '../adapters/change-cause.ts';
 import { assertLoadable, assertSeen } from '../keys/assert-seen.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../door/parse-body.ts';
 import { loadAdapterSchema, unloadAdapterSchema } from '../openai/request-body.ts';
 import type { BaseContext } from '../../service/index.ts';
 

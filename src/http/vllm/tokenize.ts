@@ -4,13 +4,14 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import type { ServingContext } from '../../service/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
-import { chatPromptOf } from '../openai/chat-prompt.ts';
-import { contextFor } from '../openai/context-for.ts';
-import { parseBody } from '../openai/parse-body.ts';
-import { chatBodyLimit, checkTextLength } from '../openai/prompt-text.ts';
+import { chatPromptOf } from '../answering/chat-prompt.ts';
+import { contextFor } from '../answering/context-for.ts';
+import { parseBody } from '../door/parse-body.ts';
+import { chatBodyLimit, checkTextLength } from '../answering/prompt-text.ts';
 import { createFieldCheck } from '../openai/refuse-unsupported.ts';
 import { chatFields, nameInRequest } from '../openai/request-body.ts';
-import { chatTools, tokenIdList } from '../openai/request-readers.ts';
+import { variablesOf } from '../openai/template-variables.ts';
+import { chatTools, tokenIdList } from '../answering/request-readers.ts';
 
 /** Several times the context of any base. WHY a limit: each id is looked at before a text is begun. */
 const maxTokens = 2 ** 17;
@@ -97,7 +98,14 @@ async function withTokenizer<Answer>(
 async function tokensOf(body: TokenizeBody, context: TokenizerContext): Promise<readonly number[]> {
   const { prompt, messages } = body;
   if (messages !== undefined && messages !== null) {
-    return chatPromptOf({ ...body, messages }, context, body.add_generation_prompt ?? true);
+    const { tools, documents } = body;
+    const chat = {
+      messages,
+      tools: tools ?? undefined,
+      documents: documents ?? undefined,
+      variables: variablesOf(body),
+    };
+    return chatPromptOf(chat, context, { addGenerationPrompt: body.add_generation_prompt ?? true });
   }
   const text = prompt ?? '';
   checkTextLength(text, 'prompt', context.maxLength);

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { StreamEvent } from './answer-format.ts';
 
 /** Time between two comments on an idle stream, so that proxies and clients do not close it. */
 const heartbeatMs = 10_000;
@@ -8,10 +9,10 @@ export type AnswerHeaders = Readonly<Record<string, string | number | readonly s
 
 /** An answer as server-sent events. */
 export interface EventStream {
-  /** Sends one JSON value as a `data:` event. Waits if the client reads more slowly than the server writes. */
-  send(value: unknown): Promise<void>;
-  /** Sends `[DONE]` and ends the answer. */
-  done(): void;
+  /** Sends an event. Waits if the client reads more slowly than the server writes. */
+  send(event: StreamEvent): Promise<void>;
+  /** Ends the answer. */
+  end(): void;
 }
 
 /**
@@ -33,18 +34,23 @@ export function openEventStream(response: ServerResponse, headers: AnswerHeaders
   heartbeat.unref();
   response.once('close', () => clearInterval(heartbeat));
   return {
-    async send(value) {
+    async send(event) {
       if (response.destroyed || response.writableEnded) return;
-      if (response.write(`data: ${JSON.stringify(value)}\n\n`)) return;
+      if (response.write(textOf(event))) return;
       // WHY one promise for all: a hundred choices may wait for the same client.
       draining ??= drained(response).finally(() => (draining = undefined));
       await draining;
     },
-    done() {
+    end() {
       clearInterval(heartbeat);
-      if (!response.destroyed) response.end('data: [DONE]\n\n');
+      if (!response.destroyed) response.end();
     },
   };
+}
+
+function textOf({ name, data }: StreamEvent): string {
+  const head = name === undefined ? '' : `event: ${name}\n`;
+  return `${head}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }
 
 function drained(response: ServerResponse): Promise<void> {

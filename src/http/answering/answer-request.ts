@@ -2,27 +2,28 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { forReader } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
-import { answerStream, answerWhole, type AnswerFormat } from './answer.ts';
+import { answerStream, answerWhole } from './answer.ts';
+import type { AnswerFormat, AnswerHead } from './answer-format.ts';
 import type { Caller } from './caller.ts';
 import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
 import { answerLength, type LengthLimit } from './answer-length.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
-import type { SamplingBody } from './request-body.ts';
+import type { Drawing } from './drawing.ts';
 import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
 export interface AnswerRequestOptions {
-  readonly body: SamplingBody;
+  readonly model: string;
+  readonly drawing: Drawing;
+  readonly isStreamed: boolean;
   /** Makes the prompts, with the tokenizer of the version that answers. */
   readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
   readonly length: LengthLimit;
-  readonly format: (head: Readonly<Record<string, unknown>>) => AnswerFormat;
-  readonly idPrefix: string;
+  /** Makes what writes the answer, when all choices have begun. */
+  readonly format: (head: AnswerHead) => AnswerFormat;
   readonly continuesPrompt: boolean;
   readonly echo: boolean;
-  /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
-  readonly topLogprobs: number | undefined;
   readonly caller: Caller;
   /** What belongs together in a roll-out; undefined: the request is assigned by itself. */
   readonly rolloutKey: string | undefined;
@@ -38,7 +39,7 @@ export async function answerRequest(
   options: AnswerRequestOptions,
 ): Promise<unknown> {
   const client = new ClientConnection(reply);
-  let route = await server.router.resolve(options.body.model, options.rolloutKey);
+  let route = await server.router.resolve(options.model, options.rolloutKey);
   for (;;) {
     const tried = await tryRoute(server, reply, { ...options, route, client });
     if ('answer' in tried) return tried.answer;
@@ -133,38 +134,34 @@ async function answerBy(
   reply: FastifyReply,
   { route, controller, call, ...options }: TryOptions & Called,
 ): Promise<{ readonly answer: unknown; readonly error?: unknown }> {
-  const { body } = options;
   sayAnsweredBy(reply, route);
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
   const choices = await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller);
   call.begun();
+  const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const answer = {
     choices,
-    promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    format: options.format(headOf(options, route)),
-    answeredBy: answeredByField(route),
-    includeUsage: body.stream_options?.include_usage === true,
+    promptTokens,
+    format: options.format(headOf(options.model, route, promptTokens)),
     headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),
     waitsForToken: route.call?.mayRetry === true,
     timers: server.trials?.timers,
     forReader: (error: unknown) => forReader(error, reply.request),
   };
-  if (body.stream !== true) return { answer: await answerWhole(answer) };
+  if (!options.isStreamed) return { answer: await answerWhole(answer) };
   return { answer: reply, ...(await answerStream(answer, reply)) };
 }
 
-/** The fields with which every object of the answer begins. The fingerprint is the version of the adapter. */
-function headOf(
-  { body, idPrefix }: Pick<AnswerRequestOptions, 'body' | 'idPrefix'>,
-  route: GenerationRoute,
-): Readonly<Record<string, unknown>> {
+function headOf(model: string, route: GenerationRoute, promptTokens: number): AnswerHead {
   return {
-    id: `${idPrefix}-${randomUUID()}`,
+    id: randomUUID(),
     created: Math.floor(Date.now() / 1000),
-    model: body.model,
-    system_fingerprint: route.version ?? 'base',
+    model,
+    version: route.version,
+    answeredBy: answeredByField(route),
+    promptTokens,
   };
 }
 

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createApp } from '../app.ts';
 import { fakeContext } from '../testing/fake-context.ts';
-import { chatCompletionSchema, completionSchema, loadAdapterSchema, unloadAdapterSchema } from './request-body.ts';
+import {
+  chatCompletionSchema,
+  completionSchema,
+  loadAdapterSchema,
+  unloadAdapterSchema,
+} from '../openai/request-body.ts';
 
 const chat = { model: 'base', messages: [{ role: 'user', content: 'hi' }] };
 const completion = { model: 'base', prompt: 'a' };

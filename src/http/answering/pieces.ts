@@ -3,20 +3,28 @@ import { AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
 import type { TokenStream } from '../../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
+import type { ToolCallDelta } from './tool-call-delta.ts';
 
 /** A part of one choice that is sent at once. */
 export interface Piece {
+  /** Follows the thoughts of the same piece, and stands before its calls. */
   readonly text: string;
+  /** Thoughts, which are no part of the text. Absent: none. */
+  readonly reasoning?: string;
+  /** What follows in the calls of tools, which are no part of the text either. Absent: nothing. */
+  readonly toolCalls?: readonly ToolCallDelta[];
   /** Includes the tokens of the prompt if the answer repeats it. */
   readonly tokenIds: readonly number[];
   /** Number of these tokens that the model generated. */
   readonly generated: number;
+  /** How many of these belong to thoughts. Absent: none. */
+  readonly reasoningTokens?: number;
   /** One for each token, if log-probabilities were asked for. */
   readonly logprobs?: readonly NamedToken[];
   readonly finishReason?: FinishReason;
 }
 
-type FinishReason = 'stop' | 'length';
+export type FinishReason = 'stop' | 'length' | 'tool_calls';
 
 export interface PieceOptions {
   readonly tokenizer: Tokenizer | undefined;

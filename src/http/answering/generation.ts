@@ -3,9 +3,8 @@ import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest, Reservation } from '../../service/index.ts';
+import { type Drawing, samplingAt } from './drawing.ts';
 import { piecesOf, type Piece } from './pieces.ts';
-import type { SamplingBody } from './request-body.ts';
-import { samplingOf } from './sampling-of.ts';
 
 /** One choice of an answer that is being generated. */
 export interface Choice {
@@ -19,15 +18,13 @@ export interface StartOptions {
   readonly tokenizer: Tokenizer | undefined;
   readonly prompts: readonly Prompt[];
   readonly adapters: GenerationRequest['adapters'];
-  readonly body: SamplingBody;
+  readonly drawing: Drawing;
   readonly maxTokens: number;
   readonly eosTokenIds: readonly number[];
   /** Whether the answer continues the text of the prompt; false for a turn of a chat. */
   readonly continuesPrompt: boolean;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
-  /** Number of most likely tokens to report beside each token; undefined reports no log-probabilities. */
-  readonly topLogprobs: number | undefined;
   readonly signal: AbortSignal;
   readonly caller: Caller;
   /** Places in the queue, one for each choice. */
@@ -39,14 +36,13 @@ export interface StartOptions {
  * @throws EspalierError the errors of the engine's `generate`, before any answer was begun
  */
 export async function startChoices(options: StartOptions): Promise<Choice[]> {
-  const { body, prompts, place } = options;
-  const n = body.n ?? 1;
+  const { drawing, prompts, place } = options;
   const shared = { stops: stopsOf(options), stopTokenIds: stopTokensOf(options) };
   const pace = new Pace();
   const choices: Choice[] = [];
   for (const prompt of prompts) {
     // WHY no turn within a prompt: its choices have to wait together, so that its tokens are run once.
-    for (let nth = 0; nth < n; nth++) {
+    for (let nth = 0; nth < drawing.n; nth++) {
       choices.push(startChoice(options, { prompt, nth, index: choices.length, ...shared }));
     }
     const turn = pace.step();
@@ -57,13 +53,13 @@ export async function startChoices(options: StartOptions): Promise<Choice[]> {
 }
 
 /** What the client names, and the mark that ends a turn of a chat. */
-function stopsOf({ body, tokenizer, continuesPrompt }: StartOptions): readonly string[] {
-  const mark = continuesPrompt || body.ignore_eos === true ? undefined : tokenizer?.turnMark;
-  return [...(body.stop ?? []), ...(mark === undefined ? [] : [mark])];
+function stopsOf({ drawing, tokenizer, continuesPrompt }: StartOptions): readonly string[] {
+  const mark = continuesPrompt || drawing.ignoresEnds ? undefined : tokenizer?.turnMark;
+  return [...drawing.stops, ...(mark === undefined ? [] : [mark])];
 }
 
-function stopTokensOf({ body, eosTokenIds }: StartOptions): ReadonlySet<number> {
-  return new Set([...(body.ignore_eos === true ? [] : eosTokenIds), ...(body.stop_token_ids ?? [])]);
+function stopTokensOf({ drawing, eosTokenIds }: StartOptions): ReadonlySet<number> {
+  return new Set([...(drawing.ignoresEnds ? [] : eosTokenIds), ...drawing.stopTokenIds]);
 }
 
 interface ChoiceOf {
@@ -77,28 +73,29 @@ interface ChoiceOf {
 }
 
 function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
-  const { body, topLogprobs } = options;
+  const { topLogprobs, namesByIds: asIds, sampling } = options.drawing;
   const { index, prompt, stops } = choice;
   const pieces = piecesOf(options.engine.generate(requestOf(options, choice)), {
     tokenizer: options.tokenizer,
     prompt,
     continuesPrompt: options.continuesPrompt,
     stops,
-    minTokens: body.min_tokens ?? 0,
+    minTokens: sampling.minTokens ?? 0,
     echo: options.echo,
-    naming: topLogprobs === undefined ? undefined : { asIds: body.return_tokens_as_token_ids === true },
+    naming: topLogprobs === undefined ? undefined : { asIds },
   });
   return { index, promptTokens: prompt.tokens.length, pieces };
 }
 
 function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceOf): GenerationRequest {
-  const { body, topLogprobs, echo, place } = options;
+  const { drawing, echo, place } = options;
+  const { topLogprobs } = drawing;
   return {
     tokens: prompt.tokens,
-    ...((body.n ?? 1) > 1 ? { promptGroup: prompt } : {}),
+    ...(drawing.n > 1 ? { promptGroup: prompt } : {}),
     adapters: options.adapters,
     maxTokens: options.maxTokens,
-    ...samplingOf(body, nth),
+    ...samplingAt(drawing, nth),
     stopTokenIds,
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     ...options.caller,

@@ -1,0 +1,40 @@
+import type { WholePiece } from './answer-format.ts';
+import type { Piece } from './pieces.ts';
+import type { NamedToken } from './token-names.ts';
+import type { ToolCallDelta, WholeToolCall } from './tool-call-delta.ts';
+
+/** Reads a choice to its end. */
+export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece> {
+  let text = '';
+  let reasoning: string | undefined;
+  let [generated, reasoningTokens] = [0, 0];
+  const tokenIds: number[] = [];
+  const calls: WholeToolCall[] = [];
+  let logprobs: NamedToken[] | undefined;
+  let finishReason: Piece['finishReason'];
+  for await (const piece of pieces) {
+    text += piece.text;
+    if (piece.reasoning !== undefined) reasoning = (reasoning ?? '') + piece.reasoning;
+    generated += piece.generated;
+    reasoningTokens += piece.reasoningTokens ?? 0;
+    for (const id of piece.tokenIds) tokenIds.push(id);
+    for (const delta of piece.toolCalls ?? []) addDelta(calls, delta);
+    if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
+    finishReason = piece.finishReason ?? finishReason;
+  }
+  return {
+    text,
+    tokenIds,
+    generated,
+    reasoningTokens,
+    ...(reasoning !== undefined && { reasoning }),
+    ...(calls.length > 0 && { toolCalls: calls }),
+    ...(logprobs && { logprobs }),
+    ...(finishReason && { finishReason }),
+  };
+}
+
+function addDelta(calls: WholeToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
+  const begun = calls[index] ?? { index, id: id ?? '', name: name ?? '', arguments: '' };
+  calls[index] = { ...begun, arguments: begun.arguments + text };
+}
