@@ -1,15 +1,27 @@
-import { cp, mkdir, readdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAudit } from '../../src/adapter-store/index.ts';
-import { createRandom } from '../../src/core/index.ts';
+import { createRandom, type Random } from '../../src/core/index.ts';
 import { notRun, quantile, type Finding, type Part, type Settings } from '../finding.ts';
 import { openScratch } from '../root.ts';
+import { prepareRecord, recordAfter } from './audit-program.ts';
 import { type ActionName, actions, describeNames, openStore, prepareStore } from './store-program.ts';
-import { type Fault, hasStrace, type Injection, placesOf, runWith } from './strace.ts';
+import {
+  type Ended,
+  type Fault,
+  hasStrace,
+  type Injection,
+  placesOf,
+  type Run,
+  runLimited,
+  runWith,
+} from './strace.ts';
 
 /** Longest time in which a store must be open again. */
 const openLimitMs = 5000;
 const faults: readonly Fault[] = ['KILL', 'EIO', 'ENOSPC'];
+/** Limits of the size of a file that are drawn by chance, for each action. */
+const drawnLimits = 60;
 
 interface CrashCounts {
   runs: number;
@@ -23,29 +35,36 @@ interface CrashCounts {
   readonly problems: Set<string>;
 }
 
+const storeClaim = 'the names are the old or the new ones after a restart';
+const auditClaim = 'the record goes on, and has what was said to be on the disk';
+
 export const crashPart: Part = {
   name: 'crash',
   summary:
-    'every call by which a store changes the disk is stopped by SIGKILL, or fails, in a process of its own (strace)',
+    'every call by which a store changes the disk is stopped by SIGKILL, or fails, and writes are cut short, in a process of its own (strace, prlimit)',
   async *run(settings) {
     if (!hasStrace()) {
-      const claim = 'the names are the old or the new ones after a restart';
-      yield notRun('crash', claim, 'strace is missing (Debian: apt-get install strace)');
+      yield notRun('crash', storeClaim, 'strace is missing (Debian: apt-get install strace)');
       return;
     }
     await using scratch = await openScratch('crash');
     const prepared = join(scratch.path, 'prepared');
     await prepareStore(prepared);
-    for (const action of Object.keys(actions) as ActionName[])
-      yield await crash({ scratch: scratch.path, prepared, action }, settings);
+    await prepareRecord(prepared);
+    for (const action of [...(Object.keys(actions) as ActionName[]), 'audit'] as const) {
+      const crashing = { scratch: scratch.path, prepared, action };
+      yield await crash(crashing, settings);
+      yield await cutShort(crashing, settings);
+    }
     yield await crashBroken({ scratch: scratch.path, prepared, action: 'publish' });
+    yield await crashBrokenRecord({ scratch: scratch.path, prepared, action: 'audit' });
   },
 };
 
 interface Crashing {
   readonly scratch: string;
   readonly prepared: string;
-  readonly action: ActionName;
+  readonly action: ActionName | 'audit';
   readonly isBroken?: boolean;
 }
 
@@ -54,22 +73,39 @@ async function crash(crashing: Crashing, settings: Settings): Promise<Finding> {
   const share = settings.amount(1_000_000) / 1_000_000;
   const counts = newCounts();
   for (const injection of await injectionsOf(crashing)) {
-    if (random.uniform() < share) await tryOne(crashing, injection, counts);
+    if (random.uniform() < share) await tryOne(crashing, faulty(injection), counts);
   }
-  return finding(
-    `${crashing.action}: the names are the old or the new ones after a restart`,
-    counts,
-    counts.wrong + counts.slow === 0,
-  );
+  return finding(`${crashing.action}: ${claimOf(crashing)}`, counts, counts.wrong + counts.slow === 0);
+}
+
+/** Lets the files of the child grow to every size that one of its files has, to one byte less, and to sizes between. */
+async function cutShort(crashing: Crashing, settings: Settings): Promise<Finding> {
+  const random = createRandom(settings.seed, `${crashing.action}, short`);
+  const counts = newCounts();
+  for (const limit of await limitsOf(crashing, settings.amount(drawnLimits), random)) {
+    const attempt = { what: `files of ${limit} bytes`, run: (run: Run) => runLimited(run, limit) };
+    await tryOne(crashing, attempt, counts);
+  }
+  const claim = `${crashing.action}, writes that are cut short: ${claimOf(crashing)}`;
+  return finding(claim, counts, counts.wrong + counts.slow === 0);
 }
 
 async function crashBroken(crashing: Crashing): Promise<Finding> {
   const broken = { ...crashing, isBroken: true };
   const counts = newCounts();
   for (const injection of await injectionsOf(broken)) {
-    if (injection.call === 'rename' && injection.fault === 'KILL') await tryOne(broken, injection, counts);
+    if (injection.call === 'rename' && injection.fault === 'KILL') await tryOne(broken, faulty(injection), counts);
   }
   return finding('it catches a store that removes a link before it makes the next', counts, counts.wrong > 0);
+}
+
+async function crashBrokenRecord(crashing: Crashing): Promise<Finding> {
+  const broken = { ...crashing, isBroken: true };
+  const counts = newCounts();
+  for (const injection of await injectionsOf(broken)) {
+    if (injection.call === 'write' && injection.fault === 'KILL') await tryOne(broken, faulty(injection), counts);
+  }
+  return finding('it catches a record that says too early what is on the disk', counts, counts.wrong > 0);
 }
 
 /** Every call that the action makes, with each fault. */
@@ -79,18 +115,43 @@ async function injectionsOf(crashing: Crashing): Promise<Injection[]> {
   return [...places].flatMap(([call, own]) => [...own].flatMap((nth) => faults.map((fault) => ({ call, nth, fault }))));
 }
 
-async function tryOne(crashing: Crashing, injection: Injection, counts: CrashCounts): Promise<void> {
+async function limitsOf(crashing: Crashing, drawn: number, random: Random): Promise<readonly number[]> {
+  const folder = await copyOf(crashing);
+  await runLimited({ folder, words: wordsOf(crashing) }, 2 ** 40);
+  const sizes: number[] = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) sizes.push((await stat(join(entry.parentPath, entry.name))).size);
+  }
+  const longest = Math.max(...sizes);
+  const limits = new Set(sizes.flatMap((size) => [size, Math.max(size - 1, 0)]));
+  for (let i = 0; i < drawn; i++) limits.add(random.integer(longest));
+  return [...limits].toSorted((a, b) => a - b);
+}
+
+/** One way in which an action is disturbed. */
+interface Attempt {
+  readonly what: string;
+  run(run: Run): Promise<Ended>;
+}
+
+function faulty(injection: Injection): Attempt {
+  const { fault, call, nth } = injection;
+  return { what: `${fault} at ${call} ${nth}`, run: (run) => runWith(run, injection) };
+}
+
+async function tryOne(crashing: Crashing, attempt: Attempt, counts: CrashCounts): Promise<void> {
   const folder = await copyOf(crashing);
   counts.runs++;
-  if ((await runWith({ folder, words: wordsOf(crashing) }, injection)) === 'killed') counts.killed++;
+  const { isKilled, told } = await attempt.run({ folder, words: wordsOf(crashing) });
+  if (isKilled) counts.killed++;
   const began = performance.now();
-  const problem = await stateAfter(folder, crashing.action, counts).catch(String);
+  const problem = await stateAfter(folder, crashing.action, { told, counts }).catch(String);
   const ms = performance.now() - began;
   counts.openMs.push(ms);
   if (ms > openLimitMs) counts.slow++;
   if (problem === undefined) return;
   counts.wrong++;
-  counts.problems.add(`${injection.fault} at ${injection.call} ${injection.nth}: ${problem}`);
+  counts.problems.add(`${attempt.what}: ${problem}`);
 }
 
 async function namesIn(dir: string): Promise<string> {
@@ -98,8 +159,23 @@ async function namesIn(dir: string): Promise<string> {
   return describeNames(store);
 }
 
-/** Opens the store again. @returns what is wrong with it */
-async function stateAfter(folder: string, action: ActionName, counts: CrashCounts): Promise<string | undefined> {
+interface Seen {
+  readonly told: string;
+  readonly counts: CrashCounts;
+}
+
+/** Opens the store or the record again. @returns what is wrong with it */
+async function stateAfter(
+  folder: string,
+  action: Crashing['action'],
+  { told, counts }: Seen,
+): Promise<string | undefined> {
+  if (action === 'audit') {
+    const kept = Number(/(\d+)\s*$/.exec(told)?.[1] ?? 0);
+    const { isWhole, problem } = await recordAfter(folder, kept);
+    if (problem === undefined) counts[isWhole ? 'new' : 'old']++;
+    return problem;
+  }
   const dir = join(folder, 'store');
   const names = await namesIn(dir);
   const { old, new: next } = actions[action];
@@ -109,6 +185,10 @@ async function stateAfter(folder: string, action: ActionName, counts: CrashCount
   if (left.length > 0) return `${left.join(', ')} is left in staging`;
   const { problems } = await readAudit(dir, () => undefined);
   return problems[0] === undefined ? undefined : `the audit record: ${problems[0].problem}`;
+}
+
+function claimOf({ action }: Crashing): string {
+  return action === 'audit' ? auditClaim : storeClaim;
 }
 
 let copies = 0;

@@ -21,6 +21,7 @@ export const calls = [
   'sendfile',
   'ioctl',
   'ftruncate',
+  'truncate',
   'link',
   'flock',
 ] as const;
@@ -46,11 +47,48 @@ export interface Run {
 }
 
 const limitMs = 60_000;
+const childProgram = join(import.meta.dirname, 'child.js');
 
-/** Runs the child, with one of its calls injected. @returns how it ended */
-export async function runWith(run: Run, { call, nth, fault }: Injection): Promise<'ended' | 'killed'> {
+/** How a child ended. */
+export interface Ended {
+  readonly isKilled: boolean;
+  /** What it wrote to its standard output after the first line. */
+  readonly told: string;
+}
+
+/** Runs the child, with one of its calls injected. */
+export async function runWith(run: Run, { call, nth, fault }: Injection): Promise<Ended> {
   const what = fault === 'KILL' ? 'signal=KILL' : `error=${fault}`;
   return traced(run, ['-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:${what}:when=${nth}`]);
+}
+
+/**
+ * Runs the child, none of whose files may grow beyond a number of bytes: a write that crosses it is cut short, and the next one fails
+ * with EFBIG. WHY not strace: where it makes a call return less, nothing at all is written, which no disk does.
+ */
+export async function runLimited({ folder, words }: Run, bytes: number): Promise<Ended> {
+  const program = [`--fsize=${bytes}`, process.execPath, childProgram, folder, ...words];
+  const child = spawn('prlimit', program, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  try {
+    const telling = await begun(child);
+    child.stdin.end('go\n');
+    await ended;
+    return { isKilled: child.signalCode !== null, told: telling() };
+  } finally {
+    clearTimeout(timer);
+    child.kill('SIGKILL');
+  }
+}
+
+/** Resolves when the child waits to be told to go on. @returns what it has told since */
+async function begun({ stdout }: ChildProcess): Promise<() => string> {
+  if (stdout === null) throw new TypeError('the child has no output');
+  let told = '';
+  await once(stdout, 'data');
+  stdout.on('data', (piece) => (told += String(piece)));
+  return () => told;
 }
 
 /** How far the calls of a thread may shift between two runs, by wake-ups of the other. */
@@ -83,15 +121,14 @@ export async function placesOf(run: Run): Promise<Map<string, ReadonlySet<number
 }
 
 /** WHY it is attached: what node does at its start is not counted, and not tried. */
-async function traced({ folder, words }: Run, options: readonly string[]): Promise<'ended' | 'killed'> {
-  const program = join(import.meta.dirname, 'child.js');
+async function traced({ folder, words }: Run, options: readonly string[]): Promise<Ended> {
   // WHY one thread: the n-th call is then the same one in each run.
   const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-  const child = spawn(process.execPath, [program, folder, ...words], { stdio: ['pipe', 'pipe', 'ignore'], env });
+  const child = spawn(process.execPath, [childProgram, folder, ...words], { stdio: ['pipe', 'pipe', 'ignore'], env });
   const ended = once(child, 'exit');
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
   try {
-    await once(child.stdout, 'data');
+    const telling = await begun(child);
     const tracer = spawn('strace', ['-f', '-p', String(child.pid), ...options], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -101,7 +138,7 @@ async function traced({ folder, words }: Run, options: readonly string[]): Promi
     child.stdin.on('error', () => undefined);
     await ended;
     await detached;
-    return child.signalCode === null ? 'ended' : 'killed';
+    return { isKilled: child.signalCode !== null, told: telling() };
   } finally {
     clearTimeout(timer);
     child.kill('SIGKILL');

@@ -81,11 +81,19 @@ function textOf(told: AdapterEvent): string | undefined {
       return breakerText(told);
     case 'rollout':
       return rolloutText(told);
+    case 'lease':
+      return leaseText(told);
     case 'resident':
     case 'release':
     case 'retire':
       return undefined;
   }
+}
+
+function leaseText({ name, version, reason, details = {} }: AdapterEvent): string {
+  const { leases, oldestMs } = details;
+  const seconds = Math.round(Number(oldestMs) / 1000);
+  return `Version ${shortened(version)} of ${name}: ${reason} (leases: ${leases}, the oldest taken ${seconds} s ago)`;
 }
 
 function breakerText({ version, details = {} }: AdapterEvent): string {

@@ -86,6 +86,8 @@ export interface ServerOptions {
   readonly maxAdapters?: number;
   /** Milliseconds after its last use at which the weights of an adapter of a store are released. Default: 30 seconds. */
   readonly adapterIdleMs?: number;
+  /** Milliseconds after which a request is told of that still uses a version that takes no new ones. Default: 10 minutes. */
+  readonly leaseLimitMs?: number;
   /**
    * A file of golden prompts, JSON lines with `prompt` or `messages`, `answer`? and `adapter`?. A new version of the store answers them
    * before requests get it. Without a file it runs once.
@@ -290,8 +292,9 @@ function residencyOf({
   adapterMemory: memory,
   maxAdapters: maxResident,
   adapterIdleMs: idleMs = 30_000,
+  leaseLimitMs,
 }: ServerOptions): RegistryOptions {
-  return { memory, maxResident, idleMs };
+  return { memory, maxResident, idleMs, leaseLimitMs };
 }
 
 /** Checks that no model has the name of an encoder, which is served under `/v2` under the name of the base. */

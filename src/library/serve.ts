@@ -64,6 +64,8 @@ const schema = z.object({
   maxAdapters: count.optional(),
   /** Milliseconds after its last use at which the weights of an adapter of a store are released. */
   adapterIdleMs: duration.optional(),
+  /** Milliseconds after which a request is told of that still uses a version that takes no new ones. */
+  leaseLimitMs: duration.optional(),
   /** Who answers for a version that fails: the version before (the default), the base, or nobody. */
   fallback: z.enum(fallbacks, { error: `one of ${fallbacks.join(', ')}` }).optional(),
   /** How a new version in the store comes into service: at once (the default), or by steps. */

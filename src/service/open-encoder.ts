@@ -28,6 +28,7 @@ import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { InferenceEntry, ServedModel } from './inference-context.ts';
 import type { BaseContext, DoorContext } from './serving-context.ts';
 import { watchedModel } from './watched-model.ts';
+import { tendRegistry } from './tend-registry.ts';
 
 export interface EncoderOptions {
   readonly base: BaseModel;
@@ -74,7 +75,9 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
   const arenas = new SharedArenas();
   let model: InferenceModel | undefined;
   const reading: Promise<void>[] = [];
+  let tending: Disposable | undefined;
   const dispose = async (): Promise<void> => {
+    tending?.[Symbol.dispose]();
     await model?.dispose();
     await Promise.all(reading);
     arenas.dispose();
@@ -86,6 +89,7 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
     const { adapters, settled } = await openAdapters(model, files);
     reading.push(settled);
     const registry = model.adapters?.registry;
+    tending = registry && tendRegistry(registry);
     const maxLength = Math.min(options.maxLength ?? Infinity, base.config.maxPositions);
     const context: EncoderContext = {
       adapters,

@@ -20,7 +20,7 @@ import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollout
 import { ShadowRuns } from './rollouts/shadow-runs.ts';
 import { readGoldenPrompts } from './read-golden-prompts.ts';
 import { selfTest } from './self-test.ts';
-import { releaseIdleWeights } from './release-idle-weights.ts';
+import { tendRegistry } from './tend-registry.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
 /** Whose chat template and tokenizer the requests for an adapter use. */
@@ -79,7 +79,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
     throw error;
   });
   const registry = new AdapterRegistry(engine.arena, options.residency);
-  const releasing = releaseIdleWeights(registry);
+  const releasing = tendRegistry(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
   const rollouts = new Rollouts({ registry, records, ...options.rollouts });
   const shadow = new ShadowRuns({ engine, acquire: (name, version) => registry.held.acquire(name, version) });

@@ -12,6 +12,7 @@ import { BaseWatch, PrivateBase } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import type { InferenceContext, InferenceEntry } from './inference-context.ts';
+import { tendRegistry } from './tend-registry.ts';
 import { watchedModel } from './watched-model.ts';
 
 /** A model to serve under `/v2`. */
@@ -99,6 +100,10 @@ async function openEntry(
   });
   const { settled, ...adapters } = await openAdapters(model, { folder, fingerprint });
   reading.push(settled);
+  if (adapters.registry !== undefined) {
+    const tending = tendRegistry(adapters.registry);
+    opened.push(async () => tending[Symbol.dispose]());
+  }
   return { model: watchedModel(model, watch.changed), ...adapters };
 }
 

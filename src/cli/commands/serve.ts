@@ -49,6 +49,7 @@ const schema = z.object({
   adapterMemory: positiveInteger.optional(),
   maxAdapters: positiveInteger.optional(),
   adapterIdle: nonNegativeNumber.optional(),
+  leaseLimit: nonNegativeNumber.optional(),
   rollout: z.enum(rolloutModes, { error: rolloutModes.join(' or ') }).optional(),
   rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
@@ -111,6 +112,10 @@ export const serveCommand: CommandDefinition = {
         'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
       )
       .option(
+        '--lease-limit <seconds>',
+        'after which a request is told of that still uses a version that takes no new ones (default: 600)',
+      )
+      .option(
         '--golden <file>',
         'prompts with the beginnings of their answers, in JSON lines, which a new version of the store must answer first',
       )
@@ -154,7 +159,8 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
     warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
-    const { model: models, adapterMemory: megabytes, adapterIdle, drainTimeout, rolloutSteps: steps, ...rest } = read;
+    const { model: models, adapterMemory: megabytes, adapterIdle, leaseLimit, drainTimeout, ...others } = read;
+    const { rolloutSteps: steps, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
@@ -165,6 +171,7 @@ export const serveCommand: CommandDefinition = {
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
       ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
+      ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),
       threads: context.threads,
       signal: context.signal,
     });

@@ -117,8 +117,7 @@ function fakeLease(name: string): AdapterLease<PreparedAdapter> {
     name,
     { version },
     {
-      begin: () => undefined,
-      end: () => undefined,
+      begin: () => () => undefined,
       hold: () => Promise.reject(new Error('no weights')),
     },
   );

@@ -351,6 +351,11 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.#table.memory.releaseIdle();
   }
 
+  /** Tells of leases that should have been returned (`lease`). The owner calls it from time to time. */
+  tellOverdueLeases(): void {
+    this.#table.leases.look(this.#table.list(), (name) => this.#aliases.get(name)?.isDraining === true);
+  }
+
   /** Frees the weights. Weights that are held are freed when their holds end. */
   dispose(): void {
     this.#isDisposed = true;

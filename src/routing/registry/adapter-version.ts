@@ -3,7 +3,7 @@ import type { AdapterFacts, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource } from './adapter-source.ts';
 import type { AdoptedVersion } from './known-version.ts';
 import type { WeightsHold } from './host-memory.ts';
-import { LeaseCount } from './lease-count.ts';
+import { LeaseCount, type OpenLease } from './lease-count.ts';
 
 /** One immutable content of an adapter. */
 export interface AdapterVersion extends AdapterFacts {
@@ -35,6 +35,7 @@ export class VersionRecord implements AdapterVersion {
   leaving = 0;
   /** The requests that have not had their last answer yet. */
   readonly use = new LeaseCount();
+  readonly openLeases = new Set<OpenLease>();
   /** Whether it takes no new requests. */
   isDraining = false;
   /** Whether the arena has checked its content. False while only the record of an earlier check is known. */
@@ -85,8 +86,8 @@ export class VersionRecord implements AdapterVersion {
 
 /** The operations of the registry that a lease needs. */
 export interface Lessor<Weights extends HostWeights> {
-  begin(): void;
-  end(): void;
+  /** Begins a lease. @returns ends it */
+  begin(): () => void;
   hold(): Promise<WeightsHold<Weights>>;
 }
 
@@ -105,6 +106,7 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
   /** The tokenizer that was loaded with the version under this name; undefined: the base's. */
   readonly tokenizer: Tokenizer | undefined;
   readonly #lessor: Lessor<Weights>;
+  readonly #end: () => void;
   #isOpen = true;
 
   /** Use `AdapterRegistry.acquire`. */
@@ -113,7 +115,7 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
     this.version = version;
     this.tokenizer = tokenizer;
     this.#lessor = lessor;
-    lessor.begin();
+    this.#end = lessor.begin();
   }
 
   /** Another claim on the same version, which must be disposed separately. */
@@ -132,7 +134,7 @@ export class AdapterLease<Weights extends HostWeights = HostWeights> implements 
   dispose(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#lessor.end();
+    this.#end();
   }
 
   [Symbol.dispose](): void {

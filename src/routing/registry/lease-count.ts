@@ -1,3 +1,12 @@
+/** A lease that has not been returned. */
+export interface OpenLease {
+  readonly alias: string;
+  /** The clock's time at which it began. */
+  readonly since: number;
+  /** Whether it was told of as overdue. */
+  isOverdue: boolean;
+}
+
 /** Counts leases, and tells when none is left. */
 export class LeaseCount {
   #count = 0;

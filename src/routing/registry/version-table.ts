@@ -1,4 +1,4 @@
-import { breathe, type Clock, EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { breathe, EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource, SourcedAdapter } from './adapter-source.ts';
@@ -7,19 +7,19 @@ import { AdapterLease, type Served, VersionRecord } from './adapter-version.ts';
 import { HostMemory, type WeightsHold } from './host-memory.ts';
 import { Lanes } from './lanes.ts';
 import type { LeaseCount } from './lease-count.ts';
+import { LeaseWatch, type LeaseWatchOptions } from './lease-watch.ts';
 
 /** Number of adapters that are read at once. Reading takes several times the adapter's size in memory. */
 const readsAtOnce = 2;
 
 /** How many weights are kept in host memory, and for how long. */
-export interface ResidencyOptions {
+export interface ResidencyOptions extends LeaseWatchOptions {
   /** Bytes of all weights together. */
   readonly memory: number;
   /** Versions whose weights are kept. Default: any number. */
   readonly maxResident?: number | undefined;
   /** Milliseconds after its last use at which the weights of a version of a store are released. Default: never. */
   readonly idleMs?: number | undefined;
-  readonly clock?: Clock | undefined;
 }
 
 export interface VersionTableOptions<Weights extends HostWeights> extends ResidencyOptions {
@@ -40,13 +40,15 @@ export interface BringOptions {
  */
 export class VersionTable<Weights extends HostWeights> {
   readonly memory: HostMemory<Weights>;
+  readonly leases: LeaseWatch;
   readonly #arena: AdapterArena<Weights>;
   readonly #versions = new Map<string, VersionRecord>();
   readonly #arrived = new Set<WeightsHold<Weights>>();
   readonly #reads = new Lanes(readsAtOnce);
 
-  constructor({ arena, memory, maxResident, idleMs, clock }: VersionTableOptions<Weights>) {
+  constructor({ arena, memory, maxResident, idleMs, clock, leaseLimitMs }: VersionTableOptions<Weights>) {
     this.#arena = arena;
+    this.leases = new LeaseWatch({ leaseLimitMs, clock });
     const isNeeded = (digest: string): boolean => {
       const version = this.#versions.get(digest);
       // WHY: the files of a version that loses its name are likely to hold the next version already.
@@ -210,13 +212,11 @@ export class VersionTable<Weights extends HostWeights> {
     const { version } = served;
     return new AdapterLease(alias, served, {
       begin: () => {
-        version.use.begin();
-        use.begin();
-      },
-      end: () => {
-        version.use.end();
-        use.end();
-        this.#retireIfUnused(version);
+        const end = this.leases.begin(alias, version, use);
+        return () => {
+          end();
+          this.#retireIfUnused(version);
+        };
       },
       hold: () => this.hold(alias, version),
     });
