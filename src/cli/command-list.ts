@@ -11,6 +11,7 @@ import {
   adapterPublishCommand,
   adapterResumeCommand,
   adapterRollbackCommand,
+  adapterSetCommand,
   adapterStatusCommand,
   adapterUnpinCommand,
 } from './commands/adapter-remote.ts';
@@ -69,6 +70,7 @@ export const commandList: readonly CommandDefinition[] = [
   adapterUnpinCommand,
   adapterDrainCommand,
   adapterResumeCommand,
+  adapterSetCommand,
   adapterDeleteCommand,
   rolloutStartCommand,
   rolloutStatusCommand,

@@ -17,7 +17,7 @@ export function describeRemotes(adapters: readonly RemoteAdapter[]): string {
 
 /** One name with its history. */
 export function describeRemote(adapter: RemoteAdapter): string {
-  const { name, version, bytes, requests, pinned, problem, history = [] } = adapter;
+  const { name, version, bytes, requests, pinned, fallback, problem, history = [] } = adapter;
   const size =
     bytes === null ? '' : `, ${megabytes(bytes)} of weights ${adapter.resident ? 'in memory' : 'not in memory'}`;
   const lines = [
@@ -27,6 +27,9 @@ export function describeRemote(adapter: RemoteAdapter): string {
     ...(pinned === null
       ? []
       : [`  pinned    by ${pinned.by}${because(pinned.reason)}${pinned.weights ? ', with its weights' : ''}`]),
+    ...(fallback === null
+      ? []
+      : [`  fallback  ${fallback.answers}${fallback.declared ? ', declared for this name' : ''}`]),
     ...(problem === undefined ? [] : [`  problem   ${problem}`]),
     ...history.map(({ version: moved, time, by, reason }, i) => {
       return `  ${i === 0 ? 'history ' : '        '}  ${time}  ${moved.slice(0, 12)}  by ${by}${because(reason)}`;

@@ -39,7 +39,7 @@ export function tellAdapters(
 
 /** A retired version is not reported, because it has no name any more, and neither are weights that come and go all the time. */
 function textOf(told: AdapterEvent): string | undefined {
-  const { event, result, name, version, previous, reason, error } = told;
+  const { event, result, name, version, previous, reason, error, details = {} } = told;
   switch (event) {
     case 'load':
       return `The adapter ${name} is served: version ${shortened(version)}`;
@@ -81,6 +81,8 @@ function textOf(told: AdapterEvent): string | undefined {
       return breakerText(told);
     case 'rollout':
       return rolloutText(told);
+    case 'fallback':
+      return `For ${name}, ${details['fallback']} answers while its version fails${because(reason)}`;
     case 'lease':
       return leaseText(told);
     case 'resident':

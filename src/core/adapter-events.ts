@@ -31,6 +31,8 @@ export type AdapterEventKind =
   /** A name or a version takes no new requests, or takes them again. */
   | 'drain'
   | 'resume'
+  /** It was declared what answers for a name whose version fails. */
+  | 'fallback'
   /** The breaker of a version changed its state. */
   | 'breaker'
   /** The roll-out of a version began, took a step, or ended. */

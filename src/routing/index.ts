@@ -10,6 +10,7 @@ export {
 } from './breaker/breaker.ts';
 export { type BreakerOptions, readBreakerOptions } from './breaker/breaker-options.ts';
 export { BreakerTable } from './breaker/breaker-table.ts';
+export { DeclaredFallbacks, type FallbackRecords } from './breaker/declared-fallbacks.ts';
 export {
   type AliasState,
   type Answer,
@@ -74,6 +75,7 @@ export {
 } from './store/adapter-control.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
+export { FallbackFile } from './store/fallback-file.ts';
 export { RolloutFiles, type RolloutRecords } from './store/rollout-files.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';
 export { FileSource, type FileSourceOptions } from './store/file-source.ts';

@@ -5,6 +5,7 @@ import { openEngine, type Engine, type PreparedAdapter } from '../engine/index.t
 import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
 import {
   AdapterRegistry,
+  FallbackFile,
   announceAdapters,
   createAdapterAdministration,
   createAdapterControl,
@@ -54,7 +55,7 @@ export interface GenerationOptions {
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
   /** How versions are judged, and how new ones come into service. */
-  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records'> | undefined;
+  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks'> | undefined;
 }
 
 /** A served decoder. */
@@ -81,7 +82,8 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const registry = new AdapterRegistry(engine.arena, options.residency);
   const releasing = tendRegistry(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
-  const rollouts = new Rollouts({ registry, records, ...options.rollouts });
+  const fallbacks = storeFolder === undefined ? undefined : new FallbackFile(join(storeFolder, 'fallbacks.json'));
+  const rollouts = new Rollouts({ registry, records, fallbacks, ...options.rollouts });
   const shadow = new ShadowRuns({ engine, acquire: (name, version) => registry.held.acquire(name, version) });
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {

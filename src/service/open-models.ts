@@ -93,17 +93,15 @@ async function openEntry(
   opened.push(() => watch[Symbol.asyncDispose]());
   const fingerprint = await expectedFingerprint(file, { folder, anyBase: options.anyBase });
   const model = await file.open();
+  const tending = model.adapters && tendRegistry(model.adapters.registry);
   const reading: Promise<void>[] = [];
   opened.push(async () => {
+    tending?.[Symbol.dispose]();
     await model.dispose();
     await Promise.all(reading);
   });
   const { settled, ...adapters } = await openAdapters(model, { folder, fingerprint });
   reading.push(settled);
-  if (adapters.registry !== undefined) {
-    const tending = tendRegistry(adapters.registry);
-    opened.push(async () => tending[Symbol.dispose]());
-  }
   return { model: watchedModel(model, watch.changed), ...adapters };
 }
 

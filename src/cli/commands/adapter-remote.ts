@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AdapterClient, RemoteAdapter } from '../../http/index.ts';
+import { fallbacks } from '../../routing/index.ts';
 import { adapterName, addChangeOptions, changeSchema, versionStart, type Wants, wantsOf } from '../change-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { describeRemote, describeRemotes } from '../describe-remote.ts';
@@ -142,6 +143,22 @@ export const adapterResumeCommand = changeCommand({
   change: (client, read, { reason, expected }) =>
     client.change({ name: read.name, action: 'resume', body: reason, expected }),
   told: ({ name: of }) => `${of} takes requests`,
+});
+
+export const adapterSetCommand = changeCommand({
+  verb: 'set',
+  summary: 'Declares who answers for the versions of a name of a running server that fail.',
+  examples: ['espalier adapter set support --fallback base', 'espalier adapter set support --fallback server'],
+  option: [
+    '--fallback <who>',
+    `${fallbacks.join(', ')}, or server: what the server does for all names (espalier serve --fallback)`,
+  ],
+  schema: { fallback: z.enum([...fallbacks, 'server'], { error: `${fallbacks.join(', ')} or server` }) },
+  change: (client, read, { reason, expected }) => {
+    const fallback = read.fallback === 'server' ? null : read.fallback;
+    return client.set({ name: read.name, body: { fallback, ...reason }, expected });
+  },
+  told: ({ name: of, fallback }) => `${of} falls back to: ${fallback?.answers}`,
 });
 
 export const adapterDrainCommand: CommandDefinition = {

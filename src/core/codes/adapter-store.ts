@@ -60,4 +60,11 @@ export const adapterStoreCodes = {
     message: 'The record of pinned names at {path} cannot be read. Mend it, or remove it if no name is pinned.',
     help: 'The store remembers which names must keep their version. Without the record a name could move that must not, so the server does not start.',
   },
+  STORE_FALLBACKS_UNREADABLE: {
+    status: 500,
+    retryable: false,
+    message:
+      '{path} does not say which names fall back to what. Restore it, or remove it to give every name the usual fall-back.',
+    help: 'A store keeps in this file what answers for a name whose version fails, where it was declared for that name. The server was not started, because a name could be answered by what must not answer for it.',
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -3,14 +3,14 @@ import type { z } from 'zod';
 import { type AdapterControl, type AdapterInfo, assertAdapterName, type MoveOptions } from '../../routing/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { adapterJson } from './adapter-json.ts';
+import { adapterJson, type NameSettings } from './adapter-json.ts';
 import { causeOf, hashOf } from './change-cause.ts';
 import type { IdempotentAnswers } from './idempotency.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 import { entityTag, readPreconditions, underPreconditions } from './preconditions.ts';
 
 /** What the routes operate. */
-export interface AdapterRoutesContext {
+export interface AdapterRoutesContext extends NameSettings {
   readonly control: AdapterControl;
   /** Name of the base. No adapter may have it. */
   readonly baseName: string;
@@ -45,7 +45,7 @@ export function createChange(context: AdapterRoutesContext): CreateHandler {
       const info = await act(name, body, options);
       if (info === undefined)
         return { status: 200, body: { object: 'adapter', name, deleted: true }, version: undefined };
-      return { status: 200, body: adapterJson(info, holderOf(request)), version: info.version };
+      return { status: 200, body: adapterJson(info, holderOf(request), context), version: info.version };
     });
   };
 }

@@ -1,5 +1,6 @@
 import type { Cause } from '../../core/index.ts';
 import type { AdapterInfo } from '../../routing/index.ts';
+import type { NameFallback, RolloutControl } from '../../service/index.ts';
 import { actorFor, hideNames } from '../keys/hide-names.ts';
 import type { KeyHolder } from '../keys/key-holder.ts';
 
@@ -23,13 +24,20 @@ export interface AdapterJson {
   readonly requests: number;
   readonly draining: boolean;
   readonly pinned: object | null;
+  /** Who answers for a version that fails, and whether it was declared for this name; null where nothing judges versions. */
+  readonly fallback: { readonly answers: string; readonly declared: boolean } | null;
   readonly created: string;
   /** Why it cannot be served. */
   readonly problem?: string;
 }
 
+/** What else is known of names. */
+export interface NameSettings {
+  readonly rollouts?: Pick<RolloutControl, 'fallbackOf'> | undefined;
+}
+
 /** @param reader  the holder of the key to whom it is told */
-export function adapterJson(info: AdapterInfo, reader: KeyHolder): AdapterJson {
+export function adapterJson(info: AdapterInfo, reader: KeyHolder, { rollouts }: NameSettings): AdapterJson {
   const { name, state, version, base, fingerprint, rank, bytes, isResident, leases, requests, isDraining, pin } = info;
   return {
     object: 'adapter',
@@ -45,9 +53,14 @@ export function adapterJson(info: AdapterInfo, reader: KeyHolder): AdapterJson {
     requests,
     draining: isDraining,
     pinned: pin === undefined ? null : { ...causeFor(reader, pin), time: isoTime(pin.time), weights: pin.keepsWeights },
+    fallback: fallbackJson(rollouts?.fallbackOf(name)),
     created: isoTime(info.created * 1000),
     ...(state === 'failed' ? { problem: problemFor(reader, info.error) } : {}),
   };
+}
+
+function fallbackJson(found: NameFallback | undefined): AdapterJson['fallback'] {
+  return found === undefined ? null : { answers: found.fallback, declared: found.isDeclared };
 }
 
 function problemFor(reader: KeyHolder, error: unknown): string {
@@ -59,11 +72,12 @@ function problemFor(reader: KeyHolder, error: unknown): string {
 export function adapterWithHistory(
   info: AdapterInfo,
   reader: KeyHolder,
+  settings: NameSettings,
 ): AdapterJson & { readonly history: readonly object[] } {
   const history = info.history.map(({ version, time, ...cause }) => {
     return { version, time: isoTime(time), ...causeFor(reader, cause) };
   });
-  return { ...adapterJson(info, reader), history };
+  return { ...adapterJson(info, reader, settings), history };
 }
 
 /** WHY without the reason of another key: it may name what the reader may not see. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { AdapterInfo } from '../../routing/index.ts';
+import { type AdapterInfo, fallbacks } from '../../routing/index.ts';
 import { type AdapterRoutesContext, createChange, type Named, nameIn } from './adapter-change.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { adapterJson, adapterWithHistory } from './adapter-json.ts';
@@ -16,6 +16,7 @@ const plainSchema = z.strictObject({ reason });
 const moveSchema = z.strictObject({ version, reason });
 const rollbackSchema = z.strictObject({ to: version.optional(), reason });
 const pinSchema = z.strictObject({ weights: z.boolean().default(false), reason });
+const settingsSchema = z.strictObject({ fallback: z.enum(fallbacks).nullable(), reason });
 const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longestWaitMs).default(0), reason });
 
 /**
@@ -23,24 +24,34 @@ const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longes
  * named by its digest.
  */
 export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
-  const { control } = context;
+  const { control, rollouts } = context;
   const admin = { config: { access: 'admin' } } as const;
   app.get('/v1/adapters', { config: { access: 'admin', keepsToNames: true } }, (request) => {
     const reader = holderOf(request);
     const seen = control.list().filter(({ name }) => reader.scope.sees(name));
     const memory = reader.scope.isAll ? control.memory() : memoryOf(seen, control.memory());
-    return { object: 'list', data: seen.map((info) => adapterJson(info, reader)), memory };
+    return { object: 'list', data: seen.map((info) => adapterJson(info, reader, context)), memory };
   });
   app.get<Named>('/v1/adapters/:name', admin, async (request, reply) => {
     const info = await control.describe(nameIn(context, request.params));
     if (info.version !== undefined) reply.header('etag', entityTag(info.version));
-    return adapterWithHistory(info, holderOf(request));
+    return adapterWithHistory(info, holderOf(request), context);
   });
   addUpload(app, context);
   const change = createChange(context);
   const move = change(moveSchema, (name, body, options) => control.move(name, body.version, options));
   app.put<Named>('/v1/adapters/:name', admin, move);
   app.post<Named>('/v1/adapters/:name/publish', admin, move);
+  if (rollouts !== undefined) {
+    app.patch<Named>(
+      '/v1/adapters/:name',
+      admin,
+      change(settingsSchema, async (name, { fallback }, options) => {
+        await rollouts.declareFallback(name, fallback ?? undefined, options);
+        return control.describe(name);
+      }),
+    );
+  }
   app.post<Named>(
     '/v1/adapters/:name/rollback',
     admin,

@@ -89,10 +89,11 @@ interface Kept {
 }
 
 async function keep(
-  { control, rollouts }: UploadContext,
+  context: UploadContext,
   { name, path, isPublished, reader }: Kept,
   options: MoveOptions,
 ): Promise<Answered> {
+  const { control, rollouts } = context;
   const { digest: version } = await control.keep(name, path, { cause: options.cause });
   const head = { object: 'adapter.version', name, version };
   if (!isPublished) return { status: 201, body: { ...head, published: false }, version };
@@ -103,6 +104,6 @@ async function keep(
       version,
     };
   }
-  const adapter = adapterJson(await control.move(name, version, options), reader);
+  const adapter = adapterJson(await control.move(name, version, options), reader, context);
   return { status: 201, body: { ...head, published: true, adapter }, version };
 }

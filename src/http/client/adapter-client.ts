@@ -29,6 +29,7 @@ const adapter = z.looseObject({
   requests: z.number(),
   draining: z.boolean(),
   pinned: z.looseObject({ by: z.string(), reason: z.string().nullable(), weights: z.boolean() }).nullable(),
+  fallback: z.looseObject({ answers: z.string(), declared: z.boolean() }).nullable(),
   problem: z.string().optional(),
   history: z.array(move).optional(),
 });
@@ -120,6 +121,11 @@ export class AdapterClient {
   change({ name, action, body, expected }: RemoteChange): Promise<RemoteAdapter> {
     const path = `${pathOf(name)}/${action}`;
     return this.#ask(adapter, { method: 'POST', path, body, expected });
+  }
+
+  /** Changes what holds for a name whichever version it has. */
+  set({ name, body, expected }: Omit<RemoteChange, 'action'>): Promise<RemoteAdapter> {
+    return this.#ask(adapter, { method: 'PATCH', path: pathOf(name), body, expected });
   }
 
   remove({ name, body, expected }: Omit<RemoteChange, 'action'>): Promise<{ readonly name: string }> {

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { type Cause, type Clock, EspalierError, publishAdapterEvent, systemClock, Turns } from '../../core/index.ts';
 import {
   type AdapterControl,
+  type AdapterInfo,
   type AdapterRegistry,
   type BreakerOptions,
   BreakerTable,
+  DeclaredFallbacks,
   type Fallback,
+  type FallbackRecords,
   type HostWeights,
   type MoveOptions,
   readBreakerOptions,
@@ -31,6 +34,8 @@ export interface RolloutsOptions<Weights extends HostWeights> {
   readonly mode?: RolloutMode | undefined;
   /** Who answers for a version whose breaker is open, or whose call failed. Default: the version before. */
   readonly fallback?: Fallback | undefined;
+  /** Where it is kept what was declared for single names. Default: nowhere, so that it ends with the server. */
+  readonly fallbacks?: FallbackRecords | undefined;
   /** Of every roll-out that does not say otherwise. */
   readonly rollout?: RolloutOptions | undefined;
   readonly breaker?: BreakerOptions | undefined;
@@ -67,6 +72,19 @@ export interface RolloutControl {
    * @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
   clear(name: string, options: MoveOptions): Promise<RolloutState>;
+  fallbackOf(name: string): NameFallback;
+  /**
+   * Declares who answers for the versions of a name; undefined: who does for all names.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_CONFLICT, and the errors of keeping it. Nothing was changed then.
+   */
+  declareFallback(name: string, fallback: Fallback | undefined, options: MoveOptions): Promise<void>;
+}
+
+/** Who answers for the versions of a name that fail. */
+export interface NameFallback {
+  readonly fallback: Fallback;
+  /** Whether it was declared for this name; false: it is that of the server. */
+  readonly isDeclared: boolean;
 }
 
 export type RolloutCommand = 'promote' | 'abort' | 'pause' | 'resume';
@@ -103,6 +121,7 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
   readonly #breakers: BreakerTable;
   readonly #runner: RolloutRunner;
   readonly #quarantines: Quarantines;
+  readonly #fallbacks: DeclaredFallbacks;
   readonly #turns = new Turns();
   /** The candidates that are kept, by name. */
   readonly #held = new Map<string, string>();
@@ -114,7 +133,7 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
 
   /** @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID */
   constructor(options: RolloutsOptions<Weights>) {
-    const { registry, clock = systemClock, fallback = 'previous' } = options;
+    const { registry, clock = systemClock } = options;
     assertRolloutsOptions(options);
     this.#options = options;
     this.#registry = registry;
@@ -135,11 +154,14 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
       quarantine: ({ alias, candidate }, reason) => this.#quarantines.add(alias, candidate, reason),
       clock,
     });
-    this.choice = new VersionChoice({ registry, runner: this.#runner, fallbackOf: () => fallback, clock });
+    this.#fallbacks = new DeclaredFallbacks({ usual: options.fallback, records: options.fallbacks });
+    const fallbackOf = (alias: string): Fallback => this.#fallbacks.of(alias);
+    this.choice = new VersionChoice({ registry, runner: this.#runner, fallbackOf, clock });
   }
 
   /** Goes on with the roll-outs that were kept, when the names are served. Time passes from now on. */
   async begin(begun: Begun): Promise<void> {
+    await this.#fallbacks.begin();
     this.#begin(begun);
     for (const saved of (await this.#options.records?.read()) ?? []) await this.#restore(saved, begun);
     this.#ticking = setInterval(() => this.tick(), tickMs);
@@ -191,16 +213,28 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     return this.#runner.status(name);
   }
 
+  fallbackOf(name: string): NameFallback {
+    return { fallback: this.#fallbacks.of(name), isDeclared: this.#fallbacks.has(name) };
+  }
+
+  async declareFallback(name: string, fallback: Fallback | undefined, options: MoveOptions): Promise<void> {
+    this.#expectNamed(name, options);
+    await this.#fallbacks.declare(name, fallback, options.cause);
+  }
+
   /** The version of a name that may be moved. */
   #expect(name: string, { expectedVersion, isNew }: MoveOptions): string {
-    const { version, pin, state } = this.#registry.info(name);
-    if (isNew === true || (expectedVersion !== undefined && expectedVersion !== version)) {
-      const expected = expectedVersion ?? 'none';
-      throw new EspalierError('ADAPTER_VERSION_CONFLICT', { name, expected, actual: version ?? state });
-    }
+    const { version, pin } = this.#expectNamed(name, { expectedVersion, isNew });
     if (pin !== undefined) throw new EspalierError('ADAPTER_PINNED', { name, by: pin.actor });
     if (version === undefined) throw new EspalierError('ADAPTER_BEING_READ', { name });
     return version;
+  }
+
+  #expectNamed(name: string, { expectedVersion, isNew }: MoveOptions): AdapterInfo {
+    const info = this.#registry.info(name);
+    if (isNew !== true && (expectedVersion === undefined || expectedVersion === info.version)) return info;
+    const [expected, actual] = [expectedVersion ?? 'none', info.version ?? info.state];
+    throw new EspalierError('ADAPTER_VERSION_CONFLICT', { name, expected, actual });
   }
 
   status(name: string): RolloutState {
