@@ -1,4 +1,4 @@
-export { describeValue, FieldProblem, type Fields, isFields } from './field-problem.ts';
+export { describeValue, FieldProblem, type Fields, isFields, readEach } from './field-problem.ts';
 export { type Conversation, fitToTemplate } from './fit-template.ts';
 export { messageRoles, readMessages, type ReadMessages, type ReadMessagesOptions } from './read-messages.ts';
 export { readTools, readToolsBeside, type Tool } from './read-tools.ts';

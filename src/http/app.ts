@@ -27,6 +27,7 @@ import { addGuard, createGuard, type Guard, type GuardOptions } from './door/gua
 import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
+import { addMessages } from './messages/routes.ts';
 import { addHealth } from './health.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
@@ -125,7 +126,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     addAdapters(app, { control, baseName, answers, uploads, rollouts });
     if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
   }
-  if (generation) for (const add of [addCompletions, addChatCompletions, addTokenize]) add(app, generation);
+  if (generation)
+    for (const add of [addCompletions, addChatCompletions, addMessages, addTokenize]) add(app, generation);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
   // WHY registered: routes of others are known only when they have been.

@@ -13,6 +13,8 @@ export interface AnswerTextOptions {
 export interface AddedText {
   readonly text: string;
   readonly finishReason?: 'stop' | 'length';
+  /** The stop string that ends it, if one does. */
+  readonly stopString?: string;
 }
 
 /** The text of an answer as its tokens come: never a part of a character, never a part of a stop string. */
@@ -37,11 +39,11 @@ export class AnswerText {
   add(fresh: string, finishReason?: 'stop' | 'length'): AddedText {
     this.#count++;
     const isSearched = this.#count > this.#minTokens;
-    const { text, stopped } = isSearched ? this.#matcher.push(fresh) : { text: fresh, stopped: false };
-    if (stopped) return { text, finishReason: 'stop' };
+    const { text, stop }: ReturnType<StopMatcher['push']> = isSearched ? this.#matcher.push(fresh) : { text: fresh };
+    if (stop !== undefined) return { text, finishReason: 'stop', stopString: stop };
     if (finishReason === undefined) return { text };
     const last = this.#matcher.push(this.#decoder?.end() ?? '');
-    if (last.stopped) return { text: text + last.text, finishReason: 'stop' };
+    if (last.stop !== undefined) return { text: text + last.text, finishReason: 'stop', stopString: last.stop };
     return { text: text + last.text + this.#matcher.end(), finishReason };
   }
 }

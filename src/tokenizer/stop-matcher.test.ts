@@ -16,9 +16,9 @@ function stream(pieces: readonly string[], stops: readonly string[]): string {
   const matcher = createStopMatcher(stops);
   let sent = '';
   for (const piece of pieces) {
-    const { text, stopped } = matcher.push(piece);
+    const { text, stop } = matcher.push(piece);
     sent += text;
-    if (stopped) return sent;
+    if (stop !== undefined) return sent;
   }
   return sent + matcher.end();
 }
@@ -42,9 +42,9 @@ describe('createStopMatcher', () => {
 
   it('lets text through at once when it cannot begin a stop string', () => {
     const matcher = createStopMatcher(['\n\n']);
-    expect(matcher.push('hello')).toEqual({ text: 'hello', stopped: false });
-    expect(matcher.push('\n')).toEqual({ text: '', stopped: false });
-    expect(matcher.push('x')).toEqual({ text: '\nx', stopped: false });
-    expect(matcher.push('y\n\nz')).toEqual({ text: 'y', stopped: true });
+    expect(matcher.push('hello')).toEqual({ text: 'hello' });
+    expect(matcher.push('\n')).toEqual({ text: '' });
+    expect(matcher.push('x')).toEqual({ text: '\nx' });
+    expect(matcher.push('y\n\nz')).toEqual({ text: 'y', stop: '\n\n' });
   });
 });

@@ -5,8 +5,8 @@
  * other text is passed on at once.
  */
 export interface StopMatcher {
-  /** @returns the text that may be sent now, and whether a stop string was met (nothing after it is sent). */
-  push(text: string): { readonly text: string; readonly stopped: boolean };
+  /** @returns the text that may be sent now, and the stop string that was met, if one was (nothing after it is sent). */
+  push(text: string): { readonly text: string; readonly stop?: string };
   /** @returns the text that was held back: what comes last was no stop string after all. */
   end(): string;
 }
@@ -19,14 +19,14 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
       held += text;
       const first = firstMatch(held, stops);
       if (first !== undefined) {
-        const before = held.slice(0, first);
+        const before = held.slice(0, first.start);
         held = '';
-        return { text: before, stopped: true };
+        return { text: before, stop: first.stop };
       }
       const safe = held.length - longestPendingSuffix(held, stops);
       const out = held.slice(0, safe);
       held = held.slice(safe);
-      return { text: out, stopped: false };
+      return { text: out };
     },
     end() {
       const rest = held;
@@ -37,15 +37,18 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
 }
 
 /**
- * Start of the stop string that is complete first (of two that end together, the longer).
+ * The stop string that is complete first, and its start (of two that end together, the longer).
  * WHY not the one that begins first: the answer must not depend on how the text was cut into pieces.
  */
-function firstMatch(text: string, stops: readonly string[]): number | undefined {
+function firstMatch(
+  text: string,
+  stops: readonly string[],
+): { readonly start: number; readonly stop: string } | undefined {
   const matches = stops
-    .map((stop) => ({ start: text.indexOf(stop), length: stop.length }))
+    .map((stop) => ({ start: text.indexOf(stop), stop }))
     .filter(({ start }) => start >= 0)
-    .toSorted((a, b) => a.start + a.length - (b.start + b.length) || a.start - b.start);
-  return matches[0]?.start;
+    .toSorted((a, b) => a.start + a.stop.length - (b.start + b.stop.length) || a.start - b.start);
+  return matches[0];
 }
 
 /** Length of the longest end of the text that is a proper beginning of a stop string. */

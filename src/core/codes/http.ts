@@ -35,7 +35,7 @@ export const httpCodes = {
   API_KEY_INVALID: {
     status: 401,
     retryable: false,
-    message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY".',
+    message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY" or as "x-api-key: KEY".',
     help: 'The server was started with --api-key, --admin-key or --keys. Every route except those for health needs a key. Routes that change adapters need one for administration, if there is one.',
   },
   KEYS_FILE_INVALID: {

@@ -12,6 +12,7 @@ export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece>
   const calls: WholeToolCall[] = [];
   let logprobs: NamedToken[] | undefined;
   let finishReason: Piece['finishReason'];
+  let stopString: Piece['stopString'];
   for await (const piece of pieces) {
     text += piece.text;
     if (piece.reasoning !== undefined) reasoning = (reasoning ?? '') + piece.reasoning;
@@ -21,6 +22,7 @@ export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece>
     for (const delta of piece.toolCalls ?? []) addDelta(calls, delta);
     if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
     finishReason = piece.finishReason ?? finishReason;
+    stopString = piece.stopString ?? stopString;
   }
   return {
     text,
@@ -31,6 +33,7 @@ export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece>
     ...(calls.length > 0 && { toolCalls: calls }),
     ...(logprobs && { logprobs }),
     ...(finishReason && { finishReason }),
+    ...(stopString !== undefined && { stopString }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Pace } from '../../core/index.ts';
-import { AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
+import { type AddedText, AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
 import type { TokenStream } from '../../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
@@ -22,6 +22,8 @@ export interface Piece {
   /** One for each token, if log-probabilities were asked for. */
   readonly logprobs?: readonly NamedToken[];
   readonly finishReason?: FinishReason;
+  /** The stop string that ended the choice: one of the request, or the mark that ends a turn. Absent: none did. */
+  readonly stopString?: string;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
@@ -59,7 +61,7 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
     const told = names?.nameOf(reported, offset);
     if (told !== undefined) offset += countCodePoints(fresh);
     const added = answer.add(fresh, finishReason);
-    yield pieceOf(token, told, added.text, added.finishReason);
+    yield pieceOf(token, told, added);
     if (added.finishReason !== undefined && finishReason === undefined) return;
   }
   if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
@@ -67,9 +69,8 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
   if (!isEnded) yield { text: '', tokenIds: [], generated: 0, finishReason: 'length' };
 }
 
-function pieceOf(token: number, told: NamedToken | undefined, text: string, finishReason?: FinishReason): Piece {
-  const tokenIds = [token];
-  return { text, tokenIds, generated: 1, ...(told && { logprobs: [told] }), ...(finishReason && { finishReason }) };
+function pieceOf(token: number, told: NamedToken | undefined, added: AddedText): Piece {
+  return { ...added, tokenIds: [token], generated: 1, ...(told && { logprobs: [told] }) };
 }
 
 /** Tokens of a prompt that are reported at once. */

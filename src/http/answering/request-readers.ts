@@ -129,7 +129,8 @@ function firstWrongId(values: readonly unknown[], at: readonly number[]): Proble
   return { problem, path: [...at, place] };
 }
 
-function reader<Value>(read: (value: unknown) => Problem | { readonly value: Value }): z.ZodType<Value> {
+/** Makes a schema of a function that reads a value by hand. */
+export function reader<Value>(read: (value: unknown) => Problem | { readonly value: Value }): z.ZodType<Value> {
   return z.unknown().transform((value, context): Value => {
     const found = read(value);
     if ('value' in found) return found.value;

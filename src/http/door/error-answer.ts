@@ -1,20 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
+import { messagesErrorOf } from '../messages/messages-error.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
 import { hideNames } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { bodyTooLarge } from './body-too-large.ts';
 
-/** Answers an error in the form of the API of the request: OpenAI's, or that of the Open Inference Protocol. */
+/** Answers an error in the form of the API of the request: OpenAI's, Anthropic's, or that of the Open Inference Protocol. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const own = ownErrorOf(error, request);
   if (!EspalierError.isInstance(own)) request.log.error(own);
-  const { status, headers, body } = openAiErrorOf(forReader(own, request));
   const url = request.routeOptions.url ?? request.url;
+  if (url.startsWith('/v1/messages')) return answerMessagesError(own, request, reply);
+  const { status, headers, body } = openAiErrorOf(forReader(own, request));
   return reply
     .status(status)
     .headers(headers)
     .send(url.startsWith('/v2') ? { error: body.error.message } : body);
+}
+
+function answerMessagesError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = messagesErrorOf(forReader(error, request), request.id);
+  return reply.status(status).headers(headers).send(body);
 }
 
 /** An error as the sender of the request may read it. */

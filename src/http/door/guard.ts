@@ -31,11 +31,11 @@ export function createGuard(options: GuardOptions): Guard {
   return (request, reply) => {
     const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
     reply.header('x-request-id', request.id);
-    const { host, origin, authorization } = request.headers;
+    const { host, origin } = request.headers;
     checkHost(request);
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
-    const holder = keys.check(access, authorization);
+    const holder = keys.check(access, request.headers);
     request.keyHolder = holder;
     if (access === 'admin' && !holder.isAdmin) assertLocal(request.raw);
     if (access === 'unknown') refuseRoute(request);

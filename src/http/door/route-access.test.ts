@@ -127,6 +127,8 @@ describe('the access of routes', () => {
       'POST /v1/completions',
       'POST /v1/detokenize',
       'POST /v1/embeddings',
+      'POST /v1/messages',
+      'POST /v1/messages/count_tokens',
       'POST /v1/tokenize',
       'POST /v2/models/:name/infer',
       'POST /v2/models/:name/versions/:version/infer',
@@ -239,13 +241,16 @@ describe('keys', () => {
     [{ authorization: 'Bearer secret' }, undefined],
     [{ authorization: 'bearer secret' }, undefined],
     [{}, 'missing'],
-    [{ 'x-api-key': 'secret' }, 'missing'],
+    [{ 'x-api-key': 'secret' }, undefined],
+    [{ 'x-api-key': '' }, 'missing'],
+    [{ 'x-api-key': 'other' }, 'wrong'],
+    [{ authorization: 'Bearer other', 'x-api-key': 'secret' }, 'wrong'],
     [{ authorization: 'secret' }, 'not sent as a bearer token'],
     [{ authorization: 'Bearersecret' }, 'not sent as a bearer token'],
     [{ authorization: 'Basic secret' }, 'not sent as a bearer token'],
     [{ authorization: 'Bearer ' }, 'not sent as a bearer token'],
     [{ authorization: 'Bearer Bearer secret' }, 'wrong'],
-  ])('come as a bearer token: %j is %s', async (headers, problem) => {
+  ])('come as a bearer token or alone: %j is %s', async (headers, problem) => {
     const answer = await wholeApp().inject({ url: '/v1/models', headers });
     expect(answer.statusCode).toBe(problem === undefined ? 200 : 401);
     expect(answer.headers['www-authenticate']).toBe(problem === undefined ? undefined : 'Bearer');

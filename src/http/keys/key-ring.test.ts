@@ -15,7 +15,7 @@ const named = (name: string, isAdmin = false): NamedKey => ({
 /** Who a key opens a route for: its name, 'all' for one without a name, or what is wrong with it. */
 function opened(ring: KeyRing, access: RequestAccess, key: string | undefined): string {
   try {
-    return ring.check(access, key && `Bearer ${key}`).name ?? 'all';
+    return ring.check(access, key === undefined ? {} : { authorization: `Bearer ${key}` }).name ?? 'all';
   } catch (error) {
     return EspalierError.isInstance(error) ? `! ${String(error.details['problem'])}` : 'broken';
   }

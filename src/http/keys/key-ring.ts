@@ -47,14 +47,12 @@ export class KeyRing {
   }
 
   /**
-   * @param authorization  the header of that name
+   * @param headers  of the request. Where it has both, `authorization` counts.
    * @throws EspalierError API_KEY_INVALID if the route needs a key and the request has none or another
    */
-  check(access: RequestAccess, authorization: string | undefined): KeyHolder {
+  check(access: RequestAccess, headers: KeyHeaders): KeyHolder {
     if (!this.#needsKey(access)) return anyone;
-    if (authorization === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'missing' });
-    const key = /^bearer +(.+)$/i.exec(authorization)?.[1];
-    if (key === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'not sent as a bearer token' });
+    const key = keyIn(headers);
     const given = this.#blinded(sha256(key));
     const holder = this.#fixed.get(given) ?? this.#named.get(given);
     if (holder === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'wrong' });
@@ -77,6 +75,22 @@ export class KeyRing {
   #blinded(digest: Buffer): string {
     return createHmac('sha256', this.#secret).update(digest).digest('base64');
   }
+}
+
+/** The headers in which a key is sent: as a bearer token, or alone as clients of Anthropic's API send it. */
+export interface KeyHeaders {
+  readonly authorization?: string | undefined;
+  readonly 'x-api-key'?: string | readonly string[] | undefined;
+}
+
+function keyIn({ authorization, 'x-api-key': alone }: KeyHeaders): string {
+  if (authorization === undefined) {
+    if (typeof alone === 'string' && alone !== '') return alone;
+    throw new EspalierError('API_KEY_INVALID', { problem: 'missing' });
+  }
+  const key = /^bearer +(.+)$/i.exec(authorization)?.[1];
+  if (key === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'not sent as a bearer token' });
+  return key;
 }
 
 function sha256(text: string): Buffer {

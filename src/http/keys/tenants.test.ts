@@ -42,6 +42,8 @@ function bodiesFor(url: string, { name, adapter }: Names, own: Names): (object |
     ['/chat/completions', [{ model: name, messages: [{ role: 'user', content: 'x' }] }]],
     ['/completions', [{ model: name, prompt: 'x' }]],
     ['/embeddings', [{ model: name, input: 'x' }]],
+    ['/messages', [{ model: name, max_tokens: 1, messages: [{ role: 'user', content: 'x' }] }]],
+    ['/count_tokens', [{ model: name, messages: [{ role: 'user', content: 'x' }] }]],
     ['/detokenize', [{ model: name, tokens: [120] }]],
     ['/tokenize', [{ model: name, prompt: 'x' }]],
     ['/load_lora_adapter', [name, own.name].map((as) => ({ lora_name: as, lora_path: name, load_inplace: true }))],
@@ -83,8 +85,9 @@ async function ask(app: FastifyInstance, { method, url, body }: Asked, key: stri
   const type = typeof body === 'string' ? 'multipart/form-data; boundary=b' : 'application/json';
   const headers = { host: 'localhost', 'content-type': type, ...(key && { authorization: `Bearer ${key}` }) };
   const answer = await app.inject({ method: method as 'GET', url, headers, ...(body && { payload: body }) });
-  const { 'x-request-id': _id, date: _date, ...told } = answer.headers;
-  return `${answer.statusCode} ${JSON.stringify(told)} ${answer.body}`;
+  const { 'x-request-id': id, date: _date, ...told } = answer.headers;
+  // Anthropic's errors name the request in other places too.
+  return `${answer.statusCode} ${JSON.stringify(told)} ${answer.body}`.replaceAll(String(id), 'ID');
 }
 
 /** Reading routes first, and those that remove names last. */

@@ -82,6 +82,23 @@ const refusedInTokenize: RefusedFields = {
   chat_template: { neutral: [], problem: asTrained },
 };
 
+const { thinking: _thinking, ...foreignToMessages } = foreignFields;
+
+const refusedInMessages: RefusedFields = {
+  ...foreignToMessages,
+  container: { neutral: [], problem: 'it runs no code' },
+  context_management: { neutral: [], problem: 'it edits no history; leave out what is no longer needed' },
+  frequency_penalty: { neutral: [0], problem: 'send it to /v1/chat/completions' },
+  logprobs: { neutral: [false], problem: 'send it to /v1/chat/completions' },
+  mcp_servers: { neutral: [], problem: 'it calls no servers; call the tools yourself' },
+  n: { neutral: [1], problem: 'a message has one answer; send n to /v1/chat/completions' },
+  output_config: { neutral: [], problem: plainText },
+  output_format: { neutral: [], problem: plainText },
+  presence_penalty: { neutral: [0], problem: 'send it to /v1/chat/completions' },
+  response_format: { neutral: [], problem: plainText },
+  stop: { neutral: [], problem: 'it is called "stop_sequences" here' },
+};
+
 const prefixed = 'put the words that the model was trained with in front of the text';
 
 const refusedInEmbeddings: RefusedFields = {
@@ -95,13 +112,14 @@ const refusedInEmbeddings: RefusedFields = {
 };
 
 /** The routes whose fields are known. */
-export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'tokenize' | 'detokenize';
+export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'messages' | 'tokenize' | 'detokenize';
 
 /** The fields that a route refuses, by their names. */
 export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
   completions: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInCompletions },
   chat: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat },
   embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
+  messages: { ...refusedEverywhere, ...refusedInMessages },
   tokenize: { ...refusedEverywhere, ...refusedInTokenize },
   detokenize: refusedEverywhere,
 };

@@ -1,0 +1,34 @@
+import { describeValue, FieldProblem, isFields, readTools, type Tool } from '../../chat/index.ts';
+
+/** Reads `tools` of Anthropic's API as OpenAI's, which are what templates read. */
+export function readMessageTools(value: unknown): readonly Tool[] | undefined | FieldProblem {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) return new FieldProblem([], `a list of tools is expected, got ${describeValue(value)}`);
+  const functions: Tool[] = [];
+  for (const [index, tool] of value.entries()) {
+    const read = readTool(tool);
+    if (read instanceof FieldProblem) return read.within(index);
+    functions.push(read);
+  }
+  return readTools(functions);
+}
+
+function readTool(value: unknown): Tool | FieldProblem {
+  if (!isFields(value)) return new FieldProblem([], `a tool is an object, got ${describeValue(value)}`);
+  const { type = 'custom', name, description, input_schema: parameters } = value;
+  if (type !== 'custom' && type !== null) {
+    const problem = `tools of the server are not there; describe your own with "input_schema", got ${describeValue(type)}`;
+    return new FieldProblem(['type'], problem);
+  }
+  if (typeof name !== 'string' || name === '') {
+    return new FieldProblem(['name'], `the name of a tool is expected, got ${describeValue(name)}`);
+  }
+  if (!isFields(parameters)) {
+    return new FieldProblem(['input_schema'], `a JSON schema is expected, got ${describeValue(parameters)}`);
+  }
+  if (description !== undefined && description !== null && typeof description !== 'string') {
+    return new FieldProblem(['description'], `a text is expected, got ${describeValue(description)}`);
+  }
+  const described = typeof description === 'string' ? { description } : {};
+  return { type: 'function', function: { name, ...described, parameters } };
+}
