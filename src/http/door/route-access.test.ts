@@ -96,6 +96,7 @@ describe('the access of routes', () => {
       'GET /v1/adapters/:name',
       'GET /v1/adapters/:name/rollout',
       'GET /v1/rollouts',
+      'PATCH /v1/adapters/:name',
       'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',
       'POST /v1/adapters/:name/drain',
