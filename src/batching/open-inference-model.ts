@@ -1,6 +1,6 @@
 import type { RegistryOptions } from '../routing/index.ts';
 import { EspalierError } from '../core/index.ts';
-import { openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
+import { kernelPasses, openPreparedGraph, prepareGraph, type PreparedGraph } from '../execution/index.ts';
 import { decodeModel, type AdaptableModule, type Model } from '../ir/index.ts';
 import { openOnnxModel, storedConstants, type StoredTensors } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -111,7 +111,9 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
   const { build, modules, parameters = [] } = source;
   const model = build();
   const baseDir = source.folder;
-  if (!settings.adapters) return openWith(settings, { build, prepared: await prepareGraph(model, { baseDir }) });
+  const passes = await kernelPasses(model, settings.environment);
+  if (!settings.adapters)
+    return openWith(settings, { build, prepared: await prepareGraph(model, { baseDir, passes }) });
   if (modules.length === 0) {
     const reason = 'it has no module that an adapter could change';
     throw new EspalierError('INFER_MODEL_UNSERVABLE', { model: settings.name, reason });
@@ -122,7 +124,7 @@ export async function openInferenceGraph(source: GraphSource, options: Inference
     residency: options.residency,
   });
   try {
-    return await openWith(settings, { build, prepared: await prepareGraph(model, { baseDir }), adapters });
+    return await openWith(settings, { build, prepared: await prepareGraph(model, { baseDir, passes }), adapters });
   } catch (error) {
     adapters.dispose();
     throw error;

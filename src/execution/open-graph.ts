@@ -1,5 +1,6 @@
 import type { Model } from '../ir/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
+import { kernelPasses } from './kernels/kernel-passes.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
@@ -47,12 +48,13 @@ export class OpenGraph implements Disposable {
 }
 
 /**
- * Prepares a graph to run: applies its passes, resolves the links to its weights, encodes it and creates its session.
+ * Prepares a graph to run: applies its passes and those that this machine needs, resolves the links to its weights, encodes it and creates its session.
  *
  * @throws EspalierError the errors of `prepareGraph` and of `createSession`
  */
 export async function openGraph(model: Model, options: OpenGraphOptions): Promise<OpenGraph> {
-  return openPreparedGraph(await prepareGraph(model, options), options);
+  const passes = [...(options.passes ?? []), ...(await kernelPasses(model, options.environment))];
+  return openPreparedGraph(await prepareGraph(model, { ...options, passes }), options);
 }
 
 /** @throws EspalierError the errors of `createSession` */

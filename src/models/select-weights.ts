@@ -6,6 +6,9 @@ import type { StoredTensors } from './stored-tensors.ts';
 import { listWeights, type ListedWeights } from './weight-files.ts';
 import type { WeightRef } from './weight-ref.ts';
 
+/** The element types of quantized matrices. */
+const byteTypes: ReadonlySet<string> = new Set(['uint8', 'int8']);
+
 /** The supported element types of weights. All are converted to f32 for the computation. */
 const weightTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16']);
 
@@ -85,7 +88,7 @@ function withQuantized(
   if (quantization === undefined) return { listed, used, problems };
   for (const [name, matrix] of quantizableMatrices(modules)) {
     const ref = files.get(name);
-    if (ref?.dtype !== 'uint8' || !shapes.has(name)) continue;
+    if (ref === undefined || !byteTypes.has(ref.dtype) || !shapes.has(name)) continue;
     const result = quantizedWeight(matrix, files, quantization);
     if ('problem' in result) problems.push(result.problem);
     else {

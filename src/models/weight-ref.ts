@@ -32,9 +32,11 @@ export type QuantizedWeight =
       readonly zeroPoints: WeightRef | undefined;
     }
   | {
-      /** u8 [columns, rows] with zero point 128, stored transposed for the product of bytes; scales f32 [rows]. */
+      /** Bytes [columns, rows], stored transposed for the product of bytes; scales f32 [rows]. */
       readonly kind: 'int8';
       readonly rows: number;
       readonly columns: number;
+      /** Whether the bytes are signed. Otherwise they have the zero point 128, as in checkpoints of Espalier before 0.3. */
+      readonly signed: boolean;
       readonly scales: WeightRef;
     };

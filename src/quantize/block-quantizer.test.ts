@@ -105,10 +105,10 @@ describe('quantizeChannels', () => {
     const values = normal(5 * 70);
     values.fill(0, 0, 70);
     const { levels, scales } = quantizeChannels(values, 70);
-    expect([...levels.subarray(0, 70)]).toEqual(Array.from({ length: 70 }, () => 128));
+    expect([...levels.subarray(0, 70)]).toEqual(Array.from({ length: 70 }, () => 0));
     values.forEach((value, i) => {
       const scale = scales[Math.floor(i / 70)] ?? 0;
-      expect(Math.abs(value - ((levels[i] ?? 0) - 128) * scale)).toBeLessThanOrEqual(scale * 0.501);
+      expect(Math.abs(value - (levels[i] ?? 0) * scale)).toBeLessThanOrEqual(scale * 0.501);
     });
   });
 });

@@ -64,7 +64,7 @@ export function plannedTensors(planned: PlannedWeight): [name: string, layout: T
   const names = companionNames(name);
   if (planned.kind === 'int8') {
     return [
-      [name, { dtype: 'uint8', shape: [columns, rows] }],
+      [name, { dtype: 'int8', shape: [columns, rows] }],
       [names.scales, { dtype: 'float32', shape: [rows] }],
     ];
   }

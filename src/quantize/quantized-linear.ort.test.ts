@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createRandom } from '../core/index.ts';
-import { encodeModel } from '../ir/index.ts';
+import { openGraph } from '../execution/index.ts';
 import { type BaseModel, createRandomBase, dequantizeRows, openBaseModel } from '../models/index.ts';
 import { GraphBuilder } from '../models/graph/graph-builder.ts';
 import { linear } from '../models/graph/linear.ts';
@@ -23,6 +24,9 @@ const schemes = {
   int8: { scheme: 'int8' },
 } as const;
 
+/** The form of `int8` that earlier builds wrote. */
+const unsigned = 'int8, unsigned';
+
 let environment: Environment;
 let folder: string;
 const bases = new Map<string, BaseModel>();
@@ -36,6 +40,8 @@ beforeAll(async () => {
     await quantizeBase(base, join(folder, name), { ...plain, ...options });
     bases.set(name, await openBaseModel(join(folder, name)));
   }
+  await withUnsignedBytes(join(folder, 'int8'), join(folder, unsigned));
+  bases.set(unsigned, await openBaseModel(join(folder, unsigned)));
 });
 afterAll(async () => {
   environment.dispose();
@@ -47,6 +53,26 @@ function rows(count: number, scale = 1): Float32Array {
   return Float32Array.from({ length: count * width }, () => scale * random.normal());
 }
 
+/** Copies a checkpoint with unsigned bytes of zero point 128 in place of signed ones. */
+async function withUnsignedBytes(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true });
+  const weights = join(to, 'model.safetensors');
+  const file = await readFile(weights);
+  const start = 8 + Number(file.readBigUInt64LE());
+  const text = file.toString('utf8', 8, start);
+  const header = z.record(
+    z.string(),
+    z.looseObject({ dtype: z.string().optional(), data_offsets: offsets.optional() }),
+  );
+  for (const { dtype, data_offsets: [begin, end] = [0, 0] } of Object.values(header.parse(JSON.parse(text)))) {
+    if (dtype === 'I8') for (let i = start + begin; i < start + end; i++) file[i] = (file[i] ?? 0) ^ 128;
+  }
+  file.write(text.replaceAll('"I8"', '"U8"'), 8);
+  await writeFile(weights, file);
+}
+
+const offsets = z.tuple([z.number(), z.number()]);
+
 /** The layer's answer, by the operator that the checkpoint asks for. */
 async function run(name: string, x: Float32Array, exact: boolean): Promise<Float32Array> {
   const { dir, weights } = bases.get(name) ?? never();
@@ -55,8 +81,8 @@ async function run(name: string, x: Float32Array, exact: boolean): Promise<Float
   const y = linear(builder, input, { path, in: width, out, bias: false });
   builder.graph.rename(y, 'y');
   builder.graph.addOutput(y);
-  using session = await environment.createSession(encodeModel(builder.model), { externalDataFolder: dir });
-  const { y: result } = await runOnce(session, { x: tensorOf('float32', [x.length / width, width], x) });
+  using graph = await openGraph(builder.model, { environment, baseDir: dir });
+  const { y: result } = await runOnce(graph.session, { x: tensorOf('float32', [x.length / width, width], x) });
   return toFloat32(result ?? never());
 }
 
@@ -86,7 +112,7 @@ function never(): never {
   throw new Error('it is there');
 }
 
-describe.each(Object.keys(schemes))('a linear layer of %s', (name) => {
+describe.each([...Object.keys(schemes), unsigned])('a linear layer of %s', (name) => {
   it.each([1, 2, 33])('is the product with its dequantized matrix, for %i tokens', async (tokens) => {
     const x = rows(tokens);
     expect(maxDifference(await run(name, x, true), await reference(name, x))).toBeLessThan(1e-5);

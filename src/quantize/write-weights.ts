@@ -56,7 +56,7 @@ async function writeBlocks(planned: Quantized, write: WriteWeight): Promise<void
 async function writeChannels(planned: Quantized, write: WriteWeight): Promise<void> {
   const { name, matrix } = planned;
   const { rows, columns } = matrix;
-  const turned = new Uint8Array(rows * columns);
+  const turned = new Int8Array(rows * columns);
   for await (const { values, row } of rowsOf(planned, write)) {
     const { levels, scales } = quantizeChannels(values, columns);
     for (let i = 0; i < scales.length; i++) {
@@ -66,7 +66,7 @@ async function writeChannels(planned: Quantized, write: WriteWeight): Promise<vo
     }
     await write.writer.write(companionNames(name).scales, row * 4, bytesOf(scales));
   }
-  await write.writer.write(name, 0, turned);
+  await write.writer.write(name, 0, bytesOf(turned));
 }
 
 interface Rows {
@@ -107,6 +107,6 @@ function turnedRows(
   return values;
 }
 
-function bytesOf(values: Float32Array): Uint8Array {
+function bytesOf(values: Float32Array | Int8Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

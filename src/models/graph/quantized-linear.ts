@@ -48,11 +48,13 @@ function ofBlocks(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { rea
 /**
  * Multiplies bytes by bytes:
  *
- *   s = max|x| / 127 of each token,   y = s · ((round(x / s) + 128) ⊗ W),   ⊗ multiplies integers and scales each channel
+ *   s = max|x| of each token,   y = s · ((round(127 · x / s) + 128) ⊗ W) / 127,   ⊗ multiplies integers and scales each channel
  *
- * WHY not DynamicQuantizeMatMul: it uses one scale for all tokens, so the result of a token depends on the rest of the batch. Its
- * signed weights also overflow on processors without VNNI. The node of the module is the product itself, with input x / s and
- * output y / s. Because s is one number per token, an adapter on this node adds the same update as an adapter on x and y.
+ * WHY not DynamicQuantizeMatMul: it uses one scale for all tokens, so the result of a token depends on the rest of the batch. The node
+ * of the module is the product itself, with input x / s and output y / s. Because s is one number per token, an adapter on this node
+ * adds the same update as an adapter on x and y.
+ *
+ * Products of signed weights may overflow on processors without VNNI; `narrowActivations` in `execution` prevents this.
  *
  * @see com.microsoft MatMulIntegerToFloat-1; Dettmers et al. 2022, "LLM.int8()", §2.2 (vector-wise quantization)
  */
@@ -61,16 +63,21 @@ function ofBytes(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { read
   const tape = builder.tape(`${path}/int8`);
   const largest = tape.op('ReduceMax', [tape.op('Abs', [x]), tape.int64s([-1])], { attributes: { keepdims: 1 } });
   // WHY a lower bound: for a token of zeros, max|x| is 0, and 0 / 0 would be NaN.
-  const step = tape.op('Mul', [tape.op('Max', [largest, tape.scalar(1e-30)]), tape.scalar(1 / 127)]);
-  const [one, middle] = [tape.scalar(1), byte(tape, 128)];
-  const levels = tape.op('QuantizeLinear', [tape.op('Div', [x, step]), one, middle]);
+  const scale = tape.op('Max', [largest, tape.scalar(1e-30)]);
+  const [step, middle] = [tape.scalar(1 / 127), tape.constant(tensorOf('uint8', [], Uint8Array.of(128)))];
+  const levels = tape.op('QuantizeLinear', [tape.op('Div', [x, scale]), step, middle]);
   const matrix = builder.bytesOf(name, [weight.columns, weight.rows]);
-  const middles = tape.constant(tensorOf('uint8', [weight.rows], new Uint8Array(weight.rows).fill(128)));
-  const inputs = [levels, matrix, one, builder.bytesOf(weight.scales, [weight.rows]), middle, middles];
+  const scales = builder.bytesOf(weight.scales, [weight.rows]);
+  const inputs = [levels, matrix, step, scales, middle, ...middlesOf(tape, weight)];
   const product = builder
     .tape(path, { [moduleKey]: path })
     .op('MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
-  return biased(builder, tape.op('Mul', [product, step]), layer);
+  return biased(builder, tape.op('Mul', [product, scale]), layer);
+}
+
+/** u8 [out]; signed bytes have none. */
+function middlesOf(tape: Tape, { rows, signed }: Int8): Value[] {
+  return signed ? [] : [tape.constant(tensorOf('uint8', [rows], new Uint8Array(rows).fill(128)))];
 }
 
 /**
@@ -84,15 +91,11 @@ function ofDequantized(builder: GraphBuilder, x: Value, layer: QuantizedLayer & 
   const tape = builder.tape(path);
   const levels = builder.bytesOf(name, [weight.columns, weight.rows]);
   const floats = tape.op('Cast', [levels], { attributes: { to: dataTypeNumber('float32') } });
-  const centred = tape.op('Sub', [floats, tape.scalar(128)]);
+  const centred = weight.signed ? floats : tape.op('Sub', [floats, tape.scalar(128)]);
   const matrix = tape.op('Mul', [centred, builder.bytesOf(weight.scales, [weight.rows])]);
   return biased(builder, builder.tape(path, { [moduleKey]: path }).op('Gemm', [x, matrix]), layer);
 }
 
 function biased(builder: GraphBuilder, y: Value, { path, bias }: QuantizedLayer): Value {
   return bias ? builder.tape(path).op('Add', [y, builder.weight(`${path}.bias`)]) : y;
-}
-
-function byte(tape: Tape, value: number): Value {
-  return tape.constant(tensorOf('uint8', [], Uint8Array.of(value)));
 }

@@ -19,13 +19,16 @@ export function dequantizeRows(weight: QuantizedWeight, bytes: QuantizedRowBytes
   return weight.kind === 'int8' ? ofChannels(weight, bytes) : ofBlocks(weight, bytes);
 }
 
-function ofChannels({ rows, columns }: { rows: number; columns: number }, bytes: QuantizedRowBytes): Float32Array {
-  const { packed, scales } = bytes;
+function ofChannels(
+  { rows, columns, signed }: Extract<QuantizedWeight, { kind: 'int8' }>,
+  { packed: bytes, scales }: QuantizedRowBytes,
+): Float32Array {
+  const [packed, zero] = signed ? [new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length), 0] : [bytes, 128];
   const values = new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++) {
     const scale = scales[row] ?? 0;
     for (let column = 0; column < columns; column++) {
-      values[row * columns + column] = ((packed[column * rows + row] ?? 0) - 128) * scale;
+      values[row * columns + column] = ((packed[column * rows + row] ?? 0) - zero) * scale;
     }
   }
   return values;

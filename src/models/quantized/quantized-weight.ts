@@ -54,10 +54,11 @@ export function quantizedWeight(
   if (packed === undefined || scales === undefined) return { problem: `${name} has no ${names.scales}` };
   const used = [names.scales, ...(zeroPoints ? [names.zeroPoints] : [])];
   if (packed.shape.length === 2) {
-    problems.expect(packed, 'uint8', [columns, rows]).expect(scales, 'float32', [rows]);
+    const signed = packed.dtype === 'int8';
+    problems.expect(packed, signed ? 'int8' : 'uint8', [columns, rows]).expect(scales, 'float32', [rows]);
     if (zeroPoints !== undefined) problems.add(`${names.zeroPoints} is unexpected`);
     if (matrix.kind === 'embedding') problems.add(`${name} is an embedding, which lies in blocks`);
-    return problems.or({ weight: { kind: 'int8', rows, columns, scales }, used });
+    return problems.or({ weight: { kind: 'int8', rows, columns, signed, scales }, used });
   }
   const blocks = Math.ceil(columns / blockSize);
   const bits = packed.shape[2] === blockSize / 2 ? 4 : 8;

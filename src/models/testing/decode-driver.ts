@@ -1,4 +1,5 @@
-import { encodeModel, type Model } from '../../ir/index.ts';
+import { openGraph } from '../../execution/index.ts';
+import type { Model } from '../../ir/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor, type Environment, type IoBinding, type Session } from '../../onnxruntime/index.ts';
 import { byteLength, type DataType } from '../../tensor/index.ts';
@@ -25,7 +26,7 @@ export class DecodeDriver {
   static async open(base: BaseModel, environment: Environment, options: DriverOptions): Promise<DecodeDriver> {
     const model = buildDecodeGraph(base, { maxLength: options.maxLength });
     options.change?.(model);
-    const session = await environment.createSession(encodeModel(model), { externalDataFolder: base.dir });
+    const { session } = await openGraph(model, { environment, baseDir: base.dir });
     return new DecodeDriver(base, session, options);
   }
 

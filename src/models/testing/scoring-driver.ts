@@ -1,4 +1,5 @@
-import { encodeModel, type Model } from '../../ir/index.ts';
+import { openGraph } from '../../execution/index.ts';
+import type { Model } from '../../ir/index.ts';
 import { runOnce, type Environment } from '../../onnxruntime/index.ts';
 import { tensorOf, toFloat32, type TensorData } from '../../tensor/index.ts';
 import type { BaseModel } from '../base-model.ts';
@@ -17,11 +18,11 @@ export interface ScoringRun {
 export async function scoreRows(run: ScoringRun, rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
   const model = buildScoringGraph(run.base);
   run.change?.(model);
-  using session = await run.environment.createSession(encodeModel(model), { externalDataFolder: run.base.dir });
+  using graph = await openGraph(model, { environment: run.environment, baseDir: run.base.dir });
   const seq = Math.max(...rows.map((row) => row.length));
   const padded = rows.flatMap((row) => [...row, ...Array.from({ length: seq - row.length }, () => 0)]);
   const wanted = rows.flatMap((row, r) => row.map((_, i) => r * seq + i));
-  const { logits } = await runOnce(session, {
+  const { logits } = await runOnce(graph.session, {
     input_ids: tensorOf('int64', [rows.length, seq], padded),
     rows: tensorOf('int64', [wanted.length], wanted),
     ...run.feeds,
