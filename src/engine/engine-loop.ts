@@ -1,12 +1,13 @@
 import { type Clock, type ErrorCode, EspalierError, Pace } from '../core/index.ts';
 import type { StatsRecorder } from './engine-stats.ts';
+import type { SequencePrefixes } from './prefix/sequence-prefixes.ts';
 import { runStep, type PrefillStep, type StepRunner } from './runner/step-runner.ts';
 import type { TokenScores } from './sampling/token-scores.ts';
 import { Activations } from './schedule/activations.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { Admission, QueuePace } from './schedule/admission.ts';
 import { createSchedule, type ScheduleLimits, type SequenceEnd } from './schedule/schedule-state.ts';
-import { begin, schedule, type PrefillPlan } from './schedule/scheduler.ts';
+import { begin, schedule, type Plan, type PrefillPlan } from './schedule/scheduler.ts';
 import {
   advance,
   arrive,
@@ -43,6 +44,8 @@ export interface LoopOptions {
   readonly clock: Clock;
   /** The arena of the active adapters, if they can move. */
   readonly arena?: AdapterPlaces | undefined;
+  /** The keys and values of prompts that have run, if they are kept. */
+  readonly prefixes?: SequencePrefixes | undefined;
 }
 
 /** Number of waiting sequences, beyond the free slots, whose adapters are activated ahead. */
@@ -135,13 +138,18 @@ export class EngineLoop {
       await this.#takeOut();
       await this.#restartGrown();
       this.#activate();
-      const plan = schedule(this.#state);
+      const plan = await this.#resumed(schedule(this.#state));
       begin(this.#state, plan);
       if (plan.kind === 'prefill') await this.#prefill(plan);
       else if (plan.kind === 'decode') await this.#decode();
       else if (plan.kind === 'preempt') await this.#preempt(plan.sequence);
       else await this.#sleep(signal);
     }
+  }
+
+  async #resumed(plan: Plan<Sequence>): Promise<Plan<Sequence>> {
+    const { prefixes } = this.#options;
+    return plan.kind !== 'prefill' || prefixes === undefined ? plan : prefixes.resume(this.#state, plan);
   }
 
   /** Ends the current sleep, or prevents the next one, because something has changed since the plan was made. */
@@ -217,6 +225,12 @@ export class EngineLoop {
     }
     const sharing = sequence.group === undefined ? [] : await this.#share(sequence);
     for (const one of [sequence, ...sharing]) await this.#handOut(one, scores);
+    await this.#keep(sequence);
+  }
+
+  /** Keeps what a sequence has run for later ones. WHY an error is no failure: the sequence itself needs no copy. */
+  async #keep(sequence: Sequence): Promise<void> {
+    await this.#options.prefixes?.keep(sequence).catch(() => undefined);
   }
 
   /** Copies a prompt's keys and values for waiting sequences with the same prompt, as far as slots are free. */
@@ -288,6 +302,7 @@ export class EngineLoop {
   /** Removes a sequence from the schedule and closes it. Its slot is filled, and its leases end. */
   async #leave(sequence: Sequence, how: SequenceEnd, error?: unknown): Promise<void> {
     if (!this.#sequences.has(sequence.id)) return;
+    if (how !== 'failed') await this.#keep(sequence);
     await this.#vacate(sequence);
     this.#end(sequence, how, error);
     if (this.#sequences.size === 0) this.#resolveIdle();
@@ -303,6 +318,7 @@ export class EngineLoop {
 
   /** Moves a sequence back to the head of the queue. It computes its keys and values anew in its next turn. */
   async #preempt(sequence: Sequence): Promise<void> {
+    await this.#keep(sequence);
     await this.#vacate(sequence);
     this.#requeue(sequence);
   }

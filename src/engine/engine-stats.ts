@@ -1,3 +1,5 @@
+import type { PrefixStats } from './prefix/prefix-cache.ts';
+
 /** Counts since the engine was opened. Times cover the most recent steps. */
 export interface EngineStats {
   readonly requests: RequestCounts;
@@ -6,6 +8,8 @@ export interface EngineStats {
   readonly batchSizes: Readonly<Record<number, number>>;
   readonly decodeMs: Percentiles;
   readonly prefillMs: Percentiles;
+  /** What is kept of prompts. Absent if nothing is kept. */
+  readonly prefixes?: PrefixStats;
 }
 
 export interface RequestCounts {

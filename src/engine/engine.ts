@@ -12,6 +12,8 @@ import { assertAlone, checkRequest } from './sequence/check-request.ts';
 import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
+import { openPrefixes } from './prefix/open-prefixes.ts';
+import type { SequencePrefixes } from './prefix/sequence-prefixes.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
@@ -41,6 +43,11 @@ export interface EngineOptions {
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), which also makes every step a little slower. */
   readonly loraBias?: boolean;
+  /**
+   * Bytes for the keys and values of prompts that have run, so that later prompts with the same beginning, adapters and scales need not
+   * run it again; 0 keeps none. Default: an eighth of what all slots can take.
+   */
+  readonly prefixCache?: number | undefined;
   /** The source of all times. */
   readonly clock?: Clock;
 }
@@ -59,6 +66,7 @@ const defaults = {
   maxAdapterRank: 256,
   dora: false,
   loraBias: false,
+  prefixCache: undefined,
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
@@ -89,7 +97,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
     const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
-    return new Engine({ base, runner, arena, maxWaiting, clock: settings.clock, ...sizes });
+    const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes: settings.prefixCache });
+    return new Engine({ base, runner, arena, prefixes, maxWaiting, clock: settings.clock, ...sizes });
   } catch (error) {
     await arena?.dispose();
     throw error;
@@ -99,7 +108,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 function checkSizes(
   sizes: Required<Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias'>>,
 ): void {
-  const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
+  const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank, prefixCache = 0 } = sizes;
+  if (!(prefixCache >= 0)) {
+    throw new EspalierError('OPTION_INVALID', { name: 'prefixCache', expected: 'bytes, or 0', actual: prefixCache });
+  }
   for (const [name, actual] of Object.entries({
     maxSlots,
     maxLength,
@@ -144,6 +156,7 @@ interface EngineParts {
   readonly base: BaseModel;
   readonly runner: StepRunner;
   readonly arena: EngineArena | undefined;
+  readonly prefixes: SequencePrefixes | undefined;
   readonly slots: number;
   readonly maxLength: number;
   readonly prefillChunk: number;
@@ -166,6 +179,7 @@ export class Engine implements AsyncDisposable {
   readonly #endTokens: ReadonlySet<number>;
   readonly #runner: StepRunner;
   readonly #arena: EngineArena | undefined;
+  readonly #prefixes: SequencePrefixes | undefined;
   readonly #stats: StatsRecorder;
   readonly #loop: EngineLoop;
   #requests = 0;
@@ -173,8 +187,10 @@ export class Engine implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
-  constructor({ base, runner, arena, slots, maxLength, prefillChunk, reportedChunk, maxWaiting, clock }: EngineParts) {
+  constructor({ base, runner, arena, prefixes, maxLength, maxWaiting, clock, ...sizes }: EngineParts) {
+    const { slots, prefillChunk, reportedChunk } = sizes;
     this.#base = base;
+    this.#prefixes = prefixes;
     this.#endTokens = new Set(base.generation.eosTokenIds);
     this.#runner = runner;
     this.#arena = arena;
@@ -192,6 +208,7 @@ export class Engine implements AsyncDisposable {
       stats: this.#stats,
       clock,
       arena,
+      prefixes,
     });
   }
 
@@ -249,7 +266,8 @@ export class Engine implements AsyncDisposable {
   }
 
   stats(): EngineStats {
-    return this.#stats.report();
+    const prefixes = this.#prefixes?.cache.stats();
+    return { ...this.#stats.report(), ...(prefixes && { prefixes }) };
   }
 
   /** Refuses new requests, and resolves when all running ones have had their last token. */
@@ -267,6 +285,7 @@ export class Engine implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#loop.stop();
+    this.#prefixes?.cache.dispose();
     this.#runner.dispose();
     await this.#arena?.dispose();
   }

@@ -21,7 +21,8 @@ describe('completions', () => {
     const client = await clientOf(fakeContext({ text: 'hi you' }));
     const answer = await client.completions.create({ model: 'base', prompt: 'abc' });
     expect(answer.choices).toMatchObject([{ index: 0, text: 'hi you', finish_reason: 'stop' }]);
-    expect(answer.usage).toEqual({ prompt_tokens: 3, completion_tokens: 7, total_tokens: 10 });
+    const counts = { prompt_tokens: 3, completion_tokens: 7, total_tokens: 10 };
+    expect(answer.usage).toEqual({ ...counts, prompt_tokens_details: { cached_tokens: 0 } });
   });
 
   it('passes token ids, the adapter and the sampling through as they are', async () => {

@@ -1,121 +1,26 @@
-import type { Fallback, RegistryOptions, RolloutMode, RolloutOptions } from '../routing/index.ts';
+import type { RegistryOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
-import type { FastifyServerOptions } from 'fastify';
 import { EspalierError, option, optionText } from '../core/index.ts';
-import type { MemoryPlan } from '../batching/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { createApp, type AppOptions } from './app.ts';
+import type { ServerOptions } from './server-options.ts';
 import {
   type EncoderService,
   type GenerationService,
-  type ModelSource,
   type ModelsService,
-  type TemplateOf,
   openEncoder,
   openGeneration,
   openModels,
   watchedEngine,
 } from '../service/index.ts';
 
-export interface ServerOptions {
-  /** Folder of the base model; without one, only models are served. */
-  readonly base?: string;
-  /**
-   * Serves the base and the models from private copies, in the folder for temporary files or in this folder, so that nothing that is
-   * written to the originals changes what is served.
-   */
-  readonly copyBase?: boolean | string;
-  /** Models for the Open Inference Protocol. */
-  readonly models?: readonly ModelSource[];
-  /**
-   * Folder of adapters. Each adapter in it is served under the name of its folder. The adapters of a model are in a subfolder with the
-   * model's name.
-   */
-  readonly adapters?: string;
-  /**
-   * Folder of a store, in the place of a folder of adapters: adapters that are dropped into it are verified and served while the server
-   * runs. Only a base that generates text has one.
-   */
-  readonly store?: string;
-  /** Takes adapters that were trained on another base. Default: they are refused. */
-  readonly anyBase?: boolean;
-  /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */
-  readonly chatTemplate?: string;
-  /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
-  readonly template?: TemplateOf;
-  readonly host?: string;
-  /** 0 takes any free port. */
-  readonly port?: number;
-  /** Key for every route except those for health. */
-  readonly apiKey?: string;
-  /**
-   * Key for the routes that change adapters. It opens all other routes too. Without it, they are open to requests of this machine only,
-   * with `apiKey` if there is one.
-   */
-  readonly adminKey?: string;
-  /**
-   * File of keys with names, each for some names of models and adapters, beside `apiKey` and `adminKey`. It is read again when it
-   * changes. What comes of that is told on the channel `espalier:keys`.
-   */
-  readonly keys?: string;
-  /** Further names by which clients may call the server, besides its own and IP addresses; `*` allows every name. */
-  readonly allowedHosts?: readonly string[];
-  /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */
-  readonly allowedOrigins?: readonly string[];
-  /** How long `close` waits for running answers. Default: 30 seconds. */
-  readonly drainTimeoutMs?: number;
-  /** Name under which the base is served. Default: the name of its folder. */
-  readonly servedName?: string;
-  /** Threads that compute; by default one for each core. Not read where `environment` is given. */
-  readonly threads?: number;
-  /** An environment that is open already, and stays so; by default the server opens one of its own. */
-  readonly environment?: Environment;
-  /** Sequences that run at once. */
-  readonly maxSlots?: number;
-  /** Tokens of a prompt and its answer together; at most the context of the base. */
-  readonly maxLength?: number;
-  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start. */
-  readonly adapterMemory?: number;
-  /** Adapters whose weights are in host memory at once. Default: as many as `adapterMemory` takes. */
-  readonly maxAdapters?: number;
-  /** Milliseconds after its last use at which the weights of an adapter of a store are released. Default: 30 seconds. */
-  readonly adapterIdleMs?: number;
-  /** Milliseconds after which a request is told of that still uses a version that takes no new ones. Default: 10 minutes. */
-  readonly leaseLimitMs?: number;
-  /**
-   * A file of golden prompts, JSON lines with `prompt` or `messages`, `answer`? and `adapter`?. A new version of the store answers them
-   * before requests get it. Without a file it runs once.
-   */
-  readonly golden?: string;
-  /** Who answers for a version that fails: the version before, the base, or nobody. Default: the version before. */
-  readonly fallback?: Fallback;
-  /**
-   * How a new version of a name comes into service that is dropped into the store: at once, or by steps beside the version before.
-   * Default: at once.
-   */
-  readonly rollout?: RolloutMode;
-  /** Steps and limits of roll-outs. */
-  readonly rolloutOptions?: RolloutOptions;
-  /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
-  readonly dora?: boolean;
-  /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */
-  readonly loraBias?: boolean;
-  /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those that the folder needs. */
-  readonly adapterTargets?: readonly string[] | string;
-  /** Most rows of a batch of a model. */
-  readonly maxBatch?: number;
-  /** How long a request to a model may wait for others to join it. */
-  readonly maxWaitMs?: number;
-  readonly memoryPlan?: MemoryPlan;
-  readonly logger?: FastifyServerOptions['logger'];
-  readonly signal?: AbortSignal;
-}
+export type { ServerOptions } from './server-options.ts';
 
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
@@ -262,6 +167,7 @@ function openGenerationFor(
     template,
     maxSlots,
     maxLength,
+    prefixCache,
     dora,
     loraBias,
     adapterTargets,
@@ -276,6 +182,7 @@ function openGenerationFor(
   const limits = {
     maxSlots,
     maxLength,
+    prefixCache,
     dora,
     loraBias,
     adapterTargets,

@@ -6,7 +6,7 @@ import { matchTargets, type Adapter } from '../lora/index.ts';
 import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { copyBase, count, path, paths, readOptions, signal } from './read-options.ts';
+import { copyBase, count, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { sourcedAdapter, type SourcedOptions } from './sourced-adapter.ts';
 
@@ -25,6 +25,8 @@ const schema = z.object({
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
+  /** Bytes of memory for the keys and values of prompts that have run, which later prompts with the same beginning share; 0 keeps none. */
+  prefixCache: wholeNumber.optional(),
   /** Maximum number of waiting calls. */
   maxWaiting: count.optional(),
   /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
@@ -113,7 +115,7 @@ async function loadAdapters(
 }
 
 function sizesOf(
-  { maxSlots, maxLength, maxWaiting, dora, loraBias, adapterTargets }: z.output<typeof schema>,
+  { maxSlots, maxLength, maxWaiting, prefixCache, dora, loraBias, adapterTargets }: z.output<typeof schema>,
   adapters: ReadonlyMap<string, Adapter>,
   base: BaseModel,
 ) {
@@ -124,6 +126,7 @@ function sizesOf(
     ...(maxSlots !== undefined && { maxSlots }),
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
+    prefixCache,
     dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
     loraBias: loraBias ?? all.some(({ bias }) => bias !== undefined),
   };

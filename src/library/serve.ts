@@ -58,6 +58,8 @@ const schema = z.object({
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
+  /** Bytes of memory for the keys and values of prompts that have run, which later prompts with the same beginning share; 0 keeps none. */
+  prefixCache: wholeNumber.optional(),
   /** Bytes of memory for the weights of adapters. */
   adapterMemory: count.optional(),
   /** Number of adapters whose weights are in memory at once. */

@@ -38,6 +38,8 @@ export interface TokenStream extends AsyncIterable<GeneratedToken> {
   };
   /** Tokens of the answer so far. */
   readonly generated?: number;
+  /** Prompt tokens that were not run, because what was computed of them was kept. Known with the first token. */
+  readonly cachedTokens?: number;
 }
 
 export interface GenerationRequest {
@@ -70,6 +72,8 @@ export interface GenerationRequest {
   readonly reservation?: Reservation;
   /** A user of the caller. The users of one key get equal shares of what the key gets. */
   readonly user?: string;
+  /** Equal prompts are computed once within a scope. */
+  readonly cacheScope?: string;
   /** 'background' runs only in slots that no other request wants. Default: 'foreground'. */
   readonly class?: 'foreground' | 'background';
   /** The request is refused if it has waited this long for a slot. */

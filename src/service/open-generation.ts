@@ -40,6 +40,8 @@ export interface GenerationOptions {
   readonly storeFolder?: string | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
+  /** Bytes for the keys and values of prompts that have run. Default: that of the engine. */
+  readonly prefixCache?: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
   readonly dora: boolean | undefined;
   /** Default: whether the folder contains an adapter with `lora_bias`. */
@@ -150,7 +152,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
 
 /** The engine, with what the adapters that are there need. */
 async function openEngineFor(
-  { base, environment, adaptersFolder: folder, maxSlots, maxLength, ...options }: GenerationOptions,
+  { base, environment, adaptersFolder: folder, maxSlots, maxLength, prefixCache, ...options }: GenerationOptions,
   opened: OpenedStore | undefined,
 ): Promise<Engine> {
   const kinds =
@@ -166,5 +168,6 @@ async function openEngineFor(
     ...(targets === undefined ? {} : { adapterTargets: targets }),
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),
+    prefixCache,
   });
 }

@@ -54,6 +54,7 @@ const schema = z.object({
   rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
+  prefixCache: wholeNumber.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
   dora: z.boolean().optional(),
@@ -130,6 +131,10 @@ export const serveCommand: CommandDefinition = {
       )
       .option('--max-slots <n>', 'sequences that run at once')
       .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
+      .option(
+        '--prefix-cache <mb>',
+        'memory for what was computed of prompts, for later ones with the same beginning; 0 keeps none (default: an eighth of what all slots can take)',
+      )
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
       .option(
         '--lora-bias',
@@ -159,14 +164,14 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
     warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
-    const { model: models, adapterMemory: megabytes, adapterIdle, leaseLimit, drainTimeout, ...others } = read;
+    const { model: models, adapterMemory, prefixCache, adapterIdle, leaseLimit, drainTimeout, ...others } = read;
     const { rolloutSteps: steps, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
     const server = await openServer({
       ...definedOnly(rest),
-      ...(megabytes === undefined ? {} : { adapterMemory: megabytes * 2 ** 20 }),
+      ...definedOnly({ adapterMemory: bytesOf(adapterMemory), prefixCache: bytesOf(prefixCache) }),
       models,
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
       ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
@@ -183,6 +188,10 @@ export const serveCommand: CommandDefinition = {
     await server.close();
   },
 };
+
+function bytesOf(megabytes: number | undefined): number | undefined {
+  return megabytes === undefined ? undefined : megabytes * 2 ** 20;
+}
 
 /** Merges the options of the settings file and of the command line. Those of the command line take precedence. */
 async function withFile(options: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {

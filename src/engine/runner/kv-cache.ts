@@ -1,7 +1,7 @@
 import { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor } from '../../onnxruntime/index.ts';
-import type { SlotContents, SlotCopy, SlotStore } from './slot-store.ts';
+import type { PositionStore, SlotContents, SlotCopy, SlotRange, SlotStore } from './slot-store.ts';
 
 export interface KvShape {
   readonly layers: number;
@@ -36,6 +36,7 @@ interface Row {
 export class KvCache implements SlotStore {
   readonly shape: KvShape;
   readonly layers: readonly KvLayer[];
+  readonly positions: PositionStore;
 
   constructor(shape: KvShape) {
     this.shape = shape;
@@ -44,6 +45,11 @@ export class KvCache implements SlotStore {
       key: NativeMemory.allocate(bytes),
       value: NativeMemory.allocate(bytes),
     }));
+    this.positions = {
+      bytesPerPosition: 2 * shape.layers * shape.kvHeads * this.#bytes(1),
+      read: (range, target) => this.#eachRow(range, target, (memory, offset, part) => memory.copyTo(part, offset)),
+      write: (range, source) => this.#eachRow(range, source, (memory, offset, part) => memory.copyFrom(part, offset)),
+    };
   }
 
   /** The slots [first, first + count) of one array, as a tensor over its memory. */
@@ -98,6 +104,24 @@ export class KvCache implements SlotStore {
             const turn = pace.step();
             if (turn) await turn;
           }
+        }
+      }
+    }
+  }
+
+  /** Visits the same positions of every row. Their bytes are [2 · layers, kvHeads, count, headDim]: each layer's keys, then its values. */
+  #eachRow(
+    { slot, start, count }: SlotRange,
+    bytes: Uint8Array,
+    act: (memory: NativeMemory, offset: number, part: Uint8Array) => void,
+  ): void {
+    const rowBytes = this.#bytes(count);
+    let place = 0;
+    for (const { key, value } of this.layers) {
+      for (const memory of [key, value]) {
+        for (let head = 0; head < this.shape.kvHeads; head++) {
+          act(memory, this.#offset(slot, head) + this.#bytes(start), bytes.subarray(place, place + rowBytes));
+          place += rowBytes;
         }
       }
     }

@@ -13,6 +13,27 @@ export interface SlotStore {
    * @throws RangeError if the contents have another form. Nothing is written then.
    */
   import(slot: number, contents: SlotContents): Promise<void>;
+  /** Absent if the contents of single positions cannot be copied. */
+  readonly positions?: PositionStore | undefined;
+}
+
+/**
+ * Copies of a few positions of a slot, in the store's own form. The contents of a position depend only on the tokens up to it, and on
+ * the adapters that were applied. Neither method may be called during a run.
+ */
+export interface PositionStore {
+  readonly bytesPerPosition: number;
+  /** @param target  of `count` times `bytesPerPosition` bytes */
+  read(range: SlotRange, target: Uint8Array): void;
+  /** @param source  written by `read` for a range of the same length */
+  write(range: SlotRange, source: Uint8Array): void;
+}
+
+/** The positions [start, start + count) of a slot. */
+export interface SlotRange {
+  readonly slot: number;
+  readonly start: number;
+  readonly count: number;
 }
 
 export interface SlotCopy {

@@ -82,9 +82,14 @@ function chunkOf({ limits }: ScheduleState<Schedulable>, { chunk = Infinity }: S
   return Math.min(limits.prefillChunk, chunk);
 }
 
-function planOf<S extends Schedulable>(state: ScheduleState<S>, sequence: S): PrefillPlan<S> {
+/** The plan for a prompt that has not begun, of which the first `start` tokens need not be run. */
+export function resumeAt<S extends Schedulable>(state: ScheduleState<S>, sequence: S, start: number): PrefillPlan<S> {
+  return planOf(state, sequence, start);
+}
+
+function planOf<S extends Schedulable>(state: ScheduleState<S>, sequence: S, skipped = 0): PrefillPlan<S> {
   const { state: at, promptLength } = sequence;
-  const start = at.kind === 'prefilling' ? at.done : 0;
+  const start = at.kind === 'prefilling' ? at.done : skipped;
   const end = Math.min(promptLength, start + chunkOf(state, sequence));
   const last = end === promptLength;
   const slot = at.kind === 'prefilling' ? at.slot : last ? state.running.length : state.limits.slots - 1;
@@ -120,7 +125,7 @@ export function begin<S extends Schedulable>(state: ScheduleState<S>, plan: Plan
   if (place < 0) return;
   state.waiting.splice(place, 1);
   // Those that ran before have been counted already.
-  if (sequence.state.kind === 'waiting') charge(state.flows.get(sequence.id) ?? [], sequence.promptLength);
-  sequence.state = { kind: 'prefilling', slot, done: 0 };
+  if (sequence.state.kind === 'waiting') charge(state.flows.get(sequence.id) ?? [], sequence.promptLength - start);
+  sequence.state = { kind: 'prefilling', slot, done: start };
   state.prefilling.push(sequence);
 }

@@ -51,6 +51,11 @@ export interface GenerationRequest {
   readonly reservation?: Pick<Reservation, 'use'>;
   /** A user of the caller. The users of one key get equal shares of what the key gets. */
   readonly user?: string;
+  /**
+   * Requests share the keys and values of equal prompts only within a scope, so that none can find out what those of another scope
+   * have asked. Default: one scope for all requests without one.
+   */
+  readonly cacheScope?: string;
   /** 'background' runs only in slots that no other request wants, and gives them up. Default: 'foreground'. */
   readonly class?: SequenceClass;
   /** The request is refused if it has waited this long for a slot. Checked between two runs. */

@@ -25,6 +25,11 @@ export class GenerationStream implements AsyncIterableIterator<GeneratedToken> {
     return this.#sequence.times;
   }
 
+  /** Prompt tokens that were not run, because their keys and values were kept from an earlier request. Known with the first token. */
+  get cachedTokens(): number {
+    return this.#sequence.cachedTokens ?? 0;
+  }
+
   /** Tokens of the answer so far. */
   get generated(): number {
     return this.#sequence.generated;

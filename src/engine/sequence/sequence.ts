@@ -54,6 +54,10 @@ export class Sequence implements DecodeRow, Schedulable {
   length = 0;
   lastToken = 0;
   generated = 0;
+  /** Number of prompt tokens that were not run, because their keys and values were kept. Set once, when the prompt begins. */
+  cachedTokens: number | undefined;
+  /** Sequences of different scopes share no keys and values. */
+  readonly scope: string;
   /** The consumer has left; the sequence is removed between two runs. */
   isCancelled = false;
   readonly #generated: number[] = [];
@@ -81,6 +85,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.maxWaitMs = request.maxWaitMs ?? Infinity;
     const versions = adapters.named.map(({ version, scale }) => `${version}=${scale}`).join();
     this.path = [request.key ?? '', request.user ?? '', versions, request.promptGroup ?? id];
+    this.scope = request.cacheScope ?? '';
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
@@ -128,12 +133,23 @@ export class Sequence implements DecodeRow, Schedulable {
   /** Records that the prompt is in the cache, copied from another sequence's slot. */
   share(other: Sequence): void {
     this.length = other.length;
+    this.cachedTokens ??= other.cachedTokens;
     for (const token of other.promptTokens) this.promptTokens.push(token);
   }
 
   /** The object that requests with the same prompt have in common. */
   get group(): object | undefined {
     return this.#group;
+  }
+
+  /** The token at a place of prompt and answer. */
+  readonly tokenAt = (place: number): number =>
+    (place < this.prompt.length ? this.prompt[place] : this.#generated[place - this.prompt.length]) ?? 0;
+
+  /** Records that the first tokens of the prompt are in the slot before any run. */
+  resume(length: number): void {
+    this.length = length;
+    this.cachedTokens ??= length;
   }
 
   /** Whether the logits after each token of the prompt are wanted. False for a restarted sequence that has already reported them. */

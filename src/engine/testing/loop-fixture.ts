@@ -2,7 +2,8 @@ import type { AppliedAdapter } from '../adapters/adapter-window.ts';
 import { noAdapters, type SequenceAdapters } from '../adapters/sequence-adapters.ts';
 import { EngineLoop } from '../engine-loop.ts';
 import { StatsRecorder } from '../engine-stats.ts';
-import type { SlotStore } from '../runner/slot-store.ts';
+import type { SequencePrefixes } from '../prefix/sequence-prefixes.ts';
+import type { PositionStore, SlotStore } from '../runner/slot-store.ts';
 import type { DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from '../runner/step-runner.ts';
 import { Sequence } from '../sequence/sequence.ts';
 import type { GenerationRequest } from '../sequence/generation-request.ts';
@@ -24,6 +25,8 @@ export class RunnerDouble implements StepRunner {
   /** A token after which all logits are NaN. */
   poison = 3;
 
+  /** What the adapters of a row add to each token as it is kept. */
+  shiftOf: (adapters: readonly AppliedAdapter[]) => number = () => 0;
   /** Asked at each call; one that fails leaves something else behind where it would have written. */
   onCall: (kind: 'prefill' | 'decode' | 'move') => 'works' | 'fails' | 'does nothing' = () => 'works';
 
@@ -40,6 +43,13 @@ export class RunnerDouble implements StepRunner {
     import: (slot, { parts: [tokens = new Uint8Array()] }) => {
       this.tokens[slot] = [...tokens];
       return Promise.resolve();
+    },
+    positions: {
+      bytesPerPosition: 1,
+      read: ({ slot, start, count }, target) => target.set(this.tokens[slot]?.slice(start, start + count) ?? []),
+      write: ({ slot, start }, source) => {
+        this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, start), ...source];
+      },
     },
   };
   #step: Step | undefined;
@@ -59,7 +69,7 @@ export class RunnerDouble implements StepRunner {
     if (this.onCall('prefill') === 'fails') this.#fail(slot, start);
     const rows: Float32Array[] = [];
     for (let place = start; place < end; place++) {
-      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, place), tokens[place] ?? 0];
+      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, place), (tokens[place] ?? 0) + this.shiftOf(adapters)];
       rows.push(this.#logits(slot));
     }
     return logits === 'every' ? rows : rows.slice(-1);
@@ -69,10 +79,10 @@ export class RunnerDouble implements StepRunner {
     this.batches.push(rows.length);
     await this.#pretend(rows.map(({ adapters }) => adapters));
     const isFailing = this.onCall('decode') === 'fails';
-    return rows.map(({ lastToken, length }, row) => {
+    return rows.map(({ lastToken, length, adapters }, row) => {
       const slot = first + row;
       if (isFailing && row === rows.length - 1) this.#fail(slot, length);
-      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, length), lastToken];
+      this.tokens[slot] = [...(this.tokens[slot] ?? []).slice(0, length), lastToken + this.shiftOf(adapters)];
       return this.#logits(slot);
     });
   }
@@ -108,9 +118,9 @@ export function nextToken(tokens: readonly number[]): number {
 }
 
 /** What a sequence gives when it runs alone. */
-export function expected(prompt: readonly number[], count: number): number[] {
+export function expected(prompt: readonly number[], count: number, shift = 0): number[] {
   const tokens = [...prompt];
-  while (tokens.length < prompt.length + count) tokens.push(nextToken(tokens));
+  while (tokens.length < prompt.length + count) tokens.push(nextToken(tokens.map((token) => token + shift)));
   return tokens.slice(prompt.length);
 }
 
@@ -118,6 +128,13 @@ export async function collect(request: Sequence): Promise<number[]> {
   const tokens: number[] = [];
   for await (const { token } of request.tokens) tokens.push(token);
   return tokens;
+}
+
+export interface LoopFixtureOptions {
+  readonly slots?: number;
+  readonly prefillRuns?: number;
+  /** Makes the cache of prompts. Default: none. */
+  readonly prefixesOf?: (positions: PositionStore) => SequencePrefixes;
 }
 
 /** An engine loop over a runner double. */
@@ -128,10 +145,12 @@ export class LoopFixture {
   readonly clock = { time: 0, now: (): number => this.clock.time };
   readonly stats: StatsRecorder;
   readonly loop: EngineLoop;
+  readonly prefixes: SequencePrefixes | undefined;
   #next = 0;
 
-  constructor({ slots = 2, prefillRuns = 1 }: { readonly slots?: number; readonly prefillRuns?: number } = {}) {
+  constructor({ slots = 2, prefillRuns = 1, prefixesOf }: LoopFixtureOptions = {}) {
     this.stats = new StatsRecorder(slots);
+    this.prefixes = this.runner.slots.positions && prefixesOf?.(this.runner.slots.positions);
     this.loop = new EngineLoop({
       runner: this.runner,
       limits: { slots, prefillChunk: 4, prefillRuns },
@@ -141,6 +160,7 @@ export class LoopFixture {
       stats: this.stats,
       clock: this.clock,
       arena: { settle: () => this.settle() },
+      prefixes: this.prefixes,
     });
   }
 

@@ -32,7 +32,7 @@ export async function answerWhole(options: AnswerOptions): Promise<object> {
     const wholes = await allOf(options.choices, ({ pieces }) => collect(pieces));
     const count = new TokenCount();
     for (const whole of wholes) count.add(whole);
-    return options.format.whole(wholes, count.usage(options.promptTokens));
+    return options.format.whole(wholes, count.usage(options));
   } catch (error) {
     options.abort(error);
     throw error;
@@ -72,7 +72,7 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
         await send(format.piece(index, piece));
       }
     });
-    await send(format.end(count.usage(options.promptTokens)));
+    await send(format.end(count.usage(options)));
   } catch (error) {
     options.abort(error);
     if (opened === undefined) throw error;
@@ -96,8 +96,9 @@ class TokenCount {
     this.#reasoning += reasoningTokens;
   }
 
-  usage(promptTokens: number): Usage {
-    return { promptTokens, completionTokens: this.#generated, reasoningTokens: this.#reasoning };
+  usage({ promptTokens, choices }: Pick<AnswerOptions, 'promptTokens' | 'choices'>): Usage {
+    const cachedTokens = choices.reduce((sum, choice) => sum + choice.cachedTokens, 0);
+    return { promptTokens, cachedTokens, completionTokens: this.#generated, reasoningTokens: this.#reasoning };
   }
 }
 

@@ -1,9 +1,13 @@
+import { cacheScopeOf } from '../keys/key-holder.ts';
+
 /** The sender of a request, as far as a server can distinguish senders. */
 export interface Caller {
   /** Callers get equal shares of the engine, and no caller can fill the queue alone. */
   readonly key: string;
   /** A user of the caller. The users of one caller get equal shares of what the caller gets. */
   readonly user?: string;
+  /** Equal prompts are computed once within a scope. Default: one scope for all callers without a named key. */
+  readonly cacheScope?: string;
 }
 
 /** OpenAI's identifiers have at most 64 characters. */
@@ -31,5 +35,10 @@ export function rolloutKeyOf(body: Readonly<Record<string, unknown>>): string | 
  */
 export function callerOf(key: string, body: Readonly<Record<string, unknown>>): Caller {
   const user = [body['safety_identifier'], body['user']].find((name) => typeof name === 'string' && name !== '');
-  return { key, ...(typeof user === 'string' ? { user: user.slice(0, longestUser) } : {}) };
+  const cacheScope = cacheScopeOf(key);
+  return {
+    key,
+    ...(typeof user === 'string' && { user: user.slice(0, longestUser) }),
+    ...(cacheScope !== undefined && { cacheScope }),
+  };
 }

@@ -10,6 +10,8 @@ import { piecesOf, type Piece } from './pieces.ts';
 export interface Choice {
   readonly index: number;
   readonly promptTokens: number;
+  /** Prompt tokens that were not run. 0 for all choices but the first of a prompt. Known with the first piece. */
+  readonly cachedTokens: number;
   readonly pieces: AsyncIterable<Piece>;
 }
 
@@ -74,8 +76,9 @@ interface ChoiceOf {
 
 function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
   const { topLogprobs, namesByIds: asIds, sampling } = options.drawing;
-  const { index, prompt, stops } = choice;
-  const pieces = piecesOf(options.engine.generate(requestOf(options, choice)), {
+  const { index, prompt, nth, stops } = choice;
+  const stream = options.engine.generate(requestOf(options, choice));
+  const pieces = piecesOf(stream, {
     tokenizer: options.tokenizer,
     prompt,
     continuesPrompt: options.continuesPrompt,
@@ -84,7 +87,14 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
     echo: options.echo,
     naming: topLogprobs === undefined ? undefined : { asIds },
   });
-  return { index, promptTokens: prompt.tokens.length, pieces };
+  return {
+    index,
+    promptTokens: prompt.tokens.length,
+    get cachedTokens() {
+      return nth === 0 ? (stream.cachedTokens ?? 0) : 0;
+    },
+    pieces,
+  };
 }
 
 function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceOf): GenerationRequest {

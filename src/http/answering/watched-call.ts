@@ -106,6 +106,9 @@ export class WatchedCall implements Disposable {
       get promptTokens() {
         return stream.promptTokens ?? [];
       },
+      get cachedTokens() {
+        return stream.cachedTokens ?? 0;
+      },
     };
   }
 

@@ -30,5 +30,16 @@ export function holderOf({ keyHolder = nobody }: Pick<FastifyRequest, 'keyHolder
 /** By whom the engine's time is shared: the name of the key, or else the address, because clients share the key without a name. */
 export function sharerOf(request: Pick<FastifyRequest, 'keyHolder' | 'ip'>): string {
   const { name } = holderOf(request);
-  return name === undefined ? request.ip : `key ${name}`;
+  return name === undefined ? request.ip : `${namedKey}${name}`;
+}
+
+/** No address begins with this. */
+const namedKey = 'key ';
+
+/**
+ * Who shares what was computed of prompts: the requests of one named key, and those without a named key. WHY not all: how fast an answer
+ * begins, and its count of cached tokens, would tell the holder of one key what those of others have asked.
+ */
+export function cacheScopeOf(sharer: string): string | undefined {
+  return sharer.startsWith(namedKey) ? sharer : undefined;
 }

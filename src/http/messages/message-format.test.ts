@@ -13,7 +13,7 @@ const head = {
   answeredBy: { espalier: { adapter: 'strict', version: 'v1' } },
   promptTokens: 5,
 };
-const usage = { promptTokens: 5, completionTokens: 7, reasoningTokens: 2 };
+const usage = { promptTokens: 5, cachedTokens: 2, completionTokens: 7, reasoningTokens: 2 };
 
 function formatOf(options: { stops?: readonly string[]; showsThoughts?: boolean } = {}): AnswerFormat {
   return messageFormat(head, { stops: [], showsThoughts: true, requestId: 'r1', ...options });
@@ -88,7 +88,7 @@ describe('a message', () => {
       ],
       stop_reason: 'tool_use',
       stop_sequence: null,
-      usage: { input_tokens: 5, output_tokens: 7, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 },
+      usage: { input_tokens: 3, output_tokens: 7, cache_creation_input_tokens: 0, cache_read_input_tokens: 2 },
       espalier: { adapter: 'strict', version: 'v1' },
     });
   });

@@ -36,7 +36,12 @@ export function messageFormat(
       return message(choice === undefined ? [] : contentOf(choice, showsThoughts), usageOf(usage));
     },
     begin: () => {
-      const usage = usageOf({ promptTokens: head.promptTokens, completionTokens: 0, reasoningTokens: 0 });
+      const usage = usageOf({
+        promptTokens: head.promptTokens,
+        cachedTokens: 0,
+        completionTokens: 0,
+        reasoningTokens: 0,
+      });
       return [eventOf({ type: 'message_start', message: message([], usage) })];
     },
     piece(_index, piece) {
@@ -86,11 +91,12 @@ function parsedInput(text: string): object {
   }
 }
 
-function usageOf({ promptTokens, completionTokens }: Usage): object {
+/** In this API, input tokens that were read from a cache are counted apart from the others. */
+function usageOf({ promptTokens, cachedTokens, completionTokens }: Usage): object {
   return {
-    input_tokens: promptTokens,
+    input_tokens: promptTokens - cachedTokens,
     output_tokens: completionTokens,
     cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0,
+    cache_read_input_tokens: cachedTokens,
   };
 }

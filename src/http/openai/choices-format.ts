@@ -51,10 +51,11 @@ export function choicesFormat(
 
 const done: StreamEvent = { data: '[DONE]' };
 
-function usageOf({ promptTokens, completionTokens }: Usage): object {
+function usageOf({ promptTokens, cachedTokens, completionTokens }: Usage): object {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
   };
 }
