@@ -10,6 +10,7 @@ export { type FolderContents, readFolder, tokenizerFileNames } from './read-fold
 export type { Range } from './range.ts';
 export { sharedLength } from './shared-length.ts';
 export type { StreamDecoder } from './stream-decoder.ts';
+export type { TokenVocabulary } from './token-vocabulary.ts';
 export type { TokenizerFiles } from './tokenizer-files.ts';
 export {
   type ChatMessage,

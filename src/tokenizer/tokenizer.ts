@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
 import { EspalierError, finishInSlices, finishNow } from '../core/index.ts';
-import { fromByteLevel } from './byte-level.ts';
 import {
   findChatTemplate,
   templatesOf,
@@ -10,7 +9,6 @@ import {
   type RenderedChat,
 } from './chat-template.ts';
 import { readDecoder, type Decoding } from './decoding/read-decoder.ts';
-import { byteOf, isByteToken } from './decoding/stage.ts';
 import { encodeForEncoder, type EncodeWhole, type EncoderInput, type EncoderInputOptions } from './encoder-input.ts';
 import { encodeRanges, type EncodedRanges } from './encode-ranges.ts';
 import {
@@ -26,6 +24,7 @@ import { findSpecialTokens, type SpecialTokens } from './special-tokens.ts';
 import { createStreamDecoder, TokenDecoder, type StreamDecoder } from './stream-decoder.ts';
 import { TextPipeline, type EncodedText } from './text-pipeline.ts';
 import { TokenTable } from './token-table.ts';
+import { DecodedVocabulary, type TokenVocabulary } from './token-vocabulary.ts';
 import { trimRanges, type Trimming } from './trim-ranges.ts';
 import type { TemplateFiles, TokenizerFiles } from './tokenizer-files.ts';
 import { findTurnEnd, findTurnMark, type TurnEnd } from './turn-end.ts';
@@ -92,6 +91,8 @@ export interface Tokenizer {
   tokenBytes(id: number): Uint8Array | undefined;
   /** The token as the files of the tokenizer name it, such as `Ġthe` or `▁the`; undefined for an id outside the vocabulary. */
   tokenName(id: number): string | undefined;
+  /** What its tokens stand for. */
+  readonly vocabulary: TokenVocabulary;
   /** @throws EspalierError CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_INVALID, CHAT_TEMPLATE_FAILED */
   renderChat(messages: readonly ChatMessage[], options: ChatOptions): string;
   /** Renders messages like `renderChat`, and says which parts the template marks as written by the assistant. */
@@ -244,16 +245,12 @@ class FileTokenizer implements Tokenizer {
     return createStreamDecoder(this.#decoding, (id) => this.#tokenOf(id, skipSpecial), after);
   }
 
+  get vocabulary(): TokenVocabulary {
+    return this.#parts.vocabulary;
+  }
+
   tokenBytes(id: number): Uint8Array | undefined {
-    const token = this.#tokenOf(id, false);
-    if (token === undefined) return undefined;
-    const { bytes } = this.#decoding;
-    if (bytes === 'fallback' && isByteToken(token)) return Uint8Array.of(byteOf(token));
-    const read = bytes === 'level' ? fromByteLevel(token) : undefined;
-    if (read !== undefined) return read;
-    // WHY after another token: the first token of a text loses its space.
-    const before = this.#decode(['a']);
-    return new TextEncoder().encode(this.#decode(['a', token]).slice(before.length));
+    return this.vocabulary.bytesOf(id);
   }
 
   tokenName(id: number): string | undefined {
@@ -358,17 +355,21 @@ interface TokenizerParts {
   readonly trimmings: readonly Trimming[];
   readonly decoding: Decoding;
   readonly tokens: TokenTable;
+  readonly vocabulary: TokenVocabulary;
 }
 
 function readParts({ folder, tokenizer }: TokenizerFiles): TokenizerParts {
   try {
     const pipeline = new TextPipeline(tokenizer);
+    const tokens = new TokenTable(pipeline);
+    const decoding = readDecoder(tokenizer['decoder']);
     return {
       pipeline,
-      tokens: new TokenTable(pipeline),
+      tokens,
+      decoding,
+      vocabulary: new DecodedVocabulary(tokens, decoding),
       around: readTemplate(tokenizer['post_processor']),
       trimmings: readTrimmings(tokenizer['post_processor']),
-      decoding: readDecoder(tokenizer['decoder']),
     };
   } catch (cause) {
     throw invalid(folder, cause);

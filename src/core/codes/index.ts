@@ -1,5 +1,6 @@
 import { autodiffCodes } from './autodiff.ts';
 import { cliCodes } from './cli.ts';
+import { constrainCodes } from './constrain.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
 import { adapterFilesCodes } from './adapter-files.ts';
@@ -27,6 +28,7 @@ export const codes = {
   ...irCodes,
   ...jinjaCodes,
   ...tokenizerCodes,
+  ...constrainCodes,
   ...modelsCodes,
   ...onnxCodes,
   ...loraCodes,

@@ -11,6 +11,8 @@ export interface Decoding {
   readonly fuse: () => Fuse;
   /** Whether the text comes at the end only. */
   readonly isHeld: boolean;
+  /** Whether the text of a token, unless it is the first, is the same whatever tokens come before and after it. */
+  readonly isLocal: boolean;
   /** How tokens write bytes: each character is one (`level`), a token such as `<0x0A>` is one (`fallback`), or never. */
   readonly bytes: 'level' | 'fallback' | 'none';
 }
@@ -40,8 +42,9 @@ const schema = z.discriminatedUnion('type', [
  * @throws RangeError
  */
 export function readDecoder(json: unknown): Decoding {
-  if (json === null || json === undefined) return { stages: [], fuse: joinBySpaces, isHeld: false, bytes: 'none' };
-  const decoding: Mutable = { stages: [], fuse: undefined, isHeld: false, bytes: 'none' };
+  if (json === null || json === undefined)
+    return { stages: [], fuse: joinBySpaces, isHeld: false, isLocal: true, bytes: 'none' };
+  const decoding: Mutable = { stages: [], fuse: undefined, isHeld: false, isLocal: true, bytes: 'none' };
   for (const step of flatten(json)) addStep(decoding, parseComponent(schema, step));
   return { ...decoding, fuse: decoding.fuse ?? concatenate };
 }
@@ -50,6 +53,7 @@ interface Mutable {
   readonly stages: (() => Stage)[];
   fuse: (() => Fuse) | undefined;
   isHeld: boolean;
+  isLocal: boolean;
   bytes: Decoding['bytes'];
 }
 
@@ -73,6 +77,7 @@ function addStep(decoding: Mutable, given: Step): void {
     decoding.fuse = concatenate;
   } else {
     if (given.type === 'ByteFallback') decoding.bytes = 'fallback';
+    if (given.type === 'BPEDecoder' || given.type === 'CTC') decoding.isLocal = false;
     stages.push(() => stageOf(given));
   }
 }
@@ -85,6 +90,7 @@ function addWhole(decoding: Mutable, fuse: () => Fuse, given: Step): void {
     return;
   }
   decoding.isHeld = true;
+  decoding.isLocal = false;
   decoding.fuse = () =>
     changeWhole(fuse(), (text) => {
       if (given.type === 'ByteLevel') {
