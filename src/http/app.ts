@@ -34,6 +34,8 @@ import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
 import { addPlaces } from './answering/reserve-place.ts';
 import { addOpenInference } from './open-inference/routes.ts';
+import { addResponses } from './responses/routes.ts';
+import { type GivenLimits, ResponseStore } from './responses/store/response-store.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
 const maxBodyBytes = 8 * 2 ** 20;
@@ -66,7 +68,9 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   /** Most request bodies that may arrive at once. */
   readonly maxBodies?: number;
   readonly timers?: Timers;
-  /** The clock by which answers to repeated requests are kept. Default: the system's. */
+  /** How much is kept of what `/v1/responses` answers. */
+  readonly responses?: GivenLimits | undefined;
+  /** The clock by which responses, and answers to repeated requests, are kept. Default: the system's. */
   readonly clock?: Clock;
   /** Settings of Node's server, for tests. */
   readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number };
@@ -126,8 +130,10 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     addAdapters(app, { control, baseName, answers, uploads, rollouts });
     if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
   }
-  if (generation)
+  if (generation) {
     for (const add of [addCompletions, addChatCompletions, addMessages, addTokenize]) add(app, generation);
+    addResponses(app, generation, new ResponseStore(options.responses, options.clock));
+  }
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
   // WHY registered: routes of others are known only when they have been.

@@ -1,10 +1,11 @@
+import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
 import type { MemoryPlan } from '../batching/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import type { ModelSource, TemplateOf } from '../service/index.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends ResponseOptions {
   /** Folder of the base model; without one, only models are served. */
   readonly base?: string;
   /**

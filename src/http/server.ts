@@ -10,6 +10,7 @@ import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
+import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
   type GenerationService,
@@ -261,15 +262,10 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
   return openModels({ models, copyBase, environment, adaptersFolder, isAlone, ...settings });
 }
 
-function appOptionsOf({
-  host,
-  adminKey,
-  allowedHosts,
-  allowedOrigins,
-  drainTimeoutMs,
-  logger,
-}: ServerOptions): AppOptions {
-  return { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger };
+function appOptionsOf(options: ServerOptions): AppOptions {
+  const { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger } = options;
+  const responses = responseLimitsOf(options);
+  return { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger, responses };
 }
 
 /** Refuses an empty key. WHY: every client that sends an empty key would have access. */

@@ -68,6 +68,12 @@ const schema = z.object({
   adapterIdleMs: duration.optional(),
   /** Milliseconds after which a request is told of that still uses a version that takes no new ones. */
   leaseLimitMs: duration.optional(),
+  /** Number of responses of `/v1/responses` that are kept at once; 0 keeps none. */
+  maxResponses: wholeNumber.optional(),
+  /** Bytes of memory for these responses. */
+  responseMemory: count.optional(),
+  /** Milliseconds for which a response is kept after its last use. */
+  responseAgeMs: duration.optional(),
   /** Who answers for a version that fails: the version before (the default), the base, or nobody. */
   fallback: z.enum(fallbacks, { error: `one of ${fallbacks.join(', ')}` }).optional(),
   /** How a new version in the store comes into service: at once (the default), or by steps. */

@@ -111,13 +111,6 @@ describe.each(providers)('%s', (_, modelOf) => {
   });
 });
 
-it('is told which route was meant by the Responses API, which @ai-sdk/openai asks by default', async () => {
-  const model = createOpenAI({ baseURL: served.baseURL, apiKey })('base');
-  await expect(generateText({ model, prompt: 'x', maxRetries: 0 })).rejects.toThrow(
-    'No route POST /v1/responses (did you mean POST /v1/chat/completions?).',
-  );
-});
-
 it('gets the vectors of the reference', async () => {
   const { baseURL, texts } = all.encoder;
   const values = texts.map(({ text }) => text);

@@ -197,7 +197,7 @@ describe('errors', () => {
     ],
     [
       'another API',
-      () => client.responses.create({ model: 'base', input: 'x' }),
+      () => client.images.generate({ model: 'base', prompt: 'x' }),
       OpenAI.NotFoundError,
       { code: 'route_not_found' },
     ],

@@ -50,6 +50,9 @@ const schema = z.object({
   maxAdapters: positiveInteger.optional(),
   adapterIdle: nonNegativeNumber.optional(),
   leaseLimit: nonNegativeNumber.optional(),
+  maxResponses: wholeNumber.optional(),
+  responseMemory: positiveInteger.optional(),
+  responseAge: nonNegativeNumber.optional(),
   rollout: z.enum(rolloutModes, { error: rolloutModes.join(' or ') }).optional(),
   rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
@@ -112,6 +115,9 @@ export const serveCommand: CommandDefinition = {
         '--adapter-idle <seconds>',
         'how long after its last use the weights of an adapter of a store stay in memory (default: 30)',
       )
+      .option('--max-responses <n>', 'responses of /v1/responses that are kept at once; 0 keeps none (default: 10000)')
+      .option('--response-memory <mb>', 'memory for these responses (default: 64)')
+      .option('--response-age <seconds>', 'how long a response is kept after its last use (default: 86400)')
       .option(
         '--lease-limit <seconds>',
         'after which a request is told of that still uses a version that takes no new ones (default: 600)',
@@ -165,7 +171,7 @@ export const serveCommand: CommandDefinition = {
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
     warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
     const { model: models, adapterMemory, prefixCache, adapterIdle, leaseLimit, drainTimeout, ...others } = read;
-    const { rolloutSteps: steps, ...rest } = others;
+    const { rolloutSteps: steps, responseMemory, responseAge, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
@@ -177,6 +183,8 @@ export const serveCommand: CommandDefinition = {
       ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),
+      ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),
+      ...(responseAge === undefined ? {} : { responseAgeMs: responseAge * 1000 }),
       threads: context.threads,
       signal: context.signal,
     });

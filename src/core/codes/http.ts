@@ -32,6 +32,34 @@ export const httpCodes = {
     message: 'No model or adapter named {model}{hint}. The list of models tells what is served.',
     help: '`model` names neither the base nor a loaded adapter. The base never answers in the place of an adapter. `GET /v1/models` lists the names.',
   },
+  RESPONSE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message:
+      'No response with the id {id} is kept. Ask for one that was made with "store" and this key, and not long ago.',
+    help: 'Responses are kept in memory, within a number, a size and an age, until the server ends. Each key finds its own only; those of other keys are answered as unknown ones. One that failed, or was asked for with `"store": false`, is not kept.',
+  },
+  PREVIOUS_RESPONSE_NOT_FOUND: {
+    status: 400,
+    retryable: false,
+    message:
+      'Previous response with id {id} not found. Leave {param} out and send the whole conversation, or go on from a response that is kept.',
+    help: '`previous_response_id` names a response that this server does not keep for this key: it is unknown, too old, was dropped for others, failed, or was asked for with `"store": false`. Status and code are those of OpenAI.',
+  },
+  RESPONSE_ITEM_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message:
+      'Item with id {id} not found for {param}. Items are kept with their response; send the item itself in the place of a reference.',
+    help: 'An `item_reference` in `input` names an item of a response that this server does not keep for this key. Clients that send references (the AI SDK does) send whole items with `store: false`.',
+  },
+  RESPONSE_NOT_CANCELLABLE: {
+    status: 400,
+    retryable: false,
+    message:
+      'The response {id} cannot be cancelled: it was not made in the background. To end one that is being written, close its connection.',
+    help: 'Only responses with `"background": true` could be cancelled, and there are none here. An answer ends within one step when its client goes away.',
+  },
   API_KEY_INVALID: {
     status: 401,
     retryable: false,
@@ -118,7 +146,7 @@ export const httpCodes = {
     status: 404,
     retryable: false,
     message: 'No route {method} {path}{hint}.',
-    help: 'The path is unknown. `docs/api.md` lists the routes. Clients of the Responses API need their setting for chat completions.',
+    help: 'The path is unknown. `docs/api.md` lists the routes.',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,

@@ -3,7 +3,6 @@ import type { RouteEntry } from './access.ts';
 
 /** Paths that clients send instead of the one that is here, without the `/v1` that belongs to the base URL. */
 const others: Readonly<Record<string, string>> = {
-  '/responses': '/v1/chat/completions',
   '/chat': '/v1/chat/completions',
 };
 

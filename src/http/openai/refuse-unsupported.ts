@@ -21,7 +21,9 @@ const streamOptions = knownFields(refusedStreamOptions, ['include_usage']);
  * @returns a check that throws EspalierError REQUEST_UNSUPPORTED
  */
 export function createFieldCheck(route: FieldRoute, honoured: Iterable<string>): (body: Fields) => void {
-  const known = knownFields(refusedFields[route], [...honoured, ...ignoredFields]);
+  const own = [...honoured];
+  const refused = Object.entries(refusedFields[route]).filter(([name]) => !own.includes(name));
+  const known = knownFields(Object.fromEntries(refused), [...own, ...ignoredFields]);
   return (body) => {
     refuseFields(body, known, '');
     const options = body['stream_options'];

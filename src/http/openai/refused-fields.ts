@@ -1,4 +1,5 @@
 import { foreignFields } from './foreign-fields.ts';
+import { refusedInResponses } from '../responses/refused-fields.ts';
 import type { RefusedField } from './refused-field.ts';
 
 const plainText = 'answers are plain text; ask for the form in the prompt, and check what comes';
@@ -112,7 +113,7 @@ const refusedInEmbeddings: RefusedFields = {
 };
 
 /** The routes whose fields are known. */
-export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'messages' | 'tokenize' | 'detokenize';
+export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'messages' | 'responses' | 'tokenize' | 'detokenize';
 
 /** The fields that a route refuses, by their names. */
 export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
@@ -120,6 +121,7 @@ export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
   chat: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat },
   embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
   messages: { ...refusedEverywhere, ...refusedInMessages },
+  responses: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat, ...refusedInResponses },
   tokenize: { ...refusedEverywhere, ...refusedInTokenize },
   detokenize: refusedEverywhere,
 };

@@ -22,7 +22,7 @@ const maxParts = 256;
 const maxDocuments = 256;
 
 /** The fields that completions and chat completions share. `refuse-unsupported.ts` handles other fields. */
-const samplingFields = {
+export const samplingFields = {
   model: nameInRequest,
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
@@ -98,4 +98,4 @@ export const unloadAdapterSchema = z.strictObject({
 
 export type CompletionBody = z.output<typeof completionSchema>;
 export type ChatCompletionBody = z.output<typeof chatCompletionSchema>;
-export type SamplingBody = CompletionBody | ChatCompletionBody;
+export type SamplingBody = z.output<z.ZodObject<typeof samplingFields>>;
