@@ -1,6 +1,6 @@
 export { parseBinAdapter } from './formats/bin/bin-read.ts';
 export { formatBinAdapter } from './formats/bin/bin-write.ts';
-export { inspectAdapter, type InspectedAdapter } from './formats/inspect-adapter.ts';
+export { inspectAdapter, inspectContents, type InspectedAdapter } from './formats/inspect-adapter.ts';
 export { baseChecks, type BaseChecks } from './formats/base-checks.ts';
 export { checkBase } from './formats/check-base.ts';
 export { adapterFolder } from './formats/explain-adapter.ts';
@@ -17,20 +17,25 @@ export { savedParameters } from './formats/peft/saved-parameters.ts';
 export {
   type CompanionFiles,
   loadAdapter,
+  loadContents,
   readAdapter,
   type ReadAdapter,
   type ReadOptions,
 } from './formats/read-adapter.ts';
 export type { StoredAdapter } from './formats/stored-adapter.ts';
 export { writeAdapter, type WriteAdapterOptions, type WrittenFormat } from './formats/write-adapter.ts';
+export { digestBytes } from './digest/digest-bytes.ts';
 export { adapterDigest } from './identity.ts';
 export { peftFiles } from './formats/peft/read-peft-config.ts';
 export {
+  type AdapterContents,
   type AdapterFile,
   type AdapterSource as AdapterFiles,
   type FolderFiles,
+  lookAtSource,
   openAdapterSource,
 } from './source/adapter-source.ts';
+export { holdContents, type HeldContents, type HeldFile } from './source/held-contents.ts';
 export type { FileClock } from './source/read-one-state.ts';
 export { settlingTime, type SourceStamps } from './source/settling.ts';
 export type { SourceOptions } from './source/read-stable.ts';

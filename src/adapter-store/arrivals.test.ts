@@ -1,6 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, cp, link, mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  cp,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drop, write } from './testing/test-adapters.ts';
@@ -307,6 +320,19 @@ describe.each([
     await tested.rest();
     expect(await readdir(tested.at('quarantine'))).toHaveLength(1);
   });
+});
+
+it('refuses a file that is larger than any memory without reading it', async () => {
+  await tested.open();
+  const made = await write(join(tested.elsewhere, 'made'), 1);
+  // It has no content on the disk.
+  await truncate(join(made, names[1]), 2 ** 40);
+  await rename(made, tested.incoming('policy'));
+  await tested.rest();
+  expect([tested.user.heard, tested.user.reads]).toEqual([[], []]);
+  const [refused = ''] = await readdir(tested.at('quarantine'));
+  const reason: unknown = JSON.parse(await readFile(tested.at('quarantine', refused, 'reason.json'), 'utf8'));
+  expect(reason).toMatchObject({ name: 'policy', code: 'SAFETENSORS_TRAILING_BYTES' });
 });
 
 describe.runIf(process.platform === 'linux')('without any time passing', () => {

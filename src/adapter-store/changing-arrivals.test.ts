@@ -46,23 +46,23 @@ describe('two versions that are written over each other, file by file', () => {
 });
 
 describe('an adapter that changes while it is taken in', () => {
-  /** Does something when the copy is read, that is: in the middle of an intake. */
+  /** Does something when its bytes have been read, that is: in the middle of an intake. */
   async function during(act: () => Promise<unknown>): Promise<void> {
     await tested.open();
     const { user } = tested;
-    const read = user.read.bind(user);
+    const read = user.readContents.bind(user);
     let isDone = false;
-    user.read = async (path) => {
+    user.readContents = async (contents) => {
       if (!isDone) await act();
       isDone = true;
-      return read(path);
+      return read(contents);
     };
     await drop(tested.elsewhere, tested.incoming('policy'), 1);
     await tested.until(() => user.heard.length > 0, 'a load');
     await tested.rest();
   }
 
-  it('is what was copied, and then the next version, when another folder takes its place', async () => {
+  it('is what was read, and then the next version, when another folder takes its place', async () => {
     await during(async () => {
       await rename(tested.incoming('policy'), join(tested.elsewhere, 'old'));
       await drop(tested.elsewhere, tested.incoming('policy'), 2);
@@ -71,7 +71,7 @@ describe('an adapter that changes while it is taken in', () => {
     expect(await readdir(tested.incoming())).toEqual([]);
   });
 
-  it('is what was copied when it is deleted', async () => {
+  it('is what was read when it is deleted', async () => {
     await during(() => rm(tested.incoming('policy'), { recursive: true }));
     expect(tested.user.heard).toEqual(['policy=1']);
   });

@@ -1,4 +1,4 @@
-import type { CompanionFiles } from '../adapter-files/index.ts';
+import type { AdapterContents, CompanionFiles } from '../adapter-files/index.ts';
 import type { Cause, Clock } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
 import type { AppendedFile } from './audit/audit-log.ts';
@@ -38,10 +38,14 @@ export interface Activation {
 export interface StoreUser<Read extends Adapter = Adapter> {
   /** What versions are verified against: everything of the base and the server that decides whether an adapter fits. */
   readonly context: string;
+  /** Checks everything of an adapter that has come but its numbers, so that nothing large is read that cannot fit. */
+  inspect(contents: AdapterContents): Promise<unknown>;
   /**
-   * Reads a private copy of an adapter whole, and checks it against the base.
+   * Checks the files of an adapter that has come against the base.
    * @param hasCompanions  whether other files than those of every adapter lie beside the weights
    */
+  readContents(contents: AdapterContents, hasCompanions: boolean): Promise<Read>;
+  /** The same of a version that lies in the store. */
   read(path: string, hasCompanions: boolean): Promise<Read>;
   /** Checks whatever else must be right before an adapter may answer. */
   verify(name: string, adapter: Read): Promise<VerifiedFacts>;

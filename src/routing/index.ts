@@ -78,6 +78,6 @@ export { type Announced, announceAdapters } from './store/announce-adapters.ts';
 export { FallbackFile } from './store/fallback-file.ts';
 export { RolloutFiles, type RolloutRecords } from './store/rollout-files.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';
-export { FileSource, type FileSourceOptions } from './store/file-source.ts';
+export { checkStructure, FileSource, type FileSourceOptions, readContents } from './store/file-source.ts';
 export { innerModules, targetsInFolder } from './store/targets-in-folder.ts';
 export type { AdapterAdministration, ServedAdapter } from './store/served-adapter.ts';

@@ -12,7 +12,9 @@ import {
   type AdapterAdministration,
   type AdapterControl,
   type AdapterLease,
+  checkStructure,
   FileSource,
+  readContents,
   innerModules,
   type AdapterArena,
   type AdapterRegistry,
@@ -87,6 +89,9 @@ export async function serveStore<Weights extends HostWeights>(
   const trials = new Trials();
   const user: StoreUser<SourcedAdapter> = {
     context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
+    inspect: (contents) => checkStructure(contents, options.files),
+    readContents: (contents, hasCompanions) =>
+      readContents(contents, { ...options.files, tokenizers: hasCompanions ? options.tokenizers : undefined }),
     read: (path, hasCompanions) => sourceAt(path, options, hasCompanions).read(),
     verify: (name, adapter) => verify(name, adapter, { ...options, trials }),
     activated: async (name, { version, cause }) => {

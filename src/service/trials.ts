@@ -1,5 +1,8 @@
-/** Versions that were tried and are about to get a name. More are not kept: a trial of which nothing came ends with a later one. */
-const mostTrials = 2;
+/**
+ * Versions that were tried and are about to get a name. More are not kept: a trial of which nothing came ends with a later one. WHY so
+ * many: a store takes in as many at once, and weights that are given back before the name has them must be read again.
+ */
+const mostTrials = 8;
 
 /**
  * Tries each version once before it gets its first name, and keeps its weights in between, so that they are not prepared twice.

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { digestBytes } from './digest-bytes.ts';
 import { digestTensors } from './digest-tensors.ts';
 import { digestOnWorkers, type DigestJob } from './digest-workers.ts';
 
@@ -47,5 +48,27 @@ describe('the digests of tensors', () => {
   it('take the largest finite numbers and the smallest', async () => {
     const numbers = Float32Array.of(3.4028234663852886e38, -3.4028234663852886e38, 1e-45, -0);
     expect(await digestTensors([{ numbers, factor: 1 }])).toMatchObject([{ isFinite: true }]);
+  });
+});
+
+describe('the digest of bytes', () => {
+  it.each([0, 1, 300_000, 2 ** 21 + 3])('is theirs, in slices and on another thread: %i', async (length) => {
+    for (const memory of [new ArrayBuffer(length + 8), new SharedArrayBuffer(length + 8)]) {
+      const bytes = new Uint8Array(memory, 5, length).map((_, i) => i * 7);
+      const placed = new Uint8Array(memory, 5, length);
+      placed.set(bytes);
+      expect(await digestBytes(placed)).toBe(createHash('sha256').update(bytes).digest('hex'));
+    }
+  });
+
+  it('comes in its turn among those of tensors, of many at once', async () => {
+    const tensors = Array.from({ length: 8 }, (_, i) => ({
+      numbers: new Float32Array(new SharedArrayBuffer(2 ** 21)).fill(i + 0.5),
+      factor: 1,
+    }));
+    const bytes = new Uint8Array(new SharedArrayBuffer(2 ** 22)).fill(3);
+    const [digests, digest] = await Promise.all([digestOnWorkers(tensors), digestBytes(bytes)]);
+    expect(digests.map(({ sha256 }) => sha256)).toEqual(tensors.map(plain));
+    expect(digest).toBe(createHash('sha256').update(Buffer.from(bytes)).digest('hex'));
   });
 });

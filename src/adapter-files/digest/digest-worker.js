@@ -1,13 +1,15 @@
 // @ts-check
-/** A worker thread that checks and hashes the tensors of which it is told. They are in shared memory, so nothing is copied. */
+/** A worker thread that checks and hashes what it is told of, in the order of the messages. It is in shared memory, so nothing is copied. */
 import { parentPort } from 'node:worker_threads';
-import { digestSteps } from './tensor-digest.js';
+import { bytesSteps, digestSteps } from './tensor-digest.js';
 
 /** @typedef {import('./tensor-digest.js').TensorDigest} TensorDigest */
+/** @typedef {{ bytes: Uint8Array } | { numbers: Float32Array, factor: number }} Job */
 
-/** @param {{ id: number, tensors: readonly { numbers: Float32Array, factor: number }[] }} job */
-function answer({ id, tensors }) {
-  parentPort?.postMessage({ id, digests: tensors.map(({ numbers, factor }) => finish(digestSteps(numbers, factor))) });
+/** @param {{ jobs: readonly Job[] }} message */
+function answer({ jobs }) {
+  const steps = jobs.map((job) => ('bytes' in job ? bytesSteps(job.bytes) : digestSteps(job.numbers, job.factor)));
+  parentPort?.postMessage({ digests: steps.map(finish) }, []);
 }
 
 /**

@@ -8,82 +8,115 @@ export interface DigestJob {
   readonly factor: number;
 }
 
+/** Bytes that are hashed as they are. */
+export interface BytesJob {
+  readonly bytes: Uint8Array;
+}
+
 /** WHY not one for each core: requests run on the same cores, and two halve the time already. */
 const mostWorkers = 2;
 
-interface Answer {
-  readonly id: number;
-  readonly digests: readonly TensorDigest[];
-}
+/** Bytes of the jobs of a part, where there are more jobs: some milliseconds of work, so that no thread waits long for another. */
+const bytesPerPart = 2 ** 22;
 
-interface Waiting {
+/** WHY more than one: a thread has the next part before this one has heard of the last. */
+const partsAtOnce = 2;
+
+/** Jobs that a thread does one after the other. */
+interface Part {
+  readonly jobs: readonly (DigestJob | BytesJob)[];
   resolve(digests: readonly TensorDigest[]): void;
   reject(error: unknown): void;
 }
 
 /** One worker thread. It keeps the process alive only while it has work. */
 class DigestWorker {
-  readonly #waiting = new Map<number, Waiting>();
+  /** What the thread has been told of, in that order, which is that of its answers. */
+  readonly #parts: Part[] = [];
+  readonly #onFree: () => void;
   #worker: Worker | undefined;
-  #next = 0;
 
-  digest(tensors: readonly DigestJob[]): Promise<readonly TensorDigest[]> {
+  constructor(onFree: () => void) {
+    this.#onFree = onFree;
+  }
+
+  get isFree(): boolean {
+    return this.#parts.length < partsAtOnce;
+  }
+
+  give(part: Part): void {
     const worker = (this.#worker ??= this.#start());
-    const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      worker.ref();
-      this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, tensors });
-    });
+    worker.ref();
+    this.#parts.push(part);
+    worker.postMessage({ jobs: part.jobs }, []);
   }
 
   #start(): Worker {
     const worker = new Worker(new URL('digest-worker.js', import.meta.url), { name: 'espalier-digest' });
-    worker.on('message', ({ id, digests }: Answer) => {
-      this.#waiting.get(id)?.resolve(digests);
-      this.#waiting.delete(id);
-      if (this.#waiting.size === 0) worker.unref();
+    worker.on('message', ({ digests }: { readonly digests: readonly TensorDigest[] }) => {
+      this.#parts.shift()?.resolve(digests);
+      this.#onFree();
+      if (this.#parts.length === 0) worker.unref();
     });
-    worker.on('error', (error) => this.#lose(error));
-    worker.on('exit', () => this.#lose(new Error('A thread that hashes adapters ended')));
+    worker.on('error', (error) => this.#lose(worker, error));
+    worker.on('exit', () => this.#lose(worker, new Error('A thread that hashes adapters ended')));
     return worker;
   }
 
-  /** The next job starts another thread. */
-  #lose(error: Error): void {
+  /** The next part starts another thread. */
+  #lose(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
     this.#worker = undefined;
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+    for (const { reject } of this.#parts.splice(0)) reject(error);
+    this.#onFree();
+  }
+}
+
+/** Threads that take parts from one queue, in its order. */
+class DigestWorkers {
+  readonly #queue: Part[] = [];
+  readonly #workers = Array.from(
+    { length: Math.min(mostWorkers, availableParallelism()) },
+    () => new DigestWorker(() => this.#handOut()),
+  );
+
+  digest(jobs: Part['jobs']): Promise<readonly TensorDigest[]> {
+    const digests = new Promise<readonly TensorDigest[]>((resolve, reject) =>
+      this.#queue.push({ jobs, resolve, reject }),
+    );
+    this.#handOut();
+    return digests;
+  }
+
+  #handOut(): void {
+    for (const worker of [...this.#workers, ...this.#workers]) {
+      const next = worker.isFree ? this.#queue.shift() : undefined;
+      if (next !== undefined) worker.give(next);
+    }
   }
 }
 
 // WHY module state: threads are started once for the process, at the first large adapter.
-let workers: readonly DigestWorker[] | undefined;
+let workers: DigestWorkers | undefined;
 
-/** Hashes tensors in shared memory on threads of their own. The result has their order. */
-export async function digestOnWorkers(tensors: readonly DigestJob[]): Promise<readonly TensorDigest[]> {
-  workers ??= Array.from({ length: Math.min(mostWorkers, availableParallelism()) }, () => new DigestWorker());
-  const shares = shareOut(tensors, workers.length);
-  const results: TensorDigest[] = [];
-  await Promise.all(
-    shares.map(async (indices, i) => {
-      const digests = await workers?.[i]?.digest(indices.flatMap((index) => tensors[index] ?? []));
-      indices.forEach((index, at) => {
-        const digest = digests?.[at];
-        if (digest !== undefined) results[index] = digest;
-      });
-    }),
-  );
-  return results;
+/** Hashes tensors and bytes in shared memory on threads of their own. The result has their order. */
+export async function digestOnWorkers(jobs: Part['jobs']): Promise<readonly TensorDigest[]> {
+  const threads = (workers ??= new DigestWorkers());
+  const digests = await Promise.all(partsOf(jobs).map((part) => threads.digest(part)));
+  return digests.flat();
 }
 
-/** Indices of the tensors by worker, so that each has about as many numbers. */
-function shareOut(tensors: readonly DigestJob[], count: number): readonly (readonly number[])[] {
-  const shares = Array.from({ length: count }, () => ({ indices: [] as number[], numbers: 0 }));
-  tensors.forEach(({ numbers }, index) => {
-    const least = shares.reduce((best, share) => (share.numbers < best.numbers ? share : best));
-    least.indices.push(index);
-    least.numbers += numbers.length;
-  });
-  return shares.map(({ indices }) => indices);
+/** Neighbours together, so that small ones are no message each. */
+function partsOf(jobs: Part['jobs']): Part['jobs'][] {
+  const parts: (DigestJob | BytesJob)[][] = [];
+  let size = Infinity;
+  for (const job of jobs) {
+    if (size >= bytesPerPart) {
+      parts.push([]);
+      size = 0;
+    }
+    parts.at(-1)?.push(job);
+    size += 'bytes' in job ? job.bytes.byteLength : job.numbers.byteLength;
+  }
+  return parts;
 }

@@ -41,6 +41,21 @@ export function* digestSteps(numbers, factor) {
 }
 
 /**
+ * The same of the bytes of a file, whose numbers are not looked at.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Generator<void, TensorDigest, void>}
+ */
+export function* bytesSteps(bytes) {
+  const hash = createHash('sha256');
+  for (let start = 0; start < bytes.length; start += 4 * numbersPerStep) {
+    hash.update(bytes.subarray(start, start + 4 * numbersPerStep));
+    yield;
+  }
+  return { sha256: hash.digest('hex'), isFinite: true };
+}
+
+/**
  * @param {Uint32Array} bits
  * @param {number} start
  * @param {number} end

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { AdapterSource } from '../source/adapter-source.ts';
+import type { AdapterContents } from '../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../source/read-stable.ts';
 import { magic } from './bin/bin-layout.ts';
 import { adapterFolder, noAdapterFile, noAdapterIn } from './explain-adapter.ts';
@@ -19,7 +19,7 @@ export async function detectFormat(path: string, options: SourceOptions = {}): P
 }
 
 /** The format of an adapter that is open. @throws EspalierError ADAPTER_FORM_FOREIGN, ADAPTER_FORMAT_UNKNOWN */
-export async function formatOf(source: AdapterSource): Promise<AdapterFormat> {
+export async function formatOf(source: AdapterContents): Promise<AdapterFormat> {
   const { path } = source;
   const file = source.file();
   if (file === undefined) {

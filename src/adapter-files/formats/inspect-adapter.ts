@@ -1,8 +1,8 @@
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { LoraConfig } from '../../lora/index.ts';
 import { elementCount } from '../../tensor/index.ts';
-import type { AdapterSource } from '../source/adapter-source.ts';
-import { readStable } from '../source/read-stable.ts';
+import type { AdapterContents } from '../source/adapter-source.ts';
+import { readStable, type SourceOptions } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
 import { adapterFolder } from './explain-adapter.ts';
@@ -45,13 +45,14 @@ export async function inspectAdapter(
   options: ReadOptions & LoadAdapterOptions = {},
 ): Promise<InspectedAdapter> {
   const at = await adapterFolder(path);
-  return readStable(at, { ...options, files: peftFiles }, (source) => inspect(source, modules, options));
+  return readStable(at, { ...options, files: peftFiles }, (source) => inspectContents(source, modules, options));
 }
 
-async function inspect(
-  source: AdapterSource,
+/** The same of files that are open, or in memory. */
+export async function inspectContents(
+  source: AdapterContents,
   modules: readonly AdaptableModule[],
-  options: ReadOptions & LoadAdapterOptions,
+  options: Omit<ReadOptions & LoadAdapterOptions, keyof SourceOptions> = {},
 ): Promise<InspectedAdapter> {
   const format = await formatOf(source);
   if (format === 'peft')

@@ -2,8 +2,8 @@ import { EspalierError } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { checkedDigest } from '../identity.ts';
-import type { AdapterFile, AdapterSource } from '../source/adapter-source.ts';
-import { readStable } from '../source/read-stable.ts';
+import type { AdapterContents, AdapterFile } from '../source/adapter-source.ts';
+import { readStable, type SourceOptions } from '../source/read-stable.ts';
 import { checkBase, checkFingerprint } from './check-base.ts';
 import { formatOf, type AdapterFormat } from './detect-format.ts';
 import { adapterFolder } from './explain-adapter.ts';
@@ -49,6 +49,22 @@ export function readAdapter(path: string, options: ReadOptions = {}): Promise<Re
   return read(path, undefined, options);
 }
 
+/**
+ * As `loadAdapter`, from contents that do not change.
+ *
+ * @throws EspalierError the errors of `loadAdapter` but ADAPTER_CHANGING
+ */
+export async function loadContents(
+  contents: AdapterContents,
+  modules: readonly AdaptableModule[],
+  options: Omit<ReadOptions, keyof SourceOptions> & LoadAdapterOptions = {},
+): Promise<ReadAdapter> {
+  const { weights, fingerprint, embeddings, companions } = options;
+  const base = { modules, weights, fingerprint, embeddings };
+  const adapter = await readWholeAdapter(contents, { base, options });
+  return companions === undefined ? adapter : { ...adapter, companions: await readCompanions(contents) };
+}
+
 /** WHY the numbers are checked and hashed before the files are looked at for the last time: that takes a while, in which a writer shows. */
 async function read(path: string, base: PeftBase | undefined, options: ReadOptions): Promise<ReadAdapter> {
   const at = await adapterFolder(path);
@@ -66,7 +82,7 @@ async function read(path: string, base: PeftBase | undefined, options: ReadOptio
 /** No tokenizer comes near: the largest have some ten megabytes. */
 const maxCompanionBytes = 2 ** 28;
 
-async function readCompanions(source: AdapterSource): Promise<Map<string, Uint8Array>> {
+async function readCompanions(source: AdapterContents): Promise<Map<string, Uint8Array>> {
   const contents = new Map<string, Uint8Array>();
   for (const name of source.names) {
     if (peftFiles.required.includes(name)) continue;
@@ -85,7 +101,7 @@ interface Reading {
   readonly options: ReadOptions;
 }
 
-async function readWholeAdapter(source: AdapterSource, { base, options }: Reading): Promise<ReadAdapter> {
+async function readWholeAdapter(source: AdapterContents, { base, options }: Reading): Promise<ReadAdapter> {
   const format = await formatOf(source);
   if (format === 'peft') return { format, ...(await toAdapter(await readPeft(source, base))) };
   const file = oneFile(source);
@@ -102,7 +118,7 @@ async function readWholeAdapter(source: AdapterSource, { base, options }: Readin
 }
 
 /** The file of an adapter that is not a folder. */
-export function oneFile(source: AdapterSource): AdapterFile {
+export function oneFile(source: AdapterContents): AdapterFile {
   const file = source.file();
   if (file !== undefined) return file;
   throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: source.path });

@@ -6,17 +6,34 @@ import type { SourceStamps } from './settling.ts';
 import { sharedMemory } from '../../native/index.ts';
 import { isSameFile, isUnchanged, stampOf, type Stamp } from '../../atomic-files/index.ts';
 
-/** An open file of an adapter. */
+/** A file of an adapter, on the disk or in memory. */
 export interface AdapterFile {
   /** Its name in errors. */
   readonly path: string;
   readonly size: number;
+  /** Exactly these bytes, which nobody changes. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** As `read`, in memory that other threads can read where that is worth it. */
+  readShared(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** An open file of an adapter. */
+export interface OpenAdapterFile extends AdapterFile {
   /** It stays open as long as the source. */
   readonly descriptor: number;
-  /** Reads exactly these bytes, into new memory. */
-  read(offset: number, length: number): Promise<Uint8Array>;
-  /** As `read`, into memory that other threads can read. */
-  readShared(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** The files of an adapter, whose bytes can be read. */
+export interface AdapterContents {
+  /** Its name in errors. */
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** The adapter's only file, or the file of this name in its folder; undefined if there is none. */
+  file(name?: string): AdapterFile | undefined;
+  /** The names of the files of its folder that are there. */
+  readonly names: readonly string[];
+  /** @throws EspalierError FILE_NOT_FOUND */
+  requiredFile(name: string): AdapterFile;
 }
 
 /** Names of an adapter's files in its folder. */
@@ -34,7 +51,7 @@ const maxInner = 100;
  * An adapter's folder or file. Everything in it is opened once. On Linux a folder's files are opened through the folder's descriptor.
  * If another folder replaces it meanwhile, all files therefore come from one of the two folders, and never from both.
  */
-export class AdapterSource implements AsyncDisposable {
+export class AdapterSource implements AdapterContents, AsyncDisposable {
   readonly path: string;
   readonly #top: Opened;
   readonly #places: readonly FolderPlace[];
@@ -51,23 +68,20 @@ export class AdapterSource implements AsyncDisposable {
     return this.#top.isFolder;
   }
 
-  /** The adapter's only file, or the file of this name in its folder; undefined if there is none. */
-  file(name?: string): AdapterFile | undefined {
+  file(name?: string): OpenAdapterFile | undefined {
     if (name === undefined) return this.isFolder ? undefined : fileOf(this.#top, this.path);
     const opened = this.#places.find((place) => place.name === name)?.opened;
     return opened && !opened.isFolder ? fileOf(opened, join(this.path, name)) : undefined;
   }
 
-  /** The names of the files of its folder that are there. */
   get names(): readonly string[] {
     return this.#places.flatMap(({ name, opened }) => (opened && !opened.isFolder ? [name] : []));
   }
 
-  /** @throws EspalierError FILE_NOT_FOUND */
-  requiredFile(name: string): AdapterFile {
+  requiredFile(name: string): OpenAdapterFile {
     const file = this.file(name);
     if (file !== undefined) return file;
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: join(this.path, name) });
+    throw missingFile(this.path, name);
   }
 
   get stamps(): SourceStamps {
@@ -89,6 +103,10 @@ export class AdapterSource implements AsyncDisposable {
     for (const { opened } of this.#places) await opened?.handle.close();
     await this.#top.handle.close();
   }
+}
+
+export function missingFile(folder: string, name: string): EspalierError {
+  return new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: join(folder, name) });
 }
 
 async function rootOf(within: string): Promise<string> {
@@ -122,7 +140,8 @@ export async function openAdapterSource(
     const folder = top.isFolder ? await folderPath(top, path) : undefined;
     for (const name of folder === undefined ? [] : await namesOf(files, folder)) {
       const at = join(folder ?? '', name);
-      places.push({ name, at, opened: await openInside({ at, path: join(path, name), root }) });
+      const isInFolder = folder !== path && !name.includes('/');
+      places.push({ name, at, opened: await openInside({ at, path: join(path, name), root, isInFolder }) });
     }
     const isIncomplete = places.some(({ name, opened }) => opened === undefined && files.required.includes(name));
     return new AdapterSource(path, top, { places, isIncomplete });
@@ -141,12 +160,38 @@ async function namesOf({ required, optional, inner }: FolderFiles, folder: strin
   return [...required, ...optional, inner.name, ...inside];
 }
 
+// WHY module state: a system has such paths, or has none.
+let hasDescriptorPaths = false;
+
 /** The folder's path through its descriptor, if the system has such paths. */
 async function folderPath({ handle }: Opened, path: string): Promise<string> {
-  return readlink(descriptorPath(handle)).then(
-    () => descriptorPath(handle),
-    () => path,
+  hasDescriptorPaths ||= await readlink(descriptorPath(handle)).then(
+    () => true,
+    () => false,
   );
+  return hasDescriptorPaths ? descriptorPath(handle) : path;
+}
+
+/** What `openAdapterSource` would find at a path, without opening it. @throws EspalierError FILE_NOT_FOUND */
+export async function lookAtSource(
+  path: string,
+  files: FolderFiles,
+): Promise<Pick<AdapterSource, 'names'> & { readonly stamps: Pick<SourceStamps, 'top' | 'files'> }> {
+  const found = await stat(path, { bigint: true }).catch((cause: unknown) => {
+    throw new EspalierError('FILE_NOT_FOUND', { what: 'adapter', path }, { cause });
+  });
+  const top = stampOf(found);
+  if (!found.isDirectory()) return { names: [], stamps: { top, files: [] } };
+  const inside = await Promise.all(
+    (await namesOf(files, path)).map(async (name) => ({
+      name,
+      stats: await stat(join(path, name), { bigint: true }).catch(() => undefined),
+    })),
+  );
+  return {
+    names: inside.flatMap(({ name, stats }) => (stats?.isFile() === true ? [name] : [])),
+    stamps: { top, files: inside.flatMap(({ stats }) => (stats === undefined ? [] : [stampOf(stats)])) },
+  };
 }
 
 /** What `openInside` takes for missing has no stamp. */
@@ -160,7 +205,7 @@ async function stampAt(path: string): Promise<Stamp | undefined> {
 /** One read call takes at most 2 GiB on Linux; smaller reads share the disk and libuv's threads better. */
 const bytesPerRead = 64 * 2 ** 20;
 
-function fileOf({ handle, stamp }: Opened, path: string): AdapterFile {
+function fileOf({ handle, stamp }: Opened, path: string): OpenAdapterFile {
   return {
     path,
     size: Number(stamp.size),

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { EspalierError } from '../../core/index.ts';
 import { isSameFile, stampOf, type Stamp } from '../../atomic-files/index.ts';
@@ -19,6 +19,8 @@ export interface OpenPlace {
   readonly path: string;
   /** A real path. The opened file must lie inside, also through links. undefined: it may be anywhere. */
   readonly root: string | undefined;
+  /** Whether the path leads through the descriptor of a folder that lies inside: what is no link then lies inside too. */
+  readonly isInFolder?: boolean | undefined;
 }
 
 /** Does not wait for the other end of a pipe, and makes no terminal its own. Windows has neither flag. */
@@ -33,9 +35,11 @@ const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NO
  */
 export async function openInside(place: OpenPlace): Promise<Opened | undefined> {
   // WHY before it is opened: opening a device can have effects.
-  const found = await stat(place.at).catch(() => undefined);
+  const found = await (place.isInFolder === true ? lstat : stat)(place.at).catch(() => undefined);
+  if (found?.isSymbolicLink() === true) return openInside({ ...place, isInFolder: false });
   if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
-  const handle = await open(place.at, flags).catch((cause: unknown) => {
+  const isNoLink = place.isInFolder === true && constants.O_NOFOLLOW !== undefined;
+  const handle = await open(place.at, isNoLink ? flags | constants.O_NOFOLLOW : flags).catch((cause: unknown) => {
     throw new EspalierError('FILE_NOT_FOUND', { what: 'readable adapter file', path: place.path }, { cause });
   });
   try {
@@ -43,7 +47,7 @@ export async function openInside(place: OpenPlace): Promise<Opened | undefined> 
     const isFolder = stats.isDirectory();
     if (!isFolder && !stats.isFile()) return await closed(handle);
     const stamp = stampOf(stats);
-    if (place.root !== undefined) await assertInside({ handle, stamp }, place, place.root);
+    if (place.root !== undefined && !isNoLink) await assertInside({ handle, stamp }, place, place.root);
     return { handle, isFolder, stamp };
   } catch (error) {
     await handle.close();

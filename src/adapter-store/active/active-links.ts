@@ -98,14 +98,16 @@ export class ActiveLinks {
     const fresh = join(this.#layout.staging, `link-${this.#count++}`);
     await this.#createParent(name);
     await this.#files.link(this.#targetOf(name, key), fresh);
+    let isLeft = true;
     try {
       await this.#put(fresh, path, { name, expected });
+      isLeft = expected !== undefined;
       // WHY inside: a change that may not last is taken back.
       await this.#flushes
         .flush(dirname(path))
         .catch((error: unknown) => this.#takeBack(fresh, path, { expected, error }));
     } finally {
-      await this.#files.removeTree(fresh).catch(() => undefined);
+      if (isLeft) await this.#files.removeTree(fresh).catch(() => undefined);
     }
   }
 

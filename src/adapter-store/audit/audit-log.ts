@@ -31,6 +31,8 @@ export interface AuditLogOptions {
 
 const retryMs = 1000;
 
+const defaultBytes = 64 * 2 ** 20;
+
 /** Lines that are written before the file is flushed. */
 const linesPerFlush = 1000;
 
@@ -149,20 +151,37 @@ export class AuditLog implements AsyncDisposable {
   }
 
   async #writeLines(): Promise<void> {
-    for (let count = 0; count < linesPerFlush; count++) {
+    for (let left = linesPerFlush; left > 0;) {
       const first = this.#waiting[0];
       if (first === undefined) break;
       const file = await this.#fileFor(first);
-      while (this.#offset < first.bytes.length) {
-        const written = await file.write(first.bytes.subarray(this.#offset));
-        this.#offset += written;
-        this.#size += written;
-      }
-      this.#offset = 0;
-      this.#written = first.seq;
-      this.#waiting.shift();
+      const bytes = Buffer.concat(this.#linesThatFit(left)).subarray(this.#offset);
+      left -= this.#advance(await file.write(bytes));
     }
     await this.#file?.sync();
+  }
+
+  /** The next lines for one file, of which the first may have been written in part. WHY together: each call of the system takes time. */
+  #linesThatFit(most: number): Uint8Array[] {
+    const { maxBytes = defaultBytes } = this.#options;
+    let size = this.#size - this.#offset;
+    const next = this.#waiting.slice(0, most).map(({ bytes }) => bytes);
+    const beyond = next.findIndex((bytes, index) => (size += bytes.length) > maxBytes && index > 0);
+    return beyond < 0 ? next : next.slice(0, beyond);
+  }
+
+  /** @returns how many lines have been written to their end */
+  #advance(written: number): number {
+    this.#size += written;
+    this.#offset += written;
+    let count = 0;
+    for (let first = this.#waiting[0]; first && this.#offset >= first.bytes.length; first = this.#waiting[0]) {
+      this.#offset -= first.bytes.length;
+      this.#written = first.seq;
+      this.#waiting.shift();
+      count++;
+    }
+    return count;
   }
 
   #tellLost(): void {
@@ -176,7 +195,7 @@ export class AuditLog implements AsyncDisposable {
 
   /** A line is never divided between two files. */
   async #fileFor({ bytes }: WaitingLine): Promise<AppendedFile> {
-    const { folder, maxBytes = 64 * 2 ** 20, openFile = openAppended } = this.#options;
+    const { folder, maxBytes = defaultBytes, openFile = openAppended } = this.#options;
     const path = join(folder, currentFile);
     if (this.#offset === 0 && this.#size > 0 && this.#size + bytes.length > maxBytes) {
       await this.#file?.sync();

@@ -1,13 +1,12 @@
-import { constants, read } from 'node:fs';
 import {
   chmod,
-  copyFile,
   lstat,
   mkdir,
   open,
   readdir,
   rename,
   rm,
+  rmdir,
   symlink,
   unlink,
   type FileHandle,
@@ -15,16 +14,21 @@ import {
 import { join } from 'node:path';
 import { renameBy } from '../../native/index.ts';
 
+export interface NewFile {
+  /** Whether it is on the disk in the end. Default: true. */
+  readonly isFlushed?: boolean | undefined;
+  /** Default: what the process gives its files. */
+  readonly mode?: number | undefined;
+}
+
 /**
  * Every change that a store makes to the disk. Each is one call of the system, or can be done again after a stop in its middle. Tests
  * stop a process before and after each, and let each fail.
  */
 export interface StoreFiles {
   createFolder(path: string): Promise<void>;
-  /** Creates a file with this content. Default: it is flushed. */
-  createFile(path: string, content: string, options?: { readonly isFlushed: boolean }): Promise<void>;
-  /** Copies the content of an open file to a new file. */
-  copy(descriptor: number, path: string): Promise<void>;
+  /** Creates a file with this content. */
+  createFile(path: string, content: string | Uint8Array, options?: NewFile): Promise<void>;
   /** Creates a symbolic link. */
   link(target: string, path: string): Promise<void>;
   /** Flushes a file, or the names in a folder. */
@@ -52,7 +56,6 @@ export function isImmovable(error: unknown): boolean {
 export const systemFiles: StoreFiles = {
   createFolder: async (path) => void (await mkdir(path)),
   createFile,
-  copy: copyOpenFile,
   link: (target, path) => symlink(target, path),
   flush,
   setMode: (path, mode) => chmod(path, mode),
@@ -63,38 +66,28 @@ export const systemFiles: StoreFiles = {
   removeTree,
 };
 
-async function createFile(path: string, content: string, { isFlushed } = { isFlushed: true }): Promise<void> {
-  const file = await open(path, 'wx');
+async function createFile(
+  path: string,
+  content: string | Uint8Array,
+  { isFlushed = true, mode }: NewFile = {},
+): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const file = await open(path, 'wx', mode);
   try {
-    await file.writeFile(content);
+    await writeAll(file, bytes);
     if (isFlushed) await file.sync();
   } finally {
     await file.close();
   }
 }
 
-/** WHY through the descriptor's path: whatever takes the file's name meanwhile, these are the bytes of the file that was opened. */
-async function copyOpenFile(descriptor: number, path: string): Promise<void> {
-  if (process.platform === 'linux') {
-    return copyFile(`/proc/self/fd/${descriptor}`, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  }
-  const file = await open(path, 'wx');
-  try {
-    for await (const part of readAll(descriptor)) await file.writeFile(part);
-  } finally {
-    await file.close();
-  }
-}
+/** One call of the system writes at most 2 GiB on Linux. WHY not `writeFile`: it takes a call for each half of a megabyte. */
+const bytesPerWrite = 2 ** 26;
 
-async function* readAll(descriptor: number): AsyncGenerator<Uint8Array> {
-  const bytes = Buffer.alloc(2 ** 20);
-  for (let position = 0; ;) {
-    const count = await new Promise<number>((resolve, reject) =>
-      read(descriptor, bytes, 0, bytes.length, position, (error, done) => (error ? reject(error) : resolve(done))),
-    );
-    if (count === 0) return;
-    position += count;
-    yield Buffer.from(bytes.subarray(0, count));
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, Math.min(bytes.length - done, bytesPerWrite), done);
+    done += bytesWritten;
   }
 }
 
@@ -125,12 +118,38 @@ async function renameToFree(from: string, to: string): Promise<boolean> {
   return !isTaken;
 }
 
-/** WHY the modes: what is in a folder that cannot be written to cannot be removed. */
+/**
+ * WHY first as a file, and without a look at it: each further call of the system takes a turn of another thread, and most of what is
+ * removed are links and small folders.
+ */
 async function removeTree(path: string): Promise<void> {
+  const isGone = await unlink(path).then(
+    () => true,
+    (error: unknown) => isMissing(error),
+  );
+  if (isGone) return;
+  try {
+    const inside = await readdir(path, { withFileTypes: true });
+    for (const entry of inside) {
+      const inner = join(path, entry.name);
+      await (entry.isDirectory() ? removeTree(inner) : unlink(inner));
+    }
+    await rmdir(path);
+  } catch (error) {
+    if (!isMissing(error)) await removeProtected(path);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** WHY the modes: what is in a folder that cannot be written to cannot be removed. */
+async function removeProtected(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.isDirectory() === true) {
     await chmod(path, 0o700).catch(() => undefined);
-    for (const name of await readdir(path)) await removeTree(join(path, name));
+    for (const name of await readdir(path)) await removeProtected(join(path, name));
   }
   await rm(path, { recursive: true, force: true });
 }

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -7,6 +5,8 @@ import { basename, dirname, join } from 'node:path';
 export interface Checksums {
   /** The file that has them. */
   readonly file: string;
+  /** Changes whenever that file does. */
+  readonly stamp: string;
   /** SHA-256 in hexadecimal, by the name of the file in the adapter's folder. */
   readonly sums: ReadonlyMap<string, string>;
 }
@@ -29,17 +29,19 @@ export async function readChecksums(
     ? checksumFiles.map((name) => join(path, name))
     : [join(dirname(path), `${basename(path)}.sha256`)];
   for (const file of files) {
-    const text = await readSmall(file);
-    const sums = text && (file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path)));
-    if (sums && sums.size > 0) return { file, sums };
+    const { text, stamp } = (await readSmall(file)) ?? {};
+    if (text === undefined || stamp === undefined) continue;
+    const sums = file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path));
+    if (sums && sums.size > 0) return { file, stamp, sums };
   }
   return undefined;
 }
 
-async function readSmall(file: string): Promise<string | undefined> {
-  const found = await stat(file).catch(() => undefined);
+async function readSmall(file: string): Promise<{ readonly text: string; readonly stamp: string } | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined);
   if (found === undefined || !found.isFile() || found.size > maxBytes) return undefined;
-  return readFile(file, 'utf8').catch(() => undefined);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : { text, stamp: `${found.ino}.${found.ctimeNs}` };
 }
 
 const sum = /^[0-9a-f]{64}$/i;
@@ -87,12 +89,4 @@ function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? Reflect.get(value, name)
     : undefined;
-}
-
-/** The SHA-256 of a file, in hexadecimal. */
-export async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>)
-    hash.update(part);
-  return hash.digest('hex');
 }

@@ -5,7 +5,7 @@ import type { Timers } from '../timers.ts';
 import { Budget } from './budget.ts';
 import { decideEntry, nextState, type EntryDecision, type EntryState, type Patience } from './decide-entry.ts';
 import { listEntries, type Entry } from './entries.ts';
-import { filesOf, openEntry, type LookOptions, type OpenEntry } from './look-at-entry.ts';
+import { filesOf, openEntry, sizeOf, type LookOptions, type OpenEntry } from './look-at-entry.ts';
 
 export interface IntakeOptions extends LookOptions {
   readonly layout: Layout;
@@ -110,7 +110,7 @@ export class Intake {
     } catch (error) {
       return this.#lookFailed(entry, error);
     }
-    await using _source = opened.source;
+    await using _ = opened.source;
     if (this.#options.isSeen(entry, opened.signature)) return;
     const now = this.#options.clock.now();
     const before = this.#known.get(entry.path);
@@ -154,7 +154,7 @@ export class Intake {
       if (!isAdapterName(entry.name)) {
         throw new EspalierError('STORE_NAME_INVALID', { name: entry.name, expected: adapterNameForm });
       }
-      const bytes = Math.max(bytesOfEach, sizeOf(opened));
+      const bytes = Math.max(bytesOfEach, sizeOf(opened.source));
       await this.#budget.take(bytes, () => this.#options.take(entry, opened));
       this.#forget(entry.path);
     } catch (error) {
@@ -192,11 +192,6 @@ export class Intake {
 function holdsOneOf(path: string, changed: ReadonlySet<string>): boolean {
   if (changed.has(path)) return true;
   return [...changed].some((one) => one.startsWith(path + sep));
-}
-
-function sizeOf({ source }: OpenEntry): number {
-  const { top, files } = source.stamps;
-  return (files.length === 0 ? [top] : files).reduce((sum, { size }) => sum + Number(size), 0);
 }
 
 function incomplete({ path }: Entry, { source }: OpenEntry): EspalierError {

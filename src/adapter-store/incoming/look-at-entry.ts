@@ -1,4 +1,4 @@
-import { lstat, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import {
   openAdapterSource,
   peftFiles,
@@ -35,6 +35,11 @@ export function filesOf(source: AdapterFiles): readonly { readonly name: string;
   return source.names.map((name) => ({ name, descriptor: source.requiredFile(name).descriptor }));
 }
 
+/** Bytes of the files of an open source. */
+export function sizeOf({ stamps: { top, files } }: AdapterFiles): number {
+  return (files.length === 0 ? [top] : files).reduce((sum, { size }) => sum + Number(size), 0);
+}
+
 /**
  * The files of an adapter's folder that are opened. WHY only those that are there: each one that is looked for in vain costs a call of
  * the system. One that comes later changes the folder, and is found when the entry is taken away.
@@ -61,7 +66,7 @@ export async function openEntry({ path, isLink }: Entry, options: LookOptions): 
     return {
       source,
       checksums,
-      signature: [target, ...names, ...stampsOf(source), await changeOf(checksums?.file)].join('|'),
+      signature: [target, ...names, ...stampsOf(source), checksums?.stamp ?? ''].join('|'),
       isIncomplete: stamps.isIncomplete,
       hasChecksums: checksums !== undefined && covers(checksums, source),
       quietMs: quietOf(source, now(), options.quietMs),
@@ -76,14 +81,6 @@ export async function openEntry({ path, isLink }: Entry, options: LookOptions): 
 function stampsOf({ stamps }: AdapterFiles): string[] {
   return [stamps.top, ...stamps.files].map(({ device, inode, size, changedNs }) =>
     [device, inode, size, changedNs].join('.'),
-  );
-}
-
-async function changeOf(file: string | undefined): Promise<string> {
-  if (file === undefined) return '';
-  return lstat(file, { bigint: true }).then(
-    ({ ino, ctimeNs }) => `${ino}.${ctimeNs}`,
-    () => '',
   );
 }
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { openAdapterSource, type AdapterFiles } from '../../adapter-files/index.ts';
+import { lookAtSource, type AdapterFiles } from '../../adapter-files/index.ts';
 import { flatName, nameOfFlat, type Layout } from '../files/layout.ts';
 import { isImmovable, type StoreFiles } from '../files/store-files.ts';
 import { filesIn, type LookOptions } from './look-at-entry.ts';
@@ -41,15 +41,14 @@ export async function takeAway(
 
 async function isSame(away: string, source: AdapterFiles, companions: LookOptions['companions']): Promise<boolean> {
   try {
-    await using moved = await openAdapterSource(away, { files: await filesIn(away, companions) });
-    return contentStamps(moved) === contentStamps(source);
+    return contentStamps(await lookAtSource(away, await filesIn(away, companions))) === contentStamps(source);
   } catch {
     return false;
   }
 }
 
 /** WHY not the time of the attributes: the move has changed that of a single file. */
-function contentStamps({ stamps, names }: AdapterFiles): string {
+function contentStamps({ stamps, names }: Awaited<ReturnType<typeof lookAtSource>>): string {
   const files = stamps.files.length === 0 ? [stamps.top] : stamps.files;
   return [...names, ...files.map(({ inode, size, modifiedNs }) => `${inode}.${size}.${modifiedNs}`)].join('|');
 }

@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspectContents, loadContents, type AdapterContents } from '../../adapter-files/index.ts';
 import { onAdapterEvent, type AdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { AdapterStore } from '../adapter-store.ts';
 import type { Activation, StoreOptions, StoreUser } from '../store-options.ts';
 import type { StoredVersion, VerifiedFacts } from '../versions/stored-version.ts';
-import { readCopy, versionOf } from './test-adapters.ts';
+import { linears, readCopy, versionOf } from './test-adapters.ts';
 import { systemFiles } from '../files/store-files.ts';
 import { TestTime, until } from './test-time.ts';
 
@@ -26,6 +27,15 @@ export class TestUser implements StoreUser {
   failure: Error | undefined;
   /** Why no name is taken out of service. */
   keeping: Error | undefined;
+
+  inspect(contents: AdapterContents): Promise<unknown> {
+    return inspectContents(contents, linears);
+  }
+
+  async readContents(contents: AdapterContents): Promise<Adapter> {
+    this.reads.push(contents.path);
+    return loadContents(contents, linears);
+  }
 
   async read(path: string): Promise<Adapter> {
     this.reads.push(path);

@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, extname, join } from 'node:path';
-import { peftFiles, type AdapterFiles } from '../../adapter-files/index.ts';
+import {
+  digestBytes,
+  holdContents,
+  peftFiles,
+  type AdapterFiles,
+  type HeldContents,
+  type HeldFile,
+} from '../../adapter-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { StoreFiles } from '../files/store-files.ts';
-import { hashFile, type Checksums } from '../incoming/checksums.ts';
-import { filesOf } from '../incoming/look-at-entry.ts';
+import type { Checksums } from '../incoming/checksums.ts';
+import { sizeOf } from '../incoming/look-at-entry.ts';
 import type { StoreUser } from '../store-options.ts';
 import { factsFile, formatFacts, type StoredVersion } from './stored-version.ts';
 
@@ -27,33 +34,69 @@ export interface Staging<Read extends Adapter> {
 }
 
 /**
- * Copies the open files of an adapter, and verifies the copy. What is verified is therefore what will be loaded, whatever happens to the
- * originals.
+ * Reads the open files of an adapter, verifies what was read, and writes it to a folder. Everything is done with the same bytes in
+ * memory: what was verified is therefore what will be loaded, whatever happens to the originals.
  *
- * @throws EspalierError ADAPTER_CHANGING, STORE_CHECKSUM_MISMATCH, and the errors of the user's `read` and `verify`. The folder then
- *   remains, and is removed by the caller.
+ * @throws EspalierError ADAPTER_CHANGING, STORE_CHECKSUM_MISMATCH, and the errors of the user's `inspect`, `readContents` and `verify`. The folder
+ *   then remains, and is removed by the caller, when nothing is written to it any more.
  */
 export async function stageVersion<Read extends Adapter>(
   source: AdapterFiles,
   staging: Staging<Read>,
 ): Promise<StagedVersion> {
-  const { folder, name, checksums, user, files, now } = staging;
-  const copied = await copyFiles(source, staging);
-  // The disk is busy while the numbers are checked.
-  const flushed = Promise.all(copied.paths.map((path) => files.flush(path)));
-  flushed.catch(() => undefined);
+  const { folder, files, user } = staging;
+  if (sizeOf(source) > largeBytes) await user.inspect(source);
+  const contents = await holdContents(source);
   if (!(await source.isUnchanged())) throw new EspalierError('ADAPTER_CHANGING', { path: source.path, tries: 1 });
-  const path = copied.content === undefined ? folder : join(folder, copied.content);
-  // WHY beside each other: both read the copy whole. A wrong sum says more than what it breaks.
-  const summed = checksums === undefined ? Promise.resolve() : assertSums(source, copied, checksums);
-  const read = user.read(path, companionsOf(copied).length > 0);
+  // WHY beside each other: the disk is busy while the numbers are checked.
+  const writing = writeContents(contents, staging);
+  const [written, verified] = await Promise.allSettled([writing, verify(contents, staging)]);
+  if (verified.status === 'rejected') throw verified.reason;
+  if (written.status === 'rejected') throw written.reason;
+  const version = verified.value;
+  const facts = formatFacts(version, contents.isFolder ? undefined : copyName(contents.path));
+  await files.createFile(join(folder, factsFile), facts, { mode: readOnly });
+  await files.flush(folder);
+  return { folder, version };
+}
+
+/** Files that may not fit into memory, as their length alone does not say. */
+const largeBytes = 2 ** 26;
+
+/** WHY: a version never changes. */
+const readOnly = 0o444;
+
+/** Resolves when the files are on the disk. */
+async function writeContents(
+  contents: HeldContents,
+  { folder, files }: Pick<Staging<Adapter>, 'folder' | 'files'>,
+): Promise<void> {
+  await files.createFolder(folder);
+  const made = new Set([folder]);
+  const places: { readonly path: string; readonly bytes: Uint8Array }[] = [];
+  for (const [name, { bytes }] of contents.files) {
+    const path = join(folder, contents.isFolder ? name : copyName(contents.path));
+    if (!made.has(dirname(path))) await files.createFolder(dirname(path));
+    made.add(dirname(path));
+    places.push({ path, bytes });
+  }
+  const all = places.map(({ path, bytes }) => files.createFile(path, bytes, { mode: readOnly }));
+  const outcomes = await Promise.allSettled(all);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+/** @throws EspalierError STORE_CHECKSUM_MISMATCH, and the errors of the user */
+async function verify<Read extends Adapter>(contents: HeldContents, staging: Staging<Read>): Promise<StoredVersion> {
+  const { folder, name, checksums, user, now } = staging;
+  // WHY beside each other: both hash everything. A wrong sum says more than what it breaks.
+  const summed = checksums === undefined ? Promise.resolve() : assertSums(contents, checksums);
+  const read = user.readContents(contents, companionsOf(contents).length > 0);
   await Promise.allSettled([summed, read]);
   await summed;
   const adapter = await read;
   const facts = await user.verify(name, adapter);
-  const key = await keyOf(adapter.digest, copied);
-  const version: StoredVersion = {
-    key,
+  return {
+    key: await keyOf(adapter.digest, contents),
     digest: adapter.digest,
     format: formatOf(adapter),
     base: adapter.baseName,
@@ -61,43 +104,12 @@ export async function stageVersion<Read extends Adapter>(
     ...facts,
     context: user.context,
     verified: new Date(now()).toISOString(),
-    path,
+    path: contents.isFolder ? folder : join(folder, copyName(contents.path)),
   };
-  await files.createFile(join(folder, factsFile), formatFacts(version, copied.content));
-  await flushed;
-  for (const each of [...copied.paths, join(folder, factsFile)]) await files.setMode(each, 0o444);
-  await files.flush(folder);
-  return { folder, version };
 }
 
 function formatOf(adapter: Adapter): string {
   return 'format' in adapter && typeof adapter.format === 'string' ? adapter.format : 'unknown';
-}
-
-interface Copied {
-  /** The name of the only file of an adapter that is no folder. */
-  readonly content: string | undefined;
-  /** The copies, by their names in the adapter's folder; the only file has none. */
-  readonly byName: ReadonlyMap<string, string>;
-  readonly paths: readonly string[];
-}
-
-async function copyFiles(
-  source: AdapterFiles,
-  { folder, files }: Pick<Staging<Adapter>, 'folder' | 'files'>,
-): Promise<Copied> {
-  await files.createFolder(folder);
-  const content = source.isFolder ? undefined : copyName(source.path);
-  const byName = new Map<string, string>();
-  const inner = new Set<string>();
-  for (const { name, descriptor } of filesOf(source)) {
-    const path = join(folder, content ?? name);
-    if (dirname(path) !== folder && !inner.has(dirname(path))) await files.createFolder(dirname(path));
-    inner.add(dirname(path));
-    await files.copy(descriptor, path);
-    byName.set(name, path);
-  }
-  return { content, byName, paths: [...byName.values()] };
 }
 
 /** The name of the copy of an adapter that is one file. */
@@ -107,29 +119,29 @@ export function copyName(path: string): string {
 }
 
 /** @throws EspalierError STORE_CHECKSUM_MISMATCH */
-async function assertSums(source: AdapterFiles, { byName }: Copied, { file, sums }: Checksums): Promise<void> {
+async function assertSums({ path, isFolder, files }: HeldContents, { file, sums }: Checksums): Promise<void> {
   for (const [name, expected] of sums) {
-    const path = byName.get(name) ?? (source.isFolder ? undefined : byName.get(''));
     // Other files of the folder are not loaded.
-    if (path === undefined) continue;
-    const actual = await hashFile(path);
+    const held = files.get(isFolder ? name : '');
+    if (held === undefined) continue;
+    const actual = await digestBytes(held.bytes);
     if (actual === expected) continue;
-    const wrong = source.isFolder ? join(source.path, name) : source.path;
+    const wrong = isFolder ? join(path, name) : path;
     throw new EspalierError('STORE_CHECKSUM_MISMATCH', { path: wrong, manifest: basename(file), expected, actual });
   }
 }
 
-function companionsOf({ byName }: Pick<Copied, 'byName'>): [string, string][] {
-  return [...byName].filter(([name]) => name !== '' && !peftFiles.required.includes(name));
+function companionsOf({ files }: HeldContents): [string, HeldFile][] {
+  return [...files].filter(([name]) => name !== '' && !peftFiles.required.includes(name));
 }
 
 /** Versions with the same weights and other tokenizers are two. */
-async function keyOf(digest: string, { byName }: Pick<Copied, 'byName'>): Promise<string> {
-  const companions = companionsOf({ byName });
+async function keyOf(digest: string, contents: HeldContents): Promise<string> {
+  const companions = companionsOf(contents);
   if (companions.length === 0) return digest;
   const hash = createHash('sha256');
-  for (const [name, path] of companions.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(`${name}\n${await hashFile(path)}\n`);
+  for (const [name, { bytes }] of companions.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${name}\n${await digestBytes(bytes)}\n`);
   }
   return `${digest}.${hash.digest('hex').slice(0, 12)}`;
 }

@@ -6,7 +6,7 @@ import type { StoreFiles } from '../files/store-files.ts';
 import { Budget } from '../incoming/budget.ts';
 import type { OpenEntry } from '../incoming/look-at-entry.ts';
 import type { StoreUser } from '../store-options.ts';
-import { copyName, stageVersion, type StagedVersion } from './stage-version.ts';
+import { stageVersion, type StagedVersion } from './stage-version.ts';
 import type { StoredVersion } from './stored-version.ts';
 import type { VersionFolder } from './version-folder.ts';
 
@@ -32,7 +32,7 @@ export class VersionMaker<Read extends Adapter> {
   }
 
   /**
-   * Copies and verifies the open files of an adapter, and gives the copy its place in the store.
+   * Verifies the open files of an adapter, and gives a copy of them its place in the store.
    * @throws EspalierError the errors of `stageVersion`. Nothing is in the store then.
    */
   async make(name: string, opened: OpenEntry): Promise<StoredVersion> {
@@ -43,8 +43,6 @@ export class VersionMaker<Read extends Adapter> {
       const version = await this.#publish(staged);
       publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
       return version;
-    } catch (error) {
-      throw aboutOriginal(error, opened.source, folder);
     } finally {
       await this.#options.files.removeTree(folder);
     }
@@ -87,11 +85,4 @@ export class VersionMaker<Read extends Adapter> {
     publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
     return version;
   }
-}
-
-/** WHY: the error names the copy, which is removed; whoever reads it knows only the original. */
-function aboutOriginal(error: unknown, { path, isFolder }: OpenEntry['source'], folder: string): unknown {
-  if (!(error instanceof EspalierError)) return error;
-  const copy = isFolder ? folder : join(folder, copyName(path));
-  return error.withText((text) => text.replaceAll(copy, path));
 }

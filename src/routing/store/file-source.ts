@@ -1,4 +1,11 @@
-import { loadAdapter, type BaseChecks, type FileClock } from '../../adapter-files/index.ts';
+import {
+  inspectContents,
+  loadAdapter,
+  loadContents,
+  type AdapterContents,
+  type BaseChecks,
+  type FileClock,
+} from '../../adapter-files/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../../tokenizer/index.ts';
 import type { AdapterSource, SourcedAdapter } from '../registry/adapter-source.ts';
@@ -13,6 +20,25 @@ export interface FileSourceOptions extends BaseChecks {
   readonly tokenizers?: Pick<AdapterTokenizers, 'of'> | undefined;
   /** The clock by which files have settled. Default: the system's. */
   readonly fileClock?: FileClock | undefined;
+}
+
+/** Checks everything of an adapter but its numbers, which are not read. @throws EspalierError the errors of `readContents` */
+export async function checkStructure(
+  contents: AdapterContents,
+  { linears, weights, fingerprint, embeddings }: Pick<FileSourceOptions, 'linears' | keyof BaseChecks>,
+): Promise<void> {
+  await inspectContents(contents, linears, { weights, fingerprint, embeddings });
+}
+
+/** An adapter whose files are in memory, as `FileSource` reads it. */
+export async function readContents(
+  contents: AdapterContents,
+  { linears, weights, fingerprint, embeddings, tokenizers }: Omit<FileSourceOptions, 'folder' | 'fileClock'>,
+): Promise<SourcedAdapter> {
+  const base = { weights, fingerprint, embeddings };
+  if (tokenizers === undefined) return loadContents(contents, linears, base);
+  const { companions, ...adapter } = await loadContents(contents, linears, { ...base, companions: tokenizerFileNames });
+  return { ...adapter, openTokenizer: () => tokenizers.of(contents.path, companions ?? new Map()) };
 }
 
 /** An adapter's files in the folder of adapters. */

@@ -4,7 +4,7 @@ import type { Adapter, ModuleWeights, SavedParameter } from '../../../lora/index
 import type { AdaptableModule } from '../../../ir/index.ts';
 import type { BaseEmbeddings } from '../../../models/index.ts';
 import { checkedDigest } from '../../identity.ts';
-import type { AdapterSource } from '../../source/adapter-source.ts';
+import type { AdapterContents } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { checkCopies } from './base-copies.ts';
 import { sinceStart } from './initial-part.ts';
@@ -37,7 +37,7 @@ export async function loadPeftAdapter(
   modules: readonly AdaptableModule[],
   { weights, fingerprint, embeddings, ...options }: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const read = async (source: AdapterSource): Promise<Adapter> =>
+  const read = async (source: AdapterContents): Promise<Adapter> =>
     toAdapter(await readPeft(source, { modules, weights, fingerprint, embeddings }));
   return readStable(dir, { ...options, files: peftFiles }, read);
 }
@@ -48,7 +48,7 @@ export interface PeftContent extends PeftStructure {
 }
 
 /** Reads an open folder. @throws EspalierError the errors of `peftStructure` */
-export async function readPeft(source: AdapterSource, base: PeftBase | undefined): Promise<PeftContent> {
+export async function readPeft(source: AdapterContents, base: PeftBase | undefined): Promise<PeftContent> {
   const structure = await peftStructure(source, base);
   const { weights, entries } = structure;
   // The header covers the file exactly, so only the tensors follow it.

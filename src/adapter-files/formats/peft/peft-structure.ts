@@ -9,7 +9,7 @@ import {
   type WeightStart,
 } from '../../../lora/index.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../../tensor/index.ts';
-import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
+import type { AdapterContents, AdapterFile } from '../../source/adapter-source.ts';
 import { fingerprintKey, readFingerprint, type BaseEmbeddings } from '../../../models/index.ts';
 import { checkFingerprint } from '../check-base.ts';
 import { noWeightsIn } from '../explain-adapter.ts';
@@ -65,7 +65,7 @@ const maxHeaderBytes = 8_000_000;
  * @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED, LORA_PATTERN_INVALID, LORA_BASE_MISMATCH,
  *   ADAPTER_BASE_MISMATCH, LORA_TENSORS_INVALID, SAFETENSORS_*
  */
-export async function peftStructure(source: AdapterSource, base: PeftBase | undefined): Promise<PeftStructure> {
+export async function peftStructure(source: AdapterContents, base: PeftBase | undefined): Promise<PeftStructure> {
   const { config: written, baseName, path: configPath, tokens: named, hasBias, start } = await configOf(source);
   const weights = await weightsOf(source);
   const { entries: stored, metadata } = await readSafetensorsHeader(weights, { maxHeaderBytes });
@@ -100,7 +100,7 @@ export async function peftStructure(source: AdapterSource, base: PeftBase | unde
 }
 
 /** @throws EspalierError ADAPTER_FORM_FOREIGN if the weights are there in another form; FILE_NOT_FOUND */
-async function weightsOf(source: AdapterSource): Promise<AdapterFile> {
+async function weightsOf(source: AdapterContents): Promise<AdapterFile> {
   const file = source.file(weightsFile);
   if (file !== undefined) return file;
   const reason = await noWeightsIn(source.path);

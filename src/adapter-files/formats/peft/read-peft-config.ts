@@ -1,5 +1,5 @@
 import { EspalierError } from '../../../core/index.ts';
-import type { AdapterFile, AdapterSource } from '../../source/adapter-source.ts';
+import type { AdapterContents, AdapterFile } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { foreignConfig } from '../explain-adapter.ts';
 import { parsePeftConfig, type PeftConfig } from './peft-config.ts';
@@ -27,7 +27,7 @@ export function readPeftConfig(dir: string, options: SourceOptions = {}): Promis
 }
 
 /** The configuration of an open folder. @throws EspalierError FILE_NOT_FOUND, LORA_CONFIG_INVALID, LORA_CONFIG_UNSUPPORTED */
-export async function configOf(source: AdapterSource): Promise<ReadPeftConfig> {
+export async function configOf(source: AdapterContents): Promise<ReadPeftConfig> {
   const file = source.requiredFile(configFile);
   if (file.size > maxConfigBytes) throw invalid(file, new RangeError(`it has more than ${maxConfigBytes} bytes`));
   const content = parseJson(await file.read(0, file.size), file);
