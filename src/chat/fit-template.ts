@@ -84,12 +84,22 @@ function isWord(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '';
 }
 
+/** The thoughts of a message under the name that the template reads. WHY: an answer has them under two names, and a template under a third. */
+function fitThoughts(message: ChatMessage, { thoughts }: TemplateForms): object {
+  const [known] = thoughts;
+  const fields = new Map(Object.entries(message));
+  if (known === undefined || thoughts.some((field) => fields.has(field))) return {};
+  const given = thoughtFields.find((field) => fields.has(field));
+  return given === undefined ? {} : { [known]: fields.get(given) as unknown };
+}
+
 function fitMessage(message: ChatMessage, forms: TemplateForms): ChatMessage {
   const { readsParts, takesNull } = forms;
   const { content: given, tool_calls: calls } = message;
   const content = given === null && !takesNull ? '' : given;
   const fitted = {
     ...message,
+    ...fitThoughts(message, forms),
     content: readsParts && typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content,
     ...(calls === undefined ? {} : { tool_calls: calls.map((call) => fitCall(call, forms)) }),
   };

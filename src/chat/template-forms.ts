@@ -113,7 +113,11 @@ function writesNothingFor(withNull: string | undefined, withEmpty: string | unde
 const templateErrors: ReadonlySet<string> = new Set(['CHAT_TEMPLATE_FAILED', 'CHAT_TEMPLATE_INVALID']);
 
 /** undefined where the template refuses the messages, or cannot be rendered with them. */
-function renderedBy(tokenizer: Tokenizer, messages: readonly ChatMessage[], options: object): string | undefined {
+export function renderedBy(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  options: object,
+): string | undefined {
   try {
     return tokenizer.renderChat(messages, { addGenerationPrompt: false, ...options });
   } catch (error) {

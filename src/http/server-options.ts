@@ -1,6 +1,7 @@
 import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
 import type { MemoryPlan } from '../batching/index.ts';
+import type { ToolParser } from '../chat/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import type { ModelSource, TemplateOf } from '../service/index.ts';
@@ -31,6 +32,8 @@ export interface ServerOptions extends ResponseOptions {
   readonly chatTemplate?: string;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
   readonly template?: TemplateOf;
+  /** The form in which the model writes calls of tools. Default: 'auto', as its chat template shows. */
+  readonly toolParser?: ToolParser;
   readonly host?: string;
   /** 0 takes any free port. */
   readonly port?: number;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toolParsers } from '../chat/index.ts';
 import { openServer, type Server } from '../http/index.ts';
 import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
@@ -35,6 +36,8 @@ const schema = z.object({
   chatTemplate: path.optional(),
   /** Whose chat template and tokenizer are used for an adapter. Default: those of the adapter's folder, if it has them. */
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
+  /** The form in which the model writes calls of tools. Default: 'auto', as its chat template shows. */
+  toolParser: z.enum(toolParsers, { error: `one of ${toolParsers.join(', ')}` }).optional(),
   /** ONNX files for the Open Inference Protocol, by the names under which they are served. */
   models: paths.optional(),
   host: text.optional(),

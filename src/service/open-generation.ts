@@ -54,6 +54,8 @@ export interface GenerationOptions {
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
   readonly template?: TemplateOf | undefined;
+  /** The form in which the model writes calls of tools, by its name. Default: as its chat template shows. */
+  readonly toolParser?: string | undefined;
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
   /** How versions are judged, and how new ones come into service. */
@@ -136,6 +138,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       trials: { shadow },
       router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,
+      toolParser: options.toolParser,
       baseName,
       baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),

@@ -46,6 +46,8 @@ export interface ServingContext extends BaseContext {
   readonly tokenizer: Tokenizer | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
+  /** The form in which the model writes calls of tools, by its name. undefined: as its chat template shows. */
+  readonly toolParser?: string | undefined;
   /** undefined: names are only moved at once. */
   readonly rollouts?: RolloutControl | undefined;
   readonly trials?: VersionTrials | undefined;

@@ -56,6 +56,8 @@ export interface DecodeOptions {
 export interface StreamDecoderOptions extends DecodeOptions {
   /** Tokens before these. Their text is not returned, but because of them the text keeps its leading space. */
   readonly after?: readonly number[];
+  /** Special tokens that are in the text all the same. Default: none. */
+  readonly visible?: ReadonlySet<number>;
 }
 
 export interface ChatOptions {
@@ -241,8 +243,9 @@ class FileTokenizer implements Tokenizer {
     return this.#decode(ids.map((id) => this.#tokenOf(id, skipSpecial)).filter((token) => token !== undefined));
   }
 
-  createStreamDecoder({ skipSpecial = true, after = [] }: StreamDecoderOptions = {}): StreamDecoder {
-    return createStreamDecoder(this.#decoding, (id) => this.#tokenOf(id, skipSpecial), after);
+  createStreamDecoder({ skipSpecial = true, after = [], visible }: StreamDecoderOptions = {}): StreamDecoder {
+    const tokenOf = (id: number): string | undefined => this.#tokenOf(id, skipSpecial && visible?.has(id) !== true);
+    return createStreamDecoder(this.#decoding, tokenOf, after);
   }
 
   get vocabulary(): TokenVocabulary {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toolParsers } from '../../chat/index.ts';
 import { EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
@@ -36,6 +37,7 @@ const schema = z.object({
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
+  toolParser: z.enum(toolParsers, { error: toolParsers.join(', ') }).optional(),
   host: z.string().min(1, { error: 'a host name or an address' }).optional(),
   port: port.optional(),
   apiKey: keyText.optional(),
@@ -94,6 +96,10 @@ export const serveCommand: CommandDefinition = {
       .option(...anyBaseOption)
       .option(...chatTemplateOption)
       .option(...templateOption)
+      .option(
+        '--tool-parser <form>',
+        `the form in which the model writes calls of tools: ${toolParsers.join(', ')} (default: auto, as its template shows)`,
+      )
       .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
       .option('--port <n>', 'port to listen on; 0 takes any free one (default: 8000)')
       .option('--api-key <key>', 'key that every request but those for health must bring (default: $ESPALIER_API_KEY)')

@@ -1,8 +1,10 @@
 import type { FastifyReply } from 'fastify';
+import { withWrittenNumbers } from '../../core/index.ts';
 import type { ServingContext } from '../../service/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answerRequest, type AnswerRequestOptions } from './answer-request.ts';
 import { chatPromptOf } from './chat-prompt.ts';
+import { chatReadingOf, offeredTools } from './chat-reading.ts';
 import type { ChatRequest } from './chat-request.ts';
 
 export interface AnswerChatOptions extends Pick<AnswerRequestOptions, 'format' | 'caller' | 'rolloutKey'> {
@@ -22,14 +24,23 @@ export async function answerChat(
   assertSeen(request, chat.model);
   server.router.assertKnown(chat.model);
   request.place?.resize(chat.drawing.n);
+  const prompt = { ...chat, tools: offeredTools(chat), variables: variablesOf(chat) };
   return answerRequest(server, reply, {
     ...options,
     model: chat.model,
     drawing: chat.drawing,
     isStreamed: chat.isStreamed,
-    prompts: async (context) => [{ tokens: await chatPromptOf(chat, context) }],
+    prompts: async (context) => [{ tokens: await chatPromptOf(prompt, context) }],
+    reading: (context, prompts) => chatReadingOf(chat, context, prompts),
     length: chat.length,
     continuesPrompt: false,
     echo: false,
   });
+}
+
+/** The values for the template, with the effort by the names that templates have for it. */
+function variablesOf({ variables, reasoning: { effort } }: ChatRequest): ChatRequest['variables'] {
+  if (effort === undefined) return variables;
+  const wished = effort === 'none' ? { enable_thinking: false } : { reasoning_effort: effort };
+  return withWrittenNumbers({ ...wished, ...variables }, variables);
 }

@@ -10,6 +10,7 @@ import type { Prompt } from './echo.ts';
 import { answerLength, type LengthLimit } from './answer-length.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
 import type { Drawing } from './drawing.ts';
+import type { Reading } from './reading.ts';
 import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
@@ -19,6 +20,8 @@ export interface AnswerRequestOptions {
   readonly isStreamed: boolean;
   /** Makes the prompts, with the tokenizer of the version that answers. */
   readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
+  /** How the texts of the answer are read. Absent: as plain text. */
+  readonly reading?: (context: ServingContext, prompts: readonly Prompt[]) => Reading | undefined;
   readonly length: LengthLimit;
   /** Makes what writes the answer, when all choices have begun. */
   readonly format: (head: AnswerHead) => AnswerFormat;
@@ -137,7 +140,9 @@ async function answerBy(
   sayAnsweredBy(reply, route);
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
-  const choices = await startAll(context, { ...options, prompts, place: reply.request.place }, route, controller);
+  const reading = options.reading?.(context, prompts);
+  const starting = { ...options, prompts, reading, place: reply.request.place };
+  const choices = await startAll(context, starting, route, controller);
   call.begun();
   const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const answer = {
@@ -171,7 +176,8 @@ async function startAll(
   {
     length,
     ...options
-  }: Omit<AnswerRequestOptions, 'prompts' | 'rolloutKey'> & Pick<StartOptions, 'place' | 'prompts'>,
+  }: Omit<AnswerRequestOptions, 'prompts' | 'reading' | 'rolloutKey'> &
+    Pick<StartOptions, 'place' | 'prompts' | 'reading'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {

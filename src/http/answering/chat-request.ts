@@ -8,9 +8,11 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string 
 
 /** What a request wishes of the thoughts of an answer. */
 export interface ReasoningWishes {
-  /** The effort, in the words of the template. undefined: as the template has it. */
+  /** The effort, in the words of the template; 'none': no thoughts. undefined: as the template has it. */
   readonly effort: string | undefined;
-  /** Whether the client gets the thoughts. They are no part of the answer's text either way. */
+  /** Whether thoughts are no part of the answer's text. Default: they are none. */
+  readonly isApart?: boolean;
+  /** Whether the client gets thoughts that are apart. */
   readonly isShown: boolean;
 }
 

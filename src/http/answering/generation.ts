@@ -5,6 +5,8 @@ import type { Prompt } from './echo.ts';
 import type { GenerationEngine, GenerationRequest, Reservation } from '../../service/index.ts';
 import { type Drawing, samplingAt } from './drawing.ts';
 import { piecesOf, type Piece } from './pieces.ts';
+import { readPieces } from './read-pieces.ts';
+import type { Reading } from './reading.ts';
 
 /** One choice of an answer that is being generated. */
 export interface Choice {
@@ -27,6 +29,8 @@ export interface StartOptions {
   readonly continuesPrompt: boolean;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
+  /** How the texts are read. undefined: as plain text. */
+  readonly reading: Reading | undefined;
   readonly signal: AbortSignal;
   readonly caller: Caller;
   /** Places in the queue, one for each choice. */
@@ -77,6 +81,7 @@ interface ChoiceOf {
 function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
   const { topLogprobs, namesByIds: asIds, sampling } = options.drawing;
   const { index, prompt, nth, stops } = choice;
+  const { reading } = options;
   const stream = options.engine.generate(requestOf(options, choice));
   const pieces = piecesOf(stream, {
     tokenizer: options.tokenizer,
@@ -85,6 +90,7 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
     stops,
     minTokens: sampling.minTokens ?? 0,
     echo: options.echo,
+    visible: reading?.visible,
     naming: topLogprobs === undefined ? undefined : { asIds },
   });
   return {
@@ -93,7 +99,7 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
     get cachedTokens() {
       return nth === 0 ? (stream.cachedTokens ?? 0) : 0;
     },
-    pieces,
+    pieces: reading ? readPieces(pieces, reading) : pieces,
   };
 }
 

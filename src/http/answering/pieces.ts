@@ -37,15 +37,20 @@ export interface PieceOptions {
   readonly minTokens: number;
   /** Whether the answer begins with the prompt. */
   readonly echo: boolean;
+  /** Special tokens that are in the text. Default: none. */
+  readonly visible?: ReadonlySet<number> | undefined;
   /** How tokens are named in log-probabilities; undefined if there are none. */
   readonly naming: { readonly asIds: boolean } | undefined;
 }
 
 /** Converts tokens to text, ends at a stop string, and never sends a part of a character. */
 export async function* piecesOf(generated: TokenStream, options: PieceOptions): AsyncIterable<Piece> {
-  const { tokenizer, prompt, continuesPrompt, minTokens, naming } = options;
+  const { tokenizer, prompt, continuesPrompt, minTokens, naming, visible } = options;
   // WHY: the continuation of a text keeps the space before its first word; a turn of a chat does not.
-  const decoder = tokenizer?.createStreamDecoder(continuesPrompt ? { after: prompt.tokens } : {});
+  const decoder = tokenizer?.createStreamDecoder({
+    ...(continuesPrompt && { after: prompt.tokens }),
+    ...(visible && { visible }),
+  });
   const answer = new AnswerText({ decoder, stops: options.stops, minTokens });
   const names = naming && createTokenNames(tokenizer, naming);
   const echo = options.echo ? await echoPrompt(prompt, tokenizer) : undefined;

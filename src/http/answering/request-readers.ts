@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   describeValue,
   FieldProblem,
+  readFunctions,
   readMessages,
   readTools,
   type ReadMessagesOptions,
@@ -119,6 +120,12 @@ export function chatMessages(options: ReadMessagesOptions): z.ZodType<readonly C
 /** What an assistant may call, as it is read everywhere. */
 export const chatTools: z.ZodType<readonly Tool[] | undefined> = reader((value) => {
   const read = readTools(value);
+  return read instanceof FieldProblem ? read : { value: read };
+});
+
+/** The same in OpenAI's older form, without the object around each. */
+export const chatFunctions: z.ZodType<readonly Tool[] | undefined> = reader((value) => {
+  const read = readFunctions(value);
   return read instanceof FieldProblem ? read : { value: read };
 });
 

@@ -11,6 +11,7 @@ import { chatRequestOf } from './chat-request-of.ts';
 import { choicesFormat } from './choices-format.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { chatCompletionSchema } from './request-body.ts';
+import { usesFunctions } from './tools-of.ts';
 
 const checkFields = createFieldCheck('chat', Object.keys(chatCompletionSchema.shape));
 
@@ -23,7 +24,10 @@ export function addChatCompletions(app: FastifyInstance, server: ServingContext)
   } as const;
   app.post('/v1/chat/completions', options, async (request, reply) => {
     const body = parseBody(chatCompletionSchema, request.body, checkFields);
-    const format = chatFormat({ withTokenIds: body.return_token_ids === true });
+    const format = chatFormat({
+      withTokenIds: body.return_token_ids === true,
+      usesFunctions: usesFunctions(body),
+    });
     const includeUsage = body.stream_options?.include_usage === true;
     return answerChat(server, reply, {
       chat: chatRequestOf(body),

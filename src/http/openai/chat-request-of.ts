@@ -1,6 +1,7 @@
-import type { ChatRequest } from '../answering/chat-request.ts';
+import type { ChatRequest, ReasoningWishes } from '../answering/chat-request.ts';
 import type { ChatCompletionBody } from './request-body.ts';
 import { drawingOf } from './sampling-of.ts';
+import { toolsOf } from './tools-of.ts';
 import { variablesOf } from './template-variables.ts';
 
 /**
@@ -11,12 +12,10 @@ export function chatRequestOf(body: ChatCompletionBody): ChatRequest {
   return {
     model: body.model,
     messages: body.messages,
-    tools: undefined,
-    toolChoice: 'auto',
-    parallelToolCalls: true,
+    ...toolsOf(body),
     variables: variablesOf(body),
     documents: body.documents ?? undefined,
-    reasoning: { effort: undefined, isShown: true },
+    reasoning: reasoningOf(body),
     drawing: drawingOf(body, body.logprobs === true ? (body.top_logprobs ?? 0) : undefined),
     // WHY the rest of the context: OpenAI's API has no default limit for chats.
     length: {
@@ -26,4 +25,11 @@ export function chatRequestOf(body: ChatCompletionBody): ChatRequest {
     },
     isStreamed: body.stream === true,
   };
+}
+
+/** OpenAI's and vLLM's fields, and `reasoning` as OpenRouter has it. */
+function reasoningOf(body: ChatCompletionBody): ReasoningWishes {
+  const { reasoning_effort: effort, include_reasoning: included, separate_reasoning: isApart, reasoning } = body;
+  const wished = effort ?? reasoning?.effort ?? (reasoning?.enabled === false ? 'none' : undefined);
+  return { effort: wished, isApart: isApart !== false, isShown: included !== false && reasoning?.exclude !== true };
 }

@@ -51,11 +51,12 @@ export function choicesFormat(
 
 const done: StreamEvent = { data: '[DONE]' };
 
-function usageOf({ promptTokens, cachedTokens, completionTokens }: Usage): object {
+function usageOf({ promptTokens, cachedTokens, completionTokens, reasoningTokens }: Usage): object {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokens },
+    ...(reasoningTokens > 0 && { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
   };
 }

@@ -40,8 +40,8 @@ const groups: readonly { readonly problem: string; readonly fields: Readonly<Rec
     fields: { think: [], thinking: [] },
   },
   {
-    problem: 'the answer is given whole, with the thoughts of the model',
-    fields: { include_reasoning: [true], reasoning_format: ['none'], separate_reasoning: [false] },
+    problem: 'send "separate_reasoning": false to have thoughts in the content; they are apart otherwise',
+    fields: { reasoning_format: ['auto', 'deepseek'] },
   },
   {
     problem: 'send its values as fields of the request itself',

@@ -3,7 +3,8 @@ import { refusedInResponses } from '../responses/refused-fields.ts';
 import type { RefusedField } from './refused-field.ts';
 
 const plainText = 'answers are plain text; ask for the form in the prompt, and check what comes';
-const noTools = 'it calls no tools; describe them in the messages and read the answer as text';
+const noTools = 'tools are called in chats only; send messages to /v1/chat/completions';
+const wholeText = 'the answer is given whole, with the thoughts of the model; /v1/chat/completions gives them apart';
 const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
 
 const adapterElsewhere = 'name the adapter as "model"; the base alone would answer otherwise';
@@ -35,10 +36,6 @@ const refusedEverywhere: RefusedFields = Object.fromEntries(
 
 const refusedInGeneration: RefusedFields = {
   ...foreignFields,
-  tools: { neutral: [], problem: noTools },
-  tool_choice: { neutral: ['none', 'auto'], problem: noTools },
-  functions: { neutral: [], problem: noTools },
-  function_call: { neutral: ['none', 'auto'], problem: noTools },
   response_format: { neutral: [], problem: plainText },
   guided_json: { neutral: [], problem: plainText },
   guided_regex: { neutral: [], problem: plainText },
@@ -67,6 +64,12 @@ const refusedInGeneration: RefusedFields = {
 };
 
 const refusedInCompletions: RefusedFields = {
+  tools: { neutral: [], problem: noTools },
+  tool_choice: { neutral: ['none', 'auto'], problem: noTools },
+  functions: { neutral: [], problem: noTools },
+  function_call: { neutral: ['none', 'auto'], problem: noTools },
+  include_reasoning: { neutral: [true], problem: wholeText },
+  separate_reasoning: { neutral: [false], problem: wholeText },
   add_special_tokens: { neutral: [true], problem: 'send the prompt as token ids' },
 };
 

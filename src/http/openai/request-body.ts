@@ -3,6 +3,8 @@ import { describeValue } from '../../chat/index.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
 import {
+  chatFunctions,
+  chatTools,
   chatMessages,
   logitBiases,
   maxChoices,
@@ -10,6 +12,7 @@ import {
   textsOrTokens,
   tokenIdList,
 } from '../answering/request-readers.ts';
+import { functionChoices, toolChoices } from '../answering/tool-choices.ts';
 
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);
@@ -77,6 +80,21 @@ export const chatCompletionSchema = z
     max_completion_tokens: z.number().int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.number().int().min(0).max(20).nullish(),
+    tools: chatTools.nullish(),
+    tool_choice: toolChoices.nullish(),
+    parallel_tool_calls: z.boolean().nullish(),
+    functions: chatFunctions.nullish(),
+    function_call: functionChoices.nullish(),
+    reasoning_effort: z.string().min(1).max(64).nullish(),
+    include_reasoning: z.boolean().nullish(),
+    separate_reasoning: z.boolean().nullish(),
+    reasoning: z
+      .looseObject({
+        effort: z.string().min(1).max(64).nullish(),
+        exclude: z.boolean().nullish(),
+        enabled: z.boolean().nullish(),
+      })
+      .nullish(),
   })
   .refine(({ logprobs, top_logprobs: top }) => logprobs === true || (top ?? 0) === 0, {
     path: ['top_logprobs'],

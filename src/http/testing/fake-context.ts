@@ -17,6 +17,7 @@ function renderLines(messages: readonly ChatMessage[]): string {
 /** A tokenizer of one token a character, whose chat template puts each message on a line, and documents behind them. */
 export const characterTokenizer: Tokenizer = {
   hasChatTemplate: true,
+  templates: new Map(),
   encode: (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0),
   encodeInSlices: async (text: string) => characterTokenizer.encode(text),
   renderChat: (messages: readonly ChatMessage[], { documents = [] }: ChatOptions) =>
@@ -27,6 +28,7 @@ export const characterTokenizer: Tokenizer = {
     characterTokenizer.encodeChat(messages, { addGenerationPrompt: true }),
   tokenName: (id: number) => (id < 0x110000 ? String.fromCodePoint(id) : undefined),
   tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
+  decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
 } as unknown as Tokenizer;
 

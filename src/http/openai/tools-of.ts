@@ -1,0 +1,40 @@
+import { describedTool, type Tool } from '../../chat/index.ts';
+import { EspalierError } from '../../core/index.ts';
+import type { ChatRequest, ToolChoice } from '../answering/chat-request.ts';
+import type { ChatCompletionBody } from './request-body.ts';
+
+type ToolFields = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls'>;
+
+/**
+ * The tools of a body, under OpenAI's names or under its older ones, `functions` and `function_call`.
+ * @throws EspalierError REQUEST_INVALID for names of both kinds, and for a choice of no tool
+ */
+export function toolsOf(body: ChatCompletionBody): ToolFields {
+  const { tools, functions, tool_choice: choice, function_call: call, parallel_tool_calls: parallel } = body;
+  const isOlder = usesFunctions(body);
+  if (isOlder && (tools ?? choice) !== undefined) {
+    const problem = 'tools are there too; leave one of them out';
+    throw new EspalierError('REQUEST_INVALID', {
+      param: functions === undefined ? 'function_call' : 'functions',
+      problem,
+    });
+  }
+  const given = (isOlder ? functions : tools) ?? undefined;
+  const toolChoice = (isOlder ? call : choice) ?? 'auto';
+  assertChoice(given, toolChoice, isOlder ? 'function_call' : 'tool_choice');
+  return { tools: given, toolChoice, parallelToolCalls: !isOlder && parallel !== false };
+}
+
+/** Whether the answer calls in the older form. */
+export function usesFunctions({ functions, function_call: call }: ChatCompletionBody): boolean {
+  return (functions ?? call ?? undefined) !== undefined;
+}
+
+function assertChoice(tools: readonly Tool[] | undefined, choice: ToolChoice, param: string): void {
+  if (choice === 'none' || choice === 'auto') return;
+  const names = (tools ?? []).map((tool) => describedTool(tool).name);
+  if (typeof choice === 'string' ? names.length > 0 : names.includes(choice.name)) return;
+  const wanted = typeof choice === 'string' ? 'a call is required' : `"${choice.name}" is to be called`;
+  const there = names.length === 0 ? 'no tools are there' : `the tools are ${names.slice(0, 8).join(', ')}`;
+  throw new EspalierError('REQUEST_INVALID', { param, problem: `${wanted}, and ${there}` });
+}
