@@ -146,7 +146,6 @@ describe('what clients send along', () => {
 
   it.each<[string, object]>([
     ['tools', { tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }],
-    ['tool_choice', { tool_choice: 'required' }],
     ['response_format', { response_format: { type: 'json_object' } }],
     ['store', { store: true }],
     ['stream_options.include_obfuscation', { stream: true, stream_options: { include_obfuscation: true } }],

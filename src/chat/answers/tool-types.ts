@@ -8,11 +8,19 @@ export interface ToolTypes {
   isText(name: string, argument: string): boolean | undefined;
 }
 
-/** What a tool is: its name and the JSON schema of its arguments. */
-export function describedTool(tool: Tool): { readonly name: string; readonly parameters: unknown } {
+/** What a tool is. */
+export interface DescribedTool {
+  readonly name: string;
+  /** The JSON schema of its arguments. */
+  readonly parameters: unknown;
+  /** Whether its calls have to follow the schema to the letter. */
+  readonly isStrict: boolean;
+}
+
+export function describedTool(tool: Tool): DescribedTool {
   const described = isFields(tool['function']) ? tool['function'] : tool;
-  const { name, parameters } = described;
-  return { name: typeof name === 'string' ? name : '', parameters };
+  const { name, parameters, strict } = described;
+  return { name: typeof name === 'string' ? name : '', parameters, isStrict: strict === true };
 }
 
 export function toolTypesOf(tools: readonly Tool[]): ToolTypes {

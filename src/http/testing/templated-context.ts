@@ -12,8 +12,11 @@ export interface TemplatedContext extends ServingContext {
 /** Less than the context of the fake engine. The end of a prompt is all that an answer depends on. */
 const promptTokens = 40;
 
-/** The fake context, with a chat template. It answers `text`. */
-export function templatedContext(chatTemplate: string, text: string): TemplatedContext {
+/** The fake context, with a chat template. It answers a text, or what a function makes of the last prompt. */
+export function templatedContext(
+  chatTemplate: string,
+  answer: string | ((prompt: string) => string),
+): TemplatedContext {
   const rendering = createTokenizer(byteLevelFiles({ chatTemplate }));
   const prompts: string[] = [];
   const render = (messages: readonly ChatMessage[], options: ChatOptions): string =>
@@ -28,6 +31,10 @@ export function templatedContext(chatTemplate: string, text: string): TemplatedC
       return characterTokenizer.encode(prompt.slice(-promptTokens));
     },
   } satisfies Partial<Tokenizer> as Tokenizer;
-  const context = fakeContext({ text });
+  const context = fakeContext({
+    get text() {
+      return typeof answer === 'string' ? answer : answer(prompts.at(-1) ?? '');
+    },
+  });
   return { ...context, tokenizer, maxLength: 100_000, requests: context.requests, prompts };
 }
