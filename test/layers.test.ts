@@ -10,6 +10,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tensor: ['core', 'atomic-files'],
   onnxruntime: ['core', 'native', 'tensor'],
   ir: ['core', 'tensor'],
+  load: ['core'],
   jinja: ['core'],
   tokenizer: ['core', 'jinja'],
   constrain: ['core', 'tokenizer'],
@@ -93,6 +94,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'batching',
     'http',
+    'load',
   ],
 };
 

@@ -17,6 +17,7 @@ import {
 } from './commands/adapter-remote.ts';
 import { adapterUploadCommand } from './commands/adapter-upload.ts';
 import { auditCommand } from './commands/audit.ts';
+import { benchServeCommand } from './commands/bench-serve.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
 import { embedCommand } from './commands/embed.ts';
@@ -51,6 +52,7 @@ export const commandList: readonly CommandDefinition[] = [
   classifyCommand,
   embedCommand,
   serveCommand,
+  benchServeCommand,
   auditCommand,
   keysAddCommand,
   inspectCommand,

@@ -8,3 +8,4 @@ export {
 export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';
 export { addKey, type NewKey } from './keys/add-key.ts';
+export { AnswerClient, type AnswerClientOptions, type AnswerEnd, AnswerRefused } from './client/answer-stream.ts';
