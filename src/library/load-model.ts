@@ -33,6 +33,8 @@ const schema = z.object({
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts adapters with biases (`lora_bias`) that are loaded later. Default: true if `adapters` contains one. */
   loraBias: z.boolean({ error: 'true or false' }).optional(),
+  /** Keeps adapters of an `int8` base as floats, like those of other bases. By default they are bytes there. */
+  exactAdapters: z.boolean({ error: 'true or false' }).optional(),
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those of `adapters`. */
   adapterTargets: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'names, or a pattern' })
@@ -115,7 +117,16 @@ async function loadAdapters(
 }
 
 function sizesOf(
-  { maxSlots, maxLength, maxWaiting, prefixCache, dora, loraBias, adapterTargets }: z.output<typeof schema>,
+  {
+    maxSlots,
+    maxLength,
+    maxWaiting,
+    prefixCache,
+    dora,
+    loraBias,
+    exactAdapters,
+    adapterTargets,
+  }: z.output<typeof schema>,
   adapters: ReadonlyMap<string, Adapter>,
   base: BaseModel,
 ) {
@@ -127,6 +138,7 @@ function sizesOf(
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
     prefixCache,
+    ...(exactAdapters !== undefined && { exactAdapters }),
     dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
     loraBias: loraBias ?? all.some(({ bias }) => bias !== undefined),
   };

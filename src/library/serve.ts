@@ -89,6 +89,8 @@ const schema = z.object({
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts adapters with biases (`lora_bias`) that are loaded later. */
   loraBias: z.boolean({ error: 'true or false' }).optional(),
+  /** Keeps adapters of an `int8` base as floats, like those of other bases. By default they are bytes there. */
+  exactAdapters: z.boolean({ error: 'true or false' }).optional(),
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. */
   adapterTargets: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: 'names, or a pattern' })

@@ -46,6 +46,8 @@ export interface GenerationOptions {
   readonly dora: boolean | undefined;
   /** Default: whether the folder contains an adapter with `lora_bias`. */
   readonly loraBias?: boolean | undefined;
+  /** Keeps adapters of an `int8` base as floats. */
+  readonly exactAdapters?: boolean | undefined;
   /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
   readonly adapterTargets?: readonly string[] | string | undefined;
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
@@ -168,6 +170,7 @@ async function openEngineFor(
     environment,
     dora,
     loraBias,
+    ...(options.exactAdapters === undefined ? {} : { exactAdapters: options.exactAdapters }),
     ...(targets === undefined ? {} : { adapterTargets: targets }),
     ...(maxSlots === undefined ? {} : { maxSlots }),
     ...(maxLength === undefined ? {} : { maxLength }),

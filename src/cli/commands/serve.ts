@@ -64,6 +64,7 @@ const schema = z.object({
   maxWaitMs: nonNegativeNumber.optional(),
   dora: z.boolean().optional(),
   loraBias: z.boolean().optional(),
+  exactAdapters: z.boolean().optional(),
   adapterTargets: moduleTargets.optional(),
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
 });
@@ -152,6 +153,7 @@ export const serveCommand: CommandDefinition = {
         '--lora-bias',
         'take adapters with lora_bias that are loaded later; set by itself where the folder has one at the start',
       )
+      .option('--exact-adapters', 'keep adapters of an int8 base as floats: exact, slower, and four times the memory')
       .option(
         '--adapter-targets <targets>',
         'modules that adapters may change (default: all linear ones but the head, and what the folder needs at the start)',

@@ -17,27 +17,31 @@ export interface StackOptions {
   readonly hasGain?: ((path: string) => boolean) | undefined;
   /** Whether a module has rows for biases (`lora_bias`). Absent if adapters with biases are not supported. */
   readonly hasBias?: ((path: string) => boolean) | undefined;
+  /** Whether a module's matrices are kept as bytes with one scale for each rank row. Default: no module's are. */
+  readonly isBytes?: ((path: string) => boolean) | undefined;
 }
 
 /** The stacked adapters of one module. */
 export interface ModuleStack extends StackedModule {
-  /** f32 [rows, in] */
+  /** f32 [rows, in], or u8 with zero point 128 */
   readonly loraA: NativeMemory;
-  /** f32 [rows, out]: PEFT's B [out, rank], transposed and multiplied by `alpha / rank`. */
+  /** f32 [rows, out], or s8: PEFT's B [out, rank], transposed and multiplied by `alpha / rank`. */
   readonly loraB: NativeMemory;
+  /** f32 [rows]: the scale of each rank row, for both matrices together. Present if they are bytes. */
+  readonly loraScale?: NativeMemory;
   /** f32 [rows, out]: DoRA's gain minus 1 in the first row of an adapter, else zeros. Absent if no adapter can have a gain. */
   readonly loraGain?: NativeMemory;
   /** f32 [rows, out]: an adapter's bias times its scaling in its first row, else zeros. Absent if no adapter can have a bias. */
   readonly loraBias?: NativeMemory;
 }
 
-/** Elements that are copied between two checks of the clock, which take a fraction of a millisecond. */
-const sliceElements = 2 ** 17;
+/** Bytes that are copied between two checks of the clock, which take a fraction of a millisecond. */
+const sliceBytes = 2 ** 19;
 
 /**
  * The arrays that steps read. Row r of every module's arrays belongs to one adapter version, or to none. Rows are zero for a module
- * that the adapter does not change, and for ranks that a module does not have. All values are finite, also while they are being
- * written, so that a row whose mask is zero adds nothing.
+ * that the adapter does not change, and for ranks that a module does not have; of bytes, the scale is then zero. All values are
+ * finite, also while they are being written, so that a row whose mask is zero adds nothing.
  */
 export class AdapterStack {
   readonly modules: readonly ModuleStack[];
@@ -46,17 +50,22 @@ export class AdapterStack {
   readonly hasGains: boolean;
   /** Whether adapters with biases are supported. The graph then has inputs for them. */
   readonly hasBiases: boolean;
+  /** The paths of the modules whose matrices are bytes. */
+  readonly bytePaths: ReadonlySet<string>;
 
-  constructor(modules: readonly StackedModule[], { rows, hasGain, hasBias }: StackOptions) {
+  constructor(modules: readonly StackedModule[], { rows, hasGain, hasBias, isBytes }: StackOptions) {
     this.rows = rows;
     this.hasGains = hasGain !== undefined;
     this.hasBiases = hasBias !== undefined;
+    this.bytePaths = new Set(modules.flatMap(({ path }) => (isBytes?.(path) === true ? [path] : [])));
+    const allocate = (bytes: number): NativeMemory => NativeMemory.allocate(rows * bytes);
     this.modules = modules.map((module) => ({
       ...module,
-      loraA: NativeMemory.allocate(rows * module.in * 4),
-      loraB: NativeMemory.allocate(rows * module.out * 4),
-      ...(hasGain?.(module.path) === true && { loraGain: NativeMemory.allocate(rows * module.out * 4) }),
-      ...(hasBias?.(module.path) === true && { loraBias: NativeMemory.allocate(rows * module.out * 4) }),
+      ...(isBytes?.(module.path) === true
+        ? { loraA: allocate(module.in), loraB: allocate(module.out), loraScale: allocate(4) }
+        : { loraA: allocate(module.in * 4), loraB: allocate(module.out * 4) }),
+      ...(hasGain?.(module.path) === true && { loraGain: allocate(module.out * 4) }),
+      ...(hasBias?.(module.path) === true && { loraBias: allocate(module.out * 4) }),
     }));
   }
 
@@ -64,9 +73,9 @@ export class AdapterStack {
   async write(rows: RankRows, adapter: PreparedAdapter, pace: Pace): Promise<void> {
     for (const module of this.modules) {
       const own = adapter.modules.get(module.path);
-      for (const { array, width, part } of partsOf(module)) {
-        const view = array.float32(rows.start * width * 4, (rows.end - rows.start) * width);
-        const source = own && sourceOf(adapter, own, part, width);
+      for (const { array, rowBytes, part } of partsOf(module)) {
+        const view = array.bytes(rows.start * rowBytes, (rows.end - rows.start) * rowBytes);
+        const source = own && sourceOf(adapter, own, { part, rowBytes });
         await copyInSlices(source, view, pace);
       }
     }
@@ -75,13 +84,9 @@ export class AdapterStack {
   /** Copies rows to the same number of other rows. The two ranges must not overlap. */
   async copy(from: RankRows, to: RankRows, pace: Pace): Promise<void> {
     for (const module of this.modules) {
-      for (const { array, width } of partsOf(module)) {
-        const count = (from.end - from.start) * width;
-        await copyInSlices(
-          array.float32(from.start * width * 4, count),
-          array.float32(to.start * width * 4, count),
-          pace,
-        );
+      for (const { array, rowBytes } of partsOf(module)) {
+        const count = (from.end - from.start) * rowBytes;
+        await copyInSlices(array.bytes(from.start * rowBytes, count), array.bytes(to.start * rowBytes, count), pace);
       }
     }
   }
@@ -89,7 +94,7 @@ export class AdapterStack {
   /** Frees the memory of rows. They are zeros afterwards, except on pages that other rows share, where they keep their values. */
   discard({ start, end }: RankRows): void {
     for (const module of this.modules) {
-      for (const { array, width } of partsOf(module)) array.discard(start * width * 4, (end - start) * width * 4);
+      for (const { array, rowBytes } of partsOf(module)) array.discard(start * rowBytes, (end - start) * rowBytes);
     }
   }
 
@@ -98,30 +103,41 @@ export class AdapterStack {
   }
 }
 
-type Part = 'a' | 'b' | 'gain' | 'bias';
+type Part = 'a' | 'b' | 'scales' | 'gain' | 'bias';
 
-function partsOf(module: ModuleStack): { readonly array: NativeMemory; readonly width: number; readonly part: Part }[] {
-  const { loraA, loraB, loraGain, loraBias } = module;
+interface ArrayPart {
+  readonly array: NativeMemory;
+  readonly rowBytes: number;
+  readonly part: Part;
+}
+
+function partsOf({ in: width, out, loraA, loraB, loraScale, loraGain, loraBias }: ModuleStack): ArrayPart[] {
+  const size = loraScale ? 1 : 4;
   return [
-    { array: loraA, width: module.in, part: 'a' },
-    { array: loraB, width: module.out, part: 'b' },
-    ...(loraGain ? [{ array: loraGain, width: module.out, part: 'gain' as const }] : []),
-    ...(loraBias ? [{ array: loraBias, width: module.out, part: 'bias' as const }] : []),
+    { array: loraA, rowBytes: width * size, part: 'a' },
+    { array: loraB, rowBytes: out * size, part: 'b' },
+    ...(loraScale ? [{ array: loraScale, rowBytes: 4, part: 'scales' as const }] : []),
+    ...(loraGain ? [{ array: loraGain, rowBytes: out * 4, part: 'gain' as const }] : []),
+    ...(loraBias ? [{ array: loraBias, rowBytes: out * 4, part: 'bias' as const }] : []),
   ];
 }
 
 /** @returns undefined if the adapter has no such array */
-function sourceOf(adapter: PreparedAdapter, own: PreparedModule, part: Part, width: number): Float32Array | undefined {
-  const rows = part === 'a' || part === 'b' ? own.rank : 1;
+function sourceOf(
+  adapter: PreparedAdapter,
+  own: PreparedModule,
+  { part, rowBytes }: Pick<ArrayPart, 'part' | 'rowBytes'>,
+): Uint8Array | undefined {
+  const rows = part === 'gain' || part === 'bias' ? 1 : own.rank;
   const offset = own[part];
-  return offset === undefined ? undefined : adapter.memory.float32(offset, rows * width);
+  return offset === undefined ? undefined : adapter.memory.bytes(offset, rows * rowBytes);
 }
 
 /** Copies the source and fills the rest with zeros; without a source, all of it. */
-async function copyInSlices(source: Float32Array | undefined, target: Float32Array, pace: Pace): Promise<void> {
+async function copyInSlices(source: Uint8Array | undefined, target: Uint8Array, pace: Pace): Promise<void> {
   const length = source?.length ?? 0;
-  for (let start = 0; start < target.length; start += sliceElements) {
-    const end = Math.min(target.length, start + sliceElements);
+  for (let start = 0; start < target.length; start += sliceBytes) {
+    const end = Math.min(target.length, start + sliceBytes);
     if (source && start < length) target.set(source.subarray(start, Math.min(end, length)), start);
     if (end > length) target.fill(0, Math.max(start, length), end);
     const turn = pace.step();

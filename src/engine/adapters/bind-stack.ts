@@ -10,14 +10,17 @@ export async function bindStack(
   { start, end }: RankRows,
 ): Promise<void> {
   const pace = new Pace();
-  for (const { path, in: width, out, loraA, loraB, loraGain, loraBias } of modules) {
-    for (const [name, memory, size] of [
-      ['lora_A', loraA, width],
-      ['lora_B', loraB, out],
-      ...(loraGain ? [['lora_gain', loraGain, out] as const] : []),
-      ...(loraBias ? [['lora_bias', loraBias, out] as const] : []),
+  const rows = end - start;
+  for (const { path, in: width, out, loraA, loraB, loraScale, loraGain, loraBias } of modules) {
+    for (const [name, memory, dtype, size] of [
+      ['lora_A', loraA, loraScale ? 'uint8' : 'float32', width],
+      ['lora_B', loraB, loraScale ? 'int8' : 'float32', out],
+      ...(loraScale ? [['lora_scale', loraScale, 'float32', 1] as const] : []),
+      ...(loraGain ? [['lora_gain', loraGain, 'float32', out] as const] : []),
+      ...(loraBias ? [['lora_bias', loraBias, 'float32', out] as const] : []),
     ] as const) {
-      const tensor = OrtTensor.over(memory, 'float32', [end - start, size], start * size * 4);
+      const shape = name === 'lora_scale' ? [rows] : [rows, size];
+      const tensor = OrtTensor.over(memory, dtype, shape, start * size * (dtype === 'float32' ? 4 : 1));
       binding.bindInput(`${path}.${name}`, tensor);
       tensor.dispose();
     }

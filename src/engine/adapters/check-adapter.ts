@@ -11,6 +11,8 @@ export interface ServedModules {
   readonly gains: DoraGains | undefined;
   /** Whether adapters with biases (`lora_bias`) are served. Absent: they are refused. */
   readonly biases?: boolean;
+  /** The paths of the modules whose matrices are kept as bytes. Default: none. */
+  readonly bytePaths?: ReadonlySet<string>;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface ServedModules {
 export function checkAdapter(
   name: string,
   adapter: Adapter,
-  { modules, maxRank, gains, biases = false }: ServedModules,
+  { modules, maxRank, gains, biases = false, bytePaths = new Set() }: ServedModules,
 ): AdapterFacts {
   assertPlain(name, adapter, { place: 'a mixed batch', allowed: ['magnitudes', 'biases'] });
   const strange = [...adapter.modules.keys()].filter((path) => !modules.has(path));
@@ -28,21 +30,21 @@ export function checkAdapter(
     const served = lastNames(modules.keys());
     throw new EspalierError('ADAPTER_TARGET_NOT_SERVED', { name, modules: strange, served });
   }
-  let [rank, elements] = [1, 0];
+  let [rank, bytes] = [1, 0];
   for (const [path, own] of adapter.modules) {
     const module = modules.get(path);
     if (module === undefined) continue;
     checkShapes(module, own);
     rank = Math.max(rank, own.rank);
-    elements += own.rank * (module.in + module.out);
-    for (const part of [own.magnitude, own.bias]) elements += part ? module.out : 0;
+    bytes += own.rank * (bytePaths.has(path) ? module.in + module.out + 4 : 4 * (module.in + module.out));
+    for (const part of [own.magnitude, own.bias]) bytes += part ? 4 * module.out : 0;
   }
   assertMagnitudes(name, adapter, gains);
   const biased = [...adapter.modules.values()].filter(({ bias }) => bias !== undefined).length;
   if (biased > 0 && !biases) throw new EspalierError('LORA_BIAS_NOT_SERVED', { name, modules: biased });
   if (rank > maxRank) throw new EspalierError('ADAPTER_RANK_TOO_LARGE', { name, rank, limit: maxRank });
   const isAlone = [...adapter.modules.values()].some(({ magnitude }) => magnitude !== undefined);
-  return { rank, bytes: elements * 4, isAlone };
+  return { rank, bytes, isAlone };
 }
 
 function checkShapes({ path, in: width, out }: StackedModule, { rank, a, b, bias = b }: ModuleWeights): void {

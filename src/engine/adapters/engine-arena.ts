@@ -71,13 +71,14 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   }
 
   check(name: string, adapter: Adapter): AdapterFacts {
-    const facts = checkAdapter(name, adapter, this.#served);
+    const facts = checkAdapter(name, adapter, { ...this.#served, bytePaths: this.stack.bytePaths });
     this.#assertFits(name, facts.rank);
     return facts;
   }
 
   async prepare(name: string, adapter: Adapter): Promise<PreparedAdapter> {
-    return prepareAdapter(name, adapter, await this.#served.gains?.read(adapter));
+    const gains = await this.#served.gains?.read(adapter);
+    return prepareAdapter(name, adapter, { gains, bytePaths: this.stack.bytePaths });
   }
 
   forget(digest: string): void {

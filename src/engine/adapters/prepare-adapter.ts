@@ -3,6 +3,7 @@ import type { Adapter, ModuleWeights } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { toFloat32 } from '../../tensor/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
+import { quantizeRanks } from './quantize-ranks.ts';
 
 /**
  * Largest magnitude of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask is applied,
@@ -19,6 +20,12 @@ const sliceElements = 16_384;
 /** DoRA's gains by path: magnitude / ‖W + s·B·A‖, f32 [out]. */
 export type Gains = ReadonlyMap<string, Float32Array>;
 
+export interface PrepareAdapterOptions {
+  readonly gains?: Gains | undefined;
+  /** The paths of the modules whose matrices are kept as bytes. Default: none. */
+  readonly bytePaths?: ReadonlySet<string>;
+}
+
 /**
  * Copies an adapter's weights into new memory in the layout of the stacked arrays, in slices.
  * @throws EspalierError ADAPTER_VALUES_UNUSABLE. The memory is then freed.
@@ -26,9 +33,9 @@ export type Gains = ReadonlyMap<string, Float32Array>;
 export async function prepareAdapter(
   name: string,
   adapter: Adapter,
-  gains: Gains | undefined,
+  { gains, bytePaths = new Set() }: PrepareAdapterOptions = {},
 ): Promise<PreparedAdapter> {
-  const { modules, bytes } = layOut(adapter, gains);
+  const { modules, bytes } = layOut(adapter, gains, bytePaths);
   const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const pace = new Pace();
   try {
@@ -46,21 +53,25 @@ export async function prepareAdapter(
 function layOut(
   { modules }: Adapter,
   gains: Gains | undefined,
+  bytePaths: ReadonlySet<string>,
 ): { readonly modules: ReadonlyMap<string, PreparedModule>; readonly bytes: number } {
   let bytes = 0;
-  const take = (count: number): number => {
+  const take = (count: number, size = 4): number => {
     const offset = bytes;
-    bytes += count * 4;
+    // Every array begins at a multiple of 4 bytes.
+    bytes += 4 * Math.ceil((count * size) / 4);
     return offset;
   };
   const placed = new Map<string, PreparedModule>();
   for (const [path, { rank, a, b, bias }] of modules) {
     const [width = 0, out = 0] = [a.shape[1], b.shape[0]];
     const gain = gains?.has(path) === true ? out : undefined;
+    const isBytes = bytePaths.has(path);
     placed.set(path, {
       rank,
-      a: take(rank * width),
-      b: take(rank * out),
+      a: take(rank * width, isBytes ? 1 : 4),
+      b: take(rank * out, isBytes ? 1 : 4),
+      scales: isBytes ? take(rank) : undefined,
       gain: gain === undefined ? undefined : take(gain),
       bias: bias === undefined ? undefined : take(out),
     });
@@ -78,11 +89,9 @@ interface Filling {
 }
 
 async function fill(memory: NativeMemory, place: PreparedModule, filling: Filling): Promise<void> {
-  const { weights, gains, pace, name, path } = filling;
-  const [a, b] = [toFloat32(weights.a), toFloat32(weights.b)];
+  const { weights, gains, name, path } = filling;
   try {
-    await copyInSlices(a, memory.float32(place.a, a.length), pace);
-    await transposeInSlices(b, memory.float32(place.b, b.length), { ...weights, gains, pace });
+    await fillMatrices(memory, place, filling);
     if (gains && place.gain !== undefined) {
       const target = memory.float32(place.gain, gains.length);
       gains.forEach((gain, row) => (target[row] = usable(gain - 1)));
@@ -97,6 +106,29 @@ async function fill(memory: NativeMemory, place: PreparedModule, filling: Fillin
     const details = { name, value: String(error.value), module: path, limit: valueLimit };
     throw new EspalierError('ADAPTER_VALUES_UNUSABLE', details);
   }
+}
+
+async function fillMatrices(
+  memory: NativeMemory,
+  place: PreparedModule,
+  { weights, gains, pace }: Filling,
+): Promise<void> {
+  const [a, b] = [toFloat32(weights.a), toFloat32(weights.b)];
+  const isBytes = place.scales !== undefined;
+  const rows = {
+    a: isBytes ? new Float32Array(a.length) : memory.float32(place.a, a.length),
+    b: isBytes ? new Float32Array(b.length) : memory.float32(place.b, b.length),
+  };
+  await copyInSlices(a, rows.a, pace);
+  await transposeInSlices(b, rows.b, { ...weights, gains, pace });
+  if (place.scales === undefined) return;
+  const signed = memory.bytes(place.b, b.length);
+  const into = {
+    a: memory.bytes(place.a, a.length),
+    b: new Int8Array(signed.buffer, signed.byteOffset, b.length),
+    scales: memory.float32(place.scales, place.rank),
+  };
+  await quantizeRanks(rows, into, pace);
 }
 
 async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {

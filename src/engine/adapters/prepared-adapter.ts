@@ -4,10 +4,12 @@ import type { NativeMemory } from '../../native/index.ts';
 /** Offsets of the weights of one module in the memory of their adapter, in bytes. */
 export interface PreparedModule {
   readonly rank: number;
-  /** f32 [rank, in] */
+  /** f32 [rank, in]; bytes with zero point 128 if there are scales */
   readonly a: number;
-  /** f32 [rank, out], transposed and scaled */
+  /** f32 [rank, out], transposed and scaled; signed bytes if there are scales */
   readonly b: number;
+  /** f32 [rank]: the scale of each rank row, for both matrices together; undefined if they are floats. */
+  readonly scales: number | undefined;
   /** f32 [out]: DoRA's gain minus 1; undefined without a gain. */
   readonly gain: number | undefined;
   /** f32 [out]: the bias of `lora_bias`, scaled; undefined without one. */

@@ -6,5 +6,5 @@ import type { AdapterStack } from './adapter-stack.ts';
 export function stackPasses(stack: AdapterStack | undefined): readonly Pass[] {
   if (stack === undefined) return [];
   const paths = stack.modules.map(({ path }) => path);
-  return [stackedLoraPass(paths, { gains: stack.hasGains, biases: stack.hasBiases })];
+  return [stackedLoraPass(paths, { gains: stack.hasGains, biases: stack.hasBiases, bytes: stack.bytePaths })];
 }

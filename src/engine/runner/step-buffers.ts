@@ -20,6 +20,8 @@ export interface StepLimits {
   readonly logitRows?: number;
 }
 
+type StepType = 'int64' | 'int32' | 'float32' | 'bool';
+
 /**
  * The small inputs of a step and its logits. They are allocated once and rewritten for each step.
  *
@@ -49,6 +51,7 @@ export class StepBuffers {
     this.#lengths = this.#allocate('seqlens_k', batch * 4).int32();
     this.#total = this.#allocate('total_length', 4).int32();
     this.mask = this.#allocate('lora_mask', batch * window * 4).float32();
+    this.#allocate('lora_decode', 1).bytes()[0] = seq === 1 ? 1 : 0;
     const logits = this.#allocate('logits', logitRows * vocabulary * 4);
     this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
   }
@@ -61,7 +64,7 @@ export class StepBuffers {
 
   /** Binds the inputs that the graph has, and the logits. */
   bind(binding: IoBinding, { batch, seq, window, logitRows = batch }: StepShape, inputs: ReadonlySet<string>): void {
-    const rows: [name: string, dtype: 'int64' | 'int32' | 'float32', shape: number[]][] = [
+    const rows: [name: string, dtype: StepType, shape: number[]][] = [
       ['input_ids', 'int64', [batch, seq]],
       ['position_ids', 'int64', [batch, seq]],
       ['logit_rows', 'int64', [logitRows]],
@@ -69,6 +72,7 @@ export class StepBuffers {
       ['seqlens_k', 'int32', [batch]],
       ['total_length', 'int32', []],
       ['lora_mask', 'float32', [batch, window ?? 0]],
+      ['lora_decode', 'bool', [1]],
     ];
     for (const [name, dtype, shape] of rows) {
       if (inputs.has(name)) this.#withTensor(name, dtype, shape, (tensor) => binding.bindInput(name, tensor));
@@ -78,12 +82,7 @@ export class StepBuffers {
   }
 
   /** The binding keeps the memory that is bound to it, so the tensor itself can be disposed at once. */
-  #withTensor(
-    name: string,
-    dtype: 'int64' | 'int32' | 'float32',
-    shape: number[],
-    use: (tensor: OrtTensor) => void,
-  ): void {
+  #withTensor(name: string, dtype: StepType, shape: number[], use: (tensor: OrtTensor) => void): void {
     const memory = this.#memories.get(name);
     if (memory === undefined) return;
     const tensor = OrtTensor.over(memory, dtype, shape);

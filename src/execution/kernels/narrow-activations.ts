@@ -1,15 +1,17 @@
-import { definePass, Tape, type Model, type Node, type Pass } from '../../ir/index.ts';
+import { definePass, Tape, type Model, type Node, type Pass, type Value } from '../../ir/index.ts';
 import { tensorOf, typedArray } from '../../tensor/index.ts';
 
-/** A product of bytes that rounds its input to 255 levels, and the node that rounds it. */
-interface RoundedProduct {
-  readonly product: Node;
-  readonly rounding: Node;
+/** The constants by which the input of a product of bytes is rounded to 255 levels. */
+interface Rounding {
+  /** f32 [], 1 / 127 */
+  readonly step: Value;
+  /** u8 [], 128 */
+  readonly middle: Value;
 }
 
 /** Whether a graph multiplies rounded inputs by signed weights in the form that Espalier builds. */
 export function hasSignedProducts(model: Model): boolean {
-  return model.graph.nodes.some((node) => roundedProduct(node) !== undefined);
+  return model.graph.nodes.some((node) => roundingOf(node) !== undefined);
 }
 
 /**
@@ -22,40 +24,32 @@ export function hasSignedProducts(model: Model): boolean {
  */
 export const narrowActivations: Pass = definePass('narrow-activations', (model) =>
   model.graph.nodes.flatMap((node) => {
-    const found = roundedProduct(node);
+    const found = roundingOf(node);
     if (found === undefined) return [];
-    const { product, rounding } = found;
-    const tape = new Tape(model, { scope: `${product.label}/narrow` });
-    const [step, middle] = [tape.scalar(1 / 63), tape.constant(tensorOf('uint8', [], Uint8Array.of(64)))];
-    rounding.setInput(1, step);
-    rounding.setInput(2, middle);
-    for (const { node: reader } of rounding.outputs.flatMap((output) => [...(output?.uses ?? [])])) {
-      reader.setInput(2, step);
-      reader.setInput(4, middle);
-    }
-    return [`${rounding.label} rounds to 127 levels`];
+    const tape = new Tape(model, { scope: `${node.label}/narrow` });
+    model.graph.replaceAllUses(found.step, tape.scalar(1 / 63));
+    model.graph.replaceAllUses(found.middle, tape.constant(tensorOf('uint8', [], Uint8Array.of(64))));
+    return [`${node.label} rounds to 127 levels, with all that share its rounding`];
   }),
 );
 
 /** WHY the exact step: graphs of other tools have steps of their own, and are computed as they say. */
 const wholeStep = Math.fround(1 / 127);
 
-function roundedProduct(product: Node): RoundedProduct | undefined {
+function roundingOf(product: Node): Rounding | undefined {
   if (!isSigned(product)) return undefined;
   const rounding = product.inputs[0]?.producer;
   if (rounding?.opType !== 'QuantizeLinear') return undefined;
   const [, step, middle] = rounding.inputs;
-  if (numberOf(step) !== wholeStep || numberOf(middle) !== 128) return undefined;
-  const readers = rounding.outputs.flatMap((output) => [...(output?.uses ?? [])]);
-  return readers.every(({ node, index }) => index === 0 && isSigned(node)) ? { product, rounding } : undefined;
+  return step && middle && numberOf(step) === wholeStep && numberOf(middle) === 128 ? { step, middle } : undefined;
 }
 
 function isSigned({ domain, opType, inputs }: Node): boolean {
   return domain === 'com.microsoft' && opType === 'MatMulIntegerToFloat' && inputs[1]?.dtype === 'int8';
 }
 
-function numberOf(value: Node['inputs'][number]): number | undefined {
-  if (value?.constant?.kind !== 'inline' || value.shape?.length !== 0) return undefined;
+function numberOf(value: Value): number | undefined {
+  if (value.constant?.kind !== 'inline' || value.shape?.length !== 0) return undefined;
   const [number] = typedArray(value.constant.tensor);
   return Number(number);
 }

@@ -1,6 +1,7 @@
 import type { Model, ModuleKind, Tape, Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { biasOf, doraProblem } from './dora-finish.ts';
+import { addByteStack } from './stacked-bytes.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
 import {
   addLoraInput,
@@ -16,12 +17,16 @@ import {
 /** The graph input f32 [mask_rows, rank_rows] that assigns rank rows to tokens. */
 const maskInput = 'lora_mask';
 const rankRows = 'lora_rank_rows';
+/** The graph input bool [1]: whether the run has few tokens. */
+const decodeInput = 'lora_decode';
 
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */
   readonly gains?: boolean;
   /** `lora_bias`: adds another input for each linear module. */
   readonly biases?: boolean;
+  /** The modules whose matrices are bytes. Each must be a product of bytes that `quantizedLinear` builds. */
+  readonly bytes?: ReadonlySet<string>;
 }
 
 /**
@@ -44,24 +49,31 @@ export interface StackedOptions {
   * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
   * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
   *
+  * With bytes, `lora_A` is u8 with zero point 128, `lora_B` is s8, and `<path>.lora_scale` f32 [R] has the scale of each rank row. The
+  * input `lora_decode` bool [1] says whether the run has few tokens; see `addByteStack`.
+  *
   * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
   * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
   */
 export function injectStackedLora(
   model: Model,
   paths: readonly string[],
-  { gains = false, biases = false }: StackedOptions = {},
+  { gains = false, biases = false, bytes = new Set() }: StackedOptions = {},
 ): InjectionReport {
-  const kinds = ['lora_A', 'lora_B', ...(gains ? ['lora_gain'] : []), ...(biases ? ['lora_bias'] : [])];
+  const kinds = ['lora_A', 'lora_B', 'lora_scale', ...(gains ? ['lora_gain'] : []), ...(biases ? ['lora_bias'] : [])];
   const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
   const modules = requireModules(model, paths, {
-    inputs: [...names, maskInput],
+    inputs: [...names, maskInput, decodeInput],
     problemsOf: (found) => found.flatMap(({ path, kind }) => (kind in updates ? [] : [`${path} is a convolution`])),
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
-  const added = modules.map((module) => addStack(model, module, { mask, gains, biases }));
+  const decode =
+    bytes.size > 0 ? addLoraInput(model, decodeInput, { owner: '*', shape: [1], dtype: 'bool' }) : undefined;
+  const added = modules.map((module) => {
+    return addStack(model, module, { mask, gains, biases, isDecode: bytes.has(module.path) ? decode : undefined });
+  });
   graftModules(model, added);
-  return reportOf(modules, [mask, ...added.flatMap(({ values }) => values)]);
+  return reportOf(modules, [mask, ...(decode ? [decode] : []), ...added.flatMap(({ values }) => values)]);
 }
 
 interface AddedStack extends ModuleGraft {
@@ -69,14 +81,17 @@ interface AddedStack extends ModuleGraft {
   readonly values: readonly Value[];
 }
 
-function addStack(
-  model: Model,
-  module: GraphModule,
-  { mask, gains, biases }: { readonly mask: Value; readonly gains: boolean; readonly biases: boolean },
-): AddedStack {
+interface StackInputs {
+  readonly mask: Value;
+  readonly gains: boolean;
+  readonly biases: boolean;
+  /** If the module's matrices are bytes: whether the run has few tokens, bool [1]. */
+  readonly isDecode: Value | undefined;
+}
+
+function addStack(model: Model, module: GraphModule, { mask, gains, biases, isDecode }: StackInputs): AddedStack {
   const { path, kind } = module;
-  const a = addLoraInput(model, `${path}.lora_A`, { owner: path, shape: [rankRows, module.in] });
-  const b = addLoraInput(model, `${path}.lora_B`, { owner: path, shape: [rankRows, module.out] });
+  const matrices = matrixInputs(model, module, isDecode !== undefined);
   const gain =
     gains && doraProblem(module).length === 0
       ? addLoraInput(model, `${path}.lora_gain`, { owner: path, shape: [rankRows, module.out] })
@@ -87,18 +102,46 @@ function addStack(
       : undefined;
   return {
     module,
-    values: [a, b, ...(gain ? [gain] : []), ...(bias ? [bias] : [])],
+    values: [...Object.values(matrices), ...(gain ? [gain] : []), ...(bias ? [bias] : [])],
     graft: (tape, place) => {
-      const u = updates[kind]?.(tape, place, a);
-      if (u === undefined) throw new TypeError(`${kind} modules were not refused`);
-      const shape = u.shape ?? [undefined, rankRows];
-      const own = tape.op('Mul', [u, mask], { name: 'mask', dtype: 'float32', shape });
-      const product = tape.op('Gemm', [own, b, place.y], { name: 'B' });
+      const { a, b, scale } = matrices;
+      const product =
+        scale && isDecode
+          ? addByteStack(model, tape, place, { path, a, b, scale, mask, isDecode })
+          : addFloatStack(tape, place, { kind, a, b, mask });
       // WHY not within the product before: the mask may have one row for all tokens.
       const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;
       return gain ? tape.op('Add', [sum, lengthened(tape, place, { module, mask, gain })]) : sum;
     },
   };
+}
+
+interface Matrices {
+  readonly a: Value;
+  readonly b: Value;
+  /** Present if they are bytes. */
+  readonly scale?: Value;
+}
+
+function matrixInputs(model: Model, { path, in: width, out }: GraphModule, isBytes: boolean): Matrices {
+  const [a, b] = isBytes ? (['uint8', 'int8'] as const) : (['float32', 'float32'] as const);
+  return {
+    a: addLoraInput(model, `${path}.lora_A`, { owner: path, shape: [rankRows, width], dtype: a }),
+    b: addLoraInput(model, `${path}.lora_B`, { owner: path, shape: [rankRows, out], dtype: b }),
+    ...(isBytes && { scale: addLoraInput(model, `${path}.lora_scale`, { owner: path, shape: [rankRows] }) }),
+  };
+}
+
+/** y + ((x·Aᵀ) ∘ mask)·B */
+function addFloatStack(
+  tape: Tape,
+  place: GraftPlace,
+  { kind, a, b, mask }: Matrices & { readonly kind: ModuleKind; readonly mask: Value },
+): Value {
+  const u = updates[kind]?.(tape, place, a);
+  if (u === undefined) throw new TypeError(`${kind} modules were not refused`);
+  const own = tape.op('Mul', [u, mask], { name: 'mask', dtype: 'float32', shape: u.shape ?? [undefined, rankRows] });
+  return tape.op('Gemm', [own, b, place.y], { name: 'B' });
 }
 
 /** f32 [tokens, out]: (y − bias) ∘ (mask·gain). PEFT's magnitudes do not scale the bias. */

@@ -21,7 +21,11 @@ export function stackedLoraPass(paths: readonly string[], options: StackedOption
   const matrices = paths.flatMap((path) => [`${path}.lora_A`, `${path}.lora_B`]);
   return definePass('inject-stacked-lora', (model) => added(injectStackedLora(model, paths, options).inputs), {
     requires: [hasOutputs],
-    ensures: ensures([...matrices, ...(paths.length > 0 ? ['lora_mask'] : [])]),
+    ensures: ensures([
+      ...matrices,
+      ...(paths.length > 0 ? ['lora_mask'] : []),
+      ...((options.bytes?.size ?? 0) > 0 ? ['lora_decode'] : []),
+    ]),
   });
 }
 
