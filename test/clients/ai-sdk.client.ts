@@ -43,9 +43,10 @@ interface Access {
   readonly apiKey: string;
 }
 
-/** Both ways in which the AI SDK speaks to such a server. */
+/** The ways in which the AI SDK speaks to such a server. */
 const providers: [name: string, model: (access: Access, id?: string) => LanguageModel][] = [
-  ['@ai-sdk/openai', (access, id = 'base') => createOpenAI(access).chat(id)],
+  ['@ai-sdk/openai, by default', (access, id = 'base') => createOpenAI(access)(id)],
+  ['@ai-sdk/openai, chat', (access, id = 'base') => createOpenAI(access).chat(id)],
   [
     '@ai-sdk/openai-compatible',
     (access, id = 'base') => createOpenAICompatible({ name: 'espalier', includeUsage: true, ...access })(id),

@@ -32,7 +32,7 @@ const messages = [
   new HumanMessage(history.next),
 ];
 
-function model(fields: ChatOpenAIFields = {}, baseURL = served.baseURL): ChatOpenAI {
+function modelOf(fields: ChatOpenAIFields, baseURL = served.baseURL): ChatOpenAI {
   const common = { model: 'base', apiKey, temperature: 0, maxTokens: 6, maxRetries: 0 };
   return new ChatOpenAI({ ...common, configuration: { baseURL }, ...fields });
 }
@@ -42,7 +42,13 @@ function usageOf(message: object | undefined): UsageMetadata | undefined {
   return (message as { usage_metadata?: UsageMetadata } | undefined)?.usage_metadata;
 }
 
-describe('ChatOpenAI', () => {
+describe.each([
+  ['chat completions', false],
+  ['the Responses API', true],
+] as const)('ChatOpenAI with %s', (_api, useResponsesApi) => {
+  const model = (fields: ChatOpenAIFields = {}, baseURL?: string): ChatOpenAI =>
+    modelOf({ useResponsesApi, ...fields }, baseURL);
+
   it('sends a history that is rendered by the template, with calls and results', async () => {
     const answer = await model().invoke(messages);
     expect(served.prompt()).toBe(renderedHistory);

@@ -34,6 +34,8 @@ export interface WholePiece extends Piece {
  * before the first `piece` of each choice, and `end` or `failed` last.
  */
 export interface AnswerFormat {
+  /** Takes each piece of a whole answer as it comes, before `whole`: for formats that keep the order of words, thoughts and calls. */
+  gather?(index: number, piece: Piece): void;
   /** The whole answer as one object. */
   whole(choices: readonly WholePiece[], usage: Usage): object;
   /** What is sent before the first token of a choice, as soon as the stream is open. */

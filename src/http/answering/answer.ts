@@ -29,7 +29,10 @@ const longestSilenceMs = 10_000;
 /** Collects every choice and returns the answer as one object. */
 export async function answerWhole(options: AnswerOptions): Promise<object> {
   try {
-    const wholes = await allOf(options.choices, ({ pieces }) => collect(pieces));
+    const { choices, format } = options;
+    const wholes = await allOf(choices, ({ index, pieces }) => {
+      return collect(pieces, (piece) => format.gather?.(index, piece));
+    });
     const count = new TokenCount();
     for (const whole of wholes) count.add(whole);
     return options.format.whole(wholes, count.usage(options));

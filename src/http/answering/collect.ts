@@ -3,8 +3,8 @@ import type { Piece } from './pieces.ts';
 import type { NamedToken } from './token-names.ts';
 import type { ToolCallDelta, WholeToolCall } from './tool-call-delta.ts';
 
-/** Reads a choice to its end. */
-export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece> {
+/** Reads a choice to its end. @param seen  is called with each piece */
+export async function collect(pieces: AsyncIterable<Piece>, seen?: (piece: Piece) => void): Promise<WholePiece> {
   let text = '';
   let reasoning: string | undefined;
   let [generated, reasoningTokens] = [0, 0];
@@ -14,6 +14,7 @@ export async function collect(pieces: AsyncIterable<Piece>): Promise<WholePiece>
   let finishReason: Piece['finishReason'];
   let stopString: Piece['stopString'];
   for await (const piece of pieces) {
+    seen?.(piece);
     text += piece.text;
     if (piece.reasoning !== undefined) reasoning = (reasoning ?? '') + piece.reasoning;
     generated += piece.generated;

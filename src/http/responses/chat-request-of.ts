@@ -38,9 +38,9 @@ export function chatRequestOf(body: ResponseBody, { messages, paramOf }: Convers
 }
 
 /** @throws EspalierError REQUEST_UNSUPPORTED for what makes an answer anything but a text */
-function assertPlain({ tools, text }: ResponseBody): void {
-  const param = (tools ?? []).length > 0 ? 'tools' : 'text.format';
-  if (param === 'text.format' && (text?.format?.type ?? 'text') === 'text') return;
+function assertPlain({ text }: ResponseBody): void {
+  const param = 'text.format';
+  if ((text?.format?.type ?? 'text') === 'text') return;
   throw new EspalierError('REQUEST_UNSUPPORTED', {
     param,
     problem: 'answers are plain text; ask for the form in the input',

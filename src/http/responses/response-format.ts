@@ -32,8 +32,11 @@ export class ResponseFormat implements AnswerFormat {
     });
   }
 
-  whole([choice]: readonly WholePiece[], usage: Usage): object {
-    if (choice !== undefined) this.#take(choice);
+  gather(_index: number, piece: Piece): void {
+    this.#take(piece);
+  }
+
+  whole(_choices: readonly WholePiece[], usage: Usage): object {
     this.#output.end(this.#isCut);
     return this.#ended(usage);
   }
