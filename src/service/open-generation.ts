@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
+import { Constraints } from '../constrain/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import { openEngine, type Engine, type PreparedAdapter } from '../engine/index.ts';
 import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
@@ -141,6 +142,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,
       toolParser: options.toolParser,
+      constraints: new Constraints(),
       baseName,
       baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),

@@ -1,3 +1,4 @@
+import type { Constraints } from '../constrain/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { PreparedAdapter } from '../engine/index.ts';
 import type { RolloutControl } from './rollouts/rollouts.ts';
@@ -44,6 +45,8 @@ export interface ServingContext extends BaseContext {
   readonly engine: GenerationEngine;
   /** The base's. An adapter that brings its own has it in its leases. */
   readonly tokenizer: Tokenizer | undefined;
+  /** Compiles the forms of answers. */
+  readonly constraints: Constraints;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
   /** The form in which the model writes calls of tools, by its name. undefined: as its chat template shows. */

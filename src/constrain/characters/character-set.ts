@@ -50,18 +50,27 @@ export function without(set: CharacterSet, removed: CharacterSet): CharacterSet 
 /** One character of a set, in UTF-8. */
 export function oneOf(set: CharacterSet, expressions: Expressions): Expression {
   const sequences = intersection(set, allCharacters).flatMap(([first, end]) => byteRanges(first, end));
-  // Those that go on in the same way are one, with several first bytes.
-  const byRest = new Map<string, { readonly firsts: Range[]; readonly rest: readonly Range[] }>();
-  for (const [first, ...rest] of sequences) {
-    if (first === undefined) continue;
-    const key = rest.join(' ');
-    const known = byRest.get(key);
-    if (known === undefined) byRest.set(key, { firsts: [first], rest });
-    else known.firsts.push(first);
+  return bytesOneByOne(sequences, expressions);
+}
+
+/**
+ * WHY by the first byte: a text is then at one place in the set, whatever its bytes, and not at one for each of a thousand ranges.
+ * First bytes are taken together where no range begins or ends between them.
+ */
+function bytesOneByOne(sequences: readonly (readonly Range[])[], expressions: Expressions): Expression {
+  const starts = new Set(sequences.flatMap(([first]) => (first === undefined ? [] : [first[0], first[1] + 1])));
+  const cuts = [...starts].toSorted((a, b) => a - b);
+  const byRest = new Map<Expression, Range[]>();
+  for (const [index, from] of cuts.entries()) {
+    const next = cuts[index + 1];
+    if (next === undefined) break;
+    const here = sequences.filter(([first]) => first !== undefined && first[0] <= from && from <= first[1]);
+    if (here.length === 0) continue;
+    const rests = here.map(([, ...rest]) => rest).filter(({ length }) => length > 0);
+    const rest = rests.length === 0 ? expressions.nothing : bytesOneByOne(rests, expressions);
+    byRest.set(rest, [...(byRest.get(rest) ?? []), [from, next - 1]]);
   }
-  const options = [...byRest.values()].map(({ firsts, rest }) => {
-    return expressions.sequence(expressions.byte(...firsts), ...rest.map((range) => expressions.byte(range)));
-  });
+  const options = Array.from(byRest, ([rest, bytes]) => expressions.sequence(expressions.byte(...bytes), rest));
   return expressions.choice(...options);
 }
 

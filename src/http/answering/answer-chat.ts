@@ -29,6 +29,7 @@ export async function answerChat(
     ...options,
     model: chat.model,
     drawing: chat.drawing,
+    constraint: chat.constraint,
     isStreamed: chat.isStreamed,
     prompts: async (context) => [{ tokens: await chatPromptOf(prompt, context) }],
     reading: (context, prompts) => chatReadingOf(chat, context, prompts),

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import type { Constraint, ConstraintSpec } from '../../constrain/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import { forReader } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
@@ -17,6 +19,8 @@ import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 export interface AnswerRequestOptions {
   readonly model: string;
   readonly drawing: Drawing;
+  /** The form that the text of the answer must have. undefined: any. */
+  readonly constraint?: ConstraintSpec | undefined;
   readonly isStreamed: boolean;
   /** Makes the prompts, with the tokenizer of the version that answers. */
   readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
@@ -172,24 +176,34 @@ function headOf(model: string, route: GenerationRoute, promptTokens: number): An
 
 /** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
 async function startAll(
-  { engine, tokenizer, eosTokenIds, maxLength }: ServingContext,
+  context: ServingContext,
   {
     length,
+    constraint: spec,
     ...options
   }: Omit<AnswerRequestOptions, 'prompts' | 'reading' | 'rolloutKey'> &
     Pick<StartOptions, 'place' | 'prompts' | 'reading'>,
   { leases }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {
+  const { engine, tokenizer, eosTokenIds, maxLength } = context;
   const longest = options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
   const maxTokens = answerLength(length, longest, maxLength);
   const { signal } = controller;
+  const constraint = spec && (await constraintFor(spec, context));
   const adapters = leases.map((lease) => ({ lease }));
-  const common: StartOptions = { ...options, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
+  const common: StartOptions = { ...options, constraint, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
     return await startChoices(common);
   } catch (error) {
     controller.abort(error);
     throw error;
   }
+}
+
+/** @throws EspalierError REQUEST_UNSUPPORTED for a base without a tokenizer; the errors of the form */
+async function constraintFor(spec: ConstraintSpec, { constraints, tokenizer }: ServingContext): Promise<Constraint> {
+  if (tokenizer !== undefined) return constraints.of(spec, tokenizer);
+  const problem = 'the base has no tokenizer, so that the text of an answer is not known';
+  throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'response_format', problem });
 }

@@ -1,4 +1,5 @@
 import type { Fields, TemplateVariables, Tool } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { LengthLimit } from './answer-length.ts';
 import type { Drawing } from './drawing.ts';
@@ -33,8 +34,8 @@ export interface ChatRequest {
   /** Texts to answer from, for templates that read them. */
   readonly documents: readonly Fields[] | undefined;
   readonly reasoning: ReasoningWishes;
-  /** The form that the text of the answer must have, as the constraint of a generation takes it. undefined: any. */
-  readonly constraint?: unknown;
+  /** The form that the text of the answer must have. undefined: any. */
+  readonly constraint?: ConstraintSpec | undefined;
   readonly drawing: Drawing;
   readonly length: LengthLimit;
   readonly isStreamed: boolean;

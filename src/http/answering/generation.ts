@@ -1,3 +1,4 @@
+import type { Constraint } from '../../constrain/index.ts';
 import { Pace } from '../../core/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import type { Caller } from './caller.ts';
@@ -24,6 +25,8 @@ export interface StartOptions {
   readonly adapters: GenerationRequest['adapters'];
   readonly drawing: Drawing;
   readonly maxTokens: number;
+  /** The form that each choice follows. */
+  readonly constraint?: Constraint | undefined;
   readonly eosTokenIds: readonly number[];
   /** Whether the answer continues the text of the prompt; false for a turn of a chat. */
   readonly continuesPrompt: boolean;
@@ -104,7 +107,7 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
 }
 
 function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceOf): GenerationRequest {
-  const { drawing, echo, place } = options;
+  const { drawing, echo, place, constraint } = options;
   const { topLogprobs } = drawing;
   return {
     tokens: prompt.tokens,
@@ -113,6 +116,7 @@ function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceO
     maxTokens: options.maxTokens,
     ...samplingAt(drawing, nth),
     stopTokenIds,
+    ...(constraint && { processors: [constraint.processor({ ends: stopTokenIds })] }),
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     ...options.caller,
     ...(place && { reservation: place }),

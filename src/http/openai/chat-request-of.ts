@@ -1,5 +1,6 @@
 import type { ChatRequest, ReasoningWishes } from '../answering/chat-request.ts';
 import type { ChatCompletionBody } from './request-body.ts';
+import { answerFormOf } from './answer-form.ts';
 import { drawingOf } from './sampling-of.ts';
 import { toolsOf } from './tools-of.ts';
 import { variablesOf } from './template-variables.ts';
@@ -16,6 +17,7 @@ export function chatRequestOf(body: ChatCompletionBody): ChatRequest {
     variables: variablesOf(body),
     documents: body.documents ?? undefined,
     reasoning: reasoningOf(body),
+    constraint: answerFormOf(body),
     drawing: drawingOf(body, body.logprobs === true ? (body.top_logprobs ?? 0) : undefined),
     // WHY the rest of the context: OpenAI's API has no default limit for chats.
     length: {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { Prompt } from '../answering/echo.ts';
+import { answerFormOf } from './answer-form.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { checkTextLength } from '../answering/prompt-text.ts';
 import { completionSchema, type CompletionBody } from './request-body.ts';
@@ -38,6 +39,7 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
     const includeUsage = body.stream_options?.include_usage === true;
     return answerRequest(server, reply, {
       model: body.model,
+      constraint: answerFormOf(body),
       drawing: drawingOf(body, body.logprobs ?? undefined),
       isStreamed: body.stream === true,
       caller: callerOf(sharerOf(request), body),

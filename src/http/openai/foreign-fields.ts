@@ -32,8 +32,8 @@ const groups: readonly { readonly problem: string; readonly fields: Readonly<Rec
     fields: { allowed_token_ids: [], logits_processors: [] },
   },
   {
-    problem: 'answers are plain text; ask for the form in the prompt, and check what comes',
-    fields: { ebnf: [], format: [''], grammar: [''], json_schema: [], regex: [''] },
+    problem: 'say the form of the answer with response_format, guided_regex or guided_choice',
+    fields: { ebnf: [''], format: [''], grammar: [''], structural_tag: [] },
   },
   {
     problem: 'send enable_thinking, or the name that the template reads in chat_template_kwargs',

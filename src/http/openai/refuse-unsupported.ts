@@ -63,6 +63,5 @@ function isEmpty(param: string, value: unknown): boolean {
   if (Array.isArray(value))
     return value.length === 0 || (param === 'modalities' && value.length === 1 && value[0] === 'text');
   if (typeof value !== 'object' || value === null) return false;
-  if (param === 'response_format') return 'type' in value && value.type === 'text';
   return Object.keys(value).length === 0;
 }

@@ -2,7 +2,9 @@ import { foreignFields } from './foreign-fields.ts';
 import { refusedInResponses } from '../responses/refused-fields.ts';
 import type { RefusedField } from './refused-field.ts';
 
-const plainText = 'answers are plain text; ask for the form in the prompt, and check what comes';
+const noGrammar = 'it reads no grammars; send response_format, guided_regex or guided_choice';
+const plainText =
+  'answers are plain text; ask for the form in the prompt, or send response_format to /v1/chat/completions';
 const noTools = 'tools are called in chats only; send messages to /v1/chat/completions';
 const wholeText = 'the answer is given whole, with the thoughts of the model; /v1/chat/completions gives them apart';
 const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
@@ -36,12 +38,8 @@ const refusedEverywhere: RefusedFields = Object.fromEntries(
 
 const refusedInGeneration: RefusedFields = {
   ...foreignFields,
-  response_format: { neutral: [], problem: plainText },
-  guided_json: { neutral: [], problem: plainText },
-  guided_regex: { neutral: [], problem: plainText },
-  guided_choice: { neutral: [], problem: plainText },
-  guided_grammar: { neutral: [], problem: plainText },
-  structured_outputs: { neutral: [], problem: plainText },
+  guided_grammar: { neutral: [''], problem: noGrammar },
+  guided_whitespace_pattern: { neutral: [], problem: 'white space in JSON is that of the model, within limits' },
   suffix: { neutral: [''], problem: 'it writes on from the end of the prompt only' },
   store: { neutral: [false], problem: 'it keeps no answers; leave store out, and keep them yourself' },
   modalities: { neutral: [], problem: 'it answers in text only' },

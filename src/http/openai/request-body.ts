@@ -13,6 +13,7 @@ import {
   tokenIdList,
 } from '../answering/request-readers.ts';
 import { functionChoices, toolChoices } from '../answering/tool-choices.ts';
+import { answerFormFields } from './answer-form.ts';
 
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);
@@ -48,6 +49,7 @@ export const samplingFields = {
   ignore_eos: z.boolean().nullish(),
   return_token_ids: z.boolean().nullish(),
   return_tokens_as_token_ids: z.boolean().nullish(),
+  ...answerFormFields,
 };
 
 export const completionSchema = z

@@ -1,4 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
+import { Constraints } from '../../constrain/index.ts';
 import type { ChatMessage, ChatOptions, Tokenizer } from '../../tokenizer/index.ts';
 import type { GeneratedToken, GenerationRequest } from '../../service/engine-port.ts';
 import type { PreparedAdapter } from '../../engine/index.ts';
@@ -27,6 +28,12 @@ export const characterTokenizer: Tokenizer = {
   encodeChatInSlices: async (messages: readonly ChatMessage[]) =>
     characterTokenizer.encodeChat(messages, { addGenerationPrompt: true }),
   tokenName: (id: number) => (id < 0x110000 ? String.fromCodePoint(id) : undefined),
+  vocabulary: {
+    size: 128,
+    isConcatenated: true,
+    isSpecial: (id: number) => id === fakeEos,
+    bytesOf: (id: number) => Uint8Array.of(id),
+  },
   tokenBytes: (id: number) => new TextEncoder().encode(String.fromCodePoint(id)),
   decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
   createStreamDecoder: () => ({ push: (id: number) => String.fromCodePoint(id), end: () => '' }),
@@ -86,6 +93,7 @@ export function fakeContext(
       },
     }),
     tokenizer: characterTokenizer,
+    constraints: new Constraints(),
     baseName: 'base',
     baseDirectory: '/models/base',
     created: 1,
