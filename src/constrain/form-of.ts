@@ -86,5 +86,5 @@ function choiceOf(choices: readonly string[], expressions: Expressions): Express
       place: 'the choices',
     });
   }
-  return expressions.choice(...choices.map((choice) => expressions.text(choice)));
+  return expressions.texts(choices);
 }

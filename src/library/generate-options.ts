@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseTokenId } from '../engine/index.ts';
 import type { ChatMessage } from '../tokenizer/index.ts';
+import { answerFormat } from './answer-format.ts';
 import { signal, wholeNumber } from './read-options.ts';
 
 const number = z.number({ error: 'a number' });
@@ -48,6 +49,8 @@ const sampling = {
   stop: z.union([z.string().min(1), z.array(z.string().min(1)).readonly()], { error: 'strings' }).optional(),
   /** Tokens that end the answer, in addition to those of the base. */
   stopTokenIds: tokenIds.optional(),
+  /** The form of the answer, which it has wherever it ends before `maxTokens`. The prompt should describe it too. */
+  format: answerFormat.optional(),
   /** Reports the log-probability of each token, and of this many most likely alternatives. */
   logprobs: wholeNumber.optional(),
   /** Aborts the call, which then throws the signal's reason. */

@@ -1,9 +1,11 @@
 import type { BaseChecks } from '../adapter-files/index.ts';
 import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../routing/index.ts';
+import { Constraints } from '../constrain/index.ts';
 import { EspalierError } from '../core/index.ts';
 import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
 import type { AdapterTokenizers, Tokenizer } from '../tokenizer/index.ts';
+import { constraintSpecOf } from './answer-format.ts';
 import { encodeMessages } from './encode-messages.ts';
 import {
   chatSchema,
@@ -73,7 +75,7 @@ interface Started {
 }
 
 /** The request of a call, but for what its adapters decide. */
-type RequestFor = (tokenizer: Tokenizer | undefined) => Omit<GenerationRequest, 'tokens' | 'adapters'>;
+type RequestFor = (tokenizer: Tokenizer | undefined) => Promise<Omit<GenerationRequest, 'tokens' | 'adapters'>>;
 
 /**
  * A base with its adapters in this process. Calls with different adapters share batches. Adapters can be loaded, replaced and unloaded
@@ -81,6 +83,7 @@ type RequestFor = (tokenizer: Tokenizer | undefined) => Omit<GenerationRequest, 
  */
 export class LocalModel implements AsyncDisposable {
   readonly #parts: LocalModelParts;
+  readonly #constraints = new Constraints();
   #disposal: Promise<void> | undefined;
 
   /** Use `loadModel()`. Takes ownership of the parts. */
@@ -102,7 +105,8 @@ export class LocalModel implements AsyncDisposable {
    * Answers a conversation.
    *
    * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, CHAT_TEMPLATE_MISSING, CHAT_TEMPLATE_FAILED, TOKENIZER_MISSING,
-   *   ADAPTER_NOT_FOUND, PROMPT_TOO_LONG, GENERATION_OPTION_INVALID, QUEUE_FULL, BASE_CHANGED, DISPOSED; the signal's reason
+   *   ADAPTER_NOT_FOUND, PROMPT_TOO_LONG, GENERATION_OPTION_INVALID, QUEUE_FULL, BASE_CHANGED, DISPOSED; CONSTRAINT_INVALID,
+   *   CONSTRAINT_UNSUPPORTED, CONSTRAINT_TOO_LARGE, CONSTRAINT_UNWRITABLE; the signal's reason
    */
   async chat(options: ChatOptions): Promise<Answer> {
     return collect(this.stream(options));
@@ -126,7 +130,7 @@ export class LocalModel implements AsyncDisposable {
     const call = callOf(options);
     const { sampling } = call;
     const { tokens, stream, tokenizer } = await this.#start(sampling.adapter, call, (own) =>
-      requestOf(sampling, this.#endTokens(sampling, own)),
+      this.#requestOf(sampling, own),
     );
     const decoder = tokenizer?.createStreamDecoder(call.isContinued ? { after: tokens } : {});
     const { stop = [], minTokens = 0, logprobs } = sampling;
@@ -145,7 +149,7 @@ export class LocalModel implements AsyncDisposable {
     const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
     const encode: Call['encode'] = (tokenizer) =>
       typeof text === 'string' ? tokenizer().encode(text, { bos: true, eos: true }) : text;
-    const { tokens, stream } = await this.#start(adapter, { encode }, () => request);
+    const { tokens, stream } = await this.#start(adapter, { encode }, async () => request);
     for await (const _ of stream) break;
     return scoreOf(tokens, stream.promptTokens);
   }
@@ -194,6 +198,20 @@ export class LocalModel implements AsyncDisposable {
     this.#parts.changed.throwIfAborted();
   }
 
+  /** The request of a call, with a processor that keeps the form of its answer. */
+  async #requestOf(sampling: SamplingOptions, tokenizer: Tokenizer | undefined): ReturnType<RequestFor> {
+    const ends = this.#endTokens(sampling, tokenizer);
+    const request = requestOf(sampling, ends);
+    const { format, minTokens = 0 } = sampling;
+    if (format === undefined) return request;
+    if (minTokens > 0) {
+      const expected = '0 where the answer has a form, which says where it ends';
+      throw new EspalierError('GENERATION_OPTION_INVALID', { name: 'minTokens', expected, actual: minTokens });
+    }
+    const constraint = await this.#constraints.of(constraintSpecOf(format), this.#required(tokenizer));
+    return { ...request, processors: [constraint.processor({ ends })] };
+  }
+
   /** Tokens that end an answer. WHY from both files: the end-of-turn token of a chat may be in one of them only. */
   #endTokens({ stopTokenIds = [] }: SamplingOptions, tokenizer: Tokenizer | undefined): ReadonlySet<number> {
     return new Set([...this.#parts.base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
@@ -217,7 +235,7 @@ export class LocalModel implements AsyncDisposable {
       const tokenizer = this.#tokenizerOf(leases);
       const tokens = encode(() => this.#required(tokenizer));
       const adapters = leases.map((lease, i) => ({ lease, scale: uses[i]?.scale ?? 1 }));
-      const request = requestFor(tokenizer);
+      const request = await requestFor(tokenizer);
       const ending = request.signal === undefined ? changed : AbortSignal.any([request.signal, changed]);
       const stream = engine.generate({ ...request, tokens, adapters, signal: ending });
       return { tokens, stream, tokenizer };

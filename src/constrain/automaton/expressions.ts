@@ -61,6 +61,14 @@ export class Expressions {
     return made;
   }
 
+  /** One of several texts. WHY by their beginnings: a text is then at one place in them, however many go on from there. */
+  texts(texts: readonly string[]): Expression {
+    return this.#textsFrom(
+      texts.map((text) => [...text]),
+      0,
+    );
+  }
+
   /** The text of an expression without its first byte. */
   restOf(text: Expression & { readonly kind: 'text' }): Expression | undefined {
     const from = text.from + 1;
@@ -134,6 +142,27 @@ export class Expressions {
         if (index % 512 === 0) yield;
       }
     }
+  }
+
+  /** One of several texts, from a character on that all of them have come to. */
+  #textsFrom(texts: readonly (readonly string[])[], from: number): Expression {
+    const [first] = texts;
+    if (first === undefined) return this.never;
+    let to = from;
+    while (to < first.length && texts.every((text) => text[to] === first[to])) to++;
+    const common = this.text(first.slice(from, to).join(''));
+    if (to === first.length && texts.length === 1) return common;
+    const byCharacter = new Map<string, (readonly string[])[]>();
+    for (const text of texts) {
+      const character = text[to];
+      const known = byCharacter.get(character ?? '');
+      if (known === undefined) byCharacter.set(character ?? '', [text]);
+      else known.push(text);
+    }
+    const options = Array.from(byCharacter, ([character, group]) =>
+      character === '' ? this.nothing : this.#textsFrom(group, to),
+    );
+    return this.sequence(common, this.choice(...options));
   }
 
   #text(whole: number, bytes: Uint8Array, from: number): Expression {

@@ -178,7 +178,7 @@ class SchemaBuilder {
       throw unsupported('enum together with const', placed.place);
     const types = typesOf(placed);
     const kept = values.filter((value) => types === undefined || types.some((type) => isOfType(value, type)));
-    return expressions.choice(...kept.map((value) => expressions.text(JSON.stringify(value))));
+    return expressions.texts(kept.map((value) => JSON.stringify(value)));
   }
 
   *#typed(placed: PlacedSchema): Steps<Expression> {
