@@ -6,11 +6,11 @@ import { openServedEngine, type ServedEngine } from './testing/served-engine.ts'
 import type { GeneratedToken } from './sequence/generation-request.ts';
 import {
   answersTogether,
-  arrival,
   largestDifference,
   loadAdapters,
   names,
   requestOf,
+  unruly,
   type Arrival,
 } from './testing/arrivals.ts';
 import { assertNothingAlive } from './testing/assert-nothing-alive.ts';
@@ -22,35 +22,40 @@ const tolerance = 1e-4;
 
 let environment: Environment;
 let engine: ServedEngine;
+/** It keeps no prompts, so that what it answers comes from the prompt alone. */
+let lonely: ServedEngine;
 const answersAlone = new Map<string, GeneratedToken[]>();
 
 beforeAll(async () => {
   environment = openEnvironment({ threads: 1 });
   const base = await openTestBase('llama-d16');
-  engine = await openServedEngine({ base, environment, maxSlots: 5, prefillChunk: 16, adapterRows: 64 });
-  await loadAdapters(engine, base.modules);
+  const sizes = { base, environment, maxSlots: 3, prefillChunk: 16, adapterRows: 64 };
+  engine = await openServedEngine({ ...sizes, prefixCache: 2 ** 20 });
+  lonely = await openServedEngine({ ...sizes, prefixCache: 0 });
+  for (const each of [engine, lonely]) await loadAdapters(each, base.modules);
 });
 
 afterAll(async () => {
   await engine.dispose();
+  await lonely.dispose();
   environment.dispose();
   assertNothingAlive();
 });
 
 async function answerAlone(row: Arrival): Promise<GeneratedToken[]> {
-  const key = JSON.stringify({ ...row, turns: 0 });
-  const answer = answersAlone.get(key) ?? (await collect(engine.generate(requestOf(row))));
+  const key = JSON.stringify({ ...row, turns: 0, class: undefined, leavesAfter: undefined });
+  const answer = answersAlone.get(key) ?? (await collect(lonely.generate(requestOf(row))));
   answersAlone.set(key, answer);
   return answer;
 }
 
-describe('a batch of rows with different adapters, ranks, lengths and arrivals', () => {
+describe('a batch of rows of different adapters, ranks, lengths, arrivals and classes, some of which leave', () => {
   it('equals each of its rows run alone', async () => {
-    const rows = fc.array(arrival, { minLength: 2, maxLength: 14, size: 'max' });
+    const rows = fc.array(unruly, { minLength: 8, maxLength: 14, size: 'max' });
     await fc.assert(
       fc.asyncProperty(rows, async (batch) => {
         const alone: GeneratedToken[][] = [];
-        for (const row of batch) alone.push(await answerAlone(row));
+        for (const row of batch) alone.push((await answerAlone(row)).slice(0, row.leavesAfter));
         const together = await answersTogether(engine, batch);
         const ids = (answers: GeneratedToken[][]): number[][] =>
           answers.map((answer) => answer.map(({ token }) => token));
@@ -58,11 +63,13 @@ describe('a batch of rows with different adapters, ranks, lengths and arrivals',
         const differences = together.map((answer, place) => largestDifference(answer, alone[place] ?? []));
         expect(Math.max(...differences)).toBeLessThan(tolerance);
       }),
-      { numRuns: 25, seed: 20, endOnFailure: true },
+      { numRuns: 6, seed: 20, endOnFailure: true },
     );
     // The property says nothing unless rows really shared batches.
-    const steps = Object.entries(engine.stats().batchSizes).filter(([size]) => Number(size) >= 3);
-    expect(steps.reduce((sum, [, count]) => sum + count, 0)).toBeGreaterThan(100);
+    const { batchSizes, requests, prefixes } = engine.stats();
+    const steps = Object.entries(batchSizes).filter(([size]) => Number(size) >= 3);
+    expect(steps.reduce((sum, [, count]) => sum + count, 0)).toBeGreaterThan(5);
+    expect(Math.min(requests.preempted, requests.cancelled, prefixes?.hitTokens ?? 0)).toBeGreaterThan(0);
   });
 
   it('does not get there by having adapters without effect', async () => {

@@ -5,7 +5,7 @@ import { breathe, createRandom } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { NamingRequest, ServedEngine } from './served-engine.ts';
 import type { GeneratedToken } from '../sequence/generation-request.ts';
-import { collect } from './collect.ts';
+import type { GenerationStream } from '../sequence/generation-stream.ts';
 import { createRandomAdapter } from './random-adapter.ts';
 
 export const vocabulary = 128;
@@ -17,12 +17,16 @@ export interface Arrival {
   readonly promptSeed: number;
   readonly maxTokens: number;
   readonly turns: number;
+  /** Default: foreground. */
+  readonly class?: 'foreground' | 'background';
+  /** Number of tokens after which its reader leaves; undefined if it stays. */
+  readonly leavesAfter?: number | undefined;
 }
 
 const ranks = [1, 2, 3, 5, 8, 13, 16];
 export const names = ranks.map((rank) => `rank-${rank}`);
 
-export const arrival: fc.Arbitrary<Arrival> = fc.record({
+const fields = {
   adapters: fc.oneof(
     { weight: 1, arbitrary: fc.constant([]) },
     { weight: 3, arbitrary: fc.record({ name: fc.constantFrom(...names), scale: fc.constant(1) }).map((one) => [one]) },
@@ -38,12 +42,28 @@ export const arrival: fc.Arbitrary<Arrival> = fc.record({
   promptSeed: fc.integer({ min: 0, max: 3 }),
   maxTokens: fc.integer({ min: 1, max: 20 }),
   turns: fc.integer({ min: 0, max: 3 }),
+};
+
+export const arrival: fc.Arbitrary<Arrival> = fc.record(fields);
+
+/** Some of these lose their slots to others, and some have readers who leave. */
+export const unruly: fc.Arbitrary<Arrival> = fc.record({
+  ...fields,
+  class: fc.constantFrom('foreground', 'foreground', 'background'),
+  leavesAfter: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 4 }),
 });
 
-export function requestOf({ adapters, promptLength, promptSeed, maxTokens }: Arrival): NamingRequest {
+/** Prompts of one seed begin with the same tokens. */
+export function requestOf({
+  adapters,
+  promptLength,
+  promptSeed,
+  maxTokens,
+  class: ofClass = 'foreground',
+}: Arrival): NamingRequest {
   const random = createRandom(promptSeed, 'prompt');
   const tokens = Array.from({ length: promptLength }, () => random.integer(vocabulary));
-  return { tokens, adapters, maxTokens, stopTokenIds: [], logprobs: { top: vocabulary } };
+  return { tokens, adapters, maxTokens, stopTokenIds: [], class: ofClass, logprobs: { top: vocabulary } };
 }
 
 /** The largest difference of two answers in any log-probability of any token. */
@@ -59,13 +79,34 @@ export function largestDifference(a: readonly GeneratedToken[], b: readonly Gene
   return largest;
 }
 
+/** Those of the background come first, and the others when one of them has begun, so that they take their slots. */
 export async function answersTogether(engine: ServedEngine, rows: readonly Arrival[]): Promise<GeneratedToken[][]> {
-  const answers: Promise<GeneratedToken[]>[] = [];
-  for (const row of rows) {
-    for (let turn = 0; turn < row.turns; turn++) await breathe();
-    answers.push(collect(engine.generate(requestOf(row))));
-  }
+  const answers: Promise<GeneratedToken[]>[] = rows.map(() => Promise.resolve([]));
+  let onBegin = (): void => undefined;
+  const hasBegun = new Promise<void>((resolve) => (onBegin = resolve));
+  const begin = async ({ turns, leavesAfter, ...row }: Arrival, place: number): Promise<void> => {
+    for (let turn = 0; turn < turns; turn++) await breathe();
+    const answer = collectUpTo(engine.generate(requestOf({ turns, ...row })), leavesAfter, onBegin);
+    answers[place] = answer;
+  };
+  const isEarly = ({ class: ofClass }: Arrival): boolean => ofClass === 'background';
+  for (const [place, row] of rows.entries()) if (isEarly(row)) await begin(row, place);
+  if (rows.some(isEarly)) await hasBegun;
+  for (const [place, row] of rows.entries()) if (!isEarly(row)) await begin(row, place);
   return Promise.all(answers);
+}
+
+async function collectUpTo(
+  stream: GenerationStream,
+  count = Infinity,
+  onToken = (): void => undefined,
+): Promise<GeneratedToken[]> {
+  const answer: GeneratedToken[] = [];
+  for await (const token of stream) {
+    onToken();
+    if (answer.push(token) >= count) break;
+  }
+  return answer;
 }
 
 /** Loads the adapters that rows may name. */
