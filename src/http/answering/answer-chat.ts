@@ -4,8 +4,8 @@ import type { ServingContext } from '../../service/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answerRequest, type AnswerRequestOptions } from './answer-request.ts';
 import { chatPromptOf } from './chat-prompt.ts';
-import { chatReadingOf, offeredTools } from './chat-reading.ts';
-import type { ChatRequest } from './chat-request.ts';
+import { chatReadingOf } from './chat-reading.ts';
+import { type ChatRequest, offeredTools } from './chat-request.ts';
 
 export interface AnswerChatOptions extends Pick<AnswerRequestOptions, 'format' | 'caller' | 'rolloutKey'> {
   readonly chat: ChatRequest;

@@ -145,7 +145,8 @@ async function answerBy(
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
   const reading = options.reading?.(context, prompts);
-  const starting = { ...options, prompts, reading, place: reply.request.place };
+  const constraint = reading?.constraint ?? options.constraint;
+  const starting = { ...options, prompts, reading, constraint, place: reply.request.place };
   const choices = await startAll(context, starting, route, controller);
   call.begun();
   const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);

@@ -2,20 +2,17 @@ import { type AnswerForm, findAnswerForm, type ToolParser } from '../../chat/ind
 import { EspalierError } from '../../core/index.ts';
 import type { ServingContext } from '../../service/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import type { ChatRequest } from './chat-request.ts';
+import { type ChatRequest, offeredTools } from './chat-request.ts';
 import type { Prompt } from './echo.ts';
+import { answerConstraint } from './forcing/answer-constraint.ts';
 import { createReading, type Reading } from './reading.ts';
-
-/** The tools that the answer may call. undefined: none. */
-export function offeredTools({ tools, toolChoice }: Pick<ChatRequest, 'tools' | 'toolChoice'>): ChatRequest['tools'] {
-  return toolChoice === 'none' ? undefined : tools;
-}
 
 /**
  * How the answer to a chat is read: by the form that its chat template shows.
  *
  * @returns undefined where an answer can only be plain text
- * @throws EspalierError REQUEST_UNSUPPORTED for tools if it is unknown how the model writes calls
+ * @throws EspalierError REQUEST_UNSUPPORTED for tools if it is unknown how the model writes calls, and for a call that is required
+ *   together with `min_tokens`
  */
 export function chatReadingOf(
   chat: ChatRequest,
@@ -26,17 +23,18 @@ export function chatReadingOf(
   const form = findAnswerForm(tokenizer, toolParser as ToolParser | undefined);
   const tools = offeredTools(chat);
   if (tools !== undefined) assertReadable(form, chat);
-  if (typeof chat.toolChoice === 'object' || chat.toolChoice === 'required') refuseForced(chat);
   const { isApart = true, isShown } = chat.reasoning;
   const thoughts = isApart ? form.thoughts : undefined;
   const readsChannels = form.calls === 'harmony';
   if (tools === undefined && thoughts === undefined && !readsChannels) return undefined;
+  const isThinking = thoughts !== undefined && endsWith(thoughts.open, prompt, tokenizer);
   return createReading({
     form: { ...form, thoughts },
     tools,
     isSingle: !chat.parallelToolCalls,
-    isThinking: thoughts !== undefined && endsWith(thoughts.open, prompt, tokenizer),
+    isThinking,
     showsThoughts: isShown,
+    constraint: answerConstraint(chat, { form: { ...form, thoughts }, isThinking, tokenizer }),
   });
 }
 
@@ -45,11 +43,6 @@ function assertReadable({ calls }: AnswerForm, { paramOf }: ChatRequest): void {
   const problem =
     'the chat template of the base does not show in which form the model writes calls; name the form with --tool-parser, or describe the tools in the messages';
   throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf?.(['tools']) ?? 'tools', problem });
-}
-
-function refuseForced({ paramOf }: ChatRequest): never {
-  const problem = 'no call can be forced; say in the messages which tool is to be called';
-  throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf?.(['tool_choice']) ?? 'tool_choice', problem });
 }
 
 /** Tokens that hold the mark of a thought and the white space behind it, in any tokenizer. */

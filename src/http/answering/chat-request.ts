@@ -45,3 +45,8 @@ export interface ChatRequest {
    */
   readonly paramOf?: (path: readonly (string | number)[]) => string;
 }
+
+/** The tools that the answer may call. undefined: none. */
+export function offeredTools({ tools, toolChoice }: Pick<ChatRequest, 'tools' | 'toolChoice'>): ChatRequest['tools'] {
+  return toolChoice === 'none' ? undefined : tools;
+}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type AnswerForm, AnswerReader, type AnswerReaderOptions } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 
 /** How the text of an answer is read into words, thoughts and calls of tools. */
 export interface Reading {
@@ -7,6 +8,8 @@ export interface Reading {
   readonly visible: ReadonlySet<number>;
   /** Whether thoughts are given, or only counted. */
   readonly showsThoughts: boolean;
+  /** The form that the text must have, with its marks. undefined: that of the request, if it has one. */
+  readonly constraint: ConstraintSpec | undefined;
   /** Makes a reader. Each choice has its own. */
   createReader(): AnswerReader;
   newCallId(): string;
@@ -14,13 +17,15 @@ export interface Reading {
 
 export interface ReadingOptions extends AnswerReaderOptions {
   readonly showsThoughts: boolean;
+  readonly constraint: ConstraintSpec | undefined;
 }
 
-export function createReading({ showsThoughts, ...options }: ReadingOptions): Reading {
+export function createReading({ showsThoughts, constraint, ...options }: ReadingOptions): Reading {
   const { form } = options;
   return {
     visible: form.markIds,
     showsThoughts,
+    constraint,
     createReader: () => new AnswerReader(options),
     newCallId: () => newCallId(form),
   };

@@ -15,8 +15,13 @@ export interface ServedBase extends AsyncDisposable {
 }
 
 /** Serves a base as `base`, beside whatever else a test does with the environment: a whole server would want one of its own. */
-export async function serveBase(environment: Environment, base: BaseModel, maxSlots = 4): Promise<ServedBase> {
-  const tokenizer = await openTokenizer(base.dir);
+export async function serveBase(
+  environment: Environment,
+  base: BaseModel,
+  maxSlots = 4,
+  chatTemplate?: string,
+): Promise<ServedBase> {
+  const tokenizer = await openTokenizer(base.dir, { chatTemplate });
   const { engine, context, dispose } = await openGeneration({
     base,
     tokenizer,

@@ -1,0 +1,59 @@
+import { type AnswerForm, type CallForm, describedTool, type Tool } from '../../../chat/index.ts';
+import type { ConstraintSpec } from '../../../constrain/index.ts';
+import type { ToolChoice } from '../chat-request.ts';
+import { argumentsOf, taggedArguments } from './call-arguments.ts';
+import { literalParts, type MarkTokenizer, type Parts } from './literal-parts.ts';
+
+export interface ForcedCallsOptions {
+  readonly calls: NonNullable<AnswerForm['calls']>;
+  readonly tools: readonly Tool[];
+  readonly choice: ToolChoice;
+  /** Whether the answer may have several calls. */
+  readonly isParallel: boolean;
+  readonly tokenizer: MarkTokenizer;
+}
+
+/** The form of an answer that calls: in the form of the template, with arguments that the schemas of the tools allow. */
+export function forcedCalls({ calls, tools, choice, isParallel, tokenizer }: ForcedCallsOptions): ConstraintSpec {
+  const isNamed = typeof choice === 'object';
+  const chosen = isNamed ? tools.filter((tool) => describedTool(tool).name === choice.name) : tools;
+  const literal = (text: string): Parts => literalParts(text, tokenizer);
+  const options = chosen.map((tool) => (calls === 'harmony' ? harmonyCall(tool, literal) : callOf(calls, tool, literal)));
+  const call: ConstraintSpec = { kind: 'any-of', options };
+  if (calls === 'harmony') return call;
+  const { before, between, after } = frameOf(calls);
+  const more: ConstraintSpec = { kind: 'sequence', parts: [...literal(between), call] };
+  const rest: Parts = isParallel && !isNamed ? [{ kind: 'repeat', part: more, least: 0 }] : [];
+  return { kind: 'sequence', parts: [...literal(before.trimStart()), call, ...rest, ...literal(after)] };
+}
+
+/** What stands around all calls, and between two of them. */
+function frameOf({ sectionOpen, open, call, close, sectionClose }: CallForm): Record<'before' | 'between' | 'after', string> {
+  if (call.kind === 'list') return { before: `${open}[`, between: ', ', after: `]${close}` };
+  if (open.trim() === '') return { before: '', between: '; ', after: close };
+  // WHY a line end: templates that write objects between marks write each on lines of its own.
+  const line = call.kind === 'json' && !close.endsWith('\n') ? '\n' : '';
+  return { before: sectionOpen + open, between: `${close}${line}${open.trimStart()}`, after: close + sectionClose };
+}
+
+type Literal = (text: string) => Parts;
+
+function callOf({ call }: CallForm, tool: Tool, literal: Literal): ConstraintSpec {
+  const { name } = describedTool(tool);
+  switch (call.kind) {
+    case 'json':
+    case 'list': {
+      const head = `{${JSON.stringify(call.nameKey)}: ${JSON.stringify(name)}, ${JSON.stringify(call.argumentsKey)}: `;
+      return { kind: 'sequence', parts: [head, argumentsOf(tool), '}'] };
+    }
+    case 'named':
+      return { kind: 'sequence', parts: [name, ...literal(call.middle), argumentsOf(tool)] };
+    case 'tagged':
+      return { kind: 'sequence', parts: [name, ...literal(call.afterName), ...taggedArguments(call, tool, literal)] };
+  }
+}
+
+function harmonyCall(tool: Tool, literal: Literal): ConstraintSpec {
+  const head = `<|channel|>commentary to=functions.${describedTool(tool).name} <|constrain|>json<|message|>`;
+  return { kind: 'sequence', parts: [...literal(head), argumentsOf(tool)] };
+}
