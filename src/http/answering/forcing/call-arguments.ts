@@ -36,5 +36,9 @@ function valueOf(property: unknown, { schema, isLoose }: ValueOptions): Constrai
   if (type === 'string' && Array.isArray(values)) return { kind: 'choice', choices: values.map(String) };
   if (type === 'string') return { kind: 'regex', pattern: '[^<]*' };
   const definitions = Object.entries(schema).filter(([name]) => name === '$defs' || name === 'definitions');
-  return { kind: 'json-schema', schema: isFields(property) ? { ...Object.fromEntries(definitions), ...property } : {}, isLoose };
+  return {
+    kind: 'json-schema',
+    schema: isFields(property) ? { ...Object.fromEntries(definitions), ...property } : {},
+    isLoose,
+  };
 }

@@ -18,7 +18,9 @@ export function forcedCalls({ calls, tools, choice, isParallel, tokenizer }: For
   const isNamed = typeof choice === 'object';
   const chosen = isNamed ? tools.filter((tool) => describedTool(tool).name === choice.name) : tools;
   const literal = (text: string): Parts => literalParts(text, tokenizer);
-  const options = chosen.map((tool) => (calls === 'harmony' ? harmonyCall(tool, literal) : callOf(calls, tool, literal)));
+  const options = chosen.map((tool) =>
+    calls === 'harmony' ? harmonyCall(tool, literal) : callOf(calls, tool, literal),
+  );
   const call: ConstraintSpec = { kind: 'any-of', options };
   if (calls === 'harmony') return call;
   const { before, between, after } = frameOf(calls);
@@ -28,7 +30,13 @@ export function forcedCalls({ calls, tools, choice, isParallel, tokenizer }: For
 }
 
 /** What stands around all calls, and between two of them. */
-function frameOf({ sectionOpen, open, call, close, sectionClose }: CallForm): Record<'before' | 'between' | 'after', string> {
+function frameOf({
+  sectionOpen,
+  open,
+  call,
+  close,
+  sectionClose,
+}: CallForm): Record<'before' | 'between' | 'after', string> {
   if (call.kind === 'list') return { before: `${open}[`, between: ', ', after: `]${close}` };
   if (open.trim() === '') return { before: '', between: '; ', after: close };
   // WHY a line end: templates that write objects between marks write each on lines of its own.
