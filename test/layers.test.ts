@@ -94,6 +94,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'batching',
     'http',
+    'library',
     'load',
   ],
 };

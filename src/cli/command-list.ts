@@ -18,6 +18,7 @@ import {
 import { adapterUploadCommand } from './commands/adapter-upload.ts';
 import { auditCommand } from './commands/audit.ts';
 import { benchServeCommand } from './commands/bench-serve.ts';
+import { chatCommand } from './commands/chat.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
 import { embedCommand } from './commands/embed.ts';
@@ -48,6 +49,7 @@ export const commandList: readonly CommandDefinition[] = [
   trainCommand,
   dataCommand,
   generateCommand,
+  chatCommand,
   scoreCommand,
   classifyCommand,
   embedCommand,
