@@ -8,9 +8,9 @@ export const limits = {
   nesting: 64,
   /** Most places in a form at which one text can be at the same time. */
   stacks: 400,
-  /** Most steps of work to find the tokens that are allowed in one state. About 10 ms. */
+  /** Most steps of work to find the tokens that are allowed in one state. */
   steps: 40_000,
-  /** Most stacks that are kept before the automaton begins anew. About 20 MB. */
+  /** Most stacks that are kept before the automaton begins anew. */
   kept: 120_000,
   /** Longest pattern, in characters. */
   pattern: 4096,
