@@ -6,6 +6,9 @@ import type { PrefixCache } from './prefix-cache.ts';
 import type { PrefixRow } from './prefix-index.ts';
 import { prefixRoot, type RootOptions } from './prefix-root.ts';
 
+/** Tokens of a prompt that are run in any case. WHY not one: see the ends of chunks in `scheduler.ts`. */
+const leastRun = 2;
+
 type LengthConfig = Pick<ModelConfig, 'recomputeLength' | 'lengthMatters'>;
 
 /** Names everything besides the tokens on which keys and values depend. */
@@ -26,13 +29,13 @@ export class SequencePrefixes {
 
   /**
    * Copies what the cache holds of a prompt that has not begun into the slot in which it will run.
-   * @returns the plan for the rest of the prompt, of which at least one token is left
+   * @returns the plan for the rest of the prompt, of which at least two tokens are left
    */
   async resume(state: ScheduleState<Sequence>, plan: PrefillPlan<Sequence>): Promise<PrefillPlan<Sequence>> {
     const { sequence } = plan;
     // The logits after each token are only in a run of each.
     if (plan.start > 0 || sequence.isPromptReported) return plan;
-    const found = await this.cache.find(this.#rowOf(sequence, sequence.promptLength - 1));
+    const found = await this.cache.find(this.#rowOf(sequence, sequence.promptLength - leastRun));
     if (found.length === 0) return plan;
     const resumed = resumeAt(state, sequence, found.length);
     try {

@@ -26,12 +26,20 @@ describe('schedule', () => {
     expect(fixture.running).toEqual([1, 2]);
   });
 
+  it('runs no last chunk of one token, except of a prompt of one token', () => {
+    const fixture = new Fixture({ prefillRuns: 3 });
+    fixture.add(1, 9);
+    expect(fixture.acts(2)).toEqual(['prefill 1 [0, 7) in 2', 'prefill 1 [7, 9) in 2']);
+    fixture.add(2, 1);
+    expect(fixture.acts(2)).toEqual(['decode 1', 'prefill 2 [0, 1) in 1']);
+  });
+
   it('takes a prompt in chunks of its own where these are shorter', () => {
     const fixture = new Fixture();
     fixture.add(1, 7, { chunk: 3 });
-    expect(fixture.acts(3)).toEqual(['prefill 1 [0, 3) in 2', 'prefill 1 [3, 6) in 2', 'prefill 1 [6, 7) in 2']);
+    expect(fixture.acts(3)).toEqual(['prefill 1 [0, 3) in 2', 'prefill 1 [3, 5) in 2', 'prefill 1 [5, 7) in 2']);
     fixture.add(2, 9, { chunk: 100 });
-    expect(fixture.acts(2)).toEqual(['decode 1', 'prefill 2 [0, 8) in 2']);
+    expect(fixture.acts(2)).toEqual(['decode 1', 'prefill 2 [0, 7) in 2']);
   });
 
   it('prefills several short prompts between two decode steps, up to the limits of runs and tokens', () => {

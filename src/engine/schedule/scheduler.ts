@@ -90,10 +90,21 @@ export function resumeAt<S extends Schedulable>(state: ScheduleState<S>, sequenc
 function planOf<S extends Schedulable>(state: ScheduleState<S>, sequence: S, skipped = 0): PrefillPlan<S> {
   const { state: at, promptLength } = sequence;
   const start = at.kind === 'prefilling' ? at.done : skipped;
-  const end = Math.min(promptLength, start + chunkOf(state, sequence));
+  const end = endOfChunk({ start, promptLength, chunk: chunkOf(state, sequence) });
   const last = end === promptLength;
   const slot = at.kind === 'prefilling' ? at.slot : last ? state.running.length : state.limits.slots - 1;
   return { kind: 'prefill', sequence, slot, start, end, last };
+}
+
+/**
+ * Where a chunk ends. WHY no last chunk of one token: attention sums in another order for a single query than for several, so that
+ * the results would depend on where the chunks of a prompt begin.
+ */
+function endOfChunk(at: { readonly start: number; readonly promptLength: number; readonly chunk: number }): number {
+  const { start, promptLength, chunk } = at;
+  const left = promptLength - start - chunk;
+  if (left <= 0) return promptLength;
+  return start + (left === 1 && chunk > 2 ? chunk - 1 : chunk);
 }
 
 /**
