@@ -31,6 +31,7 @@ import { quantizeCommand } from './commands/quantize.ts';
 import {
   rolloutAbortCommand,
   rolloutClearCommand,
+  rolloutNoiseCommand,
   rolloutPauseCommand,
   rolloutPromoteCommand,
   rolloutResumeCommand,
@@ -83,4 +84,5 @@ export const commandList: readonly CommandDefinition[] = [
   rolloutPauseCommand,
   rolloutResumeCommand,
   rolloutClearCommand,
+  rolloutNoiseCommand,
 ];

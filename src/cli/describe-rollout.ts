@@ -1,4 +1,4 @@
-import type { RemoteRollout } from '../http/index.ts';
+import type { RemoteNoise, RemoteRollout } from '../http/index.ts';
 
 /** All roll-outs, one a line. */
 export function describeRollouts(rollouts: readonly RemoteRollout[]): string {
@@ -22,6 +22,25 @@ export function describeRollout(rollout: RemoteRollout): string {
     lines.push(`  mirrored   ${mirrored.requests} requests: divergence ${divergence} nats, agreement ${agreement} %`);
   }
   return lines.join('\n');
+}
+
+/** What a version differs from itself by. */
+export function describeNoise({ name, running, floor }: RemoteNoise): string {
+  const lines: string[] = [];
+  if (floor !== null) {
+    const [divergence, agreement, entropy] = [floor.divergence, 100 * floor.agreement, floor.entropy];
+    lines.push(
+      `${name}  noise of version ${floor.version.slice(0, 12)} over ${floor.samples} requests, ${floor.time}`,
+      `  divergence  at most ${divergence.toFixed(4)} nats`,
+      `  agreement   at least ${agreement.toFixed(2)} %`,
+      `  entropy     at most ${entropy.toFixed(4)} nats apart`,
+    );
+  }
+  if (running !== null) {
+    const { version, samples, wanted } = running;
+    lines.push(`${name}  version ${version.slice(0, 12)} is being measured: ${samples} of ${wanted} requests`);
+  }
+  return lines.length === 0 ? `${name}  was not measured` : lines.join('\n');
 }
 
 function headOf({ phase, step, steps }: RemoteRollout): string {

@@ -85,6 +85,8 @@ function textOf(told: AdapterEvent): string | undefined {
       return `For ${name}, ${details['fallback']} answers while its version fails${because(reason)}`;
     case 'lease':
       return leaseText(told);
+    case 'noise':
+      return noiseText(told);
     case 'resident':
     case 'release':
     case 'retire':
@@ -96,6 +98,15 @@ function leaseText({ name, version, reason, details = {} }: AdapterEvent): strin
   const { leases, oldestMs } = details;
   const seconds = Math.round(Number(oldestMs) / 1000);
   return `Version ${shortened(version)} of ${name}: ${reason} (leases: ${leases}, the oldest taken ${seconds} s ago)`;
+}
+
+function noiseText({ name, version, reason, error, details = {} }: AdapterEvent): string {
+  const what = name === undefined ? 'The noise of versions' : `The noise of ${name}, version ${shortened(version)}`;
+  if (error !== undefined) return `${what}: ${wordsOf(error)}${because(reason)}`;
+  const { samples, divergence, agreement } = details;
+  if (details['isForgotten'] === true) return `The noise of ${name} is forgotten${because(reason)}`;
+  if (samples === undefined) return `${what} is being measured${because(reason)}`;
+  return `${what} is at most ${Number(divergence).toFixed(4)} nats, agreement ${Number(agreement).toFixed(4)} (${samples} requests)`;
 }
 
 function breakerText({ version, details = {} }: AdapterEvent): string {

@@ -35,6 +35,8 @@ export type AdapterEventKind =
   | 'fallback'
   /** The breaker of a version changed its state. */
   | 'breaker'
+  /** It began to be measured what a version differs from itself by, or it is known. */
+  | 'noise'
   /** The roll-out of a version began, took a step, or ended. */
   | 'rollout'
   /** What the store of adapters says of itself: how it watches, and whether its record can be written. */

@@ -8,6 +8,7 @@ import {
 } from 'fastify';
 import { type Clock, EspalierError, systemClock } from '../core/index.ts';
 import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import { addNoise } from './adapters/noise-routes.ts';
 import { addRollouts } from './adapters/rollout-routes.ts';
 import { addAdapters } from './adapters/routes.ts';
 import type { Answered } from './adapters/adapter-change.ts';
@@ -128,7 +129,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     const answers = new IdempotentAnswers<Answered>({ clock: options.clock ?? systemClock });
     const rollouts = generation?.rollouts;
     addAdapters(app, { control, baseName, answers, uploads, rollouts });
-    if (rollouts) addRollouts(app, { control, baseName, answers, rollouts });
+    if (rollouts) for (const add of [addRollouts, addNoise]) add(app, { control, baseName, answers, rollouts });
   }
   if (generation) {
     for (const add of [addCompletions, addChatCompletions, addMessages, addTokenize]) add(app, generation);

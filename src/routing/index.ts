@@ -43,6 +43,8 @@ export { type RequestEnd, type RolloutPart, RoutedRequest } from './rollout/rout
 export { type RolloutMode, rolloutModes } from './rollout/rollout-mode.ts';
 export { readRolloutRecord, type RolloutRecord } from './rollout/rollout-record.ts';
 export { type NameFacts, RolloutRunner, type RunnerOptions } from './rollout/rollout-runner.ts';
+export { type NoiseFloor, type NoiseOptions, NoiseRun } from './rollout/noise-run.ts';
+export { type NoiseRecords, NoiseRuns, type NoiseState } from './rollout/noise-runs.ts';
 export { type CallOutcome, outcomeOfRun, rolloutOutcomeOf } from './rollout/call-outcome.ts';
 export { type Divergence, divergenceOf } from './rollout/divergence.ts';
 export { addComparison, createMirrorEvidence, type MirrorEvidence, mirrorLimits, noiseOf } from './rollout/evidence.ts';
@@ -76,6 +78,7 @@ export {
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
 export { FallbackFile } from './store/fallback-file.ts';
+export { JsonFile } from './store/json-file.ts';
 export { RolloutFiles, type RolloutRecords } from './store/rollout-files.ts';
 export { kindsInFolder } from './store/kinds-in-folder.ts';
 export { checkStructure, FileSource, type FileSourceOptions, readContents } from './store/file-source.ts';

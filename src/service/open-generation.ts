@@ -7,6 +7,7 @@ import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
 import {
   AdapterRegistry,
   FallbackFile,
+  JsonFile,
   announceAdapters,
   createAdapterAdministration,
   createAdapterControl,
@@ -62,7 +63,7 @@ export interface GenerationOptions {
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
   /** How versions are judged, and how new ones come into service. */
-  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks'> | undefined;
+  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks' | 'noises'> | undefined;
 }
 
 /** A served decoder. */
@@ -90,7 +91,8 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const releasing = tendRegistry(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
   const fallbacks = storeFolder === undefined ? undefined : new FallbackFile(join(storeFolder, 'fallbacks.json'));
-  const rollouts = new Rollouts({ registry, records, fallbacks, ...options.rollouts });
+  const noises = storeFolder === undefined ? undefined : new JsonFile<object>(join(storeFolder, 'noise.json'));
+  const rollouts = new Rollouts({ registry, records, fallbacks, noises, ...options.rollouts });
   const shadow = new ShadowRuns({ engine, acquire: (name, version) => registry.held.acquire(name, version) });
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AdapterClient, RemoteRollout } from '../../http/index.ts';
 import { adapterName, addChangeOptions, changeSchema, versionStart, type Wants, wantsOf } from '../change-options.ts';
 import type { CommandDefinition } from '../command.ts';
-import { describeRollout, describeRollouts } from '../describe-rollout.ts';
+import { describeNoise, describeRollout, describeRollouts } from '../describe-rollout.ts';
 import { readOptions } from '../read-options.ts';
 import { rolloutSteps } from '../rollout-steps.ts';
 import { addServerOptions, clientOf, serverSchema } from '../server-options.ts';
@@ -52,6 +52,33 @@ export const rolloutStatusCommand: CommandDefinition = {
     }
     const rollout = await client.rollout({ name: read.name, method: 'GET' });
     return output.answer(rollout, () => describeRollout(rollout));
+  },
+};
+
+export const rolloutNoiseCommand: CommandDefinition = {
+  name: 'rollout noise',
+  summary: 'Shows what a version of a running server differs from itself by, or with --start measures it.',
+  examples: ['espalier rollout noise support --start', 'espalier rollout noise support'],
+  configure(command) {
+    command
+      .argument('<name>', 'the name of an adapter')
+      .option('--start', 'compare the version of the name with itself on the requests that come')
+      .option('--samples <n>', 'requests that are compared (default: 200)')
+      .option('--share <share>', 'share of the requests that is compared (default: 0.1)');
+    addChangeOptions(command, 'events');
+  },
+  async run(options, { output, signal }) {
+    const number = z.coerce.number().optional();
+    const schema = { ...changeSchema, start: z.boolean().default(false), samples: number, share: number };
+    const read = readOptions(z.object(schema), options);
+    const client = clientOf(read, signal);
+    const { reason, expected } = await wantsOf(client, read);
+    const { samples, share } = read;
+    const body = { ...(samples !== undefined && { samples }), ...(share !== undefined && { share }), ...reason };
+    const noise = await (read.start
+      ? client.noise({ name: read.name, method: 'POST', body, expected })
+      : client.noise({ name: read.name, method: 'GET' }));
+    output.answer(noise, () => describeNoise(noise));
   },
 };
 

@@ -225,6 +225,12 @@ export const engineCodes = {
     message: 'The name {name} has a roll-out already. Promote or abort it first.',
     help: 'A name has one roll-out at a time. The present one goes on.',
   },
+  NOISE_VERSION_GONE: {
+    status: 409,
+    retryable: false,
+    message: 'The measurement of {name} has ended: the name has another version than {version} now. Measure again.',
+    help: 'What a version differs from itself by holds for that version only, and the name was moved before enough requests had come.',
+  },
   ROLLOUT_NOT_FOUND: {
     status: 404,
     retryable: false,

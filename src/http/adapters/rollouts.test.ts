@@ -71,51 +71,6 @@ afterEach(async () => {
   await close();
 });
 
-describe('the fall-back of a name', () => {
-  const set = async (payload: object, headers = {}): Promise<readonly [number, unknown]> => {
-    const url = '/v1/adapters/org%2Fpolicy';
-    const answer = await app.inject({ method: 'PATCH', url, payload, headers });
-    const { fallback, error } = answer.json<{ fallback?: unknown; error?: { code: string } }>();
-    return [answer.statusCode, fallback ?? error?.code];
-  };
-  /** What answers while the version of the name is open. */
-  const answersNow = async (): Promise<string> => {
-    for (let i = 0; i < 10; i++) {
-      using chosen = await rollouts.choice.choose('org/policy').catch(() => undefined);
-      chosen?.call.end({ outcome: 'failure' });
-    }
-    try {
-      using chosen = await rollouts.choice.choose('org/policy');
-      return chosen.lease?.version.digest ?? 'base';
-    } catch (error) {
-      return String((error as { code?: string }).code);
-    }
-  };
-
-  it('is that of the server until it is declared, is shown, and decides who answers', async () => {
-    expect(await answersNow()).toBe('BREAKER_OPEN');
-    const shown = await app.inject({ url: '/v1/adapters' });
-    const { data } = shown.json<{ data: { fallback: unknown }[] }>();
-    expect(data[0]?.fallback).toEqual({ answers: 'previous', declared: false });
-    expect(await set({ fallback: 'base', reason: 'no version before' })).toEqual([
-      200,
-      { answers: 'base', declared: true },
-    ]);
-    expect(await answersNow()).toBe('base');
-    expect(events.filter(({ event }) => event === 'fallback')).toMatchObject([
-      { name: 'org/policy', reason: 'no version before', details: { fallback: 'base', before: 'previous' } },
-    ]);
-    expect(await set({ fallback: null })).toEqual([200, { answers: 'previous', declared: false }]);
-    expect(await answersNow()).toBe('BREAKER_OPEN');
-  });
-
-  it('is not changed for another version than the expected one, nor to what is none', async () => {
-    expect(await set({ fallback: 'base' }, { 'if-match': '"v2"' })).toEqual([412, 'precondition_failed']);
-    expect((await set({ fallback: 'nobody' }))[0]).toBe(400);
-    expect(rollouts.fallbackOf('org/policy')).toEqual({ fallback: 'previous', isDeclared: false });
-  });
-});
-
 const url = '/v1/adapters/org%2Fpolicy/rollout';
 
 interface Answer {

@@ -120,7 +120,9 @@ function offerToShadow(
 ): void {
   const [stable] = leases;
   const shadow = trials?.shadow;
-  if (call?.mirror === undefined || shadow === undefined || rollout?.side !== 'stable') return;
+  if (call?.mirror === undefined || shadow === undefined) return;
+  // Another version may have answered, whose answer says nothing of these two.
+  if (rollout?.side !== 'stable' && stable?.version.digest !== call.mirror) return;
   if (answered === undefined || stable === undefined || alias === undefined) return shadow.skip();
   shadow.offer({
     alias,

@@ -60,6 +60,24 @@ const rollout = z.looseObject({
 /** A roll-out as a server tells it. */
 export type RemoteRollout = z.output<typeof rollout>;
 
+const noise = z.looseObject({
+  name: z.string(),
+  running: z.looseObject({ version: z.string(), wanted: z.number(), samples: z.number() }).nullable(),
+  floor: z
+    .looseObject({
+      version: z.string(),
+      samples: z.number(),
+      divergence: z.number(),
+      agreement: z.number(),
+      entropy: z.number(),
+      time: z.string(),
+    })
+    .nullable(),
+});
+
+/** What a server knows of the noise of a name. */
+export type RemoteNoise = z.output<typeof noise>;
+
 const rolloutList = z.looseObject({ data: z.array(rollout) });
 
 /** What is asked of the roll-out of one name. */
@@ -134,6 +152,10 @@ export class AdapterClient {
 
   rollout({ name, method, body, expected }: RolloutAsked): Promise<RemoteRollout> {
     return this.#ask(rollout, { method, path: `${pathOf(name)}/rollout`, body, expected });
+  }
+
+  noise({ name, method, body, expected }: RolloutAsked): Promise<RemoteNoise> {
+    return this.#ask(noise, { method, path: `${pathOf(name)}/noise`, body, expected });
   }
 
   async rollouts(): Promise<readonly RemoteRollout[]> {

@@ -91,15 +91,18 @@ describe('the access of routes', () => {
     ]);
     expect(of('admin').toSorted()).toEqual([
       'DELETE /v1/adapters/:name',
+      'DELETE /v1/adapters/:name/noise',
       'DELETE /v1/adapters/:name/rollout',
       'GET /v1/adapters',
       'GET /v1/adapters/:name',
+      'GET /v1/adapters/:name/noise',
       'GET /v1/adapters/:name/rollout',
       'GET /v1/rollouts',
       'PATCH /v1/adapters/:name',
       'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',
       'POST /v1/adapters/:name/drain',
+      'POST /v1/adapters/:name/noise',
       'POST /v1/adapters/:name/pin',
       'POST /v1/adapters/:name/publish',
       'POST /v1/adapters/:name/resume',

@@ -106,7 +106,7 @@ function measureOf(
       return ofMean(mirror.agreement, limit, true, (error) => bernsteinInterval(mirror.agreement, 1, error));
     }
     case 'entropy':
-      return ofMean(mirror.entropy, 0, true, (error) => meanInterval(mirror.entropy, error));
+      return ofMean(mirror.entropy, -noise.entropy, true, (error) => meanInterval(mirror.entropy, error));
     case 'slowdown': {
       const limit = Math.log(limits.latencyRatio);
       return ofMean(mirror.slowdown, limit, false, (error) => meanInterval(mirror.slowdown, error));

@@ -1,5 +1,5 @@
 import type { Interval } from './bounds.ts';
-import { bernsteinInterval } from './bounds.ts';
+import { bernsteinInterval, meanInterval } from './bounds.ts';
 import { addSample, createMoments, type Moments } from './moments.ts';
 import type { Comparison } from './request-comparison.ts';
 import type { Noise, RolloutLimits } from './rollout-settings.ts';
@@ -68,21 +68,28 @@ export function mirrorLimits(limits: RolloutLimits, noise: Noise): MirrorLimits 
  * A divergence counts as at most this. It is unbounded, and bounds of a mean need a bounded variable. Four times what is allowed is far
  * beyond the limit, and cutting makes a mean smaller, never larger.
  */
-export function divergenceCap({ divergence, noise }: MirrorLimits): number {
+export function divergenceCap({ divergence, noise }: Pick<MirrorLimits, 'divergence' | 'noise'>): number {
   return 4 * (divergence + noise);
 }
 
 /**
- * The divergence and the agreement that a version has with itself: what the arithmetic alone does, since rows of other batches are
- * summed in another order. Limits of a roll-out are meant beyond it.
+ * The divergence and the agreement that a version has with itself, and how far its entropies lie apart: what the arithmetic alone does,
+ * since rows of other batches are summed in another order. Limits of a roll-out are meant beyond it.
  *
  * @param evidence  of mirrored requests whose candidate was the stable version
+ * @param entropy   of the same requests: the difference of the entropies of both runs, without its sign
+ * @param limits    of the roll-outs that the floor is for
  * @param error     probability that the truth is worse
  */
-export function noiseOf(evidence: MirrorEvidence, limits: MirrorLimits, error = 0.01): Noise {
-  const divergence: Interval = bernsteinInterval(evidence.divergence, divergenceCap(limits), error);
+export function noiseOf(evidence: MirrorEvidence, entropy: Moments, limits: RolloutLimits, error = 0.01): Noise {
+  const cap = divergenceCap({ divergence: limits.divergence, noise: 0 });
+  const divergence: Interval = bernsteinInterval(evidence.divergence, cap, error);
   const agreement: Interval = bernsteinInterval(evidence.agreement, 1, error);
-  return { divergence: Math.min(divergence.most, divergenceCap(limits)), agreement: Math.max(agreement.least, 0.01) };
+  return {
+    divergence: Math.min(divergence.most, cap),
+    agreement: Math.max(agreement.least, 0.01),
+    entropy: Math.max(meanInterval(entropy, error).most, 0),
+  };
 }
 
 /** Of a latency in ms; what a clock cannot resolve counts as a microsecond. */

@@ -1,6 +1,7 @@
 import { type Cause, type Clock, EspalierError, publishAdapterEvent, systemClock } from '../../core/index.ts';
 import type { BreakerTable } from '../breaker/breaker-table.ts';
 import { decideAnswer, type Candidate, type Fallback } from '../breaker/fallback.ts';
+import type { NoiseRuns } from './noise-runs.ts';
 import { LatestOnly } from './latest-only.ts';
 import { readRolloutRecord, type RolloutRecord } from './rollout-record.ts';
 import type { RolloutOptions } from './rollout-settings.ts';
@@ -16,6 +17,8 @@ export interface RunnerOptions {
   readonly promote: (subject: RolloutSubject) => Promise<void>;
   /** Puts the candidate away until a person clears it. May be called again after a failure or a restart. */
   readonly quarantine: (subject: RolloutSubject, reason: string) => Promise<void>;
+  /** The measurements of what versions differ from themselves by. */
+  readonly noise?: Pick<NoiseRuns, 'takes'> | undefined;
   readonly clock?: Clock;
 }
 
@@ -102,7 +105,11 @@ export class RolloutRunner implements Disposable {
       : this.#stateOf(version, previous, fallback);
     if (isCandidate) this.#compareLatency(rollout.subject);
     const answer = decideAnswer(state);
-    const mirror = assigned?.isMirrored === true && answer.kind === 'version' ? rollout?.subject.candidate : undefined;
+    const candidate =
+      assigned?.isMirrored === true && answer.kind === 'version' ? rollout?.subject.candidate : undefined;
+    const isOwn = rollout === undefined && answer.kind === 'version' && answer.version === version;
+    const noise = isOwn ? this.#options.noise?.takes(alias, version) : undefined;
+    const mirror = noise === undefined ? candidate : version;
     const { breakers } = this.#options;
     return new RoutedRequest({
       now: () => this.#clock.now(),
@@ -111,6 +118,7 @@ export class RolloutRunner implements Disposable {
       answer,
       rollout,
       mirror,
+      noise,
       isRetry: false,
     });
   }

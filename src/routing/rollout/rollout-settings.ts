@@ -41,6 +41,8 @@ const noiseOptions = {
   /** Divergence and agreement that the stable version has with itself (`noiseOf`). */
   divergence: { fallback: 0, least: 0, most: 100 },
   agreement: { fallback: 1, least: 0.01, most: 1 },
+  /** How far the mean entropies of two runs of it lie apart, in nats. */
+  entropy: { fallback: 0, least: 0, most: 100 },
 } as const satisfies Record<string, NumericOption>;
 
 export type RolloutStep = Readonly<Record<keyof typeof stepOptions, number>>;

@@ -22,6 +22,8 @@ export interface RoutedParts {
   readonly answer: Answer;
   /** The roll-out to which the answer belongs, if there is one. */
   readonly rollout: Rollout | undefined;
+  /** Who hears of the copy instead of the roll-out, if a version is compared with itself. */
+  readonly noise?: Pick<Rollout, 'recordMirrored'> | undefined;
   /** The version that computes the request as well, unseen by the user. */
   readonly mirror: string | undefined;
   readonly isRetry: boolean;
@@ -87,12 +89,13 @@ export class RoutedRequest implements Disposable {
     const outcome = resultOf({ outcome: this.#outcome ?? 'cancelled' }).outcome;
     const answer = decideRetry(state, { outcome, hasStreamed, isRetry });
     if (answer === undefined) return undefined;
-    return new RoutedRequest({ ...this.#parts, answer, mirror: undefined, isRetry: true });
+    return new RoutedRequest({ ...this.#parts, answer, mirror: undefined, noise: undefined, isRetry: true });
   }
 
   /** Tells the roll-out how the mirrored run ended. Its breaker is not told: no user waited for it. */
   recordMirrored(call: MirroredCall): void {
-    if (this.mirror !== undefined) this.#parts.rollout?.recordMirrored(call, this.#parts.now());
+    const { noise, rollout, now } = this.#parts;
+    if (this.mirror !== undefined) (noise ?? rollout)?.recordMirrored(call, now());
   }
 
   [Symbol.dispose](): void {

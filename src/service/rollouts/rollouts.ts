@@ -11,6 +11,10 @@ import {
   type FallbackRecords,
   type HostWeights,
   type MoveOptions,
+  type NoiseOptions,
+  type NoiseRecords,
+  NoiseRuns,
+  type NoiseState,
   readBreakerOptions,
   readFallback,
   readRolloutOptions,
@@ -36,6 +40,8 @@ export interface RolloutsOptions<Weights extends HostWeights> {
   readonly fallback?: Fallback | undefined;
   /** Where it is kept what was declared for single names. Default: nowhere, so that it ends with the server. */
   readonly fallbacks?: FallbackRecords | undefined;
+  /** Where it is kept what versions were found to differ from themselves by. Default: nowhere. */
+  readonly noises?: NoiseRecords | undefined;
   /** Of every roll-out that does not say otherwise. */
   readonly rollout?: RolloutOptions | undefined;
   readonly breaker?: BreakerOptions | undefined;
@@ -72,6 +78,13 @@ export interface RolloutControl {
    * @throws EspalierError ROLLOUT_NOT_FOUND, ADAPTER_VERSION_CONFLICT
    */
   clear(name: string, options: MoveOptions): Promise<RolloutState>;
+  /** The measurements of what versions differ from themselves by. */
+  readonly noise: Pick<NoiseRuns, 'state' | 'forget'>;
+  /**
+   * Begins to measure what the version of a name differs from itself by.
+   * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_BEING_READ, ADAPTER_VERSION_CONFLICT, ROLLOUT_ACTIVE, OPTION_UNKNOWN, OPTION_INVALID
+   */
+  measureNoise(name: string, given: NoiseOptions, options: MoveOptions): NoiseState;
   fallbackOf(name: string): NameFallback;
   /**
    * Declares who answers for the versions of a name; undefined: who does for all names.
@@ -121,6 +134,7 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
   readonly #breakers: BreakerTable;
   readonly #runner: RolloutRunner;
   readonly #quarantines: Quarantines;
+  readonly noise: NoiseRuns;
   readonly #fallbacks: DeclaredFallbacks;
   readonly #turns = new Turns();
   /** The candidates that are kept, by name. */
@@ -147,7 +161,9 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     this.#breakers.onChange((version, { to }) => {
       if (to === 'open') this.#recallHistories(version);
     });
+    this.noise = new NoiseRuns({ limits: readRolloutOptions(options.rollout).limits, records: options.noises });
     this.#runner = new RolloutRunner({
+      noise: this.noise,
       breakers: this.#breakers,
       save: (alias, record) => this.#save(alias, record),
       promote: (subject) => this.#promote(subject),
@@ -162,6 +178,7 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
   /** Goes on with the roll-outs that were kept, when the names are served. Time passes from now on. */
   async begin(begun: Begun): Promise<void> {
     await this.#fallbacks.begin();
+    await this.noise.begin();
     this.#begin(begun);
     for (const saved of (await this.#options.records?.read()) ?? []) await this.#restore(saved, begun);
     this.#ticking = setInterval(() => this.tick(), tickMs);
@@ -195,8 +212,9 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
   }
 
   async #start(name: string, candidate: string, options: StartOptions): Promise<RolloutState> {
-    const { rollout = this.#options.rollout, cause } = options;
+    const { cause } = options;
     const stable = this.#expect(name, options);
+    const rollout = this.#withFloor(name, stable, options.rollout);
     readRolloutOptions(rollout);
     if (this.#runner.isActive(name)) throw new EspalierError('ROLLOUT_ACTIVE', { name });
     const { store } = await this.#begun;
@@ -213,6 +231,13 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     return this.#runner.status(name);
   }
 
+  measureNoise(name: string, given: NoiseOptions, options: MoveOptions): NoiseState {
+    const { version } = this.#expectNamed(name, options);
+    if (version === undefined) throw new EspalierError('ADAPTER_BEING_READ', { name });
+    if (this.#runner.isActive(name)) throw new EspalierError('ROLLOUT_ACTIVE', { name });
+    return this.noise.start(name, version, given, options.cause);
+  }
+
   fallbackOf(name: string): NameFallback {
     return { fallback: this.#fallbacks.of(name), isDeclared: this.#fallbacks.has(name) };
   }
@@ -220,6 +245,13 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
   async declareFallback(name: string, fallback: Fallback | undefined, options: MoveOptions): Promise<void> {
     this.#expectNamed(name, options);
     await this.#fallbacks.declare(name, fallback, options.cause);
+  }
+
+  /** What was measured for the stable version counts, unless the caller says something else. */
+  #withFloor(name: string, stable: string, given: RolloutOptions | undefined): RolloutOptions | undefined {
+    const usual = given ?? this.#options.rollout;
+    const noise = given?.noise ?? this.noise.floorOf(name, stable)?.noise;
+    return noise === undefined ? usual : { ...usual, noise };
   }
 
   /** The version of a name that may be moved. */
@@ -337,5 +369,6 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     this.#breakers[Symbol.dispose]();
     for (const name of this.#held.keys()) this.#release(name);
     await Promise.allSettled(this.#saving);
+    await this.noise.settled();
   }
 }

@@ -127,7 +127,9 @@ export class ShadowRuns implements AsyncDisposable {
     });
     let outcomeOf = rolloutOutcomeOf;
     try {
-      using lease = side === 'stable' ? stable.share() : acquire(alias, candidate);
+      // A version that is compared with itself is not kept for the name beside it.
+      const isStable = side === 'stable' || candidate === stable.version.digest;
+      using lease = isStable ? stable.share() : acquire(alias, candidate);
       const stream = engine.generate({
         tokens: [...prompt, ...answer],
         adapters: [{ lease }],
