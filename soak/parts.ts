@@ -1,5 +1,6 @@
 import { corruptPart } from './corrupt/part.ts';
 import { crashPart } from './crash/part.ts';
+import { defectsPart } from './defects/part.ts';
 import { exchangePart } from './exchange/part.ts';
 import type { Part } from './finding.ts';
 import { readinessPart } from './readiness/part.ts';
@@ -15,4 +16,5 @@ export const parts: readonly Part[] = [
   readinessPart,
   speedPart,
   crashPart,
+  defectsPart,
 ];

@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { corruptStored, corruptTrusted, offerCorrupted, overwriteServed, total } from './corrupt/part.ts';
 import { StoreHere } from './corrupt/store-here.ts';
+import { defects, harmless } from './defects/candidates.ts';
+import { brokenRollouts, isRolledBack, plans } from './defects/part.ts';
+import { RolloutsHere } from './defects/rollouts-here.ts';
 import { brokenWays } from './exchange/part.ts';
 import { exchange } from './exchange/exchanges.ts';
 import { cycle, isBack } from './residency/cycles.ts';
@@ -110,6 +113,26 @@ describe('a server whose store has adapters', () => {
     const { data } = JSON.parse(text) as { data: { state: string; resident: boolean }[] };
     expect(data).toHaveLength(12);
     expect(data.filter(({ state, resident }) => state === 'failed' || resident)).toEqual([]);
+  });
+});
+
+describe('candidates with a planted defect', () => {
+  const atOnce = plans['a third of the users at once'] ?? {};
+
+  it('are rolled back, and no user sees a failure', async () => {
+    await using here = await RolloutsHere.open(seed);
+    for (const name of ['throws in 60 % of calls', 'has NaN in 20 % of calls', 'is of another base']) {
+      const tried = await here.try(defects[name] ?? harmless, atOnce);
+      expect([name, isRolledBack(tried), tried.failures]).toEqual([name, true, []]);
+    }
+  });
+
+  it('are seen by users of a server that has no fall-back', async () => {
+    const wrong = brokenRollouts['gives users what a candidate fails to answer'];
+    if (wrong === undefined) throw new RangeError('there is no such variant');
+    await using here = await RolloutsHere.open(seed, wrong.change);
+    const tried = await here.try(wrong.candidate, wrong.rollout);
+    expect([isRolledBack(tried), tried.failures.length > 0]).toEqual([false, true]);
   });
 });
 

@@ -46,14 +46,16 @@ export const ofAnotherBase = new EspalierError('ADAPTER_BASE_MISMATCH', {
   fingerprint: 'this one',
 });
 
-function streamOf(begin: () => AsyncGenerator<Generated>): Stream {
-  const tokens = begin();
-  return Object.assign(tokens, { promptTokens: [], times: {}, adapters: [], generated: 0 }) as unknown as Stream;
+/** A stream that never gives a token. */
+function streamOf(next: () => Promise<never>): Stream {
+  const stream = { next, promptTokens: [], times: {}, adapters: [], generated: 0 };
+  const end = (): Promise<{ done: true; value: undefined }> => Promise.resolve({ done: true, value: undefined });
+  return { ...stream, return: end, [Symbol.asyncIterator]: () => ({ next, return: end }) } as unknown as Stream;
 }
 
-async function* failing(wrong: Error | 'hangs', signal: AbortSignal | undefined): AsyncGenerator<Generated> {
-  if (wrong instanceof Error) throw wrong;
-  await new Promise((_, reject) => {
+function failing(wrong: Error | 'hangs', signal: AbortSignal | undefined): Promise<never> {
+  if (wrong instanceof Error) return Promise.reject(wrong);
+  return new Promise((_, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason as Error));
   });
 }

@@ -95,8 +95,14 @@ async function harmlessFinding(here: RolloutsHere, count: number): Promise<Findi
 }
 
 /** Whether the candidate was put away in time, the stable version answers, and no user saw a failure. */
-export function isCaught({ phase, failures, quarantineMs = Infinity, isRight }: Tried): boolean {
-  return phase === 'failed' && failures.length === 0 && quarantineMs <= limitMs && isRight;
+export function isCaught(tried: Tried): boolean {
+  const { quarantineMs = Infinity } = tried;
+  return isRolledBack(tried) && quarantineMs <= limitMs;
+}
+
+/** The same, however long it took on a busy machine. */
+export function isRolledBack({ phase, failures, quarantineMs, isRight }: Tried): boolean {
+  return phase === 'failed' && failures.length === 0 && quarantineMs !== undefined && isRight;
 }
 
 function figuresOf({ phase, reason, requests, failures, calls, ms, quarantineMs = -1 }: Tried): Finding['figures'] {

@@ -12,6 +12,8 @@ export type Serving = GenerationService['context'];
 export interface HereOptions {
   /** The folder of a store. */
   readonly store: string;
+  /** A version on trial that gives no token for so long has failed. Default: a minute. */
+  readonly silentMs?: number | undefined;
   readonly change?: ((serving: Serving, service: GenerationService) => Serving) | undefined;
 }
 
@@ -20,7 +22,7 @@ export interface ServedHere extends AsyncDisposable {
 }
 
 /** Serves the tiny base in this process, possibly with something broken. */
-export async function serveHere({ store, change = (serving) => serving }: HereOptions): Promise<ServedHere> {
+export async function serveHere({ store, silentMs, change = (serving) => serving }: HereOptions): Promise<ServedHere> {
   const environment = openEnvironment({ threads: 1 });
   const service = await openGeneration({
     base: await openBaseModel(tinyBase),
@@ -32,6 +34,7 @@ export async function serveHere({ store, change = (serving) => serving }: HereOp
     maxSlots: 24,
     maxLength: undefined,
     dora: false,
+    silentMs,
   });
   const door = { apiKey: undefined, isReady: () => true, isShuttingDown: () => false };
   const app = createApp(door, { generation: { ...door, ...change(service.context, service) } });

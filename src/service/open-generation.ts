@@ -60,10 +60,14 @@ export interface GenerationOptions {
   readonly template?: TemplateOf | undefined;
   /** The form in which the model writes calls of tools, by its name. Default: as its chat template shows. */
   readonly toolParser?: string | undefined;
+  /** A version on trial that gives no token for so long has failed, for a user or in shadow. Default: a minute. */
+  readonly silentMs?: number | undefined;
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
   /** How versions are judged, and how new ones come into service. */
-  readonly rollouts?: Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks' | 'noises'> | undefined;
+  readonly rollouts?:
+    | Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks' | 'noises'>
+    | undefined;
 }
 
 /** A served decoder. */
@@ -93,7 +97,11 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const fallbacks = storeFolder === undefined ? undefined : new FallbackFile(join(storeFolder, 'fallbacks.json'));
   const noises = storeFolder === undefined ? undefined : new JsonFile<object>(join(storeFolder, 'noise.json'));
   const rollouts = new Rollouts({ registry, records, fallbacks, noises, ...options.rollouts });
-  const shadow = new ShadowRuns({ engine, acquire: (name, version) => registry.held.acquire(name, version) });
+  const shadow = new ShadowRuns({
+    engine,
+    acquire: (name, version) => registry.held.acquire(name, version),
+    timeoutMs: options.silentMs,
+  });
   const closing: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
     releasing[Symbol.dispose]();
@@ -140,7 +148,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       adapters: store === undefined ? adapters : withStore(adapters, control),
       control,
       rollouts,
-      trials: { shadow },
+      trials: { shadow, silentMs: options.silentMs },
       router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,
       toolParser: options.toolParser,
