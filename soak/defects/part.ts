@@ -43,9 +43,12 @@ export const brokenRollouts: Readonly<
     rollout: plans['a third of the users at once'] ?? {},
     change: (serving) => ({ ...serving, router: { ...withoutFallBack(serving.router) } }),
   },
-  'compares no distributions': {
+  'judges by errors alone': {
     candidate: named("is another customer's adapter"),
-    rollout: { ...plans['shadow first'], limits: { ...limits, divergence: 1e3, agreement: 0, entropyRatio: 0 } },
+    rollout: {
+      ...plans['shadow first'],
+      limits: { ...limits, divergence: 1e3, agreement: 0, entropyRatio: 0, latencyRatio: 1e3 },
+    },
   },
 };
 

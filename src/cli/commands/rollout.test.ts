@@ -84,3 +84,29 @@ describe('espalier rollout, on a running server', () => {
     expect((await run('status')).stdout).toBe('no roll-outs\n');
   });
 });
+
+describe('espalier, on the names of a running server', () => {
+  it('declares who answers for a version that fails, shows it, and takes it back', async () => {
+    const adapter = (...words: string[]): ReturnType<typeof espalier> =>
+      espalier(['adapter', ...words, '--server', server, '--admin-key', 'secret']);
+    const set = await adapter('set', 'org/support', '--fallback', 'base');
+    expect(set.stdout).toBe('org/support falls back to: base\n');
+    expect((await adapter('status', 'org/support')).stdout).toContain('fallback  base, declared for this name\n');
+    expect((await adapter('set', 'org/support', '--fallback', 'server')).stdout).toContain('previous');
+    expect(rollouts.fallbackOf('org/support')).toEqual({ fallback: 'previous', isDeclared: false });
+    expect((await adapter('set', 'org/support', '--fallback', 'nobody')).exitCode).not.toBe(0);
+  });
+
+  it('measures what a version differs from itself by, and shows it', async () => {
+    expect((await run('noise', 'org/support')).stdout).toBe('org/support  was not measured\n');
+    const started = await run('noise', 'org/support', '--start', '--samples', '20', '--share', '1');
+    expect(started.stdout).toBe(`org/support  version ${stable.slice(0, 12)} is being measured: 0 of 20 requests\n`);
+    const comparison = { positions: 1, divergence: 0, agreement: 1, stableEntropy: 1, candidateEntropy: 1 };
+    for (let i = 0; i < 20; i++) {
+      rollouts.noise
+        .takes('org/support', stable)
+        ?.recordMirrored({ outcome: 'success', hasStableFailed: false, comparison });
+    }
+    expect((await run('noise', 'org/support')).stdout).toMatch(/noise of version 222222222222 over 20 requests/);
+  });
+});
