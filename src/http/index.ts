@@ -3,7 +3,8 @@ export {
   AdapterClient,
   type AdapterClientOptions,
   type RemoteAdapter,
-  type RemoteNoise, type RemoteRollout,
+  type RemoteNoise,
+  type RemoteRollout,
 } from './client/adapter-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';
