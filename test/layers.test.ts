@@ -91,6 +91,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'evaluate',
     'train',
     'routing',
+    'execution',
     'engine',
     'batching',
     'http',

@@ -6,5 +6,6 @@ export {
   openPreparedGraph,
   type OpenPreparedOptions,
 } from './open-graph.ts';
+export { type KnownKernels, knownKernels } from './kernels/known-kernels.ts';
 export { kernelPasses } from './kernels/kernel-passes.ts';
 export { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';

@@ -4,7 +4,7 @@ import { readAdapter, writeAdapter } from '../../adapter-files/index.ts';
 import { createModel, encodeModel, Tape } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import { tmpdir } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { espalier, goldenFolder } from '../testing/run-espalier.ts';
 
 describe('espalier inspect', () => {
@@ -46,6 +46,24 @@ describe('espalier inspect', () => {
     const { stdout } = await espalier(['inspect', goldenFolder('cnn/model.onnx'), '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ modules: [{ path: 'conv1' }, { path: 'conv2' }, { path: 'fc' }] });
     expect((await espalier(['inspect', goldenFolder('cnn/model.onnx')])).stdout).toContain('conv2  conv [12, 8]');
+  });
+
+  it('shows how fast this machine multiplies, and keeps that in the cache folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+    vi.stubEnv('XDG_CACHE_HOME', folder);
+    const { stdout } = await espalier(['inspect', '--kernels', '--json']);
+    const { stdout: text } = await espalier(['inspect', '--kernels']);
+    vi.unstubAllEnvs();
+    const known = JSON.parse(stdout) as { kind: string; path: string; speeds: { form: string; decode: number }[] };
+    expect(known).toMatchObject({ kind: 'kernels', threads: 1 });
+    expect(known.path.startsWith(folder)).toBe(true);
+    expect(known.speeds).toHaveLength(4);
+    for (const { form, decode } of known.speeds) expect(text).toContain(`${form.padEnd(14)}${decode} in decode steps`);
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([[[]], [['--kernels', 'demo/base']]])('takes either a path or --kernels, not %j', async (words) => {
+    expect((await espalier(['inspect', ...words])).stderr).toContain('a path or --kernels');
   });
 
   it('says what it can show where it can show nothing', async () => {

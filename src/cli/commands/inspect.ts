@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { memoryPlans } from '../../batching/index.ts';
 import { collect } from '../base-options.ts';
 import type { CommandDefinition } from '../command.ts';
+import { openEnvironment } from '../../onnxruntime/index.ts';
+import { EspalierError } from '../../core/index.ts';
+import { inspectKernels } from '../inspect-kernels.ts';
 import { inspectMemory } from '../inspect-memory.ts';
 import { inspectPath } from '../inspect-path.ts';
 import { path, positiveInteger, readOptions } from '../read-options.ts';
@@ -16,7 +19,8 @@ const dims = z.array(z.string().regex(/^[^=]+=\d+$/, { error: 'name=size, such a
 );
 
 const inspectOptions = z.object({
-  path,
+  path: path.optional(),
+  kernels: z.boolean().default(false),
   memoryPlan: z.enum(memoryPlans, { error: memoryPlans.join(', ') }).optional(),
   batch: positiveInteger.default(64),
   dim: dims.default({}),
@@ -29,19 +33,33 @@ export const inspectCommand: CommandDefinition = {
     'espalier inspect models/tiny',
     'espalier inspect adapters/strict --json',
     'espalier inspect models/tiny/model.onnx',
+    'espalier inspect --kernels',
     'espalier inspect models/digits.onnx --memory-plan two-level --batch 16',
   ],
   configure: (command) =>
     void command
-      .argument('<path>', 'a folder or a file')
+      .argument('[path]', 'a folder or a file')
+      .option('--kernels', 'show how fast this machine multiplies by each kind of weights; measured once')
       .option(
         '--memory-plan <plan>',
         `show how the buffers of a served ONNX file are placed: ${memoryPlans.join(', ')}`,
       )
       .option('--batch <n>', 'rows of the batch that a memory plan is shown for', '64')
       .option('--dim <name=size>', 'size of another open dimension; may be repeated', collect),
-  run: async (options, { output }) => {
-    const { path: given, memoryPlan: plan, batch, dim } = readOptions(inspectOptions, options);
+  run: async (options, { output, threads }) => {
+    const { path: given, kernels, memoryPlan: plan, batch, dim } = readOptions(inspectOptions, options);
+    if (kernels === (given !== undefined)) {
+      throw new EspalierError('CLI_CONFLICT', {
+        expected: 'a path or --kernels',
+        actual: kernels ? 'both' : 'neither',
+      });
+    }
+    if (given === undefined) {
+      using environment = openEnvironment({ threads });
+      const { answer, text } = await inspectKernels(environment);
+      output.answer(answer, () => text);
+      return;
+    }
     const inspection =
       plan === undefined ? await inspectPath(given) : await inspectMemory(given, { plan, batch, dims: dim });
     output.answer(inspection.answer, () => inspection.text);
