@@ -56,3 +56,23 @@ it('refers to its earlier messages, which are kept', async () => {
   expect(text).toBe('Again.');
   expect(served.prompts[1]).toContain('Hello.');
 });
+
+it('sends its earlier messages whole where none are kept', async () => {
+  await using served = await serveScript('Hello.', 'Again.');
+  const providerOptions = { openai: { store: false } };
+  const messages: ModelMessage[] = [{ role: 'user', content: 'Hi' }];
+  const first = await generateText({ model: modelOf(served), messages, providerOptions, maxRetries: 0 });
+  messages.push(...first.response.messages, { role: 'user', content: 'And?' });
+  const bodies: string[] = [];
+  await generateText({ model: modelOf(served, bodies), messages, providerOptions, maxRetries: 0 });
+  expect(bodies[0]).not.toContain('item_reference');
+  expect(served.prompts[1]).toContain('Hello.');
+});
+
+it('leaves thoughts apart from the text, and does not read them', async () => {
+  await using served = await serveScript('<think>\nHm.\n</think>\n\nYes.', '<think>\nHm.\n</think>\n\nYes.');
+  const options = { model: modelOf(served), prompt: 'Hi', maxRetries: 0 };
+  const { text, reasoningText } = await generateText(options);
+  expect([text.trim(), reasoningText ?? '']).toEqual(['Yes.', '']);
+  expect((await streamText(options).text).trim()).toBe('Yes.');
+});

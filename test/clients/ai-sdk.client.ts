@@ -1,7 +1,8 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embedMany, generateText, streamText, type LanguageModel, type ModelMessage } from 'ai';
+import { APICallError, embedMany, generateText, streamText, Output, type LanguageModel, type ModelMessage } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { apiKey, history, renderedHistory, rounded, serveAll, type Served } from './serve.ts';
 
 let all: Served;
@@ -110,6 +111,16 @@ describe.each(providers)('%s', (_, modelOf) => {
       responseHeaders: { 'retry-after': '7' },
     });
   });
+});
+
+it('gets an object of a schema from the Responses API, whole and streamed', async () => {
+  const model = createOpenAI({ baseURL: served.baseURL, apiKey })('base');
+  const schema = z.object({ mood: z.enum(['calm', 'angry']), score: z.int().min(1).max(5) });
+  const options = { model, prompt: 'x', output: Output.object({ schema }), temperature: 2, maxRetries: 0 };
+  const { output } = await generateText(options);
+  expect(schema.parse(output)).toEqual(output);
+  const streamed = await streamText(options).output;
+  expect(schema.parse(streamed)).toEqual(streamed);
 });
 
 it('gets the vectors of the reference', async () => {

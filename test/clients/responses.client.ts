@@ -1,5 +1,7 @@
 import OpenAI from 'openai';
+import { zodTextFormat } from 'openai/helpers/zod';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { apiKey, history, renderedHistory, serveAll, type Served } from './serve.ts';
 
 let all: Served;
@@ -60,9 +62,14 @@ describe('a response', () => {
     expect([gathered.output_text, gathered.status]).toEqual([whole.output_text, whole.status]);
   });
 
-  it('is parsed by the helper', async () => {
-    const parsed = await client.responses.parse(asked);
-    expect(parsed.output_text.length).toBeGreaterThan(0);
+  it('has the form of a schema, and is parsed by the helper', async () => {
+    const schema = z.object({ mood: z.enum(['calm', 'angry']), score: z.int().min(1).max(5) });
+    const format = zodTextFormat(schema, 'mood');
+    const options = { ...asked, max_output_tokens: 60, temperature: 2, text: { format } };
+    const parsed = await client.responses.parse(options);
+    expect(schema.parse(parsed.output_parsed)).toEqual(parsed.output_parsed);
+    const streamed = await client.responses.stream(options).finalResponse();
+    expect(schema.parse(streamed.output_parsed)).toEqual(streamed.output_parsed);
   });
 
   it('has the log-probabilities of its text', async () => {

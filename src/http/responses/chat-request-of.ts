@@ -1,6 +1,7 @@
 import { EspalierError } from '../../core/index.ts';
 import { FieldProblem, type Tool } from '../../chat/index.ts';
 import type { ChatRequest } from '../answering/chat-request.ts';
+import { answerFormOf } from '../openai/answer-form.ts';
 import { drawingOf } from '../openai/sampling-of.ts';
 import { variablesOf } from '../openai/template-variables.ts';
 import type { Conversation } from './conversation-of.ts';
@@ -19,7 +20,6 @@ export function chatRequestOf(body: ResponseBody, { messages, paramOf }: Convers
     throw new EspalierError('REQUEST_INVALID', { param, problem: chosen.problem });
   }
   const { tools, choice } = chosen;
-  assertPlain(body);
   return {
     model: body.model,
     messages,
@@ -29,6 +29,7 @@ export function chatRequestOf(body: ResponseBody, { messages, paramOf }: Convers
     variables: variablesOf(body),
     documents: undefined,
     reasoning: { effort: body.reasoning?.effort ?? undefined, isShown: true },
+    constraint: constraintOf(body),
     drawing: drawingOf({ ...body, n: 1 }, topLogprobsOf(body)),
     // WHY the rest of the context: OpenAI's API has no default limit here.
     length: { param: 'max_output_tokens', asked: body.max_output_tokens, byDefault: Infinity },
@@ -37,14 +38,15 @@ export function chatRequestOf(body: ResponseBody, { messages, paramOf }: Convers
   };
 }
 
-/** @throws EspalierError REQUEST_UNSUPPORTED for what makes an answer anything but a text */
-function assertPlain({ text }: ResponseBody): void {
-  const param = 'text.format';
-  if ((text?.format?.type ?? 'text') === 'text') return;
-  throw new EspalierError('REQUEST_UNSUPPORTED', {
-    param,
-    problem: 'answers are plain text; ask for the form in the input',
-  });
+/**
+ * The form that the answer has to have, by `text.format` or by a field of other servers.
+ * @throws EspalierError the errors of `answerFormOf`
+ */
+function constraintOf(body: ResponseBody): ChatRequest['constraint'] {
+  const format = body.text?.format ?? { type: 'text' };
+  // WHY in the form of chats: what one form allows beside it is decided in one place.
+  const asked = format.type === 'json_schema' ? { type: format.type, json_schema: format } : format;
+  return answerFormOf({ ...body, response_format: asked });
 }
 
 /** A tool as templates read it, and as chats send it. */

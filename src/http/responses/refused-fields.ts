@@ -3,7 +3,6 @@ import type { RefusedField } from '../openai/refused-field.ts';
 const ofChats = (problem: string): RefusedField => ({ neutral: [], problem });
 const notKept =
   'only responses are kept here; go on from one with previous_response_id, or send the whole conversation';
-const ofFormat: RefusedField = { neutral: [], problem: 'it is a field of chat completions; send text.format' };
 const oneAnswer = 'a response has one answer; send several requests, or n to /v1/chat/completions';
 
 /** Fields of the Responses API that are not there, and those of chats that have another name here. */
@@ -22,12 +21,6 @@ export const refusedInResponses: Readonly<Record<string, RefusedField>> = {
   functions: ofChats('it belongs to chat completions; send tools'),
   function_call: { neutral: ['none', 'auto'], problem: 'it belongs to chat completions; send tool_choice' },
   response_format: ofChats('it belongs to chat completions; send text.format'),
-  guided_json: ofFormat,
-  guided_regex: ofFormat,
-  guided_choice: ofFormat,
-  structured_outputs: ofFormat,
-  json_schema: ofFormat,
-  regex: ofFormat,
   include_reasoning: { neutral: [true], problem: 'thoughts are items of their own; leave out what is not wanted' },
   separate_reasoning: { neutral: [true], problem: 'thoughts are items of their own' },
   max_tokens: ofChats('it belongs to chat completions; send max_output_tokens'),

@@ -7,7 +7,13 @@ import { readTools } from './read-tools.ts';
 /** What may be asked for besides the answer. */
 export const includable = ['message.output_text.logprobs', 'reasoning.encrypted_content'] as const;
 
-const { n: _n, stream_options: _options, return_token_ids: _ids, ...sampling } = samplingFields;
+const {
+  n: _n,
+  stream_options: _options,
+  return_token_ids: _ids,
+  response_format: _format,
+  ...sampling
+} = samplingFields;
 
 /** OpenAI's bounds. */
 const metadata = z

@@ -376,3 +376,12 @@ it('changes nothing for fields on which no answer depends', async () => {
   expect([status, lastPrompt()]).toEqual([200, 'user: a\nassistant: ']);
   expect(answer).toMatchObject({ text: { verbosity: 'low' }, max_tool_calls: 3, reasoning: { effort: 'low' } });
 });
+
+it('has the form of the answer built, and refuses one that cannot be', async () => {
+  serve();
+  const format = { type: 'json_schema', name: 'x', schema: { not: {} }, strict: true };
+  const { status, body } = await ask({ text: { format } });
+  expect([status, body.error['code']]).toEqual([400, 'constraint_unsupported']);
+  const endless = await ask({ text: { format: { type: 'json_object' } }, ignore_eos: true });
+  expect(endless.body.error['param']).toBe('ignore_eos');
+});
