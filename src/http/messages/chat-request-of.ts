@@ -26,7 +26,7 @@ export function messagePromptOf(body: CountTokensBody): MessagePrompt {
     variables: variablesOf(body.thinking),
     documents: undefined,
     reasoning: {
-      effort: undefined,
+      effort: body.output_config?.effort ?? undefined,
       isShown: body.thinking?.type !== 'disabled' && body.thinking?.display !== 'omitted',
     },
     paramOf: (path) => paramOf(path, places),
@@ -76,7 +76,7 @@ function toolChoiceOf(choice: CountTokensBody['tool_choice']): ToolChoice {
   }
 }
 
-/** Whether a template thinks is a variable in it. `adaptive` leaves it to the template. */
+/** Whether a template thinks is a variable in it. Other types leave it to the template. */
 function variablesOf(thinking: CountTokensBody['thinking']): TemplateVariables | undefined {
   if (thinking?.type === 'enabled') return { enable_thinking: true };
   return thinking?.type === 'disabled' ? { enable_thinking: false } : undefined;

@@ -27,13 +27,20 @@ const toolChoice = z
 
 const thinking = z
   .looseObject({
-    type: z.enum(['enabled', 'disabled', 'adaptive']),
+    type: z.enum(['enabled', 'disabled', 'adaptive', 'between_tools']),
     budget_tokens: z.number().int().min(leastBudget).nullish(),
     display: z.enum(['summarized', 'omitted']).nullish(),
   })
   .refine(({ type, budget_tokens: budget }) => type !== 'enabled' || typeof budget === 'number', {
     path: ['budget_tokens'],
     error: `a whole number of at least ${leastBudget} is expected where thinking is enabled`,
+  });
+
+const outputConfig = z
+  .looseObject({ effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(), format: z.unknown().optional() })
+  .refine(({ format }) => format === undefined || format === null, {
+    path: ['format'],
+    error: 'answers are plain text; ask for the form in the prompt, and check what comes',
   });
 
 /** The fields of which a prompt is made. `readConversation` reads `system` and `messages`, which belong together. */
@@ -44,6 +51,7 @@ const promptFields = {
   tools: tools.nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: thinking.nullish(),
+  output_config: outputConfig.nullish(),
 };
 
 export const countTokensSchema = z.looseObject(promptFields);
@@ -51,7 +59,8 @@ export const countTokensSchema = z.looseObject(promptFields);
 export const messageSchema = z
   .looseObject({
     ...promptFields,
-    max_tokens: z.number().int().min(1),
+    /** WHY also 0: it runs the prompt alone. */
+    max_tokens: z.number().int().min(0),
     stop_sequences: stopStrings.nullish(),
     temperature: z.number().min(0).max(1).nullish(),
     top_p: z.number().min(0).max(1).nullish(),
@@ -59,7 +68,7 @@ export const messageSchema = z
     stream: z.boolean().nullish(),
     metadata: z.looseObject({ user_id: z.string().max(longestUser).nullish() }).nullish(),
   })
-  .refine(({ thinking: asked, max_tokens: most }) => (asked?.budget_tokens ?? 0) < most, {
+  .refine(({ thinking: asked, max_tokens: most }) => (asked?.budget_tokens ?? -1) < most, {
     path: ['thinking', 'budget_tokens'],
     error: 'it must be less than max_tokens, because thoughts are part of the answer',
   });

@@ -92,10 +92,11 @@ function parsedInput(text: string): object {
 }
 
 /** In this API, input tokens that were read from a cache are counted apart from the others. */
-function usageOf({ promptTokens, cachedTokens, completionTokens }: Usage): object {
+function usageOf({ promptTokens, cachedTokens, completionTokens, reasoningTokens }: Usage): object {
   return {
     input_tokens: promptTokens - cachedTokens,
     output_tokens: completionTokens,
+    output_tokens_details: { thinking_tokens: reasoningTokens },
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cachedTokens,
   };

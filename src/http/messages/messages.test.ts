@@ -107,7 +107,7 @@ describe('errors', () => {
 
   it.each<[object, string]>([
     [{ max_tokens: undefined }, 'max_tokens: a number is expected, got nothing'],
-    [{ max_tokens: 0 }, 'max_tokens: at least 1 is expected, got 0'],
+    [{ max_tokens: -1 }, 'max_tokens: at least 0 is expected, got -1'],
     [{ temperature: 1.5 }, 'temperature: at most 1 is expected'],
     [{ messages: undefined }, 'messages: a list of at least one message is expected'],
     [{ messages: [{ role: 'user', content: [{ type: 'image' }] }] }, 'messages.0.content.0.type: images are not read'],
@@ -118,6 +118,7 @@ describe('errors', () => {
     [{ thinking: { type: 'enabled', budget_tokens: 2000 } }, 'thinking.budget_tokens: it must be less than max_tokens'],
     [{ stop: ['x'] }, 'stop: it is called "stop_sequences" here'],
     [{ max_token: 5 }, 'max_token: no such field is known (did you mean max_tokens?)'],
+    [{ output_config: { format: { type: 'json_schema' } } }, 'output_config.format: answers are plain text'],
     [{ container: 'c' }, 'container: it runs no code'],
   ])('name what is wrong: %j', async (fields, message) => {
     const error = await errorOf(askerOf(fakeContext())({ ...hello, ...fields }));

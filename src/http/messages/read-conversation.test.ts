@@ -68,6 +68,17 @@ describe('a conversation', () => {
     ]);
   });
 
+  it('has instructions in its middle, too', () => {
+    const { messages } = read([
+      { role: 'user', content: 'a' },
+      { role: 'system', content: [text('Be '), text('kind.')] },
+    ]);
+    expect(messages).toEqual([
+      { role: 'user', content: 'a' },
+      { role: 'system', content: 'Be kind.' },
+    ]);
+  });
+
   it('marks results that are errors, once', () => {
     const contentOf = (content: unknown): unknown =>
       read([{ role: 'user', content: [result(content, { is_error: true })] }]).messages[0]?.content;
@@ -81,7 +92,7 @@ describe('a conversation', () => {
   it.each<[unknown, string]>([
     [[], 'a list of at least one message is expected'],
     [['x'], '0: a message is an object'],
-    [[{ role: 'system', content: 'x' }], '0.role: user or assistant is expected, got "system"; instructions stand'],
+    [[{ role: 'tool', content: 'x' }], '0.role: user, assistant or system is expected, got "tool"'],
     [[{ role: 'user' }], '0.content: a text or a list of content blocks is expected, got nothing'],
     [[{ role: 'user', content: [{ type: 'image', source: {} }] }], '0.content.0.type: images are not read'],
     [[{ role: 'user', content: [{ type: 'document', source: {} }] }], '0.content.0.type: documents are not read'],

@@ -55,8 +55,11 @@ function readTurns(value: unknown, index: number): readonly Turn[] | FieldProble
     const message = readAssistantContent(content);
     return message instanceof FieldProblem ? message.within('content') : [{ place, message }];
   }
-  const hint = role === 'system' || role === 'developer' ? '; instructions stand in the field "system"' : '';
-  return new FieldProblem(['role'], `user or assistant is expected, got ${describeValue(role)}${hint}`);
+  if (role === 'system') {
+    const text = readText(content);
+    return text instanceof FieldProblem ? text.within('content') : [{ place, message: { role, content: text } }];
+  }
+  return new FieldProblem(['role'], `user, assistant or system is expected, got ${describeValue(role)}`);
 }
 
 /** Reads `system`: a text, or blocks of text in a row. @returns undefined where there is none */

@@ -94,7 +94,6 @@ const refusedInMessages: RefusedFields = {
   logprobs: { neutral: [false], problem: 'send it to /v1/chat/completions' },
   mcp_servers: { neutral: [], problem: 'it calls no servers; call the tools yourself' },
   n: { neutral: [1], problem: 'a message has one answer; send n to /v1/chat/completions' },
-  output_config: { neutral: [], problem: plainText },
   output_format: { neutral: [], problem: plainText },
   presence_penalty: { neutral: [0], problem: 'send it to /v1/chat/completions' },
   response_format: { neutral: [], problem: plainText },
