@@ -126,6 +126,7 @@ function named(name: string): Candidate {
 function withoutFallBack(router: Serving['router']): Serving['router'] {
   return {
     assertKnown: (model) => router.assertKnown(model),
+    resolveMixture: (adapters) => router.resolveMixture(adapters),
     async resolve(model, key) {
       const route = await router.resolve(model, key);
       return { ...route, fallBack: () => Promise.resolve(undefined) };

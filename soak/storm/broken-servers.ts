@@ -39,7 +39,15 @@ function reportsVersionBefore(serving: Serving): Serving {
     seen.set(model, now);
     return { ...route, version: now.before ?? route.version };
   };
-  return { ...serving, router: { resolve, assertKnown: (model) => serving.router.assertKnown(model) } };
+  const { router } = serving;
+  return {
+    ...serving,
+    router: {
+      resolve,
+      resolveMixture: (adapters) => router.resolveMixture(adapters),
+      assertKnown: (model) => router.assertKnown(model),
+    },
+  };
 }
 
 function releasesRowsAtOnce(serving: Serving, { engine: { arena } }: GenerationService): Serving {

@@ -2,7 +2,8 @@ import type { FastifyReply } from 'fastify';
 import type { Route } from '../routing/index.ts';
 
 /** Who answers a request: an adapter version, or the base. */
-export type AnsweredBy = Pick<Route, 'alias' | 'version' | 'fallback' | 'rollout'>;
+export type AnsweredBy = Pick<Route, 'alias' | 'version' | 'fallback' | 'rollout'> &
+  Partial<Pick<Route, 'leases' | 'scales'>>;
 
 /** Headers that name the adapter and the version that answer. The base has none. */
 export const answeredByHeaders = {
@@ -30,8 +31,11 @@ function headerText(name: string): string {
 }
 
 /** The field that names the adapter and its version in a body. OpenAI's clients ignore fields that they don't know. */
-export function answeredByField({ alias, version, fallback, rollout }: AnsweredBy): { readonly espalier?: object } {
+export function answeredByField({ alias, version, fallback, rollout, ...mixed }: AnsweredBy): {
+  readonly espalier?: object;
+} {
   if (alias === undefined) return {};
+  if (mixed.scales !== undefined) return { espalier: { adapters: mixedAdapters(mixed) } };
   return {
     espalier: {
       adapter: alias,
@@ -40,4 +44,9 @@ export function answeredByField({ alias, version, fallback, rollout }: AnsweredB
       ...(rollout && { rollout: { id: rollout.id, side: rollout.side } }),
     },
   };
+}
+
+/** The adapters of a mixture, with their versions and scales. */
+function mixedAdapters({ leases = [], scales = [] }: Pick<AnsweredBy, 'leases' | 'scales'>): readonly object[] {
+  return leases.map(({ alias, version }, at) => ({ adapter: alias, version: version.digest, scale: scales[at] ?? 1 }));
 }

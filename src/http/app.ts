@@ -116,6 +116,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   addGuard(app, guard);
   app.decorate('servedNames', createServedNames(services));
+  app.decorate('servedBase', (services.generation ?? services.encoder ?? services.embeddings)?.baseName ?? '');
   endUnreadBodies(app, timers);
   addJsonParser(app, bodies);
   addPlaces(app, new Turnstile());

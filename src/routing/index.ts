@@ -66,6 +66,7 @@ export {
 } from './rollout/rollout.ts';
 export { topDivergence, type TopTokens } from './rollout/top-divergence.ts';
 export { type DivergenceBounds, truncatedDivergence } from './rollout/truncated-divergence.ts';
+export { type MixedAdapter, parseModel } from './model-reference.ts';
 export { type Route, Router } from './router.ts';
 export { VersionChoice, type VersionChoiceOptions } from './version-choice.ts';
 export {

@@ -1,8 +1,10 @@
 import { EspalierError, nearest } from '../core/index.ts';
 import type { HostWeights } from './registry/adapter-arena.ts';
-import type { AdapterRegistry } from './registry/adapter-registry.ts';
 import type { AdapterLease } from './registry/adapter-version.ts';
 import { firstNames } from './registry/first-names.ts';
+import { leaseAll } from './mixture.ts';
+import type { RoutedNames } from './routed-names.ts';
+import { type MixedAdapter, type ModelReference, parseModel } from './model-reference.ts';
 import type { FallbackTaken } from './breaker/fallback.ts';
 import type { RolloutPart, RoutedRequest } from './rollout/routed-request.ts';
 import type { ChosenVersion, VersionChoice } from './version-choice.ts';
@@ -39,6 +41,8 @@ export interface Route<Weights extends HostWeights = HostWeights> extends Dispos
   readonly version: string | undefined;
   /** Empty for the base. The leases end with the route. To keep one for longer, take a share of it. */
   readonly leases: readonly AdapterLease<Weights>[];
+  /** The factors of the leased adapters, if the request gives them: several, or one that is not 1. */
+  readonly scales?: readonly number[] | undefined;
   /** Set if another version answers than the one that should, or the base in its place. */
   readonly fallback?: FallbackTaken | undefined;
   /** The roll-out to which the answer belongs, and which of its versions answers. */
@@ -51,11 +55,6 @@ export interface Route<Weights extends HostWeights = HostWeights> extends Dispos
    * @returns undefined if the request fails
    */
   fallBack?(hasStreamed: boolean): Promise<Route<Weights> | undefined>;
-}
-
-/** The part of a registry that a router needs. */
-export interface RoutedNames<Weights extends HostWeights> extends Pick<AdapterRegistry<Weights>, 'has' | 'lease'> {
-  list(): readonly { readonly name: string }[];
 }
 
 export interface RouterOptions<Weights extends HostWeights> {
@@ -81,11 +80,14 @@ export class Router<Weights extends HostWeights = HostWeights> {
    * @throws EspalierError MODEL_NOT_FOUND, BREAKER_OPEN, or the error because of which the adapter cannot be served
    */
   async resolve(model: string, key?: string): Promise<Route<Weights>> {
-    const { baseName: base, registry, versions } = this.#options;
-    const decision = decide({ model, base, isRegistered: registry?.has(model) === true });
+    const { registry, versions } = this.#options;
+    const { name, version } = this.#parse(model);
+    const decision = this.#decide(name, version);
     if (decision.kind === 'unknown' || (decision.kind === 'adapter' && registry === undefined)) {
       throw this.#unknown(model);
     }
+    // WHY without a choice: a request for one version is answered by that version or not at all.
+    if (version !== undefined) return routeTo(await registry?.leaseVersion(name, version));
     if (decision.kind === 'adapter' && versions !== undefined) {
       return routeOf(versions, decision.alias, await versions.choose(decision.alias, key));
     }
@@ -93,11 +95,39 @@ export class Router<Weights extends HostWeights = HostWeights> {
     return routeTo(lease);
   }
 
+  /**
+   * Leases several adapters whose updates are added up, each times its scale, in one turn. Neither breakers nor roll-outs choose their
+   * versions or learn of the answer: it is that of no one version.
+   * @throws EspalierError MODEL_NOT_FOUND, or the error because of which one of them cannot be served. Nothing is leased then.
+   */
+  async resolveMixture(adapters: readonly MixedAdapter[]): Promise<Route<Weights>> {
+    const { registry } = this.#options;
+    const parts = adapters.map(({ model }) => this.#parse(model));
+    for (const [at, { name, version }] of parts.entries()) {
+      if (this.#decide(name, version).kind !== 'adapter') throw this.#unknown(adapters[at]?.model ?? name);
+    }
+    const leases = registry === undefined ? [] : await leaseAll(registry, parts);
+    return mixedRoute(
+      leases,
+      adapters.map(({ scale }) => scale),
+    );
+  }
+
   /** @throws EspalierError MODEL_NOT_FOUND */
   assertKnown(model: string): void {
+    const { name, version } = this.#parse(model);
+    if (this.#decide(name, version).kind === 'unknown') throw this.#unknown(model);
+  }
+
+  #parse(model: string): ModelReference {
+    return parseModel(model, this.#options.baseName);
+  }
+
+  /** The base has no versions by which it could be named. */
+  #decide(model: string, version: string | undefined): Decision {
     const { baseName: base, registry } = this.#options;
-    const asked = { model, base, isRegistered: registry?.has(model) === true };
-    if (decide(asked).kind === 'unknown') throw this.#unknown(model);
+    const decision = decide({ model, base, isRegistered: registry?.has(model) === true });
+    return decision.kind === 'base' && version !== undefined ? { kind: 'unknown' } : decision;
   }
 
   #unknown(model: string): EspalierError {
@@ -120,6 +150,24 @@ function routeTo<Weights extends HostWeights>(lease: AdapterLease<Weights> | und
     version: lease?.version.digest,
     leases: lease === undefined ? [] : [lease],
     [Symbol.dispose]: () => lease?.dispose(),
+  };
+}
+
+/** A mixture has the names and the versions of all its adapters. */
+function mixedRoute<Weights extends HostWeights>(
+  leases: readonly AdapterLease<Weights>[],
+  scales: readonly number[],
+): Route<Weights> {
+  const each = (of: (lease: AdapterLease<Weights>) => string): string =>
+    leases.map((lease, at) => `${of(lease)}=${scales[at] ?? 1}`).join(', ');
+  return {
+    alias: each(({ alias }) => alias),
+    version: each(({ version }) => version.digest),
+    leases,
+    scales,
+    [Symbol.dispose]() {
+      for (const lease of leases) lease.dispose();
+    },
   };
 }
 

@@ -41,7 +41,7 @@ export interface VersionTrials {
 
 /** Everything that the routes for text share. `http/server.ts` or a test composes it. */
 export interface ServingContext extends BaseContext {
-  readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'assertKnown'>;
+  readonly router: Pick<Router<PreparedAdapter>, 'resolve' | 'resolveMixture' | 'assertKnown'>;
   readonly engine: GenerationEngine;
   /** The base's. An adapter that brings its own has it in its leases. */
   readonly tokenizer: Tokenizer | undefined;

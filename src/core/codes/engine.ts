@@ -54,6 +54,12 @@ export const engineCodes = {
     message: '{what} named version {version}, which is not known here.',
     help: 'A name can be moved to a version of its history, to a version that another name has, and to a version in the store. A version that was given in memory is known only while something uses it. Nothing was changed.',
   },
+  ADAPTER_VERSION_AMBIGUOUS: {
+    status: 400,
+    retryable: false,
+    message: 'Several versions of {name} begin with {version}. Give more digits of the one that is meant.',
+    help: 'A request named a version by the beginning of its SHA-256 (`name@1f2e3d4c`), which is not that of one version alone. Nothing was run.',
+  },
   ADAPTER_NO_EARLIER_VERSION: {
     status: 409,
     retryable: false,

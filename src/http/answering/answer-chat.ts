@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { withWrittenNumbers } from '../../core/index.ts';
 import type { ServingContext } from '../../service/index.ts';
-import { assertSeen } from '../keys/assert-seen.ts';
 import { answerRequest, type AnswerRequestOptions } from './answer-request.ts';
+import { assertServed } from './asked-adapters.ts';
 import { chatPromptOf } from './chat-prompt.ts';
 import { chatReadingOf } from './chat-reading.ts';
 import { type ChatRequest, offeredTools } from './chat-request.ts';
@@ -21,13 +21,13 @@ export async function answerChat(
   { chat, ...options }: AnswerChatOptions,
 ): Promise<unknown> {
   const { request } = reply;
-  assertSeen(request, chat.model);
-  server.router.assertKnown(chat.model);
+  assertServed(request, server, chat);
   request.place?.resize(chat.drawing.n);
   const prompt = { ...chat, tools: offeredTools(chat), variables: variablesOf(chat) };
   return answerRequest(server, reply, {
     ...options,
     model: chat.model,
+    mixture: chat.mixture,
     drawing: chat.drawing,
     constraint: chat.constraint,
     isStreamed: chat.isStreamed,

@@ -7,6 +7,7 @@ import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import type { AnswerFormat, AnswerHead } from './answer-format.ts';
 import type { Caller } from './caller.ts';
+import { type AskedModel, resolveAsked } from './asked-adapters.ts';
 import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
 import { answerLength, type LengthLimit } from './answer-length.ts';
@@ -16,8 +17,7 @@ import type { Reading } from './reading.ts';
 import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
-export interface AnswerRequestOptions {
-  readonly model: string;
+export interface AnswerRequestOptions extends AskedModel {
   readonly drawing: Drawing;
   /** The form that the text of the answer must have. undefined: any. */
   readonly constraint?: ConstraintSpec | undefined;
@@ -46,7 +46,7 @@ export async function answerRequest(
   options: AnswerRequestOptions,
 ): Promise<unknown> {
   const client = new ClientConnection(reply);
-  let route = await server.router.resolve(options.model, options.rolloutKey);
+  let route = await resolveAsked(server, options, options.rolloutKey);
   for (;;) {
     const tried = await tryRoute(server, reply, { ...options, route, client });
     if ('answer' in tried) return tried.answer;
@@ -186,7 +186,7 @@ async function startAll(
     ...options
   }: Omit<AnswerRequestOptions, 'prompts' | 'reading' | 'rolloutKey'> &
     Pick<StartOptions, 'place' | 'prompts' | 'reading'>,
-  { leases }: GenerationRoute,
+  { leases, scales = [] }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {
   const { engine, tokenizer, eosTokenIds, maxLength } = context;
@@ -194,7 +194,7 @@ async function startAll(
   const maxTokens = answerLength(length, longest, maxLength);
   const { signal } = controller;
   const constraint = spec && (await constraintFor(spec, context));
-  const adapters = leases.map((lease) => ({ lease }));
+  const adapters = leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
   const common: StartOptions = { ...options, constraint, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
     return await startChoices(common);

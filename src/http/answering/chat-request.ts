@@ -1,6 +1,7 @@
 import type { Fields, TemplateVariables, Tool } from '../../chat/index.ts';
 import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
+import type { AskedModel } from './asked-adapters.ts';
 import type { LengthLimit } from './answer-length.ts';
 import type { Drawing } from './drawing.ts';
 
@@ -21,8 +22,7 @@ export interface ReasoningWishes {
  * A turn of a chat that is asked for, whatever the API that it came by. Each API translates its body to this form, and
  * `answerChat` answers it.
  */
-export interface ChatRequest {
-  readonly model: string;
+export interface ChatRequest extends AskedModel {
   readonly messages: readonly ChatMessage[];
   /** undefined: none. */
   readonly tools: readonly Tool[] | undefined;

@@ -1,17 +1,21 @@
 import type { FastifyRequest } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
-import { isAdapterName } from '../../routing/index.ts';
+import { isAdapterName, parseModel } from '../../routing/index.ts';
 import { holderOf } from './key-holder.ts';
 import { type ModelAdapter, seesAdapter } from './scope.ts';
 
 /**
- * Refuses the name of a model that the key may not see, as one that is not served. WHY before the name is looked for: the answer, and how
+ * Refuses a model whose name the key may not see, as one that is not served. WHY before the name is looked for: the answer, and how
  * long it takes, then cannot depend on whether it is served. The hint is added where errors are answered.
  *
  * @throws EspalierError MODEL_NOT_FOUND
  */
 export function assertSeen(request: FastifyRequest, model: string): void {
-  if (!holderOf(request).scope.sees(model)) throw new EspalierError('MODEL_NOT_FOUND', { model, hint: '' });
+  const { scope } = holderOf(request);
+  const { servedBase } = request.server;
+  const { name } = parseModel(model, servedBase);
+  const seen = scope.sees(name) || scope.sees(`${servedBase}:${name}`);
+  if (!seen) throw new EspalierError('MODEL_NOT_FOUND', { model, hint: '' });
 }
 
 /** The same for the name of an adapter. @throws EspalierError ADAPTER_NOT_FOUND */

@@ -4,6 +4,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The names that the API of a route knows: those of the base and its adapters, or under `/v2` those of models and `model:adapter`. */
     servedNames(url: string): Iterable<string>;
+    /** The name of the base; empty where none is served. */
+    readonly servedBase: string;
   }
 }
 

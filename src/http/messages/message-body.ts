@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { reader, stopStrings } from '../answering/request-readers.ts';
+import { adapterFields } from '../answering/asked-adapters.ts';
 import { nameInRequest } from '../openai/request-body.ts';
 import { readMessageTools } from './read-message-tools.ts';
 import { FieldProblem, type Tool } from '../../chat/index.ts';
@@ -59,6 +60,7 @@ export const countTokensSchema = z.looseObject(promptFields);
 export const messageSchema = z
   .looseObject({
     ...promptFields,
+    ...adapterFields,
     /** WHY also 0: it runs the prompt alone. */
     max_tokens: z.number().int().min(0),
     stop_sequences: stopStrings.nullish(),

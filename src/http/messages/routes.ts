@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
+import { askedModelOf } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { chatPromptOf } from '../answering/chat-prompt.ts';
 import { contextFor } from '../answering/context-for.ts';
@@ -26,7 +27,7 @@ export function addMessages(app: FastifyInstance, server: ServingContext): void 
   app.post('/v1/messages', answering, async (request, reply) => {
     const body = parseBody(messageSchema, request.body, checkMessage);
     reply.header('request-id', request.id);
-    const chat = chatRequestOf(body);
+    const chat = { ...chatRequestOf(body), ...askedModelOf(body, server.baseName) };
     const caller = userOf(body);
     return answerChat(server, reply, {
       chat,

@@ -10,9 +10,9 @@ import { maxChoices, type TextOrTokens } from '../answering/request-readers.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { choicesFormat, type ChoiceFormat } from './choices-format.ts';
 import { drawingOf } from './sampling-of.ts';
+import { askedModelOf, assertServed } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { answerRequest } from '../answering/answer-request.ts';
-import { assertSeen } from '../keys/assert-seen.ts';
 import { sharerOf } from '../keys/key-holder.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import type { ServingContext } from '../../service/index.ts';
@@ -32,13 +32,13 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
     const body = parseBody(completionSchema, request.body, checkFields);
     // What can be refused is refused before a text is tokenized.
     const choices = choicesOf(body);
-    assertSeen(request, body.model);
-    server.router.assertKnown(body.model);
+    const asked = askedModelOf(body, server.baseName);
+    assertServed(request, server, asked);
     request.place?.resize(choices);
     const format = completionFormat(body.return_token_ids === true || server.tokenizer === undefined);
     const includeUsage = body.stream_options?.include_usage === true;
     return answerRequest(server, reply, {
-      model: body.model,
+      ...asked,
       constraint: answerFormOf(body),
       drawing: drawingOf(body, body.logprobs ?? undefined),
       isStreamed: body.stream === true,

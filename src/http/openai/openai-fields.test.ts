@@ -48,9 +48,9 @@ describe('what a client asks of the drawing of tokens', () => {
   });
 
   it.each([
-    { adapter_id: 'policy' },
+    { adapter_name: 'policy' },
     { lora_request: { lora_name: 'policy', lora_int_id: 1 } },
-    { lora: [{ id: 0, scale: 1 }] },
+    { loras: [{ id: 0, scale: 1 }] },
   ])('never by the base where an adapter is asked for in another way: %j', async (fields) => {
     const context = fakeContext();
     for (const body of [completion, chat]) {

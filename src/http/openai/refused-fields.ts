@@ -30,10 +30,17 @@ const adapterFields = [
   'peft',
 ] as const;
 
+/** Those of them that routes for text take. */
+const takenForText: ReadonlySet<string> = new Set(['lora', 'adapter_id', 'adapter_parameters']);
+
 type RefusedFields = Readonly<Record<string, RefusedField>>;
 
 const refusedEverywhere: RefusedFields = Object.fromEntries(
   adapterFields.map((name) => [name, { neutral: [], problem: adapterElsewhere }]),
+);
+
+const refusedForText: RefusedFields = Object.fromEntries(
+  Object.entries(refusedEverywhere).filter(([name]) => !takenForText.has(name)),
 );
 
 const refusedInGeneration: RefusedFields = {
@@ -117,10 +124,10 @@ export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'messages' | 'r
 
 /** The fields that a route refuses, by their names. */
 export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
-  completions: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInCompletions },
-  chat: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat },
+  completions: { ...refusedForText, ...refusedInGeneration, ...refusedInCompletions },
+  chat: { ...refusedForText, ...refusedInGeneration, ...refusedInChat },
   embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
-  messages: { ...refusedEverywhere, ...refusedInMessages },
+  messages: { ...refusedForText, ...refusedInMessages },
   responses: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat, ...refusedInResponses },
   tokenize: { ...refusedEverywhere, ...refusedInTokenize },
   detokenize: refusedEverywhere,

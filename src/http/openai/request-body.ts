@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeValue } from '../../chat/index.ts';
+import { adapterFields } from '../answering/asked-adapters.ts';
 import { adapterNameForm, isAdapterName } from '../../routing/index.ts';
 import { repetitionPenalties } from '../../service/index.ts';
 import {
@@ -28,6 +29,7 @@ const maxDocuments = 256;
 /** The fields that completions and chat completions share. `refuse-unsupported.ts` handles other fields. */
 export const samplingFields = {
   model: nameInRequest,
+  ...adapterFields,
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.number().int().min(-1).nullish(),

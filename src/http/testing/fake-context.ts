@@ -90,6 +90,8 @@ export function fakeContext(
         has: (name) => adapters.has(name),
         list: () => [...adapters.values()],
         lease: (name) => Promise.resolve(fakeLease(name)),
+        acquire: fakeLease,
+        leaseVersion: (name, version) => Promise.resolve(fakeLease(name, version)),
       },
     }),
     tokenizer: characterTokenizer,
@@ -111,10 +113,10 @@ function adapterOf(name: string): ServedAdapter {
   return { name, version: `sha-${name}`, path: `/adapters/${name}`, created: 2, state: 'serving' };
 }
 
-function fakeLease(name: string): AdapterLease<PreparedAdapter> {
+function fakeLease(name: string, digest = `sha-${encodeURIComponent(name)}`): AdapterLease<PreparedAdapter> {
   const version = {
     // A real one is hexadecimal, whatever the name.
-    digest: `sha-${encodeURIComponent(name)}`,
+    digest,
     base: undefined,
     fingerprint: undefined,
     rank: 1,

@@ -99,7 +99,13 @@ export async function openTenants(
   const adapters = createAdapterAdministration({ registry, linears: [], folder, baseName });
   const generation = { ...fakeContext(), baseName, adapters, control, rollouts, router };
   const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
-  const leased = { has: (name: string) => registry.has(name), list: () => registry.list(), lease: noWeights };
+  const leased = {
+    has: (name: string) => registry.has(name),
+    list: () => registry.list(),
+    lease: noWeights,
+    acquire: noLease,
+    leaseVersion: noWeights,
+  };
   const embeddings = {
     ...generation,
     router: new Router<ResidentAdapter>({ baseName, registry: leased }),
@@ -154,6 +160,10 @@ function modelsOf(tenants: readonly Tenant[], folder: string): { readonly contex
     context: { models: new Map(entries), version },
     dispose: () => registry.dispose(),
   };
+}
+
+function noLease(): never {
+  throw new Error('no weights');
 }
 
 function noWeights(): Promise<never> {

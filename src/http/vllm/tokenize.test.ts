@@ -67,7 +67,10 @@ function contextOfAdapter(): { readonly context: ServingContext; readonly open: 
     const route = { alias: model, version: 'v', leases: [{ tokenizer: ofAdapter }], [Symbol.dispose]: () => open-- };
     return route as unknown as GenerationRoute;
   };
-  const context = { ...fakeContext(), router: { resolve, assertKnown: () => undefined } };
+  const context = {
+    ...fakeContext(),
+    router: { resolve, resolveMixture: () => resolve(''), assertKnown: () => undefined },
+  };
   return { context, open: () => open };
 }
 

@@ -9,6 +9,8 @@ import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-optio
 import { defaultMemory } from './default-memory.ts';
 import { Drains } from './drains.ts';
 import { type AdapterTrial, beginTrial } from './adapter-trial.ts';
+import { leaseVersion } from './lease-version.ts';
+import { recordOf } from './record-of.ts';
 import { HeldVersions } from './held-versions.ts';
 import { type AdoptedVersion, assertUsable } from './known-version.ts';
 import { Pins } from './pins.ts';
@@ -316,6 +318,11 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.acquire(name);
   }
 
+  /** Leases a version of a name by the beginning of its digest, as `leaseVersion` says. */
+  leaseVersion(name: string, beginning: string): Promise<AdapterLease<Weights>> {
+    return leaseVersion(this, name, beginning);
+  }
+
   has(name: string): boolean {
     return this.#aliases.has(name);
   }
@@ -373,13 +380,6 @@ export interface EarlierMove extends Cause {
   readonly known: AdoptedVersion;
   /** Unix time in milliseconds. */
   readonly time: number;
-}
-
-/** A version that nothing holds yet. */
-function recordOf({ source, openTokenizer, ...known }: AdoptedVersion): VersionRecord {
-  const record = new VersionRecord({ ...known, sources: [source], created: unixSeconds() });
-  record.openTokenizer = openTokenizer;
-  return record;
 }
 
 interface Moving extends ChangeOptions {

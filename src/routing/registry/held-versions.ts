@@ -87,6 +87,11 @@ export class HeldVersions<Weights extends HostWeights = HostWeights> {
     return this.#held.get(name)?.has(digest) === true;
   }
 
+  /** The versions that are kept for a name. */
+  digests(name: string): readonly string[] {
+    return [...(this.#held.get(name)?.keys() ?? [])];
+  }
+
   /**
    * Leases a version that is kept for a name, synchronously.
    * @throws EspalierError ADAPTER_NOT_FOUND, ADAPTER_VERSION_UNKNOWN
