@@ -34,6 +34,7 @@ import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
 import { addPlaces } from './answering/reserve-place.ts';
+import { addOpenApi } from './openapi/routes.ts';
 import { addOpenInference } from './open-inference/routes.ts';
 import { addResponses } from './responses/routes.ts';
 import { type GivenLimits, ResponseStore } from './responses/store/response-store.ts';
@@ -138,6 +139,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   }
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
+  addOpenApi(app, inference?.version ?? 'unknown');
   // WHY registered: routes of others are known only when they have been.
   void app.register(async (scope) => addOtherMethods(scope));
   return app;

@@ -6,7 +6,7 @@ import { answerChange, type Answered, type Named, nameIn } from './adapter-chang
 import type { RolloutRoutesContext } from './rollout-routes.ts';
 
 const reason = z.string().min(1).max(500).optional();
-const startSchema = z.strictObject({ samples: z.number().optional(), share: z.number().optional(), reason });
+export const startSchema = z.strictObject({ samples: z.number().optional(), share: z.number().optional(), reason });
 const plainSchema = z.strictObject({ reason });
 
 /** `/v1/adapters/{name}/noise`: what the version of a name differs from itself by is measured on the requests for it. */

@@ -14,14 +14,14 @@ export interface RolloutRoutesContext extends AdapterRoutesContext {
 
 const reason = z.string().min(1).max(500).optional();
 const numbers = z.record(z.string().max(50), z.number());
-const startSchema = z.strictObject({
+export const startSchema = z.strictObject({
   candidate: z.string().min(1).max(128),
   steps: z.array(numbers).min(1).max(20).optional(),
   limits: numbers.optional(),
   noise: numbers.optional(),
   reason,
 });
-const commandSchema = z.strictObject({ action: z.enum(['promote', 'abort', 'pause', 'resume']), reason });
+export const commandSchema = z.strictObject({ action: z.enum(['promote', 'abort', 'pause', 'resume']), reason });
 const plainSchema = z.strictObject({ reason });
 
 /** What a command does with the roll-out of a name. */

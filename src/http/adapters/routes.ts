@@ -12,12 +12,12 @@ const version = z.string().min(1).max(128);
 /** WHY a limit: proxies and clients end a request that takes longer. */
 const longestWaitMs = 60_000;
 
-const plainSchema = z.strictObject({ reason });
-const moveSchema = z.strictObject({ version, reason });
-const rollbackSchema = z.strictObject({ to: version.optional(), reason });
-const pinSchema = z.strictObject({ weights: z.boolean().default(false), reason });
-const settingsSchema = z.strictObject({ fallback: z.enum(fallbacks).nullable(), reason });
-const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longestWaitMs).default(0), reason });
+export const plainSchema = z.strictObject({ reason });
+export const moveSchema = z.strictObject({ version, reason });
+export const rollbackSchema = z.strictObject({ to: version.optional(), reason });
+export const pinSchema = z.strictObject({ weights: z.boolean().default(false), reason });
+export const settingsSchema = z.strictObject({ fallback: z.enum(fallbacks).nullable(), reason });
+export const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max(longestWaitMs).default(0), reason });
 
 /**
  * `/v1/adapters`: the names, their versions and their history, and all changes of them. No route takes a path or a URL: a version is

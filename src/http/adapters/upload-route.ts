@@ -23,7 +23,7 @@ export interface UploadContext extends AdapterRoutesContext {
 /** The header of an upload that comes without a key. No web page can send it without asking first. */
 const uploadHeader = 'x-espalier-upload';
 
-const schema = z.strictObject({
+export const uploadSchema = z.strictObject({
   name: z.string().min(1),
   publish: z.enum(['true', 'false']).default('true'),
   reason: z.string().min(1).max(500).optional(),
@@ -59,7 +59,7 @@ async function take(
   upload: Upload,
   sides: { readonly request: FastifyRequest; readonly reply: FastifyReply },
 ): Promise<object> {
-  const fields = parseBody(schema, Object.fromEntries(upload.fields));
+  const fields = parseBody(uploadSchema, Object.fromEntries(upload.fields));
   // WHY first: whether the name is served must make no difference.
   assertLoadable(sides.request, fields.name);
   const name = nameIn(context, fields);

@@ -117,6 +117,7 @@ describe('the access of routes', () => {
     ]);
     expect(of('inference').toSorted()).toEqual([
       'DELETE /v1/responses/:id',
+      'GET /openapi.json',
       'GET /v1/models',
       'GET /v1/models/*',
       'GET /v1/models/:id',

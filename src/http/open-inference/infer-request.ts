@@ -37,7 +37,7 @@ const maxTensors = 256;
 const parameters = z.record(z.string(), z.unknown());
 const dimension = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-const schema = z.looseObject({
+export const inferSchema = z.looseObject({
   id: z.string().max(256).optional(),
   parameters: z
     .looseObject({ adapter: z.string().min(1).max(maxName).optional(), binary_data_output: z.boolean().optional() })
@@ -60,7 +60,7 @@ const schema = z.looseObject({
     .default([]),
 });
 
-type Body = z.output<typeof schema>;
+type Body = z.output<typeof inferSchema>;
 
 /** Parameters of requests and outputs that would change the answer and are not supported. */
 const refusedParameters = ['classification', 'sequence_id', 'sequence_start', 'sequence_end', 'shared_memory_region'];
@@ -73,7 +73,7 @@ const refusedParameters = ['classification', 'sequence_id', 'sequence_start', 's
  */
 export async function readInferRequest(bytes: Uint8Array, headerLength: string | undefined): Promise<InferBody> {
   const split = headerLength === undefined ? bytes.byteLength : parseLength(headerLength, bytes.byteLength);
-  const body = parseBody(schema, await parseHeader(bytes.subarray(0, split)));
+  const body = parseBody(inferSchema, await parseHeader(bytes.subarray(0, split)));
   for (const name of refusedParameters) {
     const carriers = [body.parameters, ...[...body.inputs, ...body.outputs].map((tensor) => tensor.parameters)];
     if (carriers.some((carrier) => carrier[name] !== undefined)) {

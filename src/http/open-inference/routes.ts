@@ -168,7 +168,7 @@ function bytesOf(body: unknown): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
-const loadSchema = z.strictObject({
+export const loadSchema = z.strictObject({
   path: z.string().min(1).max(4096),
   replace: z.boolean().default(false),
   /** Takes an adapter that was trained on another base. */

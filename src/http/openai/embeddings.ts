@@ -13,16 +13,16 @@ import { textsOrTokens } from '../answering/request-readers.ts';
 /** The limit of OpenAI's API. */
 const maxInputs = 2048;
 
-const schema = z.looseObject({
+export const embeddingSchema = z.looseObject({
   model: nameInRequest,
   input: textsOrTokens(maxInputs),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: z.number().int().positive().nullish(),
 });
 
-type Body = z.output<typeof schema>;
+type Body = z.output<typeof embeddingSchema>;
 
-const checkFields = createFieldCheck('embeddings', Object.keys(schema.shape));
+const checkFields = createFieldCheck('embeddings', Object.keys(embeddingSchema.shape));
 
 /** `POST /v1/embeddings`: embeds one or several texts, which come as text or as token ids. */
 export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): void {
@@ -30,7 +30,7 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
     '/v1/embeddings',
     { config: { access: 'inference', needsBase: true, keepsToNames: true } },
     async (request, reply) => {
-      const body = parseBody(schema, request.body, checkFields);
+      const body = parseBody(embeddingSchema, request.body, checkFields);
       assertSeen(request, body.model);
       refuseShorter(body, context);
       using route = await context.router.resolve(body.model);

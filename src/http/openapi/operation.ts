@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+
+/** What the document says of a route, beside what the route itself says. */
+export interface Operation {
+  /** The group in which tools show it. */
+  readonly tag:
+    | 'Text'
+    | 'Tokens'
+    | 'Embeddings'
+    | 'Models'
+    | 'Adapters'
+    | 'Roll-outs'
+    | 'Inference protocol'
+    | 'Health';
+  readonly summary: string;
+  /** The schema by which the route reads its body. Absent: it reads none. */
+  readonly body?: z.ZodType;
+  /** How the body is sent. Default: as JSON. */
+  readonly bodyType?: 'multipart/form-data';
+  /** A body that the route takes. */
+  readonly example?: object;
+  /** Whether the answer may come as server-sent events. */
+  readonly streams?: boolean;
+  /** The path by which the document knows the route, where it is another spelling of one that has an entry. */
+  readonly isSameAs?: string;
+}
+
+/** Operations by method and path, as the route is registered: `POST /v1/adapters/:name/pin`. */
+export type Operations = Readonly<Record<string, Operation>>;

@@ -1,0 +1,111 @@
+import { adapterOperations } from './adapter-operations.ts';
+import { embeddingSchema } from '../openai/embeddings.ts';
+import { chatCompletionSchema, completionSchema } from '../openai/request-body.ts';
+import { countTokensSchema, messageSchema } from '../messages/message-body.ts';
+import { responseSchema } from '../responses/response-body.ts';
+import { inferSchema } from '../open-inference/infer-request.ts';
+import { detokenizeSchema, tokenizeSchema } from '../vllm/tokenize.ts';
+import type { Operation, Operations } from './operation.ts';
+
+const messages = [{ role: 'user', content: 'Is it raining?' }];
+
+const tokenize: Operation = {
+  tag: 'Tokens',
+  summary: 'The tokens of a text or of messages, as vLLM gives them.',
+  body: tokenizeSchema,
+  example: { model: 'base', prompt: 'Is it raining?', return_token_strs: true },
+};
+
+const detokenize: Operation = {
+  tag: 'Tokens',
+  summary: 'The text of tokens, as vLLM gives it.',
+  body: detokenizeSchema,
+  example: { model: 'base', tokens: [73, 115] },
+};
+
+const infer: Operation = {
+  tag: 'Inference protocol',
+  summary: 'Runs a model on tensors. Their values may follow the JSON as bytes, as inference-protocol.md says.',
+  body: inferSchema,
+  example: { inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 2] }] },
+};
+
+const model = (summary: string): Operation => ({ tag: 'Inference protocol', summary });
+
+const text: Operations = {
+  'POST /v1/chat/completions': {
+    tag: 'Text',
+    summary: 'The next turn of a chat, in the form of the OpenAI API.',
+    body: chatCompletionSchema,
+    example: { model: 'base', messages, max_tokens: 8, temperature: 0 },
+    streams: true,
+  },
+  'POST /v1/completions': {
+    tag: 'Text',
+    summary: 'The continuation of texts or of token ids, in the form of the OpenAI API.',
+    body: completionSchema,
+    example: { model: 'base', prompt: 'Once upon a time', max_tokens: 8, stop: ['.'] },
+    streams: true,
+  },
+  'POST /v1/responses': {
+    tag: 'Text',
+    summary: 'A response, in the form of the OpenAI API.',
+    body: responseSchema,
+    example: { model: 'base', input: 'Is it raining?', max_output_tokens: 8, store: false },
+    streams: true,
+  },
+  'GET /v1/responses/:id': { tag: 'Text', summary: 'A response that is kept.' },
+  'GET /v1/responses/:id/input_items': { tag: 'Text', summary: 'What a kept response answered.' },
+  'DELETE /v1/responses/:id': { tag: 'Text', summary: 'Forgets a kept response.' },
+  'POST /v1/responses/:id/cancel': { tag: 'Text', summary: 'Ends a response.' },
+  'POST /v1/messages': {
+    tag: 'Text',
+    summary: 'The next turn of a chat, in the form of the Anthropic API.',
+    body: messageSchema,
+    example: { model: 'base', system: 'Be brief.', messages, max_tokens: 8 },
+    streams: true,
+  },
+  'POST /v1/messages/count_tokens': {
+    tag: 'Tokens',
+    summary: 'The number of tokens of a prompt, in the form of the Anthropic API.',
+    body: countTokensSchema,
+    example: { model: 'base', messages },
+  },
+  'POST /v1/tokenize': tokenize,
+  'POST /tokenize': tokenize,
+  'POST /v1/detokenize': detokenize,
+  'POST /detokenize': detokenize,
+  'POST /v1/embeddings': {
+    tag: 'Embeddings',
+    summary: 'The vectors of texts or of token ids, in the form of the OpenAI API.',
+    body: embeddingSchema,
+    example: { model: 'base', input: ['Is it raining?'] },
+  },
+  'GET /v1/models': { tag: 'Models', summary: 'The base and the adapters that can be asked.' },
+  'GET /v1/models/:id': { tag: 'Models', summary: 'The base or one adapter. The slash of org/name may come as %2F.' },
+  // WHY: the document has no paths of several parts.
+  'GET /v1/models/*': { tag: 'Models', summary: 'The same.', isSameAs: '/v1/models/:id' },
+};
+
+const inferenceProtocol: Operations = {
+  'GET /v2': model('The server, its version and its extensions.'),
+  'GET /v2/models/:name': model('The inputs and outputs of a model.'),
+  'GET /v2/models/:name/versions/:version': model('The same. A model has one version, 1.'),
+  'GET /v2/models/:name/ready': model('Whether a model takes requests.'),
+  'GET /v2/models/:name/versions/:version/ready': model('The same. A model has one version, 1.'),
+  'GET /v2/models/:name/adapters': model('The adapters of a model.'),
+  'POST /v2/models/:name/infer': infer,
+  'POST /v2/models/:name/versions/:version/infer': infer,
+  'POST /v2/repository/index': { ...model('The models with their states.') },
+};
+
+const health: Operations = {
+  'GET /health': { tag: 'Health', summary: '200 while the process can answer.' },
+  'GET /ready': { tag: 'Health', summary: '200 while the server takes requests.' },
+  'GET /v2/health/live': { tag: 'Health', summary: '200 while the process can answer.' },
+  'GET /v2/health/ready': { tag: 'Health', summary: '200 while all models take requests.' },
+  'GET /openapi.json': { tag: 'Health', summary: 'This document.' },
+};
+
+/** Every route that a server can have. A test compares them with the routes themselves, both ways. */
+export const operations: Operations = { ...text, ...adapterOperations, ...inferenceProtocol, ...health };
