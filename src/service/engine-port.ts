@@ -1,5 +1,5 @@
 import type { AdapterLease, Route } from '../routing/index.ts';
-import type { PreparedAdapter } from '../engine/index.ts';
+import type { LogitsProcessor, PreparedAdapter } from '../engine/index.ts';
 
 /** The base or the adapter that answers a generation. */
 export type GenerationRoute = Route<PreparedAdapter>;
@@ -57,6 +57,8 @@ export interface GenerationRequest {
   readonly logitBias?: ReadonlyMap<number, number>;
   /** Tokens before which no stop token ends the answer. */
   readonly minTokens?: number;
+  /** Changes to the logits after the penalties, such as those that keep a form. */
+  readonly processors?: readonly LogitsProcessor[];
   readonly seed?: number;
   /** Tokens that end the answer: the same set for all choices of a request. */
   readonly stopTokenIds: ReadonlySet<number>;

@@ -22,7 +22,9 @@ function askerOf(context: FakeContext, seen?: readonly string[]): (body: object,
   const app = createApp(context, { generation: context }, { keys });
   close = () => app.close();
   return async (body, url = '/v1/completions') => {
-    const payload = { model: 'base', prompt: 'x', messages: [{ role: 'user', content: 'x' }], max_tokens: 3, ...body };
+    const shared = { model: 'base', ...body };
+    const chat = { prompt: 'x', messages: [{ role: 'user', content: 'x' }], max_tokens: 3 };
+    const payload = url === '/v1/responses' ? { input: 'x', ...shared } : { ...chat, ...shared };
     const headers = { authorization: 'Bearer secret' };
     const answer = await app.inject({ method: 'POST', url, payload, headers });
     return { status: answer.statusCode, headers: answer.headers, body: answer.json() };
@@ -72,7 +74,7 @@ describe('a mixture', () => {
     ],
     ['adapter_parameters', { adapter_parameters: { ids: ['a', 'b'], weights: [0.5, -2], merge_strategy: 'linear' } }],
   ])('is asked for by %s', async (_, fields) => {
-    for (const url of ['/v1/completions', '/v1/chat/completions', '/v1/messages']) {
+    for (const url of ['/v1/completions', '/v1/chat/completions', '/v1/messages', '/v1/responses']) {
       const context = fakeContext({ adapters });
       const { headers, body } = await askerOf(context)(fields, url);
       expect(asked(context)).toEqual(mixed);
@@ -92,6 +94,7 @@ describe('a mixture', () => {
 
   it.each<[object, unknown, string]>([
     [{ adapter_id: 'a' }, [['a', 1]], 'a'],
+    [{ adapter_id: 'base' }, [], 'base'],
     [{ lora: [{ name: 'a' }] }, [['a', 1]], 'a'],
     [
       {
@@ -117,7 +120,8 @@ describe('a mixture', () => {
 
   it.each<[object, object]>([
     [{ lora: [{ name: 'a' }, { name: 'other' }] }, { code: 'model_not_found' }],
-    [{ lora: [{ name: 'a', scale: 0.5 }, { name: 'base' }] }, { code: 'model_not_found' }],
+    [{ lora: [{ name: 'a', scale: 0.5 }, { name: 'base' }] }, { param: 'lora' }],
+    [{ adapter_parameters: { ids: ['base'], weights: [0.5] } }, { param: 'adapter_parameters' }],
     [{ lora: [{ scale: 1 }] }, { param: 'lora.0.name' }],
     [{ lora: [{ id: 0, scale: 1 }] }, { param: 'lora.0.id' }],
     [{ lora: [{ name: 'a', scale: 1e4 }] }, { param: 'lora.0.scale' }],

@@ -81,8 +81,12 @@ export function askedModelOf(body: AdapterFields, baseName: string): AskedModel 
     throw conflict(field, '"model" names another adapter; name the base there, or one of these');
   }
   const [first, ...more] = mixture;
+  const isAlone = more.length === 0 && first?.scale === 1;
+  if (!isAlone && mixture.some(({ model }) => nameOf(model) === baseName)) {
+    throw conflict(field, `"${baseName}" is the base, which answers in any case; name its adapters alone`);
+  }
   if (first === undefined) return { model: baseName };
-  return more.length === 0 && first.scale === 1 ? { model: first.model } : { model: body.model, mixture };
+  return isAlone ? { model: first.model } : { model: body.model, mixture };
 }
 
 function mixtureOf({ lora, adapter_id: id, adapter_parameters: parameters }: AdapterFields): readonly MixedAdapter[] {

@@ -1,6 +1,7 @@
 import { FieldProblem, type TemplateVariables } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { ChatRequest, ToolChoice } from '../answering/chat-request.ts';
+import { assertToolChoice } from '../answering/tool-choices.ts';
 import type { CountTokensBody, MessageBody } from './message-body.ts';
 import { readConversation, readSystem } from './read-conversation.ts';
 import type { Place } from './turns.ts';
@@ -17,12 +18,18 @@ export type MessagePrompt = Pick<
  */
 export function messagePromptOf(body: CountTokensBody): MessagePrompt {
   const system = assertRead(readSystem(body.system), 'system');
+  const toolChoice = toolChoiceOf(body.tool_choice);
+  assertToolChoice(
+    body.tools ?? undefined,
+    toolChoice,
+    typeof toolChoice === 'object' ? 'tool_choice.name' : 'tool_choice',
+  );
   const { messages, places } = assertRead(readConversation(body.messages, system), 'messages');
   return {
     model: body.model,
     messages,
     tools: body.tools ?? undefined,
-    toolChoice: toolChoiceOf(body.tool_choice),
+    toolChoice,
     variables: variablesOf(body.thinking),
     documents: undefined,
     reasoning: {
@@ -38,6 +45,7 @@ export function chatRequestOf(body: MessageBody): ChatRequest {
   const topP = body.top_p ?? 1;
   return {
     ...messagePromptOf(body),
+    constraint: constraintOf(body),
     parallelToolCalls: body.tool_choice?.disable_parallel_tool_use !== true,
     drawing: {
       sampling: {
@@ -61,6 +69,20 @@ export function chatRequestOf(body: MessageBody): ChatRequest {
 function assertRead<Value>(read: Value | FieldProblem, field: string): Value {
   if (!(read instanceof FieldProblem)) return read;
   throw new EspalierError('REQUEST_INVALID', { param: [field, ...read.path].join('.'), problem: read.problem });
+}
+
+/**
+ * The form that the answer has to have.
+ * @throws EspalierError REQUEST_INVALID for two of them
+ */
+function constraintOf({ output_config: config, output_format: older }: MessageBody): ChatRequest['constraint'] {
+  const named = config?.format ?? undefined;
+  if (named !== undefined && (older ?? undefined) !== undefined) {
+    const problem = '"output_config.format" names the form of the answer; leave this one out';
+    throw new EspalierError('REQUEST_INVALID', { param: 'output_format', problem });
+  }
+  const format = named ?? older ?? undefined;
+  return format && { kind: 'json-schema', schema: format.schema };
 }
 
 function toolChoiceOf(choice: CountTokensBody['tool_choice']): ToolChoice {

@@ -3,7 +3,7 @@ import { reader, stopStrings } from '../answering/request-readers.ts';
 import { adapterFields } from '../answering/asked-adapters.ts';
 import { nameInRequest } from '../openai/request-body.ts';
 import { readMessageTools } from './read-message-tools.ts';
-import { FieldProblem, type Tool } from '../../chat/index.ts';
+import { describeValue, FieldProblem, type Tool } from '../../chat/index.ts';
 
 /** The least that Anthropic's API takes. */
 const leastBudget = 1024;
@@ -37,22 +37,31 @@ const thinking = z
     error: `a whole number of at least ${leastBudget} is expected where thinking is enabled`,
   });
 
-const outputConfig = z
-  .looseObject({ effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(), format: z.unknown().optional() })
-  .refine(({ format }) => format === undefined || format === null, {
-    path: ['format'],
-    error: 'answers are plain text; ask for the form in the prompt, and check what comes',
-  });
+/** The form of an answer. */
+const outputFormat = z.looseObject({
+  type: z.literal('json_schema'),
+  schema: z.record(z.string(), z.unknown(), {
+    error: ({ input }) => `a JSON schema is expected, got ${describeValue(input)}`,
+  }),
+});
+
+const outputConfig = z.looseObject({
+  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
+  format: outputFormat.nullish(),
+});
 
 /** The fields of which a prompt is made. `readConversation` reads `system` and `messages`, which belong together. */
 const promptFields = {
   model: nameInRequest,
+  ...adapterFields,
   messages: z.unknown().optional(),
   system: z.unknown().optional(),
   tools: tools.nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: thinking.nullish(),
   output_config: outputConfig.nullish(),
+  /** The name of `output_config.format` in an earlier version of the API. */
+  output_format: outputFormat.nullish(),
 };
 
 export const countTokensSchema = z.looseObject(promptFields);
@@ -60,7 +69,6 @@ export const countTokensSchema = z.looseObject(promptFields);
 export const messageSchema = z
   .looseObject({
     ...promptFields,
-    ...adapterFields,
     /** WHY also 0: it runs the prompt alone. */
     max_tokens: z.number().int().min(0),
     stop_sequences: stopStrings.nullish(),

@@ -26,7 +26,24 @@ function askerOf(context: ServingContext): Ask {
 
 const hello = { model: 'base', max_tokens: 20, messages: [{ role: 'user', content: 'hi' }] };
 
+const json = {
+  type: 'json_schema',
+  schema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'], additionalProperties: false },
+};
+
 describe('POST /v1/messages', () => {
+  it.each<object>([{ output_config: { format: json, effort: 'low' } }, { output_format: json }])(
+    'keeps the form that %j names',
+    async (form) => {
+      const context = fakeContext();
+      expect((await askerOf(context)({ ...hello, ...form })).status).toBe(200);
+      const logits = new Float32Array(128);
+      for (const processor of context.requests[0]?.processors ?? []) processor.process(logits);
+      const allowed = [...logits.keys()].filter((id) => logits[id] === 0);
+      expect(String.fromCodePoint(...allowed)).toMatch(/^\s*\{$/);
+    },
+  );
+
   it('answers with a message, and says who answered', async () => {
     const context = fakeContext({ adapters: ['strict'], text: 'Good day.' });
     const { status, headers, body } = await askerOf(context)({ ...hello, model: 'strict', system: 'Be kind.' });
@@ -118,7 +135,16 @@ describe('errors', () => {
     [{ thinking: { type: 'enabled', budget_tokens: 2000 } }, 'thinking.budget_tokens: it must be less than max_tokens'],
     [{ stop: ['x'] }, 'stop: it is called "stop_sequences" here'],
     [{ max_token: 5 }, 'max_token: no such field is known (did you mean max_tokens?)'],
-    [{ output_config: { format: { type: 'json_schema' } } }, 'output_config.format: answers are plain text'],
+    [{ output_config: { format: { type: 'json_schema' } } }, 'output_config.format.schema: a JSON schema is expected'],
+    [{ output_config: { format: { type: 'text' } } }, 'output_config.format.type: "json_schema" is expected'],
+    [{ output_config: { format: json }, output_format: json }, 'output_format: "output_config.format" names the form'],
+    [{ response_format: json }, 'response_format: send "output_config"'],
+    [{ guided_regex: 'x' }, 'guided_regex: send "output_config"'],
+    [{ tool_choice: { type: 'any' } }, 'tool_choice: a call is required, and no tools are there'],
+    [
+      { tools: [{ name: 'x', input_schema: { type: 'object' } }], tool_choice: { type: 'tool', name: 'y' } },
+      'tool_choice.name: "y" is to be called, and the tools are x',
+    ],
     [{ container: 'c' }, 'container: it runs no code'],
   ])('name what is wrong: %j', async (fields, message) => {
     const error = await errorOf(askerOf(fakeContext())({ ...hello, ...fields }));

@@ -1,17 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
-import { askedModelOf } from '../answering/asked-adapters.ts';
+import { askedModelOf, type AskedModel, assertServed, resolveAsked } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { chatPromptOf } from '../answering/chat-prompt.ts';
 import { contextFor } from '../answering/context-for.ts';
 import { chatBodyLimit } from '../answering/prompt-text.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { assertSeen } from '../keys/assert-seen.ts';
 import { sharerOf } from '../keys/key-holder.ts';
 import { createFieldCheck } from '../openai/refuse-unsupported.ts';
-import { chatRequestOf, messagePromptOf } from './chat-request-of.ts';
+import { chatRequestOf, type MessagePrompt, messagePromptOf } from './chat-request-of.ts';
 import { countTokensSchema, messageSchema, type MessageBody } from './message-body.ts';
 import { messageFormat } from './message-format.ts';
 
@@ -44,7 +43,8 @@ export function addMessages(app: FastifyInstance, server: ServingContext): void 
   app.post('/v1/messages/count_tokens', options, async (request, reply) => {
     const body = parseBody(countTokensSchema, request.body, checkMessage);
     reply.header('request-id', request.id);
-    return { input_tokens: await countTokens(server, request, messagePromptOf(body)) };
+    const prompt = { ...messagePromptOf(body), ...askedModelOf(body, server.baseName) };
+    return { input_tokens: await countTokens(server, request, prompt) };
   });
 }
 
@@ -58,13 +58,12 @@ function userOf({ metadata }: MessageBody): { readonly user?: string } {
 async function countTokens(
   server: ServingContext,
   request: FastifyRequest,
-  prompt: ReturnType<typeof messagePromptOf>,
+  prompt: MessagePrompt & AskedModel,
 ): Promise<number> {
-  assertSeen(request, prompt.model);
-  server.router.assertKnown(prompt.model);
+  assertServed(request, server, prompt);
   const turn = request.server.turnstile.enter();
   if (turn) await turn;
-  using route = await server.router.resolve(prompt.model);
+  using route = await resolveAsked(server, prompt, undefined);
   const tokens = await chatPromptOf(prompt, contextFor(server, route));
   return tokens.length;
 }

@@ -3,8 +3,8 @@ import { refusedInResponses } from '../responses/refused-fields.ts';
 import type { RefusedField } from './refused-field.ts';
 
 const noGrammar = 'it reads no grammars; send response_format, guided_regex or guided_choice';
-const plainText =
-  'answers are plain text; ask for the form in the prompt, or send response_format to /v1/chat/completions';
+const formOfMessages =
+  'send "output_config": {"format": {"type": "json_schema", "schema"}}; other forms belong to chats';
 const noTools = 'tools are called in chats only; send messages to /v1/chat/completions';
 const wholeText = 'the answer is given whole, with the thoughts of the model; /v1/chat/completions gives them apart';
 const asTrained = 'prompts are made as the base was trained; send token ids to /v1/completions for any other';
@@ -101,9 +101,15 @@ const refusedInMessages: RefusedFields = {
   logprobs: { neutral: [false], problem: 'send it to /v1/chat/completions' },
   mcp_servers: { neutral: [], problem: 'it calls no servers; call the tools yourself' },
   n: { neutral: [1], problem: 'a message has one answer; send n to /v1/chat/completions' },
-  output_format: { neutral: [], problem: plainText },
   presence_penalty: { neutral: [0], problem: 'send it to /v1/chat/completions' },
-  response_format: { neutral: [], problem: plainText },
+  response_format: { neutral: [], problem: formOfMessages },
+  json_schema: { neutral: [], problem: formOfMessages },
+  structured_outputs: { neutral: [], problem: formOfMessages },
+  guided_choice: { neutral: [], problem: formOfMessages },
+  guided_json: { neutral: [], problem: formOfMessages },
+  guided_regex: { neutral: [], problem: formOfMessages },
+  guided_grammar: { neutral: [''], problem: formOfMessages },
+  regex: { neutral: [], problem: formOfMessages },
   stop: { neutral: [], problem: 'it is called "stop_sequences" here' },
 };
 

@@ -1,6 +1,6 @@
-import { describedTool, type Tool } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
-import type { ChatRequest, ToolChoice } from '../answering/chat-request.ts';
+import type { ChatRequest } from '../answering/chat-request.ts';
+import { assertToolChoice } from '../answering/tool-choices.ts';
 import type { ChatCompletionBody } from './request-body.ts';
 
 type ToolFields = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls'>;
@@ -21,20 +21,11 @@ export function toolsOf(body: ChatCompletionBody): ToolFields {
   }
   const given = (isOlder ? functions : tools) ?? undefined;
   const toolChoice = (isOlder ? call : choice) ?? 'auto';
-  assertChoice(given, toolChoice, isOlder ? 'function_call' : 'tool_choice');
+  assertToolChoice(given, toolChoice, isOlder ? 'function_call' : 'tool_choice');
   return { tools: given, toolChoice, parallelToolCalls: !isOlder && parallel !== false };
 }
 
 /** Whether the answer calls in the older form. */
 export function usesFunctions({ functions, function_call: call }: ChatCompletionBody): boolean {
   return (functions ?? call ?? undefined) !== undefined;
-}
-
-function assertChoice(tools: readonly Tool[] | undefined, choice: ToolChoice, param: string): void {
-  if (choice === 'none' || choice === 'auto') return;
-  const names = (tools ?? []).map((tool) => describedTool(tool).name);
-  if (typeof choice === 'string' ? names.length > 0 : names.includes(choice.name)) return;
-  const wanted = typeof choice === 'string' ? 'a call is required' : `"${choice.name}" is to be called`;
-  const there = names.length === 0 ? 'no tools are there' : `the tools are ${names.slice(0, 8).join(', ')}`;
-  throw new EspalierError('REQUEST_INVALID', { param, problem: `${wanted}, and ${there}` });
 }

@@ -331,7 +331,8 @@ describe('what is not there is refused by name', () => {
     [{ response_format: { type: 'json_object' } }, 'response_format', 'text.format'],
     [{ n: 2 }, 'n', 'one answer'],
     [{ logprobs: true }, 'logprobs', 'include'],
-    [{ lora: 'x' }, 'lora', 'name the adapter as "model"'],
+    [{ lora: 'x' }, 'lora', 'a list is expected'],
+    [{ lora_name: 'x' }, 'lora_name', 'name the adapter as "model"'],
     [{ instruction: 'x' }, 'instruction', 'did you mean instructions?'],
     [{ input: undefined }, 'input', 'a text or a list of items is expected, got nothing'],
     [

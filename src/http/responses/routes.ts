@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
+import { askedModelOf } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { chatBodyLimit } from '../answering/prompt-text.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
@@ -30,7 +31,7 @@ export function addResponses(app: FastifyInstance, server: ServingContext, store
     const conversation = conversationOf(body, store, owner);
     const isKept = body.store !== false && store.isOpen;
     return answerChat(server, reply, {
-      chat: chatRequestOf(body, conversation),
+      chat: { ...chatRequestOf(body, conversation), ...askedModelOf(body, server.baseName) },
       caller: callerOf(sharerOf(request), body),
       rolloutKey: rolloutKeyOf(body),
       format: (head) =>
