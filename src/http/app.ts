@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   fastify,
   type FastifyInstance,
@@ -20,6 +19,7 @@ import { ClientErrors } from './door/client-error.ts';
 import { addDrain } from './door/drain.ts';
 import { addOtherMethods } from './door/other-methods.ts';
 import { systemTimers, type Timers } from './door/timers.ts';
+import { requestIdOf } from './door/request-id.ts';
 import { Turnstile } from './door/turnstile.ts';
 import { endUnreadBodies } from './door/unread-bodies.ts';
 import { answerError, maxParamLength } from './door/error-answer.ts';
@@ -89,7 +89,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const clientErrors = new ClientErrors();
   const app = fastify({
     bodyLimit: maxBodyBytes,
-    genReqId: () => randomUUID(),
+    genReqId: requestIdOf,
     logger: options.logger ?? false,
     http: {
       headersTimeout: headersMs,

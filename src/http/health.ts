@@ -14,6 +14,7 @@ export function addHealth(app: FastifyInstance, context: DoorContext): void {
   });
   app.get('/ready', { config: { access: 'public' } }, async (_request, reply) => {
     const ready = context.isReady() && !context.isShuttingDown();
+    if (!ready) void reply.header('retry-after', '1');
     return reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
   });
 }

@@ -48,9 +48,12 @@ export function addUpload(app: FastifyInstance, context: UploadContext): void {
   });
 }
 
-/** @throws EspalierError UPLOAD_HEADER_MISSING */
+/**
+ * A page of another origin can send parts without being asked, but none of these headers.
+ * @throws EspalierError UPLOAD_HEADER_MISSING
+ */
 function assertNoPage({ headers }: FastifyRequest): void {
-  if (headers.authorization !== undefined || headers[uploadHeader] !== undefined) return;
+  if (['authorization', 'x-api-key', uploadHeader].some((name) => headers[name] !== undefined)) return;
   throw new EspalierError('UPLOAD_HEADER_MISSING', { header: uploadHeader });
 }
 

@@ -185,6 +185,12 @@ describe('an upload', () => {
     expect((await upload('{}', { 'content-type': type })).status).toBe(status);
   });
 
+  it('with a key needs no other header', async () => {
+    const headers = { 'x-api-key': 'secret' };
+    const answer = await fetch(url, { method: 'POST', body: formOf({ name: 'policy' }, peft), headers });
+    expect(answer.status).toBe(201);
+  });
+
   it('without a key needs a header that no web page sends', async () => {
     const answer = await fetch(url, { method: 'POST', body: formOf({ name: 'policy' }, peft) });
     expect([answer.status, ((await answer.json()) as Answer['body']).error?.code]).toEqual([

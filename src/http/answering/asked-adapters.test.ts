@@ -172,3 +172,20 @@ describe('a key for some names', () => {
     expect((await askerOf(fakeContext({ adapters }), ['a'])(fields)).status).toBe(200);
   });
 });
+
+describe('the card of a model', () => {
+  it.each([
+    ['a', 'sha-a'],
+    ['base:a', 'sha-a'],
+    ['a@0123456789abcdef', '0123456789abcdef'],
+    ['base', undefined],
+  ])('is found under %s', async (id, version) => {
+    const context = fakeContext({ adapters });
+    const app = createApp(context, { generation: context });
+    close = () => app.close();
+    const answer = await app.inject(`/v1/models/${id}`);
+    expect(answer.statusCode).toBe(200);
+    const { version: told, ...card } = answer.json<{ version?: string }>();
+    expect([card, told]).toEqual([expect.objectContaining({ id, object: 'model' }), version]);
+  });
+});

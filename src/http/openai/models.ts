@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { ServedAdapter } from '../../routing/index.ts';
+import { parseModel, type ServedAdapter } from '../../routing/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { problemFor } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
@@ -26,19 +26,29 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
   });
   // WHY two: clients write the slash of org/name as it is, or as %2F.
   for (const url of ['/v1/models/:id', '/v1/models/*']) {
-    app.get<{ Params: { id: string } | { '*': string } }>(url, { config }, (request) => {
+    app.get<{ Params: { id: string } | { '*': string } }>(url, { config }, async (request) => {
       const { params } = request;
       const id = 'id' in params ? params.id : params['*'];
       // WHY here: the router takes a name that is too long for `:id` to the second route.
       if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
       assertSeen(request, id);
       context.router.assertKnown(id);
-      return (
-        cards(context, holderOf(request).scope).find((card) => card.id === id) ??
-        failureOf(context, holderOf(request).scope, id)
-      );
+      return cardOf(context, holderOf(request).scope, id);
     });
   }
+}
+
+/** The card of a name, or of one version of it, under the name that the request gives. */
+async function cardOf(context: BaseContext, scope: Scope, id: string): Promise<ModelCard> {
+  const { name, version } = parseModel(id, context.baseName);
+  const card = cards(context, scope).find((one) => one.id === name) ?? failureOf(context, scope, name);
+  if (version === undefined || card.version?.startsWith(version) === true) return { ...card, id };
+  using route = await context.router.resolve(id);
+  const [lease] = route.leases;
+  if (lease === undefined) return failureOf(context, scope, name);
+  const { digest, created } = lease.version;
+  // WHY the name: the path of the card is that of another version.
+  return { ...card, id, root: name, version: digest, created };
 }
 
 /** The cards of the names that a key may see. One for some names only gets no places on the disk, and no name of a base that it may not see. */

@@ -10,6 +10,13 @@ describe('openAiErrorOf', () => {
     expect(headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '7', 'retry-after-ms': '7000' });
   });
 
+  it.each([
+    [new EspalierError('SHUTTING_DOWN', {}), '1'],
+    [new EspalierError('API_KEY_INVALID', { problem: 'missing' }), undefined],
+  ])('gives a time only where the request may succeed later: %s', (error, seconds) => {
+    expect(openAiErrorOf(error).headers['retry-after']).toBe(seconds);
+  });
+
   it('names an option of the engine as the field that the client sent', () => {
     const details = { name: 'minTokens', expected: 'an integer from 0', actual: -1 };
     const { body } = openAiErrorOf(new EspalierError('GENERATION_OPTION_INVALID', details));

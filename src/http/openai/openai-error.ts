@@ -66,7 +66,7 @@ function answer(status: number, retryable: boolean, code: string, message: strin
     status,
     headers: {
       'x-should-retry': String(retryable),
-      ...(retryable ? { 'retry-after-ms': '1000' } : {}),
+      ...(retryable ? { 'retry-after': '1', 'retry-after-ms': '1000' } : {}),
     },
     body: { error: { message, type: typeOf(status), param, code: openAiCodes[code] ?? code.toLowerCase() } },
   };
