@@ -52,6 +52,13 @@ export class EspalierError<Code extends ErrorCode = ErrorCode> extends Error {
     return formatMessage(this.code, this.#given, onCommandLine);
   }
 
+  /** The same error, with the field of a request that it is about: for a reader who sends fields. */
+  about(param: string): EspalierError<Code> {
+    const about = { ...this.#given, param };
+    // The message takes what it names; `param` is there for programs.
+    return new EspalierError(this.code, about as ErrorDetails<Code>, { cause: this.cause });
+  }
+
   /** The same error with other texts in its details, such as the path of an original in the place of that of a copy. */
   withText(change: (text: string, name: string) => string): EspalierError<Code> {
     const changed = (name: string, value: GivenDetail): GivenDetail =>

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import type { Constraint, ConstraintSpec } from '../../constrain/index.ts';
-import { EspalierError } from '../../core/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 import { forReader } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import type { AnswerFormat, AnswerHead } from './answer-format.ts';
 import type { Caller } from './caller.ts';
+import { type AskedForm, compileForm } from './asked-form.ts';
 import { type AskedModel, resolveAsked } from './asked-adapters.ts';
 import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
@@ -20,7 +20,7 @@ import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 export interface AnswerRequestOptions extends AskedModel {
   readonly drawing: Drawing;
   /** The form that the text of the answer must have. undefined: any. */
-  readonly constraint?: ConstraintSpec | undefined;
+  readonly constraint?: AskedForm | undefined;
   readonly isStreamed: boolean;
   /** Makes the prompts, with the tokenizer of the version that answers. */
   readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
@@ -147,8 +147,8 @@ async function answerBy(
   const context = contextFor(server, route);
   const prompts = await options.prompts(context);
   const reading = options.reading?.(context, prompts);
-  const constraint = reading?.constraint ?? options.constraint;
-  const starting = { ...options, prompts, reading, constraint, place: reply.request.place };
+  const form = reading?.constraint ?? options.constraint?.spec;
+  const starting = { ...options, prompts, reading, form, place: reply.request.place };
   const choices = await startAll(context, starting, route, controller);
   call.begun();
   const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
@@ -182,10 +182,11 @@ async function startAll(
   context: ServingContext,
   {
     length,
-    constraint: spec,
+    form,
+    constraint: asked,
     ...options
   }: Omit<AnswerRequestOptions, 'prompts' | 'reading' | 'rolloutKey'> &
-    Pick<StartOptions, 'place' | 'prompts' | 'reading'>,
+    Pick<StartOptions, 'place' | 'prompts' | 'reading'> & { readonly form: ConstraintSpec | undefined },
   { leases, scales = [] }: GenerationRoute,
   controller: AbortController,
 ): Promise<Choice[]> {
@@ -193,7 +194,7 @@ async function startAll(
   const longest = options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
   const maxTokens = answerLength(length, longest, maxLength);
   const { signal } = controller;
-  const constraint = spec && (await constraintFor(spec, context));
+  const constraint = form && (await compileForm(form, { ...context, asked }));
   const adapters = leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
   const common: StartOptions = { ...options, constraint, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
   try {
@@ -202,11 +203,4 @@ async function startAll(
     controller.abort(error);
     throw error;
   }
-}
-
-/** @throws EspalierError REQUEST_UNSUPPORTED for a base without a tokenizer; the errors of the form */
-async function constraintFor(spec: ConstraintSpec, { constraints, tokenizer }: ServingContext): Promise<Constraint> {
-  if (tokenizer !== undefined) return constraints.of(spec, tokenizer);
-  const problem = 'the base has no tokenizer, so that the text of an answer is not known';
-  throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'response_format', problem });
 }

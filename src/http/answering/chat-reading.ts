@@ -28,13 +28,16 @@ export function chatReadingOf(
   const readsChannels = form.calls === 'harmony';
   if (tools === undefined && thoughts === undefined && !readsChannels) return undefined;
   const isThinking = thoughts !== undefined && endsWith(thoughts.open, prompt, tokenizer);
+  // WHY: a template that writes an empty thought was asked for none.
+  const mayThink = thoughts !== undefined && !endsWith(thoughts.close, prompt, tokenizer);
+  const forced = { ...form, thoughts: mayThink ? thoughts : undefined };
   return createReading({
     form: { ...form, thoughts },
     tools,
     isSingle: !chat.parallelToolCalls,
     isThinking,
     showsThoughts: isShown,
-    constraint: answerConstraint(chat, { form: { ...form, thoughts }, isThinking, tokenizer }),
+    constraint: answerConstraint(chat, { form: forced, isThinking, tokenizer }),
   });
 }
 

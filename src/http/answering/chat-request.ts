@@ -1,5 +1,5 @@
 import type { Fields, TemplateVariables, Tool } from '../../chat/index.ts';
-import type { ConstraintSpec } from '../../constrain/index.ts';
+import type { AskedForm } from './asked-form.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { AskedModel } from './asked-adapters.ts';
 import type { LengthLimit } from './answer-length.ts';
@@ -35,7 +35,7 @@ export interface ChatRequest extends AskedModel {
   readonly documents: readonly Fields[] | undefined;
   readonly reasoning: ReasoningWishes;
   /** The form that the text of the answer must have. undefined: any. */
-  readonly constraint?: ConstraintSpec | undefined;
+  readonly constraint?: AskedForm | undefined;
   readonly drawing: Drawing;
   readonly length: LengthLimit;
   readonly isStreamed: boolean;

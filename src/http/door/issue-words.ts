@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeValue } from '../../chat/index.ts';
+import { describeValue, isFields } from '../../chat/index.ts';
 import { nearest } from '../../core/index.ts';
 
 /** An issue as a schema raises it: with the value that came, and the schema that refused it. */
@@ -29,11 +29,25 @@ export function issueWords(issue: RawIssue): string {
       return beyond(issue, `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`);
     case 'invalid_value':
       return `${issue.values.map(describeValue).join(' or ')} is expected, got ${describeValue(issue.input)}`;
+    case 'invalid_union':
+      return unionWords(issue);
     case 'unrecognized_keys':
       return unknownField(issue.keys[0] ?? '', issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : []);
     default:
-      return `it does not have the form that is expected, got ${describeValue(issue.input)}`;
+      return otherForm(issue.input);
   }
+}
+
+/** A union whose alternatives are told apart by a field names the values that this field may have. */
+function unionWords(issue: RawIssue): string {
+  const { input, discriminator, options } = issue;
+  const value: unknown = typeof discriminator === 'string' && isFields(input) ? input[discriminator] : input;
+  if (!Array.isArray(options)) return otherForm(value);
+  return `${options.map(describeValue).join(' or ')} is expected, got ${describeValue(value)}`;
+}
+
+function otherForm(input: unknown): string {
+  return `it does not have the form that is expected, got ${describeValue(input)}`;
 }
 
 /** What is said of a field that no route knows. */

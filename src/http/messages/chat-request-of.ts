@@ -82,7 +82,8 @@ function constraintOf({ output_config: config, output_format: older }: MessageBo
     throw new EspalierError('REQUEST_INVALID', { param: 'output_format', problem });
   }
   const format = named ?? older ?? undefined;
-  return format && { kind: 'json-schema', schema: format.schema };
+  const param = named === undefined ? 'output_format' : 'output_config.format';
+  return format && { param, spec: { kind: 'json-schema', schema: format.schema } };
 }
 
 function toolChoiceOf(choice: CountTokensBody['tool_choice']): ToolChoice {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ConstraintSpec } from '../../constrain/index.ts';
+import type { AskedForm } from '../answering/asked-form.ts';
 import { EspalierError } from '../../core/index.ts';
 
 const mostChoices = 1000;
@@ -54,7 +55,7 @@ export type AnswerFormBody = z.output<typeof body> & {
  * @returns undefined: any text
  * @throws EspalierError REQUEST_INVALID for more than one form; REQUEST_UNSUPPORTED together with `min_tokens` or `ignore_eos`
  */
-export function answerFormOf(given: AnswerFormBody): ConstraintSpec | undefined {
+export function answerFormOf(given: AnswerFormBody): AskedForm | undefined {
   const { structured_outputs: outputs } = given;
   const asked: readonly (readonly [string, ConstraintSpec | undefined])[] = [
     ['response_format', responseFormatOf(given.response_format)],
@@ -68,16 +69,16 @@ export function answerFormOf(given: AnswerFormBody): ConstraintSpec | undefined 
     ['json_schema', jsonOf('json_schema', given.json_schema)],
     ['regex', regexOf(given.regex)],
   ];
-  const [first, second] = asked.filter(([, spec]) => spec !== undefined);
+  const [first, second] = asked.flatMap(([param, spec]) => (spec === undefined ? [] : [{ param, spec }]));
   if (first === undefined) return undefined;
   if (second !== undefined) {
     throw new EspalierError('REQUEST_INVALID', {
-      param: second[0],
-      problem: `an answer has one form, and ${first[0]} says which`,
+      param: second.param,
+      problem: `an answer has one form, and ${first.param} says which`,
     });
   }
   refuseEndless(given);
-  return first[1];
+  return first;
 }
 
 /** WHY: where the form is complete, only the end of the answer can follow. */

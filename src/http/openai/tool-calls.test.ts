@@ -241,3 +241,49 @@ it('reads the channels of Harmony', async () => {
     finish_reason: 'tool_calls',
   });
 });
+
+/** The characters with which an answer may begin. */
+function beginnings({ requests }: TemplatedContext): string {
+  const logits = new Float32Array(128);
+  for (const processor of requests[0]?.processors ?? []) processor.process(logits);
+  return String.fromCodePoint(...[...logits.keys()].filter((id) => logits[id] === 0)).trim();
+}
+
+const form = { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'object' } } };
+const noThoughts = { chat_template_kwargs: { enable_thinking: false } };
+
+describe('tools and a form in one request', () => {
+  it.each<[string, object, string]>([
+    ['calls or has the form', { tool_choice: 'auto' }, '<{'],
+    ['calls where it has to', { tool_choice: 'required' }, '<'],
+    ['has the form where it may not call', { tool_choice: 'none' }, '{'],
+  ])('the answer %s', async (_, fields, beginning) => {
+    const { status, context } = await post(call, { ...asked, ...noThoughts, response_format: form, ...fields });
+    expect([status, beginnings(context)]).toEqual([200, beginning]);
+  });
+
+  it('begins no thought where the template has ended it', async () => {
+    const own = { ...asked, tools: undefined, guided_choice: ['yes', 'no'] };
+    expect(beginnings((await post('yes', { ...own, ...noThoughts })).context)).toBe('ny');
+    expect(beginnings((await post('yes', own)).context)).toBe('<ny');
+  });
+
+  const unkept = { type: 'object', properties: { a: { not: {} } } };
+  const strictTool = { ...tool, function: { ...tool.function, strict: true, parameters: unkept } };
+
+  it.each<[string, object]>([
+    ['response_format', { response_format: { type: 'json_schema', json_schema: { name: 'a', schema: unkept } } }],
+    ['guided_regex', { guided_regex: '(?=x)', tools: undefined }],
+    ['structured_outputs.regex', { structured_outputs: { regex: '(' }, tool_choice: 'none' }],
+    ['tools', { tools: [strictTool], tool_choice: 'required' }],
+    ['tools', { tools: [strictTool], response_format: form }],
+  ])('an error names the field %s', async (param, fields) => {
+    const { status, body, context } = await post(call, { ...asked, ...fields });
+    expect([status, body.error?.param, context.requests]).toEqual([400, param, []]);
+  });
+
+  it('an unknown kind of form is told the known ones', async () => {
+    const { body } = await post(call, { ...asked, response_format: { type: 'xml' } });
+    expect(body.error?.message).toContain('"text" or "json_object" or "json_schema" is expected, got "xml"');
+  });
+});

@@ -46,7 +46,8 @@ function constraintOf(body: ResponseBody): ChatRequest['constraint'] {
   const format = body.text?.format ?? { type: 'text' };
   // WHY in the form of chats: what one form allows beside it is decided in one place.
   const asked = format.type === 'json_schema' ? { type: format.type, json_schema: format } : format;
-  return answerFormOf({ ...body, response_format: asked });
+  const form = answerFormOf({ ...body, response_format: asked });
+  return form?.param === 'response_format' ? { ...form, param: 'text.format' } : form;
 }
 
 /** A tool as templates read it, and as chats send it. */

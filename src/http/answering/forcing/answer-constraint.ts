@@ -24,7 +24,8 @@ export function answerConstraint(
   chat: ChatRequest,
   { form, isThinking, tokenizer }: AnswerConstraintOptions,
 ): ConstraintSpec | undefined {
-  const { toolChoice: choice, constraint, parallelToolCalls: isParallel } = chat;
+  const { toolChoice: choice, parallelToolCalls: isParallel } = chat;
+  const constraint = chat.constraint?.spec;
   const isForced = choice === 'required' || typeof choice === 'object';
   const tools = offeredTools(chat);
   if (isForced) assertFree(chat);
