@@ -55,13 +55,20 @@ export class RolloutsHere implements AsyncDisposable {
     this.#seed = seed;
   }
 
-  /** @param change  breaks the server */
-  static async open(seed: number, change: (serving: Serving) => Serving = (serving) => serving): Promise<RolloutsHere> {
+  /**
+   * @param change  breaks the server
+   * @param patienceMs  a version on trial that gives no token for so long has failed
+   */
+  static async open(
+    seed: number,
+    change: (serving: Serving) => Serving = (serving) => serving,
+    { patienceMs = silentMs }: { readonly patienceMs?: number } = {},
+  ): Promise<RolloutsHere> {
     const scratch = await openScratch('defects');
     let found: { serving: Serving; engine: Engine } | undefined;
     const served = await serveHere({
       store: join(scratch.path, 'store'),
-      silentMs,
+      silentMs: patienceMs,
       change: (serving, { engine }) => {
         found = { serving, engine };
         return change(serving);

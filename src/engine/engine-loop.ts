@@ -302,6 +302,8 @@ export class EngineLoop {
   /** Removes a sequence from the schedule and closes it. Its slot is filled, and its leases end. */
   async #leave(sequence: Sequence, how: SequenceEnd, error?: unknown): Promise<void> {
     if (!this.#sequences.has(sequence.id)) return;
+    // WHY before it is kept: that is the engine's own work, and is less for a prompt that is kept already.
+    sequence.times.finished = this.#options.clock.now();
     if (how !== 'failed') await this.#keep(sequence);
     await this.#vacate(sequence);
     this.#end(sequence, how, error);
@@ -311,7 +313,7 @@ export class EngineLoop {
   #end(sequence: Sequence, how: SequenceEnd, error: unknown): void {
     this.#sequences.delete(sequence.id);
     finish(this.#state, sequence, how);
-    sequence.times.finished = this.#options.clock.now();
+    sequence.times.finished ??= this.#options.clock.now();
     this.#options.stats.requests[how]++;
     sequence.close(error);
   }

@@ -6,7 +6,14 @@ import {
   rateDifference,
   type Interval,
 } from './bounds.ts';
-import { divergenceCap, mirrorLimits, type CallEvidence, type MirrorEvidence } from './evidence.ts';
+import {
+  divergenceCap,
+  mirrorLimits,
+  type CallEvidence,
+  type MirrorEvidence,
+  type SlowdownEvidence,
+} from './evidence.ts';
+import type { Moments } from './moments.ts';
 import type { RolloutSettings, RolloutStep } from './rollout-settings.ts';
 
 export type Verdict = 'successful' | 'failed' | 'inconclusive';
@@ -40,6 +47,8 @@ export interface ArbitrationInput {
   readonly mirror: MirrorEvidence;
   /** Of the whole roll-out, since the last step has no calls of the stable version. */
   readonly stable: CallEvidence;
+  /** Differences of both versions' answers in this step, as logarithms. */
+  readonly latency: Moments;
   /** Which look at the samples of this step this is, from 1. */
   readonly look: number;
   /** Which look at which the step may be successful, from 1; undefined if it may not yet. */
@@ -66,10 +75,13 @@ export function arbitrate(input: ArbitrationInput): Arbitration {
   return { verdict: isSuccessful ? 'successful' : 'inconclusive', findings };
 }
 
-/** What a step collects, and therefore has to show. */
+/**
+ * What a step collects, and therefore has to show. Where the candidate has all keys, nothing of the stable version is left that its latency
+ * could be compared with at the same time.
+ */
 function metricsOf({ share, mirror }: RolloutStep): readonly Metric[] {
   const mirrored: readonly Metric[] = mirror > 0 ? ['divergence', 'agreement', 'entropy'] : [];
-  return [...mirrored, 'errors', ...(share > 0 ? (['latency'] as const) : [])];
+  return [...mirrored, 'errors', ...(share > 0 && share < 1 ? (['latency'] as const) : [])];
 }
 
 /** A metric that is good up to its limit, or from its limit on. */
@@ -93,7 +105,7 @@ function findingOf(metric: Metric, measure: Measure, failError: number, passErro
 
 function measureOf(
   metric: Metric,
-  { settings: { limits, noise }, candidate, mirror, stable }: ArbitrationInput,
+  { settings: { limits, noise }, candidate, mirror, stable, latency }: ArbitrationInput,
 ): Measure {
   switch (metric) {
     case 'divergence': {
@@ -107,16 +119,10 @@ function measureOf(
     }
     case 'entropy':
       return ofMean(mirror.entropy, -noise.entropy, true, (error) => meanInterval(mirror.entropy, error));
-    case 'slowdown': {
-      const limit = Math.log(limits.latencyRatio);
-      return ofMean(mirror.slowdown, limit, false, (error) => meanInterval(mirror.slowdown, error));
-    }
-    case 'latency': {
-      const [a, b] = [candidate.latency, stable.latency];
-      const [observed, limit] = [a.mean - b.mean, Math.log(limits.latencyRatio)];
-      const samples = Math.min(a.count, b.count);
-      return { observed, limit, isFloor: false, samples, interval: (error) => meanDifference(a, b, error) };
-    }
+    case 'slowdown':
+      return slowdownOf(mirror.slowdown, Math.log(limits.latencyRatio));
+    case 'latency':
+      return ofMean(latency, Math.log(limits.latencyRatio), false, (error) => meanInterval(latency, error));
     case 'errors': {
       const [a, b] = [rateOf(candidate), rateOf(stable)];
       const observed = a.hits / Math.max(a.count, 1) - b.hits / Math.max(b.count, 1);
@@ -124,6 +130,18 @@ function measureOf(
       return { observed, limit, isFloor: false, samples: a.count, interval: (error) => rateDifference(a, b, error) };
     }
   }
+}
+
+/**
+ * The candidate's slowness, as the logarithm of a ratio. With o for what it takes longer to be first, the candidate's runs in front have
+ * the mean o + slowness, and the stable version's o - slowness.
+ */
+function slowdownOf({ candidateFirst: a, stableFirst: b }: SlowdownEvidence, limit: number): Measure {
+  const interval = (error: number): Interval => {
+    const { least, most } = meanDifference(a, b, error);
+    return { least: least / 2, most: most / 2 };
+  };
+  return { observed: (a.mean - b.mean) / 2, limit, isFloor: false, samples: a.count + b.count, interval };
 }
 
 function ofMean(

@@ -18,8 +18,22 @@ export interface MirrorEvidence {
   readonly agreement: Moments;
   /** Entropy of the candidate minus the allowed share of the stable version's. */
   readonly entropy: Moments;
-  /** Logarithm of the candidate's latency by the stable version's, where both were measured in the same way. */
-  readonly slowdown: Moments;
+  readonly slowdown: SlowdownEvidence;
+}
+
+/**
+ * Logarithms of the latency of the first run of a mirrored request by that of the second, where both were measured in the same way.
+ *
+ * WHY by who was first: a run directly after an answer took three times as long as the next one of the same version, since the event
+ * loop was still busy with the answer. Such an effect of the order is in both groups, and their difference is free of it.
+ */
+export interface SlowdownEvidence {
+  readonly stableFirst: Moments;
+  readonly candidateFirst: Moments;
+}
+
+export function createSlowdownEvidence(): SlowdownEvidence {
+  return { stableFirst: createMoments(), candidateFirst: createMoments() };
 }
 
 export function createCallEvidence(): CallEvidence {
@@ -31,7 +45,7 @@ export function createMirrorEvidence(): MirrorEvidence {
     divergence: createMoments(),
     agreement: createMoments(),
     entropy: createMoments(),
-    slowdown: createMoments(),
+    slowdown: createSlowdownEvidence(),
   };
 }
 
@@ -49,8 +63,17 @@ export function addComparison(evidence: MirrorEvidence, comparison: Comparison, 
   addSample(evidence.entropy, candidateEntropy - limits.entropyRatio * stableEntropy);
 }
 
-export function addSlowdown(evidence: MirrorEvidence, stableMs: number, candidateMs: number): void {
-  addSample(evidence.slowdown, logOf(candidateMs) - logOf(stableMs));
+/** How long both runs of a mirrored request took, measured in the same way, and which of them came first. */
+export interface MirroredLatencies {
+  readonly stableMs: number;
+  readonly candidateMs: number;
+  readonly first: 'stable' | 'candidate';
+}
+
+export function addSlowdown({ slowdown }: MirrorEvidence, { stableMs, candidateMs, first }: MirroredLatencies): void {
+  const ratio = logOf(candidateMs) - logOf(stableMs);
+  if (first === 'stable') addSample(slowdown.stableFirst, -ratio);
+  else addSample(slowdown.candidateFirst, ratio);
 }
 
 export interface MirrorLimits {
@@ -92,7 +115,7 @@ export function noiseOf(evidence: MirrorEvidence, entropy: Moments, limits: Roll
   };
 }
 
-/** Of a latency in ms; what a clock cannot resolve counts as a microsecond. */
-function logOf(latencyMs: number): number {
+/** Logarithm of a latency in ms; what a clock cannot resolve counts as a microsecond. */
+export function logOf(latencyMs: number): number {
   return Math.log(Math.min(Math.max(latencyMs, 1e-3), 1e12));
 }

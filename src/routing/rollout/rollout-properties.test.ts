@@ -30,7 +30,7 @@ function apply(rollout: Rollout, one: Step, now: number): unknown {
   if (one.kind === 'tick') rollout.tick(now);
   else if (one.kind === 'pause') rollout.pause('p', now);
   else if (one.kind === 'resume') rollout.resume(now);
-  else if (one.kind === 'failure') rollout.recordAnswer('candidate', { outcome: 'failure' }, now);
+  else if (one.kind === 'failure') failOften(rollout, now);
   else if ('side' in one) rollout.recordAnswer(one.side, { outcome: 'success', latencyMs: 7.3 }, now);
   else if ('divergence' in one) mirrorOnce(rollout, one.divergence, now);
   else serveMany(rollout, now);
@@ -41,10 +41,14 @@ function mirrorOnce(rollout: Rollout, divergence: number, now: number): void {
   rollout.recordMirrored({ outcome: 'success', hasStableFailed: false, comparison: { ...same, divergence } }, now);
 }
 
+function failOften(rollout: Rollout, now: number): void {
+  for (let i = 0; i < 4; i++) rollout.recordAnswer('candidate', { outcome: 'failure' }, now);
+}
+
 function serveMany(rollout: Rollout, now: number): void {
   for (let i = 0; i < 60; i++) {
     rollout.recordAnswer('stable', { outcome: 'success', latencyMs: 5 + i }, now);
-    rollout.recordAnswer('candidate', { outcome: 'success', latencyMs: 5.1 + i }, now);
+    rollout.recordAnswer('candidate', { outcome: 'success', latencyMs: 5 + ((i * 37) % 60) }, now);
     mirrorOnce(rollout, 0, now);
   }
 }
@@ -96,7 +100,7 @@ describe('a roll-out with random events', () => {
       { numRuns: 60, seed: 1 },
     );
     expect([...reached]).toEqual(
-      expect.arrayContaining(['running 1', 'running 3', 'paused 1', 'failed 1', 'promoted 3']),
+      expect.arrayContaining(['running 1', 'running 3', 'paused 1', 'failed 2', 'promoted 3']),
     );
   });
 });

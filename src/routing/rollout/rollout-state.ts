@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { createCallEvidence, createMirrorEvidence, type CallEvidence, type MirrorEvidence } from './evidence.ts';
+import {
+  createCallEvidence,
+  createMirrorEvidence,
+  createSlowdownEvidence,
+  type CallEvidence,
+  type MirrorEvidence,
+} from './evidence.ts';
+import { createPairedLatency, type PairedLatency } from './paired-latency.ts';
 import type { RecentCalls } from './recent-failures.ts';
 import { readRolloutOptions, type RolloutSettings } from './rollout-settings.ts';
 
@@ -39,6 +46,8 @@ export interface RolloutState {
   candidateCalls: CallEvidence;
   mirror: MirrorEvidence;
   readonly stableCalls: CallEvidence;
+  /** Of the answers of both versions in this step. */
+  latency: PairedLatency;
   readonly recent: { readonly candidate: RecentCalls; readonly stable: RecentCalls };
 }
 
@@ -71,6 +80,7 @@ export function createRolloutState(subject: RolloutSubject, settings: RolloutSet
     candidateCalls: createCallEvidence(),
     mirror: createMirrorEvidence(),
     stableCalls: createCallEvidence(),
+    latency: createPairedLatency(),
     recent: { candidate: { bits: 0 }, stable: { bits: 0 } },
   };
 }
@@ -80,12 +90,21 @@ export function enterStep(state: RolloutState, step: number): void {
   Object.assign(state, { step, stepMs: 0, looks: 0, nextLook: firstLook, passLooks: 0 });
   state.candidateCalls = createCallEvidence();
   state.mirror = createMirrorEvidence();
+  state.latency = createPairedLatency();
 }
 
 const count = z.int().nonnegative();
 const amount = z.number().nonnegative();
 const text = z.string();
 const moments = z.strictObject({ count, mean: z.number(), squares: amount });
+/** Files of earlier versions do not say who was first. What they hold is not used. */
+const slowdown = z.union([
+  z.strictObject({ stableFirst: moments, candidateFirst: moments }),
+  moments.transform(createSlowdownEvidence),
+]);
+const logs = z.strictObject({ count, sum: z.number() });
+/** Absent in files of earlier versions. */
+const latency = z.strictObject({ differences: moments, stable: logs, candidate: logs }).default(createPairedLatency);
 const calls = z.strictObject({ calls: count, failures: count, latency: moments });
 const recent = z.strictObject({ bits: z.int().nonnegative().max(0x3fff_ffff) });
 const numbers = z.record(text, z.number());
@@ -108,8 +127,9 @@ const schema = z.strictObject({
   nextLook: count,
   passLooks: count,
   candidateCalls: calls,
-  mirror: z.strictObject({ divergence: moments, agreement: moments, entropy: moments, slowdown: moments }),
+  mirror: z.strictObject({ divergence: moments, agreement: moments, entropy: moments, slowdown }),
   stableCalls: calls,
+  latency,
   recent: z.strictObject({ candidate: recent, stable: recent }),
 });
 

@@ -40,6 +40,14 @@ function answer(world: World, side: Side, count: number, outcome: CallOutcome = 
   for (let i = 0; i < count; i++) world.rollout.recordAnswer(side, { outcome, latencyMs }, (world.now += 10));
 }
 
+/** Answers of both versions in turns. */
+function answerBoth(world: World, count: number, slowness = 1, load = 1): void {
+  for (let i = 0; i < count; i++) {
+    answer(world, 'stable', 1, 'success', (10 + (i % 7)) * load);
+    answer(world, 'candidate', 1, 'success', (10 + ((i * 3) % 7)) * slowness * load);
+  }
+}
+
 /** Leads to the second step. */
 function shadowed(options?: RolloutOptions): World {
   const world = start(options);
@@ -55,7 +63,7 @@ const answeredByCandidate = ({ rollout }: World): readonly string[] =>
 describe('a roll-out', () => {
   it('goes through shadow, a tenth and all, and is promoted', () => {
     const world = shadowed();
-    answer(world, 'candidate', 100);
+    answerBoth(world, 100);
     answer(world, 'candidate', 100);
     expect(world.changes.map(({ phase, step }) => `${phase.kind} ${step}`)).toEqual([
       'running 1',
@@ -84,7 +92,7 @@ describe('a roll-out', () => {
     expect(tenth.length).toBeLessThan(140);
     expect(answeredByCandidate(world)).toEqual(tenth);
     world.now += 60_000;
-    answer(world, 'candidate', 300);
+    answerBoth(world, 300);
     expect(world.rollout.toJSON().step).toBe(2);
     const half = new Set(answeredByCandidate(world));
     expect([half.size > 400, tenth.every((key) => half.has(key))]).toEqual([true, true]);
@@ -210,6 +218,57 @@ describe('a roll-out', () => {
   });
 });
 
+describe('latency', () => {
+  it('of answers is not held against a candidate that answers while the machine is busy', () => {
+    const world = shadowed();
+    answerBoth(world, 60, 1, 10);
+    // The last step, in which nothing is left to compare with.
+    answer(world, 'candidate', 100, 'success', 1000);
+    expect(world.rollout.phase.kind).toBe('promoted');
+  });
+
+  it('of answers is held against a candidate that is slow at the same time', () => {
+    const world = shadowed();
+    answerBoth(world, 100, 2);
+    expect(world.rollout.phase).toMatchObject({ kind: 'failed', reason: expect.stringMatching(/^latency is 0\.7/) });
+  });
+
+  /** Whoever comes first takes three times as long. */
+  const mirrorTimed = (slowness: number, firsts: readonly Side[], isOrderKnown = true): World => {
+    const world = start({ ...short, steps: [{ mirror: 1, minimumSamples: 1000 }, { share: 1 }] });
+    for (let i = 0; i < 200; i++) {
+      const first = firsts[i % firsts.length] ?? 'stable';
+      const msOf = (side: Side): number => (side === first ? 30 : 10) + (i % 3);
+      const told: Side = isOrderKnown ? first : i % 2 === 0 ? 'stable' : 'candidate';
+      const latencies = { stableMs: msOf('stable'), candidateMs: msOf('candidate') * slowness, first: told };
+      world.rollout.recordMirrored({ outcome: 'success', hasStableFailed: false, latencies }, (world.now += 10));
+    }
+    return world;
+  };
+
+  it.each<readonly [string, readonly Side[]]>([
+    ['in turns', ['stable', 'candidate']],
+    ['three times of four', ['candidate', 'candidate', 'stable', 'candidate']],
+    ['always', ['candidate']],
+  ])('of copies is not held against a candidate that comes first %s', (_, firsts) => {
+    expect(mirrorTimed(1, firsts).rollout.phase.kind).toBe('running');
+  });
+
+  it('of copies is held against a slow candidate, whoever comes first', () => {
+    for (const firsts of [
+      ['stable', 'candidate'],
+      ['candidate', 'stable', 'stable', 'stable'],
+    ] as const) {
+      const { phase } = mirrorTimed(1.5, firsts).rollout;
+      expect(phase).toMatchObject({ kind: 'failed', reason: expect.stringMatching(/^slowdown is 0\.4/) });
+    }
+  });
+
+  it('of copies would be held against a harmless one, if nobody knew who came first', () => {
+    expect(mirrorTimed(1, ['candidate'], false).rollout.phase.kind).toBe('failed');
+  });
+});
+
 describe('a roll-out that is resumed', () => {
   it('does not count the time between', () => {
     const world = start();
@@ -217,6 +276,13 @@ describe('a roll-out that is resumed', () => {
     const resumed = Rollout.resume(world.rollout.toJSON(), { now: 9_000_000 });
     resumed.tick(9_000_100);
     expect(resumed.toJSON().stepMs).toBe(600);
+  });
+
+  it('goes on with a file that does not say which version came first', () => {
+    const { latency: _, ...state } = start().rollout.toJSON();
+    const mean = { count: 30, mean: 1, squares: 0.1 };
+    const resumed = Rollout.resume({ ...state, mirror: { ...state.mirror, slowdown: mean } }, { now: 0 });
+    expect(resumed.toJSON()).toEqual(start().rollout.toJSON());
   });
 
   it.each<readonly [string, (state: Record<string, unknown>) => void, string]>([

@@ -2,7 +2,8 @@ import { EspalierError } from '../../core/index.ts';
 import { arbitrate, type Arbitration, type Finding } from './arbitrate.ts';
 import { placeOf } from './assignment.ts';
 import type { CallOutcome } from './call-outcome.ts';
-import { addCall, addComparison, addSlowdown, mirrorLimits } from './evidence.ts';
+import { addCall, addComparison, addSlowdown, logOf, mirrorLimits, type MirroredLatencies } from './evidence.ts';
+import { addPaired } from './paired-latency.ts';
 import { addRecent, recentFailures } from './recent-failures.ts';
 import type { Comparison } from './request-comparison.ts';
 import { readRolloutOptions, type RolloutOptions, type RolloutStep } from './rollout-settings.ts';
@@ -36,7 +37,7 @@ export interface MirroredCall {
   readonly hasStableFailed: boolean;
   readonly comparison?: Comparison | undefined;
   /** Latencies that were measured in the same way, such as the time of the model runs alone. */
-  readonly latencies?: { readonly stableMs: number; readonly candidateMs: number } | undefined;
+  readonly latencies?: MirroredLatencies | undefined;
 }
 
 export interface RolloutChange {
@@ -122,6 +123,7 @@ export class Rollout {
     const { stableCalls, candidateCalls, recent } = this.#state;
     const isFailure = outcome !== 'success';
     addCall(side === 'stable' ? stableCalls : candidateCalls, isFailure, latencyMs);
+    if (!isFailure && latencyMs !== undefined) addPaired(this.#state.latency, side, logOf(latencyMs));
     addRecent(recent[side], isFailure);
     if (side === 'candidate') this.#judgeHard(outcome);
     this.#judge();
@@ -134,7 +136,7 @@ export class Rollout {
     addCall(candidateCalls, isFailure, undefined);
     if (!(isFailure && hasStableFailed)) addRecent(recent.candidate, isFailure);
     if (comparison !== undefined) addComparison(mirror, comparison, mirrorLimits(settings.limits, settings.noise));
-    if (latencies !== undefined) addSlowdown(mirror, latencies.stableMs, latencies.candidateMs);
+    if (latencies !== undefined) addSlowdown(mirror, latencies);
     this.#judgeHard(outcome);
     this.#judge();
   }
@@ -227,6 +229,7 @@ export class Rollout {
       candidate: state.candidateCalls,
       mirror: state.mirror,
       stable: state.stableCalls,
+      latency: state.latency.differences,
       look: state.looks,
       passLook: mayPass ? state.passLooks : undefined,
     });

@@ -20,6 +20,7 @@ let order: string[];
 let recorded: MirroredCall[];
 let timeouts: (() => void)[];
 let shadow: ShadowRuns;
+let isStableFirst: () => boolean;
 
 beforeEach(async () => {
   registry = new AdapterRegistry(new FakeArena() as unknown as AdapterArena<PreparedAdapter>, { memory: 100 });
@@ -27,10 +28,12 @@ beforeEach(async () => {
   await registry.held.hold('a', storedVersion('new'));
   beliefs = new Map();
   [requests, order, recorded, timeouts] = [[], [], [], []];
+  isStableFirst = () => true;
   shadow = new ShadowRuns({
     engine: { generate },
     acquire: (name, version) => registry.held.acquire(name, version),
     top: 2,
+    isStableFirst: () => isStableFirst(),
     timers: {
       after: (_, run) => {
         timeouts.push(run);
@@ -91,16 +94,30 @@ describe('a mirrored request', () => {
         outcome: 'success',
         hasStableFailed: false,
         comparison: { positions: 2, divergence: 0, agreement: 1 },
-        latencies: { stableMs: 20, candidateMs: 40 },
+        latencies: { stableMs: 20, candidateMs: 40, first: 'stable' },
       },
     ]);
     expect(registry.versions().map(({ digest }) => digest)).toEqual(['old', 'new']);
     expect(registry.info('a').requests).toBe(0);
   });
 
-  it('takes turns in which version comes first', async () => {
+  it('tells which version came first', async () => {
+    isStableFirst = () => order.length !== 2;
     for (let i = 0; i < 3; i++) await offer();
     expect(order).toEqual(['old', 'new', 'new', 'old', 'old', 'new']);
+    expect(recorded.map(({ latencies }) => latencies?.first)).toEqual(['stable', 'candidate', 'stable']);
+  });
+
+  it('leaves to chance which version comes first, though two are mirrored at once', async () => {
+    shadow = new ShadowRuns({ engine: { generate }, acquire: (name, version) => registry.held.acquire(name, version) });
+    for (let i = 0; i < 64; i++) {
+      using stable = registry.acquire('a');
+      const mirrored = { alias: 'a', candidate: 'new', stable, prompt, answer };
+      for (let pair = 0; pair < 2; pair++) shadow.offer({ ...mirrored, record: (call) => recorded.push(call) });
+      for (let j = 0; j < 40; j++) await Promise.resolve();
+    }
+    // Each of them is missing with a probability of 2 ** -128.
+    expect(new Set(recorded.map(({ latencies }) => latencies?.first))).toEqual(new Set(['stable', 'candidate']));
   });
 
   it('tells how much the versions differ', async () => {

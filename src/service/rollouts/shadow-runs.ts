@@ -23,6 +23,8 @@ export interface ShadowOptions {
   readonly timeoutMs?: number | undefined;
   /** Likeliest tokens that are compared at each position. Default: 20. */
   readonly top?: number | undefined;
+  /** Decides for each request which version runs first. Default: a fair coin. */
+  readonly isStableFirst?: (() => boolean) | undefined;
   readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
 }
 
@@ -48,6 +50,8 @@ export interface ShadowCounts {
 type Scored =
   | { readonly kind: 'done'; readonly tops: readonly (TopTokens | undefined)[]; readonly ms: number | undefined }
   | { readonly kind: 'failed'; readonly outcome: Exclude<CallOutcome, 'success'>; readonly isLate: boolean };
+
+const tossed = (): boolean => Math.random() < 0.5;
 
 const systemTimers = {
   after(ms: number, run: () => void): () => void {
@@ -99,8 +103,10 @@ export class ShadowRuns implements AsyncDisposable {
   }
 
   async #mirror(mirrored: Mirrored): Promise<void> {
-    // WHY in turns: whoever runs second finds the machine as the first one left it.
-    const isFirst = this.#counts.run % 2 === 0;
+    // WHY by chance: the first run takes longer. Turns of two requests that are mirrored at once fall into step, and then one version is
+    // always first.
+    const { isStableFirst = tossed } = this.#options;
+    const isFirst = isStableFirst();
     const first = await this.#score(mirrored, isFirst ? 'stable' : 'candidate');
     if (isCancelled(first)) {
       this.#counts.dropped++;
@@ -115,7 +121,7 @@ export class ShadowRuns implements AsyncDisposable {
       return;
     }
     this.#counts.run++;
-    mirrored.record(callOf(stable, candidate));
+    mirrored.record(callOf({ stable, candidate, first: isFirst ? 'stable' : 'candidate' }));
   }
 
   async #score({ alias, candidate, stable, prompt, answer }: Mirrored, side: 'stable' | 'candidate'): Promise<Scored> {
@@ -169,13 +175,19 @@ function isCancelled(scored: Scored): boolean {
   return scored.kind === 'failed' && scored.outcome === 'cancelled';
 }
 
-function callOf(stable: Scored, candidate: Scored): MirroredCall {
+interface Pair {
+  readonly stable: Scored;
+  readonly candidate: Scored;
+  readonly first: 'stable' | 'candidate';
+}
+
+function callOf({ stable, candidate, first }: Pair): MirroredCall {
   const hasStableFailed = stable.kind === 'failed';
   if (candidate.kind === 'failed') return { outcome: candidate.outcome, hasStableFailed };
   if (stable.kind === 'failed') return { outcome: 'success', hasStableFailed };
   const comparison = compare(stable.tops, candidate.tops);
   const isTimed = stable.ms !== undefined && candidate.ms !== undefined;
-  const latencies = isTimed ? { stableMs: stable.ms, candidateMs: candidate.ms } : undefined;
+  const latencies = isTimed ? { stableMs: stable.ms, candidateMs: candidate.ms, first } : undefined;
   return { outcome: 'success', hasStableFailed, comparison, latencies };
 }
 
