@@ -209,6 +209,13 @@ export const httpCodes = {
     message: 'The headers of the request, with its URL, are larger than 16 KiB.',
     help: 'No request needs larger headers. Send long values in the body.',
   },
+  DEADLINE_PASSED: {
+    status: 504,
+    retryable: false,
+    message:
+      'The answer was not complete within the {ms} ms that the request gave it by {header}. Give it more time, or ask for a shorter answer.',
+    help: 'The header `x-request-timeout-ms` of a request bounds the time of its whole answer, with the time in the queue. The generation has ended. What a stream had sent before is valid.',
+  },
   SHUTTING_DOWN: {
     status: 503,
     retryable: true,

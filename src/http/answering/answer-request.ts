@@ -12,6 +12,7 @@ import { contextFor } from './context-for.ts';
 import type { Prompt } from './echo.ts';
 import { answerLength, type LengthLimit } from './answer-length.ts';
 import { startChoices, type Choice, type StartOptions } from './generation.ts';
+import { ClientConnection } from './client-connection.ts';
 import type { Drawing } from './drawing.ts';
 import type { Reading } from './reading.ts';
 import { WatchedCall } from './watched-call.ts';
@@ -37,7 +38,7 @@ export interface AnswerRequestOptions extends AskedModel {
 }
 
 /**
- * Runs one request from the choice of its model to the last byte. If the client disconnects, the generation ends. A call that fails before
+ * Runs one request from the choice of its model to the last byte. If the client disconnects, or the time is over that it gave, the generation ends. A call that fails before
  * the client has received a byte is answered by the fall-back of its version, once.
  */
 export async function answerRequest(
@@ -45,33 +46,12 @@ export async function answerRequest(
   reply: FastifyReply,
   options: AnswerRequestOptions,
 ): Promise<unknown> {
-  const client = new ClientConnection(reply);
+  using client = new ClientConnection(reply, server.trials?.timers);
   let route = await resolveAsked(server, options, options.rolloutKey);
   for (;;) {
     const tried = await tryRoute(server, reply, { ...options, route, client });
     if ('answer' in tried) return tried.answer;
     route = tried.next;
-  }
-}
-
-/** What is aborted when the client goes away: the call that is under way. */
-class ClientConnection {
-  isGone = false;
-  #call: AbortController | undefined;
-
-  constructor(reply: FastifyReply) {
-    reply.raw.once('close', () => {
-      if (reply.raw.writableFinished) return;
-      this.isGone = true;
-      this.#call?.abort(new Error('The client went away'));
-    });
-  }
-
-  /** @returns what ends the next call */
-  begin(): AbortController {
-    this.#call = new AbortController();
-    if (this.isGone) this.#call.abort(new Error('The client went away'));
-    return this.#call;
   }
 }
 
@@ -98,14 +78,14 @@ async function tryRoute(
   using call = new WatchedCall({ engine: server.engine, route, abort, ...server.trials });
   try {
     const answered = await answerBy({ ...server, engine: call.engine }, reply, { ...options, controller, call });
-    if ('error' in answered) call.failed(answered.error, client.isGone);
+    if ('error' in answered) call.failed(answered.error, client.hasEnded);
     else {
       call.succeeded();
       offerToShadow(server, route, call);
     }
     return { answer: answered.answer };
   } catch (error) {
-    call.failed(error, client.isGone);
+    call.failed(error, client.hasEnded);
     const next = await route.fallBack?.(false);
     if (next === undefined) throw error;
     return { next };

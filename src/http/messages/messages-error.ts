@@ -31,5 +31,6 @@ function typeOf(status: number): string {
   if (status === 413) return 'request_too_large';
   if (status === 429) return 'rate_limit_error';
   if (status === 503) return 'overloaded_error';
+  if (status === 504) return 'timeout_error';
   return status < 500 ? 'invalid_request_error' : 'api_error';
 }
