@@ -113,8 +113,17 @@ describe.each(providers)('%s', (_, modelOf) => {
   });
 });
 
-it('gets an object of a schema from the Responses API, whole and streamed', async () => {
-  const model = createOpenAI({ baseURL: served.baseURL, apiKey })('base');
+const structured: [string, (access: Access) => LanguageModel][] = [
+  ['the Responses API', (access) => createOpenAI(access)('base')],
+  ['chats', (access) => createOpenAI(access).chat('base')],
+  [
+    'chats of a compatible provider',
+    (access) => createOpenAICompatible({ name: 'espalier', supportsStructuredOutputs: true, ...access })('base'),
+  ],
+];
+
+it.each(structured)('gets an object of a schema from %s, whole and streamed', async (_, modelOf) => {
+  const model = modelOf({ baseURL: served.baseURL, apiKey });
   const schema = z.object({ mood: z.enum(['calm', 'angry']), score: z.int().min(1).max(5) });
   const options = { model, prompt: 'x', output: Output.object({ schema }), temperature: 2, maxRetries: 0 };
   const { output } = await generateText(options);

@@ -1,5 +1,7 @@
 import OpenAI from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { apiKey, history, renderedHistory, rounded, serveAll, type Served } from './serve.ts';
 
 let all: Served;
@@ -137,6 +139,15 @@ const harmless: Omit<Fields, keyof typeof chat | 'moderation' | 'function_call'>
   web_search_options: {},
 };
 
+it('is given an object of a schema, whole and streamed', async () => {
+  const schema = z.object({ mood: z.enum(['calm', 'angry']), score: z.int().min(1).max(5) });
+  const options = { ...chat, max_tokens: 60, temperature: 2, response_format: zodResponseFormat(schema, 'mood') };
+  const [choice] = (await client.chat.completions.parse(options)).choices;
+  expect(schema.parse(choice?.message.parsed)).toEqual(choice?.message.parsed);
+  const [streamed] = (await client.chat.completions.stream(options).finalChatCompletion()).choices;
+  expect(schema.parse(streamed?.message.parsed)).toEqual(streamed?.message.parsed);
+});
+
 describe('what clients send along', () => {
   it('changes nothing where no answer depends on it', async () => {
     const plain = await client.chat.completions.create(chat);
@@ -146,7 +157,7 @@ describe('what clients send along', () => {
 
   it.each<[string, object]>([
     ['tools', { tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }],
-    ['response_format', { response_format: { type: 'json_object' } }],
+    ['audio', { audio: { voice: 'alloy', format: 'wav' } }],
     ['store', { store: true }],
     ['stream_options.include_obfuscation', { stream: true, stream_options: { include_obfuscation: true } }],
   ])('is refused where the answer would depend on it: %s', async (param, fields) => {
