@@ -125,6 +125,6 @@ function fitArguments(given: Arguments, { takesText, takesObjects }: TemplateFor
 const json = compileTemplate('{{ value | tojson }}');
 
 /** JSON as Python's json.dumps writes it, which is how templates and the data of other trainers write it. */
-function pythonJson(value: unknown): string {
+export function pythonJson(value: unknown): string {
   return json.render({ value }).text;
 }

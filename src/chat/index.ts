@@ -7,4 +7,5 @@ export { describeValue, FieldProblem, type Fields, isFields, readEach } from './
 export { type Conversation, fitToTemplate } from './fit-template.ts';
 export { messageRoles, readMessages, type ReadMessages, type ReadMessagesOptions } from './read-messages.ts';
 export { readFunctions, readTools, readToolsBeside, type Tool } from './read-tools.ts';
+export { toolsInWords } from './tools-in-words.ts';
 export { readVariables, type TemplateVariables } from './read-variables.ts';

@@ -11,6 +11,7 @@ export interface TemplateForms {
   readonly takesText: boolean;
   /** Whether it writes arguments that are an object. */
   readonly takesObjects: boolean;
+  readonly writesSystem: boolean;
   readonly writesTools: boolean;
   readonly writesCalls: boolean;
   readonly writesResults: boolean;
@@ -48,6 +49,8 @@ const document = { id: '1', doc_id: 1, title: 'a', text: found, content: found, 
 const callId = 'probe0001';
 
 const user: ChatMessage = { role: 'user', content: asked };
+const instructed = 'probe-instruction';
+const system: ChatMessage = { role: 'system', content: instructed };
 const turn: ChatMessage = { role: 'assistant', content: answered };
 const toolResult: ChatMessage = { role: 'tool', tool_call_id: callId, name: called, content: result };
 const tool = {
@@ -78,6 +81,8 @@ function probe(tokenizer: Tokenizer): TemplateForms {
     takesNull,
     takesText: text?.includes(textArguments) === true,
     takesObjects: object?.includes('probe_key') === true && object.includes('probe_value'),
+    writesSystem:
+      render([readsParts ? inParts(system) : system, readsParts ? inParts(user) : user])?.includes(instructed) === true,
     writesTools: some([render([user], [tool])], (text) => text.includes(called)),
     writesCalls: some([text, object], hasCall),
     writesResults: some(

@@ -106,10 +106,8 @@ describe('a conversation', () => {
     expect(textOf(cut)).toBe(whole.slice(0, whole.indexOf(stop)));
   });
 
-  it('is refused where the template writes no calls, at the place where the client wrote them', async () => {
-    const asked = clientOf(all.plain.baseURL).messages.create(chat);
-    await expect(asked).rejects.toThrow(Anthropic.BadRequestError);
-    await expect(asked).rejects.toThrow('does not support messages.1: the chat template of the base writes no calls');
+  it('is answered where the template writes no calls, which are then words', async () => {
+    expect(textOf(await clientOf(all.plain.baseURL).messages.create(chat))).toMatch(/./);
   });
 });
 

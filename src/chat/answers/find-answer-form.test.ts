@@ -107,7 +107,7 @@ describe('a call that a template has written', () => {
 
 describe('the form of a template', () => {
   it.each([
-    ['chatml', undefined],
+    ['chatml', knownCallForms.hermes],
     ['qwen-2.5-tools', knownCallForms.hermes],
     ['mistral-v3-tools', knownCallForms.mistral],
     ['llama-3.1-tools', knownCallForms.llama3],

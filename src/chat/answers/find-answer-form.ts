@@ -1,7 +1,7 @@
 import type { ChatMessage, Tokenizer, ToolCall } from '../../tokenizer/index.ts';
 import { FieldProblem } from '../field-problem.ts';
 import { fitToTemplate } from '../fit-template.ts';
-import { renderedBy, thoughtFields } from '../template-forms.ts';
+import { formsOf, renderedBy, thoughtFields } from '../template-forms.ts';
 import type { AnswerForm, ThoughtForm } from './call-form.ts';
 import { findCallForm, probeTools } from './find-call-form.ts';
 import { type CallFormName, knownCallForms, knownThoughtForms } from './known-forms.ts';
@@ -66,7 +66,9 @@ function callsOf(
   if (derived?.call.kind === 'json' && derived.open === '') return { ...derived, sectionOpen: pythonTag };
   if (derived !== undefined) return derived;
   const named = namedMarks.find(({ mark }) => source.includes(mark));
-  return named && knownCallForms[named.form];
+  if (named !== undefined) return knownCallForms[named.form];
+  // The form that `toolsInWords` tells the model.
+  return prober.writesTools ? undefined : knownCallForms.hermes;
 }
 
 const { sectionOpen: pythonTag } = knownCallForms.llama3;
@@ -95,6 +97,10 @@ class Prober {
     this.#prompt = this.#render([user], { tools: probeTools, addGenerationPrompt: true }) ?? '';
     const answered = this.#render([user, { role: 'assistant', content: answer }]);
     this.#tail = answered?.slice(answered.lastIndexOf(answer) + answer.length) ?? '';
+  }
+
+  get writesTools(): boolean {
+    return formsOf(this.#tokenizer).writesTools;
   }
 
   /** What an assistant writes who only calls. */

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { fitToTemplate, FieldProblem } from '../../chat/index.ts';
+import { fitToTemplate, FieldProblem, toolsInWords } from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
 import type { ServingContext } from '../../service/index.ts';
 import type { ChatRequest } from './chat-request.ts';
@@ -18,7 +18,7 @@ type ChatPrompt = Pick<ChatRequest, 'messages' | 'tools' | 'variables' | 'docume
  */
 export async function chatPromptOf(
   chat: ChatPrompt,
-  context: Pick<ServingContext, 'tokenizer' | 'maxLength'>,
+  context: Pick<ServingContext, 'tokenizer' | 'maxLength' | 'toolParser'>,
   { addGenerationPrompt = true }: { readonly addGenerationPrompt?: boolean } = {},
 ): Promise<number[]> {
   const { messages, tools, variables, documents, paramOf = joined } = chat;
@@ -29,13 +29,19 @@ export async function chatPromptOf(
     });
   }
   checkSize(chat, context.maxLength);
-  const fitted = fitToTemplate({ messages, tools }, context.tokenizer, { documents });
+  const { toolParser = 'auto' } = context;
+  const asGiven = { messages, tools };
+  const worded = tellingParsers.has(toolParser) ? toolsInWords(asGiven, context.tokenizer) : asGiven;
+  const fitted = fitToTemplate(worded, context.tokenizer, { documents });
   if (fitted instanceof FieldProblem) {
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf(fitted.path), problem: fitted.problem });
   }
   const options = { addGenerationPrompt, tools: fitted.tools, documents, variables };
   return context.tokenizer.encodeChatInSlices(fitted.messages, options);
 }
+
+/** The forms of calls that `toolsInWords` tells. A model that was named to have another one is told nothing else. */
+const tellingParsers: ReadonlySet<string> = new Set(['auto', 'hermes']);
 
 function joined(path: readonly (string | number)[]): string {
   return path.join('.');

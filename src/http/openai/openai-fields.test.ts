@@ -12,6 +12,8 @@ async function post(context: FakeContext, body: object): Promise<{ status: numbe
   return { status: answer.statusCode, json: answer.json() };
 }
 
+const calling = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{}' } }] };
+
 describe('what a client asks of the drawing of tokens', () => {
   it('comes to the engine as it is', async () => {
     const context = fakeContext();
@@ -176,7 +178,6 @@ describe('what cannot be honoured is refused with what to do', () => {
     [chat, { moderation: { model: 'm' } }, 'moderation'],
     [completion, { max_token: 3 }, 'max_token'],
     [completion, { topP: 0.3 }, 'topP'],
-    [chat, { tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
     [chat, { tool_choice: 'required' }, 'tool_choice'],
     [chat, { response_format: { type: 'json_schema', json_schema: {} } }, 'response_format.json_schema.schema'],
     [chat, { response_format: { type: 'grammar', grammar: 'x' } }, 'response_format.type'],
@@ -204,12 +205,17 @@ describe('what cannot be honoured is refused with what to do', () => {
     expect(context.requests).toEqual([]);
   });
 
-  it('calls that the template would leave out', async () => {
-    const calling = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{}' } }] };
-    const { status, json } = await post(fakeContext(), { ...chat, messages: [calling] });
-    expect(status).toBe(400);
-    expect(json).toMatchObject({ error: { code: 'request_unsupported', param: 'messages.0.tool_calls' } });
-  });
+  it.each([
+    [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
+    [{ messages: [calling] }, 'messages.0.tool_calls'],
+  ])(
+    'what the template leaves out, if the calls are to have a form that words do not tell: %#',
+    async (fields, param) => {
+      const { status, json } = await post({ ...fakeContext(), toolParser: 'granite' }, { ...chat, ...fields });
+      expect(status).toBe(400);
+      expect(json).toMatchObject({ error: { code: 'request_unsupported', param } });
+    },
+  );
 
   it('with the name that was meant', async () => {
     const { json } = await post(fakeContext(), { ...completion, presencePenalty: 1 });

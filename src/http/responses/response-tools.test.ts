@@ -91,9 +91,10 @@ describe('tools', () => {
     expect(shapeOf(answered)).toEqual([['weather', '{"place": "Bern"}']]);
   });
 
-  it('are refused by the name that they have here where the template writes none', async () => {
-    const { status, body } = await ask('Yes.', {}, '{% for m in messages %}{{ m.content }}{% endfor %}');
-    expect([status, body.error.param]).toEqual([400, 'tools']);
+  it('are described in words where the template writes none, and called in the form that the words tell', async () => {
+    const answered = await ask(callOf('weather'), {}, '{% for m in messages %}{{ m.content }}{% endfor %}');
+    expect(answered.prompt).toMatch(/^You can call tools[\s\S]*"weather"/);
+    expect(shapeOf(answered)).toEqual([['weather', '{"place": "Bern"}']]);
   });
 });
 
