@@ -12,6 +12,8 @@ export interface TemplateForms {
   /** Whether it writes arguments that are an object. */
   readonly takesObjects: boolean;
   readonly writesSystem: boolean;
+  /** Whether it was seen to write tools, calls and results: false also where it refuses all conversations with them. */
+  readonly isSeenToWrite: { readonly tools: boolean; readonly calls: boolean; readonly results: boolean };
   readonly writesTools: boolean;
   readonly writesCalls: boolean;
   readonly writesResults: boolean;
@@ -68,14 +70,17 @@ function probe(tokenizer: Tokenizer): TemplateForms {
   const render = (messages: readonly ChatMessage[], tools?: readonly object[], more?: object): string | undefined =>
     renderedBy(tokenizer, messages, { tools, ...more });
   const readsParts = render([user])?.includes(asked) !== true && render([inParts(user)])?.includes(asked) === true;
-  const dialogue = (given: Arguments, content: null | ''): string | undefined =>
-    render([user, callOf(given, content), readsParts ? inParts(toolResult) : toolResult, turn]);
+  const dialogue = (given: Arguments, content: null | '', tools?: readonly object[]): string | undefined =>
+    render([user, callOf(given, content), readsParts ? inParts(toolResult) : toolResult, turn], tools);
   const call = (given: Arguments, content: null | ''): string | undefined =>
     dialogue(given, content) ?? render([user, callOf(given, content)]);
   const forms = [textArguments, objectArguments];
   const takesNull = forms.some((given) => writesNothingFor(call(given, null), call(given, '')));
   const content = takesNull ? null : '';
   const [text, object] = forms.map((given) => call(given, content));
+  const results = forms.map((given) => dialogue(given, content));
+  // WHY with a tool too: some templates refuse calls and results of tools that they are not told of.
+  const told = forms.map((given) => dialogue(given, content, [tool]));
   return {
     readsParts,
     takesNull,
@@ -85,10 +90,12 @@ function probe(tokenizer: Tokenizer): TemplateForms {
       render([readsParts ? inParts(system) : system, readsParts ? inParts(user) : user])?.includes(instructed) === true,
     writesTools: some([render([user], [tool])], (text) => text.includes(called)),
     writesCalls: some([text, object], hasCall),
-    writesResults: some(
-      forms.map((given) => dialogue(given, content)),
-      (each) => each.includes(result),
-    ),
+    writesResults: some(results, (each) => each.includes(result)),
+    isSeenToWrite: {
+      tools: render([user], [tool])?.includes(called) === true,
+      calls: [text, object, ...told].some((each) => each !== undefined && hasCall(each)),
+      results: [...results, ...told].some((each) => each?.includes(result) === true),
+    },
     writesDocuments: some([render([user], undefined, { documents: [document] })], (text) => text.includes(found)),
     thoughts: thoughtFields.filter((field) => {
       const answers = [user, { ...turn, [field]: thought }];

@@ -54,6 +54,13 @@ describe('toolsInWords', () => {
     );
   });
 
+  it('does so too where the template refuses the roles of tools', () => {
+    const refusing = `{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}[{{ m.role }}]{{ m.content or "" }}{% endfor %}`;
+    expect(rendered(refusing, { messages: [user, call, result] })).toMatch(
+      /\[user\]<tool_response>\n7\n<\/tool_response>$/,
+    );
+  });
+
   it('changes nothing that the template writes by itself', () => {
     const conversation = { messages: [user, call, result], tools };
     expect(toolsInWords(conversation, tokenizerOf(withTools))).toEqual(conversation);

@@ -5,7 +5,7 @@ import type { Tool } from './read-tools.ts';
 import { formsOf } from './template-forms.ts';
 
 /**
- * Writes tools, calls and results as words of the messages, where the template leaves them out: tools before the conversation, calls
+ * Writes tools, calls and results as words of the messages, where the template leaves them out or refuses them: tools before the conversation, calls
  * between `<tool_call>` marks as Hermes and Qwen write them, and results as messages of the user. What the template writes by itself is
  * not changed.
  *
@@ -17,10 +17,10 @@ export function toolsInWords(conversation: Conversation, tokenizer: Tokenizer): 
   const { messages, tools } = conversation;
   const hasParts = messages.some(({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined);
   if (tools === undefined && !hasParts) return conversation;
-  const { writesTools, writesCalls, writesResults, writesSystem } = formsOf(tokenizer);
-  const spoken = messages.map((message) => (writesCalls ? message : withSpokenCalls(message)));
-  const heard = writesResults ? spoken : withSpokenResults(spoken);
-  if (tools === undefined || writesTools) return { messages: heard, tools };
+  const { isSeenToWrite: written, writesSystem } = formsOf(tokenizer);
+  const spoken = messages.map((message) => (written.calls ? message : withSpokenCalls(message)));
+  const heard = written.results ? spoken : withSpokenResults(spoken);
+  if (tools === undefined || written.tools) return { messages: heard, tools };
   return { messages: withPreface(heard, prefaceOf(tools), writesSystem), tools: undefined };
 }
 

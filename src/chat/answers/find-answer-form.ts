@@ -100,7 +100,7 @@ class Prober {
   }
 
   get writesTools(): boolean {
-    return formsOf(this.#tokenizer).writesTools;
+    return formsOf(this.#tokenizer).isSeenToWrite.tools;
   }
 
   /** What an assistant writes who only calls. */
