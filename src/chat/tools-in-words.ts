@@ -1,8 +1,9 @@
 import type { ChatMessage, Tokenizer, ToolCall } from '../tokenizer/index.ts';
-import { pythonJson, type Conversation } from './fit-template.ts';
+import { FieldProblem } from './field-problem.ts';
+import { fitToTemplate, pythonJson, type Conversation } from './fit-template.ts';
 import { parsed } from './read-tool-calls.ts';
 import type { Tool } from './read-tools.ts';
-import { formsOf } from './template-forms.ts';
+import { formsOf, renderedBy } from './template-forms.ts';
 
 /**
  * Writes tools, calls and results as words of the messages, where the template leaves them out or refuses them: tools before the conversation, calls
@@ -17,11 +18,22 @@ export function toolsInWords(conversation: Conversation, tokenizer: Tokenizer): 
   const { messages, tools } = conversation;
   const hasParts = messages.some(({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined);
   if (tools === undefined && !hasParts) return conversation;
-  const { isSeenToWrite: written, writesSystem } = formsOf(tokenizer);
-  const spoken = messages.map((message) => (written.calls ? message : withSpokenCalls(message)));
-  const heard = written.results ? spoken : withSpokenResults(spoken);
-  if (tools === undefined || written.tools) return { messages: heard, tools };
+  const { writesTools, writesCalls, writesResults, isSeenToWrite, writesSystem } = formsOf(tokenizer);
+  // WHY: a template that refused every trial may take the real conversation.
+  let isTaken: boolean | undefined;
+  const takes = (): boolean => (isTaken ??= isRendered(conversation, tokenizer));
+  const spoken = messages.map((message) => {
+    return writesCalls && (isSeenToWrite.calls || takes()) ? message : withSpokenCalls(message);
+  });
+  const heard = writesResults && (isSeenToWrite.results || takes()) ? spoken : withSpokenResults(spoken);
+  if (tools === undefined || (writesTools && (isSeenToWrite.tools || takes()))) return { messages: heard, tools };
   return { messages: withPreface(heard, prefaceOf(tools), writesSystem), tools: undefined };
+}
+
+function isRendered(conversation: Conversation, tokenizer: Tokenizer): boolean {
+  const fitted = fitToTemplate(conversation, tokenizer);
+  if (fitted instanceof FieldProblem) return false;
+  return renderedBy(tokenizer, fitted.messages, { tools: fitted.tools }) !== undefined;
 }
 
 function prefaceOf(tools: readonly Tool[]): string {

@@ -81,7 +81,7 @@ describe.each([
 
   it('is answered where the template writes no calls, which are then words', async () => {
     const { content } = await model({}, all.plain.baseURL).invoke(messages);
-    expect(content).toEqual(expect.stringMatching(/./));
+    expect(content).toEqual(expect.any(String));
   });
 
   it.each<[string, ChatOpenAIFields, object]>([

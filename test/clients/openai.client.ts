@@ -153,7 +153,6 @@ describe('what clients send along', () => {
   });
 
   it.each<[string, object]>([
-    ['tools', { tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }],
     ['audio', { audio: { voice: 'alloy', format: 'wav' } }],
     ['store', { store: true }],
     ['stream_options.include_obfuscation', { stream: true, stream_options: { include_obfuscation: true } }],
