@@ -5,6 +5,12 @@ import { parsed } from './read-tool-calls.ts';
 import type { Tool } from './read-tools.ts';
 import { formsOf, renderedBy } from './template-forms.ts';
 
+/** What the template gets besides. */
+interface TemplateValues {
+  readonly documents?: readonly object[] | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /**
  * Writes tools, calls and results as words of the messages, where the template leaves them out or refuses them: tools before the conversation, calls
  * between `<tool_call>` marks as Hermes and Qwen write them, and results as messages of the user. What the template writes by itself is
@@ -14,14 +20,18 @@ import { formsOf, renderedBy } from './template-forms.ts';
  *
  * @throws EspalierError CHAT_TEMPLATE_MISSING
  */
-export function toolsInWords(conversation: Conversation, tokenizer: Tokenizer): Conversation {
+export function toolsInWords(
+  conversation: Conversation,
+  tokenizer: Tokenizer,
+  given: TemplateValues = {},
+): Conversation {
   const { messages, tools } = conversation;
   const hasParts = messages.some(({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined);
   if (tools === undefined && !hasParts) return conversation;
   const { writesTools, writesCalls, writesResults, isSeenToWrite, writesSystem } = formsOf(tokenizer);
   // WHY: a template that refused every trial may take the real conversation.
   let isTaken: boolean | undefined;
-  const takes = (): boolean => (isTaken ??= isRendered(conversation, tokenizer));
+  const takes = (): boolean => (isTaken ??= isRendered(conversation, tokenizer, given));
   const spoken = messages.map((message) => {
     return writesCalls && (isSeenToWrite.calls || takes()) ? message : withSpokenCalls(message);
   });
@@ -30,10 +40,10 @@ export function toolsInWords(conversation: Conversation, tokenizer: Tokenizer): 
   return { messages: withPreface(heard, prefaceOf(tools), writesSystem), tools: undefined };
 }
 
-function isRendered(conversation: Conversation, tokenizer: Tokenizer): boolean {
+function isRendered(conversation: Conversation, tokenizer: Tokenizer, given: TemplateValues): boolean {
   const fitted = fitToTemplate(conversation, tokenizer);
   if (fitted instanceof FieldProblem) return false;
-  return renderedBy(tokenizer, fitted.messages, { tools: fitted.tools }) !== undefined;
+  return renderedBy(tokenizer, fitted.messages, { tools: fitted.tools, ...given }) !== undefined;
 }
 
 function prefaceOf(tools: readonly Tool[]): string {

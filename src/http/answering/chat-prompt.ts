@@ -31,7 +31,9 @@ export async function chatPromptOf(
   checkSize(chat, context.maxLength);
   const { toolParser = 'auto' } = context;
   const asGiven = { messages, tools };
-  const worded = tellingParsers.has(toolParser) ? toolsInWords(asGiven, context.tokenizer) : asGiven;
+  const worded = tellingParsers.has(toolParser)
+    ? toolsInWords(asGiven, context.tokenizer, { documents, variables })
+    : asGiven;
   const fitted = fitToTemplate(worded, context.tokenizer, { documents });
   if (fitted instanceof FieldProblem) {
     throw new EspalierError('REQUEST_UNSUPPORTED', { param: paramOf(fitted.path), problem: fitted.problem });
