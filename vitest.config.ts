@@ -49,7 +49,10 @@ export default defineConfig({
       { extends: true, test: { name: 'alone', include: alone } },
       // WHY one process for many files: to start one and to import all anew takes longer than most files' tests.
       // test/leave-nothing.ts fails a file that leaves to the next what it should not.
-      { extends: true, test: { name: 'shared', include: tests, exclude: [...alone, '**/node_modules/**'], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'shared', include: tests, exclude: [...alone, '**/node_modules/**'], isolate: false },
+      },
     ],
   },
 });
