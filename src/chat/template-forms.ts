@@ -78,6 +78,7 @@ function probe(tokenizer: Tokenizer): TemplateForms {
   const takesNull = forms.some((given) => writesNothingFor(call(given, null), call(given, '')));
   const content = takesNull ? null : '';
   const [text, object] = forms.map((given) => call(given, content));
+  const toldOf = render([user], [tool]);
   const results = forms.map((given) => dialogue(given, content));
   // WHY with a tool too: some templates refuse calls and results of tools that they are not told of.
   const told = forms.map((given) => dialogue(given, content, [tool]));
@@ -88,11 +89,11 @@ function probe(tokenizer: Tokenizer): TemplateForms {
     takesObjects: object?.includes('probe_key') === true && object.includes('probe_value'),
     writesSystem:
       render([readsParts ? inParts(system) : system, readsParts ? inParts(user) : user])?.includes(instructed) === true,
-    writesTools: some([render([user], [tool])], (text) => text.includes(called)),
+    writesTools: some([toldOf], (text) => text.includes(called)),
     writesCalls: some([text, object], hasCall),
     writesResults: some(results, (each) => each.includes(result)),
     isSeenToWrite: {
-      tools: render([user], [tool])?.includes(called) === true,
+      tools: toldOf?.includes(called) === true,
       calls: [text, object, ...told].some((each) => each !== undefined && hasCall(each)),
       results: [...results, ...told].some((each) => each?.includes(result) === true),
     },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { AdapterClient } from '../http/index.ts';
+import { AdapterClient, AnswerClient } from '../http/index.ts';
 
 /** WHY loopback by default: without a key of its own, administration is open on this machine only. */
 const defaultServer = 'http://127.0.0.1:8000';
@@ -20,6 +20,20 @@ export function addServerOptions(command: Command): void {
   command
     .option('--server <url>', `where the server is (default: ${defaultServer})`)
     .option('--admin-key <key>', 'its key for administration (default: $ESPALIER_ADMIN_KEY, else $ESPALIER_API_KEY)');
+}
+
+/** The key of a command that asks for answers. */
+export const apiKeySchema = z.string().min(1, { error: 'a key' }).optional();
+export const apiKeyOption = ['--api-key <key>', 'its key (default: $ESPALIER_API_KEY)'] as const;
+
+export function answerClientOf({
+  server,
+  apiKey,
+}: {
+  readonly server: string;
+  readonly apiKey?: string | undefined;
+}): AnswerClient {
+  return new AnswerClient({ server, key: apiKey ?? (process.env['ESPALIER_API_KEY'] || undefined) });
 }
 
 /** @param read  the options that `serverSchema` has read */

@@ -29,7 +29,7 @@ export interface Conversation {
 }
 
 /** The messages that a model is given. */
-export function messagesOf({ system, turns }: Conversation): readonly Turn[] {
+export function messagesOf({ system, turns }: Pick<Conversation, 'system' | 'turns'>): readonly Turn[] {
   return system === undefined ? turns : [{ role: 'system', content: system }, ...turns];
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError, systemClock } from '../../core/index.ts';
-import { AnswerClient, AnswerRefused } from '../../http/index.ts';
+import { type AnswerClient, AnswerRefused } from '../../http/index.ts';
 import {
   type Answered,
   type Ask,
@@ -20,11 +20,12 @@ import {
   runTrace,
   summarize,
 } from '../../load/index.ts';
+import { collect } from '../base-options.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { describeLoad } from '../describe-load.ts';
 import { createProgress } from '../progress.ts';
 import { nonNegativeNumber, path, positiveInteger, positiveNumber, readOptions, wholeNumber } from '../read-options.ts';
-import { serverSchema } from '../server-options.ts';
+import { answerClientOf, apiKeyOption, apiKeySchema, serverSchema } from '../server-options.ts';
 
 const lengths = z.string().transform((text, context) => {
   const read = parseLengths(text);
@@ -42,7 +43,7 @@ const rates = z.string().transform((text, context) => {
 
 const schema = z.object({
   server: serverSchema.server,
-  apiKey: z.string().min(1, { error: 'a key' }).optional(),
+  apiKey: apiKeySchema,
   model: z.array(z.string().min(1)).default([]),
   api: z.enum(['chat', 'completions'], { error: 'chat or completions' }).default('chat'),
   rate: rates.default([1]),
@@ -76,7 +77,7 @@ export const benchServeCommand: CommandDefinition = {
   configure(command) {
     command
       .option('--server <url>', 'an OpenAI-compatible server (default: http://127.0.0.1:8000)')
-      .option('--api-key <key>', 'its key (default: $ESPALIER_API_KEY)')
+      .option(...apiKeyOption)
       .option(
         '--model <name>',
         'a model to ask; may be repeated, the most popular first (default: all of /v1/models)',
@@ -106,8 +107,7 @@ export const benchServeCommand: CommandDefinition = {
     const read = readOptions(schema, options);
     checkIds(read);
     await checkPlaces(read);
-    const key = read.apiKey ?? (process.env['ESPALIER_API_KEY'] || undefined);
-    const client = new AnswerClient({ server: read.server, key });
+    const client = answerClientOf(read);
     const models = read.model.length > 0 ? read.model : await client.models(context.signal);
     const started = new Date().toISOString();
     const runs: LoadRun[] = [];
@@ -123,10 +123,6 @@ export const benchServeCommand: CommandDefinition = {
     return runs.some(({ summary: { ok } }) => ok > 0) ? 0 : 1;
   },
 };
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
 
 function checkIds({ tokenIds, api }: BenchOptions): void {
   if (tokenIds === undefined || api === 'completions') return;
@@ -200,8 +196,10 @@ function askBy(client: AnswerClient, read: BenchOptions): Ask {
   return async (planned, onToken, signal): Promise<Answered> => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(read.timeout * 1000)]);
     try {
-      const end = await client.ask({ api: read.api, body: bodyOf(planned, read), signal: limit }, onToken);
-      const { tokens, promptTokens } = end;
+      const parts = client.ask({ api: read.api, body: bodyOf(planned, read), signal: limit });
+      let part = await parts.next();
+      for (; part.done !== true; part = await parts.next()) onToken();
+      const { tokens, promptTokens } = part.value;
       return {
         outcome: 'ok',
         ...(tokens === undefined ? {} : { tokens }),

@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import { AnswerClient } from '../../http/index.ts';
 import { loadModel } from '../../library/index.ts';
 import { anyBaseOption, collect } from '../base-options.ts';
 import { localAnswerer, remoteAnswerer } from '../chat/answerers.ts';
@@ -10,14 +9,14 @@ import { talk, type Answerer } from '../chat/talk.ts';
 import { openTerminal } from '../chat/terminal.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { nonNegativeNumber, path, positiveInteger, probability, readOptions } from '../read-options.ts';
-import { serverSchema } from '../server-options.ts';
+import { answerClientOf, apiKeyOption, apiKeySchema, serverSchema } from '../server-options.ts';
 
 const schema = z.object({
   base: path.optional(),
   adapter: z.array(z.string().min(1)).default([]),
   anyBase: z.boolean().default(false),
   server: serverSchema.server.unwrap().optional(),
-  apiKey: z.string().min(1, { error: 'a key' }).optional(),
+  apiKey: apiKeySchema,
   model: z.string().min(1, { error: 'the name of a model' }).optional(),
   system: z.string().optional(),
   temperature: nonNegativeNumber.default(0.7),
@@ -42,7 +41,7 @@ export const chatCommand: CommandDefinition = {
       .option('--adapter <[name=]dir>', 'an adapter that can be chosen by /adapter; may be repeated', collect)
       .option(...anyBaseOption)
       .option('--server <url>', 'talk to a running OpenAI-compatible server instead')
-      .option('--api-key <key>', 'its key (default: $ESPALIER_API_KEY)')
+      .option(...apiKeyOption)
       .option('--model <name>', 'the model of the server to begin with (default: its first)')
       .option('--system <text>', 'a text before the conversation')
       .option('--temperature <x>', '0 takes the likeliest token each time (default: 0.7)')
@@ -66,8 +65,7 @@ export const chatCommand: CommandDefinition = {
 };
 
 async function talkToServer(server: string, read: ChatOptions, context: CommandContext): Promise<void> {
-  const key = read.apiKey ?? (process.env['ESPALIER_API_KEY'] || undefined);
-  const client = new AnswerClient({ server, key });
+  const client = answerClientOf({ server, apiKey: read.apiKey });
   const [first] = read.model === undefined ? await client.models(context.signal) : [read.model];
   await converse(read, { answerer: remoteAnswerer(client, context.signal), model: first, context });
 }

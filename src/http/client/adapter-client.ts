@@ -2,6 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
+import { fetchReason } from './fetch-reason.ts';
 
 export interface AdapterClientOptions {
   /** Where the server is, such as `http://127.0.0.1:8000`. */
@@ -206,7 +207,7 @@ export class AdapterClient {
       });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: reasonOf(cause) }, { cause });
+      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: fetchReason(cause) }, { cause });
     }
   }
 }
@@ -222,11 +223,4 @@ interface Asked {
 
 function pathOf(name: string): string {
   return `/${encodeURIComponent(name)}`;
-}
-
-/** The reason of a failed fetch is in its cause. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error)) return String(cause);
-  return cause.message === '' && 'code' in cause ? String(cause.code) : cause.message;
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AnswerClient } from './answer-stream.ts';
+import { AnswerClient, type AnswerEnd } from './answer-stream.ts';
 
 let server: Server | undefined;
 afterEach(() => new Promise<unknown>((resolve) => (server ? server.close(resolve) : resolve(undefined))));
@@ -28,6 +28,13 @@ async function clientOf(answer: (response: ServerResponse) => void): Promise<{ c
 
 const ask = { api: 'chat', body: { model: 'm', max_tokens: 4 }, signal: new AbortController().signal } as const;
 
+async function readAll(client: AnswerClient): Promise<{ parts: string[]; end: AnswerEnd }> {
+  const [asked, parts] = [client.ask(ask), [] as string[]];
+  let next = await asked.next();
+  for (; next.done !== true; next = await asked.next()) parts.push(next.value);
+  return { parts, end: next.value };
+}
+
 function events(...told: unknown[]): string {
   return told.map((one) => `data: ${typeof one === 'string' ? one : JSON.stringify(one)}\n\n`).join('');
 }
@@ -41,8 +48,7 @@ describe('AnswerClient', () => {
     const { client, seen } = await clientOf((response) => {
       response.end(events(part(''), part('Hel'), part('lo'), last, usage, '[DONE]'));
     });
-    const parts: string[] = [];
-    const end = await client.ask(ask, ({ text }) => parts.push(text));
+    const { parts, end } = await readAll(client);
     expect(parts).toEqual(['Hel', 'lo']);
     expect(end).toEqual({ tokens: 4, promptTokens: 7, finishReason: 'length' });
     expect(seen).toMatchObject({ url: '/v1/chat/completions', key: 'Bearer secret' });
@@ -53,22 +59,22 @@ describe('AnswerClient', () => {
     const { client } = await clientOf((response) => {
       response.writeHead(429).end(JSON.stringify({ error: { message: 'the queue is full' } }));
     });
-    await expect(client.ask(ask, () => undefined)).rejects.toMatchObject({ status: 429, message: 'the queue is full' });
+    await expect(readAll(client)).rejects.toMatchObject({ status: 429, message: 'the queue is full' });
   });
 
   it('takes an answer that is cut off for a failure, and one without an end mark for whole if it says how it ended', async () => {
     const cut = await clientOf((response) => void response.end(events(part('Hel'))));
-    await expect(cut.client.ask(ask, () => undefined)).rejects.toThrow('before the answer did');
+    await expect(readAll(cut.client)).rejects.toThrow('before the answer did');
     await new Promise((resolve) => server?.close(resolve));
     const short = await clientOf((response) => void response.end(events(part('Hel'), last)));
-    await expect(short.client.ask(ask, () => undefined)).resolves.toMatchObject({ finishReason: 'length' });
+    await expect(readAll(short.client)).resolves.toMatchObject({ end: { finishReason: 'length' } });
   });
 
   it('tells an error within the stream', async () => {
     const { client } = await clientOf((response) => {
       response.end(events(part('Hel'), { error: { message: 'it broke' } }, '[DONE]'));
     });
-    await expect(client.ask(ask, () => undefined)).rejects.toThrow('it broke');
+    await expect(readAll(client)).rejects.toThrow('it broke');
   });
 
   it('lists models, and says what is wrong with an answer that is no list', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { eventLines } from './event-lines.ts';
+import { fetchReason } from './fetch-reason.ts';
 
 export interface AnswerClientOptions {
   /** Where an OpenAI-compatible server is, with or without `/v1`. */
@@ -14,11 +15,6 @@ export interface AnswerAsked {
   /** Fields of the request's body besides those of streaming. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
-}
-
-/** What a part of an answer holds. */
-export interface AnswerPart {
-  readonly text: string;
 }
 
 /** The end of an answer. The numbers are the server's, if it gives them. */
@@ -67,7 +63,7 @@ export class AnswerClient {
     const server = this.#root.origin;
     const answer = await this.#fetch('models', { signal }).catch((cause: unknown) => {
       signal.throwIfAborted();
-      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: reasonOf(cause) }, { cause });
+      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: fetchReason(cause) }, { cause });
     });
     if (!answer.ok) {
       throw new EspalierError('SERVER_REFUSED', { server, message: await messageOf(answer), code: answer.status });
@@ -78,11 +74,11 @@ export class AnswerClient {
   }
 
   /**
-   * Streams one answer.
-   * @param onPart  called for each part with text, in order
+   * Streams one answer: its parts with text, in order.
+   * @returns its end
    * @throws AnswerRefused for a status that is not 200; Error with the server's message for an error within the stream, or of `fetch`
    */
-  async ask({ api, body, signal }: AnswerAsked, onPart: (part: AnswerPart) => void): Promise<AnswerEnd> {
+  async *ask({ api, body, signal }: AnswerAsked): AsyncGenerator<string, AnswerEnd, undefined> {
     const path = api === 'chat' ? 'chat/completions' : 'completions';
     const whole = JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } });
     const answer = await this.#fetch(path, { method: 'POST', body: whole, signal });
@@ -96,7 +92,7 @@ export class AnswerClient {
       if (told.error) throw new Error(told.error.message ?? 'the server told of an error without a message');
       end = merged(end, told);
       const text = told.choices?.map((choice) => textOf(choice)).join('') ?? '';
-      if (text !== '') onPart({ text });
+      if (text !== '') yield text;
     }
     if (!isDone && end.finishReason === undefined) throw new Error('the stream ended before the answer did');
     return end;
@@ -140,10 +136,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The reason of a failed fetch is in its cause. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code')) : String(cause);
 }
