@@ -11,12 +11,9 @@ export type Wrong = Error | 'hangs' | number;
 /** @param call  how many calls of the version came before */
 export type Misbehaviour = (call: number, request: Request) => Wrong | undefined;
 
-/** What a version did wrong. */
+/** What is seen of the version. */
 export interface Misbehaved {
   calls: number;
-  wrong: number;
-  /** The time of the process at the first call that went wrong. */
-  firstWrongAt: number | undefined;
 }
 
 /**
@@ -25,13 +22,11 @@ export interface Misbehaved {
  */
 export function misbehave(engine: Engine, version: string, behave: Misbehaviour): Misbehaved & Disposable {
   const own = engine.generate.bind(engine);
-  const counts = { calls: 0, wrong: 0, firstWrongAt: undefined as number | undefined };
+  const counts = { calls: 0 };
   engine.generate = (request) => {
     if (request.adapters?.[0]?.lease.version.digest !== version) return own(request);
     const wrong = behave(counts.calls++, request);
     if (wrong === undefined) return own(request);
-    counts.wrong++;
-    counts.firstWrongAt ??= performance.now();
     if (typeof wrong === 'number') return slowed(own(request), wrong);
     return streamOf(() => failing(wrong, request.signal));
   };

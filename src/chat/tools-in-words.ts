@@ -1,4 +1,5 @@
 import type { ChatMessage, Tokenizer, ToolCall } from '../tokenizer/index.ts';
+import { knownCallForms } from './answers/known-forms.ts';
 import { FieldProblem } from './field-problem.ts';
 import { fitToTemplate, pythonJson, type Conversation } from './fit-template.ts';
 import { parsed } from './read-tool-calls.ts';
@@ -32,10 +33,10 @@ export function toolsInWords(
   // WHY: a template that refused every trial may take the real conversation.
   let isTaken: boolean | undefined;
   const takes = (): boolean => (isTaken ??= isRendered(conversation, tokenizer, given));
-  const spoken = messages.map((message) => {
+  const told = messages.map((message) => {
     return writesCalls && (isSeenToWrite.calls || takes()) ? message : withSpokenCalls(message);
   });
-  const heard = writesResults && (isSeenToWrite.results || takes()) ? spoken : withSpokenResults(spoken);
+  const heard = writesResults && (isSeenToWrite.results || takes()) ? told : withSpokenResults(told);
   if (tools === undefined || (writesTools && (isSeenToWrite.tools || takes()))) return { messages: heard, tools };
   return { messages: withPreface(heard, prefaceOf(tools), writesSystem), tools: undefined };
 }
@@ -52,9 +53,7 @@ function prefaceOf(tools: readonly Tool[]): string {
 ${tools.map(pythonJson).join('\n')}
 </tools>
 To call a tool, write its name and its arguments as JSON between these marks, once for each call:
-<tool_call>
-{"name": "the name of the tool", "arguments": {"a parameter": "its value"}}
-</tool_call>
+${spoken('the name of the tool', { 'a parameter': 'its value' })}
 The result of a call then comes between <tool_response> and </tool_response>.`;
 }
 
@@ -78,23 +77,29 @@ function withSpokenCalls(message: ChatMessage): ChatMessage {
 
 function spokenCall({ function: { name, arguments: given } }: ToolCall): string {
   const value = typeof given === 'string' ? (parsed(given) ?? given) : given;
-  return `<tool_call>\n${pythonJson({ name, arguments: value })}\n</tool_call>`;
+  return spoken(name, value);
+}
+
+/** A call in the form in which `findAnswerForm` reads those of a template without tools. */
+function spoken(name: string, given: unknown): string {
+  const { open, close } = knownCallForms.hermes;
+  return `${open}${pythonJson({ name, arguments: given })}${close}`;
 }
 
 /** Results that follow each other are one message, together with what the user says next. WHY: many templates want roles to alternate. */
 function withSpokenResults(messages: readonly ChatMessage[]): ChatMessage[] {
-  const spoken: ChatMessage[] = [];
+  const heard: ChatMessage[] = [];
   let isOpen = false;
   for (const message of messages) {
     const isResult = message.role === 'tool';
     const text = isResult ? `<tool_response>\n${textOf(message)}\n</tool_response>` : textOf(message);
-    const before = spoken.at(-1);
+    const before = heard.at(-1);
     if (isOpen && before !== undefined && (isResult || message.role === 'user')) {
-      spoken[spoken.length - 1] = { role: 'user', content: `${textOf(before)}\n${text}` };
-    } else spoken.push(isResult ? { role: 'user', content: text } : message);
+      heard[heard.length - 1] = { role: 'user', content: `${textOf(before)}\n${text}` };
+    } else heard.push(isResult ? { role: 'user', content: text } : message);
     isOpen = isResult || (isOpen && message.role === 'user');
   }
-  return spoken;
+  return heard;
 }
 
 function textOf({ content }: ChatMessage): string {

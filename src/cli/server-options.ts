@@ -22,6 +22,11 @@ export function addServerOptions(command: Command): void {
     .option('--admin-key <key>', 'its key for administration (default: $ESPALIER_ADMIN_KEY, else $ESPALIER_API_KEY)');
 }
 
+/** An empty environment variable counts as unset. */
+export function keyOf(given: string | undefined, variable: string): string | undefined {
+  return given ?? (process.env[variable] || undefined);
+}
+
 /** The key of a command that asks for answers. */
 export const apiKeySchema = z.string().min(1, { error: 'a key' }).optional();
 export const apiKeyOption = ['--api-key <key>', 'its key (default: $ESPALIER_API_KEY)'] as const;
@@ -33,7 +38,7 @@ export function answerClientOf({
   readonly server: string;
   readonly apiKey?: string | undefined;
 }): AnswerClient {
-  return new AnswerClient({ server, key: apiKey ?? (process.env['ESPALIER_API_KEY'] || undefined) });
+  return new AnswerClient({ server, key: keyOf(apiKey, 'ESPALIER_API_KEY') });
 }
 
 /** @param read  the options that `serverSchema` has read */
@@ -41,6 +46,6 @@ export function clientOf(
   { server, adminKey }: { readonly server: string; readonly adminKey?: string | undefined },
   signal: AbortSignal,
 ): AdapterClient {
-  const key = adminKey ?? (process.env['ESPALIER_ADMIN_KEY'] || process.env['ESPALIER_API_KEY'] || undefined);
+  const key = keyOf(keyOf(adminKey, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_API_KEY');
   return new AdapterClient({ server, key, signal });
 }

@@ -36,11 +36,6 @@ export class ConstrainedLogits {
     this.#age = constraint.age;
   }
 
-  /** Whether the answer so far has the form. */
-  get isComplete(): boolean {
-    return this.#state.canEnd;
-  }
-
   /**
    * @param logits  f32 [vocabulary], changed in place
    * @throws EspalierError CONSTRAINT_UNWRITABLE, CONSTRAINT_TOO_LARGE

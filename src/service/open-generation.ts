@@ -95,7 +95,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const releasing = tendRegistry(registry);
   const records = storeFolder === undefined ? undefined : new RolloutFiles(join(storeFolder, 'rollouts'));
   const fallbacks = storeFolder === undefined ? undefined : new FallbackFile(join(storeFolder, 'fallbacks.json'));
-  const noises = storeFolder === undefined ? undefined : new JsonFile<object>(join(storeFolder, 'noise.json'));
+  const noises = storeFolder === undefined ? undefined : new JsonFile(join(storeFolder, 'noise.json'));
   const rollouts = new Rollouts({ registry, records, fallbacks, noises, ...options.rollouts });
   const shadow = new ShadowRuns({
     engine,

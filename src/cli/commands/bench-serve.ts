@@ -15,6 +15,7 @@ import {
   type LoadResult,
   type LoadRun,
   parseLengths,
+  type PlannedRequest,
   promptIds,
   promptText,
   runTrace,
@@ -213,7 +214,7 @@ function askBy(client: AnswerClient, read: BenchOptions): Ask {
   };
 }
 
-function bodyOf(planned: Parameters<Ask>[0], read: BenchOptions): Readonly<Record<string, unknown>> {
+function bodyOf(planned: PlannedRequest, read: BenchOptions): Readonly<Record<string, unknown>> {
   const { api, tokenIds, temperature, stopEarly } = read;
   const common = {
     model: planned.model,

@@ -12,6 +12,7 @@ import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../b
 import { rolloutSteps } from '../rollout-steps.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
+import { keyOf } from '../server-options.ts';
 
 const port = wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' });
 
@@ -229,11 +230,6 @@ function openingOf({ base, adapters, store, model }: z.output<typeof schema>): s
     ...(store === undefined ? [] : [`the store ${store}`]),
   ];
   return `Opening ${new Intl.ListFormat('en').format(parts)} …`;
-}
-
-/** An empty environment variable counts as unset. */
-function keyOf(given: string | undefined, variable: string): string | undefined {
-  return given ?? (process.env[variable] || undefined);
 }
 
 function announce({ url, baseName, adapterNames, modelNames }: Server, { output }: CommandContext): void {

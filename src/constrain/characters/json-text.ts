@@ -5,16 +5,6 @@ import { allCharacters, type CharacterSet, intersection, oneOf, setOf, without }
 /** Characters that a JSON string cannot hold as they are. */
 const escaped: CharacterSet = setOf('"', '\\', [0, 0x1f]);
 
-const short: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-};
-
 /** The parts of JSON text that do not depend on a schema. */
 export class JsonText {
   /** Between the parts of JSON: nothing, a space, or a new line and its indentation; never more, so that no answer is white space for ever. */
@@ -55,8 +45,7 @@ export class JsonText {
   }
 
   #escape(code: number): Expression {
-    const known = short[String.fromCharCode(code)];
-    return this.#expressions.text(known ?? `\\u${code.toString(16).padStart(4, '0')}`);
+    return this.#expressions.text(JSON.stringify(String.fromCharCode(code)).slice(1, -1));
   }
 
   /** A character as `\uXXXX`, or two units of a surrogate pair. */

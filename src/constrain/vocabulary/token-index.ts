@@ -24,7 +24,6 @@ export interface TokenIndex {
   readonly writable: readonly Range[];
   /** Longest token, in bytes. */
   readonly longest: number;
-  isSpecial(id: number): boolean;
   /** @returns empty for a token without text */
   bytesOf(id: number): Uint8Array;
 }
@@ -64,7 +63,6 @@ export function* buildTokenIndex(vocabulary: TokenVocabulary): Steps<TokenIndex>
     other: otherTrie,
     writable: rangesOf(plainTrie, otherTrie),
     longest: Math.max(plainTrie.longest, otherTrie.longest),
-    isSpecial: (id) => vocabulary.isSpecial(id),
     bytesOf,
   };
 }

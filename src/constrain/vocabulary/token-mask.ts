@@ -23,10 +23,6 @@ export class TokenBits {
     return (((this.words[token >>> 5] ?? 0) >>> (token & 31)) & 1) === 1;
   }
 
-  addAll(other: TokenBits): void {
-    this.words.set(other.words);
-  }
-
   toMask(): TokenMask {
     const count = this.#count();
     const few = this.#size / 32;

@@ -12,7 +12,6 @@ import type { Reading } from './reading.ts';
 /** One choice of an answer that is being generated. */
 export interface Choice {
   readonly index: number;
-  readonly promptTokens: number;
   /** Prompt tokens that were not run. 0 for all choices but the first of a prompt. Known with the first piece. */
   readonly cachedTokens: number;
   readonly pieces: AsyncIterable<Piece>;
@@ -98,7 +97,6 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
   });
   return {
     index,
-    promptTokens: prompt.tokens.length,
     get cachedTokens() {
       return nth === 0 ? (stream.cachedTokens ?? 0) : 0;
     },

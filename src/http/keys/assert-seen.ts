@@ -14,8 +14,8 @@ export function assertSeen(request: FastifyRequest, model: string): void {
   const { scope } = holderOf(request);
   const { servedBase } = request.server;
   const { name } = parseModel(model, servedBase);
-  const seen = scope.sees(name) || scope.sees(`${servedBase}:${name}`);
-  if (!seen) throw new EspalierError('MODEL_NOT_FOUND', { model, hint: '' });
+  if (seesAdapter(scope, { model: servedBase, adapter: name, isBase: true })) return;
+  throw new EspalierError('MODEL_NOT_FOUND', { model, hint: '' });
 }
 
 /** The same for the name of an adapter. @throws EspalierError ADAPTER_NOT_FOUND */

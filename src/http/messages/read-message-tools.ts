@@ -1,16 +1,11 @@
-import { describeValue, FieldProblem, isFields, readTools, type Tool } from '../../chat/index.ts';
+import { describeValue, FieldProblem, isFields, readEach, readTools, type Tool } from '../../chat/index.ts';
 
 /** Reads `tools` of Anthropic's API as OpenAI's, which are what templates read. */
 export function readMessageTools(value: unknown): readonly Tool[] | undefined | FieldProblem {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) return new FieldProblem([], `a list of tools is expected, got ${describeValue(value)}`);
-  const functions: Tool[] = [];
-  for (const [index, tool] of value.entries()) {
-    const read = readTool(tool);
-    if (read instanceof FieldProblem) return read.within(index);
-    functions.push(read);
-  }
-  return readTools(functions);
+  const functions = readEach(value, readTool);
+  return functions instanceof FieldProblem ? functions : readTools(functions);
 }
 
 function readTool(value: unknown): Tool | FieldProblem {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Cause, EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { type Cause, EspalierError, publishAdapterEvent, Turns } from '../../core/index.ts';
 import { type NoiseFloor, type NoiseOptions, NoiseRun } from './noise-run.ts';
 import type { RolloutLimits } from './rollout-settings.ts';
 import type { MirroredCall } from './rollout.ts';
@@ -34,7 +34,7 @@ export class NoiseRuns {
   readonly #now: () => number;
   readonly #running = new Map<string, NoiseRun>();
   readonly #floors = new Map<string, NoiseFloor>();
-  #saving: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: NoiseRunsOptions = {}) {
     this.#options = options;
@@ -110,16 +110,12 @@ export class NoiseRuns {
   }
 
   #save(): Promise<void> {
-    const saving = this.#saving
-      .catch(() => undefined)
-      .then(() => this.#options.records?.write(Object.fromEntries(this.#floors)));
-    this.#saving = saving;
-    return saving;
+    return this.#turns.take('', async () => this.#options.records?.write(Object.fromEntries(this.#floors)));
   }
 
   /** Resolves when what was found is kept, or cannot be. */
   async settled(): Promise<void> {
-    await this.#saving.catch(() => undefined);
+    await this.#turns.take('', async () => undefined);
   }
 }
 

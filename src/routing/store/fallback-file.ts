@@ -8,7 +8,7 @@ const schema = z.record(z.string(), z.enum(fallbacks));
 
 /** Keeps the declarations of all names in one file. */
 export class FallbackFile implements FallbackRecords {
-  readonly #file: JsonFile<object>;
+  readonly #file: JsonFile;
 
   constructor(path: string) {
     this.#file = new JsonFile(path);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { writeAtomically } from '../../atomic-files/index.ts';
 
 /** Keeps one value as JSON in one file, which is replaced as a whole. */
-export class JsonFile<Value> {
+export class JsonFile {
   readonly path: string;
 
   constructor(path: string) {
@@ -18,7 +18,7 @@ export class JsonFile<Value> {
     return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 
-  async write(value: Value): Promise<void> {
+  async write(value: object): Promise<void> {
     await writeAtomically(this.path, (file) => file.writeFile(`${JSON.stringify(value, null, 2)}\n`));
   }
 }

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { RolloutRecord } from '../rollout/rollout-record.ts';
+import { JsonFile } from './json-file.ts';
 
 /** Where the records of roll-outs are kept. */
 export interface RolloutRecords {
@@ -32,7 +32,7 @@ export class RolloutFiles implements RolloutRecords {
     await mkdir(this.#dir, { recursive: true });
     // A name may have a slash.
     const path = join(this.#dir, `${encodeURIComponent(alias)}.json`);
-    await writeAtomically(path, (file) => file.writeFile(`${JSON.stringify(record, null, 2)}\n`));
+    await new JsonFile(path).write(record);
   }
 }
 

@@ -17,7 +17,13 @@ export interface ForcedCallsOptions {
 export function forcedCalls({ calls, tools, choice, isParallel, tokenizer }: ForcedCallsOptions): ConstraintSpec {
   const isNamed = typeof choice === 'object';
   const chosen = isNamed ? tools.filter((tool) => describedTool(tool).name === choice.name) : tools;
-  const literal = (text: string): Parts => literalParts(text, tokenizer);
+  // WHY kept: tags stand around each parameter of each tool.
+  const known = new Map<string, Parts>();
+  const literal = (text: string): Parts => {
+    const parts = known.get(text) ?? literalParts(text, tokenizer);
+    known.set(text, parts);
+    return parts;
+  };
   const options = chosen.map((tool) =>
     calls === 'harmony' ? harmonyCall(tool, literal) : callOf(calls, tool, literal),
   );
