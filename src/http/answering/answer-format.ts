@@ -1,6 +1,4 @@
-import type { Piece } from './pieces.ts';
-import type { WholeToolCall } from './tool-call-delta.ts';
-import type { Usage } from './usage.ts';
+import type { Piece, Usage, WholePiece } from '../../answering/index.ts';
 
 /** What is known of an answer when it begins. */
 export interface AnswerHead {
@@ -22,11 +20,6 @@ export interface StreamEvent {
   /** Absent: an event without a name, as OpenAI's older APIs send them. */
   readonly name?: string;
   readonly data: object | string;
-}
-
-/** A choice as a whole. */
-export interface WholePiece extends Piece {
-  readonly toolCalls?: readonly WholeToolCall[];
 }
 
 /**

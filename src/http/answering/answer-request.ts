@@ -1,38 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import type { ConstraintSpec } from '../../constrain/index.ts';
 import { forReader } from '../door/error-answer.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import type { AnswerFormat, AnswerHead } from './answer-format.ts';
-import type { Caller } from './caller.ts';
-import { type AskedForm, compileForm } from './asked-form.ts';
-import { type AskedModel, resolveAsked } from './asked-adapters.ts';
-import { contextFor } from './context-for.ts';
-import type { Prompt } from './echo.ts';
-import { answerLength, type LengthLimit } from './answer-length.ts';
-import { startChoices, type Choice, type StartOptions } from './generation.ts';
+import { type AnswerPlan, type AskedModel, resolveAsked, startAnswer } from '../../answering/index.ts';
 import { ClientConnection } from './client-connection.ts';
-import type { Drawing } from './drawing.ts';
-import type { Reading } from './reading.ts';
 import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
 
-export interface AnswerRequestOptions extends AskedModel {
-  readonly drawing: Drawing;
-  /** The form that the text of the answer must have. undefined: any. */
-  readonly constraint?: AskedForm | undefined;
+export interface AnswerRequestOptions extends AskedModel, AnswerPlan {
   readonly isStreamed: boolean;
-  /** Makes the prompts, with the tokenizer of the version that answers. */
-  readonly prompts: (context: ServingContext) => Promise<readonly Prompt[]>;
-  /** How the texts of the answer are read. Absent: as plain text. */
-  readonly reading?: (context: ServingContext, prompts: readonly Prompt[]) => Reading | undefined;
-  readonly length: LengthLimit;
   /** Makes what writes the answer, when all choices have begun. */
   readonly format: (head: AnswerHead) => AnswerFormat;
-  readonly continuesPrompt: boolean;
-  readonly echo: boolean;
-  readonly caller: Caller;
   /** What belongs together in a roll-out; undefined: the request is assigned by itself. */
   readonly rolloutKey: string | undefined;
 }
@@ -113,29 +93,18 @@ function offerToShadow(
   });
 }
 
-/**
- * WHY the prompts come after the lease: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
- *
- * @returns the error of a stream that had begun
- */
+/** @returns the error of a stream that had begun */
 async function answerBy(
   server: ServingContext,
   reply: FastifyReply,
   { route, controller, call, ...options }: TryOptions & Called,
 ): Promise<{ readonly answer: unknown; readonly error?: unknown }> {
   sayAnsweredBy(reply, route);
-  const context = contextFor(server, route);
-  const prompts = await options.prompts(context);
-  const reading = options.reading?.(context, prompts);
-  const form = reading?.constraint ?? options.constraint?.spec;
-  const starting = { ...options, prompts, reading, form, place: reply.request.place };
-  const choices = await startAll(context, starting, route, controller);
+  const started = await startAnswer(server, route, options, { controller, place: reply.request.place });
   call.begun();
-  const promptTokens = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const answer = {
-    choices,
-    promptTokens,
-    format: options.format(headOf(options.model, route, promptTokens)),
+    ...started,
+    format: options.format(headOf(options.model, route, started.promptTokens)),
     headers: reply.getHeaders(),
     abort: (reason: unknown) => controller.abort(reason),
     waitsForToken: route.call?.mayRetry === true,
@@ -155,32 +124,4 @@ function headOf(model: string, route: GenerationRoute, promptTokens: number): An
     answeredBy: answeredByField(route),
     promptTokens,
   };
-}
-
-/** Starts all choices, or none: if the engine refuses one, those begun before it are ended. */
-async function startAll(
-  context: ServingContext,
-  {
-    length,
-    form,
-    constraint: asked,
-    ...options
-  }: Omit<AnswerRequestOptions, 'prompts' | 'reading' | 'rolloutKey'> &
-    Pick<StartOptions, 'place' | 'prompts' | 'reading'> & { readonly form: ConstraintSpec | undefined },
-  { leases, scales = [] }: GenerationRoute,
-  controller: AbortController,
-): Promise<Choice[]> {
-  const { engine, tokenizer, eosTokenIds, maxLength } = context;
-  const longest = options.prompts.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
-  const maxTokens = answerLength(length, longest, maxLength);
-  const { signal } = controller;
-  const constraint = form && (await compileForm(form, { ...context, asked }));
-  const adapters = leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
-  const common: StartOptions = { ...options, constraint, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal };
-  try {
-    return await startChoices(common);
-  } catch (error) {
-    controller.abort(error);
-    throw error;
-  }
 }

@@ -1,17 +1,11 @@
 import type { FastifyReply } from 'fastify';
 import { Pace } from '../../core/index.ts';
 import type { AnswerFormat, StreamEvent } from './answer-format.ts';
-import { collect } from './collect.ts';
+import { collect, type Choice, type StartedAnswer, TokenCount } from '../../answering/index.ts';
 import { openEventStream, type AnswerHeaders, type EventStream } from './event-stream.ts';
-import type { Choice } from './generation.ts';
 import { systemTimers, type Timers } from '../door/timers.ts';
-import type { Piece } from './pieces.ts';
-import type { Usage } from './usage.ts';
 
-export interface AnswerOptions {
-  readonly choices: readonly Choice[];
-  /** Number of prompt tokens. Choices that share a prompt count its tokens once. */
-  readonly promptTokens: number;
+export interface AnswerOptions extends StartedAnswer {
   readonly format: AnswerFormat;
   readonly headers: AnswerHeaders;
   /** Ends the generation. Called when one choice fails, so that the others do not continue without a reader. */
@@ -87,22 +81,6 @@ export async function answerStream(options: AnswerOptions, reply: FastifyReply):
   }
   open().end();
   return {};
-}
-
-/** Counts the tokens that a model writes. */
-class TokenCount {
-  #generated = 0;
-  #reasoning = 0;
-
-  add({ generated, reasoningTokens = 0 }: Pick<Piece, 'generated' | 'reasoningTokens'>): void {
-    this.#generated += generated;
-    this.#reasoning += reasoningTokens;
-  }
-
-  usage({ promptTokens, choices }: Pick<AnswerOptions, 'promptTokens' | 'choices'>): Usage {
-    const cachedTokens = choices.reduce((sum, choice) => sum + choice.cachedTokens, 0);
-    return { promptTokens, cachedTokens, completionTokens: this.#generated, reasoningTokens: this.#reasoning };
-  }
 }
 
 /** Reads all choices at the same time. They are begun in slices, because each makes a decoder first. */

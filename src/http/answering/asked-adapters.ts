@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { type MixedAdapter, parseModel } from '../../routing/index.ts';
-import type { GenerationRoute, ServingContext } from '../../service/index.ts';
+import type { AskedModel } from '../../answering/index.ts';
+import type { ServingContext } from '../../service/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 
 /** Many times more than are of use in one answer. */
@@ -55,14 +56,6 @@ export interface AdapterFields {
     | undefined;
 }
 
-/** Who is to answer a request. */
-export interface AskedModel {
-  /** As the request gives it. */
-  readonly model: string;
-  /** The adapters whose updates are added up for it. undefined: what `model` names answers. */
-  readonly mixture?: readonly MixedAdapter[] | undefined;
-}
-
 /**
  * Reads which adapters a request asks for: `model`, or one of the fields of other servers beside a `model` that is the base or one of
  * them.
@@ -111,13 +104,4 @@ export function assertServed(
   const models = [model, ...(mixture ?? []).map((one) => one.model)];
   for (const one of models) assertSeen(request, one);
   for (const one of models) router.assertKnown(one);
-}
-
-/** @throws EspalierError the errors of the router */
-export function resolveAsked(
-  { router }: Pick<ServingContext, 'router'>,
-  { model, mixture }: AskedModel,
-  key: string | undefined,
-): Promise<GenerationRoute> {
-  return mixture === undefined ? router.resolve(model, key) : router.resolveMixture(mixture);
 }

@@ -9,6 +9,7 @@ import {
   type Tool,
 } from '../../chat/index.ts';
 import type { ChatMessage } from '../../tokenizer/index.ts';
+import type { TextOrTokens } from '../../answering/index.ts';
 import { isTokenId, parseTokenId } from '../../service/index.ts';
 
 /**
@@ -24,9 +25,6 @@ interface Problem {
   readonly problem: string;
   readonly path?: readonly (string | number)[];
 }
-
-/** A text, or token ids. */
-export type TextOrTokens = string | readonly number[];
 
 /** Token ids, at most `most` of them. */
 export function tokenIdList(most: number): z.ZodType<readonly number[]> {

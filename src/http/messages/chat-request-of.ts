@@ -1,7 +1,6 @@
 import { FieldProblem, type TemplateVariables } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
-import type { ChatRequest, ToolChoice } from '../answering/chat-request.ts';
-import { assertToolChoice } from '../answering/tool-choices.ts';
+import { type ChatRequest, type ToolChoice, assertToolChoice } from '../../answering/index.ts';
 import type { CountTokensBody, MessageBody } from './message-body.ts';
 import { readConversation, readSystem } from './read-conversation.ts';
 import type { Place } from './turns.ts';

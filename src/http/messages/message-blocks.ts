@@ -1,6 +1,5 @@
 import type { StreamEvent } from '../answering/answer-format.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { ToolCallDelta } from '../answering/tool-call-delta.ts';
+import type { Piece, ToolCallDelta } from '../../answering/index.ts';
 
 /** A block that is being sent: the thoughts, the text, or the call of this number. */
 type OpenBlock = 'thinking' | 'text' | number;

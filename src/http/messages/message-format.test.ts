@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import type { AnswerFormat, StreamEvent } from '../answering/answer-format.ts';
-import { collect } from '../answering/collect.ts';
-import type { Piece } from '../answering/pieces.ts';
+import { collect, type Piece } from '../../answering/index.ts';
 import { messageFormat } from './message-format.ts';
 
 const head = {

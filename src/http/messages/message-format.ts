@@ -1,6 +1,5 @@
-import type { AnswerFormat, AnswerHead, WholePiece } from '../answering/answer-format.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { Usage } from '../answering/usage.ts';
+import type { AnswerFormat, AnswerHead } from '../answering/answer-format.ts';
+import type { Piece, Usage, WholePiece } from '../../answering/index.ts';
 import { eventOf, MessageBlocks, toolUseOf } from './message-blocks.ts';
 import { messagesErrorBody } from './messages-error.ts';
 

@@ -1,11 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
-import { askedModelOf, type AskedModel, assertServed, resolveAsked } from '../answering/asked-adapters.ts';
+import { askedModelOf, assertServed } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
-import { chatPromptOf } from '../answering/chat-prompt.ts';
-import { contextFor } from '../answering/context-for.ts';
-import { chatBodyLimit } from '../answering/prompt-text.ts';
+import { chatPromptOf, contextFor, chatBodyLimit, type AskedModel, resolveAsked } from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { sharerOf } from '../keys/key-holder.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ConstraintSpec } from '../../constrain/index.ts';
-import type { AskedForm } from '../answering/asked-form.ts';
+import type { AskedForm } from '../../answering/index.ts';
 import { EspalierError } from '../../core/index.ts';
 
 const mostChoices = 1000;

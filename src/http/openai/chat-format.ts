@@ -1,6 +1,4 @@
-import type { WholePiece } from '../answering/answer-format.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { ToolCallDelta } from '../answering/tool-call-delta.ts';
+import type { Piece, ToolCallDelta, WholePiece } from '../../answering/index.ts';
 import type { ChoiceFormat } from './choices-format.ts';
 import { chatLogprobs } from './logprobs.ts';
 

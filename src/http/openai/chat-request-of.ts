@@ -1,4 +1,4 @@
-import type { ChatRequest, ReasoningWishes } from '../answering/chat-request.ts';
+import type { ChatRequest, ReasoningWishes } from '../../answering/index.ts';
 import type { ChatCompletionBody } from './request-body.ts';
 import { answerFormOf } from './answer-form.ts';
 import { drawingOf } from './sampling-of.ts';

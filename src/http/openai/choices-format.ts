@@ -1,6 +1,5 @@
-import type { AnswerFormat, AnswerHead, StreamEvent, WholePiece } from '../answering/answer-format.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { Usage } from '../answering/usage.ts';
+import type { AnswerFormat, AnswerHead, StreamEvent } from '../answering/answer-format.ts';
+import type { Piece, Usage, WholePiece } from '../../answering/index.ts';
 import { openAiErrorOf } from './openai-error.ts';
 
 /** What differs between the answers of completions and of chat completions. */

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError, Pace } from '../../core/index.ts';
-import type { Prompt } from '../answering/echo.ts';
+import { type AnswerContext, type Prompt, checkTextLength, type TextOrTokens } from '../../answering/index.ts';
 import { answerFormOf } from './answer-form.ts';
 import { completionLogprobs } from './logprobs.ts';
-import { checkTextLength } from '../answering/prompt-text.ts';
 import { completionSchema, type CompletionBody } from './request-body.ts';
 import { parseBody } from '../door/parse-body.ts';
-import { maxChoices, type TextOrTokens } from '../answering/request-readers.ts';
+import { maxChoices } from '../answering/request-readers.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { choicesFormat, type ChoiceFormat } from './choices-format.ts';
 import { drawingOf } from './sampling-of.ts';
@@ -54,7 +53,7 @@ export function addCompletions(app: FastifyInstance, server: ServingContext): vo
 }
 
 /** Tokenizes the prompts in slices. Everything that can be refused by its size is refused before the first text is tokenized. */
-async function promptsOf({ prompt: { texts } }: CompletionBody, context: ServingContext): Promise<Prompt[]> {
+async function promptsOf({ prompt: { texts } }: CompletionBody, context: AnswerContext): Promise<Prompt[]> {
   for (const text of texts) checkTextLength(text, 'prompt', context.maxLength);
   const pace = new Pace();
   const prompts: Prompt[] = [];
@@ -78,7 +77,7 @@ function choicesOf({ prompt: { texts }, n }: CompletionBody): number {
   throw new EspalierError('REQUEST_INVALID', { param: 'prompt', problem });
 }
 
-async function promptOf(text: TextOrTokens, { tokenizer }: ServingContext): Promise<Prompt> {
+async function promptOf(text: TextOrTokens, { tokenizer }: AnswerContext): Promise<Prompt> {
   if (typeof text !== 'string') return { tokens: text };
   if (tokenizer === undefined) {
     const problem = 'the base has no tokenizer, send token ids';

@@ -4,7 +4,7 @@ import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
-import { checkTextLength } from '../answering/prompt-text.ts';
+import { checkTextLength } from '../../answering/index.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { nameInRequest } from './request-body.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';

@@ -1,4 +1,4 @@
-import type { NamedToken } from '../answering/token-names.ts';
+import type { NamedToken } from '../../answering/index.ts';
 
 /**
  * Log-probabilities in the form of `/v1/completions`: parallel lists.

@@ -1,4 +1,4 @@
-import type { Drawing, Sampling } from '../answering/drawing.ts';
+import type { Drawing, Sampling } from '../../answering/index.ts';
 import type { SamplingBody } from './request-body.ts';
 
 /** Seeds may have 64 bits, as for other servers. A number cannot hold them exactly, so they are reduced by this modulus. */

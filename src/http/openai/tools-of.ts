@@ -1,6 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import type { ChatRequest } from '../answering/chat-request.ts';
-import { assertToolChoice } from '../answering/tool-choices.ts';
+import { type ChatRequest, assertToolChoice } from '../../answering/index.ts';
 import type { ChatCompletionBody } from './request-body.ts';
 
 type ToolFields = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls'>;

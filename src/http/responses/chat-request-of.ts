@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { FieldProblem, type Tool } from '../../chat/index.ts';
-import type { ChatRequest } from '../answering/chat-request.ts';
+import type { ChatRequest } from '../../answering/index.ts';
 import { answerFormOf } from '../openai/answer-form.ts';
 import { drawingOf } from '../openai/sampling-of.ts';
 import { variablesOf } from '../openai/template-variables.ts';

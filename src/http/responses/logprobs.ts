@@ -1,4 +1,4 @@
-import type { NamedToken } from '../answering/token-names.ts';
+import type { NamedToken } from '../../answering/index.ts';
 
 type Named = Pick<NamedToken, 'text' | 'bytes' | 'logprob'>;
 

@@ -1,4 +1,4 @@
-import type { ToolCallDelta } from '../answering/tool-call-delta.ts';
+import type { ToolCallDelta } from '../../answering/index.ts';
 import { newId } from './ids.ts';
 import type { FunctionCallItem, OutputItem } from './items.ts';
 import type { ItemPlace, OpenItem } from './open-item.ts';

@@ -1,4 +1,4 @@
-import type { NamedToken } from '../answering/token-names.ts';
+import type { NamedToken } from '../../answering/index.ts';
 import { newId } from './ids.ts';
 import type { MessageItem, OutputItem, OutputText } from './items.ts';
 import { tokenLogprobs } from './logprobs.ts';

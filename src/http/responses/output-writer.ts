@@ -1,6 +1,4 @@
-import type { Piece } from '../answering/pieces.ts';
-import type { NamedToken } from '../answering/token-names.ts';
-import type { ToolCallDelta } from '../answering/tool-call-delta.ts';
+import type { Piece, NamedToken, ToolCallDelta } from '../../answering/index.ts';
 import type { OutputItem } from './items.ts';
 import { OpenCall } from './open-call.ts';
 import type { OpenItem } from './open-item.ts';

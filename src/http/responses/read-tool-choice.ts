@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { describeValue, FieldProblem, isFields } from '../../chat/index.ts';
-import type { ToolChoice } from '../answering/chat-request.ts';
+import type { ToolChoice } from '../../answering/index.ts';
 import type { FunctionTool } from './read-tools.ts';
 import { readWith } from './read-with.ts';
 

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { NamedToken } from '../answering/token-names.ts';
+import type { Piece, NamedToken } from '../../answering/index.ts';
 import type { OutputItem } from './items.ts';
 import type { ResponseBody } from './response-body.ts';
 import { ResponseFormat } from './response-format.ts';

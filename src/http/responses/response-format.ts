@@ -1,6 +1,5 @@
-import type { AnswerFormat, StreamEvent, WholePiece } from '../answering/answer-format.ts';
-import type { Piece } from '../answering/pieces.ts';
-import type { Usage } from '../answering/usage.ts';
+import type { AnswerFormat, StreamEvent } from '../answering/answer-format.ts';
+import type { Piece, Usage, WholePiece } from '../../answering/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
 import type { OutputItem } from './items.ts';
 import { OutputWriter } from './output-writer.ts';

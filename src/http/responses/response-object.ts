@@ -1,5 +1,5 @@
 import type { AnswerHead } from '../answering/answer-format.ts';
-import type { Usage } from '../answering/usage.ts';
+import type { Usage } from '../../answering/index.ts';
 import { newId } from './ids.ts';
 import type { OutputItem } from './items.ts';
 import type { ResponseBody } from './response-body.ts';

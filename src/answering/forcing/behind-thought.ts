@@ -1,5 +1,5 @@
-import type { ThoughtForm } from '../../../chat/index.ts';
-import type { ConstraintSpec } from '../../../constrain/index.ts';
+import type { ThoughtForm } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 import { literalParts, type MarkTokenizer } from './literal-parts.ts';
 
 export interface BehindThoughtOptions {

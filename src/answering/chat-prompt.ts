@@ -1,7 +1,7 @@
-import { EspalierError } from '../../core/index.ts';
-import { fitToTemplate, FieldProblem, toolsInWords } from '../../chat/index.ts';
-import type { ChatMessage } from '../../tokenizer/index.ts';
-import type { ServingContext } from '../../service/index.ts';
+import { EspalierError } from '../core/index.ts';
+import { fitToTemplate, FieldProblem, toolsInWords } from '../chat/index.ts';
+import type { ChatMessage } from '../tokenizer/index.ts';
+import type { ServingContext } from '../service/index.ts';
 import type { ChatRequest } from './chat-request.ts';
 import { checkTextLength } from './prompt-text.ts';
 

@@ -1,6 +1,6 @@
-import type { Constraint, Constraints, ConstraintSpec } from '../../constrain/index.ts';
-import { EspalierError } from '../../core/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { Constraint, Constraints, ConstraintSpec } from '../constrain/index.ts';
+import { EspalierError } from '../core/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 
 /** The form that a request wants for the text of its answer. */
 export interface AskedForm {

@@ -1,5 +1,5 @@
-import { Pace } from '../../core/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import { Pace } from '../core/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 import { countCodePoints } from './token-names.ts';
 
 /** The prompt of a choice. */

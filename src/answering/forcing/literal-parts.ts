@@ -1,5 +1,5 @@
-import type { ConstraintSpec } from '../../../constrain/index.ts';
-import type { Tokenizer } from '../../../tokenizer/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
+import type { Tokenizer } from '../../tokenizer/index.ts';
 
 export type Parts = readonly (ConstraintSpec | string)[];
 

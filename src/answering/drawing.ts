@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../../service/index.ts';
+import type { GenerationRequest } from '../service/index.ts';
 
 /** How the tokens of an answer are drawn, as the engine takes it. `seed` is that of the first choice of a prompt. */
 export type Sampling = Pick<

@@ -1,5 +1,5 @@
-import { type AnswerForm, type CallForm, describedTool, type Tool } from '../../../chat/index.ts';
-import type { ConstraintSpec } from '../../../constrain/index.ts';
+import { type AnswerForm, type CallForm, describedTool, type Tool } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { ToolChoice } from '../chat-request.ts';
 import { argumentsOf, taggedArguments } from './call-arguments.ts';
 import { literalParts, type MarkTokenizer, type Parts } from './literal-parts.ts';

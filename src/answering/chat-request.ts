@@ -1,7 +1,7 @@
-import type { Fields, TemplateVariables, Tool } from '../../chat/index.ts';
+import type { Fields, TemplateVariables, Tool } from '../chat/index.ts';
 import type { AskedForm } from './asked-form.ts';
-import type { ChatMessage } from '../../tokenizer/index.ts';
-import type { AskedModel } from './asked-adapters.ts';
+import type { ChatMessage } from '../tokenizer/index.ts';
+import type { AskedModel } from './asked-model.ts';
 import type { LengthLimit } from './answer-length.ts';
 import type { Drawing } from './drawing.ts';
 

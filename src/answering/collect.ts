@@ -1,7 +1,11 @@
-import type { WholePiece } from './answer-format.ts';
 import type { Piece } from './pieces.ts';
 import type { NamedToken } from './token-names.ts';
 import type { ToolCallDelta, WholeToolCall } from './tool-call-delta.ts';
+
+/** A choice as a whole. */
+export interface WholePiece extends Piece {
+  readonly toolCalls?: readonly WholeToolCall[];
+}
 
 /** Reads a choice to its end. @param seen  is called with each piece */
 export async function collect(pieces: AsyncIterable<Piece>, seen?: (piece: Piece) => void): Promise<WholePiece> {

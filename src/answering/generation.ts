@@ -1,9 +1,9 @@
-import type { Constraint } from '../../constrain/index.ts';
-import { Pace } from '../../core/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import type { Constraint } from '../constrain/index.ts';
+import { Pace } from '../core/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Caller } from './caller.ts';
 import type { Prompt } from './echo.ts';
-import type { GenerationEngine, GenerationRequest, Reservation } from '../../service/index.ts';
+import type { GenerationEngine, GenerationRequest, Reservation } from '../service/index.ts';
 import { type Drawing, samplingAt } from './drawing.ts';
 import { piecesOf, type Piece } from './pieces.ts';
 import { readPieces } from './read-pieces.ts';

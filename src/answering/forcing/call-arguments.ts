@@ -1,5 +1,5 @@
-import { describedTool, isFields, type TaggedCall, type Tool } from '../../../chat/index.ts';
-import type { ConstraintSpec } from '../../../constrain/index.ts';
+import { describedTool, isFields, type TaggedCall, type Tool } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { Parts } from './literal-parts.ts';
 
 /** The JSON of a tool's arguments. A schema is followed as far as forms can, or refused where the tool says `strict`. */

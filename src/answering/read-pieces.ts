@@ -1,4 +1,4 @@
-import type { AnswerPart } from '../../chat/index.ts';
+import type { AnswerPart } from '../chat/index.ts';
 import type { Piece } from './pieces.ts';
 import type { Reading } from './reading.ts';
 import type { ToolCallDelta } from './tool-call-delta.ts';

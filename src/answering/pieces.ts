@@ -1,7 +1,7 @@
-import { Pace } from '../../core/index.ts';
-import { type AddedText, AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
+import { Pace } from '../core/index.ts';
+import { type AddedText, AnswerText, type Tokenizer } from '../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
-import type { TokenStream } from '../../service/index.ts';
+import type { TokenStream } from '../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
 import type { ToolCallDelta } from './tool-call-delta.ts';
 

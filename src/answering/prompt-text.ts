@@ -1,5 +1,7 @@
-import { EspalierError } from '../../core/index.ts';
-import type { TextOrTokens } from './request-readers.ts';
+import { EspalierError } from '../core/index.ts';
+
+/** A text, or token ids. */
+export type TextOrTokens = string | readonly number[];
 
 /** No common tokenizer has more characters of real text per token; only runs of spaces come close. */
 const charactersPerToken = 32;

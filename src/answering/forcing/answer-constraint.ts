@@ -1,6 +1,6 @@
-import type { AnswerForm } from '../../../chat/index.ts';
-import type { ConstraintSpec } from '../../../constrain/index.ts';
-import { EspalierError } from '../../../core/index.ts';
+import type { AnswerForm } from '../../chat/index.ts';
+import type { ConstraintSpec } from '../../constrain/index.ts';
+import { EspalierError } from '../../core/index.ts';
 import { type ChatRequest, offeredTools } from '../chat-request.ts';
 import { behindThought } from './behind-thought.ts';
 import { forcedCalls } from './forced-calls.ts';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { AnswerReader, type AnswerForm, findAnswerForm, type ToolParser } from '../../../chat/index.ts';
-import { Constraints } from '../../../constrain/index.ts';
-import { createTokenizer, type Tokenizer } from '../../../tokenizer/index.ts';
-import { byteLevelFiles } from '../../../tokenizer/testing/tiny-tokenizers.ts';
+import { AnswerReader, type AnswerForm, findAnswerForm, type ToolParser } from '../../chat/index.ts';
+import { Constraints } from '../../constrain/index.ts';
+import { createTokenizer, type Tokenizer } from '../../tokenizer/index.ts';
+import { byteLevelFiles } from '../../tokenizer/testing/tiny-tokenizers.ts';
 import { behindThought } from './behind-thought.ts';
 import { forcedCalls } from './forced-calls.ts';
 
-const golden = new URL('../../../../test/golden/templates/templates/', import.meta.url);
+const golden = new URL('../../../test/golden/templates/templates/', import.meta.url);
 const qwen = readFileSync(new URL('qwen-3.jinja', golden), 'utf8');
 const tokenizer: Tokenizer = createTokenizer(byteLevelFiles({ chatTemplate: qwen }));
 const constraints = new Constraints();

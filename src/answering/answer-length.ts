@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError } from '../core/index.ts';
 
 /** The most tokens of an answer, as a request gives it. */
 export interface LengthLimit {

@@ -1,5 +1,5 @@
-import type { Tokenizer } from '../../tokenizer/index.ts';
-import type { ReportedToken } from '../../service/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import type { ReportedToken } from '../service/index.ts';
 
 /** The name of a token in an answer. */
 export interface TokenName {

@@ -1,7 +1,7 @@
-import { type AnswerForm, findAnswerForm, type ToolParser } from '../../chat/index.ts';
-import { EspalierError } from '../../core/index.ts';
-import type { ServingContext } from '../../service/index.ts';
-import type { Tokenizer } from '../../tokenizer/index.ts';
+import { type AnswerForm, findAnswerForm, type ToolParser } from '../chat/index.ts';
+import { EspalierError } from '../core/index.ts';
+import type { ServingContext } from '../service/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 import { type ChatRequest, offeredTools } from './chat-request.ts';
 import type { Prompt } from './echo.ts';
 import { answerConstraint } from './forcing/answer-constraint.ts';

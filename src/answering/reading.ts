@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type AnswerForm, AnswerReader, type AnswerReaderOptions } from '../../chat/index.ts';
-import type { ConstraintSpec } from '../../constrain/index.ts';
+import { type AnswerForm, AnswerReader, type AnswerReaderOptions } from '../chat/index.ts';
+import type { ConstraintSpec } from '../constrain/index.ts';
 
 /** How the text of an answer is read into words, thoughts and calls of tools. */
 export interface Reading {
