@@ -17,20 +17,26 @@ import type { SequencePrefixes } from './prefix/sequence-prefixes.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
+import { defaultKvBudget, kvBytesPerToken, planKvRoom, type KvRoom } from './runner/kv-budget.ts';
 import { openRunner } from './runner/open-runner.ts';
 import type { StepRunner } from './runner/step-runner.ts';
 
 export interface EngineOptions {
   readonly base: BaseModel;
   readonly environment: Environment;
-  /** Sequences that run at once. */
-  readonly maxSlots?: number;
+  /** Sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
+  readonly maxSlots?: number | undefined;
   /** Most tokens of prompt and answer together; at most the length with which the base was trained. */
   readonly maxLength?: number;
   /** Most prompt tokens between two decode steps. */
   readonly prefillChunk?: number;
   /** Most requests that wait for a slot. */
   readonly maxWaiting?: number;
+  /**
+   * Bytes for the keys and values of running sequences. All slots must be able to grow to their full length. Default: half of the memory
+   * that is available.
+   */
+  readonly kvMemory?: number | undefined;
   /** Modules that adapters may change, by PEFT's rules; false serves the base alone. Default: all linear modules but `lm_head`. */
   readonly adapterTargets?: readonly string[] | string | false;
   /**
@@ -58,8 +64,7 @@ export interface EngineOptions {
 }
 
 const defaults = {
-  /** At this size the time of a step on two cores still grows much more slowly than its batch. */
-  maxSlots: 16,
+  maxSlots: undefined,
   /** Most conversations fit into this. Keys and values reserve address space for all of it. */
   maxLength: 4096,
   /** Takes about as long as a few decode steps, so that pauses in streams are short. */
@@ -73,8 +78,12 @@ const defaults = {
   loraBias: false,
   exactAdapters: false,
   prefixCache: undefined,
+  kvMemory: undefined,
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
+
+/** At this size the time of a step on two cores still grows much more slowly than its batch. */
+const mostSlots = 16;
 
 /** Memory for the logits of one run if a prompt's logits are wanted after every token: about fifty tokens of the largest vocabularies. */
 const reportedBytes = 32 << 20;
@@ -89,14 +98,17 @@ const prefillRuns = 4;
  * Opens a base for serving: its decode graph, room for keys and values, and room for adapters. A base without a decode graph (a file
  * that was exported without a cache) is served by running each whole row for every token, which is exact and slower.
  *
- * @throws EspalierError OPTION_INVALID, LORA_TARGET_UNMATCHED, ORT_FAILED
+ * @throws EspalierError OPTION_INVALID, KV_MEMORY, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings: Required<EngineOptions> = { ...defaults, ...options };
-  const { base, environment, maxSlots: slots, prefillChunk, maxWaiting } = settings;
+  const { base, environment, prefillChunk, maxWaiting, kvMemory: budget = defaultKvBudget() } = settings;
   const maxLength = Math.min(options.maxLength ?? defaults.maxLength, base.config.maxPositions);
   checkSizes({ ...settings, maxLength });
-  const arena = await openArena({ ...settings, maxLength });
+  const bytesPerToken = kvBytesPerToken(base);
+  const room = planKvRoom({ bytesPerToken, maxLength, slots: settings.maxSlots, mostSlots, budget });
+  const { slots } = room;
+  const arena = await openArena({ ...settings, maxLength, maxSlots: slots });
   try {
     const rankRows = settings.adapterRows + 1;
     const chunk = Math.min(prefillChunk, maxLength);
@@ -104,7 +116,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
     const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
     const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes: settings.prefixCache });
-    return new Engine({ base, runner, arena, prefixes, maxWaiting, clock: settings.clock, ...sizes });
+    return new Engine({ base, runner, arena, prefixes, room, maxWaiting, clock: settings.clock, ...sizes });
   } catch (error) {
     await arena?.dispose();
     throw error;
@@ -116,7 +128,8 @@ function checkSizes(
     Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters'>
   >,
 ): void {
-  const { maxSlots, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank, prefixCache = 0 } = sizes;
+  const { maxSlots = 1, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
+  const { prefixCache = 0, kvMemory = 1 } = sizes;
   if (!(prefixCache >= 0)) {
     throw new EspalierError('OPTION_INVALID', { name: 'prefixCache', expected: 'bytes, or 0', actual: prefixCache });
   }
@@ -127,13 +140,16 @@ function checkSizes(
     maxWaiting,
     adapterRows,
     maxAdapterRank,
+    kvMemory,
   })) {
     if (Number.isSafeInteger(actual) && actual > 0) continue;
     throw new EspalierError('OPTION_INVALID', { name, expected: 'an integer from 1', actual: String(actual) });
   }
 }
 
-async function openArena(options: Pick<Required<EngineOptions>, ArenaOption>): Promise<EngineArena | undefined> {
+async function openArena(
+  options: Pick<Required<EngineOptions>, ArenaOption> & { readonly maxSlots: number },
+): Promise<EngineArena | undefined> {
   const targets = options.adapterTargets;
   if (targets === false) return undefined;
   const { base, maxLength, maxAdapterRank: maxRank, maxSlots } = options;
@@ -166,7 +182,6 @@ type ArenaOption =
   | 'adapterRows'
   | 'maxAdapterRank'
   | 'maxLength'
-  | 'maxSlots'
   | 'dora'
   | 'loraBias'
   | 'exactAdapters';
@@ -176,6 +191,7 @@ interface EngineParts {
   readonly runner: StepRunner;
   readonly arena: EngineArena | undefined;
   readonly prefixes: SequencePrefixes | undefined;
+  readonly room: KvRoom;
   readonly slots: number;
   readonly maxLength: number;
   readonly prefillChunk: number;
@@ -193,6 +209,8 @@ export class Engine implements AsyncDisposable {
   readonly arena: AdapterArena<PreparedAdapter>;
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
+  /** What running sequences may take, and what there is for them. */
+  readonly room: KvRoom;
   readonly #base: BaseModel;
   /** The base's own end-of-sequence tokens. */
   readonly #endTokens: ReadonlySet<number>;
@@ -206,7 +224,7 @@ export class Engine implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
-  constructor({ base, runner, arena, prefixes, maxLength, maxWaiting, clock, ...sizes }: EngineParts) {
+  constructor({ base, runner, arena, prefixes, room, maxLength, maxWaiting, clock, ...sizes }: EngineParts) {
     const { slots, prefillChunk, reportedChunk } = sizes;
     this.#base = base;
     this.#prefixes = prefixes;
@@ -215,6 +233,7 @@ export class Engine implements AsyncDisposable {
     this.#arena = arena;
     this.arena = arena ?? noArena;
     this.maxLength = maxLength;
+    this.room = room;
     this.#stats = new StatsRecorder(slots);
     const limits = { slots, prefillChunk, prefillRuns };
     this.#loop = new EngineLoop({

@@ -61,10 +61,17 @@ export interface ServerOptions extends ResponseOptions {
   readonly threads?: number;
   /** An environment that is open already, and stays so; by default the server opens one of its own. */
   readonly environment?: Environment;
-  /** Sequences that run at once. */
+  /** Sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   readonly maxSlots?: number;
   /** Tokens of a prompt and its answer together; at most the context of the base. */
   readonly maxLength?: number;
+  /**
+   * Bytes for the keys and values of running requests. All slots must be able to grow to `maxLength`. Default: half of the memory that is
+   * available at the start.
+   */
+  readonly kvMemory?: number;
+  /** Most requests that wait for a slot; each choice counts as one. Others are refused with status 429. Default: 1024. */
+  readonly maxWaiting?: number;
   /** Bytes for the keys and values of prompts that have run; 0 keeps none. Default: an eighth of what all slots can take. */
   readonly prefixCache?: number;
   /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start. */

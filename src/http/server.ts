@@ -13,6 +13,7 @@ import type { ServerOptions } from './server-options.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
+  type GenerationRoom,
   type GenerationService,
   type ModelsService,
   openEncoder,
@@ -31,6 +32,8 @@ export interface Server extends AsyncDisposable {
   readonly adapterNames: readonly string[];
   /** The adapters of the folder that cannot be served, with the reasons. */
   readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
+  /** What requests for text may take; undefined if no base generates text. */
+  readonly room: GenerationRoom | undefined;
   /** Names of the models under `/v2`. */
   readonly modelNames: readonly string[];
   /** Refuses new requests, finishes running ones as far as they end in time, and then frees every handle. */
@@ -108,6 +111,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       baseName: served?.baseName,
       adapterNames: listed.flatMap(({ name, state }) => (state === 'failed' ? [] : [name])),
       failedAdapters: listed.flatMap(({ name, problem }) => (problem === undefined ? [] : [{ name, problem }])),
+      room: generation?.engine.room,
       modelNames: [...all.keys()],
       close,
       reloadKeys: async () => file?.reload(),
@@ -169,6 +173,8 @@ function openGenerationFor(
     toolParser,
     maxSlots,
     maxLength,
+    kvMemory,
+    maxWaiting,
     prefixCache,
     dora,
     loraBias,
@@ -185,6 +191,8 @@ function openGenerationFor(
   const limits = {
     maxSlots,
     maxLength,
+    kvMemory,
+    maxWaiting,
     prefixCache,
     dora,
     loraBias,

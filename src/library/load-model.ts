@@ -21,12 +21,14 @@ const schema = z.object({
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
   /** Number of threads that compute. Default: one for each core. All models of a process share them. */
   threads: count.optional(),
-  /** Number of calls that run at once. Others wait. */
+  /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
   /** Bytes of memory for the keys and values of prompts that have run, which later prompts with the same beginning share; 0 keeps none. */
   prefixCache: wholeNumber.optional(),
+  /** Bytes of memory for the keys and values of running calls, for `maxLength` tokens of each. Default: half of what is available. */
+  kvMemory: count.optional(),
   /** Maximum number of waiting calls. */
   maxWaiting: count.optional(),
   /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
@@ -121,6 +123,7 @@ function sizesOf(
     maxSlots,
     maxLength,
     maxWaiting,
+    kvMemory,
     prefixCache,
     dora,
     loraBias,
@@ -134,7 +137,8 @@ function sizesOf(
   const targets = adapterTargets ?? neededTargets(adapters, base);
   return {
     ...(targets !== undefined && { adapterTargets: targets }),
-    ...(maxSlots !== undefined && { maxSlots }),
+    maxSlots,
+    kvMemory,
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
     prefixCache,

@@ -57,10 +57,14 @@ const schema = z.object({
   servedName: text.optional(),
   /** Number of threads that compute. Default: one for each core. */
   threads: count.optional(),
-  /** Number of sequences that run at once. */
+  /** Number of sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
+  /** Bytes of memory for the keys and values of running requests, for `maxLength` tokens of each. Default: half of what is available. */
+  kvMemory: count.optional(),
+  /** Maximum number of requests that wait; each choice counts as one. Others are refused with status 429. Default: 1024. */
+  maxWaiting: count.optional(),
   /** Bytes of memory for the keys and values of prompts that have run, which later prompts with the same beginning share; 0 keeps none. */
   prefixCache: wholeNumber.optional(),
   /** Bytes of memory for the weights of adapters. */

@@ -12,7 +12,7 @@ export type {
 } from './engine-port.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
-export { type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';
+export { type GenerationRoom, type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';
 export { type NameFallback, type RolloutCommand, type RolloutControl, type StartOptions } from './rollouts/rollouts.ts';
 export type { BaseContext, DoorContext, ServingContext, VersionTrials } from './serving-context.ts';

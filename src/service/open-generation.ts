@@ -26,6 +26,9 @@ import { selfTest } from './self-test.ts';
 import { tendRegistry } from './tend-registry.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
+/** What running requests may take, and what there is for them. */
+export type GenerationRoom = Engine['room'];
+
 /** Whose chat template and tokenizer the requests for an adapter use. */
 export type TemplateOf = 'base' | 'adapter';
 
@@ -42,6 +45,10 @@ export interface GenerationOptions {
   readonly storeFolder?: string | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
+  /** Bytes for the keys and values of running sequences. Default: that of the engine. */
+  readonly kvMemory?: number | undefined;
+  /** Most requests that wait for a slot. Default: that of the engine. */
+  readonly maxWaiting?: number | undefined;
   /** Bytes for the keys and values of prompts that have run. Default: that of the engine. */
   readonly prefixCache?: number | undefined;
   /** Default: whether the folder contains a DoRA adapter. */
@@ -169,7 +176,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
 
 /** The engine, with what the adapters that are there need. */
 async function openEngineFor(
-  { base, environment, adaptersFolder: folder, maxSlots, maxLength, prefixCache, ...options }: GenerationOptions,
+  { base, environment, adaptersFolder: folder, maxSlots, maxLength, maxWaiting, ...options }: GenerationOptions,
   opened: OpenedStore | undefined,
 ): Promise<Engine> {
   const kinds =
@@ -184,8 +191,10 @@ async function openEngineFor(
     loraBias,
     ...(options.exactAdapters === undefined ? {} : { exactAdapters: options.exactAdapters }),
     ...(targets === undefined ? {} : { adapterTargets: targets }),
-    ...(maxSlots === undefined ? {} : { maxSlots }),
+    maxSlots,
     ...(maxLength === undefined ? {} : { maxLength }),
-    prefixCache,
+    ...(maxWaiting === undefined ? {} : { maxWaiting }),
+    kvMemory: options.kvMemory,
+    prefixCache: options.prefixCache,
   });
 }

@@ -60,6 +60,8 @@ const schema = z.object({
   rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
+  kvMemory: positiveInteger.optional(),
+  maxWaiting: positiveInteger.optional(),
   prefixCache: wholeNumber.optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
@@ -143,8 +145,16 @@ export const serveCommand: CommandDefinition = {
         '--fallback <who>',
         `who answers for a version that fails: ${fallbacks.join(', ')} (default: previous, the version before)`,
       )
-      .option('--max-slots <n>', 'sequences that run at once')
-      .option('--max-length <n>', 'tokens of a prompt and its answer together (default: the context of the base)')
+      .option('--max-slots <n>', 'sequences that run at once (default: 16, or as many as --kv-memory takes)')
+      .option(
+        '--max-length <n>',
+        'tokens of a prompt and its answer together (default: 4096, or the context of the base)',
+      )
+      .option(
+        '--kv-memory <mb>',
+        'memory for the keys and values of running requests, each of --max-length tokens (default: half of what is available)',
+      )
+      .option('--max-waiting <n>', 'requests that wait at once; others are refused with status 429 (default: 1024)')
       .option(
         '--prefix-cache <mb>',
         'memory for what was computed of prompts, for later ones with the same beginning; 0 keeps none (default: an eighth of what all slots can take)',
@@ -179,14 +189,24 @@ export const serveCommand: CommandDefinition = {
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
     warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
-    const { model: models, adapterMemory, prefixCache, adapterIdle, leaseLimit, drainTimeout, ...others } = read;
+    const {
+      model: models,
+      adapterMemory,
+      kvMemory,
+      prefixCache,
+      adapterIdle,
+      leaseLimit,
+      drainTimeout,
+      ...others
+    } = read;
     const { rolloutSteps: steps, responseMemory, responseAge, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
     const server = await openServer({
       ...definedOnly(rest),
-      ...definedOnly({ adapterMemory: bytesOf(adapterMemory), prefixCache: bytesOf(prefixCache) }),
+      ...definedOnly({ adapterMemory: bytesOf(adapterMemory), kvMemory: bytesOf(kvMemory) }),
+      ...definedOnly({ prefixCache: bytesOf(prefixCache) }),
       models,
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
       ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
@@ -232,16 +252,27 @@ function openingOf({ base, adapters, store, model }: z.output<typeof schema>): s
   return `Opening ${new Intl.ListFormat('en').format(parts)} …`;
 }
 
-function announce({ url, baseName, adapterNames, modelNames }: Server, { output }: CommandContext): void {
+function announce({ url, baseName, adapterNames, modelNames, room }: Server, { output }: CommandContext): void {
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
-  output.answer({ url, base: baseName, adapters: adapterNames, models: modelNames }, () => {
+  output.answer({ url, base: baseName, adapters: adapterNames, models: modelNames, ...(room && { room }) }, () => {
     const lines = [
       ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
+      ...(room === undefined ? [] : [roomText(room)]),
       ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
     ];
     const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;
     return [...lines, `  ${hint}Ctrl-C ends it.`].join('\n');
   });
+}
+
+/** How many requests run at once, and what they may take. */
+function roomText({ slots, maxLength, bytesPerToken, bytes, budget }: NonNullable<Server['room']>): string {
+  const counted = (count: number): string => count.toLocaleString('en-US');
+  const places = `  Room for ${counted(slots)} requests at once with up to ${counted(maxLength)} tokens each`;
+  if (bytesPerToken === 0) return places;
+  const megabytes = (count: number): string => counted(Math.ceil(count / 2 ** 20));
+  const size = `${counted(bytesPerToken)} bytes a token, ${megabytes(bytes)} of ${megabytes(budget)} MB when all are full`;
+  return `${places}: ${size}`;
 }
 
 /** WHY a warning and not an error: a proxy in front of the server may check the key. */

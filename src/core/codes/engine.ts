@@ -200,6 +200,19 @@ export const engineCodes = {
     message: 'The engine is closing and takes no new requests.',
     help: 'The server is shutting down. If it drains, streams that have begun are finished. If it is disposed, they fail.',
   },
+  KV_MEMORY: {
+    status: 400,
+    retryable: false,
+    message:
+      'The keys and values of {slots} requests at once with up to {maxLength} tokens each need {needed} bytes, and there are {available} for them. {advice}',
+    help: 'Every request that runs must be able to grow to its full length, so what was asked for is compared with the memory before anything is opened. By default half of the memory that is available is for keys and values.',
+  },
+  CHOICES_BEYOND_QUEUE: {
+    status: 400,
+    retryable: false,
+    message: 'The request asks for {count} choices, and the queue has {limit} places. Ask for fewer at once.',
+    help: 'Each choice of a request takes a place in the queue, and the request would never find as many. Nothing was queued. The length of the queue is an option of the server (--max-waiting).',
+  },
   GENERATION_FAILED: {
     status: 500,
     retryable: true,

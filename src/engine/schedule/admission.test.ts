@@ -22,6 +22,11 @@ describe('assertRoom', () => {
     );
   });
 
+  it('tells a request that can never fit so, and not to come again', () => {
+    expect(codeOf(() => apply({ a: 60 }, { key: undefined, count: 64 }))).toBe('QUEUE_FULL');
+    expect(codeOf(() => apply({}, { key: undefined, count: 65 }))).toBe('CHOICES_BEYOND_QUEUE');
+  });
+
   it('lets one caller fill half of the queue, and counts the choices of a request singly', () => {
     expect(codeOf(() => apply({ a: 16 }, { key: 'a', count: 16 }))).toBeUndefined();
     expect(codeOf(() => apply({ a: 16 }, { key: 'a', count: 17 }))).toBe('CALLER_QUEUE_FULL');
@@ -96,7 +101,7 @@ describe('Admission', () => {
     const admission = admissionOf(new ScheduleFixture());
     const places = admission.reserve({ key: 'a', count: 1 });
     expect(codeOf(() => places.resize(5))).toBe('CALLER_QUEUE_FULL');
-    expect(codeOf(() => places.resize(9))).toBe('QUEUE_FULL');
+    expect(codeOf(() => places.resize(9))).toBe('CHOICES_BEYOND_QUEUE');
     expect(refusal(admission, { key: undefined, count: 8 })).toBe('QUEUE_FULL');
     places.resize(4);
     expect(refusal(admission, { key: undefined, count: 4 })).toBeUndefined();

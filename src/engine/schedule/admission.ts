@@ -23,13 +23,14 @@ const smallShare = 16;
  * are left afterwards. So one caller fills at most half of the queue, the next one half of the rest, and later callers find room. Small
  * requests are still accepted, so that callers with the same key (behind one address) do not exclude each other with large requests.
  *
- * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL
+ * @throws EspalierError QUEUE_FULL, CALLER_QUEUE_FULL, CHOICES_BEYOND_QUEUE
  */
 export function assertRoom(
   { all, own }: TakenPlaces,
   { key, count }: Applicant,
   { maxWaiting, retryAfterSeconds }: { readonly maxWaiting: number; readonly retryAfterSeconds: number },
 ): void {
+  if (count > maxWaiting) throw new EspalierError('CHOICES_BEYOND_QUEUE', { count, limit: maxWaiting });
   const room = maxWaiting - all;
   if (count > room) {
     throw new EspalierError('QUEUE_FULL', { waiting: all, count, limit: maxWaiting, retryAfterSeconds });
