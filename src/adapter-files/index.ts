@@ -35,6 +35,7 @@ export {
   lookAtSource,
   openAdapterSource,
 } from './source/adapter-source.ts';
+export { releaseTensors } from './source/release-tensors.ts';
 export { holdContents, type HeldContents, type HeldFile } from './source/held-contents.ts';
 export type { FileClock } from './source/read-one-state.ts';
 export { settlingTime, type SourceStamps } from './source/settling.ts';

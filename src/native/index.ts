@@ -4,4 +4,4 @@ export { NativeMemory } from './native-memory.ts';
 export { openWriters, type OpenWriters } from './open-writers.ts';
 export type { Pointer } from './pointer.ts';
 export { renameBy, type RenameMode, type RenameOutcome } from './rename.ts';
-export { sharedMemory } from './shared-memory.ts';
+export { emptyShared, sharedMemory } from './shared-memory.ts';

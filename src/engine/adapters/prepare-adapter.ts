@@ -1,9 +1,9 @@
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { Adapter, ModuleWeights } from '../../lora/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { toFloat32 } from '../../tensor/index.ts';
+import { elementCount, toFloat32 } from '../../tensor/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
-import { quantizeRanks } from './quantize-ranks.ts';
+import { quantizeRanks, type RankMatrices } from './quantize-ranks.ts';
 
 /**
  * Largest magnitude of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask is applied,
@@ -38,16 +38,31 @@ export async function prepareAdapter(
   const { modules, bytes } = layOut(adapter, gains, bytePaths);
   const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const pace = new Pace();
+  const scratch = scratchOf(adapter, bytePaths);
   try {
     for (const [path, place] of modules) {
       const weights = adapter.modules.get(path);
-      if (weights) await fill(memory, place, { weights, gains: gains?.get(path), pace, name, path });
+      if (weights) await fill(memory, place, { weights, gains: gains?.get(path), scratch, pace, name, path });
     }
   } catch (error) {
     memory.dispose();
     throw error;
   }
   return { memory, modules, bytes, dispose: () => memory.dispose() };
+}
+
+/**
+ * The floats of one module on their way to bytes. WHY one for all: arrays for each of them would add up to a copy of the adapter, and
+ * stay until the garbage collector comes, at the time at which the most memory is in use.
+ */
+function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMatrices<Float32Array, Float32Array> {
+  const longest = { a: 0, b: 0 };
+  for (const [path, { a, b }] of modules) {
+    if (!bytePaths.has(path)) continue;
+    longest.a = Math.max(longest.a, elementCount(a.shape));
+    longest.b = Math.max(longest.b, elementCount(b.shape));
+  }
+  return { a: new Float32Array(longest.a), b: new Float32Array(longest.b) };
 }
 
 function layOut(
@@ -83,6 +98,8 @@ interface Filling {
   readonly weights: ModuleWeights;
   /** f32 [out], of DoRA */
   readonly gains: Float32Array | undefined;
+  /** At least as long as the matrices of every module that is kept as bytes. */
+  readonly scratch: RankMatrices<Float32Array, Float32Array>;
   readonly pace: Pace;
   readonly name: string;
   readonly path: string;
@@ -111,13 +128,13 @@ async function fill(memory: NativeMemory, place: PreparedModule, filling: Fillin
 async function fillMatrices(
   memory: NativeMemory,
   place: PreparedModule,
-  { weights, gains, pace }: Filling,
+  { weights, gains, scratch, pace }: Filling,
 ): Promise<void> {
   const [a, b] = [toFloat32(weights.a), toFloat32(weights.b)];
   const isBytes = place.scales !== undefined;
   const rows = {
-    a: isBytes ? new Float32Array(a.length) : memory.float32(place.a, a.length),
-    b: isBytes ? new Float32Array(b.length) : memory.float32(place.b, b.length),
+    a: isBytes ? scratch.a.subarray(0, a.length) : memory.float32(place.a, a.length),
+    b: isBytes ? scratch.b.subarray(0, b.length) : memory.float32(place.b, b.length),
   };
   await copyInSlices(a, rows.a, pace);
   await transposeInSlices(b, rows.b, { ...weights, gains, pace });

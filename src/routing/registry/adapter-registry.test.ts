@@ -125,6 +125,20 @@ describe('AdapterRegistry', () => {
 });
 
 describe('host memory', () => {
+  it('gives back the memory of every reading, once its weights are prepared or refused', async () => {
+    const [files, same, refused] = [new FakeFiles('a'), new FakeFiles('b', 'a'), new FakeFiles('c')];
+    await Promise.all([registry.load('first', files), registry.load('second', same)]);
+    arena.failure = new Error('no memory');
+    await expect(registry.load('third', refused)).rejects.toThrow('no memory');
+    arena.failure = undefined;
+    // Room for nothing else: the weights are dropped, and read again for the next request.
+    await registry.load('large', adapterOf('x'.repeat(100)));
+    using lease = registry.acquire('first');
+    (await lease.hold()).dispose();
+    expect([files, same, refused].map(({ reads }) => reads)).toEqual([2, 1, 1]);
+    expect([files, same, refused].map(({ releases }) => releases)).toEqual([2, 1, 1]);
+  });
+
   it('drops what was not used for longest, and reads it again when it is needed', async () => {
     const files = ['aaaa', 'bbbb', 'cccc'].map((path) => new FakeFiles(path));
     registry = new AdapterRegistry(arena, { memory: 8 });

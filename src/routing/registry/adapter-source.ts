@@ -8,6 +8,11 @@ export interface SourcedAdapter extends Adapter {
    * base's. WHY not opened yet: only a loading needs it; weights that are read again keep the tokenizer of their loading.
    */
   readonly openTokenizer?: (() => Promise<Tokenizer | undefined>) | undefined;
+  /**
+   * Gives the memory of its tensors back at once. The registry calls it when it has copied what it needs; from then on, nobody reads
+   * them. Absent: the garbage collector does.
+   */
+  release?(): void;
 }
 
 /** A place from which an adapter can be read, and read again after its weights were dropped from memory. */

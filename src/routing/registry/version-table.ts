@@ -85,23 +85,34 @@ export class VersionTable<Weights extends HostWeights> {
   bring(source: AdapterSource, { name, isUrgent, expected }: BringOptions): Promise<Served<VersionRecord>> {
     const read = async (): Promise<Served<VersionRecord>> => {
       const adapter = await source.read();
-      if (expected !== undefined && adapter.digest !== expected) throw changed(name, source, expected);
-      const tokenizer = await adapter.openTokenizer?.();
-      if (expected === undefined) tellNotes(name, adapter);
-      const present = this.#versions.get(adapter.digest);
-      if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
-      present.holds++;
       try {
-        await present.entering;
-        this.#confirm(name, present, adapter);
-      } catch (error) {
-        this.drop(present);
-        throw error;
+        return await this.#admit(adapter, { name, isUrgent, expected, source });
+      } finally {
+        adapter.release?.();
       }
-      present.addSource(source);
-      return { version: present, tokenizer };
     };
     return this.#reads.take(read, { isUrgent });
+  }
+
+  async #admit(
+    adapter: SourcedAdapter,
+    { name, isUrgent, expected, source }: BringOptions & { readonly source: AdapterSource },
+  ): Promise<Served<VersionRecord>> {
+    if (expected !== undefined && adapter.digest !== expected) throw changed(name, source, expected);
+    const tokenizer = await adapter.openTokenizer?.();
+    if (expected === undefined) tellNotes(name, adapter);
+    const present = this.#versions.get(adapter.digest);
+    if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
+    present.holds++;
+    try {
+      await present.entering;
+      this.#confirm(name, present, adapter);
+    } catch (error) {
+      this.drop(present);
+      throw error;
+    }
+    present.addSource(source);
+    return { version: present, tokenizer };
   }
 
   /**
@@ -242,10 +253,14 @@ export class VersionTable<Weights extends HostWeights> {
     for (const source of version.sources) {
       try {
         const adapter = await source.read();
-        if (adapter.digest === version.digest) {
-          this.#confirm(name, version, adapter);
-          this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
-          return;
+        try {
+          if (adapter.digest === version.digest) {
+            this.#confirm(name, version, adapter);
+            this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
+            return;
+          }
+        } finally {
+          adapter.release?.();
         }
         problems.push(changed(name, source, version.digest));
       } catch (error) {

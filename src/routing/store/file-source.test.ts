@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,8 +53,9 @@ describe('the template of an adapter', () => {
       await rm(join(folder, 'mine'), { recursive: true });
       await rename(join(root, 'second'), join(folder, 'mine'));
     };
-    // The time stands still, so the files never settle and the clock is waited for.
-    expect(await templateOf(await source('mine', { now: () => Date.now(), wait }))).toBe('second');
+    // The time stands still at the last write, so the files never settle and the clock is waited for.
+    const { mtimeMs } = await stat(join(root, 'second', 'chat_template.jinja'));
+    expect(await templateOf(await source('mine', { now: () => mtimeMs, wait }))).toBe('second');
     expect(waits).toBeGreaterThan(0);
   });
 

@@ -2,6 +2,7 @@ import {
   inspectContents,
   loadAdapter,
   loadContents,
+  releaseTensors,
   type AdapterContents,
   type BaseChecks,
   type FileClock,
@@ -65,8 +66,12 @@ export class FileSource implements AdapterSource {
     this.#path = await confineToFolder(folder, this.#asked);
     const path = this.#path;
     const reading = { within: folder, weights, fingerprint, embeddings, fileClock };
-    if (tokenizers === undefined) return loadAdapter(path, linears, reading);
-    const { companions, ...adapter } = await loadAdapter(path, linears, { ...reading, companions: tokenizerFileNames });
-    return { ...adapter, openTokenizer: () => tokenizers.of(path, companions ?? new Map()) };
+    const wanted = tokenizers === undefined ? {} : { companions: tokenizerFileNames };
+    const { companions = new Map(), ...adapter } = await loadAdapter(path, linears, { ...reading, ...wanted });
+    return {
+      ...adapter,
+      ...(tokenizers && { openTokenizer: () => tokenizers.of(path, companions) }),
+      release: () => releaseTensors(adapter),
+    };
   }
 }

@@ -1,7 +1,7 @@
 import { breathe } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, AdapterFacts, HostWeights } from '../registry/adapter-arena.ts';
-import type { AdapterSource } from '../registry/adapter-source.ts';
+import type { AdapterSource, SourcedAdapter } from '../registry/adapter-source.ts';
 import type { AdoptedVersion } from '../registry/known-version.ts';
 
 /** An adapter that no arena double looks into: its digest is its content, and its rank the digest's length. */
@@ -14,22 +14,34 @@ export function adapterOf(digest: string): Adapter {
   };
 }
 
-/** Files of an adapter, which can be overwritten, and which know how often they were read. */
+/** Adapters whose tensors nobody may read any more. */
+const released = new WeakSet<Adapter>();
+
+/** Files of an adapter, which can be overwritten, and which know how often they were read, and for how many readings memory was given back. */
 export class FakeFiles implements AdapterSource {
   readonly path: string;
   content: string | Error;
   reads = 0;
+  releases = 0;
 
   constructor(path: string, content: string | Error = path) {
     this.path = path;
     this.content = content;
   }
 
-  async read(): Promise<Adapter> {
+  async read(): Promise<SourcedAdapter> {
     this.reads++;
     await breathe();
     if (this.content instanceof Error) throw this.content;
-    return adapterOf(this.content);
+    const adapter = {
+      ...adapterOf(this.content),
+      release: () => {
+        if (released.has(adapter)) throw new TypeError(`${this.path} was released twice`);
+        released.add(adapter);
+        this.releases++;
+      },
+    };
+    return adapter;
   }
 }
 
@@ -74,15 +86,18 @@ export class FakeArena implements AdapterArena<FakeWeights> {
   failure: Error | undefined;
   refusal: Error | undefined;
 
-  check(_name: string, { digest }: Adapter): AdapterFacts {
+  check(_name: string, adapter: Adapter): AdapterFacts {
+    assertReadable(adapter);
     if (this.refusal) throw this.refusal;
+    const { digest } = adapter;
     return { rank: digest.length, bytes: digest.length, isAlone: false };
   }
 
-  async prepare(_name: string, { digest }: Adapter): Promise<FakeWeights> {
+  async prepare(_name: string, adapter: Adapter): Promise<FakeWeights> {
     await breathe();
+    assertReadable(adapter);
     if (this.failure) throw this.failure;
-    const weights = new FakeWeights(digest);
+    const weights = new FakeWeights(adapter.digest);
     this.prepared.push(weights);
     return weights;
   }
@@ -95,4 +110,8 @@ export class FakeArena implements AdapterArena<FakeWeights> {
   get alive(): number {
     return this.prepared.reduce((sum, { bytes, isDisposed }) => sum + (isDisposed ? 0 : bytes), 0);
   }
+}
+
+function assertReadable(adapter: Adapter): void {
+  if (released.has(adapter)) throw new TypeError(`${adapter.digest} was read after its release`);
 }
