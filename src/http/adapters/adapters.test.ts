@@ -86,6 +86,11 @@ describe('/v1/adapters', () => {
       ['retire', undefined],
     ]);
     expect(seen[0]?.actor).toMatch(/^key [0-9a-f]{8}$/);
+    await call('POST', `${policy}/publish`, { version: 'v3' }, { 'x-api-key': 's3cret' });
+    expect(seen.at(-2)).toMatchObject({ event: 'replace', actor: seen[0]?.actor });
+    await call('POST', `${policy}/rollback`, {}, { 'x-api-key': 'another' });
+    expect(seen.at(-2)?.actor).toMatch(/^key [0-9a-f]{8}$/);
+    expect(seen.at(-2)?.actor).not.toBe(seen[0]?.actor);
     await call('POST', `${policy}/rollback`, { to: 'v3' });
     expect(version()).toBe('v3');
   });
@@ -221,6 +226,14 @@ describe('a request with an Idempotency-Key', () => {
     }
     expect((await call('POST', `${policy}/pin`, {}, { 'idempotency-key': 'x'.repeat(256) })).status).toBe(400);
     expect(version()).toBe('v3');
+  });
+
+  it('is one of its own for each key of the API, in whichever header that is sent', async () => {
+    await call('PUT', policy, { version: 'v1' }, { ...key, 'x-api-key': 'c' });
+    const other = await call('PUT', policy, { version: 'v3' }, { ...key, 'x-api-key': 'd' });
+    const same = await call('PUT', policy, { version: 'v1' }, { ...key, authorization: 'Bearer c' });
+    expect([other.status, same.headers['idempotent-replayed'], version()]).toEqual([200, 'true', 'v3']);
+    await call('PUT', policy, { version: 'v2' });
   });
 
   it('is one of its own for each key of the API', async () => {

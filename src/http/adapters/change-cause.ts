@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Cause } from '../../core/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
+import { sentKey } from '../keys/sent-key.ts';
 
 /**
  * Who makes a change, for the history and for events: the key by its name, or else by the beginning of its hash, so that keys can be told
@@ -10,10 +11,8 @@ import { holderOf } from '../keys/key-holder.ts';
 export function causeOf(request: FastifyRequest, reason: string | undefined): Cause {
   const { name } = holderOf(request);
   if (name !== undefined) return { actor: `key ${name}`, reason };
-  const { headers, ip } = request;
-  const { authorization } = headers;
-  const key = authorization?.replace(/^bearer +/i, '');
-  const actor = key === undefined ? `address ${ip}` : `key ${hashOf(key).slice(0, 8)}`;
+  const sent = sentKey(request.headers);
+  const actor = sent.kind === 'key' ? `key ${hashOf(sent.key).slice(0, 8)}` : `address ${request.ip}`;
   return { actor, reason };
 }
 

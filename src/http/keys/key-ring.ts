@@ -3,6 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import type { RequestAccess } from '../door/access.ts';
 import { anyone, type KeyHolder } from './key-holder.ts';
 import { everyName } from './scope.ts';
+import { sentKey, type KeyHeaders } from './sent-key.ts';
 
 export interface ApiKeys {
   /** Key for every route that is not public. undefined: they need no key, unless there are named ones. */
@@ -77,20 +78,11 @@ export class KeyRing {
   }
 }
 
-/** The headers in which a key is sent: as a bearer token, or alone as clients of Anthropic's API send it. */
-export interface KeyHeaders {
-  readonly authorization?: string | undefined;
-  readonly 'x-api-key'?: string | readonly string[] | undefined;
-}
-
-function keyIn({ authorization, 'x-api-key': alone }: KeyHeaders): string {
-  if (authorization === undefined) {
-    if (typeof alone === 'string' && alone !== '') return alone;
-    throw new EspalierError('API_KEY_INVALID', { problem: 'missing' });
-  }
-  const key = /^bearer +(.+)$/i.exec(authorization)?.[1];
-  if (key === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'not sent as a bearer token' });
-  return key;
+function keyIn(headers: KeyHeaders): string {
+  const sent = sentKey(headers);
+  if (sent.kind === 'key') return sent.key;
+  const problem = sent.kind === 'missing' ? 'missing' : 'not sent as a bearer token';
+  throw new EspalierError('API_KEY_INVALID', { problem });
 }
 
 function sha256(text: string): Buffer {

@@ -127,6 +127,8 @@ describe('tools', () => {
     expect(readMessageTools([{ name: 'weather', description: 'Says it.', input_schema: schema }])).toEqual([
       { type: 'function', function: { name: 'weather', description: 'Says it.', parameters: schema } },
     ]);
+    const strict = { type: 'function', function: { name: 'x', parameters: schema, strict: true } };
+    expect(readMessageTools([{ name: 'x', input_schema: schema, strict: true }])).toEqual([strict]);
     expect(readMessageTools([])).toBeUndefined();
   });
 
@@ -135,6 +137,7 @@ describe('tools', () => {
     [[{ name: 'x' }], '0.input_schema: a JSON schema is expected'],
     [[{ input_schema: schema }], '0.name: the name of a tool is expected'],
     [[{ type: 'web_search_20250305', name: 'web_search' }], '0.type: tools of the server are not there'],
+    [[{ name: 'x', strict: 'yes', input_schema: schema }], '0.strict: true or false is expected'],
     [[{ name: 'x', description: 1, input_schema: schema }], '0.description: a text is expected'],
   ])('are refused: %j', (tools, problem) => {
     expect(problemOf(readMessageTools(tools))).toContain(problem);

@@ -10,7 +10,7 @@ export function readMessageTools(value: unknown): readonly Tool[] | undefined | 
 
 function readTool(value: unknown): Tool | FieldProblem {
   if (!isFields(value)) return new FieldProblem([], `a tool is an object, got ${describeValue(value)}`);
-  const { type = 'custom', name, description, input_schema: parameters } = value;
+  const { type = 'custom', name, description, input_schema: parameters, strict } = value;
   if (type !== 'custom' && type !== null) {
     const problem = `tools of the server are not there; describe your own with "input_schema", got ${describeValue(type)}`;
     return new FieldProblem(['type'], problem);
@@ -24,6 +24,10 @@ function readTool(value: unknown): Tool | FieldProblem {
   if (description !== undefined && description !== null && typeof description !== 'string') {
     return new FieldProblem(['description'], `a text is expected, got ${describeValue(description)}`);
   }
+  if (strict !== undefined && strict !== null && typeof strict !== 'boolean') {
+    return new FieldProblem(['strict'], `true or false is expected, got ${describeValue(strict)}`);
+  }
+  const told = typeof strict === 'boolean' ? { strict } : {};
   const described = typeof description === 'string' ? { description } : {};
-  return { type: 'function', function: { name, ...described, parameters } };
+  return { type: 'function', function: { name, ...described, parameters, ...told } };
 }

@@ -51,18 +51,19 @@ function constraintOf(body: ResponseBody): ChatRequest['constraint'] {
 }
 
 /** A tool as templates read it, and as chats send it. */
-function toolOf({ name, description, parameters }: FunctionTool): Tool {
+function toolOf({ name, description, parameters, strict }: FunctionTool): Tool {
   return {
     type: 'function',
     function: {
       name,
       ...(description !== null && { description }),
       ...(parameters !== null && { parameters }),
+      ...(strict !== undefined && { strict }),
     },
   };
 }
 
-/** @returns undefined where no log-probabilities are asked for */
+/** @returns undefined where no log-probabilities are asked for. Either field asks for them */
 export function topLogprobsOf({
   include,
   top_logprobs: top,

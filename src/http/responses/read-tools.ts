@@ -12,8 +12,8 @@ export interface FunctionTool {
   readonly description: string | null;
   /** A JSON schema. null: it takes no arguments. */
   readonly parameters: Readonly<Record<string, unknown>> | null;
-  /** Whether the arguments have to follow the schema to the letter. */
-  readonly strict: boolean;
+  /** Whether the arguments have to follow the schema to the letter. Absent where the request does not say. */
+  readonly strict?: boolean;
 }
 
 const functions = z.object({
@@ -52,6 +52,5 @@ function readTool(item: unknown): FunctionTool | FieldProblem {
   const read = readWith(functions, item);
   if (read instanceof FieldProblem) return read;
   const { description = null, parameters = null, strict } = read;
-  // WHY true: OpenAI's default here, other than in chats.
-  return { type, name: read.name, description, parameters, strict: strict ?? true };
+  return { type, name: read.name, description, parameters, ...(typeof strict === 'boolean' && { strict }) };
 }

@@ -235,8 +235,8 @@ describe('log-probabilities', () => {
     piece({ logprobs: [token('end')], finishReason: 'stop' }),
   ];
 
-  it('come with the text to which their tokens belong', () => {
-    const events = streamed(pieces, { include: [...include] });
+  it.each([{ include: [...include] }, { top_logprobs: 1 }])('come with the text of their tokens: %j', (asked) => {
+    const events = streamed(pieces, asked);
     const deltas = events.filter(({ type }) => type === 'response.output_text.delta');
     expect(deltas.map(({ delta, logprobs }) => [delta, logprobs])).toEqual([
       ['ab', [told('a'), told('b')]],

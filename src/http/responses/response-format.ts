@@ -2,6 +2,7 @@ import type { AnswerFormat, StreamEvent } from '../answering/answer-format.ts';
 import type { Piece, Usage, WholePiece } from '../../answering/index.ts';
 import { openAiErrorOf } from '../openai/openai-error.ts';
 import type { OutputItem } from './items.ts';
+import { topLogprobsOf } from './chat-request-of.ts';
 import { OutputWriter } from './output-writer.ts';
 import type { ResponseEvent } from './response-event.ts';
 import { responseObject, type ResponseHead, type ResponseObject, type ResponseState } from './response-object.ts';
@@ -23,11 +24,11 @@ export class ResponseFormat implements AnswerFormat {
   #isCut = false;
 
   constructor(options: ResponseFormatOptions) {
-    const { include } = options.body;
+    const { body } = options;
     this.#options = options;
     this.#output = new OutputWriter({
-      withLogprobs: include?.includes('message.output_text.logprobs') === true,
-      carriesThoughts: include?.includes('reasoning.encrypted_content') === true,
+      withLogprobs: topLogprobsOf(body) !== undefined,
+      carriesThoughts: body.include?.includes('reasoning.encrypted_content') === true,
     });
   }
 

@@ -67,7 +67,8 @@ function echoOf(body: ResponseBody): object {
     temperature: body.temperature ?? 1,
     text: { format: text?.format ?? { type: 'text' }, verbosity: text?.verbosity ?? 'medium' },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
+    // WHY true: OpenAI's default here, other than in chats. It asks for what can be followed of a schema, and refuses none.
+    tools: (body.tools ?? []).map((tool) => ({ ...tool, strict: tool.strict ?? true })),
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? 1,
     truncation: body.truncation ?? 'disabled',

@@ -73,6 +73,15 @@ describe('tools', () => {
     expect(body['tools']).toEqual(tools);
   });
 
+  it('are strict for a required call where the request says so, and as far as forms can otherwise', async () => {
+    const odd = { ...toolOf('weather'), parameters: { type: 'object', not: {} } };
+    const { strict: _strict, ...loose } = odd as Record<string, unknown>;
+    const refused = await ask('Yes.', { tools: [odd], tool_choice: 'required' });
+    expect([refused.status, refused.body['error']]).toMatchObject([400, { message: expect.stringContaining('not') }]);
+    const taken = await ask(callOf('weather'), { tools: [loose], tool_choice: 'required' });
+    expect([taken.status, taken.body['tools']]).toEqual([200, [odd]]);
+  });
+
   it('are left out where none may be called', async () => {
     const answered = await ask(callOf('weather'), { tool_choice: 'none' });
     expect(answered.prompt).not.toContain('weather');
