@@ -2,6 +2,7 @@
 export { codes, EspalierError, type ErrorCode } from './core/index.ts';
 export {
   type Answer,
+  type AnsweringAdapter,
   type ChatOptions,
   type FinishReason,
   type GenerateOptions,

@@ -61,6 +61,15 @@ export async function calls(): Promise<void> {
   await serve({ base: 'base', port: '0' });
   await model.chat({ messages, adapter: 'strict', maxTokens: 100 });
   await model.chat({ messages, adapter: [{ name: 'strict', scale: 0.5 }], stop: ['\n'], logitBias: { 5: -100 } });
+  await model.chat({
+    messages,
+    tools: [{}],
+    toolChoice: { name: 'search' },
+    reasoningEffort: 'none',
+    maxTokens: Infinity,
+  });
+  // @ts-expect-error no such choice
+  await model.chat({ messages, toolChoice: 'any' });
   // @ts-expect-error a number
   await model.chat({ messages, temperature: '0.5' });
   // @ts-expect-error OpenAI's spelling is not ours
@@ -70,7 +79,7 @@ export async function calls(): Promise<void> {
   // @ts-expect-error either messages or a prompt
   for await (const _ of model.stream({ adapter: 'strict' })) break;
   const { text, tokens, finishReason } = await model.generate({ prompt: 'Dear customer,' });
-  const answer: [string, readonly number[], 'stop' | 'length'] = [text, tokens, finishReason];
+  const answer: [string, readonly number[], 'stop' | 'length' | 'tool_calls'] = [text, tokens, finishReason];
   const { logprobs, perplexity } = await model.score({ text: 'Hello' });
   const score: [readonly (number | null)[], number] = [logprobs, perplexity];
   await model.load(answer[0], String(score[1]));

@@ -6,9 +6,9 @@ import { jsonObject } from '../src/cli/read-options.ts';
 import { readPrompt } from '../src/cli/read-prompt.ts';
 import { createApp } from '../src/http/app.ts';
 import { fakeContext } from '../src/http/testing/fake-context.ts';
-import { encodeMessages } from '../src/library/encode-messages.ts';
+import { callOf } from '../src/library/call-of.ts';
 import type { GenerationEngine } from '../src/service/index.ts';
-import { createTokenizer } from '../src/tokenizer/index.ts';
+import { type ChatMessage, createTokenizer } from '../src/tokenizer/index.ts';
 import { byteLevelFiles } from '../src/tokenizer/testing/tiny-tokenizers.ts';
 import { encodeRow } from '../src/train/data/encode-row.ts';
 import { ignoredLabel } from '../src/train/data/example.ts';
@@ -47,6 +47,11 @@ async function inRequest(messages: Messages): Promise<readonly number[] | undefi
     payload: { model: 'base', messages, max_tokens: 1 },
   });
   return context.requests[0]?.tokens;
+}
+
+async function inLibrary(messages: Messages): Promise<readonly number[] | undefined> {
+  const { plan } = callOf({ messages: messages as readonly ChatMessage[] });
+  return (await plan.prompts({ ...fakeContext(), tokenizer }))[0]?.tokens;
 }
 
 const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{"a":  1}' } };
@@ -91,7 +96,7 @@ describe('the same messages are the same tokens in training, on the command line
     const expected = inTraining(messages);
     expect(expected.length).toBeGreaterThan(3);
     expect(await onCommandLine(messages)).toEqual(expected);
-    expect(encodeMessages({ messages }, tokenizer)).toEqual(expected);
+    expect(await inLibrary(messages)).toEqual(expected);
     expect(await inRequest(messages)).toEqual(expected);
   });
 
@@ -103,7 +108,7 @@ describe('the same messages are the same tokens in training, on the command line
   ])('and %s is refused by all', async (__, messages) => {
     expect(() => inTraining(messages)).toThrow(/messages\[0\]/);
     await expect(onCommandLine(messages)).rejects.toThrow(/messages\[0\]/);
-    expect(() => encodeMessages({ messages }, tokenizer)).toThrow(/messages\[0\]/);
+    await expect(inLibrary(messages)).rejects.toThrow(/messages\[0\]/);
     expect(await inRequest(messages)).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ import { type ChatRequest, offeredTools } from './chat-request.ts';
 import type { AnswerPlan } from './start-answer.ts';
 
 /** How a turn of a chat is answered. The chat template of the base renders the prompt, or that of the adapter where it has one. */
-export function chatPlan(chat: ChatRequest, caller: Caller): AnswerPlan {
+export function chatPlan(chat: ChatRequest, caller?: Caller): AnswerPlan {
   const prompt = { ...chat, tools: offeredTools(chat), variables: variablesOf(chat) };
   return {
     caller,

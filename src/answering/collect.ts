@@ -24,7 +24,7 @@ export async function collect(pieces: AsyncIterable<Piece>, seen?: (piece: Piece
     generated += piece.generated;
     reasoningTokens += piece.reasoningTokens ?? 0;
     for (const id of piece.tokenIds) tokenIds.push(id);
-    for (const delta of piece.toolCalls ?? []) addDelta(calls, delta);
+    for (const delta of piece.toolCalls ?? []) addToolCallDelta(calls, delta);
     if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
     finishReason = piece.finishReason ?? finishReason;
     stopString = piece.stopString ?? stopString;
@@ -42,7 +42,8 @@ export async function collect(pieces: AsyncIterable<Piece>, seen?: (piece: Piece
   };
 }
 
-function addDelta(calls: WholeToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
+/** Adds the next part of a call to the calls so far. */
+export function addToolCallDelta(calls: WholeToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
   const begun = calls[index] ?? { index, id: id ?? '', name: name ?? '', arguments: '' };
   calls[index] = { ...begun, arguments: begun.arguments + text };
 }

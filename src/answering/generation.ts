@@ -34,7 +34,7 @@ export interface StartOptions {
   /** How the texts are read. undefined: as plain text. */
   readonly reading: Reading | undefined;
   readonly signal: AbortSignal;
-  readonly caller: Caller;
+  readonly caller?: Caller | undefined;
   /** Places in the queue, one for each choice. */
   readonly place: Reservation | undefined;
 }

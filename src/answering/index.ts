@@ -1,13 +1,13 @@
 export type { AnswerContext } from './answer-context.ts';
 export { answerLength, type LengthLimit } from './answer-length.ts';
 export type { AskedForm } from './asked-form.ts';
-export { type AskedModel, resolveAsked } from './asked-model.ts';
+export { type AdapterFields, type AskedModel, askedModelOf, resolveAsked } from './asked-model.ts';
 export { assertToolChoice } from './assert-tool-choice.ts';
 export type { Caller } from './caller.ts';
 export { chatPlan } from './chat-plan.ts';
 export { chatPromptOf } from './chat-prompt.ts';
 export type { ChatRequest, ReasoningWishes, ToolChoice } from './chat-request.ts';
-export { collect, type WholePiece } from './collect.ts';
+export { addToolCallDelta, collect, type WholePiece } from './collect.ts';
 export { contextFor } from './context-for.ts';
 export type { Drawing, Sampling } from './drawing.ts';
 export type { Prompt } from './echo.ts';

@@ -1,7 +1,7 @@
 import { Pace } from '../core/index.ts';
 import { type AddedText, AnswerText, type Tokenizer } from '../tokenizer/index.ts';
 import { echoPrompt, type EchoedPrompt, type Prompt } from './echo.ts';
-import type { TokenStream } from '../service/index.ts';
+import type { GeneratedToken, ReportedToken, TokenStream } from '../service/index.ts';
 import { countCodePoints, createTokenNames, type NamedToken } from './token-names.ts';
 import type { ToolCallDelta } from './tool-call-delta.ts';
 
@@ -21,6 +21,8 @@ export interface Piece {
   readonly reasoningTokens?: number;
   /** One for each token, if log-probabilities were asked for. */
   readonly logprobs?: readonly NamedToken[];
+  /** The same of generated tokens as the engine reports them, by their ids. */
+  readonly reported?: readonly ReportedToken[];
   readonly finishReason?: FinishReason;
   /** The stop string that ended the choice: one of the request, or the mark that ends a turn. Absent: none did. */
   readonly stopString?: string;
@@ -66,7 +68,7 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
     const told = names?.nameOf(reported, offset);
     if (told !== undefined) offset += countCodePoints(fresh);
     const added = answer.add(fresh, finishReason);
-    yield pieceOf(token, told, added);
+    yield pieceOf(reported, told, added);
     if (added.finishReason !== undefined && finishReason === undefined) return;
   }
   if (echo !== undefined && !isEchoed) yield* echoed(echo, generated, options);
@@ -74,8 +76,13 @@ export async function* piecesOf(generated: TokenStream, options: PieceOptions): 
   if (!isEnded) yield { text: '', tokenIds: [], generated: 0, finishReason: 'length' };
 }
 
-function pieceOf(token: number, told: NamedToken | undefined, added: AddedText): Piece {
-  return { ...added, tokenIds: [token], generated: 1, ...(told && { logprobs: [told] }) };
+function pieceOf(
+  { finishReason: _ending, ...reported }: GeneratedToken,
+  told: NamedToken | undefined,
+  added: AddedText,
+): Piece {
+  const tokens = { tokenIds: [reported.token], generated: 1 };
+  return { ...added, ...tokens, ...(told && { logprobs: [told], reported: [reported] }) };
 }
 
 /** Tokens of a prompt that are reported at once. */

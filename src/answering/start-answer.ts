@@ -22,7 +22,8 @@ export interface AnswerPlan {
   readonly length: LengthLimit;
   readonly continuesPrompt: boolean;
   readonly echo: boolean;
-  readonly caller: Caller;
+  /** Who asks, where senders are distinguished. */
+  readonly caller?: Caller | undefined;
 }
 
 /** An answer that is being generated. */

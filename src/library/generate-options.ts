@@ -20,10 +20,15 @@ const adapter = z
 
 /** The options of sampling. The engine checks their ranges. */
 const sampling = {
-  /** The name of an adapter, or several whose updates are added up. Without one, the base answers. */
+  /**
+   * The name of an adapter, also as `name@digest` for one of its versions, or several whose updates are added up. Without one, the base
+   * answers.
+   */
   adapter,
-  /** Maximum number of tokens of the answer. Default: 128. */
-  maxTokens: wholeNumber.optional(),
+  /** Maximum number of tokens of the answer; Infinity: as many as fit beside the prompt. Default: 128. */
+  maxTokens: z
+    .union([wholeNumber, z.literal(Number.POSITIVE_INFINITY)], { error: 'an integer from 0, or Infinity' })
+    .optional(),
   /** Minimum number of tokens of the answer. */
   minTokens: wholeNumber.optional(),
   /** Temperature of the softmax. 0 (the default) always takes the most likely token. */
@@ -64,8 +69,18 @@ const messages = z.custom<readonly ChatMessage[]>(Array.isArray, 'a list of mess
 export const chatSchema = z.object({
   ...sampling,
   messages,
-  /** Tools for the chat template. If the model calls one, the call is part of the text of its answer. */
+  /** Tools that the model may call, in OpenAI's form. Calls are read in the form of the chat template, and are no part of the text. */
   tools: z.custom<readonly object[]>(Array.isArray, 'a list of tools').optional(),
+  /** Whether the model calls a tool: as it likes (`auto`, the default), never, at least one, or the one of this name. */
+  toolChoice: z
+    .union([z.enum(['auto', 'none', 'required']), z.strictObject({ name: z.string().min(1) }).readonly()], {
+      error: "'auto', 'none', 'required' or { name }",
+    })
+    .optional(),
+  /** Whether one answer may call several tools. Default: true. */
+  parallelToolCalls: z.boolean({ error: 'true or false' }).optional(),
+  /** How much the model thinks before it answers, in the words of its chat template; 'none': not at all. */
+  reasoningEffort: z.string({ error: 'a word' }).min(1, { error: 'a word' }).optional(),
   /** Further values for the chat template, by their names in it, such as `enable_thinking`. */
   chatTemplateKwargs: z.record(z.string(), z.unknown(), { error: 'values by name' }).readonly().optional(),
 });

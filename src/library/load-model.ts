@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { baseChecks, type BaseChecks } from '../adapter-files/index.ts';
+import { toolParsers } from '../chat/index.ts';
 import { AdapterRegistry, type SourcedAdapter } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { matchTargets, type Adapter } from '../lora/index.ts';
-import { BaseWatch, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
+import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { copyBase, count, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { sourcedAdapter, type SourcedOptions } from './sourced-adapter.ts';
 
@@ -17,8 +18,14 @@ const schema = z.object({
   copyBase: copyBase.optional(),
   /** Accepts adapters that were trained on another base, including those that are loaded later. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
+  /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */
+  chatTemplate: path.optional(),
   /** Whose chat template and tokenizer are used for an adapter. Default: those of the adapter's folder, if it has them. */
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
+  /** The form in which the model writes calls of tools. Default: 'auto', as its chat template shows. */
+  toolParser: z.enum(toolParsers, { error: `one of ${toolParsers.join(', ')}` }).optional(),
+  /** Name of the base in `base:adapter`, and for the AI SDK and LangChain. Default: the name of its folder. */
+  servedName: z.string({ error: 'a name' }).min(1, { error: 'a name' }).optional(),
   /** Number of threads that compute. Default: one for each core. All models of a process share them. */
   threads: count.optional(),
   /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */
@@ -71,7 +78,7 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const opened = await openBaseModel(copy?.path ?? place);
     const watch = await BaseWatch.open(opened);
     given.push(() => watch[Symbol.asyncDispose]());
-    const tokenizer = await openTokenizer(opened.dir);
+    const tokenizer = await openTokenizer(opened.dir, definedOnly({ chatTemplate: settings.chatTemplate }));
     const checks = await baseChecks(opened, settings);
     const own = tokenizer !== undefined && settings.template !== 'base';
     const tokenizers = own ? new AdapterTokenizers({ folder: opened.dir, tokenizer }) : undefined;
@@ -90,8 +97,19 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
       () => engine.dispose(),
     );
     for (const [name, adapter] of adapters) await registry.load(name, adapter);
-    const parts = { base: opened, changed: watch.changed, checks, tokenizer, tokenizers, engine, registry, dispose };
-    return new LocalModel(parts);
+    const { toolParser, servedName: baseName = modelName(place) } = settings;
+    return new LocalModel({
+      base: opened,
+      changed: watch.changed,
+      checks,
+      tokenizer,
+      tokenizers,
+      engine,
+      registry,
+      baseName,
+      toolParser,
+      dispose,
+    });
   } catch (error) {
     await dispose();
     throw error;

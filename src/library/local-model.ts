@@ -1,36 +1,25 @@
 import type { BaseChecks } from '../adapter-files/index.ts';
-import type { AdapterInfo, AdapterLease, AdapterRegistry } from '../routing/index.ts';
+import { type AnswerContext, contextFor, startAnswer, type StartedAnswer } from '../answering/index.ts';
 import { Constraints } from '../constrain/index.ts';
 import { EspalierError } from '../core/index.ts';
-import type { Engine, GenerationRequest, GenerationStream, PreparedAdapter, ReportedToken } from '../engine/index.ts';
+import type { Engine, GenerationRequest, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
+import { type AdapterInfo, type AdapterLease, type AdapterRegistry, parseModel } from '../routing/index.ts';
 import type { AdapterTokenizers, Tokenizer } from '../tokenizer/index.ts';
-import { constraintSpecOf } from './answer-format.ts';
-import { encodeMessages } from './encode-messages.ts';
+import { type Answer, type AnsweringAdapter, collectAnswer, type Piece, readAnswer } from './answer.ts';
+import { asOptionError, type Call, callOf } from './call-of.ts';
 import {
-  chatSchema,
-  generateSchema,
-  loadSchema,
-  scoreSchema,
   type ChatOptions,
   type GenerateOptions,
   type LoadOptions,
+  loadSchema,
   type SamplingOptions,
   type ScoreOptions,
+  scoreSchema,
 } from './generate-options.ts';
-import { piecesOf, type FinishReason, type Piece } from './pieces.ts';
+import { LinkedAbort } from './linked-abort.ts';
 import { readOptions } from './read-options.ts';
-import { requestOf } from './request-of.ts';
 import { sourcedAdapter } from './sourced-adapter.ts';
-
-/** A complete answer. */
-export interface Answer {
-  readonly text: string;
-  readonly tokens: readonly number[];
-  readonly finishReason: FinishReason;
-  /** The log-probability of each token, if requested. */
-  readonly logprobs?: readonly ReportedToken[];
-}
 
 /** The log-probabilities of a text. */
 export interface Score {
@@ -53,29 +42,20 @@ export interface LocalModelParts {
   /** Makes the tokenizers of adapters that bring their own; undefined: every call uses the base's. */
   readonly tokenizers: AdapterTokenizers | undefined;
   readonly engine: Engine;
+  /** The name of the base. */
+  readonly baseName: string;
+  /** The form in which the model writes calls of tools. undefined: as its chat template shows. */
+  readonly toolParser: string | undefined;
   readonly registry: AdapterRegistry<PreparedAdapter>;
   /** Disposes the parts of the model. */
   readonly dispose: () => Promise<void>;
 }
 
-/** What a call asks. */
-interface Call {
-  readonly sampling: SamplingOptions;
-  /** Whether the answer continues the prompt's text, so that the space before its first word is kept. */
-  readonly isContinued: boolean;
-  /** @param tokenizer  gives the tokenizer of the call. Token ids need none */
-  encode(tokenizer: () => Tokenizer): readonly number[];
+/** Who answers a call. */
+interface CallRoute extends Disposable {
+  readonly leases: readonly AdapterLease<PreparedAdapter>[];
+  readonly scales: readonly number[];
 }
-
-/** A generation that has begun. */
-interface Started {
-  readonly tokens: readonly number[];
-  readonly stream: GenerationStream;
-  readonly tokenizer: Tokenizer | undefined;
-}
-
-/** The request of a call, but for what its adapters decide. */
-type RequestFor = (tokenizer: Tokenizer | undefined) => Promise<Omit<GenerationRequest, 'tokens' | 'adapters'>>;
 
 /**
  * A base with its adapters in this process. Calls with different adapters share batches. Adapters can be loaded, replaced and unloaded
@@ -83,12 +63,27 @@ type RequestFor = (tokenizer: Tokenizer | undefined) => Promise<Omit<GenerationR
  */
 export class LocalModel implements AsyncDisposable {
   readonly #parts: LocalModelParts;
-  readonly #constraints = new Constraints();
+  readonly #context: AnswerContext;
   #disposal: Promise<void> | undefined;
 
   /** Use `loadModel()`. Takes ownership of the parts. */
   constructor(parts: LocalModelParts) {
     this.#parts = parts;
+    const { base, tokenizer, engine, toolParser } = parts;
+    this.#context = {
+      engine,
+      tokenizer,
+      toolParser,
+      constraints: new Constraints(),
+      // WHY both: the token that ends a turn of a chat may be in one of the files only.
+      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
+      maxLength: engine.maxLength,
+    };
+  }
+
+  /** The name of the base, by which `baseName:adapter` names an adapter too. */
+  get baseName(): string {
+    return this.#parts.baseName;
   }
 
   /** Maximum number of tokens of a prompt and its answer together. */
@@ -109,7 +104,7 @@ export class LocalModel implements AsyncDisposable {
    *   CONSTRAINT_UNSUPPORTED, CONSTRAINT_TOO_LARGE, CONSTRAINT_UNWRITABLE; the signal's reason
    */
   async chat(options: ChatOptions): Promise<Answer> {
-    return collect(this.stream(options));
+    return collectAnswer(this.stream(options));
   }
 
   /**
@@ -117,7 +112,7 @@ export class LocalModel implements AsyncDisposable {
    * @throws EspalierError the errors of `chat`
    */
   async generate(options: GenerateOptions): Promise<Answer> {
-    return collect(this.stream(options));
+    return collectAnswer(this.stream(options));
   }
 
   /**
@@ -128,15 +123,12 @@ export class LocalModel implements AsyncDisposable {
   async *stream(options: ChatOptions | GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     this.#assertUsable();
     const call = callOf(options);
-    const { sampling } = call;
-    const { tokens, stream, tokenizer } = await this.#start(sampling.adapter, call, (own) =>
-      this.#requestOf(sampling, own),
-    );
-    const decoder = tokenizer?.createStreamDecoder(call.isContinued ? { after: tokens } : {});
-    const { stop = [], minTokens = 0, logprobs } = sampling;
-    const mark = call.isContinued ? undefined : tokenizer?.turnMark;
-    const stops = [...(typeof stop === 'string' ? [stop] : stop), ...(mark === undefined ? [] : [mark])];
-    yield* piecesOf(stream, { decoder, stops, minTokens, logprobs: logprobs !== undefined });
+    const { changed } = this.#parts;
+    using ending = new LinkedAbort([call.signal, changed]);
+    const started = await this.#start(call, ending.controller).catch((error: unknown) => {
+      throw asOptionError(error);
+    });
+    yield* readAnswer(started);
   }
 
   /**
@@ -146,10 +138,18 @@ export class LocalModel implements AsyncDisposable {
   async score(options: ScoreOptions): Promise<Score> {
     this.#assertUsable();
     const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
-    const request = { maxTokens: 0, logprobs: { top: 0, prompt: true }, ...(signal && { signal }) };
-    const encode: Call['encode'] = (tokenizer) =>
-      typeof text === 'string' ? tokenizer().encode(text, { bos: true, eos: true }) : text;
-    const { tokens, stream } = await this.#start(adapter, { encode }, async () => request);
+    const { engine, changed } = this.#parts;
+    using route = await this.#route(adapter);
+    const { tokenizer } = contextFor(this.#context, route);
+    const tokens = typeof text === 'string' ? this.#required(tokenizer).encode(text, { bos: true, eos: true }) : text;
+    const stream = engine.generate({
+      tokens,
+      adapters: adaptersOf(route),
+      maxTokens: 0,
+      stopTokenIds: new Set(),
+      logprobs: { top: 0, prompt: true },
+      signal: signal === undefined ? changed : AbortSignal.any([signal, changed]),
+    });
     for await (const _ of stream) break;
     return scoreOf(tokens, stream.promptTokens);
   }
@@ -198,56 +198,45 @@ export class LocalModel implements AsyncDisposable {
     this.#parts.changed.throwIfAborted();
   }
 
-  /** The request of a call, with a processor that keeps the form of its answer. */
-  async #requestOf(sampling: SamplingOptions, tokenizer: Tokenizer | undefined): ReturnType<RequestFor> {
-    const ends = this.#endTokens(sampling, tokenizer);
-    const request = requestOf(sampling, ends);
-    const { format, minTokens = 0 } = sampling;
-    if (format === undefined) return request;
-    if (minTokens > 0) {
-      const expected = '0 where the answer has a form, which says where it ends';
-      throw new EspalierError('GENERATION_OPTION_INVALID', { name: 'minTokens', expected, actual: minTokens });
+  async #start(
+    { plan, adapter, needs }: Call,
+    controller: AbortController,
+  ): Promise<StartedAnswer & { readonly answeredBy: readonly AnsweringAdapter[] }> {
+    using route = await this.#route(adapter);
+    const { tokenizer } = contextFor(this.#context, route);
+    if (needs !== 'nothing') this.#required(tokenizer);
+    if (needs === 'template' && tokenizer?.hasChatTemplate === false) {
+      throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: tokenizer.folder });
     }
-    const constraint = await this.#constraints.of(constraintSpecOf(format), this.#required(tokenizer));
-    return { ...request, processors: [constraint.processor({ ends })] };
-  }
-
-  /** Tokens that end an answer. WHY from both files: the end-of-turn token of a chat may be in one of them only. */
-  #endTokens({ stopTokenIds = [] }: SamplingOptions, tokenizer: Tokenizer | undefined): ReadonlySet<number> {
-    return new Set([...this.#parts.base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? []), ...stopTokenIds]);
+    const started = await startAnswer(this.#context, route, plan, { controller });
+    const answeredBy = route.leases.map(({ alias, version }, at) => {
+      return { adapter: alias, version: version.digest, scale: route.scales[at] ?? 1 };
+    });
+    return { ...started, answeredBy };
   }
 
   /**
-   * Starts a generation with leases of its adapters. The engine holds them until the last token. WHY the prompt is made after the leases
-   * are taken: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
+   * Leases the adapters of a call. The engine holds them until the last token. WHY the prompt is made after the leases are taken: an
+   * adapter may be replaced meanwhile, and the template and the weights must be of one version.
    */
-  async #start(
-    adapter: SamplingOptions['adapter'] = [],
-    { encode }: Pick<Call, 'encode'>,
-    requestFor: RequestFor,
-  ): Promise<Started> {
-    const { engine, registry, changed } = this.#parts;
+  async #route(adapter: SamplingOptions['adapter'] = []): Promise<CallRoute> {
+    const { registry, baseName } = this.#parts;
     const uses = typeof adapter === 'string' ? [{ name: adapter }] : adapter;
     const leases: AdapterLease<PreparedAdapter>[] = [];
+    const dispose = (): void => {
+      for (const lease of leases.splice(0)) lease.dispose();
+    };
     try {
-      for (const { name } of uses) leases.push(await registry.lease(name));
+      for (const use of uses) {
+        const { name, version } = parseModel(use.name, baseName);
+        leases.push(await (version === undefined ? registry.lease(name) : registry.leaseVersion(name, version)));
+      }
       this.#assertUsable();
-      const tokenizer = this.#tokenizerOf(leases);
-      const tokens = encode(() => this.#required(tokenizer));
-      const adapters = leases.map((lease, i) => ({ lease, scale: uses[i]?.scale ?? 1 }));
-      const request = await requestFor(tokenizer);
-      const ending = request.signal === undefined ? changed : AbortSignal.any([request.signal, changed]);
-      const stream = engine.generate({ ...request, tokens, adapters, signal: ending });
-      return { tokens, stream, tokenizer };
-    } finally {
-      for (const lease of leases) lease.dispose();
+      return { leases, scales: uses.map(({ scale = 1 }) => scale), [Symbol.dispose]: dispose };
+    } catch (error) {
+      dispose();
+      throw error;
     }
-  }
-
-  /** A single adapter's own, if it has one; else the base's. */
-  #tokenizerOf([first, ...others]: readonly AdapterLease<PreparedAdapter>[]): Tokenizer | undefined {
-    const own = others.length === 0 ? first?.tokenizer : undefined;
-    return own ?? this.#parts.tokenizer;
   }
 
   #required(tokenizer: Tokenizer | undefined): Tokenizer {
@@ -256,30 +245,8 @@ export class LocalModel implements AsyncDisposable {
   }
 }
 
-function callOf(options: ChatOptions | GenerateOptions): Call {
-  if ('messages' in options) {
-    const { messages, tools, chatTemplateKwargs, ...sampling } = readOptions(chatSchema, options, 'chat');
-    const encode: Call['encode'] = (tokenizer) => encodeMessages({ messages, tools, chatTemplateKwargs }, tokenizer());
-    return { sampling, isContinued: false, encode };
-  }
-  const { prompt, ...sampling } = readOptions(generateSchema, options, 'generate');
-  const encode: Call['encode'] = (tokenizer) =>
-    typeof prompt === 'string' ? tokenizer().encode(prompt, { bos: true }) : prompt;
-  return { sampling, isContinued: true, encode };
-}
-
-async function collect(pieces: AsyncIterable<Piece>): Promise<Answer> {
-  let text = '';
-  let finishReason: FinishReason = 'length';
-  const tokens: number[] = [];
-  let logprobs: ReportedToken[] | undefined;
-  for await (const piece of pieces) {
-    text += piece.text;
-    tokens.push(...piece.tokens);
-    if (piece.logprobs) (logprobs ??= []).push(...piece.logprobs);
-    finishReason = piece.finishReason ?? finishReason;
-  }
-  return { text, tokens, finishReason, ...(logprobs && { logprobs }) };
+function adaptersOf({ leases, scales }: CallRoute): NonNullable<GenerationRequest['adapters']> {
+  return leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
 }
 
 function scoreOf(tokens: readonly number[], reported: readonly ReportedToken[]): Score {

@@ -1,9 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
-import { askedModelOf, assertServed } from '../answering/asked-adapters.ts';
+import { assertServed } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
-import { chatPromptOf, contextFor, chatBodyLimit, type AskedModel, resolveAsked } from '../../answering/index.ts';
+import {
+  askedModelOf,
+  chatPromptOf,
+  contextFor,
+  chatBodyLimit,
+  type AskedModel,
+  resolveAsked,
+} from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { sharerOf } from '../keys/key-holder.ts';

@@ -1,6 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { EspalierError, Pace } from '../../core/index.ts';
-import { type AnswerContext, type Prompt, checkTextLength, type TextOrTokens } from '../../answering/index.ts';
+import {
+  askedModelOf,
+  type AnswerContext,
+  type Prompt,
+  checkTextLength,
+  type TextOrTokens,
+} from '../../answering/index.ts';
 import { answerFormOf } from './answer-form.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { completionSchema, type CompletionBody } from './request-body.ts';
@@ -9,7 +15,7 @@ import { maxChoices } from '../answering/request-readers.ts';
 import { createFieldCheck } from './refuse-unsupported.ts';
 import { choicesFormat, type ChoiceFormat } from './choices-format.ts';
 import { drawingOf } from './sampling-of.ts';
-import { askedModelOf, assertServed } from '../answering/asked-adapters.ts';
+import { assertServed } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
 import { answerRequest } from '../answering/answer-request.ts';
 import { sharerOf } from '../keys/key-holder.ts';

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServingContext } from '../../service/index.ts';
 import { answerChat } from '../answering/answer-chat.ts';
-import { askedModelOf } from '../answering/asked-adapters.ts';
 import { callerOf, rolloutKeyOf } from '../answering/caller.ts';
-import { chatBodyLimit } from '../../answering/index.ts';
+import { askedModelOf, chatBodyLimit } from '../../answering/index.ts';
 import { reservePlace } from '../answering/reserve-place.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { sharerOf } from '../keys/key-holder.ts';
