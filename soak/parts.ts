@@ -7,6 +7,7 @@ import { readinessPart } from './readiness/part.ts';
 import { residencyPart } from './residency/part.ts';
 import { speedPart } from './speed/part.ts';
 import { stormPart } from './storm/part.ts';
+import { trainingPart } from './training/part.ts';
 
 export const parts: readonly Part[] = [
   stormPart,
@@ -17,4 +18,5 @@ export const parts: readonly Part[] = [
   speedPart,
   crashPart,
   defectsPart,
+  trainingPart,
 ];

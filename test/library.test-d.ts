@@ -96,6 +96,10 @@ function kindOf(event: TrainEvent): number {
       return event.message.length;
     case 'evaluated':
       return event.loss;
+    case 'resumed':
+      return event.step + event.checkpoint.length;
+    case 'saved':
+      return event.seconds;
     default:
       return event satisfies never;
   }

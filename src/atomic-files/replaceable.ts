@@ -4,18 +4,19 @@ import { EspalierError } from '../core/index.ts';
 
 /** What is written in the place of an old folder with the same. */
 export interface Replacement {
-  readonly kind: 'adapter' | 'model';
+  readonly kind: 'adapter' | 'model' | 'checkpoint';
   /** A file or folder from which the new folder is made: the base of a new model. It is never replaced. */
   readonly source?: string | undefined;
 }
 
 /** Every folder of the kind contains this file. */
-const marks = { adapter: 'adapter_config.json', model: 'config.json' };
+const marks = { adapter: 'adapter_config.json', model: 'config.json', checkpoint: 'index.msgpack' };
 
 /** Files that belong to the kind: weights, and what programs write beside them. */
 const ownFiles = {
   adapter:
     /^(?:adapter_config\.json|adapter_model\.(?:safetensors|bin)|(?:training-)?metrics\.jsonl|training_args\.bin|(?:tokenizer|special_tokens_map|added_tokens|vocab).*|merges\.txt|chat_template\..*|README\.md|\.gitattributes)$/,
+  checkpoint: /^(?:index\.msgpack|[\w-]+\.(?:bin|jsonl))$/,
   model:
     /\.(?:json|txt|model|jinja|safetensors|bin|onnx|onnx_data)$|^(?:(?:training-)?metrics\.jsonl|README\.md|LICEN[CS]E.*|NOTICE.*|USE_POLICY\.md|\.gitattributes)$/,
 };

@@ -19,6 +19,7 @@ import { adapterUploadCommand } from './commands/adapter-upload.ts';
 import { auditCommand } from './commands/audit.ts';
 import { benchServeCommand } from './commands/bench-serve.ts';
 import { chatCommand } from './commands/chat.ts';
+import { checkpointInspectCommand, checkpointVerifyCommand } from './commands/checkpoint.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
 import { embedCommand } from './commands/embed.ts';
@@ -62,6 +63,8 @@ export const commandList: readonly CommandDefinition[] = [
   pullCommand,
   quantizeCommand,
   initCommand,
+  checkpointInspectCommand,
+  checkpointVerifyCommand,
   adapterConvertCommand,
   adapterMergeCommand,
   adapterVerifyCommand,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { packageVersion } from '../core/index.ts';
 import { commandList } from './command-list.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { runProgram } from './program.ts';
@@ -17,11 +17,4 @@ export async function main(): Promise<void> {
     streams: process,
     signal: interrupt.signal,
   });
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  const manifest: unknown = JSON.parse(text);
-  const version = typeof manifest === 'object' && manifest !== null ? Reflect.get(manifest, 'version') : undefined;
-  return typeof version === 'string' ? version : 'unknown';
 }

@@ -45,6 +45,7 @@ class PersonReporter implements TrainReporter {
   report(event: TrainEvent): void {
     if (event.kind === 'planned') this.#output.note(describePlan(event.plan));
     if (event.kind === 'warned') this.#output.note(event.message);
+    if (event.kind === 'resumed') this.#output.note(`goes on after step ${event.step}, from ${event.checkpoint}`);
     if (event.kind === 'evaluated') this.#held = event.loss.toFixed(4);
     if (event.kind === 'evaluated' && !this.#output.interactive && this.#logSteps > 0) {
       this.#output.note(`step ${event.step}: held-out loss ${this.#held}`);

@@ -18,6 +18,7 @@ export { isFile, namesIn } from './look-at-files.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';
+export { packageVersion } from './package-version.ts';
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';

@@ -1,6 +1,7 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
 export { defaultMaxLength, type TrainConfig, type TrainOptions } from './config/train-config.ts';
+export { trainingStateOf, type TrainingState } from './checkpoint/training-state.ts';
 export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';
 export { type Dataset, readExamples } from './data/read-examples.ts';

@@ -23,6 +23,8 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict',
     'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
     'espalier train --config run.yaml --output adapters/again --seed 7',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --save-steps 100',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --resume',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --force --json-events > events.jsonl',
     'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
   ],
@@ -57,6 +59,10 @@ function declareOptions(command: Command): void {
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
     .option('--eval-data <paths...>', 'held-out rows: the loss on them is measured before and after')
     .option('--eval-steps <n>', 'measure it every so many steps as well')
+    .option('--save-steps <n>', 'write a checkpoint to <output>.checkpoints every so many steps (docs/checkpoints.md)')
+    .option('--keep <n>', 'checkpoints that are kept besides the one of the best evaluation (default: 2)')
+    .option('--resume', 'go on from the newest sound checkpoint; with none yet, begin at the start')
+    .option('--allow-changed <names>', 'with --resume, what may be another one: library,processor,threads')
     .option('--init-adapter <dir>', 'go on training this adapter')
     .option(...chatTemplateOption)
     .option(...templateOption)
@@ -83,6 +89,7 @@ function declareOptions(command: Command): void {
     .option('--beta1 <x>', 'of adamw and lion (default: 0.9)')
     .option('--beta2 <x>', 'of adamw (default: 0.999) and lion (default: 0.99)')
     .option('--epsilon <x>', 'of adamw (default: 1e-8)')
+    .option('--optimizer-dtype <type>', 'type of its state: float32 (default) or float64')
     .option('--learning-rate <x>', 'default: 2e-4 for an adapter, 5e-5 with --full')
     .option('--weight-decay <x>', 'default: 0')
     .option('--schedule <name>', 'constant (default), linear or cosine')

@@ -1,4 +1,5 @@
 import { autodiffCodes } from './autodiff.ts';
+import { checkpointCodes } from './checkpoint.ts';
 import { cliCodes } from './cli.ts';
 import { constrainCodes } from './constrain.ts';
 import { coreCodes } from './core.ts';
@@ -37,6 +38,7 @@ export const codes = {
   ...adapterStoreCodes,
   ...autodiffCodes,
   ...dataCodes,
+  ...checkpointCodes,
   ...trainCodes,
   ...engineCodes,
   ...batchingCodes,

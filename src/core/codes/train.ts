@@ -59,6 +59,27 @@ export const trainCodes = {
     message: 'The state of the {what} does not fit this training: expected {expected}, got {actual}.',
     help: 'A training can go on only from a state of the same parameters, optimizer and seed. Nothing was changed.',
   },
+  TRAIN_UNFINISHED: {
+    status: 409,
+    retryable: false,
+    message:
+      'There are checkpoints of an unfinished training to {output} (step {step} of {steps}). Give {option:resume} to go on from there, or {option:force} to begin anew, which removes them.',
+    help: 'An earlier training to this output was interrupted, and its checkpoints are in `<output>.checkpoints`. A new training would replace them. Nothing was changed.',
+  },
+  TRAIN_RESUME_DIFFERS: {
+    status: 409,
+    retryable: false,
+    message:
+      'The training to {output} cannot go on from {checkpoint}, because it would not end in the same bytes: {differences}. {advice}',
+    help: 'A training is resumed only with the base, tokenizer, rows and settings with which it began, and on the same version of Espalier, number of threads and processor. The last three may be allowed to differ with `--allow-changed`. Nothing was changed.',
+  },
+  TRAIN_RESUME_BROKEN: {
+    status: 422,
+    retryable: false,
+    message:
+      'None of the checkpoints of {output} can be used. {refused} Give {option:force} without {option:resume} to begin anew, which removes them.',
+    help: 'Every checkpoint of the interrupted training is cut off or changed. The message says what is wrong with each. Nothing was changed.',
+  },
   TRAIN_STUCK: {
     status: 500,
     retryable: false,

@@ -41,6 +41,14 @@ export const labelNames = (read: WordReader): Names =>
     parseNames,
   );
 
+/** What may differ when an interrupted training is gone on with. */
+export const allowedChanges = ['library', 'processor', 'threads'] as const;
+export type AllowedChange = (typeof allowedChanges)[number];
+
+type Changes = z.ZodType<readonly AllowedChange[], readonly AllowedChange[]>;
+
+export const changeNames = (read: WordReader): Changes => read(z.array(z.enum(allowedChanges)).readonly(), parseNames);
+
 /** Names of modules or ends of their paths: `classifier`. */
 export const moduleNames = (read: WordReader): Names =>
   read(
@@ -94,6 +102,10 @@ export const listExpectations: Readonly<Record<string, { readonly value: string;
   labels: {
     value: 'at least two different names, such as ["bad", "good"]',
     word: 'at least two different names separated by commas, such as bad,good',
+  },
+  allowChanged: {
+    value: `names of ${allowedChanges.join(', ')}, such as ["threads"]`,
+    word: `names of ${allowedChanges.join(', ')} separated by commas, such as library,threads`,
   },
   modulesToSave: { value: 'names such as ["classifier"]', word: 'names separated by commas, such as classifier' },
   layersToTransform: {

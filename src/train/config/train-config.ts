@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { formatNames } from '../data/formats/row-formats.ts';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
+import { optimizerDtypes } from '../optimizer/optimizer-memory.ts';
 import { scheduleNames } from '../optimizer/schedule.ts';
 import {
+  changeNames,
   initWeights,
   labelNames,
   layerNumbers,
@@ -24,6 +26,8 @@ export const trainDefaults = {
   optimizer: 'adamw',
   /** B begins at 0 and A is small, so an adapter has little to decay. */
   weightDecay: 0,
+  /** Half the memory of float64. The update is computed in float64 in either case. */
+  optimizerDtype: 'float32',
   schedule: 'constant',
   warmupSteps: 0,
   batchSize: 8,
@@ -33,6 +37,7 @@ export const trainDefaults = {
   shuffle: true,
   seed: 0,
   force: false,
+  resume: false,
   full: false,
   dtype: 'float32',
 } as const;
@@ -86,6 +91,14 @@ function schemaOf(read: WordReader) {
     chosen: flag.optional(),
     /** The number of steps between evaluations, in addition to the evaluations before and after the training. */
     evalSteps: count.optional(),
+    /** The number of steps between two checkpoints. Without it none is written. */
+    saveSteps: count.optional(),
+    /** How many checkpoints are kept, besides that of the best evaluation. */
+    keep: count.optional(),
+    /** Goes on from the newest checkpoint of an interrupted training to the same output. */
+    resume: flag.default(trainDefaults.resume),
+    /** What may differ from the interrupted training, although the result may then have other bits. */
+    allowChanged: changeNames(read).optional(),
     initAdapter: path.optional(),
     /** Continues training an adapter that was trained on another base. */
     anyBase: flag.optional(),
@@ -120,6 +133,8 @@ function schemaOf(read: WordReader) {
     beta2: share.optional(),
     /** For adamw. */
     epsilon: positive.optional(),
+    /** The type of the optimizer's state. */
+    optimizerDtype: oneOf(optimizerDtypes).default(trainDefaults.optimizerDtype),
     learningRate: positive.optional(),
     weightDecay: nonNegative.default(trainDefaults.weightDecay),
     schedule: oneOf(scheduleNames).default(trainDefaults.schedule),

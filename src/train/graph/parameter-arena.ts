@@ -29,7 +29,11 @@ export class ParameterArena implements Disposable {
   readonly #memory: NativeMemory;
   readonly #tensors = new Map<string, OrtTensor>();
 
-  constructor(specs: readonly ParameterSpec[]) {
+  /**
+   * @param memory  what an earlier run left of the same parameters; it is used as it is, and taken over. Default: zeros.
+   * @throws EspalierError TRAIN_STATE_MISMATCH if its size is that of other parameters
+   */
+  constructor(specs: readonly ParameterSpec[], memory?: NativeMemory) {
     let next = 0;
     this.entries = specs.map(({ name, shape }) => {
       const start = next;
@@ -37,7 +41,13 @@ export class ParameterArena implements Disposable {
       next = Math.ceil(end / alignment) * alignment;
       return { name, shape, start, end };
     });
-    this.#memory = NativeMemory.allocate(next * Float32Array.BYTES_PER_ELEMENT);
+    const byteLength = next * Float32Array.BYTES_PER_ELEMENT;
+    if (memory !== undefined && memory.byteLength !== byteLength) {
+      const [expected, actual] = [`${byteLength} bytes`, `${memory.byteLength} bytes`];
+      memory.dispose();
+      throw new EspalierError('TRAIN_STATE_MISMATCH', { what: 'parameters', expected, actual });
+    }
+    this.#memory = memory ?? NativeMemory.allocate(byteLength);
     this.flat = this.#memory.float32(0, next);
     for (const { name, shape, start } of this.entries) {
       this.#tensors.set(name, OrtTensor.over(this.#memory, 'float32', shape, start * Float32Array.BYTES_PER_ELEMENT));

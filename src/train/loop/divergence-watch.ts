@@ -32,6 +32,16 @@ export interface WatchedStep extends Pick<StepMetrics, 'step' | 'loss' | 'gradNo
   readonly last: boolean;
 }
 
+/** What the watch remembers of earlier steps, as plain data. */
+export interface DivergenceState {
+  readonly weightLimit: number;
+  readonly seenSteps: number;
+  readonly firstLoss: number;
+  readonly reference: number;
+  readonly barren: number;
+  readonly high: number;
+}
+
 /**
  * Detects a training that has diverged although its numbers are finite. The limits are far from the values of healthy trainings
  * (docs/training.md describes them):
@@ -43,7 +53,7 @@ export interface WatchedStep extends Pick<StepMetrics, 'step' | 'loss' | 'gradNo
  */
 export class DivergenceWatch {
   readonly #guessing: number;
-  readonly #weightLimit: number;
+  #weightLimit: number;
   #seenSteps = 0;
   #firstLoss = 0;
   #reference = 0;
@@ -54,6 +64,27 @@ export class DivergenceWatch {
   constructor(largestWeight: number, { choices }: DivergenceWatchOptions) {
     this.#guessing = choices === undefined ? 0 : Math.log(choices);
     this.#weightLimit = Math.max(meaninglessWeight, meaninglessGrowth * largestWeight);
+  }
+
+  get state(): DivergenceState {
+    return {
+      weightLimit: this.#weightLimit,
+      seenSteps: this.#seenSteps,
+      firstLoss: this.#firstLoss,
+      reference: this.#reference,
+      barren: this.#barren,
+      high: this.#high,
+    };
+  }
+
+  /** Goes on from the state of another watch. */
+  resume(state: DivergenceState): void {
+    this.#weightLimit = state.weightLimit;
+    this.#seenSteps = state.seenSteps;
+    this.#firstLoss = state.firstLoss;
+    this.#reference = state.reference;
+    this.#barren = state.barren;
+    this.#high = state.high;
   }
 
   /** Whether the last steps showed nothing suspicious. */

@@ -5,6 +5,14 @@ import { inSlices } from './slices.ts';
 /** The number of steps in which every watched parameter must have changed. WHY 3: the first step of a warm-up has a learning rate of 0. */
 const patience = 3;
 
+/** What the check remembers of earlier steps, as plain data. */
+export interface FirstStepsState {
+  /** The hash of each watched parameter before the first step, in the order of the parameters. */
+  readonly before: readonly number[];
+  readonly movingSteps: number;
+  readonly done: boolean;
+}
+
 /**
  * Checks the first steps of a training. A parameter that none of them changes is an error, and never a silent success.
  *
@@ -12,7 +20,7 @@ const patience = 3;
  */
 export class FirstStepsCheck {
   readonly #arena: ParameterArena;
-  readonly #before: ReadonlyMap<ParameterEntry, number>;
+  #before: ReadonlyMap<ParameterEntry, number>;
   #movingSteps = 0;
   #done = false;
 
@@ -26,6 +34,17 @@ export class FirstStepsCheck {
     const before = new Map<ParameterEntry, number>();
     for (const entry of watched) before.set(entry, await hashBits(arena.view(entry)));
     return new FirstStepsCheck(arena, before);
+  }
+
+  get state(): FirstStepsState {
+    return { before: [...this.#before.values()], movingSteps: this.#movingSteps, done: this.#done };
+  }
+
+  /** Goes on from the state of another check of the same parameters. */
+  resume({ before, movingSteps, done }: FirstStepsState): void {
+    this.#before = new Map([...this.#before.keys()].map((entry, i) => [entry, before[i] ?? 0]));
+    this.#movingSteps = movingSteps;
+    this.#done = done;
   }
 
   /**

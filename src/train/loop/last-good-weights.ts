@@ -24,8 +24,13 @@ export class LastGoodWeights implements Disposable {
 
   /** Call after each step that shows nothing suspicious. */
   async note(step: number): Promise<void> {
+    if (step % copyEvery === 0) await this.keep(step);
+  }
+
+  /** Copies the weights now. Does nothing if they are too large. */
+  async keep(step: number): Promise<void> {
     const { parameters } = this.#model;
-    if (step % copyEvery !== 0 || parameters.flat.byteLength > largestCopyBytes) return;
+    if (parameters.flat.byteLength > largestCopyBytes) return;
     this.#copy ??= new ParameterArena(parameters.entries);
     this.#step = undefined; // an interrupted copy belongs to no step
     await copyInto(this.#copy.flat, parameters.flat);

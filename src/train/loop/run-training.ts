@@ -1,14 +1,18 @@
 import { basename, join } from 'node:path';
 import { systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
+import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
 import { parameterCount } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
+import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
+import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
+import { BestEvaluation } from './best-evaluation.ts';
 import { Evaluator } from './evaluator.ts';
 import { HeldOut } from './held-out.ts';
 import { LastGoodWeights } from './last-good-weights.ts';
@@ -25,6 +29,8 @@ export interface RunTrainingOptions {
   readonly clock?: Clock;
   /** The folder for the result if it cannot be written to its own place. Default: the folder for temporary files. */
   readonly rescueFolder?: string;
+  /** Called before each operation of a checkpoint that changes the disk. A test can end the process there. */
+  readonly beforeWrite?: (what: string) => void;
   /** Opens `metrics.jsonl`. A test can inject a file on a full disk. */
   readonly openMetrics?: OpenMetricsFile;
 }
@@ -46,7 +52,8 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;
-  const replace = config.force ? replacement(config) : undefined;
+  await assertNoneUnfinished(config);
+  const replace = config.force || (await goesOn(config)) ? replacement(config) : undefined;
   await using folder = await StagedFolder.begin(config.output, { exclusive: true, replace });
   signal?.throwIfAborted();
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
@@ -57,6 +64,11 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   } finally {
     await metrics.close();
   }
+}
+
+/** An interrupted training may have left its result so far at the output. */
+async function goesOn({ resume, output }: TrainConfig): Promise<boolean> {
+  return resume && (await listCheckpoints(checkpointsOf(output))).length > 0;
 }
 
 function replacement({ full, base }: TrainConfig): Replacement {
@@ -95,8 +107,22 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts):
   using model = await TrainingModel.open(inputs);
   const plan = planOf(inputs, model.parameters.parameterCount);
   onEvent({ kind: 'planned', plan });
+  const { environment, beforeWrite } = run;
+  const checkpoints = await TrainingCheckpoints.begin(inputs, model, {
+    environment,
+    clock,
+    metrics,
+    onEvent,
+    signal,
+    ...(beforeWrite && { beforeWrite }),
+  });
   const recorder = new RunRecorder({ metrics, onEvent, steps: inputs.steps });
-  await takeSteps(model, { inputs, recorder, run, output: folder.path });
+  const { resumed } = checkpoints;
+  if (resumed !== undefined) {
+    await metrics.append(resumed.metrics);
+    recorder.resume(resumed.lines, resumed.state.evalBefore);
+  }
+  await takeSteps(model, { inputs, recorder, run, output: folder.path, checkpoints });
   const addMetrics = (dir: string, where: 'same-disk' | 'elsewhere'): Promise<void> =>
     where === 'same-disk' ? metrics.moveInto(dir) : metrics.copyInto(dir);
   await saveResult(folder, { save: (dir) => model.save(dir), addMetrics }, { rescueFolder });
@@ -110,24 +136,36 @@ interface TakenSteps {
   readonly run: Run;
   /** The path of the result. */
   readonly output: string;
+  readonly checkpoints: TrainingCheckpoints;
 }
 
 /** Takes every step, and evaluates before and after. If the signal is aborted after a step, it ends early without an error. */
-async function takeSteps(model: TrainingModel, { inputs, recorder, run, output }: TakenSteps): Promise<void> {
+async function takeSteps(
+  model: TrainingModel,
+  { inputs, recorder, run, output, checkpoints }: TakenSteps,
+): Promise<void> {
+  const { resumed } = checkpoints;
   const { signal, onEvent, environment, clock } = run;
   using evaluator = createEvaluator(inputs, model, environment);
   const heldOut = new HeldOut({ evaluator, evalSteps: inputs.config.evalSteps, signal, onEvent });
-  recorder.evaluated(await heldOut.measure(0), 'before');
+  if (resumed === undefined) recorder.evaluated(await heldOut.measure(0), 'before');
   {
-    using loop = await StepLoop.open(inputs, model, { environment, clock });
+    using loop = await StepLoop.open(inputs, model, { environment, clock, from: resumed?.from });
     using lastGood = new LastGoodWeights(model, output);
     const watch = await StepWatch.begin(inputs, model, lastGood);
+    if (resumed !== undefined) await watch.resume(resumed.state.watch, resumed.state.step);
+    const best = new BestEvaluation(resumed?.state.best);
+    const running = { loop, watch, recorder, best };
     await watch.guard(async () => {
       for await (const stepped of loop.steps(signal)) {
         await watch.after(stepped);
-        await recorder.step(stepped, await heldOut.after(stepped.step));
+        const evaluation = await heldOut.after(stepped.step);
+        best.after(stepped.step, evaluation);
+        await recorder.step(stepped, evaluation);
+        await checkpoints.after(running, { finished: stepped.step === inputs.steps });
       }
     });
+    if (signal?.aborted === true) await checkpoints.interrupted(running);
   }
   const { last } = recorder;
   if (last === undefined) signal?.throwIfAborted();

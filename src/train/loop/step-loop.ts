@@ -1,4 +1,5 @@
 import { EspalierError, type Clock } from '../../core/index.ts';
+import type { NativeMemory } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { planStart, type DataPosition } from '../data/step-plan.ts';
 import { LossSession } from '../graph/loss-session.ts';
@@ -14,10 +15,18 @@ import { Trainer, type ReduceStep } from './trainer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 import type { TrainingModel } from './training-model.ts';
 
+/** The state of an earlier run. */
+export interface ResumedState extends Omit<RunState, 'optimizer'> {
+  readonly optimizer: Omit<RunState['optimizer'], 'moments'> & {
+    /** Arrays, which are copied, or memory, which is taken over without a copy. */
+    readonly moments: RunState['optimizer']['moments'] | ReadonlyMap<string, NativeMemory>;
+  };
+}
+
 export interface StepLoopOptions {
   readonly environment: Environment;
   /** The state in which an earlier run stopped. The weights of the model must be those of that moment. */
-  readonly from?: RunState | undefined;
+  readonly from?: ResumedState | undefined;
   readonly reduce?: ReduceStep | undefined;
   readonly clock?: Clock | undefined;
 }
@@ -51,11 +60,18 @@ export class StepLoop implements Disposable {
     assertFits(inputs, from);
     const { graph, parameters } = model;
     const gradients = new ParameterArena(graph.parameters);
-    const memory = new OptimizerMemory(graph.parameters);
+    const moments = from?.optimizer.moments;
+    const memory = new OptimizerMemory({
+      dtype: inputs.config.optimizerDtype,
+      from: isMapped(moments) ? moments : undefined,
+    });
     try {
       const { config, trainable } = inputs;
       const optimizer = createOptimizer(config.optimizer, parameters.flat, config, memory.allocate);
-      if (from !== undefined) await restoreOptimizerState(optimizer, from.optimizer);
+      if (from !== undefined) {
+        const { name, steps, moments: stored } = from.optimizer;
+        await restoreOptimizerState(optimizer, { name, steps, moments: isMapped(stored) ? optimizer.state : stored });
+      }
       const { dropout } = trainable;
       const bound = { environment, parameters, gradients, dropout, seed: config.seed };
       const session = await LossSession.open(graph, bound);
@@ -93,15 +109,22 @@ export class StepLoop implements Disposable {
     }
   }
 
-  /** The state from which another loop can continue, between two steps. It does not contain the weights. */
-  async state(): Promise<RunState> {
+  /** As `state`, but the moments are the arrays that the optimizer goes on changing with the next step. */
+  get current(): RunState {
     const { trainer, optimizer } = this.#parts;
+    const { name, steps, state } = optimizer;
+    const { seed } = this.#inputs.config;
     return {
       step: trainer.steps,
       position: this.#position,
-      optimizer: await copyOptimizerState(optimizer),
-      random: { seed: this.#inputs.config.seed },
+      optimizer: { name, steps, moments: state },
+      random: { seed },
     };
+  }
+
+  /** The state from which another loop can continue, between two steps. It does not contain the weights. */
+  async state(): Promise<RunState> {
+    return { ...this.current, optimizer: await copyOptimizerState(this.#parts.optimizer) };
   }
 
   dispose(): void {
@@ -117,7 +140,13 @@ export class StepLoop implements Disposable {
   }
 }
 
-function assertFits({ config }: TrainingInputs, from: RunState | undefined): void {
+function isMapped(
+  moments: ResumedState['optimizer']['moments'] | undefined,
+): moments is ReadonlyMap<string, NativeMemory> {
+  return moments instanceof Map;
+}
+
+function assertFits({ config }: TrainingInputs, from: ResumedState | undefined): void {
   if (from === undefined || from.random.seed === config.seed) return;
   const [expected, actual] = [`the seed ${config.seed}`, `the seed ${from.random.seed}`];
   throw new EspalierError('TRAIN_STATE_MISMATCH', { what: 'random numbers', expected, actual });

@@ -1,10 +1,16 @@
 import { EspalierError } from '../../core/index.ts';
 import type { StepMetrics } from '../report/metrics.ts';
-import { DivergenceWatch, largestMagnitude } from './divergence-watch.ts';
-import { FirstStepsCheck } from './first-steps-check.ts';
+import { DivergenceWatch, largestMagnitude, type DivergenceState } from './divergence-watch.ts';
+import { FirstStepsCheck, type FirstStepsState } from './first-steps-check.ts';
 import type { LastGoodWeights } from './last-good-weights.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 import type { TrainingModel } from './training-model.ts';
+
+/** What the checks remember of earlier steps, as plain data. */
+export interface WatchState {
+  readonly divergence: DivergenceState;
+  readonly firstSteps: FirstStepsState;
+}
 
 /** Checks the weights after each step: whether they have changed, and whether they have diverged. */
 export class StepWatch {
@@ -38,6 +44,17 @@ export class StepWatch {
     const kind = objective.kind === 'numbers' ? undefined : choices;
     const divergence = new DivergenceWatch(await largestMagnitude(parameters.flat), { choices: kind });
     return new StepWatch(model, steps, { firstSteps, divergence, lastGood });
+  }
+
+  get state(): WatchState {
+    return { divergence: this.#divergence.state, firstSteps: this.#firstSteps.state };
+  }
+
+  /** Goes on from the state of an earlier run. @param step  the last step of that run */
+  async resume({ divergence, firstSteps }: WatchState, step: number): Promise<void> {
+    this.#divergence.resume(divergence);
+    this.#firstSteps.resume(firstSteps);
+    if (this.#divergence.isCalm) await this.#lastGood.keep(step);
   }
 
   /** @throws EspalierError TRAIN_STUCK, TRAINING_DIVERGED */

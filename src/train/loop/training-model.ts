@@ -1,3 +1,4 @@
+import type { NativeMemory } from '../../native/index.ts';
 import type { LossGraph } from '../graph/loss-graph.ts';
 import { createLossGraph } from '../graph/loss-graph.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
@@ -7,13 +8,17 @@ import type { TrainingInputs } from './training-inputs.ts';
 /** The trained model: the graph of its loss, and its weights. */
 export class TrainingModel implements Disposable {
   readonly graph: LossGraph;
-  readonly parameters: ParameterArena;
+  #parameters: ParameterArena;
   readonly #inputs: TrainingInputs;
 
   private constructor(inputs: TrainingInputs, graph: LossGraph) {
     this.#inputs = inputs;
     this.graph = graph;
-    this.parameters = new ParameterArena(graph.parameters);
+    this.#parameters = new ParameterArena(graph.parameters);
+  }
+
+  get parameters(): ParameterArena {
+    return this.#parameters;
   }
 
   /** Builds the graph, and fills the weights with their initial values. */
@@ -31,6 +36,17 @@ export class TrainingModel implements Disposable {
   }
 
   /**
+   * Goes on with the weights that an earlier run left. Call it before anything else uses the parameters.
+   * @param memory  taken over
+   * @throws EspalierError TRAIN_STATE_MISMATCH
+   */
+  adopt(memory: NativeMemory): void {
+    const parameters = new ParameterArena(this.graph.parameters, memory);
+    this.#parameters.dispose();
+    this.#parameters = parameters;
+  }
+
+  /**
    * Writes weights as a result of the training, with the chat template and the tokenizer of its rows where they are not the base's.
    *
    * @param dir  does not exist yet; its parent does
@@ -43,7 +59,7 @@ export class TrainingModel implements Disposable {
   }
 
   dispose(): void {
-    this.parameters.dispose();
+    this.#parameters.dispose();
   }
 
   [Symbol.dispose](): void {

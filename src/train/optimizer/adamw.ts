@@ -39,7 +39,7 @@ export class AdamW implements Optimizer {
 
   /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<AdamWSettings> = {}, allocate: AllocateState = zerosLike) {
-    this.state = { firstMoment: allocate(like), secondMoment: allocate(like) };
+    this.state = { firstMoment: allocate(like, 'firstMoment'), secondMoment: allocate(like, 'secondMoment') };
     this.#settings = { ...adamWDefaults, ...settings };
   }
 

@@ -35,7 +35,7 @@ export class Lion implements Optimizer {
 
   /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<LionSettings> = {}, allocate: AllocateState = zerosLike) {
-    this.state = { momentum: allocate(like) };
+    this.state = { momentum: allocate(like, 'momentum') };
     this.#settings = { ...lionDefaults, ...settings };
   }
 

@@ -55,8 +55,11 @@ export async function optimizerStep(
   }
 }
 
-/** Allocates a state array of zeros for these parameters. A training allocates native memory in the layout of the parameters. */
-export type AllocateState = (like: Floats) => Floats;
+/**
+ * Allocates a state array for these parameters: zeros, or what an earlier run left of this moment. A training allocates native memory in
+ * the layout of the parameters.
+ */
+export type AllocateState = (like: Floats, moment: string) => Floats;
 
 /** Allocates arrays on the JavaScript heap, with the parameters' length and precision. */
 export const zerosLike: AllocateState = (like) =>

@@ -39,7 +39,7 @@ export class Sgd implements Optimizer {
   /** @param like  the parameters; the state has their length and precision */
   constructor(like: Floats, settings: Partial<SgdSettings> = {}, allocate: AllocateState = zerosLike) {
     this.#settings = { ...sgdDefaults, ...settings };
-    this.#direction = this.#settings.momentum > 0 ? allocate(like) : undefined;
+    this.#direction = this.#settings.momentum > 0 ? allocate(like, 'direction') : undefined;
     this.state = this.#direction === undefined ? {} : { direction: this.#direction };
   }
 

@@ -62,7 +62,12 @@ export class MetricsWriter {
   }
 
   async write(metrics: StepMetrics): Promise<void> {
-    this.#pending.push(Buffer.from(`${JSON.stringify(metrics)}\n`));
+    await this.append(Buffer.from(`${JSON.stringify(metrics)}\n`));
+  }
+
+  /** Writes lines of an earlier run as they are. */
+  async append(lines: Buffer): Promise<void> {
+    this.#pending.push(lines);
     try {
       await this.#flush();
     } catch (error) {
@@ -91,11 +96,15 @@ export class MetricsWriter {
     await rename(this.#path, join(dir, basename(this.#path)));
   }
 
+  /** All lines so far. */
+  async lines(): Promise<Buffer> {
+    const before = await readFile(this.#path).catch(() => Buffer.alloc(0));
+    return Buffer.concat([before.subarray(0, this.#written), ...this.#pending]);
+  }
+
   /** Writes a copy with all lines into a folder on another disk. The file is left as it is. */
   async copyInto(dir: string): Promise<void> {
-    const before = await readFile(this.#path).catch(() => Buffer.alloc(0));
-    const lines = [before.subarray(0, this.#written), ...this.#pending];
-    await writeFile(join(dir, basename(this.#path)), Buffer.concat(lines));
+    await writeFile(join(dir, basename(this.#path)), await this.lines());
   }
 
   close(): Promise<void> {

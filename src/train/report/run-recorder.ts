@@ -36,6 +36,24 @@ export class RunRecorder {
     onEvent({ kind: 'stepped', metrics: line, steps });
   }
 
+  /**
+   * Goes on from an earlier run.
+   * @param lines  its steps so far
+   */
+  resume(lines: readonly StepMetrics[], before: Stored | undefined): void {
+    const last = lines.at(-1);
+    [this.#first, this.#last] = [lines[0], last];
+    this.#before = evaluationOf(before);
+    this.#after = evaluationOf({ loss: last?.evalLoss, accuracy: last?.evalAccuracy });
+    this.#steps = lines.length;
+    this.#targetTokens = lines.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
+  }
+
+  /** The evaluation before the first step. */
+  get before(): Evaluation | undefined {
+    return this.#before;
+  }
+
   /** An evaluation before the first step or after the last. */
   evaluated(evaluation: Evaluation | undefined, when: 'before' | 'after'): void {
     if (when === 'before') this.#before = evaluation;
@@ -60,6 +78,15 @@ export class RunRecorder {
       targetTokens: this.#targetTokens,
     };
   }
+}
+
+interface Stored {
+  readonly loss?: number | undefined;
+  readonly accuracy?: number | undefined;
+}
+
+function evaluationOf({ loss, accuracy }: Stored = {}): Evaluation | undefined {
+  return loss === undefined ? undefined : { loss, ...(accuracy !== undefined && { accuracy }) };
 }
 
 function heldOut({ loss, accuracy }: Evaluation): Pick<StepMetrics, 'evalLoss' | 'evalAccuracy'> {

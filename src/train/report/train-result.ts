@@ -23,6 +23,9 @@ export type TrainEvent =
   | { readonly kind: 'planned'; readonly plan: TrainPlan }
   | { readonly kind: 'evaluated'; readonly step: number; readonly loss: number; readonly accuracy?: number }
   | { readonly kind: 'stepped'; readonly metrics: StepMetrics; readonly steps: number }
+  /** The training goes on from a checkpoint. */
+  | { readonly kind: 'resumed'; readonly step: number; readonly checkpoint: string }
+  | { readonly kind: 'saved'; readonly step: number; readonly checkpoint: string; readonly seconds: number }
   /** A problem that does not stop the training and that a person should know. */
   | { readonly kind: 'warned'; readonly message: string };
 

@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { createRandom } from '../../src/core/index.ts';
+import type { Finding, Part } from '../finding.ts';
+import { openScratch } from '../root.ts';
+import { randomKill, resultOf, runChild, trainingFlags, trainThrough, type Kills } from './killed-training.ts';
+
+/** Kills of the full run. */
+const fullKills = 200;
+
+export const trainingPart: Part = {
+  name: 'training',
+  summary: 'a training with checkpoints is ended by SIGKILL at random moments, and at writes, and is resumed',
+  async *run(settings) {
+    await using scratch = await openScratch('training');
+    const folder = scratch.path;
+    const program = join(import.meta.dirname, 'child.js');
+    const flags = await trainingFlags(folder);
+    const output = join(folder, 'whole');
+    const began = performance.now();
+    const { writes } = await runChild(program, { flags: { ...flags, output } });
+    const ms = performance.now() - began;
+    const expected = await resultOf(output);
+    const training = { program, folder, flags };
+    const random = createRandom(settings.seed, 'killed trainings');
+    const amount = settings.amount(fullKills);
+
+    const counts = { runs: 0, kills: 0, other: 0, leftOver: 0 };
+    const problems = new Set<string>();
+    while (counts.kills < amount && counts.runs < 2 * amount + 10) {
+      const kills = randomKill(random, { writes, ms });
+      const ended = await trainThrough(training, kills).catch(String);
+      counts.runs += 1;
+      if (typeof ended === 'string') {
+        counts.other += 1;
+        problems.add(`${JSON.stringify(kills)}: ${ended}`);
+        continue;
+      }
+      counts.kills += ended.kills;
+      counts.leftOver += ended.leftOver.length;
+      if (ended.result === expected) continue;
+      counts.other += 1;
+      problems.add(`${JSON.stringify(kills)}: other bytes`);
+    }
+    const isSeen = counts.other + counts.leftOver === 0 && counts.kills >= amount;
+    yield finding('a training that was killed and resumed ends in the bytes of one that was not', isSeen, {
+      ...counts,
+      ...(problems.size > 0 && { problems: [...problems].slice(0, 3).join(' | ') }),
+    });
+
+    const full = { other: 0, runs: 0 };
+    for (let fullFrom = 1; fullFrom <= writes; fullFrom += Math.ceil(writes / settings.amount(20))) {
+      const kills: Kills = { orders: [{ fullFrom, killAt: undefined }], killAfterMs: [] };
+      full.runs += 1;
+      const { result } = await trainThrough(training, kills);
+      if (result !== expected) full.other += 1;
+    }
+    yield finding('a training whose disk is full ends in the same bytes', full.other === 0, full);
+
+    const broken = await trainThrough(
+      training,
+      { orders: [{ killAt: writes - 2 }], killAfterMs: [] },
+      { isBroken: true },
+    );
+    const claim = 'it catches an optimizer that forgets how many steps it has taken';
+    yield finding(claim, broken.result !== expected, { kills: broken.kills });
+  },
+};
+
+function finding(claim: string, isSeen: boolean, figures: Finding['figures']): Finding {
+  return { part: 'training', claim, isSeen, figures };
+}
