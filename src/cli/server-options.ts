@@ -19,7 +19,10 @@ export const serverSchema = {
 export function addServerOptions(command: Command): void {
   command
     .option('--server <url>', `where the server is (default: ${defaultServer})`)
-    .option('--admin-key <key>', 'its key for administration (default: $ESPALIER_ADMIN_KEY, else $ESPALIER_API_KEY)');
+    .option(
+      '--admin-key <key>',
+      'its key for administration (default: $ESPALIER_ADMIN_KEY, $ESPALIER_READ_KEY or $ESPALIER_API_KEY)',
+    );
 }
 
 /** An empty environment variable counts as unset. */
@@ -46,6 +49,6 @@ export function clientOf(
   { server, adminKey }: { readonly server: string; readonly adminKey?: string | undefined },
   signal: AbortSignal,
 ): AdapterClient {
-  const key = keyOf(keyOf(adminKey, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_API_KEY');
+  const key = keyOf(keyOf(keyOf(adminKey, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
   return new AdapterClient({ server, key, signal });
 }

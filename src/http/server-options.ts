@@ -44,6 +44,8 @@ export interface ServerOptions extends ResponseOptions {
    * with `apiKey` if there is one.
    */
   readonly adminKey?: string;
+  /** Key for looking at adapters, roll-outs and figures: it changes and computes nothing. Default: `adminKey` is needed for that. */
+  readonly readKey?: string;
   /**
    * File of keys with names, each for some names of models and adapters, beside `apiKey` and `adminKey`. It is read again when it
    * changes. What comes of that is told on the channel `espalier:keys`.

@@ -275,14 +275,14 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
 }
 
 function appOptionsOf(options: ServerOptions): AppOptions {
-  const { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger } = options;
+  const { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger } = options;
   const responses = responseLimitsOf(options);
-  return { host, adminKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger, responses };
+  return { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger, responses };
 }
 
 /** Refuses an empty key. WHY: every client that sends an empty key would have access. */
-function assertKeys({ apiKey, adminKey }: ServerOptions): void {
-  for (const [name, key] of Object.entries({ apiKey, adminKey })) {
+function assertKeys({ apiKey, adminKey, readKey }: ServerOptions): void {
+  for (const [name, key] of Object.entries({ apiKey, adminKey, readKey })) {
     if (key === '')
       throw new EspalierError('OPTION_INVALID', { name, expected: 'a key of a letter at least', actual: '""' });
   }

@@ -47,6 +47,8 @@ const schema = z.object({
   apiKey: text.optional(),
   /** The key for loading and unloading adapters, instead of `apiKey`. */
   adminKey: text.optional(),
+  /** The key for looking at adapters, roll-outs and figures. It changes and computes nothing. */
+  readKey: text.optional(),
   /** File of keys with names, each for some names of models and adapters. It is read again when it changes. */
   keys: path.optional(),
   /** Host names that requests may use, in addition to the server's own names and addresses; `*` allows every name. */

@@ -18,9 +18,24 @@ describe('espalier keys add', () => {
     expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
     const key = one.stdout.trim();
     expect(key).toMatch(/^esp-[\w-]{43}$/);
-    expect(JSON.parse(two.stdout)).toMatchObject({ name: 'operator', models: ['*'], admin: true });
+    expect(JSON.parse(two.stdout)).toMatchObject({ name: 'operator', models: ['*'], roles: ['admin'] });
     const text = await readFile(file, 'utf8');
     expect([text.includes(key), text.includes('acme'), text.includes('operator')]).toEqual([false, true, true]);
+  });
+
+  it('takes roles, and refuses others and two ways to say them', async () => {
+    const file = join(folder, 'keys.yaml');
+    const add = (...words: string[]): ReturnType<typeof espalier> =>
+      espalier(['keys', 'add', 'eyes', '--file', file, '--models', '*', ...words]);
+    for (const [words, text] of [
+      [['--roles', 'reed'], 'infer, read, admin'],
+      [['--roles', 'read', '--admin'], 'Give --admin or --roles, got both'],
+    ] as const) {
+      const { exitCode, stderr } = await add(...words);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(text)]);
+    }
+    expect((await add('--roles', 'read,infer')).exitCode).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('roles:');
   });
 
   it.skipIf(process.platform === 'win32')('makes the file for its owner alone', async () => {

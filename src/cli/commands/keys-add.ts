@@ -2,7 +2,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { lockOutput, writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
-import { addKey } from '../../http/index.ts';
+import { addKey, roles } from '../../http/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { path, readOptions } from '../read-options.ts';
 
@@ -14,6 +14,11 @@ const schema = z.object({
     .transform((text) => text.split(',').map((name) => name.trim()))
     .refine((names) => names.every((name) => name !== ''), { error: 'names separated by commas' }),
   admin: z.boolean().default(false),
+  roles: z
+    .string()
+    .transform((text) => text.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(roles, { error: `of ${roles.join(', ')} one or more, separated by commas` })))
+    .optional(),
 });
 
 /** `espalier keys add`: makes a key, prints it once, and writes its hash to a file of keys. */
@@ -23,6 +28,7 @@ export const keysAddCommand: CommandDefinition = {
   examples: [
     "espalier keys add acme --file keys.yaml --models 'acme/*,base'",
     "espalier keys add operator --file keys.yaml --models '*' --admin",
+    "espalier keys add prometheus --file keys.yaml --models '*' --roles read",
   ],
   configure: (command) =>
     void command
@@ -32,20 +38,24 @@ export const keysAddCommand: CommandDefinition = {
         '--models <names>',
         "what it may see: names separated by commas, * for any characters, '*' for every name",
       )
-      .option('--admin', 'a key that may also change the adapters of these names'),
+      .option('--roles <roles>', `what it is for: ${roles.join(', ')}, separated by commas (default: infer)`)
+      .option('--admin', 'short for --roles admin: it may also change the adapters of these names'),
   run: async (options, { output, signal }) => {
-    const { name, file, models, admin: isAdmin } = readOptions(schema, options);
+    const { name, file, models, admin, roles: given } = readOptions(schema, options);
+    if (admin && given !== undefined)
+      throw new EspalierError('CLI_CONFLICT', { expected: '--admin or --roles', actual: 'both' });
+    const held = given ?? [admin ? 'admin' : 'infer'];
     // WHY the real path: a link stays a link.
     const place = await realpath(file).catch(() => file);
     await using _lock = await lockOutput(place, { signal });
     const old = await read(place);
-    const { key, text } = addKey(old.text, { name, models, isAdmin }, file);
+    const { key, text } = addKey(old.text, { name, models, roles: held }, file);
     await writeAtomically(place, async (handle) => {
       await handle.chmod(old.mode);
       await handle.writeFile(text);
     });
     output.note(`Added ${name} to ${file}. The key is shown once and is kept nowhere:`);
-    output.answer({ name, key, models, admin: isAdmin }, () => key);
+    output.answer({ name, key, models, roles: held }, () => key);
   },
 };
 

@@ -43,6 +43,7 @@ const schema = z.object({
   port: port.optional(),
   apiKey: keyText.optional(),
   adminKey: keyText.optional(),
+  readKey: keyText.optional(),
   keys: path.optional(),
   allowedHosts: hostNames.optional(),
   allowedOrigins: origins.optional(),
@@ -110,6 +111,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--admin-key <key>',
         'key for changing adapters; without one, only this machine can (default: $ESPALIER_ADMIN_KEY)',
+      )
+      .option(
+        '--read-key <key>',
+        'key for looking at adapters and figures, which changes and computes nothing (default: $ESPALIER_READ_KEY)',
       )
       .option(
         '--keys <file>',
@@ -188,6 +193,7 @@ export const serveCommand: CommandDefinition = {
     });
     const apiKey = keyOf(read.apiKey, 'ESPALIER_API_KEY');
     const adminKey = keyOf(read.adminKey, 'ESPALIER_ADMIN_KEY');
+    const readKey = keyOf(read.readKey, 'ESPALIER_READ_KEY');
     warnOfOpenDoor(read.host, apiKey ?? read.keys, context);
     const {
       model: models,
@@ -209,7 +215,7 @@ export const serveCommand: CommandDefinition = {
       ...definedOnly({ prefixCache: bytesOf(prefixCache) }),
       models,
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
-      ...definedOnly({ apiKey, adminKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
+      ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),
       ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),

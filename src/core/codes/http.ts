@@ -64,7 +64,7 @@ export const httpCodes = {
     status: 401,
     retryable: false,
     message: 'The API key is {problem}. Send it as "Authorization: Bearer KEY" or as "x-api-key: KEY".',
-    help: 'The server was started with --api-key, --admin-key or --keys. Every route except those for health needs a key. Routes that change adapters need one for administration, if there is one.',
+    help: 'The server was started with --api-key, --admin-key or --keys. Every route except those for health needs a key. Routes that change adapters need one for administration, if there is one, and routes that tell how the server fares one for looking or for administration.',
   },
   KEYS_FILE_INVALID: {
     status: 500,
@@ -90,6 +90,13 @@ export const httpCodes = {
     message:
       'Without {option:adminKey}, adapters can be changed only from the machine of the server. Start it with {option:adminKey} KEY, and send that key.',
     help: 'The routes of administration need a key of their own to be open to other machines. Requests that a proxy passes on count as those of other machines. Nothing was changed.',
+  },
+  READ_KEY_MISSING: {
+    status: 403,
+    retryable: false,
+    message:
+      'Without {option:readKey} or {option:adminKey}, the state of the server can be seen only from its own machine. Start it with {option:readKey} KEY, and send that key.',
+    help: 'The lists of adapters and roll-outs, and figures about the server, need a key of their own to be open to other machines. Requests that a proxy passes on count as those of other machines.',
   },
   HOST_REFUSED: {
     status: 403,

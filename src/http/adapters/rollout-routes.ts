@@ -35,12 +35,12 @@ export function addRollouts(app: FastifyInstance, context: RolloutRoutesContext)
   const { rollouts } = context;
   const admin = { config: { access: 'admin' } } as const;
   const url = '/v1/adapters/:name/rollout';
-  app.get('/v1/rollouts', { config: { access: 'admin', keepsToNames: true } }, (request) => {
+  app.get('/v1/rollouts', { config: { access: 'read', keepsToNames: true } }, (request) => {
     const reader = holderOf(request);
     const seen = rollouts.list().filter(({ alias }) => reader.scope.sees(alias));
     return { object: 'list', data: seen.map((state) => rolloutJson(state, reader)) };
   });
-  app.get<Named>(url, admin, (request, reply) => {
+  app.get<Named>(url, { config: { access: 'read' } }, (request, reply) => {
     const state = rollouts.status(nameIn(context, request.params));
     reply.header('etag', entityTag(state.stable));
     return rolloutJson(state, holderOf(request));

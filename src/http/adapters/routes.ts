@@ -26,13 +26,13 @@ export const drainSchema = z.strictObject({ wait_ms: z.number().int().min(0).max
 export function addAdapters(app: FastifyInstance, context: AdapterRoutesContext & UploadContext): void {
   const { control, rollouts } = context;
   const admin = { config: { access: 'admin' } } as const;
-  app.get('/v1/adapters', { config: { access: 'admin', keepsToNames: true } }, (request) => {
+  app.get('/v1/adapters', { config: { access: 'read', keepsToNames: true } }, (request) => {
     const reader = holderOf(request);
     const seen = control.list().filter(({ name }) => reader.scope.sees(name));
     const memory = reader.scope.isAll ? control.memory() : memoryOf(seen, control.memory());
     return { object: 'list', data: seen.map((info) => adapterJson(info, reader, context)), memory };
   });
-  app.get<Named>('/v1/adapters/:name', admin, async (request, reply) => {
+  app.get<Named>('/v1/adapters/:name', { config: { access: 'read' } }, async (request, reply) => {
     const info = await control.describe(nameIn(context, request.params));
     if (info.version !== undefined) reply.header('etag', entityTag(info.version));
     return adapterWithHistory(info, holderOf(request), context);

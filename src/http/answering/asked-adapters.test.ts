@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createApp } from '../app.ts';
 import { KeyRing } from '../keys/key-ring.ts';
+import { defaultRoles } from '../keys/role.ts';
 import { createScope } from '../keys/scope.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 
@@ -18,7 +19,7 @@ interface Answer {
 function askerOf(context: FakeContext, seen?: readonly string[]): (body: object, url?: string) => Promise<Answer> {
   const keys = new KeyRing({});
   const sha256 = createHash('sha256').update('secret').digest('hex');
-  if (seen !== undefined) keys.replace([{ name: 'own', sha256, scope: createScope(seen), isAdmin: false }]);
+  if (seen !== undefined) keys.replace([{ name: 'own', sha256, scope: createScope(seen), roles: defaultRoles }]);
   const app = createApp(context, { generation: context }, { keys });
   close = () => app.close();
   return async (body, url = '/v1/completions') => {

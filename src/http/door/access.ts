@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Who may use a route. `public`: everyone, without a key. `inference`: holders of the API key. `admin`: holders of the key for
- * administration, because the route changes what is served.
+ * Who may use a route. `public`: everyone, without a key. `inference`: holders of a key for models. `read`: holders of a key for
+ * looking, because the route tells how the server fares and what it did. `admin`: holders of a key for administration, because the route
+ * changes what is served.
  */
-export type Access = 'public' | 'inference' | 'admin';
+export type Access = 'public' | 'inference' | 'read' | 'admin';
 
 /**
  * `unknown` is the level of a request that matches no route. It needs a key if one is set, so that nobody can find the routes without a
@@ -48,7 +49,7 @@ export interface RouteEntry {
 /** A route of administration gets names and paths. */
 const adminBodyBytes = 2 ** 16;
 
-const levels: ReadonlySet<string> = new Set<Access>(['public', 'inference', 'admin']);
+const levels: ReadonlySet<string> = new Set<Access>(['public', 'inference', 'read', 'admin']);
 
 /**
  * Bounds the bodies of administration, and makes the registration of a route fail if the route does not declare who may use it. WHY at the registration: a forgotten declaration

@@ -3,7 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import { answeredByHeaders } from '../answered-by.ts';
 import { requireAccess } from './access.ts';
 import { assertSeenAdapter } from '../keys/assert-seen.ts';
-import { holderOf } from '../keys/key-holder.ts';
+import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
 import { type ApiKeys, KeyRing } from '../keys/key-ring.ts';
 import { checkContentType } from './content-type.ts';
 import { assertLocal } from './local-requests.ts';
@@ -35,15 +35,20 @@ export function createGuard(options: GuardOptions): Guard {
     checkHost(request);
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
-    const holder = keys.check(access, request.headers);
+    const holder = keys.check({ access, method: request.method, headers: request.headers });
     request.keyHolder = holder;
-    if (access === 'admin' && !holder.isAdmin) assertLocal(request.raw);
+    if ((access === 'admin' || access === 'read') && !isFor(holder, access)) assertLocal(request.raw, access);
     if (access === 'unknown') refuseRoute(request);
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
     if (access !== 'public') assertWithinKey(request);
   };
+}
+
+/** Whether somebody was given this key for such routes. If not, only requests of this machine may use them. */
+function isFor({ roles }: KeyHolder, access: 'admin' | 'read'): boolean {
+  return roles.has('admin') || (access === 'read' && roles.has('read'));
 }
 
 /** @throws EspalierError ADAPTER_NOT_FOUND, KEY_FOR_SOME_NAMES */

@@ -28,7 +28,9 @@ describe('routes of administration without a key of their own', () => {
   });
 
   it('are closed where the address is not known', () => {
-    expect(() => assertLocal({ socket: {}, headers: {} })).toThrow('only from the machine of the server');
+    const unknown = { socket: {}, headers: {} };
+    expect(() => assertLocal(unknown, 'admin')).toThrow('changed only from the machine of the server');
+    expect(() => assertLocal(unknown, 'read')).toThrow('seen only from its own machine');
   });
 
   it.each(['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'])(

@@ -11,11 +11,14 @@ const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-i
 
 /**
  * Refuses a request that does not come from this machine.
- * @throws EspalierError ADMIN_KEY_MISSING
+ * @throws EspalierError ADMIN_KEY_MISSING, READ_KEY_MISSING
  */
-export function assertLocal({ socket, headers }: Pick<IncomingMessage, 'headers'> & { readonly socket: Peer }): void {
+export function assertLocal(
+  { socket, headers }: Pick<IncomingMessage, 'headers'> & { readonly socket: Peer },
+  access: 'admin' | 'read',
+): void {
   if (isLoopback(socket.remoteAddress) && forwarded.every((name) => headers[name] === undefined)) return;
-  throw new EspalierError('ADMIN_KEY_MISSING', {});
+  throw new EspalierError(access === 'admin' ? 'ADMIN_KEY_MISSING' : 'READ_KEY_MISSING', {});
 }
 
 interface Peer {

@@ -93,11 +93,6 @@ describe('the access of routes', () => {
       'DELETE /v1/adapters/:name',
       'DELETE /v1/adapters/:name/noise',
       'DELETE /v1/adapters/:name/rollout',
-      'GET /v1/adapters',
-      'GET /v1/adapters/:name',
-      'GET /v1/adapters/:name/noise',
-      'GET /v1/adapters/:name/rollout',
-      'GET /v1/rollouts',
       'PATCH /v1/adapters/:name',
       'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',
@@ -114,6 +109,13 @@ describe('the access of routes', () => {
       'POST /v2/models/:name/adapters/:adapter/load',
       'POST /v2/models/:name/adapters/:adapter/unload',
       'PUT /v1/adapters/:name',
+    ]);
+    expect(of('read').toSorted()).toEqual([
+      'GET /v1/adapters',
+      'GET /v1/adapters/:name',
+      'GET /v1/adapters/:name/noise',
+      'GET /v1/adapters/:name/rollout',
+      'GET /v1/rollouts',
     ]);
     expect(of('inference').toSorted()).toEqual([
       'DELETE /v1/responses/:id',

@@ -74,7 +74,7 @@ function createOriginRule({
     if (page.protocol !== 'http:' && page.protocol !== 'https:') return false;
     const isOwn = host !== undefined && URL.canParse(`${page.protocol}//${host}`);
     if (isOwn && new URL(`${page.protocol}//${host}`).host === page.host) return true;
-    return access !== 'admin' && isLoopback(withoutBrackets(page.hostname));
+    return access !== 'admin' && access !== 'read' && isLoopback(withoutBrackets(page.hostname));
   };
 }
 

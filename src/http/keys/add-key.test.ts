@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { addKey } from './add-key.ts';
 import { parseKeys } from './read-keys.ts';
 
-const acme = { name: 'acme', models: ['acme/*', 'base'], isAdmin: false };
-const beta = { name: 'beta', models: ['*'], isAdmin: true };
+const acme = { name: 'acme', models: ['acme/*', 'base'], roles: ['infer'] } as const;
+const beta = { name: 'beta', models: ['*'], roles: ['admin', 'read'] } as const;
 
 describe('addKey', () => {
   it.each([
@@ -19,11 +19,11 @@ describe('addKey', () => {
     expect(two.text).not.toContain(one.key);
     expect(one.key).not.toBe(two.key);
     const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex');
-    const read = parseKeys(two.text, 'k').map(({ name, sha256, isAdmin }) => [name, sha256, isAdmin]);
+    const read = parseKeys(two.text, 'k').map(({ name, sha256, roles }) => [name, sha256, [...roles]]);
     expect(read).toEqual([
-      ...before.map(({ name, sha256 }) => [name, sha256, false]),
-      ['acme', hashOf(one.key), false],
-      ['beta', hashOf(two.key), true],
+      ...before.map(({ name, sha256 }) => [name, sha256, ['infer']]),
+      ['acme', hashOf(one.key), ['infer']],
+      ['beta', hashOf(two.key), ['admin', 'read']],
     ]);
     expect(two.text.includes('# of x')).toBe(text.includes('# of x'));
     const isJson = (one: string): boolean => /^\[\s*\{/.test(one);

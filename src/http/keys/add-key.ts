@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isSeq, parseDocument } from 'yaml';
+import type { Role } from './role.ts';
 import { parseKeys } from './read-keys.ts';
 
 export interface NewKey {
   readonly name: string;
   readonly models: readonly string[];
-  readonly isAdmin: boolean;
+  readonly roles: readonly Role[];
 }
 
 /**
@@ -18,7 +19,7 @@ export interface NewKey {
  */
 export function addKey(
   text: string,
-  { name, models, isAdmin }: NewKey,
+  { name, models, roles }: NewKey,
   path: string,
 ): { readonly key: string; readonly text: string } {
   const key = `esp-${randomBytes(32).toString('base64url')}`;
@@ -27,7 +28,7 @@ export function addKey(
     name,
     sha256,
     models,
-    ...(isAdmin && { admin: true }),
+    roles,
   });
   // WHY the whole: a name or a pattern of the new key may not be one.
   parseKeys(added, path);

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { defaultRoles, type Role } from './role.ts';
 import { everyName, type Scope } from './scope.ts';
 
 /** Who sends a request, as its key says. */
@@ -6,8 +7,7 @@ export interface KeyHolder {
   /** The name of the key. undefined: no key was needed, or it is one of the command line, which many clients share. */
   readonly name: string | undefined;
   readonly scope: Scope;
-  /** Whether the key is one for administration. */
-  readonly isAdmin: boolean;
+  readonly roles: ReadonlySet<Role>;
 }
 
 declare module 'fastify' {
@@ -18,9 +18,9 @@ declare module 'fastify' {
 }
 
 /** The sender of a request that needs no key. */
-export const anyone: KeyHolder = { name: undefined, scope: everyName, isAdmin: false };
+export const anyone: KeyHolder = { name: undefined, scope: everyName, roles: defaultRoles };
 
-const nobody: KeyHolder = { name: undefined, scope: { isAll: false, sees: () => false }, isAdmin: false };
+const nobody: KeyHolder = { name: undefined, scope: { isAll: false, sees: () => false }, roles: new Set() };
 
 /** WHY nobody by default: a request that no guard has seen may see nothing. */
 export function holderOf({ keyHolder = nobody }: Pick<FastifyRequest, 'keyHolder'>): KeyHolder {

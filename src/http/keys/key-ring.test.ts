@@ -3,19 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../core/index.ts';
 import type { RequestAccess } from '../door/access.ts';
 import { type ApiKeys, KeyRing, type NamedKey } from './key-ring.ts';
+import type { Role } from './role.ts';
 import { createScope } from './scope.ts';
 
-const named = (name: string, isAdmin = false): NamedKey => ({
+const named = (name: string, ...roles: Role[]): NamedKey => ({
   name,
   sha256: createHash('sha256').update(`${name}-key`).digest('hex'),
   scope: createScope([`${name}/*`]),
-  isAdmin,
+  roles: new Set(roles.length === 0 ? ['infer'] : roles),
 });
 
 /** Who a key opens a route for: its name, 'all' for one without a name, or what is wrong with it. */
 function opened(ring: KeyRing, access: RequestAccess, key: string | undefined): string {
   try {
-    return ring.check(access, key === undefined ? {} : { authorization: `Bearer ${key}` }).name ?? 'all';
+    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    return ring.check({ access, method: 'POST', headers }).name ?? 'all';
   } catch (error) {
     return EspalierError.isInstance(error) ? `! ${String(error.details['problem'])}` : 'broken';
   }
@@ -32,10 +34,10 @@ describe('KeyRing', () => {
     [{}, [], 'acme-key', wrong, wrong],
     [{}, [named('acme')], undefined, missing, missing],
     [{}, [named('acme')], 'acme-key', 'acme', notAdmin],
-    [{}, [named('acme', true)], 'acme-key', 'acme', 'acme'],
+    [{}, [named('acme', 'admin')], 'acme-key', 'acme', 'acme'],
     [{ apiKey: 'k' }, [named('acme')], 'k', 'all', 'all'],
     [{ apiKey: 'k' }, [named('acme')], 'acme-key', 'acme', notAdmin],
-    [{ apiKey: 'k' }, [named('acme', true)], 'k', 'all', notAdmin],
+    [{ apiKey: 'k' }, [named('acme', 'admin')], 'k', 'all', notAdmin],
     [{ adminKey: 'a' }, undefined, undefined, 'all', missing],
     [{ adminKey: 'a' }, [named('acme')], undefined, missing, missing],
     [{ adminKey: 'a' }, [named('acme')], 'a', 'all', 'all'],
@@ -47,9 +49,54 @@ describe('KeyRing', () => {
     expect(opened(ring, 'public', key)).toBe('all');
   });
 
+  const [notRead, notInfer] = ['! not one for looking at the server', '! not one for asking models'];
+
+  it.each<
+    [
+      fixed: ApiKeys,
+      file: NamedKey[] | undefined,
+      key: string | undefined,
+      inference: string,
+      read: string,
+      admin: string,
+    ]
+  >([
+    [{ readKey: 'r' }, undefined, undefined, 'all', missing, 'all'],
+    [{ readKey: 'r' }, undefined, 'r', 'all', 'all', 'all'],
+    [{ apiKey: 'k', readKey: 'r' }, undefined, 'k', 'all', notRead, 'all'],
+    [{ apiKey: 'k', readKey: 'r' }, undefined, 'r', notInfer, 'all', notAdmin],
+    [{ apiKey: 'k' }, undefined, 'k', 'all', 'all', 'all'],
+    [{ adminKey: 'a', readKey: 'r' }, undefined, 'r', 'all', 'all', notAdmin],
+    [{ adminKey: 'a' }, undefined, undefined, 'all', missing, missing],
+    [{ apiKey: 'k', adminKey: 'a' }, undefined, 'k', 'all', notRead, notAdmin],
+    [{ readKey: 'a', adminKey: 'a' }, undefined, 'a', 'all', 'all', 'all'],
+    [{}, [named('eyes', 'read')], 'eyes-key', notInfer, 'eyes', notAdmin],
+    [{}, [named('both', 'read', 'infer')], 'both-key', 'both', 'both', notAdmin],
+    [{}, [named('acme')], 'acme-key', 'acme', notRead, notAdmin],
+    [{}, [named('ops', 'admin')], 'ops-key', 'ops', 'ops', 'ops'],
+    [{ apiKey: 'k' }, [named('eyes', 'read')], 'k', 'all', notRead, 'all'],
+  ])('%j and the file %j, with the key %j: by the level of the route', (fixed, file, key, inference, read, admin) => {
+    const ring = new KeyRing(fixed);
+    if (file) ring.replace(file);
+    expect((['inference', 'read', 'admin'] as const).map((access) => opened(ring, access, key))).toEqual([
+      inference,
+      read,
+      admin,
+    ]);
+  });
+
+  it('lets a key for looking look at models, and ask none', () => {
+    const ring = new KeyRing({ apiKey: 'k', readKey: 'r' });
+    const headers = { authorization: 'Bearer r' };
+    const ask = (method: string): unknown => ring.check({ access: 'inference', method, headers }).name;
+    expect([ask('GET'), ask('HEAD')]).toEqual([undefined, undefined]);
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'get'])
+      expect(() => ask(method)).toThrow('not one for asking models');
+  });
+
   it('replaces all keys of the file at once, and keeps the others', () => {
     const ring = new KeyRing({ apiKey: 'k' });
-    ring.replace([named('acme', true)]);
+    ring.replace([named('acme', 'admin')]);
     ring.replace([named('beta')]);
     expect(opened(ring, 'inference', 'acme-key')).toBe(wrong);
     expect(opened(ring, 'inference', 'beta-key')).toBe('beta');

@@ -1,7 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { EspalierError } from '../../core/index.ts';
-import type { RequestAccess } from '../door/access.ts';
+import type { Access, RequestAccess } from '../door/access.ts';
 import { anyone, type KeyHolder } from './key-holder.ts';
+import { opens, type Role } from './role.ts';
 import { everyName } from './scope.ts';
 import { sentKey, type KeyHeaders } from './sent-key.ts';
 
@@ -10,6 +11,8 @@ export interface ApiKeys {
   readonly apiKey?: string | undefined;
   /** Key for the routes of administration. It opens all other routes too. Without one, they are open on this machine only, with `apiKey`. */
   readonly adminKey?: string | undefined;
+  /** Key for looking: it computes and changes nothing. Without one, a key for administration is needed where there is one. */
+  readonly readKey?: string | undefined;
 }
 
 /** A key with a name, as a file of keys lists it. */
@@ -19,54 +22,71 @@ export interface NamedKey extends KeyHolder {
   readonly sha256: string;
 }
 
+/** What a request asks for, and with which headers. */
+export interface AskedRoute {
+  readonly access: RequestAccess;
+  readonly method: string;
+  readonly headers: KeyHeaders;
+}
+
 /** All keys of a server. Those of its file can be replaced while it runs, all at once. */
 export class KeyRing {
   readonly #own: KeyHolder | undefined;
   readonly #fixed: ReadonlyMap<string, KeyHolder>;
   readonly #secret = randomBytes(32);
   #named: ReadonlyMap<string, KeyHolder> = new Map();
-  #hasAdmin: boolean;
+  /** The roles that some key has. */
+  #held: ReadonlySet<Role>;
   /** Whether there is a file of keys, even if it lists none. */
   #hasFile = false;
 
-  constructor({ apiKey, adminKey }: ApiKeys) {
-    const admin = adminKey === undefined ? undefined : { ...anyone, isAdmin: true };
-    this.#own = apiKey === undefined ? undefined : { name: undefined, scope: everyName, isAdmin: false };
+  constructor({ apiKey, adminKey, readKey }: ApiKeys) {
+    const holder = (role: Role): KeyHolder => ({ name: undefined, scope: everyName, roles: new Set([role]) });
+    this.#own = apiKey === undefined ? undefined : holder('infer');
     const fixed = new Map<string, KeyHolder>();
+    // WHY in this order: where one key is given twice, it opens what the higher role does.
+    if (readKey !== undefined) fixed.set(this.#blinded(sha256(readKey)), holder('read'));
     if (apiKey !== undefined && this.#own) fixed.set(this.#blinded(sha256(apiKey)), this.#own);
-    if (adminKey !== undefined && admin) fixed.set(this.#blinded(sha256(adminKey)), admin);
+    if (adminKey !== undefined) fixed.set(this.#blinded(sha256(adminKey)), holder('admin'));
     this.#fixed = fixed;
-    this.#hasAdmin = admin !== undefined;
+    this.#held = rolesOf(fixed.values());
   }
 
   /** Puts these keys in the place of those that were replaced before. */
   replace(keys: readonly NamedKey[]): void {
-    const fixed = [...this.#fixed.values()];
     this.#named = new Map(keys.map((key) => [this.#blinded(Buffer.from(key.sha256, 'hex')), key]));
-    this.#hasAdmin = [...fixed, ...keys].some(({ isAdmin }) => isAdmin);
+    this.#held = rolesOf([...this.#fixed.values(), ...keys]);
     this.#hasFile = true;
   }
 
   /**
-   * @param headers  of the request. Where it has both, `authorization` counts.
-   * @throws EspalierError API_KEY_INVALID if the route needs a key and the request has none or another
+   * The holder of a request's key. Where nobody has a key for administration, that of all opens its routes too; the guard then takes
+   * requests of this machine only.
+   *
+   * @param asked.headers  where they have both, `authorization` counts
+   * @throws EspalierError API_KEY_INVALID if the route needs a key and the request has none, or one that does not open it
    */
-  check(access: RequestAccess, headers: KeyHeaders): KeyHolder {
+  check({ access, method, headers }: AskedRoute): KeyHolder {
     if (!this.#needsKey(access)) return anyone;
     const key = keyIn(headers);
     const given = this.#blinded(sha256(key));
     const holder = this.#fixed.get(given) ?? this.#named.get(given);
     if (holder === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'wrong' });
-    if (access === 'admin' && !holder.isAdmin && (this.#hasAdmin || holder !== this.#own)) {
-      throw new EspalierError('API_KEY_INVALID', { problem: 'not that for administration' });
-    }
-    return holder;
+    if (access === 'unknown' || opens(holder.roles, { access, isLook: looks.has(method) })) return holder;
+    if (holder === this.#own && !this.#isGuarded(access)) return holder;
+    throw new EspalierError('API_KEY_INVALID', { problem: purposes[access] });
   }
 
   #needsKey(access: RequestAccess): boolean {
-    const hasInference = this.#own !== undefined || this.#hasFile;
     if (access === 'public') return false;
-    return hasInference || (access !== 'inference' && this.#hasAdmin);
+    if (this.#own !== undefined || this.#hasFile) return true;
+    return access === 'unknown' ? this.#held.size > 0 : this.#isGuarded(access);
+  }
+
+  /** Whether some key was made for the routes of a level. */
+  #isGuarded(access: Access): boolean {
+    if (access === 'inference') return this.#held.has('infer');
+    return this.#held.has('admin') || (access === 'read' && this.#held.has('read'));
   }
 
   /**
@@ -76,6 +96,21 @@ export class KeyRing {
   #blinded(digest: Buffer): string {
     return createHmac('sha256', this.#secret).update(digest).digest('base64');
   }
+}
+
+/** Methods of requests that only look. */
+const looks: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** What is wrong with a key that does not open a level. */
+const purposes: Readonly<Record<Access, string>> = {
+  public: 'wrong',
+  inference: 'not one for asking models',
+  read: 'not one for looking at the server',
+  admin: 'not that for administration',
+};
+
+function rolesOf(holders: Iterable<KeyHolder>): ReadonlySet<Role> {
+  return new Set(Array.from(holders, ({ roles }) => [...roles]).flat());
 }
 
 function keyIn(headers: KeyHeaders): string {

@@ -8,22 +8,21 @@ const hash = createHash('sha256').update(secret).digest('hex');
 
 describe('parseKeys', () => {
   it.each([
-    `- {name: acme, key: ${secret}, models: [acme/*, base]}\n- {name: ops, sha256: ${'A'.repeat(64)}, models: "*", admin: true}`,
+    `- {name: acme, key: ${secret}, models: [acme/*, base]}\n- {name: ops, sha256: ${'A'.repeat(64)}, models: "*", admin: true}\n- {name: eyes, sha256: ${'b'.repeat(64)}, models: base, roles: [infer, read]}`,
     JSON.stringify([
       { name: 'acme', key: secret, models: ['acme/*', 'base'] },
-      { name: 'ops', sha256: 'a'.repeat(64), models: ['*'], admin: true },
+      { name: 'ops', sha256: 'a'.repeat(64), models: ['*'], roles: 'admin' },
+      { name: 'eyes', sha256: 'b'.repeat(64), models: ['base'], roles: ['read', 'infer'] },
     ]),
   ])('reads YAML and JSON: %s', (text) => {
     const keys = parseKeys(text, 'keys.yaml');
-    expect(keys.map(({ name, sha256, isAdmin }) => [name, sha256, isAdmin])).toEqual([
-      ['acme', hash, false],
-      ['ops', 'a'.repeat(64), true],
+    expect(keys.map(({ name, sha256, roles }) => [name, sha256, [...roles].toSorted()])).toEqual([
+      ['acme', hash, ['infer']],
+      ['ops', 'a'.repeat(64), ['admin']],
+      ['eyes', 'b'.repeat(64), ['infer', 'read']],
     ]);
     const seen = keys.map(({ scope }) => ['acme/x', 'base', 'beta/x'].filter((name) => scope.sees(name)));
-    expect(seen).toEqual([
-      ['acme/x', 'base'],
-      ['acme/x', 'base', 'beta/x'],
-    ]);
+    expect(seen).toEqual([['acme/x', 'base'], ['acme/x', 'base', 'beta/x'], ['base']]);
   });
 
   it('reads a list without keys', () => expect(parseKeys('[]', 'keys.yaml')).toEqual([]));
@@ -48,6 +47,15 @@ describe('parseKeys', () => {
     [`- {name: acme, key: ${secret}, models: []}`, 'key 1 (acme): models: a name at least is expected'],
     [`- {name: acme, key: ${secret}, models: [7]}`, 'key 1 (acme): models.0: a name is expected'],
     [`- {name: acme, key: ${secret}, models: [a], admin: 1}`, 'key 1 (acme): admin: true or false is expected'],
+    [`- {name: acme, key: ${secret}, models: [a], roles: []}`, 'key 1 (acme): roles: of infer, read, admin one or'],
+    [
+      `- {name: acme, key: ${secret}, models: [a], roles: [${secret}]}`,
+      'key 1 (acme): roles.0: of infer, read, admin one',
+    ],
+    [
+      `- {name: acme, key: ${secret}, models: [a], roles: read, admin: true}`,
+      'key 1 (acme): either admin or roles is expected',
+    ],
     [`- {name: acme, key: ${secret}, models: [a], ${secret}: 1}`, 'key 1 (acme): it has a field that is not known'],
     [`- ${good}\n- {name: acme, key: ${secret}2, models: [a]}`, 'two keys have the name acme'],
     [`- ${good}\n- {name: b, sha256: ${hash.toUpperCase()}, models: [a]}`, 'the key of b is listed twice'],

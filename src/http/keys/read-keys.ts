@@ -3,12 +3,15 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { NamedKey } from './key-ring.ts';
+import { defaultRoles, type Role, roles } from './role.ts';
 import { createScope } from './scope.ts';
 
 /** A hundred thousand keys. */
 export const maxKeysBytes = 32 * 2 ** 20;
 
 const longestName = 512;
+
+const expectedRoles = `of ${roles.join(', ')} one or more are expected`;
 
 const keySchema = z.strictObject({
   name: z
@@ -31,6 +34,12 @@ const keySchema = z.strictObject({
       .min(1, { error: 'a name at least is expected, or "*" for every name' }),
   ),
   admin: z.boolean({ error: 'true or false is expected' }).default(false),
+  roles: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? [value] : value),
+      z.array(z.enum(roles, { error: expectedRoles }), { error: expectedRoles }).min(1, { error: expectedRoles }),
+    )
+    .optional(),
 });
 
 const fileSchema = z.array(z.unknown(), { error: 'a list of keys is expected' });
@@ -75,14 +84,15 @@ function parseYaml(text: string, invalid: Invalid): unknown {
 function readKey(entry: unknown, invalid: Invalid): NamedKey {
   const read = keySchema.safeParse(entry);
   if (!read.success) throw invalid(wordsOf(read.error.issues[0]));
-  const { name, key, sha256, models, admin: isAdmin } = read.data;
+  const { name, key, sha256, models, admin, roles: listed } = read.data;
+  if (admin && listed !== undefined) throw invalid('either admin or roles is expected');
   if ((key === undefined) === (sha256 === undefined)) throw invalid('either key or sha256 is expected');
   const hash =
     sha256?.toLowerCase() ??
     createHash('sha256')
       .update(key ?? '')
       .digest('hex');
-  return { name, sha256: hash, scope: createScope(models), isAdmin };
+  return { name, sha256: hash, scope: createScope(models), roles: admin ? new Set(['admin']) : rolesOf(listed) };
 }
 
 function wordsOf(issue: z.core.$ZodIssue | undefined): string {
@@ -98,4 +108,8 @@ function wordsOf(issue: z.core.$ZodIssue | undefined): string {
 function nameOf(entry: unknown): string {
   const read = z.object({ name: keySchema.shape.name }).safeParse(entry);
   return read.success ? ` (${read.data.name})` : '';
+}
+
+function rolesOf(listed: readonly Role[] | undefined): ReadonlySet<Role> {
+  return listed === undefined ? defaultRoles : new Set(listed);
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { RouteEntry } from '../door/access.ts';
 import { openTenants, Tenant } from '../testing/tenants.ts';
 import type { NamedKey } from './key-ring.ts';
+import type { Role } from './role.ts';
 import { createScope, everyName, type Scope } from './scope.ts';
 
 /** What a tenant asks for: names in every place of a request. */
@@ -115,16 +116,16 @@ interface Found {
 }
 
 interface Setting {
-  readonly isAdmin: boolean;
+  readonly role: Role;
   /** What the key may see, if it is broken. */
   readonly broken?: ((own: Tenant, other: Tenant) => Scope) | undefined;
   readonly prepare?: (app: FastifyInstance, other: Tenant) => void;
 }
 
 /** Asks everything of every route, with the key of one tenant, and looks for the other's names. */
-async function search({ isAdmin, broken, prepare }: Setting, key: (own: Tenant) => string | undefined): Promise<Found> {
+async function search({ role, broken, prepare }: Setting, key: (own: Tenant) => string | undefined): Promise<Found> {
   const [own, other] = [new Tenant(), new Tenant()];
-  const keys: NamedKey[] = [own.named(isAdmin, broken?.(own, other)), other.named(true)];
+  const keys: NamedKey[] = [own.named(role, broken?.(own, other)), other.named('admin')];
   await using server = await openTenants({ own, other }, keys);
   const { app, baseName } = server;
   const before = server.others();
@@ -167,9 +168,10 @@ function masked(answer: string, { name, model, adapter }: Names): string {
 }
 
 describe('a key for some names', () => {
-  it.each([
-    { what: 'for inference', isAdmin: false, least: 20 },
-    { what: 'for administration', isAdmin: true, least: 40 },
+  it.each<Setting & { readonly what: string; readonly least: number }>([
+    { what: 'for inference', role: 'infer', least: 20 },
+    { what: 'for looking', role: 'read', least: 10 },
+    { what: 'for administration', role: 'admin', least: 40 },
   ])(
     '$what is never told another name, and gets no other answer for it than for one that nobody has',
     async (setting) => {
@@ -184,11 +186,11 @@ describe('a key for some names', () => {
     { what: 'no key', key: () => undefined },
     { what: 'a wrong key', key: () => 'wrong-key' },
   ])('tells nothing to $what', async ({ key }) => {
-    expect(await search({ isAdmin: false }, key)).toMatchObject({ leaks: [], differences: [] });
+    expect(await search({ role: 'infer' }, key)).toMatchObject({ leaks: [], differences: [] });
   });
 
   it('is told every name if it is for all of them', async () => {
-    const { leaks } = await search({ isAdmin: true, broken: () => everyName }, ({ key }) => key);
+    const { leaks } = await search({ role: 'admin', broken: () => everyName }, ({ key }) => key);
     expect(leaks.length).toBeGreaterThan(20);
   });
 });
@@ -199,7 +201,7 @@ describe('the search for names', () => {
     ['one model too many', (own, other) => createScope([...own.listed, other.model])],
     ['one adapter of a model too many', (own, other) => createScope([...own.listed, `echo:${other.modelAdapter}`])],
   ])('finds a key that sees %s', async (_what, broken) => {
-    const { leaks, differences } = await search({ isAdmin: false, broken }, ({ key }) => key);
+    const { leaks, differences } = await search({ role: 'infer', broken }, ({ key }) => key);
     expect(leaks.length).toBeGreaterThan(0);
     expect(differences.length).toBeGreaterThan(0);
   });
@@ -207,13 +209,13 @@ describe('the search for names', () => {
   it('finds a route that does not keep to the names', async () => {
     const config = { access: 'inference', keepsToNames: true } as const;
     const prepare: Setting['prepare'] = (app, other) => void app.get('/v1/all', { config }, () => other.adapters);
-    const { leaks } = await search({ isAdmin: false, prepare }, ({ key }) => key);
+    const { leaks } = await search({ role: 'infer', prepare }, ({ key }) => key);
     expect(new Set(leaks.map((leak) => leak.split(' ')[1]))).toEqual(new Set(['/v1/all']));
   });
 
   it('finds nothing in a route that does not say that it keeps to them, because it is refused', async () => {
     const config = { access: 'inference' } as const;
     const prepare: Setting['prepare'] = (app, other) => void app.get('/v1/all', { config }, () => other.adapters);
-    expect((await search({ isAdmin: false, prepare }, ({ key }) => key)).leaks).toEqual([]);
+    expect((await search({ role: 'infer', prepare }, ({ key }) => key)).leaks).toEqual([]);
   });
 });

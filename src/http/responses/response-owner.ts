@@ -6,7 +6,7 @@ import { holderOf } from '../keys/key-holder.ts';
  * without keys; an id cannot be guessed.
  */
 export function ownerOf(request: Pick<FastifyRequest, 'keyHolder'>): string {
-  const { name, isAdmin } = holderOf(request);
+  const { name, roles } = holderOf(request);
   if (name !== undefined) return `key ${name}`;
-  return isAdmin ? 'the key for administration' : 'the key of all';
+  return roles.has('admin') ? 'the key for administration' : 'the key of all';
 }

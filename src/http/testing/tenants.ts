@@ -19,6 +19,7 @@ import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
 import { Rollouts } from '../../service/rollouts/rollouts.ts';
 import { createApp } from '../app.ts';
 import { KeyRing, type NamedKey } from '../keys/key-ring.ts';
+import type { Role } from '../keys/role.ts';
 import { createScope, type Scope } from '../keys/scope.ts';
 import { fakeContext } from './fake-context.ts';
 import { fakeModels } from './fake-models.ts';
@@ -52,8 +53,13 @@ export class Tenant {
     ];
   }
 
-  named(isAdmin: boolean, scope: Scope = createScope(this.listed)): NamedKey {
-    return { name: this.keyName, sha256: createHash('sha256').update(this.key).digest('hex'), scope, isAdmin };
+  named(role: Role, scope: Scope = createScope(this.listed)): NamedKey {
+    return {
+      name: this.keyName,
+      sha256: createHash('sha256').update(this.key).digest('hex'),
+      scope,
+      roles: new Set([role]),
+    };
   }
 }
 
