@@ -11,6 +11,7 @@ import {
   serve,
   train,
   type LocalModel,
+  type LogitsFunction,
   type Piece,
   type TrainedModel,
   type TrainEvent,
@@ -117,6 +118,27 @@ describe('loadModel', () => {
       expect(answer.usage).toMatchObject({ completionTokens: 6, reasoningTokens: 0 });
       const wrong = { prompt: 'Dear', topP: 1.5 };
       await expect(model.generate(wrong)).rejects.toMatchObject({ code: 'GENERATION_OPTION_INVALID' });
+    }));
+
+  it('draws what functions of its caller leave, and fails the call of one that fails', () =>
+    withModel(async (model) => {
+      const only: LogitsFunction = (logits, { answer }) => {
+        logits.fill(-Infinity);
+        logits[300 + answer.length] = 0;
+      };
+      const failing: LogitsFunction = () => {
+        throw new Error('out of words');
+      };
+      const call = { ...greedy, maxTokens: 3 };
+      const answers = [[only], [failing], []].map((logitsProcessors) => model.chat({ ...call, logitsProcessors }));
+      expect((await Promise.allSettled(answers)).map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+      ]);
+      await expect(answers[0]).resolves.toMatchObject({ tokens: [300, 301, 302] });
+      const details = { name: 'failing', reason: 'out of words' };
+      await expect(answers[1]).rejects.toMatchObject({ code: 'LOGITS_PROCESSOR_FAILED', details });
     }));
 
   it('refuses factors and token ids that HTTP refuses too', () =>

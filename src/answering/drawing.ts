@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../service/index.ts';
+import type { GenerationRequest, NamedLogitsFunction } from '../service/index.ts';
 
 /** How the tokens of an answer are drawn, as the engine takes it. `seed` is that of the first choice of a prompt. */
 export type Sampling = Pick<
@@ -7,6 +7,7 @@ export type Sampling = Pick<
   | 'topK'
   | 'topP'
   | 'minP'
+  | 'typicalP'
   | 'presencePenalty'
   | 'frequencyPenalty'
   | 'repetitionPenalty'
@@ -18,6 +19,8 @@ export type Sampling = Pick<
 /** What a request asks of the choices of its answer, whatever the API that it came by. */
 export interface Drawing {
   readonly sampling: Sampling;
+  /** Logits processors in their order: functions of the caller, and names of those that the owner of the server has registered. */
+  readonly processors?: readonly (string | NamedLogitsFunction)[] | undefined;
   /** Number of choices for each prompt. */
   readonly n: number;
   /** Strings that end the answer. */

@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly adapters: GenerationRequest['adapters'];
   readonly drawing: Drawing;
   readonly maxTokens: number;
+  /** Changes to the logits of each choice. */
+  readonly logitsFunctions?: GenerationRequest['logitsFunctions'];
   /** The form that each choice follows. */
   readonly constraint?: Constraint | undefined;
   readonly eosTokenIds: readonly number[];
@@ -105,7 +107,7 @@ function startChoice(options: StartOptions, choice: ChoiceOf): Choice {
 }
 
 function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceOf): GenerationRequest {
-  const { drawing, echo, place, constraint } = options;
+  const { drawing, echo, place, constraint, logitsFunctions } = options;
   const { topLogprobs } = drawing;
   return {
     tokens: prompt.tokens,
@@ -114,6 +116,7 @@ function requestOf(options: StartOptions, { prompt, nth, stopTokenIds }: ChoiceO
     maxTokens: options.maxTokens,
     ...samplingAt(drawing, nth),
     stopTokenIds,
+    ...(logitsFunctions && { logitsFunctions }),
     ...(constraint && { processors: [constraint.processor({ ends: stopTokenIds })] }),
     ...(topLogprobs === undefined ? {} : { logprobs: { top: topLogprobs, prompt: echo } }),
     ...options.caller,

@@ -8,6 +8,7 @@ import { contextFor } from './context-for.ts';
 import type { Drawing } from './drawing.ts';
 import type { Prompt } from './echo.ts';
 import { type Choice, startChoices } from './generation.ts';
+import { logitsFunctionsOf } from './logits-functions.ts';
 import type { Reading } from './reading.ts';
 
 /** What is to be generated, whoever answers. */
@@ -46,7 +47,7 @@ export interface StartAnswerOptions {
  * WHY the prompts come after the lease: an adapter may be replaced meanwhile, and the template and the weights must be of one version.
  *
  * @param route  is shared by the engine until the last token, so the caller may dispose it when the answer has begun
- * @throws EspalierError REQUEST_UNSUPPORTED, ANSWER_BEYOND_CONTEXT; the errors of the prompts, of the form and of the engine
+ * @throws EspalierError REQUEST_UNSUPPORTED, REQUEST_INVALID, ANSWER_BEYOND_CONTEXT; the errors of the prompts, of the form and of the engine
  */
 export async function startAnswer(
   server: AnswerContext,
@@ -55,14 +56,20 @@ export async function startAnswer(
   { controller, place }: StartAnswerOptions,
 ): Promise<StartedAnswer> {
   const context = contextFor(server, route);
+  const functions = logitsFunctionsOf(plan.drawing.processors ?? [], server.logitsProcessors);
   const prompts = await plan.prompts(context);
   const reading = plan.reading?.(context, prompts);
   const form = reading?.constraint ?? plan.constraint?.spec;
-  const choices = await startAll(context, route, { ...plan, prompts, reading, form }, { controller, place });
+  const choices = await startAll(
+    context,
+    route,
+    { ...plan, ...functions, prompts, reading, form },
+    { controller, place },
+  );
   return { choices, promptTokens: prompts.reduce((sum, { tokens }) => sum + tokens.length, 0) };
 }
 
-interface MadePlan extends Omit<AnswerPlan, 'prompts' | 'reading'> {
+interface MadePlan extends Omit<AnswerPlan, 'prompts' | 'reading'>, ReturnType<typeof logitsFunctionsOf> {
   readonly prompts: readonly Prompt[];
   readonly reading: Reading | undefined;
   readonly form: ConstraintSpec | undefined;

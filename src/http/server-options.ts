@@ -4,7 +4,7 @@ import type { MemoryPlan } from '../batching/index.ts';
 import type { ToolParser } from '../chat/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
-import type { ModelSource, TemplateOf } from '../service/index.ts';
+import type { LogitsFunction, ModelSource, TemplateOf } from '../service/index.ts';
 
 export interface ServerOptions extends ResponseOptions {
   /** Folder of the base model; without one, only models are served. */
@@ -98,6 +98,8 @@ export interface ServerOptions extends ResponseOptions {
   readonly rollout?: RolloutMode;
   /** Steps and limits of roll-outs. */
   readonly rolloutOptions?: RolloutOptions;
+  /** Functions that change the logits before tokens are drawn, by the names by which requests choose them. */
+  readonly logitsProcessors?: Readonly<Record<string, LogitsFunction>>;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */

@@ -181,6 +181,7 @@ function openGenerationFor(
     exactAdapters,
     adapterTargets,
     golden,
+    logitsProcessors,
     fallback,
     rollout: mode,
     rolloutOptions: rollout,
@@ -202,6 +203,7 @@ function openGenerationFor(
     template,
     toolParser,
     golden,
+    logitsProcessors,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
   };

@@ -1,6 +1,7 @@
 import { assertToolChoice, type AnswerPlan, chatPlan, type ChatRequest, type Drawing } from '../answering/index.ts';
 import { FieldProblem, readMessages, readTools, readVariables } from '../chat/index.ts';
 import { EspalierError } from '../core/index.ts';
+import type { LogitsFunction, NamedLogitsFunction } from '../engine/index.ts';
 import { constraintSpecOf } from './answer-format.ts';
 import {
   chatSchema,
@@ -72,14 +73,15 @@ function continuationOf(options: GenerateOptions): Call {
 /** How tokens are drawn. Without a temperature the likeliest is taken. */
 function drawingOf(options: SamplingOptions): Drawing {
   const { minTokens, temperature = 0, topK, topP, minP, seed, stop = [], stopTokenIds = [], logitBias } = options;
-  const { presencePenalty, frequencyPenalty, repetitionPenalty } = options;
+  const { typicalP, logitsProcessors = [], presencePenalty, frequencyPenalty, repetitionPenalty } = options;
   const biases = logitBias && new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias]));
   const penalties = { presencePenalty, frequencyPenalty, repetitionPenalty };
   return {
     sampling: {
       temperature,
-      ...definedOnly({ minTokens, topK, topP, minP, seed, ...penalties, logitBias: biases }),
+      ...definedOnly({ minTokens, topK, topP, minP, typicalP, seed, ...penalties, logitBias: biases }),
     },
+    processors: logitsProcessors.map(named),
     n: 1,
     stops: typeof stop === 'string' ? [stop] : stop,
     stopTokenIds,
@@ -87,6 +89,11 @@ function drawingOf(options: SamplingOptions): Drawing {
     topLogprobs: options.logprobs,
     namesByIds: false,
   };
+}
+
+/** WHY the place where a function has no name: an error has to say which it was. */
+function named(change: LogitsFunction, place: number): NamedLogitsFunction {
+  return { name: change.name === '' ? `logitsProcessors[${place}]` : change.name, change };
 }
 
 const defaultMaxTokens = 128;

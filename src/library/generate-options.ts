@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseTokenId } from '../engine/index.ts';
 import type { ChatMessage } from '../tokenizer/index.ts';
 import { answerFormat } from './answer-format.ts';
-import { signal, wholeNumber } from './read-options.ts';
+import { logitsFunction, signal, wholeNumber } from './read-options.ts';
 
 const number = z.number({ error: 'a number' });
 const tokenIds = z.array(wholeNumber, { error: 'token ids' }).readonly();
@@ -39,6 +39,8 @@ const sampling = {
   topP: number.optional(),
   /** Samples only from tokens whose probability is at least this fraction of the largest; 0 = all. */
   minP: number.optional(),
+  /** Samples only from tokens whose surprise is nearest to the expected one and that together reach this probability; 1 = all. */
+  typicalP: number.optional(),
   presencePenalty: number.optional(),
   frequencyPenalty: number.optional(),
   repetitionPenalty: number.optional(),
@@ -48,6 +50,8 @@ const sampling = {
     .refine((biases) => Object.keys(biases).every((id) => parseTokenId(id) !== undefined), 'numbers by token id')
     .readonly()
     .optional(),
+  /** Functions that change the logits before each token is drawn, in this order, after the penalties. */
+  logitsProcessors: z.array(logitsFunction, { error: 'functions' }).readonly().optional(),
   /** Seed of the sampling. Without one, each call gives other random numbers. */
   seed: z.number({ error: 'an integer' }).optional(),
   /** Strings that end the answer. They are not part of its text. */

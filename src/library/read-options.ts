@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { didYouMean, EspalierError } from '../core/index.ts';
+import type { LogitsFunction } from '../engine/index.ts';
 
 /** Schemas of options in code. The error of each says what it expects. A string is not accepted as a number. */
 export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
 export const count = wholeNumberFrom(1);
 export const wholeNumber = wholeNumberFrom(0);
+/** Changes f32 [vocabulary] in place. */
+export const logitsFunction = z.custom<LogitsFunction>((value) => typeof value === 'function', {
+  error: 'functions',
+});
 export const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'an AbortSignal' });
 export const paths = z.record(z.string().min(1), path, { error: 'paths by name' }).readonly();
 /** Whether a base is copied before it is opened. A path is the folder for the copy. */

@@ -3,7 +3,17 @@ import { toolParsers } from '../chat/index.ts';
 import { openServer, type Server } from '../http/index.ts';
 import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
-import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import {
+  copyBase,
+  count,
+  definedOnly,
+  logitsFunction,
+  path,
+  paths,
+  readOptions,
+  signal,
+  wholeNumber,
+} from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const text = z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' });
@@ -91,6 +101,8 @@ const schema = z.object({
   rolloutOptions: rolloutOptions.optional(),
   /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
+  /** Functions that change the logits before tokens are drawn, by the names by which requests choose them (`logits_processors`). */
+  logitsProcessors: z.record(z.string().min(1), logitsFunction, { error: 'functions by name' }).readonly().optional(),
   /** Accepts DoRA adapters that are loaded later. */
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts adapters with biases (`lora_bias`) that are loaded later. */

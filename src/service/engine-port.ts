@@ -1,5 +1,5 @@
 import type { AdapterLease, Route } from '../routing/index.ts';
-import type { LogitsProcessor, PreparedAdapter } from '../engine/index.ts';
+import type { LogitsProcessor, NamedLogitsFunction, PreparedAdapter } from '../engine/index.ts';
 
 /** The base or the adapter that answers a generation. */
 export type GenerationRoute = Route<PreparedAdapter>;
@@ -51,13 +51,16 @@ export interface GenerationRequest {
   readonly topK?: number;
   readonly topP?: number;
   readonly minP?: number;
+  readonly typicalP?: number;
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly repetitionPenalty?: number;
   readonly logitBias?: ReadonlyMap<number, number>;
   /** Tokens before which no stop token ends the answer. */
   readonly minTokens?: number;
-  /** Changes to the logits after the penalties, such as those that keep a form. */
+  /** Changes to the logits after the penalties. */
+  readonly logitsFunctions?: readonly NamedLogitsFunction[];
+  /** Further changes to the logits, such as those that keep a form. */
   readonly processors?: readonly LogitsProcessor[];
   readonly seed?: number;
   /** Tokens that end the answer: the same set for all choices of a request. */

@@ -10,6 +10,7 @@ export type {
   Reservation,
   TokenStream,
 } from './engine-port.ts';
+export type { LogitsFunction, NamedLogitsFunction } from '../engine/index.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
 export { type GenerationRoom, type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';

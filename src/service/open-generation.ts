@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import { Constraints } from '../constrain/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
-import { openEngine, type Engine, type PreparedAdapter } from '../engine/index.ts';
+import { openEngine, type Engine, type LogitsFunction, type PreparedAdapter } from '../engine/index.ts';
 import { AdapterTokenizers, type Tokenizer } from '../tokenizer/index.ts';
 import {
   AdapterRegistry,
@@ -59,6 +59,8 @@ export interface GenerationOptions {
   readonly exactAdapters?: boolean | undefined;
   /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
   readonly adapterTargets?: readonly string[] | string | undefined;
+  /** Logits processors that requests may name. */
+  readonly logitsProcessors?: Readonly<Record<string, LogitsFunction>> | undefined;
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   readonly golden?: string | undefined;
   /** Takes adapters that were trained on another base. */
@@ -160,6 +162,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       tokenizer,
       toolParser: options.toolParser,
       constraints: new Constraints(),
+      logitsProcessors: new Map(Object.entries(options.logitsProcessors ?? {})),
       baseName,
       baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),

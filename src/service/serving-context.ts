@@ -1,6 +1,6 @@
 import type { Constraints } from '../constrain/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import type { PreparedAdapter } from '../engine/index.ts';
+import type { LogitsFunction, PreparedAdapter } from '../engine/index.ts';
 import type { RolloutControl } from './rollouts/rollouts.ts';
 import type { ShadowRuns } from './rollouts/shadow-runs.ts';
 import type { GenerationEngine } from './engine-port.ts';
@@ -47,6 +47,8 @@ export interface ServingContext extends BaseContext {
   readonly tokenizer: Tokenizer | undefined;
   /** Compiles the forms of answers. */
   readonly constraints: Constraints;
+  /** Logits processors that requests may name. */
+  readonly logitsProcessors?: ReadonlyMap<string, LogitsFunction> | undefined;
   /** Tokens that end an answer. */
   readonly eosTokenIds: readonly number[];
   /** The form in which the model writes calls of tools, by its name. undefined: as its chat template shows. */

@@ -12,6 +12,7 @@ import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../b
 import { rolloutSteps } from '../rollout-steps.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
+import { readLogitsProcessors } from '../read-logits-processors.ts';
 import { keyOf } from '../server-options.ts';
 
 const port = wholeNumber.refine((value) => value <= 65_535, { error: 'a port from 0 to 65535' });
@@ -61,6 +62,7 @@ const schema = z.object({
   rolloutSteps: rolloutSteps.optional(),
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
+  logitsProcessors: path.optional(),
   kvMemory: positiveInteger.optional(),
   maxWaiting: positiveInteger.optional(),
   prefixCache: wholeNumber.optional(),
@@ -164,6 +166,10 @@ export const serveCommand: CommandDefinition = {
         '--prefix-cache <mb>',
         'memory for what was computed of prompts, for later ones with the same beginning; 0 keeps none (default: an eighth of what all slots can take)',
       )
+      .option(
+        '--logits-processors <file>',
+        'an ES module whose exported functions change logits; requests choose them by name (logits_processors)',
+      )
       .option('--dora', 'take DoRA adapters that are loaded later; set by itself where the folder has one at the start')
       .option(
         '--lora-bias',
@@ -203,17 +209,20 @@ export const serveCommand: CommandDefinition = {
       adapterIdle,
       leaseLimit,
       drainTimeout,
+      logitsProcessors: processors,
       ...others
     } = read;
     const { rolloutSteps: steps, responseMemory, responseAge, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
+    const logitsProcessors = processors === undefined ? undefined : await readLogitsProcessors(processors);
     const server = await openServer({
       ...definedOnly(rest),
       ...definedOnly({ adapterMemory: bytesOf(adapterMemory), kvMemory: bytesOf(kvMemory) }),
       ...definedOnly({ prefixCache: bytesOf(prefixCache) }),
       models,
+      ...definedOnly({ logitsProcessors }),
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),

@@ -219,6 +219,12 @@ export const engineCodes = {
     message: 'A model run failed, and all requests in it failed too: {reason}',
     help: 'The engine continues with all other requests. The `cause` is the error of ONNX Runtime.',
   },
+  LOGITS_PROCESSOR_FAILED: {
+    status: 500,
+    retryable: false,
+    message: 'The logits processor {name} failed: {reason}.',
+    help: 'Only the request that uses it fails. A processor changes the logits in place, to numbers or -Infinity, and leaves one token at least that can be drawn. The `cause` is the error that it threw.',
+  },
   LOGITS_NOT_FINITE: {
     status: 500,
     retryable: false,

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from '../sequence/generation-request.ts';
+import { CallerProcessor } from './caller-processor.ts';
 import type { LogitsProcessor } from './logits-processor.ts';
 import { FrequencyPenalty } from './processors/frequency-penalty.ts';
 import { LogitBias } from './processors/logit-bias.ts';
@@ -19,7 +20,8 @@ export interface ProcessorLimits {
  *   l += bias                                                 `LogitBias`
  *   l = l > 0 ? l / repetition : l · repetition               `RepetitionPenalty`
  *   l −= frequency · count + presence                         `FrequencyPenalty`
- *   the request's own `processors`
+ *   the caller's `logitsFunctions`, in their order
+ *   the request's own `processors`, such as the form of its answer
  *   l = −∞ for tokens that end the answer                     `MinTokens`, last, so that nothing brings them back
  *
  * Empty if the request needs none; its steps then cost nothing extra.
@@ -44,6 +46,7 @@ export function processorsOf(
   if (presencePenalty !== 0 || frequencyPenalty !== 0) {
     list.push(new FrequencyPenalty({ frequency: frequencyPenalty, presence: presencePenalty, limit }));
   }
+  for (const given of request.logitsFunctions ?? []) list.push(new CallerProcessor(given, tokens));
   list.push(...(request.processors ?? []));
   if (minTokens > 0) list.push(new MinTokens({ minTokens, stops }));
   return list;

@@ -10,17 +10,36 @@ const row = fc
   .map((values) => Float32Array.from(values, (value) => value / 10));
 
 /** Probabilities by the definition: sort everything, cut, normalize. */
-function reference(logits: Float32Array, { temperature, topK, topP, minP = 0 }: SamplingOptions): Map<number, number> {
+function reference(logits: Float32Array, options: SamplingOptions): Map<number, number> {
+  const { temperature, topK, topP, minP = 0, typicalP = 1 } = options;
   const maximum = Math.max(...logits);
   let kept = Array.from(logits, (logit, token) => ({ token, weight: Math.exp((logit - maximum) / temperature) }));
   kept = kept.filter(({ weight }) => weight >= minP);
   kept.sort((a, b) => b.weight - a.weight || a.token - b.token);
   if (topK > 0) kept = kept.slice(0, topK);
+  if (typicalP < 1) kept = typicalOf(kept, typicalP);
   const wanted = topP * kept.reduce((sum, { weight }) => sum + weight, 0);
   let sum = 0;
   let count = 0;
   while (count < kept.length && (count === 0 || sum < wanted)) sum += kept[count++]?.weight ?? 0;
   return new Map(kept.slice(0, topP < 1 ? count : kept.length).map(({ token, weight }) => [token, weight / sum]));
+}
+
+interface Weighted {
+  readonly token: number;
+  readonly weight: number;
+}
+
+/** The tokens with the least |−log p − H| that reach the share, likeliest first. */
+function typicalOf(kept: readonly Weighted[], typicalP: number): Weighted[] {
+  const total = kept.reduce((sum, { weight }) => sum + weight, 0);
+  const surprise = ({ weight }: Weighted): number => -Math.log(weight / total);
+  const entropy = kept.reduce((sum, one) => sum + (one.weight / total) * surprise(one), 0);
+  const distance = (one: Weighted): number => Math.abs(surprise(one) - entropy);
+  let sum = 0;
+  const typical = kept.toSorted((a, b) => distance(a) - distance(b) || a.token - b.token);
+  const count = typical.findIndex(({ weight }) => (sum += weight) >= typicalP * total) + 1;
+  return typical.slice(0, count).sort((a, b) => b.weight - a.weight || a.token - b.token);
 }
 
 describe('Sampler', () => {
@@ -35,9 +54,10 @@ describe('Sampler', () => {
         fc.integer({ min: 0, max: 8 }),
         fc.integer({ min: 1, max: 20 }),
         fc.constantFrom(0, 0.01, 0.3, 1),
+        fc.constantFrom(1, 0.03, 0.41, 0.77, 0.983),
         fc.nat(),
-        (logits, topK, p, minP, seed) => {
-          const options = { temperature: 0.7, topK, topP: p / 20, minP };
+        (logits, topK, p, minP, typicalP, seed) => {
+          const options = { temperature: 0.7, topK, topP: p / 20, minP, typicalP };
           const allowed = reference(logits, options);
           const sampler = new Sampler(logits.length);
           const random = createRandom(seed);
@@ -54,6 +74,9 @@ describe('Sampler', () => {
     { temperature: 1, topK: 4, topP: 0.7 },
     { temperature: 2, topK: 0, topP: 1, minP: 0.4 },
     { temperature: 1, topK: 4, topP: 0.9, minP: 0.3 },
+    { temperature: 1, topK: 0, topP: 1, typicalP: 0.6 },
+    { temperature: 1, topK: 0, topP: 1, typicalP: 0.2 },
+    { temperature: 0.8, topK: 4, topP: 0.9, minP: 0.02, typicalP: 0.8 },
   ])('draws with the probabilities of the definition: %o', (options) => {
     const logits = Float32Array.of(0.2, 1.5, -1, 0.9, 1.1, -3);
     const sampler = new Sampler(logits.length);
@@ -129,6 +152,7 @@ describe('Sampler', () => {
         { temperature: 0, topK: 0, topP: 1 },
         { temperature: 0.7, topK: 8, topP: 1 },
         { temperature: 1.3, topK: 5, topP: 0.8, minP: 0.01 },
+        { temperature: 1.3, topK: 6, topP: 0.9, typicalP: 0.7 },
       ]) {
         const [one, other] = [createRandom(round, 'draw'), createRandom(round, 'draw')];
         const token = sampler.draw(logits, options, one);

@@ -11,6 +11,8 @@ export interface SamplingOptions {
   readonly topP: number;
   /** Draws only from tokens whose probability is at least this fraction of the largest; 0 = all. */
   readonly minP?: number;
+  /** Draws only from the tokens whose surprise is nearest to the expected one and that together reach this probability; 1 = all. */
+  readonly typicalP?: number;
 }
 
 export interface TokenLogprob {
@@ -29,10 +31,12 @@ export interface LogprobReport {
 /**
  * Draws tokens from rows of logits. One sampler serves all requests in turn. Its scratch arrays are allocated once.
  *
- *   p = softmax(logits / temperature), cut to those of at least `minP` · max p, then to the `topK` likeliest, then to the fewest that
- *   reach `topP` of what is left
+ *   p = softmax(logits / temperature), cut to those of at least `minP` · max p, then to the `topK` likeliest, then to the fewest with
+ *   the least |−log p − H|, H = −Σ p log p, that reach `typicalP` of what is left, then to the fewest that reach `topP` of what is left
  *
  * Of equal logits the one with the lower id counts as more likely, so greedy takes the first maximum.
+ *
+ * @see Meister et al. 2023, "Locally typical sampling", eq. 9 and 10, for `typicalP`
  */
 export class Sampler {
   readonly #weights: Float64Array;
@@ -41,6 +45,8 @@ export class Sampler {
   readonly #best = new Uint32Array(32);
   readonly #vocabulary: number;
   #changed: Float32Array | undefined;
+  /** How far the surprise of each token is from the expected one, negated. Allocated at the first request that needs it. */
+  #nearness: Float64Array | undefined;
   /** The sampler for rows of candidates. */
   #few: Sampler | undefined;
 
@@ -74,7 +80,7 @@ export class Sampler {
    * @throws EspalierError LOGITS_NOT_FINITE if the largest logit is not a finite number
    */
   sample(logits: Float32Array, options: SamplingOptions, random: Random | undefined): number {
-    const { temperature, topK, topP, minP = 0 } = options;
+    const { temperature, topK, topP, minP = 0, typicalP = 1 } = options;
     const likeliest = argmax(logits);
     if (temperature === 0 || topK === 1 || random === undefined) return likeliest;
     const maximum = logits[likeliest] ?? 0;
@@ -86,6 +92,7 @@ export class Sampler {
       total += weight;
     }
     if (minP > 0) total = this.#cutBelow(minP);
+    if (typicalP < 1) total = this.#cutAtypical(typicalP, topK);
     const cut = topP < 1 || (topK > 0 && topK < logits.length);
     return cut ? this.#drawFromLikeliest(topK, topP, total, random) : this.#drawFromAll(total, random, likeliest);
   }
@@ -99,6 +106,39 @@ export class Sampler {
       else total += weight;
     }
     return total;
+  }
+
+  /** Keeps the typical ones of the `topK` likeliest tokens (0: of all), and sets the weights of the others to 0. */
+  #cutAtypical(typicalP: number, topK: number): number {
+    const weights = this.#weights;
+    if (topK > 0) {
+      const heap = this.#heap.fill(weights);
+      for (let count = Math.min(topK, heap.size); count > 0; count--) heap.pop();
+      this.#dropRemaining();
+    }
+    let [total, weighted] = [0, 0];
+    for (const weight of weights) {
+      total += weight;
+      if (weight > 0) weighted += weight * Math.log(weight);
+    }
+    // −log p of a token is log(total) − log(weight), and H is the mean of that: log(total) leaves the difference.
+    const mean = weighted / total;
+    const nearness = (this.#nearness ??= new Float64Array(this.#vocabulary));
+    for (let token = 0; token < weights.length; token++) {
+      const weight = weights[token] ?? 0;
+      nearness[token] = weight > 0 ? -Math.abs(mean - Math.log(weight)) : -Infinity;
+    }
+    const heap = this.#heap.fill(nearness);
+    let kept = 0;
+    do kept += weights[heap.pop()] ?? 0;
+    while (heap.size > 0 && kept < typicalP * total);
+    this.#dropRemaining();
+    return kept;
+  }
+
+  /** Sets the weights of the tokens that the heap still holds to 0. */
+  #dropRemaining(): void {
+    for (let place = 0; place < this.#heap.size; place++) this.#weights[this.#heap.remaining(place)] = 0;
   }
 
   /** Visits tokens from the most likely one down, and stops as soon as the limits and the draw are decided. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { openServedEngine, type NamingRequest, type ServedEngine } from '../testing/served-engine.ts';
+import type { NamedLogitsFunction } from './caller-processor.ts';
 import type { GeneratedToken } from '../sequence/generation-request.ts';
 import { assertNothingAlive } from '../testing/assert-nothing-alive.ts';
 import { collect, collectIds } from '../testing/collect.ts';
@@ -40,6 +41,7 @@ const settings: fc.Arbitrary<Partial<NamingRequest>> = fc.record(
     topK: fc.constantFrom(0, 5),
     topP: fc.constantFrom(0.8, 1),
     minP: fc.constantFrom(0, 0.05),
+    typicalP: fc.constantFrom(1, 0.6),
     seed: fc.integer({ min: 0, max: 5 }),
     presencePenalty: fc.constantFrom(0, 1.5),
     frequencyPenalty: fc.constantFrom(0, -0.5, 2),
@@ -111,6 +113,38 @@ describe('requests with settings of their own', () => {
     expect(engine.stats().tokens.prompt - before).toBe(3 * prompt.length);
   });
 
+  it('see the tokens so far in their functions, run these in order, and fail alone where one fails', async () => {
+    const seen: [number, number[]][] = [];
+    const first = { name: 'first', change: (logits: Float32Array) => void logits.fill(0) };
+    const second: NamedLogitsFunction = {
+      name: 'second',
+      change: (logits, { prompt: given, answer }) => {
+        seen.push([given.length, [...answer]]);
+        logits[20 + answer.length] = (logits[20] ?? 1) + 1;
+      },
+    };
+    const request = { ...plain, maxTokens: 3 };
+    const faults: readonly [string, NamedLogitsFunction['change']][] = [
+      ['no more', (_, { answer }) => { if (answer.length === 2) throw new Error('no more'); }], // prettier-ignore
+      ['it left NaN at token 5', (logits) => void (logits[5] = Number.NaN)],
+      ['it left Infinity at token 5', (logits) => void (logits[5] = Infinity)],
+      ['it left no token that can be drawn', (logits) => void logits.fill(-Infinity)],
+    ];
+    const failing = faults.map(([, change]) =>
+      collectIds(engine.generate({ ...request, logitsFunctions: [{ name: 'own', change }] })),
+    );
+    const company = collectIds(engine.generate(plain));
+    const steered = collectIds(engine.generate({ ...request, logitsFunctions: [first, second] }));
+    const failures = await Promise.allSettled(failing);
+    for (const [at, [reason]] of faults.entries()) {
+      const told = { name: 'own', reason };
+      expect(failures[at]).toMatchObject({ reason: { code: 'LOGITS_PROCESSOR_FAILED', details: told } });
+    }
+    expect(await company).toEqual(await collectIds(engine.generate(plain)));
+    expect(await steered).toEqual([20, 21, 22]);
+    expect(seen).toEqual([[9, []], [9, [20]], [9, [20, 21]]]); // prettier-ignore
+  });
+
   it('draw by a seed what no other request changes', async () => {
     const random = createRandom(8);
     const request = { ...plain, temperature: 1.2, minP: 0.02, seed: 77 };
@@ -127,6 +161,7 @@ describe('requests with settings of their own', () => {
 
   it.each([
     ['minP', { minP: 1.5 }],
+    ['typicalP', { typicalP: 0 }],
     ['presencePenalty', { presencePenalty: 2.5 }],
     ['frequencyPenalty', { frequencyPenalty: Number.NaN }],
     ['repetitionPenalty', { repetitionPenalty: 0 }],

@@ -43,6 +43,11 @@ export class TokenHeap {
     return this.#ids[this.#full - 1 - place] ?? 0;
   }
 
+  /** The ids that were not popped, in no order. @param place  from 0 to `size` */
+  remaining(place: number): number {
+    return this.#ids[place] ?? 0;
+  }
+
   /** Puts the popped tokens back. */
   restart(): void {
     while (this.#size < this.#full) this.#rise(this.#size++);

@@ -57,11 +57,20 @@ export function assertAlone(adapters: NonNullable<GenerationRequest['adapters']>
   throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual });
 }
 
-function checkSampling({ temperature = 0, topK = 0, topP = 1, minP = 0, seed = 0 }: GenerationRequest): void {
+function checkSampling({
+  temperature = 0,
+  topK = 0,
+  topP = 1,
+  minP = 0,
+  typicalP = 1,
+  ...rest
+}: GenerationRequest): void {
+  const { seed = 0 } = rest;
   expect('temperature', temperature, Number.isFinite(temperature) && temperature >= 0, 'a number from 0');
   expect('topK', topK, Number.isInteger(topK) && topK >= 0, 'an integer from 0');
   expect('topP', topP, topP > 0 && topP <= 1, 'a number above 0 and up to 1');
   expect('minP', minP, minP >= 0 && minP <= 1, 'a number from 0 to 1');
+  expect('typicalP', typicalP, typicalP > 0 && typicalP <= 1, 'a number above 0 and up to 1');
   expect('seed', seed, Number.isSafeInteger(seed), 'an integer');
 }
 

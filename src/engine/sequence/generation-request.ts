@@ -1,6 +1,7 @@
 import type { RequestedAdapter } from '../adapters/sequence-adapters.ts';
 import type { Reservation } from '../schedule/admission.ts';
 import type { SequenceClass } from '../schedule/schedule-state.ts';
+import type { NamedLogitsFunction } from '../sampling/caller-processor.ts';
 import type { LogitsProcessor } from '../sampling/logits-processor.ts';
 import type { TokenLogprob } from '../sampling/sampler.ts';
 
@@ -25,11 +26,18 @@ export interface GenerationRequest {
   readonly frequencyPenalty?: number;
   /** Divides the positive logits of tokens of prompt and answer, and multiplies the others, in [0.01, 100]; 1 = none. */
   readonly repetitionPenalty?: number;
+  /**
+   * Draw only from the tokens whose surprise is nearest to the expected one and that together reach this probability, in (0, 1]; after
+   * `topK`, before `topP`.
+   */
+  readonly typicalP?: number;
   /** Added to the logits of these tokens, from -100 to 100. */
   readonly logitBias?: ReadonlyMap<number, number>;
   /** The answer does not end at a stop token before it has this many tokens. */
   readonly minTokens?: number;
-  /** The request's own changes to the logits, applied after the penalties. An object serves one request. */
+  /** The caller's changes to the logits, in this order, after the penalties. A function may serve many requests. */
+  readonly logitsFunctions?: readonly NamedLogitsFunction[];
+  /** The request's own changes to the logits, applied after those of the caller. An object serves one request. */
   readonly processors?: readonly LogitsProcessor[];
   /** Makes the draws repeatable. By default each request draws differently. */
   readonly seed?: number;

@@ -73,7 +73,7 @@ export class Sequence implements DecodeRow, Schedulable {
   #isClosed = false;
 
   constructor({ id, request, adapters, maxLength, endTokens, onCancel }: SequenceOptions) {
-    const { temperature = 0, topK = 0, topP = 1, minP = 0, seed, stopTokenIds, signal } = request;
+    const { temperature = 0, topK = 0, topP = 1, minP = 0, typicalP = 1, seed, stopTokenIds, signal } = request;
     const cancel = (): void => {
       this.isCancelled = true;
       onCancel(this);
@@ -87,7 +87,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.path = [request.key ?? '', request.user ?? '', versions, request.promptGroup ?? id];
     this.scope = request.cacheScope ?? '';
     this.tokens = new TokenQueue(cancel);
-    this.#sampling = { temperature, topK, topP, minP };
+    this.#sampling = { temperature, topK, topP, minP, typicalP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
     this.#limit = Math.min(request.maxTokens, maxLength - request.tokens.length);
     this.#stops = stopTokenIds === undefined ? endTokens : setOf(stopTokenIds);

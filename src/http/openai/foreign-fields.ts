@@ -3,7 +3,7 @@ import type { RefusedField } from './refused-field.ts';
 /** Fields of other servers' APIs that would change an answer, with what to do here. */
 const groups: readonly { readonly problem: string; readonly fields: Readonly<Record<string, readonly unknown[]>> }[] = [
   {
-    problem: 'draw with temperature, top_p, top_k or min_p',
+    problem: 'draw with temperature, top_p, top_k, min_p or typical_p',
     fields: {
       do_sample: [true],
       dry_multiplier: [0],
@@ -15,7 +15,6 @@ const groups: readonly { readonly problem: string; readonly fields: Readonly<Rec
       tfs_z: [1],
       top_a: [0],
       top_n_sigma: [-1, 0],
-      typical_p: [1],
       xtc_probability: [0],
     },
   },
@@ -29,7 +28,7 @@ const groups: readonly { readonly problem: string; readonly fields: Readonly<Rec
   },
   {
     problem: 'steer tokens with logit_bias',
-    fields: { allowed_token_ids: [], logits_processors: [] },
+    fields: { allowed_token_ids: [] },
   },
   {
     problem: 'say the form of the answer with response_format, guided_regex or guided_choice',

@@ -12,13 +12,47 @@ async function post(context: FakeContext, body: object): Promise<{ status: numbe
   return { status: answer.statusCode, json: answer.json() };
 }
 
+it('runs logits processors that the owner of the server has named, in the order of the request', async () => {
+  const [strict, plain] = [() => undefined, () => undefined];
+  const logitsProcessors = new Map([['strict', strict], ['plain', plain]]); // prettier-ignore
+  const names = ['plain', 'strict'];
+  for (const body of [completion, chat]) {
+    const context = fakeContext();
+    expect((await post({ ...context, logitsProcessors }, { ...body, logits_processors: names })).status).toBe(200);
+    const functions = context.requests[0]?.logitsFunctions;
+    expect(functions?.map(({ name, change }) => [name, change])).toEqual([['plain', plain], ['strict', strict]]); // prettier-ignore
+    const wrong = await post({ ...context, logitsProcessors }, { ...body, logits_processors: ['plain', 'strikt'] });
+    expect([wrong.status, wrong.json]).toMatchObject([
+      400,
+      {
+        error: {
+          param: 'logits_processors.1',
+          message: expect.stringContaining('the server has strict, plain. Did you mean strict?'),
+        },
+      },
+    ]);
+    const none = await post(context, { ...body, logits_processors: ['strict'] });
+    expect([none.status, none.json]).toMatchObject([400, { error: { param: 'logits_processors.0' } }]);
+    expect(context.requests).toHaveLength(1);
+  }
+});
+
 const calling = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{}' } }] };
 
 describe('what a client asks of the drawing of tokens', () => {
   it('comes to the engine as it is', async () => {
     const context = fakeContext();
     const rules = { presence_penalty: 0.5, frequency_penalty: -1, repetition_penalty: 1.1, logit_bias: { 7: -100 } };
-    const cuts = { top_k: 5, top_p: 0.9, min_p: 0.1, min_tokens: 2, stop_token_ids: [9], seed: -4, temperature: 0.3 };
+    const cuts = {
+      top_k: 5,
+      top_p: 0.9,
+      min_p: 0.1,
+      typical_p: 0.7,
+      min_tokens: 2,
+      stop_token_ids: [9],
+      seed: -4,
+      temperature: 0.3,
+    };
     await post(context, { ...completion, ...rules, ...cuts });
     expect(context.requests[0]).toMatchObject({
       presencePenalty: 0.5,
@@ -28,6 +62,7 @@ describe('what a client asks of the drawing of tokens', () => {
       topK: 5,
       topP: 0.9,
       minP: 0.1,
+      typicalP: 0.7,
       minTokens: 2,
       stopTokenIds: new Set([fakeEos, 9]),
       seed: -4,

@@ -98,6 +98,7 @@ const refusedInMessages: RefusedFields = {
   container: { neutral: [], problem: 'it runs no code' },
   context_management: { neutral: [], problem: 'it edits no history; leave out what is no longer needed' },
   frequency_penalty: { neutral: [0], problem: 'send it to /v1/chat/completions' },
+  logits_processors: { neutral: [], problem: 'send it to /v1/chat/completions' },
   logprobs: { neutral: [false], problem: 'send it to /v1/chat/completions' },
   mcp_servers: { neutral: [], problem: 'it calls no servers; call the tools yourself' },
   n: { neutral: [1], problem: 'a message has one answer; send n to /v1/chat/completions' },
@@ -111,6 +112,7 @@ const refusedInMessages: RefusedFields = {
   guided_grammar: { neutral: [''], problem: formOfMessages },
   regex: { neutral: [], problem: formOfMessages },
   stop: { neutral: [], problem: 'it is called "stop_sequences" here' },
+  typical_p: { neutral: [1], problem: 'send it to /v1/chat/completions' },
 };
 
 const prefixed = 'put the words that the model was trained with in front of the text';

@@ -22,6 +22,9 @@ export const nameInRequest = z.string().min(1).max(512);
 /** WHY a limit: each choice keeps a set of them. */
 const maxStopTokens = 256;
 
+/** Each costs a pass over the vocabulary for every token. */
+const maxProcessors = 16;
+
 const maxMessages = 1024;
 const maxParts = 256;
 const maxDocuments = 256;
@@ -33,6 +36,7 @@ export const samplingFields = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.number().int().min(-1).nullish(),
+  typical_p: z.number().gt(0).max(1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
@@ -45,6 +49,10 @@ export const samplingFields = {
     .nullish(),
   stop: stopStrings.nullish(),
   stop_token_ids: tokenIdList(maxStopTokens).nullish(),
+  logits_processors: z
+    .array(z.string({ error: 'the name of a processor of the server is expected' }).min(1).max(128))
+    .max(maxProcessors)
+    .nullish(),
   min_tokens: z.number().int().min(0).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),

@@ -11,6 +11,7 @@ const seeds = 2 ** 52;
 export function drawingOf(body: SamplingBody, topLogprobs: number | undefined): Drawing {
   return {
     sampling: samplingOf(body),
+    ...(body.logits_processors && { processors: body.logits_processors }),
     n: body.n ?? 1,
     stops: body.stop ?? [],
     stopTokenIds: body.stop_token_ids ?? [],
@@ -30,6 +31,7 @@ export function samplingOf(body: SamplingBody): Sampling {
     // WHY: at least one token always remains, so a top_p of 0 keeps the most likely one.
     ...(topP === 0 ? { topK: 1 } : { topK: Math.max(0, topK), topP }),
     minP: body.min_p ?? 0,
+    typicalP: body.typical_p ?? 1,
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
     repetitionPenalty: body.repetition_penalty ?? 1,

@@ -1,11 +1,13 @@
 import { EspalierError, type ErrorCode } from '../../core/index.ts';
 import type { CallResult } from './breaker.ts';
 
-/** Failures that every version would have had at that moment: the server was full or closing, or its base was overwritten. */
+/** Failures that every version would have had at that moment: the server was full or closing, its base was
+ * overwritten, or a processor of its owner failed. */
 const ofTheServer: readonly ErrorCode[] = [
   'QUEUE_FULL',
   'CALLER_QUEUE_FULL',
   'WAITED_TOO_LONG',
+  'LOGITS_PROCESSOR_FAILED',
   'ENGINE_CLOSED',
   'ADAPTER_BEING_READ',
   'DISPOSED',
