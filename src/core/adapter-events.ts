@@ -60,6 +60,8 @@ export interface AdapterEvent {
   readonly reason?: string | undefined;
   /** Why it was refused or failed. */
   readonly error?: unknown;
+  /** How long it took, in milliseconds, where that is known. */
+  readonly durationMs?: number;
   /** Further facts of this kind of event, such as the step of a roll-out. */
   readonly details?: Readonly<Record<string, string | number | boolean>>;
 }

@@ -19,6 +19,7 @@ import {
   run,
   runOnCopy,
 } from './schedule/slots.ts';
+import { type EndedSequence, endedSequence } from './sequence/ended-sequence.ts';
 import type { Sequence } from './sequence/sequence.ts';
 
 /** The part of the adapters' arena that the loop needs. */
@@ -42,6 +43,8 @@ export interface LoopOptions {
   readonly maxWaiting: number;
   readonly stats: StatsRecorder;
   readonly clock: Clock;
+  /** Called once for each sequence that leaves. */
+  readonly onEnd?: ((ended: EndedSequence) => void) | undefined;
   /** The arena of the active adapters, if they can move. */
   readonly arena?: AdapterPlaces | undefined;
   /** The keys and values of prompts that have run, if they are kept. */
@@ -100,6 +103,11 @@ export class EngineLoop {
     this.#sequences.set(sequence.id, sequence);
     arrive(this.#state, sequence);
     this.#wake();
+  }
+
+  /** What waits and runs now. */
+  get state(): Readonly<Pick<ReturnType<typeof createSchedule<Sequence>>, 'waiting' | 'prefilling' | 'running'>> {
+    return this.#state;
   }
 
   /** The sequence leaves before the next run. */
@@ -316,6 +324,7 @@ export class EngineLoop {
     sequence.times.finished ??= this.#options.clock.now();
     this.#options.stats.requests[how]++;
     sequence.close(error);
+    this.#options.onEnd?.(endedSequence(sequence, how, error));
   }
 
   /** Moves a sequence back to the head of the queue. It computes its keys and values anew in its next turn. */

@@ -11,9 +11,11 @@ import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './adap
 import { assertAlone, checkRequest } from './sequence/check-request.ts';
 import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
+import { type EngineLoad, engineLoad } from './engine-load.ts';
 import { StatsRecorder, type EngineStats } from './engine-stats.ts';
 import { openPrefixes } from './prefix/open-prefixes.ts';
 import type { SequencePrefixes } from './prefix/sequence-prefixes.ts';
+import type { EndedSequence } from './sequence/ended-sequence.ts';
 import type { GenerationRequest } from './sequence/generation-request.ts';
 import type { Applicant, Reservation } from './schedule/admission.ts';
 import { GenerationStream } from './sequence/generation-stream.ts';
@@ -59,6 +61,8 @@ export interface EngineOptions {
    * quarter of the memory and less time, and rounds their updates. On other bases adapters are always floats.
    */
   readonly exactAdapters?: boolean;
+  /** Called once for each sequence that was accepted and has ended. It must not throw. */
+  readonly onEnd?: ((ended: EndedSequence) => void) | undefined;
   /** The source of all times. */
   readonly clock?: Clock;
 }
@@ -79,6 +83,7 @@ const defaults = {
   exactAdapters: false,
   prefixCache: undefined,
   kvMemory: undefined,
+  onEnd: undefined,
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
 
@@ -116,7 +121,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
     const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
     const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes: settings.prefixCache });
-    return new Engine({ base, runner, arena, prefixes, room, maxWaiting, clock: settings.clock, ...sizes });
+    return new Engine({
+      base,
+      runner,
+      arena,
+      prefixes,
+      room,
+      maxWaiting,
+      clock: settings.clock,
+      onEnd: settings.onEnd,
+      ...sizes,
+    });
   } catch (error) {
     await arena?.dispose();
     throw error;
@@ -125,7 +140,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 function checkSizes(
   sizes: Required<
-    Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters'>
+    Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters' | 'onEnd'>
   >,
 ): void {
   const { maxSlots = 1, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
@@ -198,6 +213,7 @@ interface EngineParts {
   readonly reportedChunk: number;
   readonly maxWaiting: number;
   readonly clock: Clock;
+  readonly onEnd: EngineOptions['onEnd'];
 }
 
 /**
@@ -218,14 +234,16 @@ export class Engine implements AsyncDisposable {
   readonly #arena: EngineArena | undefined;
   readonly #prefixes: SequencePrefixes | undefined;
   readonly #stats: StatsRecorder;
+  readonly #slots: number;
   readonly #loop: EngineLoop;
   #requests = 0;
   #isDraining = false;
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
-  constructor({ base, runner, arena, prefixes, room, maxLength, maxWaiting, clock, ...sizes }: EngineParts) {
+  constructor({ base, runner, arena, prefixes, room, maxLength, maxWaiting, clock, onEnd, ...sizes }: EngineParts) {
     const { slots, prefillChunk, reportedChunk } = sizes;
+    this.#slots = slots;
     this.#base = base;
     this.#prefixes = prefixes;
     this.#endTokens = new Set(base.generation.eosTokenIds);
@@ -245,6 +263,7 @@ export class Engine implements AsyncDisposable {
       maxWaiting,
       stats: this.#stats,
       clock,
+      onEnd,
       arena,
       prefixes,
     });
@@ -306,6 +325,17 @@ export class Engine implements AsyncDisposable {
   stats(): EngineStats {
     const prefixes = this.#prefixes?.cache.stats();
     return { ...this.#stats.report(), ...(prefixes && { prefixes }) };
+  }
+
+  /** What waits and runs now. */
+  load(): EngineLoad {
+    const arena = this.#arena?.report();
+    return engineLoad(this.#loop.state, { slots: this.#slots, maxLength: this.maxLength, arena });
+  }
+
+  /** Whether the weights of a version are where runs read them. */
+  isActive(digest: string): boolean {
+    return this.#arena?.isFilled(digest) === true;
   }
 
   /** Refuses new requests, and resolves when all running ones have had their last token. */

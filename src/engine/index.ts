@@ -1,3 +1,4 @@
+export type { EngineLoad } from './engine-load.ts';
 export type { EngineStats, Percentiles, RequestCounts } from './engine-stats.ts';
 export { Engine, type EngineOptions, openEngine } from './engine.ts';
 export type { KvRoom } from './runner/kv-budget.ts';
@@ -6,6 +7,7 @@ export type { LogitsProcessor } from './sampling/logits-processor.ts';
 export type { TokenLogprob } from './sampling/sampler.ts';
 export { repetitionPenalties } from './sequence/check-request.ts';
 export { isTokenId, parseTokenId } from './sequence/token-id.ts';
+export type { EndedSequence } from './sequence/ended-sequence.ts';
 export type { FinishReason, GeneratedToken, GenerationRequest, ReportedToken } from './sequence/generation-request.ts';
 export type { PreparedAdapter } from './adapters/prepared-adapter.ts';
 export type { NamedAdapter, RequestedAdapter } from './adapters/sequence-adapters.ts';

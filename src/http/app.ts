@@ -29,7 +29,9 @@ import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
 import { addMessages } from './messages/routes.ts';
+import type { ServerMetrics } from '../telemetry/index.ts';
 import { addHealth } from './health.ts';
+import { addMetrics, countAnswers } from './metrics/routes.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
@@ -70,6 +72,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   /** Most request bodies that may arrive at once. */
   readonly maxBodies?: number;
   readonly timers?: Timers;
+  /** The series of `/metrics`. undefined: there is no such route. */
+  readonly metrics?: ServerMetrics | undefined;
   /** How much is kept of what `/v1/responses` answers. */
   readonly responses?: GivenLimits | undefined;
   /** The clock by which responses, and answers to repeated requests, are kept. Default: the system's. */
@@ -115,6 +119,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     uploads.endAll(reason);
   };
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
+  if (options.metrics) countAnswers(app, options.metrics);
   addGuard(app, guard);
   app.decorate('servedNames', createServedNames(services));
   app.decorate('servedBase', (services.generation ?? services.encoder ?? services.embeddings)?.baseName ?? '');
@@ -123,6 +128,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addPlaces(app, new Turnstile());
   app.setErrorHandler(answerError);
   addHealth(app, door);
+  if (options.metrics) addMetrics(app, options.metrics);
   const { generation, inference, embeddings } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);

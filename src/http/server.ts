@@ -6,6 +6,7 @@ import { EspalierError, option, optionText } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
+import { type EndedSequence, type MetricSources, ServerMetrics } from '../telemetry/index.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { createApp, type AppOptions } from './app.ts';
@@ -62,6 +63,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const keys = new KeyRing(options);
     const file = options.keys === undefined ? undefined : await openKeys(options.keys, keys);
     if (file) opened.push(async () => file[Symbol.dispose]());
+    const version = await packageVersion();
+    const metrics = new ServerMetrics({ version });
+    opened.push(async () => metrics[Symbol.dispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base);
@@ -70,7 +74,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (options.environment === undefined) opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
-    const generation = base && !isEncoder(base) ? await openGenerationFor(base, environment, options) : undefined;
+    const generation =
+      base && !isEncoder(base) ? await openGenerationFor(base, environment, { ...options, metrics }) : undefined;
     if (generation) opened.push(() => generation.dispose());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
@@ -84,6 +89,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
     };
+    const isReady = (): boolean => door.isReady() && !shuttingDown;
+    metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), isReady });
     const app = createApp(
       door,
       {
@@ -94,9 +101,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
-        inference: { models: all, baseName: encoder?.base.baseName, version: await packageVersion() },
+        inference: { models: all, baseName: encoder?.base.baseName, version },
       },
-      { ...appOptionsOf(options), keys, changed },
+      { ...appOptionsOf(options), keys, changed, metrics },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -185,8 +192,9 @@ function openGenerationFor(
     fallback,
     rollout: mode,
     rolloutOptions: rollout,
+    metrics,
     ...rest
-  }: ServerOptions,
+  }: ServerOptions & { readonly metrics: ServerMetrics },
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
   const limits = {
@@ -206,6 +214,7 @@ function openGenerationFor(
     logitsProcessors,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
+    onEnd: (ended: EndedSequence) => metrics.ended(ended),
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
 }
@@ -267,6 +276,11 @@ function openEncoderFor(
     adaptersFolder,
     ...limits,
   });
+}
+
+/** What the series of an encoder are read from. */
+function sourcesOf(encoder: EncoderService | undefined): Omit<MetricSources, 'isReady'> {
+  return encoder?.sources ?? { baseName: '' };
 }
 
 function openModelsFor(environment: Environment, options: ServerOptions): Promise<ModelsService> {

@@ -25,7 +25,7 @@ export {
 } from './breaker/fallback.ts';
 export { outcomeOf } from './breaker/outcome-of.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
-export { AdapterRegistry, type EarlierMove, type RegistryOptions } from './registry/adapter-registry.ts';
+export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo, AdapterMove, Pin } from './registry/alias.ts';
@@ -36,7 +36,7 @@ export type {
   PinOptions,
   RollbackOptions,
 } from './registry/change-options.ts';
-export type { AdoptedVersion, KnownVersion } from './registry/known-version.ts';
+export type { AdoptedVersion, EarlierMove, KnownVersion } from './registry/known-version.ts';
 export type { ResidentWeights, WeightsHold } from './registry/host-memory.ts';
 export { arbitrate, type Arbitration, type Finding, type Metric, type Verdict } from './rollout/arbitrate.ts';
 export { type RequestEnd, type RolloutPart, RoutedRequest } from './rollout/routed-request.ts';

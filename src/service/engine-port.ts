@@ -83,6 +83,8 @@ export interface GenerationRequest {
   readonly class?: 'foreground' | 'background';
   /** The request is refused if it has waited this long for a slot. */
   readonly maxWaitMs?: number;
+  /** Where it came from, for who is told of its end. */
+  readonly origin?: object;
   readonly signal?: AbortSignal;
 }
 

@@ -13,6 +13,7 @@ export type {
 export type { LogitsFunction, NamedLogitsFunction } from '../engine/index.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
+export { adapterSamples, type ServedSources } from './metric-sources.ts';
 export { type GenerationRoom, type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';
 export { type NameFallback, type RolloutCommand, type RolloutControl, type StartOptions } from './rollouts/rollouts.ts';

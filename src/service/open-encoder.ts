@@ -15,6 +15,7 @@ import { convertToFloat32, tensorOf } from '../tensor/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import {
   type AdapterAdministration,
+  type AdapterRegistry,
   type AdministrationOptions,
   type Announced,
   announceAdapters,
@@ -25,6 +26,7 @@ import {
 } from '../routing/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
+import { adapterSamples, type ServedSources } from './metric-sources.ts';
 import type { InferenceEntry, ServedModel } from './inference-context.ts';
 import type { BaseContext, DoorContext } from './serving-context.ts';
 import { watchedModel } from './watched-model.ts';
@@ -56,6 +58,8 @@ export interface EncoderService {
   readonly base: Omit<BaseContext, keyof DoorContext>;
   readonly embeddings: Omit<EmbeddingContext, keyof DoorContext> | undefined;
   readonly entry: InferenceEntry;
+  /** What its series are read from. */
+  readonly sources: ServedSources;
   dispose(): Promise<void>;
 }
 
@@ -103,11 +107,18 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
     const own = { adapters: registry === undefined ? undefined : adapters, registry };
     const served = options.changed === undefined ? model : watchedModel(model, options.changed);
     const entry = { model: served, ...own, idLimits: idLimitsOf(base) };
-    return { base: context, embeddings: embeddingContext(options, served, context), entry, dispose };
+    const sources = sourcesOf(baseName, registry);
+    return { base: context, embeddings: embeddingContext(options, served, context), entry, sources, dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+/** WHY none is active: the rows of a batch read the weights from host memory. */
+function sourcesOf(baseName: string, registry: AdapterRegistry | undefined): ServedSources {
+  if (registry === undefined) return { baseName };
+  return { baseName, adapters: () => adapterSamples(registry, () => false), memory: () => registry.memory() };
 }
 
 async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise<InferenceModel> {

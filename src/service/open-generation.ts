@@ -17,7 +17,9 @@ import {
   targetsInFolder,
   type RegistryOptions,
 } from '../routing/index.ts';
+import type { EndedSequence } from '../telemetry/index.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
+import { generationSources, type ServedSources } from './metric-sources.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
 import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollouts/rollouts.ts';
 import { ShadowRuns } from './rollouts/shadow-runs.ts';
@@ -73,6 +75,8 @@ export interface GenerationOptions {
   readonly silentMs?: number | undefined;
   /** How many weights of adapters are kept in host memory, and for how long. */
   readonly residency?: RegistryOptions | undefined;
+  /** Called once for each sequence that has ended. */
+  readonly onEnd?: ((ended: EndedSequence) => void) | undefined;
   /** How versions are judged, and how new ones come into service. */
   readonly rollouts?:
     | Omit<RolloutsOptions<PreparedAdapter>, 'registry' | 'records' | 'fallbacks' | 'noises'>
@@ -83,6 +87,8 @@ export interface GenerationOptions {
 export interface GenerationService {
   readonly context: Omit<ServingContext, keyof DoorContext>;
   readonly engine: Engine;
+  /** What its series are read from. */
+  readonly sources: ServedSources;
   dispose(): Promise<void>;
 }
 
@@ -170,7 +176,8 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       // WHY both: the token that ends a turn of a chat may be in one of the files only.
       eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
     };
-    return { context, engine, dispose };
+    const sources = generationSources({ baseName, engine, registry, rollouts });
+    return { context, engine, sources, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -192,6 +199,7 @@ async function openEngineFor(
     environment,
     dora,
     loraBias,
+    onEnd: options.onEnd,
     ...(options.exactAdapters === undefined ? {} : { exactAdapters: options.exactAdapters }),
     ...(targets === undefined ? {} : { adapterTargets: targets }),
     maxSlots,

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { EspalierError, publishAdapterEvent, systemClock } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { StoreFiles } from '../files/store-files.ts';
@@ -37,11 +37,13 @@ export class VersionMaker<Read extends Adapter> {
    */
   async make(name: string, opened: OpenEntry): Promise<StoredVersion> {
     const folder = join(this.#options.layout.staging, `version-${this.#count++}`);
+    const began = systemClock.now();
     try {
       const { source, checksums } = opened;
       const staged = await stageVersion(source, { ...this.#options, folder, name, checksums });
       const version = await this.#publish(staged);
-      publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest });
+      const durationMs = systemClock.now() - began;
+      publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest, durationMs });
       return version;
     } finally {
       await this.#options.files.removeTree(folder);

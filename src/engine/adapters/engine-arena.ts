@@ -35,6 +35,19 @@ interface RowMove {
   isCopied: boolean;
 }
 
+/** What the arena holds, in rank rows and versions. */
+export interface ArenaReport {
+  readonly rows: number;
+  /** Rows that sequences use. */
+  readonly used: number;
+  /** The last row that a step may bind. */
+  readonly span: number;
+  /** Versions that have rows. */
+  readonly present: number;
+  /** Versions that have got rows since the engine was opened. */
+  readonly activations: number;
+}
+
 /** A sequence that waits for rows, with its adapters' weights. */
 interface Waiting {
   readonly claim: AdapterClaim;
@@ -62,6 +75,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   readonly #filling = new Map<string, Promise<void>>();
   #move: RowMove | undefined;
   #isClosing = false;
+  #activations = 0;
 
   constructor({ stack, keptRows, ...served }: ArenaOptions) {
     this.stack = stack;
@@ -147,6 +161,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     if (begun === undefined) return false;
     claim.tenants = versions.flatMap(({ digest }) => this.#state.tenants.get(digest) ?? []);
     this.#claims.add(claim);
+    this.#activations += begun.length;
     for (const tenant of begun) {
       const weights = holds[versions.findIndex(({ digest }) => digest === tenant.digest)]?.weights;
       if (weights === undefined) throw new RangeError(`The weights of ${tenant.digest} are not held`);
@@ -221,9 +236,20 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#beginMove();
   }
 
-  /** The rows that sequences use, and the last row that a step may bind. */
-  report(): { readonly used: number; readonly span: number; readonly present: number } {
-    return { used: usedRows(this.#state), span: busyEnd(this.#state) - 1, present: this.#state.tenants.size };
+  report(): ArenaReport {
+    const { total, tenants } = this.#state;
+    return {
+      rows: total - 1,
+      used: usedRows(this.#state),
+      span: busyEnd(this.#state) - 1,
+      present: tenants.size,
+      activations: this.#activations,
+    };
+  }
+
+  /** Whether a version's weights are in its rows. */
+  isFilled(digest: string): boolean {
+    return this.#state.tenants.get(digest)?.isFilled === true;
   }
 
   /** Waits for the copies in progress and frees the memory. Must be called after the last run. */

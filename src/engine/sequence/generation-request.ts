@@ -68,6 +68,8 @@ export interface GenerationRequest {
   readonly class?: SequenceClass;
   /** The request is refused if it has waited this long for a slot. Checked between two runs. */
   readonly maxWaitMs?: number;
+  /** Where it came from: given as it is to who is told of its end (`EngineOptions.onEnd`), such as the trace to which it belongs. */
+  readonly origin?: object;
   readonly signal?: AbortSignal;
 }
 

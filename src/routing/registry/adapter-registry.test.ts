@@ -267,11 +267,12 @@ describe('the channel espalier:adapter', () => {
     registry.announce('bad', new FakeFiles('bad', error));
     await registry.readAnnounced();
     const done = { time: expect.any(Number) as number, actor: 'server', result: 'done' } as const;
+    const timed = { ...done, durationMs: expect.any(Number) as number };
     expect(seen).toEqual([
-      { ...done, event: 'resident', version: 'v1', details: { bytes: 2 } },
-      { ...done, event: 'load', name: 'policy', version: 'v1' },
-      { ...done, event: 'resident', version: 'v2', details: { bytes: 2 } },
-      { ...done, event: 'replace', name: 'policy', version: 'v2', previous: 'v1' },
+      { ...timed, event: 'resident', version: 'v1', details: { bytes: 2 } },
+      { ...timed, event: 'load', name: 'policy', version: 'v1' },
+      { ...timed, event: 'resident', version: 'v2', details: { bytes: 2 } },
+      { ...timed, event: 'replace', name: 'policy', version: 'v2', previous: 'v1' },
       { ...done, event: 'unload', name: 'policy', version: 'v2' },
       { ...done, event: 'release', version: 'v2', details: { bytes: 2 } },
       { ...done, event: 'retire', version: 'v2' },

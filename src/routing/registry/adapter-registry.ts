@@ -1,6 +1,7 @@
-import { type Cause, EspalierError, publishAdapterEvent, serverItself, Turns } from '../../core/index.ts';
+import { type Clock, EspalierError, publishAdapterEvent, serverItself, systemClock, Turns } from '../../core/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
+import { sourceIn } from './source-in.ts';
 import { type AdapterLease, type AdapterVersion, type Served, VersionRecord } from './adapter-version.ts';
 import { type AdapterInfo, servedBy } from './alias.ts';
 import { defaultHistory, type Move, rollbackTarget, withEarlier, withMove, withRollback } from './alias-history.ts';
@@ -12,7 +13,7 @@ import { type AdapterTrial, beginTrial } from './adapter-trial.ts';
 import { leaseVersion } from './lease-version.ts';
 import { recordOf } from './record-of.ts';
 import { HeldVersions } from './held-versions.ts';
-import { type AdoptedVersion, assertUsable } from './known-version.ts';
+import { type AdoptedVersion, assertUsable, type EarlierMove } from './known-version.ts';
 import { Pins } from './pins.ts';
 import type { ResidentWeights } from './host-memory.ts';
 import { type ResidencyOptions, unixSeconds, VersionTable } from './version-table.ts';
@@ -47,6 +48,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   readonly #table: VersionTable<Weights>;
   readonly #turns = new Turns();
   readonly #historyLimit: number;
+  readonly #clock: Clock;
   #isDisposed = false;
 
   constructor(
@@ -54,6 +56,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     { memory = defaultMemory(), history = defaultHistory, ...residency }: RegistryOptions = {},
   ) {
     this.#table = new VersionTable({ arena, memory, ...residency });
+    this.#clock = residency.clock ?? systemClock;
     const [table, turns] = [this.#table, this.#turns];
     const aliases = new AliasTable((digest) => table.memory.has(digest));
     this.#aliases = aliases;
@@ -100,8 +103,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   async #point(name: string, from: SourcedAdapter | AdapterSource, options: MoveOptions): Promise<VersionRecord> {
     this.#aliases.assertMovable(name, options);
     const source = sourceOf(from);
+    const began = this.#clock.now();
     const served = await this.#inPlaceOf(name, this.#table.bring(source, { name, isUrgent: true }));
-    this.#moveTo(served, { name, source, ...options });
+    this.#moveTo(served, { name, source, began, ...options });
     return served.version;
   }
 
@@ -129,8 +133,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
         present.addSource(known.source);
         return present;
       }
+      const began = this.#clock.now();
       const served = await this.#table.know(known);
-      this.#moveTo(served, { name, source: known.source, ...options });
+      this.#moveTo(served, { name, source: known.source, began, ...options });
       return served.version;
     });
   }
@@ -147,8 +152,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       const history = this.#aliases.get(name)?.history ?? [];
       const known = this.#table.get(digest) ?? rollbackTarget(history, digest)?.version;
       if (known === undefined) throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: digest });
+      const began = this.#clock.now();
       const served = await this.#inPlaceOf(name, this.#table.recall(name, known));
-      this.#moveTo(served, { name, ...options });
+      this.#moveTo(served, { name, began, ...options });
       return served.version;
     });
   }
@@ -170,8 +176,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
         throw new EspalierError('ADAPTER_VERSION_UNKNOWN', { what: name, version: to });
       }
       if (target === undefined) throw new EspalierError('ADAPTER_NO_EARLIER_VERSION', { name });
+      const began = this.#clock.now();
       const served = await this.#inPlaceOf(name, this.#table.recall(name, target.version));
-      this.#moveTo(served, { name, target, ...options });
+      this.#moveTo(served, { name, target, began, ...options });
       return served.version;
     });
   }
@@ -212,7 +219,10 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /** Points the name to a version that is held for it. */
-  #moveTo(served: Served<VersionRecord>, { name, target, source = sourceIn(served.version), cause }: Moving): void {
+  #moveTo(
+    served: Served<VersionRecord>,
+    { name, target, source = sourceIn(served.version), began, cause }: Moving,
+  ): void {
     const { version, tokenizer } = served;
     const previous = this.#aliases.serving(name);
     const move = { ...serverItself, ...cause, version, time: Date.now() };
@@ -229,7 +239,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     const event = previous === undefined ? 'load' : target === undefined ? 'replace' : 'rollback';
     const before = previous === undefined ? {} : { previous: previous.digest };
     const told = { ...cause, name, version: version.digest };
-    publishAdapterEvent({ event, ...told, ...before });
+    publishAdapterEvent({ event, ...told, ...before, durationMs: this.#clock.now() - began });
     if (tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
     if (previous !== undefined) this.#table.drop(previous);
     this.held.endFallback(name);
@@ -283,8 +293,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
       const alias = this.#aliases.get(name);
       if (alias?.state.kind !== 'pending') return;
       const { source } = alias;
+      const began = this.#clock.now();
       try {
-        this.#moveTo(await this.#table.bring(source, { name, isUrgent }), { name, source });
+        this.#moveTo(await this.#table.bring(source, { name, isUrgent }), { name, source, began });
       } catch (error) {
         this.fail(name, source, error);
       }
@@ -375,24 +386,12 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 }
 
-/** A move of a name by an earlier process. */
-export interface EarlierMove extends Cause {
-  readonly known: AdoptedVersion;
-  /** Unix time in milliseconds. */
-  readonly time: number;
-}
-
 interface Moving extends ChangeOptions {
   readonly name: string;
+  /** The clock's time at which the move began. */
+  readonly began: number;
   /** Default: the first source of the version. */
   readonly source?: AdapterSource | undefined;
   /** The earlier move to which a roll-back leads. */
   readonly target?: Move | undefined;
-}
-
-/** WHY never empty: a version is made with a source, and gives up only those that keep an adapter in memory. */
-function sourceIn({ digest, sources }: VersionRecord): AdapterSource {
-  const [source] = sources;
-  if (source === undefined) throw new TypeError(`The version ${digest} has no source`);
-  return source;
 }

@@ -76,24 +76,32 @@ export class HostMemory<Weights extends HostWeights> {
     return this.#kept.has(digest);
   }
 
-  /** Takes ownership of the weights, as the most recently used, and holds them once. */
-  keep(digest: string, weights: Weights): WeightsHold<Weights> {
+  /**
+   * Takes ownership of the weights, as the most recently used, and holds them once.
+   * @param durationMs  how long it took to read them
+   */
+  keep(digest: string, weights: Weights, durationMs?: number): WeightsHold<Weights> {
     this.drop(digest);
     // Weights that arrive after `dispose` are freed as soon as nothing holds them.
     const kept = { weights, holds: 0, usedAt: this.#clock.now(), isDropped: this.#isDisposed };
     if (this.#isDisposed) return this.#hold(digest, kept);
     this.#kept.set(digest, kept);
     this.#used += weights.bytes;
-    publishAdapterEvent({ event: 'resident', version: digest, details: { bytes: weights.bytes } });
+    publishAdapterEvent({
+      event: 'resident',
+      version: digest,
+      details: { bytes: weights.bytes },
+      ...tookOf(durationMs),
+    });
     const hold = this.#hold(digest, kept);
     this.#shrink();
     return hold;
   }
 
   /** Like `keep`, but drops no other weights. If there is no room, the given weights are disposed. */
-  offer(digest: string, weights: Weights): void {
+  offer(digest: string, weights: Weights, durationMs?: number): void {
     if (this.#used + weights.bytes > this.limit || this.count >= this.maxCount) weights.dispose();
-    else this.keep(digest, weights).dispose();
+    else this.keep(digest, weights, durationMs).dispose();
   }
 
   /** @returns undefined if the weights are not in memory */
@@ -172,4 +180,8 @@ export class HostMemory<Weights extends HostWeights> {
       if (!this.#isFull()) return;
     }
   }
+}
+
+function tookOf(durationMs: number | undefined): { readonly durationMs?: number } {
+  return durationMs === undefined ? {} : { durationMs };
 }

@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { type Cause, EspalierError } from '../../core/index.ts';
 import type { AdapterFacts } from './adapter-arena.ts';
 import type { AdapterSource, SourcedAdapter } from './adapter-source.ts';
 
@@ -34,4 +34,11 @@ export function differences(recorded: AdapterFacts, actual: AdapterFacts): strin
   return facts
     .filter((fact) => recorded[fact] !== actual[fact])
     .map((fact) => `${fact} was recorded as ${recorded[fact]} and is ${actual[fact]}`);
+}
+
+/** A move of a name by an earlier process. */
+export interface EarlierMove extends Cause {
+  readonly known: AdoptedVersion;
+  /** Unix time in milliseconds. */
+  readonly time: number;
 }

@@ -1,4 +1,4 @@
-import { breathe, EspalierError, publishAdapterEvent } from '../../core/index.ts';
+import { breathe, type Clock, EspalierError, publishAdapterEvent, systemClock } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import type { AdapterSource, SourcedAdapter } from './adapter-source.ts';
@@ -45,9 +45,11 @@ export class VersionTable<Weights extends HostWeights> {
   readonly #versions = new Map<string, VersionRecord>();
   readonly #arrived = new Set<WeightsHold<Weights>>();
   readonly #reads = new Lanes(readsAtOnce);
+  readonly #clock: Clock;
 
   constructor({ arena, memory, maxResident, idleMs, clock, leaseLimitMs }: VersionTableOptions<Weights>) {
     this.#arena = arena;
+    this.#clock = clock ?? systemClock;
     this.leases = new LeaseWatch({ leaseLimitMs, clock });
     const isNeeded = (digest: string): boolean => {
       const version = this.#versions.get(digest);
@@ -84,9 +86,10 @@ export class VersionTable<Weights extends HostWeights> {
    */
   bring(source: AdapterSource, { name, isUrgent, expected }: BringOptions): Promise<Served<VersionRecord>> {
     const read = async (): Promise<Served<VersionRecord>> => {
+      const began = this.#clock.now();
       const adapter = await source.read();
       try {
-        return await this.#admit(adapter, { name, isUrgent, expected, source });
+        return await this.#admit(adapter, { name, isUrgent, expected, source, began });
       } finally {
         adapter.release?.();
       }
@@ -96,13 +99,20 @@ export class VersionTable<Weights extends HostWeights> {
 
   async #admit(
     adapter: SourcedAdapter,
-    { name, isUrgent, expected, source }: BringOptions & { readonly source: AdapterSource },
+    {
+      name,
+      isUrgent,
+      expected,
+      source,
+      began,
+    }: BringOptions & { readonly source: AdapterSource; readonly began: number },
   ): Promise<Served<VersionRecord>> {
     if (expected !== undefined && adapter.digest !== expected) throw changed(name, source, expected);
     const tokenizer = await adapter.openTokenizer?.();
     if (expected === undefined) tellNotes(name, adapter);
     const present = this.#versions.get(adapter.digest);
-    if (present === undefined) return { version: await this.#enter(name, adapter, { source, isUrgent }), tokenizer };
+    if (present === undefined)
+      return { version: await this.#enter(name, adapter, { source, isUrgent, began }), tokenizer };
     present.holds++;
     try {
       await present.entering;
@@ -180,7 +190,7 @@ export class VersionTable<Weights extends HostWeights> {
   async #enter(
     name: string,
     adapter: Adapter,
-    { source, isUrgent }: { readonly source: AdapterSource; readonly isUrgent: boolean },
+    { source, isUrgent, began }: { readonly source: AdapterSource; readonly isUrgent: boolean; readonly began: number },
   ): Promise<VersionRecord> {
     const { digest, baseName: base, baseFingerprint: fingerprint } = adapter;
     const facts = this.#arena.check(name, adapter);
@@ -195,7 +205,7 @@ export class VersionTable<Weights extends HostWeights> {
     version.isChecked = true;
     version.holds++;
     this.#versions.set(digest, version);
-    version.entering = this.#prepare(version, adapter, { name, isUrgent });
+    version.entering = this.#prepare(version, adapter, { name, isUrgent, began });
     try {
       await version.entering;
       version.entering = undefined;
@@ -206,10 +216,15 @@ export class VersionTable<Weights extends HostWeights> {
     }
   }
 
-  async #prepare(version: VersionRecord, adapter: Adapter, { name, isUrgent }: BringOptions): Promise<void> {
+  async #prepare(
+    version: VersionRecord,
+    adapter: Adapter,
+    { name, isUrgent, began }: BringOptions & { readonly began: number },
+  ): Promise<void> {
     const weights = await this.#arena.prepare(name, adapter);
-    if (isUrgent) this.memory.keep(version.digest, weights).dispose();
-    else this.memory.offer(version.digest, weights);
+    const durationMs = this.#clock.now() - began;
+    if (isUrgent) this.memory.keep(version.digest, weights, durationMs).dispose();
+    else this.memory.offer(version.digest, weights, durationMs);
   }
 
   /** Ends a name's hold on a version. */
@@ -251,12 +266,14 @@ export class VersionTable<Weights extends HostWeights> {
   async #readAgain(name: string, version: VersionRecord): Promise<void> {
     const problems: unknown[] = [];
     for (const source of version.sources) {
+      const began = this.#clock.now();
       try {
         const adapter = await source.read();
         try {
           if (adapter.digest === version.digest) {
             this.#confirm(name, version, adapter);
-            this.#holdForATurn(this.memory.keep(version.digest, await this.#arena.prepare(name, adapter)));
+            const weights = await this.#arena.prepare(name, adapter);
+            this.#holdForATurn(this.memory.keep(version.digest, weights, this.#clock.now() - began));
             return;
           }
         } finally {

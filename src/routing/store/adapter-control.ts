@@ -6,7 +6,7 @@ import {
   isAdapterName,
   serverItself,
 } from '../../core/index.ts';
-import type { AdapterRegistry, EarlierMove } from '../registry/adapter-registry.ts';
+import type { AdapterRegistry } from '../registry/adapter-registry.ts';
 import type { AdapterInfo, Pin } from '../registry/alias.ts';
 import type {
   ChangeOptions,
@@ -15,7 +15,7 @@ import type {
   PinOptions,
   RollbackOptions,
 } from '../registry/change-options.ts';
-import type { AdoptedVersion } from '../registry/known-version.ts';
+import type { AdoptedVersion, EarlierMove } from '../registry/known-version.ts';
 
 /** A store of verified versions. It remembers where each name points, so that a server that starts again serves the same. */
 export interface VersionStore {

@@ -5,6 +5,7 @@ import {
   type AdapterInfo,
   type AdapterRegistry,
   type BreakerOptions,
+  type BreakerState,
   BreakerTable,
   DeclaredFallbacks,
   type Fallback,
@@ -236,6 +237,11 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
     if (version === undefined) throw new EspalierError('ADAPTER_BEING_READ', { name });
     if (this.#runner.isActive(name)) throw new EspalierError('ROLLOUT_ACTIVE', { name });
     return this.noise.start(name, version, given, options.cause);
+  }
+
+  /** The state of each version's breaker that was called. */
+  breakers(): readonly { readonly version: string; readonly state: BreakerState }[] {
+    return this.#breakers.list((this.#options.clock ?? systemClock).now());
   }
 
   fallbackOf(name: string): NameFallback {

@@ -1,0 +1,13 @@
+export type { MetricDefinition, MetricTable, Sample } from './metrics/definition.ts';
+export { MetricSet } from './metrics/metric-set.ts';
+export { ServerMetrics, type ServerMetricsOptions } from './metrics/server-metrics.ts';
+export { serverTable } from './metrics/server-table.ts';
+export type {
+  AdapterSample,
+  BreakerSample,
+  EndedSequence,
+  EngineSample,
+  MetricSources,
+  RolloutSample,
+  View,
+} from './metrics/sources.ts';

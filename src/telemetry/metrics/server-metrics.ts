@@ -1,0 +1,149 @@
+import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { listAdapters } from './adapter-samples.ts';
+import { MetricSet } from './metric-set.ts';
+import { LoopWatch } from './process-samples.ts';
+import { readAdapters } from './read-adapters.ts';
+import { readEngine } from './read-engine.ts';
+import { readProcess } from './read-process.ts';
+import type { Reading } from './reading.ts';
+import { RequestCounts } from './request-counts.ts';
+import { type ServerTable, serverTable } from './server-table.ts';
+import type { EndedSequence, MetricSources, View } from './sources.ts';
+
+export interface ServerMetricsOptions {
+  /** Version of the package. */
+  readonly version: string;
+  /** Most adapters with series of their own. Default: 1,024. */
+  readonly maxAdapters?: number | undefined;
+}
+
+/** WHY so many: a server with a thousand adapters is to be seen whole, and each has about ten series. */
+const defaultMaxAdapters = 1024;
+
+/** An answered request of HTTP. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The pattern of the route, or `unknown`. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+const everything: View = { isAll: true, sees: () => true };
+
+const nothing: Reading = {
+  sources: undefined,
+  engine: undefined,
+  adapters: listAdapters([], 0, everything),
+  view: everything,
+};
+
+/**
+ * The series of a server. What happens is counted when a request or a change of an adapter ends; everything else is read from the server
+ * when the series are asked for, so that a token costs nothing. The events of adapters are those of the process.
+ */
+export class ServerMetrics implements Disposable {
+  readonly #set = new MetricSet<ServerTable>(serverTable);
+  readonly #loop = new LoopWatch();
+  readonly #counts = new RequestCounts(() => this.#sources?.baseName ?? '');
+  readonly #events: Disposable;
+  readonly #maxAdapters: number;
+  #sources: MetricSources | undefined;
+  #reading: Reading = nothing;
+  #whole: Promise<Buffer> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ version, maxAdapters = defaultMaxAdapters }: ServerMetricsOptions) {
+    this.#maxAdapters = maxAdapters;
+    const reading = (): Reading => this.#reading;
+    readEngine(this.#set, reading);
+    readAdapters(this.#set, reading, this.#counts);
+    readProcess(this.#set, reading, { version, loop: this.#loop });
+    this.#events = onAdapterEvent((event) => this.#heard(event));
+  }
+
+  get contentType(): string {
+    return this.#set.contentType;
+  }
+
+  /** Reads the server from now on. */
+  attach(sources: MetricSources): void {
+    this.#sources = sources;
+  }
+
+  answered({ method, route, status, seconds }: AnsweredRequest): void {
+    this.#set.count('espalier_http_requests_total', { method, route, status: String(status) });
+    this.#set.observe('espalier_http_request_duration_seconds', seconds, { route });
+  }
+
+  /** Times of sequences that ran for no client, or that did not finish, are in no histogram. */
+  ended(sequence: EndedSequence): void {
+    this.#counts.add(sequence);
+    const { times, how, isBackground, generatedTokens } = sequence;
+    const { arrived, admitted, firstToken, finished } = times;
+    if (isBackground || arrived === undefined) return;
+    const seconds = (from: number, to: number): number => Math.max(0, to - from) / 1000;
+    if (admitted !== undefined) this.#set.observe('espalier_queue_seconds', seconds(arrived, admitted));
+    if (firstToken !== undefined) {
+      this.#set.observe('espalier_time_to_first_token_seconds', seconds(arrived, firstToken));
+    }
+    if (how !== 'finished' || finished === undefined) return;
+    this.#set.observe('espalier_request_duration_seconds', seconds(arrived, finished));
+    if (firstToken === undefined || generatedTokens < 2) return;
+    const each = seconds(firstToken, finished) / (generatedTokens - 1);
+    this.#set.observe('espalier_time_per_output_token_seconds', each);
+  }
+
+  #heard({ event, result, error, durationMs: ms }: AdapterEvent): void {
+    this.#set.count('espalier_adapter_events_total', { event, result });
+    if (error !== undefined) {
+      this.#set.count('espalier_adapter_failures_total', { event, code: codeOf(error) });
+    }
+    if (ms === undefined) return;
+    this.#set.observe('espalier_adapter_change_seconds', ms / 1000, { event });
+    if (event === 'resident') this.#set.observe('vllm:lora_adapter_load_seconds', ms / 1000);
+  }
+
+  /**
+   * The series in the text format of Prometheus. Askings that overlap share one reading if they may see every name, and otherwise wait
+   * for each other.
+   */
+  text(view: View = everything): Promise<Buffer> {
+    if (view.isAll && this.#whole !== undefined) return this.#whole;
+    const text = this.#last.then(() => this.#read(view));
+    this.#last = text.catch(() => undefined);
+    if (!view.isAll) return text;
+    const whole = text.finally(() => {
+      if (this.#whole === whole) this.#whole = undefined;
+    });
+    this.#whole = whole;
+    return whole;
+  }
+
+  async #read(view: View): Promise<Buffer> {
+    const sources = this.#sources;
+    const adapters = listAdapters(sources?.adapters?.() ?? [], this.#maxAdapters, view);
+    if (sources?.adapters) {
+      const served = new Set(adapters.all.map(({ name }) => name));
+      this.#counts.keepOnly((name) => served.has(name));
+    }
+    this.#reading = { sources, engine: sources?.engine?.(), adapters, view };
+    try {
+      return await this.#set.text();
+    } finally {
+      this.#reading = nothing;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#events[Symbol.dispose]();
+    this.#loop[Symbol.dispose]();
+  }
+}
+
+/** WHY no message: it would be a label without bound. */
+function codeOf(error: unknown): string {
+  if (EspalierError.isInstance(error)) return error.code;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? code : 'OTHER';
+}
