@@ -1,9 +1,10 @@
-import type { AnswerForm } from '../../chat/index.ts';
+import { type AnswerForm, describedTool } from '../../chat/index.ts';
 import type { ConstraintSpec } from '../../constrain/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { type ChatRequest, offeredTools } from '../chat-request.ts';
 import { behindThought } from './behind-thought.ts';
 import { forcedCalls } from './forced-calls.ts';
+import { optionalCalls } from './optional-calls.ts';
 import type { MarkTokenizer } from './literal-parts.ts';
 
 export interface AnswerConstraintOptions {
@@ -15,7 +16,7 @@ export interface AnswerConstraintOptions {
 
 /**
  * The form that the whole text of an answer must have: calls where one is required, and the form of the request where it has one. A model
- * that may call and has a form for its words does one of both. Thoughts before are free.
+ * that may call and has a form for its words does one of both. One that may call strict tools writes free text and calls of their schemas. Thoughts before are free.
  *
  * @returns undefined: any text
  * @throws EspalierError REQUEST_UNSUPPORTED for a required call together with `min_tokens`
@@ -33,6 +34,9 @@ export function answerConstraint(
   if (tools !== undefined && form.calls !== undefined && (isForced || constraint !== undefined)) {
     const calls = forcedCalls({ calls: form.calls, tools, choice, isParallel, tokenizer });
     spec = isForced || constraint === undefined ? calls : { kind: 'any-of', options: [calls, constraint] };
+  }
+  if (spec === undefined && tools?.some((tool) => describedTool(tool).isStrict) === true && form.calls !== undefined) {
+    spec = optionalCalls({ calls: form.calls, tools, isParallel, tokenizer });
   }
   const { thoughts } = form;
   return spec && thoughts ? behindThought(spec, { thoughts, isBegun: isThinking, tokenizer }) : spec;

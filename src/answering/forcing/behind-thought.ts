@@ -1,5 +1,6 @@
 import type { ThoughtForm } from '../../chat/index.ts';
 import type { ConstraintSpec } from '../../constrain/index.ts';
+import { textWithout } from './text-without.ts';
 import { literalParts, type MarkTokenizer } from './literal-parts.ts';
 
 export interface BehindThoughtOptions {
@@ -9,15 +10,13 @@ export interface BehindThoughtOptions {
   readonly tokenizer: MarkTokenizer;
 }
 
-/** A form behind a thought: the answer has it, and the thought is free. It ends before what may be its mark. */
+/** A form behind a thought: the answer has it, and the thought is free. */
 export function behindThought(
   form: ConstraintSpec,
   { thoughts: { open, close }, isBegun, tokenizer }: BehindThoughtOptions,
 ): ConstraintSpec {
-  const first = (close[0] ?? '').replace(/[[\]\\^-]/, String.raw`\$&`);
-  const thought: ConstraintSpec = { kind: 'regex', pattern: `[^${first}]*` };
   const space: ConstraintSpec = { kind: 'regex', pattern: String.raw`\n{0,2}` };
-  const rest = [thought, ...literalParts(close, tokenizer), space, form];
+  const rest = [textWithout(close), ...literalParts(close, tokenizer), space, form];
   if (isBegun) return { kind: 'sequence', parts: rest };
   return { kind: 'any-of', options: [form, { kind: 'sequence', parts: [...literalParts(open, tokenizer), ...rest] }] };
 }

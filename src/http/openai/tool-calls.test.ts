@@ -243,14 +243,39 @@ it('reads the channels of Harmony', async () => {
 });
 
 /** The characters with which an answer may begin. */
-function beginnings({ requests }: TemplatedContext): string {
+function beginnings(context: TemplatedContext): string {
+  return nextAfter('', context);
+}
+
+/** The characters that may follow a part of an answer. */
+function nextAfter(written: string, { requests }: TemplatedContext): string {
   const logits = new Float32Array(128);
-  for (const processor of requests[0]?.processors ?? []) processor.process(logits);
+  for (const processor of requests[0]?.processors ?? []) {
+    for (const character of written) processor.note?.(character.codePointAt(0) ?? 0);
+    processor.process(logits);
+  }
   return String.fromCodePoint(...[...logits.keys()].filter((id) => logits[id] === 0)).trim();
 }
 
 const form = { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'object' } } };
 const noThoughts = { chat_template_kwargs: { enable_thinking: false } };
+
+describe('a strict tool that may be called', () => {
+  const opened = 'See <b>:\n<tool_call>\n{"name": "weather", "arguments": {';
+  const strict = { ...asked, ...noThoughts, tools: [{ ...tool, function: { ...tool.function, strict: true } }] };
+
+  it('is called by its schema, beside free text', async () => {
+    const { status, context } = await post(call, strict);
+    expect(status).toBe(200);
+    expect(beginnings(context).length).toBeGreaterThan(90);
+    expect(nextAfter(opened, context)).toBe('"}');
+  });
+
+  it('is free in its calls where it is not strict', async () => {
+    const { context } = await post(call, { ...strict, tools: [tool] });
+    expect(nextAfter(opened, context).length).toBeGreaterThan(90);
+  });
+});
 
 describe('tools and a form in one request', () => {
   it.each<[string, object, string]>([
