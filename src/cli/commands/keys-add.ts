@@ -4,7 +4,7 @@ import { lockOutput, writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import { addKey, roles } from '../../http/index.ts';
 import type { CommandDefinition } from '../command.ts';
-import { path, readOptions } from '../read-options.ts';
+import { path, positiveInteger, readOptions } from '../read-options.ts';
 
 const schema = z.object({
   name: z.string().min(1, { error: 'a name' }),
@@ -14,6 +14,8 @@ const schema = z.object({
     .transform((text) => text.split(',').map((name) => name.trim()))
     .refine((names) => names.every((name) => name !== ''), { error: 'names separated by commas' }),
   admin: z.boolean().default(false),
+  requestsPerMinute: positiveInteger.optional(),
+  tokensPerMinute: positiveInteger.optional(),
   roles: z
     .string()
     .transform((text) => text.split(',').map((role) => role.trim()))
@@ -28,6 +30,7 @@ export const keysAddCommand: CommandDefinition = {
   examples: [
     "espalier keys add acme --file keys.yaml --models 'acme/*,base'",
     "espalier keys add operator --file keys.yaml --models '*' --admin",
+    "espalier keys add trial --file keys.yaml --models 'base' --requests-per-minute 60 --tokens-per-minute 20000",
     "espalier keys add prometheus --file keys.yaml --models '*' --roles read",
   ],
   configure: (command) =>
@@ -39,9 +42,11 @@ export const keysAddCommand: CommandDefinition = {
         "what it may see: names separated by commas, * for any characters, '*' for every name",
       )
       .option('--roles <roles>', `what it is for: ${roles.join(', ')}, separated by commas (default: infer)`)
+      .option('--requests-per-minute <n>', 'requests that it may send in a minute (default: any number)')
+      .option('--tokens-per-minute <n>', 'tokens of prompts and answers together in a minute (default: any number)')
       .option('--admin', 'short for --roles admin: it may also change the adapters of these names'),
   run: async (options, { output, signal }) => {
-    const { name, file, models, admin, roles: given } = readOptions(schema, options);
+    const { name, file, models, admin, roles: given, ...rates } = readOptions(schema, options);
     if (admin && given !== undefined)
       throw new EspalierError('CLI_CONFLICT', { expected: '--admin or --roles', actual: 'both' });
     const held = given ?? [admin ? 'admin' : 'infer'];
@@ -49,13 +54,13 @@ export const keysAddCommand: CommandDefinition = {
     const place = await realpath(file).catch(() => file);
     await using _lock = await lockOutput(place, { signal });
     const old = await read(place);
-    const { key, text } = addKey(old.text, { name, models, roles: held }, file);
+    const { key, text } = addKey(old.text, { name, models, roles: held, limits: rates }, file);
     await writeAtomically(place, async (handle) => {
       await handle.chmod(old.mode);
       await handle.writeFile(text);
     });
     output.note(`Added ${name} to ${file}. The key is shown once and is kept nowhere:`);
-    output.answer({ name, key, models, roles: held }, () => key);
+    output.answer({ name, key, models, roles: held, ...rates }, () => key);
   },
 };
 

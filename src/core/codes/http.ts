@@ -91,6 +91,12 @@ export const httpCodes = {
       'Without {option:adminKey}, adapters can be changed only from the machine of the server. Start it with {option:adminKey} KEY, and send that key.',
     help: 'The routes of administration need a key of their own to be open to other machines. Requests that a proxy passes on count as those of other machines. Nothing was changed.',
   },
+  RATE_LIMITED: {
+    status: 429,
+    retryable: true,
+    message: 'The key {key} has used its {limit} {of} for a minute. Try again in {retryAfterSeconds} s.',
+    help: 'A key of the file of keys may have `requests_per_minute` and `tokens_per_minute`. Both fill evenly. The tokens of an answer are counted when it ends, so a key that has overdrawn its tokens waits until they are made up for. Nothing was queued.',
+  },
   READ_KEY_MISSING: {
     status: 403,
     retryable: false,

@@ -5,6 +5,8 @@ import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import type { AnswerFormat, AnswerHead } from './answer-format.ts';
 import { type AnswerPlan, type AskedModel, resolveAsked, startAnswer } from '../../answering/index.ts';
+import { holderOf } from '../keys/key-holder.ts';
+import { TokenMeter } from './token-meter.ts';
 import { ClientConnection } from './client-connection.ts';
 import { WatchedCall } from './watched-call.ts';
 import type { GenerationRoute, ServingContext } from '../../service/index.ts';
@@ -27,9 +29,12 @@ export async function answerRequest(
   options: AnswerRequestOptions,
 ): Promise<unknown> {
   using client = new ClientConnection(reply, server.trials?.timers);
+  const { quota } = holderOf(reply.request);
+  using meter = quota && new TokenMeter(quota);
+  const metered = meter ? { ...server, engine: meter.watch(server.engine) } : server;
   let route = await resolveAsked(server, options, options.rolloutKey);
   for (;;) {
-    const tried = await tryRoute(server, reply, { ...options, route, client });
+    const tried = await tryRoute(metered, reply, { ...options, route, client });
     if ('answer' in tried) return tried.answer;
     route = tried.next;
   }

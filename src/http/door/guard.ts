@@ -43,12 +43,27 @@ export function createGuard(options: GuardOptions): Guard {
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
     if (access !== 'public') assertWithinKey(request);
+    if (access === 'inference' && !isLook(request)) takeFromQuota(holder, reply);
   };
 }
 
 /** Whether somebody was given this key for such routes. If not, only requests of this machine may use them. */
 function isFor({ roles }: KeyHolder, access: 'admin' | 'read'): boolean {
   return roles.has('admin') || (access === 'read' && roles.has('read'));
+}
+
+function isLook({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** WHY before the body is read: a refusal must cost little. @throws EspalierError RATE_LIMITED */
+function takeFromQuota({ quota }: KeyHolder, reply: FastifyReply): void {
+  if (quota === undefined) return;
+  try {
+    quota.admit();
+  } finally {
+    reply.headers(quota.headers());
+  }
 }
 
 /** @throws EspalierError ADAPTER_NOT_FOUND, KEY_FOR_SOME_NAMES */
@@ -100,6 +115,7 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 /** Headers of an answer that a page may read, beside those that every page may. */
 const exposed = [
   'x-request-id, x-should-retry, retry-after, retry-after-ms, inference-header-content-length, etag',
+  ...['limit', 'remaining', 'reset'].flatMap((what) => ['requests', 'tokens'].map((of) => `x-ratelimit-${what}-${of}`)),
   ...Object.values(answeredByHeaders),
 ].join(', ');
 

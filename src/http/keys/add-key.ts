@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isSeq, parseDocument } from 'yaml';
+import type { QuotaLimits } from './quota.ts';
 import type { Role } from './role.ts';
 import { parseKeys } from './read-keys.ts';
 
@@ -7,6 +8,7 @@ export interface NewKey {
   readonly name: string;
   readonly models: readonly string[];
   readonly roles: readonly Role[];
+  readonly limits?: QuotaLimits | undefined;
 }
 
 /**
@@ -19,16 +21,19 @@ export interface NewKey {
  */
 export function addKey(
   text: string,
-  { name, models, roles }: NewKey,
+  { name, models, roles, limits = {} }: NewKey,
   path: string,
 ): { readonly key: string; readonly text: string } {
   const key = `esp-${randomBytes(32).toString('base64url')}`;
+  const { requestsPerMinute, tokensPerMinute } = limits;
   const sha256 = createHash('sha256').update(key).digest('hex');
   const added = withEntry(text.trim() === '' ? '[]' : text, path, {
     name,
     sha256,
     models,
     roles,
+    ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
+    ...(tokensPerMinute !== undefined && { tokens_per_minute: tokensPerMinute }),
   });
   // WHY the whole: a name or a pattern of the new key may not be one.
   parseKeys(added, path);

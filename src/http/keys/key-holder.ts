@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { Quota } from './quota.ts';
 import { defaultRoles, type Role } from './role.ts';
 import { everyName, type Scope } from './scope.ts';
 
@@ -8,6 +9,8 @@ export interface KeyHolder {
   readonly name: string | undefined;
   readonly scope: Scope;
   readonly roles: ReadonlySet<Role>;
+  /** What is left of the key's limits. Absent: it has none. */
+  readonly quota?: Quota | undefined;
 }
 
 declare module 'fastify' {

@@ -1,7 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { EspalierError } from '../../core/index.ts';
+import { type Clock, EspalierError, systemClock } from '../../core/index.ts';
 import type { Access, RequestAccess } from '../door/access.ts';
 import { anyone, type KeyHolder } from './key-holder.ts';
+import { Quota, type QuotaLimits, sameLimits } from './quota.ts';
 import { opens, type Role } from './role.ts';
 import { everyName } from './scope.ts';
 import { sentKey, type KeyHeaders } from './sent-key.ts';
@@ -16,8 +17,9 @@ export interface ApiKeys {
 }
 
 /** A key with a name, as a file of keys lists it. */
-export interface NamedKey extends KeyHolder {
+export interface NamedKey extends Omit<KeyHolder, 'quota'> {
   readonly name: string;
+  readonly limits?: QuotaLimits | undefined;
   /** SHA-256 of the key, in hexadecimal. */
   readonly sha256: string;
 }
@@ -34,13 +36,15 @@ export class KeyRing {
   readonly #own: KeyHolder | undefined;
   readonly #fixed: ReadonlyMap<string, KeyHolder>;
   readonly #secret = randomBytes(32);
+  readonly #clock: Clock;
   #named: ReadonlyMap<string, KeyHolder> = new Map();
   /** The roles that some key has. */
   #held: ReadonlySet<Role>;
   /** Whether there is a file of keys, even if it lists none. */
   #hasFile = false;
 
-  constructor({ apiKey, adminKey, readKey }: ApiKeys) {
+  constructor({ apiKey, adminKey, readKey }: ApiKeys, clock: Clock = systemClock) {
+    this.#clock = clock;
     const holder = (role: Role): KeyHolder => ({ name: undefined, scope: everyName, roles: new Set([role]) });
     this.#own = apiKey === undefined ? undefined : holder('infer');
     const fixed = new Map<string, KeyHolder>();
@@ -52,9 +56,19 @@ export class KeyRing {
     this.#held = rolesOf(fixed.values());
   }
 
-  /** Puts these keys in the place of those that were replaced before. */
+  /**
+   * Puts these keys in the place of those that were replaced before. A key of the same name and limits has what was left of these, so
+   * that a new reading gives nobody anything.
+   */
   replace(keys: readonly NamedKey[]): void {
-    this.#named = new Map(keys.map((key) => [this.#blinded(Buffer.from(key.sha256, 'hex')), key]));
+    const before = new Map(Array.from(this.#named.values(), ({ name, quota }) => [name, quota]));
+    const holderOf = ({ name, scope, roles, limits = {} }: NamedKey): KeyHolder => {
+      const kept = before.get(name);
+      if (limits.requestsPerMinute === undefined && limits.tokensPerMinute === undefined) return { name, scope, roles };
+      const quota = kept && sameLimits(kept.limits, limits) ? kept : new Quota(name, limits, this.#clock);
+      return { name, scope, roles, quota };
+    };
+    this.#named = new Map(keys.map((key) => [this.#blinded(Buffer.from(key.sha256, 'hex')), holderOf(key)]));
     this.#held = rolesOf([...this.#fixed.values(), ...keys]);
     this.#hasFile = true;
   }

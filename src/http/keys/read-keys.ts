@@ -13,6 +13,13 @@ const longestName = 512;
 
 const expectedRoles = `of ${roles.join(', ')} one or more are expected`;
 
+const perMinute = z
+  .number({ error: 'a number is expected' })
+  .int({ error: 'a whole number is expected' })
+  .min(1, { error: '1 or more is expected; leave it away for no limit' })
+  .max(1e12, { error: 'a smaller number is expected' })
+  .optional();
+
 const keySchema = z.strictObject({
   name: z
     .string({ error: 'a name is expected' })
@@ -40,6 +47,8 @@ const keySchema = z.strictObject({
       z.array(z.enum(roles, { error: expectedRoles }), { error: expectedRoles }).min(1, { error: expectedRoles }),
     )
     .optional(),
+  requests_per_minute: perMinute,
+  tokens_per_minute: perMinute,
 });
 
 const fileSchema = z.array(z.unknown(), { error: 'a list of keys is expected' });
@@ -92,7 +101,9 @@ function readKey(entry: unknown, invalid: Invalid): NamedKey {
     createHash('sha256')
       .update(key ?? '')
       .digest('hex');
-  return { name, sha256: hash, scope: createScope(models), roles: admin ? new Set(['admin']) : rolesOf(listed) };
+  const limits = { requestsPerMinute: read.data.requests_per_minute, tokensPerMinute: read.data.tokens_per_minute };
+  const held: ReadonlySet<Role> = admin ? new Set(['admin']) : rolesOf(listed);
+  return { name, sha256: hash, scope: createScope(models), roles: held, limits };
 }
 
 function wordsOf(issue: z.core.$ZodIssue | undefined): string {
@@ -101,7 +112,7 @@ function wordsOf(issue: z.core.$ZodIssue | undefined): string {
   }
   if (issue === undefined || issue.path.length === 0)
     return 'a mapping such as {name: acme, sha256: ..., models: ["acme/*"]} is expected';
-  return `${issue.path.join('.')}: ${issue.code === 'too_big' ? `at most ${issue.maximum} characters are expected` : issue.message}`;
+  return `${issue.path.join('.')}: ${issue.code === 'too_big' && issue.origin === 'string' ? `at most ${issue.maximum} characters are expected` : issue.message}`;
 }
 
 /** " (acme)", if the entry has a name of the form of names. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EspalierError, Pace } from '../../core/index.ts';
 import type { EmbeddingContext } from '../../service/index.ts';
+import { holderOf } from '../keys/key-holder.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { answeredByField, sayAnsweredBy } from '../answered-by.ts';
 import { checkTextLength } from '../../answering/index.ts';
@@ -41,8 +42,9 @@ export function addEmbeddings(app: FastifyInstance, context: EmbeddingContext): 
       });
       const texts = await textsOf(body, context);
       const options = { adapter: route.leases[0], signal: controller.signal };
-      const embeddings = await context.embedder.embed(texts, options);
       const tokens = texts.reduce((sum, { length }) => sum + length, 0);
+      holderOf(request).quota?.charge(tokens);
+      const embeddings = await context.embedder.embed(texts, options);
       return {
         object: 'list',
         model: body.model,

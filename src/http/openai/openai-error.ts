@@ -82,6 +82,7 @@ const openAiCodes: Readonly<Record<string, string>> = {
   INPUT_TOO_LONG: 'context_length_exceeded',
   ANSWER_BEYOND_CONTEXT: 'context_length_exceeded',
   API_KEY_INVALID: 'invalid_api_key',
+  RATE_LIMITED: 'rate_limit_exceeded',
 };
 
 function typeOf(status: number): string {
