@@ -118,6 +118,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'http',
     'library',
     'load',
+    'telemetry',
   ],
 };
 

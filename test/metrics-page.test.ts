@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type MetricDefinition, serverTable } from '../src/telemetry/index.ts';
+import { type MetricDefinition, serverTable, trainingTable } from '../src/telemetry/index.ts';
 import { sourceFiles } from './source-files.ts';
 
 const page = readFileSync(new URL('../docs/metrics.md', import.meta.url), 'utf8');
@@ -14,10 +14,10 @@ const rows = new Map(
   }),
 );
 
-const documented = Object.entries<MetricDefinition>(serverTable);
+const documented = Object.entries<MetricDefinition>({ ...serverTable, ...trainingTable });
 
 describe('the page of metrics', () => {
-  it('has each series that a server has, with its kind, its labels and its meaning, and no other', () => {
+  it('has each series that a server or a training has, with its kind, its labels and its meaning, and no other', () => {
     const expected = documented.map(([name, { kind, labels = [], help }]) => {
       return [name, [kind, labels.map((label) => `\`${label}\``).join(', '), help]] as const;
     });

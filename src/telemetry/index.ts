@@ -2,6 +2,8 @@ export type { MetricDefinition, MetricTable, Sample } from './metrics/definition
 export { MetricSet } from './metrics/metric-set.ts';
 export { ServerMetrics, type ServerMetricsOptions } from './metrics/server-metrics.ts';
 export { serverTable } from './metrics/server-table.ts';
+export { type TrainingEnd, TrainingMetrics, type TrainingStep } from './metrics/training-metrics.ts';
+export { trainingTable } from './metrics/training-table.ts';
 export type {
   AdapterSample,
   BreakerSample,

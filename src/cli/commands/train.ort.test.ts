@@ -34,7 +34,16 @@ async function abortWhenBegun(controller: AbortController): Promise<void> {
 describe('espalier train', () => {
   it.each(['llama', 'llama-d16', 'llama-sgd'])('follows the golden loss trace: %s', async (name) => {
     const { words, expected, output } = await goldenWords(name);
-    const { exitCode, stdout, stderr } = await espalier([...words, '--max-steps', '10', '--json']);
+    const series = join(folder, 'series.prom');
+    const { exitCode, stdout, stderr } = await espalier([
+      ...words,
+      '--max-steps',
+      '10',
+      '--json',
+      '--metrics-file',
+      series,
+    ]);
+    expect(await readFile(series, 'utf8')).toContain('\nespalier_train_step{adapter="out"} 10\n');
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(JSON.parse(stdout)).toMatchObject({ output, steps: 10, interrupted: false });
     const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');

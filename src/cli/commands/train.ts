@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { openEnvironment } from '../../onnxruntime/index.ts';
@@ -12,7 +13,8 @@ import {
 import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
-import { readOptions, wholeNumber } from '../read-options.ts';
+import { MetricSinks } from '../metric-sinks.ts';
+import { path, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
 import { trainReporter } from '../train-reporter.ts';
 
@@ -26,19 +28,33 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --save-steps 100',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --resume',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --force --json-events > events.jsonl',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --metrics-file /var/lib/node-exporter/strict.prom',
     'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const { logSteps, jsonEvents, ...settings } = readOptions(reportOptions, options);
+    const { logSteps, jsonEvents, metricsFile, pushGateway, ...settings } = readOptions(reportOptions, options);
     const config = await resolveModels(await readConfig(settings), context);
     using environment = openEnvironment({ threads: context.threads });
     using reporter = trainReporter(context.output, { logSteps, jsonEvents });
+    const sinks = new MetricSinks({
+      adapter: basename(resolve(config.output)),
+      metricsFile,
+      pushGateway,
+      note: (text) => context.output.note(text),
+    });
     const result = await runTraining(config, {
       environment,
       signal: context.signal,
-      onEvent: (event) => reporter.report(event),
+      onEvent(event) {
+        reporter.report(event);
+        sinks.heard(event);
+      },
+    }).catch(async (error: unknown) => {
+      await sinks.ended('failed');
+      throw error;
     });
+    await sinks.ended(result.interrupted ? 'interrupted' : 'finished');
     reporter.finish(result);
     return result.interrupted ? exitCodes.interrupted : exitCodes.success;
   },
@@ -106,10 +122,20 @@ function declareOptions(command: Command): void {
     .option('--dtype <type>', 'with --full, what weights are saved as: float32 (default) or base')
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
+    .option(
+      '--metrics-file <file>',
+      'keep its series in this file, for the textfile collector of node-exporter (*.prom)',
+    )
+    .option('--push-gateway <url>', 'push its series to this gateway of Prometheus (docs/metrics.md)')
     .option('--config <file>', 'settings in YAML, by the names of these options; options given here win');
 }
 
-const reportOptions = z.looseObject({ logSteps: wholeNumber.default(10), jsonEvents: z.boolean().default(false) });
+const reportOptions = z.looseObject({
+  logSteps: wholeNumber.default(10),
+  jsonEvents: z.boolean().default(false),
+  metricsFile: path.optional(),
+  pushGateway: z.url({ protocol: /^https?$/, error: 'a URL such as http://localhost:9091' }).optional(),
+});
 
 const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boolean() });
 

@@ -20,6 +20,12 @@ export const httpCodes = {
     message: 'The {what} of the request has {bytes} bytes; the limit is {limit}. Send large tensors as binary data.',
     help: 'JSON is parsed in one step, so its size is limited. The binary tensor extension of `/v2` allows more.',
   },
+  METRICS_NOT_PUSHED: {
+    status: 502,
+    retryable: true,
+    message: 'The push gateway at {url} did not take the metrics: {reason}.',
+    help: 'The place of `--push-gateway` cannot be reached, or refused the series. A training goes on without it, and tries again with its next series.',
+  },
   MODEL_VERSION_NOT_FOUND: {
     status: 404,
     retryable: false,
