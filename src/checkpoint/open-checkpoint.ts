@@ -29,7 +29,7 @@ export class OpenCheckpoint {
     if (found?.isFile() !== true) throw new EspalierError('CHECKPOINT_NOT_FOUND', { path, expected: indexName });
     const index = found.size > maxIndexBytes ? `${indexName} is too large` : decodeIndex(await readFile(place));
     if (typeof index === 'string') throw invalid(path, index);
-    for (const part of index.parts) await assertLength(path, part);
+    await Promise.all(index.parts.map((part) => assertLength(path, part)));
     return new OpenCheckpoint(path, index);
   }
 

@@ -79,6 +79,11 @@ export function describeResult(result: TrainResult): string {
     const after = result.evalAccuracyAfter === undefined ? 'not measured' : percent(result.evalAccuracyAfter);
     lines.push(`right      ${percent(result.evalAccuracyBefore)} of the held-out rows before, ${after} after`);
   }
+  if (result.best !== undefined) {
+    lines.push(`best       ${result.best.loss.toFixed(4)} after step ${result.best.step}`);
+  }
+  if (result.stoppedEarly) lines.push('stopped    early: the held-out loss no longer became better');
+  if (result.skippedSteps > 0) lines.push(`skipped    ${result.skippedSteps} steps that were not finite`);
   return [...lines, `written to ${output}`].join('\n');
 }
 

@@ -2,6 +2,7 @@ export type { Adapter, ModuleWeights, SavedParameter } from './adapter.ts';
 export { type Distribution, initAdapter, type InitOptions } from './init-adapter.ts';
 export { assertPlain, type PlainOptions } from './inject/assert-plain.ts';
 export type { InjectionReport } from './inject/graft.ts';
+export { matchPattern } from './targets/module-pattern.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject/inject-lora.ts';
 export { canInject, type GivenParameter, injectParameters } from './inject/inject-parameters.ts';
 export { injectStackedLora, type StackedOptions } from './inject/inject-stacked-lora.ts';

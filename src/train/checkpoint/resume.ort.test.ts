@@ -86,6 +86,7 @@ const kinds: readonly (readonly [string, Flags])[] = [
   ['AdamW with state in f64', { optimizerDtype: 'float64' }],
   ['Lion', { optimizer: 'lion', dropout: 0.3 }],
   ['SGD', { optimizer: 'sgd' }],
+  ['LoRA+ with rates by name', { loraPlusRatio: 4, learningRatePattern: { q_proj: 3e-2 } }],
   ['SGD with Nesterov momentum', { optimizer: 'sgd', momentum: 0.9, nesterov: true }],
   ['DoRA', { useDora: true }],
   ['DoRA that is trained further', { initAdapter: golden('adapters/dora/adapter'), base: undefined }],
@@ -112,6 +113,30 @@ describe('a training that was interrupted and gone on with', () => {
       await expect(again).rejects.toMatchObject({ code: 'TRAIN_UNFINISHED', details: { step: stopAfter, steps: 7 } });
       const { events, output } = await go({ name, flags: { ...flags, resume: true } });
       expect(events.find(({ kind }) => kind === 'resumed')).toMatchObject({ step: stopAfter });
+      expect(await resultOf(output)).toEqual(expected);
+    }
+  });
+
+  it('ends in the very bytes of one that never was: the best weights, and an early end', async () => {
+    const evalData = join(folder, 'rows.jsonl');
+    const rising = { optimizer: 'sgd', learningRate: 3, maxGradNorm: 0, maxSteps: 12 };
+    const flags = { ...rising, evalData, evalSteps: 1, earlyStopping: 4, result: 'best', saveSteps: 100 };
+    const whole = await go({ name: 'whole', flags });
+    const last = whole.events.findLast((event) => event.kind === 'stepped')?.metrics.step ?? NaN;
+    expect(last).toBeLessThan(12);
+    const lastWeights = await go({ name: 'last', flags: { ...flags, result: 'last' } });
+    const expected = await resultOf(whole.output);
+    expect((await resultOf(lastWeights.output))['adapter_model.safetensors']).not.toBe(
+      expected['adapter_model.safetensors'],
+    );
+    for (const stopAfter of [2, last - 1]) {
+      const name = `stopped-${stopAfter}`;
+      await go({ name, flags, stopAfter });
+      const { output } = await go({ name, flags: { ...flags, resume: true } });
+      expect(await resultOf(output)).toEqual(expected);
+      // A training that has ended is not gone on with; its result is written again.
+      const again = await go({ name, flags: { ...flags, resume: true } });
+      expect(again.events.some(({ kind }) => kind === 'stepped')).toBe(false);
       expect(await resultOf(output)).toEqual(expected);
     }
   });

@@ -2,6 +2,7 @@ import { EspalierError } from '../../core/index.ts';
 import { listCheckpoints, openNewest, type OpenCheckpoint } from '../../checkpoint/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 import type { ResumedState } from '../loop/step-loop.ts';
+import type { BestWeights } from '../loop/best-weights.ts';
 import type { TrainingModel } from '../loop/training-model.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import type { TrainEvent } from '../report/train-result.ts';
@@ -28,13 +29,22 @@ export interface ResumeOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What gets the weights of the checkpoint. */
+export interface ResumedParts {
+  readonly model: TrainingModel;
+  readonly best: BestWeights;
+}
+
 /**
  * Finds the newest sound checkpoint, and puts its weights in the place of the model's. Nothing of it is copied: the arrays are mapped.
  *
  * @returns undefined if there is no checkpoint at all
  * @throws EspalierError TRAIN_RESUME_BROKEN, TRAIN_RESUME_DIFFERS, CHECKPOINT_INVALID, TRAIN_STATE_MISMATCH
  */
-export async function resumeTraining(model: TrainingModel, options: ResumeOptions): Promise<Resumed | undefined> {
+export async function resumeTraining(
+  { model, best }: ResumedParts,
+  options: ResumeOptions,
+): Promise<Resumed | undefined> {
   const { folder, output, onEvent, signal, allowed, current } = options;
   if ((await listCheckpoints(folder)).length === 0) {
     onEvent({ kind: 'warned', message: `There is no checkpoint in ${folder} yet. The training begins at its start.` });
@@ -53,12 +63,16 @@ export async function resumeTraining(model: TrainingModel, options: ResumeOption
     const message = `The ${changed.join(' and the ')} differ from those of the interrupted training. The result may have other bits.`;
     onEvent({ kind: 'warned', message });
   }
-  const resumed = await adopt(model, checkpoint, state);
+  const resumed = await adopt({ model, best }, checkpoint, state);
   onEvent({ kind: 'resumed', step: state.step, checkpoint: checkpoint.path });
   return resumed;
 }
 
-async function adopt(model: TrainingModel, checkpoint: OpenCheckpoint, state: TrainingState): Promise<Resumed> {
+async function adopt(
+  { model, best }: ResumedParts,
+  checkpoint: OpenCheckpoint,
+  state: TrainingState,
+): Promise<Resumed> {
   assertSameParameters(model, state);
   const metrics = Buffer.from(await checkpoint.read(partNames.metrics));
   const moments = new Map<string, NativeMemory>();
@@ -67,13 +81,16 @@ async function adopt(model: TrainingModel, checkpoint: OpenCheckpoint, state: Tr
     for (const { name } of checkpoint.index.parts.filter((part) => part.name.startsWith(prefix))) {
       moments.set(name.slice(prefix.length), await checkpoint.map(name));
     }
+    if (checkpoint.index.parts.some(({ name }) => name === partNames.best)) {
+      best.adopt(await checkpoint.map(partNames.best));
+    }
     model.adopt(await checkpoint.map(partNames.parameters));
   } catch (error) {
     for (const memory of moments.values()) memory.dispose();
     throw error;
   }
-  const { step, position, seed, optimizer } = state;
-  const from = { step, position, random: { seed }, optimizer: { ...optimizer, moments } };
+  const { step, position, seed, optimizer, skipped } = state;
+  const from = { step, position, skipped, random: { seed }, optimizer: { ...optimizer, moments } };
   return { state, from, metrics, lines: linesOf(metrics) };
 }
 
@@ -87,8 +104,16 @@ function assertSameParameters({ parameters }: TrainingModel, state: TrainingStat
   throw new EspalierError('TRAIN_STATE_MISMATCH', details);
 }
 
+/** A line as it was written. */
+type Stored = Omit<StepMetrics, 'loss' | 'gradNorm'> & {
+  readonly loss: number | null;
+  readonly gradNorm: number | null;
+};
+
 function linesOf(metrics: Buffer): StepMetrics[] {
   const lines = metrics.toString('utf8').split('\n');
   // WHY as: the file is our own, and its hash was checked.
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as StepMetrics);
+  const found = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Stored);
+  // WHY: JSON has null in the place of a loss that is not finite.
+  return found.map((line) => ({ ...line, loss: line.loss ?? NaN, gradNorm: line.gradNorm ?? NaN }));
 }

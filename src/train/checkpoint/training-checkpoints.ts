@@ -14,6 +14,7 @@ import type { StepLoop } from '../loop/step-loop.ts';
 import type { StepWatch } from '../loop/step-watch.ts';
 import type { TrainingInputs } from '../loop/training-inputs.ts';
 import type { TrainingModel } from '../loop/training-model.ts';
+import type { BestWeights } from '../loop/best-weights.ts';
 import type { BestEvaluation } from '../loop/best-evaluation.ts';
 import type { MetricsWriter } from '../report/metrics.ts';
 import type { RunRecorder } from '../report/run-recorder.ts';
@@ -31,6 +32,7 @@ export interface CheckpointsOptions extends WriteCheckpointOptions {
   readonly metrics: MetricsWriter;
   readonly onEvent: (event: TrainEvent) => void;
   readonly signal: AbortSignal | undefined;
+  readonly bestWeights: BestWeights;
 }
 
 /** What a running training consists of, for a checkpoint of it. */
@@ -93,7 +95,8 @@ export class TrainingCheckpoints {
     const { environment, onEvent, signal } = options;
     const fingerprint = await fingerprintOf(inputs, { initial: model.parameters, environment });
     const resuming = { folder, output, current: fingerprint, allowed, onEvent, signal };
-    const resumed = resume ? await resumeTraining(model, resuming) : undefined;
+    const parts = { model, best: options.bestWeights };
+    const resumed = resume ? await resumeTraining(parts, resuming) : undefined;
     const before = resumed?.state.saving;
     const saving = {
       fingerprint,
@@ -153,6 +156,7 @@ export class TrainingCheckpoints {
 
   async #partsOf({ loop }: RunningTraining): Promise<PartContent[]> {
     const { moments } = loop.current.optimizer;
+    const best = this.#options.bestWeights.weights;
     const bytes = ({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array =>
       new Uint8Array(buffer, byteOffset, byteLength);
     return [
@@ -161,12 +165,13 @@ export class TrainingCheckpoints {
         const type = values instanceof Float64Array ? 'float64' : 'float32';
         return { name: partNames.moment(name), type, bytes: bytes(values) };
       }),
+      ...(best === undefined ? [] : [{ name: partNames.best, type: 'float32' as const, bytes: bytes(best.flat) }]),
       { name: partNames.metrics, type: 'bytes', bytes: await this.#options.metrics.lines(), ending: 'jsonl' },
     ];
   }
 
   #stateOf({ loop, watch, recorder, best }: RunningTraining, saving: Saving, finished: boolean): TrainingState {
-    const { step, position, random, optimizer } = loop.current;
+    const { step, position, random, optimizer, skipped } = loop.current;
     const { fingerprint, saveSteps, keep } = saving;
     return {
       step,
@@ -180,6 +185,7 @@ export class TrainingCheckpoints {
       }),
       watch: { ...watch.state, firstSteps: { ...watch.state.firstSteps, before: [...watch.state.firstSteps.before] } },
       evalBefore: recorder.before,
+      skipped,
       best: best.state,
       saving: { saveSteps, keep },
       fingerprint: { ...fingerprint },

@@ -9,6 +9,7 @@ export const trainingKind = 'training';
 /** The names of the parts of a training's checkpoint. The optimizer's moments are `optimizer-<name>`. */
 export const partNames = {
   parameters: 'parameters',
+  best: 'best-parameters',
   metrics: 'metrics',
   moment: (name: string) => `optimizer-${name}`,
 };
@@ -44,6 +45,8 @@ const stateSchema = z.strictObject({
   }),
   /** The evaluation before the first step. */
   evalBefore: evaluation.optional(),
+  /** Steps that changed nothing, because their numbers were not finite. */
+  skipped: count,
   /** The best evaluation so far, and how many have followed it. */
   best: z.strictObject({ step: count, loss: real, since: count }).optional(),
   /** How often checkpoints are written, and how many are kept. */

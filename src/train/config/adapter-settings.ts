@@ -112,6 +112,10 @@ export const listExpectations: Readonly<Record<string, { readonly value: string;
     value: 'numbers of layers, such as [0, 1]',
     word: 'numbers of layers separated by commas, such as 0,1',
   },
+  learningRatePattern: {
+    value: 'learning rates above 0 by name or pattern, such as { lora_B: 1e-3 }',
+    word: 'learning rates above 0 by name or pattern, such as {"lora_B": 1e-3}',
+  },
   rankPattern: {
     value: 'ranks by name or pattern, such as { q_proj: 16 }',
     word: 'ranks by name or pattern, such as {"q_proj": 16}',

@@ -1,10 +1,10 @@
 import { EspalierError, option, optionList, optionText, type OptionText } from '../../core/index.ts';
 import { optimizerReads } from '../optimizer/create-optimizer.ts';
-import type { TrainConfig } from './train-config.ts';
+import { defaultLearningRate, type TrainConfig } from './train-config.ts';
 
 const startSettings = ['rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'initLoraWeights'] as const;
 const targetSettings = ['targetModules', 'excludeModules', 'layersToTransform', 'modulesToSave'] as const;
-const adapterSettings = ['rank', 'alpha', 'dropout', ...targetSettings, ...startSettings] as const;
+const adapterSettings = ['loraPlusRatio', 'rank', 'alpha', 'dropout', ...targetSettings, ...startSettings] as const;
 
 /**
  * Refuses settings that contradict each other.
@@ -26,7 +26,41 @@ export function assertConsistent(config: TrainConfig): void {
   if (config.evalSteps !== undefined && config.evalData === undefined) {
     conflict(option('evalSteps'), optionText('no ', option('evalData')), 'there is nothing to evaluate on');
   }
+  assertEvaluated(config);
+  assertSchedule(config);
   assertOptimizer(config);
+}
+
+/** Settings that read the evaluations during a training. */
+function assertEvaluated(config: TrainConfig): void {
+  const needing = [
+    config.earlyStopping === undefined ? undefined : option('earlyStopping'),
+    config.result === 'best' ? optionText(option('result'), ' best') : undefined,
+  ].find((each) => each !== undefined);
+  if (needing !== undefined && config.evalSteps === undefined) {
+    conflict(needing, optionText('no ', option('evalSteps')), 'there are no evaluations to compare');
+  }
+  if (config.minDelta !== undefined && config.earlyStopping === undefined) {
+    conflict(option('minDelta'), optionText('no ', option('earlyStopping')), 'nothing reads it');
+  }
+}
+
+function assertSchedule({ schedule, minLearningRate, warmupRatio, warmupSteps, ...config }: TrainConfig): void {
+  if (minLearningRate !== undefined && schedule === 'constant') {
+    conflict(option('minLearningRate'), optionText(option('schedule'), ' constant'), 'the rate does not fall');
+  }
+  const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
+  if (minLearningRate !== undefined && minLearningRate > learningRate) {
+    conflict(option('minLearningRate'), option('learningRate'), 'the rate would rise');
+  }
+  if (warmupRatio !== undefined && warmupSteps > 0) {
+    conflict(option('warmupRatio'), option('warmupSteps'), 'both say how long the warm-up is');
+  }
+  const rates = Object.values(config.learningRatePattern ?? {});
+  if (rates.some((rate) => !(rate > 0))) {
+    const [expected, actual] = ['learning rates above 0', JSON.stringify(config.learningRatePattern)];
+    throw new EspalierError('TRAIN_CONFIG_INVALID', { option: option('learningRatePattern'), expected, actual });
+  }
 }
 
 function assertAdapter(config: TrainConfig): void {

@@ -34,6 +34,9 @@ export const trainDefaults = {
   accumulate: 1,
   /** A single unusual row should not change the adapter much. */
   maxGradNorm: 1,
+  /** A few rows may overflow; more say that the training is lost. */
+  maxSkippedSteps: 3,
+  result: 'last',
   shuffle: true,
   seed: 0,
   force: false,
@@ -99,6 +102,12 @@ function schemaOf(read: WordReader) {
     resume: flag.default(trainDefaults.resume),
     /** What may differ from the interrupted training, although the result may then have other bits. */
     allowChanged: changeNames(read).optional(),
+    /** The number of evaluations without a better one after which the training ends. */
+    earlyStopping: count.optional(),
+    /** How much lower a held-out loss must be to count as better for `earlyStopping`. */
+    minDelta: nonNegative.optional(),
+    /** Which weights are the result: those of the last step, or those of the best evaluation. */
+    result: oneOf(['last', 'best']).default(trainDefaults.result),
     initAdapter: path.optional(),
     /** Continues training an adapter that was trained on another base. */
     anyBase: flag.optional(),
@@ -136,15 +145,25 @@ function schemaOf(read: WordReader) {
     /** The type of the optimizer's state. */
     optimizerDtype: oneOf(optimizerDtypes).default(trainDefaults.optimizerDtype),
     learningRate: positive.optional(),
+    /** Other learning rates, by names or patterns of parameters or their modules. */
+    learningRatePattern: numbersByModule(read).optional(),
+    /** LoRA+: how many times faster B learns than A. */
+    loraPlusRatio: positive.optional(),
+    /** The learning rate at which linear and cosine end. */
+    minLearningRate: nonNegative.optional(),
     weightDecay: nonNegative.default(trainDefaults.weightDecay),
     schedule: oneOf(scheduleNames).default(trainDefaults.schedule),
     warmupSteps: wholeNumber.default(trainDefaults.warmupSteps),
+    /** The warm-up as a share of all steps. */
+    warmupRatio: share.optional(),
     batchSize: count.default(trainDefaults.batchSize),
     accumulate: count.default(trainDefaults.accumulate),
     maxSteps: count.optional(),
     epochs: count.optional(),
     maxLength: count.optional(),
     maxGradNorm: nonNegative.default(trainDefaults.maxGradNorm),
+    /** How many steps may be left out because their loss or a gradient is not finite. */
+    maxSkippedSteps: wholeNumber.default(trainDefaults.maxSkippedSteps),
     shuffle: flag.default(trainDefaults.shuffle),
     seed: wholeNumber.default(trainDefaults.seed),
     full: flag.default(trainDefaults.full),

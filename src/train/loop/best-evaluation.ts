@@ -5,16 +5,19 @@ export interface BestState {
   /** The step after which it was measured. */
   readonly step: number;
   readonly loss: number;
-  /** The number of evaluations since then. */
+  /** The number of evaluations in a row that were not better by more than the least improvement. */
   readonly since: number;
 }
 
 /** Remembers the lowest held-out loss. NaN and infinity are never the best. */
 export class BestEvaluation {
+  readonly #minDelta: number;
   #state: BestState | undefined;
 
-  constructor(state?: BestState) {
+  /** @param minDelta  how much lower a loss must be to begin the count of `since` anew. A loss that is lower at all is the best */
+  constructor(state?: BestState, { minDelta = 0 }: { readonly minDelta?: number | undefined } = {}) {
     this.#state = state;
+    this.#minDelta = minDelta;
   }
 
   get state(): BestState | undefined {
@@ -25,10 +28,9 @@ export class BestEvaluation {
   after(step: number, evaluation: Evaluation | undefined): void {
     if (evaluation === undefined) return;
     const { loss } = evaluation;
-    if (Number.isFinite(loss) && (this.#state === undefined || loss < this.#state.loss)) {
-      this.#state = { step, loss, since: 0 };
-    } else if (this.#state !== undefined) {
-      this.#state = { ...this.#state, since: this.#state.since + 1 };
-    }
+    const { loss: best = Infinity, since = 0 } = this.#state ?? {};
+    const next = loss < best - this.#minDelta ? 0 : since + 1;
+    if (loss < best) this.#state = { step, loss, since: next };
+    else if (this.#state !== undefined) this.#state = { ...this.#state, since: next };
   }
 }

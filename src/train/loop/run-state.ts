@@ -12,6 +12,8 @@ export interface RunState {
   /** The position in the data at which the next step begins. */
   readonly position: DataPosition;
   readonly optimizer: OptimizerState;
+  /** Steps whose loss or gradients were not finite, and which changed nothing. */
+  readonly skipped: number;
   /** WHY only a seed: every random number is a function of the seed and of its purpose, and does not depend on earlier draws. */
   readonly random: { readonly seed: number };
 }

@@ -12,6 +12,7 @@ import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
+import { BestWeights } from './best-weights.ts';
 import { BestEvaluation } from './best-evaluation.ts';
 import { Evaluator } from './evaluator.ts';
 import { HeldOut } from './held-out.ts';
@@ -108,12 +109,14 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts):
   const plan = planOf(inputs, model.parameters.parameterCount);
   onEvent({ kind: 'planned', plan });
   const { environment, beforeWrite } = run;
+  using bestWeights = new BestWeights(model, { isWanted: inputs.config.result === 'best' });
   const checkpoints = await TrainingCheckpoints.begin(inputs, model, {
     environment,
     clock,
     metrics,
     onEvent,
     signal,
+    bestWeights,
     ...(beforeWrite && { beforeWrite }),
   });
   const recorder = new RunRecorder({ metrics, onEvent, steps: inputs.steps });
@@ -122,12 +125,13 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts):
     await metrics.append(resumed.metrics);
     recorder.resume(resumed.lines, resumed.state.evalBefore);
   }
-  await takeSteps(model, { inputs, recorder, run, output: folder.path, checkpoints });
+  const ended = await takeSteps(model, { inputs, recorder, run, output: folder.path, checkpoints, bestWeights });
   const addMetrics = (dir: string, where: 'same-disk' | 'elsewhere'): Promise<void> =>
     where === 'same-disk' ? metrics.moveInto(dir) : metrics.copyInto(dir);
-  await saveResult(folder, { save: (dir) => model.save(dir), addMetrics }, { rescueFolder });
+  await saveResult(folder, { save: (dir) => model.save(dir, bestWeights.weights), addMetrics }, { rescueFolder });
   const interrupted = signal?.aborted === true;
-  return { output: folder.path, plan, ...recorder.trace(), interrupted, seconds: (clock.now() - begin) / 1000 };
+  const seconds = (clock.now() - begin) / 1000;
+  return { output: folder.path, plan, ...recorder.trace(), interrupted, ...ended, seconds };
 }
 
 interface TakenSteps {
@@ -137,32 +141,40 @@ interface TakenSteps {
   /** The path of the result. */
   readonly output: string;
   readonly checkpoints: TrainingCheckpoints;
+  readonly bestWeights: BestWeights;
 }
 
 /** Takes every step, and evaluates before and after. If the signal is aborted after a step, it ends early without an error. */
 async function takeSteps(
   model: TrainingModel,
-  { inputs, recorder, run, output, checkpoints }: TakenSteps,
-): Promise<void> {
+  { inputs, recorder, run, output, checkpoints, bestWeights }: TakenSteps,
+): Promise<Pick<TrainResult, 'stoppedEarly' | 'best'>> {
   const { resumed } = checkpoints;
   const { signal, onEvent, environment, clock } = run;
   using evaluator = createEvaluator(inputs, model, environment);
   const heldOut = new HeldOut({ evaluator, evalSteps: inputs.config.evalSteps, signal, onEvent });
+  const { minDelta, earlyStopping = Infinity } = inputs.config;
+  const best = new BestEvaluation(resumed?.state.best, { minDelta });
+  let isFinished = resumed?.state.finished === true;
   if (resumed === undefined) recorder.evaluated(await heldOut.measure(0), 'before');
   {
     using loop = await StepLoop.open(inputs, model, { environment, clock, from: resumed?.from });
     using lastGood = new LastGoodWeights(model, output);
     const watch = await StepWatch.begin(inputs, model, lastGood);
     if (resumed !== undefined) await watch.resume(resumed.state.watch, resumed.state.step);
-    const best = new BestEvaluation(resumed?.state.best);
     const running = { loop, watch, recorder, best };
     await watch.guard(async () => {
+      // WHY: a training that was stopped early is not gone on with.
+      if (isFinished) return;
       for await (const stepped of loop.steps(signal)) {
         await watch.after(stepped);
         const evaluation = await heldOut.after(stepped.step);
         best.after(stepped.step, evaluation);
+        if (best.state?.step === stepped.step) await bestWeights.keep();
         await recorder.step(stepped, evaluation);
-        await checkpoints.after(running, { finished: stepped.step === inputs.steps });
+        isFinished = stepped.step === inputs.steps || (best.state?.since ?? 0) >= earlyStopping;
+        await checkpoints.after(running, { finished: isFinished });
+        if (isFinished) break;
       }
     });
     if (signal?.aborted === true) await checkpoints.interrupted(running);
@@ -170,8 +182,15 @@ async function takeSteps(
   const { last } = recorder;
   if (last === undefined) signal?.throwIfAborted();
   if (signal?.aborted !== true && last?.evalLoss === undefined) {
-    recorder.evaluated(await heldOut.measure(last?.step ?? 0), 'after');
+    const step = last?.step ?? 0;
+    const evaluation = await heldOut.measure(step);
+    recorder.evaluated(evaluation, 'after');
+    best.after(step, evaluation);
+    if (best.state?.step === step) await bestWeights.keep();
   }
+  const { state } = best;
+  const stoppedEarly = isFinished && (last?.step ?? 0) < inputs.steps;
+  return { stoppedEarly, ...(state && { best: { step: state.step, loss: state.loss } }) };
 }
 
 function createEvaluator(

@@ -7,9 +7,9 @@ import { ParameterArena } from '../graph/parameter-arena.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
 import type { Optimizer } from '../optimizer/optimizer.ts';
 import { copyOptimizerState, OptimizerMemory, restoreOptimizerState } from '../optimizer/optimizer-memory.ts';
-import { learningRateAt } from '../optimizer/schedule.ts';
+import { learningRateAt, warmupOf } from '../optimizer/schedule.ts';
 import type { StepMetrics } from '../report/metrics.ts';
-import { parameterGroups } from './parameter-groups.ts';
+import { groupsOf } from './parameter-groups.ts';
 import type { RunState } from './run-state.ts';
 import { Trainer, type ReduceStep } from './trainer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
@@ -80,8 +80,10 @@ export class StepLoop implements Disposable {
         parameters,
         gradients,
         optimizer,
-        groups: parameterGroups(parameters.entries, (entry) => (trainable.decays(entry) ? config.weightDecay : 0)),
+        groups: groupsOf(parameters.entries, inputs),
         maxGradNorm: config.maxGradNorm,
+        maxSkippedSteps: config.maxSkippedSteps,
+        skipped: from?.skipped ?? 0,
         step: from?.step ?? 0,
         reduce: options.reduce,
         ...(options.clock && { clock: options.clock }),
@@ -99,7 +101,9 @@ export class StepLoop implements Disposable {
   async *steps(signal?: AbortSignal): AsyncGenerator<StepMetrics> {
     const { data, config, steps, learningRate } = this.#inputs;
     const { trainer } = this.#parts;
-    const schedule = { schedule: config.schedule, learningRate, warmupSteps: config.warmupSteps, totalSteps: steps };
+    const { schedule: name, minLearningRate } = config;
+    const warmupSteps = warmupOf(config, steps);
+    const schedule = { schedule: name, learningRate, minLearningRate, warmupSteps, totalSteps: steps };
     const start = { step: trainer.steps, position: this.#position };
     for await (const { microBatches, next } of data.steps(config, start)) {
       if (signal?.aborted === true) return;
@@ -118,6 +122,7 @@ export class StepLoop implements Disposable {
       step: trainer.steps,
       position: this.#position,
       optimizer: { name, steps, moments: state },
+      skipped: trainer.skipped,
       random: { seed },
     };
   }

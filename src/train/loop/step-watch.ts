@@ -59,8 +59,11 @@ export class StepWatch {
 
   /** @throws EspalierError TRAIN_STUCK, TRAINING_DIVERGED */
   async after(stepped: StepMetrics): Promise<void> {
-    const { step, learningRate } = stepped;
+    const { step, skipped } = stepped;
     const last = step === this.#steps;
+    // WHY no other check: a step that was skipped has changed nothing, and its loss says nothing.
+    if (skipped !== undefined) return this.#firstSteps.after(step, { learningRate: 0, last });
+    const { learningRate } = stepped;
     // WHY first: this check names the module that no step changes; the next one would only report gradients of 0.
     await this.#firstSteps.after(step, { learningRate, last });
     const largestWeight = await largestMagnitude(this.#model.parameters.flat);

@@ -37,8 +37,11 @@ export interface TrainerOptions {
   readonly groups: readonly ParameterGroup[];
   /** 0: off. */
   readonly maxGradNorm: number;
-  /** Number of earlier steps. */
+  /** Steps that may be skipped in the whole training, because their numbers are not finite. Default: 0. */
+  readonly maxSkippedSteps?: number;
+  /** Number of earlier steps, and of those that were skipped. */
   readonly step?: number;
+  readonly skipped?: number;
   readonly reduce?: ReduceStep | undefined;
   readonly clock?: Clock;
 }
@@ -53,7 +56,7 @@ export interface TrainerOptions {
 export class Trainer {
   readonly #options: TrainerOptions;
   readonly #clock: Clock;
-  readonly #firstStep: number;
+  #skipped: number;
   #sum: ParameterArena | undefined;
   #steps: number;
 
@@ -61,7 +64,7 @@ export class Trainer {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#steps = options.step ?? 0;
-    this.#firstStep = this.#steps + 1;
+    this.#skipped = options.skipped ?? 0;
   }
 
   /** Number of steps taken, including those before this trainer. */
@@ -69,9 +72,15 @@ export class Trainer {
     return this.#steps;
   }
 
+  /** Number of steps that changed nothing, because their loss or a gradient was not finite. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
   /**
-   * One optimizer step over the micro-batches.
-   * @throws EspalierError TRAIN_NOT_FINITE, TRAINING_DIVERGED before any parameter is changed
+   * One optimizer step over the micro-batches. If its loss or a gradient is not finite, it changes nothing but the count of steps.
+   * @throws EspalierError TRAIN_NOT_FINITE if nothing was learned before; TRAINING_DIVERGED if too many steps were skipped. No
+   *   parameter is changed then
    */
   async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepMetrics> {
     const { optimizer, groups, maxGradNorm, parameters, reduce } = this.#options;
@@ -82,17 +91,19 @@ export class Trainer {
     const loss = lossSum / targets;
     const gradNorm = (await globalNorm(gradients.flat)) / targets;
     const names = await notFinite(loss, gradNorm, gradients);
-    if (names !== undefined) throw this.#notFinite({ step, learningRate, names });
-    await optimizerStep(
-      optimizer,
-      { parameters: parameters.flat, gradients: gradients.flat, groups },
-      { learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targets },
-    );
+    if (names === undefined) {
+      await optimizerStep(
+        optimizer,
+        { parameters: parameters.flat, gradients: gradients.flat, groups },
+        { learningRate, gradientScale: clipCoefficient(gradNorm, maxGradNorm) / targets },
+      );
+    } else this.#skip({ step, learningRate, names });
     this.#steps = step;
     const seconds = (this.#clock.now() - begin) / 1000;
     const accuracy = correct === undefined ? {} : { accuracy: correct / targets };
     const tokensPerSecond = toTenths(tokens / seconds);
-    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond };
+    const skipped = names === undefined ? {} : { skipped: listed(names) };
+    return { step, loss, ...accuracy, gradNorm, learningRate, targetTokens: targets, tokensPerSecond, ...skipped };
   }
 
   /** Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them. */
@@ -114,18 +125,15 @@ export class Trainer {
   }
 
   /** WHY two codes: before the first update the learning rate cannot be the cause. */
-  #notFinite({
-    step,
-    learningRate,
-    names,
-  }: {
-    step: number;
-    learningRate: number;
-    names: readonly string[];
-  }): EspalierError {
-    if (step === this.#firstStep) return new EspalierError('TRAIN_NOT_FINITE', { step, names });
-    const seen = `these are not finite: ${listed(names)}`;
-    return new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: 'Nothing was saved.' });
+  #skip({ step, learningRate, names }: { step: number; learningRate: number; names: readonly string[] }): void {
+    const { optimizer, maxSkippedSteps = 0 } = this.#options;
+    if (optimizer.steps === 0) throw new EspalierError('TRAIN_NOT_FINITE', { step, names });
+    if (this.#skipped >= maxSkippedSteps) {
+      const before = this.#skipped === 0 ? '' : `, after ${this.#skipped} steps of which the same was true`;
+      const seen = `these are not finite: ${listed(names)}${before}`;
+      throw new EspalierError('TRAINING_DIVERGED', { step, learningRate, seen, kept: 'Nothing was saved.' });
+    }
+    this.#skipped += 1;
   }
 
   dispose(): void {

@@ -60,11 +60,11 @@ export class AdamW implements Optimizer {
     this.#secondCorrection = 1 / Math.sqrt(1 - beta2 ** this.#steps);
   }
 
-  update(parameters: Floats, gradients: Floats, { start, end, weightDecay }: ParameterGroup): void {
+  update(parameters: Floats, gradients: Floats, { start, end, weightDecay, rate = 1 }: ParameterGroup): void {
     const { firstMoment, secondMoment } = this.state;
     const { beta1, beta2, epsilon } = this.#settings;
-    const [scale, stepSize, correction] = [this.#gradientScale, this.#stepSize, this.#secondCorrection];
-    const keep = 1 - this.#learningRate * weightDecay;
+    const [scale, stepSize, correction] = [this.#gradientScale, this.#stepSize * rate, this.#secondCorrection];
+    const keep = 1 - this.#learningRate * rate * weightDecay;
     const [fresh1, fresh2] = [1 - beta1, 1 - beta2];
     for (let i = start; i < end; i++) {
       const g = (gradients[i] ?? 0) * scale;

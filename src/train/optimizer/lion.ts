@@ -53,10 +53,10 @@ export class Lion implements Optimizer {
     this.#gradientScale = gradientScale;
   }
 
-  update(parameters: Floats, gradients: Floats, { start, end, weightDecay }: ParameterGroup): void {
+  update(parameters: Floats, gradients: Floats, { start, end, weightDecay, rate = 1 }: ParameterGroup): void {
     const { momentum } = this.state;
     const { beta1, beta2 } = this.#settings;
-    const [scale, learningRate] = [this.#gradientScale, this.#learningRate];
+    const [scale, learningRate] = [this.#gradientScale, this.#learningRate * rate];
     const keep = 1 - learningRate * weightDecay;
     for (let i = start; i < end; i++) {
       const g = (gradients[i] ?? 0) * scale;

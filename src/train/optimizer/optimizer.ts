@@ -16,6 +16,8 @@ export interface ParameterGroup {
   readonly start: number;
   readonly end: number;
   readonly weightDecay: number;
+  /** Factor of the learning rate. Default: 1. */
+  readonly rate?: number;
 }
 
 /**
@@ -48,9 +50,9 @@ export async function optimizerStep(
   settings: StepSettings,
 ): Promise<void> {
   optimizer.begin(settings);
-  for (const { start, end, weightDecay } of target.groups) {
+  for (const { start, end, ...own } of target.groups) {
     await inSlices(end - start, (from, to) => {
-      optimizer.update(target.parameters, target.gradients, { start: start + from, end: start + to, weightDecay });
+      optimizer.update(target.parameters, target.gradients, { ...own, start: start + from, end: start + to });
     });
   }
 }

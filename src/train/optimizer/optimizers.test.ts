@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AdamW } from './adamw.ts';
+import { createOptimizer, type OptimizerName } from './create-optimizer.ts';
 import { Lion } from './lion.ts';
 import { optimizerStep, type Floats, type Optimizer } from './optimizer.ts';
 import { Sgd } from './sgd.ts';
@@ -121,3 +123,79 @@ describe.each(cases)('$name', (testCase) => {
     for (const values of Object.values(optimizer.state)) expect(values).toHaveLength(3);
   });
 });
+
+interface GoldenOptimizer {
+  readonly name: OptimizerName;
+  readonly settings: {
+    readonly lr: number;
+    readonly weight_decay?: number;
+    readonly betas?: readonly [number, number];
+    readonly eps?: number;
+    readonly momentum?: number;
+    readonly nesterov?: boolean;
+    /** How many times faster the third and later weights learn. */
+    readonly ratio?: number;
+  };
+  /** The weights after 1 and 10 steps. */
+  readonly float64: Readonly<Record<string, readonly number[]>>;
+}
+
+const golden = JSON.parse(
+  readFileSync(new URL('../../../test/golden/optimizers/expected.json', import.meta.url), 'utf8'),
+) as {
+  readonly curvature: readonly number[];
+  readonly target: readonly number[];
+  readonly start: readonly number[];
+  readonly cases: readonly GoldenOptimizer[];
+};
+
+interface Descent {
+  readonly parameters: Floats;
+  readonly steps: number;
+  readonly state?: 'float64';
+}
+
+async function descendGolden(
+  { name, settings }: GoldenOptimizer,
+  { parameters, steps, state }: Descent,
+): Promise<void> {
+  const { lr, weight_decay: weightDecay = 0, betas, eps: epsilon, momentum, nesterov, ratio = 1 } = settings;
+  const [beta1, beta2] = betas ?? [];
+  const own = { beta1, beta2, epsilon, momentum, nesterov };
+  const allocate = state === undefined ? undefined : ({ length }: Floats) => new Float64Array(length);
+  const optimizer = createOptimizer(name, parameters, own, allocate);
+  const { length } = parameters;
+  const groups = [
+    { start: 0, end: 2, weightDecay },
+    { start: 2, end: length, weightDecay, rate: ratio },
+  ];
+  const gradients = parameters.slice();
+  for (let step = 0; step < steps; step++) {
+    for (let i = 0; i < length; i++) {
+      gradients[i] = (golden.curvature[i] ?? 0) * ((parameters[i] ?? 0) - (golden.target[i] ?? 0));
+    }
+    await optimizerStep(optimizer, { parameters, gradients, groups }, { learningRate: lr, gradientScale: 1 });
+  }
+}
+
+/** Relative to values above 1, absolute below. */
+function largestOff(values: Floats, expected: readonly number[] = []): number {
+  return Math.max(...expected.map((value, i) => Math.abs(value - (values[i] ?? NaN)) / Math.max(1, Math.abs(value))));
+}
+
+describe.each(golden.cases.map((each) => [`${each.name} ${JSON.stringify(each.settings)}`, each] as const))(
+  'golden %s',
+  (_, each) => {
+    it.each([1, 10])('agrees after %d steps to 1e-12 in f64 and to 1e-6 in f32', async (steps) => {
+      const exact = Float64Array.from(golden.start);
+      await descendGolden(each, { parameters: exact, steps });
+      expect(largestOff(exact, each.float64[steps])).toBeLessThan(1e-12);
+      const single = Float32Array.from(golden.start);
+      await descendGolden(each, { parameters: single, steps });
+      expect(largestOff(single, each.float64[steps])).toBeLessThan(1e-6);
+      const withState = Float32Array.from(golden.start);
+      await descendGolden(each, { parameters: withState, steps, state: 'float64' });
+      expect(largestOff(withState, each.float64[steps])).toBeLessThan(1e-6);
+    });
+  },
+);

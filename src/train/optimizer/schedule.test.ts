@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { learningRateAt, type ScheduleName } from './schedule.ts';
+import { learningRateAt, warmupOf, type ScheduleName } from './schedule.ts';
 
 const rates = (schedule: ScheduleName, warmupSteps: number, totalSteps: number, count = totalSteps + 1): number[] =>
   Array.from({ length: count }, (_, step) =>
@@ -24,6 +24,18 @@ describe('learningRateAt', () => {
   it('begins with the full rate where there is no warm-up', () => {
     expect(rates('linear', 0, 4)).toEqual([1, 0.75, 0.5, 0.25, 0]);
     expect(rates('cosine', 0, 4)[0]).toBe(1);
+  });
+
+  it.each(['linear', 'cosine'] as const)('ends at the floor, and stays there: %s', (schedule) => {
+    const settings = { schedule, learningRate: 1, minLearningRate: 0.1, warmupSteps: 2, totalSteps: 10 };
+    const floored = [0, 1, 2, 6, 10, 14].map((step) => learningRateAt(step, settings));
+    // As transformers' cosine_with_min_lr: half-way between both rates in the middle of the fall.
+    floored.forEach((rate, i) => expect(rate).toBeCloseTo([0, 0.5, 1, 0.55, 0.1, 0.1][i] ?? NaN, 14));
+  });
+
+  it('warms up over a share of all steps, rounded up', () => {
+    expect([0, 0.1, 0.11].map((warmupRatio) => warmupOf({ warmupSteps: 5, warmupRatio }, 10))).toEqual([0, 1, 2]);
+    expect(warmupOf({ warmupSteps: 5 }, 10)).toBe(5);
   });
 
   it('stays at 0 beyond the last step', () => {

@@ -57,10 +57,10 @@ export class Sgd implements Optimizer {
     this.#gradientScale = gradientScale;
   }
 
-  update(parameters: Floats, gradients: Floats, { start, end, weightDecay }: ParameterGroup): void {
+  update(parameters: Floats, gradients: Floats, { start, end, weightDecay, rate = 1 }: ParameterGroup): void {
     const { momentum, nesterov } = this.#settings;
     const direction = this.#direction;
-    const [scale, learningRate] = [this.#gradientScale, this.#learningRate];
+    const [scale, learningRate] = [this.#gradientScale, this.#learningRate * rate];
     for (let i = start; i < end; i++) {
       const w = parameters[i] ?? 0;
       const g = (gradients[i] ?? 0) * scale + weightDecay * w;

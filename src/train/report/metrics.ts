@@ -19,6 +19,8 @@ export interface StepMetrics {
   /** Mean loss over the held-out rows after this step, if an evaluation was due. */
   readonly evalLoss?: number;
   readonly evalAccuracy?: number;
+  /** What was not finite in this step, which therefore changed nothing. */
+  readonly skipped?: string;
 }
 
 /** The file to which lines are written. A test can inject one on a full disk. */

@@ -18,6 +18,7 @@ export class RunRecorder {
   #after: Evaluation | undefined;
   #steps = 0;
   #targetTokens = 0;
+  #skipped = 0;
 
   constructor(options: RunRecorderOptions) {
     this.#options = options;
@@ -33,6 +34,11 @@ export class RunRecorder {
     this.#after = evaluation;
     this.#steps += 1;
     this.#targetTokens += line.targetTokens;
+    if (line.skipped !== undefined) {
+      this.#skipped += 1;
+      const message = `Step ${line.step} was skipped, because these are not finite: ${line.skipped}.`;
+      onEvent({ kind: 'warned', message });
+    }
     onEvent({ kind: 'stepped', metrics: line, steps });
   }
 
@@ -46,6 +52,7 @@ export class RunRecorder {
     this.#before = evaluationOf(before);
     this.#after = evaluationOf({ loss: last?.evalLoss, accuracy: last?.evalAccuracy });
     this.#steps = lines.length;
+    this.#skipped = lines.filter(({ skipped }) => skipped !== undefined).length;
     this.#targetTokens = lines.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
   }
 
@@ -76,6 +83,7 @@ export class RunRecorder {
       ...(before?.accuracy !== undefined && { evalAccuracyBefore: before.accuracy }),
       ...(after?.accuracy !== undefined && { evalAccuracyAfter: after.accuracy }),
       targetTokens: this.#targetTokens,
+      skippedSteps: this.#skipped,
     };
   }
 }

@@ -30,7 +30,7 @@ export type TrainEvent =
   | { readonly kind: 'warned'; readonly message: string };
 
 /** The results of the steps of a training. */
-export type TrainTrace = Omit<TrainResult, 'output' | 'plan' | 'seconds' | 'interrupted'>;
+export type TrainTrace = Omit<TrainResult, 'output' | 'plan' | 'seconds' | 'interrupted' | 'stoppedEarly' | 'best'>;
 
 /** The result of a training. */
 export interface TrainResult {
@@ -40,6 +40,10 @@ export interface TrainResult {
   readonly steps: number;
   /** Whether it was interrupted. The result so far was then saved. */
   readonly interrupted: boolean;
+  /** Whether it ended before its last step because the held-out loss no longer became better. */
+  readonly stoppedEarly: boolean;
+  /** The best evaluation during the training; with `result: 'best'`, that of the saved weights. */
+  readonly best?: { readonly step: number; readonly loss: number };
   readonly firstLoss: number;
   readonly lastLoss: number;
   readonly evalLossBefore: number | undefined;
@@ -49,5 +53,7 @@ export interface TrainResult {
   readonly evalAccuracyAfter?: number;
   /** Number of target tokens, or of rows if rows have labels. */
   readonly targetTokens: number;
+  /** Steps that changed nothing, because their loss or a gradient was not finite. */
+  readonly skippedSteps: number;
   readonly seconds: number;
 }

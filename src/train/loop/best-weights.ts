@@ -1,0 +1,41 @@
+import type { NativeMemory } from '../../native/index.ts';
+import { copyInto } from '../graph/gradients.ts';
+import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { TrainingModel } from './training-model.ts';
+
+/** Keeps the weights of the best evaluation, if they are to be the result. */
+export class BestWeights implements Disposable {
+  readonly #model: Pick<TrainingModel, 'parameters' | 'graph'>;
+  readonly #isWanted: boolean;
+  #copy: ParameterArena | undefined;
+
+  constructor(model: Pick<TrainingModel, 'parameters' | 'graph'>, { isWanted }: { readonly isWanted: boolean }) {
+    this.#model = model;
+    this.#isWanted = isWanted;
+  }
+
+  /** The weights; undefined if none are kept. */
+  get weights(): ParameterArena | undefined {
+    return this.#copy;
+  }
+
+  /** Copies the model's weights now. */
+  async keep(): Promise<void> {
+    if (!this.#isWanted) return;
+    this.#copy ??= new ParameterArena(this.#model.graph.parameters);
+    await copyInto(this.#copy.flat, this.#model.parameters.flat);
+  }
+
+  /** Goes on with what an earlier run kept. @param memory  taken over */
+  adopt(memory: NativeMemory): void {
+    this.#copy = new ParameterArena(this.#model.graph.parameters, memory);
+  }
+
+  dispose(): void {
+    this.#copy?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
