@@ -94,6 +94,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'answering',
     'http',
   ],
+  'ai-sdk': ['core', 'tokenizer', 'library'],
+  langchain: ['core', 'tokenizer', 'library'],
   cli: [
     'core',
     'atomic-files',
@@ -130,6 +132,8 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   '@fastify/busboy': ['http/adapters/'],
   '@msgpack/msgpack': ['checkpoint/'],
   'prom-client': ['telemetry/'],
+  '@ai-sdk': ['ai-sdk/'],
+  '@langchain': ['langchain/'],
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
   'csv-parse': ['train/data/files/'],

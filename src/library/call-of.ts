@@ -10,6 +10,7 @@ import {
   type GenerateOptions,
   type SamplingOptions,
 } from './generate-options.ts';
+import { asOptionError } from './option-error.ts';
 import { definedOnly, readOptions } from './read-options.ts';
 
 /** What a call asks. */
@@ -136,16 +137,4 @@ function orThrow<Value>(name: string, read: Value | FieldProblem): Value {
   if (!(read instanceof FieldProblem)) return read;
   const { place, problem } = name === '' ? read : read.within(name);
   throw new EspalierError('OPTION_INVALID', { name: place, expected: 'a value that can be rendered', actual: problem });
-}
-
-/**
- * An error of answering as one of options: what requests call fields are options here.
- * @param error  anything
- */
-export function asOptionError(error: unknown): unknown {
-  if (!EspalierError.isInstance(error)) return error;
-  if (error.code !== 'REQUEST_UNSUPPORTED' && error.code !== 'REQUEST_INVALID') return error;
-  const { param, problem } = error.details;
-  const details = { name: String(param), expected: 'what the base can answer', actual: String(problem) };
-  return new EspalierError('OPTION_INVALID', details, { cause: error });
 }

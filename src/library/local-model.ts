@@ -7,7 +7,7 @@ import type { BaseModel } from '../models/index.ts';
 import { type AdapterInfo, type AdapterLease, type AdapterRegistry, parseModel } from '../routing/index.ts';
 import type { AdapterTokenizers, Tokenizer } from '../tokenizer/index.ts';
 import { type Answer, type AnsweringAdapter, collectAnswer, type Piece, readAnswer } from './answer.ts';
-import { asOptionError, type Call, callOf } from './call-of.ts';
+import { type Call, callOf } from './call-of.ts';
 import {
   type ChatOptions,
   type GenerateOptions,
@@ -18,6 +18,7 @@ import {
   scoreSchema,
 } from './generate-options.ts';
 import { LinkedAbort } from './linked-abort.ts';
+import { asOptionError } from './option-error.ts';
 import { readOptions } from './read-options.ts';
 import { sourcedAdapter } from './sourced-adapter.ts';
 

@@ -1,4 +1,5 @@
-// Packs the package, installs it into an empty project, and there type-checks and runs the programs of docs/library.md.
+// Packs the package, installs it into an empty project, and there type-checks and runs the programs of docs/library.md and
+// docs/in-process.md.
 //
 //   npm run build && npm run test:packed
 //
@@ -15,6 +16,9 @@ const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', UV_THREADPOOL_SI
 
 /** What the package carries at its top; whatever else appears there was not meant to be published. */
 const published = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json'];
+
+/** The pages with programs, and how many each has. */
+const pages = { 'library.md': 3, 'in-process.md': 2 };
 
 /** What must not compile, against the declarations that a user gets. */
 const mistakes = `import { serve, train } from 'espalier';
@@ -36,7 +40,9 @@ try {
   const tarball = await pack();
   await createProject(tarball);
   const programs = await writePrograms();
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.']);
+  for (const config of ['tsconfig.json', 'tsconfig.ai-sdk.json']) {
+    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config]);
+  }
   run('node_modules/.bin/espalier', ['--version']);
   for (const name of programs) {
     process.stdout.write(`--- ${name}\n`);
@@ -57,10 +63,13 @@ async function pack() {
   return filename;
 }
 
-/** An empty project with the package and what its users bring: TypeScript, Node's types, OpenAI's client. */
+/** An empty project with the package and what its users bring: TypeScript, Node's types, and the clients of the pages. */
 async function createProject(tarball) {
-  const { devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  const others = ['typescript', '@types/node', 'openai'].map((name) => [name, devDependencies[name]]);
+  const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const clients = JSON.parse(await readFile(join(root, 'test', 'clients', 'package.json'), 'utf8'));
+  const versions = { ...clients.dependencies, ...own.dependencies, ...own.devDependencies };
+  const names = ['typescript', '@types/node', 'openai', 'ai', '@ai-sdk/provider', '@langchain/core', 'zod'];
+  const others = names.map((name) => [name, versions[name]]);
   const dependencies = { espalier: `file:${tarball}`, ...Object.fromEntries(others) };
   await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true, dependencies }));
   const compilerOptions = {
@@ -73,7 +82,11 @@ async function createProject(tarball) {
     rootDir: '.',
     outDir: 'out',
   };
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  await writeConfig('tsconfig.json', { compilerOptions, include: ['*.ts'], exclude: ['*ai-sdk*'] });
+  // WHY: the AI SDK's declarations need those of browsers, and declarations that it does not install.
+  const browser = { skipLibCheck: true, lib: [...compilerOptions.lib, 'dom'] };
+  const compilerOptionsOfAiSdk = { ...compilerOptions, ...browser };
+  await writeConfig('tsconfig.ai-sdk.json', { compilerOptions: compilerOptionsOfAiSdk, include: ['*ai-sdk*.ts'] });
   run(npm, ['install', '--no-audit', '--no-fund', '--silent']);
   await cp(join(root, 'demo', 'base'), join(folder, 'base'), { recursive: true });
   const rows = await readFile(join(root, 'demo', 'data', 'risk-strict.train.jsonl'), 'utf8');
@@ -81,14 +94,22 @@ async function createProject(tarball) {
   await mkdir(join(folder, 'adapters'));
 }
 
-/** The programs of the page, in its order: the later ones use what the first has trained. */
+/** The programs of the pages, in their order: the later ones use what the first has trained. */
 async function writePrograms() {
-  const page = await readFile(join(root, 'docs', 'library.md'), 'utf8');
-  const found = [...page.matchAll(/<!-- program: ([\w-]+\.ts) -->\s+```ts\n(.*?)```/gs)];
-  if (found.length !== 3) throw new Error(`docs/library.md has ${found.length} programs, expected 3`);
+  const found = [];
+  for (const [name, count] of Object.entries(pages)) {
+    const page = await readFile(join(root, 'docs', name), 'utf8');
+    const programs = [...page.matchAll(/<!-- program: ([\w-]+\.ts) -->\s+```ts\n(.*?)```/gs)];
+    if (programs.length !== count) throw new Error(`docs/${name} has ${programs.length} programs, expected ${count}`);
+    found.push(...programs);
+  }
   for (const [, name, text] of found) await writeFile(join(folder, name), text);
   await writeFile(join(folder, 'mistakes.ts'), mistakes);
   return found.map(([, name]) => name);
+}
+
+async function writeConfig(name, config) {
+  await writeFile(join(folder, name), JSON.stringify(config));
 }
 
 function run(command, words) {

@@ -27,6 +27,12 @@ export const modelsCodes = {
     message: 'The base in {dir} ({family}) cannot {use}. Use it with: {instead}.',
     help: 'Decoders continue text; encoders classify or embed it. The command or the route needs a base of another kind.',
   },
+  MODEL_KIND_NOT_PROVIDED: {
+    status: 400,
+    retryable: false,
+    message: 'There is no {kind} model {model}: a model in this process gives language models only.',
+    help: 'A program asked the AI SDK provider of this package for a model of another kind. Texts are embedded by a server of an encoder, at `/v1/embeddings`.',
+  },
   MODEL_HEAD_PRESENT: {
     status: 400,
     retryable: false,
