@@ -1,15 +1,23 @@
 import type { KeysEvent, Server } from '../http/index.ts';
 
-/** What an operator is told of the file of keys. */
+/** What an operator is told of the file of keys and of the certificate. */
 export function noteOfKeys(event: KeysEvent): string {
   switch (event.event) {
     case 'loaded':
       return `Keys of ${event.path}: ${event.count}`;
     case 'refused':
-      return `The keys stay as they are. ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+      return `The keys stay as they are. ${messageOf(event.error)}`;
+    case 'certificate':
+      return `Certificate of ${event.path}, valid until ${event.validTo.toISOString()}`;
+    case 'certificate-refused':
+      return `The certificate stays as it is. ${messageOf(event.error)}`;
     case 'open':
       return `Others can read or write ${event.path} (mode ${event.mode}). Run: chmod 600 ${event.path}`;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Reads the file of keys again when SIGHUP comes, as daemons do. WHY only with such a file: without one, SIGHUP ends the process. */

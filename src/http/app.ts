@@ -1,3 +1,4 @@
+import { Server as TlsServer } from 'node:tls';
 import {
   fastify,
   type FastifyInstance,
@@ -39,6 +40,7 @@ import { addPlaces } from './answering/reserve-place.ts';
 import { addOpenApi } from './openapi/routes.ts';
 import { addOpenInference } from './open-inference/routes.ts';
 import { addResponses } from './responses/routes.ts';
+import type { TlsCertificate } from './tls/tls-certificate.ts';
 import { type GivenLimits, ResponseStore } from './responses/store/response-store.ts';
 
 /** A prompt of a million characters, in the widest JSON escapes. */
@@ -78,6 +80,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   readonly responses?: GivenLimits | undefined;
   /** The clock by which responses, and answers to repeated requests, are kept. Default: the system's. */
   readonly clock?: Clock;
+  /** The certificate with which it speaks HTTPS. Absent: it speaks HTTP. */
+  readonly tls?: TlsCertificate | undefined;
   /** Settings of Node's server, for tests. */
   readonly http?: { readonly headersTimeout: number; readonly connectionsCheckingInterval: number };
 }
@@ -91,17 +95,19 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
   const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown });
   const clientErrors = new ClientErrors();
-  const app = fastify({
+  const http = {
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: headersMs / 10,
+    // WHY: Node's own refusal has no body. The guard refuses instead.
+    requireHostHeader: false,
+    ...options.http,
+  };
+  const { cert, key } = options.tls?.current ?? {};
+  const app: FastifyInstance = fastify({
     bodyLimit: maxBodyBytes,
     genReqId: requestIdOf,
     logger: options.logger ?? false,
-    http: {
-      headersTimeout: headersMs,
-      connectionsCheckingInterval: headersMs / 10,
-      // WHY: Node's own refusal has no body. The guard refuses instead.
-      requireHostHeader: false,
-      ...options.http,
-    },
+    ...(options.tls === undefined ? { http } : { https: { ...http, cert, key } }),
     clientErrorHandler: (error, socket) => clientErrors.answer(error, socket),
     routerOptions: { maxParamLength },
     // WHY: the guard refuses these requests in the form of the API.
@@ -110,6 +116,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     pluginTimeout: 0,
     frameworkErrors: (error, request, reply) => answerUnreadable(guard, { error, request, reply }),
   });
+  if (app.server instanceof TlsServer) options.tls?.serve(app.server);
   clientErrors.watch(app.server);
   app.addHook('preClose', async () => {
     isClosing = true;

@@ -1,3 +1,4 @@
+import type { TlsFiles } from './tls/read-certificate.ts';
 import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
 import type { MemoryPlan } from '../batching/index.ts';
@@ -51,6 +52,8 @@ export interface ServerOptions extends ResponseOptions {
    * changes. What comes of that is told on the channel `espalier:keys`.
    */
   readonly keys?: string;
+  /** Files in PEM: the certificate with its chain, and its private key. The server then speaks HTTPS. They are read again when they change. */
+  readonly tls?: TlsFiles;
   /** Further names by which clients may call the server, besides its own and IP addresses; `*` allows every name. */
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call the server, such as `https://chat.example.com`; `*` allows every origin. */

@@ -9,6 +9,7 @@ import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { type EndedSequence, type MetricSources, ServerMetrics } from '../telemetry/index.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
+import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
@@ -63,6 +64,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const keys = new KeyRing(options);
     const file = options.keys === undefined ? undefined : await openKeys(options.keys, keys);
     if (file) opened.push(async () => file[Symbol.dispose]());
+    const tls = options.tls && (await TlsCertificate.open(options.tls));
+    if (tls) opened.push(async () => tls[Symbol.dispose]());
     const version = await packageVersion();
     const metrics = new ServerMetrics({ version });
     opened.push(async () => metrics[Symbol.dispose]());
@@ -103,7 +106,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
-      { ...appOptionsOf(options), keys, changed, metrics },
+      { ...appOptionsOf(options), keys, changed, metrics, tls },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -322,7 +325,8 @@ async function listen(app: ReturnType<typeof createApp>, options: ServerOptions)
     throw cause;
   }
   const address = app.server.address() as AddressInfo;
-  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  return `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
 function isErrno(error: unknown): error is NodeJS.ErrnoException {

@@ -61,6 +61,8 @@ const schema = z.object({
   readKey: text.optional(),
   /** File of keys with names, each for some names of models and adapters. It is read again when it changes. */
   keys: path.optional(),
+  /** The certificate with its chain and its private key, as files in PEM: the server then speaks HTTPS. They are read again when they change. */
+  tls: z.strictObject({ cert: path, key: path }, { error: 'the files cert and key' }).readonly().optional(),
   /** Host names that requests may use, in addition to the server's own names and addresses; `*` allows every name. */
   allowedHosts: z.array(text, { error: 'names of hosts' }).readonly().optional(),
   /** Origins whose web pages may send requests; `*` allows every origin. */

@@ -46,6 +46,8 @@ const schema = z.object({
   adminKey: keyText.optional(),
   readKey: keyText.optional(),
   keys: path.optional(),
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
   allowedHosts: hostNames.optional(),
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
@@ -122,6 +124,8 @@ export const serveCommand: CommandDefinition = {
         '--keys <file>',
         'keys with names, each for some names of models and adapters; read again when it changes',
       )
+      .option('--tls-cert <file>', 'speak HTTPS: the certificate with its chain, in PEM; read again when it changes')
+      .option('--tls-key <file>', 'its private key, in PEM without a passphrase')
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
       .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
@@ -212,7 +216,7 @@ export const serveCommand: CommandDefinition = {
       logitsProcessors: processors,
       ...others
     } = read;
-    const { rolloutSteps: steps, responseMemory, responseAge, ...rest } = others;
+    const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...rest } = others;
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
@@ -224,6 +228,7 @@ export const serveCommand: CommandDefinition = {
       models,
       ...definedOnly({ logitsProcessors }),
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
+      ...definedOnly({ tls: tlsOf(tlsCert, tlsKey) }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),
@@ -309,4 +314,15 @@ type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
 
 function definedOnly<T extends object>(options: T): Defined<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** @throws EspalierError CLI_CONFLICT */
+function tlsOf(
+  cert: string | undefined,
+  key: string | undefined,
+): { readonly cert: string; readonly key: string } | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === undefined && key === undefined) return undefined;
+  const actual = cert === undefined ? '--tls-key alone' : '--tls-cert alone';
+  throw new EspalierError('CLI_CONFLICT', { expected: '--tls-cert and --tls-key together', actual });
 }

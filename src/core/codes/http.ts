@@ -97,6 +97,12 @@ export const httpCodes = {
       'Without {option:adminKey}, adapters can be changed only from the machine of the server. Start it with {option:adminKey} KEY, and send that key.',
     help: 'The routes of administration need a key of their own to be open to other machines. Requests that a proxy passes on count as those of other machines. Nothing was changed.',
   },
+  TLS_INVALID: {
+    status: 500,
+    retryable: false,
+    message: 'The file {path} of TLS {problem}. Give the certificate and its private key as files in PEM.',
+    help: 'A server does not start with a certificate that cannot be used. One that runs keeps the certificate that it has. The message repeats nothing of the key.',
+  },
   RATE_LIMITED: {
     status: 429,
     retryable: true,

@@ -1,11 +1,11 @@
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
+import { SettledFiles } from '../door/settled-files.ts';
 import { systemTimers, type Timers } from '../door/timers.ts';
 import type { NamedKey } from './key-ring.ts';
 import { publishKeysEvent } from './keys-events.ts';
 import { maxKeysBytes, parseKeys } from './read-keys.ts';
 
-/** WHY looks and no events of the file system: they also work for links, mounted secrets and network disks. */
 const lookEveryMs = 1000;
 
 export interface KeysFileOptions {
@@ -19,9 +19,7 @@ export interface KeysFileOptions {
 export class KeysFile implements Disposable {
   readonly #options: KeysFileOptions;
   readonly #timers: Timers;
-  /** The state of the file that was read last, and that of the last look. */
-  #read = '';
-  #seen = '';
+  readonly #files: SettledFiles;
   #cancel: (() => void) | undefined;
   #isDisposed = false;
   #reading: Promise<void> = Promise.resolve();
@@ -36,6 +34,7 @@ export class KeysFile implements Disposable {
 
   private constructor(options: KeysFileOptions) {
     this.#options = options;
+    this.#files = new SettledFiles([options.path]);
     this.#timers = options.timers ?? systemTimers;
   }
 
@@ -51,21 +50,14 @@ export class KeysFile implements Disposable {
     await this.#reading;
   }
 
-  /**
-   * Looks whether the file has changed. It is read when two looks have seen the same. WHY: an editor may be writing it, and the
-   * first half of a list is a list.
-   */
+  /** Looks whether the file has changed, and reads it if it has and nobody writes it any more. */
   async look(): Promise<void> {
-    const state = await stateOf(this.#options.path);
-    const isSettled = state === this.#seen;
-    this.#seen = state;
-    if (isSettled && state !== this.#read) await this.reload();
+    if (await this.#files.look()) await this.reload();
   }
 
   async #take(): Promise<void> {
     const { path, replace } = this.#options;
-    // WHY before it is read: a file that cannot be used is told once, until it changes again.
-    this.#read = this.#seen = await stateOf(path);
+    await this.#files.take();
     const { text, mode } = await readFileOfKeys(path);
     const keys = parseKeys(text, path);
     if (this.#isDisposed) return;
@@ -84,16 +76,6 @@ export class KeysFile implements Disposable {
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#cancel?.();
-  }
-}
-
-/** What tells one content of a file from the next. */
-async function stateOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join();
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   }
 }
 
