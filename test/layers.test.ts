@@ -134,6 +134,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['telemetry/'],
   '@ai-sdk': ['ai-sdk/'],
   '@langchain': ['langchain/'],
+  '@opentelemetry': ['telemetry/traces/'],
   flatbuffers: ['adapter-files/formats/onnx/'],
   '@huggingface/hub': ['hub/'],
   'csv-parse': ['train/data/files/'],

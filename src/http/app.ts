@@ -30,9 +30,10 @@ import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
 import { addMessages } from './messages/routes.ts';
-import type { ServerMetrics } from '../telemetry/index.ts';
+import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
 import { addHealth } from './health.ts';
 import { addMetrics, countAnswers } from './metrics/routes.ts';
+import { traceRequests } from './traces/trace-requests.ts';
 import { addLoraAdapters } from './vllm/lora-adapters.ts';
 import { addTokenize } from './vllm/tokenize.ts';
 import { addModels } from './openai/models.ts';
@@ -76,6 +77,8 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   readonly timers?: Timers;
   /** The series of `/metrics`. undefined: there is no such route. */
   readonly metrics?: ServerMetrics | undefined;
+  /** Where spans are written. undefined: nowhere. */
+  readonly tracing?: Tracing | undefined;
   /** How much is kept of what `/v1/responses` answers. */
   readonly responses?: GivenLimits | undefined;
   /** The clock by which responses, and answers to repeated requests, are kept. Default: the system's. */
@@ -127,6 +130,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   };
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   if (options.metrics) countAnswers(app, options.metrics);
+  if (options.tracing) traceRequests(app, options.tracing);
   addGuard(app, guard);
   app.decorate('servedNames', createServedNames(services));
   app.decorate('servedBase', (services.generation ?? services.encoder ?? services.embeddings)?.baseName ?? '');

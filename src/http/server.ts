@@ -6,7 +6,14 @@ import { EspalierError, option, optionText } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
-import { type EndedSequence, type MetricSources, ServerMetrics } from '../telemetry/index.ts';
+import {
+  type EndedSequence,
+  type MetricSources,
+  openTracing,
+  ServerMetrics,
+  type Tracing,
+} from '../telemetry/index.ts';
+import { tracedEngine } from './traces/traced-engine.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
@@ -16,6 +23,7 @@ import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
   type GenerationRoom,
+  type GenerationEngine,
   type GenerationService,
   type ModelsService,
   openEncoder,
@@ -69,6 +77,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const version = await packageVersion();
     const metrics = new ServerMetrics({ version });
     opened.push(async () => metrics[Symbol.dispose]());
+    const tracing = await openTracing(version);
+    if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base);
@@ -78,7 +88,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
     const generation =
-      base && !isEncoder(base) ? await openGenerationFor(base, environment, { ...options, metrics }) : undefined;
+      base && !isEncoder(base)
+        ? await openGenerationFor(base, environment, { ...options, metrics, tracing })
+        : undefined;
     if (generation) opened.push(() => generation.dispose());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
@@ -100,13 +112,13 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         generation: generation && {
           ...door,
           ...generation.context,
-          engine: changed ? watchedEngine(generation.context.engine, changed) : generation.context.engine,
+          engine: servedEngine(generation.context.engine, { changed, tracing }),
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
-      { ...appOptionsOf(options), keys, changed, metrics, tls },
+      { ...appOptionsOf(options), keys, changed, metrics, tracing, tls },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -196,8 +208,9 @@ function openGenerationFor(
     rollout: mode,
     rolloutOptions: rollout,
     metrics,
+    tracing,
     ...rest
-  }: ServerOptions & { readonly metrics: ServerMetrics },
+  }: ServerOptions & { readonly metrics: ServerMetrics; readonly tracing: Tracing | undefined },
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
   const limits = {
@@ -217,9 +230,21 @@ function openGenerationFor(
     logitsProcessors,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
-    onEnd: (ended: EndedSequence) => metrics.ended(ended),
+    onEnd(ended: EndedSequence): void {
+      metrics.ended(ended);
+      tracing?.ended(ended, baseName);
+    },
   };
   return openGeneration({ base, origin, tokenizer, environment, baseName, adaptersFolder, storeFolder, ...limits });
+}
+
+/** The engine as the routes use it: it ends with its base, and its generations know their requests. */
+function servedEngine(
+  engine: GenerationEngine,
+  { changed, tracing }: { readonly changed: AbortSignal | undefined; readonly tracing: Tracing | undefined },
+): GenerationEngine {
+  const watched = changed ? watchedEngine(engine, changed) : engine;
+  return tracing ? tracedEngine(watched, tracing) : watched;
 }
 
 function residencyOf({

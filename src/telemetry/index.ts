@@ -13,3 +13,6 @@ export type {
   RolloutSample,
   View,
 } from './metrics/sources.ts';
+export { openTracing } from './traces/open-tracing.ts';
+export type { Operation } from './traces/request-span.ts';
+export type { RequestTrace, TracedRequest, Tracing } from './traces/tracing.ts';

@@ -20,6 +20,19 @@ export const httpCodes = {
     message: 'The {what} of the request has {bytes} bytes; the limit is {limit}. Send large tensors as binary data.',
     help: 'JSON is parsed in one step, so its size is limited. The binary tensor extension of `/v2` allows more.',
   },
+  TRACES_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: 'The environment variable {name} must be {expected}, got {actual}.',
+    help: 'Traces are sent by OTLP over HTTP. gRPC and other exporters are not supported. Nothing was started.',
+  },
+  TRACES_PACKAGES_MISSING: {
+    status: 500,
+    retryable: false,
+    message:
+      'The environment asks for traces, and the packages that send them are not installed. Install @opentelemetry/api, @opentelemetry/sdk-trace-base, @opentelemetry/resources, @opentelemetry/exporter-trace-otlp-proto and @opentelemetry/exporter-trace-otlp-http beside espalier (docs/traces.md), or set OTEL_SDK_DISABLED=true.',
+    help: 'These packages take 39 MB, so they come only with who wants traces. `docs/traces.md` has the command with the versions. Nothing was started.',
+  },
   METRICS_NOT_PUSHED: {
     status: 502,
     retryable: true,

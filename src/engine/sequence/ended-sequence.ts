@@ -1,4 +1,5 @@
 import type { NamedAdapter } from '../adapters/sequence-adapters.ts';
+import type { FinishReason, GenerationRequest } from './generation-request.ts';
 import type { SequenceEnd } from '../schedule/schedule-state.ts';
 import type { Sequence, SequenceTimes } from './sequence.ts';
 
@@ -16,6 +17,9 @@ export interface EndedSequence {
   readonly generatedTokens: number;
   /** By the engine's clock, in milliseconds. */
   readonly times: Readonly<SequenceTimes>;
+  readonly finishReason: FinishReason | undefined;
+  /** What its request asked for. */
+  readonly asked: Pick<GenerationRequest, 'maxTokens' | 'temperature' | 'topP' | 'topK' | 'seed'>;
   /** What the request said of where it came from. */
   readonly origin: object | undefined;
 }
@@ -30,6 +34,8 @@ export function endedSequence(sequence: Sequence, how: SequenceEnd, error: unkno
     cachedTokens: sequence.cachedTokens ?? 0,
     generatedTokens: sequence.generated,
     times: sequence.times,
+    finishReason: sequence.finishReason,
+    asked: sequence.asked,
     origin: sequence.origin,
   };
 }

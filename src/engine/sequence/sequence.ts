@@ -60,6 +60,9 @@ export class Sequence implements DecodeRow, Schedulable {
   cachedTokens: number | undefined;
   /** Sequences of different scopes share no keys and values. */
   readonly scope: string;
+  /** What the request asked for. */
+  readonly asked: Pick<GenerationRequest, 'maxTokens' | 'temperature' | 'topP' | 'topK' | 'seed'>;
+  finishReason: FinishReason | undefined;
   /** What the request said of where it came from, for who is told of its end. */
   readonly origin: object | undefined;
   /** The consumer has left; the sequence is removed between two runs. */
@@ -92,6 +95,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.path = [request.key ?? '', request.user ?? '', versions, request.promptGroup ?? id];
     this.scope = request.cacheScope ?? '';
     this.origin = request.origin;
+    this.asked = request;
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP, typicalP };
     this.#random = temperature === 0 ? undefined : createRandom(seed ?? randomInt(2 ** 47), 'sample');
@@ -200,6 +204,7 @@ export class Sequence implements DecodeRow, Schedulable {
     this.generated++;
     const stopped = this.#stops.has(token) ? 'stop' : undefined;
     const finishReason = stopped ?? (this.generated >= this.#limit ? 'length' : undefined);
+    this.finishReason = finishReason;
     const extra = this.#logprobs && sampler.report(scores, token, this.#logprobs.top ?? 0);
     this.tokens.push(finishReason === undefined ? { token, ...extra } : { token, ...extra, finishReason });
     return finishReason;

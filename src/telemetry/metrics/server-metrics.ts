@@ -1,4 +1,5 @@
-import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
+import { errorType } from '../error-type.ts';
 import { listAdapters } from './adapter-samples.ts';
 import { MetricSet } from './metric-set.ts';
 import { LoopWatch } from './process-samples.ts';
@@ -97,7 +98,7 @@ export class ServerMetrics implements Disposable {
   #heard({ event, result, error, durationMs: ms }: AdapterEvent): void {
     this.#set.count('espalier_adapter_events_total', { event, result });
     if (error !== undefined) {
-      this.#set.count('espalier_adapter_failures_total', { event, code: codeOf(error) });
+      this.#set.count('espalier_adapter_failures_total', { event, code: errorType(error, 'OTHER') });
     }
     if (ms === undefined) return;
     this.#set.observe('espalier_adapter_change_seconds', ms / 1000, { event });
@@ -139,11 +140,4 @@ export class ServerMetrics implements Disposable {
     this.#events[Symbol.dispose]();
     this.#loop[Symbol.dispose]();
   }
-}
-
-/** WHY no message: it would be a label without bound. */
-function codeOf(error: unknown): string {
-  if (EspalierError.isInstance(error)) return error.code;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? code : 'OTHER';
 }

@@ -91,6 +91,17 @@ export interface EndedSequence {
   };
   /** Why it failed. */
   readonly error?: unknown;
+  readonly finishReason?: 'stop' | 'length' | undefined;
+  /** What its request asked for. */
+  readonly asked?: {
+    readonly maxTokens?: number | undefined;
+    readonly temperature?: number | undefined;
+    readonly topP?: number | undefined;
+    readonly topK?: number | undefined;
+    readonly seed?: number | undefined;
+  };
+  /** What the request said of where it came from. */
+  readonly origin?: object | undefined;
 }
 
 /** Which names the reader may see. */

@@ -1,0 +1,152 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
+import { Series } from '../../telemetry/testing/series.ts';
+import { type ReceivedSpan, receiveTraces, type TraceReceiver } from '../../telemetry/testing/trace-receiver.ts';
+import { openServer, type Server } from '../server.ts';
+
+const golden = fileURLToPath(new URL('../../../test/golden/llama-d16', import.meta.url));
+const traceId = '0af7651916cd43dd8448eb211c80319c';
+const callerSpan = 'b7ad6b7169203331';
+
+let folder: string;
+let receiver: TraceReceiver;
+let server: Server | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-'));
+  await cp(join(golden, 'adapter'), join(folder, 'adapters', 'fresh'), { recursive: true });
+  await cp(join(golden, 'trained'), join(folder, 'adapters', 'versions', 'trained'), { recursive: true });
+  receiver = await receiveTraces();
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', receiver.endpoint);
+  vi.stubEnv('OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json');
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  vi.unstubAllEnvs();
+  await receiver[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function open(): Promise<string> {
+  const adapters = join(folder, 'adapters');
+  server = await openServer({ base: join(golden, 'model'), servedName: 'base', adapters, threads: 1, port: 0 });
+  return server.url;
+}
+
+async function post(url: string, body: object, headers: Record<string, string> = {}): Promise<number> {
+  const init = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  };
+  const answer = await fetch(url, init);
+  await answer.text();
+  return answer.status;
+}
+
+/** Ends the server, which sends what it has. */
+async function spansAtEnd(): Promise<readonly ReceivedSpan[]> {
+  await server?.close();
+  server = undefined;
+  return receiver.spans;
+}
+
+describe('traces', () => {
+  it('follow a request of a traced caller through queue, prefill and decode', async () => {
+    const url = await open();
+    const secret = [1, 2, 3, 4, 5];
+    const asked = { model: 'fresh', prompt: secret, max_tokens: 4, temperature: 0.5, ignore_eos: true };
+    await post(`${url}/v1/completions`, asked, { traceparent: `00-${traceId}-${callerSpan}-01` });
+    const spans = (await spansAtEnd()).filter((span) => span.traceId === traceId);
+    const named = (name: string): ReceivedSpan => {
+      const found = spans.find((span) => span.name === name);
+      if (found === undefined) throw new RangeError(`no ${name} in ${spans.map((span) => span.name).join(', ')}`);
+      return found;
+    };
+    const request = named('POST /v1/completions');
+    const generation = named('text_completion base:fresh');
+    expect(request.parentSpanId).toBe(callerSpan);
+    expect(request.attributes).toMatchObject({ 'http.route': '/v1/completions', 'http.response.status_code': 200 });
+    expect(generation.parentSpanId).toBe(request.spanId);
+    expect(generation.attributes).toMatchObject({
+      'gen_ai.operation.name': 'text_completion',
+      'gen_ai.provider.name': 'espalier',
+      'gen_ai.request.model': 'base:fresh',
+      'gen_ai.request.max_tokens': 4,
+      'gen_ai.request.temperature': 0.5,
+      'gen_ai.usage.input_tokens': 5,
+      'gen_ai.usage.output_tokens': 4,
+      'gen_ai.response.finish_reasons': ['length'],
+    });
+    const stages = ['queue', 'prefill', 'decode'].map(named);
+    for (const stage of stages) expect(stage.parentSpanId).toBe(generation.spanId);
+    expect([stages[0]?.start, stages[2]?.end]).toEqual([generation.start, generation.end]);
+    expect([stages[1]?.start, stages[2]?.start]).toEqual([stages[0]?.end, stages[1]?.end]);
+    expect(request.start).toBeLessThanOrEqual(generation.start);
+    expect(JSON.stringify(spans.map(({ attributes }) => attributes))).not.toMatch(/\[1,2,3,4,5\]|prompt"/);
+    expect(receiver.resource).toMatchObject({ 'service.name': 'espalier' });
+  });
+
+  it('link a request to the attachment of the version that answered it', async () => {
+    const url = await open();
+    await post(`${url}/v1/load_lora_adapter`, { lora_name: 'late', lora_path: 'versions/trained' });
+    await post(`${url}/v1/completions`, { model: 'late', prompt: [1, 2], max_tokens: 1 });
+    const spans = await spansAtEnd();
+    const attach = spans.find((span) => span.name === 'device.attach' && span.attributes['device.id'] === 'late');
+    const change = spans.find((span) => span.name === 'POST /v1/load_lora_adapter');
+    const generation = spans.find((span) => span.name === 'text_completion base:late');
+    expect(attach?.attributes).toMatchObject({ 'device.lifecycle': 'attached', 'device.type': 'lora' });
+    expect(attach?.parentSpanId).toBe(change?.spanId);
+    expect(generation?.links).toEqual([{ traceId: attach?.traceId, spanId: attach?.spanId }]);
+  });
+
+  it('tell of a request that failed, and begin a trace where the caller names none', async () => {
+    const url = await open();
+    await post(`${url}/v1/completions`, { model: 'nobody', prompt: [1] }, { traceparent: '00-0-0-01' });
+    const [span] = (await spansAtEnd()).filter(({ name }) => name.startsWith('POST'));
+    expect(span?.attributes['http.response.status_code']).toBe(404);
+    expect([span?.parentSpanId, span?.isError]).toEqual(['', false]);
+  });
+
+  it('agree with the channel and the series over 300 plugs', async () => {
+    const url = await open();
+    // The adapter of the folder is read in the background; what is told of it before the count begins is in all three anyway.
+    const heard: AdapterEvent[] = [];
+    using _ = onAdapterEvent((event) => heard.push(event));
+    const before = new Series(await (await fetch(`${url}/metrics`)).text());
+
+    for (let i = 0; i < 150; i++) {
+      const name = `plug-${i % 5}`;
+      expect(await post(`${url}/v1/load_lora_adapter`, { lora_name: name, lora_path: 'versions/trained' })).toBe(200);
+      expect(await post(`${url}/v1/unload_lora_adapter`, { lora_name: name })).toBe(200);
+    }
+    const after = new Series(await (await fetch(`${url}/metrics`)).text());
+    const counted = [...heard];
+    const spans = await spansAtEnd();
+    const count = (name: string, id = 'plug-'): number =>
+      spans.filter((span) => span.name === name && String(span.attributes['device.id']).startsWith(id)).length;
+    for (const [event, span] of [
+      ['load', 'device.attach'],
+      ['unload', 'device.detach'],
+    ] as const) {
+      const labels = { event, result: 'done' };
+      const series =
+        (after.value('espalier_adapter_events_total', labels) ?? 0) -
+        (before.value('espalier_adapter_events_total', labels) ?? 0);
+      const channel = counted.filter((one) => one.event === event).length;
+      expect({ event, channel, series, spans: count(span) }).toEqual({ event, channel: 150, series: 150, spans: 150 });
+    }
+  });
+
+  it('are not written unless they are asked for', async () => {
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', '');
+    const url = await open();
+    await post(`${url}/v1/completions`, { model: 'base', prompt: [1], max_tokens: 1 });
+    expect(await spansAtEnd()).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
+import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import type { EndedSequence } from '../metrics/sources.ts';
+import { adapterSpan, isAttachment } from './adapter-span.ts';
+import type { PlannedSpan } from './planned-span.ts';
+import { type Operation, sequenceSpan } from './request-span.ts';
+import { parseTraceParent } from './trace-parent.ts';
+import { readTraceSettings, type TraceSettings } from './trace-settings.ts';
+import type { RequestTrace, TracedRequest, Tracing } from './tracing.ts';
+
+/** The packages of OpenTelemetry. WHY loaded when they are needed: a server without traces must neither have nor load them. */
+interface Packages {
+  readonly api: typeof import('@opentelemetry/api');
+  readonly sdk: typeof import('@opentelemetry/sdk-trace-base');
+  readonly resources: typeof import('@opentelemetry/resources');
+  readonly exporter: { readonly OTLPTraceExporter: new () => import('@opentelemetry/sdk-trace-base').SpanExporter };
+}
+
+/** The schema whose names the attributes have. */
+const scope = 'espalier';
+
+/** Versions of adapters whose attachment is remembered, so that requests can be linked to it. */
+const remembered = 4096;
+
+/**
+ * Begins to write traces if the standard variables of OpenTelemetry ask for them.
+ * @param version  of the package
+ * @returns undefined if they do not; nothing was loaded then
+ * @throws EspalierError TRACES_UNSUPPORTED, TRACES_PACKAGES_MISSING
+ */
+export async function openTracing(
+  version: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Tracing | undefined> {
+  const settings = readTraceSettings(environment);
+  return settings && new OpenTelemetryTracing(await loadPackages(settings), version);
+}
+
+async function loadPackages({ protocol }: TraceSettings): Promise<Packages> {
+  try {
+    const [api, sdk, resources, exporter] = await Promise.all([
+      import('@opentelemetry/api'),
+      import('@opentelemetry/sdk-trace-base'),
+      import('@opentelemetry/resources'),
+      protocol === 'http/json'
+        ? import('@opentelemetry/exporter-trace-otlp-http')
+        : import('@opentelemetry/exporter-trace-otlp-proto'),
+    ]);
+    return { api, sdk, resources, exporter };
+  } catch (cause) {
+    throw new EspalierError('TRACES_PACKAGES_MISSING', {}, { cause });
+  }
+}
+
+class SpanOfRequest implements RequestTrace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly operation: Operation | undefined;
+  readonly span: Span;
+  readonly #isError: (status: number) => void;
+
+  constructor(span: Span, operation: Operation | undefined, end: (status: number) => void) {
+    const { traceId, spanId } = span.spanContext();
+    this.traceId = traceId;
+    this.spanId = spanId;
+    this.operation = operation;
+    this.span = span;
+    this.#isError = end;
+  }
+
+  end(status: number): void {
+    this.#isError(status);
+    this.span.end();
+  }
+}
+
+class OpenTelemetryTracing implements Tracing {
+  readonly #packages: Packages;
+  readonly #provider: InstanceType<Packages['sdk']['BasicTracerProvider']>;
+  readonly #tracer: Tracer;
+  readonly #storage = new AsyncLocalStorage<SpanOfRequest>();
+  readonly #events: Disposable;
+  /** Where each version was attached last, the oldest first. */
+  readonly #attached = new Map<string, SpanContext>();
+
+  constructor(packages: Packages, version: string) {
+    this.#packages = packages;
+    const { sdk, resources, exporter } = packages;
+    const detected = resources.detectResources({ detectors: [resources.envDetector] });
+    const own = resources.resourceFromAttributes({ 'service.name': 'espalier', 'service.version': version });
+    this.#provider = new sdk.BasicTracerProvider({
+      resource: resources.defaultResource().merge(own).merge(detected),
+      spanProcessors: [new sdk.BatchSpanProcessor(new exporter.OTLPTraceExporter())],
+    });
+    this.#tracer = this.#provider.getTracer(scope, version);
+    this.#events = onAdapterEvent((event) => this.#heard(event));
+  }
+
+  begin({ method, route, requestId, traceparent, operation }: TracedRequest): RequestTrace {
+    const { api } = this.#packages;
+    const parent = parseTraceParent(traceparent);
+    const context =
+      parent === undefined
+        ? api.ROOT_CONTEXT
+        : api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true });
+    const attributes = { 'http.request.method': method, 'http.route': route, 'espalier.request.id': requestId };
+    const options = { kind: api.SpanKind.SERVER, attributes };
+    const span = this.#tracer.startSpan(`${method} ${route}`, options, context);
+    return new SpanOfRequest(span, operation, (status) => {
+      span.setAttribute('http.response.status_code', status);
+      if (status < 500) return;
+      span.setAttribute('error.type', String(status));
+      span.setStatus({ code: api.SpanStatusCode.ERROR });
+    });
+  }
+
+  within(trace: RequestTrace, run: () => void): void {
+    if (trace instanceof SpanOfRequest) this.#storage.run(trace, run);
+    else run();
+  }
+
+  current(): RequestTrace | undefined {
+    return this.#storage.getStore();
+  }
+
+  ended(sequence: EndedSequence, baseName: string): void {
+    const { origin } = sequence;
+    if (!(origin instanceof SpanOfRequest)) return;
+    const { operation = 'text_completion' } = origin;
+    this.#write(sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin }), origin.span);
+  }
+
+  /** WHY a child of the request that caused it, if one did: whoever asked sees what came of it. */
+  #heard(event: AdapterEvent): void {
+    const span = this.#write(adapterSpan(event), this.#storage.getStore()?.span);
+    if (event.version === undefined) return;
+    if (event.event === 'retire') this.#attached.delete(event.version);
+    else if (isAttachment(event)) this.#remember(event.version, span.spanContext());
+  }
+
+  #remember(version: string, attached: SpanContext): void {
+    this.#attached.delete(version);
+    this.#attached.set(version, attached);
+    for (const oldest of this.#attached.keys()) {
+      if (this.#attached.size <= remembered) return;
+      this.#attached.delete(oldest);
+    }
+  }
+
+  #write({ name, start, end, attributes, errorType, children = [], linked = [] }: PlannedSpan, parent?: Span): Span {
+    const { api } = this.#packages;
+    const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpan(api.ROOT_CONTEXT, parent);
+    const links: Link[] = linked.flatMap((version) => {
+      const attached = this.#attached.get(version);
+      return attached === undefined ? [] : [{ context: attached }];
+    });
+    const own = Object.fromEntries(
+      Object.entries(attributes).map(([key, value]) => [key, typeof value === 'object' ? [...value] : value]),
+    );
+    const span = this.#tracer.startSpan(name, { startTime: start, attributes: own, links }, context);
+    if (errorType !== undefined) {
+      span.setAttribute('error.type', errorType);
+      span.setStatus({ code: api.SpanStatusCode.ERROR });
+    }
+    for (const child of children) this.#write(child, span);
+    span.end(end);
+    return span;
+  }
+
+  /** Sends what was not sent yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#events[Symbol.dispose]();
+    // WHY no error: a collector that is gone must not keep a server from ending.
+    await this.#provider.shutdown().catch(() => undefined);
+  }
+}
