@@ -17,6 +17,7 @@ import {
 } from './commands/adapter-remote.ts';
 import { adapterUploadCommand } from './commands/adapter-upload.ts';
 import { auditCommand } from './commands/audit.ts';
+import { benchOptimizersCommand } from './commands/bench-optimizers.ts';
 import { benchServeCommand } from './commands/bench-serve.ts';
 import { chatCommand } from './commands/chat.ts';
 import { checkpointInspectCommand, checkpointVerifyCommand } from './commands/checkpoint.ts';
@@ -57,6 +58,7 @@ export const commandList: readonly CommandDefinition[] = [
   embedCommand,
   serveCommand,
   benchServeCommand,
+  benchOptimizersCommand,
   auditCommand,
   keysAddCommand,
   inspectCommand,

@@ -100,6 +100,7 @@ function groupOf(program: Command, name: string, groups: Map<string, Command>): 
 
 const groupSummaries: Readonly<Record<string, string>> = {
   adapter: 'Converts, checks, compares and merges adapters, and operates those of a running server.',
+  bench: 'Measures a server of any kind, and optimizers.',
   checkpoint: 'Shows and checks the checkpoints of trainings.',
   rollout: 'Brings new versions of the adapters of a running server into service by steps.',
 };

@@ -2,6 +2,13 @@ export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
 export { defaultMaxLength, type TrainConfig, type TrainOptions } from './config/train-config.ts';
 export { trainingStateOf, type TrainingState } from './checkpoint/training-state.ts';
+export {
+  type ComparedOptimizer,
+  compareOptimizers,
+  type OptimizerComparison,
+  type OptimizerFigures,
+} from './compare/compare-optimizers.ts';
+export { type OptimizerName, optimizerNames } from './optimizer/create-optimizer.ts';
 export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';
 export { type Dataset, readExamples } from './data/read-examples.ts';
