@@ -4,7 +4,7 @@ import type { Output } from './output.ts';
 /** The context that every command gets in addition to its own options. */
 export interface CommandContext {
   readonly json: boolean;
-  /** The number of threads of ONNX Runtime: `--threads`, or all cores that this process may use. */
+  /** The number of threads of ONNX Runtime: `--threads`, or as many as suit the machine. */
   readonly threads: number;
   /** Aborts at Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
   readonly signal: AbortSignal;

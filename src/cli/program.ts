@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
-import { didYouMean, EspalierError } from '../core/index.ts';
+import { decideThreads, didYouMean, EspalierError } from '../core/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
 import { createOutput, type OutputStreams } from './output.ts';
 import { positiveInteger, readOptions } from './read-options.ts';
@@ -117,7 +116,10 @@ function addCommand(
     .addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
   definition.configure(command);
   command.option('--json', 'answer with one line of JSON on standard output');
-  command.option('--threads <n>', 'threads that compute (default: every core this process may use)');
+  command.option(
+    '--threads <n>',
+    'threads that compute (default: as many as suit the cores and limits of this process)',
+  );
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -136,7 +138,8 @@ function readCommon(
   streams: OutputStreams,
   signal: AbortSignal,
 ): { context: CommandContext; rest: Record<string, unknown> } {
-  const { json, threads = availableParallelism(), ...rest } = readOptions(commonOptions, options);
+  const { json, threads: asked, ...rest } = readOptions(commonOptions, options);
+  const threads = decideThreads(asked).compute;
   return { context: { json, threads, signal, output: createOutput(streams, { json }) }, rest };
 }
 

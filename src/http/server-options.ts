@@ -62,7 +62,7 @@ export interface ServerOptions extends ResponseOptions {
   readonly drainTimeoutMs?: number;
   /** Name under which the base is served. Default: the name of its folder. */
   readonly servedName?: string;
-  /** Threads that compute; by default one for each core. Not read where `environment` is given. */
+  /** Threads that compute; by default as many as suit the cores and limits of the process. Not read where `environment` is given. */
   readonly threads?: number;
   /** An environment that is open already, and stays so; by default the server opens one of its own. */
   readonly environment?: Environment;

@@ -1,8 +1,7 @@
 import type { RegistryOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { availableParallelism } from 'node:os';
-import { EspalierError, option, optionText } from '../core/index.ts';
+import { decideThreads, EspalierError, option, optionText } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -149,8 +148,8 @@ function openKeys(path: string, keys: KeyRing): Promise<KeysFile> {
   return KeysFile.open({ path, replace: (named) => keys.replace(named) });
 }
 
-function openOwnEnvironment({ threads = availableParallelism() }: ServerOptions): Environment {
-  return openEnvironment({ threads });
+function openOwnEnvironment({ threads }: ServerOptions): Environment {
+  return openEnvironment({ threads: decideThreads(threads).compute });
 }
 
 interface OpenedBase {

@@ -26,7 +26,7 @@ const schema = z.object({
   toolParser: z.enum(toolParsers, { error: `one of ${toolParsers.join(', ')}` }).optional(),
   /** Name of the base in `base:adapter`, and for the AI SDK and LangChain. Default: the name of its folder. */
   servedName: z.string({ error: 'a name' }).min(1, { error: 'a name' }).optional(),
-  /** Number of threads that compute. Default: one for each core. All models of a process share them. */
+  /** Number of threads that compute. Default: as many as suit the cores and limits of the process. All models of a process share them. */
   threads: count.optional(),
   /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),

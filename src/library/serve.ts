@@ -69,7 +69,7 @@ const schema = z.object({
   allowedOrigins: z.array(text, { error: 'origins' }).readonly().optional(),
   /** Name under which the base is served. Default: the name of its folder. */
   servedName: text.optional(),
-  /** Number of threads that compute. Default: one for each core. */
+  /** Number of threads that compute. Default: as many as suit the cores and limits of the process. */
   threads: count.optional(),
   /** Number of sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),

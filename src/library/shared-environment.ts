@@ -1,5 +1,4 @@
-import { availableParallelism } from 'node:os';
-import { EspalierError } from '../core/index.ts';
+import { decideThreads, EspalierError } from '../core/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 
 /** A share of the one environment of the process. Dispose it after everything that was made from it. */
@@ -18,11 +17,11 @@ let shared: Shared | undefined;
 /**
  * Takes a share of the environment. The environment is opened with the first share and closed with the last.
  *
- * @param threads  number of threads that compute. Default: that of the open environment, or one for each core
+ * @param threads  number of threads that compute. Default: that of the open environment, or as many as suit the machine
  * @throws EspalierError OPTION_INVALID if the environment is open with another number of threads; the errors of `openEnvironment`
  */
 export function shareEnvironment(threads?: number): EnvironmentShare {
-  const own = (shared ??= { environment: openEnvironment({ threads: threads ?? availableParallelism() }), shares: 0 });
+  const own = (shared ??= { environment: openEnvironment({ threads: decideThreads(threads).compute }), shares: 0 });
   const { environment } = own;
   if (threads !== undefined && threads !== environment.threads) {
     const expected = `${environment.threads}, as what is open in this process already has`;

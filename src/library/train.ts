@@ -21,7 +21,7 @@ const runSchema = z.object({
 
 /**
  * How a training runs. When `signal` aborts, the training ends after the current step and saves its result so far. `onEvent` is called
- * with the plan, each step and each evaluation. `threads` is the number of threads that compute; the default is one for each core.
+ * with the plan, each step and each evaluation. `threads` is the number of threads that compute; the default suits the cores and limits of the process.
  */
 export type TrainRunOptions = z.input<typeof runSchema>;
 

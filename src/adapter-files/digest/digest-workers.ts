@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { decideThreads } from '../../core/index.ts';
 import type { TensorDigest } from './tensor-digest.js';
 
 /** A tensor whose numbers are hashed, each times a factor. */
@@ -12,9 +12,6 @@ export interface DigestJob {
 export interface BytesJob {
   readonly bytes: Uint8Array;
 }
-
-/** WHY not one for each core: requests run on the same cores, and two halve the time already. */
-const mostWorkers = 2;
 
 /** Bytes of the jobs of a part, where there are more jobs: some milliseconds of work, so that no thread waits long for another. */
 const bytesPerPart = 2 ** 22;
@@ -75,10 +72,7 @@ class DigestWorker {
 /** Threads that take parts from one queue, in its order. */
 class DigestWorkers {
   readonly #queue: Part[] = [];
-  readonly #workers = Array.from(
-    { length: Math.min(mostWorkers, availableParallelism()) },
-    () => new DigestWorker(() => this.#handOut()),
-  );
+  readonly #workers = Array.from({ length: decideThreads().hashing }, () => new DigestWorker(() => this.#handOut()));
 
   digest(jobs: Part['jobs']): Promise<readonly TensorDigest[]> {
     const digests = new Promise<readonly TensorDigest[]>((resolve, reject) =>

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { toolParsers } from '../../chat/index.ts';
-import { EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { decideThreads, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
+import { describeThreads } from '../describe-threads.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { noteOfKeys, reloadOnHangup } from '../tell-keys.ts';
 import { onKeysEvent, openServer, type Server } from '../../http/index.ts';
@@ -272,17 +273,25 @@ function openingOf({ base, adapters, store, model }: z.output<typeof schema>): s
   return `Opening ${new Intl.ListFormat('en').format(parts)} …`;
 }
 
-function announce({ url, baseName, adapterNames, modelNames, room }: Server, { output }: CommandContext): void {
+function announce(
+  { url, baseName, adapterNames, modelNames, room }: Server,
+  { output, threads }: CommandContext,
+): void {
+  const plan = decideThreads(threads);
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
-  output.answer({ url, base: baseName, adapters: adapterNames, models: modelNames, ...(room && { room }) }, () => {
-    const lines = [
-      ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
-      ...(room === undefined ? [] : [roomText(room)]),
-      ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
-    ];
-    const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;
-    return [...lines, `  ${hint}Ctrl-C ends it.`].join('\n');
-  });
+  output.answer(
+    { url, base: baseName, adapters: adapterNames, models: modelNames, ...(room && { room }), threads: plan },
+    () => {
+      const lines = [
+        ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
+        ...(room === undefined ? [] : [roomText(room)]),
+        describeThreads(plan),
+        ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
+      ];
+      const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;
+      return [...lines, `  ${hint}Ctrl-C ends it.`].join('\n');
+    },
+  );
 }
 
 /** How many requests run at once, and what they may take. */

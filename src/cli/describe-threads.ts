@@ -1,0 +1,9 @@
+import type { ThreadPlan } from '../core/index.ts';
+
+/** The threads of the process, and what they were chosen by. */
+export function describeThreads({ cores, cpuLimit, compute, hashing, pool }: ThreadPlan): string {
+  const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const limit = cpuLimit === undefined ? '' : ` with a limit of ${Number(cpuLimit.toFixed(2))}`;
+  const kinds = `${compute} to compute, ${pool} for runs and files, ${hashing} to hash adapters, 1 for the event loop`;
+  return `  Threads for ${counted(cores, 'core')}${limit}: ${kinds}`;
+}
