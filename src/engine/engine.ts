@@ -8,7 +8,7 @@ import { AdapterStack } from './adapters/adapter-stack.ts';
 import { EngineArena } from './adapters/engine-arena.ts';
 import type { PreparedAdapter } from './adapters/prepared-adapter.ts';
 import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './adapters/sequence-adapters.ts';
-import { assertAlone, checkRequest } from './sequence/check-request.ts';
+import { assertAlone, assertSingle, checkRequest } from './sequence/check-request.ts';
 import { openDoraGains } from './adapters/dora-gains.ts';
 import { EngineLoop } from './engine-loop.ts';
 import { type EngineLoad, engineLoad } from './engine-load.ts';
@@ -63,6 +63,11 @@ export interface EngineOptions {
   readonly exactAdapters?: boolean;
   /** Called once for each sequence that was accepted and has ended. It must not throw. */
   readonly onEnd?: ((ended: EndedSequence) => void) | undefined;
+  /**
+   * Computes each token of a request as if the request ran alone, bit for bit. Rows of a step run one after the other, no prompts are
+   * kept, and requests of the background keep their slots. `docs/serving.md` says what differs otherwise, and by how much.
+   */
+  readonly batchInvariant?: boolean;
   /** The source of all times. */
   readonly clock?: Clock;
 }
@@ -83,6 +88,7 @@ const defaults = {
   exactAdapters: false,
   prefixCache: undefined,
   kvMemory: undefined,
+  batchInvariant: false,
   onEnd: undefined,
   clock: systemClock,
 } satisfies Omit<EngineOptions, 'base' | 'environment'>;
@@ -119,14 +125,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
     const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
-    const runner = await openRunner({ base, environment, stack: arena?.stack, ...sizes });
-    const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes: settings.prefixCache });
+    const { batchInvariant } = settings;
+    const runner = await openRunner({ base, environment, stack: arena?.stack, rowsAlone: batchInvariant, ...sizes });
+    const bytes = batchInvariant ? 0 : settings.prefixCache;
+    const prefixes = openPrefixes(runner.slots, { config: base.config, slots, maxLength, bytes });
     return new Engine({
       base,
       runner,
       arena,
       prefixes,
       room,
+      batchInvariant,
       maxWaiting,
       clock: settings.clock,
       onEnd: settings.onEnd,
@@ -140,7 +149,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 function checkSizes(
   sizes: Required<
-    Omit<EngineOptions, 'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters' | 'onEnd'>
+    Omit<
+      EngineOptions,
+      'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters' | 'batchInvariant' | 'onEnd'
+    >
   >,
 ): void {
   const { maxSlots = 1, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
@@ -212,6 +224,7 @@ interface EngineParts {
   readonly prefillChunk: number;
   readonly reportedChunk: number;
   readonly maxWaiting: number;
+  readonly batchInvariant: boolean;
   readonly clock: Clock;
   readonly onEnd: EngineOptions['onEnd'];
 }
@@ -236,14 +249,16 @@ export class Engine implements AsyncDisposable {
   readonly #stats: StatsRecorder;
   readonly #slots: number;
   readonly #loop: EngineLoop;
+  readonly #isBatchInvariant: boolean;
   #requests = 0;
   #isDraining = false;
   #disposal: Promise<void> | undefined;
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
   constructor({ base, runner, arena, prefixes, room, maxLength, maxWaiting, clock, onEnd, ...sizes }: EngineParts) {
-    const { slots, prefillChunk, reportedChunk } = sizes;
+    const { slots, prefillChunk, reportedChunk, batchInvariant } = sizes;
     this.#slots = slots;
+    this.#isBatchInvariant = batchInvariant;
     this.#base = base;
     this.#prefixes = prefixes;
     this.#endTokens = new Set(base.generation.eosTokenIds);
@@ -253,7 +268,7 @@ export class Engine implements AsyncDisposable {
     this.maxLength = maxLength;
     this.room = room;
     this.#stats = new StatsRecorder(slots);
-    const limits = { slots, prefillChunk, prefillRuns };
+    const limits = { slots, prefillChunk, prefillRuns, keepsSlots: batchInvariant };
     this.#loop = new EngineLoop({
       runner,
       limits,
@@ -310,6 +325,7 @@ export class Engine implements AsyncDisposable {
     const name = adapters.map(({ lease }) => lease.alias).join(', ');
     if (this.#arena === undefined) throw new EspalierError('ADAPTERS_OFF', { name });
     if (adapters.some(({ lease }) => lease.version.isAlone)) assertAlone(adapters);
+    if (this.#isBatchInvariant) assertSingle(adapters);
     return this.#arena.claim(adapters);
   }
 

@@ -103,6 +103,11 @@ export interface ServerOptions extends ResponseOptions {
   readonly rolloutOptions?: RolloutOptions;
   /** Functions that change the logits before tokens are drawn, by the names by which requests choose them. */
   readonly logitsProcessors?: Readonly<Record<string, LogitsFunction>>;
+  /**
+   * Computes each request as if it ran alone, bit for bit, whatever else runs; slower where several run. A request has one adapter at
+   * most then, and no prompts are kept.
+   */
+  readonly batchInvariant?: boolean;
   /** Supports DoRA adapters, also those loaded later. Default: whether the folder of adapters contains one at the start. */
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */

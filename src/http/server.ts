@@ -203,6 +203,7 @@ function openGenerationFor(
     adapterTargets,
     golden,
     logitsProcessors,
+    batchInvariant,
     fallback,
     rollout: mode,
     rolloutOptions: rollout,
@@ -227,6 +228,7 @@ function openGenerationFor(
     toolParser,
     golden,
     logitsProcessors,
+    batchInvariant,
     residency: residencyOf(rest),
     rollouts: { fallback, mode, rollout },
     onEnd(ended: EndedSequence): void {

@@ -38,6 +38,8 @@ const schema = z.object({
   kvMemory: count.optional(),
   /** Maximum number of waiting calls. */
   maxWaiting: count.optional(),
+  /** Computes each request as if it ran alone, bit for bit; slower where several run. A request has one adapter at most then. */
+  batchInvariant: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts DoRA adapters that are loaded later. Default: true if `adapters` contains one. */
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts adapters with biases (`lora_bias`) that are loaded later. Default: true if `adapters` contains one. */
@@ -142,6 +144,7 @@ function sizesOf(
     maxLength,
     maxWaiting,
     kvMemory,
+    batchInvariant,
     prefixCache,
     dora,
     loraBias,
@@ -157,6 +160,7 @@ function sizesOf(
     ...(targets !== undefined && { adapterTargets: targets }),
     maxSlots,
     kvMemory,
+    ...(batchInvariant !== undefined && { batchInvariant }),
     ...(maxLength !== undefined && { maxLength }),
     ...(maxWaiting !== undefined && { maxWaiting }),
     prefixCache,

@@ -105,6 +105,8 @@ const schema = z.object({
   drainTimeoutMs: duration.optional(),
   /** Functions that change the logits before tokens are drawn, by the names by which requests choose them (`logits_processors`). */
   logitsProcessors: z.record(z.string().min(1), logitsFunction, { error: 'functions by name' }).readonly().optional(),
+  /** Computes each request as if it ran alone, bit for bit; slower where several run. A request has one adapter at most then. */
+  batchInvariant: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts DoRA adapters that are loaded later. */
   dora: z.boolean({ error: 'true or false' }).optional(),
   /** Accepts adapters with biases (`lora_bias`) that are loaded later. */

@@ -61,6 +61,8 @@ export interface GenerationOptions {
   readonly exactAdapters?: boolean | undefined;
   /** Modules that adapters may change. Default: all linear ones but the head, and those that the adapters of the folder need. */
   readonly adapterTargets?: readonly string[] | string | undefined;
+  /** Computes each request as if it ran alone. */
+  readonly batchInvariant?: boolean | undefined;
   /** Logits processors that requests may name. */
   readonly logitsProcessors?: Readonly<Record<string, LogitsFunction>> | undefined;
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
@@ -205,6 +207,7 @@ async function openEngineFor(
     maxSlots,
     ...(maxLength === undefined ? {} : { maxLength }),
     ...(maxWaiting === undefined ? {} : { maxWaiting }),
+    ...(options.batchInvariant === undefined ? {} : { batchInvariant: options.batchInvariant }),
     kvMemory: options.kvMemory,
     prefixCache: options.prefixCache,
   });

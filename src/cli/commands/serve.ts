@@ -66,6 +66,7 @@ const schema = z.object({
   fallback: z.enum(fallbacks, { error: fallbacks.join(', ') }).optional(),
   maxLength: positiveInteger.optional(),
   logitsProcessors: path.optional(),
+  batchInvariant: z.boolean().optional(),
   kvMemory: positiveInteger.optional(),
   maxWaiting: positiveInteger.optional(),
   prefixCache: wholeNumber.optional(),
@@ -170,6 +171,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--prefix-cache <mb>',
         'memory for what was computed of prompts, for later ones with the same beginning; 0 keeps none (default: an eighth of what all slots can take)',
+      )
+      .option(
+        '--batch-invariant',
+        'compute each request as if it ran alone, bit for bit, with one adapter at most; slower where several run',
       )
       .option(
         '--logits-processors <file>',

@@ -33,6 +33,8 @@ export interface Schedulable {
 
 export interface ScheduleLimits {
   readonly slots: number;
+  /** Whether those of the background keep the slots that they have. Default: no. */
+  readonly keepsSlots?: boolean;
   /** Most prompt tokens in one run, and between two decode steps. Long prompts are run in such chunks, so that streams do not pause. */
   readonly prefillChunk: number;
   /** Most prefill runs between two decode steps. */

@@ -39,7 +39,7 @@ export function schedule<S extends Schedulable>(state: ScheduleState<S>): Plan<S
 }
 
 function nextToPreempt<S extends Schedulable>(state: ScheduleState<S>): S | undefined {
-  if (hasRoom(state) || state.waiting.length === 0) return undefined;
+  if (hasRoom(state) || state.waiting.length === 0 || state.limits.keepsSlots === true) return undefined;
   const victim = state.running.findLast((sequence) => sequence.class === 'background');
   return victim && nextWaiting(state)?.class === 'foreground' ? victim : undefined;
 }

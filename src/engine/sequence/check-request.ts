@@ -57,6 +57,19 @@ export function assertAlone(adapters: NonNullable<GenerationRequest['adapters']>
   throw new EspalierError('GENERATION_OPTION_INVALID', { name, expected, actual });
 }
 
+/**
+ * Refuses several adapters together. WHY: where they lie in the arena, and in which order their updates are added up, depends on the
+ * requests before.
+ *
+ * @throws EspalierError GENERATION_OPTION_INVALID
+ */
+export function assertSingle(adapters: NonNullable<GenerationRequest['adapters']>): void {
+  if (adapters.length === 1) return;
+  const actual = adapters.map(({ lease }) => lease.alias).join(', ');
+  const expected = 'one adapter where results must not depend on other requests (batchInvariant)';
+  throw new EspalierError('GENERATION_OPTION_INVALID', { name: 'adapters', expected, actual });
+}
+
 function checkSampling({
   temperature = 0,
   topK = 0,
