@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -235,6 +236,21 @@ describe('the checkpoints of a training', () => {
       });
     }
     expect(liveHandles()).toEqual({ environment: 1 });
+  });
+
+  it('of a training that is running do not make it an interrupted one', async () => {
+    const flags = { saveSteps: 2, maxSteps: 4 };
+    let second: Promise<unknown> | undefined;
+    const clock = {
+      now: () => {
+        if (existsSync(join(folder, 'one.checkpoints', 'step-000000002'))) {
+          second ??= go({ name: 'one', flags }).catch((error: unknown) => error);
+        }
+        return performance.now();
+      },
+    };
+    await go({ name: 'one', flags, clock });
+    expect(await second).toMatchObject({ code: 'OUTPUT_BUSY' });
   });
 
   it('begin at the start where there is none yet', async () => {

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { systemClock, type Clock } from '../../core/index.ts';
+import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
 import { parameterCount } from '../../models/index.ts';
@@ -53,9 +53,8 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
   const { clock = systemClock, onEvent = () => undefined, signal } = options;
+  await using folder = await beginOutput(config);
   await assertNoneUnfinished(config);
-  const replace = config.force || (await goesOn(config)) ? replacement(config) : undefined;
-  await using folder = await StagedFolder.begin(config.output, { exclusive: true, replace });
   signal?.throwIfAborted();
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
   const path = join(folder.staging, 'metrics.jsonl');
@@ -64,6 +63,20 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
     return await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
   } finally {
     await metrics.close();
+  }
+}
+
+/**
+ * Locks the output. WHY the lock first: a training that is running has checkpoints too, and must not be taken for an interrupted one.
+ * @throws EspalierError OUTPUT_BUSY, OUTPUT_EXISTS, OUTPUT_NOT_OURS; TRAIN_UNFINISHED if what exists is that of an interrupted training
+ */
+async function beginOutput(config: TrainConfig): Promise<StagedFolder> {
+  const replace = config.force || (await goesOn(config)) ? replacement(config) : undefined;
+  try {
+    return await StagedFolder.begin(config.output, { exclusive: true, replace });
+  } catch (error) {
+    if (EspalierError.isInstance(error) && error.code === 'OUTPUT_EXISTS') await assertNoneUnfinished(config);
+    throw error;
   }
 }
 
