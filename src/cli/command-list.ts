@@ -23,6 +23,7 @@ import { chatCommand } from './commands/chat.ts';
 import { checkpointInspectCommand, checkpointVerifyCommand } from './commands/checkpoint.ts';
 import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
@@ -60,6 +61,7 @@ export const commandList: readonly CommandDefinition[] = [
   benchServeCommand,
   benchOptimizersCommand,
   auditCommand,
+  doctorCommand,
   keysAddCommand,
   inspectCommand,
   pullCommand,

@@ -44,11 +44,15 @@ export function answerClientOf({
   return new AnswerClient({ server, key: keyOf(apiKey, 'ESPALIER_API_KEY') });
 }
 
+/** The key of a command that looks: the one that may see most. */
+export function watchKeyOf(given: string | undefined): string | undefined {
+  return keyOf(keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
+}
+
 /** @param read  the options that `serverSchema` has read */
 export function clientOf(
   { server, adminKey }: { readonly server: string; readonly adminKey?: string | undefined },
   signal: AbortSignal,
 ): AdapterClient {
-  const key = keyOf(keyOf(keyOf(adminKey, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
-  return new AdapterClient({ server, key, signal });
+  return new AdapterClient({ server, key: watchKeyOf(adminKey), signal });
 }

@@ -7,7 +7,7 @@ import type { ServerTable } from './server-table.ts';
 export function readProcess(
   set: MetricSet<ServerTable>,
   reading: () => Reading,
-  { version, loop }: { readonly version: string; readonly loop: LoopWatch },
+  { version, loop }: { readonly version: string; readonly loop: Pick<LoopWatch, 'take'> },
 ): void {
   const labels = { version, node: process.versions.node };
   let delays: LoopDelays = { p50: 0, p99: 0, max: 0 };

@@ -16,6 +16,8 @@ export interface ServerMetricsOptions {
   readonly version: string;
   /** Most adapters with series of their own. Default: 1,024. */
   readonly maxAdapters?: number | undefined;
+  /** Says how late the event loop is. Default: a watch of its own. Disposed of with the metrics. */
+  readonly loop?: (Pick<LoopWatch, 'take'> & Disposable) | undefined;
 }
 
 /** WHY so many: a server with a thousand adapters is to be seen whole, and each has about ten series. */
@@ -29,6 +31,9 @@ export interface AnsweredRequest {
   readonly status: number;
   readonly seconds: number;
 }
+
+/** Events whose failures alerts look at. */
+const watched = ['fail', 'verify', 'publish', 'quarantine'] as const;
 
 const everything: View = { isAll: true, sees: () => true };
 
@@ -45,7 +50,7 @@ const nothing: Reading = {
  */
 export class ServerMetrics implements Disposable {
   readonly #set = new MetricSet<ServerTable>(serverTable);
-  readonly #loop = new LoopWatch();
+  readonly #loop: Pick<LoopWatch, 'take'> & Disposable;
   readonly #counts = new RequestCounts(() => this.#sources?.baseName ?? '');
   readonly #events: Disposable;
   readonly #maxAdapters: number;
@@ -54,13 +59,20 @@ export class ServerMetrics implements Disposable {
   #whole: Promise<Buffer> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ version, maxAdapters = defaultMaxAdapters }: ServerMetricsOptions) {
+  constructor({ version, maxAdapters = defaultMaxAdapters, loop = new LoopWatch() }: ServerMetricsOptions) {
+    this.#loop = loop;
     this.#maxAdapters = maxAdapters;
     const reading = (): Reading => this.#reading;
     readEngine(this.#set, reading);
     readAdapters(this.#set, reading, this.#counts);
     readProcess(this.#set, reading, { version, loop: this.#loop });
+    for (const event of watched) for (const result of ['refused', 'failed']) this.#start(event, result);
     this.#events = onAdapterEvent((event) => this.#heard(event));
+  }
+
+  /** WHY at 0: Prometheus sees no increase where a series begins at 1. */
+  #start(event: string, result: string): void {
+    this.#set.count('espalier_adapter_events_total', { event, result }, 0);
   }
 
   get contentType(): string {
