@@ -1,6 +1,7 @@
 import { corruptPart } from './corrupt/part.ts';
 import { crashPart } from './crash/part.ts';
 import { defectsPart } from './defects/part.ts';
+import { disconnectsPart } from './disconnects/part.ts';
 import { exchangePart } from './exchange/part.ts';
 import type { Part } from './finding.ts';
 import { readinessPart } from './readiness/part.ts';
@@ -19,4 +20,5 @@ export const parts: readonly Part[] = [
   crashPart,
   defectsPart,
   trainingPart,
+  disconnectsPart,
 ];

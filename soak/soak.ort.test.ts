@@ -6,6 +6,7 @@ import { defects, harmless } from './defects/candidates.ts';
 import { brokenRollouts, isRolledBack, plans } from './defects/part.ts';
 import { RolloutsHere } from './defects/rollouts-here.ts';
 import { brokenWays } from './exchange/part.ts';
+import { leaveAtRandom } from './disconnects/disconnects.ts';
 import { exchange } from './exchange/exchanges.ts';
 import { cycle, isBack } from './residency/cycles.ts';
 import { brokenResidency } from './residency/part.ts';
@@ -54,6 +55,19 @@ describe.skipIf(!isLinux)('reads of a name whose link is exchanged', () => {
   it.each(brokenWays)('catch $what', async ({ shows, ...ways }) => {
     const counts = await exchange({ ...goal, ...ways });
     expect(counts[shows]).toBeGreaterThan(0);
+  });
+});
+
+describe('clients that leave at random times', () => {
+  it('leave no slot, lease or handle behind', async () => {
+    const counts = await leaveAtRandom({ requests: 60, seed });
+    expect(counts).toMatchObject({ failed: 0, slots: 0, leases: 0, handles: 0 });
+    expect(counts.left).toBeGreaterThan(0);
+  });
+
+  it('are seen where a lease stays behind', async () => {
+    const { leases } = await leaveAtRandom({ requests: 60, seed, keepsLeases: true });
+    expect(leases).toBeGreaterThan(0);
   });
 });
 

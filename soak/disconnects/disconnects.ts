@@ -1,0 +1,144 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRandom } from '../../src/core/index.ts';
+import { createApp } from '../../src/http/index.ts';
+import { openBaseModel } from '../../src/models/index.ts';
+import { liveHandles } from '../../src/native/index.ts';
+import { openEnvironment } from '../../src/onnxruntime/index.ts';
+import { openGeneration, type GenerationService } from '../../src/service/index.ts';
+import { tinyBase } from '../root.ts';
+
+export interface DisconnectCounts {
+  readonly requests: number;
+  readonly answered: number;
+  readonly left: number;
+  /** Requests that neither ended well nor were left. */
+  readonly failed: number;
+  /** Requests that the engine still has at the end, sequences that run or wait. */
+  readonly slots: number;
+  /** Leases of adapters that are held at the end. */
+  readonly leases: number;
+  /** Native handles beyond those of before, when the server has ended. */
+  readonly handles: number;
+  /** Growth of the resident memory over the second half, in MB. */
+  readonly grownMb: number;
+}
+
+export interface DisconnectOptions {
+  readonly requests: number;
+  readonly seed: number;
+  /** Lets a request that is left keep its lease, as a broken server would. */
+  readonly keepsLeases?: boolean;
+}
+
+const clients = 16;
+
+/** Sends requests to a server in this process, most of which their clients leave at a random time, and looks at what is left behind. */
+export async function leaveAtRandom(options: DisconnectOptions): Promise<DisconnectCounts> {
+  const before = handleCount();
+  const counts = await serveAndLeave(options);
+  return { ...counts, handles: handleCount() - before };
+}
+
+function handleCount(): number {
+  return Object.values(liveHandles()).reduce((sum, count) => sum + count, 0);
+}
+
+async function serveAndLeave({
+  requests,
+  seed,
+  keepsLeases = false,
+}: DisconnectOptions): Promise<Omit<DisconnectCounts, 'handles'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-disconnects-'));
+  await cp(join(tinyBase, '../adapter'), join(folder, 'adapter'), { recursive: true });
+  const environment = openEnvironment({ threads: 1 });
+  const service = await openGeneration({
+    base: await openBaseModel(tinyBase),
+    tokenizer: undefined,
+    environment,
+    baseName: 'base',
+    adaptersFolder: folder,
+    maxSlots: 8,
+    maxLength: 128,
+    dora: false,
+  });
+  const door = { apiKey: undefined, isReady: () => true, isShuttingDown: () => false };
+  const app = createApp(door, { generation: { ...door, ...service.context } });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/v1/completions`;
+  const random = createRandom(seed, 'disconnects');
+  const counts = { answered: 0, left: 0, failed: 0 };
+  const held: Disposable[] = [];
+  const one = async (): Promise<void> => {
+    const signal = random.uniform() < 0.8 ? AbortSignal.timeout(Math.floor(random.uniform() * 40)) : undefined;
+    const body = {
+      model: random.uniform() < 0.7 ? 'adapter' : 'base',
+      prompt: Array.from({ length: 1 + random.integer(60) }, () => random.integer(100)),
+      max_tokens: 1 + random.integer(60),
+      n: 1 + random.integer(3),
+      stream: random.uniform() < 0.5,
+      ignore_eos: true,
+    };
+    try {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: signal ?? null });
+      await answer.text();
+      if (answer.ok) counts.answered++;
+      else counts.failed++;
+    } catch {
+      if (signal?.aborted === true) counts.left++;
+      else counts.failed++;
+      if (keepsLeases && body.model === 'adapter') held.push(await heldLease(service));
+    }
+  };
+  const send = async (count: number): Promise<void> => {
+    let sent = 0;
+    const client = async (): Promise<void> => {
+      while (sent++ < count) await one();
+    };
+    await Promise.all(Array.from({ length: clients }, client));
+    await settled(service);
+  };
+  try {
+    await send(Math.ceil(requests / 4));
+    await send(Math.ceil(requests / 4));
+    const before = process.memoryUsage.rss();
+    await send(Math.ceil(requests / 2));
+    const grownMb = (process.memoryUsage.rss() - before) / 2 ** 20;
+    const { running, waiting } = service.engine.load();
+    return {
+      requests: counts.answered + counts.left + counts.failed,
+      ...counts,
+      slots: running + waiting,
+      leases: leasesOf(service),
+      grownMb,
+    };
+  } finally {
+    for (const lease of held) lease[Symbol.dispose]();
+    await app.close();
+    await service.dispose();
+    environment.dispose();
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function heldLease(service: GenerationService): Promise<Disposable> {
+  const route = await service.context.router.resolve('adapter');
+  return { [Symbol.dispose]: () => route.leases.forEach((lease) => lease.dispose()) };
+}
+
+function leasesOf(service: GenerationService): number {
+  return (service.context.control?.list() ?? []).reduce((sum, { leases }) => sum + leases, 0);
+}
+
+/** Waits until the engine has nothing to do, for ten seconds at most. */
+async function settled({ engine }: GenerationService): Promise<void> {
+  for (let turn = 0; turn < 1000; turn++) {
+    const { running, waiting } = engine.load();
+    if (running + waiting === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
