@@ -10,6 +10,7 @@ export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';
 export { addKey, type NewKey } from './keys/add-key.ts';
 export { type Role, roles } from './keys/role.ts';
+export { type LogLevel, logLevels } from './logs/request-log.ts';
 export { readServer, type ServerRead } from './client/read-server.ts';
 export { pushMetrics } from './client/push-metrics.ts';
 export { AnswerClient, type AnswerClientOptions, type AnswerEnd, AnswerRefused } from './client/answer-stream.ts';

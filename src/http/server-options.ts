@@ -1,6 +1,7 @@
 import type { TlsFiles } from './tls/read-certificate.ts';
 import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
+import type { LogLevel } from './logs/request-log.ts';
 import type { MemoryPlan } from '../batching/index.ts';
 import type { ToolParser } from '../chat/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -121,6 +122,9 @@ export interface ServerOptions extends ResponseOptions {
   /** How long a request to a model may wait for others to join it. */
   readonly maxWaitMs?: number;
   readonly memoryPlan?: MemoryPlan;
+  /** Requests as lines of JSON on standard error. Default: none. */
+  readonly logLevel?: LogLevel;
+  /** A log of the caller's own, in its place. */
   readonly logger?: FastifyServerOptions['logger'];
   readonly signal?: AbortSignal;
 }

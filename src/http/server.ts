@@ -12,6 +12,7 @@ import {
   ServerMetrics,
   type Tracing,
 } from '../telemetry/index.ts';
+import { requestLog } from './logs/request-log.ts';
 import { tracedEngine } from './traces/traced-engine.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
@@ -117,7 +118,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
-      { ...appOptionsOf(options), keys, changed, metrics, tracing, tls },
+      { ...appOptionsOf(options), logger: loggerOf(options, tracing), keys, changed, metrics, tracing, tls },
     );
     const url = await listen(app, options);
     const close = async (): Promise<void> => {
@@ -246,6 +247,10 @@ function servedEngine(
 ): GenerationEngine {
   const watched = changed ? watchedEngine(engine, changed) : engine;
   return tracing ? tracedEngine(watched, tracing) : watched;
+}
+
+function loggerOf({ logger, logLevel }: ServerOptions, tracing: Tracing | undefined): ServerOptions['logger'] {
+  return logger ?? (logLevel && requestLog({ level: logLevel, tracing }));
 }
 
 function residencyOf({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toolParsers } from '../chat/index.ts';
-import { openServer, type Server } from '../http/index.ts';
+import { logLevels, openServer, type Server } from '../http/index.ts';
 import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
 import {
@@ -122,6 +122,8 @@ const schema = z.object({
   /** How long a request to a model may wait for others to join its batch. */
   maxWaitMs: duration.optional(),
   memoryPlan: z.enum(memoryPlans, { error: `one of ${memoryPlans.join(', ')}` }).optional(),
+  /** Requests as lines of JSON on standard error: only failures (`error`) up to each request (`info`). Default: none. */
+  logLevel: z.enum(logLevels, { error: `one of ${logLevels.join(', ')}` }).optional(),
   /** Aborts the opening. A server that listens is closed with `close`. */
   signal: signal.optional(),
 });

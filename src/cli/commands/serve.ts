@@ -6,7 +6,7 @@ import { readOptionsFile } from '../options-file.ts';
 import { describeThreads } from '../describe-threads.ts';
 import { tellAdapters } from '../tell-adapters.ts';
 import { noteOfKeys, reloadOnHangup } from '../tell-keys.ts';
-import { onKeysEvent, openServer, type Server } from '../../http/index.ts';
+import { logLevels, onKeysEvent, openServer, type Server } from '../../http/index.ts';
 import { fallbacks, rolloutModes } from '../../routing/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
@@ -70,6 +70,7 @@ const schema = z.object({
   kvMemory: positiveInteger.optional(),
   maxWaiting: positiveInteger.optional(),
   prefixCache: wholeNumber.optional(),
+  logLevel: z.enum(logLevels, { error: logLevels.join(', ') }).optional(),
   maxBatch: positiveInteger.optional(),
   maxWaitMs: nonNegativeNumber.optional(),
   dora: z.boolean().optional(),
@@ -130,6 +131,10 @@ export const serveCommand: CommandDefinition = {
       .option('--tls-key <file>', 'its private key, in PEM without a passphrase')
       .option('--allowed-hosts <names...>', 'names by which clients may call the server, beside its own and addresses')
       .option('--allowed-origins <origins...>', 'origins whose web pages may call the server')
+      .option(
+        '--log-level <level>',
+        `requests as lines of JSON on standard error: ${logLevels.join(', ')} (default: none)`,
+      )
       .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')

@@ -1,0 +1,61 @@
+import type { FastifyRequest, FastifyServerOptions } from 'fastify';
+import { EspalierError } from '../../core/index.ts';
+import type { Tracing } from '../../telemetry/index.ts';
+
+/** How much is logged: only failures, or each request. */
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface RequestLogOptions {
+  readonly level: LogLevel;
+  readonly tracing?: Pick<Tracing, 'current'> | undefined;
+  /** Where lines are written. Default: standard error. */
+  readonly stream?: { write(line: string): void };
+}
+
+/**
+ * The settings of pino for the log of requests: one line of JSON for what happened, with the ids of the trace where there is one. Lines
+ * name the pattern of the route, and neither the URL, a header, the address of the caller, nor the text of an error, which may quote a
+ * body.
+ */
+export function requestLog({ level, tracing, stream }: RequestLogOptions): NonNullable<FastifyServerOptions['logger']> {
+  return {
+    level,
+    stream: stream ?? process.stderr,
+    base: null,
+    // WHY besides the serializers: what a plugin logs of a request must not hold a key either.
+    redact: {
+      paths: ['headers', 'authorization', '*.headers', '*.authorization', '["x-api-key"]', '*["x-api-key"]'],
+      censor: '[redacted]',
+    },
+    hooks: {
+      // WHY: the text of a line about an error is that of the error, unless it is replaced.
+      logMethod(words, method) {
+        const [what] = words as readonly unknown[];
+        const isError = what instanceof Error || (typeof what === 'object' && what !== null && 'err' in what);
+        method.apply(this, isError ? [what, 'an error'] : words);
+      },
+    },
+    mixin: () => idsOf(tracing?.current()),
+    serializers: {
+      req: ({ method, is404, routeOptions }: FastifyRequest) => ({
+        method,
+        route: is404 ? 'unknown' : (routeOptions.url ?? 'unknown'),
+      }),
+      res: ({ statusCode }) => ({ statusCode }),
+      err: toldError,
+    },
+  };
+}
+
+function idsOf(trace: ReturnType<Tracing['current']>): Record<string, string> {
+  return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId };
+}
+
+/** An error of ours by its code; of another one the place where it was thrown, which no client writes. */
+function toldError(error: unknown): { type: string; message: string; stack: string } {
+  if (EspalierError.isInstance(error)) return { type: error.code, message: '', stack: '' };
+  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' };
+  const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return { type: error.name, message: '', stack: places.slice(0, 8).join('\n') };
+}
