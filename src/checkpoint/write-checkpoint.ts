@@ -25,8 +25,8 @@ export interface WriteCheckpointOptions {
   readonly beforeWrite?: ((what: string) => void) | undefined;
 }
 
-/** Bytes that are written at once. */
-const blockBytes = 2 ** 23;
+/** Bytes that are written at once. WHY so many: the next write begins when the event loop turns, which also computes hashes. */
+const blockBytes = 2 ** 26;
 
 const replace: Replacement = { kind: 'checkpoint' };
 
