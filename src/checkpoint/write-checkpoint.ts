@@ -76,8 +76,7 @@ async function writeParts(
       beforeWrite(fileOf(part));
       const handle = await open(path, 'wx');
       const written = writeBytes(handle, part.bytes, (start) => beforeWrite(`${path} from ${start}`));
-      const flushed = written.then(() => handle.sync()).finally(() => handle.close());
-      flushes.push(flushed);
+      flushes.push(flushAfter(written, handle));
       await written;
     }
   } finally {
@@ -85,6 +84,16 @@ async function writeParts(
   }
   await Promise.all(flushes);
   return Promise.all(hashes);
+}
+
+/** Flushes a file when it has been written, and closes it in any case. */
+async function flushAfter(written: Promise<void>, handle: FileHandle): Promise<void> {
+  try {
+    await written;
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 function fileOf({ name, ending = 'bin' }: PartContent): string {
