@@ -5,6 +5,7 @@ import { disconnectsPart } from './disconnects/part.ts';
 import { exchangePart } from './exchange/part.ts';
 import type { Part } from './finding.ts';
 import { readinessPart } from './readiness/part.ts';
+import { recordsPart } from './records/part.ts';
 import { residencyPart } from './residency/part.ts';
 import { speedPart } from './speed/part.ts';
 import { stormPart } from './storm/part.ts';
@@ -21,4 +22,5 @@ export const parts: readonly Part[] = [
   defectsPart,
   trainingPart,
   disconnectsPart,
+  recordsPart,
 ];
