@@ -60,15 +60,18 @@ export class MetricSinks {
     const { metricsFile, pushGateway, adapter } = this.#options;
     if (metricsFile === undefined && pushGateway === undefined) return;
     const text = await this.#metrics.text();
-    const writes = [
-      metricsFile !== undefined &&
+    const writes: Promise<void>[] = [];
+    if (metricsFile !== undefined) {
+      writes.push(
         this.#try(
           metricsFile,
           writeAtomically(metricsFile, async (file) => file.writeFile(text)),
         ),
-      pushGateway !== undefined &&
-        this.#try(pushGateway, pushMetrics(pushGateway, { job: 'espalier_train', adapter }, text)),
-    ];
+      );
+    }
+    if (pushGateway !== undefined) {
+      writes.push(this.#try(pushGateway, pushMetrics(pushGateway, { job: 'espalier_train', adapter }, text)));
+    }
     await Promise.all(writes);
   }
 
