@@ -46,7 +46,7 @@ async function runDemo(folder: string, options: DemoOptions, tell: (line: string
   const store = join(folder, 'store');
   const server = await startServer({ base, store, threads });
   try {
-    const rollouts = await secondAct({ url: server.url, store, adapters: folder, clients: options.clients });
+    const { rollouts } = await secondAct({ url: server.url, store, adapters: folder, clients: options.clients });
     const seconds = (performance.now() - begin) / 1000;
     return { policies, ...first, trainingDelay, rollouts, seconds };
   } finally {

@@ -42,21 +42,25 @@ export interface SecondActOptions extends Pick<DemoOptions, 'clients'> {
 }
 
 /** Drops a bad version and then a good one into the store while clients ask, and tells what became of both. */
-export async function secondAct(options: SecondActOptions): Promise<readonly RolloutSeen[]> {
+export async function secondAct(
+  options: SecondActOptions,
+): Promise<{ readonly rollouts: readonly RolloutSeen[]; readonly requests: number; readonly failed: number }> {
   const { url, store, adapters } = options;
   await drop(store, join(adapters, name), 1);
   await until(async () => (await statusOf(`${url}/v1/models/${name}`)) === 200);
   const load = new SteadyLoad(url);
   const clients = Array.from({ length: options.clients }, (_, index) => load.keepAsking(index));
+  let rollouts: readonly RolloutSeen[] = [];
   try {
     const bad = await watch('a bad version', options, load, () => drop(store, join(adapters, name), badStrength));
     const source = join(adapters, 'versions', 'risk-strict-2');
     const good = await watch('a good version', options, load, () => drop(store, source, 1));
-    return [bad, good];
+    rollouts = [bad, good];
   } finally {
     load.stop();
     await Promise.all(clients);
   }
+  return { rollouts, ...load.all };
 }
 
 /** Puts a copy of an adapter into the store, as a program does that writes it elsewhere first. */
@@ -139,6 +143,11 @@ class SteadyLoad {
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Every request that has ended, those between the roll-outs too. */
+  get all(): { readonly requests: number; readonly failed: number } {
+    return { requests: this.#requests, failed: this.#failed };
   }
 
   /** @returns a function that gives the counts since now */

@@ -2,6 +2,8 @@ import { ask, createClient, replaceAdapter, type Answer } from './ask.ts';
 import { questions, type DemoOptions } from './options.ts';
 
 export interface SwapResult {
+  /** What was asked and replaced before, without load, to know the answers of each version. */
+  readonly alone: { readonly requests: number; readonly tokens: number; readonly swaps: number };
   readonly swaps: number;
   readonly requests: number;
   readonly tokens: number;
@@ -28,7 +30,7 @@ const pauseMs = 250;
 export async function swapUnderLoad(url: string, baseName: string, options: DemoOptions): Promise<SwapResult> {
   const client = createClient(url);
   const expected = await answersAlone(client, baseName);
-  const load = new Load(url, expected, [swapped, swapped, swapped, 'risk-lenient', baseName]);
+  const load = new Load(url, expected.answers, [swapped, swapped, swapped, 'risk-lenient', baseName]);
   const begin = performance.now();
   const clients = Array.from({ length: options.clients }, (_, index) => load.keepAsking(index));
   const times: number[] = [];
@@ -46,27 +48,43 @@ export async function swapUnderLoad(url: string, baseName: string, options: Demo
   const sorted = times.toSorted((a, b) => a - b);
   const percentile = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN;
   const seconds = (performance.now() - begin) / 1000;
-  return { ...load.counts, swaps: times.length, seconds, swapMs: { p50: percentile(0.5), p99: percentile(0.99) } };
+  return {
+    ...load.counts,
+    alone: expected.asked,
+    swaps: times.length,
+    seconds,
+    swapMs: { p50: percentile(0.5), p99: percentile(0.99) },
+  };
 }
 
 /** The expected answers without load: by version, then by question. */
 type Expected = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-async function answersAlone(client: ReturnType<typeof createClient>, baseName: string): Promise<Expected> {
+async function answersAlone(
+  client: ReturnType<typeof createClient>,
+  baseName: string,
+): Promise<{ readonly answers: Expected; readonly asked: SwapResult['alone'] }> {
+  const asked = { requests: 0, tokens: 0, swaps: 0 };
+  const replace = async (path: string): Promise<void> => {
+    await replaceAdapter(client, swapped, path);
+    asked.swaps++;
+  };
   const expected = new Map<string, Map<string, string>>();
   const note = async (model: string): Promise<void> => {
     for (const question of questions) {
-      const { text, versions } = await ask(client, model, question);
+      const { text, versions, tokens } = await ask(client, model, question);
+      asked.requests++;
+      asked.tokens += tokens;
       const [version = ''] = versions;
       const texts = expected.get(version) ?? new Map<string, string>();
       expected.set(version, texts.set(question, text));
     }
   };
   for (const model of [baseName, 'risk-lenient', swapped]) await note(model);
-  await replaceAdapter(client, swapped, sources[0]);
+  await replace(sources[0]);
   await note(swapped);
-  await replaceAdapter(client, swapped, sources[1]);
-  return expected;
+  await replace(sources[1]);
+  return { answers: expected, asked };
 }
 
 /** Clients that send requests without a pause until they are stopped. */
