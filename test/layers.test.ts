@@ -63,8 +63,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'telemetry',
   ],
   answering: ['core', 'tokenizer', 'constrain', 'chat', 'routing', 'service'],
+  jobs: ['core', 'atomic-files', 'checkpoint', 'train'],
   http: [
     'core',
+    'jobs',
     'tensor',
     'tokenizer',
     'constrain',
@@ -92,6 +94,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'batching',
     'service',
     'answering',
+    'jobs',
     'http',
   ],
   'ai-sdk': ['core', 'tokenizer', 'library'],

@@ -36,6 +36,12 @@ export function ownMark(): Promise<ProcessMark> {
   return own;
 }
 
+/** The mark of a process that this one has started. */
+export async function markOf(pid: number): Promise<ProcessMark> {
+  const [{ realm }, start] = await Promise.all([ownMark(), startOf(pid)]);
+  return { realm, pid, start: start ?? '0' };
+}
+
 /** Whether the process of a mark still runs. */
 export async function lifeOf({ realm, pid, start }: ProcessMark): Promise<Life> {
   const here = await ownMark();

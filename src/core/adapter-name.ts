@@ -5,9 +5,15 @@ export const adapterNameForm =
   'a name of letters, digits, "_", "-" and ".", also with slashes as in org/name, of at most 128 characters';
 
 /**
- * Whether an adapter can have this name: as folders are named, or as the hub names models, `org/name`. WHY no empty part, "." or "..":
- * a name is no path, but a client or a proxy may take it for one.
+ * Whether an adapter can have this name: as folders are named, as the hub names models, `org/name`, or as a fine-tuning job names its
+ * result. WHY no empty part, "." or "..": a name is no path, but a client or a proxy may take it for one.
  */
 export function isAdapterName(name: string): boolean {
+  if (isFineTunedName(name)) return name.length <= maxLength;
   return name.length <= maxLength && name.split('/').every((part) => /^[\w.-]+$/.test(part) && !/^\.{1,2}$/.test(part));
+}
+
+/** Whether a name has the form that OpenAI gives the result of a fine-tuning job: `ft:base:suffix:id`, where the suffix may be empty. */
+export function isFineTunedName(name: string): boolean {
+  return /^ft:[\w.-]+:[\w.-]*:\w+$/.test(name);
 }

@@ -1,4 +1,4 @@
-export { adapterNameForm, isAdapterName } from './adapter-name.ts';
+export { adapterNameForm, isAdapterName, isFineTunedName } from './adapter-name.ts';
 export { breathe } from './breathe.ts';
 export {
   type AdapterEvent,
@@ -19,6 +19,7 @@ export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';
 export { packageVersion } from './package-version.ts';
+export { type JobEvent, type JobStatus, jobStatuses, onJobEvent, publishJobEvent } from './job-events.ts';
 export { Pace } from './pace.ts';
 export { createRandom, type Random } from './random.ts';
 export { Sha256 } from './sha256.ts';

@@ -31,6 +31,9 @@ import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
 import { addMessages } from './messages/routes.ts';
 import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
+import type { JobControl } from '../jobs/index.ts';
+import { addFiles, storedFileName } from './fine-tuning/file-routes.ts';
+import { addJobs } from './fine-tuning/job-routes.ts';
 import { addHealth } from './health.ts';
 import { addMetrics, countAnswers } from './metrics/routes.ts';
 import { traceRequests } from './traces/trace-requests.ts';
@@ -50,6 +53,9 @@ const maxBodyBytes = 8 * 2 ** 20;
 /** An adapter of rank 256 on all layers of a base with 70 billion parameters has 13 GB in single precision. */
 const defaultUploadBytes = 16 * 2 ** 30;
 
+/** As OpenAI takes for fine-tuning. */
+const maxFileBytes = 512 * 2 ** 20;
+
 /** The head of a request fits into one packet. A client that needs longer sends it slowly on purpose. */
 const headersMs = 15_000;
 
@@ -63,6 +69,8 @@ export interface Services {
   readonly encoder?: BaseContext | undefined;
   /** An encoder's vectors, through OpenAI's API. */
   readonly embeddings?: EmbeddingContext | undefined;
+  /** Fine-tuning jobs on the decoder, and their files. */
+  readonly jobs?: JobControl | undefined;
 }
 
 /** Options for access to the routes. */
@@ -93,6 +101,7 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
 export function createApp(door: DoorContext, services: Services, options: AppOptions = {}): FastifyInstance {
   const { timers = systemTimers, drainTimeoutMs = 30_000, maxBodies } = options;
   const uploads = new UploadReader({ timers, maxBytes: options.maxUploadBytes ?? defaultUploadBytes });
+  const fileUploads = new UploadReader({ timers, maxBytes: maxFileBytes, storedName: storedFileName });
   const bodies = new BodyReader({ timers, ...(maxBodies === undefined ? {} : { maxBodies }) });
   let isClosing = false;
   const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
@@ -127,6 +136,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const endAll = (reason: EspalierError): void => {
     bodies.endAll(reason);
     uploads.endAll(reason);
+    fileUploads.endAll(reason);
   };
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   if (options.metrics) countAnswers(app, options.metrics);
@@ -140,7 +150,7 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   app.setErrorHandler(answerError);
   addHealth(app, door);
   if (options.metrics) addMetrics(app, options.metrics);
-  const { generation, inference, embeddings } = services;
+  const { generation, inference, embeddings, jobs } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
   if (base?.control) {
@@ -153,6 +163,10 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   if (generation) {
     for (const add of [addCompletions, addChatCompletions, addMessages, addTokenize]) add(app, generation);
     addResponses(app, generation, new ResponseStore(options.responses, options.clock));
+  }
+  if (generation && jobs) {
+    addFiles(app, { jobs, fileUploads });
+    addJobs(app, { jobs, base: generation });
   }
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });

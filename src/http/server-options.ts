@@ -4,6 +4,7 @@ import type { FastifyServerOptions } from 'fastify';
 import type { LogLevel } from './logs/request-log.ts';
 import type { MemoryPlan } from '../batching/index.ts';
 import type { ToolParser } from '../chat/index.ts';
+import type { JobSettings } from '../jobs/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import type { LogitsFunction, ModelSource, TemplateOf } from '../service/index.ts';
@@ -28,6 +29,11 @@ export interface ServerOptions extends ResponseOptions {
    * runs. Only a base that generates text has one.
    */
   readonly store?: string;
+  /**
+   * Fine-tuning jobs through OpenAI's API (`/v1/files`, `/v1/fine_tuning/jobs`): where they are kept, and what they may take. Their
+   * adapters go through the store, which there must be.
+   */
+  readonly jobs?: JobSettings;
   /** Takes adapters that were trained on another base. Default: they are refused. */
   readonly anyBase?: boolean;
   /** The name of one of the base's chat templates, or a file with a template that stands in the place of the base's. */

@@ -1,6 +1,7 @@
 import type { RegistryOptions } from '../routing/index.ts';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import { decideThreads, EspalierError, option, optionText } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
@@ -19,6 +20,7 @@ import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
+import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
@@ -92,6 +94,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         ? await openGenerationFor(base, environment, { ...options, metrics, tracing })
         : undefined;
     if (generation) opened.push(() => generation.dispose());
+    const { jobs: settings, chatTemplate } = options;
+    const jobs = base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation }));
+    if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
     assertOwnName(encoder?.base.baseName, options.models);
     const models = await openModelsFor(environment, options);
     opened.push(() => models.dispose());
@@ -116,15 +121,20 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
+        jobs,
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
       { ...appOptionsOf(options), logger: loggerOf(options, tracing), keys, changed, metrics, tracing, tls },
     );
     const url = await listen(app, options);
+    await jobs?.begin();
     const close = async (): Promise<void> => {
       if (shuttingDown) return;
       shuttingDown = true;
+      // WHY at once: a training finishes its step while running answers are finished.
+      const ending = jobs?.[Symbol.asyncDispose]();
       await app.close();
+      await ending;
       await disposeAll();
     };
     const listed = served?.adapters.list() ?? [];
@@ -155,6 +165,8 @@ function openOwnEnvironment({ threads }: ServerOptions): Environment {
 
 interface OpenedBase {
   readonly base: BaseModel;
+  /** The path from which it was opened: that of the copy, where there is one. */
+  readonly path: string;
   readonly tokenizer: Tokenizer | undefined;
   readonly watch: BaseWatch;
   /** The folder that the base was given in. It is not `base.dir` where the base is a copy. */
@@ -176,7 +188,7 @@ async function openBase(path: string, { copyBase = false, chatTemplate, signal }
     resources.push(watch);
     const tokenizer = await openTokenizer(base.dir, { chatTemplate });
     await verifyWeights(base, { signal });
-    return { base, tokenizer, watch, origin: copy?.origin ?? base.dir, dispose };
+    return { base, path: resolve(copy?.path ?? path), tokenizer, watch, origin: copy?.origin ?? base.dir, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -273,8 +285,12 @@ function assertOwnName(encoder: string | undefined, models: ServerOptions['model
 }
 
 /** @throws EspalierError OPTION_INVALID */
-function assertStoreFits({ store, adapters }: ServerOptions, base: OpenedBase | undefined): void {
-  if (store === undefined) return;
+function assertStoreFits({ store, adapters, jobs }: ServerOptions, base: OpenedBase | undefined): void {
+  if (store === undefined) {
+    if (jobs === undefined) return;
+    const expected = optionText(option('store'), ' beside it, from which finished adapters are served');
+    throw new EspalierError('OPTION_INVALID', { name: option('jobs'), expected, actual: 'none' });
+  }
   const actual = base === undefined ? 'no base' : isEncoder(base) ? 'an encoder' : undefined;
   if (actual !== undefined) {
     throw new EspalierError('OPTION_INVALID', {

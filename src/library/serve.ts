@@ -26,6 +26,21 @@ const rolloutOptions = z.strictObject(
   { error: 'an object with steps, limits or noise' },
 );
 
+/** The folder of jobs, and what they may take. */
+const jobs = z.strictObject(
+  {
+    dir: path,
+    maxJobs: count.optional(),
+    threads: count.optional(),
+    memory: count.optional(),
+    webhook: z
+      .strictObject({ url: z.url({ protocol: /^https?$/ }), secret: text })
+      .readonly()
+      .optional(),
+  },
+  { error: 'an object with dir, maxJobs, threads, memory or webhook' },
+);
+
 const schema = z.object({
   /** The base model: a folder of the Hugging Face hub, or an ONNX file. Without one, only `models` are served. */
   base: path.optional(),
@@ -38,6 +53,11 @@ const schema = z.object({
   adapters: path.optional(),
   /** Folder of a store, in place of a folder of adapters: adapters that are dropped into it are verified and served while the server runs. */
   store: path.optional(),
+  /**
+   * Fine-tuning jobs through OpenAI's API, kept in the folder `dir`. Needs `store`. `threads` and `memory` (in bytes) are those of each
+   * training; `webhook` is told of changes of states.
+   */
+  jobs: jobs.readonly().optional(),
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   golden: path.optional(),
   /** Accepts adapters that were trained on another base. */

@@ -22,4 +22,10 @@ describe('parseModel', () => {
   ])('%s is %s at %s', (model, name, version) => {
     expect(parseModel(model, 'base')).toEqual({ name, version });
   });
+
+  it('leaves the name of a fine-tuned adapter whole, also where the base is named ft', () => {
+    const name = 'ft:ft:support:x7k2p9qa';
+    expect(parseModel(name, 'ft')).toEqual({ name, version: undefined });
+    expect(parseModel(`${name}@0a1b2c3d`, 'base')).toEqual({ name, version: '0a1b2c3d' });
+  });
 });

@@ -1,3 +1,5 @@
+import { isFineTunedName } from '../core/index.ts';
+
 /** What a request's `model` names. */
 export interface ModelReference {
   /** Of the base or of an adapter. */
@@ -15,6 +17,8 @@ const withVersion = /^(.+)@([\da-f]{8,64})$/i;
  */
 export function parseModel(model: string, baseName: string): ModelReference {
   const [, named = model, version] = withVersion.exec(model) ?? [];
+  // WHY first: a base may be named `ft`.
+  if (isFineTunedName(named)) return { name: named, version: version?.toLowerCase() };
   const prefix = `${baseName}:`;
   const name = named.startsWith(prefix) && named.length > prefix.length ? named.slice(prefix.length) : named;
   return { name, version: version?.toLowerCase() };

@@ -1,6 +1,12 @@
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
-export { defaultMaxLength, type TrainConfig, type TrainOptions } from './config/train-config.ts';
+export {
+  defaultLearningRate,
+  defaultMaxLength,
+  trainDefaults,
+  type TrainConfig,
+  type TrainOptions,
+} from './config/train-config.ts';
 export { trainingStateOf, type TrainingState } from './checkpoint/training-state.ts';
 export {
   type ComparedOptimizer,
@@ -13,6 +19,7 @@ export type { DataAccount, UnknownField } from './data/data-account.ts';
 export { type FormatName, formatNames } from './data/formats/row-formats.ts';
 export { type Dataset, readExamples } from './data/read-examples.ts';
 export { type InspectedRow, inspectRows, type RowsFound, type RowsInspection } from './data/inspect-rows.ts';
+export { type CheckedRows, checkRows, type CheckRowsOptions } from './data/check-rows.ts';
 export { oddities, type Oddity } from './data/row-oddities.ts';
 export { ignoredLabel } from './data/example.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';

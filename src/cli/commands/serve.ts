@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toolParsers } from '../../chat/index.ts';
 import { decideThreads, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { addJobOptions, jobSchema, jobSettingsOf } from '../job-options.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
 import { describeThreads } from '../describe-threads.ts';
@@ -36,6 +37,7 @@ const schema = z.object({
   model: modelSpecs.default([]),
   adapters: path.optional(),
   store: path.optional(),
+  ...jobSchema,
   golden: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
@@ -93,11 +95,13 @@ export const serveCommand: CommandDefinition = {
   examples: [
     'espalier serve demo/base --adapters adapters',
     'espalier serve demo/base --store adapters-store --rollout progressive',
+    'espalier serve demo/base --store adapters-store --jobs jobs',
     'espalier serve --config serve.yaml --port 9000',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
     'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
   ],
   configure(command) {
+    addJobOptions(command);
     command
       .argument('[path]', 'the base, in the place of --base')
       .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
@@ -227,7 +231,9 @@ export const serveCommand: CommandDefinition = {
       logitsProcessors: processors,
       ...others
     } = read;
-    const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...rest } = others;
+    const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...offered } = others;
+    const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret, ...rest } = offered;
+    const jobs = jobSettingsOf({ jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret });
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
     context.output.note(openingOf(read));
@@ -239,7 +245,7 @@ export const serveCommand: CommandDefinition = {
       models,
       ...definedOnly({ logitsProcessors }),
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
-      ...definedOnly({ tls: tlsOf(tlsCert, tlsKey) }),
+      ...definedOnly({ tls: tlsOf(tlsCert, tlsKey), jobs }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),

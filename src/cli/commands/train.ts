@@ -13,6 +13,7 @@ import {
 import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
+import { listenForEndOfInput } from '../end-of-input.ts';
 import { MetricSinks } from '../metric-sinks.ts';
 import { path, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
@@ -33,7 +34,10 @@ export const trainCommand: CommandDefinition = {
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const { logSteps, jsonEvents, metricsFile, pushGateway, ...settings } = readOptions(reportOptions, options);
+    const { logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, ...settings } = readOptions(
+      reportOptions,
+      options,
+    );
     const config = await resolveModels(await readConfig(settings), context);
     using environment = openEnvironment({ threads: context.threads });
     using reporter = trainReporter(context.output, { logSteps, jsonEvents });
@@ -43,17 +47,22 @@ export const trainCommand: CommandDefinition = {
       pushGateway,
       note: (text) => context.output.note(text),
     });
+    using input = endWithInput ? listenForEndOfInput() : undefined;
+    const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
     const result = await runTraining(config, {
       environment,
-      signal: context.signal,
+      signal,
       onEvent(event) {
         reporter.report(event);
         sinks.heard(event);
       },
     }).catch(async (error: unknown) => {
       await sinks.ended('failed');
+      if (input?.signal.aborted === true && error === signal.reason) return undefined;
       throw error;
     });
+    // WHY: it was asked to end before its first step.
+    if (result === undefined) return exitCodes.interrupted;
     await sinks.ended(result.interrupted ? 'interrupted' : 'finished');
     reporter.finish(result);
     return result.interrupted ? exitCodes.interrupted : exitCodes.success;
@@ -131,6 +140,10 @@ function declareOptions(command: Command): void {
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option(
+      '--end-with-input',
+      'end as at Ctrl-C when standard input ends, for a program that starts trainings: none outlives it',
+    )
+    .option(
       '--metrics-file <file>',
       'keep its series in this file, for the textfile collector of node-exporter (*.prom)',
     )
@@ -141,6 +154,7 @@ function declareOptions(command: Command): void {
 const reportOptions = z.looseObject({
   logSteps: wholeNumber.default(10),
   jsonEvents: z.boolean().default(false),
+  endWithInput: z.boolean().default(false),
   metricsFile: path.optional(),
   pushGateway: z.url({ protocol: /^https?$/, error: 'a URL such as http://localhost:9091' }).optional(),
 });

@@ -10,6 +10,7 @@ import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
 import { batchingCodes } from './batching.ts';
 import { irCodes } from './ir.ts';
+import { jobsCodes } from './jobs.ts';
 import { jinjaCodes } from './jinja.ts';
 import { loraCodes } from './lora.ts';
 import { modelsCodes } from './models.ts';
@@ -40,6 +41,7 @@ export const codes = {
   ...dataCodes,
   ...checkpointCodes,
   ...trainCodes,
+  ...jobsCodes,
   ...engineCodes,
   ...batchingCodes,
   ...httpCodes,

@@ -15,6 +15,8 @@ export interface Upload extends AsyncDisposable {
   readonly folder: string;
   /** The names of the files. */
   readonly files: readonly string[];
+  /** The name that the client gave the file, where there may be one only. */
+  readonly givenName: string | undefined;
   readonly fields: ReadonlyMap<string, string>;
   /** SHA-256 of all files with their names. */
   readonly digest: string;
@@ -26,6 +28,8 @@ export interface UploadReaderOptions {
   readonly maxBytes: number;
   /** Most uploads that arrive at once. Default: 4. */
   readonly maxUploads?: number | undefined;
+  /** The name under which the one file of an upload is kept. It may then have any name, and is the only one. Default: files have their names. */
+  readonly storedName?: string | undefined;
 }
 
 /** The largest PEFT folders have about ten files. */
@@ -52,7 +56,7 @@ export class UploadReader {
    * @throws EspalierError REQUEST_INVALID, BODY_TOO_LARGE, REQUEST_TIMEOUT, UPLOADS_BUSY, or the reason of `endAll`
    */
   async read(request: Pick<IncomingMessage, 'headers'> & Readable, staging: string): Promise<Upload> {
-    const { maxBytes, maxUploads = 4, timers } = this.#options;
+    const { maxBytes, maxUploads = 4, timers, storedName } = this.#options;
     const announced = Number(request.headers['content-length'] ?? maxBytes);
     if (announced > maxBytes) throw new EspalierError('BODY_TOO_LARGE', { limit: maxBytes });
     if (this.#arriving.size >= maxUploads) throw new EspalierError('UPLOADS_BUSY', { limit: maxUploads });
@@ -62,7 +66,7 @@ export class UploadReader {
     const ms = leastMs + announced / bytesPerMs;
     const cancel = timers.after(ms, () => controller.abort(late(ms)));
     try {
-      return await readParts(request, { staging, maxBytes, controller });
+      return await readParts(request, { staging, maxBytes, controller, storedName });
     } finally {
       cancel();
       this.#arriving.delete(controller);
@@ -78,13 +82,14 @@ export class UploadReader {
 interface Reading {
   readonly staging: string;
   readonly maxBytes: number;
+  readonly storedName: string | undefined;
   /** Ends everything with its reason. */
   readonly controller: AbortController;
 }
 
 async function readParts(
   request: Pick<IncomingMessage, 'headers'> & Readable,
-  { staging, maxBytes, controller }: Reading,
+  { staging, maxBytes, controller, storedName }: Reading,
 ): Promise<Upload> {
   const parts = openParts(request.headers);
   const folder = await mkdtemp(join(staging, 'upload-'));
@@ -93,8 +98,11 @@ async function readParts(
   const fail = (error: unknown): void => controller.abort(error);
   const fields = new Map<string, string>();
   const files = new Map<string, Promise<string>>();
-  parts.on('file', (_field, file, name: string | undefined) => {
-    const problem = fileProblem(name, files);
+  let givenName: string | undefined;
+  parts.on('file', (_field, file, given: string | undefined) => {
+    const name = storedName ?? given;
+    const problem = storedName === undefined ? fileProblem(given, files) : oneFileProblem(given, files);
+    givenName = given;
     if (name === undefined || problem !== undefined) {
       fail(invalid(problem ?? 'a file has no name'));
       file.resume();
@@ -121,7 +129,7 @@ async function readParts(
     await pipeline(counted, parts, { signal });
     signal.throwIfAborted();
     const digest = await digestOf(files);
-    return { folder, files: [...files.keys()], fields, digest, [Symbol.asyncDispose]: remove };
+    return { folder, files: [...files.keys()], givenName, fields, digest, [Symbol.asyncDispose]: remove };
   } catch (error) {
     fail(error);
     request.unpipe(counted);
@@ -149,6 +157,14 @@ function fileProblem(name: string | undefined, files: ReadonlyMap<string, unknow
     return 'the names of files have letters, digits, "_", "-" and ".", at most 128, and begin with one of the first three';
   }
   return files.has(name) ? `the file ${name} is there twice` : undefined;
+}
+
+/** The name is told and never used as one. */
+function oneFileProblem(given: string | undefined, files: ReadonlyMap<string, unknown>): string | undefined {
+  if (files.size > 0) return 'one file is taken at a time';
+  return given === undefined || given === '' || given.length > 255 || /\p{Cc}/u.test(given)
+    ? 'the file needs a name of at most 255 characters, without control characters'
+    : undefined;
 }
 
 /** @returns SHA-256 of the bytes that were written */

@@ -52,7 +52,7 @@ export function addUpload(app: FastifyInstance, context: UploadContext): void {
  * A page of another origin can send parts without being asked, but none of these headers.
  * @throws EspalierError UPLOAD_HEADER_MISSING
  */
-function assertNoPage({ headers }: FastifyRequest): void {
+export function assertNoPage({ headers }: FastifyRequest): void {
   if (['authorization', 'x-api-key', uploadHeader].some((name) => headers[name] !== undefined)) return;
   throw new EspalierError('UPLOAD_HEADER_MISSING', { header: uploadHeader });
 }

@@ -6,6 +6,7 @@ import { Rollouts } from '../../service/rollouts/rollouts.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
+import { fakeJobs } from '../testing/fake-jobs.ts';
 import { fakeModels } from '../testing/fake-models.ts';
 import { listenRaw } from '../testing/raw-request.ts';
 import { requireAccess } from './access.ts';
@@ -27,6 +28,7 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const services = {
     generation: { ...context, control, rollouts },
     embeddings,
+    jobs: fakeJobs(),
     inference: fakeModels(context.adapters),
   };
   app = createApp(context, services, { adminKey: keys.adminKey });
@@ -93,6 +95,7 @@ describe('the access of routes', () => {
       'DELETE /v1/adapters/:name',
       'DELETE /v1/adapters/:name/noise',
       'DELETE /v1/adapters/:name/rollout',
+      'DELETE /v1/files/:id',
       'PATCH /v1/adapters/:name',
       'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',
@@ -104,6 +107,11 @@ describe('the access of routes', () => {
       'POST /v1/adapters/:name/rollback',
       'POST /v1/adapters/:name/rollout',
       'POST /v1/adapters/:name/unpin',
+      'POST /v1/files',
+      'POST /v1/fine_tuning/jobs',
+      'POST /v1/fine_tuning/jobs/:id/cancel',
+      'POST /v1/fine_tuning/jobs/:id/pause',
+      'POST /v1/fine_tuning/jobs/:id/resume',
       'POST /v1/load_lora_adapter',
       'POST /v1/unload_lora_adapter',
       'POST /v2/models/:name/adapters/:adapter/load',
@@ -115,6 +123,13 @@ describe('the access of routes', () => {
       'GET /v1/adapters/:name',
       'GET /v1/adapters/:name/noise',
       'GET /v1/adapters/:name/rollout',
+      'GET /v1/files',
+      'GET /v1/files/:id',
+      'GET /v1/files/:id/content',
+      'GET /v1/fine_tuning/jobs',
+      'GET /v1/fine_tuning/jobs/:id',
+      'GET /v1/fine_tuning/jobs/:id/checkpoints',
+      'GET /v1/fine_tuning/jobs/:id/events',
       'GET /v1/rollouts',
     ]);
     expect(of('inference').toSorted()).toEqual([

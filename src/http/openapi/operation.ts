@@ -10,6 +10,7 @@ export interface Operation {
     | 'Models'
     | 'Adapters'
     | 'Roll-outs'
+    | 'Fine-tuning'
     | 'Inference protocol'
     | 'Health';
   readonly summary: string;

@@ -1,4 +1,5 @@
 import { adapterOperations } from './adapter-operations.ts';
+import { fineTuningOperations } from './fine-tuning-operations.ts';
 import { embeddingSchema } from '../openai/embeddings.ts';
 import { chatCompletionSchema, completionSchema } from '../openai/request-body.ts';
 import { countTokensSchema, messageSchema } from '../messages/message-body.ts';
@@ -108,4 +109,10 @@ const health: Operations = {
 };
 
 /** Every route that a server can have. A test compares them with the routes themselves, both ways. */
-export const operations: Operations = { ...text, ...adapterOperations, ...inferenceProtocol, ...health };
+export const operations: Operations = {
+  ...text,
+  ...adapterOperations,
+  ...fineTuningOperations,
+  ...inferenceProtocol,
+  ...health,
+};

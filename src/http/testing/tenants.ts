@@ -22,6 +22,7 @@ import { KeyRing, type NamedKey } from '../keys/key-ring.ts';
 import type { Role } from '../keys/role.ts';
 import { createScope, type Scope } from '../keys/scope.ts';
 import { fakeContext } from './fake-context.ts';
+import { fakeFile, fakeJob, fakeJobs } from './fake-jobs.ts';
 import { fakeModels } from './fake-models.ts';
 
 /** Random names, so that none is part of another or of any text of ours. */
@@ -121,7 +122,22 @@ export async function openTenants(
   const inference = modelsOf([own, other], folder);
   const ring = new KeyRing({});
   ring.replace(keys);
-  const app = createApp(generation, { generation, embeddings, inference: inference.context }, { keys: ring });
+  const jobs = fakeJobs({
+    jobs: [own, other].map(({ org, keyName }) =>
+      fakeJob({
+        id: `ftjob-${org}`,
+        fineTunedModel: `${org}/tuned`,
+        suffix: org,
+        owner: keyName,
+        actor: `key ${keyName}`,
+      }),
+    ),
+    files: [own, other].map(({ org, keyName }) =>
+      fakeFile({ id: `file-${org}`, filename: `${org}.jsonl`, owner: keyName }),
+    ),
+  });
+  const services = { generation, embeddings, inference: inference.context, jobs };
+  const app = createApp(generation, services, { keys: ring });
   return {
     app,
     baseName,

@@ -1,0 +1,146 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { adapterNameForm, EspalierError, isAdapterName } from '../../core/index.ts';
+import { fineTunedName, type JobControl, type JobRecord, newModelId } from '../../jobs/index.ts';
+import { parseModel } from '../../routing/index.ts';
+import type { BaseContext } from '../../service/index.ts';
+import { causeOf } from '../adapters/change-cause.ts';
+import { parseBody } from '../door/parse-body.ts';
+import { assertLoadable, assertSeen } from '../keys/assert-seen.ts';
+import { holderOf } from '../keys/key-holder.ts';
+import { fileOf } from './file-routes.ts';
+import { type CreateJobBody, createJobSchema, hyperparametersOf, refuseOtherMethods } from './job-body.ts';
+import { checkpointJson, eventJson, jobJson } from './job-json.ts';
+import { pageOf, pageSchema } from './page.ts';
+
+export interface JobRoutesContext {
+  readonly jobs: JobControl;
+  readonly base: Pick<BaseContext, 'baseName' | 'router'>;
+}
+
+interface OfJob {
+  readonly Params: { readonly id: string };
+}
+
+/** `/v1/fine_tuning/jobs`: trainings on uploaded files, whose adapters are served when they are done. */
+export function addJobs(app: FastifyInstance, context: JobRoutesContext): void {
+  const { jobs } = context;
+  const url = '/v1/fine_tuning/jobs';
+  const read = { config: { access: 'read', keepsToNames: true } } as const;
+  const admin = { config: { access: 'admin', keepsToNames: true } } as const;
+  app.post(url, admin, async (request) => jobJson(await create(context, request)));
+  app.get(url, read, (request) => {
+    const wanted = metadataIn(request.query);
+    const seen = jobs.list().filter((job) => isSeen(request, job) && has(job, wanted));
+    return pageOf(seen.toReversed(), parseBody(pageSchema, request.query), jobJson);
+  });
+  app.get<OfJob>(`${url}/:id`, read, (request) => jobJson(jobOf(jobs, request)));
+  app.get<OfJob>(`${url}/:id/events`, read, async (request) => {
+    const { id } = jobOf(jobs, request);
+    return pageOf(await jobs.events(id), parseBody(pageSchema, request.query), eventJson);
+  });
+  app.get<OfJob>(`${url}/:id/checkpoints`, read, async (request) => {
+    const job = jobOf(jobs, request);
+    const found = await jobs.checkpoints(job.id);
+    return pageOf(found, parseBody(pageSchema, request.query), (one) => checkpointJson(job, one));
+  });
+  for (const what of ['cancel', 'pause', 'resume'] as const) {
+    app.post<OfJob>(`${url}/:id/${what}`, admin, async (request) =>
+      jobJson(await jobs.command(jobOf(jobs, request).id, what)),
+    );
+  }
+}
+
+/** A key for some names sees the jobs whose adapters have such names. @throws EspalierError JOB_NOT_FOUND */
+function jobOf(jobs: JobControl, request: FastifyRequest<OfJob>): JobRecord {
+  const { id } = request.params;
+  const job = jobs.find(id);
+  if (job === undefined || !isSeen(request, job)) throw new EspalierError('JOB_NOT_FOUND', { id: id.slice(0, 128) });
+  return job;
+}
+
+function isSeen(request: FastifyRequest, { fineTunedModel }: JobRecord): boolean {
+  return holderOf(request).scope.sees(fineTunedModel);
+}
+
+async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest): Promise<JobRecord> {
+  const body = parseBody(createJobSchema, request.body, refuseOtherMethods);
+  const { n_epochs: nEpochs, batch_size: batchSize, learning_rate_multiplier } = hyperparametersOf(body);
+  assertSeen(request, body.model);
+  assertBase(base, body.model);
+  const suffix = body.suffix ?? null;
+  const fineTunedModel = fineTunedName(base.baseName, suffix, newModelId());
+  assertLoadable(request, fineTunedModel);
+  assertAdapter(request, body, base.baseName);
+  for (const param of ['training_file', 'validation_file'] as const) assertFile(jobs, request, body, param);
+  const { scope: _scope, name } = holderOf(request);
+  return jobs.create({
+    model: body.model,
+    trainingFile: body.training_file,
+    validationFile: body.validation_file ?? null,
+    suffix,
+    seed: body.seed ?? null,
+    metadata: body.metadata ?? null,
+    hyperparameters: { nEpochs, batchSize, learningRateMultiplier: learning_rate_multiplier },
+    hasMethod: body.method !== null && body.method !== undefined,
+    fineTunedModel,
+    adapter: body.adapter ?? null,
+    rollout: body.rollout ?? null,
+    owner: name ?? null,
+    actor: causeOf(request, undefined).actor,
+  });
+}
+
+/** @throws EspalierError MODEL_NOT_FOUND, REQUEST_UNSUPPORTED */
+function assertBase({ baseName, router }: JobRoutesContext['base'], model: string): void {
+  router.assertKnown(model);
+  if (parseModel(model, baseName).name === baseName) return;
+  const problem = 'jobs train on the base; send its name';
+  throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'model', problem });
+}
+
+/** @throws EspalierError NAME_OUTSIDE_KEY, REQUEST_INVALID */
+function assertAdapter(request: FastifyRequest, { adapter, rollout }: CreateJobBody, baseName: string): void {
+  if (adapter !== null && adapter !== undefined) {
+    assertLoadable(request, adapter);
+    const isFree = isAdapterName(adapter) && parseModel(adapter, baseName).name !== baseName;
+    if (isFree) return;
+    const problem = `${adapterNameForm} is expected, and not that of the base (${baseName})`;
+    throw new EspalierError('REQUEST_INVALID', { param: 'adapter', problem });
+  }
+  if (rollout !== null && rollout !== undefined) {
+    const problem = 'it says how "adapter" gets the new version, and there is no "adapter"';
+    throw new EspalierError('REQUEST_INVALID', { param: 'rollout', problem });
+  }
+}
+
+/** @throws EspalierError REQUEST_INVALID */
+function assertFile(
+  jobs: JobControl,
+  request: FastifyRequest,
+  body: CreateJobBody,
+  param: 'training_file' | 'validation_file',
+): void {
+  const id = body[param];
+  if (id === null || id === undefined) return;
+  let purpose: string | undefined;
+  try {
+    ({ purpose } = fileOf(jobs, request, id));
+  } catch {
+    throw new EspalierError('REQUEST_INVALID', { param, problem: `no file has the id ${id}` });
+  }
+  if (purpose === 'fine-tune') return;
+  throw new EspalierError('REQUEST_INVALID', { param, problem: `the file ${id} is not for "fine-tune"` });
+}
+
+/** The pairs that jobs must have: `metadata[name]=value`. `metadata=null` asks for those without any, and is not told apart here. */
+function metadataIn(query: unknown): readonly (readonly [string, string])[] {
+  const entries = Object.entries(typeof query === 'object' && query !== null ? query : {});
+  return entries.flatMap(([key, value]) => {
+    const name = /^metadata\[(.*)\]$/.exec(key)?.[1];
+    return name === undefined ? [] : [[name, String(value)] as const];
+  });
+}
+
+function has({ metadata }: JobRecord, wanted: readonly (readonly [string, string])[]): boolean {
+  return wanted.every(([name, value]) => metadata?.[name] === value);
+}

@@ -1,0 +1,37 @@
+import { uploadFileSchema } from '../fine-tuning/file-routes.ts';
+import { createJobSchema } from '../fine-tuning/job-body.ts';
+import type { Operation, Operations } from './operation.ts';
+
+const operation = (summary: string): Operation => ({ tag: 'Fine-tuning', summary });
+
+/** The routes of fine-tuning jobs and their files, in the form of the OpenAI API. Lists take `limit` and `after`. */
+export const fineTuningOperations: Operations = {
+  'POST /v1/files': {
+    ...operation('Takes a file of rows, of which each line is checked.'),
+    body: uploadFileSchema,
+    bodyType: 'multipart/form-data',
+  },
+  'GET /v1/files': operation('The files.'),
+  'GET /v1/files/:id': operation('A file.'),
+  'GET /v1/files/:id/content': operation('The content of a file.'),
+  'DELETE /v1/files/:id': operation('Removes a file.'),
+  'POST /v1/fine_tuning/jobs': {
+    ...operation('Begins a fine-tuning job. Its adapter is served when it is done.'),
+    body: createJobSchema,
+    example: {
+      model: 'base',
+      training_file: 'file-3f9a0c6d1b2e4f5a6b7c8d9e',
+      suffix: 'support',
+      seed: 7,
+      method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 3, batch_size: 'auto' } } },
+      metadata: { ticket: '17' },
+    },
+  },
+  'GET /v1/fine_tuning/jobs': operation('The fine-tuning jobs, the newest first.'),
+  'GET /v1/fine_tuning/jobs/:id': operation('A fine-tuning job.'),
+  'GET /v1/fine_tuning/jobs/:id/events': operation('What happened to a fine-tuning job, the newest first.'),
+  'GET /v1/fine_tuning/jobs/:id/checkpoints': operation('The checkpoints of a fine-tuning job that are kept.'),
+  'POST /v1/fine_tuning/jobs/:id/cancel': operation('Ends a fine-tuning job.'),
+  'POST /v1/fine_tuning/jobs/:id/pause': operation('Holds a fine-tuning job. Its place is free for others.'),
+  'POST /v1/fine_tuning/jobs/:id/resume': operation('Goes on with a fine-tuning job that is held.'),
+};

@@ -1,0 +1,97 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { publishFolder, writeAtomically } from '../../atomic-files/index.ts';
+import { EspalierError } from '../../core/index.ts';
+import { type JobRecord, jobRecordSchema } from './job-record.ts';
+
+/** The parts of a folder of jobs. */
+export interface JobsLayout {
+  readonly dir: string;
+  /** One folder for each job. */
+  readonly jobs: string;
+  /** One folder for each file. */
+  readonly files: string;
+  /** Uploads on their way. Emptied at each start. */
+  readonly staging: string;
+  /** One file for each webhook that was not delivered yet. */
+  readonly webhooks: string;
+  /** Locked while a server uses the folder. */
+  readonly server: string;
+}
+
+export function layoutOf(dir: string): JobsLayout {
+  return {
+    dir,
+    jobs: join(dir, 'jobs'),
+    files: join(dir, 'files'),
+    staging: join(dir, 'staging'),
+    webhooks: join(dir, 'webhooks'),
+    server: join(dir, 'server'),
+  };
+}
+
+/** Makes what is missing, and empties what stopped processes left. */
+export async function prepare({ jobs, files, staging, webhooks }: JobsLayout): Promise<void> {
+  await rm(staging, { recursive: true, force: true });
+  for (const dir of [jobs, files, staging, webhooks]) await mkdir(dir, { recursive: true });
+  for (const dir of [jobs, files]) {
+    const unfinished = (await readdir(dir)).filter((name) => name.startsWith('.'));
+    for (const name of unfinished) await rm(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/** The places of one job. */
+export interface JobPlaces {
+  readonly record: string;
+  readonly events: string;
+  /** What the training writes. Its checkpoints are in `adapter.checkpoints`. */
+  readonly adapter: string;
+}
+
+export function placesOf({ jobs }: Pick<JobsLayout, 'jobs'>, id: string): JobPlaces {
+  const dir = join(jobs, id);
+  return { record: join(dir, 'job.json'), events: join(dir, 'events.jsonl'), adapter: join(dir, 'adapter') };
+}
+
+/** Keeps a new job. Its folder appears complete or not at all. */
+export async function createJob({ jobs }: JobsLayout, job: JobRecord): Promise<void> {
+  await publishFolder(join(jobs, job.id), (staging) => writeFile(join(staging, 'job.json'), textOf(job)));
+}
+
+export async function saveJob(layout: JobsLayout, job: JobRecord): Promise<void> {
+  await writeAtomically(placesOf(layout, job.id).record, (handle) => handle.writeFile(textOf(job)));
+}
+
+/** @throws EspalierError JOBS_UNREADABLE */
+export async function readJobs({ jobs }: JobsLayout): Promise<JobRecord[]> {
+  return readRecords(jobs, 'job.json', jobRecordSchema);
+}
+
+/** Reads the record of every folder in a folder. @throws EspalierError JOBS_UNREADABLE */
+export async function readRecords<Schema extends z.ZodType>(
+  dir: string,
+  file: string,
+  schema: Schema,
+): Promise<z.output<Schema>[]> {
+  const records: z.output<Schema>[] = [];
+  for (const name of await readdir(dir)) {
+    // Hidden names are those of what is being written, and what a stopped process has left of it.
+    if (name.startsWith('.')) continue;
+    records.push(await readRecord(join(dir, name, file), schema));
+  }
+  return records;
+}
+
+async function readRecord<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message.split('\n').join(' ').slice(0, 200) : String(cause);
+    throw new EspalierError('JOBS_UNREADABLE', { path, problem }, { cause });
+  }
+}
+
+function textOf(record: object): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`;
+}

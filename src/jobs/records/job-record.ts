@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { jobStatuses } from '../../core/index.ts';
+
+const mark = z.object({ realm: z.string(), pid: z.number().int(), start: z.string() });
+
+/** What is kept of a job, as `job.json`. */
+export const jobRecordSchema = z.object({
+  /** `ftjob-` and 24 characters. */
+  id: z.string(),
+  status: z.enum(jobStatuses),
+  /** Unix times in seconds. */
+  createdAt: z.number().int(),
+  finishedAt: z.number().int().nullable(),
+  /** The base, as requests name it. */
+  model: z.string(),
+  trainingFile: z.string(),
+  validationFile: z.string().nullable(),
+  suffix: z.string().nullable(),
+  seed: z.number().int(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  hyperparameters: z.object({
+    nEpochs: z.number().int(),
+    batchSize: z.number().int(),
+    learningRateMultiplier: z.number(),
+  }),
+  /** Whether the hyperparameters were sent inside of `method`. */
+  hasMethod: z.boolean(),
+  /** The name that the finished adapter gets: `ft:base:suffix:id`. */
+  fineTunedModel: z.string(),
+  /** A further name that is pointed to the finished adapter. */
+  adapter: z.string().nullable(),
+  /** How that name gets it; null: as the server does with what comes. */
+  rollout: z.enum(['immediate', 'progressive']).nullable(),
+  /** Threads that compute. They are kept because the bits of the result depend on their number. */
+  threads: z.number().int(),
+  /** Rows of the training file; null until they have been counted. */
+  rows: z.number().int().nullable(),
+  /** Whether the training is over and its adapter is whole. What is left then is to bring it into service. */
+  isTrained: z.boolean(),
+  /** The steps that are planned, and the last one that was seen. */
+  steps: z.number().int().nullable(),
+  lastStep: z.number().int(),
+  trainedTokens: z.number().int().nullable(),
+  resultFiles: z.array(z.string()),
+  error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
+  /** The key that made it; null: one without a name. */
+  owner: z.string().nullable(),
+  /** Who made it, for the history of the names. */
+  actor: z.string(),
+  /** The process that trains, if one runs. */
+  process: mark.nullable(),
+});
+
+export type JobRecord = Readonly<z.output<typeof jobRecordSchema>>;
+
+/** Whether it has ended. */
+export function isOver({ status }: Pick<JobRecord, 'status'>): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'cancelled';
+}

@@ -1,0 +1,330 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { lifeOf } from '../../atomic-files/index.ts';
+import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
+import { type Cause, EspalierError, publishJobEvent } from '../../core/index.ts';
+import { checkRows } from '../../train/index.ts';
+import type { FileFolder } from '../files/file-folder.ts';
+import type { JobTable } from '../job-table.ts';
+import type { LoggedEvent } from '../records/event-log.ts';
+import { type JobsLayout, placesOf } from '../records/job-folder.ts';
+import type { JobRecord } from '../records/job-record.ts';
+import { canTake, type JobAction } from '../records/transitions.ts';
+import { outcomeOf } from './outcome.ts';
+import { type OccupiedPlace, planJobs } from './plan.ts';
+import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-lines.ts';
+import { resultsTable } from './results-file.ts';
+import { type TrainPlaces, trainArguments } from './train-arguments.ts';
+import type { StartTraining, TrainingProcess } from './training-process.ts';
+
+/** The adapter of a job whose training is over. */
+export interface FinishedAdapter extends Pick<JobRecord, 'fineTunedModel' | 'adapter' | 'rollout'> {
+  readonly path: string;
+  readonly cause: Cause;
+}
+
+export interface JobRunnerOptions {
+  readonly layout: JobsLayout;
+  readonly table: JobTable;
+  readonly files: FileFolder;
+  readonly base: Pick<TrainPlaces, 'base' | 'chatTemplate'>;
+  readonly maxJobs: number;
+  readonly memory: number | undefined;
+  readonly start: StartTraining;
+  /**
+   * Brings an adapter into service. It may be called again for one that is in service.
+   * @throws why it is refused
+   */
+  readonly serve: (finished: FinishedAdapter) => Promise<void>;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+}
+
+/** A place that a job occupies. */
+interface Place {
+  isStopping: boolean;
+  process: TrainingProcess | undefined;
+}
+
+/** What a training has told so far. */
+interface ToldStep {
+  /** The last step of which there is an event. */
+  step: number;
+  /** Of the last step. */
+  losses: { readonly train_loss?: number; readonly valid_loss?: number };
+}
+
+/** How long a process may take for its last step when the server ends. Its checkpoints are whole in any case. */
+const closeMs = 20_000;
+
+/** Makes what runs what the states of the jobs say. */
+export class JobRunner implements AsyncDisposable {
+  readonly #options: JobRunnerOptions;
+  readonly #places = new Map<string, Place>();
+  readonly #validating = new Set<string>();
+  readonly #working = new Set<Promise<void>>();
+  #isClosing = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Ends processes that an earlier server left, and begins. */
+  async begin(): Promise<void> {
+    for (const { process: mark } of this.#options.table.list()) {
+      if (mark === null) continue;
+      while ((await lifeOf(mark)) === 'alive') {
+        endProcess(mark.pid);
+        await wait(20);
+      }
+    }
+    this.pump();
+  }
+
+  /** Does what the states ask for. Called after each change of a state, and when a process has ended. */
+  pump(): void {
+    const { table, maxJobs } = this.#options;
+    const places: ReadonlyMap<string, OccupiedPlace> = this.#places;
+    const plan = planJobs({
+      jobs: table.list(),
+      places,
+      validating: this.#validating,
+      maxJobs,
+      isClosing: this.#isClosing,
+    });
+    for (const id of plan.validate) this.#work(() => this.#validate(id));
+    for (const id of plan.stop) this.#stop(id);
+    for (const id of plan.kill) this.#places.get(id)?.process?.kill();
+    for (const id of plan.start) this.#work(() => this.#run(id));
+  }
+
+  #work(task: () => Promise<void>): void {
+    const work = task().catch((error: unknown) => this.#tell('', error));
+    this.#working.add(work);
+    void work.finally(() => this.#working.delete(work));
+  }
+
+  #stop(id: string): void {
+    const place = this.#places.get(id);
+    if (place === undefined) return;
+    place.isStopping = true;
+    place.process?.stop();
+  }
+
+  async #validate(id: string): Promise<void> {
+    const { table } = this.#options;
+    this.#validating.add(id);
+    try {
+      const job = table.find(id);
+      if (job === undefined) return;
+      let rows = 0;
+      for (const [param, file] of [
+        ['validation_file', job.validationFile],
+        ['training_file', job.trainingFile],
+      ] as const) {
+        if (file === null) continue;
+        table.log(id, { message: `Validating ${param.replace('_', ' ')}: ${file}` });
+        const checked = await this.#check(file).catch((error: unknown) => error);
+        if (typeof checked !== 'number') return await this.#act(id, { kind: 'fail', error: errorOf(checked, param) });
+        rows = checked;
+      }
+      if (table.find(id)?.status !== 'validating_files') return;
+      table.log(id, { message: 'Files validated, moving job to queued state' });
+      await this.#act(id, { kind: 'validated', rows });
+    } finally {
+      this.#validating.delete(id);
+      this.pump();
+    }
+  }
+
+  async #check(file: string): Promise<number> {
+    const { files } = this.#options;
+    const found = files.find(file);
+    if (found === undefined) throw new EspalierError('JOB_FILE_NOT_FOUND', { id: file });
+    return (await checkRows(files.pathOf(file), { name: found.filename })).rows;
+  }
+
+  /** Trains if that is still to do, and brings the adapter into service. */
+  async #run(id: string): Promise<void> {
+    const { table } = this.#options;
+    const place: Place = { isStopping: false, process: undefined };
+    this.#places.set(id, place);
+    try {
+      if (table.find(id)?.status === 'queued') await this.#act(id, { kind: 'start' });
+      if (table.find(id)?.status === 'running' && table.find(id)?.isTrained === false) await this.#train(id, place);
+      const job = table.find(id);
+      if (job?.status === 'running' && job.isTrained && !this.#isClosing) await this.#serve(job);
+    } finally {
+      if (table.find(id)?.status === 'cancelled') await this.#removeOutput(id);
+      this.#places.delete(id);
+      this.pump();
+    }
+  }
+
+  async #removeOutput(id: string): Promise<void> {
+    const { adapter } = placesOf(this.#options.layout, id);
+    for (const path of [adapter, checkpointsOf(adapter)]) await rm(path, { recursive: true, force: true });
+  }
+
+  async #train(id: string, place: Place): Promise<void> {
+    const { table, memory, start } = this.#options;
+    const job = table.find(id);
+    if (job === undefined) return;
+    table.log(id, { message: 'Fine-tuning job started' });
+    let last: TrainingLine | undefined;
+    const told: ToldStep = { step: lastStepOf(await table.events(id)), losses: {} };
+    const onLine = (text: string): void => {
+      const line = readLine(text);
+      if (line?.kind === 'finished' || line?.kind === 'error') last = line;
+      if (line !== undefined) this.#hear(id, line, told);
+    };
+    const words = trainArguments(job, await this.#trainPlaces(job));
+    if (place.isStopping) return;
+    const training = start({ words, memory, onLine });
+    place.process = training;
+    const mark = await training.mark.catch(() => null);
+    if (mark !== null) await table.note(id, { process: mark });
+    this.pump();
+    const exit = await training.ended;
+    await table.note(id, { process: null });
+    if (table.find(id)?.status === 'cancelled') return;
+    const outcome = outcomeOf({ exit, last, isStopped: place.isStopping });
+    if (outcome.kind === 'failed') await this.#fail(id, outcome.error);
+    if (outcome.kind !== 'trained') return;
+    const resultFiles = [await this.#results(job)];
+    await this.#act(id, { kind: 'trained', tokens: outcome.tokens, steps: outcome.steps, resultFiles });
+  }
+
+  async #trainPlaces({ id, trainingFile, validationFile }: JobRecord): Promise<TrainPlaces> {
+    const { layout, files, base } = this.#options;
+    const evalData = validationFile === null ? undefined : files.pathOf(validationFile);
+    const { adapter: output } = placesOf(layout, id);
+    const isBegun = (await listCheckpoints(checkpointsOf(output))).length > 0;
+    return { ...base, data: files.pathOf(trainingFile), evalData, output, isBegun };
+  }
+
+  async #results({ id, owner }: JobRecord): Promise<string> {
+    const { layout, files } = this.#options;
+    const lines = await readFile(join(placesOf(layout, id).adapter, 'metrics.jsonl'), 'utf8');
+    return (await files.write(resultsTable(lines), { filename: `${id}-results.csv`, owner })).id;
+  }
+
+  async #serve(job: JobRecord): Promise<void> {
+    const { table, layout, serve } = this.#options;
+    const { id, fineTunedModel, adapter, rollout, actor } = job;
+    const { adapter: path } = placesOf(layout, id);
+    try {
+      await serve({ fineTunedModel, adapter, rollout, path, cause: { actor, reason: `fine-tuning job ${id}` } });
+    } catch (error) {
+      // WHY: the next server brings it into service.
+      if (this.#isClosing) return;
+      return await this.#fail(id, errorOf(error, null));
+    }
+    table.log(id, { message: `New fine-tuned model created: ${fineTunedModel}` });
+    await this.#act(id, { kind: 'served' });
+    table.log(id, { message: 'The job has successfully completed' });
+  }
+
+  async #fail(id: string, error: NonNullable<JobRecord['error']>): Promise<void> {
+    this.#options.table.log(id, { level: 'error', message: error.message, data: { code: error.code } });
+    await this.#act(id, { kind: 'fail', error });
+  }
+
+  /** Takes an action unless the job was cancelled or paused meanwhile. */
+  async #act(id: string, action: JobAction): Promise<void> {
+    const { table } = this.#options;
+    const job = table.find(id);
+    if (job === undefined || !canTake(job, action.kind)) return;
+    await table.act(id, action).catch((error: unknown) => {
+      if (!EspalierError.isInstance(error) || error.code !== 'JOB_STATE') throw error;
+    });
+  }
+
+  #hear(id: string, line: TrainingLine, told: ToldStep): void {
+    const { table } = this.#options;
+    switch (line.kind) {
+      case 'planned':
+        this.#work(() => table.note(id, { steps: line.plan.steps }));
+        break;
+      case 'stepped':
+        this.#step(id, line, told);
+        break;
+      case 'saved':
+        table.log(id, {
+          message: `Checkpoint created at step ${line.step}`,
+          data: { step: line.step, ...told.losses },
+        });
+        this.#publish(id, (common) => ({ ...common, event: 'checkpoint', step: line.step }));
+        break;
+      case 'resumed':
+        table.log(id, { message: `The training goes on after step ${line.step}` });
+        break;
+      case 'warned':
+        table.log(id, { level: 'warn', message: line.message });
+        break;
+      case 'evaluated':
+      case 'finished':
+      case 'error':
+    }
+  }
+
+  #step(id: string, line: TrainedStep, told: ToldStep): void {
+    const { metrics, steps } = line;
+    const { step, loss, evalLoss: validLoss, tokensPerSecond, learningRate } = metrics;
+    this.#publish(id, (common) => ({ ...common, event: 'step', step, steps, loss, validLoss, tokensPerSecond }));
+    const losses = { train_loss: loss, ...(validLoss !== undefined && { valid_loss: validLoss }) };
+    told.losses = losses;
+    // A training that goes on from a checkpoint takes steps again that were told.
+    if (step <= told.step || !isKept(line)) return;
+    told.step = step;
+    this.#options.table.log(id, {
+      type: 'metrics',
+      message: `Step ${step}/${steps}: training loss=${loss.toFixed(4)}`,
+      data: { step, total_steps: steps, learning_rate: learningRate, ...losses },
+    });
+  }
+
+  #publish(
+    id: string,
+    event: (common: { time: number; job: string; model: string }) => Parameters<typeof publishJobEvent>[0],
+  ): void {
+    const model = this.#options.table.find(id)?.fineTunedModel ?? '';
+    publishJobEvent(event({ time: this.#options.now(), job: id, model }));
+  }
+
+  #tell(id: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#publish(id, (common) => ({ ...common, event: 'note', level: 'error', message }));
+  }
+
+  /** Stops every training, and waits for their processes. The jobs go on with the next server. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    this.pump();
+    const timer = setTimeout(() => {
+      for (const { process } of this.#places.values()) process?.kill();
+    }, closeMs);
+    while (this.#working.size > 0) await Promise.all(this.#working);
+    clearTimeout(timer);
+  }
+}
+
+function lastStepOf(events: readonly LoggedEvent[]): number {
+  const told = events.filter(({ type }) => type === 'metrics');
+  return told.reduce((most, { data }) => Math.max(most, Number(data?.['step'] ?? 0)), 0);
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** An error as the object of a job shows it. */
+function errorOf(error: unknown, param: string | null): NonNullable<JobRecord['error']> {
+  if (EspalierError.isInstance(error)) return { code: error.code.toLowerCase(), message: error.message, param };
+  return { code: 'internal_error', message: error instanceof Error ? error.message : String(error), param };
+}

@@ -1,0 +1,34 @@
+import type { JobRecord } from '../records/job-record.ts';
+
+/** A job that waits, with what is given. */
+export function someJob(given: Partial<JobRecord> = {}): JobRecord {
+  return {
+    id: 'ftjob-1',
+    status: 'queued',
+    createdAt: 1000,
+    finishedAt: null,
+    model: 'base',
+    trainingFile: 'file-1',
+    validationFile: null,
+    suffix: null,
+    seed: 7,
+    metadata: null,
+    hyperparameters: { nEpochs: 3, batchSize: 8, learningRateMultiplier: 1 },
+    hasMethod: false,
+    fineTunedModel: 'ft:base::abc',
+    adapter: null,
+    rollout: null,
+    threads: 1,
+    rows: 100,
+    isTrained: false,
+    steps: null,
+    lastStep: 0,
+    trainedTokens: null,
+    resultFiles: [],
+    error: null,
+    owner: null,
+    actor: 'address 127.0.0.1',
+    process: null,
+    ...given,
+  };
+}
