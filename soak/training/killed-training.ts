@@ -101,11 +101,16 @@ export async function trainThrough(
   const output = join(folder, name);
   const resumed = { ...flags, output, resume: true };
   let kills = 0;
-  for (const order of orders) kills += Number((await runChild(program, { flags: resumed, ...order })).isKilled);
-  for (const ms of killAfterMs) {
-    kills += Number((await runChild(program, { flags: resumed }, { killAfterMs: ms })).isKilled);
+  // WHY not to the end: a run that is not killed ends the training.
+  const runs = [
+    ...orders.map((order) => () => runChild(program, { flags: resumed, ...order })),
+    ...killAfterMs.map((ms) => () => runChild(program, { flags: resumed }, { killAfterMs: ms })),
+    () => runChild(program, { flags: resumed, isBroken }),
+  ];
+  for (const run of runs) {
+    if (!(await run()).isKilled) break;
+    kills += 1;
   }
-  await runChild(program, { flags: resumed, isBroken });
   const names = await readdir(folder);
   const leftOver = names.filter((each) => each.startsWith(`.${name}`));
   const result = await resultOf(output);
