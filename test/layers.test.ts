@@ -11,7 +11,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tensor: ['core', 'atomic-files'],
   onnxruntime: ['core', 'native', 'tensor'],
   ir: ['core', 'tensor'],
-  load: ['core'],
+  charts: ['core'],
+  'event-files': ['core'],
+  load: ['core', 'charts'],
   telemetry: ['core'],
   jinja: ['core'],
   tokenizer: ['core', 'jinja'],
@@ -30,6 +32,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'core',
     'native',
     'atomic-files',
+    'charts',
+    'event-files',
     'checkpoint',
     'tensor',
     'ir',
@@ -130,7 +134,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only some folders may touch. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   koffi: ['native/', 'onnxruntime/ffi/'],
-  '@bufbuild/protobuf': ['ir/onnx/'],
+  '@bufbuild/protobuf': ['ir/onnx/', 'event-files/'],
   fastify: ['http/'],
   '@fastify/busboy': ['http/adapters/'],
   '@msgpack/msgpack': ['checkpoint/'],

@@ -94,6 +94,8 @@ function kindOf(event: TrainEvent): number {
       return event.metrics.loss;
     case 'warned':
       return event.message.length;
+    case 'sampled':
+      return event.when.length + event.prompt.length + event.text.length;
     case 'evaluated':
       return event.loss;
     case 'resumed':

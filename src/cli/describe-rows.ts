@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { ignoredLabel, oddities, type InspectedRow, type RowsInspection } from '../train/index.ts';
 import { describeUnknown } from './describe-training.ts';
+import { shownText } from './shown-text.ts';
 
 /** A row for a person: its place and counts, and a line for each run of tokens that are learned, or that are not. */
 export function describeRow(row: InspectedRow, tokenizer: Tokenizer | undefined): string {
@@ -59,7 +60,7 @@ export function pieceOf(id: number, tokenizer: Tokenizer | undefined): string {
   const bytes = tokenizer?.tokenBytes(id);
   if (bytes === undefined) return String(id);
   try {
-    return shown(utf8.decode(bytes));
+    return shownText(utf8.decode(bytes));
   } catch {
     return Array.from(bytes, (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`).join('');
   }
@@ -68,15 +69,6 @@ export function pieceOf(id: number, tokenizer: Tokenizer | undefined): string {
 /** For words that fit one row and many. */
 function rowCount(rows: number): string {
   return `${count(rows)} ${rows === 1 ? 'row' : 'rows'}`;
-}
-
-const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-function shown(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (sign) => named[sign] ?? `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 /** What a training would make of all rows, for a person. */

@@ -41,7 +41,7 @@ export class MetricSinks {
     else if (event.kind === 'stepped') metrics.stepped(event.metrics);
     else if (event.kind === 'evaluated') metrics.evaluated(event.loss);
     else if (event.kind === 'saved') metrics.saved(event.seconds);
-    else metrics.warned();
+    else if (event.kind === 'warned') metrics.warned();
     if (this.#writing !== undefined || this.#clock.now() - this.#writtenAt < everyMs) return;
     this.#writtenAt = this.#clock.now();
     this.#writing = this.#write().finally(() => {

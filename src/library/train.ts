@@ -10,7 +10,8 @@ import {
   type TrainOptions,
   type TrainResult,
 } from '../train/index.ts';
-import { count, readOptions, signal } from './read-options.ts';
+import { answerPrompts } from './answer-prompts.ts';
+import { count, definedOnly, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const runSchema = z.object({
@@ -21,7 +22,7 @@ const runSchema = z.object({
 
 /**
  * How a training runs. When `signal` aborts, the training ends after the current step and saves its result so far. `onEvent` is called
- * with the plan, each step and each evaluation. `threads` is the number of threads that compute; the default suits the cores and limits of the process.
+ * with the plan, each step, evaluation, sample and warning. `threads` is the number of threads that compute; the default suits the cores and limits of the process.
  */
 export type TrainRunOptions = z.input<typeof runSchema>;
 
@@ -43,15 +44,16 @@ export interface TrainedModel extends TrainResult {
 export async function train(options: TrainOptions, run: TrainRunOptions = {}): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
   const { threads, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
-  using share = shareEnvironment(threads);
-  const { environment } = share;
-  const result = await runTraining(config, {
-    environment,
-    ...(ending && { signal: ending }),
-    ...(onEvent && { onEvent }),
-  });
+  const result = await trainConfigured(config, definedOnly({ threads, signal: ending, onEvent }));
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
+}
+
+/** Trains with settings that are checked, in the environment of the process. */
+export async function trainConfigured(config: TrainConfig, run: TrainRunOptions): Promise<TrainResult> {
+  const { threads, ...options } = run;
+  using share = shareEnvironment(threads);
+  return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
 }
 
 async function versionOf(config: TrainConfig, output: string): Promise<string | undefined> {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ticksTo } from './chart.ts';
 import { loadPage } from './page.ts';
 import type { RequestRecord } from './run-trace.ts';
 import { summarize } from './summary.ts';
@@ -46,13 +45,4 @@ describe('loadPage', () => {
     expect(page.match(/<polyline /g)).toHaveLength(2 + 2 + 2);
     expect(page).not.toContain('NaN');
   });
-});
-
-describe('ticksTo', () => {
-  it.each([
-    [7, [0, 2, 4, 6, 8]],
-    [100, [0, 20, 40, 60, 80, 100]],
-    [0.3, [0, 0.1, 0.2, 0.3]],
-    [0, [0, 1]],
-  ])('covers %d with round numbers', (most, expected) => expect(ticksTo(most)).toEqual(expected));
 });

@@ -31,4 +31,5 @@ export type { ReduceStep, StepCounts } from './loop/trainer.ts';
 export { readTrainingInputs, type TrainingInputs } from './loop/training-inputs.ts';
 export { TrainingModel } from './loop/training-model.ts';
 export type { StepMetrics } from './report/metrics.ts';
-export type { TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';
+export type { AnswerPrompts, SampledModel } from './report/run-view.ts';
+export type { Sample, TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveHandles } from '../../native/index.ts';
 import { espalier, goldenFolder, readGoldenTraining, writeGoldenRows } from '../testing/run-espalier.ts';
@@ -84,6 +85,67 @@ describe('espalier train', () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { kind: string }).kind);
     expect(events).toEqual(['planned', 'stepped', 'finished']);
+  });
+
+  it('writes what is to be looked at: event files, a page, and samples before and after', async () => {
+    const base = fileURLToPath(new URL('../../../demo/base', import.meta.url));
+    const data = join(folder, 'rows.jsonl');
+    const output = join(folder, 'out');
+    const answer = ' Your card is locked.';
+    const row = {
+      messages: [
+        { role: 'user', content: 'Lock it.' },
+        { role: 'assistant', content: answer },
+      ],
+    };
+    await writeFile(data, `${JSON.stringify(row)}\n`.repeat(8));
+    const [logs, report] = [join(folder, 'logs'), join(folder, 'run.html')];
+    const words = ['train', '--base', base, '--data', data, '--output', output, '--eval-data', data];
+    words.push('--max-steps', '20', '--learning-rate', '3e-3', '--tensorboard', logs, '--report', report);
+    words.push('--sample-prompt', 'Lock it.', '--sample-prompt', '<b>', '--sample-tokens', '9', '--json-events');
+    const { exitCode, stdout } = await espalier(words);
+    expect(exitCode).toBe(0);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    const kinds = events.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind !== 'stepped')).toEqual([
+      'sampled',
+      'sampled',
+      'planned',
+      'evaluated',
+      'evaluated',
+      'sampled',
+      'sampled',
+      'finished',
+    ]);
+    const samples = events.filter(({ kind }) => kind === 'sampled');
+    expect(samples.map(({ when, prompt }) => [when, prompt])).toEqual([
+      ['before', 'Lock it.'],
+      ['before', '<b>'],
+      ['after', 'Lock it.'],
+      ['after', '<b>'],
+    ]);
+    expect(samples[0]?.['text']?.trim()).not.toBe(answer.trim());
+    expect(samples[2]?.['text']?.trim()).toBe(answer.trim());
+    const page = await readFile(report, 'utf8');
+    expect(page).toContain(`<td>Lock it.</td>`);
+    expect(page).toContain('<td>&lt;b&gt;</td>');
+    expect(page.match(/<circle /g)).toHaveLength(20);
+    const [name] = await readdir(logs);
+    expect((await readFile(join(logs, name ?? ''))).toString('latin1').match(/train\/loss/g)).toHaveLength(20);
+    expect(liveHandles()).toEqual({});
+  });
+
+  it('writes the page of a training that fails too', async () => {
+    const { words } = await goldenWords('llama');
+    const report = join(folder, 'run.html');
+    const rate = words.indexOf('--learning-rate');
+    words[rate + 1] = '1e30';
+    const { exitCode } = await espalier([...words, '--max-steps', '50', '--report', report, '--json']);
+    expect(exitCode).toBe(1);
+    expect(await readFile(report, 'utf8')).toContain('The training has diverged');
   });
 
   it('takes its settings from a file, and lets an option win', async () => {

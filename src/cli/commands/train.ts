@@ -1,16 +1,9 @@
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { openEnvironment } from '../../onnxruntime/index.ts';
-import {
-  formatNames,
-  readConfigFile,
-  resolveConfig,
-  runTraining,
-  trainOptionNames,
-  type TrainConfig,
-} from '../../train/index.ts';
-import { chatTemplateOption, templateOption } from '../base-options.ts';
+import { trainConfigured } from '../../library/index.ts';
+import { formatNames, readConfigFile, resolveConfig, trainOptionNames, type TrainConfig } from '../../train/index.ts';
+import { chatTemplateOption, collect, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
 import { listenForEndOfInput } from '../end-of-input.ts';
@@ -30,6 +23,7 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --resume',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --force --json-events > events.jsonl',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --metrics-file /var/lib/node-exporter/strict.prom',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --report strict.html --sample-prompt "Lock my card."',
     'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
   ],
   configure: declareOptions,
@@ -39,7 +33,6 @@ export const trainCommand: CommandDefinition = {
       options,
     );
     const config = await resolveModels(await readConfig(settings), context);
-    using environment = openEnvironment({ threads: context.threads });
     using reporter = trainReporter(context.output, { logSteps, jsonEvents });
     const sinks = new MetricSinks({
       adapter: basename(resolve(config.output)),
@@ -49,8 +42,8 @@ export const trainCommand: CommandDefinition = {
     });
     using input = endWithInput ? listenForEndOfInput() : undefined;
     const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
-    const result = await runTraining(config, {
-      environment,
+    const result = await trainConfigured(config, {
+      threads: context.threads,
       signal,
       onEvent(event) {
         reporter.report(event);
@@ -137,6 +130,10 @@ function declareOptions(command: Command): void {
     .option('--seed <n>', 'fixes initial weights, order and dropout (default: 0)')
     .option('--full', 'train every weight; the output is a whole model')
     .option('--dtype <type>', 'with --full, what weights are saved as: float32 (default) or base')
+    .option('--tensorboard <dir>', 'write event files for TensorBoard to this folder')
+    .option('--report <file>', 'write a page with the curves of the training, which opens offline (*.html)')
+    .option('--sample-prompt <text>', 'ask the model this before and after; may be repeated', collect)
+    .option('--sample-tokens <n>', 'the most tokens of such an answer (default: 64)')
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option(

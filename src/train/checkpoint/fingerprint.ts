@@ -30,6 +30,10 @@ const notCompared: ReadonlySet<string> = new Set<keyof TrainConfig>([
   'keep',
   'resume',
   'allowChanged',
+  'tensorboard',
+  'report',
+  'samplePrompt',
+  'sampleTokens',
 ]);
 
 /** Bytes that are read at once to be hashed. */

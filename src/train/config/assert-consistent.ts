@@ -26,6 +26,9 @@ export function assertConsistent(config: TrainConfig): void {
   if (config.evalSteps !== undefined && config.evalData === undefined) {
     conflict(option('evalSteps'), optionText('no ', option('evalData')), 'there is nothing to evaluate on');
   }
+  if (config.sampleTokens !== undefined && config.samplePrompt === undefined) {
+    conflict(option('sampleTokens'), optionText('no ', option('samplePrompt')), 'nothing is asked');
+  }
   assertEvaluated(config);
   assertSchedule(config);
   assertOptimizer(config);

@@ -167,6 +167,16 @@ function schemaOf(read: WordReader) {
     shuffle: flag.default(trainDefaults.shuffle),
     seed: wholeNumber.default(trainDefaults.seed),
     full: flag.default(trainDefaults.full),
+    /** A folder for event files, which TensorBoard shows while the training runs. */
+    tensorboard: path.optional(),
+    /** A file for an HTML page with the curves of the training, written at its end. */
+    report: path.optional(),
+    /** Prompts to which the model answers before and after the training. */
+    samplePrompt: z
+      .union([path, z.array(path).min(1).readonly()], { error: 'a prompt, or a list of prompts' })
+      .optional(),
+    /** The most tokens of such an answer. Default: 64. */
+    sampleTokens: count.optional(),
     /** The type in which the weights of a full training are saved. */
     dtype: oneOf(['float32', 'base'] as const).default(trainDefaults.dtype),
   });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
@@ -10,6 +11,7 @@ import type { TrainConfig } from '../config/train-config.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
+import { type AnswerPrompts, messageOf, RunView } from '../report/run-view.ts';
 import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
 import { BestWeights } from './best-weights.ts';
@@ -32,6 +34,8 @@ export interface RunTrainingOptions {
   readonly rescueFolder?: string;
   /** Called before each operation of a checkpoint that changes the disk. A test can end the process there. */
   readonly beforeWrite?: (what: string) => void;
+  /** Answers the prompts of `samplePrompt`. */
+  readonly answer?: AnswerPrompts;
   /** Opens `metrics.jsonl`. A test can inject a file on a full disk. */
   readonly openMetrics?: OpenMetricsFile;
 }
@@ -45,22 +49,31 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
 
 /**
  * Trains with the given settings, and writes the output folder completely or not at all: an adapter in PEFT's layout, or a whole model,
- * with `metrics.jsonl`. The base is only read.
+ * with `metrics.jsonl`. The base is only read. Event files, a page and samples are made where the settings ask for them.
  *
  * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything else; the errors of the base, the adapter and the data;
  *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it
  *   is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
-  const { clock = systemClock, onEvent = () => undefined, signal } = options;
+  const { clock = systemClock, signal, answer } = options;
   await using folder = await beginOutput(config);
   await assertNoneUnfinished(config);
   signal?.throwIfAborted();
+  await using view = await RunView.open(config, { onEvent: options.onEvent ?? (() => undefined), answer });
+  const onEvent = view.heard;
   await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
   const path = join(folder.staging, 'metrics.jsonl');
   const metrics = await openMetrics(folder, path, { onEvent, openMetrics: options.openMetrics });
   try {
-    return await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
+    await view.sampleBefore(signal);
+    const result = await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
+    await view.sampleAfter(result, signal);
+    await view.end({ kind: 'result', result }, await readFile(join(result.output, basename(path)), 'utf8'));
+    return result;
+  } catch (error) {
+    await view.end({ kind: 'failed', reason: messageOf(error) }, (await metrics.lines()).toString());
+    throw error;
   } finally {
     await metrics.close();
   }

@@ -26,8 +26,16 @@ export type TrainEvent =
   /** The training goes on from a checkpoint. */
   | { readonly kind: 'resumed'; readonly step: number; readonly checkpoint: string }
   | { readonly kind: 'saved'; readonly step: number; readonly checkpoint: string; readonly seconds: number }
+  /** What the model answers to a prompt of `samplePrompt`, before or after the training. */
+  | ({ readonly kind: 'sampled'; readonly when: 'before' | 'after' } & Sample)
   /** A problem that does not stop the training and that a person should know. */
   | { readonly kind: 'warned'; readonly message: string };
+
+/** A prompt, and the answer of the model. */
+export interface Sample {
+  readonly prompt: string;
+  readonly text: string;
+}
 
 /** The results of the steps of a training. */
 export type TrainTrace = Omit<TrainResult, 'output' | 'plan' | 'seconds' | 'interrupted' | 'stoppedEarly' | 'best'>;

@@ -1,0 +1,2 @@
+export { chartSvg, escapeHtml, type Series } from './chart.ts';
+export { page } from './page.ts';

@@ -1,0 +1,2 @@
+export { EventFile, type WallClock } from './event-file.ts';
+export type { EventContent } from './event.ts';
