@@ -28,6 +28,15 @@ import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import {
+  jobsCancelCommand,
+  jobsCreateCommand,
+  jobsEventsCommand,
+  jobsListCommand,
+  jobsPauseCommand,
+  jobsResumeCommand,
+  jobsShowCommand,
+} from './commands/jobs.ts';
 import { keysAddCommand } from './commands/keys-add.ts';
 import { pullCommand } from './commands/pull.ts';
 import { quantizeCommand } from './commands/quantize.ts';
@@ -84,6 +93,13 @@ export const commandList: readonly CommandDefinition[] = [
   adapterResumeCommand,
   adapterSetCommand,
   adapterDeleteCommand,
+  jobsListCommand,
+  jobsShowCommand,
+  jobsCreateCommand,
+  jobsCancelCommand,
+  jobsPauseCommand,
+  jobsResumeCommand,
+  jobsEventsCommand,
   rolloutStartCommand,
   rolloutStatusCommand,
   rolloutPromoteCommand,

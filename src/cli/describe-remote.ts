@@ -52,7 +52,7 @@ function megabytes(bytes: number | null): string {
   return all < 2 ** 20 ? `${Math.ceil(all / 1024)} kB` : `${(all / 2 ** 20).toFixed(1)} MB`;
 }
 
-function inColumns(rows: readonly (readonly string[])[]): string {
+export function inColumns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>

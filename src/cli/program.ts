@@ -101,6 +101,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   adapter: 'Converts, checks, compares and merges adapters, and operates those of a running server.',
   bench: 'Measures a server of any kind, and optimizers.',
   checkpoint: 'Shows and checks the checkpoints of trainings.',
+  jobs: 'Lists, begins and steers the fine-tuning jobs of a running server.',
   rollout: 'Brings new versions of the adapters of a running server into service by steps.',
 };
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { AdapterClient, AnswerClient } from '../http/index.ts';
+import { AdapterClient, type AdapterClientOptions, AnswerClient, JobClient } from '../http/index.ts';
 
 /** WHY loopback by default: without a key of its own, administration is open on this machine only. */
 const defaultServer = 'http://127.0.0.1:8000';
@@ -49,10 +49,20 @@ export function watchKeyOf(given: string | undefined): string | undefined {
   return keyOf(keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
 }
 
-/** @param read  the options that `serverSchema` has read */
-export function clientOf(
-  { server, adminKey }: { readonly server: string; readonly adminKey?: string | undefined },
-  signal: AbortSignal,
-): AdapterClient {
-  return new AdapterClient({ server, key: watchKeyOf(adminKey), signal });
+/** The options that `serverSchema` has read. */
+interface ReadServer {
+  readonly server: string;
+  readonly adminKey?: string | undefined;
+}
+
+export function clientOf(read: ReadServer, signal: AbortSignal): AdapterClient {
+  return new AdapterClient(addressOf(read, signal));
+}
+
+export function jobClientOf(read: ReadServer, signal: AbortSignal): JobClient {
+  return new JobClient(addressOf(read, signal));
+}
+
+function addressOf({ server, adminKey }: ReadServer, signal: AbortSignal): AdapterClientOptions {
+  return { server, key: watchKeyOf(adminKey), signal };
 }

@@ -6,6 +6,7 @@ export {
   type RemoteNoise,
   type RemoteRollout,
 } from './client/adapter-client.ts';
+export { JobClient, type RemoteJob, type RemoteJobEvent } from './client/job-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';
 export { addKey, type NewKey } from './keys/add-key.ts';

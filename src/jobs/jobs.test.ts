@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { markOf } from '../atomic-files/index.ts';
 import { EspalierError, type JobEvent, onJobEvent } from '../core/index.ts';
 import { Jobs, type NewJob } from './jobs.ts';
 import type { JobRecord } from './records/job-record.ts';
@@ -237,6 +240,20 @@ describe('a server that starts again', () => {
     const steps = (await messages(first.id)).filter((message) => message.startsWith('Step'));
     expect(steps).toEqual(['Step 2/3: training loss=1.0000', 'Step 1/3: training loss=1.0000']);
     expect((await training(1)).words).not.toContain('--resume');
+  });
+
+  it('ends a training that the server before it has left', async () => {
+    const { id } = await create();
+    await training(0);
+    const record = join(dir, 'jobs', 'jobs', id, 'job.json');
+    await killServer();
+    const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    const ended = once(left, 'exit');
+    const job = JSON.parse(await readFile(record, 'utf8')) as object;
+    await writeFile(record, JSON.stringify({ ...job, status: 'running', process: await markOf(left.pid ?? 0) }));
+    jobs = await open();
+    expect((await ended)[1]).toBe('SIGKILL');
+    await training(0);
   });
 
   it('is not let in while another uses the folder', async () => {

@@ -1,16 +1,9 @@
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
-import { fetchReason } from './fetch-reason.ts';
+import { askServer, type AskedOfServer, type ServerAddress } from './server-requests.ts';
 
-export interface AdapterClientOptions {
-  /** Where the server is, such as `http://127.0.0.1:8000`. */
-  readonly server: string;
-  /** Key for administration. */
-  readonly key?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type AdapterClientOptions = ServerAddress;
 
 const move = z.looseObject({
   version: z.string(),
@@ -91,7 +84,6 @@ export interface RolloutAsked {
 
 const list = z.looseObject({ data: z.array(adapter) });
 const removed = z.looseObject({ name: z.string(), deleted: z.literal(true) });
-const refusal = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
 
 /** A change of one name. */
 export interface RemoteChange {
@@ -173,52 +165,17 @@ export class AdapterClient {
     return this.#ask(uploaded, { method: 'POST', path: '', body, expected });
   }
 
-  async #ask<Schema extends z.ZodType>(schema: Schema, asked: Asked): Promise<z.output<Schema>> {
-    const { server } = this.#options;
-    const answer = await this.#fetch(asked);
-    const json: unknown = await answer.json().catch(() => undefined);
-    if (!answer.ok) {
-      const told = refusal.safeParse(json);
-      const message = told.success ? told.data.error.message : 'It did not say why.';
-      throw new EspalierError('SERVER_REFUSED', { server, message, code: told.data?.error.code ?? answer.status });
-    }
-    const read = schema.safeParse(json);
-    if (read.success) return read.data;
-    const reason = 'its answer is not that of espalier serve';
-    throw new EspalierError('SERVER_UNREACHABLE', { server, reason }, { cause: read.error });
-  }
-
-  async #fetch({ method, path, of = 'adapters', body, expected }: Asked): Promise<Response> {
-    const { server, key, signal } = this.#options;
-    const headers = {
-      ...(body instanceof FormData ? { 'x-espalier-upload': '1' } : {}),
-      ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      ...(expected === undefined ? {} : { 'if-match': `"${expected}"` }),
-    };
-    try {
-      return await fetch(new URL(`/v1/${of}${path}`, server), {
-        method,
-        headers,
-        // WHY not followed: the key must not go to another server.
-        redirect: 'error',
-        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
-        ...(signal === undefined ? {} : { signal }),
-      });
-    } catch (cause) {
-      signal?.throwIfAborted();
-      throw new EspalierError('SERVER_UNREACHABLE', { server, reason: fetchReason(cause) }, { cause });
-    }
+  #ask<Schema extends z.ZodType>(
+    schema: Schema,
+    { of = 'adapters', path, ...asked }: Asked,
+  ): Promise<z.output<Schema>> {
+    return askServer(this.#options, schema, { ...asked, path: `/v1/${of}${path}` });
   }
 }
 
-interface Asked {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+interface Asked extends AskedOfServer {
   /** Default: `adapters`. */
   readonly of?: 'adapters' | 'rollouts';
-  readonly path: string;
-  readonly body?: Readonly<Record<string, unknown>> | FormData | undefined;
-  readonly expected?: string | undefined;
 }
 
 function pathOf(name: string): string {

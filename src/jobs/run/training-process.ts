@@ -37,9 +37,16 @@ const program = fileURLToPath(new URL('../../../bin/espalier', import.meta.url))
 /** Much more than an error has. */
 const keptWords = 4096;
 
-/** Starts `espalier train` at the lowest priority. */
-export const startTraining: StartTraining = ({ words, memory, onLine }) => {
-  const [file = '', ...rest] = [...limits(memory), process.execPath, program, ...words];
+/** Starts a program for Node with words such as `train`, at the lowest priority. */
+export function createStart(path: string): StartTraining {
+  return (order) => start(path, order);
+}
+
+/** Starts `espalier train`. */
+export const startTraining = createStart(program);
+
+function start(path: string, { words, memory, onLine }: TrainingOrder): TrainingProcess {
+  const [file = '', ...rest] = [...limits(memory), process.execPath, path, ...words];
   // WHY not detached: the session of the server is one group for the scheduler, within which the priority counts.
   const child = spawn(file, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -55,7 +62,7 @@ export const startTraining: StartTraining = ({ words, memory, onLine }) => {
     stop: () => void child.stdin.end(),
     kill: () => void child.kill('SIGKILL'),
   };
-};
+}
 
 /**
  * What is put in front of the command. WHY by the shell and not by `os.setPriority`: a priority is that of one thread on Linux, and those
