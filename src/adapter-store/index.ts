@@ -4,6 +4,7 @@ export { AdapterStore, type PutOptions } from './adapter-store.ts';
 export { AuditLog, type AuditLogOptions } from './audit/audit-log.ts';
 export { entryOf, type AuditRecord } from './audit/audit-record.ts';
 export { type AuditProblem, type AuditReport, readAudit } from './audit/read-audit.ts';
+export { type AuditPage, type AuditPageQuery, readAuditPage } from './audit/read-audit-page.ts';
 export type { StoreFiles } from './files/store-files.ts';
 export type { Activation, StoreOptions, StoreUser } from './store-options.ts';
 export { systemTimers, type Timers } from './timers.ts';

@@ -34,6 +34,13 @@ import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
 import type { JobControl } from '../jobs/index.ts';
 import { addFiles, storedFileName } from './fine-tuning/file-routes.ts';
 import { addJobs } from './fine-tuning/job-routes.ts';
+import { addDashboard } from './dashboard/routes.ts';
+import { addAudit } from './observe/audit-route.ts';
+import type { EventLog } from './observe/event-log.ts';
+import { addEvents, type EventStreams } from './observe/event-routes.ts';
+import type { RolloutTrail } from './observe/rollout-trail.ts';
+import { addStats } from './observe/stats-route.ts';
+import { addTrail } from './observe/trail-route.ts';
 import { addHealth } from './health.ts';
 import { addMetrics, countAnswers } from './metrics/routes.ts';
 import { traceRequests } from './traces/trace-requests.ts';
@@ -85,6 +92,10 @@ export interface AppOptions extends Omit<GuardOptions, 'apiKey' | 'isShuttingDow
   readonly timers?: Timers;
   /** The series of `/metrics`. undefined: there is no such route. */
   readonly metrics?: ServerMetrics | undefined;
+  /** The events that `/v1/events` tells. undefined: there is no such route. */
+  readonly events?: EventLog | undefined;
+  /** How the evidence of roll-outs came about. undefined: nobody can ask for it. */
+  readonly trail?: RolloutTrail | undefined;
   /** Where spans are written. undefined: nowhere. */
   readonly tracing?: Tracing | undefined;
   /** How much is kept of what `/v1/responses` answers. */
@@ -138,6 +149,9 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     uploads.endAll(reason);
     fileUploads.endAll(reason);
   };
+  let streams: EventStreams | undefined;
+  // WHY before the drain: it waits for answers, and these have no end of their own.
+  app.addHook('preClose', async () => streams?.endAll());
   addDrain(app, { timers, timeoutMs: drainTimeoutMs, bodies: { endAll } });
   if (options.metrics) countAnswers(app, options.metrics);
   if (options.tracing) traceRequests(app, options.tracing);
@@ -149,7 +163,9 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addPlaces(app, new Turnstile());
   app.setErrorHandler(answerError);
   addHealth(app, door);
-  if (options.metrics) addMetrics(app, options.metrics);
+  addDashboard(app);
+  if (options.metrics) for (const add of [addMetrics, addStats]) add(app, options.metrics);
+  if (options.events) streams = addEvents(app, { log: options.events, timers });
   const { generation, inference, embeddings, jobs } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
@@ -159,6 +175,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
     const rollouts = generation?.rollouts;
     addAdapters(app, { control, baseName, answers, uploads, rollouts });
     if (rollouts) for (const add of [addRollouts, addNoise]) add(app, { control, baseName, answers, rollouts });
+    if (rollouts && options.trail) addTrail(app, { control, baseName, answers, rollouts, trail: options.trail });
+    if (generation?.audit) addAudit(app, generation.audit);
   }
   if (generation) {
     for (const add of [addCompletions, addChatCompletions, addMessages, addTokenize]) add(app, generation);

@@ -1,8 +1,7 @@
 import type { RegistryOptions } from '../routing/index.ts';
-import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
-import { decideThreads, EspalierError, option, optionText } from '../core/index.ts';
+import { decideThreads, EspalierError, option, optionText, packageVersion } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -14,6 +13,9 @@ import {
   type Tracing,
 } from '../telemetry/index.ts';
 import { requestLog } from './logs/request-log.ts';
+import { systemTimers } from './door/timers.ts';
+import { EventLog } from './observe/event-log.ts';
+import { RolloutTrail } from './observe/rollout-trail.ts';
 import { tracedEngine } from './traces/traced-engine.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
@@ -79,6 +81,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const version = await packageVersion();
     const metrics = new ServerMetrics({ version });
     opened.push(async () => metrics[Symbol.dispose]());
+    const events = new EventLog();
+    opened.push(async () => events[Symbol.dispose]());
     const tracing = await openTracing(version);
     if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
@@ -109,6 +113,10 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
     };
+    const list = generation?.context.rollouts?.list;
+    const trail =
+      list && new RolloutTrail({ list: () => generation.context.rollouts?.list() ?? [], timers: systemTimers });
+    if (trail) opened.push(async () => trail[Symbol.dispose]());
     const isReady = (): boolean => door.isReady() && !shuttingDown;
     metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), isReady });
     const app = createApp(
@@ -124,7 +132,17 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         jobs,
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
-      { ...appOptionsOf(options), logger: loggerOf(options, tracing), keys, changed, metrics, tracing, tls },
+      {
+        ...appOptionsOf(options),
+        logger: loggerOf(options, tracing),
+        keys,
+        changed,
+        metrics,
+        events,
+        trail,
+        tracing,
+        tls,
+      },
     );
     const url = await listen(app, options);
     await jobs?.begin();
@@ -352,13 +370,6 @@ function assertKeys({ apiKey, adminKey, readKey }: ServerOptions): void {
     if (key === '')
       throw new EspalierError('OPTION_INVALID', { name, expected: 'a key of a letter at least', actual: '""' });
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  const manifest: unknown = JSON.parse(text);
-  const version = typeof manifest === 'object' && manifest !== null ? Reflect.get(manifest, 'version') : undefined;
-  return typeof version === 'string' ? version : 'unknown';
 }
 
 async function listen(app: ReturnType<typeof createApp>, options: ServerOptions): Promise<string> {

@@ -1,5 +1,6 @@
 /** What requests may say, which the engine decides. */
 export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts';
+export type { AuditReader } from './audit-reader.ts';
 export type { EmbeddingContext } from './embedding-context.ts';
 export type {
   GeneratedToken,

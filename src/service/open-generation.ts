@@ -18,6 +18,7 @@ import {
   type RegistryOptions,
 } from '../routing/index.ts';
 import type { EndedSequence } from '../telemetry/index.ts';
+import { auditReaderOf } from './audit-reader.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import { generationSources, type ServedSources } from './metric-sources.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
@@ -165,6 +166,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       adapters: store === undefined ? adapters : withStore(adapters, control),
       control,
       rollouts,
+      audit: storeFolder === undefined ? undefined : auditReaderOf(storeFolder),
       trials: { shadow, silentMs: options.silentMs },
       router: new Router({ baseName, registry, versions: rollouts.choice }),
       tokenizer,

@@ -1,3 +1,4 @@
+import type { AuditReader } from './audit-reader.ts';
 import type { Constraints } from '../constrain/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { LogitsFunction, PreparedAdapter } from '../engine/index.ts';
@@ -55,5 +56,7 @@ export interface ServingContext extends BaseContext {
   readonly toolParser?: string | undefined;
   /** undefined: names are only moved at once. */
   readonly rollouts?: RolloutControl | undefined;
+  /** The audit record; undefined: there is no store, which would keep one. */
+  readonly audit?: AuditReader | undefined;
   readonly trials?: VersionTrials | undefined;
 }

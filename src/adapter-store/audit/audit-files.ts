@@ -26,6 +26,7 @@ export async function auditFiles(folder: string): Promise<string[]> {
   return [...older, ...names.filter((name) => name === currentFile)].map((name) => join(folder, name));
 }
 
-function lastSeqOf(name: string): number {
+/** The number of the last record of a full file, as its name says; NaN for others. */
+export function lastSeqOf(name: string): number {
   return Number(full.exec(name)?.[1]);
 }

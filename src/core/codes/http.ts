@@ -204,6 +204,13 @@ export const httpCodes = {
     message: 'An upload without a key needs the header {header}: 1.',
     help: 'A web page can send files to a server without asking it first, but not with a header of its own. Requests with the header `Authorization` need no other.',
   },
+  EVENT_STREAMS_FULL: {
+    status: 429,
+    retryable: true,
+    message:
+      'As many clients as may listen at once ({limit}) listen to events. Ask for them again later, or without "Accept: text/event-stream".',
+    help: 'Each stream of `GET /v1/events` keeps a connection. Without that header, the same route answers with the latest events and ends.',
+  },
   UPLOADS_BUSY: {
     status: 429,
     retryable: true,

@@ -19,6 +19,8 @@ export interface AnswerHead {
 export interface StreamEvent {
   /** Absent: an event without a name, as OpenAI's older APIs send them. */
   readonly name?: string;
+  /** By which a client goes on after this event. */
+  readonly id?: string;
   readonly data: object | string;
 }
 

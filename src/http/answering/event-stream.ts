@@ -48,8 +48,8 @@ export function openEventStream(response: ServerResponse, headers: AnswerHeaders
   };
 }
 
-function textOf({ name, data }: StreamEvent): string {
-  const head = name === undefined ? '' : `event: ${name}\n`;
+function textOf({ name, id, data }: StreamEvent): string {
+  const head = (name === undefined ? '' : `event: ${name}\n`) + (id === undefined ? '' : `id: ${id}\n`);
   return `${head}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }
 

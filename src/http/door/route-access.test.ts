@@ -4,6 +4,10 @@ import { AdapterRegistry, createAdapterControl, Router } from '../../routing/ind
 import { FakeArena } from '../../routing/testing/fake-arena.ts';
 import { Rollouts } from '../../service/rollouts/rollouts.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
+import { ServerMetrics } from '../../telemetry/index.ts';
+import { dashboardFiles } from '../dashboard/routes.ts';
+import { EventLog } from '../observe/event-log.ts';
+import { RolloutTrail } from '../observe/rollout-trail.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeJobs } from '../testing/fake-jobs.ts';
@@ -26,12 +30,17 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const rollouts = new Rollouts({ registry });
   void rollouts[Symbol.asyncDispose]();
   const services = {
-    generation: { ...context, control, rollouts },
+    generation: { ...context, control, rollouts, audit: { page: async () => ({ records: [], before: undefined }) } },
     embeddings,
     jobs: fakeJobs(),
     inference: fakeModels(context.adapters),
   };
-  app = createApp(context, services, { adminKey: keys.adminKey });
+  const loop = { take: () => ({ p50: 0, p99: 0, max: 0 }), [Symbol.dispose]: () => undefined };
+  const metrics = new ServerMetrics({ version: '1', loop });
+  const events = new EventLog();
+  const trail = new RolloutTrail({ list: () => [], timers: { after: () => () => undefined } });
+  for (const one of [metrics, events, trail]) one[Symbol.dispose]();
+  app = createApp(context, services, { adminKey: keys.adminKey, metrics, events, trail });
   return app;
 }
 
@@ -86,6 +95,9 @@ describe('the access of routes', () => {
     const of = (access: string): string[] =>
       rows.filter((row) => row.access === access).map(({ method, url }) => `${method} ${url}`);
     expect(of('public').toSorted()).toEqual([
+      'GET /dashboard',
+      'GET /dashboard/',
+      ...dashboardFiles.map((name) => `GET /dashboard/${name}`).toSorted(),
       'GET /health',
       'GET /ready',
       'GET /v2/health/live',
@@ -123,6 +135,9 @@ describe('the access of routes', () => {
       'GET /v1/adapters/:name',
       'GET /v1/adapters/:name/noise',
       'GET /v1/adapters/:name/rollout',
+      'GET /v1/adapters/:name/rollout/evidence',
+      'GET /v1/audit',
+      'GET /v1/events',
       'GET /v1/files',
       'GET /v1/files/:id',
       'GET /v1/files/:id/content',
@@ -131,9 +146,11 @@ describe('the access of routes', () => {
       'GET /v1/fine_tuning/jobs/:id/checkpoints',
       'GET /v1/fine_tuning/jobs/:id/events',
       'GET /v1/rollouts',
+      'GET /v1/stats',
     ]);
     expect(of('inference').toSorted()).toEqual([
       'DELETE /v1/responses/:id',
+      'GET /metrics',
       'GET /openapi.json',
       'GET /v1/models',
       'GET /v1/models/*',
@@ -307,7 +324,7 @@ describe('keys', () => {
 
   it('are needed for unknown routes too', async () => {
     const send = await listenRaw(wholeApp());
-    for (const path of ['/', '/nothing', '/v1', '/v3/models', '/metrics']) {
+    for (const path of ['/', '/nothing', '/v1', '/v3/models', '/metric']) {
       expect([path, (await send({ path })).status]).toEqual([path, 401]);
       expect([path, (await send({ path, headers: bearer('secret') })).status]).toEqual([path, 404]);
     }

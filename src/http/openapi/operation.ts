@@ -12,7 +12,8 @@ export interface Operation {
     | 'Roll-outs'
     | 'Fine-tuning'
     | 'Inference protocol'
-    | 'Health';
+    | 'Health'
+    | 'Observation';
   readonly summary: string;
   /** The schema by which the route reads its body. Absent: it reads none. */
   readonly body?: z.ZodType;

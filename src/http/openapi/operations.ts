@@ -1,3 +1,4 @@
+import { dashboardFiles } from '../dashboard/routes.ts';
 import { adapterOperations } from './adapter-operations.ts';
 import { fineTuningOperations } from './fine-tuning-operations.ts';
 import { embeddingSchema } from '../openai/embeddings.ts';
@@ -100,11 +101,26 @@ const inferenceProtocol: Operations = {
   'POST /v2/repository/index': { ...model('The models with their states.') },
 };
 
+const pageFile: Operation = { tag: 'Observation', summary: 'A file of the page.', isSameAs: '/dashboard' };
+
 const health: Operations = {
   'GET /health': { tag: 'Health', summary: '200 while the process can answer.' },
   'GET /ready': { tag: 'Health', summary: '200 while the server takes requests.' },
   'GET /v2/health/live': { tag: 'Health', summary: '200 while the process can answer.' },
   'GET /v2/health/ready': { tag: 'Health', summary: '200 while all models take requests.' },
+  'GET /dashboard': { tag: 'Observation', summary: 'The page for operators.' },
+  ...Object.fromEntries(['', ...dashboardFiles].map((name) => [`GET /dashboard/${name}`, pageFile])),
+  'GET /metrics': { tag: 'Observation', summary: 'The series of the server, in the text format of Prometheus.' },
+  'GET /v1/stats': { tag: 'Observation', summary: 'What the server and each adapter do now.' },
+  'GET /v1/events': {
+    tag: 'Observation',
+    summary: 'What happened to adapters: the latest events, or all that come, with Accept: text/event-stream.',
+  },
+  'GET /v1/audit': { tag: 'Observation', summary: 'The audit record of the store, the latest first.' },
+  'GET /v1/adapters/:name/rollout/evidence': {
+    tag: 'Observation',
+    summary: 'How what the roll-out of a name judges by came about.',
+  },
   'GET /openapi.json': { tag: 'Health', summary: 'This document.' },
 };
 

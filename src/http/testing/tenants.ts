@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, publishAdapterEvent } from '../../core/index.ts';
 import type { ResidentAdapter } from '../../batching/index.ts';
 import type { PreparedAdapter } from '../../engine/index.ts';
 import {
@@ -15,8 +15,11 @@ import {
 } from '../../routing/index.ts';
 import { FakeArena } from '../../routing/testing/fake-arena.ts';
 import { FakeStore, storedVersion } from '../../routing/testing/fake-store.ts';
-import type { InferenceContext, InferenceEntry } from '../../service/index.ts';
+import { adapterSamples, type AuditReader, type InferenceContext, type InferenceEntry } from '../../service/index.ts';
+import { type EndedSequence, ServerMetrics } from '../../telemetry/index.ts';
 import { Rollouts } from '../../service/rollouts/rollouts.ts';
+import { EventLog } from '../observe/event-log.ts';
+import { RolloutTrail } from '../observe/rollout-trail.ts';
 import { createApp } from '../app.ts';
 import { KeyRing, type NamedKey } from '../keys/key-ring.ts';
 import type { Role } from '../keys/role.ts';
@@ -104,7 +107,33 @@ export async function openTenants(
   for (const name of [own.adapters[1], other.adapters[1]]) await rollouts.start(name ?? '', 'v2', {});
   const router = new Router({ baseName, registry, versions: rollouts.choice });
   const adapters = createAdapterAdministration({ registry, linears: [], folder, baseName });
-  const generation = { ...fakeContext(), baseName, adapters, control, rollouts, router };
+  const audit: AuditReader = {
+    page: async ({ matches = () => true }) => ({ records: auditOf([own, other]).filter(matches), before: undefined }),
+  };
+  const generation = { ...fakeContext(), baseName, adapters, control, rollouts, router, audit };
+  const metrics = new ServerMetrics({ version: '1', loop: silentLoop });
+  metrics.attach({
+    baseName,
+    isReady: () => true,
+    adapters: () => adapterSamples(registry, () => false),
+    memory: () => registry.memory(),
+  });
+  for (const name of [...own.adapters, ...other.adapters]) metrics.ended(endedSequence(name));
+  const events = new EventLog();
+  const trail = new RolloutTrail({ list: () => rollouts.list(), timers: { after: () => () => undefined } });
+  trail.look();
+  // WHY now, and not when they happen: those of other servers of the process would be in the log too.
+  for (const {
+    adapters: [name = ''],
+    keyName,
+    org,
+  } of [own, other]) {
+    const cause = { actor: `key ${keyName}`, reason: `as ${org} asks` };
+    const error = new EspalierError('ADAPTER_NOT_FOUND', { name, hint: ` (did you mean ${name}?)` });
+    publishAdapterEvent({ event: 'publish', name, version: 'v1', ...cause, error });
+    publishAdapterEvent({ event: 'pin', name: 'shared', version: 'v1', ...cause });
+    publishAdapterEvent({ event: 'retire', version: 'v1', reason: `of ${name}` });
+  }
   const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
   const leased = {
     has: (name: string) => registry.has(name),
@@ -137,7 +166,7 @@ export async function openTenants(
     ),
   });
   const services = { generation, embeddings, inference: inference.context, jobs };
-  const app = createApp(generation, services, { keys: ring });
+  const app = createApp(generation, services, { keys: ring, metrics, events, trail });
   return {
     app,
     baseName,
@@ -147,6 +176,7 @@ export async function openTenants(
     },
     async [Symbol.asyncDispose]() {
       await app.close();
+      for (const one of [trail, events, metrics]) one[Symbol.dispose]();
       await rollouts[Symbol.asyncDispose]();
       registry.dispose();
       inference.dispose();
@@ -190,4 +220,40 @@ function noLease(): never {
 
 function noWeights(): Promise<never> {
   return Promise.reject(new Error('no weights'));
+}
+
+const silentLoop = { take: () => ({ p50: 0, p99: 0, max: 0 }), [Symbol.dispose]: () => undefined };
+
+function endedSequence(name: string): EndedSequence {
+  const times = { arrived: 1, admitted: 2, firstToken: 3, finished: 4 };
+  const adapters = [{ name, version: 'v1', scale: 1 }];
+  return {
+    how: 'finished',
+    isBackground: false,
+    adapters,
+    promptTokens: 1,
+    cachedTokens: 0,
+    generatedTokens: 1,
+    times,
+  };
+}
+
+/** A record of each tenant, and one that names neither. */
+function auditOf(tenants: readonly Tenant[]): Awaited<ReturnType<AuditReader['page']>>['records'] {
+  const of = (seq: number, name: string | undefined, { keyName, org }: Tenant) => ({
+    seq,
+    time: '2026-11-30T12:00:00.000Z',
+    actor: `key ${keyName}`,
+    event: 'publish' as const,
+    result: 'failed' as const,
+    ...(name === undefined ? {} : { name }),
+    reason: `as ${org} asks`,
+    message: `the files of ${org} cannot be read`,
+    prev: '0',
+  });
+  return tenants.flatMap((tenant, at) => [
+    of(3 * at + 1, tenant.adapters[0], tenant),
+    of(3 * at + 2, 'shared', tenant),
+    of(3 * at + 3, undefined, tenant),
+  ]);
 }

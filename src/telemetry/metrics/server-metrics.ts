@@ -7,6 +7,8 @@ import { readAdapters } from './read-adapters.ts';
 import { readEngine } from './read-engine.ts';
 import { readProcess } from './read-process.ts';
 import type { Reading } from './reading.ts';
+import { figuresOf, type ServerFigures } from './figures.ts';
+import { RecentTimes } from './recent-times.ts';
 import { RequestCounts } from './request-counts.ts';
 import { type ServerTable, serverTable } from './server-table.ts';
 import type { EndedSequence, MetricSources, View } from './sources.ts';
@@ -52,6 +54,7 @@ export class ServerMetrics implements Disposable {
   readonly #set = new MetricSet<ServerTable>(serverTable);
   readonly #loop: Pick<LoopWatch, 'take'> & Disposable;
   readonly #counts = new RequestCounts(() => this.#sources?.baseName ?? '');
+  readonly #recent = new RecentTimes();
   readonly #events: Disposable;
   readonly #maxAdapters: number;
   #sources: MetricSources | undefined;
@@ -92,6 +95,7 @@ export class ServerMetrics implements Disposable {
   /** Times of sequences that ran for no client, or that did not finish, are in no histogram. */
   ended(sequence: EndedSequence): void {
     this.#counts.add(sequence);
+    this.#recent.add(sequence);
     const { times, how, isBackground, generatedTokens } = sequence;
     const { arrived, admitted, firstToken, finished } = times;
     if (isBackground || arrived === undefined) return;
@@ -115,6 +119,11 @@ export class ServerMetrics implements Disposable {
     if (ms === undefined) return;
     this.#set.observe('espalier_adapter_change_seconds', ms / 1000, { event });
     if (event === 'resident') this.#set.observe('vllm:lora_adapter_load_seconds', ms / 1000);
+  }
+
+  /** What the server does now. @param view  the names that the reader may see */
+  figures(view: View = everything): ServerFigures {
+    return figuresOf({ sources: this.#sources, counts: this.#counts, recent: this.#recent.figures(), view });
   }
 
   /**
