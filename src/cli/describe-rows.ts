@@ -1,15 +1,17 @@
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { ignoredLabel, oddities, type InspectedRow, type RowsInspection } from '../train/index.ts';
+import { ignoredLabel, oddities, type InspectedRow, type RowsInspection, type Truncation } from '../train/index.ts';
 import { describeUnknown } from './describe-training.ts';
 import { shownText } from './shown-text.ts';
 
+const leftOutWords = { 'nothing-to-learn': 'nothing is learned', 'too-long': 'too long' } as const;
+
 /** A row for a person: its place and counts, and a line for each run of tokens that are learned, or that are not. */
 export function describeRow(row: InspectedRow, tokenizer: Tokenizer | undefined): string {
-  const { example, format, odd, isDropped, targets, wholeLength } = row;
+  const { example, format, odd, leftOut, targets, wholeLength } = row;
   const length = example.inputIds.length;
   const parts = [`${length} tokens`, `${targets} learned`];
   if (wholeLength > length) parts.push(`cut from ${wholeLength}`);
-  if (isDropped) parts.push('dropped: nothing is learned');
+  if (leftOut !== undefined) parts.push(`left out: ${leftOutWords[leftOut]}`);
   const lines = runsOf(row).map(({ isLearned, ids }) => {
     const pieces = ids.map((id) => pieceOf(id, tokenizer));
     return `  ${isLearned ? 'learned' : 'context'}  ${pieces.join('│')}`;
@@ -20,7 +22,7 @@ export function describeRow(row: InspectedRow, tokenizer: Tokenizer | undefined)
 
 /** A row for a program. */
 export function rowAnswer(row: InspectedRow, tokenizer: Tokenizer | undefined): object {
-  const { place, format, example, wholeLength, targets, isDropped, odd } = row;
+  const { place, format, example, wholeLength, targets, leftOut, odd } = row;
   const tokens = [...example.inputIds];
   return {
     path: place.path,
@@ -31,7 +33,7 @@ export function rowAnswer(row: InspectedRow, tokenizer: Tokenizer | undefined): 
     pieces: tokens.map((id) => pieceOf(id, tokenizer)),
     learned: targets,
     cut: wholeLength > tokens.length,
-    dropped: isDropped,
+    dropped: leftOut !== undefined,
     odd,
   };
 }
@@ -71,9 +73,19 @@ function rowCount(rows: number): string {
   return `${count(rows)} ${rows === 1 ? 'row' : 'rows'}`;
 }
 
+export interface DescribeOptions {
+  readonly maxLength: number;
+  /** Whether rows with nothing to learn are left out. */
+  readonly skipEmpty: boolean;
+  readonly truncation: Truncation;
+}
+
 /** What a training would make of all rows, for a person. */
-export function describeInspection(inspection: RowsInspection, maxLength: number): string {
-  const { account, longest, cut, dropped, odd, problems } = inspection;
+export function describeInspection(
+  inspection: RowsInspection,
+  { maxLength, skipEmpty, truncation }: DescribeOptions,
+): string {
+  const { account, longest, cut, dropped, tooLong, odd, problems } = inspection;
   const formats = Object.entries(account.formats).map(([name, rows]) => `${count(rows)} ${name}`);
   const lines = [
     `rows       ${count(account.rows)}${formats.length === 0 ? '' : ` (${formats.join(', ')})`}`,
@@ -83,7 +95,13 @@ export function describeInspection(inspection: RowsInspection, maxLength: number
   const tell = (name: string, found: { rows: number; first: InspectedRow['place'] }, words: string): void =>
     void lines.push(`${name.padEnd(10)} ${rowCount(found.rows)} ${words} (first: ${placeOf(found.first)})`);
   if (cut !== undefined) tell('cut', cut, `cut to ${count(maxLength)} tokens`);
-  if (dropped !== undefined) tell('dropped', dropped, 'with nothing to learn');
+  if (dropped !== undefined) {
+    const what = skipEmpty ? 'with nothing to learn' : 'with nothing to learn; --skip-empty leaves them out';
+    tell(skipEmpty ? 'dropped' : 'unusable', dropped, what);
+  }
+  if (tooLong !== undefined) {
+    tell(truncation === 'drop' ? 'dropped' : 'unusable', tooLong, `of more than ${count(maxLength)} tokens`);
+  }
   if (account.passedOver > 0) {
     lines.push(`dropped    ${count(account.passedOver)} earlier answers: the chat template rewrites them`);
   }
@@ -98,12 +116,15 @@ export function describeInspection(inspection: RowsInspection, maxLength: number
 }
 
 /** The same for a program. */
-export function inspectionAnswer({ account, longest, cut, dropped, odd, problems }: RowsInspection): object {
+export function inspectionAnswer({ account, longest, cut, dropped, tooLong, odd, problems }: RowsInspection): object {
   return {
     ...account,
     longest: longest && { tokens: longest.tokens, place: placeOf(longest.place) },
     firstCut: cut && placeOf(cut.first),
+    nothingToLearn: dropped?.rows ?? 0,
     firstDropped: dropped && placeOf(dropped.first),
+    tooLong: tooLong?.rows ?? 0,
+    firstTooLong: tooLong && placeOf(tooLong.first),
     odd: Object.fromEntries([...odd].map(([what, { rows, first }]) => [what, { rows, first: placeOf(first) }])),
     problems: { count: problems.count, first: problems.told },
   };

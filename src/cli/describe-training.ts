@@ -39,7 +39,7 @@ function describeData({
     `${count(tokens)} tokens`,
     `${count(supervisedTokens)} in the loss`,
   ];
-  if (dropped > 0) parts.push(`${count(dropped)} rows dropped: nothing in the loss`);
+  if (dropped > 0) parts.push(`${count(dropped)} rows left out`);
   if (truncated > 0) parts.push(`${count(truncated)} rows cut`);
   if (passedOver > 0)
     parts.push(

@@ -1,3 +1,4 @@
+export { type SettingSchema, settingSchemas } from './config/settings-schema.ts';
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
 export {
@@ -21,7 +22,7 @@ export { type Dataset, readExamples } from './data/read-examples.ts';
 export { type InspectedRow, inspectRows, type RowsFound, type RowsInspection } from './data/inspect-rows.ts';
 export { type CheckedRows, checkRows, type CheckRowsOptions } from './data/check-rows.ts';
 export { oddities, type Oddity } from './data/row-oddities.ts';
-export { ignoredLabel } from './data/example.ts';
+export { ignoredLabel, type Truncation, truncations } from './data/example.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
 export type { MatchedTarget } from './graph/trainable.ts';
 export type { RunState } from './loop/run-state.ts';

@@ -49,7 +49,7 @@ describe('espalier data', () => {
       },
       { input_ids: [0, 0, 5] },
     ];
-    const { stdout, exitCode, file } = await data(rows, '--max-length', '12', '--limit', '0');
+    const { stdout, exitCode, file } = await data(rows, '--max-length', '12', '--limit', '0', '--skip-empty');
     expect(exitCode).toBe(0);
     expect(stdout.trimEnd().split('\n')).toEqual([
       'rows       6 (1 text, 4 messages, 1 tokens)',
@@ -63,6 +63,23 @@ describe('espalier data', () => {
       `odd        1 row with no learned token that ends an answer (first: ${file}, line 6)`,
       `unknown    "id" of 2 rows is passed over (first in ${file}, line 2)`,
     ]);
+  });
+
+  it('fails where a training would refuse rows, and says which', async () => {
+    const empty = { messages: [asked, { ...answered, weight: 0 }] };
+    const refused = await data([good, empty], '--limit', '9');
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stdout).toContain('(messages): 16 tokens, 0 learned, left out: nothing is learned\n');
+    expect(refused.stdout).toContain(
+      `unusable   1 row with nothing to learn; --skip-empty leaves them out (first: ${refused.file}, line 2)`,
+    );
+    const long = await data([good, { input_ids: [0, 5] }], '--max-length', '12', '--truncation', 'error');
+    expect([long.exitCode, long.stdout]).toEqual([1, expect.stringContaining('left out: too long\n')]);
+    expect(long.stdout).toContain(`unusable   1 row of more than 12 tokens (first: ${long.file}, line 1)`);
+    const dropping = await data([good, { input_ids: [0, 5] }], '--max-length', '12', '--truncation', 'drop', '--json');
+    expect(dropping.exitCode).toBe(0);
+    expect(dropping.stdout).toContain('"nothingToLearn":0');
+    expect(dropping.stdout).toContain('"tooLong":1');
   });
 
   it('reads on behind rows that cannot be used, tells the first few, and fails', async () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { openBaseModel } from '../../models/index.ts';
-import { defaultMaxLength, formatNames, inspectRows, type InspectedRow } from '../../train/index.ts';
+import { defaultMaxLength, formatNames, inspectRows, type InspectedRow, truncations } from '../../train/index.ts';
 import { openTokenizerFor } from '../adapter-tokenizer.ts';
 import { chatTemplateOption, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandDefinition } from '../command.ts';
@@ -19,6 +19,8 @@ const schema = z.object({
   format: z.enum(formats, { error: formats.join(', ') }).default('auto'),
   chosen: z.boolean().default(false),
   maxLength: positiveInteger.optional(),
+  truncation: z.enum(truncations, { error: truncations.join(', ') }).default('cut-end'),
+  skipEmpty: z.boolean().default(false),
   limit: wholeNumber.default(3),
 });
 
@@ -40,10 +42,9 @@ export const dataCommand: CommandDefinition = {
       .option(...templateOption)
       .option('--format <name>', `the format of the rows: ${formats.join(', ')}`)
       .option('--chosen', 'of rows with a chosen and a rejected answer, take the chosen one')
-      .option(
-        '--max-length <n>',
-        'tokens of a row; what is longer is cut (default: the smaller of 512 and the model’s)',
-      )
+      .option('--max-length <n>', 'tokens of a row (default: the smaller of 512 and the model’s)')
+      .option('--truncation <how>', `rows that are longer: ${truncations.join(', ')} (default: cut-end)`)
+      .option('--skip-empty', 'leave out rows with nothing to learn, as train --skip-empty does')
       .option('--limit <n>', 'rows to show token by token (default: 3)'),
   run: async (options, { output, signal }) => {
     const read = readOptions(schema, options);
@@ -62,9 +63,24 @@ export const dataCommand: CommandDefinition = {
       output.answer(rowAnswer(row, tokenizer), () => `${describeRow(row, tokenizer)}\n`);
     };
     const format = read.format === 'auto' ? undefined : read.format;
-    const reading = { tokenizer, vocabSize, maxLength, format, chosen: read.chosen, signal };
+    const reading = {
+      tokenizer,
+      vocabSize,
+      maxLength,
+      format,
+      chosen: read.chosen,
+      truncation: read.truncation,
+      signal,
+    };
     const inspection = await inspectRows(read.paths, reading, show);
-    output.answer({ summary: inspectionAnswer(inspection) }, () => describeInspection(inspection, maxLength));
-    return inspection.problems.count > 0 ? exitCodes.failure : exitCodes.success;
+    output.answer({ summary: inspectionAnswer(inspection) }, () =>
+      describeInspection(inspection, { ...read, maxLength }),
+    );
+    const { problems, dropped, tooLong } = inspection;
+    const isRefused =
+      problems.count > 0 ||
+      (dropped !== undefined && !read.skipEmpty) ||
+      (tooLong !== undefined && read.truncation === 'error');
+    return isRefused ? exitCodes.failure : exitCodes.success;
   },
 };

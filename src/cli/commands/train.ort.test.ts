@@ -138,6 +138,32 @@ describe('espalier train', () => {
     expect(liveHandles()).toEqual({});
   });
 
+  it('takes rows that are too long or empty as it is told to, and groups them by length', async () => {
+    const rows = [8, 2, 8, 2, 40, 8, 2].map((length) => ({ input_ids: Array.from({ length }, () => 5) }));
+    const data = join(folder, 'rows.jsonl');
+    await writeFile(data, [...rows, { input_ids: [5] }].map((row) => JSON.stringify(row)).join('\n'));
+    const words = ['train', '--base', join(goldenFolder('llama'), 'model'), '--data', data, '--batch-size', '3'];
+    const run = (...more: string[]) =>
+      espalier([...words, '--output', join(folder, 'out'), '--max-length', '16', ...more]);
+    expect((await run('--truncation', 'drop')).stderr).toContain('[DATA_ROWS_EMPTY]');
+    expect((await run('--skip-empty', '--truncation', 'error')).stderr).toContain('[DATA_ROWS_TOO_LONG]');
+    expect((await run('--skip-empty', '--group-by-length', '--no-shuffle')).stderr).toContain('TRAIN_CONFIG_CONFLICT');
+    const { exitCode, stdout } = await run(
+      '--skip-empty',
+      '--truncation',
+      'drop',
+      '--group-by-length',
+      '--json-events',
+    );
+    expect(exitCode).toBe(0);
+    const steps = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { metrics?: { targetTokens: number } });
+    // Three rows of seven targets in one step, and three of one in the other.
+    expect(steps.flatMap(({ metrics }) => metrics?.targetTokens ?? []).sort()).toEqual([21, 3]);
+  });
+
   it('writes the page of a training that fails too', async () => {
     const { words } = await goldenWords('llama');
     const report = join(folder, 'run.html');

@@ -1,8 +1,15 @@
 import { basename, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { z } from 'zod';
 import { trainConfigured } from '../../library/index.ts';
-import { formatNames, readConfigFile, resolveConfig, trainOptionNames, type TrainConfig } from '../../train/index.ts';
+import {
+  formatNames,
+  readConfigFile,
+  resolveConfig,
+  trainOptionNames,
+  type TrainConfig,
+  truncations,
+} from '../../train/index.ts';
 import { chatTemplateOption, collect, templateOption } from '../base-options.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
@@ -11,6 +18,7 @@ import { MetricSinks } from '../metric-sinks.ts';
 import { path, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
 import { trainReporter } from '../train-reporter.ts';
+import { trainFileSchema } from '../train-schema.ts';
 
 export const trainCommand: CommandDefinition = {
   name: 'train',
@@ -19,6 +27,7 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict',
     'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
     'espalier train --config run.yaml --output adapters/again --seed 7',
+    'espalier train --print-schema > train.schema.json',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --save-steps 100',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --resume',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --force --json-events > events.jsonl',
@@ -28,10 +37,15 @@ export const trainCommand: CommandDefinition = {
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const { logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, ...settings } = readOptions(
+    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, ...settings } = readOptions(
       reportOptions,
       options,
     );
+    if (printSchema) {
+      const schema = trainSchema();
+      context.output.answer(schema, () => JSON.stringify(schema, null, 2));
+      return;
+    }
     const config = await resolveModels(await readConfig(settings), context);
     using reporter = trainReporter(context.output, { logSteps, jsonEvents });
     const sinks = new MetricSinks({
@@ -72,6 +86,9 @@ function declareOptions(command: Command): void {
       'where the chat template rewrites earlier answers: learn the last one (default), or each in a row of its own',
     )
     .option('--chosen', 'of rows with a chosen and a rejected answer, learn the chosen one')
+    .option('--truncation <how>', `rows longer than --max-length: ${truncations.join(', ')} (default: cut-end)`)
+    .option('--skip-empty', 'leave out rows with nothing to learn; without it they are an error')
+    .option('--group-by-length', 'put rows of similar length into the same batch')
     .option('--output <dir>', 'the folder to write; it must not exist yet, unless with --force')
     .option('--force', 'replace the adapter (with --full: the model) at --output, once the new one is whole')
     .option('--rescue-folder <dir>', 'where the result goes if the output’s disk is full (default: temporary files)')
@@ -123,7 +140,7 @@ function declareOptions(command: Command): void {
     .option('--accumulate <n>', 'micro-batches in one optimizer step (default: 1)')
     .option('--max-steps <n>', 'optimizer steps; the data are gone through as often as it takes')
     .option('--epochs <n>', 'times through the data (default: 1, unless --max-steps is given)')
-    .option('--max-length <n>', 'tokens of a row; what is longer is cut (default: the smaller of 512 and the model’s)')
+    .option('--max-length <n>', 'tokens of a row (default: the smaller of 512 and the model’s)')
     .option('--max-grad-norm <x>', 'clip gradients to this norm, 0 = off (default: 1)')
     .option('--max-skipped-steps <n>', 'steps that may be left out because they are not finite (default: 3)')
     .option('--no-shuffle', 'take the rows in the order of the file')
@@ -145,10 +162,19 @@ function declareOptions(command: Command): void {
       'keep its series in this file, for the textfile collector of node-exporter (*.prom)',
     )
     .option('--push-gateway <url>', 'push its series to this gateway of Prometheus (docs/metrics.md)')
+    .option('--print-schema', 'print the JSON Schema of such a settings file, and do nothing else')
     .option('--config <file>', 'settings in YAML, by the names of these options; options given here win');
 }
 
+/** The JSON Schema of a settings file. */
+export function trainSchema(): object {
+  const command = new Command();
+  declareOptions(command);
+  return trainFileSchema(command.options);
+}
+
 const reportOptions = z.looseObject({
+  printSchema: z.boolean().default(false),
   logSteps: wholeNumber.default(10),
   jsonEvents: z.boolean().default(false),
   endWithInput: z.boolean().default(false),

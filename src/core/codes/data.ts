@@ -72,6 +72,20 @@ export const dataCodes = {
     message: 'None of the {rows} rows of {path} has a token to learn from within {maxLength} tokens. {advice}',
     help: 'After each row was cut at the maximum length, none of them has a token that counts in the loss. Nothing was trained.',
   },
+  DATA_ROWS_EMPTY: {
+    status: 400,
+    retryable: false,
+    message:
+      '{count} of the {rows} rows of {path} have no token to learn from within {maxLength} tokens (first: {first}). {advice} Or leave such rows out: {option:skipEmpty}.',
+    help: 'Rows from which nothing can be learned are usually a mistake in the data, or their answers lie beyond the maximum length. They are left out where this is asked for. Nothing was trained.',
+  },
+  DATA_ROWS_TOO_LONG: {
+    status: 400,
+    retryable: false,
+    message:
+      '{count} of the {rows} rows of {path} are longer than {maxLength} tokens (first: {first}, {tokens} tokens). Raise {option:maxLength}, or set {option:truncation} to cut-end, cut-start or drop.',
+    help: 'The training was told to take no row that would have to be cut. Nothing was trained.',
+  },
   CHAT_TEMPLATE_UNSTABLE: {
     status: 400,
     retryable: false,

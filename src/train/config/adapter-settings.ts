@@ -17,6 +17,7 @@ export type InitWeights =
 
 export const initWeights: z.ZodType<InitWeights, InitName> = z
   .custom<InitName>((name) => typeof name === 'string', { error: `one of ${initNames.join(', ')}` })
+  .meta({ anyOf: [{ enum: [...initNames] }, { type: 'string', pattern: roundsOf.source }] })
   .transform((name, context): InitWeights => {
     if (name === 'gaussian' || name === 'olora') return { kind: name };
     if (name === 'default') return { kind: 'uniform' };

@@ -29,6 +29,9 @@ export function assertConsistent(config: TrainConfig): void {
   if (config.sampleTokens !== undefined && config.samplePrompt === undefined) {
     conflict(option('sampleTokens'), optionText('no ', option('samplePrompt')), 'nothing is asked');
   }
+  if (config.groupByLength === true && !config.shuffle) {
+    conflict(option('groupByLength'), optionText('no ', option('shuffle')), 'the order would not be that of the file');
+  }
   assertEvaluated(config);
   assertSchedule(config);
   assertOptimizer(config);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { truncations } from '../data/example.ts';
 import { formatNames } from '../data/formats/row-formats.ts';
 import { optimizerNames } from '../optimizer/create-optimizer.ts';
 import { optimizerDtypes } from '../optimizer/optimizer-memory.ts';
@@ -50,16 +51,33 @@ export const defaultLearningRate = { lora: 2e-4, full: 5e-5 } as const;
 /** Even if the model allows more, memory and time often do not: activations grow with the length, and attention with its square. */
 export const defaultMaxLength = 512;
 
+/** What JSON Schema says of a number. WHY beside its check: a schema of zod cannot be asked what a check allows. */
+type NumberForm = {
+  readonly type?: 'integer';
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+};
+
 /** Readers of numbers. The message of a schema says what is expected. */
 function numberReaders(read: WordReader) {
-  const number = (check: (value: number) => boolean, expected: string): z.ZodType<number, number> =>
-    read(z.number({ error: expected }).refine(check, { error: expected }), parseNumber);
+  const number = (check: (value: number) => boolean, expected: string, form: NumberForm): z.ZodType<number, number> =>
+    read(z.number({ error: expected }).refine(check, { error: expected }).meta(form), parseNumber);
   return {
-    count: number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0'),
-    wholeNumber: number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more'),
-    positive: number((value) => value > 0, 'a number above 0'),
-    nonNegative: number((value) => value >= 0, 'a number, 0 or more'),
-    share: number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1'),
+    count: number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0', {
+      type: 'integer',
+      minimum: 1,
+    }),
+    wholeNumber: number((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number, 0 or more', {
+      type: 'integer',
+      minimum: 0,
+    }),
+    positive: number((value) => value > 0, 'a number above 0', { exclusiveMinimum: 0 }),
+    nonNegative: number((value) => value >= 0, 'a number, 0 or more', { minimum: 0 }),
+    share: number((value) => value >= 0 && value < 1, 'a number from 0 up to, not including, 1', {
+      minimum: 0,
+      exclusiveMaximum: 1,
+    }),
   };
 }
 
@@ -92,6 +110,12 @@ function schemaOf(read: WordReader) {
     answers: oneOf(['last', 'each']).optional(),
     /** Of rows with a chosen and a rejected answer, learns the chosen one. */
     chosen: flag.optional(),
+    /** What becomes of rows that are longer than `maxLength`. Default: cut-end. */
+    truncation: oneOf(truncations).optional(),
+    /** Leaves out rows without a token to learn from. Without it they are an error. */
+    skipEmpty: flag.optional(),
+    /** Puts rows of similar length into the same batch. */
+    groupByLength: flag.optional(),
     /** The number of steps between evaluations, in addition to the evaluations before and after the training. */
     evalSteps: count.optional(),
     /** The number of steps between two checkpoints. Without it none is written. */

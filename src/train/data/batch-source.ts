@@ -45,7 +45,7 @@ export function createBatchSource<Row>(
     account,
     count: rows.count,
     async *steps(plan, start) {
-      for await (const { batches, next } of planSteps(rows.count, plan, start)) {
+      for await (const { batches, next } of planSteps(rows.count, plan, start, (row) => rows.lengthOf(row))) {
         const microBatches: MicroBatch[] = [];
         for (const batch of batches) {
           const passes = splitByLength(await rows.read(batch), { lengthOf, costOf });

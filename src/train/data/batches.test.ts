@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../core/index.ts';
-import { batchOf, drawOrder, orderByLength } from './batches.ts';
+import { batchOf, drawGroupedOrder, drawOrder, orderByLength } from './batches.ts';
 import { countTargets } from './example.ts';
 
 const rows = Array.from({ length: 30 }, (_, id) => id);
@@ -44,6 +44,51 @@ describe('drawOrder', () => {
 
   it('lets other tasks run while it draws for many rows', async () => {
     expect(await turnsDuring(() => drawOrder(1_000_000, options))).toBeGreaterThan(10);
+  });
+});
+
+describe('drawGroupedOrder', () => {
+  const grouped = async (count: number, batchSize: number, seed: number, epoch: number): Promise<number[][]> => {
+    const order = await drawGroupedOrder(
+      count,
+      { shuffle: true, seed, epoch },
+      { batchSize, lengthOf: (row) => row % 97 },
+    );
+    return Array.from({ length: Math.ceil(count / batchSize) }, (_, i) =>
+      batchOf(i, { rows: count, batchSize, order }),
+    );
+  };
+
+  it('takes every row once, with the smaller batch at the end', async () => {
+    const sizes = {
+      count: fc.integer({ min: 1, max: 900 }),
+      batchSize: fc.integer({ min: 1, max: 9 }),
+      seed: fc.nat(),
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.record(sizes), async ({ count, batchSize, seed }) => {
+        const batches = await grouped(count, batchSize, seed, 0);
+        expect(batches.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, row) => row));
+        expect(batches.slice(0, -1).every((batch) => batch.length === batchSize)).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('puts rows of similar length together, in batches that do not follow their lengths', async () => {
+    const batches = await grouped(800, 8, 3, 0);
+    const lengths = batches.map((batch) => batch.map((row) => row % 97));
+    const spread = lengths.map((each) => Math.max(...each) - Math.min(...each));
+    expect(Math.max(...spread)).toBeLessThan(10);
+    const first = lengths.map((each) => each[0] ?? 0);
+    expect(first).not.toEqual(first.toSorted((a, b) => b - a));
+    expect(first).not.toEqual(first.toSorted((a, b) => a - b));
+  });
+
+  it('is the same for the same seed and epoch alone', async () => {
+    expect(await grouped(300, 4, 5, 1)).toEqual(await grouped(300, 4, 5, 1));
+    expect(await grouped(300, 4, 5, 1)).not.toEqual(await grouped(300, 4, 5, 2));
+    expect(await grouped(300, 4, 5, 1)).not.toEqual(await grouped(300, 4, 6, 1));
   });
 });
 

@@ -8,6 +8,13 @@ export interface OrderOptions {
   readonly epoch: number;
 }
 
+/** How rows of similar length are put into the same batches. */
+export interface LengthGroups {
+  readonly batchSize: number;
+  /** Tokens of a row, by its number. */
+  readonly lengthOf: (row: number) => number;
+}
+
 /** The number of the row at each place of an epoch. */
 export type RowOrder = (place: number) => number;
 
@@ -40,6 +47,41 @@ async function inFileOrder(rows: number): Promise<Uint32Array> {
     if (turn) await turn;
   }
   return order;
+}
+
+/** Batches whose rows are sorted together. WHY not all rows: a batch should differ from epoch to epoch. */
+const batchesInGroup = 50;
+
+/**
+ * Draws the order of one epoch's rows like `drawOrder`, and then sorts the rows of each 50 batches by length and shuffles the batches.
+ * Each batch then has rows of similar length, and the batches follow each other as they fall. Only the last may have fewer rows.
+ */
+export async function drawGroupedOrder(
+  rows: number,
+  options: OrderOptions,
+  { batchSize, lengthOf }: LengthGroups,
+): Promise<RowOrder> {
+  const drawn = await drawOrder(rows, options);
+  const order = new Uint32Array(rows);
+  const pace = new Pace();
+  const groupRows = batchesInGroup * batchSize;
+  for (let start = 0; start < rows; start += groupRows) {
+    const group = Array.from({ length: Math.min(groupRows, rows - start) }, (_, i) => drawn(start + i));
+    order.set(
+      group.sort((a, b) => lengthOf(b) - lengthOf(a)),
+      start,
+    );
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  // WHY only whole batches: the places of the others would move.
+  const batches = Math.floor(rows / batchSize);
+  const random = createRandom(options.seed, `shuffle-batches/${options.epoch}`);
+  const places = random.shuffle(Array.from({ length: batches }, (_, batch) => batch));
+  return (place) => {
+    const batch = Math.floor(place / batchSize);
+    return order[(places[batch] ?? batch) * batchSize + (place % batchSize)] ?? 0;
+  };
 }
 
 /** The rows of one batch of an epoch, by their numbers. Every row is in exactly one batch, and the last may be smaller. */

@@ -1,15 +1,17 @@
 import { encodeRow, type EncodeRowOptions } from './encode-row.ts';
-import { cutExample, type Example } from './example.ts';
+import { cutExample, type Example, type Truncation } from './example.ts';
 import type { ExampleCounter } from './example-counter.ts';
 import { learnsEnd } from './learned-end.ts';
 import { parseRow, type ParseRowOptions } from './parse-row.ts';
 import type { Row, RowPlace } from './row.ts';
 
 export interface ReadExamplesOptions extends EncodeRowOptions, Pick<ParseRowOptions, 'format' | 'chosen'> {
-  /** Longer examples are cut to this many tokens. */
+  /** Longer examples are handled as `truncation` says. */
   readonly maxLength: number;
-  /** How an example without a target within `maxLength` is handled: 'drop' (default) for training, 'keep' for scoring. */
-  readonly withoutTargets?: 'drop' | 'keep';
+  /** Default: cut-end. */
+  readonly truncation?: Truncation | undefined;
+  /** How an example without a target within `maxLength` is handled: 'refuse' (default) and 'drop' for training, 'keep' for scoring. */
+  readonly withoutTargets?: 'refuse' | 'drop' | 'keep' | undefined;
   /**
    * What is learned of a conversation whose earlier answers the template renders otherwise once others follow: 'last' (default), the
    * last answer; 'each', every answer, in a row of its own with what stands before it.
@@ -21,6 +23,7 @@ export interface ReadExamplesOptions extends EncodeRowOptions, Pick<ParseRowOpti
 /** A row that became an example. */
 export interface EncodedExample {
   readonly row: Row;
+  readonly place: RowPlace;
   /** The example before it was cut. */
   readonly whole: Example;
   readonly example: Example;
@@ -51,9 +54,11 @@ export function encodeExample(value: unknown, place: RowPlace, options: EncodeEx
 
 function encodeParsed(row: Row, place: RowPlace, options: EncodeExampleOptions, part: number): EncodedExample {
   const whole = encodeRow(row, place, options);
-  const example = cutExample(whole, options.maxLength);
+  const { maxLength, truncation, tokenizer } = options;
+  const example = cutExample(whole, maxLength, { truncation, bosId: tokenizer?.bosId });
   return {
     row,
+    place,
     whole,
     example,
     isCut: example !== whole,

@@ -8,11 +8,13 @@ const late: Example = { inputIds: Int32Array.of(1, 2, 3, 4), labels: Int32Array.
 const question: Row = { kind: 'messages', messages: [{ role: 'user', content: 'a' }] };
 const answered: Row = { kind: 'messages', messages: [{ role: 'assistant', content: '' }] };
 
+const place = { path: 'rows.jsonl', unit: 'line', line: 1 } as const;
+
 function adviceFor(...rows: readonly (readonly [Row, Example])[]): string {
   const counter = new ExampleCounter('rows.jsonl', { maxLength: 3 });
   for (const [row, whole] of rows) {
     const example = cutExample(whole, 3);
-    counter.accept({ row, whole, example, isCut: example !== whole, passedOver: 0, learnsEnd: true, part: 0 });
+    counter.accept({ row, place, whole, example, isCut: example !== whole, passedOver: 0, learnsEnd: true, part: 0 });
   }
   try {
     return String(counter.account());

@@ -19,8 +19,24 @@ export function countTargets({ labels }: Example): number {
   return count;
 }
 
-/** The example's first `maxLength` tokens; the example itself if it is not longer. */
-export function cutExample(example: Example, maxLength: number): Example {
-  if (example.inputIds.length <= maxLength) return example;
-  return { inputIds: example.inputIds.slice(0, maxLength), labels: example.labels.slice(0, maxLength) };
+/** What becomes of rows that are longer than the maximum. */
+export const truncations = ['cut-end', 'cut-start', 'drop', 'error'] as const;
+export type Truncation = (typeof truncations)[number];
+
+export interface CutOptions {
+  /** `cut-start` keeps the last tokens; anything else the first. */
+  readonly truncation?: Truncation | undefined;
+  /** The token that begins a text. It is kept at the beginning of what is left. */
+  readonly bosId?: number | undefined;
+}
+
+/** `maxLength` tokens of an example; the example itself if it is not longer. */
+export function cutExample(example: Example, maxLength: number, { truncation, bosId }: CutOptions = {}): Example {
+  const { inputIds, labels } = example;
+  if (inputIds.length <= maxLength) return example;
+  if (truncation !== 'cut-start') return { inputIds: inputIds.slice(0, maxLength), labels: labels.slice(0, maxLength) };
+  const cut = { inputIds: inputIds.slice(-maxLength), labels: labels.slice(-maxLength) };
+  // WHY: a model has seldom seen a text without it.
+  if (bosId !== undefined && inputIds[0] === bosId) [cut.inputIds[0], cut.labels[0]] = [bosId, ignoredLabel];
+  return cut;
 }

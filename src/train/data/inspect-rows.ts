@@ -1,10 +1,10 @@
 import type { DataAccount } from './data-account.ts';
 import { encodeExample, type ReadExamplesOptions } from './encode-example.ts';
 import { countTargets, type Example } from './example.ts';
-import { ExampleCounter } from './example-counter.ts';
+import { ExampleCounter, isLeftOut } from './example-counter.ts';
 import type { FormatName } from './formats/row-formats.ts';
 import { namesOf, readRows } from './read-rows.ts';
-import { OddityFinder, type Oddity } from './row-oddities.ts';
+import { oddities, OddityFinder, type Oddity } from './row-oddities.ts';
 import { RowProblems } from './row-problems.ts';
 import type { RowPlace } from './row.ts';
 
@@ -18,7 +18,8 @@ export interface InspectedRow {
   readonly wholeLength: number;
   /** Tokens that count in the loss. */
   readonly targets: number;
-  readonly isDropped: boolean;
+  /** Why it is not trained on. */
+  readonly leftOut: 'nothing-to-learn' | 'too-long' | undefined;
   readonly odd: readonly Oddity[];
 }
 
@@ -34,7 +35,10 @@ export interface RowsInspection {
   /** Tokens before cutting, and the place, of the longest row. */
   readonly longest: { readonly tokens: number; readonly place: RowPlace } | undefined;
   readonly cut: RowsFound | undefined;
+  /** Rows with nothing to learn. */
   readonly dropped: RowsFound | undefined;
+  /** Rows that are left out because they are too long. */
+  readonly tooLong: RowsFound | undefined;
   readonly odd: ReadonlyMap<Oddity, RowsFound>;
   /** Rows that cannot be used: how many, and the first few problems. */
   readonly problems: { readonly count: number; readonly told: readonly string[] };
@@ -54,8 +58,8 @@ export async function inspectRows(
   const counter = new ExampleCounter(namesOf(paths), options);
   const problems = new RowProblems({ most: Infinity });
   const finder = new OddityFinder(options.tokenizer);
-  const found = new Map<Oddity | 'cut' | 'dropped', RowsFound>();
-  const note = (what: Oddity | 'cut' | 'dropped', place: RowPlace): void => {
+  const found = new Map<Found, RowsFound>();
+  const note = (what: Found, place: RowPlace): void => {
     const { rows, first } = found.get(what) ?? { rows: 0, first: place };
     found.set(what, { rows: rows + 1, first });
   };
@@ -72,19 +76,24 @@ export async function inspectRows(
     const encoded = problems.attempt(() => encodeExample(parse(), place, { ...options, counter: noting }));
     if (encoded === undefined) continue;
     const { example, whole } = encoded;
-    const isDropped = !counter.accept(encoded);
+    const isTaken = counter.accept(encoded);
+    const leftOut = isTaken ? undefined : isLeftOut(encoded, options) ? 'too-long' : 'nothing-to-learn';
     const odd = finder.find(encoded);
     for (const what of odd) note(what, place);
-    if (isDropped) note('dropped', place);
+    if (leftOut !== undefined) note(leftOut, place);
     else if (encoded.isCut) note('cut', place);
     const wholeLength = whole.inputIds.length;
     if (wholeLength > (longest?.tokens ?? 0)) longest = { tokens: wholeLength, place };
-    onRow({ place, format, example, wholeLength, targets: countTargets(example), isDropped, odd });
+    onRow({ place, format, example, wholeLength, targets: countTargets(example), leftOut, odd });
   }
-  const [cut, dropped] = [found.get('cut'), found.get('dropped')];
-  const odd = new Map(
-    [...found].flatMap(([what, rows]) => (what === 'cut' || what === 'dropped' ? [] : [[what, rows] as const])),
-  );
+  const [cut, dropped, tooLong] = [found.get('cut'), found.get('nothing-to-learn'), found.get('too-long')];
+  const odd = new Map([...found].flatMap(([what, rows]) => (isOddity(what) ? [[what, rows] as const] : [])));
   const { count, told } = problems;
-  return { account: counter.counts(), longest, cut, dropped, odd, problems: { count, told } };
+  return { account: counter.counts(), longest, cut, dropped, tooLong, odd, problems: { count, told } };
+}
+
+type Found = Oddity | 'cut' | NonNullable<InspectedRow['leftOut']>;
+
+function isOddity(what: Found): what is Oddity {
+  return what in oddities;
 }

@@ -1,3 +1,4 @@
+import { EspalierError, option, optionText } from '../../core/index.ts';
 import { buildClassificationGraph, type BaseModel } from '../../models/index.ts';
 import { adapterFolder } from '../../adapter-files/index.ts';
 import { chooseTokenizer, type ChosenTokenizer, type TokenizerChoice } from '../../tokenizer/index.ts';
@@ -23,30 +24,45 @@ export interface OpenedBatches {
 
 type RowSettings = Pick<
   TrainConfig,
-  'data' | 'evalData' | 'format' | 'chosen' | 'chatTemplate' | 'template' | 'initAdapter' | 'answers'
+  | 'data'
+  | 'evalData'
+  | 'format'
+  | 'chosen'
+  | 'chatTemplate'
+  | 'template'
+  | 'initAdapter'
+  | 'answers'
+  | 'truncation'
+  | 'skipEmpty'
 >;
 
 /**
  * Reads the rows that the settings name, in the form that the base's task needs: text to continue, or labelled rows.
- * @throws EspalierError those of `openExamples` and `readLabelled`; MODEL_TASK_UNSUPPORTED for a base that only embeds
+ * @throws EspalierError those of `openExamples` and `readLabelled`; TRAIN_CONFIG_CONFLICT; MODEL_TASK_UNSUPPORTED for a base that only embeds
  */
 export async function openBatches(
   base: BaseModel,
   settings: RowSettings,
   { maxLength, signal }: OpenBatchesOptions,
 ): Promise<OpenedBatches> {
-  const { data: path, evalData: evalPath, format = 'auto', chosen, answers } = settings;
+  const { data: path, evalData: evalPath, format = 'auto', chosen, answers, truncation, skipEmpty } = settings;
   const used = await chooseTokenizer(await choiceOf(base, settings));
   const { tokenizer } = used;
   if (writesText(base)) {
     const asked = format === 'auto' ? undefined : format;
     const { vocabSize } = base.config;
-    const reading = { tokenizer, vocabSize, maxLength, format: asked, chosen, answers, ...(signal && { signal }) };
+    const withoutTargets = skipEmpty === true ? ('drop' as const) : undefined;
+    const rows = { format: asked, chosen, answers, truncation, withoutTargets };
+    const reading = { tokenizer, vocabSize, maxLength, ...rows, ...(signal && { signal }) };
     const open = async (file: DataPaths): Promise<BatchSource> =>
       tokenData(await openExamples(file, reading, tokenLength(base)), base);
     const data = await open(path);
     const evalData = await orClose(data, evalPath, open);
     return { objective: { kind: 'next-token' }, data, evalData, chosen: used };
+  }
+  if (truncation !== undefined && truncation !== 'cut-end') {
+    const [first, second] = [optionText(option('truncation'), ` ${truncation}`), 'a base with labels'];
+    throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first, second, reason: 'its rows are cut at the end only' });
   }
   const outputShape = buildClassificationGraph(base, {
     given: new Set(base.headWeights?.keys()),

@@ -42,12 +42,22 @@ describe('readExamples', () => {
       { input_ids: [1, 2] },
       { input_ids: [1] },
     ];
-    const { examples, account } = await read(lines(...rows), { maxLength: 3 });
+    const { examples, account } = await read(lines(...rows), { maxLength: 3, withoutTargets: 'drop' });
     expect(examples.map(({ inputIds }) => [...inputIds])).toEqual([
       [1, 2, 3],
       [1, 2],
     ]);
     expect(account).toMatchObject({ rows: 4, examples: 2, tokens: 5, supervisedTokens: 3, dropped: 2, truncated: 1 });
+  });
+
+  it('refuses rows with nothing to learn, unless they are to be left out', async () => {
+    const rows = [{ input_ids: [1, 2] }, { input_ids: [1] }, { input_ids: [1, 2], labels: [1, -100] }];
+    await expect(read(lines(...rows))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'DATA_ROWS_EMPTY',
+        message: expect.stringMatching(/^2 of the 3 rows .* \(first: .*data\.jsonl, line 2\)\. Check .* skipEmpty\.$/),
+      }),
+    );
   });
 
   it('keeps rows without a target where told to, as scoring needs', async () => {

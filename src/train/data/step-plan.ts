@@ -1,10 +1,12 @@
-import { batchOf, drawOrder } from './batches.ts';
+import { batchOf, drawGroupedOrder, drawOrder } from './batches.ts';
 
 export interface StepPlanOptions {
   readonly batchSize: number;
   /** Micro-batches in one optimizer step. */
   readonly accumulate: number;
   readonly shuffle: boolean;
+  /** Whether rows of similar length are in the same batch. */
+  readonly groupByLength?: boolean | undefined;
   readonly seed: number;
   readonly maxSteps?: number | undefined;
   readonly epochs?: number | undefined;
@@ -47,21 +49,25 @@ export function countSteps(rows: number, options: StepPlanOptions): number {
  * micro-batches. No row is left out, and no step reaches into the next epoch.
  *
  * @param rows  how many there are
+ * @param lengthOf  tokens of a row, by its number
  */
 export async function* planSteps(
   rows: number,
   options: StepPlanOptions,
   start: PlanStart = planStart,
+  lengthOf: (row: number) => number = () => 1,
 ): AsyncGenerator<PlannedRows> {
   const total = countSteps(rows, options);
   const perEpoch = Math.ceil(rows / options.batchSize);
   let { epoch, batch } = start.position;
   for (let step = start.step; step < total; epoch++, batch = 0) {
-    const order = await drawOrder(rows, { ...options, epoch });
+    const { batchSize } = options;
+    const order = options.groupByLength
+      ? await drawGroupedOrder(rows, { ...options, epoch }, { batchSize, lengthOf })
+      : await drawOrder(rows, { ...options, epoch });
     for (; batch < perEpoch && step < total; step++) {
       const end = Math.min(batch + options.accumulate, perEpoch);
       const first = batch;
-      const { batchSize } = options;
       const batches = Array.from({ length: end - first }, (_, i) => batchOf(first + i, { rows, batchSize, order }));
       yield { batches, next: end === perEpoch ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: end } };
       batch = end;
