@@ -4,21 +4,26 @@ import { Worker } from 'node:worker_threads';
 import { renameBy } from '../../src/native/index.ts';
 import { openScratch } from '../root.ts';
 
-/** How a name is given another version. Only the first is right. */
+/**
+ * How a name is given another version. Only the first is right. The others wait between their steps for a reader to come, so that a busy
+ * machine shows them wrong as surely as an idle one.
+ */
 export const writers = {
   'exchanges two links': (at) => {
     if (renameBy('exchange', at.link, at.spare) !== 'done') throw new Error('the file system exchanges no names');
   },
-  'removes the link and makes another': (at, version) => {
+  'removes the link and makes another': (at, version, waitForRead) => {
     unlinkSync(at.link);
+    waitForRead();
     symlinkSync(at.version(version), at.link);
   },
-  'writes the files in place': (at, version) => {
+  'writes the files in place': (at, version, waitForRead) => {
     const { config, weights } = contentOf(version);
     overwrite(join(at.version(0), 'config'), config);
+    waitForRead();
     overwrite(join(at.version(0), 'weights'), weights);
   },
-} satisfies Record<string, (at: Places, version: number) => void>;
+} satisfies Record<string, (at: Places, version: number, waitForRead: () => void) => void>;
 
 export type WriterName = keyof typeof writers;
 
@@ -49,6 +54,8 @@ export interface ExchangeCounts {
 }
 
 const readers = 2;
+/** How long a wrong writer waits for a reader at most. */
+const longestWaitMs = 20;
 /** Places in the shared counts. `reader.js` has the same. */
 const places = { reads: 0, mixed: 1, torn: 2, missing: 3, isOver: 4 };
 
@@ -67,9 +74,15 @@ export async function exchange({ exchanges, reads, writer, way }: ExchangeOption
   });
   const read = (): number => Atomics.load(counts, places.reads);
   let done = 0;
+  const waitForRead = (): void => {
+    const [before, end] = [read(), performance.now() + longestWaitMs];
+    // Two, because one may have begun before.
+    while (read() < before + 2 && performance.now() < end) Atomics.wait(counts, places.isOver, 0, 0.1);
+  };
   while ((done < exchanges || read() < reads) && failures.length === 0) {
     // The exchanges are spread evenly over the reads.
-    for (; done < exchanges && done * reads <= read() * exchanges; done++) writers[writer](at, 1 - (done % 2));
+    for (; done < exchanges && done * reads <= read() * exchanges; done++)
+      writers[writer](at, 1 - (done % 2), waitForRead);
     await new Promise((resolve) => setImmediate(resolve));
   }
   Atomics.store(counts, places.isOver, 1);
