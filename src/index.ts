@@ -18,6 +18,7 @@ export {
   type TokensSoFar,
   train,
   type TrainedModel,
+  type Training,
   type TrainRunOptions,
 } from './library/index.ts';
 export { openServer, type Server, type ServerOptions } from './http/index.ts';

@@ -47,6 +47,9 @@ export const trainings: readonly TrainOptions[] = [
 
 export async function calls(): Promise<void> {
   await train(needed, { onEvent: (event) => void kindOf(event), signal: new AbortController().signal, threads: 2 });
+  const training = train(needed);
+  for await (const event of training.events) kindOf(event) satisfies number;
+  (await training).steps satisfies number;
   // @ts-expect-error a number of threads
   await train(needed, { threads: '2' });
   // @ts-expect-error no such option

@@ -11,6 +11,7 @@ import {
   type TrainResult,
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
+import { EventQueue } from './event-queue.ts';
 import { count, definedOnly, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
@@ -34,6 +35,15 @@ export interface TrainedModel extends TrainResult {
   readonly version: string | undefined;
 }
 
+/** A training that runs: the promise of its result, with its events. */
+export interface Training extends Promise<TrainedModel> {
+  /**
+   * What happens, as it happens; it ends with the training, or throws its error. Each event is given once. Leaving the loop does not end
+   * the training; `signal` does. Of more than 4,096 events that nobody has read, the oldest are left out, and a warning says how many.
+   */
+  readonly events: AsyncIterable<TrainEvent>;
+}
+
 /**
  * Trains an adapter (with `full: true` every weight). The folder `output` appears complete or not at all.
  *
@@ -41,10 +51,50 @@ export interface TrainedModel extends TrainResult {
  *   anything is read; OUTPUT_EXISTS; the errors of the base and the data; TRAIN_NOT_FINITE, TRAIN_STUCK; the signal's reason if it is
  *   aborted before the first step has ended
  */
-export async function train(options: TrainOptions, run: TrainRunOptions = {}): Promise<TrainedModel> {
+export function train(options: TrainOptions, run: TrainRunOptions = {}): Training {
+  const leftOut = (count: number): TrainEvent => {
+    const message = `${count} events before this one were left out, because they were not read in time.`;
+    return { kind: 'warned', message };
+  };
+  const queue = new EventQueue<TrainEvent>({ leftOut });
+  const result = trainTo(queue, options, run);
+  const events = {
+    [Symbol.asyncIterator]: () => {
+      // WHY: a reader gets the error from the loop, and may never look at the promise.
+      void result.catch(() => undefined);
+      return queue[Symbol.asyncIterator]();
+    },
+  };
+  return Object.assign(result, { events });
+}
+
+async function trainTo(
+  queue: EventQueue<TrainEvent>,
+  options: TrainOptions,
+  run: TrainRunOptions,
+): Promise<TrainedModel> {
+  try {
+    const result = await trainWith(options, run, (event) => queue.push(event));
+    queue.end();
+    return result;
+  } catch (error) {
+    queue.end({ error });
+    throw error;
+  }
+}
+
+async function trainWith(
+  options: TrainOptions,
+  run: TrainRunOptions,
+  heard: (event: TrainEvent) => void,
+): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
   const { threads, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
-  const result = await trainConfigured(config, definedOnly({ threads, signal: ending, onEvent }));
+  const told = (event: TrainEvent): void => {
+    heard(event);
+    onEvent?.(event);
+  };
+  const result = await trainConfigured(config, { onEvent: told, ...definedOnly({ threads, signal: ending }) });
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
 }

@@ -1,5 +1,5 @@
-// Packs the package, installs it into an empty project, and there type-checks and runs the programs of docs/library.md and
-// docs/in-process.md.
+// Packs the package, installs it into an empty project, and there type-checks and runs the programs of docs/library.md,
+// docs/training-in-code.md and docs/in-process.md.
 //
 //   npm run build && npm run test:packed
 //
@@ -18,7 +18,7 @@ const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', UV_THREADPOOL_SI
 const published = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'deploy', 'dist', 'docs', 'package.json'];
 
 /** The pages with programs, and how many each has. */
-const pages = { 'library.md': 3, 'in-process.md': 2 };
+const pages = { 'library.md': 3, 'training-in-code.md': 3, 'in-process.md': 2 };
 
 /** What must not compile, against the declarations that a user gets. */
 const mistakes = `import { serve, train } from 'espalier';
