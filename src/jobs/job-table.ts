@@ -48,10 +48,10 @@ export class JobTable {
   }
 
   /** @throws EspalierError JOBS_FULL, and the errors of the file system. Nothing was made then. */
-  async create(job: JobRecord): Promise<void> {
+  async create(job: JobRecord, start?: string): Promise<void> {
     const count = this.list().filter((one) => !isOver(one)).length;
     if (count >= mostUnfinished) throw new EspalierError('JOBS_FULL', { count, limit: mostUnfinished });
-    await createJob(this.#options.layout, job);
+    await createJob(this.#options.layout, job, start);
     await this.#add(job);
     this.log(job.id, { message: `Created fine-tuning job: ${job.id}` });
     this.#tell(job);

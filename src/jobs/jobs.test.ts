@@ -1,15 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { markOf } from '../atomic-files/index.ts';
 import { EspalierError, type JobEvent, onJobEvent } from '../core/index.ts';
-import { Jobs, type NewJob } from './jobs.ts';
+import { Jobs, type NewJob, type OpenJobsOptions } from './jobs.ts';
 import type { JobRecord } from './records/job-record.ts';
 import type { FinishedAdapter } from './run/job-runner.ts';
 import { type FakeTraining, FakeTrainings } from './testing/fake-trainings.ts';
+
+/** WHY so patient: other tests keep the cores busy. */
+const patience = 20_000;
+const soon = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, patience);
+vi.setConfig({ testTimeout: 3 * patience });
 
 let dir: string;
 let jobs: Jobs;
@@ -31,7 +36,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function open(more: { readonly maxJobs?: number } = {}): Promise<Jobs> {
+async function open(more: Pick<OpenJobsOptions, 'limits'> = {}): Promise<Jobs> {
   trainings = new FakeTrainings();
   const opened = await Jobs.open({
     dir: join(dir, 'jobs'),
@@ -73,6 +78,7 @@ async function create(given: Partial<NewJob> = {}): Promise<JobRecord> {
     validationFile: null,
     suffix: null,
     seed: 1,
+    start: null,
     metadata: null,
     hyperparameters: auto,
     hasMethod: false,
@@ -87,9 +93,9 @@ async function create(given: Partial<NewJob> = {}): Promise<JobRecord> {
 
 const statusOf = (id: string): string | undefined => jobs.find(id)?.status;
 const becomes = (id: string, status: string): Promise<void> =>
-  vi.waitFor(() => expect([statusOf(id), jobs.find(id)?.error ?? null]).toEqual([status, null]));
+  soon(() => expect([statusOf(id), jobs.find(id)?.error ?? null]).toEqual([status, null]));
 const training = (at: number): Promise<FakeTraining> =>
-  vi.waitFor(() => {
+  soon(() => {
     const found = trainings.all[at];
     if (found === undefined) throw new Error('no such training');
     return found;
@@ -118,7 +124,7 @@ describe('a job', () => {
         cause: { actor: 'key one', reason: `fine-tuning job ${id}` },
       },
     ]);
-    await vi.waitFor(async () =>
+    await soon(async () =>
       expect((await messages(id)).toReversed()).toEqual([
         `Created fine-tuning job: ${id}`,
         `Validating training file: ${trainingFile}`,
@@ -140,6 +146,18 @@ describe('a job', () => {
     );
   });
 
+  it('begins with a copy of an adapter, which may be gone when it begins', async () => {
+    const path = join(dir, 'version');
+    await mkdir(path);
+    await writeFile(join(path, 'adapter_model.safetensors'), 'weights');
+    const { id } = await create({ start: { version: 'v1', path } });
+    await rm(path, { recursive: true });
+    const copy = (await training(0)).option('--init-adapter') ?? '';
+    expect(copy).toBe(join(dir, 'jobs', 'jobs', id, 'start'));
+    expect(await readFile(join(copy, 'adapter_model.safetensors'), 'utf8')).toBe('weights');
+    expect(jobs.find(id)?.startVersion).toBe('v1');
+  });
+
   it('waits for a place, and takes it when it is free', async () => {
     const first = await create();
     await training(0);
@@ -156,18 +174,18 @@ describe('a job', () => {
     const process = await training(0);
     process.tell({ error: { code: 'DATA_TOKEN_OUT_OF_RANGE', message: 'Token 9 of rows.jsonl is none.' } });
     process.exit(1);
-    await vi.waitFor(() => expect(statusOf(first.id)).toBe('failed'));
+    await soon(() => expect(statusOf(first.id)).toBe('failed'));
     const message = 'Token 9 of rows.jsonl is none.';
     expect(jobs.find(first.id)?.error).toEqual({ code: 'data_token_out_of_range', message, param: 'training_file' });
 
     const killed = await create();
     (await training(1)).exit(null, 'SIGKILL', 'out of memory');
-    await vi.waitFor(() => expect(jobs.find(killed.id)?.error?.message).toMatch(/signal SIGKILL.*out of memory/));
+    await soon(() => expect(jobs.find(killed.id)?.error?.message).toMatch(/signal SIGKILL.*out of memory/));
 
     refusal = new EspalierError('ADAPTER_NOT_FOUND', { name: 'x', hint: '' });
     const unserved = await create();
     await (await training(2)).finish();
-    await vi.waitFor(() => expect(jobs.find(unserved.id)?.error?.code).toBe('adapter_not_found'));
+    await soon(() => expect(jobs.find(unserved.id)?.error?.code).toBe('adapter_not_found'));
   });
 
   it('is paused after a step, gives its place away, and goes on with its checkpoint', async () => {
@@ -197,7 +215,7 @@ describe('a job', () => {
     const process = await training(0);
     await jobs.command(id, 'pause');
     await process.finish();
-    await vi.waitFor(() => expect(jobs.find(id)?.isTrained).toBe(true));
+    await soon(() => expect(jobs.find(id)?.isTrained).toBe(true));
     expect([statusOf(id), served.length]).toEqual(['paused', 0]);
     await jobs.command(id, 'resume');
     await becomes(id, 'succeeded');
@@ -210,7 +228,7 @@ describe('a job', () => {
     await process.save(1);
     expect((await jobs.command(id, 'cancel')).status).toBe('cancelled');
     expect(process.asked).toEqual(['kill']);
-    await vi.waitFor(async () =>
+    await soon(async () =>
       expect((await readdir(join(dir, 'jobs', 'jobs', id))).toSorted()).toEqual(['events.jsonl', 'job.json']),
     );
     await expect(jobs.command(id, 'resume')).rejects.toThrow('is cancelled: it cannot be resumed');
@@ -240,6 +258,23 @@ describe('a server that starts again', () => {
     const steps = (await messages(first.id)).filter((message) => message.startsWith('Step'));
     expect(steps).toEqual(['Step 2/3: training loss=1.0000', 'Step 1/3: training loss=1.0000']);
     expect((await training(1)).words).not.toContain('--resume');
+    // The line that was cut off takes no other with it.
+    const starts = (await messages(first.id)).filter((message) => message === 'Fine-tuning job started');
+    expect(starts).toHaveLength(2);
+  });
+
+  it('goes on with what ran when the server before it ended in order', async () => {
+    const { id } = await create();
+    const process = await training(0);
+    const closing = jobs[Symbol.asyncDispose]();
+    expect(process.asked).toEqual(['stop']);
+    process.tell({ kind: 'finished', result: { steps: 1, interrupted: true, targetTokens: 1 } });
+    process.exit(130);
+    await closing;
+    expect(jobs.find(id)).toMatchObject({ status: 'running', error: null, process: null });
+    jobs = await open();
+    await (await training(0)).finish();
+    await becomes(id, 'succeeded');
   });
 
   it('ends a training that the server before it has left', async () => {
@@ -266,7 +301,7 @@ describe('a server that starts again', () => {
     const process = await training(0);
     const record = join(dir, 'jobs', 'jobs', id, 'job.json');
     await process.finish();
-    await vi.waitFor(() => expect(statusOf(id)).toBe('failed'));
+    await soon(() => expect(statusOf(id)).toBe('failed'));
     const trained = { ...jobs.find(id), status: 'running', error: null, finishedAt: null };
     await jobs[Symbol.asyncDispose]();
     await writeFile(record, JSON.stringify(trained));
@@ -307,6 +342,17 @@ describe('a file', () => {
     expect(String(refused)).toContain(problem);
     expect(String(refused)).not.toContain(dir);
     expect(jobs.files.list()).toEqual([]);
+  });
+
+  it('is refused where there is no room, by number and by size', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = await open({ limits: { count: 2, bytes: 1000 } });
+    const line = '{"prompt":"a","completion":"b"}\n';
+    await upload(line.repeat(10));
+    await expect(upload(line.repeat(30))).rejects.toMatchObject({ code: 'JOB_FILES_FULL' });
+    await upload(line);
+    await expect(upload(line)).rejects.toThrow('3 files');
+    expect(jobs.files.list()).toHaveLength(2);
   });
 
   it('stays while a job needs it', async () => {

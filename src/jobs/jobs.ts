@@ -47,6 +47,8 @@ export interface NewJob extends Pick<
   'model' | 'trainingFile' | 'validationFile' | 'suffix' | 'metadata' | 'hasMethod' | 'fineTunedModel' | 'adapter'
 > {
   readonly seed: number | null;
+  /** The adapter with which it begins; null: with a new one. */
+  readonly start: { readonly version: string; readonly path: string } | null;
   readonly hyperparameters: {
     readonly nEpochs: OrAuto;
     readonly batchSize: OrAuto;
@@ -159,7 +161,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   /** @throws EspalierError JOBS_FULL, and the errors of the file system */
-  async create({ hyperparameters, seed, ...asked }: NewJob): Promise<JobRecord> {
+  async create({ hyperparameters, seed, start, ...asked }: NewJob): Promise<JobRecord> {
     const { now = Date.now, threads = Math.max(1, Math.floor(decideThreads().compute / 4)) } = this.#options;
     const { nEpochs, batchSize, learningRateMultiplier } = hyperparameters;
     const auto = (value: OrAuto, usual: number): number => (value === 'auto' ? usual : value);
@@ -169,6 +171,7 @@ export class Jobs implements AsyncDisposable {
       createdAt: seconds(now()),
       finishedAt: null,
       ...asked,
+      startVersion: start?.version ?? null,
       seed: seed ?? newSeed(),
       hyperparameters: {
         nEpochs: auto(nEpochs, autoEpochs),
@@ -185,7 +188,7 @@ export class Jobs implements AsyncDisposable {
       error: null,
       process: null,
     };
-    await this.#table.create(job);
+    await this.#table.create(job, start?.path);
     return job;
   }
 

@@ -244,6 +244,17 @@ describe('a job', () => {
     expect(models).toContain(first.fine_tuned_model);
   }, 300_000);
 
+  it('goes on with the adapter of another, and learns more', async () => {
+    const model = first.fine_tuned_model ?? '';
+    const created = await client.fineTuning.jobs.create({ ...sameAs(first), model, hyperparameters: { n_epochs: 1 } });
+    await ended(created.id);
+    const lossAt = async (id: string, step: number): Promise<number> => {
+      const messages = await events(id);
+      return Number(/loss=(.*)/.exec(messages.find((message) => message.startsWith(`Step ${step}/`)) ?? '')?.[1]);
+    };
+    expect(await lossAt(created.id, 1)).toBeLessThan(await lossAt(first.id, 1));
+  }, 300_000);
+
   it('has another seed for other bytes', async () => {
     const created = await client.fineTuning.jobs.create({ ...sameAs(first), seed: 12 });
     await ended(created.id);

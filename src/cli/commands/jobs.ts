@@ -61,7 +61,7 @@ const createSchema = z.object({
   ...serverSchema,
   rows: z.string().min(1, { error: 'a file of rows, or the id of one that the server has' }),
   validation: z.string().min(1, { error: 'a file of rows, or the id of one that the server has' }).optional(),
-  model: z.string().min(1, { error: 'the name of the base' }).optional(),
+  model: z.string().min(1, { error: 'the name of the base or of an adapter' }).optional(),
   suffix: z.string().min(1, { error: 'a text' }).optional(),
   epochs: orAuto(positiveInteger).optional(),
   batchSize: orAuto(positiveInteger).optional(),
@@ -84,7 +84,7 @@ export const jobsCreateCommand: CommandDefinition = {
     command
       .argument('<rows>', 'a file of rows in JSON lines, or the id of one that the server has')
       .option('--validation <rows>', 'held-out rows, likewise: the loss on them is measured')
-      .option('--model <name>', 'the base (default: that of the server)')
+      .option('--model <name>', 'the base, or an adapter to go on with (default: the base of the server)')
       .option('--suffix <text>', 'a part of the name that the adapter gets')
       .option('--epochs <n>', 'times through the rows (default: auto, which is 3)')
       .option('--batch-size <n>', 'rows of a step (default: auto, which is 8)')

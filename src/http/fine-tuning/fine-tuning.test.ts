@@ -5,7 +5,10 @@ import { createApp } from '../app.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { Role } from '../keys/role.ts';
 import { createScope } from '../keys/scope.ts';
-import { fakeContext } from '../testing/fake-context.ts';
+import { AdapterRegistry, createAdapterControl } from '../../routing/index.ts';
+import { FakeArena } from '../../routing/testing/fake-arena.ts';
+import { FakeStore } from '../../routing/testing/fake-store.ts';
+import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
 import { fakeFile, fakeJob, fakeJobs, type FakeJobs } from '../testing/fake-jobs.ts';
 
 let app: FastifyInstance | undefined;
@@ -21,8 +24,9 @@ interface Answer {
 
 function open(
   jobs: FakeJobs,
+  more: Partial<FakeContext> = {},
 ): (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, key?: string) => Promise<Answer> {
-  const context = fakeContext({ adapters: ['strict'] });
+  const context = { ...fakeContext({ adapters: ['strict'] }), ...more };
   const keys = new KeyRing({ adminKey: 'admin', readKey: 'read' });
   const named = (name: string, role: Role, models: string[]) => ({
     name,
@@ -96,7 +100,6 @@ describe('a new job', () => {
     ],
     ['no epochs', { hyperparameters: { n_epochs: 0 } }, 'hyperparameters.n_epochs', ''],
     ['a long suffix', { suffix: 'a'.repeat(65) }, 'suffix', 'at most 64'],
-    ['an adapter as its model', { model: 'strict' }, 'model', 'jobs train on the base'],
     ['a file that is not there', { training_file: 'file-9' }, 'training_file', 'no file has the id file-9'],
     ['the results of a job', { validation_file: 'file-2' }, 'validation_file', 'not for "fine-tune"'],
     ['the name of the base for its adapter', { adapter: 'base' }, 'adapter', 'base'],
@@ -109,6 +112,21 @@ describe('a new job', () => {
     expect([status, jobs.created]).toEqual([400, []]);
     expect(error?.['param']).toBe(param);
     expect(error?.['message']).toContain(problem);
+  });
+
+  it('begins with the version that the name of an adapter has', async () => {
+    const [older, version] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, string];
+    const registry = new AdapterRegistry(new FakeArena());
+    const control = createAdapterControl({ registry, baseName: 'base', store: new FakeStore([older, version]) });
+    for (const digest of [older, version]) await control.move('strict', digest, {});
+    const jobs = fakeJobs({ files });
+    const ask = open(jobs, { control });
+    const begun = await ask('POST', url, { ...wanted, model: `strict@${version.slice(0, 8)}` });
+    expect([begun.status, begun.body['start_version']]).toEqual([200, version]);
+    expect(jobs.created).toMatchObject([{ model: 'strict@22222222', start: { version, path: version } }]);
+    const earlier = await ask('POST', url, { ...wanted, model: `strict@${older}` });
+    expect([earlier.status, earlier.error?.['param']]).toEqual([400, 'model']);
+    registry.dispose();
   });
 
   it('is refused for a model that is not there, as other requests are', async () => {

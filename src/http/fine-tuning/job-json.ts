@@ -29,6 +29,7 @@ export function jobJson(job: JobRecord): object {
     metadata: job.metadata,
     organization_id: 'espalier',
     user_provided_suffix: job.suffix,
+    start_version: job.startVersion,
     adapter: job.adapter,
     rollout: job.rollout,
     steps: job.steps,

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adapterNameForm, EspalierError, isAdapterName } from '../../core/index.ts';
-import { fineTunedName, type JobControl, type JobRecord, newModelId } from '../../jobs/index.ts';
+import { fineTunedName, type JobControl, type JobRecord, type NewJob, newModelId } from '../../jobs/index.ts';
 import { parseModel } from '../../routing/index.ts';
 import type { BaseContext } from '../../service/index.ts';
 import { causeOf } from '../adapters/change-cause.ts';
@@ -14,7 +14,7 @@ import { pageOf, pageSchema } from './page.ts';
 
 export interface JobRoutesContext {
   readonly jobs: JobControl;
-  readonly base: Pick<BaseContext, 'baseName' | 'router'>;
+  readonly base: Pick<BaseContext, 'baseName' | 'router' | 'control'>;
 }
 
 interface OfJob {
@@ -66,7 +66,7 @@ async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest)
   const body = parseBody(createJobSchema, request.body, refuseOtherMethods);
   const { n_epochs: nEpochs, batch_size: batchSize, learning_rate_multiplier } = hyperparametersOf(body);
   assertSeen(request, body.model);
-  assertBase(base, body.model);
+  const start = await startOf(base, body.model);
   const suffix = body.suffix ?? null;
   const fineTunedModel = fineTunedName(base.baseName, suffix, newModelId());
   assertLoadable(request, fineTunedModel);
@@ -78,6 +78,7 @@ async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest)
     trainingFile: body.training_file,
     validationFile: body.validation_file ?? null,
     suffix,
+    start,
     seed: body.seed ?? null,
     metadata: body.metadata ?? null,
     hyperparameters: { nEpochs, batchSize, learningRateMultiplier: learning_rate_multiplier },
@@ -90,11 +91,23 @@ async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest)
   });
 }
 
-/** @throws EspalierError MODEL_NOT_FOUND, REQUEST_UNSUPPORTED */
-function assertBase({ baseName, router }: JobRoutesContext['base'], model: string): void {
+/**
+ * What a training begins with: a new adapter on the base, or the version to which the name of an adapter points.
+ * @throws EspalierError MODEL_NOT_FOUND, ADAPTER_NOT_SERVED, REQUEST_UNSUPPORTED for an earlier version
+ */
+async function startOf(
+  { baseName, router, control }: JobRoutesContext['base'],
+  model: string,
+): Promise<NewJob['start']> {
   router.assertKnown(model);
-  if (parseModel(model, baseName).name === baseName) return;
-  const problem = 'jobs train on the base; send its name';
+  const { name, version: asked } = parseModel(model, baseName);
+  if (name === baseName) return null;
+  const { version, path } = (await control?.describe(name)) ?? {};
+  if (version === undefined || path === undefined) {
+    throw new EspalierError('ADAPTER_NOT_SERVED', { name, problem: 'it has no version now' });
+  }
+  if (asked === undefined || version.startsWith(asked)) return { version, path };
+  const problem = 'a job goes on with the version that a name has now; leave the version out';
   throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'model', problem });
 }
 

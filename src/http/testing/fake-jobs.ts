@@ -10,6 +10,7 @@ export function fakeJob(given: Partial<JobRecord> = {}): JobRecord {
     createdAt: 1,
     finishedAt: null,
     model: 'base',
+    startVersion: null,
     trainingFile: 'file-1',
     validationFile: null,
     suffix: null,
@@ -57,8 +58,8 @@ export function fakeJobs({
     find: (id) => jobs.find((job) => job.id === id),
     create: async (asked) => {
       created.push(asked);
-      const { seed, hyperparameters: _given, ...rest } = asked;
-      return fakeJob({ ...rest, seed: seed ?? 0, status: 'validating_files' });
+      const { seed, start, hyperparameters: _given, ...rest } = asked;
+      return fakeJob({ ...rest, startVersion: start?.version ?? null, seed: seed ?? 0, status: 'validating_files' });
     },
     command: async (id, what) => {
       const job = jobs.find((one) => one.id === id) ?? fakeJob();

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { publishFolder, writeAtomically } from '../../atomic-files/index.ts';
@@ -45,18 +45,37 @@ export async function prepare({ jobs, files, staging, webhooks }: JobsLayout): P
 export interface JobPlaces {
   readonly record: string;
   readonly events: string;
+  /** A copy of the adapter with which the training begins, where it begins with one. */
+  readonly start: string;
   /** What the training writes. Its checkpoints are in `adapter.checkpoints`. */
   readonly adapter: string;
 }
 
 export function placesOf({ jobs }: Pick<JobsLayout, 'jobs'>, id: string): JobPlaces {
   const dir = join(jobs, id);
-  return { record: join(dir, 'job.json'), events: join(dir, 'events.jsonl'), adapter: join(dir, 'adapter') };
+  const [record, events] = [join(dir, 'job.json'), join(dir, 'events.jsonl')];
+  return { record, events, start: join(dir, 'start'), adapter: join(dir, 'adapter') };
 }
 
-/** Keeps a new job. Its folder appears complete or not at all. */
-export async function createJob({ jobs }: JobsLayout, job: JobRecord): Promise<void> {
-  await publishFolder(join(jobs, job.id), (staging) => writeFile(join(staging, 'job.json'), textOf(job)));
+/**
+ * Keeps a new job. Its folder appears complete or not at all.
+ * @param start  the adapter with which it begins. WHY copied: the store may no longer keep it when the job begins, or goes on
+ */
+export async function createJob({ jobs }: JobsLayout, job: JobRecord, start: string | undefined): Promise<void> {
+  await publishFolder(join(jobs, job.id), async (staging) => {
+    if (start !== undefined) await copyVersion(start, join(staging, 'start'));
+    await writeFile(join(staging, 'job.json'), textOf(job));
+  });
+}
+
+/** WHY not with the modes of the store: its versions cannot be removed by whoever removes the folder of a job. */
+async function copyVersion(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    await copyFile(join(from, entry.name), join(to, entry.name));
+    await chmod(join(to, entry.name), 0o644);
+  }
 }
 
 export async function saveJob(layout: JobsLayout, job: JobRecord): Promise<void> {

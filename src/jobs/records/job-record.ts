@@ -11,8 +11,10 @@ export const jobRecordSchema = z.object({
   /** Unix times in seconds. */
   createdAt: z.number().int(),
   finishedAt: z.number().int().nullable(),
-  /** The base, as requests name it. */
+  /** The base, or the adapter with which the training begins, as the request names it. */
   model: z.string(),
+  /** The version with which the training begins, a copy of which is in the folder of the job; null: at the base. */
+  startVersion: z.string().nullable(),
   trainingFile: z.string(),
   validationFile: z.string().nullable(),
   suffix: z.string().nullable(),

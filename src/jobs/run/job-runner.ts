@@ -196,12 +196,13 @@ export class JobRunner implements AsyncDisposable {
     await this.#act(id, { kind: 'trained', tokens: outcome.tokens, steps: outcome.steps, resultFiles });
   }
 
-  async #trainPlaces({ id, trainingFile, validationFile }: JobRecord): Promise<TrainPlaces> {
+  async #trainPlaces({ id, startVersion, trainingFile, validationFile }: JobRecord): Promise<TrainPlaces> {
     const { layout, files, base } = this.#options;
     const evalData = validationFile === null ? undefined : files.pathOf(validationFile);
-    const { adapter: output } = placesOf(layout, id);
+    const { start, adapter: output } = placesOf(layout, id);
+    const initAdapter = startVersion === null ? undefined : start;
     const isBegun = (await listCheckpoints(checkpointsOf(output))).length > 0;
-    return { ...base, data: files.pathOf(trainingFile), evalData, output, isBegun };
+    return { ...base, initAdapter, data: files.pathOf(trainingFile), evalData, output, isBegun };
   }
 
   async #results({ id, owner }: JobRecord): Promise<string> {

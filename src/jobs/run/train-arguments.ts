@@ -5,6 +5,8 @@ import { defaultLearningRate } from '../../train/index.ts';
 export interface TrainPlaces {
   readonly base: string;
   readonly chatTemplate: string | undefined;
+  /** The adapter with which it begins. */
+  readonly initAdapter: string | undefined;
   readonly data: string;
   readonly evalData: string | undefined;
   readonly output: string;
@@ -33,11 +35,12 @@ export function saveStepsOf({
 export function trainArguments(job: JobRecord, places: TrainPlaces): string[] {
   const { nEpochs, batchSize, learningRateMultiplier } = job.hyperparameters;
   const saveSteps = String(saveStepsOf(job));
-  const { base, data, evalData, output, chatTemplate, isBegun } = places;
+  const { base, initAdapter, data, evalData, output, chatTemplate, isBegun } = places;
   return [
     'train',
     '--base',
     base,
+    ...(initAdapter === undefined ? [] : ['--init-adapter', initAdapter]),
     '--data',
     data,
     '--output',

@@ -18,6 +18,8 @@ if (process.argv[2] === 'take') {
 process.stdin.on('end', () => { console.log('the last line'); process.exitCode = 130; }).resume();
 `;
 
+vi.setConfig({ testTimeout: 60_000 });
+
 let dir: string;
 let start: StartTraining;
 let lines: string[];
@@ -40,7 +42,7 @@ describe('a process that trains', () => {
     vi.stubEnv('ESPALIER_OTHER', 'c');
     const training = run(['train', '--base', 'a b"c']);
     vi.unstubAllEnvs();
-    await vi.waitFor(() => expect(lines).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(lines).toHaveLength(1), 20_000);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       priority: constants.priority.PRIORITY_LOW,
       secrets: ['ESPALIER_OTHER'],

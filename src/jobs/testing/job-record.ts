@@ -8,6 +8,7 @@ export function someJob(given: Partial<JobRecord> = {}): JobRecord {
     createdAt: 1000,
     finishedAt: null,
     model: 'base',
+    startVersion: null,
     trainingFile: 'file-1',
     validationFile: null,
     suffix: null,

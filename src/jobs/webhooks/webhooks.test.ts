@@ -24,6 +24,10 @@ describe('the time between attempts', () => {
   });
 });
 
+/** WHY so patient: other tests keep the cores busy. */
+const soon = (check: () => void | Promise<void>): Promise<void> => vi.waitFor(check, 20_000);
+vi.setConfig({ testTimeout: 60_000 });
+
 let dir: string;
 let time: number;
 let waiting: { ms: number; run: () => void }[];
@@ -48,11 +52,11 @@ const timers = {
     return () => void (waiting = waiting.filter((one) => one !== timer));
   },
 };
-const open = (): WebhookQueue =>
+const open = (sending: PostWebhook = post): WebhookQueue =>
   new WebhookQueue({
     dir,
     target: { url: 'https://example.com/hook', secret: 'whsec_c2VjcmV0' },
-    post,
+    post: sending,
     timers,
     now: () => time,
   });
@@ -85,28 +89,42 @@ describe('a webhook', () => {
     answers = [500, new Error('no route')];
     const queue = open();
     queue.tell(someJob({ status: 'failed' }));
-    await vi.waitFor(() => expect(waiting.map(({ ms }) => ms)).toEqual([5000]));
+    await soon(() => expect(waiting.map(({ ms }) => ms)).toEqual([5000]));
     pass();
-    await vi.waitFor(() => expect(waiting.map(({ ms }) => ms)).toEqual([20_000]));
+    await soon(() => expect(waiting.map(({ ms }) => ms)).toEqual([20_000]));
     expect(await pending()).toBe(1);
     pass();
-    await vi.waitFor(async () => expect([posted.length, await pending()]).toEqual([3, 0]));
+    await soon(async () => expect([posted.length, await pending()]).toEqual([3, 0]));
     expect(new Set(posted.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
     expect(posted.map(({ headers }) => headers['webhook-timestamp'])).toEqual(['1000', '1005', '1025']);
     await queue[Symbol.asyncDispose]();
   });
 
+  it('is kept before it is sent', async () => {
+    let seen = 0;
+    const queue = open(async (...sent) => {
+      seen = await pending();
+      return post(...sent);
+    });
+    queue.tell(someJob({ status: 'failed' }));
+    await queue[Symbol.asyncDispose]();
+    expect([seen, await pending()]).toEqual([1, 0]);
+  });
+
   it('outlives the server', async () => {
-    answers = [503];
+    answers = [503, 503];
     const queue = open();
     queue.tell(someJob({ status: 'cancelled' }));
-    await vi.waitFor(() => expect(waiting.length).toBe(1));
+    await soon(() => expect(waiting.length).toBe(1));
     await queue[Symbol.asyncDispose]();
     expect([waiting.length, await pending()]).toEqual([0, 1]);
     const next = open();
     await next.begin();
-    await vi.waitFor(async () => expect([posted.length, await pending()]).toEqual([2, 0]));
-    expect(posted[1]?.body).toBe(posted[0]?.body);
+    // The attempts of the server before count.
+    await soon(() => expect(waiting.map(({ ms }) => ms)).toEqual([20_000]));
+    pass();
+    await soon(async () => expect([posted.length, await pending()]).toEqual([3, 0]));
+    expect(new Set(posted.map(({ body }) => body)).size).toBe(1);
     await next[Symbol.asyncDispose]();
   });
 
@@ -118,7 +136,7 @@ describe('a webhook', () => {
     queue.tell(someJob({ status: 'failed' }));
     const begin = time;
     while (!told.some((message) => message.includes('given up'))) {
-      await vi.waitFor(() => expect(waiting.length > 0 || told.length > 1).toBe(true));
+      await soon(() => expect(waiting.length > 0 || told.length > 1).toBe(true));
       pass();
     }
     expect([await pending(), (time - begin) / 3_600_000 > 60]).toEqual([0, true]);
