@@ -1,7 +1,7 @@
 import type { RegistryOptions } from '../routing/index.ts';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
-import { decideThreads, EspalierError, option, optionText, packageVersion } from '../core/index.ts';
+import { decideThreads, EspalierError, packageVersion } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
@@ -22,6 +22,7 @@ import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
+import { assertStoreFits } from './assert-store-fits.ts';
 import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
@@ -87,7 +88,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
     const base = options.base === undefined ? undefined : await openBase(options.base, options);
     if (base) opened.push(() => base.dispose());
-    assertStoreFits(options, base);
+    assertStoreFits(options, base && (isEncoder(base) ? 'encoder' : 'decoder'));
     const changed = base?.watch.changed;
     const environment = options.environment ?? openOwnEnvironment(options);
     if (options.environment === undefined) opened.push(async () => environment.dispose());
@@ -145,7 +146,11 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       },
     );
     const url = await listen(app, options);
-    await jobs?.begin();
+    // WHY after it listens: a port that is taken must not start a training.
+    await jobs?.begin().catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
     const close = async (): Promise<void> => {
       if (shuttingDown) return;
       shuttingDown = true;
@@ -300,27 +305,6 @@ function assertOwnName(encoder: string | undefined, models: ServerOptions['model
     expected: 'names other than that of the base',
     actual: encoder,
   });
-}
-
-/** @throws EspalierError OPTION_INVALID */
-function assertStoreFits({ store, adapters, jobs }: ServerOptions, base: OpenedBase | undefined): void {
-  if (store === undefined) {
-    if (jobs === undefined) return;
-    const expected = optionText(option('store'), ' beside it, from which finished adapters are served');
-    throw new EspalierError('OPTION_INVALID', { name: option('jobs'), expected, actual: 'none' });
-  }
-  const actual = base === undefined ? 'no base' : isEncoder(base) ? 'an encoder' : undefined;
-  if (actual !== undefined) {
-    throw new EspalierError('OPTION_INVALID', {
-      name: option('store'),
-      expected: 'a base that generates text',
-      actual,
-    });
-  }
-  if (adapters !== undefined) {
-    const expected = optionText('no ', option('adapters'), ' beside it');
-    throw new EspalierError('OPTION_INVALID', { name: option('store'), expected, actual: adapters });
-  }
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

@@ -219,4 +219,11 @@ describe('a server with a store', () => {
   ])('refuses %s', async (_what, options) => {
     await expect(open(options)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
   });
+
+  it('is needed by fine-tuning jobs', async () => {
+    const opening = openServer({ base: join(golden, 'model'), jobs: { dir: dir() }, threads: 1, port: 0 });
+    await expect(opening).rejects.toThrow(
+      'Expected store beside it, from which finished adapters are served for jobs, got none.',
+    );
+  });
 });
