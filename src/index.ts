@@ -14,6 +14,8 @@ export {
   type Score,
   type ScoreOptions,
   serve,
+  planTraining,
+  type PlanTrainingOptions,
   type ServeOptions,
   type TokensSoFar,
   train,
@@ -30,7 +32,9 @@ export {
   runTraining,
   type StepMetrics,
   type TrainConfig,
+  type MemoryForecast,
   type TrainEvent,
+  type TrainForecast,
   type TrainOptions,
   type TrainPlan,
 } from './train/index.ts';

@@ -7,6 +7,15 @@ export type { FinishReason, ToolCallDelta, Usage, WholeToolCall } from '../answe
 export type { Answer, AnsweringAdapter, Piece } from './answer.ts';
 export type { LocalModel, Score } from './local-model.ts';
 export { serve, type ServeOptions } from './serve.ts';
-export { train, trainConfigured, type TrainedModel, type Training, type TrainRunOptions } from './train.ts';
+export {
+  planConfigured,
+  planTraining,
+  type PlanTrainingOptions,
+  train,
+  trainConfigured,
+  type TrainedModel,
+  type Training,
+  type TrainRunOptions,
+} from './train.ts';
 export { LinkedAbort } from './linked-abort.ts';
 export { definedOnly, readOptions } from './read-options.ts';

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { loadAdapter } from '../adapter-files/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import {
+  planTraining as planOfTraining,
   resolveTrainOptions,
   runTraining,
   type TrainConfig,
   type TrainEvent,
+  type TrainForecast,
   type TrainOptions,
   type TrainResult,
 } from '../train/index.ts';
@@ -104,6 +106,29 @@ export async function trainConfigured(config: TrainConfig, run: TrainRunOptions)
   const { threads, ...options } = run;
   using share = shareEnvironment(threads);
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
+}
+
+const planSchema = z.object({ signal: signal.optional(), threads: count.optional() });
+
+/** How a training is planned. `threads` as in `train`. */
+export type PlanTrainingOptions = z.input<typeof planSchema>;
+
+/**
+ * Reads and checks what a training would read, and predicts its steps, its tokens and its peak memory in bytes. Nothing is trained or
+ * written.
+ *
+ * @throws EspalierError the errors of `train` for its settings, the base and the data
+ */
+export async function planTraining(options: TrainOptions, plan: PlanTrainingOptions = {}): Promise<TrainForecast> {
+  const config = resolveTrainOptions(options);
+  return planConfigured(config, readOptions(planSchema, plan, 'planTraining'));
+}
+
+/** Plans with settings that are checked. */
+export async function planConfigured(config: TrainConfig, plan: PlanTrainingOptions): Promise<TrainForecast> {
+  // WHY: the memory of the process is then that with ONNX Runtime loaded, as in a training.
+  using _ = shareEnvironment(plan.threads);
+  return await planOfTraining(config, { ...(plan.signal && { signal: plan.signal }) });
 }
 
 async function versionOf(config: TrainConfig, output: string): Promise<string | undefined> {

@@ -31,6 +31,7 @@ export { StepLoop, type StepLoopOptions } from './loop/step-loop.ts';
 export type { ReduceStep, StepCounts } from './loop/trainer.ts';
 export { readTrainingInputs, type TrainingInputs } from './loop/training-inputs.ts';
 export { TrainingModel } from './loop/training-model.ts';
+export { type MemoryForecast, planTraining, type TrainForecast } from './memory/plan-training.ts';
 export type { StepMetrics } from './report/metrics.ts';
 export type { AnswerPrompts, SampledModel } from './report/run-view.ts';
 export type { Sample, TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';

@@ -58,6 +58,30 @@ describe('espalier train', () => {
     expect(liveHandles()).toEqual({});
   });
 
+  it('plans with --dry-run what it then does, and writes nothing', async () => {
+    const { words } = await goldenWords('llama');
+    const { exitCode, stdout } = await espalier([...words, '--max-steps', '10', '--dry-run', '--json']);
+    expect([exitCode, await readdir(folder)]).toEqual([0, ['rows.jsonl']]);
+    const forecast = JSON.parse(stdout) as {
+      readonly plan: unknown;
+      readonly tokens: number;
+      readonly memory: Record<string, number>;
+    };
+    const { process, weights, activations, parameters, optimizer, evaluation, peak, unknown } = forecast.memory;
+    expect(unknown).toBe(0);
+    expect([process, weights, activations, parameters, optimizer].every((bytes) => Number(bytes) > 0)).toBe(true);
+    const sum = [process, weights, activations, parameters, optimizer, evaluation].reduce<number>(
+      (total, bytes) => total + Number(bytes),
+      0,
+    );
+    expect(peak).toBe(sum);
+    const run = await espalier([...words, '--max-steps', '10', '--json']);
+    const result = JSON.parse(run.stdout) as { readonly plan: unknown };
+    expect(forecast.plan).toEqual(result.plan);
+    const text = await espalier([...words, '--max-steps', '10', '--dry-run']);
+    expect(text.stdout).toMatch(/memory +\d+ MB at the peak/);
+  });
+
   it.each(['bert', 'roberta'])('follows the golden loss trace of a classifier: %s', async (name) => {
     const { words, expected, output } = await goldenWords(name);
     const rows = words[words.indexOf('--data') + 1] ?? '';

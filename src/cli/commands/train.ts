@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { trainConfigured } from '../../library/index.ts';
+import { planConfigured, trainConfigured } from '../../library/index.ts';
 import {
   formatNames,
   readConfigFile,
@@ -11,6 +11,7 @@ import {
   truncations,
 } from '../../train/index.ts';
 import { chatTemplateOption, collect, templateOption } from '../base-options.ts';
+import { describeForecast } from '../describe-forecast.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
 import { listenForEndOfInput } from '../end-of-input.ts';
@@ -26,6 +27,7 @@ export const trainCommand: CommandDefinition = {
   examples: [
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict',
     'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
+    'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --dry-run',
     'espalier train --config run.yaml --output adapters/again --seed 7',
     'espalier train --print-schema > train.schema.json',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --save-steps 100',
@@ -37,16 +39,19 @@ export const trainCommand: CommandDefinition = {
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, ...settings } = readOptions(
-      reportOptions,
-      options,
-    );
+    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, ...settings } =
+      readOptions(reportOptions, options);
     if (printSchema) {
       const schema = trainSchema();
       context.output.answer(schema, () => JSON.stringify(schema, null, 2));
       return;
     }
     const config = await resolveModels(await readConfig(settings), context);
+    if (dryRun) {
+      const forecast = await planConfigured(config, context);
+      context.output.answer(forecast, () => describeForecast(forecast));
+      return;
+    }
     using reporter = trainReporter(context.output, { logSteps, jsonEvents });
     const sinks = new MetricSinks({
       adapter: basename(resolve(config.output)),
@@ -151,6 +156,7 @@ function declareOptions(command: Command): void {
     .option('--report <file>', 'write a page with the curves of the training, which opens offline (*.html)')
     .option('--sample-prompt <text>', 'ask the model this before and after; may be repeated', collect)
     .option('--sample-tokens <n>', 'the most tokens of such an answer (default: 64)')
+    .option('--dry-run', 'read and check everything, predict steps, tokens and peak memory, and train nothing')
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option(
@@ -178,6 +184,7 @@ const reportOptions = z.looseObject({
   logSteps: wholeNumber.default(10),
   jsonEvents: z.boolean().default(false),
   endWithInput: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
   metricsFile: path.optional(),
   pushGateway: z.url({ protocol: /^https?$/, error: 'a URL such as http://localhost:9091' }).optional(),
 });

@@ -7,7 +7,7 @@ import type { TrainingModel } from './training-model.ts';
 /** Steps between two copies. */
 const copyEvery = 10;
 /** WHY a limit: a copy of every weight of a large model would cost as much memory as the model. */
-const largestCopyBytes = 256 * 2 ** 20;
+export const largestCopyBytes = 256 * 2 ** 20;
 
 /** Keeps the weights of a step that showed nothing suspicious, for the case that the training diverges later. */
 export class LastGoodWeights implements Disposable {

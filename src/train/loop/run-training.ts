@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
-import { parameterCount } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
 import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
@@ -11,9 +10,10 @@ import type { TrainConfig } from '../config/train-config.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
+import { planOf } from '../report/plan-of.ts';
 import { type AnswerPrompts, messageOf, RunView } from '../report/run-view.ts';
 import { saveResult } from '../report/save-result.ts';
-import type { TrainEvent, TrainPlan, TrainResult } from '../report/train-result.ts';
+import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { BestWeights } from './best-weights.ts';
 import { BestEvaluation } from './best-evaluation.ts';
 import { Evaluator } from './evaluator.ts';
@@ -229,20 +229,4 @@ function createEvaluator(
   const { batchSize } = config;
   const measured = { base, trainable, parameters, objective, data: evalData, batchSize, maxLength };
   return new Evaluator({ environment, ...measured, keepLoaded });
-}
-
-function planOf(inputs: TrainingInputs, trainableParameters: number): TrainPlan {
-  const { base, trainable, data, evalData, steps, maxLength, learningRate, chosen } = inputs;
-  const baseParameters = [...base.weights.values()].reduce((sum, weight) => sum + parameterCount(weight), 0);
-  return {
-    trainableParameters,
-    baseParameters,
-    matched: trainable.matched,
-    data: data.account,
-    evalData: evalData?.account,
-    steps,
-    maxLength,
-    learningRate,
-    template: chosen.whose,
-  };
 }

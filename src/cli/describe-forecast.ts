@@ -1,0 +1,38 @@
+import type { MemoryForecast, TrainForecast } from '../train/index.ts';
+import { describePlan } from './describe-training.ts';
+
+/** The parts of the memory, and what they are called. */
+const parts = {
+  process: 'the process as it is now',
+  weights: 'weights of the base',
+  activations: 'intermediate results of the largest micro-batch',
+  parameters: 'trained weights and gradients',
+  optimizer: 'optimizer',
+  evaluation: 'evaluation',
+} as const satisfies Partial<Record<keyof MemoryForecast, string>>;
+
+/** Describes what a training would do, as text for a person. */
+export function describeForecast({ plan, tokens, largestBatch, memory }: TrainForecast): string {
+  const lines = Object.entries(parts)
+    .filter(([name]) => memoryOf(memory, name) > 0)
+    .map(([name, text]) => `           ${megabytes(memoryOf(memory, name)).padStart(8)}  ${text}`);
+  const unknown =
+    memory.unknown === 0
+      ? []
+      : [`           at least: the graph does not tell the size of ${memory.unknown} intermediate results`];
+  return [
+    describePlan(plan),
+    `tokens     ${tokens.toLocaleString('en-US')} in all, up to ${largestBatch.toLocaleString('en-US')} in a micro-batch`,
+    `memory     ${megabytes(memory.peak)} at the peak:`,
+    ...lines,
+    ...unknown,
+  ].join('\n');
+}
+
+function memoryOf(memory: MemoryForecast, name: string): number {
+  return Object.entries(memory).find(([key]) => key === name)?.[1] ?? 0;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
+}
