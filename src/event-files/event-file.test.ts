@@ -88,6 +88,10 @@ describe('EventFile', () => {
         'train/learning_rate',
         0.25,
       ]);
+      // The number is in f32: a tag of type 5, and four bytes.
+      expect(Buffer.from((nestedIn(scalars, 5).get(1) as Uint8Array[])[1] ?? []).toString('latin1')).toBe(
+        '\n\x13train/learning_rate\x15\x00\x00\x80\x3e',
+      );
       const value = nestedIn(nestedIn(text, 5), 1);
       expect([textOf(value, 1), textOf(nestedIn(value, 8), 8)]).toEqual(['sample/1', 'Zoë']);
       expect([nestedIn(value, 8).get(1), textOf(nestedIn(nestedIn(value, 9), 1), 1)]).toEqual([7, 'text']);
