@@ -65,8 +65,12 @@ function say(text) {
   setTimeout(() => message.remove(), 6000);
 }
 
-/** @param {unknown} error */
-function showProblem(error) {
+/** What the problem that is shown came of. WHY: that the server answers does not mend that a key may not act. @type {'looking' | 'acting'} */
+let problemOf = 'looking';
+
+/** @param {unknown} error @param {'looking' | 'acting'} of */
+function showProblem(error, of) {
+  problemOf = of;
   const refusal = error instanceof Refusal ? error : undefined;
   const text = error instanceof Error ? error.message : String(error);
   if (byId('problem').dataset['text'] === text) return;
@@ -76,6 +80,7 @@ function showProblem(error) {
 }
 
 function clearProblem() {
+  problemOf = 'looking';
   delete byId('problem').dataset['text'];
   fill(byId('problem'));
 }
@@ -95,10 +100,11 @@ const page = {
   async act(work, done) {
     try {
       await work();
+      clearProblem();
       say(done);
       return true;
     } catch (error) {
-      if (error instanceof Refusal && error.wantsKey) showProblem(error);
+      if (error instanceof Refusal && error.wantsKey) showProblem(error, 'acting');
       else say(error instanceof Error ? error.message : String(error));
       return false;
     } finally {
@@ -147,9 +153,9 @@ async function load() {
     state.rollouts = rollouts?.data;
     if (stats) state.looks = addLook(state.looks, { time: Date.parse(stats.time), value: stats });
     state.isLoaded = true;
-    clearProblem();
+    if (problemOf === 'looking') clearProblem();
   } catch (error) {
-    showProblem(error);
+    showProblem(error, 'looking');
     if (error instanceof Refusal && error.status === 0) showConnection('lost');
   }
   view?.update();
@@ -312,7 +318,10 @@ function showView() {
       if (link.getAttribute('href') === `#/${key}`) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    if (shownName !== '') byId('main').focus({ preventScroll: true });
+    if (shownName !== '') {
+      byId('main').focus({ preventScroll: true });
+      clearProblem();
+    }
     shownName = key;
   }
   view?.show?.(decodeURIComponent(rest.join('/')));

@@ -15,7 +15,9 @@ export function rangeOf(values, { least, most } = {}) {
     if (most === undefined && value > to) to = value;
   }
   if (!Number.isFinite(from) || !Number.isFinite(to)) return { from: least ?? 0, to: most ?? 1 };
-  if (to <= from) to = from + (from === 0 ? 1 : Math.abs(from) * 0.1);
+  const largest = Math.max(Math.abs(from), Math.abs(to));
+  // WHY: of values that are nearly the same, the last digits are no news, and their steps cannot be written.
+  if (to - from < Math.max(largest * 1e-6, 1e-12)) to = from + (largest < 1e-9 ? 1 : largest * 0.1);
   const step = roundStep((to - from) / 2);
   return {
     from: least ?? Math.floor(from / step) * step,

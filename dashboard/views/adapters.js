@@ -138,17 +138,23 @@ export function createAdapters(page) {
   };
 }
 
+/** WHY kept: a look is read several times, and has an entry for each of a thousand names. @type {WeakMap<import('../api.js').Stats, Map<string, import('../api.js').AdapterStats>>} */
+const named = new WeakMap();
+
+/** @param {import('../api.js').Stats} stats */
+function byName(stats) {
+  const known = named.get(stats) ?? new Map(stats.adapters.map((one) => [one.name, one]));
+  named.set(stats, known);
+  return known;
+}
+
 /** @param {import('../main.js').State} state @returns {Row[]} */
 function rowsOf({ adapters, looks }) {
-  const stats = new Map((looks.at(-1)?.value.adapters ?? []).map((one) => [one.name, one]));
-  /** @type {Map<string, number>} */
-  const places = new Map();
-  const known = looks
-    .slice(-8)
-    .map(({ time, value }) => ({ time, value: new Map(value.adapters.map((one) => [one.name, one])) }));
+  const last = looks.at(-1);
+  const stats = last && byName(last.value);
+  const known = looks.slice(-8).map((look) => ({ time: look.time, value: byName(look.value) }));
   return adapters.map(({ name, state, version, resident, draining, pinned, leases, created }) => {
-    const of = stats.get(name);
-    places.set(name, places.size);
+    const of = stats?.get(name);
     return {
       name,
       state,

@@ -11,9 +11,11 @@ import { ask, empty, facts, fill, h, tag, timeElement } from '../elements.js';
  * @property {string} status
  * @property {number} created_at
  * @property {number | null} trained_tokens
+ * @property {number} [steps]
  * @property {{ message?: string } | null} [error]
  *
  * @typedef {object} JobEvent
+ * @property {string} id
  * @property {string} type
  * @property {string} message
  * @property {number} created_at
@@ -21,6 +23,8 @@ import { ask, empty, facts, fill, h, tag, timeElement } from '../elements.js';
  */
 
 const everyMs = 3000;
+/** Events that are read of one job, the latest. */
+const maxEvents = 500;
 const going = new Set(['validating_files', 'queued', 'running', 'paused']);
 
 /** @param {import('../main.js').Page} page @returns {import('../main.js').View} */
@@ -43,8 +47,15 @@ export function createJobs({ api, act }) {
 
   /** @param {string} id */
   async function loadEvents(id) {
-    const { data } = await api.get(`v1/fine_tuning/jobs/${encodeURIComponent(id)}/events?limit=100`);
-    events.set(id, [...data].reverse());
+    /** @type {JobEvent[]} */
+    const all = [];
+    for (let place = ''; all.length < maxEvents;) {
+      const page = await api.get(`v1/fine_tuning/jobs/${encodeURIComponent(id)}/events?limit=100${place}`);
+      all.push(...page.data);
+      if (!page.has_more || page.data.length === 0) break;
+      place = `&after=${encodeURIComponent(page.data.at(-1).id)}`;
+    }
+    events.set(id, all.reverse());
   }
 
   /** @param {readonly Job[]} jobs */
@@ -91,27 +102,35 @@ export function createJobs({ api, act }) {
             ),
           ],
           ['Tokens', formatCount(job.trained_tokens)],
-          ['Step', formatCount(metrics.at(-1)?.data?.['step'])],
+          ['Step', `${formatCount(metrics.at(-1)?.data?.['step'])}${job.steps ? ` of ${formatCount(job.steps)}` : ''}`],
         ],
         'figures',
       ),
-      metrics.length === 0 ? null : h('div', {}, lossChart(metrics)),
+      h(
+        'div',
+        { class: 'two' },
+        metrics.length === 0 ? null : lossChart(metrics),
+        h(
+          'div',
+          {},
+          h('h3', {}, 'Events'),
+          h(
+            'ol',
+            { class: 'events narrow' },
+            ...told
+              .filter(({ type }) => type !== 'metrics')
+              .slice(-6)
+              .reverse()
+              .map(({ message }) => h('li', {}, message)),
+          ),
+        ),
+      ),
       h(
         'div',
         { class: 'buttons' },
         job.status === 'running' && button(job, 'pause', 'Pause'),
         job.status === 'paused' && button(job, 'resume', 'Resume'),
         isGoing && button(job, 'cancel', 'Cancel'),
-      ),
-      h('h3', {}, 'Events'),
-      h(
-        'ol',
-        { class: 'events narrow' },
-        ...told
-          .filter(({ type }) => type !== 'metrics')
-          .slice(-6)
-          .reverse()
-          .map(({ message }) => h('li', {}, message)),
       ),
     );
   }

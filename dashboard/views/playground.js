@@ -167,15 +167,9 @@ function answerCard(asked, result, tokens, isShared) {
   );
 }
 
-/** Letters that have no shape, such as that of an end token, as the pictures of them. @param {string} text */
+/** A letter that has no shape, such as an end token may be, as one that has. @param {string} text */
 function visible(text) {
-  return [...text]
-    .map((letter) =>
-      letter < ' ' && letter !== '\n' && letter !== '\t'
-        ? String.fromCodePoint(0x2400 + (letter.codePointAt(0) ?? 0))
-        : letter,
-    )
-    .join('');
+  return [...text].map((letter) => (letter < ' ' && letter !== '\n' && letter !== '\t' ? '∎' : letter)).join('');
 }
 
 /** @param {number | null} logprob */

@@ -305,7 +305,7 @@ function announce(
         ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
       ];
       const hint = baseName === undefined ? '' : `OPENAI_BASE_URL=${url}/v1   `;
-      return [...lines, `  ${hint}Ctrl-C ends it.`].join('\n');
+      return [...lines, `  Dashboard at ${url}/dashboard`, `  ${hint}Ctrl-C ends it.`].join('\n');
     },
   );
 }
