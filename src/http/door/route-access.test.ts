@@ -108,6 +108,8 @@ describe('the access of routes', () => {
       'DELETE /v1/adapters/:name/noise',
       'DELETE /v1/adapters/:name/rollout',
       'DELETE /v1/files/:id',
+      'DELETE /v1/models/*',
+      'DELETE /v1/models/:id',
       'PATCH /v1/adapters/:name',
       'PATCH /v1/adapters/:name/rollout',
       'POST /v1/adapters',

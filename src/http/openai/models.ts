@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseModel, type ServedAdapter } from '../../routing/index.ts';
+import { causeOf } from '../adapters/change-cause.ts';
 import { assertSeen } from '../keys/assert-seen.ts';
 import { problemFor } from '../keys/hide-names.ts';
 import { holderOf } from '../keys/key-holder.ts';
@@ -9,7 +10,10 @@ import { maxParamLength } from '../door/error-answer.ts';
 import type { ModelCard } from './served-models.ts';
 import type { BaseContext } from '../../service/index.ts';
 
-/** `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base. */
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`: the base and its adapters, whose `parent` is the base; `DELETE` takes the name of an adapter
+ * out of service.
+ */
 export function addModels(app: FastifyInstance, context: BaseContext): void {
   // WHY cached: with a thousand adapters, writing the bytes takes longer than everything else, and they change only with the list.
   const lists = new WeakMap<Scope, { readonly of: readonly ServedAdapter[]; readonly body: Buffer }>();
@@ -26,16 +30,42 @@ export function addModels(app: FastifyInstance, context: BaseContext): void {
   });
   // WHY two: clients write the slash of org/name as it is, or as %2F.
   for (const url of ['/v1/models/:id', '/v1/models/*']) {
-    app.get<{ Params: { id: string } | { '*': string } }>(url, { config }, async (request) => {
-      const { params } = request;
-      const id = 'id' in params ? params.id : params['*'];
-      // WHY here: the router takes a name that is too long for `:id` to the second route.
-      if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
-      assertSeen(request, id);
+    app.get<OfModel>(url, { config }, async (request) => {
+      const id = idIn(request);
       context.router.assertKnown(id);
       return cardOf(context, holderOf(request).scope, id);
     });
+    const { control } = context;
+    if (control === undefined) continue;
+    app.delete<OfModel>(url, { config: { access: 'admin', keepsToNames: true } }, async (request) => {
+      const id = idIn(request);
+      context.router.assertKnown(id);
+      await control.remove(adapterIn(id, context), { cause: causeOf(request, undefined) });
+      return { id, object: 'model', deleted: true };
+    });
   }
+}
+
+interface OfModel {
+  readonly Params: { readonly id: string } | { readonly '*': string };
+}
+
+/** @throws EspalierError URL_TOO_LONG, MODEL_NOT_FOUND for a name that the key may not see */
+function idIn(request: FastifyRequest<OfModel>): string {
+  const { params } = request;
+  const id = 'id' in params ? params.id : params['*'];
+  // WHY here: the router takes a name that is too long for `:id` to the second route.
+  if (id.length > maxParamLength) throw new EspalierError('URL_TOO_LONG', { limit: maxParamLength });
+  assertSeen(request, id);
+  return id;
+}
+
+/** @throws EspalierError REQUEST_UNSUPPORTED */
+function adapterIn(id: string, { baseName }: BaseContext): string {
+  const { name, version } = parseModel(id, baseName);
+  if (name !== baseName && version === undefined) return name;
+  const problem = 'the name of an adapter can be deleted, and neither the base nor a single version';
+  throw new EspalierError('REQUEST_UNSUPPORTED', { param: 'model', problem });
 }
 
 /** The card of a name, or of one version of it, under the name that the request gives. */

@@ -85,7 +85,9 @@ const text: Operations = {
   },
   'GET /v1/models': { tag: 'Models', summary: 'The base and the adapters that can be asked.' },
   'GET /v1/models/:id': { tag: 'Models', summary: 'The base or one adapter. The slash of org/name may come as %2F.' },
+  'DELETE /v1/models/:id': { tag: 'Models', summary: 'Takes the name of an adapter out of service.' },
   // WHY: the document has no paths of several parts.
+  'DELETE /v1/models/*': { tag: 'Models', summary: 'The same.', isSameAs: '/v1/models/:id' },
   'GET /v1/models/*': { tag: 'Models', summary: 'The same.', isSameAs: '/v1/models/:id' },
 };
 
