@@ -15,7 +15,17 @@ const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', UV_THREADPOOL_SIZE: '8' };
 
 /** What the package carries at its top; whatever else appears there was not meant to be published. */
-const published = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'deploy', 'dist', 'docs', 'package.json'];
+const published = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'bin',
+  'dashboard',
+  'deploy',
+  'dist',
+  'docs',
+  'package.json',
+];
 
 /** The pages with programs, and how many each has. */
 const pages = { 'library.md': 3, 'training-in-code.md': 3, 'in-process.md': 2 };
