@@ -100,10 +100,10 @@ export function timeElement(time, text) {
 
 /**
  * Asks before something is done.
- * @param {{ title: string, text: string, action: string }} question
+ * @param {{ title: string, text: string, action: string, takesReason?: boolean }} question
  * @returns {Promise<string | undefined>} the reason that was given, which may be empty; undefined: not to be done
  */
-export function ask({ title, text, action }) {
+export function ask({ title, text, action, takesReason = true }) {
   return new Promise((resolve) => {
     const reason = h('input', { name: 'reason', maxlength: 500, autocomplete: 'off' });
     const close = (/** @type {string | undefined} */ answer) => {
@@ -124,7 +124,7 @@ export function ask({ title, text, action }) {
         },
         h('h2', { id: 'question' }, title),
         h('p', {}, text),
-        labelled('Reason, for the audit record (optional)', reason),
+        takesReason && labelled('Reason, for the audit record (optional)', reason),
         h(
           'div',
           { class: 'buttons' },

@@ -183,9 +183,9 @@ export function createAdapterPanel({ api, state, act }, element) {
   };
 }
 
-/** @param {string} text @param {boolean} isDisabled @param {() => void} onclick */
-function button(text, isDisabled, onclick) {
-  return h('button', { type: 'button', disabled: isDisabled, onclick }, text);
+/** @param {string} text @param {boolean} isDisabled @param {() => Promise<void>} change */
+function button(text, isDisabled, change) {
+  return h('button', { type: 'button', disabled: isDisabled, onclick: () => void change() }, text);
 }
 
 /** @param {string} fallback */

@@ -137,12 +137,13 @@ export function createJobs({ api, act }) {
 
   /** @param {Job} job @param {string} action @param {string} text */
   function button(job, action, text) {
-    const onclick = async () => {
+    const decide = async () => {
       const reason = await ask({
         title: `${text} ${job.id}?`,
         text:
           action === 'cancel' ? 'The job ends. What it has learned so far is not served.' : 'The job keeps its place.',
         action: text,
+        takesReason: false,
       });
       if (reason === undefined) return;
       await act(
@@ -151,7 +152,7 @@ export function createJobs({ api, act }) {
       );
       await load();
     };
-    return h('button', { type: 'button', onclick }, text);
+    return h('button', { type: 'button', onclick: () => void decide() }, text);
   }
 
   void load();

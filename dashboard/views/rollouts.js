@@ -101,13 +101,13 @@ function createCard({ api, act }, first) {
 
   /** @param {string} action @param {string} text @param {string} kind @param {() => string} meaning */
   function command(action, text, kind, meaning) {
-    const onclick = async () => {
+    const decide = async () => {
       const reason = await ask({ title: `${text} the roll-out of ${name}?`, text: meaning(), action: text });
       if (reason === undefined) return;
       const body = { action, ...(reason === '' ? {} : { reason }) };
       await act(() => api.send('PATCH', adapterPath(name, '/rollout'), body), `${name}: ${action} is done.`);
     };
-    return h('button', { type: 'button', class: kind, onclick }, text);
+    return h('button', { type: 'button', class: kind, onclick: () => void decide() }, text);
   }
 
   async function loadPoints() {
