@@ -26,6 +26,8 @@ export interface DifferentiateOptions {
   readonly parameters: readonly Value[];
   /** The rules to use. Default: the standard rules. */
   readonly registry?: GradientRegistry;
+  /** Is filled with the gradient of every value between the parameters and the loss, for `recompute`. */
+  readonly totals?: Map<Value, Value>;
 }
 
 /** Metadata of every backward node: the name of the forward node whose gradient it helps to build. */
@@ -55,7 +57,7 @@ export function differentiate(model: Model, options: DifferentiateOptions): Map<
   const path = findGradientPath(model.graph, { loss, parameters }, registry);
   const nodesBefore = model.graph.nodes.length;
   try {
-    const gradients = new Backward(model, path, registry).run(loss, parameters);
+    const gradients = new Backward(model, path, { registry, totals: options.totals }).run(loss, parameters);
     return new Map(gradients.map((gradient, index) => [options.parameters[index] ?? gradient, gradient]));
   } catch (error) {
     for (const node of model.graph.nodes.slice(nodesBefore).reverse()) model.graph.removeNode(node);
@@ -63,18 +65,25 @@ export function differentiate(model: Model, options: DifferentiateOptions): Map<
   }
 }
 
+interface BackwardOptions {
+  readonly registry: GradientRegistry;
+  readonly totals: Map<Value, Value> | undefined;
+}
+
 /** One walk from the loss back to the parameters. */
 class Backward {
   readonly #tape: Tape;
   readonly #path: GradientPath;
   readonly #registry: GradientRegistry;
+  readonly #totals: Map<Value, Value> | undefined;
   /** For each value, the gradients that its readers contribute. */
   readonly #contributions = new Map<Value, Value[]>();
 
-  constructor(model: Model, path: GradientPath, registry: GradientRegistry) {
+  constructor(model: Model, path: GradientPath, { registry, totals }: BackwardOptions) {
     this.#tape = new Tape(model, { scope: 'gradient' });
     this.#path = path;
     this.#registry = registry;
+    this.#totals = totals;
   }
 
   /** The gradients, in the order of the parameters. */
@@ -97,6 +106,10 @@ class Backward {
   #visit(node: Node): void {
     const rule = this.#registry.find(node);
     const gradients = node.outputs.map((output) => output && this.#total(output));
+    for (const [index, gradient] of gradients.entries()) {
+      const output = node.outputs[index];
+      if (output && gradient) this.#totals?.set(output, gradient);
+    }
     if (rule === undefined || gradients.every((gradient) => gradient === undefined)) return;
     this.#assertUsed(rule, node, gradients);
     const tape = this.#tape.scoped(node.label, { [gradientKey]: node.label });

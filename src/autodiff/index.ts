@@ -16,4 +16,5 @@ export type { Lowering, LoweringContext } from './lowering/lowering.ts';
 export { dropExpands } from './passes/drop-expands.ts';
 export { fuseGradientSums } from './passes/fuse-gradient-sums.ts';
 export { gradientPasses } from './passes/index.ts';
+export { recompute, recomputedKey } from './recompute.ts';
 export { standardRules } from './rules/index.ts';

@@ -43,6 +43,8 @@ export const trainDefaults = {
   force: false,
   resume: false,
   full: false,
+  /** It costs time, and most trainings have the memory. */
+  recompute: false,
   dtype: 'float32',
 } as const;
 
@@ -191,6 +193,8 @@ function schemaOf(read: WordReader) {
     shuffle: flag.default(trainDefaults.shuffle),
     seed: wholeNumber.default(trainDefaults.seed),
     full: flag.default(trainDefaults.full),
+    /** Computes the activations of each layer again in the backward pass, and does not keep them. */
+    recompute: flag.default(trainDefaults.recompute),
     /** A folder for event files, which TensorBoard shows while the training runs. */
     tensorboard: path.optional(),
     /** A file for an HTML page with the curves of the training, written at its end. */

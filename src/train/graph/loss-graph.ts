@@ -1,5 +1,5 @@
 import { breathe, EspalierError, option } from '../../core/index.ts';
-import { differentiate, gradientPasses } from '../../autodiff/index.ts';
+import { differentiate, gradientPasses, recompute } from '../../autodiff/index.ts';
 import { exactDequantization, exactProducts, runPasses, type Graph, type Model, type Value } from '../../ir/index.ts';
 import { dropoutKeysInput, dropoutRatioInput, loraPass } from '../../lora/index.ts';
 import { prepareGraph, type PreparedGraph } from '../../execution/index.ts';
@@ -24,6 +24,8 @@ export interface LossGraphOptions {
   readonly seed?: number;
   /** false: the loss alone, for evaluation. */
   readonly gradients: boolean;
+  /** Computes the activations of each layer again in the backward pass. Default: false. */
+  readonly recompute?: boolean;
 }
 
 /** Builds the graph from the base on disk. Other tasks of the event loop can run between its parts. */
@@ -42,7 +44,7 @@ export async function createLossGraph(base: BaseModel, options: LossGraphOptions
   assertWhole(base, whole, parameters);
   // WHY here too: the loss of an evaluation must equal that of the training, which `differentiate` makes exact.
   runPasses(model, [exactProducts, exactDequantization]);
-  const gradientOf = gradients ? addGradients(model, parameters) : new Map<string, string>();
+  const gradientOf = gradients ? addGradients(model, parameters, options) : new Map<string, string>();
   await breathe();
   const prepared = await prepareGraph(model, { passes: gradients ? gradientPasses : [], baseDir: base.dir });
   return { ...prepared, parameters: parameters.map(specOf), gradientOf };
@@ -59,9 +61,15 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
 /** The inputs that are not weights. */
 const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
-function addGradients(model: Model, parameters: readonly Value[]): Map<string, string> {
+function addGradients(
+  model: Model,
+  parameters: readonly Value[],
+  options: Pick<LossGraphOptions, 'recompute'>,
+): Map<string, string> {
   const { graph } = model;
-  const gradients = differentiate(model, { loss: lossOf(graph), parameters });
+  const totals = new Map<Value, Value>();
+  const gradients = differentiate(model, { loss: lossOf(graph), parameters, totals });
+  if (options.recompute === true) recompute(model, { totals, parameters: gradients });
   const names = new Map<string, string>();
   for (const parameter of parameters) {
     const gradient = gradients.get(parameter);

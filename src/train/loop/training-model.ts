@@ -24,7 +24,14 @@ export class TrainingModel implements Disposable {
   /** Builds the graph, and fills the weights with their initial values. */
   static async open(inputs: TrainingInputs): Promise<TrainingModel> {
     const { base, trainable, objective, maxLength, config } = inputs;
-    const options = { trainable, objective, maxLength, seed: config.seed, gradients: true };
+    const options = {
+      trainable,
+      objective,
+      maxLength,
+      seed: config.seed,
+      gradients: true,
+      recompute: config.recompute,
+    };
     const model = new TrainingModel(inputs, await createLossGraph(base, options));
     try {
       await trainable.initialize(model.parameters);

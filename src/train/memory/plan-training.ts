@@ -53,7 +53,7 @@ export async function planTraining(
   const { tokens, largest, passes } = await lookAtSteps(inputs, signal);
   const { base, trainable, objective, maxLength, config: used } = inputs;
   const options = { trainable, objective, maxLength, seed: used.seed };
-  const graph = await createLossGraph(base, { ...options, gradients: true });
+  const graph = await createLossGraph(base, { ...options, gradients: true, recompute: used.recompute });
   const training = peakOf(graph, { batches: largest, tokens });
   const evaluation = await evaluationPeak(inputs, tokens);
   const parameterBytes = 4 * graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
