@@ -5,6 +5,7 @@ import { requireAccess } from './access.ts';
 import { assertSeenAdapter } from '../keys/assert-seen.ts';
 import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
 import { type ApiKeys, KeyRing } from '../keys/key-ring.ts';
+import { isLook, opens } from '../keys/role.ts';
 import { checkContentType } from './content-type.ts';
 import { assertLocal } from './local-requests.ts';
 import { routeHint } from './route-hint.ts';
@@ -31,29 +32,23 @@ export function createGuard(options: GuardOptions): Guard {
   return (request, reply) => {
     const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
     reply.header('x-request-id', request.id);
-    const { host, origin } = request.headers;
+    const { method, headers } = request;
+    const { host, origin } = headers;
     checkHost(request);
     answerOrigin(reply, checkWebPage(access, { host, origin }));
     if (isPreflight(request)) return;
-    const holder = keys.check({ access, method: request.method, headers: request.headers });
+    const holder = keys.check({ access, method, headers });
     request.keyHolder = holder;
-    if ((access === 'admin' || access === 'read') && !isFor(holder, access)) assertLocal(request.raw, access);
+    // With a key that was not made for such routes, or without one, only this machine may use them.
+    if ((access === 'admin' || access === 'read') && !opens(holder.roles, { access, method }))
+      assertLocal(request.raw, access);
     if (access === 'unknown') refuseRoute(request);
     if (access !== 'public' && options.isShuttingDown()) throw new EspalierError('SHUTTING_DOWN', {});
     if (request.routeOptions.config.needsBase === true) options.changed?.throwIfAborted();
     checkContentType(request.raw, request.routeOptions.config.body ?? 'json');
     if (access !== 'public') assertWithinKey(request);
-    if (access === 'inference' && !isLook(request)) takeFromQuota(holder, reply);
+    if (access === 'inference' && !isLook(method)) takeFromQuota(holder, reply);
   };
-}
-
-/** Whether somebody was given this key for such routes. If not, only requests of this machine may use them. */
-function isFor({ roles }: KeyHolder, access: 'admin' | 'read'): boolean {
-  return roles.has('admin') || (access === 'read' && roles.has('read'));
-}
-
-function isLook({ method }: FastifyRequest): boolean {
-  return method === 'GET' || method === 'HEAD';
 }
 
 /** WHY before the body is read: a refusal must cost little. @throws EspalierError RATE_LIMITED */

@@ -86,7 +86,7 @@ export class KeyRing {
     const given = this.#blinded(sha256(key));
     const holder = this.#fixed.get(given) ?? this.#named.get(given);
     if (holder === undefined) throw new EspalierError('API_KEY_INVALID', { problem: 'wrong' });
-    if (access === 'unknown' || opens(holder.roles, { access, isLook: looks.has(method) })) return holder;
+    if (access === 'unknown' || opens(holder.roles, { access, method })) return holder;
     if (holder === this.#own && !this.#isGuarded(access)) return holder;
     throw new EspalierError('API_KEY_INVALID', { problem: purposes[access] });
   }
@@ -111,9 +111,6 @@ export class KeyRing {
     return createHmac('sha256', this.#secret).update(digest).digest('base64');
   }
 }
-
-/** Methods of requests that only look. */
-const looks: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** What is wrong with a key that does not open a level. */
 const purposes: Readonly<Record<Access, string>> = {

@@ -102,7 +102,7 @@ function readKey(entry: unknown, invalid: Invalid): NamedKey {
       .update(key ?? '')
       .digest('hex');
   const limits = { requestsPerMinute: read.data.requests_per_minute, tokensPerMinute: read.data.tokens_per_minute };
-  const held: ReadonlySet<Role> = admin ? new Set(['admin']) : rolesOf(listed);
+  const held = new Set<Role>(admin ? ['admin'] : (listed ?? defaultRoles));
   return { name, sha256: hash, scope: createScope(models), roles: held, limits };
 }
 
@@ -119,8 +119,4 @@ function wordsOf(issue: z.core.$ZodIssue | undefined): string {
 function nameOf(entry: unknown): string {
   const read = z.object({ name: keySchema.shape.name }).safeParse(entry);
   return read.success ? ` (${read.data.name})` : '';
-}
-
-function rolesOf(listed: readonly Role[] | undefined): ReadonlySet<Role> {
-  return listed === undefined ? defaultRoles : new Set(listed);
 }

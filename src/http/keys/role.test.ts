@@ -15,7 +15,7 @@ describe('opens', () => {
     [['admin'], ['public', 'inference', 'read', 'admin'], ['public', 'inference', 'read', 'admin']],
   ])('%j: GET opens %j, everything else %j', (held, looks, others) => {
     const levels: Access[] = ['public', 'inference', 'read', 'admin'];
-    const opened = (isLook: boolean): Access[] => levels.filter((access) => opens(new Set(held), { access, isLook }));
-    expect([opened(true), opened(false)]).toEqual([looks, others]);
+    const opened = (method: string): Access[] => levels.filter((access) => opens(new Set(held), { access, method }));
+    expect([opened('GET'), opened('POST')]).toEqual([looks, others]);
   });
 });

@@ -11,15 +11,22 @@ export type Role = (typeof roles)[number];
 /** The roles of a key that says none. */
 export const defaultRoles: ReadonlySet<Role> = new Set<Role>(['infer']);
 
-/** What is asked of a key: the level of a route, and whether the request only looks, which GET and HEAD say. */
+/** What is asked of a key: the level of a route, and the method of the request. */
 export interface Asked {
   readonly access: Access;
-  readonly isLook: boolean;
+  readonly method: string;
+}
+
+const looks: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** Whether a request with this method only looks. */
+export function isLook(method: string): boolean {
+  return looks.has(method);
 }
 
 /** Whether one of these roles opens a route. */
-export function opens(held: ReadonlySet<Role>, { access, isLook }: Asked): boolean {
+export function opens(held: ReadonlySet<Role>, { access, method }: Asked): boolean {
   if (access === 'public' || held.has('admin')) return true;
-  if (access === 'inference') return held.has('infer') || (held.has('read') && isLook);
+  if (access === 'inference') return held.has('infer') || (held.has('read') && isLook(method));
   return access === 'read' && held.has('read');
 }
