@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { EspalierError } from '../core/index.ts';
-import { pageAllocator, viewOf } from './pages.ts';
+import { pageAllocator, viewOf, wholePages } from './pages.ts';
 import type { Pointer } from './pointer.ts';
 import { handle, NativeHandle, pointer } from './native-handle.ts';
 
@@ -145,9 +145,8 @@ export class NativeMemory {
   discard(byteOffset: number, byteLength: number): void {
     this[handle].assertOpen();
     this.assertRange('A range to discard', byteOffset, byteLength);
-    const { pageBytes } = pageAllocator();
-    const [start, end] = [Math.ceil(byteOffset / pageBytes), Math.floor((byteOffset + byteLength) / pageBytes)];
-    if (end > start) pageAllocator().discard(this[pointer] + BigInt(start * pageBytes), (end - start) * pageBytes);
+    const pages = wholePages(this[pointer] + BigInt(byteOffset), byteLength);
+    if (pages.byteLength > 0) pageAllocator().discard(pages.start, pages.byteLength);
   }
 
   /** Idempotent. Later calls of this object throw DISPOSED. */

@@ -26,6 +26,16 @@ export interface PageAllocator {
   free(pages: Pointer, byteLength: number): void;
 }
 
+/** The pages of which a range of memory has every byte. There may be none. */
+export function wholePages(
+  start: Pointer,
+  byteLength: number,
+): { readonly start: Pointer; readonly byteLength: number } {
+  const pageBytes = BigInt(pageAllocator().pageBytes);
+  const [first, end] = [(start + pageBytes - 1n) / pageBytes, (start + BigInt(byteLength)) / pageBytes];
+  return { start: first * pageBytes, byteLength: Math.max(0, Number((end - first) * pageBytes)) };
+}
+
 // WHY module state: a binding to libc lasts as long as the process. It is created at its first use.
 let allocator: PageAllocator | undefined;
 

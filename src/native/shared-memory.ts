@@ -1,16 +1,11 @@
 import { leastLargeBytes } from './native-memory.ts';
-import { addressOf, pageAllocator } from './pages.ts';
-
-interface WholePages {
-  readonly start: bigint;
-  readonly byteLength: number;
-}
+import { addressOf, pageAllocator, wholePages } from './pages.ts';
 
 /** Zeroed memory of JavaScript that several threads can read and write, for a caller that soon writes all of it. */
 export function sharedMemory(byteLength: number): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(byteLength);
   if (byteLength >= leastLargeBytes) {
-    const { start, byteLength: length } = wholePages(memory);
+    const { start, byteLength: length } = wholePages(addressOf(new Uint8Array(memory)), memory.byteLength);
     pageAllocator().useLargePages(start, length);
   }
   return memory;
@@ -23,15 +18,6 @@ export function sharedMemory(byteLength: number): SharedArrayBuffer {
  */
 export function emptyShared(memory: SharedArrayBuffer): void {
   if (memory.byteLength < leastLargeBytes) return;
-  const { start, byteLength } = wholePages(memory);
+  const { start, byteLength } = wholePages(addressOf(new Uint8Array(memory)), memory.byteLength);
   pageAllocator().discard(start, byteLength);
-}
-
-/** The pages of which a memory has every byte. */
-function wholePages(memory: SharedArrayBuffer): WholePages {
-  const { pageBytes } = pageAllocator();
-  const start = addressOf(new Uint8Array(memory));
-  const before = (BigInt(pageBytes) - (start % BigInt(pageBytes))) % BigInt(pageBytes);
-  const byteLength = Math.floor((memory.byteLength - Number(before)) / pageBytes) * pageBytes;
-  return { start: start + before, byteLength };
 }
