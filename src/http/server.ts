@@ -343,9 +343,9 @@ function openModelsFor(environment: Environment, options: ServerOptions): Promis
 }
 
 function appOptionsOf(options: ServerOptions): AppOptions {
-  const { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger } = options;
+  const { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs } = options;
   const responses = responseLimitsOf(options);
-  return { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs, logger, responses };
+  return { host, adminKey, readKey, allowedHosts, allowedOrigins, drainTimeoutMs, responses };
 }
 
 /** Refuses an empty key. WHY: every client that sends an empty key would have access. */
