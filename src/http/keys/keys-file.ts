@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import { EspalierError } from '../../core/index.ts';
 import { SettledFiles } from '../door/settled-files.ts';
-import { systemTimers, type Timers } from '../door/timers.ts';
+import { readSmallFile } from '../door/read-small-file.ts';
+import { repeat, systemTimers, type Timers } from '../door/timers.ts';
 import type { NamedKey } from './key-ring.ts';
 import { publishKeysEvent } from './keys-events.ts';
 import { maxKeysBytes, parseKeys } from './read-keys.ts';
@@ -18,9 +18,8 @@ export interface KeysFileOptions {
 /** A file of keys that is read again when it has changed. While it cannot be used, the keys from before stay in use. */
 export class KeysFile implements Disposable {
   readonly #options: KeysFileOptions;
-  readonly #timers: Timers;
   readonly #files: SettledFiles;
-  #cancel: (() => void) | undefined;
+  #looking: Disposable | undefined;
   #isDisposed = false;
   #reading: Promise<void> = Promise.resolve();
 
@@ -28,14 +27,13 @@ export class KeysFile implements Disposable {
   static async open(options: KeysFileOptions): Promise<KeysFile> {
     const file = new KeysFile(options);
     await file.#take();
-    file.#lookLater();
+    file.#looking = repeat(options.timers ?? systemTimers, lookEveryMs, () => file.look());
     return file;
   }
 
   private constructor(options: KeysFileOptions) {
     this.#options = options;
     this.#files = new SettledFiles([options.path]);
-    this.#timers = options.timers ?? systemTimers;
   }
 
   /** Reads the file now. A file that cannot be used is told on the channel `espalier:keys`. */
@@ -58,8 +56,15 @@ export class KeysFile implements Disposable {
   async #take(): Promise<void> {
     const { path, replace } = this.#options;
     await this.#files.take();
-    const { text, mode } = await readFileOfKeys(path);
-    const keys = parseKeys(text, path);
+    const { content, mode } = await readSmallFile(path, {
+      what: 'file of keys',
+      maxBytes: maxKeysBytes,
+      refusal: (isFile) => {
+        const problem = isFile ? `it has more than ${maxKeysBytes} bytes` : 'it is not a file';
+        return new EspalierError('KEYS_FILE_INVALID', { path, problem });
+      },
+    });
+    const keys = parseKeys(content.toString(), path);
     if (this.#isDisposed) return;
     replace(keys);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
@@ -68,29 +73,8 @@ export class KeysFile implements Disposable {
     publishKeysEvent({ event: 'loaded', path, count: keys.length });
   }
 
-  #lookLater(): void {
-    if (this.#isDisposed) return;
-    this.#cancel = this.#timers.after(lookEveryMs, () => void this.look().finally(() => this.#lookLater()));
-  }
-
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    this.#cancel?.();
-  }
-}
-
-async function readFileOfKeys(path: string): Promise<{ readonly text: string; readonly mode: number }> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what: 'file of keys', path }, { cause });
-  });
-  try {
-    const facts = await file.stat();
-    const problem = facts.isFile()
-      ? facts.size > maxKeysBytes && `it has more than ${maxKeysBytes} bytes`
-      : 'it is not a file';
-    if (problem !== false) throw new EspalierError('KEYS_FILE_INVALID', { path, problem });
-    return { text: await file.readFile('utf8'), mode: facts.mode };
-  } finally {
-    await file.close();
+    this.#looking?.[Symbol.dispose]();
   }
 }

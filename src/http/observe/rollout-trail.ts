@@ -1,5 +1,5 @@
 import type { RolloutState } from '../../routing/index.ts';
-import type { Timers } from '../door/timers.ts';
+import { repeat, type Timers } from '../door/timers.ts';
 
 /** What was known of a roll-out at one time. */
 export interface TrailPoint {
@@ -45,11 +45,12 @@ const maxTrails = 256;
 export class RolloutTrail implements Disposable {
   readonly #options: RolloutTrailOptions;
   readonly #trails = new Map<string, Trail>();
-  #cancel: () => void = () => undefined;
+  readonly #looking: Disposable;
 
   constructor(options: RolloutTrailOptions) {
     this.#options = options;
-    this.#lookLater();
+    const { timers, everyMs = 2000 } = options;
+    this.#looking = repeat(timers, everyMs, () => this.look());
   }
 
   /** The points of one roll-out, the oldest first. @param id  of the roll-out */
@@ -82,16 +83,8 @@ export class RolloutTrail implements Disposable {
     trail.gapMs *= 2;
   }
 
-  #lookLater(): void {
-    const { timers, everyMs = 2000 } = this.#options;
-    this.#cancel = timers.after(everyMs, () => {
-      this.look();
-      this.#lookLater();
-    });
-  }
-
   [Symbol.dispose](): void {
-    this.#cancel();
+    this.#looking[Symbol.dispose]();
   }
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { EspalierError } from '../../core/index.ts';
+import { readSmallFile } from '../door/read-small-file.ts';
 
 /** A chain of certificates with its key is some kilobytes. */
 const maxBytes = 2 ** 20;
@@ -45,16 +45,7 @@ function usable<T>(path: string, problem: string, read: () => T): T {
 }
 
 async function readWhole(path: string, what: string): Promise<Buffer> {
-  const file = await open(path).catch((cause: unknown) => {
-    throw new EspalierError('FILE_NOT_FOUND', { what, path }, { cause });
-  });
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile() || facts.size > maxBytes) {
-      throw new EspalierError('TLS_INVALID', { path, problem: `is not a file of at most ${maxBytes} bytes` });
-    }
-    return await file.readFile();
-  } finally {
-    await file.close();
-  }
+  const refusal = (): EspalierError =>
+    new EspalierError('TLS_INVALID', { path, problem: `is not a file of at most ${maxBytes} bytes` });
+  return (await readSmallFile(path, { what, maxBytes, refusal })).content;
 }

@@ -1,6 +1,6 @@
 import type { Server as TlsServer } from 'node:tls';
 import { SettledFiles } from '../door/settled-files.ts';
-import { systemTimers, type Timers } from '../door/timers.ts';
+import { repeat, systemTimers, type Timers } from '../door/timers.ts';
 import { publishKeysEvent } from '../keys/keys-events.ts';
 import { type Certificate, readCertificate, type TlsFiles } from './read-certificate.ts';
 
@@ -13,30 +13,25 @@ const lookEveryMs = 10_000;
  */
 export class TlsCertificate implements Disposable {
   readonly #paths: TlsFiles;
-  readonly #timers: Timers;
   readonly #files: SettledFiles;
   #current: Certificate;
   #server: Pick<TlsServer, 'setSecureContext'> | undefined;
-  #cancel: (() => void) | undefined;
+  #looking: Disposable | undefined;
   #isDisposed = false;
 
   /** @throws EspalierError FILE_NOT_FOUND, TLS_INVALID */
   static async open(paths: TlsFiles, timers: Timers = systemTimers): Promise<TlsCertificate> {
     const files = new SettledFiles([paths.cert, paths.key]);
     await files.take();
-    const certificate = new TlsCertificate(paths, { files, timers, current: await readCertificate(paths) });
+    const certificate = new TlsCertificate(paths, { files, current: await readCertificate(paths) });
     certificate.#tell();
-    certificate.#lookLater();
+    certificate.#looking = repeat(timers, lookEveryMs, () => certificate.look());
     return certificate;
   }
 
-  private constructor(
-    paths: TlsFiles,
-    { files, timers, current }: { files: SettledFiles; timers: Timers; current: Certificate },
-  ) {
+  private constructor(paths: TlsFiles, { files, current }: { files: SettledFiles; current: Certificate }) {
     this.#paths = paths;
     this.#files = files;
-    this.#timers = timers;
     this.#current = current;
   }
 
@@ -69,13 +64,8 @@ export class TlsCertificate implements Disposable {
     publishKeysEvent({ event: 'certificate', path: this.#paths.cert, validTo: this.#current.validTo });
   }
 
-  #lookLater(): void {
-    if (this.#isDisposed) return;
-    this.#cancel = this.#timers.after(lookEveryMs, () => void this.look().finally(() => this.#lookLater()));
-  }
-
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    this.#cancel?.();
+    this.#looking?.[Symbol.dispose]();
   }
 }
