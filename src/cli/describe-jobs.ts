@@ -1,5 +1,5 @@
 import type { RemoteJob, RemoteJobEvent } from '../http/index.ts';
-import { inColumns } from './describe-remote.ts';
+import { inColumns } from './in-columns.ts';
 
 /** A table of jobs, one a line. */
 export function describeJobs(jobs: readonly RemoteJob[]): string {

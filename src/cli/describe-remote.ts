@@ -1,4 +1,5 @@
 import type { RemoteAdapter } from '../http/index.ts';
+import { inColumns } from './in-columns.ts';
 
 /** A table of names, one a line, in columns. */
 export function describeRemotes(adapters: readonly RemoteAdapter[]): string {
@@ -50,16 +51,4 @@ function because(reason: string | null): string {
 function megabytes(bytes: number | null): string {
   const all = bytes ?? 0;
   return all < 2 ** 20 ? `${Math.ceil(all / 1024)} kB` : `${(all / 2 ** 20).toFixed(1)} MB`;
-}
-
-export function inColumns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

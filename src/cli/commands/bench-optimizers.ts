@@ -10,6 +10,7 @@ import {
   resolveConfig,
 } from '../../train/index.ts';
 import type { CommandDefinition } from '../command.ts';
+import { inColumns } from '../in-columns.ts';
 import { path, positiveInteger, positiveNumber, readOptions, wholeNumber } from '../read-options.ts';
 
 /** With these each learns an adapter on the base of the demo well (LOG.md). */
@@ -85,14 +86,7 @@ function describe({ targetLoss, optimizers }: OptimizerComparison): string {
   const [first] = optimizers;
   const header = ['optimizer', 'rate', 'state', 'of the rest', 'steps', 'of the first', 'last loss', 's/step'];
   const rows = [header, ...optimizers.map((each) => rowOf(each, first?.steps))];
-  const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [`steps until the mean loss of five is at most ${targetLoss.toFixed(4)}`, ...lines].join('\n');
+  return [`steps until the mean loss of five is at most ${targetLoss.toFixed(4)}`, inColumns(rows)].join('\n');
 }
 
 function rowOf(figures: OptimizerFigures, firstSteps: number | undefined): string[] {
