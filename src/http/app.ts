@@ -166,6 +166,27 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   addDashboard(app);
   if (options.metrics) for (const add of [addMetrics, addStats]) add(app, options.metrics);
   if (options.events) streams = addEvents(app, { log: options.events, timers });
+  addServices(app, services, { options, door, uploads, fileUploads, bodies });
+  // WHY registered: routes of others are known only when they have been.
+  void app.register(async (scope) => addOtherMethods(scope));
+  return app;
+}
+
+interface ServiceRoutes {
+  readonly options: AppOptions;
+  readonly door: DoorContext;
+  readonly uploads: UploadReader;
+  /** Of rows for fine-tuning. */
+  readonly fileUploads: UploadReader;
+  readonly bodies: BodyReader;
+}
+
+/** Adds the routes of each service that is offered. */
+function addServices(
+  app: FastifyInstance,
+  services: Services,
+  { options, door, uploads, fileUploads, bodies }: ServiceRoutes,
+): void {
   const { generation, inference, embeddings, jobs } = services;
   const base = generation ?? services.encoder;
   if (base) for (const add of [addModels, addLoraAdapters]) add(app, base);
@@ -189,9 +210,6 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
   addOpenApi(app, inference?.version ?? 'unknown');
-  // WHY registered: routes of others are known only when they have been.
-  void app.register(async (scope) => addOtherMethods(scope));
-  return app;
 }
 
 interface Unreadable {

@@ -114,9 +114,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
     };
-    const list = generation?.context.rollouts?.list;
-    const trail =
-      list && new RolloutTrail({ list: () => generation.context.rollouts?.list() ?? [], timers: systemTimers });
+    const rollouts = generation?.context.rollouts;
+    const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });
     if (trail) opened.push(async () => trail[Symbol.dispose]());
     const isReady = (): boolean => door.isReady() && !shuttingDown;
     metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), isReady });
