@@ -4,7 +4,7 @@ import type { NativeMemory } from '../../native/index.ts';
 import type { ResumedState } from '../loop/step-loop.ts';
 import type { BestWeights } from '../loop/best-weights.ts';
 import type { TrainingModel } from '../loop/training-model.ts';
-import type { StepMetrics } from '../report/metrics.ts';
+import { parseMetrics, type StepMetrics } from '../report/metrics.ts';
 import type { TrainEvent } from '../report/train-result.ts';
 import { compareFingerprints, type Fingerprint } from './fingerprint.ts';
 import type { AllowedChange } from '../config/adapter-settings.ts';
@@ -91,7 +91,7 @@ async function adopt(
   }
   const { step, position, seed, optimizer, skipped } = state;
   const from = { step, position, skipped, random: { seed }, optimizer: { ...optimizer, moments } };
-  return { state, from, metrics, lines: linesOf(metrics) };
+  return { state, from, metrics, lines: parseMetrics(metrics.toString('utf8')) };
 }
 
 function assertSameParameters({ parameters }: TrainingModel, state: TrainingState): void {
@@ -102,18 +102,4 @@ function assertSameParameters({ parameters }: TrainingModel, state: TrainingStat
   if (at < 0 && expected?.length === actual?.length) return;
   const details = { what: 'parameters', expected: expected?.[at] ?? 'no more', actual: actual?.[at] ?? 'no more' };
   throw new EspalierError('TRAIN_STATE_MISMATCH', details);
-}
-
-/** A line as it was written. */
-type Stored = Omit<StepMetrics, 'loss' | 'gradNorm'> & {
-  readonly loss: number | null;
-  readonly gradNorm: number | null;
-};
-
-function linesOf(metrics: Buffer): StepMetrics[] {
-  const lines = metrics.toString('utf8').split('\n');
-  // WHY as: the file is our own, and its hash was checked.
-  const found = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Stored);
-  // WHY: JSON has null in the place of a loss that is not finite.
-  return found.map((line) => ({ ...line, loss: line.loss ?? NaN, gradNorm: line.gradNorm ?? NaN }));
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MetricsWriter, type OpenMetricsFile } from './metrics.ts';
+import { MetricsWriter, parseMetrics, type OpenMetricsFile } from './metrics.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -51,5 +51,16 @@ describe('MetricsWriter', () => {
     await writer.write({ ...line, step: 4 });
     await writer.close();
     expect(await readFile(path, 'utf8')).toBe(`${whole}${JSON.stringify({ ...line, step: 4 })}\n`);
+  });
+});
+
+describe('parseMetrics', () => {
+  it('gives back the steps that were written, also those whose numbers are not finite', async () => {
+    const writer = await MetricsWriter.create(join(root, 'metrics.jsonl'));
+    const line = { step: 1, loss: 2.5, gradNorm: 1, learningRate: 0.1, targetTokens: 7, tokensPerSecond: 100 };
+    const steps = [line, { ...line, step: 2, loss: NaN, gradNorm: NaN, skipped: 'the loss' }];
+    for (const step of steps) await writer.write(step);
+    expect(parseMetrics((await writer.lines()).toString())).toEqual(steps);
+    await writer.close();
   });
 });

@@ -23,6 +23,20 @@ export interface StepMetrics {
   readonly skipped?: string;
 }
 
+/** A line as it was written: JSON has null in the place of a number that is not finite. */
+type Stored = Omit<StepMetrics, 'loss' | 'gradNorm'> & {
+  readonly loss: number | null;
+  readonly gradNorm: number | null;
+};
+
+/** The steps of lines that a `MetricsWriter` has written. A loss or a norm that was not finite is NaN. */
+export function parseMetrics(lines: string): StepMetrics[] {
+  const written = lines.split('\n').filter((line) => line !== '');
+  // WHY as: the file is our own.
+  const steps = written.map((line) => JSON.parse(line) as Stored);
+  return steps.map((step) => ({ ...step, loss: step.loss ?? NaN, gradNorm: step.gradNorm ?? NaN }));
+}
+
 /** The file to which lines are written. A test can inject one on a full disk. */
 export interface MetricsFile {
   /** Writes at an offset in the file. @returns the number of bytes that were written */

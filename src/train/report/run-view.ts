@@ -1,7 +1,7 @@
 import { writeAtomically } from '../../atomic-files/index.ts';
 import { EspalierError, option, optionText } from '../../core/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
-import type { StepMetrics } from './metrics.ts';
+import { parseMetrics } from './metrics.ts';
 import { runPage, type RunFacts } from './run-page.ts';
 import { TensorboardLog } from './tensorboard-log.ts';
 import type { Sample, TrainEvent, TrainPlan, TrainResult } from './train-result.ts';
@@ -112,7 +112,7 @@ export class RunView implements AsyncDisposable {
   async end(end: RunFacts['end'], lines: string): Promise<void> {
     const { report } = this.#config;
     if (report === undefined) return;
-    const steps = stepsOf(lines);
+    const steps = parseMetrics(lines);
     const evaluations = new Map(
       [
         ...steps.flatMap(({ step, evalLoss }) => (evalLoss === undefined ? [] : [[step, evalLoss] as const])),
@@ -138,13 +138,6 @@ export class RunView implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#log?.[Symbol.asyncDispose]();
   }
-}
-
-function stepsOf(lines: string): StepMetrics[] {
-  return lines
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as StepMetrics);
 }
 
 export function messageOf(error: unknown): string {
