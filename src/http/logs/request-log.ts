@@ -1,6 +1,7 @@
 import type { FastifyRequest, FastifyServerOptions } from 'fastify';
 import { EspalierError } from '../../core/index.ts';
 import type { Tracing } from '../../telemetry/index.ts';
+import { routeLabel } from '../door/route-label.ts';
 
 /** How much is logged: only failures, or each request. */
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
@@ -38,10 +39,7 @@ export function requestLog({ level, tracing, stream }: RequestLogOptions): NonNu
     },
     mixin: () => idsOf(tracing?.current()),
     serializers: {
-      req: ({ method, is404, routeOptions }: FastifyRequest) => ({
-        method,
-        route: is404 ? 'unknown' : (routeOptions.url ?? 'unknown'),
-      }),
+      req: (request: FastifyRequest) => ({ method: request.method, route: routeLabel(request) }),
       res: ({ statusCode }) => ({ statusCode }),
       err: toldError,
     },

@@ -1,9 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServerMetrics } from '../../telemetry/index.ts';
+import { routeLabel } from '../door/route-label.ts';
 import { holderOf } from '../keys/key-holder.ts';
-
-/** The label of requests that match no route. WHY one: a path is any text that a client sends. */
-const unknownRoute = 'unknown';
 
 /**
  * `GET /metrics`: the server's series in the text format of Prometheus. It needs the API key if one is set, like every route but those
@@ -18,8 +16,8 @@ export function addMetrics(app: FastifyInstance, metrics: Pick<ServerMetrics, 't
 
 /** Counts every answer, those that refuse included. Must be called before the routes are added. */
 export function countAnswers(app: FastifyInstance, metrics: Pick<ServerMetrics, 'answered'>): void {
-  app.addHook('onResponse', async ({ method, is404, routeOptions }, { statusCode: status, elapsedTime }) => {
-    const route = is404 ? unknownRoute : (routeOptions.url ?? unknownRoute);
-    metrics.answered({ method, route, status, seconds: elapsedTime / 1000 });
+  app.addHook('onResponse', async (request, { statusCode: status, elapsedTime }) => {
+    const { method } = request;
+    metrics.answered({ method, route: routeLabel(request), status, seconds: elapsedTime / 1000 });
   });
 }

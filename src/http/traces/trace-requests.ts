@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Operation, RequestTrace, Tracing } from '../../telemetry/index.ts';
+import { routeLabel } from '../door/route-label.ts';
 
 /** What the routes do that are part of an API for generation. */
 const operations: Readonly<Record<string, Operation>> = {
@@ -14,8 +15,8 @@ const operations: Readonly<Record<string, Operation>> = {
 export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
   const traces = new WeakMap<FastifyRequest, RequestTrace>();
   app.addHook('onRequest', (request, _reply, done) => {
-    const { method, id, headers, is404, routeOptions } = request;
-    const route = is404 ? 'unknown' : (routeOptions.url ?? 'unknown');
+    const { method, id, headers } = request;
+    const route = routeLabel(request);
     const { traceparent } = headers;
     const trace = tracing.begin({ method, route, requestId: id, traceparent, operation: operations[route] });
     traces.set(request, trace);
