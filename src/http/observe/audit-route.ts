@@ -4,6 +4,7 @@ import type { AuditReader } from '../../service/index.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { actorFor } from '../keys/hide-names.ts';
 import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
+import { seesEvent } from './event-json.ts';
 
 const querySchema = z.strictObject({
   before: z.coerce.number().int().min(1).optional(),
@@ -18,7 +19,7 @@ export function addAudit(app: FastifyInstance, audit: AuditReader): void {
   app.get('/v1/audit', { config: { access: 'read', keepsToNames: true } }, async (request) => {
     const { before, limit, name } = parseBody(querySchema, request.query);
     const reader = holderOf(request);
-    const matches = (entry: Entry): boolean => isSeen(entry, reader) && (name === undefined || entry.name === name);
+    const matches = (entry: Entry): boolean => seesEvent(reader, entry) && (name === undefined || entry.name === name);
     const page = await audit.page({ before, limit, matches });
     return {
       object: 'list',
@@ -28,10 +29,6 @@ export function addAudit(app: FastifyInstance, audit: AuditReader): void {
       next_before: page.before ?? null,
     };
   });
-}
-
-function isSeen({ name }: Entry, { scope }: KeyHolder): boolean {
-  return scope.isAll || (name !== undefined && scope.sees(name));
 }
 
 /** WHY less for a key for some names: messages and reasons of others may name what it may not see, and the chain is that of all. */

@@ -20,8 +20,8 @@ export interface EventJson {
   readonly details: NonNullable<AdapterEvent['details']>;
 }
 
-/** Whether a reader may know of an event. One that names no adapter belongs to versions of any name: only who sees all is told. */
-export function seesEvent({ scope }: KeyHolder, { name }: AdapterEvent): boolean {
+/** Whether a reader may know of an event, or of its audit record. One that names no adapter belongs to versions of any name: only who sees all is told. */
+export function seesEvent({ scope }: KeyHolder, { name }: Pick<AdapterEvent, 'name'>): boolean {
   return scope.isAll || (name !== undefined && scope.sees(name));
 }
 
