@@ -38,6 +38,8 @@ interface Trail {
 /** Most roll-outs that are followed. WHY: their states are read at every look. */
 const maxTrails = 256;
 
+const defaultEveryMs = 2000;
+
 /**
  * How the evidence of roll-outs came about: points in time, of which every second is dropped when there are too many. So a trail covers
  * the whole roll-out in a bounded space, the older part as densely as the newer. It ends with the process.
@@ -49,7 +51,7 @@ export class RolloutTrail implements Disposable {
 
   constructor(options: RolloutTrailOptions) {
     this.#options = options;
-    const { timers, everyMs = 2000 } = options;
+    const { timers, everyMs = defaultEveryMs } = options;
     this.#looking = repeat(timers, everyMs, () => this.look());
   }
 
@@ -69,14 +71,13 @@ export class RolloutTrail implements Disposable {
   }
 
   #add(state: RolloutState, time: number): void {
-    const { everyMs = 2000, maxPoints = 240 } = this.#options;
+    const { everyMs = defaultEveryMs, maxPoints = 240 } = this.#options;
     const known = this.#trails.get(state.alias);
     const trail = known?.id === state.id ? known : { id: state.id, points: [], gapMs: everyMs };
     this.#trails.set(state.alias, trail);
     const point = pointOf(state, time);
     const last = trail.points.at(-1);
-    const isTurn = last === undefined || last.step !== point.step || last.phase !== point.phase;
-    if (!isTurn && (time - last.time < trail.gapMs || !isNews(last, point))) return;
+    if (last !== undefined && !isTurn(last, point) && (time - last.time < trail.gapMs || !isNews(last, point))) return;
     trail.points.push(point);
     if (trail.points.length <= maxPoints) return;
     trail.points = thinned(trail.points);
@@ -94,6 +95,11 @@ function pointOf({ step, phase, mirror, candidateCalls }: RolloutState, time: nu
   return { time, step, phase: phase.kind, requests, divergence, agreement: mirror.agreement.mean, calls, failures };
 }
 
+/** Whether the step or the phase changes between two points. */
+function isTurn(last: TrailPoint, next: TrailPoint): boolean {
+  return last.step !== next.step || last.phase !== next.phase;
+}
+
 function isNews(last: TrailPoint, next: TrailPoint): boolean {
   return last.requests !== next.requests || last.calls !== next.calls;
 }
@@ -102,7 +108,6 @@ function isNews(last: TrailPoint, next: TrailPoint): boolean {
 function thinned(points: readonly TrailPoint[]): TrailPoint[] {
   return points.filter((point, at) => {
     const before = points[at - 1];
-    const isTurn = before === undefined || before.step !== point.step || before.phase !== point.phase;
-    return isTurn || at % 2 === 0 || at === points.length - 1;
+    return before === undefined || isTurn(before, point) || at % 2 === 0 || at === points.length - 1;
   });
 }
