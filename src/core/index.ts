@@ -17,6 +17,7 @@ export { graphPlaces } from './graph-places.ts';
 export { isFile, namesIn } from './look-at-files.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { didYouMean, nearest } from './nearest.ts';
+export { nearestRank } from './nearest-rank.ts';
 export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';
 export { packageVersion } from './package-version.ts';
 export { type JobEvent, type JobStatus, jobStatuses, onJobEvent, publishJobEvent } from './job-events.ts';

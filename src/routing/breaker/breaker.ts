@@ -1,6 +1,6 @@
+import { nearestRank } from '../../core/index.ts';
 import { readBreakerOptions, type BreakerOptions, type BreakerSettings } from './breaker-options.ts';
 import { LatencyBaseline } from './latency-baseline.ts';
-import { nearestRank } from './nearest-rank.ts';
 import { RequestWindow } from './request-window.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';

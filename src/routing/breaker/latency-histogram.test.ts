@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nearestRank } from '../../core/index.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import { nearestRank } from './nearest-rank.ts';
 
 describe('a histogram of latencies', () => {
   it('gives percentiles that are at most 2 % too large, and never too small', () => {

@@ -1,4 +1,4 @@
-import { nearestRank } from './nearest-rank.ts';
+import { nearestRank } from '../../core/index.ts';
 
 /** Each bin reaches 2 % further than the one before it. */
 const growth = 1.02;

@@ -1,3 +1,4 @@
+import { nearestRank } from '../../core/index.ts';
 import type { EndedSequence } from './sources.ts';
 
 /** Percentiles of the latest answers, in milliseconds; undefined where there were none. */
@@ -65,7 +66,7 @@ export class RecentTimes {
 /** By nearest rank. */
 function percentiles(values: readonly (number | undefined)[]): Percentiles | undefined {
   const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  const at = (share: number): number | undefined => sorted[Math.ceil(share * sorted.length) - 1];
+  const at = (share: number): number | undefined => sorted[nearestRank(share, sorted.length) - 1];
   const [p50, p95] = [at(0.5), at(0.95)];
   return p50 === undefined || p95 === undefined ? undefined : { p50, p95 };
 }
