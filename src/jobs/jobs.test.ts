@@ -81,7 +81,6 @@ async function create(given: Partial<NewJob> = {}): Promise<JobRecord> {
     start: null,
     metadata: null,
     hyperparameters: auto,
-    hasMethod: false,
     fineTunedModel: 'ft:base::abc',
     adapter: null,
     rollout: null,

@@ -44,7 +44,7 @@ type OrAuto = number | 'auto';
 /** A job that is asked for. Its files exist. */
 export interface NewJob extends Pick<
   JobRecord,
-  'model' | 'trainingFile' | 'validationFile' | 'suffix' | 'metadata' | 'hasMethod' | 'fineTunedModel' | 'adapter'
+  'model' | 'trainingFile' | 'validationFile' | 'suffix' | 'metadata' | 'fineTunedModel' | 'adapter'
 > {
   readonly seed: number | null;
   /** The adapter with which it begins; null: with a new one. */
@@ -182,7 +182,6 @@ export class Jobs implements AsyncDisposable {
       rows: null,
       isTrained: false,
       steps: null,
-      lastStep: 0,
       trainedTokens: null,
       resultFiles: [],
       error: null,

@@ -156,7 +156,7 @@ export function somethingFails(name: string): void {
 /** Two jobs, of which one is under way. Commands change its state, and nothing else. */
 function jobsThatTrain(): JobControl {
   const seconds = Math.floor(Date.now() / 1000);
-  const common = { model: 'qwen3-0.6b', steps: 200, lastStep: 140, trainedTokens: 48_300 };
+  const common = { model: 'qwen3-0.6b', steps: 200, trainedTokens: 48_300 };
   let jobs: JobRecord[] = [
     fakeJob({ ...common, id: 'ftjob-7Qk2', createdAt: seconds - 340, suffix: 'claims' }),
     fakeJob({
@@ -165,7 +165,6 @@ function jobsThatTrain(): JobControl {
       createdAt: seconds - 8000,
       status: 'succeeded',
       fineTunedModel: 'ft:qwen3-0.6b::3Lx9',
-      lastStep: 200,
     }),
   ];
   const find = (id: string): JobRecord | undefined => jobs.find((job) => job.id === id);
@@ -180,7 +179,8 @@ function jobsThatTrain(): JobControl {
     },
     // The latest first, as the server's own are.
     events: async (id) => {
-      const steps = Array.from({ length: (find(id)?.lastStep ?? 0) / 2 }, (_, at) => 2 * at + 2);
+      const lastStep = id === 'ftjob-3Lx9' ? 200 : 140;
+      const steps = Array.from({ length: lastStep / 2 }, (_, at) => 2 * at + 2);
       const told = [
         {
           id: `ftevent-${id}-0`,

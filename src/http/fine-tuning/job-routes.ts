@@ -82,7 +82,6 @@ async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest)
     seed: body.seed ?? null,
     metadata: body.metadata ?? null,
     hyperparameters: { nEpochs, batchSize, learningRateMultiplier: learning_rate_multiplier },
-    hasMethod: body.method !== null && body.method !== undefined,
     fineTunedModel,
     adapter: body.adapter ?? null,
     rollout: body.rollout ?? null,

@@ -25,8 +25,6 @@ export const jobRecordSchema = z.object({
     batchSize: z.number().int(),
     learningRateMultiplier: z.number(),
   }),
-  /** Whether the hyperparameters were sent inside of `method`. */
-  hasMethod: z.boolean(),
   /** The name that the finished adapter gets: `ft:base:suffix:id`. */
   fineTunedModel: z.string(),
   /** A further name that is pointed to the finished adapter. */
@@ -39,9 +37,8 @@ export const jobRecordSchema = z.object({
   rows: z.number().int().nullable(),
   /** Whether the training is over and its adapter is whole. What is left then is to bring it into service. */
   isTrained: z.boolean(),
-  /** The steps that are planned, and the last one that was seen. */
+  /** The steps that are planned. */
   steps: z.number().int().nullable(),
-  lastStep: z.number().int(),
   trainedTokens: z.number().int().nullable(),
   resultFiles: z.array(z.string()),
   error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),

@@ -11,7 +11,7 @@ const actions: readonly JobAction[] = [
   { kind: 'pause' },
   { kind: 'resume' },
   { kind: 'cancel' },
-  { kind: 'trained', tokens: 9, steps: 3, resultFiles: ['file-2'] },
+  { kind: 'trained', tokens: 9, resultFiles: ['file-2'] },
   { kind: 'served' },
   { kind: 'fail', error: { code: 'x', message: 'y', param: null } },
 ];
@@ -55,7 +55,7 @@ describe('the states of a job', () => {
       { kind: 'resume' },
       { kind: 'validated', rows: 5 },
       { kind: 'start' },
-      { kind: 'trained', tokens: 9, steps: 3, resultFiles: [] },
+      { kind: 'trained', tokens: 9, resultFiles: [] },
       { kind: 'served' },
     ]);
     expect(way.map(({ status }) => status)).toEqual([

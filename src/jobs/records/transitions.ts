@@ -10,12 +10,7 @@ export type JobAction =
   | { readonly kind: 'resume' }
   | { readonly kind: 'cancel' }
   /** The training is over, and its adapter is whole. */
-  | {
-      readonly kind: 'trained';
-      readonly tokens: number;
-      readonly steps: number;
-      readonly resultFiles: readonly string[];
-    }
+  | { readonly kind: 'trained'; readonly tokens: number; readonly resultFiles: readonly string[] }
   /** The adapter is served. */
   | { readonly kind: 'served' }
   | { readonly kind: 'fail'; readonly error: NonNullable<JobRecord['error']> };
@@ -73,8 +68,8 @@ export function afterAction(job: JobRecord, action: JobAction, now: number): Job
   const status = to === 'same' ? job.status : to;
   const moved: JobRecord = { ...job, status, finishedAt: isOver({ status }) ? now : null };
   if (action.kind === 'trained') {
-    const { tokens, steps, resultFiles } = action;
-    return { ...moved, isTrained: true, trainedTokens: tokens, lastStep: steps, resultFiles: [...resultFiles] };
+    const { tokens, resultFiles } = action;
+    return { ...moved, isTrained: true, trainedTokens: tokens, resultFiles: [...resultFiles] };
   }
   if (action.kind === 'validated') return { ...moved, rows: action.rows };
   return action.kind === 'fail' ? { ...moved, error: action.error } : moved;

@@ -193,7 +193,7 @@ export class JobRunner implements AsyncDisposable {
     if (outcome.kind === 'failed') await this.#fail(id, outcome.error);
     if (outcome.kind !== 'trained') return;
     const resultFiles = [await this.#results(job)];
-    await this.#act(id, { kind: 'trained', tokens: outcome.tokens, steps: outcome.steps, resultFiles });
+    await this.#act(id, { kind: 'trained', tokens: outcome.tokens, resultFiles });
   }
 
   async #trainPlaces({ id, startVersion, trainingFile, validationFile }: JobRecord): Promise<TrainPlaces> {

@@ -5,7 +5,7 @@ import type { TrainingExit } from './training-process.ts';
 
 /** What became of a training. */
 export type Outcome =
-  | { readonly kind: 'trained'; readonly tokens: number; readonly steps: number }
+  | { readonly kind: 'trained'; readonly tokens: number }
   /** It was asked to end, and can go on. */
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly error: NonNullable<JobRecord['error']> };
@@ -21,7 +21,7 @@ export interface Ended {
 /** What the end of a process means. Pure. */
 export function outcomeOf({ exit, last, isStopped }: Ended): Outcome {
   if (last?.kind === 'finished' && !last.result.interrupted && exit.code === 0) {
-    return { kind: 'trained', tokens: last.result.targetTokens, steps: last.result.steps };
+    return { kind: 'trained', tokens: last.result.targetTokens };
   }
   if (isStopped) return { kind: 'stopped' };
   if (last?.kind === 'error') {
