@@ -2,27 +2,20 @@ import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { z } from 'zod';
 import { newId } from './ids.ts';
 
-/** An event of a job, as `events.jsonl` has it. */
-export interface LoggedEvent {
-  readonly id: string;
-  /** Unix time in seconds. */
-  readonly createdAt: number;
-  readonly level: 'info' | 'warn' | 'error';
-  readonly message: string;
-  readonly type: 'message' | 'metrics';
-  readonly data: Readonly<Record<string, unknown>> | null;
-}
-
-export type NewEvent = Pick<LoggedEvent, 'message'> & Partial<Omit<LoggedEvent, 'id' | 'createdAt'>>;
-
 const eventSchema = z.object({
   id: z.string(),
+  /** Unix time in seconds. */
   createdAt: z.number(),
   level: z.enum(['info', 'warn', 'error']),
   message: z.string(),
   type: z.enum(['message', 'metrics']),
   data: z.record(z.string(), z.unknown()).nullable(),
 });
+
+/** An event of a job, as `events.jsonl` has it. */
+export type LoggedEvent = Readonly<z.output<typeof eventSchema>>;
+
+export type NewEvent = Pick<LoggedEvent, 'message'> & Partial<Omit<LoggedEvent, 'id' | 'createdAt'>>;
 
 /** A file of lines that only grows. */
 export class EventLog {
@@ -45,12 +38,11 @@ export class EventLog {
   }
 
   /** @throws the errors of the file system */
-  add(event: NewEvent): Promise<LoggedEvent> {
-    const { message, level = 'info', type = 'message', data = null } = event;
-    const logged = { id: newId('ftevent-'), createdAt: this.#now(), level, message, type, data };
+  add({ message, level = 'info', type = 'message', data = null }: NewEvent): Promise<void> {
+    const logged: LoggedEvent = { id: newId('ftevent-'), createdAt: this.#now(), level, message, type, data };
     const writing = this.#writing.then(() => appendFile(this.#path, `${JSON.stringify(logged)}\n`));
     this.#writing = writing.catch(() => undefined);
-    return writing.then(() => logged);
+    return writing;
   }
 
   /** All events, the oldest first. */
