@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { MoveOptions } from '../../routing/index.ts';
@@ -31,20 +31,21 @@ export const uploadSchema = z.strictObject({
 
 /** `POST /v1/adapters`: takes the files of an adapter in parts, verifies them, keeps them in the store and points the name to them. */
 export function addUpload(app: FastifyInstance, context: UploadContext): void {
+  postParts(app, '/v1/adapters', async (request, reply) => {
+    const staging = context.control.staging();
+    assertNoPage(request);
+    await using upload = await context.uploads.read(request.raw, staging);
+    // WHY awaited: the files must be there until the answer is known.
+    return await take(context, upload, { request, reply });
+  });
+}
+
+/** Adds a route for administration whose body comes in parts, which the handler reads from `request.raw`. */
+export function postParts(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
-    scope.post(
-      '/v1/adapters',
-      { config: { access: 'admin', body: 'parts', keepsToNames: true } },
-      async (request, reply) => {
-        const staging = context.control.staging();
-        assertNoPage(request);
-        await using upload = await context.uploads.read(request.raw, staging);
-        // WHY awaited: the files must be there until the answer is known.
-        return await take(context, upload, { request, reply });
-      },
-    );
+    scope.post(url, { config: { access: 'admin', body: 'parts', keepsToNames: true } }, handler);
   });
 }
 

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { FileRecord, JobControl } from '../../jobs/index.ts';
 import type { UploadReader } from '../adapters/upload-reader.ts';
-import { assertNoPage } from '../adapters/upload-route.ts';
+import { assertNoPage, postParts } from '../adapters/upload-route.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { fileJson } from './job-json.ts';
@@ -59,25 +58,21 @@ export function addFiles(app: FastifyInstance, { jobs, fileUploads }: FileRoutes
 }
 
 function addFileUpload(app: FastifyInstance, { jobs, fileUploads }: FileRoutesContext): void {
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('multipart/form-data', async (_request: FastifyRequest, stream: Readable) => stream);
-    scope.post('/v1/files', { config: { access: 'admin', body: 'parts', keepsToNames: true } }, async (request) => {
-      assertNoPage(request);
-      await using upload = await fileUploads.read(request.raw, jobs.staging);
-      parseBody(uploadFileSchema, Object.fromEntries(upload.fields));
-      const { folder, givenName: filename } = upload;
-      if (filename === undefined) {
-        throw new EspalierError('REQUEST_INVALID', { param: 'file', problem: 'a file of rows is expected' });
-      }
-      const owner = holderOf(request).name ?? null;
-      // WHY awaited: the file must be there until it is kept.
-      return fileJson(
-        await jobs.files.put({ path: join(folder, storedFileName), filename, owner }).catch((error: unknown) => {
-          throw EspalierError.isInstance(error) && error.code.startsWith('DATA_') ? error.about('file') : error;
-        }),
-      );
-    });
+  postParts(app, '/v1/files', async (request) => {
+    assertNoPage(request);
+    await using upload = await fileUploads.read(request.raw, jobs.staging);
+    parseBody(uploadFileSchema, Object.fromEntries(upload.fields));
+    const { folder, givenName: filename } = upload;
+    if (filename === undefined) {
+      throw new EspalierError('REQUEST_INVALID', { param: 'file', problem: 'a file of rows is expected' });
+    }
+    const owner = holderOf(request).name ?? null;
+    // WHY awaited: the file must be there until it is kept.
+    return fileJson(
+      await jobs.files.put({ path: join(folder, storedFileName), filename, owner }).catch((error: unknown) => {
+        throw EspalierError.isInstance(error) && error.code.startsWith('DATA_') ? error.about('file') : error;
+      }),
+    );
   });
 }
 
