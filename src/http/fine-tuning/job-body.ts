@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isFields, type Fields } from '../../chat/index.ts';
 import { EspalierError } from '../../core/index.ts';
+import { metadata, nameInRequest } from '../openai/request-body.ts';
 
 const orAuto = (value: z.ZodNumber): z.ZodUnion<readonly [z.ZodLiteral<'auto'>, z.ZodNumber]> =>
   z.union([z.literal('auto'), value]);
@@ -11,16 +12,11 @@ const hyperparameters = z.strictObject({
   learning_rate_multiplier: orAuto(z.number().positive().max(1000)).default('auto'),
 });
 
-/** OpenAI's bounds. */
-const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'at most 16 pairs are taken' });
-
 const fileId = z.string().min(1).max(128);
 
 /** The fields of `POST /v1/fine_tuning/jobs`. The last two are Espalier's own. */
 export const createJobSchema = z.strictObject({
-  model: z.string().min(1).max(512),
+  model: nameInRequest,
   training_file: fileId,
   validation_file: fileId.nullish(),
   hyperparameters: hyperparameters.nullish(),

@@ -19,6 +19,11 @@ import { answerFormFields } from './answer-form.ts';
 /** Longer than any name that can be served. */
 export const nameInRequest = z.string().min(1).max(512);
 
+/** Pairs that a client keeps with an object, in OpenAI's bounds. */
+export const metadata = z
+  .record(z.string().max(64), z.string().max(512))
+  .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'at most 16 pairs are taken' });
+
 /** WHY a limit: each choice keeps a set of them. */
 const maxStopTokens = 256;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FieldProblem } from '../../chat/index.ts';
-import { nameInRequest, samplingFields } from '../openai/request-body.ts';
+import { metadata, nameInRequest, samplingFields } from '../openai/request-body.ts';
 import { readInput } from './read-input.ts';
 import { readTools } from './read-tools.ts';
 
@@ -14,11 +14,6 @@ const {
   response_format: _format,
   ...sampling
 } = samplingFields;
-
-/** OpenAI's bounds. */
-const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'at most 16 pairs are taken' });
 
 const jsonSchema = z.object({
   type: z.literal('json_schema'),
