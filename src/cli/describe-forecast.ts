@@ -2,20 +2,20 @@ import type { MemoryForecast, TrainForecast } from '../train/index.ts';
 import { describePlan } from './describe-training.ts';
 
 /** The parts of the memory, and what they are called. */
-const parts = {
-  process: 'the process as it is now',
-  weights: 'weights of the base',
-  activations: 'intermediate results of the largest micro-batch',
-  parameters: 'trained weights and gradients',
-  optimizer: 'optimizer',
-  evaluation: 'evaluation',
-} as const satisfies Partial<Record<keyof MemoryForecast, string>>;
+const parts: readonly (readonly [keyof MemoryForecast, string])[] = [
+  ['process', 'the process as it is now'],
+  ['weights', 'weights of the base'],
+  ['activations', 'intermediate results of the largest micro-batch'],
+  ['parameters', 'trained weights and gradients'],
+  ['optimizer', 'optimizer'],
+  ['evaluation', 'evaluation'],
+];
 
 /** Describes what a training would do, as text for a person. */
 export function describeForecast({ plan, tokens, largestBatch, memory }: TrainForecast): string {
-  const lines = Object.entries(parts)
-    .filter(([name]) => memoryOf(memory, name) > 0)
-    .map(([name, text]) => `           ${megabytes(memoryOf(memory, name)).padStart(8)}  ${text}`);
+  const lines = parts
+    .filter(([name]) => memory[name] > 0)
+    .map(([name, text]) => `           ${megabytes(memory[name]).padStart(8)}  ${text}`);
   const unknown =
     memory.unknown === 0
       ? []
@@ -27,10 +27,6 @@ export function describeForecast({ plan, tokens, largestBatch, memory }: TrainFo
     ...lines,
     ...unknown,
   ].join('\n');
-}
-
-function memoryOf(memory: MemoryForecast, name: string): number {
-  return Object.entries(memory).find(([key]) => key === name)?.[1] ?? 0;
 }
 
 function megabytes(bytes: number): string {
