@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import type { JobClient, RemoteJob } from '../../http/index.ts';
@@ -9,7 +10,11 @@ import { addServerOptions, jobClientOf, serverSchema } from '../server-options.t
 
 const jobId = z.string().min(1, { error: 'the id of a job, such as ftjob-3f9a0c6d1b2e4f5a6b7c8d9e' });
 const ofJob = z.object({ ...serverSchema, id: jobId });
-const orAuto = <Value extends z.ZodType>(value: Value) => z.union([z.literal('auto'), value]);
+
+function addJobId(command: Command): void {
+  command.argument('<id>', 'the id of a job');
+  addServerOptions(command);
+}
 
 export const jobsListCommand: CommandDefinition = {
   name: 'jobs list',
@@ -26,10 +31,7 @@ export const jobsShowCommand: CommandDefinition = {
   name: 'jobs show',
   summary: 'Shows a fine-tuning job of a running server, and the checkpoints that are kept of it.',
   examples: ['espalier jobs show ftjob-3f9a0c6d1b2e4f5a6b7c8d9e'],
-  configure(command) {
-    command.argument('<id>', 'the id of a job');
-    addServerOptions(command);
-  },
+  configure: addJobId,
   async run(options, { output, signal }) {
     const read = readOptions(ofJob, options);
     const client = jobClientOf(read, signal);
@@ -46,10 +48,7 @@ export const jobsEventsCommand: CommandDefinition = {
   name: 'jobs events',
   summary: 'Shows what happened to a fine-tuning job of a running server, the oldest first.',
   examples: ['espalier jobs events ftjob-3f9a0c6d1b2e4f5a6b7c8d9e | tail -3'],
-  configure(command) {
-    command.argument('<id>', 'the id of a job');
-    addServerOptions(command);
-  },
+  configure: addJobId,
   async run(options, { output, signal }) {
     const read = readOptions(ofJob, options);
     const events = await jobClientOf(read, signal).events(read.id);
@@ -57,6 +56,7 @@ export const jobsEventsCommand: CommandDefinition = {
   },
 };
 
+const orAuto = <Value extends z.ZodType>(value: Value) => z.union([z.literal('auto'), value]);
 const createSchema = z.object({
   ...serverSchema,
   rows: z.string().min(1, { error: 'a file of rows, or the id of one that the server has' }),
@@ -139,10 +139,7 @@ function commandOf({ verb, summary, told }: Verb): CommandDefinition {
     name: `jobs ${verb}`,
     summary,
     examples: [`espalier jobs ${verb} ftjob-3f9a0c6d1b2e4f5a6b7c8d9e`],
-    configure(command) {
-      command.argument('<id>', 'the id of a job');
-      addServerOptions(command);
-    },
+    configure: addJobId,
     async run(options, { output, signal }) {
       const read = readOptions(ofJob, options);
       const job = await jobClientOf(read, signal).command(read.id, verb);
