@@ -1,7 +1,6 @@
-import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { lockOutput } from '../atomic-files/index.ts';
-import { checkpointPath, checkpointsOf } from '../checkpoint/index.ts';
+import { checkpointsOf, listCheckpoints } from '../checkpoint/index.ts';
 import { decideThreads, EspalierError } from '../core/index.ts';
 import { trainDefaults } from '../train/index.ts';
 import { FileFolder, type FileLimits } from './files/file-folder.ts';
@@ -208,24 +207,20 @@ export class Jobs implements AsyncDisposable {
   /** Those that are on the disk, the newest first. @throws EspalierError JOB_NOT_FOUND */
   async checkpoints(id: string): Promise<readonly JobCheckpoint[]> {
     const events = await this.#table.events(id);
-    const folder = checkpointsOf(placesOf(this.#layout, id).adapter);
+    const kept = await listCheckpoints(checkpointsOf(placesOf(this.#layout, id).adapter));
+    const steps = new Set(kept.map(({ step }) => step));
     const found = new Map<number, JobCheckpoint>();
     for (const { id: event, createdAt, message, data } of events) {
       const numberIn = (key: string): number | undefined => (typeof data?.[key] === 'number' ? data[key] : undefined);
       const step = message.startsWith('Checkpoint ') ? numberIn('step') : undefined;
-      if (step === undefined) continue;
-      const isThere = await access(checkpointPath(folder, step)).then(
-        () => true,
-        () => false,
-      );
-      if (isThere)
-        found.set(step, {
-          id: event.replace('ftevent-', 'ftckpt_'),
-          createdAt,
-          step,
-          trainLoss: numberIn('train_loss'),
-          validLoss: numberIn('valid_loss'),
-        });
+      if (step === undefined || !steps.has(step)) continue;
+      found.set(step, {
+        id: event.replace('ftevent-', 'ftckpt_'),
+        createdAt,
+        step,
+        trainLoss: numberIn('train_loss'),
+        validLoss: numberIn('valid_loss'),
+      });
     }
     return [...found.values()].toReversed();
   }
