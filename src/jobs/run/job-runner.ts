@@ -12,7 +12,7 @@ import { type JobsLayout, placesOf } from '../records/job-folder.ts';
 import type { JobRecord } from '../records/job-record.ts';
 import { canTake, type JobAction } from '../records/transitions.ts';
 import { outcomeOf } from './outcome.ts';
-import { type OccupiedPlace, planJobs } from './plan.ts';
+import { planJobs } from './plan.ts';
 import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-lines.ts';
 import { resultsTable } from './results-file.ts';
 import { type TrainPlaces, trainArguments } from './train-arguments.ts';
@@ -85,10 +85,9 @@ export class JobRunner implements AsyncDisposable {
   /** Does what the states ask for. Called after each change of a state, and when a process has ended. */
   pump(): void {
     const { table, maxJobs } = this.#options;
-    const places: ReadonlyMap<string, OccupiedPlace> = this.#places;
     const plan = planJobs({
       jobs: table.list(),
-      places,
+      places: this.#places,
       validating: this.#validating,
       maxJobs,
       isClosing: this.#isClosing,
