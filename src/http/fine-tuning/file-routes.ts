@@ -5,10 +5,11 @@ import { EspalierError } from '../../core/index.ts';
 import type { FileRecord, JobControl } from '../../jobs/index.ts';
 import type { UploadReader } from '../adapters/upload-reader.ts';
 import { assertNoPage, postParts } from '../adapters/upload-route.ts';
+import { pageOf } from '../door/list-page.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { fileJson } from './job-json.ts';
-import { filePageSchema, pageOf } from './page.ts';
+import { filePageSchema } from './page.ts';
 
 export interface FileRoutesContext {
   readonly jobs: JobControl;

@@ -4,13 +4,14 @@ import { fineTunedName, type JobControl, type JobRecord, type NewJob, newModelId
 import { parseModel } from '../../routing/index.ts';
 import type { BaseContext } from '../../service/index.ts';
 import { causeOf } from '../adapters/change-cause.ts';
+import { pageOf } from '../door/list-page.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { assertLoadable, assertSeen } from '../keys/assert-seen.ts';
 import { holderOf } from '../keys/key-holder.ts';
 import { fileOf } from './file-routes.ts';
 import { type CreateJobBody, createJobSchema, hyperparametersOf, refuseOtherMethods } from './job-body.ts';
 import { checkpointJson, eventJson, jobJson } from './job-json.ts';
-import { pageOf, pageSchema } from './page.ts';
+import { pageSchema } from './page.ts';
 
 export interface JobRoutesContext {
   readonly jobs: JobControl;

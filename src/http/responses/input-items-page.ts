@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { pageOf } from '../door/list-page.ts';
 import type { Item } from './items.ts';
 
 /** The query of `GET /v1/responses/{id}/input_items`. */
@@ -17,16 +17,5 @@ export type PageQuery = z.output<typeof pageSchema>;
  */
 export function inputItemsPage(items: readonly Item[], { limit, order, after }: PageQuery): object {
   const ordered = order === 'asc' ? items : items.toReversed();
-  const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
-  if (after !== undefined && start === 0) {
-    throw new EspalierError('REQUEST_INVALID', { param: 'after', problem: 'no item of the list has this id' });
-  }
-  const data = ordered.slice(start, start + limit);
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: start + limit < ordered.length,
-  };
+  return pageOf(ordered, { limit, after, missing: 'no item of the list has this id' }, (item) => item);
 }
