@@ -1,5 +1,6 @@
 import type { LanguageModelV4CallOptions, SharedV4Warning } from '@ai-sdk/provider';
-import { adapterByName, type ChatOptions, definedOnly } from '../library/index.ts';
+import { definedOnly } from '../core/index.ts';
+import { adapterByName, type ChatOptions } from '../library/index.ts';
 import { messagesOf } from './messages-of.ts';
 import { readProviderOptions } from './provider-options.ts';
 

@@ -1,5 +1,6 @@
 export { adapterNameForm, isAdapterName, isFineTunedName } from './adapter-name.ts';
 export { breathe } from './breathe.ts';
+export { definedOnly } from './defined-only.ts';
 export {
   type AdapterEvent,
   type AdapterEventKind,

@@ -1,4 +1,5 @@
-import { type ChatOptions, definedOnly, type NamedLora } from '../library/index.ts';
+import { definedOnly } from '../core/index.ts';
+import type { ChatOptions, NamedLora } from '../library/index.ts';
 
 /** How answers are drawn, by the names of the library. `lora` names adapters whose updates are added up. */
 export type ChatEspalierSettings = Pick<ChatOptions, (typeof names)[number]> & {

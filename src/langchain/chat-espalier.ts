@@ -10,7 +10,8 @@ import {
 import type { AIMessageChunk, BaseMessage } from '@langchain/core/messages';
 import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs';
 import type { Runnable } from '@langchain/core/runnables';
-import { adapterByName, type ChatOptions, definedOnly, type LocalModel } from '../library/index.ts';
+import { definedOnly } from '../core/index.ts';
+import { adapterByName, type ChatOptions, type LocalModel } from '../library/index.ts';
 import { callSettings, type ChatEspalierSettings } from './call-settings.ts';
 import { chunkOfPiece, messageOfAnswer } from './message-of-answer.ts';
 import { messagesOf } from './messages-of.ts';

@@ -1,9 +1,8 @@
-import { EspalierError } from '../core/index.ts';
+import { definedOnly, EspalierError } from '../core/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import type { AnswerPrompts } from '../train/index.ts';
 import { loadModel } from './load-model.ts';
 import type { LocalModel } from './local-model.ts';
-import { definedOnly } from './read-options.ts';
 
 /** WHY not the model's own: samples are short, and the keys and values of a long context take memory that the training needs. */
 const mostTokens = 2048;

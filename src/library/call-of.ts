@@ -1,6 +1,6 @@
 import { assertToolChoice, type AnswerPlan, chatPlan, type ChatRequest, type Drawing } from '../answering/index.ts';
 import { FieldProblem, readMessages, readTools, readVariables } from '../chat/index.ts';
-import { EspalierError } from '../core/index.ts';
+import { definedOnly, EspalierError } from '../core/index.ts';
 import type { LogitsFunction, NamedLogitsFunction } from '../engine/index.ts';
 import { constraintSpecOf } from './answer-format.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type SamplingOptions,
 } from './generate-options.ts';
 import { asOptionError } from './option-error.ts';
-import { definedOnly, readOptions } from './read-options.ts';
+import { readOptions } from './read-options.ts';
 
 /** What a call asks. */
 export interface Call {

@@ -18,4 +18,4 @@ export {
   type TrainRunOptions,
 } from './train.ts';
 export { LinkedAbort } from './linked-abort.ts';
-export { definedOnly, readOptions } from './read-options.ts';
+export { readOptions } from './read-options.ts';

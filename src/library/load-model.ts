@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { baseChecks, type BaseChecks } from '../adapter-files/index.ts';
 import { toolParsers } from '../chat/index.ts';
+import { definedOnly } from '../core/index.ts';
 import { AdapterRegistry, type SourcedAdapter } from '../routing/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { matchTargets, type Adapter } from '../lora/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { copyBase, count, definedOnly, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import { copyBase, count, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { sourcedAdapter, type SourcedOptions } from './sourced-adapter.ts';
 

@@ -1,19 +1,10 @@
 import { z } from 'zod';
 import { toolParsers } from '../chat/index.ts';
+import { definedOnly } from '../core/index.ts';
 import { logLevels, openServer, type Server } from '../http/index.ts';
 import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
-import {
-  copyBase,
-  count,
-  definedOnly,
-  logitsFunction,
-  path,
-  paths,
-  readOptions,
-  signal,
-  wholeNumber,
-} from './read-options.ts';
+import { copyBase, count, logitsFunction, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const text = z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' });

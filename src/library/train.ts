@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadAdapter } from '../adapter-files/index.ts';
+import { definedOnly } from '../core/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import {
   planTraining as planOfTraining,
@@ -14,7 +15,7 @@ import {
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
 import { EventQueue } from './event-queue.ts';
-import { count, definedOnly, readOptions, signal } from './read-options.ts';
+import { count, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const runSchema = z.object({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toolParsers } from '../../chat/index.ts';
-import { decideThreads, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { decideThreads, definedOnly, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import { addJobOptions, jobSchema, jobSettingsOf } from '../job-options.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
@@ -333,12 +333,6 @@ function untilAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
-
-function definedOnly<T extends object>(options: T): Defined<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 /** @throws EspalierError CLI_CONFLICT */

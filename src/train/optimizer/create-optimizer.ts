@@ -1,3 +1,4 @@
+import { definedOnly } from '../../core/index.ts';
 import { AdamW } from './adamw.ts';
 import { Lion } from './lion.ts';
 import { zerosLike, type AllocateState, type Floats, type Optimizer } from './optimizer.ts';
@@ -33,18 +34,10 @@ export function createOptimizer(
   const { momentum, nesterov, beta1, beta2, epsilon } = settings;
   switch (name) {
     case 'adamw':
-      return new AdamW(like, given({ beta1, beta2, epsilon }), allocate);
+      return new AdamW(like, definedOnly({ beta1, beta2, epsilon }), allocate);
     case 'sgd':
-      return new Sgd(like, given({ momentum, nesterov }), allocate);
+      return new Sgd(like, definedOnly({ momentum, nesterov }), allocate);
     case 'lion':
-      return new Lion(like, given({ beta1, beta2 }), allocate);
+      return new Lion(like, definedOnly({ beta1, beta2 }), allocate);
   }
-}
-
-/** Removes undefined values, which would hide defaults. */
-function given<T extends object>(settings: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  // WHY `as`: filtering entries loses the type.
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
-    [Key in keyof T]?: Exclude<T[Key], undefined>;
-  };
 }
