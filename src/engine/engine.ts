@@ -1,5 +1,5 @@
 import type { AdapterArena } from '../routing/index.ts';
-import { EspalierError, systemClock, type Clock } from '../core/index.ts';
+import { definedOnly, EspalierError, systemClock, type Clock } from '../core/index.ts';
 import { matchTargets } from '../lora/index.ts';
 import type { BaseModel, QuantizedWeight } from '../models/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
@@ -29,28 +29,28 @@ export interface EngineOptions {
   /** Sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   readonly maxSlots?: number | undefined;
   /** Most tokens of prompt and answer together; at most the length with which the base was trained. */
-  readonly maxLength?: number;
+  readonly maxLength?: number | undefined;
   /** Most prompt tokens between two decode steps. */
-  readonly prefillChunk?: number;
+  readonly prefillChunk?: number | undefined;
   /** Most requests that wait for a slot. */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
   /**
    * Bytes for the keys and values of running sequences. All slots must be able to grow to their full length. Default: half of the memory
    * that is available.
    */
   readonly kvMemory?: number | undefined;
   /** Modules that adapters may change, by PEFT's rules; false serves the base alone. Default: all linear modules but `lm_head`. */
-  readonly adapterTargets?: readonly string[] | string | false;
+  readonly adapterTargets?: readonly string[] | string | false | undefined;
   /**
    * Most ranks of all adapters of running sequences together. A sequence whose adapters do not fit waits. Any number of adapters can be
    * registered. Only rows in use take memory.
    */
-  readonly adapterRows?: number;
-  readonly maxAdapterRank?: number;
+  readonly adapterRows?: number | undefined;
+  readonly maxAdapterRank?: number | undefined;
   /** Supports DoRA adapters, which makes every step a little slower, with any adapters. */
-  readonly dora?: boolean;
+  readonly dora?: boolean | undefined;
   /** Supports adapters with biases (`lora_bias`), which also makes every step a little slower. */
-  readonly loraBias?: boolean;
+  readonly loraBias?: boolean | undefined;
   /**
    * Bytes for the keys and values of prompts that have run, so that later prompts with the same beginning, adapters and scales need not
    * run it again; 0 keeps none. Default: an eighth of what all slots can take.
@@ -60,16 +60,16 @@ export interface EngineOptions {
    * Keeps the adapters of an `int8` base as floats too. By default their matrices are bytes there, like those of the base, which takes a
    * quarter of the memory and less time, and rounds their updates. On other bases adapters are always floats.
    */
-  readonly exactAdapters?: boolean;
+  readonly exactAdapters?: boolean | undefined;
   /** Called once for each sequence that was accepted and has ended. It must not throw. */
   readonly onEnd?: ((ended: EndedSequence) => void) | undefined;
   /**
    * Computes each token of a request as if the request ran alone, bit for bit. Rows of a step run one after the other, no prompts are
    * kept, and requests of the background keep their slots. `docs/serving.md` says what differs otherwise, and by how much.
    */
-  readonly batchInvariant?: boolean;
+  readonly batchInvariant?: boolean | undefined;
   /** The source of all times. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 const defaults = {
@@ -112,14 +112,14 @@ const prefillRuns = 4;
  * @throws EspalierError OPTION_INVALID, KV_MEMORY, LORA_TARGET_UNMATCHED, ORT_FAILED
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const settings: Required<EngineOptions> = { ...defaults, ...options };
-  const { base, environment, prefillChunk, maxWaiting, kvMemory: budget = defaultKvBudget() } = settings;
-  const maxLength = Math.min(options.maxLength ?? defaults.maxLength, base.config.maxPositions);
-  checkSizes({ ...settings, maxLength });
+  const { base, environment } = options;
+  const settings = settingsOf(options);
+  const { maxLength, prefillChunk, maxWaiting, kvMemory: budget = defaultKvBudget() } = settings;
+  checkSizes(settings);
   const bytesPerToken = kvBytesPerToken(base);
   const room = planKvRoom({ bytesPerToken, maxLength, slots: settings.maxSlots, mostSlots, budget });
   const { slots } = room;
-  const arena = await openArena({ ...settings, maxLength, maxSlots: slots });
+  const arena = await openArena(base, settings, slots);
   try {
     const rankRows = settings.adapterRows + 1;
     const chunk = Math.min(prefillChunk, maxLength);
@@ -147,14 +147,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function checkSizes(
-  sizes: Required<
-    Omit<
-      EngineOptions,
-      'base' | 'environment' | 'adapterTargets' | 'dora' | 'loraBias' | 'exactAdapters' | 'batchInvariant' | 'onEnd'
-    >
-  >,
-): void {
+/** The options, with the defaults of those that are not given. */
+function settingsOf(options: EngineOptions) {
+  const settings = { ...defaults, ...definedOnly(options) };
+  return { ...settings, maxLength: Math.min(settings.maxLength, options.base.config.maxPositions) };
+}
+
+type EngineSettings = ReturnType<typeof settingsOf>;
+
+function checkSizes(sizes: EngineSettings): void {
   const { maxSlots = 1, maxLength, prefillChunk, maxWaiting, adapterRows, maxAdapterRank } = sizes;
   const { prefixCache = 0, kvMemory = 1 } = sizes;
   if (!(prefixCache >= 0)) {
@@ -174,44 +175,31 @@ function checkSizes(
   }
 }
 
-async function openArena(
-  options: Pick<Required<EngineOptions>, ArenaOption> & { readonly maxSlots: number },
-): Promise<EngineArena | undefined> {
-  const targets = options.adapterTargets;
+async function openArena(base: BaseModel, settings: EngineSettings, slots: number): Promise<EngineArena | undefined> {
+  const { adapterTargets: targets, maxLength, maxAdapterRank: maxRank, dora, loraBias, exactAdapters } = settings;
   if (targets === false) return undefined;
-  const { base, maxLength, maxAdapterRank: maxRank, maxSlots } = options;
   const { modules: linears } = base;
   const matched = new Set(matchTargets(linears, typeof targets === 'string' ? targets : [...targets]).modules);
   const modules = linears.filter(({ path }) => matched.has(path));
   const paths = modules.map(({ path }) => path);
-  const gains = options.dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
+  const gains = dora ? await openDoraGains(base, paths, { maxLength }) : undefined;
   const hasGain = gains && ((path: string): boolean => !gains.problems.has(path));
   const linear = new Set(modules.flatMap(({ path, kind = 'linear' }) => (kind === 'linear' ? [path] : [])));
-  const hasBias = options.loraBias ? (path: string): boolean => linear.has(path) : undefined;
+  const hasBias = loraBias ? (path: string): boolean => linear.has(path) : undefined;
   // WHY only with a decode graph: the engine that runs whole rows has no product of bytes.
   const isBytes =
-    options.exactAdapters || base.graphs.decode === undefined
+    exactAdapters || base.graphs.decode === undefined
       ? undefined
       : (path: string): boolean => isSignedMatrix(base.weights.get(`${path}.weight`)?.quantized);
-  const stack = new AdapterStack(modules, { rows: options.adapterRows + 1, hasGain, hasBias, isBytes });
-  const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: options.loraBias };
-  return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * maxSlots });
+  const stack = new AdapterStack(modules, { rows: settings.adapterRows + 1, hasGain, hasBias, isBytes });
+  const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: loraBias };
+  return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * slots });
 }
 
 /** WHY not unsigned ones: where signed products must have narrow inputs, graphs with unsigned weights keep wide ones. */
 function isSignedMatrix(weight: QuantizedWeight | undefined): boolean {
   return weight?.kind === 'int8' && weight.signed;
 }
-
-type ArenaOption =
-  | 'base'
-  | 'adapterTargets'
-  | 'adapterRows'
-  | 'maxAdapterRank'
-  | 'maxLength'
-  | 'dora'
-  | 'loraBias'
-  | 'exactAdapters';
 
 interface EngineParts {
   readonly base: BaseModel;

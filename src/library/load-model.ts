@@ -156,16 +156,15 @@ function sizesOf(
   base: BaseModel,
 ) {
   const all = [...adapters.values()].flatMap(({ modules }) => [...modules.values()]);
-  const targets = adapterTargets ?? neededTargets(adapters, base);
   return {
-    ...(targets !== undefined && { adapterTargets: targets }),
+    adapterTargets: adapterTargets ?? neededTargets(adapters, base),
     maxSlots,
+    maxLength,
+    maxWaiting,
     kvMemory,
-    ...(batchInvariant !== undefined && { batchInvariant }),
-    ...(maxLength !== undefined && { maxLength }),
-    ...(maxWaiting !== undefined && { maxWaiting }),
+    batchInvariant,
     prefixCache,
-    ...(exactAdapters !== undefined && { exactAdapters }),
+    exactAdapters,
     dora: dora ?? all.some(({ magnitude }) => magnitude !== undefined),
     loraBias: loraBias ?? all.some(({ bias }) => bias !== undefined),
   };

@@ -190,27 +190,27 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
 
 /** The engine, with what the adapters that are there need. */
 async function openEngineFor(
-  { base, environment, adaptersFolder: folder, maxSlots, maxLength, maxWaiting, ...options }: GenerationOptions,
+  { base, environment, adaptersFolder: folder, ...options }: GenerationOptions,
   opened: OpenedStore | undefined,
 ): Promise<Engine> {
   const kinds =
     opened?.needs ?? (folder === undefined ? { dora: false, loraBias: false } : await kindsInFolder(folder));
   const { dora = kinds.dora, loraBias = kinds.loraBias } = options;
   const needed = opened?.needs.targets ?? (folder === undefined ? undefined : await targetsInFolder(folder, base));
-  const targets = options.adapterTargets ?? needed;
+  const { maxSlots, maxLength, maxWaiting, kvMemory, prefixCache, exactAdapters, batchInvariant, onEnd } = options;
   return openEngine({
     base,
     environment,
     dora,
     loraBias,
-    onEnd: options.onEnd,
-    ...(options.exactAdapters === undefined ? {} : { exactAdapters: options.exactAdapters }),
-    ...(targets === undefined ? {} : { adapterTargets: targets }),
+    adapterTargets: options.adapterTargets ?? needed,
     maxSlots,
-    ...(maxLength === undefined ? {} : { maxLength }),
-    ...(maxWaiting === undefined ? {} : { maxWaiting }),
-    ...(options.batchInvariant === undefined ? {} : { batchInvariant: options.batchInvariant }),
-    kvMemory: options.kvMemory,
-    prefixCache: options.prefixCache,
+    maxLength,
+    maxWaiting,
+    kvMemory,
+    prefixCache,
+    exactAdapters,
+    batchInvariant,
+    onEnd,
   });
 }
