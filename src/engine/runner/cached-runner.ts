@@ -6,7 +6,7 @@ import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
 import { stackPasses } from '../adapters/stack-passes.ts';
-import { KvCache } from './kv-cache.ts';
+import { KvCache, positionShapeOf } from './kv-cache.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
 import type { SlotStore } from './slot-store.ts';
 import type { DecodeRow, DecodeStep, PrefillStep, Step, StepOutput, StepRunner } from './step-runner.ts';
@@ -81,12 +81,11 @@ export class CachedRunner implements StepRunner {
 
   private constructor({ session, inputs }: OpenGraph, options: RunnerOptions) {
     const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack, rankRows } = options;
-    const { layers, kvHeads, vocabSize: vocabulary } = base.config;
-    const headDim = base.config.cachedHeadDim ?? base.config.headDim;
+    const { vocabSize: vocabulary } = base.config;
     this.#session = session;
     this.#stack = stack;
     this.#inputs = inputs;
-    this.#kv = new KvCache({ layers, slots, kvHeads, maxLength, headDim });
+    this.#kv = new KvCache({ ...positionShapeOf(base.config), slots, maxLength });
     const window = stack === undefined ? 1 : rankRows;
     this.#decode = new StepBuffers({ batch: slots, seq: 1, window, vocabulary });
     this.#prefill = new StepBuffers({ batch: 1, seq: prefillChunk, window, vocabulary });

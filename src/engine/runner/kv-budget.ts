@@ -1,5 +1,6 @@
 import { EspalierError, option, optionText, type OptionText } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
+import { bytesPerPosition, positionShapeOf } from './kv-cache.ts';
 
 /** What the keys and values of running sequences may take, and what they take. */
 export interface KvRoom {
@@ -35,17 +36,9 @@ export function defaultKvBudget(): number {
   return Math.max(least, Math.floor(process.availableMemory() / 2));
 }
 
-/**
- * Bytes of the keys and values of one token, by the figures of the model:
- *
- *   2 · layers · kvHeads · headDim · 4
- *
- * 0 for a base without a decode graph, of which nothing is kept.
- */
+/** Bytes of the keys and values of one token. 0 for a base without a decode graph, of which nothing is kept. */
 export function kvBytesPerToken({ config, graphs }: Pick<BaseModel, 'config' | 'graphs'>): number {
-  if (graphs.decode === undefined) return 0;
-  const { layers, kvHeads, headDim, cachedHeadDim = headDim } = config;
-  return 2 * layers * kvHeads * cachedHeadDim * 4;
+  return graphs.decode === undefined ? 0 : bytesPerPosition(positionShapeOf(config));
 }
 
 /**

@@ -1,14 +1,19 @@
 import { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import { OrtTensor } from '../../onnxruntime/index.ts';
+import type { ModelConfig } from '../../models/index.ts';
 import type { PositionStore, SlotContents, SlotCopy, SlotRange, SlotStore } from './slot-store.ts';
 
-export interface KvShape {
+/** What the keys and values of one position consist of. */
+export interface PositionShape {
   readonly layers: number;
-  readonly slots: number;
   readonly kvHeads: number;
-  readonly maxLength: number;
   readonly headDim: number;
+}
+
+export interface KvShape extends PositionShape {
+  readonly slots: number;
+  readonly maxLength: number;
 }
 
 export interface KvLayer {
@@ -46,7 +51,7 @@ export class KvCache implements SlotStore {
       value: NativeMemory.allocate(bytes),
     }));
     this.positions = {
-      bytesPerPosition: 2 * shape.layers * shape.kvHeads * this.#bytes(1),
+      bytesPerPosition: bytesPerPosition(shape),
       read: (range, target) => this.#eachRow(range, target, (memory, offset, part) => memory.copyTo(part, offset)),
       write: (range, source) => this.#eachRow(range, source, (memory, offset, part) => memory.copyFrom(part, offset)),
     };
@@ -145,4 +150,23 @@ export class KvCache implements SlotStore {
 
 function slotElements({ kvHeads, maxLength, headDim }: KvShape): number {
   return kvHeads * maxLength * headDim;
+}
+
+/** The shape that the cache of a model has, by the model's figures. */
+export function positionShapeOf({
+  layers,
+  kvHeads,
+  headDim,
+  cachedHeadDim = headDim,
+}: Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim' | 'cachedHeadDim'>): PositionShape {
+  return { layers, kvHeads, headDim: cachedHeadDim };
+}
+
+/**
+ * Bytes of the keys and values of one position:
+ *
+ *   2 · layers · kvHeads · headDim · 4
+ */
+export function bytesPerPosition({ layers, kvHeads, headDim }: PositionShape): number {
+  return 2 * layers * kvHeads * headDim * 4;
 }
