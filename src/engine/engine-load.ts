@@ -1,5 +1,7 @@
+import type { ArenaReport } from './adapters/engine-arena.ts';
 import type { Schedulable, ScheduleState } from './schedule/schedule-state.ts';
 import type { SequenceAdapters } from './adapters/sequence-adapters.ts';
+import type { KvRoom } from './runner/kv-budget.ts';
 
 /** What an engine has to do now. */
 export interface EngineLoad {
@@ -14,17 +16,7 @@ export interface EngineLoad {
   readonly runningAdapters: ReadonlySet<string>;
   readonly waitingAdapters: ReadonlySet<string>;
   /** The rows of the adapters that runs read; undefined if only the base is served. */
-  readonly arena: ArenaLoad | undefined;
-}
-
-export interface ArenaLoad {
-  /** Rank rows, and how many of them belong to adapters of sequences. */
-  readonly rows: number;
-  readonly used: number;
-  /** Versions that have rows. */
-  readonly present: number;
-  /** Versions that have got rows since the engine was opened. */
-  readonly activations: number;
+  readonly arena: ArenaReport | undefined;
 }
 
 interface Loaded extends Schedulable {
@@ -32,14 +24,10 @@ interface Loaded extends Schedulable {
   readonly ownAdapters: Pick<SequenceAdapters, 'named'>;
 }
 
-/** @param maxLength  tokens of a slot */
+/** Reads from its schedule and its room what an engine has to do. */
 export function engineLoad(
   { waiting, prefilling, running }: Pick<ScheduleState<Loaded>, 'waiting' | 'prefilling' | 'running'>,
-  {
-    slots,
-    maxLength,
-    arena,
-  }: { readonly slots: number; readonly maxLength: number; readonly arena: ArenaLoad | undefined },
+  { slots, maxLength, arena }: Pick<KvRoom, 'slots' | 'maxLength'> & Pick<EngineLoad, 'arena'>,
 ): EngineLoad {
   const active = [...running, ...prefilling];
   const tokens = active.reduce((sum, { length }) => sum + length, 0);

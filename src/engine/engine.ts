@@ -207,7 +207,6 @@ interface EngineParts {
   readonly arena: EngineArena | undefined;
   readonly prefixes: SequencePrefixes | undefined;
   readonly room: KvRoom;
-  readonly slots: number;
   readonly maxLength: number;
   readonly prefillChunk: number;
   readonly reportedChunk: number;
@@ -235,7 +234,6 @@ export class Engine implements AsyncDisposable {
   readonly #arena: EngineArena | undefined;
   readonly #prefixes: SequencePrefixes | undefined;
   readonly #stats: StatsRecorder;
-  readonly #slots: number;
   readonly #loop: EngineLoop;
   readonly #isBatchInvariant: boolean;
   #requests = 0;
@@ -244,8 +242,8 @@ export class Engine implements AsyncDisposable {
 
   /** Use `openEngine`. Takes ownership of the runner and the arena. */
   constructor({ base, runner, arena, prefixes, room, maxLength, maxWaiting, clock, onEnd, ...sizes }: EngineParts) {
-    const { slots, prefillChunk, reportedChunk, batchInvariant } = sizes;
-    this.#slots = slots;
+    const { prefillChunk, reportedChunk, batchInvariant } = sizes;
+    const { slots } = room;
     this.#isBatchInvariant = batchInvariant;
     this.#base = base;
     this.#prefixes = prefixes;
@@ -333,8 +331,7 @@ export class Engine implements AsyncDisposable {
 
   /** What waits and runs now. */
   load(): EngineLoad {
-    const arena = this.#arena?.report();
-    return engineLoad(this.#loop.state, { slots: this.#slots, maxLength: this.maxLength, arena });
+    return engineLoad(this.#loop.state, { ...this.room, arena: this.#arena?.report() });
   }
 
   /** Whether the weights of a version are where runs read them. */

@@ -30,12 +30,12 @@ export function endedSequence(sequence: Sequence, how: SequenceEnd, error: unkno
     error,
     isBackground: sequence.class === 'background',
     adapters: sequence.ownAdapters.named,
-    promptTokens: sequence.askedTokens,
+    promptTokens: sequence.asked.tokens.length,
     cachedTokens: sequence.cachedTokens ?? 0,
     generatedTokens: sequence.generated,
     times: sequence.times,
     finishReason: sequence.finishReason,
     asked: sequence.asked,
-    origin: sequence.origin,
+    origin: sequence.asked.origin,
   };
 }

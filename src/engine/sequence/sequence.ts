@@ -50,8 +50,6 @@ export class Sequence implements DecodeRow, Schedulable {
   readonly tokens: TokenQueue<GeneratedToken>;
   /** The prompt with its log-probabilities, if they were asked for, as far as it has run. */
   readonly promptTokens: ReportedToken[] = [];
-  /** Number of tokens of the request's own prompt. */
-  readonly askedTokens: number;
   /** Number of tokens whose keys and values are in the cache. */
   length = 0;
   lastToken = 0;
@@ -61,10 +59,8 @@ export class Sequence implements DecodeRow, Schedulable {
   /** Sequences of different scopes share no keys and values. */
   readonly scope: string;
   /** What the request asked for. */
-  readonly asked: Pick<GenerationRequest, 'maxTokens' | 'temperature' | 'topP' | 'topK' | 'seed'>;
+  readonly asked: GenerationRequest;
   finishReason: FinishReason | undefined;
-  /** What the request said of where it came from, for who is told of its end. */
-  readonly origin: object | undefined;
   /** The consumer has left; the sequence is removed between two runs. */
   isCancelled = false;
   readonly #generated: number[] = [];
@@ -87,14 +83,12 @@ export class Sequence implements DecodeRow, Schedulable {
     };
     this.id = id;
     this.prompt = request.tokens;
-    this.askedTokens = request.tokens.length;
     this.ownAdapters = adapters;
     this.class = request.class ?? 'foreground';
     this.maxWaitMs = request.maxWaitMs ?? Infinity;
     const versions = adapters.named.map(({ version, scale }) => `${version}=${scale}`).join();
     this.path = [request.key ?? '', request.user ?? '', versions, request.promptGroup ?? id];
     this.scope = request.cacheScope ?? '';
-    this.origin = request.origin;
     this.asked = request;
     this.tokens = new TokenQueue(cancel);
     this.#sampling = { temperature, topK, topP, minP, typicalP };
