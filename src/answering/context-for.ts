@@ -1,4 +1,4 @@
-import type { GenerationRoute } from '../service/index.ts';
+import { endTokenIds, type GenerationRoute } from '../service/index.ts';
 import type { AnswerContext } from './answer-context.ts';
 
 /**
@@ -11,5 +11,5 @@ export function contextFor<Context extends Pick<AnswerContext, 'tokenizer' | 'eo
 ): Context {
   const tokenizer = leases.length === 1 ? leases[0]?.tokenizer : undefined;
   if (tokenizer === undefined) return context;
-  return { ...context, tokenizer, eosTokenIds: [...new Set([...context.eosTokenIds, ...tokenizer.eosIds])] };
+  return { ...context, tokenizer, eosTokenIds: endTokenIds(context.eosTokenIds, tokenizer) };
 }

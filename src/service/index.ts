@@ -1,6 +1,7 @@
 /** What requests may say, which the engine decides. */
 export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts';
 export type { AuditReader } from './audit-reader.ts';
+export { endTokenIds } from './end-token-ids.ts';
 export type { EmbeddingContext } from './embedding-context.ts';
 export type {
   GeneratedToken,

@@ -19,6 +19,7 @@ import {
 } from '../routing/index.ts';
 import type { EndedSequence } from '../telemetry/index.ts';
 import { auditReaderOf } from './audit-reader.ts';
+import { endTokenIds } from './end-token-ids.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import { generationSources, type ServedSources } from './metric-sources.ts';
 import { openStore, serveStore, withStore, type OpenedStore } from './open-store.ts';
@@ -177,8 +178,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
       baseDirectory: resolve(options.origin ?? base.dir),
       created: Math.floor(Date.now() / 1000),
       maxLength: engine.maxLength,
-      // WHY both: the token that ends a turn of a chat may be in one of the files only.
-      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
+      eosTokenIds: endTokenIds(base.generation.eosTokenIds, tokenizer),
     };
     const sources = generationSources({ baseName, engine, registry, rollouts });
     return { context, engine, sources, dispose };
