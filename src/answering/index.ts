@@ -14,6 +14,7 @@ export type { Prompt } from './echo.ts';
 export type { Choice } from './generation.ts';
 export type { FinishReason, Piece } from './pieces.ts';
 export { chatBodyLimit, checkTextLength, type TextOrTokens } from './prompt-text.ts';
+export { type AnsweringAdapter, answeringAdapters, requestedAdapters } from './route-adapters.ts';
 export { type AnswerPlan, startAnswer, type StartedAnswer } from './start-answer.ts';
 export { TokenCount } from './token-count.ts';
 export { countCodePoints, type NamedToken, type TokenName } from './token-names.ts';

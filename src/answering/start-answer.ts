@@ -10,6 +10,7 @@ import type { Prompt } from './echo.ts';
 import { type Choice, startChoices } from './generation.ts';
 import { logitsFunctionsOf } from './logits-functions.ts';
 import type { Reading } from './reading.ts';
+import { requestedAdapters } from './route-adapters.ts';
 
 /** What is to be generated, whoever answers. */
 export interface AnswerPlan {
@@ -77,7 +78,7 @@ interface MadePlan extends Omit<AnswerPlan, 'prompts' | 'reading'>, ReturnType<t
 
 async function startAll(
   { engine, tokenizer, eosTokenIds, maxLength, constraints }: AnswerContext,
-  { leases, scales = [] }: Pick<GenerationRoute, 'leases' | 'scales'>,
+  route: Pick<GenerationRoute, 'leases' | 'scales'>,
   { length, form, constraint: asked, ...plan }: MadePlan,
   { controller, place }: StartAnswerOptions,
 ): Promise<readonly Choice[]> {
@@ -85,7 +86,7 @@ async function startAll(
   const maxTokens = answerLength(length, longest, maxLength);
   const { signal } = controller;
   const constraint = form && (await compileForm(form, { constraints, tokenizer, asked }));
-  const adapters = leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
+  const adapters = requestedAdapters(route);
   try {
     const common = { ...plan, constraint, engine, tokenizer, adapters, maxTokens, eosTokenIds, signal, place };
     return await startChoices(common);

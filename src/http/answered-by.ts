@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { answeringAdapters } from '../answering/index.ts';
 import type { Route } from '../routing/index.ts';
 
 /** Who answers a request: an adapter version, or the base. */
@@ -35,7 +36,7 @@ export function answeredByField({ alias, version, fallback, rollout, ...mixed }:
   readonly espalier?: object;
 } {
   if (alias === undefined) return {};
-  if (mixed.scales !== undefined) return { espalier: { adapters: mixedAdapters(mixed) } };
+  if (mixed.scales !== undefined) return { espalier: { adapters: answeringAdapters(mixed) } };
   return {
     espalier: {
       adapter: alias,
@@ -44,9 +45,4 @@ export function answeredByField({ alias, version, fallback, rollout, ...mixed }:
       ...(rollout && { rollout: { id: rollout.id, side: rollout.side } }),
     },
   };
-}
-
-/** The adapters of a mixture, with their versions and scales. */
-function mixedAdapters({ leases = [], scales = [] }: Pick<AnsweredBy, 'leases' | 'scales'>): readonly object[] {
-  return leases.map(({ alias, version }, at) => ({ adapter: alias, version: version.digest, scale: scales[at] ?? 1 }));
 }

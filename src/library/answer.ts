@@ -1,5 +1,6 @@
 import {
   addToolCallDelta,
+  type AnsweringAdapter,
   type FinishReason,
   type Piece as AnswerPiece,
   type StartedAnswer,
@@ -9,14 +10,6 @@ import {
   type WholeToolCall,
 } from '../answering/index.ts';
 import type { ReportedToken } from '../engine/index.ts';
-
-/** An adapter that answers a call. */
-export interface AnsweringAdapter {
-  readonly adapter: string;
-  /** SHA-256 of its effect. */
-  readonly version: string;
-  readonly scale: number;
-}
 
 /** What is known of an answer at its end. */
 export interface AnswerEnd {

@@ -1,12 +1,21 @@
 import type { BaseChecks } from '../adapter-files/index.ts';
-import { type AnswerContext, contextFor, startAnswer, type StartedAnswer } from '../answering/index.ts';
+import {
+  type AnswerContext,
+  type AnsweringAdapter,
+  answeringAdapters,
+  contextFor,
+  requestedAdapters,
+  startAnswer,
+  type StartedAnswer,
+} from '../answering/index.ts';
 import { Constraints } from '../constrain/index.ts';
 import { EspalierError } from '../core/index.ts';
-import type { Engine, GenerationRequest, PreparedAdapter, ReportedToken } from '../engine/index.ts';
+import type { Engine, PreparedAdapter, ReportedToken } from '../engine/index.ts';
 import type { BaseModel } from '../models/index.ts';
-import { type AdapterInfo, type AdapterLease, type AdapterRegistry, parseModel } from '../routing/index.ts';
+import { type AdapterInfo, type AdapterLease, type AdapterRegistry, leaseAll, parseModel } from '../routing/index.ts';
+import { endTokenIds } from '../service/index.ts';
 import type { AdapterTokenizers, Tokenizer } from '../tokenizer/index.ts';
-import { type Answer, type AnsweringAdapter, collectAnswer, type Piece, readAnswer } from './answer.ts';
+import { type Answer, collectAnswer, type Piece, readAnswer } from './answer.ts';
 import { type Call, callOf } from './call-of.ts';
 import {
   type ChatOptions,
@@ -76,8 +85,7 @@ export class LocalModel implements AsyncDisposable {
       tokenizer,
       toolParser,
       constraints: new Constraints(),
-      // WHY both: the token that ends a turn of a chat may be in one of the files only.
-      eosTokenIds: [...new Set([...base.generation.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
+      eosTokenIds: endTokenIds(base.generation.eosTokenIds, tokenizer),
       maxLength: engine.maxLength,
     };
   }
@@ -141,11 +149,12 @@ export class LocalModel implements AsyncDisposable {
     const { text, adapter, signal } = readOptions(scoreSchema, options, 'score');
     const { engine, changed } = this.#parts;
     using route = await this.#route(adapter);
+    this.#assertUsable();
     const { tokenizer } = contextFor(this.#context, route);
     const tokens = typeof text === 'string' ? this.#required(tokenizer).encode(text, { bos: true, eos: true }) : text;
     const stream = engine.generate({
       tokens,
-      adapters: adaptersOf(route),
+      adapters: requestedAdapters(route),
       maxTokens: 0,
       stopTokenIds: new Set(),
       logprobs: { top: 0, prompt: true },
@@ -204,16 +213,14 @@ export class LocalModel implements AsyncDisposable {
     controller: AbortController,
   ): Promise<StartedAnswer & { readonly answeredBy: readonly AnsweringAdapter[] }> {
     using route = await this.#route(adapter);
+    this.#assertUsable();
     const { tokenizer } = contextFor(this.#context, route);
     if (needs !== 'nothing') this.#required(tokenizer);
     if (needs === 'template' && tokenizer?.hasChatTemplate === false) {
       throw new EspalierError('CHAT_TEMPLATE_MISSING', { path: tokenizer.folder });
     }
     const started = await startAnswer(this.#context, route, plan, { controller });
-    const answeredBy = route.leases.map(({ alias, version }, at) => {
-      return { adapter: alias, version: version.digest, scale: route.scales[at] ?? 1 };
-    });
-    return { ...started, answeredBy };
+    return { ...started, answeredBy: answeringAdapters(route) };
   }
 
   /**
@@ -223,31 +230,23 @@ export class LocalModel implements AsyncDisposable {
   async #route(adapter: SamplingOptions['adapter'] = []): Promise<CallRoute> {
     const { registry, baseName } = this.#parts;
     const uses = typeof adapter === 'string' ? [{ name: adapter }] : adapter;
-    const leases: AdapterLease<PreparedAdapter>[] = [];
-    const dispose = (): void => {
-      for (const lease of leases.splice(0)) lease.dispose();
+    const leases = await leaseAll(
+      registry,
+      uses.map(({ name }) => parseModel(name, baseName)),
+    );
+    return {
+      leases,
+      scales: uses.map(({ scale = 1 }) => scale),
+      [Symbol.dispose]() {
+        for (const lease of leases) lease.dispose();
+      },
     };
-    try {
-      for (const use of uses) {
-        const { name, version } = parseModel(use.name, baseName);
-        leases.push(await (version === undefined ? registry.lease(name) : registry.leaseVersion(name, version)));
-      }
-      this.#assertUsable();
-      return { leases, scales: uses.map(({ scale = 1 }) => scale), [Symbol.dispose]: dispose };
-    } catch (error) {
-      dispose();
-      throw error;
-    }
   }
 
   #required(tokenizer: Tokenizer | undefined): Tokenizer {
     if (tokenizer === undefined) throw new EspalierError('TOKENIZER_MISSING', { path: this.#parts.base.dir });
     return tokenizer;
   }
-}
-
-function adaptersOf({ leases, scales }: CallRoute): NonNullable<GenerationRequest['adapters']> {
-  return leases.map((lease, at) => ({ lease, scale: scales[at] ?? 1 }));
 }
 
 function scoreOf(tokens: readonly number[], reported: readonly ReportedToken[]): Score {

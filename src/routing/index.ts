@@ -24,6 +24,7 @@ export {
   readFallback,
 } from './breaker/fallback.ts';
 export { outcomeOf } from './breaker/outcome-of.ts';
+export { leaseAll } from './mixture.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
 export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
