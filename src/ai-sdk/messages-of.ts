@@ -6,10 +6,8 @@ import type {
   LanguageModelV4ToolResultPart,
 } from '@ai-sdk/provider';
 import { EspalierError } from '../core/index.ts';
+import { assistantMessage, type ThinkingMessage } from '../library/index.ts';
 import type { ChatMessage, ToolCall } from '../tokenizer/index.ts';
-
-/** A message with thoughts, under the name by which all templates get them. */
-export type ThinkingMessage = ChatMessage & { readonly reasoning_content?: string };
 
 /**
  * The messages of a prompt of the AI SDK, as every other caller gives them.
@@ -53,12 +51,7 @@ function assistantOf(parts: AssistantParts, place: string): ThinkingMessage {
     else if (part.type === 'file') text += textOf(part, `${place}.content[${at}]`);
     else throw unreadable(`${place}.content[${at}]`, part.type);
   }
-  return {
-    role: 'assistant',
-    content: text === '' && calls.length > 0 ? null : text,
-    ...(thoughts !== '' && { reasoning_content: thoughts }),
-    ...(calls.length > 0 && { tool_calls: calls }),
-  };
+  return assistantMessage({ text, thoughts, calls });
 }
 
 function callOf({

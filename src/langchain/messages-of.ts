@@ -6,10 +6,8 @@ import {
   ToolMessage,
 } from '@langchain/core/messages';
 import { EspalierError } from '../core/index.ts';
+import { assistantMessage, type ThinkingMessage } from '../library/index.ts';
 import type { ChatMessage, TextPart, ToolCall } from '../tokenizer/index.ts';
-
-/** A message with thoughts, under the name by which all templates get them. */
-type ThinkingMessage = ChatMessage & { readonly reasoning_content?: string };
 
 const roles: Readonly<Record<string, string>> = { system: 'system', human: 'user', ai: 'assistant', tool: 'tool' };
 
@@ -37,13 +35,7 @@ function messageOf(message: BaseMessage, place: string): ThinkingMessage {
   }
   if (!AIMessage.isInstance(message)) return { role, content: text, ...name };
   const calls = (message.tool_calls ?? []).map(callOf);
-  return {
-    role,
-    content: text === '' && calls.length > 0 ? null : text,
-    ...name,
-    ...(thoughts !== '' && { reasoning_content: thoughts }),
-    ...(calls.length > 0 && { tool_calls: calls }),
-  };
+  return { ...assistantMessage({ text, thoughts, calls }), ...name };
 }
 
 /** The words of a message, and its thoughts: those of its blocks, or what an answer has them as. */

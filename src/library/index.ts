@@ -1,4 +1,5 @@
 export { adapterByName, type NamedLora, type NamedModel } from './adapter-by-name.ts';
+export { assistantMessage, type ThinkingMessage } from './assistant-message.ts';
 export { answerFormat } from './answer-format.ts';
 export type { ChatOptions, GenerateOptions, LoadOptions, ScoreOptions } from './generate-options.ts';
 export type { LogitsFunction, TokensSoFar } from '../engine/index.ts';
