@@ -1,7 +1,6 @@
 export type { AnswerContext } from './answer-context.ts';
-export { answerLength, type LengthLimit } from './answer-length.ts';
 export type { AskedForm } from './asked-form.ts';
-export { type AdapterFields, type AskedModel, askedModelOf, resolveAsked } from './asked-model.ts';
+export { type AskedModel, askedModelOf, resolveAsked } from './asked-model.ts';
 export { assertToolChoice } from './assert-tool-choice.ts';
 export type { Caller } from './caller.ts';
 export { chatPlan } from './chat-plan.ts';
@@ -17,6 +16,6 @@ export { chatBodyLimit, checkTextLength, type TextOrTokens } from './prompt-text
 export { type AnsweringAdapter, answeringAdapters, requestedAdapters } from './route-adapters.ts';
 export { type AnswerPlan, startAnswer, type StartedAnswer } from './start-answer.ts';
 export { TokenCount } from './token-count.ts';
-export { countCodePoints, type NamedToken, type TokenName } from './token-names.ts';
+export type { NamedToken } from './token-names.ts';
 export type { ToolCallDelta, WholeToolCall } from './tool-call-delta.ts';
 export type { Usage } from './usage.ts';
