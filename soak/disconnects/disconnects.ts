@@ -1,14 +1,10 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRandom } from '../../src/core/index.ts';
-import { createApp } from '../../src/http/index.ts';
-import { openBaseModel } from '../../src/models/index.ts';
 import { liveHandles } from '../../src/native/index.ts';
-import { openEnvironment } from '../../src/onnxruntime/index.ts';
-import { openGeneration, type GenerationService } from '../../src/service/index.ts';
-import { tinyBase } from '../root.ts';
+import type { GenerationService } from '../../src/service/index.ts';
+import { openScratch, tinyBase } from '../root.ts';
+import { serveHere } from '../storm/served-here.ts';
 
 export interface DisconnectCounts {
   readonly requests: number;
@@ -51,24 +47,11 @@ async function serveAndLeave({
   seed,
   keepsLeases = false,
 }: DisconnectOptions): Promise<Omit<DisconnectCounts, 'handles'>> {
-  const folder = await mkdtemp(join(tmpdir(), 'espalier-disconnects-'));
-  await cp(join(tinyBase, '../adapter'), join(folder, 'adapter'), { recursive: true });
-  const environment = openEnvironment({ threads: 1 });
-  const service = await openGeneration({
-    base: await openBaseModel(tinyBase),
-    tokenizer: undefined,
-    environment,
-    baseName: 'base',
-    adaptersFolder: folder,
-    maxSlots: 8,
-    maxLength: 128,
-    dora: false,
-  });
-  const door = { apiKey: undefined, isReady: () => true, isShuttingDown: () => false };
-  const app = createApp(door, { generation: { ...door, ...service.context } });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = app.server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}/v1/completions`;
+  await using scratch = await openScratch('disconnects');
+  await cp(join(tinyBase, '../adapter'), join(scratch.path, 'adapter'), { recursive: true });
+  await using served = await serveHere({ adapters: scratch.path, maxSlots: 8, maxLength: 128 });
+  const { service } = served;
+  const url = `http://127.0.0.1:${served.port}/v1/completions`;
   const random = createRandom(seed, 'disconnects');
   const counts = { answered: 0, left: 0, failed: 0 };
   const held: Disposable[] = [];
@@ -118,10 +101,6 @@ async function serveAndLeave({
     };
   } finally {
     for (const lease of held) lease[Symbol.dispose]();
-    await app.close();
-    await service.dispose();
-    environment.dispose();
-    await rm(folder, { recursive: true });
   }
 }
 

@@ -10,8 +10,14 @@ import { closeConnections } from './client.ts';
 export type Serving = GenerationService['context'];
 
 export interface HereOptions {
-  /** The folder of a store. */
-  readonly store: string;
+  /** The folder of a store. Default: none. */
+  readonly store?: string | undefined;
+  /** The folder of adapters of a server without a store. */
+  readonly adapters?: string | undefined;
+  /** Default: 24. */
+  readonly maxSlots?: number | undefined;
+  /** Default: that of the engine. */
+  readonly maxLength?: number | undefined;
   /** A version on trial that gives no token for so long has failed. Default: a minute. */
   readonly silentMs?: number | undefined;
   readonly change?: ((serving: Serving, service: GenerationService) => Serving) | undefined;
@@ -19,20 +25,28 @@ export interface HereOptions {
 
 export interface ServedHere extends AsyncDisposable {
   readonly port: number;
+  readonly service: GenerationService;
 }
 
 /** Serves the tiny base in this process, possibly with something broken. */
-export async function serveHere({ store, silentMs, change = (serving) => serving }: HereOptions): Promise<ServedHere> {
+export async function serveHere({
+  store,
+  adapters,
+  maxSlots = 24,
+  maxLength,
+  silentMs,
+  change = (serving) => serving,
+}: HereOptions): Promise<ServedHere> {
   const environment = openEnvironment({ threads: 1 });
   const service = await openGeneration({
     base: await openBaseModel(tinyBase),
     tokenizer: undefined,
     environment,
     baseName: 'base',
-    adaptersFolder: undefined,
+    adaptersFolder: adapters,
     storeFolder: store,
-    maxSlots: 24,
-    maxLength: undefined,
+    maxSlots,
+    maxLength,
     dora: false,
     silentMs,
   });
@@ -42,6 +56,7 @@ export async function serveHere({ store, silentMs, change = (serving) => serving
   const { port } = app.server.address() as AddressInfo;
   return {
     port,
+    service,
     async [Symbol.asyncDispose]() {
       closeConnections();
       await app.close();
