@@ -1,6 +1,5 @@
 export type { AdapterFigures, ServerFigures } from './metrics/figures.ts';
 export type { MetricDefinition, MetricTable, Sample } from './metrics/definition.ts';
-export type { Percentiles } from './metrics/recent-times.ts';
 export { MetricSet } from './metrics/metric-set.ts';
 export { ServerMetrics, type ServerMetricsOptions } from './metrics/server-metrics.ts';
 export { serverTable } from './metrics/server-table.ts';

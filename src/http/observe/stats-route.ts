@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { AdapterFigures, Percentiles, ServerFigures, ServerMetrics } from '../../telemetry/index.ts';
+import type { AdapterFigures, ServerFigures, ServerMetrics } from '../../telemetry/index.ts';
 import { holderOf } from '../keys/key-holder.ts';
 
 /** `GET /v1/stats`: what the server does now, as JSON: the figures of `/metrics` that a page shows. A key for some names gets theirs. */
@@ -29,9 +29,9 @@ function statsJson({ baseName, isReady, engine, memory, recent, adapters }: Serv
     memory: memory ?? null,
     recent: {
       answers: recent.answers,
-      queue_ms: percentilesJson(recent.queueMs),
-      first_token_ms: percentilesJson(recent.firstTokenMs),
-      answer_ms: percentilesJson(recent.answerMs),
+      queue_ms: recent.queueMs ?? null,
+      first_token_ms: recent.firstTokenMs ?? null,
+      answer_ms: recent.answerMs ?? null,
     },
     adapters: adapters.map(adapterStats),
   };
@@ -42,8 +42,4 @@ const none = { finished: 0, cancelled: 0, failed: 0 };
 function adapterStats({ name, tier, breaker, requests = none, tokens }: AdapterFigures): object {
   const { finished, cancelled, failed } = requests;
   return { name, tier, breaker: breaker ?? null, finished, cancelled, failed, generated: tokens?.generated ?? 0 };
-}
-
-function percentilesJson(percentiles: Percentiles | undefined): Percentiles | null {
-  return percentiles ?? null;
 }

@@ -1,20 +1,13 @@
 import type { AdapterCounts, RequestCounts } from './request-counts.ts';
 import type { RecentFigures } from './recent-times.ts';
-import type { BreakerSample, MetricSources, View } from './sources.ts';
+import type { EngineSample, MetricSources, View } from './sources.ts';
 
 /** What a server does now, for those who look at it. Counters count from the start of the server. */
 export interface ServerFigures {
   readonly baseName: string;
   readonly isReady: boolean;
   readonly engine:
-    | {
-        readonly slots: number;
-        readonly running: number;
-        readonly waiting: number;
-        readonly cacheUsage: number;
-        readonly requests: Readonly<Record<string, number>>;
-        readonly tokens: { readonly prompt: number; readonly generated: number };
-      }
+    | Pick<EngineSample, 'slots' | 'running' | 'waiting' | 'cacheUsage' | 'requests' | 'tokens'>
     | undefined;
   readonly memory: { readonly used: number; readonly limit: number; readonly versions: number } | undefined;
   readonly recent: RecentFigures;
@@ -39,26 +32,18 @@ export interface FiguresParts {
 
 /** The figures that a reader may see. */
 export function figuresOf({ sources, counts, recent, view }: FiguresParts): ServerFigures {
-  const breakers = new Map(Array.from(sources?.breakers?.() ?? [], (one: BreakerSample) => [one.version, one.state]));
+  const breakers = new Map(Array.from(sources?.breakers?.() ?? [], ({ version, state }) => [version, state]));
   const counted = new Map(counts.entries());
   const adapters: AdapterFigures[] = [];
   for (const { name, version = '', isActive, isResident } of sources?.adapters?.() ?? []) {
-    if (!view.isAll && !view.sees(name)) continue;
+    if (!view.sees(name)) continue;
     const tier = isActive ? 'active' : isResident ? 'resident' : 'disk';
     adapters.push({ name, tier, breaker: breakers.get(version), ...counted.get(name) });
   }
-  const engine = sources?.engine?.();
   return {
-    baseName: sources !== undefined && (view.isAll || view.sees(sources.baseName)) ? sources.baseName : '',
+    baseName: sources !== undefined && view.sees(sources.baseName) ? sources.baseName : '',
     isReady: sources?.isReady() ?? false,
-    engine: engine && {
-      slots: engine.slots,
-      running: engine.running,
-      waiting: engine.waiting,
-      cacheUsage: engine.cacheUsage,
-      requests: engine.requests,
-      tokens: engine.tokens,
-    },
+    engine: sources?.engine?.(),
     memory: view.isAll ? sources?.memory?.() : undefined,
     recent,
     adapters,

@@ -45,7 +45,7 @@ export function readEngine(set: MetricSet<ServerTable>, reading: () => Reading):
   set.read('vllm:lora_requests_info', () => {
     const { engine, view } = reading();
     if (engine === undefined) return [];
-    const names = (of: Iterable<string>): string => [...of].filter((name) => view.isAll || view.sees(name)).join(', ');
+    const names = (of: Iterable<string>): string => [...of].filter((name) => view.sees(name)).join(', ');
     const labels = {
       max_lora: String(maxAdapters(engine)),
       running_lora_adapters: names(engine.runningAdapters),

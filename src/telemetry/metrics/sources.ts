@@ -107,5 +107,6 @@ export interface EndedSequence {
 /** Which names the reader may see. */
 export interface View {
   readonly isAll: boolean;
+  /** True of every name if `isAll`. */
   sees(name: string): boolean;
 }
