@@ -5,13 +5,6 @@ import type { AdapterSample, View } from './sources.ts';
 /** The label under which the adapters beyond the limit are added up. */
 export const other = 'other';
 
-/** Digits of a digest that tell versions apart in a label. */
-const digits = 12;
-
-export function shortVersion(version: string | undefined): string {
-  return version?.slice(0, digits) ?? '';
-}
-
 /** The adapters of one reading: those with series of their own, and those that are added up. */
 export interface ListedAdapters {
   readonly all: readonly AdapterSample[];

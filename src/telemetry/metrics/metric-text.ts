@@ -12,7 +12,7 @@ export function lineOf(name: string, { labels, value }: Sample): string {
 }
 
 /** Labels in the text format, with their braces. */
-export function labelText(labels: Readonly<Record<string, string>>): string {
+function labelText(labels: Readonly<Record<string, string>>): string {
   let text = '';
   for (const [name, value] of Object.entries(labels)) text += `${text === '' ? '{' : ','}${name}="${escaped(value)}"`;
   return text === '' ? '' : `${text}}`;

@@ -1,4 +1,5 @@
-import { amounts, type ListedAdapters, loadedAdapters, other, shortVersion } from './adapter-samples.ts';
+import { shortVersion } from '../short-version.ts';
+import { amounts, type ListedAdapters, loadedAdapters, other } from './adapter-samples.ts';
 import type { Sample } from './definition.ts';
 import type { MetricSet } from './metric-set.ts';
 import { escaped } from './metric-text.ts';
@@ -24,7 +25,7 @@ export function readAdapters(set: MetricSet<ServerTable>, reading: () => Reading
   set.read('espalier_adapters', () => byState(reading().adapters));
   set.read('espalier_adapters_folded', () => [{ value: reading().adapters.folded.length }]);
   set.read('espalier_adapter_info', () =>
-    eachNamed(reading().adapters, ({ version, state }, name) => {
+    eachNamed(reading().adapters, ({ version = '', state }, name) => {
       return { labels: `{adapter="${name}",version="${shortVersion(version)}",state="${state}"}`, value: 1 };
     }),
   );
@@ -149,8 +150,8 @@ function* breakers({ sources, adapters }: Reading): Iterable<Sample> {
   const states = new Map<string, string>();
   for (const { version, state } of sources?.breakers?.() ?? []) states.set(version, state);
   if (states.size === 0) return;
-  yield* eachNamed(adapters, ({ version }, name) => {
-    const state = version === undefined ? undefined : states.get(version);
+  yield* eachNamed(adapters, ({ version = '' }, name) => {
+    const state = states.get(version);
     if (state === undefined) return undefined;
     return { labels: `{adapter="${name}",version="${shortVersion(version)}",state="${state}"}`, value: 1 };
   });

@@ -1,5 +1,6 @@
 import { errorType } from '../error-type.ts';
 import type { EndedSequence } from '../metrics/sources.ts';
+import { shortVersion } from '../short-version.ts';
 import type { Attributes, PlannedSpan } from './planned-span.ts';
 
 /** What a route does, in the words of the conventions for generative AI. */
@@ -36,7 +37,7 @@ export function sequenceSpan(ended: EndedSequence, { operation, baseName, timeOr
       'gen_ai.operation.name': operation,
       'gen_ai.provider.name': provider,
       'gen_ai.request.model': model,
-      'gen_ai.response.model': versions.length === 0 ? baseName : `${model}@${versions.map(short).join('+')}`,
+      'gen_ai.response.model': versions.length === 0 ? baseName : `${model}@${versions.map(shortVersion).join('+')}`,
       'gen_ai.usage.input_tokens': ended.promptTokens,
       'gen_ai.usage.output_tokens': ended.generatedTokens,
       'gen_ai.usage.cache_read.input_tokens': ended.cachedTokens,
@@ -71,8 +72,4 @@ function stages({ times }: EndedSequence): { name: string; from: number; to: num
     ...(admitted === undefined ? [] : [{ name: 'prefill', from: admitted, to: firstToken ?? finished }]),
     ...(firstToken === undefined ? [] : [{ name: 'decode', from: firstToken, to: finished }]),
   ];
-}
-
-function short(version: string): string {
-  return version.slice(0, 12);
 }
