@@ -98,6 +98,16 @@ export function timeElement(time, text) {
   return time ? h('time', { datetime: time, title: new Date(time).toLocaleString() }, text) : h('span', {}, text);
 }
 
+/** The address of an adapter on this page. @param {string} name */
+export function adapterAddress(name) {
+  return `#/adapters/${encodeURIComponent(name)}`;
+}
+
+/** @param {string} name */
+export function adapterLink(name) {
+  return h('a', { href: adapterAddress(name) }, name);
+}
+
 /**
  * Asks before something is done.
  * @param {{ title: string, text: string, action: string, takesReason?: boolean }} question

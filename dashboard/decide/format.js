@@ -57,7 +57,7 @@ export function shortVersion(version) {
   return version ? version.slice(0, 10) : '–';
 }
 
-/** The time of day in the place of the reader. @param {string} time in ISO 8601 @returns {string} */
+/** The time of day in the place of the reader. @param {string | number} time in ISO 8601, or Unix time in milliseconds @returns {string} */
 export function timeOfDay(time) {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? '–' : date.toLocaleTimeString([], { hour12: false });

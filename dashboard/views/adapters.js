@@ -3,7 +3,7 @@ import { filterAdapters, sortAdapters } from '../decide/filter.js';
 import { formatAge, formatCount, formatRate, shortVersion } from '../decide/format.js';
 import { rateOf } from '../decide/rates.js';
 import { windowOfRows } from '../decide/window-of-rows.js';
-import { empty, facts, h, labelled, setText, fill } from '../elements.js';
+import { adapterAddress, empty, facts, h, labelled, setText, fill } from '../elements.js';
 import { createAdapterPanel } from './adapter-panel.js';
 
 /**
@@ -214,7 +214,7 @@ function createRow() {
       element.setAttribute('aria-rowindex', String(index + 2));
       element.classList.toggle('chosen', isChosen);
       setText(link, row.name);
-      link.setAttribute('href', `#/adapters/${encodeURIComponent(row.name)}`);
+      link.setAttribute('href', adapterAddress(row.name));
       link.title = row.name;
       showTag(tags[0], row.draining ? 'draining' : row.state, row.state === 'failed' ? 'bad' : '');
       showTag(tags[1], row.tier, row.tier === 'active' ? 'on' : '');

@@ -1,6 +1,6 @@
 /** The audit record of the store, the latest first. */
 import { shortVersion } from '../decide/format.js';
-import { empty, fill, h, labelled, tag, timeElement } from '../elements.js';
+import { adapterLink, empty, fill, h, labelled, tag, timeElement } from '../elements.js';
 
 /**
  * @typedef {object} AuditEntry
@@ -135,7 +135,7 @@ function row({ seq, time, actor, event, result, name, digest, reason, message, c
     ),
     h('td', {}, actor),
     h('td', {}, tag(event, result === 'done' ? '' : 'bad')),
-    h('td', { class: 'name' }, name ? h('a', { href: `#/adapters/${encodeURIComponent(name)}` }, name) : '–'),
+    h('td', { class: 'name' }, name ? adapterLink(name) : '–'),
     h('td', { class: 'mono' }, shortVersion(digest)),
     h('td', { class: 'wrap small' }, [reason, message ?? code].filter(Boolean).join(' — ')),
   );

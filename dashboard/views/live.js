@@ -54,7 +54,6 @@ const ended = ({ engine }) => engine?.requests['finished'];
 
 /** @param {readonly Look[]} looks */
 function charts(looks) {
-  const formatX = (/** @type {number} */ x) => timeOfDay(new Date(x).toISOString());
   const line = (/** @type {(stats: import('../api.js').Stats) => number | undefined} */ of) =>
     looks.flatMap(({ time, value }) => {
       const y = of(value);
@@ -65,14 +64,14 @@ function charts(looks) {
       title: 'Tokens a second',
       lines: [{ name: '', points: rateLine(looks, generated) }],
       format: formatRate,
-      formatX,
+      formatX: timeOfDay,
       least: 0,
     }),
     lineChart({
       title: 'Requests a second',
       lines: [{ name: '', points: rateLine(looks, ended) }],
       format: formatRate,
-      formatX,
+      formatX: timeOfDay,
       least: 0,
     }),
     lineChart({
@@ -82,7 +81,7 @@ function charts(looks) {
         { name: 'p95', points: line(({ recent }) => recent.first_token_ms?.p95) },
       ],
       format: formatDuration,
-      formatX,
+      formatX: timeOfDay,
       least: 0,
     }),
     lineChart({
@@ -92,7 +91,7 @@ function charts(looks) {
         { name: 'waiting', points: line(({ engine }) => engine?.waiting) },
       ],
       format: formatCount,
-      formatX,
+      formatX: timeOfDay,
       least: 0,
     }),
   ];

@@ -2,7 +2,7 @@
 import { adapterPath } from '../api.js';
 import { formatCount, formatDuration, formatShare, shortVersion, timeOfDay } from '../decide/format.js';
 import { lineChart } from '../charts.js';
-import { ask, empty, facts, fill, h, tag } from '../elements.js';
+import { adapterLink, ask, empty, facts, fill, h, tag } from '../elements.js';
 
 /** @typedef {import('../api.js').Rollout} Rollout */
 
@@ -156,7 +156,7 @@ function headOf({
 }) {
   const kind = phase === 'failed' ? 'bad' : phase === 'running' || phase === 'promoted' ? 'on' : '';
   return [
-    h('h2', {}, h('a', { href: `#/adapters/${encodeURIComponent(name)}` }, name), ' ', tag(phase, kind)),
+    h('h2', {}, adapterLink(name), ' ', tag(phase, kind)),
     h('p', { class: 'quiet mono' }, `${shortVersion(stable)} → ${shortVersion(candidate)}`),
     h(
       'ol',
@@ -207,7 +207,6 @@ function evidenceCharts({ limits, noise, step }, points) {
   const line = (/** @type {'divergence' | 'agreement'} */ what) => [
     { name: '', points: own.map((point) => ({ x: Date.parse(point.time), y: point[what] ?? 0 })) },
   ];
-  const formatX = (/** @type {number} */ x) => timeOfDay(new Date(x).toISOString());
   const divergence = limits['divergence'] ?? 0;
   const agreement = limits['agreement'] ?? 0;
   return [
@@ -215,7 +214,7 @@ function evidenceCharts({ limits, noise, step }, points) {
       title: 'KL divergence, mean so far, nats',
       lines: line('divergence'),
       format: (value) => (value < 10 ? value.toFixed(3) : value.toFixed(1)),
-      formatX,
+      formatX: timeOfDay,
       least: 0,
       limit: { value: divergence + (noise['divergence'] ?? 0), name: 'limit' },
     }),
@@ -223,7 +222,7 @@ function evidenceCharts({ limits, noise, step }, points) {
       title: 'Agreement, mean so far',
       lines: line('agreement'),
       format: formatShare,
-      formatX,
+      formatX: timeOfDay,
       least: 0,
       most: 1,
       limit: { value: agreement * (noise['agreement'] ?? 1), name: 'limit' },

@@ -1,6 +1,6 @@
 /** What happened to adapters: plugs, swaps and failures, as they come. */
 import { formatDuration, shortVersion, timeOfDay } from '../decide/format.js';
-import { empty, fill, h, labelled, tag, timeElement } from '../elements.js';
+import { adapterLink, empty, fill, h, labelled, tag, timeElement } from '../elements.js';
 
 /** What each kind of event is called, and the group it belongs to. @type {Record<string, readonly [string, string]>} */
 const kinds = {
@@ -101,7 +101,7 @@ function subjectOf({ name, version }, adapters) {
   const [first] = named;
   if (first === undefined) return h('span', { class: 'quiet' }, 'no name any more');
   if (named.length > 1) return h('span', {}, `${named.length} adapters`);
-  return h('a', { href: `#/adapters/${encodeURIComponent(first)}` }, first);
+  return adapterLink(first);
 }
 
 /** @param {import('../api.js').AdapterEvent} told @param {readonly import('../api.js').Adapter[]} adapters */
