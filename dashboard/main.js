@@ -1,5 +1,6 @@
 /** The page: asks the server, keeps what it knows, and shows one view at a time. */
 import { Api, Refusal } from './api.js';
+import { messageOf } from './decide/problem.js';
 import { addLook } from './decide/rates.js';
 import { fill, h, labelled } from './elements.js';
 import { createAdapters } from './views/adapters.js';
@@ -72,7 +73,7 @@ let problemOf = 'looking';
 function showProblem(error, of) {
   problemOf = of;
   const refusal = error instanceof Refusal ? error : undefined;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   if (byId('problem').dataset['text'] === text) return;
   byId('problem').dataset['text'] = text;
   const button = refusal?.wantsKey ? h('button', { type: 'button', onclick: () => askKey() }, 'Enter a key') : null;
@@ -105,7 +106,7 @@ const page = {
       return true;
     } catch (error) {
       if (error instanceof Refusal && error.wantsKey) showProblem(error, 'acting');
-      else say(error instanceof Error ? error.message : String(error));
+      else say(messageOf(error));
       return false;
     } finally {
       await refresh();

@@ -1,4 +1,4 @@
-/** What a refusal means for the person at the page. Pure function. */
+/** What a refusal means for the person at the page. Pure functions. */
 
 /**
  * @param {{ status: number, code: string | undefined, message: string | undefined }} refusal  status 0: no answer came
@@ -20,4 +20,9 @@ export function problemOf({ status, code, message }) {
   }
   if (status === 429 || status === 503) return { text: `${said} Try again in a moment.`, wantsKey: false };
   return { text: said || `The server answered with status ${status}.`, wantsKey: false };
+}
+
+/** @param {unknown} error @returns {string} */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** One adapter: what it is, its moves, and what can be done with it. */
 import { adapterPath } from '../api.js';
 import { formatAge, formatBytes, formatCount, shortVersion } from '../decide/format.js';
+import { messageOf } from '../decide/problem.js';
 import { ask, facts, fill, h, tag, timeElement } from '../elements.js';
 
 /**
@@ -32,13 +33,7 @@ export function createAdapterPanel({ api, state, act }, element) {
     signature = '';
     fill(
       element,
-      h(
-        'div',
-        { class: 'card' },
-        h('h2', {}, name),
-        h('p', { class: 'bad' }, error instanceof Error ? error.message : String(error)),
-        closeLink(),
-      ),
+      h('div', { class: 'card' }, h('h2', {}, name), h('p', { class: 'bad' }, messageOf(error)), closeLink()),
     );
   }
 

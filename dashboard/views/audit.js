@@ -1,5 +1,6 @@
 /** The audit record of the store, the latest first. */
 import { shortVersion } from '../decide/format.js';
+import { messageOf } from '../decide/problem.js';
 import { adapterLink, empty, fill, h, labelled, tag, timeElement } from '../elements.js';
 
 /**
@@ -115,7 +116,7 @@ export function createAudit(page) {
   /** @param {unknown} error */
   function showError(error) {
     [table.hidden, more.hidden] = [true, true];
-    fill(note, empty('The record cannot be shown', error instanceof Error ? error.message : String(error)));
+    fill(note, empty('The record cannot be shown', messageOf(error)));
   }
 
   restart();

@@ -1,6 +1,7 @@
 /** The training jobs of the server, with their curves. */
 import { lineChart } from '../charts.js';
 import { formatAge, formatCount } from '../decide/format.js';
+import { messageOf } from '../decide/problem.js';
 import { ask, empty, facts, fill, h, tag, timeElement } from '../elements.js';
 
 /**
@@ -41,7 +42,7 @@ export function createJobs({ api, act }) {
       draw(data);
     } catch (error) {
       shown = '';
-      fill(element, empty('Training jobs cannot be shown', error instanceof Error ? error.message : String(error)));
+      fill(element, empty('Training jobs cannot be shown', messageOf(error)));
     }
   }
 

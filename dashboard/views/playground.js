@@ -1,5 +1,6 @@
 /** Asks two versions the same question, and shows where their answers differ. */
 import { adapterPath } from '../api.js';
+import { messageOf } from '../decide/problem.js';
 import { diffSentence, diffTokens, tokensOf } from '../decide/token-diff.js';
 import { fill, h, labelled } from '../elements.js';
 
@@ -82,8 +83,7 @@ export function createPlayground({ api, state }) {
       mine.abort();
       if (mine !== asking) return;
       sentence.className = 'bad';
-      sentence.textContent =
-        error instanceof DOMException ? 'Stopped.' : error instanceof Error ? error.message : String(error);
+      sentence.textContent = error instanceof DOMException ? 'Stopped.' : messageOf(error);
     } finally {
       if (mine === asking) [submit.disabled, stop.hidden] = [false, true];
     }
