@@ -69,10 +69,10 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
     await view.sampleBefore(signal);
     const result = await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
     await view.sampleAfter(result, signal);
-    await view.end({ kind: 'result', result }, await readFile(join(result.output, basename(path)), 'utf8'));
+    await view.end({ kind: 'result', result }, () => readFile(join(result.output, basename(path)), 'utf8'));
     return result;
   } catch (error) {
-    await view.end({ kind: 'failed', reason: messageOf(error) }, (await metrics.lines()).toString());
+    await view.end({ kind: 'failed', reason: messageOf(error) }, async () => (await metrics.lines()).toString());
     throw error;
   } finally {
     await metrics.close();

@@ -107,12 +107,12 @@ export class RunView implements AsyncDisposable {
 
   /**
    * Writes the page, if one is asked for.
-   * @param lines  the content of `metrics.jsonl`
+   * @param lines  reads `metrics.jsonl`; called only for a page
    */
-  async end(end: RunFacts['end'], lines: string): Promise<void> {
+  async end(end: RunFacts['end'], lines: () => Promise<string>): Promise<void> {
     const { report } = this.#config;
     if (report === undefined) return;
-    const steps = parseMetrics(lines);
+    const steps = parseMetrics(await lines());
     const evaluations = new Map(
       [
         ...steps.flatMap(({ step, evalLoss }) => (evalLoss === undefined ? [] : [[step, evalLoss] as const])),
