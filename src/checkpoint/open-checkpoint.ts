@@ -6,8 +6,6 @@ import { decodeIndex, indexName, partTypes, type CheckpointIndex, type Checkpoin
 
 /** WHY a limit: the index holds no arrays, and a file of another kind under its name must not fill the memory. */
 const maxIndexBytes = 2 ** 26;
-/** Bytes that are read at once to be hashed. */
-const readBytes = 2 ** 22;
 
 /** A checkpoint whose index was read and whose files have the right lengths. */
 export class OpenCheckpoint {
@@ -83,13 +81,8 @@ async function assertLength(path: string, { file, bytes, type }: CheckpointPart)
 async function hashFile(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const hash = new Sha256();
   await using handle = await open(path);
-  const block = Buffer.alloc(readBytes);
-  for (;;) {
-    signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(block, 0, block.length, null);
-    if (bytesRead === 0) return hash.digest();
-    await hash.update(block.subarray(0, bytesRead));
-  }
+  await hash.updateFrom(handle, { signal });
+  return hash.digest();
 }
 
 function invalid(path: string, problem: string): EspalierError {

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Sha256 } from './sha256.ts';
 
@@ -21,4 +24,20 @@ it('lets other tasks run while it hashes', async () => {
   clearInterval(timer);
   expect(Buffer.from(hash.digest()).toString('hex')).toHaveLength(64);
   expect(turns).toBeGreaterThan(0);
+});
+
+it('adds the bytes of a file, unless it is told to end', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-sha256-'));
+  try {
+    const bytes = Uint8Array.from({ length: 2 ** 22 + 5 }, (_, i) => (i * 7) % 251);
+    await writeFile(join(folder, 'file'), bytes);
+    await using file = await open(join(folder, 'file'));
+    const hash = new Sha256();
+    await hash.updateFrom(file);
+    expect(hash.hex()).toBe(createHash('sha256').update(bytes).digest('hex'));
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(new Sha256().updateFrom(file, { signal })).rejects.toThrow('enough');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

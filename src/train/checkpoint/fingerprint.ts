@@ -36,9 +36,6 @@ const notCompared: ReadonlySet<string> = new Set<keyof TrainConfig>([
   'sampleTokens',
 ]);
 
-/** Bytes that are read at once to be hashed. */
-const blockBytes = 2 ** 22;
-
 /** @param initial  the weights before the first step */
 export async function fingerprintOf(
   { base, config, chosen, trainable, steps, maxLength, learningRate }: TrainingInputs,
@@ -81,15 +78,10 @@ async function hashTokenizer({ tokenizer, files }: ChosenTokenizer): Promise<str
 
 async function hashFiles(paths: string | readonly string[]): Promise<string> {
   const hash = new Sha256();
-  const block = Buffer.alloc(blockBytes);
   for (const path of await listDataFiles(paths)) {
     await using handle = await openBytes(path);
     await hash.update(Buffer.from(`file of ${(await handle.stat()).size} bytes\n`));
-    for (;;) {
-      const { bytesRead } = await handle.read(block, 0, block.length, null);
-      if (bytesRead === 0) break;
-      await hash.update(block.subarray(0, bytesRead));
-    }
+    await hash.updateFrom(handle);
   }
   return hash.hex();
 }
