@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { Clock } from '../../core/index.ts';
+import { messageOf, type Clock } from '../../core/index.ts';
 import {
   checkpointPath,
   checkpointsOf,
@@ -140,7 +140,7 @@ export class TrainingCheckpoints {
       this.#steps = [...this.#steps.filter((each) => each !== step), step];
       await this.#prune(saving.keep, running.best.state?.step);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const message = `No checkpoint of step ${step} could be written (${reason}). The training goes on.`;
       onEvent({ kind: 'warned', message });
       return;

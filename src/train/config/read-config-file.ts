@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 
 /**
  * Reads a settings file: a YAML mapping. `resolveConfig` checks its keys and values.
@@ -22,7 +22,7 @@ function parseYaml(path: string, text: string): unknown {
   try {
     return parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EspalierError('TRAIN_CONFIG_UNREADABLE', { path, reason }, { cause });
   }
 }

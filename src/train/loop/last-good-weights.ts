@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { StagedFolder } from '../../atomic-files/index.ts';
+import { messageOf } from '../../core/index.ts';
 import { copyInto } from '../graph/gradients.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { TrainingModel } from './training-model.ts';
@@ -47,7 +48,7 @@ export class LastGoodWeights implements Disposable {
       await this.#model.save(result, this.#copy);
       await folder.publish(result);
     } catch (error) {
-      return `The weights of step ${this.#step} could not be saved: ${error instanceof Error ? error.message : String(error)}`;
+      return `The weights of step ${this.#step} could not be saved: ${messageOf(error)}`;
     }
     return `The weights of step ${this.#step}, from before that, are in ${place}.`;
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
+import { EspalierError, messageOf, systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
@@ -11,7 +11,7 @@ import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { planOf } from '../report/plan-of.ts';
-import { type AnswerPrompts, messageOf, RunView } from '../report/run-view.ts';
+import { type AnswerPrompts, RunView } from '../report/run-view.ts';
 import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { BestWeights } from './best-weights.ts';
@@ -108,7 +108,7 @@ async function openMetrics(
   { onEvent, openMetrics: openFile }: { onEvent: Run['onEvent']; openMetrics: OpenMetricsFile | undefined },
 ): Promise<MetricsWriter> {
   const onTrouble = (error: unknown): void => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `${basename(path)} cannot be written (${reason}). The training goes on; its lines and weights are kept in memory and written at the end.`;
     onEvent({ kind: 'warned', message });
   };

@@ -1,5 +1,5 @@
 import { writeAtomically } from '../../atomic-files/index.ts';
-import { EspalierError, option, optionText } from '../../core/index.ts';
+import { EspalierError, messageOf, option, optionText } from '../../core/index.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import { parseMetrics } from './metrics.ts';
 import { runPage, type RunFacts } from './run-page.ts';
@@ -138,8 +138,4 @@ export class RunView implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#log?.[Symbol.asyncDispose]();
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

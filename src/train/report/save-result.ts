@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import { StagedFolder } from '../../atomic-files/index.ts';
 
 export interface SaveResultOptions {
@@ -57,6 +57,6 @@ async function rescued(
     // WHY not this error: the user must make room at the place that the user named.
     return meant;
   }
-  const reason = meant instanceof Error ? meant.message : String(meant);
+  const reason = messageOf(meant);
   return new EspalierError('OUTPUT_RESCUED', { path, reason, rescue }, { cause: meant });
 }

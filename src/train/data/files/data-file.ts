@@ -1,4 +1,4 @@
-import { EspalierError, Pace, parseWithNumbers } from '../../../core/index.ts';
+import { EspalierError, messageOf, Pace, parseWithNumbers } from '../../../core/index.ts';
 import type { RowPlace } from '../row.ts';
 
 /** A row as it lies in a file, not yet parsed. */
@@ -51,7 +51,7 @@ export function parseJson(text: string, place: RowPlace): unknown {
     // WHY only these: how other numbers are written makes no difference, and rows of numbers are long.
     return /"(?:role|from)"/.test(text) ? parseWithNumbers(text) : JSON.parse(text);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new EspalierError('DATA_JSON_BROKEN', { ...place, problem }, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { parquetMetadataAsync, parquetSchema, type AsyncBuffer, type Compressors
 import { compressors } from 'hyparquet-compressors';
 import { parquetReadAsync } from 'hyparquet/src/read.js';
 import { assembleAsync } from 'hyparquet/src/rowgroup.js';
+import { messageOf } from '../../../core/index.ts';
 import type { StoredRow } from './data-file.ts';
 import { invalidFile } from './split-rows.ts';
 
@@ -138,7 +139,7 @@ async function orInvalid<Result>(path: string, read: () => Promise<Result>): Pro
   try {
     return await read();
   } catch (cause) {
-    throw invalidFile(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw invalidFile(path, messageOf(cause), cause);
   }
 }
 
