@@ -10,14 +10,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** Trains with a checkpoint after each step. @returns the words of the command, and where its result is */
+async function trainSaving(steps: string): Promise<{ readonly words: readonly string[]; readonly output: string }> {
+  const golden = goldenFolder('llama');
+  const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
+  const output = join(folder, 'out');
+  const words = ['train', '--base', join(golden, 'model'), '--data', data, '--output', output];
+  words.push('--max-steps', steps, '--save-steps', '1', '--rank', '2');
+  expect(await espalier(words)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('step') });
+  return { words, output };
+}
+
 describe('espalier checkpoint', () => {
   it('shows and verifies the checkpoints of a training, and names the damaged file of one', async () => {
-    const golden = goldenFolder('llama');
-    const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
-    const output = join(folder, 'out');
-    const words = ['train', '--base', join(golden, 'model'), '--data', data, '--output', output];
-    words.push('--max-steps', '3', '--save-steps', '1', '--rank', '2');
-    expect(await espalier(words)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('step') });
+    const { output } = await trainSaving('3');
 
     const shown = await espalier(['checkpoint', 'inspect', output]);
     expect(shown.exitCode).toBe(0);
@@ -51,12 +57,7 @@ describe('espalier checkpoint', () => {
   });
 
   it('is what a second run to an unfinished output is told of', async () => {
-    const golden = goldenFolder('llama');
-    const data = await writeGoldenRows(golden, join(folder, 'rows.jsonl'));
-    const output = join(folder, 'out');
-    const words = ['train', '--base', join(golden, 'model'), '--data', data, '--output', output];
-    words.push('--max-steps', '2', '--save-steps', '1', '--rank', '2');
-    expect(await espalier(words)).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('step') });
+    const { words, output } = await trainSaving('2');
     await rm(output, { recursive: true });
     const { exitCode, stderr } = await espalier(words);
     expect(exitCode).toBe(1);
