@@ -5,6 +5,6 @@ export type { Replacement } from './replaceable.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';
 export { writeAtomically, type WriteAtomicallyOptions } from './write-atomically.ts';
 export { isProcessMark, lifeOf, markOf, ownMark, type ProcessMark } from './process-mark.ts';
-export { stagingName } from './staging-name.ts';
+export { finalNameOf, stagingName } from './staging-name.ts';
 export { sweepStaging } from './sweep-staging.ts';
 export { isSameFile, isUnchanged, type Stamp, stampOf } from './stamp.ts';

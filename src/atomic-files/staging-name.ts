@@ -32,6 +32,11 @@ export function parseStagingName(name: string, path: string): StagingName | unde
   return { mark: { realm, pid: Number(pid), start }, isOld };
 }
 
+/** The name of the path to which this staging name belongs; undefined for any other name. */
+export function finalNameOf(name: string): string | undefined {
+  return /^\.(.+)\.partial-/.exec(name)?.[1];
+}
+
 function stagingPrefix(path: string): string {
   return `.${basename(path)}.partial-`;
 }

@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EspalierError } from '../core/index.ts';
-import { sweepStaging } from '../atomic-files/index.ts';
+import { finalNameOf, sweepStaging } from '../atomic-files/index.ts';
 import { indexName } from './checkpoint-index.ts';
 import { OpenCheckpoint } from './open-checkpoint.ts';
 
@@ -19,7 +19,6 @@ export interface RefusedCheckpoint {
 }
 
 const pattern = /^step-(\d{1,15})$/;
-const stagingPattern = /^\.(step-\d{1,15})\.partial-/;
 
 /** The folder in which the checkpoints of an output are. */
 export function checkpointsOf(output: string): string {
@@ -71,8 +70,8 @@ export async function keepOnly(folder: string, steps: ReadonlySet<number>): Prom
     if (!steps.has(step)) await rm(path, { recursive: true, force: true });
   }
   for (const name of await readdir(folder).catch(() => [])) {
-    const staged = stagingPattern.exec(name)?.[1];
-    if (staged !== undefined) await sweepStaging(join(folder, staged));
+    const staged = finalNameOf(name);
+    if (staged !== undefined && pattern.test(staged)) await sweepStaging(join(folder, staged));
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeMulti } from '@msgpack/msgpack';
@@ -160,8 +160,13 @@ describe('a folder of checkpoints', () => {
     const { checkpoint, refused } = await openNewest(folder);
     expect(checkpoint?.path).toBe(checkpointPath(folder, 10));
     expect(refused).toMatchObject([{ path: checkpointPath(folder, 15), error: { code: 'CHECKPOINT_INVALID' } }]);
+    // What ended processes left long ago, of a checkpoint and of something else.
+    for (const name of ['.step-000000020.partial-77', '.other.partial-77']) {
+      await mkdir(join(folder, name));
+      await utimes(join(folder, name), 1, 1);
+    }
     await keepOnly(folder, new Set([5]));
-    expect((await readdir(folder)).sort()).toEqual(['step-000000005', 'step-x']);
+    expect((await readdir(folder)).sort()).toEqual(['.other.partial-77', 'step-000000005', 'step-x']);
     expect(await resolveCheckpoints(folder)).toEqual([checkpointPath(folder, 5)]);
     expect(await resolveCheckpoints(checkpointPath(folder, 5))).toEqual([checkpointPath(folder, 5)]);
     await expect(resolveCheckpoints(join(folder, 'none'))).rejects.toMatchObject({ code: 'CHECKPOINT_NOT_FOUND' });
