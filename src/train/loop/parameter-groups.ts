@@ -6,14 +6,14 @@ import type { Trainable } from '../graph/trainable.ts';
 import type { ParameterGroup } from '../optimizer/optimizer.ts';
 
 /** The settings of one parameter. */
-export interface ParameterSettings {
+interface ParameterSettings {
   readonly weightDecay: number;
   /** Factor of the learning rate. */
   readonly rate: number;
 }
 
 /** Joins neighbours with the same settings to one group. The gaps between them stay 0. */
-export function parameterGroups(
+function parameterGroups(
   entries: readonly ParameterEntry[],
   settingsOf: (entry: ParameterEntry) => ParameterSettings,
 ): ParameterGroup[] {
