@@ -24,6 +24,8 @@ export async function readServer(
   try {
     const answer = await fetch(`${server.replace(/\/+$/, '')}${path}`, {
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+      // WHY: the key is for this server, and a redirect may lead to another.
+      redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     return { status: answer.status, text: (await answer.text()).slice(0, maxLength) };
