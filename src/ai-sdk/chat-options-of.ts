@@ -40,6 +40,9 @@ export function chatOptionsOf(call: LanguageModelV4CallOptions, { modelId, baseN
     reasoningEffort: call.reasoning === 'provider-default' ? undefined : call.reasoning,
     signal: call.abortSignal,
   });
+  if (tools === undefined && (call.toolChoice?.type === 'required' || call.toolChoice?.type === 'tool')) {
+    warnings.push(ignored(`toolChoice ${call.toolChoice.type}`, 'no tools are left that the model could call'));
+  }
   if (call.includeRawChunks === true) warnings.push(ignored('includeRawChunks', 'there is no API in between'));
   return { options: { ...options, messages: messagesOf(call.prompt) }, warnings };
 }

@@ -101,7 +101,7 @@ describe('a language model of the AI SDK', () => {
   });
 
   it('warns of what has no effect, and of nothing else', async () => {
-    const { model } = await scriptedModel('', '');
+    const { model } = await scriptedModel('', '', '');
     const language = createEspalier(model)('base');
     const plain = { prompt, temperature: 0.5, topK: 3, seed: 1, headers: { 'user-agent': 'ai' } };
     expect((await language.doGenerate(plain)).warnings).toEqual([]);
@@ -113,13 +113,18 @@ describe('a language model of the AI SDK', () => {
       { type: 'unsupported', feature: 'inputExamples of weather', details: expect.any(String) },
       { type: 'unsupported', feature: 'includeRawChunks', details: expect.any(String) },
     ]);
+    const forced: LanguageModelV4CallOptions = { prompt, tools: [search], toolChoice: { type: 'required' } };
+    expect((await language.doGenerate(forced)).warnings).toEqual([
+      { type: 'unsupported', feature: 'tool other.search', details: expect.any(String) },
+      { type: 'unsupported', feature: 'toolChoice required', details: expect.any(String) },
+    ]);
   });
 
   it('takes further options under its name, and adds adapters up', async () => {
     const { model, requests } = await scriptedModel('');
-    const espalier = { lora: [{ name: 'policy', scale: 0.5 }], minP: 0.1, parallelToolCalls: false };
+    const espalier = { lora: [{ name: 'policy', scale: 0.5 }], minP: 0.1, typicalP: 0.9, parallelToolCalls: false };
     await createEspalier(model)('base').doGenerate({ prompt, providerOptions: { espalier } });
-    expect(requests[0]).toMatchObject({ minP: 0.1, adapters: [{ scale: 0.5 }] });
+    expect(requests[0]).toMatchObject({ minP: 0.1, typicalP: 0.9, adapters: [{ scale: 0.5 }] });
   });
 
   it.each<[string, string, LanguageModelV4CallOptions, object]>([

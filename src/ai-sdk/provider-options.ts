@@ -20,6 +20,7 @@ const schema = z.object({
   parallelToolCalls: flag.optional(),
   minTokens: number.optional(),
   minP: number.optional(),
+  typicalP: number.optional(),
   repetitionPenalty: number.optional(),
   /** Added to the logits of tokens, by token id. */
   logitBias: z.record(z.string(), number, { error: 'numbers by token id' }).optional(),

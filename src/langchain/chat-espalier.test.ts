@@ -88,10 +88,11 @@ describe('a chat model of LangChain', () => {
     const { chat, requests } = await opened(['', ''], {
       temperature: 0.5,
       topK: 7,
+      typicalP: 0.9,
       lora: [{ name: 'policy', scale: 2 }],
     });
     await chat.invoke(question, { temperature: 0.25, stop: ['x'] });
-    expect(requests[0]).toMatchObject({ temperature: 0.25, topK: 7, adapters: [{ scale: 2 }] });
+    expect(requests[0]).toMatchObject({ temperature: 0.25, topK: 7, typicalP: 0.9, adapters: [{ scale: 2 }] });
     expect(chat.invocationParams({ seed: 1 })).toMatchObject({ model: 'base', temperature: 0.5, seed: 1 });
   });
 

@@ -37,7 +37,7 @@ export class ChatEspalier extends BaseChatModel<ChatEspalierCallOptions, AIMessa
   readonly #localModel: LocalModel;
   readonly #settings: ChatEspalierSettings;
 
-  /** @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID */
+  /** The values of the settings are checked when a call begins. */
   constructor({ localModel, model = localModel.baseName, ...fields }: ChatEspalierFields) {
     super(fields);
     this.model = model;
