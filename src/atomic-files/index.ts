@@ -4,7 +4,7 @@ export { assertFree } from './path-exists.ts';
 export type { Replacement } from './replaceable.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';
 export { writeAtomically, type WriteAtomicallyOptions } from './write-atomically.ts';
-export { isProcessMark, lifeOf, markOf, ownMark, type ProcessMark } from './process-mark.ts';
+export { isProcessMark, type Life, lifeOf, markOf, ownMark, type ProcessMark } from './process-mark.ts';
 export { finalNameOf, stagingName } from './staging-name.ts';
 export { sweepStaging } from './sweep-staging.ts';
 export { isSameFile, isUnchanged, type Stamp, stampOf } from './stamp.ts';

@@ -1,4 +1,4 @@
-import { EspalierError, publishJobEvent, Turns } from '../core/index.ts';
+import { EspalierError, messageOf, publishJobEvent, Turns } from '../core/index.ts';
 import { EventLog, type NewEvent } from './records/event-log.ts';
 import { createJob, type JobsLayout, placesOf, readJobs, saveJob } from './records/job-folder.ts';
 import { isOver, type JobRecord } from './records/job-record.ts';
@@ -20,7 +20,7 @@ export interface JobTableOptions {
 /** Jobs that may be unfinished at once. WHY a limit: each has a record in memory and on the disk. */
 const mostUnfinished = 1000;
 
-/** The records of all jobs, in memory and on the disk. A change is kept before it is seen. */
+/** The records of all jobs, in memory and on the disk. A change is kept before it is seen; `giveUp` alone does without. */
 export class JobTable {
   readonly #options: JobTableOptions;
   readonly #entries = new Map<string, Entry>();
@@ -82,6 +82,19 @@ export class JobTable {
     return this.#turns.take(id, () => this.#save({ ...this.#entry(id).record, ...facts }));
   }
 
+  /**
+   * Fails a job, in memory alone where its record cannot be written: on the disk it is as it was then, and the next server goes on with it.
+   * @throws EspalierError JOB_NOT_FOUND, JOB_STATE
+   */
+  giveUp(id: string, error: NonNullable<JobRecord['error']>): Promise<void> {
+    return this.#turns.take(id, async () => {
+      const entry = this.#entry(id);
+      const record = afterAction(entry.record, { kind: 'fail', error }, seconds(this.#options.now()));
+      await this.#save(record).catch(() => (entry.record = record));
+      this.#tell(record);
+    });
+  }
+
   async #save(record: JobRecord): Promise<void> {
     await saveJob(this.#options.layout, record);
     this.#entry(record.id).record = record;
@@ -100,8 +113,7 @@ export class JobTable {
     const { level = 'info', message, type = 'message' } = event;
     if (type === 'message') publishJobEvent({ event: 'note', time: this.#options.now(), job, model, level, message });
     log.add(event).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      const problem = `an event cannot be written: ${why}`;
+      const problem = `an event cannot be written: ${messageOf(error)}`;
       publishJobEvent({ event: 'note', time: this.#options.now(), job, model, level: 'warn', message: problem });
     });
   }

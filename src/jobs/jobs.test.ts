@@ -50,7 +50,13 @@ async function open(more: Pick<OpenJobsOptions, 'limits'> = {}): Promise<Jobs> {
       served.push(finished);
     },
     post: () => Promise.resolve(200),
-    timers: { after: () => () => undefined },
+    timers: {
+      // The looks at a process, which is a real one, and nothing else.
+      after(ms, run) {
+        const timer = ms > 20 ? undefined : setTimeout(run, ms);
+        return () => clearTimeout(timer);
+      },
+    },
     now: () => 5_000_000,
   });
   await opened.begin();

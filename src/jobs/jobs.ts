@@ -5,13 +5,14 @@ import { decideThreads, EspalierError } from '../core/index.ts';
 import { trainDefaults } from '../train/index.ts';
 import { FileFolder, type FileLimits } from './files/file-folder.ts';
 import { JobTable, seconds } from './job-table.ts';
+import type { JobTimers } from './job-timers.ts';
 import type { LoggedEvent } from './records/event-log.ts';
 import { newId, newSeed } from './records/ids.ts';
 import { type JobsLayout, layoutOf, placesOf, prepare } from './records/job-folder.ts';
 import { isOver, type JobRecord } from './records/job-record.ts';
 import { JobRunner, type JobRunnerOptions } from './run/job-runner.ts';
 import { startTraining, type StartTraining } from './run/training-process.ts';
-import { type PostWebhook, WebhookQueue, type WebhookTarget, type WebhookTimers } from './webhooks/webhook-queue.ts';
+import { type PostWebhook, WebhookQueue, type WebhookTarget } from './webhooks/webhook-queue.ts';
 
 /** What an operator says of the jobs of a server. */
 export interface JobSettings {
@@ -29,7 +30,7 @@ export interface JobSettings {
 
 export interface OpenJobsOptions extends JobSettings, Pick<JobRunnerOptions, 'base' | 'serve'> {
   readonly post: PostWebhook;
-  readonly timers: WebhookTimers;
+  readonly timers: JobTimers;
   readonly limits?: FileLimits | undefined;
   /** Starts a training. Default: in a process of its own. */
   readonly start?: StartTraining | undefined;
@@ -107,8 +108,8 @@ export class Jobs implements AsyncDisposable {
     this.#table = table;
     this.#webhooks = parts.webhooks;
     this.#lock = parts.lock;
-    const { serve, now = Date.now } = options;
-    this.#runner = new JobRunner({ layout, table, files, base, maxJobs, memory, start, serve, now });
+    const { serve, timers, now = Date.now } = options;
+    this.#runner = new JobRunner({ layout, table, files, base, maxJobs, memory, start, serve, timers, now });
   }
 
   /**

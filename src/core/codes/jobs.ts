@@ -50,6 +50,13 @@ export const jobsCodes = {
     message: 'The files for jobs have {found}, and at most {limit} are kept. Delete some that are not needed.',
     help: 'The number and the size of all uploaded files together are limited. Nothing was kept of the upload.',
   },
+  JOB_LEFT_RUNNING: {
+    status: 500,
+    retryable: false,
+    message:
+      'The process {pid} of an earlier server still trains for the job {id}, and cannot be ended: {problem}. End it, and create the job again.',
+    help: 'A server that starts ends what the one before it left behind. Where it cannot, the job fails, so that no two processes train it at once. The other jobs go on.',
+  },
   JOB_FAILED: {
     status: 500,
     retryable: false,

@@ -1,22 +1,24 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { lifeOf } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
-import { type Cause, EspalierError, publishJobEvent } from '../../core/index.ts';
+import { type Cause, EspalierError, messageOf, publishJobEvent } from '../../core/index.ts';
 import { checkRows } from '../../train/index.ts';
 import type { FileFolder } from '../files/file-folder.ts';
 import type { JobTable } from '../job-table.ts';
+import type { JobTimers } from '../job-timers.ts';
 import type { LoggedEvent } from '../records/event-log.ts';
 import { type JobsLayout, placesOf } from '../records/job-folder.ts';
-import type { JobRecord } from '../records/job-record.ts';
+import { isOver, type JobRecord } from '../records/job-record.ts';
 import { canTake, type JobAction } from '../records/transitions.ts';
-import { outcomeOf } from './outcome.ts';
+import { endLeft } from './end-left.ts';
+import { errorOf } from './error-of.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
 import { planJobs } from './plan.ts';
 import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-lines.ts';
 import { resultsTable } from './results-file.ts';
 import { type TrainPlaces, trainArguments } from './train-arguments.ts';
 import type { StartTraining, TrainingProcess } from './training-process.ts';
+import { withRetries } from './with-retries.ts';
 
 /** The adapter of a job whose training is over. */
 export interface FinishedAdapter extends Pick<JobRecord, 'fineTunedModel' | 'adapter' | 'rollout'> {
@@ -37,6 +39,7 @@ export interface JobRunnerOptions {
    * @throws why it is refused
    */
   readonly serve: (finished: FinishedAdapter) => Promise<void>;
+  readonly timers: JobTimers;
   /** Unix time in milliseconds. */
   readonly now: () => number;
 }
@@ -64,7 +67,7 @@ export class JobRunner implements AsyncDisposable {
   readonly #places = new Map<string, Place>();
   readonly #validating = new Set<string>();
   readonly #working = new Set<Promise<void>>();
-  #isClosing = false;
+  readonly #closing = new AbortController();
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -72,14 +75,19 @@ export class JobRunner implements AsyncDisposable {
 
   /** Ends processes that an earlier server left, and begins. */
   async begin(): Promise<void> {
-    for (const { process: mark } of this.#options.table.list()) {
-      if (mark === null) continue;
-      while ((await lifeOf(mark)) === 'alive') {
-        endProcess(mark.pid);
-        await wait(20);
-      }
-    }
+    await Promise.all(this.#options.table.list().map((job) => this.#endLeft(job)));
     this.pump();
+  }
+
+  async #endLeft(job: JobRecord): Promise<void> {
+    const { id, process: mark } = job;
+    if (mark === null) return;
+    const problem = await endLeft(mark, { timers: this.#options.timers });
+    if (problem === undefined) return;
+    const error = new EspalierError('JOB_LEFT_RUNNING', { id, pid: mark.pid, problem });
+    // WHY: two processes must not train one job.
+    if (isOver(job)) this.#tell(id, error);
+    else await this.#giveUp(id, error);
   }
 
   /** Does what the states ask for. Called after each change of a state, and when a process has ended. */
@@ -90,16 +98,16 @@ export class JobRunner implements AsyncDisposable {
       places: this.#places,
       validating: this.#validating,
       maxJobs,
-      isClosing: this.#isClosing,
+      isClosing: this.#closing.signal.aborted,
     });
-    for (const id of plan.validate) this.#work(() => this.#validate(id));
+    for (const id of plan.validate) this.#work(id, () => this.#validate(id));
     for (const id of plan.stop) this.#stop(id);
     for (const id of plan.kill) this.#places.get(id)?.process?.kill();
-    for (const id of plan.start) this.#work(() => this.#run(id));
+    for (const id of plan.start) this.#work(id, () => this.#run(id));
   }
 
-  #work(task: () => Promise<void>): void {
-    const work = task().catch((error: unknown) => this.#tell('', error));
+  #work(id: string, task: () => Promise<void>): void {
+    const work = task().catch((error: unknown) => this.#tell(id, error));
     this.#working.add(work);
     void work.finally(() => this.#working.delete(work));
   }
@@ -125,12 +133,14 @@ export class JobRunner implements AsyncDisposable {
         if (file === null) continue;
         table.log(id, { message: `Validating ${param.replace('_', ' ')}: ${file}` });
         const checked = await this.#check(file).catch((error: unknown) => error);
-        if (typeof checked !== 'number') return await this.#act(id, { kind: 'fail', error: errorOf(checked, param) });
+        if (typeof checked !== 'number') return await this.#fail(id, errorOf(checked, param));
         rows = checked;
       }
       if (table.find(id)?.status !== 'validating_files') return;
       table.log(id, { message: 'Files validated, moving job to queued state' });
       await this.#act(id, { kind: 'validated', rows });
+    } catch (error) {
+      await this.#giveUp(id, error);
     } finally {
       this.#validating.delete(id);
       this.pump();
@@ -153,7 +163,9 @@ export class JobRunner implements AsyncDisposable {
       if (table.find(id)?.status === 'queued') await this.#act(id, { kind: 'start' });
       if (table.find(id)?.status === 'running' && table.find(id)?.isTrained === false) await this.#train(id, place);
       const job = table.find(id);
-      if (job?.status === 'running' && job.isTrained && !this.#isClosing) await this.#serve(job);
+      if (job?.status === 'running' && job.isTrained && !this.#closing.signal.aborted) await this.#serve(job);
+    } catch (error) {
+      await this.#giveUp(id, error);
     } finally {
       if (table.find(id)?.status === 'cancelled') await this.#removeOutput(id);
       this.#places.delete(id);
@@ -161,9 +173,24 @@ export class JobRunner implements AsyncDisposable {
     }
   }
 
+  /**
+   * Fails a job with which this server cannot go on. WHY: what is planned again at once would fail again at once, without end. On the
+   * disk nothing is lost of it: what it has trained stays.
+   */
+  async #giveUp(id: string, error: unknown): Promise<void> {
+    const { table } = this.#options;
+    const job = table.find(id);
+    // WHY not when the server ends: the next one goes on with the job.
+    if (job === undefined || this.#closing.signal.aborted) return;
+    this.#tell(id, error);
+    if (canTake(job, 'fail')) await table.giveUp(id, errorOf(error, null));
+  }
+
   async #removeOutput(id: string): Promise<void> {
     const { adapter } = placesOf(this.#options.layout, id);
-    for (const path of [adapter, checkpointsOf(adapter)]) await rm(path, { recursive: true, force: true });
+    for (const path of [adapter, checkpointsOf(adapter)]) {
+      await rm(path, { recursive: true, force: true }).catch((error: unknown) => this.#tell(id, error));
+    }
   }
 
   async #train(id: string, place: Place): Promise<void> {
@@ -182,16 +209,33 @@ export class JobRunner implements AsyncDisposable {
     if (place.isStopping) return;
     const training = start({ words, memory, onLine });
     place.process = training;
-    const mark = await training.mark.catch(() => null);
-    if (mark !== null) await table.note(id, { process: mark });
+    // It may have been cancelled meanwhile.
     this.pump();
+    try {
+      const mark = await training.mark.catch(() => null);
+      if (mark !== null) await this.#keep(id, () => table.note(id, { process: mark }));
+    } catch (error) {
+      // WHY: a server after this one could not end what it does not know.
+      training.kill();
+      await training.ended;
+      throw error;
+    }
     const exit = await training.ended;
-    await table.note(id, { process: null });
-    if (table.find(id)?.status === 'cancelled') return;
-    const outcome = outcomeOf({ exit, last, isStopped: place.isStopping });
+    try {
+      await this.#take(job, outcomeOf({ exit, last, isStopped: place.isStopping }));
+    } finally {
+      // WHY it may fail: the mark of a process that has ended does no harm.
+      await table.note(id, { process: null }).catch((error: unknown) => this.#tell(id, error));
+    }
+  }
+
+  /** Keeps what became of a training. */
+  async #take(job: JobRecord, outcome: Outcome): Promise<void> {
+    const { id } = job;
+    if (this.#options.table.find(id)?.status === 'cancelled') return;
     if (outcome.kind === 'failed') await this.#fail(id, outcome.error);
     if (outcome.kind !== 'trained') return;
-    const resultFiles = [await this.#results(job)];
+    const resultFiles = await this.#results(job);
     await this.#act(id, { kind: 'trained', tokens: outcome.tokens, resultFiles });
   }
 
@@ -204,10 +248,18 @@ export class JobRunner implements AsyncDisposable {
     return { ...base, initAdapter, data: files.pathOf(trainingFile), evalData, output, isBegun };
   }
 
-  async #results({ id, owner }: JobRecord): Promise<string> {
-    const { layout, files } = this.#options;
-    const lines = await readFile(join(placesOf(layout, id).adapter, 'metrics.jsonl'), 'utf8');
-    return (await files.write(resultsTable(lines), { filename: `${id}-results.csv`, owner })).id;
+  /** Keeps the table of metrics as a file. WHY a job goes on without: its adapter is whole, and its metrics lie beside the adapter. */
+  async #results({ id, owner }: JobRecord): Promise<string[]> {
+    const { layout, files, table } = this.#options;
+    try {
+      const lines = await readFile(join(placesOf(layout, id).adapter, 'metrics.jsonl'), 'utf8');
+      const text = resultsTable(lines);
+      return [(await this.#keep(id, () => files.write(text, { filename: `${id}-results.csv`, owner }))).id];
+    } catch (error) {
+      const message = `The job goes on without its file of results, which could not be kept: ${messageOf(error)}`;
+      table.log(id, { level: 'warn', message });
+      return [];
+    }
   }
 
   async #serve(job: JobRecord): Promise<void> {
@@ -218,7 +270,7 @@ export class JobRunner implements AsyncDisposable {
       await serve({ fineTunedModel, adapter, rollout, path, cause: { actor, reason: `fine-tuning job ${id}` } });
     } catch (error) {
       // WHY: the next server brings it into service.
-      if (this.#isClosing) return;
+      if (this.#closing.signal.aborted) return;
       return await this.#fail(id, errorOf(error, null));
     }
     table.log(id, { message: `New fine-tuned model created: ${fineTunedModel}` });
@@ -227,8 +279,20 @@ export class JobRunner implements AsyncDisposable {
   }
 
   async #fail(id: string, error: NonNullable<JobRecord['error']>): Promise<void> {
-    this.#options.table.log(id, { level: 'error', message: error.message, data: { code: error.code } });
-    await this.#act(id, { kind: 'fail', error });
+    const { table } = this.#options;
+    table.log(id, { level: 'error', message: error.message, data: { code: error.code } });
+    await this.#act(id, { kind: 'fail', error }).catch(() => table.giveUp(id, error));
+  }
+
+  /** Keeps something on the disk. @throws what still hinders it after some attempts */
+  #keep<T>(id: string, task: () => Promise<T>): Promise<T> {
+    const { timers, table } = this.#options;
+    const onFailure = (error: unknown, delayMs: number): void =>
+      table.log(id, {
+        level: 'warn',
+        message: `Something could not be kept, and is tried again in ${delayMs / 1000} s: ${messageOf(error)}`,
+      });
+    return withRetries(task, { timers, signal: this.#closing.signal, onFailure });
   }
 
   /** Takes an action unless the job was cancelled or paused meanwhile. */
@@ -236,7 +300,7 @@ export class JobRunner implements AsyncDisposable {
     const { table } = this.#options;
     const job = table.find(id);
     if (job === undefined || !canTake(job, action.kind)) return;
-    await table.act(id, action).catch((error: unknown) => {
+    await this.#keep(id, () => table.act(id, action)).catch((error: unknown) => {
       if (!EspalierError.isInstance(error) || error.code !== 'JOB_STATE') throw error;
     });
   }
@@ -245,7 +309,7 @@ export class JobRunner implements AsyncDisposable {
     const { table } = this.#options;
     switch (line.kind) {
       case 'planned':
-        this.#work(() => table.note(id, { steps: line.plan.steps }));
+        this.#work(id, () => table.note(id, { steps: line.plan.steps }));
         break;
       case 'stepped':
         this.#step(id, line, told);
@@ -294,13 +358,12 @@ export class JobRunner implements AsyncDisposable {
   }
 
   #tell(id: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#publish(id, (common) => ({ ...common, event: 'note', level: 'error', message }));
+    this.#options.table.log(id, { level: 'error', message: messageOf(error) });
   }
 
   /** Stops every training, and waits for their processes. The jobs go on with the next server. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort();
     this.pump();
     const timer = setTimeout(() => {
       for (const { process } of this.#places.values()) process?.kill();
@@ -313,18 +376,4 @@ export class JobRunner implements AsyncDisposable {
 function lastStepOf(events: readonly LoggedEvent[]): number {
   const told = events.filter(({ type }) => type === 'metrics');
   return told.reduce((most, { data }) => Math.max(most, Number(data?.['step'] ?? 0)), 0);
-}
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
-}
-
-/** An error as the object of a job shows it. */
-function errorOf(error: unknown, param: string | null): NonNullable<JobRecord['error']> {
-  if (EspalierError.isInstance(error)) return { code: error.code.toLowerCase(), message: error.message, param };
-  return { code: 'internal_error', message: error instanceof Error ? error.message : String(error), param };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../atomic-files/index.ts';
 import { type JobStatus, publishJobEvent } from '../../core/index.ts';
+import type { JobTimers } from '../job-timers.ts';
 import { newId } from '../records/ids.ts';
 import type { JobRecord } from '../records/job-record.ts';
 import { webhookHeaders } from './sign.ts';
@@ -19,17 +20,12 @@ export interface WebhookTarget {
   readonly secret: string;
 }
 
-/** Calls a function later. @returns a function that cancels the call */
-export interface WebhookTimers {
-  after(ms: number, run: () => void): () => void;
-}
-
 export interface WebhookQueueOptions {
   /** The folder of those that were not delivered yet. */
   readonly dir: string;
   readonly target: WebhookTarget;
   readonly post: PostWebhook;
-  readonly timers: WebhookTimers;
+  readonly timers: JobTimers;
   /** Unix time in milliseconds. */
   readonly now: () => number;
 }
