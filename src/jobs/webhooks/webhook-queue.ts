@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../atomic-files/index.ts';
-import { type JobStatus, publishJobEvent } from '../../core/index.ts';
+import { type JobStatus, messageOf, publishJobEvent } from '../../core/index.ts';
 import type { JobTimers } from '../job-timers.ts';
 import { newId } from '../records/ids.ts';
 import type { JobRecord } from '../records/job-record.ts';
@@ -95,7 +95,10 @@ export class WebhookQueue implements AsyncDisposable {
 
   #send(pending: Pending): void {
     this.#cancels.set(pending.id, () => undefined);
-    const sending = this.#deliver(pending).catch((error: unknown) => this.#note(pending, textOf(error)));
+    const sending = this.#deliver(pending).catch((error: unknown) => {
+      this.#cancels.delete(pending.id);
+      this.#note(pending, `a webhook is not sent any more: ${messageOf(error)}`);
+    });
     this.#sending.add(sending);
     void sending.finally(() => this.#sending.delete(sending));
   }
@@ -109,7 +112,7 @@ export class WebhookQueue implements AsyncDisposable {
     const signal = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(answerMs)]);
     const problem = await post(target.url, { headers, body, signal }).then(
       (status) => (status >= 200 && status < 300 ? undefined : `it answered ${status}`),
-      (error: unknown) => textOf(error),
+      (error: unknown) => messageOf(error),
     );
     if (problem === undefined) return this.#forget(pending);
     if (this.#ended.signal.aborted) return;
@@ -133,8 +136,12 @@ export class WebhookQueue implements AsyncDisposable {
       );
   }
 
+  /** WHY it never fails: a webhook that cannot be kept can be delivered all the same, unless the server ends before. */
   async #keep(pending: Pending): Promise<void> {
-    await writeAtomically(this.#pathOf(pending), (handle) => handle.writeFile(JSON.stringify(pending)));
+    const text = JSON.stringify(pending);
+    await writeAtomically(this.#pathOf(pending), (handle) => handle.writeFile(text)).catch((error: unknown) =>
+      this.#note(pending, `a webhook cannot be kept for the next server: ${messageOf(error)}`),
+    );
   }
 
   async #forget(pending: Pending): Promise<void> {
@@ -163,8 +170,4 @@ async function readJson(path: string): Promise<unknown> {
   } catch {
     return undefined;
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -126,6 +126,33 @@ describe('a webhook', () => {
     await soon(async () => expect([posted.length, await pending()]).toEqual([3, 0]));
     expect(new Set(posted.map(({ body }) => body)).size).toBe(1);
     await next[Symbol.asyncDispose]();
+  });
+
+  it('is delivered although it cannot be kept, again too, and that is told', async () => {
+    const told: string[] = [];
+    using _heard = onJobEvent((event) => void (event.event === 'note' && told.push(event.message)));
+    await rm(dir, { recursive: true });
+    answers = [500];
+    const queue = open();
+    queue.tell(someJob({ status: 'failed' }));
+    await soon(() => expect(waiting.map(({ ms }) => ms)).toEqual([5000]));
+    pass();
+    await soon(() => expect(posted.length).toBe(2));
+    await queue[Symbol.asyncDispose]();
+    expect(told.filter((message) => message.includes('cannot be kept'))).toHaveLength(2);
+    await mkdir(dir);
+  });
+
+  it('that cannot be kept counts no more when it has been delivered', async () => {
+    await rm(dir, { recursive: true });
+    const queue = open();
+    for (let at = 0; at < 1001; at++) {
+      queue.tell(someJob({ status: 'failed' }));
+      if (at === 999) await soon(() => expect(posted.length).toBe(1000));
+    }
+    await queue[Symbol.asyncDispose]();
+    expect(posted.length).toBe(1001);
+    await mkdir(dir);
   });
 
   it('is given up after three days, and that is told', async () => {
