@@ -15,12 +15,17 @@ export interface JobTableOptions {
   readonly now: () => number;
   /** Told of each change of a state, after it was kept. */
   readonly onChange: (job: JobRecord) => void;
+  /** Most jobs that have ended and are still known. Default: 10,000. */
+  readonly mostEnded?: number | undefined;
 }
 
 /** Jobs that may be unfinished at once. WHY a limit: each has a record in memory and on the disk. */
 const mostUnfinished = 1000;
 
-/** The records of all jobs, in memory and on the disk. A change is kept before it is seen; `giveUp` alone does without. */
+/** WHY a limit: a record takes about two kilobytes in memory as long as the server runs. */
+const defaultMostEnded = 10_000;
+
+/** The records of the jobs, in memory and on the disk. Of those that have ended, the latest are known; older ones are on the disk alone. A change is kept before it is seen; `giveUp` alone does without. */
 export class JobTable {
   readonly #options: JobTableOptions;
   readonly #entries = new Map<string, Entry>();
@@ -34,7 +39,8 @@ export class JobTable {
   static async open(options: JobTableOptions): Promise<JobTable> {
     const table = new JobTable(options);
     const records = await readJobs(options.layout);
-    for (const record of records.toSorted(byAge)) await table.#add(record);
+    for (const record of records.toSorted(byAge)) table.#add(record);
+    table.#leaveOut();
     return table;
   }
 
@@ -52,15 +58,24 @@ export class JobTable {
     const count = this.list().filter((one) => !isOver(one)).length;
     if (count >= mostUnfinished) throw new EspalierError('JOBS_FULL', { count, limit: mostUnfinished });
     await createJob(this.#options.layout, job, start);
-    await this.#add(job);
+    this.#add(job);
     this.log(job.id, { message: `Created fine-tuning job: ${job.id}` });
     this.#tell(job);
   }
 
-  async #add(record: JobRecord): Promise<void> {
+  #add(record: JobRecord): void {
     const { events } = placesOf(this.#options.layout, record.id);
-    const log = await EventLog.open(events, () => seconds(this.#options.now()));
+    const log = new EventLog(events, () => seconds(this.#options.now()));
     this.#entries.set(record.id, { record, log });
+  }
+
+  /** Leaves out the jobs that ended first, if there are too many. */
+  #leaveOut(): void {
+    const { mostEnded = defaultMostEnded } = this.#options;
+    const ended = this.list().filter(isOver);
+    if (ended.length <= mostEnded) return;
+    const oldest = ended.toSorted((a, b) => (a.finishedAt ?? 0) - (b.finishedAt ?? 0));
+    for (const { id } of oldest.slice(0, ended.length - mostEnded)) this.#entries.delete(id);
   }
 
   /**
@@ -104,6 +119,7 @@ export class JobTable {
     const { id: job, status, fineTunedModel: model, error } = record;
     publishJobEvent({ event: 'status', time: this.#options.now(), job, model, status, error: error?.message });
     this.#options.onChange(record);
+    if (isOver(record)) this.#leaveOut();
   }
 
   /** WHY it never fails: a job goes on although the disk is full. */
