@@ -1,6 +1,7 @@
 import { autodiffCodes } from './autodiff.ts';
 import { checkpointCodes } from './checkpoint.ts';
 import { cliCodes } from './cli.ts';
+import { collectivesCodes } from './collectives.ts';
 import { constrainCodes } from './constrain.ts';
 import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
@@ -40,6 +41,7 @@ export const codes = {
   ...autodiffCodes,
   ...dataCodes,
   ...checkpointCodes,
+  ...collectivesCodes,
   ...trainCodes,
   ...jobsCodes,
   ...engineCodes,

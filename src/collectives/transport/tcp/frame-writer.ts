@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net';
+import { encodeHeader, type Signature } from './frame.ts';
+
+/** Bytes that wait in a socket at most, besides one frame. More would only be checksummed too early. */
+const mostWaiting = 1 << 20;
+
+/** Sends frames as fast as the socket takes them, without a copy of their payloads. */
+export class FrameWriter {
+  readonly #socket: Socket;
+  readonly #onFlushed: () => void;
+  #signature: Signature | undefined;
+  #queue: Uint8Array[] = [];
+  #next = 0;
+  #index = 0;
+  #unflushed = 0;
+
+  /** @param onFlushed  called when nothing waits any more */
+  constructor(socket: Socket, onFlushed: () => void) {
+    this.#socket = socket;
+    this.#onFlushed = onFlushed;
+  }
+
+  begin(signature: Signature): void {
+    this.#signature = signature;
+    [this.#queue, this.#next, this.#index] = [[], 0, 0];
+  }
+
+  /** @param payload  must not change until it is flushed */
+  send(payload: Uint8Array): void {
+    this.#queue.push(payload);
+    this.#pump();
+  }
+
+  /** Whether all that was sent has left the process. */
+  get isIdle(): boolean {
+    return this.#unflushed === 0 && this.#next === this.#queue.length;
+  }
+
+  #pump(): void {
+    const signature = this.#signature;
+    while (signature !== undefined && this.#next < this.#queue.length && this.#socket.writableLength < mostWaiting) {
+      const payload = this.#queue[this.#next++];
+      if (payload === undefined) return;
+      const header = encodeHeader({ ...signature, index: this.#index++ }, payload);
+      this.#unflushed++;
+      this.#socket.cork();
+      this.#socket.write(header);
+      this.#socket.write(payload, () => this.#flushed());
+      this.#socket.uncork();
+    }
+  }
+
+  #flushed(): void {
+    this.#unflushed--;
+    this.#pump();
+    if (this.isIdle) this.#onFlushed();
+  }
+}

@@ -1,0 +1,102 @@
+import { EspalierError } from '../../../core/index.ts';
+import { bytesOf, reduceInto, type Floats, type TransportOp } from '../../floats.ts';
+import { describeOperation, isSameOperation, type Frame, type Signature } from './frame.ts';
+import type { FrameReader } from './frame-reader.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import type { Arrival, RingPlan } from './plan.ts';
+
+/** One operation of the ring. */
+export interface RingOperation {
+  readonly signature: Signature;
+  readonly plan: RingPlan;
+  /** Of the whole operation; changed in place. */
+  readonly buffer: Uint8Array;
+  /** How numbers are joined, where the plan joins them. */
+  readonly reduce?: { readonly values: Floats; readonly op: TransportOp };
+}
+
+export interface RingEnds {
+  readonly rank: number;
+  /** The rank that sends to this one. */
+  readonly before: number;
+  readonly reader: FrameReader;
+  readonly writer: FrameWriter;
+}
+
+/** Runs one operation: sends what the plan begins with, and takes, joins and passes on what comes. */
+export class RingRun {
+  readonly #ends: RingEnds;
+  readonly #operation: RingOperation;
+  readonly #done: () => void;
+  #arrived = 0;
+
+  /** @param done  called once, when all has come and all has gone */
+  constructor(ends: RingEnds, operation: RingOperation, done: () => void) {
+    this.#ends = ends;
+    this.#operation = operation;
+    this.#done = done;
+  }
+
+  start(): void {
+    const { reader, writer } = this.#ends;
+    const { signature, plan, buffer } = this.#operation;
+    writer.begin(signature);
+    for (const { start, length } of plan.sends) writer.send(buffer.subarray(start, start + length));
+    if (plan.arrivals.length > 0) {
+      reader.begin({ begins: (frame) => this.#judge(frame), ends: (payload) => this.#take(payload) });
+    }
+    this.flushed();
+  }
+
+  /** To be called when the writer has nothing left. */
+  flushed(): void {
+    if (this.#arrived === this.#operation.plan.arrivals.length && this.#ends.writer.isIdle) this.#done();
+  }
+
+  #judge(frame: Frame): Error | undefined {
+    const { signature, plan } = this.#operation;
+    const { rank, before: peer } = this.#ends;
+    if (!isSameOperation(frame, signature)) {
+      const [own, other] = [describeOperation(signature), describeOperation(frame)];
+      return new EspalierError('GROUP_MISMATCH', { rank, own, peer, other });
+    }
+    const expected = plan.arrivals[this.#arrived]?.length;
+    if (frame.index === this.#arrived && frame.length === expected) return undefined;
+    const problem = `frame ${frame.index} of ${frame.length} bytes in the place of frame ${this.#arrived} of ${expected ?? 0}`;
+    return new EspalierError('GROUP_FRAME_INVALID', { peer, problem });
+  }
+
+  #take(payload: Uint8Array): void {
+    const { plan, buffer } = this.#operation;
+    const arrival = plan.arrivals[this.#arrived];
+    if (arrival === undefined) return;
+    this.#apply(arrival, payload);
+    this.#arrived++;
+    const isLast = this.#arrived === plan.arrivals.length;
+    if (isLast) this.#ends.reader.end();
+    if (arrival.forward) this.#ends.writer.send(buffer.subarray(arrival.start, arrival.start + arrival.length));
+    if (isLast) this.flushed();
+  }
+
+  #apply({ start, how }: Arrival, payload: Uint8Array): void {
+    const { buffer, reduce } = this.#operation;
+    if (how === 'copy' || reduce === undefined) return buffer.set(payload, start);
+    const { values, op } = reduce;
+    const size = values.BYTES_PER_ELEMENT;
+    const count = payload.byteLength / size;
+    const from =
+      values instanceof Float64Array
+        ? new Float64Array(payload.buffer, payload.byteOffset, count)
+        : new Float32Array(payload.buffer, payload.byteOffset, count);
+    reduceInto(values, from, { op, start: start / size });
+  }
+}
+
+/** The operation of an array of numbers. */
+export function operationOn(
+  values: Floats,
+  operation: Pick<RingOperation, 'plan' | 'signature'>,
+  op: TransportOp,
+): RingOperation {
+  return { ...operation, buffer: bytesOf(values), reduce: { values, op } };
+}
