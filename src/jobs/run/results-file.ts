@@ -15,7 +15,7 @@ export function resultsTable(lines: string): string {
     .filter((line) => line !== '')
     .map((line) => metrics.parse(JSON.parse(line)))
     .map(({ step, loss, evalLoss, learningRate, targetTokens }) =>
-      [step, loss ?? 'nan', evalLoss ?? '', learningRate, targetTokens].join(','),
+      [step, loss ?? 'nan', evalLoss === undefined ? '' : (evalLoss ?? 'nan'), learningRate, targetTokens].join(','),
     );
   return `${['step,train_loss,valid_loss,learning_rate,target_tokens', ...rows].join('\n')}\n`;
 }

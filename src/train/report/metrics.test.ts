@@ -58,7 +58,12 @@ describe('parseMetrics', () => {
   it('gives back the steps that were written, also those whose numbers are not finite', async () => {
     const writer = await MetricsWriter.create(join(root, 'metrics.jsonl'));
     const line = { step: 1, loss: 2.5, gradNorm: 1, learningRate: 0.1, targetTokens: 7, tokensPerSecond: 100 };
-    const steps = [line, { ...line, step: 2, loss: NaN, gradNorm: NaN, skipped: 'the loss' }];
+    const steps = [
+      line,
+      { ...line, step: 2, loss: NaN, gradNorm: NaN, skipped: 'the loss' },
+      { ...line, step: 3, evalLoss: NaN },
+      { ...line, step: 4, evalLoss: 1.5 },
+    ];
     for (const step of steps) await writer.write(step);
     expect(parseMetrics((await writer.lines()).toString())).toEqual(steps);
     await writer.close();

@@ -24,17 +24,23 @@ export interface StepMetrics {
 }
 
 /** A line as it was written: JSON has null in the place of a number that is not finite. */
-type Stored = Omit<StepMetrics, 'loss' | 'gradNorm'> & {
+type Stored = Omit<StepMetrics, 'loss' | 'gradNorm' | 'evalLoss'> & {
   readonly loss: number | null;
   readonly gradNorm: number | null;
+  readonly evalLoss?: number | null;
 };
 
-/** The steps of lines that a `MetricsWriter` has written. A loss or a norm that was not finite is NaN. */
+/** The steps of lines that a `MetricsWriter` has written. Losses and norms that were not finite are NaN. */
 export function parseMetrics(lines: string): StepMetrics[] {
   const written = lines.split('\n').filter((line) => line !== '');
   // WHY as: the file is our own.
   const steps = written.map((line) => JSON.parse(line) as Stored);
-  return steps.map((step) => ({ ...step, loss: step.loss ?? NaN, gradNorm: step.gradNorm ?? NaN }));
+  return steps.map(({ evalLoss, ...step }) => ({
+    ...step,
+    loss: step.loss ?? NaN,
+    gradNorm: step.gradNorm ?? NaN,
+    ...(evalLoss !== undefined && { evalLoss: evalLoss ?? NaN }),
+  }));
 }
 
 /** The file to which lines are written. A test can inject one on a full disk. */
