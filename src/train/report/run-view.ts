@@ -112,27 +112,24 @@ export class RunView implements AsyncDisposable {
   async end(end: RunFacts['end'], lines: () => Promise<string>): Promise<void> {
     const { report } = this.#config;
     if (report === undefined) return;
-    const steps = parseMetrics(await lines());
+    // WHY all of it: the training is over, and its result is there.
+    try {
+      const facts = this.#factsOf(end, parseMetrics(await lines()));
+      await writeAtomically(report, (file) => file.writeFile(runPage(facts)));
+    } catch (error) {
+      this.heard({ kind: 'warned', message: `The report ${report} was not written: ${messageOf(error)}` });
+    }
+  }
+
+  #factsOf(end: RunFacts['end'], steps: RunFacts['steps']): RunFacts {
     const evaluations = new Map(
       [
         ...steps.flatMap(({ step, evalLoss }) => (evalLoss === undefined ? [] : [[step, evalLoss] as const])),
         ...this.#evaluations,
       ].sort(([a], [b]) => a - b),
     );
-    const facts = {
-      config: this.#config,
-      plan: this.#plan,
-      steps,
-      evaluations,
-      samples: this.#samples,
-      warnings: this.#warnings,
-      end,
-    };
-    try {
-      await writeAtomically(report, (file) => file.writeFile(runPage(facts)));
-    } catch (error) {
-      this.heard({ kind: 'warned', message: `The report ${report} was not written: ${messageOf(error)}` });
-    }
+    const [config, plan, samples, warnings] = [this.#config, this.#plan, this.#samples, this.#warnings];
+    return { config, plan, steps, evaluations, samples, warnings, end };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
