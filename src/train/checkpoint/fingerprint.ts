@@ -36,10 +36,17 @@ const notCompared: ReadonlySet<string> = new Set<keyof TrainConfig>([
   'sampleTokens',
 ]);
 
-/** @param initial  the weights before the first step */
+export interface FingerprintOptions {
+  /** The weights before the first step. */
+  readonly initial: ParameterArena;
+  readonly environment: Environment;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws the errors of the file system; the signal's reason */
 export async function fingerprintOf(
   { base, config, chosen, trainable, steps, maxLength, learningRate }: TrainingInputs,
-  { initial, environment }: { readonly initial: ParameterArena; readonly environment: Environment },
+  { initial, environment, signal }: FingerprintOptions,
 ): Promise<Fingerprint> {
   const settings = Object.entries({ ...config, maxLength, learningRate })
     .filter(([key, value]) => !notCompared.has(key) && value !== undefined)
@@ -53,8 +60,8 @@ export async function fingerprintOf(
   return {
     base: await fingerprintBase(base),
     tokenizer: await hashTokenizer(chosen),
-    data: await hashFiles(config.data),
-    ...(config.evalData !== undefined && { evalData: await hashFiles(config.evalData) }),
+    data: await hashFiles(config.data, { signal }),
+    ...(config.evalData !== undefined && { evalData: await hashFiles(config.evalData, { signal }) }),
     'initial weights': start.hex(),
     steps: String(steps),
     ...Object.fromEntries(settings),
@@ -76,12 +83,17 @@ async function hashTokenizer({ tokenizer, files }: ChosenTokenizer): Promise<str
   return hash.hex();
 }
 
-async function hashFiles(paths: string | readonly string[]): Promise<string> {
+/** WHY with a signal: rows may be many gigabytes. */
+export async function hashFiles(
+  paths: string | readonly string[],
+  { signal }: { readonly signal: AbortSignal | undefined },
+): Promise<string> {
+  signal?.throwIfAborted();
   const hash = new Sha256();
   for (const path of await listDataFiles(paths)) {
     await using handle = await openBytes(path);
     await hash.update(Buffer.from(`file of ${(await handle.stat()).size} bytes\n`));
-    await hash.updateFrom(handle);
+    await hash.updateFrom(handle, { signal });
   }
   return hash.hex();
 }

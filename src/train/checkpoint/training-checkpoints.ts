@@ -19,8 +19,9 @@ import type { BestEvaluation } from '../loop/best-evaluation.ts';
 import type { MetricsWriter } from '../report/metrics.ts';
 import type { RunRecorder } from '../report/run-recorder.ts';
 import type { TrainEvent } from '../report/train-result.ts';
+import type { Resumed } from './adopt-checkpoint.ts';
 import { fingerprintOf, type Fingerprint } from './fingerprint.ts';
-import { resumeTraining, type Resumed } from './resume.ts';
+import { resumeTraining } from './resume.ts';
 import { partNames, trainingKind, type TrainingState } from './training-state.ts';
 
 /** WHY two: if the newest is found to be damaged, the one before it is used. */
@@ -93,7 +94,7 @@ export class TrainingCheckpoints {
       return new TrainingCheckpoints(inputs, model, { options, resumed: undefined, saving: undefined, steps: [] });
     }
     const { environment, onEvent, signal } = options;
-    const fingerprint = await fingerprintOf(inputs, { initial: model.parameters, environment });
+    const fingerprint = await fingerprintOf(inputs, { initial: model.parameters, environment, signal });
     const resuming = { folder, output, current: fingerprint, allowed, onEvent, signal };
     const parts = { model, best: options.bestWeights };
     const resumed = resume ? await resumeTraining(parts, resuming) : undefined;

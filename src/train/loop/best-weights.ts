@@ -1,4 +1,3 @@
-import type { NativeMemory } from '../../native/index.ts';
 import { copyInto } from '../graph/gradients.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { TrainingModel } from './training-model.ts';
@@ -26,9 +25,10 @@ export class BestWeights implements Disposable {
     await copyInto(this.#copy.flat, this.#model.parameters.flat);
   }
 
-  /** Goes on with what an earlier run kept. @param memory  taken over */
-  adopt(memory: NativeMemory): void {
-    this.#copy = new ParameterArena(this.#model.graph.parameters, memory);
+  /** Goes on with what an earlier run kept. @param weights  taken over */
+  adopt(weights: ParameterArena): void {
+    this.#copy?.dispose();
+    this.#copy = weights;
   }
 
   dispose(): void {

@@ -1,4 +1,3 @@
-import type { NativeMemory } from '../../native/index.ts';
 import type { LossGraph } from '../graph/loss-graph.ts';
 import { createLossGraph } from '../graph/loss-graph.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
@@ -44,13 +43,11 @@ export class TrainingModel implements Disposable {
 
   /**
    * Goes on with the weights that an earlier run left. Call it before anything else uses the parameters.
-   * @param memory  taken over
-   * @throws EspalierError TRAIN_STATE_MISMATCH
+   * @param weights  in the layout of the parameters; taken over
    */
-  adopt(memory: NativeMemory): void {
-    const parameters = new ParameterArena(this.graph.parameters, memory);
+  adopt(weights: ParameterArena): void {
     this.#parameters.dispose();
-    this.#parameters = parameters;
+    this.#parameters = weights;
   }
 
   /**
