@@ -3,6 +3,7 @@ export { type Distribution, initAdapter, type InitOptions } from './init-adapter
 export { assertPlain, type PlainOptions } from './inject/assert-plain.ts';
 export type { InjectionReport } from './inject/graft.ts';
 export { matchPattern } from './targets/module-pattern.ts';
+export { injectLanes, type LaneAdapter, type LanesReport } from './inject/inject-lanes.ts';
 export { injectLora, type InjectOptions, type LoraModule } from './inject/inject-lora.ts';
 export { canInject, type GivenParameter, injectParameters } from './inject/inject-parameters.ts';
 export { injectStackedLora, type StackedOptions } from './inject/inject-stacked-lora.ts';

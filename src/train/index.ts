@@ -2,6 +2,15 @@ export { type SettingSchema, settingSchemas } from './config/settings-schema.ts'
 export { readConfigFile } from './config/read-config-file.ts';
 export { type ConfigSources, resolveConfig, resolveTrainOptions, trainOptionNames } from './config/resolve-config.ts';
 export {
+  describesRuns,
+  type NamedRun,
+  resolveRuns,
+  resolveRunsOptions,
+  type RunsOptions,
+  type RunsSettings,
+  type RunsSources,
+} from './config/resolve-runs.ts';
+export {
   defaultLearningRate,
   defaultMaxLength,
   trainDefaults,
@@ -35,3 +44,4 @@ export { type MemoryForecast, planTraining, type TrainForecast } from './memory/
 export type { StepMetrics } from './report/metrics.ts';
 export type { AnswerPrompts, SampledModel } from './report/run-view.ts';
 export type { Sample, TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';
+export { type RunEnd, runTrainings, type RunTrainingsOptions } from './together/run-trainings.ts';

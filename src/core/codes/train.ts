@@ -80,6 +80,12 @@ export const trainCodes = {
       'None of the checkpoints of {output} can be used. {refused} Give {option:force} without {option:resume} to begin anew, which removes them.',
     help: 'Every checkpoint of the interrupted training is cut off or changed. The message says what is wrong with each. Nothing was changed.',
   },
+  TRAIN_RUNS_REFUSED: {
+    status: 400,
+    retryable: false,
+    message: 'None of the runs was begun. {problems}',
+    help: 'Several trainings were to run at the same time, and at least one of them cannot: two have the same output, or the settings, the rows or the output of one are refused. The message names each run with its reason. Nothing was trained.',
+  },
   TRAIN_STUCK: {
     status: 500,
     retryable: false,

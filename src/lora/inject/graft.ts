@@ -40,13 +40,34 @@ export type Graft = (tape: Tape, place: GraftPlace) => Value;
 /** Records the nodes that transform the sum of a module's result and its update; f32 [..., out]. */
 export type Finish = (tape: Tape, sum: Value, place: ModulePlace) => Value;
 
-/** The graft of one module. */
-export interface ModuleGraft {
-  readonly module: GraphModule;
+/** The change of a module's result. */
+export interface Update {
   readonly graft: Graft;
   /** Default: the sum itself. */
   readonly finish?: Finish | undefined;
 }
+
+/** The graft of one module. */
+export interface ModuleGraft extends Update {
+  readonly module: GraphModule;
+}
+
+/** The graft of one module whose rows have different adapters. */
+export interface LaneGraft {
+  readonly module: GraphModule;
+  /** In the order of the rows. */
+  readonly lanes: readonly Lane[];
+}
+
+/** A range of rows with one adapter. */
+export interface Lane {
+  readonly adapter: string;
+  /** undefined if the rows keep the module's own result. */
+  readonly update: Update | undefined;
+}
+
+/** Splits a value along its rows, into one part for each lane. Records its nodes after `after`, if it has not done so before. */
+export type SplitRows = (value: Value, after: Node) => { readonly parts: readonly Value[]; readonly after: Node };
 
 export interface RequireOptions {
   readonly adapter?: string | undefined;
@@ -109,32 +130,69 @@ export function graftModules(
   grafts: readonly ModuleGraft[],
   { adapter }: { readonly adapter?: string | undefined } = {},
 ): void {
-  const byNode = new Map<Node, PlacedGraft[]>();
-  for (const { module, ...rest } of grafts) {
-    for (const place of module.places) {
-      const { node } = place.site;
-      byNode.set(node, [...(byNode.get(node) ?? []), { path: module.path, place, ...rest }]);
-    }
-  }
-  for (const placed of byNode.values()) graftNode(model, placed, adapter);
+  const bench: Bench = { model, adapter };
+  graftAll(
+    bench,
+    grafts.map(({ module, ...update }) => ({
+      module,
+      change: ({ path, place }, { site, after }) => {
+        const tape = tapeFor(bench, { owner: path, after });
+        return changed(bench, { path, ...update }, { place, site, tape });
+      },
+    })),
+  );
 }
 
-interface PlacedGraft extends Omit<ModuleGraft, 'module'> {
+/**
+ * Adds grafts to modules whose rows have different adapters. Each lane computes on its own rows alone, so that what is not finite in one
+ * lane cannot reach another.
+ */
+export function graftLanes(model: Model, grafts: readonly LaneGraft[], splitRows: SplitRows): void {
+  graftAll(
+    { model, adapter: undefined },
+    grafts.map(({ module, lanes }) => ({
+      module,
+      change: (placed, point) => joinLanes(placed, point, { model, lanes, splitRows }),
+    })),
+  );
+}
+
+/** Records the change of one module's result at one place. */
+type Change = (placed: PlacedGraft, point: GraftPoint) => Value;
+
+interface PlacedGraft {
   readonly path: string;
   readonly place: ModulePlace;
+  readonly change: Change;
 }
 
-function graftNode(model: Model, placed: readonly PlacedGraft[], adapter: string | undefined): void {
+interface ModuleChange {
+  readonly module: GraphModule;
+  readonly change: Change;
+}
+
+/** WHY in the order of the graph: a split of an input that several modules read must come before the first of them. */
+function graftAll(bench: Bench, changes: readonly ModuleChange[]): void {
+  const byNode = new Map<Node, PlacedGraft[]>();
+  for (const { module, change } of changes) {
+    for (const place of module.places) {
+      const { node } = place.site;
+      byNode.set(node, [...(byNode.get(node) ?? []), { path: module.path, place, change }]);
+    }
+  }
+  const order = bench.model.graph.nodes.filter((node) => byNode.has(node));
+  for (const node of order) graftNode(bench, byNode.get(node) ?? []);
+}
+
+function graftNode(bench: Bench, placed: readonly PlacedGraft[]): void {
   const [first] = placed;
   if (first === undefined) return;
   const { part } = first.place;
   const site = current(first.place.site);
-  const { graph } = model;
+  const { graph } = bench.model;
   const own = new Set(graph.nodes);
-  const bench: Bench = { model, adapter };
   const after = site.y.producer ?? site.node;
-  const result =
-    part === undefined ? graftOn(bench, first, { site, after }) : graftParts(bench, placed, { site, after });
+  const result = part === undefined ? first.change(first, { site, after }) : graftParts(bench, placed, { site, after });
   const readers = [...site.y.uses].filter(({ node }) => !own.has(node));
   const [reader] = readers;
   if (reader === undefined || result.producer === undefined) throw new TypeError('a graft left out its own result');
@@ -187,7 +245,7 @@ function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after 
   const changed = parts.map((part, index) => {
     const graft = placed.find(({ place }) => place.part?.index === index);
     if (graft === undefined) return part;
-    const result = graftOn(bench, graft, { site: { ...site, y: part }, after: last });
+    const result = graft.change(graft, { site: { ...site, y: part }, after: last });
     last = result.producer ?? last;
     return result;
   });
@@ -195,16 +253,47 @@ function graftParts(bench: Bench, placed: readonly PlacedGraft[], { site, after 
 }
 
 /** Adds one module's update to its own result. */
-function graftOn(bench: Bench, placed: PlacedGraft, { site, after }: GraftPoint): Value {
-  const tape = tapeFor(bench, { owner: placed.path, after });
-  const sum = addUpdate(bench, placed, { site, tape });
-  return placed.finish?.(tape, sum, { ...placed.place, site }) ?? sum;
+function changed(
+  bench: Bench,
+  update: Update & { readonly path: string },
+  { place, site, tape }: { readonly place: ModulePlace; readonly site: ModuleSite; readonly tape: Tape },
+): Value {
+  const sum = addUpdate(bench, update, { part: place.part, site, tape });
+  return update.finish?.(tape, sum, { ...place, site }) ?? sum;
+}
+
+interface Lanes {
+  readonly model: Model;
+  readonly lanes: readonly Lane[];
+  readonly splitRows: SplitRows;
+}
+
+/** The rows of x and of the module's own result are split, each lane is changed, and the rows are joined again. */
+function joinLanes(
+  { path, place }: PlacedGraft,
+  { site, after }: GraftPoint,
+  { model, lanes, splitRows }: Lanes,
+): Value {
+  const x = splitRows(site.x, after);
+  const y = splitRows(site.y, x.after);
+  let last = y.after;
+  const rows = lanes.map(({ adapter, update }, lane) => {
+    const own = { x: x.parts[lane] ?? site.x, y: y.parts[lane] ?? site.y };
+    if (update === undefined) return own.y;
+    const bench = { model, adapter };
+    const tape = tapeFor(bench, { owner: path, after: last });
+    const result = changed(bench, { path, ...update }, { place, site: { ...site, ...own }, tape });
+    last = result.producer ?? last;
+    return result;
+  });
+  const tape = tapeFor({ model, adapter: undefined }, { owner: path, after: last });
+  return tape.op('Concat', rows, { attributes: { axis: 0 }, name: 'lanes', shape: site.y.shape ?? [] });
 }
 
 function addUpdate(
   bench: Bench,
-  { path, graft, place: { part } }: PlacedGraft,
-  { site, tape }: { site: ModuleSite; tape: Tape },
+  { path, graft }: Update & { readonly path: string },
+  { part, site, tape }: { readonly part: SitePart | undefined; readonly site: ModuleSite; readonly tape: Tape },
 ): Value {
   const { y } = site;
   const where = { site, ...(part && { part }) };

@@ -81,7 +81,8 @@ export function injectLora(model: Model, options: InjectOptions): InjectionRepor
   return reportOf(modules, [...(drops?.inputs ?? []), ...inputs]);
 }
 
-function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
+/** The names of the inputs that an injection adds. */
+export function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): string[] {
   const own = modules.flatMap(({ path, dora, hasBias }) =>
     ['lora_A', 'lora_B', ...(dora ? ['lora_magnitude'] : []), ...(hasBias === true ? ['lora_bias'] : [])].map((part) =>
       named(`${path}.${part}`, adapter),
@@ -90,7 +91,8 @@ function inputNames({ modules, adapter }: InjectOptions, hasDropout: boolean): s
   return hasDropout ? [...own, named(ratioInput, adapter), named(keysInput, adapter)] : own;
 }
 
-function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] {
+/** The reasons why an adapter cannot be one. */
+export function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] {
   return [
     ...(Number.isSafeInteger(rank) && rank > 0 ? [] : [`${path} should have a rank from 1 up, got ${rank}`]),
     ...(Number.isFinite(scaling) ? [] : [`${path} should have a finite scaling, got ${scaling}`]),
@@ -99,7 +101,7 @@ function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): string[] 
 }
 
 /** The reason why the module cannot have this adapter; undefined if it can. */
-function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
+export function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
   const { path, kind, groups = 1 } = module;
   const { rank = 1, dora, initial, hasBias } = wanted.get(path) ?? {};
   return [
@@ -113,7 +115,7 @@ function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): s
   ];
 }
 
-interface AdapterParts {
+export interface AdapterParts {
   readonly settings: LoraModule;
   /** undefined if no module has dropout. */
   readonly drops: DropoutParts | undefined;
@@ -121,12 +123,13 @@ interface AdapterParts {
   readonly adapter: string | undefined;
 }
 
-interface AddedAdapter extends ModuleGraft {
+export interface AddedAdapter extends ModuleGraft {
   /** The graph inputs. */
   readonly values: readonly Value[];
 }
 
-function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): AddedAdapter {
+/** Adds the inputs of one module's adapter, and returns what is to be grafted. */
+export function addAdapter(model: Model, module: GraphModule, parts: AdapterParts): AddedAdapter {
   const { settings, adapter } = parts;
   const { path } = module;
   const owner = { owner: path, adapter };
@@ -207,6 +210,7 @@ const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => V
   },
 };
 
-function named(input: string, adapter: string | undefined): string {
+/** The name of an input of an adapter. */
+export function named(input: string, adapter: string | undefined): string {
   return adapter === undefined ? input : `${input}.${adapter}`;
 }

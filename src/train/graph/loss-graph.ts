@@ -59,9 +59,10 @@ function assertWhole({ config }: BaseModel, whole: ReadonlySet<string>, paramete
 }
 
 /** The inputs that are not weights. */
-const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
+export const dropoutInputs: readonly string[] = [dropoutRatioInput, dropoutKeysInput];
 
-function addGradients(
+/** Differentiates the loss, and makes the gradients outputs. @returns the output of each parameter */
+export function addGradients(
   model: Model,
   parameters: readonly Value[],
   options: Pick<LossGraphOptions, 'recompute'>,
@@ -87,7 +88,8 @@ function lossOf(graph: Graph): Value {
   return loss;
 }
 
-function specOf({ name, shape }: Value): ParameterSpec {
+/** @throws TypeError if a dimension is not fixed */
+export function specOf({ name, shape }: Value): ParameterSpec {
   const dims = shape?.map((dim) => (typeof dim === 'number' ? dim : NaN)) ?? [NaN];
   if (dims.some(Number.isNaN)) throw new TypeError(`${name} has no fixed shape`);
   return { name, shape: dims };

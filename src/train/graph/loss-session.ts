@@ -1,9 +1,11 @@
 import { openPreparedGraph, type GraphSessionOptions, type OpenGraph } from '../../execution/index.ts';
 import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
 import { NativeMemory } from '../../native/index.ts';
-import { dropoutKeys, dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
-import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
+import { dropoutKeysInput, dropoutRatioInput } from '../../lora/index.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
+import { BatchMemory } from './batch-memory.ts';
+import { keysOf } from './dropout-keys.ts';
+import type { LossResult, PassPlace, PassRunner } from './passes.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 import type { LossGraph } from './loss-graph.ts';
 
@@ -19,20 +21,6 @@ export interface LossSessionOptions {
   readonly session?: GraphSessionOptions;
 }
 
-/** The place of a pass in a training. Both numbers count from 0. */
-export interface PassPlace {
-  readonly step: number;
-  readonly microBatch: number;
-}
-
-/** The results of a pass. */
-export interface LossResult {
-  /** Sum over the targets, in nats for a cross entropy. */
-  readonly lossSum: number;
-  /** Number of rows whose largest logit is at their label; only for classification. */
-  readonly correct: number | undefined;
-}
-
 /** Offsets in bytes from the beginning of the scalars. */
 const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
 
@@ -40,7 +28,7 @@ const scalarPlaces = { loss: 0, dropout: 8, correct: 16 } as const;
  * A loaded training graph with parameters and gradients bound in place. A run copies only the batch. The session neither owns nor
  * changes the parameters.
  */
-export class LossSession implements Disposable {
+export class LossSession implements PassRunner {
   readonly #graph: OpenGraph;
   readonly #binding: IoBinding;
   readonly #scalars = NativeMemory.allocate(24);
@@ -50,7 +38,7 @@ export class LossSession implements Disposable {
   readonly #hasKeys: boolean;
   readonly #seed: number;
   readonly #owned: OrtTensor[] = [];
-  #rows: NativeMemory | undefined;
+  readonly #rows = new BatchMemory();
 
   private constructor(graph: OpenGraph, seed: number) {
     this.#seed = seed;
@@ -95,25 +83,12 @@ export class LossSession implements Disposable {
    * @param place  the position of the pass in the training; it determines the dropout masks
    */
   async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
-    const places = placesOf(this.#hasKeys ? withKeys(feeds, { ...place, seed: this.#seed }) : feeds);
-    const memory = this.#memoryFor(places.at(-1)?.end ?? 0);
-    for (const { name, data, start } of places) {
-      memory.bytes(start, data.bytes.byteLength).set(data.bytes);
-      using tensor = OrtTensor.over(memory, data.dtype, data.shape, start);
-      this.#binding.bindInput(name, tensor);
-    }
+    const keys = this.#hasKeys ? [keysOf(feeds, { ...place, seed: this.#seed })] : [];
+    this.#rows.bind(this.#binding, new Map([...feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
     await this.#graph.session.run(this.#binding);
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
     return { lossSum, correct };
-  }
-
-  /** Memory for this many bytes. It is kept from run to run, and grows by half. */
-  #memoryFor(bytes: number): NativeMemory {
-    if (this.#rows !== undefined && this.#rows.byteLength >= bytes) return this.#rows;
-    this.#rows?.dispose();
-    this.#rows = NativeMemory.allocate(Math.ceil(bytes * 1.5));
-    return this.#rows;
   }
 
   dispose(): void {
@@ -121,42 +96,10 @@ export class LossSession implements Disposable {
     this.#graph.dispose();
     for (const tensor of this.#owned) tensor.dispose();
     this.#scalars.dispose();
-    this.#rows?.dispose();
+    this.#rows.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-interface Place {
-  readonly name: string;
-  readonly data: TensorData;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The offsets of a batch's tensors in one piece of memory, each aligned to 64 bytes. */
-function placesOf(feeds: MicroBatch['feeds']): Place[] {
-  let next = 0;
-  return [...feeds].map(([name, data]) => {
-    const start = next;
-    const end = start + data.bytes.byteLength;
-    next = Math.ceil(end / 64) * 64;
-    return { name, data, start, end };
-  });
-}
-
-/** Most keys of a batch. Further rows use the same keys again. */
-const maxKeys = 1 << 16;
-
-/** The batch with the dropout keys of its rows. The number of elements of the largest input bounds the number of rows. */
-function withKeys(
-  feeds: MicroBatch['feeds'],
-  { seed, step, microBatch }: PassPlace & { seed: number },
-): MicroBatch['feeds'] {
-  const rows = Math.max(1, ...[...feeds.values()].map(({ shape }) => elementCount(shape)));
-  const count = Math.min(rows, maxKeys);
-  const keys = dropoutKeys(count, { seed, stream: `dropout/${step}/${microBatch}` });
-  return new Map([...feeds, [dropoutKeysInput, tensorOf('int32', [count], keys)]]);
 }

@@ -4,11 +4,11 @@ import type { TrainingModel } from './training-model.ts';
 
 /** Keeps the weights of the best evaluation, if they are to be the result. */
 export class BestWeights implements Disposable {
-  readonly #model: Pick<TrainingModel, 'parameters' | 'graph'>;
+  readonly #model: Pick<TrainingModel, 'parameters'>;
   readonly #isWanted: boolean;
   #copy: ParameterArena | undefined;
 
-  constructor(model: Pick<TrainingModel, 'parameters' | 'graph'>, { isWanted }: { readonly isWanted: boolean }) {
+  constructor(model: Pick<TrainingModel, 'parameters'>, { isWanted }: { readonly isWanted: boolean }) {
     this.#model = model;
     this.#isWanted = isWanted;
   }
@@ -21,7 +21,7 @@ export class BestWeights implements Disposable {
   /** Copies the model's weights now. */
   async keep(): Promise<void> {
     if (!this.#isWanted) return;
-    this.#copy ??= new ParameterArena(this.#model.graph.parameters);
+    this.#copy ??= new ParameterArena(this.#model.parameters.entries);
     await copyInto(this.#copy.flat, this.#model.parameters.flat);
   }
 

@@ -1,21 +1,10 @@
-import type { BaseModel } from '../../models/index.ts';
-import type { Environment } from '../../onnxruntime/index.ts';
-import type { Objective } from '../graph/objective.ts';
-import type { ParameterArena } from '../graph/parameter-arena.ts';
-import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
-import { createLossGraph } from '../graph/loss-graph.ts';
-import { LossSession } from '../graph/loss-session.ts';
+import type { PassRunner } from '../graph/passes.ts';
 
 export interface EvaluatorOptions {
-  readonly environment: Environment;
-  readonly base: BaseModel;
-  readonly trainable: Trainable;
-  readonly parameters: ParameterArena;
-  readonly objective: Objective;
+  readonly open: () => Promise<PassRunner>;
   readonly data: BatchSource;
   readonly batchSize: number;
-  readonly maxLength: number;
   /** Keeps the model loaded between two evaluations. WHY optional: it is a second copy of the base beside that of the training. */
   readonly keepLoaded: boolean;
 }
@@ -31,7 +20,7 @@ export interface Evaluation {
 /** Measures the held-out loss with the current parameters: the loss of the training without the backward pass. */
 export class Evaluator implements Disposable {
   readonly #options: EvaluatorOptions;
-  #session: LossSession | undefined;
+  #session: PassRunner | undefined;
 
   constructor(options: EvaluatorOptions) {
     this.#options = options;
@@ -39,7 +28,7 @@ export class Evaluator implements Disposable {
 
   async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
     const { data, batchSize, keepLoaded } = this.#options;
-    const session = (this.#session ??= await this.#open());
+    const session = (this.#session ??= await this.#options.open());
     try {
       let [loss, hits, targets]: [number, number | undefined, number] = [0, undefined, 0];
       for await (const micro of data.batches(batchSize)) {
@@ -53,12 +42,6 @@ export class Evaluator implements Disposable {
     } finally {
       if (!keepLoaded) this.dispose();
     }
-  }
-
-  async #open(): Promise<LossSession> {
-    const { environment, base, trainable, parameters, maxLength, objective } = this.#options;
-    const graph = await createLossGraph(base, { trainable, objective, maxLength, gradients: false });
-    return LossSession.open(graph, { environment, parameters });
   }
 
   dispose(): void {

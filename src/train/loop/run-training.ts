@@ -7,11 +7,13 @@ import type { Environment } from '../../onnxruntime/index.ts';
 import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
 import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
 import type { TrainConfig } from '../config/train-config.ts';
+import type { PassRunner, Passes } from '../graph/passes.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
 import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { planOf } from '../report/plan-of.ts';
 import { type AnswerPrompts, RunView } from '../report/run-view.ts';
+import type { Companion } from '../together/companion.ts';
 import { saveResult } from '../report/save-result.ts';
 import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { BestWeights } from './best-weights.ts';
@@ -38,6 +40,8 @@ export interface RunTrainingOptions {
   readonly answer?: AnswerPrompts;
   /** Opens `metrics.jsonl`. A test can inject a file on a full disk. */
   readonly openMetrics?: OpenMetricsFile;
+  /** The place of this training among others that are trained with it. */
+  readonly companion?: Companion;
 }
 
 /** The options with their defaults. */
@@ -56,19 +60,22 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  *   is aborted before the first step has ended
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
-  const { clock = systemClock, signal, answer } = options;
+  const { clock = systemClock, signal, answer, companion } = options;
   await using folder = await beginOutput(config);
   await assertNoneUnfinished(config);
   signal?.throwIfAborted();
   await using view = await RunView.open(config, { onEvent: options.onEvent ?? (() => undefined), answer });
   const onEvent = view.heard;
-  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
+  const base = companion && { base: companion.base };
+  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }), ...base });
+  const passes = await companion?.enter(inputs);
   const path = join(folder.staging, 'metrics.jsonl');
   const metrics = await openMetrics(folder, path, { onEvent, openMetrics: options.openMetrics });
   try {
-    await view.sampleBefore(signal);
-    const result = await trainInto(folder, { inputs, metrics, run: { ...options, clock, onEvent, signal } });
-    await view.sampleAfter(result, signal);
+    await inTurn(companion, () => view.sampleBefore(signal));
+    const run = { ...options, clock, onEvent, signal };
+    const result = await trainInto(folder, { inputs, metrics, run, passes });
+    await inTurn(companion, () => view.sampleAfter(result, signal), { later: true });
     await view.end({ kind: 'result', result }, () => readFile(join(result.output, basename(path)), 'utf8'));
     return result;
   } catch (error) {
@@ -119,19 +126,30 @@ async function openMetrics(
   }
 }
 
+/** WHY: each of several trainings would load the base once more to ask the model. */
+function inTurn(
+  companion: Companion | undefined,
+  task: () => Promise<void>,
+  options: { readonly later?: boolean } = {},
+): Promise<void> {
+  return companion === undefined ? task() : companion.inTurn(task, options);
+}
+
 interface Parts {
   readonly inputs: TrainingInputs;
   readonly metrics: MetricsWriter;
   readonly run: Run;
+  /** Where passes are computed with those of other trainings; undefined if it is alone. */
+  readonly passes: Passes | undefined;
 }
 
-async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts): Promise<TrainResult> {
+async function trainInto(folder: StagedFolder, { inputs, metrics, run, passes }: Parts): Promise<TrainResult> {
   const { clock, onEvent, signal } = run;
   const { rescueFolder } = inputs.config;
   const begin = clock.now();
   const remark = remarkOnRanks(inputs.trainable.lora, inputs.base.modules);
   if (remark !== undefined) onEvent({ kind: 'warned', message: remark });
-  using model = await TrainingModel.open(inputs);
+  using model = await TrainingModel.open(inputs, passes);
   const plan = planOf(inputs, model.parameters.parameterCount);
   onEvent({ kind: 'planned', plan });
   const { environment, beforeWrite } = run;
@@ -152,6 +170,7 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run }: Parts):
     recorder.resume(resumed.lines, resumed.state.evalBefore);
   }
   const ended = await takeSteps(model, { inputs, recorder, run, output: folder.path, checkpoints, bestWeights });
+  run.companion?.leave();
   const addMetrics = (dir: string, where: 'same-disk' | 'elsewhere'): Promise<void> =>
     where === 'same-disk' ? metrics.moveInto(dir) : metrics.copyInto(dir);
   await saveResult(folder, { save: (dir) => model.save(dir, bestWeights.weights), addMetrics }, { rescueFolder });
@@ -220,13 +239,12 @@ async function takeSteps(
 }
 
 function createEvaluator(
-  { evalData, base, trainable, objective, maxLength, config }: TrainingInputs,
-  { parameters }: TrainingModel,
+  { evalData: data, config }: TrainingInputs,
+  { parameters, passes }: TrainingModel,
   environment: Environment,
 ): Evaluator | undefined {
-  if (evalData === undefined) return undefined;
-  const keepLoaded = config.evalSteps !== undefined;
-  const { batchSize } = config;
-  const measured = { base, trainable, parameters, objective, data: evalData, batchSize, maxLength };
-  return new Evaluator({ environment, ...measured, keepLoaded });
+  if (data === undefined) return undefined;
+  const { batchSize, evalSteps } = config;
+  const open = (): Promise<PassRunner> => passes.openEvaluation({ environment, parameters });
+  return new Evaluator({ open, data, batchSize, keepLoaded: evalSteps !== undefined });
 }

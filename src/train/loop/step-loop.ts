@@ -2,8 +2,8 @@ import { EspalierError, type Clock } from '../../core/index.ts';
 import type { NativeMemory } from '../../native/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { planStart, type DataPosition } from '../data/step-plan.ts';
-import { LossSession } from '../graph/loss-session.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { PassRunner } from '../graph/passes.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
 import type { Optimizer } from '../optimizer/optimizer.ts';
 import { copyOptimizerState, OptimizerMemory, restoreOptimizerState } from '../optimizer/optimizer-memory.ts';
@@ -32,7 +32,7 @@ export interface StepLoopOptions {
 }
 
 interface StepLoopParts {
-  readonly session: LossSession;
+  readonly session: PassRunner;
   readonly gradients: ParameterArena;
   readonly memory: OptimizerMemory;
   readonly optimizer: Optimizer;
@@ -58,23 +58,21 @@ export class StepLoop implements Disposable {
   static async open(inputs: TrainingInputs, model: TrainingModel, options: StepLoopOptions): Promise<StepLoop> {
     const { from, environment } = options;
     assertFits(inputs, from);
-    const { graph, parameters } = model;
-    const gradients = new ParameterArena(graph.parameters);
+    const { passes, parameters } = model;
+    const gradients = new ParameterArena(passes.parameters);
     const moments = from?.optimizer.moments;
     const memory = new OptimizerMemory({
       dtype: inputs.config.optimizerDtype,
       from: isMapped(moments) ? moments : undefined,
     });
     try {
-      const { config, trainable } = inputs;
+      const { config } = inputs;
       const optimizer = createOptimizer(config.optimizer, parameters.flat, config, memory.allocate);
       if (from !== undefined) {
         const { name, steps, moments: stored } = from.optimizer;
         await restoreOptimizerState(optimizer, { name, steps, moments: isMapped(stored) ? optimizer.state : stored });
       }
-      const { dropout } = trainable;
-      const bound = { environment, parameters, gradients, dropout, seed: config.seed };
-      const session = await LossSession.open(graph, bound);
+      const session = await passes.openTraining({ environment, parameters, gradients });
       const trainer = new Trainer({
         session,
         parameters,

@@ -1,7 +1,7 @@
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
 import { addInto, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
-import type { LossSession } from '../graph/loss-session.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { PassRunner } from '../graph/passes.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer/optimizer.ts';
@@ -30,7 +30,7 @@ export interface StepCounts {
 export type ReduceStep = (gradients: Float32Array, counts: StepCounts) => Promise<StepCounts>;
 
 export interface TrainerOptions {
-  readonly session: Pick<LossSession, 'run'>;
+  readonly session: Pick<PassRunner, 'run'>;
   readonly parameters: ParameterArena;
   readonly gradients: ParameterArena;
   readonly optimizer: Optimizer;

@@ -27,15 +27,21 @@ export interface TrainingInputs extends AsyncDisposable {
   readonly chosen: ChosenTokenizer;
 }
 
+export interface ReadInputsOptions {
+  readonly signal?: AbortSignal;
+  /** The base, if it is open and its weights are verified. Default: that of the settings. */
+  readonly base?: BaseModel;
+}
+
 /**
  * Reads and checks everything that the settings name.
  * @throws EspalierError TRAIN_CONFIG_INVALID; the errors of the base, the adapter, the tokenizer and the data
  */
 export async function readTrainingInputs(
   settings: TrainConfig,
-  { signal }: { signal?: AbortSignal },
+  { signal, base: given }: ReadInputsOptions,
 ): Promise<TrainingInputs> {
-  const base = await openBaseModel(settings.base, { labels: settings.labels });
+  const base = given ?? (await openBaseModel(settings.base, { labels: settings.labels }));
   const config = withHead(settings, base);
   checkFixedBatch(base, config);
   const maxLength = lengthFor(config, base);
@@ -47,7 +53,7 @@ export async function readTrainingInputs(
   };
   try {
     checkFullBatches(base, { data: data.count, evalData: evalData?.count });
-    await verifyWeights(base, signal === undefined ? {} : { signal });
+    if (given === undefined) await verifyWeights(base, signal === undefined ? {} : { signal });
   } catch (error) {
     await close();
     throw error;

@@ -1,37 +1,32 @@
-import type { LossGraph } from '../graph/loss-graph.ts';
-import { createLossGraph } from '../graph/loss-graph.ts';
+import { ownPasses } from '../graph/own-passes.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
+import type { Passes } from '../graph/passes.ts';
 import { saveTokenizer } from '../report/save-tokenizer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 
-/** The trained model: the graph of its loss, and its weights. */
+/** The trained model: where its loss is computed, and its weights. */
 export class TrainingModel implements Disposable {
-  readonly graph: LossGraph;
+  readonly passes: Passes;
   #parameters: ParameterArena;
   readonly #inputs: TrainingInputs;
 
-  private constructor(inputs: TrainingInputs, graph: LossGraph) {
+  private constructor(inputs: TrainingInputs, passes: Passes) {
     this.#inputs = inputs;
-    this.graph = graph;
-    this.#parameters = new ParameterArena(graph.parameters);
+    this.passes = passes;
+    this.#parameters = new ParameterArena(passes.parameters);
   }
 
   get parameters(): ParameterArena {
     return this.#parameters;
   }
 
-  /** Builds the graph, and fills the weights with their initial values. */
-  static async open(inputs: TrainingInputs): Promise<TrainingModel> {
-    const { base, trainable, objective, maxLength, config } = inputs;
-    const options = {
-      trainable,
-      objective,
-      maxLength,
-      seed: config.seed,
-      gradients: true,
-      recompute: config.recompute,
-    };
-    const model = new TrainingModel(inputs, await createLossGraph(base, options));
+  /**
+   * Fills the weights with their initial values.
+   * @param passes  default: those of a graph that is built for this training alone
+   */
+  static async open(inputs: TrainingInputs, passes?: Passes): Promise<TrainingModel> {
+    const model = new TrainingModel(inputs, passes ?? (await ownPasses(inputs)));
+    const { trainable } = inputs;
     try {
       await trainable.initialize(model.parameters);
       return model;

@@ -1,0 +1,42 @@
+import type { Environment } from '../../onnxruntime/index.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
+import type { ParameterArena, ParameterSpec } from './parameter-arena.ts';
+
+/** The place of a pass in a training. Both numbers count from 0. */
+export interface PassPlace {
+  readonly step: number;
+  readonly microBatch: number;
+}
+
+/** The results of a pass. */
+export interface LossResult {
+  /** Sum over the targets, in nats for a cross entropy. */
+  readonly lossSum: number;
+  /** Number of rows whose largest logit is at their label; only for classification. */
+  readonly correct: number | undefined;
+}
+
+/** Computes the loss of batches, and their gradients if it was opened for a training. */
+export interface PassRunner extends Disposable {
+  /**
+   * One forward (and, for a training, backward) pass.
+   * @param place  the position of the pass in the training; it determines the dropout masks
+   */
+  run(micro: MicroBatch, place?: PassPlace): Promise<LossResult>;
+  dispose(): void;
+}
+
+/** The memory that a pass reads and writes. */
+export interface BoundParameters {
+  readonly environment: Environment;
+  readonly parameters: ParameterArena;
+}
+
+/** Where the passes of a training are computed: in a graph of its own, or together with those of other trainings. */
+export interface Passes {
+  /** What is trained, in the order of the graph. */
+  readonly parameters: readonly ParameterSpec[];
+  /** @param bound  with the memory for the gradients, in the layout of the parameters */
+  openTraining(bound: BoundParameters & { readonly gradients: ParameterArena }): Promise<PassRunner>;
+  openEvaluation(bound: BoundParameters): Promise<PassRunner>;
+}

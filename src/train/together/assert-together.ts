@@ -1,0 +1,44 @@
+import { resolve } from 'node:path';
+import { EspalierError, option, optionText } from '../../core/index.ts';
+import type { NamedRun } from '../config/resolve-runs.ts';
+
+/** Settings of the passes, which all runs of a company share. */
+const shared = ['base', 'recompute'] as const;
+/** What belongs to one run. */
+const own = ['output', 'report', 'tensorboard'] as const;
+
+/**
+ * Refuses runs that cannot be trained together.
+ * @throws EspalierError TRAIN_CONFIG_CONFLICT, TRAIN_RUNS_REFUSED
+ */
+export function assertTogether(runs: readonly NamedRun[]): void {
+  const [first] = runs;
+  const problems: string[] = [];
+  for (const key of shared) {
+    const other = runs.find(({ config }) => config[key] !== first?.config[key]);
+    if (other === undefined) continue;
+    const values = `${first?.name} has ${String(first?.config[key])}, and ${other.name} has ${String(other.config[key])}`;
+    problems.push(`All runs share ${key}: ${values}.`);
+  }
+  for (const key of own) {
+    const names = new Map<string, string>();
+    for (const { name, config } of runs) {
+      const path = config[key] === undefined ? undefined : resolve(config[key]);
+      const other = path === undefined ? undefined : names.get(path);
+      if (other !== undefined) problems.push(`${other} and ${name} have the same ${key}, ${config[key]}.`);
+      else if (path !== undefined) names.set(path, name);
+    }
+  }
+  const twice = runs.find(({ name }, i) => runs.findIndex((other) => other.name === name) !== i);
+  if (twice !== undefined) problems.push(`Two runs are called ${twice.name}.`);
+  if (problems.length > 0) throw new EspalierError('TRAIN_RUNS_REFUSED', { problems });
+  for (const { config } of runs) {
+    if (config.full) conflict('full', 'a run of its own trains every weight');
+    if (config.modulesToSave !== undefined) conflict('modulesToSave', 'all runs share the weights of the base');
+    if (config.labels !== undefined) conflict('labels', 'all runs share the weights of the base');
+  }
+}
+
+function conflict(key: 'full' | 'modulesToSave' | 'labels', reason: string): never {
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option(key), second: optionText('several runs'), reason });
+}

@@ -1,0 +1,173 @@
+import { openPreparedGraph, type OpenGraph } from '../../execution/index.ts';
+import { NativeMemory } from '../../native/index.ts';
+import { type Environment, type IoBinding, OrtTensor } from '../../onnxruntime/index.ts';
+import { elementCount, tensorOf, type TensorData } from '../../tensor/index.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
+import { BatchMemory } from '../graph/batch-memory.ts';
+import { keysOf } from '../graph/dropout-keys.ts';
+import type { ParameterArena } from '../graph/parameter-arena.ts';
+import type { LossResult, PassPlace } from '../graph/passes.ts';
+import type { JointGraph, Lane } from './joint-graph.ts';
+import { mergeBatches, type LaneSizes } from './merge-batches.ts';
+import { targetLossesOutput } from './target-losses.ts';
+
+/** What a lane reads and writes. */
+export interface LaneMemory {
+  readonly parameters: ParameterArena;
+  /** Memory for the gradients, in the layout of the parameters; absent in a session for evaluation. */
+  readonly gradients?: ParameterArena;
+  /** Fraction of values that its adapter drops; 0 turns dropout off. */
+  readonly dropout: number;
+  readonly seed: number;
+}
+
+/** The rows of one lane in a pass. */
+export interface LanePass {
+  readonly micro: MicroBatch;
+  readonly place: PassPlace;
+}
+
+/** A loaded graph for the rows of several trainings. It neither owns nor changes the parameters. */
+export class JointSession implements Disposable {
+  readonly #graph: JointGraph;
+  readonly #open: OpenGraph;
+  readonly #binding: IoBinding;
+  readonly #lanes: readonly LaneMemory[];
+  readonly #batch = new BatchMemory();
+  readonly #sum = NativeMemory.allocate(4);
+  readonly #ratios: NativeMemory;
+  /** Where the gradients of lanes without rows go. */
+  readonly #unused: NativeMemory;
+  readonly #owned: OrtTensor[] = [];
+  /** For each lane, whether its gradients are bound to the memory of its training. */
+  readonly #isBound: (boolean | undefined)[] = [];
+  #losses: NativeMemory | undefined;
+
+  private constructor(graph: JointGraph, open: OpenGraph, lanes: readonly LaneMemory[]) {
+    this.#graph = graph;
+    this.#open = open;
+    this.#binding = open.createBinding();
+    this.#lanes = lanes;
+    this.#ratios = NativeMemory.allocate(4 * lanes.length);
+    const largest = graph.lanes.flatMap(({ parameters }) => parameters.map(({ shape }) => elementCount(shape)));
+    this.#unused = NativeMemory.allocate(4 * Math.max(1, ...largest));
+  }
+
+  /** @param lanes  in the order of the graph's */
+  static async open(
+    graph: JointGraph,
+    lanes: readonly LaneMemory[],
+    { environment }: { readonly environment: Environment },
+  ): Promise<JointSession> {
+    const open = await openPreparedGraph(graph, { environment, session: { varyingShapes: true } });
+    const session = new JointSession(graph, open, lanes);
+    session.#bindFixed();
+    return session;
+  }
+
+  #bindFixed(): void {
+    for (const [lane, { inputOf, dropout }] of this.#graph.lanes.entries()) {
+      const memory = this.#lanes[lane];
+      for (const [name, input] of inputOf) {
+        if (memory !== undefined) this.#binding.bindInput(input, memory.parameters.tensor(name));
+      }
+      if (dropout === undefined) continue;
+      this.#ratios.float32(4 * lane, 1)[0] = memory?.dropout ?? 0;
+      this.#binding.bindInput(dropout.ratio, this.#own(OrtTensor.over(this.#ratios, 'float32', [], 4 * lane)));
+    }
+    this.#binding.bindOutput('loss_sum', this.#own(OrtTensor.over(this.#sum, 'float32', [], 0)));
+    for (const lane of this.#graph.lanes.keys()) this.#leaveOut(lane);
+  }
+
+  #own(tensor: OrtTensor): OrtTensor {
+    this.#owned.push(tensor);
+    return tensor;
+  }
+
+  /**
+   * One pass over the rows of these lanes. The gradients of the others are not changed.
+   * @param passes  by the number of the lane
+   */
+  async run(passes: ReadonlyMap<number, LanePass>): Promise<Map<number, LossResult>> {
+    const { feeds, sizes } = mergeBatches(this.#lanes.map((_, lane) => passes.get(lane)?.micro));
+    const keys = this.#graph.lanes.flatMap((lane, number) => this.#keysOf(lane, number, passes.get(number)));
+    this.#batch.bind(this.#binding, new Map([...feeds, ...this.#rowFeeds(sizes), ...keys]));
+    for (const lane of this.#lanes.keys()) {
+      if (passes.has(lane)) this.#takeIn(lane);
+      else this.#leaveOut(lane);
+    }
+    const counts = sizes.map(({ targets }) => targets);
+    const losses = this.#bindLosses(counts.reduce((sum, count) => sum + count, 0));
+    await this.#open.session.run(this.#binding);
+    const results = new Map<number, LossResult>();
+    let start = 0;
+    for (const [lane, count] of counts.entries()) {
+      if (passes.has(lane)) results.set(lane, { lossSum: sumOf(losses, start, start + count), correct: undefined });
+      start += count;
+    }
+    return results;
+  }
+
+  #keysOf({ dropout }: Lane, lane: number, pass: LanePass | undefined): [string, TensorData][] {
+    if (dropout === undefined) return [];
+    const { seed = 0 } = this.#lanes[lane] ?? {};
+    const keys = pass === undefined ? tensorOf('int32', [1], [1]) : keysOf(pass.micro.feeds, { ...pass.place, seed });
+    return [[dropout.keys, keys]];
+  }
+
+  #rowFeeds(sizes: readonly LaneSizes[]): [string, TensorData][] {
+    return [...this.#graph.rowInputs].map(([dim, input]) => {
+      const counts = sizes.map((size) => (dim === 'batch' || dim === 'tokens' || dim === 'targets' ? size[dim] : NaN));
+      return [input, tensorOf('int64', [counts.length], counts)];
+    });
+  }
+
+  #takeIn(lane: number): void {
+    const memory = this.#lanes[lane]?.gradients;
+    if (memory === undefined || this.#isBound[lane] === true) return;
+    for (const [name, output] of this.#graph.lanes[lane]?.gradientOf ?? []) {
+      this.#binding.bindOutput(output, memory.tensor(name));
+    }
+    this.#isBound[lane] = true;
+  }
+
+  /** WHY: a training that has no rows in this pass may still read its gradients, and they would become zeros. */
+  #leaveOut(lane: number): void {
+    if (this.#isBound[lane] === false) return;
+    this.#isBound[lane] = false;
+    const { gradientOf = new Map<string, string>(), parameters = [] } = this.#graph.lanes[lane] ?? {};
+    const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+    for (const [name, output] of gradientOf) {
+      using tensor = OrtTensor.over(this.#unused, 'float32', shapes.get(name) ?? [], 0);
+      this.#binding.bindOutput(output, tensor);
+    }
+  }
+
+  #bindLosses(targets: number): Float32Array {
+    if (this.#losses === undefined || this.#losses.byteLength < 4 * targets) {
+      this.#losses?.dispose();
+      this.#losses = NativeMemory.allocate(Math.ceil(6 * targets));
+    }
+    using tensor = OrtTensor.over(this.#losses, 'float32', [targets], 0);
+    this.#binding.bindOutput(targetLossesOutput, tensor);
+    return this.#losses.float32(0, targets);
+  }
+
+  dispose(): void {
+    this.#binding.dispose();
+    this.#open.dispose();
+    for (const tensor of this.#owned) tensor.dispose();
+    for (const memory of [this.#sum, this.#ratios, this.#unused, this.#losses]) memory?.dispose();
+    this.#batch.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function sumOf(losses: Float32Array, start: number, end: number): number {
+  let sum = 0;
+  for (let i = start; i < end; i++) sum += losses[i] ?? NaN;
+  return sum;
+}

@@ -1,0 +1,45 @@
+import type { PassCost } from '../data/split-by-length.ts';
+
+/** The rows of one lane, which are not divided. */
+export interface LaneRows {
+  readonly lane: number;
+  readonly rows: number;
+  readonly longest: number;
+  readonly tokens: number;
+}
+
+export interface PassLimits {
+  readonly costOf: PassCost;
+  /** Tokens of a pass of several lanes at most. */
+  readonly maxTokens: number;
+}
+
+/**
+ * Divides lanes into passes with the least total cost. Lanes whose rows have similar lengths are together, because attention is computed
+ * for all rows as if they were as long as the longest.
+ *
+ * @returns the numbers of the lanes of each pass; each lane in exactly one
+ */
+export function planPasses(lanes: readonly LaneRows[], { costOf, maxTokens }: PassLimits): number[][] {
+  const sorted = lanes.toSorted((a, b) => a.longest - b.longest || a.lane - b.lane);
+  const cheapest = [{ cost: 0, start: 0 }];
+  for (const [last, { longest }] of sorted.entries()) {
+    let best = { cost: Infinity, start: last };
+    let [rows, tokens] = [0, 0];
+    for (let start = last; start >= 0; start--) {
+      rows += sorted[start]?.rows ?? 0;
+      tokens += sorted[start]?.tokens ?? 0;
+      if (start < last && tokens > maxTokens) break;
+      const cost = (cheapest[start]?.cost ?? 0) + costOf({ rows, longest, tokens });
+      // WHY <=: of plans with equal cost, this chooses the one with the fewest passes.
+      if (cost <= best.cost) best = { cost, start };
+    }
+    cheapest.push(best);
+  }
+  const passes: number[][] = [];
+  for (let end = sorted.length; end > 0; end = cheapest[end]?.start ?? 0) {
+    const lanesOf = sorted.slice(cheapest[end]?.start ?? 0, end).map(({ lane }) => lane);
+    passes.unshift(lanesOf.sort((a, b) => a - b));
+  }
+  return passes;
+}
