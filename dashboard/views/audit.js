@@ -74,11 +74,13 @@ export function createAudit(page) {
 
   async function load() {
     const mine = ++asked;
-    if (!(await page.has('/v1/audit'))) return showMissing();
-    const query = new URLSearchParams({ limit: '100' });
-    if (before !== null) query.set('before', String(before));
-    if (name.value.trim() !== '') query.set('name', name.value.trim());
     try {
+      const isKept = await page.has('/v1/audit');
+      if (mine !== asked) return;
+      if (!isKept) return showMissing();
+      const query = new URLSearchParams({ limit: '100' });
+      if (before !== null) query.set('before', String(before));
+      if (name.value.trim() !== '') query.set('name', name.value.trim());
       const found = await api.get(`v1/audit?${query}`);
       if (mine !== asked) return;
       body.append(...found.data.map(row));
