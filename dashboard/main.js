@@ -1,5 +1,6 @@
 /** The page: asks the server, keeps what it knows, and shows one view at a time. */
 import { Api, Refusal } from './api.js';
+import { EventBatch } from './decide/event-batch.js';
 import { messageOf } from './decide/problem.js';
 import { addLook } from './decide/rates.js';
 import { fill, h, labelled } from './elements.js';
@@ -195,24 +196,27 @@ let place;
 async function followEvents() {
   following.abort();
   const mine = (following = new AbortController());
-  /** @type {import('./api.js').AdapterEvent[]} */
-  let waiting = [];
+  /** @type {EventBatch<import('./api.js').AdapterEvent>} */
+  const batch = new EventBatch(
+    // WHY not when it is over: the next one, perhaps with another key, begins anew.
+    (events) => mine.signal.aborted || addEvents(events),
+    (run) => setTimeout(run, 50),
+  );
   while (!mine.signal.aborted) {
     try {
       await api.follow({
         after: place,
         signal: mine.signal,
         onOpen: () => showConnection('live'),
-        onEvent(event) {
-          // WHY together: a start with a thousand adapters tells a thousand at once.
-          if (waiting.push(event) > 1) return;
-          setTimeout(() => addEvents(waiting.splice(0)), 50);
+        onEvent: (event) => batch.add(event),
+        onGap() {
+          batch.flush();
+          state.events = [];
         },
-        onGap: () => (state.events = []),
         onPlace: (id) => (place = id),
       });
     } catch {
-      waiting = [];
+      batch.flush();
       if (!mine.signal.aborted) await pollEvents();
     }
     if (!mine.signal.aborted) await new Promise((resolve) => setTimeout(resolve, retryMs));

@@ -1,5 +1,6 @@
 /** What happened to adapters: plugs, swaps and failures, as they come. */
 import { formatDuration, shortVersion, timeOfDay } from '../decide/format.js';
+import { timelineSignature } from '../decide/timeline-signature.js';
 import { adapterLink, empty, fill, h, labelled, tag, timeElement } from '../elements.js';
 
 /** What each kind of event is called, and the group it belongs to. @type {Record<string, readonly [string, string]>} */
@@ -63,7 +64,8 @@ export function createTimeline({ state }) {
         (search.value === '' || (name ?? '').includes(search.value)) &&
         (group.value === '' || kinds[event]?.[1] === group.value || (group.value === 'problems' && result !== 'done')),
     );
-    const next = `${found.length} ${found[0]?.id} ${most} ${state.events.length > 0}`;
+    const { adapters, events } = state;
+    const next = timelineSignature({ found, most, adapters, isEmpty: events.length === 0 });
     if (next === signature) return;
     signature = next;
     if (found.length === 0) {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { AdapterEvent } from '../../dashboard/api.js';
 import { pathOf, rangeOf, roundStep } from '../../dashboard/decide/curves.js';
+import { EventBatch } from '../../dashboard/decide/event-batch.js';
 import { EventLines } from '../../dashboard/decide/event-lines.js';
 import { filterAdapters, sortAdapters } from '../../dashboard/decide/filter.js';
 import {
@@ -13,6 +15,7 @@ import {
 } from '../../dashboard/decide/format.js';
 import { problemOf } from '../../dashboard/decide/problem.js';
 import { addLook, maxLooks, rateLine, rateOf } from '../../dashboard/decide/rates.js';
+import { timelineSignature } from '../../dashboard/decide/timeline-signature.js';
 import { diffSentence, diffTokens, tokensOf } from '../../dashboard/decide/token-diff.js';
 import { windowOfRows } from '../../dashboard/decide/window-of-rows.js';
 
@@ -29,6 +32,49 @@ const row = (name: string, more: object = {}) => ({
   created: '2026-11-30T12:00:00.000Z',
   rate: 0 as number | undefined,
   ...more,
+});
+
+describe('events that come close together', () => {
+  it('are shown together, after a moment or when the stream breaks', () => {
+    const [shown, later]: [number[][], (() => void)[]] = [[], []];
+    const batch = new EventBatch<number>(
+      (events) => void shown.push(events),
+      (run) => later.push(run),
+    );
+    for (const event of [1, 2]) batch.add(event);
+    expect([shown, later.length]).toEqual([[], 1]);
+    later[0]?.();
+    batch.add(3);
+    batch.flush();
+    later[1]?.();
+    expect(shown).toEqual([[1, 2], [3]]);
+  });
+});
+
+describe('the signature of the timeline', () => {
+  const event = (id: string, name: string | null = 'a') => ({ id, name, version: 'v1' }) as AdapterEvent;
+  const signature = (ids: readonly string[], most = 2, more: Partial<Parameters<typeof timelineSignature>[0]> = {}) =>
+    timelineSignature({ found: ids.map((id) => event(id)), most, adapters: [], isEmpty: false, ...more });
+
+  it('is the same for the same events', () => {
+    expect(signature(['1', '2', '3'])).toBe(signature(['1', '2', '4']));
+  });
+
+  it('is another one for another event in the middle, more of them, none at all, and another name of a version', () => {
+    const found = [event('1', null)];
+    const named = (name: string): string => signature([], 2, { found, adapters: [{ name, version: 'v1' }] });
+    const all = [
+      signature([]),
+      signature([], 2, { isEmpty: true }),
+      signature(['1', '2']),
+      signature(['1', '3']),
+      signature(['1', '2', '3']),
+      signature(['1', '2', '3'], 3),
+      named('a'),
+      named('b'),
+    ];
+    expect(new Set(all).size).toBe(all.length);
+  });
 });
 
 describe('the search for adapters', () => {
