@@ -1,7 +1,8 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { auditFiles, currentFile, fullName } from './audit-files.ts';
 import { AuditLog } from './audit-log.ts';
 import { entryOf } from './audit-record.ts';
 import { readAuditPage, type AuditPageQuery } from './read-audit-page.ts';
@@ -56,6 +57,27 @@ describe('readAuditPage', () => {
     await appendFile(join(folder, 'audit.jsonl'), `no record\n${'y'.repeat(300_000)}\n{"seq":`);
     expect(await pages({ limit: 10 })).toEqual([[3, 2, 1]]);
   });
+
+  it.each([false, true])(
+    'finds a file that gets its final name before it is opened (a new one follows: %s)',
+    async (follows) => {
+      await record(50, 4000);
+      let isMoved = false;
+      const list = async (dir: string): Promise<string[]> => {
+        const files = await auditFiles(dir);
+        if (!isMoved) {
+          await rename(join(dir, currentFile), join(dir, fullName(51)));
+          if (follows) await record(3);
+        }
+        isMoved = true;
+        return files;
+      };
+      const { records, before } = await readAuditPage(folder, { limit: 100, list });
+      const newest = records[0]?.seq ?? 0;
+      expect(newest).toBeGreaterThanOrEqual(51);
+      expect([records.map(({ seq }) => seq), before]).toEqual([down(newest, 1), undefined]);
+    },
+  );
 
   it('is empty where there is no record', async () => {
     expect(await readAuditPage(join(folder, 'none'), { limit: 10 })).toEqual({ records: [], before: undefined });

@@ -12,6 +12,8 @@ export interface AuditPageQuery {
   readonly matches?: ((record: AuditRecord) => boolean) | undefined;
   /** Most bytes that are read for a page. Default: 4 MiB. */
   readonly maxBytes?: number | undefined;
+  /** Lists the files of the record. A test can change them between the list and its use. */
+  readonly list?: typeof auditFiles | undefined;
 }
 
 /** A part of the record, the latest first. */
@@ -31,11 +33,14 @@ const lineEnd = 0x0a;
  * @param folder  of the record. None, or one without a record, is an empty page.
  */
 export async function readAuditPage(folder: string, query: AuditPageQuery): Promise<AuditPage> {
-  const { limit, before = Infinity, matches = () => true, maxBytes = 4 * 2 ** 20 } = query;
+  const { limit, before = Infinity, matches = () => true, maxBytes = 4 * 2 ** 20, list = auditFiles } = query;
   const records: AuditRecord[] = [];
   let [read, oldest] = [0, before];
-  for (const file of await filesBefore(folder, before)) {
-    for await (const line of linesBackwards(file)) {
+  /** Records with smaller numbers have not been read yet. */
+  let bound = before;
+  let files = await list(folder);
+  for (let file = newestBelow(files, bound); file !== undefined; file = newestBelow(files, bound)) {
+    for await (const line of linesBackwards(file.path)) {
       if (seqOf(line) >= before) continue;
       read += line.length + 1;
       const record = parseRecord(line.toString('utf8'));
@@ -47,14 +52,19 @@ export async function readAuditPage(folder: string, query: AuditPageQuery): Prom
       if (oldest === 1) return { records, before: undefined };
       if (records.length === limit || read >= maxBytes) return { records, before: oldest };
     }
+    bound = Math.min(bound, oldest);
+    const now = await list(folder);
+    // WHY not otherwise: the file that was listed may have got its final name meanwhile, and still be unread.
+    if (now.join() === files.join()) bound = Math.min(bound, file.after + 1);
+    files = now;
   }
   return { records, before: undefined };
 }
 
-/** The files that have such records, from the newest. */
-async function filesBefore(folder: string, before: number): Promise<readonly string[]> {
-  const files = await auditFiles(folder);
-  return files.filter((_file, at) => at === 0 || lastSeqOf(basename(files[at - 1] ?? '')) + 1 < before).toReversed();
+/** The newest file that may have smaller numbers, and the number after which its records begin. @param files  from the oldest */
+function newestBelow(files: readonly string[], bound: number): { path: string; after: number } | undefined {
+  const begins = files.map((path, at) => ({ path, after: at === 0 ? 0 : lastSeqOf(basename(files[at - 1] ?? '')) }));
+  return begins.findLast(({ after }) => after + 1 < bound);
 }
 
 /** The number of a record, without a look at the rest of its line; NaN for a line that is no record. */
@@ -90,7 +100,7 @@ async function* linesBackwards(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** @returns undefined if the file got its final name meanwhile, so that the next page finds its records */
+/** @returns undefined if the file got its final name meanwhile, under which it is listed again */
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r');
