@@ -44,6 +44,21 @@ describe('RolloutTrail', () => {
     expect(trail.points('a', 'one')).toHaveLength(2);
   });
 
+  it('stays bounded where every point is a turn', () => {
+    const state = stateOf('one');
+    const { trail, pass } = trailOf([state], 20);
+    for (let at = 1; at <= 500; at++) {
+      Object.assign(state, { step: at % 2 });
+      pass(1000);
+      expect(trail.points('a', 'one').length).toBeLessThanOrEqual(20);
+    }
+    expect(trail.points('a', 'one')).toMatchObject([
+      { time: 1000 },
+      ...Array.from({ length: trail.points('a', 'one').length - 2 }, () => ({})),
+      { time: 500_000 },
+    ]);
+  });
+
   it('covers the whole roll-out in a bounded number of points, with each step', () => {
     const state = stateOf('one');
     const { trail, pass } = trailOf([state], 20);

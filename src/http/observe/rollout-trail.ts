@@ -80,7 +80,7 @@ export class RolloutTrail implements Disposable {
     if (last !== undefined && !isTurn(last, point) && (time - last.time < trail.gapMs || !isNews(last, point))) return;
     trail.points.push(point);
     if (trail.points.length <= maxPoints) return;
-    trail.points = thinned(trail.points);
+    trail.points = thinned(trail.points, maxPoints);
     trail.gapMs *= 2;
   }
 
@@ -104,10 +104,15 @@ function isNews(last: TrailPoint, next: TrailPoint): boolean {
   return last.requests !== next.requests || last.calls !== next.calls;
 }
 
-/** Every second point, and those at which the step or the phase changes, and the last one. */
-function thinned(points: readonly TrailPoint[]): TrailPoint[] {
-  return points.filter((point, at) => {
+/**
+ * About every second point, and of the others those at which the step or the phase changes, and the last one. WHY turns go too where
+ * they alone are too many: a roll-out that is paused and resumed again and again must not fill the memory.
+ */
+function thinned(points: readonly TrailPoint[], most: number): TrailPoint[] {
+  const isLast = (at: number): boolean => at === points.length - 1;
+  const kept = points.filter((point, at) => {
     const before = points[at - 1];
-    return before === undefined || isTurn(before, point) || at % 2 === 0 || at === points.length - 1;
+    return before === undefined || isTurn(before, point) || at % 2 === 0 || isLast(at);
   });
+  return kept.length <= most ? kept : points.filter((_point, at) => at % 2 === 0 || isLast(at)).slice(-most);
 }
