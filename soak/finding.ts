@@ -52,11 +52,14 @@ export function machine(): string {
   return `${processors.length} x ${processors[0]?.model ?? 'processor'}, ${gibibytes} GiB, ${process.platform}, Node ${process.version}`;
 }
 
+/** The longest name of a part is `disconnects`. */
+const partWidth = 11;
+
 /** Two lines of a table for people. */
 export function described({ part, claim, isSeen, figures }: Finding): string {
   const numbers = Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`);
   const verdict = isSeen === undefined ? 'NOT RUN' : isSeen ? 'seen' : 'FAILED';
-  return `${verdict.padEnd(8)}${part.padEnd(10)}${claim}\n${' '.repeat(18)}${numbers.join(', ')}\n`;
+  return `${verdict.padEnd(8)}${part.padEnd(partWidth)} ${claim}\n${' '.repeat(9 + partWidth)}${numbers.join(', ')}\n`;
 }
 
 function shown(value: number | string): string {
