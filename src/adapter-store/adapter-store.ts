@@ -10,10 +10,12 @@ import {
   type Cause,
 } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
+import { Admission } from './admission.ts';
 import { ActiveLinks } from './active/active-links.ts';
 import { PinnedNames } from './active/pinned-names.ts';
 import { ServedNames, type ActivateOptions } from './active/served-names.ts';
 import { AuditLog } from './audit/audit-log.ts';
+import { tellAudit } from './audit/tell-audit.ts';
 import { entryOf } from './audit/audit-record.ts';
 import { layoutOf, type Layout } from './files/layout.ts';
 import { lockStore } from './files/lock-store.ts';
@@ -28,6 +30,7 @@ import { QuarantineFolder } from './quarantine/quarantine-folder.ts';
 import type { StoreOptions, StoreUser } from './store-options.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import type { StoredVersion } from './versions/stored-version.ts';
+import { SignatureFolder } from './versions/signature-folder.ts';
 import { VersionFolder } from './versions/version-folder.ts';
 import { VersionHistory, type HistoryEntry } from './versions/version-history.ts';
 import { VersionMaker } from './versions/version-maker.ts';
@@ -53,6 +56,7 @@ interface Running<Read extends Adapter> {
   readonly user: StoreUser<Read>;
   readonly names: ServedNames<Read>;
   readonly maker: VersionMaker<Read>;
+  readonly admission: Admission;
 }
 
 const defaultKeep = 10;
@@ -134,19 +138,27 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
    */
   async begin(user: StoreUser<Read>): Promise<void> {
     const { layout, files } = this.#opened;
-    const maker = new VersionMaker<Read>({ layout, files, versions: this.#versions, user, now: this.#now });
+    const signatures = new SignatureFolder(layout, files);
+    const admission = new Admission({ quarantine: this.#quarantine, signatures, authority: user.authority });
+    const maker = new VersionMaker<Read>({
+      ...this.#opened,
+      versions: this.#versions,
+      user,
+      signatures,
+      now: this.#now,
+    });
     const names = new ServedNames<Read>({
       layout,
       links: this.#links,
       versions: this.#versions,
       history: this.#history,
-      quarantine: this.#quarantine,
+      admission,
       user,
       usable: (name, key) => maker.usable(name, key),
       keep: this.#options.keep ?? defaultKeep,
       now: this.#now,
     });
-    this.#running = { user, names, maker };
+    this.#running = { user, names, maker, admission };
     this.#intake = this.#createIntake();
     this.#follower = await this.#createFollower();
     await names.follow();
@@ -284,10 +296,11 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
 
   /**
    * @param digest  of a version to which a name is about to be pointed
-   * @throws EspalierError ADAPTER_QUARANTINED
+   * @throws EspalierError ADAPTER_QUARANTINED, ADAPTER_REVOKED, and why nobody who may do so vouches for it
    */
   async assertFree(name: string, digest: string): Promise<void> {
-    await this.#quarantine.assertFree(name, digest);
+    const { admission } = this.#started;
+    await admission.assertFree(name, await this.#versions.keyOf(digest).catch(() => digest));
   }
 
   /** Takes a quarantine of a version back: it may be used under the name again. */
@@ -380,12 +393,4 @@ async function kindAt(path: string): Promise<'folder' | 'other' | undefined> {
     (found) => (found.isDirectory() ? 'folder' : 'other'),
     () => undefined,
   );
-}
-
-function tellAudit(error: unknown): void {
-  const reason =
-    error === undefined
-      ? 'the audit record can be written again'
-      : 'the audit record cannot be written; it is tried again';
-  publishAdapterEvent({ event: 'store', actor: 'store', reason, ...(error !== undefined && { error }) });
 }

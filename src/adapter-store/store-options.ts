@@ -1,6 +1,7 @@
 import type { AdapterContents, CompanionFiles } from '../adapter-files/index.ts';
 import type { Cause, Clock } from '../core/index.ts';
 import type { Adapter } from '../lora/index.ts';
+import type { Authority } from '../trust/index.ts';
 import type { AppendedFile } from './audit/audit-log.ts';
 import type { StoreFiles } from './files/store-files.ts';
 import type { Timers } from './timers.ts';
@@ -38,6 +39,8 @@ export interface Activation {
 export interface StoreUser<Read extends Adapter = Adapter> {
   /** What versions are verified against: everything of the base and the server that decides whether an adapter fits. */
   readonly context: string;
+  /** Who must vouch for an adapter before it is opened. Default: nobody. */
+  readonly authority?: Authority | undefined;
   /** Checks everything of an adapter that has come but its numbers, so that nothing large is read that cannot fit. */
   inspect(contents: AdapterContents): Promise<unknown>;
   /**

@@ -50,6 +50,7 @@ import {
   rolloutStartCommand,
   rolloutStatusCommand,
 } from './commands/rollout.ts';
+import { adapterSignCommand, baseSignCommand } from './commands/sign.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
@@ -81,6 +82,8 @@ export const commandList: readonly CommandDefinition[] = [
   adapterConvertCommand,
   adapterMergeCommand,
   adapterVerifyCommand,
+  adapterSignCommand,
+  baseSignCommand,
   adapterDiffCommand,
   adapterListCommand,
   adapterStatusCommand,

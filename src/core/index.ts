@@ -18,6 +18,7 @@ export { graphPlaces } from './graph-places.ts';
 export { isFile, namesIn } from './look-at-files.ts';
 export { LeastRecentlyUsed } from './lru.ts';
 export { messageOf } from './message-of.ts';
+export { createScope, everyName, type Scope } from './name-scope.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { nearestRank } from './nearest-rank.ts';
 export { flagOf, hintAtKey, option, optionList, optionOfKey, OptionText, optionText } from './option-text.ts';

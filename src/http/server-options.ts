@@ -99,6 +99,11 @@ export interface ServerOptions extends ResponseOptions {
    * before requests get it. Without a file it runs once.
    */
   readonly golden?: string;
+  /**
+   * A file that says who must have signed adapters of which names, and which bases may be served. It is read at the start. Adapters come
+   * from `store` alone then.
+   */
+  readonly policy?: string;
   /** Who answers for a version that fails: the version before, the base, or nobody. Default: the version before. */
   readonly fallback?: Fallback;
   /**

@@ -22,6 +22,8 @@ import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
+import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
+import type { Policy } from '../trust/index.ts';
 import { assertStoreFits } from './assert-store-fits.ts';
 import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
@@ -86,7 +88,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     opened.push(async () => events[Symbol.dispose]());
     const tracing = await openTracing(version);
     if (tracing) opened.push(async () => tracing[Symbol.asyncDispose]());
-    const base = options.base === undefined ? undefined : await openBase(options.base, options);
+    const policy = await policyOf(options);
+    const base = options.base === undefined ? undefined : await openBase(options.base, { ...options, rules: policy });
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base && (isEncoder(base) ? 'encoder' : 'decoder'));
     const changed = base?.watch.changed;
@@ -96,7 +99,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (encoder) opened.push(() => encoder.dispose());
     const generation =
       base && !isEncoder(base)
-        ? await openGenerationFor(base, environment, { ...options, metrics, tracing })
+        ? await openGenerationFor(base, environment, { ...options, metrics, tracing, rules: policy })
         : undefined;
     if (generation) opened.push(() => generation.dispose());
     const { jobs: settings, chatTemplate } = options;
@@ -196,7 +199,15 @@ interface OpenedBase {
   dispose(): Promise<void>;
 }
 
-async function openBase(path: string, { copyBase = false, chatTemplate, signal }: ServerOptions): Promise<OpenedBase> {
+/** The policy of the file that the options name. */
+interface Ruled {
+  readonly rules: Policy | undefined;
+}
+
+async function openBase(
+  path: string,
+  { copyBase = false, chatTemplate, signal, rules }: ServerOptions & Ruled,
+): Promise<OpenedBase> {
   const resources: AsyncDisposable[] = [];
   const dispose = async (): Promise<void> => {
     for (const resource of resources.splice(0).reverse()) await resource[Symbol.asyncDispose]();
@@ -205,7 +216,9 @@ async function openBase(path: string, { copyBase = false, chatTemplate, signal }
     const folder = typeof copyBase === 'string' ? copyBase : undefined;
     const copy = copyBase === false ? undefined : await PrivateBase.open(path, { folder, signal });
     if (copy) resources.push(copy);
+    await checkBaseAt(copy?.path ?? path, rules);
     const base = await openBaseModel(copy?.path ?? path);
+    await checkOpenedBase(base, rules);
     const watch = await BaseWatch.open(base);
     resources.push(watch);
     const tokenizer = await openTokenizer(base.dir, { chatTemplate });
@@ -237,6 +250,7 @@ function openGenerationFor(
     exactAdapters,
     adapterTargets,
     golden,
+    rules,
     logitsProcessors,
     batchInvariant,
     fallback,
@@ -245,7 +259,7 @@ function openGenerationFor(
     metrics,
     tracing,
     ...rest
-  }: ServerOptions & { readonly metrics: ServerMetrics; readonly tracing: Tracing | undefined },
+  }: ServerOptions & Ruled & { readonly metrics: ServerMetrics; readonly tracing: Tracing | undefined },
 ): Promise<GenerationService> {
   const baseName = servedName ?? modelName(origin);
   const limits = {
@@ -262,6 +276,7 @@ function openGenerationFor(
     template,
     toolParser,
     golden,
+    policy: rules,
     logitsProcessors,
     batchInvariant,
     residency: residencyOf(rest),

@@ -51,6 +51,8 @@ const schema = z.object({
   jobs: jobs.readonly().optional(),
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   golden: path.optional(),
+  /** A file that says who must have signed adapters of which names, and which bases may be served. */
+  policy: path.optional(),
   /** Accepts adapters that were trained on another base. */
   anyBase: z.boolean({ error: 'true or false' }).optional(),
   /** The name of one of the base's chat templates, or a file with a template that is used instead of the base's. */

@@ -1,3 +1,4 @@
+import type { Policy } from '../trust/index.ts';
 import { join, resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
 import { Constraints } from '../constrain/index.ts';
@@ -69,6 +70,8 @@ export interface GenerationOptions {
   readonly logitsProcessors?: Readonly<Record<string, LogitsFunction>> | undefined;
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   readonly golden?: string | undefined;
+  /** Who must have signed the adapters of the store. Default: nobody. */
+  readonly policy?: Policy | undefined;
   /** Takes adapters that were trained on another base. */
   readonly anyBase?: boolean | undefined;
   /** Whose chat template and tokenizer requests for an adapter use. Default: those of the adapter's folder, where it has them. */
@@ -157,6 +160,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             registry,
             files: administration,
             anyBase,
+            policy: options.policy,
             selfTest: (name, lease) => selfTest(name, lease, { engine, tokenizer, prompts }),
             rollouts,
           });

@@ -26,6 +26,7 @@ import {
   type SourcedAdapter,
   type VersionStore,
 } from '../routing/index.ts';
+import { createAuthority, type Policy } from '../trust/index.ts';
 import { Trials } from './trials.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { tokenizerFileNames, type AdapterTokenizers } from '../tokenizer/index.ts';
@@ -67,6 +68,8 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly files: Omit<FileSourceOptions, 'folder'>;
   readonly tokenizers: AdapterTokenizers | undefined;
   readonly anyBase: boolean | undefined;
+  /** Who must have signed an adapter. Default: nobody. */
+  readonly policy?: Policy | undefined;
   /** Lets a version that has come answer before requests get it. It throws if an answer is wrong. */
   readonly selfTest: (name: string, lease: AdapterLease<Weights>) => Promise<void>;
   /** Says what becomes of a version that has come. */
@@ -87,8 +90,10 @@ export async function serveStore<Weights extends HostWeights>(
   const { base, registry, anyBase = false } = options;
   const pinned = new Map(await store.pins.all());
   const trials = new Trials();
+  const fingerprint = await fingerprintBase(base);
   const user: StoreUser<SourcedAdapter> = {
-    context: `${await fingerprintBase(base)}${anyBase ? ', adapters of any base' : ''}`,
+    authority: options.policy && createAuthority(options.policy, { base: fingerprint }),
+    context: `${fingerprint}${anyBase ? ', adapters of any base' : ''}`,
     inspect: (contents) => checkStructure(contents, options.files),
     readContents: (contents, hasCompanions) =>
       readContents(contents, { ...options.files, tokenizers: hasCompanions ? options.tokenizers : undefined }),

@@ -2,8 +2,10 @@ import { EspalierError, isAdapterName, publishAdapterEvent, Turns, type Cause } 
 import type { Adapter } from '../../lora/index.ts';
 import type { Layout } from '../files/layout.ts';
 import { join } from 'node:path';
-import type { QuarantineFolder } from '../quarantine/quarantine-folder.ts';
+import type { Admission } from '../admission.ts';
+import { signerDetails } from '../signer-details.ts';
 import type { StoreUser } from '../store-options.ts';
+import type { Vouched } from '../../trust/index.ts';
 import { digestOfKey, type StoredVersion } from '../versions/stored-version.ts';
 import type { VersionFolder } from '../versions/version-folder.ts';
 import type { VersionHistory } from '../versions/version-history.ts';
@@ -20,7 +22,7 @@ export interface ServedNamesOptions<Read extends Adapter> {
   readonly links: ActiveLinks;
   readonly versions: VersionFolder;
   readonly history: VersionHistory;
-  readonly quarantine: QuarantineFolder;
+  readonly admission: Pick<Admission, 'assertFree' | 'forget'>;
   readonly user: StoreUser<Read>;
   /** The facts of a version, which is verified again if it has to be. */
   readonly usable: (name: string, key: string) => Promise<StoredVersion>;
@@ -33,6 +35,11 @@ interface Served {
   readonly version: StoredVersion | undefined;
   /** What lay in `active` when it was last looked at. */
   readonly entry: string;
+}
+
+/** Who points a name, and who vouches for the version. */
+interface Pointing extends Cause {
+  readonly vouched: Vouched | undefined;
 }
 
 /** Names that are looked at together at a start. */
@@ -86,11 +93,11 @@ export class ServedNames<Read extends Adapter> {
     version: StoredVersion,
     { expected, cause = { actor: 'store' } }: ActivateOptions,
   ): Promise<StoredVersion | undefined> {
-    const { links, user, quarantine } = this.#options;
+    const { links, user, admission } = this.#options;
     const before = this.get(name);
     const found = await links.find(name);
     this.#expect(name, { expected, found });
-    await quarantine.assertFree(name, version.digest);
+    const vouched = await admission.assertFree(name, version.key);
     const previous = found?.kind === 'version' ? found.key : undefined;
     if (previous === version.key && before?.key === version.key) return before;
     if (previous !== version.key) await links.point(name, version.key, previous);
@@ -101,7 +108,7 @@ export class ServedNames<Read extends Adapter> {
       else if (previous !== version.key) await links.point(name, previous, version.key);
       throw error;
     }
-    await this.#pointed(name, version, cause);
+    await this.#pointed(name, version, { ...cause, vouched });
     return before;
   }
 
@@ -127,11 +134,12 @@ export class ServedNames<Read extends Adapter> {
   }
 
   async #removeUnused(key: string): Promise<void> {
-    const { history, user, versions, links } = this.#options;
+    const { history, user, versions, links, admission } = this.#options;
     if (user.isInUse?.(digestOfKey(key)) === true || (await history.has(key))) return;
     const active = await links.list();
     if ([...active.values()].some((entry) => entry.kind === 'version' && entry.key === key)) return;
     await versions.remove(key);
+    await admission.forget(key);
   }
 
   /**
@@ -140,7 +148,7 @@ export class ServedNames<Read extends Adapter> {
    */
   remember(name: string, version: StoredVersion | undefined, cause: Cause): Promise<void> {
     return this.#turns.take(name, async () => {
-      const { links, quarantine } = this.#options;
+      const { links, admission } = this.#options;
       const found = await links.find(name);
       this.#expect(name, { expected: undefined, found });
       if (version === undefined) {
@@ -148,14 +156,14 @@ export class ServedNames<Read extends Adapter> {
         this.#served.delete(name);
         return links.flush(name);
       }
-      await quarantine.assertFree(name, version.digest);
+      const vouched = await admission.assertFree(name, version.key);
       const previous = found?.kind === 'version' ? found.key : undefined;
       if (previous !== version.key) await links.point(name, version.key, previous);
-      await this.#pointed(name, version, cause);
+      await this.#pointed(name, version, { ...cause, vouched });
     });
   }
 
-  async #pointed(name: string, version: StoredVersion, { actor, reason }: Cause): Promise<void> {
+  async #pointed(name: string, version: StoredVersion, { actor, reason, vouched }: Pointing): Promise<void> {
     const previous = this.get(name)?.digest;
     this.#served.set(name, { version, entry: version.key });
     publishAdapterEvent({
@@ -165,6 +173,7 @@ export class ServedNames<Read extends Adapter> {
       actor,
       ...(previous !== undefined && { previous }),
       ...(reason !== undefined && { reason }),
+      ...signerDetails(vouched),
     });
     await this.#remember(name, version);
   }
@@ -258,7 +267,7 @@ export class ServedNames<Read extends Adapter> {
   }
 
   async #followOne(name: string): Promise<void> {
-    const { links, user, quarantine, usable } = this.#options;
+    const { links, user, admission, usable } = this.#options;
     const entry = await links.find(name);
     if (entry === undefined) return this.#followRemoval(name);
     if (this.#isAsServed(name, entry)) return;
@@ -266,10 +275,10 @@ export class ServedNames<Read extends Adapter> {
     const cause = this.#hasFollowed ? byHand : { actor: 'store' };
     try {
       if (entry.kind === 'strange') throw this.#strange(name, entry.found);
-      await quarantine.assertFree(name, digestOfKey(entry.key));
+      const vouched = await admission.assertFree(name, entry.key);
       const version = await usable(name, entry.key);
       await user.activated(name, { version, cause });
-      if (this.#hasFollowed) await this.#pointed(name, version, cause);
+      if (this.#hasFollowed) await this.#pointed(name, version, { ...cause, vouched });
       else this.#served.set(name, { version, entry: version.key });
     } catch (error) {
       if (isQuarantined(error) && this.get(name) === undefined && entry.kind === 'version') {
@@ -304,7 +313,7 @@ export class ServedNames<Read extends Adapter> {
 const removed = 'nothing';
 
 function isQuarantined(error: unknown): error is EspalierError {
-  return EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED';
+  return EspalierError.isInstance(error) && ['ADAPTER_QUARANTINED', 'ADAPTER_REVOKED'].includes(error.code);
 }
 
 function described(entry: ActiveEntry): string {

@@ -13,6 +13,8 @@ export interface Layout {
   readonly quarantine: string;
   /** Versions that names have had. */
   readonly history: string;
+  /** Signed lists with which versions came. */
+  readonly signatures: string;
   /** Where versions are made before they are published. Nothing in it outlives a restart. */
   readonly staging: string;
   /** What is known of entries of `incoming` that could not be removed. */
@@ -22,7 +24,7 @@ export interface Layout {
 }
 
 export function layoutOf(dir: string): Layout {
-  const folders = ['incoming', 'store', 'active', 'quarantine', 'history', 'staging'] as const;
+  const folders = ['incoming', 'store', 'active', 'quarantine', 'history', 'signatures', 'staging'] as const;
   const paths = Object.fromEntries(folders.map((name) => [name, join(dir, name)])) as Record<
     (typeof folders)[number],
     string

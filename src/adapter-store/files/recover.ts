@@ -6,8 +6,8 @@ import type { StoreFiles } from './store-files.ts';
 
 /** Creates the folders of a store, and removes what a stopped process has left half done. */
 export async function recover(layout: Layout, files: StoreFiles): Promise<void> {
-  const { incoming, store, active, quarantine, history, staging } = layout;
-  for (const folder of [incoming, store, active, quarantine, history, staging]) {
+  const { incoming, store, active, quarantine, history, signatures, staging } = layout;
+  for (const folder of [incoming, store, active, quarantine, history, signatures, staging]) {
     await mkdir(folder, { recursive: true });
   }
   await putBack(layout, files);

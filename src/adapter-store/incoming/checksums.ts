@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readLists, type SignedList } from '../../trust/index.ts';
 
 /** The checksums that came with an adapter. */
 export interface Checksums {
@@ -9,16 +9,17 @@ export interface Checksums {
   readonly stamp: string;
   /** SHA-256 in hexadecimal, by the name of the file in the adapter's folder. */
   readonly sums: ReadonlyMap<string, string>;
+  /** The file as it was read, with its signature if there is one. */
+  readonly list: SignedList;
 }
 
 /** The names of lists in an adapter's folder. */
 export const checksumFiles = ['SHA256SUMS', 'manifest.json'];
 
-/** A list of checksums has a line for each file of an adapter. */
-const maxBytes = 1_000_000;
-
 /**
- * The checksums of an adapter: `SHA256SUMS` or `manifest.json` in its folder, or `<file>.sha256` beside its file.
+ * The checksums of an adapter: `SHA256SUMS` or `manifest.json` in its folder, or `<file>.sha256` beside its file. One that
+ * is signed comes before one that is not.
+ *
  * @returns undefined if there is no list that can be read
  */
 export async function readChecksums(
@@ -28,20 +29,12 @@ export async function readChecksums(
   const files = isFolder
     ? checksumFiles.map((name) => join(path, name))
     : [join(dirname(path), `${basename(path)}.sha256`)];
-  for (const file of files) {
-    const { text, stamp } = (await readSmall(file)) ?? {};
-    if (text === undefined || stamp === undefined) continue;
-    const sums = file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path));
-    if (sums && sums.size > 0) return { file, stamp, sums };
+  for (const list of await readLists(files)) {
+    const text = Buffer.from(list.bytes).toString('utf8');
+    const sums = list.file.endsWith('.json') ? parseManifest(text) : parseSums(text, basename(path));
+    if (sums && sums.size > 0) return { file: list.path, stamp: list.stamp, sums, list };
   }
   return undefined;
-}
-
-async function readSmall(file: string): Promise<{ readonly text: string; readonly stamp: string } | undefined> {
-  const found = await stat(file, { bigint: true }).catch(() => undefined);
-  if (found === undefined || !found.isFile() || found.size > maxBytes) return undefined;
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : { text, stamp: `${found.ino}.${found.ctimeNs}` };
 }
 
 const sum = /^[0-9a-f]{64}$/i;

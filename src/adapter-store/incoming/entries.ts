@@ -13,12 +13,12 @@ export interface Entry {
 
 const formatEndings = /\.(?:onnx_adapter|bin|gguf|safetensors)$/;
 
-/** Names by which programs call what they have not finished, what they hide, and lists of checksums. */
+/** Names by which programs call what they have not finished, what they hide, and lists of checksums with their signatures. */
 const ignored = [
   /^\./, // hidden files, Kubernetes' `..data`, and `.name.XXXXXX` of rsync
   /~$/,
   /\.(?:tmp|temp|part|partial|filepart|crdownload|download|swp|swx|lock)$/i,
-  /\.sha256$/,
+  /\.(?:sha256|minisig|sig)$/,
   /^(?:SHA256SUMS|manifest\.json)$/,
 ];
 

@@ -7,6 +7,7 @@ import { onAdapterEvent, type AdapterEvent } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
 import { AdapterStore } from '../adapter-store.ts';
 import type { Activation, StoreOptions, StoreUser } from '../store-options.ts';
+import type { Authority } from '../../trust/index.ts';
 import type { StoredVersion, VerifiedFacts } from '../versions/stored-version.ts';
 import { linears, readCopy, versionOf } from './test-adapters.ts';
 import { systemFiles } from '../files/store-files.ts';
@@ -18,6 +19,7 @@ const memoryDisk = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 /** A server that only remembers what it was told. */
 export class TestUser implements StoreUser {
   context = 'base-1';
+  authority: Authority | undefined;
   readonly serving = new Map<string, StoredVersion>();
   /** What happened, in order: `name=version`, `-name`, `!name`. */
   readonly heard: string[] = [];
@@ -74,6 +76,8 @@ export class StoreUnderTest implements AsyncDisposable {
   readonly events: AdapterEvent[] = [];
   readonly #subscription = onAdapterEvent((event) => this.events.push(event));
   user = new TestUser();
+  /** Who must vouch for adapters, in the stores that are opened from now on. */
+  authority: Authority | undefined;
   #store: AdapterStore | undefined;
 
   private constructor(root: string) {
@@ -109,6 +113,7 @@ export class StoreUnderTest implements AsyncDisposable {
 
   async open(options: Partial<StoreOptions> = {}): Promise<AdapterStore> {
     this.user = new TestUser();
+    this.user.authority = this.authority;
     this.#store = await AdapterStore.open({
       dir: this.dir,
       companions: { optional: ['tokenizer.json', 'chat_template.jinja'] },

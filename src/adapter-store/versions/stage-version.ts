@@ -10,6 +10,7 @@ import {
 } from '../../adapter-files/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { Adapter } from '../../lora/index.ts';
+import { assertListed, type Statement, type Vouched } from '../../trust/index.ts';
 import type { StoreFiles } from '../files/store-files.ts';
 import type { Checksums } from '../incoming/checksums.ts';
 import { sizeOf } from '../incoming/look-at-entry.ts';
@@ -20,6 +21,8 @@ import { factsFile, formatFacts, type StoredVersion } from './stored-version.ts'
 export interface StagedVersion {
   readonly folder: string;
   readonly version: StoredVersion;
+  /** Who vouches for it; undefined if nobody is asked. */
+  readonly vouched: Vouched | undefined;
 }
 
 export interface Staging<Read extends Adapter> {
@@ -37,7 +40,7 @@ export interface Staging<Read extends Adapter> {
  * Reads the open files of an adapter, verifies what was read, and writes it to a folder. Everything is done with the same bytes in
  * memory: what was verified is therefore what will be loaded, whatever happens to the originals.
  *
- * @throws EspalierError ADAPTER_CHANGING, STORE_CHECKSUM_MISMATCH, and the errors of the user's `inspect`, `readContents` and `verify`. The folder
+ * @throws EspalierError ADAPTER_CHANGING, STORE_CHECKSUM_MISMATCH, why nobody vouches for it, and the errors of the user's `inspect`, `readContents` and `verify`. The folder
  *   then remains, and is removed by the caller, when nothing is written to it any more.
  */
 export async function stageVersion<Read extends Adapter>(
@@ -45,9 +48,11 @@ export async function stageVersion<Read extends Adapter>(
   staging: Staging<Read>,
 ): Promise<StagedVersion> {
   const { folder, files, user } = staging;
+  const vouched = user.authority?.vouch(staging.name, staging.checksums?.list);
   if (sizeOf(source) > largeBytes) await user.inspect(source);
   const contents = await holdContents(source);
   if (!(await source.isUnchanged())) throw new EspalierError('ADAPTER_CHANGING', { path: source.path, tries: 1 });
+  if (vouched?.statement !== undefined) await assertVouched(contents, vouched.statement, staging);
   // WHY beside each other: the disk is busy while the numbers are checked.
   const writing = writeContents(contents, staging);
   const [written, verified] = await Promise.allSettled([writing, verify(contents, staging)]);
@@ -57,7 +62,22 @@ export async function stageVersion<Read extends Adapter>(
   const facts = formatFacts(version, contents.isFolder ? undefined : copyName(contents.path));
   await files.createFile(join(folder, factsFile), facts, { mode: readOnly });
   await files.flush(folder);
-  return { folder, version };
+  return { folder, version, vouched };
+}
+
+/**
+ * WHY before anything is parsed, and again of what was read: the list was signed, and the files may be others.
+ * @throws EspalierError STATEMENT_INCOMPLETE, STORE_CHECKSUM_MISMATCH
+ */
+async function assertVouched(
+  contents: HeldContents,
+  statement: Statement,
+  { checksums }: Pick<Staging<Adapter>, 'checksums'>,
+): Promise<void> {
+  const file = checksums?.file ?? '';
+  assertListed(statement, contents.files.keys(), file);
+  const [only = ''] = statement.files.values();
+  await assertSums(contents, { file, sums: contents.isFolder ? statement.files : new Map([['', only]]) });
 }
 
 /** Files that may not fit into memory, as their length alone does not say. */
@@ -94,6 +114,7 @@ async function verify<Read extends Adapter>(contents: HeldContents, staging: Sta
   await Promise.allSettled([summed, read]);
   await summed;
   const adapter = await read;
+  user.authority?.assertNotRevoked(name, adapter.digest);
   const facts = await user.verify(name, adapter);
   return {
     key: await keyOf(adapter.digest, contents),
@@ -119,7 +140,10 @@ export function copyName(path: string): string {
 }
 
 /** @throws EspalierError STORE_CHECKSUM_MISMATCH */
-async function assertSums({ path, isFolder, files }: HeldContents, { file, sums }: Checksums): Promise<void> {
+async function assertSums(
+  { path, isFolder, files }: HeldContents,
+  { file, sums }: Pick<Checksums, 'file' | 'sums'>,
+): Promise<void> {
   for (const [name, expected] of sums) {
     // Other files of the folder are not loaded.
     const held = files.get(isFolder ? name : '');

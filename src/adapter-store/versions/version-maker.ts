@@ -5,7 +5,9 @@ import type { Layout } from '../files/layout.ts';
 import type { StoreFiles } from '../files/store-files.ts';
 import { Budget } from '../incoming/budget.ts';
 import type { OpenEntry } from '../incoming/look-at-entry.ts';
+import { signerDetails } from '../signer-details.ts';
 import type { StoreUser } from '../store-options.ts';
+import type { SignatureFolder } from './signature-folder.ts';
 import { stageVersion, type StagedVersion } from './stage-version.ts';
 import type { StoredVersion } from './stored-version.ts';
 import type { VersionFolder } from './version-folder.ts';
@@ -15,6 +17,7 @@ export interface VersionMakerOptions<Read extends Adapter> {
   readonly files: StoreFiles;
   readonly versions: VersionFolder;
   readonly user: StoreUser<Read>;
+  readonly signatures: SignatureFolder;
   readonly now: () => number;
 }
 
@@ -41,9 +44,14 @@ export class VersionMaker<Read extends Adapter> {
     try {
       const { source, checksums } = opened;
       const staged = await stageVersion(source, { ...this.#options, folder, name, checksums });
+      const list = staged.vouched?.statement === undefined ? undefined : checksums?.list;
+      // WHY before the version: whoever reads it then finds who signed it.
+      if (list !== undefined)
+        await this.#options.signatures.add(staged.version.key, { list, taken: this.#options.now() });
       const version = await this.#publish(staged);
       const durationMs = systemClock.now() - began;
-      publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest, durationMs });
+      const details = signerDetails(staged.vouched);
+      publishAdapterEvent({ event: 'verify', actor: 'store', name, version: version.digest, durationMs, ...details });
       return version;
     } finally {
       await this.#options.files.removeTree(folder);

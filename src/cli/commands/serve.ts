@@ -39,6 +39,7 @@ const schema = z.object({
   store: path.optional(),
   ...jobSchema,
   golden: path.optional(),
+  policy: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
   template: z.enum(['base', 'adapter'], { error: 'base or adapter' }).optional(),
@@ -157,6 +158,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--golden <file>',
         'prompts with the beginnings of their answers, in JSON lines, which a new version of the store must answer first',
+      )
+      .option(
+        '--policy <file>',
+        'who must have signed adapters of which names, and which bases may be served, in YAML; needs --store for adapters',
       )
       .option(
         '--rollout <mode>',

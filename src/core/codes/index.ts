@@ -22,6 +22,7 @@ import { engineCodes } from './engine.ts';
 import { tensorCodes } from './tensor.ts';
 import { tokenizerCodes } from './tokenizer.ts';
 import { trainCodes } from './train.ts';
+import { trustCodes } from './trust.ts';
 
 /** Every error that Espalier raises, by its code. `docs/errors.md` is its page of documentation. */
 export const codes = {
@@ -37,6 +38,7 @@ export const codes = {
   ...loraCodes,
   ...quantizeCodes,
   ...adapterFilesCodes,
+  ...trustCodes,
   ...adapterStoreCodes,
   ...autodiffCodes,
   ...dataCodes,

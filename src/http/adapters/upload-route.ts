@@ -80,8 +80,9 @@ async function take(
   );
 }
 
-/** A file that stands alone may be an adapter of another format than PEFT's. */
-function pathOf({ folder, files: [file = '', ...others] }: Upload): string {
+/** A file that stands alone, but for its checksum and the signature of that, may be an adapter of another format than PEFT's. */
+function pathOf({ folder, files }: Upload): string {
+  const [file = '', ...others] = files.filter((name) => !/\.(?:sha256|minisig|sig)$/.test(name));
   return others.length === 0 ? join(folder, file) : folder;
 }
 
