@@ -121,10 +121,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { slots } = room;
   const arena = await openArena(base, settings, slots);
   try {
-    const rankRows = settings.adapterRows + 1;
     const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
-    const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk, rankRows };
+    const sizes = { slots, maxLength, prefillChunk: chunk, reportedChunk };
     const { batchInvariant } = settings;
     const runner = await openRunner({ base, environment, stack: arena?.stack, rowsAlone: batchInvariant, ...sizes });
     const bytes = batchInvariant ? 0 : settings.prefixCache;
@@ -191,7 +190,7 @@ async function openArena(base: BaseModel, settings: EngineSettings, slots: numbe
     exactAdapters || base.graphs.decode === undefined
       ? undefined
       : (path: string): boolean => isSignedMatrix(base.weights.get(`${path}.weight`)?.quantized);
-  const stack = new AdapterStack(modules, { rows: settings.adapterRows + 1, hasGain, hasBias, isBytes });
+  const stack = new AdapterStack(modules, { rows: settings.adapterRows, hasGain, hasBias, isBytes });
   const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: loraBias };
   return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * slots });
 }

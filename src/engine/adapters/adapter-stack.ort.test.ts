@@ -49,7 +49,7 @@ const served = { modules: new Map(modules.map((module) => [module.path, module])
 
 let stack: AdapterStack;
 beforeEach(() => {
-  stack = new AdapterStack(modules, { rows: 6 });
+  stack = new AdapterStack(modules, { rows: 5 });
 });
 afterEach(() => {
   stack.dispose();

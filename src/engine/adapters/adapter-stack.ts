@@ -11,7 +11,7 @@ export interface StackedModule {
 }
 
 export interface StackOptions {
-  /** Number of rank rows, including the zero row. Only rows that are used take memory. */
+  /** Most rank rows of adapters. Only rows that are used take memory. */
   readonly rows: number;
   /** Whether a module has rows for DoRA's gains. Absent if DoRA adapters are not supported. */
   readonly hasGain?: ((path: string) => boolean) | undefined;
@@ -23,7 +23,7 @@ export interface StackOptions {
 
 /** The stacked adapters of one module. */
 export interface ModuleStack extends StackedModule {
-  /** f32 [rows, in], or u8 with zero point 128 */
+  /** f32 [rows, in]; as bytes s8 [rows / unit, in, unit], in blocks of rank rows */
   readonly loraA: NativeMemory;
   /** f32 [rows, out], or s8: PEFT's B [out, rank], transposed and multiplied by `alpha / rank`. */
   readonly loraB: NativeMemory;
@@ -35,17 +35,26 @@ export interface ModuleStack extends StackedModule {
   readonly loraBias?: NativeMemory;
 }
 
+/**
+ * The rows of a block where matrices are bytes. A decode step multiplies each token by the blocks of its own adapters, and products of
+ * 16 columns fill the registers of a processor with AVX2. Usual ranks are multiples or divisors of it.
+ */
+const byteBlock = 16;
+
 /** Bytes that are copied between two checks of the clock, which take a fraction of a millisecond. */
 const sliceBytes = 2 ** 19;
 
 /**
  * The arrays that steps read. Row r of every module's arrays belongs to one adapter version, or to none. Rows are zero for a module
- * that the adapter does not change, and for ranks that a module does not have; of bytes, the scale is then zero. All values are
+ * that the adapter does not change, and for ranks that a module does not have. Rows are given away in blocks of `unit`. All values are
  * finite, also while they are being written, so that a row whose mask is zero adds nothing.
  */
 export class AdapterStack {
   readonly modules: readonly ModuleStack[];
+  /** Number of rank rows, including the first block, which is always zero. */
   readonly rows: number;
+  /** Rank rows of a block. */
+  readonly unit: number;
   /** Whether DoRA adapters are supported. The graph then has inputs for their gains. */
   readonly hasGains: boolean;
   /** Whether adapters with biases are supported. The graph then has inputs for them. */
@@ -54,11 +63,12 @@ export class AdapterStack {
   readonly bytePaths: ReadonlySet<string>;
 
   constructor(modules: readonly StackedModule[], { rows, hasGain, hasBias, isBytes }: StackOptions) {
-    this.rows = rows;
     this.hasGains = hasGain !== undefined;
     this.hasBiases = hasBias !== undefined;
     this.bytePaths = new Set(modules.flatMap(({ path }) => (isBytes?.(path) === true ? [path] : [])));
-    const allocate = (bytes: number): NativeMemory => NativeMemory.allocate(rows * bytes);
+    this.unit = this.bytePaths.size > 0 ? byteBlock : 1;
+    this.rows = this.unit * (1 + Math.ceil(rows / this.unit));
+    const allocate = (bytes: number): NativeMemory => NativeMemory.allocate(this.rows * bytes);
     this.modules = modules.map((module) => ({
       ...module,
       ...(isBytes?.(module.path) === true
@@ -75,7 +85,7 @@ export class AdapterStack {
       const own = adapter.modules.get(module.path);
       for (const { array, rowBytes, part } of partsOf(module)) {
         const view = array.bytes(rows.start * rowBytes, (rows.end - rows.start) * rowBytes);
-        const source = own && sourceOf(adapter, own, { part, rowBytes });
+        const source = own && sourceOf(adapter, own, { part, rowBytes, unit: this.unit });
         await copyInSlices(source, view, pace);
       }
     }
@@ -126,9 +136,10 @@ function partsOf({ in: width, out, loraA, loraB, loraScale, loraGain, loraBias }
 function sourceOf(
   adapter: PreparedAdapter,
   own: PreparedModule,
-  { part, rowBytes }: Pick<ArrayPart, 'part' | 'rowBytes'>,
+  { part, rowBytes, unit }: Pick<ArrayPart, 'part' | 'rowBytes'> & { readonly unit: number },
 ): Uint8Array | undefined {
-  const rows = part === 'gain' || part === 'bias' ? 1 : own.rank;
+  const rank = part === 'a' && own.scales !== undefined ? unit * Math.ceil(own.rank / unit) : own.rank;
+  const rows = part === 'gain' || part === 'bias' ? 1 : rank;
   const offset = own[part];
   return offset === undefined ? undefined : adapter.memory.bytes(offset, rows * rowBytes);
 }

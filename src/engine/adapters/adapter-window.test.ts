@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { fillMask, windowOf, zeroRow, type AppliedAdapter } from './adapter-window.ts';
+import { fillMask, windowOf, type AppliedAdapter } from './adapter-window.ts';
 
 const first: AppliedAdapter = { rows: { start: 3, end: 5 }, scale: 1 };
 const second: AppliedAdapter = { rows: { start: 7, end: 8 }, scale: 0.5 };
 
 describe('windowOf', () => {
-  it('binds base rows alone to the zero row', () => {
-    expect(windowOf([[], []])).toEqual(zeroRow);
+  it('binds base rows alone to the first block, which is zero', () => {
+    expect(windowOf([[], []])).toEqual({ start: 0, end: 1 });
+    expect(windowOf([[], []], 16)).toEqual({ start: 0, end: 16 });
   });
 
   it('is exactly the rows of an adapter that is alone', () => {

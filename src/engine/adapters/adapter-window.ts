@@ -7,16 +7,16 @@ export interface AppliedAdapter {
   readonly scale: number;
 }
 
-/** The row that is always zero. A batch without adapters is bound to it. */
-export const zeroRow: RankRows = { start: 0, end: 1 };
-
-/** The smallest range of rank rows that contains every adapter of a batch. */
-export function windowOf(batch: Iterable<readonly AppliedAdapter[]>): RankRows {
+/**
+ * The smallest range of rank rows that contains every adapter of a batch; the first block, which is always zero, for a batch without.
+ * @param unit  rows of a block
+ */
+export function windowOf(batch: Iterable<readonly AppliedAdapter[]>, unit = 1): RankRows {
   let [start, end] = [Infinity, 0];
   for (const adapters of batch) {
     for (const { rows } of adapters) [start, end] = [Math.min(start, rows.start), Math.max(end, rows.end)];
   }
-  return end === 0 ? zeroRow : { start, end };
+  return end === 0 ? { start: 0, end: unit } : { start, end };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { RankRows } from './rank-rows.ts';
 /** An adapter version that has rows of the arena. */
 export interface Tenant {
   readonly digest: string;
+  /** Its number of rows: the adapter's rank, or more where rows come in blocks. */
   readonly rank: number;
   rows: RankRows;
   /** Number of sequences that run with it or are about to. If it is 0, its rows are available to others. */
@@ -15,10 +16,15 @@ export interface Tenant {
   usedAt: number;
 }
 
-/** The tenants and their rows. Row 0 has no tenant: it is always zero, and sequences of the base are bound to it. */
+/**
+ * The tenants and their rows, in blocks of `unit` rows. The first block has no tenant: it is always zero, and sequences of the base are
+ * bound to it.
+ */
 export interface ArenaState {
-  /** Number of rows, including the zero row. */
+  /** Number of rows, including those of the first block; a multiple of `unit`. */
   readonly total: number;
+  /** The rows of one block. A tenant has whole blocks. */
+  readonly unit: number;
   readonly tenants: Map<string, Tenant>;
   /** The rows to which a tenant is being moved. */
   reserved: RankRows | undefined;
@@ -29,13 +35,18 @@ export interface ArenaState {
 /** Tenants are moved when the rows that a step binds exceed the rows in use by more than this factor. */
 const slack = 1.25;
 
-export function createArenaState(total: number): ArenaState {
-  return { total, tenants: new Map(), reserved: undefined, now: 0 };
+export function createArenaState(total: number, unit = 1): ArenaState {
+  return { total, unit, tenants: new Map(), reserved: undefined, now: 0 };
 }
 
 /** Whether a tenant's rows must not be given to another. */
 export function isBusy({ users, isFilled }: Tenant): boolean {
   return users > 0 || !isFilled;
+}
+
+/** The rows that a tenant of this rank takes. */
+export function rowsOfRank({ unit }: Pick<ArenaState, 'unit'>, rank: number): number {
+  return unit * Math.ceil(rank / unit);
 }
 
 /** Number of rows of all busy tenants. */
@@ -46,8 +57,8 @@ export function usedRows({ tenants }: ArenaState): number {
 }
 
 /** The end of the last busy row. A step binds only rows below it. */
-export function busyEnd({ tenants }: ArenaState): number {
-  let end = 1;
+export function busyEnd({ tenants, unit }: ArenaState): number {
+  let end = unit;
   for (const tenant of tenants.values()) if (isBusy(tenant)) end = Math.max(end, tenant.rows.end);
   return end;
 }
@@ -70,8 +81,9 @@ export function admit(
     tenant.users++;
     present.push(tenant);
   }
-  for (const { digest, rank } of wanted) {
+  for (const { digest, rank: ownRank } of wanted) {
     if (state.tenants.has(digest)) continue;
+    const rank = rowsOfRank(state, ownRank);
     const rows = findRows(state, rank, state.total);
     if (rows === undefined) {
       undo(state, { begun, evicted, present });
@@ -122,7 +134,7 @@ export interface Move {
  * their end.
  */
 export function planMove(state: ArenaState): Move | undefined {
-  if (state.reserved !== undefined || busyEnd(state) - 1 <= slack * usedRows(state)) return undefined;
+  if (state.reserved !== undefined || busyEnd(state) - state.unit <= slack * usedRows(state)) return undefined;
   const movable = [...state.tenants.values()].filter((tenant) => tenant.users > 0 && tenant.isFilled);
   for (const tenant of movable.toSorted((a, b) => b.rows.start - a.rows.start)) {
     const to = findRows(state, tenant.rank, tenant.rows.start);
@@ -161,9 +173,9 @@ export function evict(state: ArenaState, rows: RankRows): Tenant[] {
  */
 function findRows(state: ArenaState, rank: number, end: number): RankRows | undefined {
   const tenants = [...state.tenants.values()];
-  const dense = Math.max(busyEnd(state), 1 + Math.ceil(slack * (usedRows(state) + rank)));
+  const dense = Math.max(busyEnd(state), state.unit + Math.ceil(slack * (usedRows(state) + rank)));
   const taken = [...tenants.filter(isBusy).map(({ rows }) => rows), ...(state.reserved ? [state.reserved] : [])];
-  const starts = [1, ...tenants.map(({ rows }) => rows.end), ...(state.reserved ? [state.reserved.end] : [])];
+  const starts = [state.unit, ...tenants.map(({ rows }) => rows.end), ...(state.reserved ? [state.reserved.end] : [])];
   let best: { readonly rows: RankRows; readonly cost: readonly number[] } | undefined;
   for (const start of starts) {
     const rows = { start, end: start + rank };

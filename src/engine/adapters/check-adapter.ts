@@ -13,6 +13,8 @@ export interface ServedModules {
   readonly biases?: boolean;
   /** The paths of the modules whose matrices are kept as bytes. Default: none. */
   readonly bytePaths?: ReadonlySet<string>;
+  /** Rank rows of a block of bytes. */
+  readonly unit?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface ServedModules {
 export function checkAdapter(
   name: string,
   adapter: Adapter,
-  { modules, maxRank, gains, biases = false, bytePaths = new Set() }: ServedModules,
+  { modules, maxRank, gains, biases = false, bytePaths = new Set(), unit = 1 }: ServedModules,
 ): AdapterFacts {
   assertPlain(name, adapter, { place: 'a mixed batch', allowed: ['magnitudes', 'biases'] });
   const strange = [...adapter.modules.keys()].filter((path) => !modules.has(path));
@@ -36,7 +38,9 @@ export function checkAdapter(
     if (module === undefined) continue;
     checkShapes(module, own);
     rank = Math.max(rank, own.rank);
-    bytes += own.rank * (bytePaths.has(path) ? module.in + module.out + 4 : 4 * (module.in + module.out));
+    bytes += bytePaths.has(path)
+      ? unit * Math.ceil(own.rank / unit) * module.in + own.rank * (module.out + 4)
+      : own.rank * 4 * (module.in + module.out);
     for (const part of [own.magnitude, own.bias]) bytes += part ? 4 * module.out : 0;
   }
   assertMagnitudes(name, adapter, gains);

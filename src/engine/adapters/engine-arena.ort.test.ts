@@ -4,7 +4,7 @@ import { EngineArena } from './engine-arena.ts';
 
 describeAdapterArena('an engine', () => {
   const modules = new Map(arenaModules.map((module) => [module.path, module]));
-  const stack = new AdapterStack(arenaModules, { rows: 9 });
+  const stack = new AdapterStack(arenaModules, { rows: 8 });
   const arena = new EngineArena({ stack, modules, maxRank: 4, gains: undefined, keptRows: 8 });
   return {
     arena,

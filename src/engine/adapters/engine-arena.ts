@@ -12,6 +12,7 @@ import {
   isBusy,
   leave,
   planMove,
+  rowsOfRank,
   usedRows,
   type ArenaState,
   type Move,
@@ -81,18 +82,22 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.stack = stack;
     this.#served = served;
     this.#keptRows = keptRows;
-    this.#state = createArenaState(stack.rows);
+    this.#state = createArenaState(stack.rows, stack.unit);
   }
 
   check(name: string, adapter: Adapter): AdapterFacts {
-    const facts = checkAdapter(name, adapter, { ...this.#served, bytePaths: this.stack.bytePaths });
-    this.#assertFits(name, facts.rank);
+    const facts = checkAdapter(name, adapter, {
+      ...this.#served,
+      bytePaths: this.stack.bytePaths,
+      unit: this.stack.unit,
+    });
+    this.#assertFits(name, rowsOfRank(this.#state, facts.rank));
     return facts;
   }
 
   async prepare(name: string, adapter: Adapter): Promise<PreparedAdapter> {
     const gains = await this.#served.gains?.read(adapter);
-    return prepareAdapter(name, adapter, { gains, bytePaths: this.stack.bytePaths });
+    return prepareAdapter(name, adapter, { gains, bytePaths: this.stack.bytePaths, unit: this.stack.unit });
   }
 
   forget(digest: string): void {
@@ -108,14 +113,16 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
    */
   claim(requested: readonly RequestedAdapter[]): SequenceAdapters {
     if (requested.length === 0) return noAdapters;
-    const ranks = new Map(requested.map(({ lease: { version } }) => [version.digest, version.rank]));
+    const ranks = new Map(
+      requested.map(({ lease: { version } }) => [version.digest, rowsOfRank(this.#state, version.rank)]),
+    );
     const needed = [...ranks.values()].reduce((sum, rank) => sum + rank, 0);
     this.#assertFits(requested.map(({ lease }) => lease.alias).join(', '), needed);
     return new AdapterClaim(requested, this);
   }
 
   #assertFits(name: string, needed: number): void {
-    const total = this.#state.total - 1;
+    const total = this.#state.total - this.#state.unit;
     if (needed > total) throw new EspalierError('ADAPTER_CAPACITY', { name, needed, total });
   }
 
@@ -203,7 +210,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
 
   /** Evicts a tenant that nothing uses and that is not worth keeping. */
   #giveBack(tenant: Tenant): void {
-    if (isBusy(tenant) || (!tenant.isForgotten && tenant.rows.end <= 1 + this.#keptRows)) return;
+    if (isBusy(tenant) || (!tenant.isForgotten && tenant.rows.end <= this.#state.unit + this.#keptRows)) return;
     if (this.#state.tenants.get(tenant.digest) !== tenant) return;
     this.#state.tenants.delete(tenant.digest);
     if (!this.#isClosing) this.stack.discard(tenant.rows);
@@ -230,18 +237,18 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
     this.#move = undefined;
     if (endMove(this.#state, { tenant, to })) {
       for (const claim of this.#claims) if (claim.isActive && claim.tenants.includes(tenant)) claim.place();
-      if (from.end > 1 + this.#keptRows) this.stack.discard(from);
+      if (from.end > this.#state.unit + this.#keptRows) this.stack.discard(from);
     }
     this.#serveLine();
     this.#beginMove();
   }
 
   report(): ArenaReport {
-    const { total, tenants } = this.#state;
+    const { total, unit, tenants } = this.#state;
     return {
-      rows: total - 1,
+      rows: total - unit,
       used: usedRows(this.#state),
-      span: busyEnd(this.#state) - 1,
+      span: busyEnd(this.#state) - unit,
       present: tenants.size,
       activations: this.#activations,
     };

@@ -24,6 +24,8 @@ export interface PrepareAdapterOptions {
   readonly gains?: Gains | undefined;
   /** The paths of the modules whose matrices are kept as bytes. Default: none. */
   readonly bytePaths?: ReadonlySet<string>;
+  /** Rank rows of a block of bytes. */
+  readonly unit?: number;
 }
 
 /**
@@ -33,16 +35,16 @@ export interface PrepareAdapterOptions {
 export async function prepareAdapter(
   name: string,
   adapter: Adapter,
-  { gains, bytePaths = new Set() }: PrepareAdapterOptions = {},
+  { gains, bytePaths = new Set(), unit = 1 }: PrepareAdapterOptions = {},
 ): Promise<PreparedAdapter> {
-  const { modules, bytes } = layOut(adapter, gains, bytePaths);
+  const { modules, bytes } = layOut(adapter, gains, { bytePaths, unit });
   const memory = NativeMemory.allocate(bytes, { isFilled: true });
   const pace = new Pace();
   const scratch = scratchOf(adapter, bytePaths);
   try {
     for (const [path, place] of modules) {
       const weights = adapter.modules.get(path);
-      if (weights) await fill(memory, place, { weights, gains: gains?.get(path), scratch, pace, name, path });
+      if (weights) await fill(memory, place, { weights, gains: gains?.get(path), scratch, unit, pace, name, path });
     }
   } catch (error) {
     memory.dispose();
@@ -55,7 +57,7 @@ export async function prepareAdapter(
  * The floats of one module on their way to bytes. WHY one for all: arrays for each of them would add up to a copy of the adapter, and
  * stay until the garbage collector comes, at the time at which the most memory is in use.
  */
-function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMatrices<Float32Array, Float32Array> {
+function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMatrices {
   const longest = { a: 0, b: 0 };
   for (const [path, { a, b }] of modules) {
     if (!bytePaths.has(path)) continue;
@@ -68,7 +70,7 @@ function scratchOf({ modules }: Adapter, bytePaths: ReadonlySet<string>): RankMa
 function layOut(
   { modules }: Adapter,
   gains: Gains | undefined,
-  bytePaths: ReadonlySet<string>,
+  { bytePaths, unit }: Required<Pick<PrepareAdapterOptions, 'bytePaths' | 'unit'>>,
 ): { readonly modules: ReadonlyMap<string, PreparedModule>; readonly bytes: number } {
   let bytes = 0;
   const take = (count: number, size = 4): number => {
@@ -84,7 +86,7 @@ function layOut(
     const isBytes = bytePaths.has(path);
     placed.set(path, {
       rank,
-      a: take(rank * width, isBytes ? 1 : 4),
+      a: isBytes ? take(unit * Math.ceil(rank / unit) * width, 1) : take(rank * width),
       b: take(rank * out, isBytes ? 1 : 4),
       scales: isBytes ? take(rank) : undefined,
       gain: gain === undefined ? undefined : take(gain),
@@ -99,7 +101,8 @@ interface Filling {
   /** f32 [out], of DoRA */
   readonly gains: Float32Array | undefined;
   /** At least as long as the matrices of every module that is kept as bytes. */
-  readonly scratch: RankMatrices<Float32Array, Float32Array>;
+  readonly scratch: RankMatrices;
+  readonly unit: number;
   readonly pace: Pace;
   readonly name: string;
   readonly path: string;
@@ -128,7 +131,7 @@ async function fill(memory: NativeMemory, place: PreparedModule, filling: Fillin
 async function fillMatrices(
   memory: NativeMemory,
   place: PreparedModule,
-  { weights, gains, scratch, pace }: Filling,
+  { weights, gains, scratch, unit, pace }: Filling,
 ): Promise<void> {
   const [a, b] = [toFloat32(weights.a), toFloat32(weights.b)];
   const isBytes = place.scales !== undefined;
@@ -139,13 +142,18 @@ async function fillMatrices(
   await copyInSlices(a, rows.a, pace);
   await transposeInSlices(b, rows.b, { ...weights, gains, pace });
   if (place.scales === undefined) return;
-  const signed = memory.bytes(place.b, b.length);
+  const lanes = unit * Math.ceil(place.rank / unit);
   const into = {
-    a: memory.bytes(place.a, a.length),
-    b: new Int8Array(signed.buffer, signed.byteOffset, b.length),
+    a: signed(memory.bytes(place.a, (a.length / place.rank) * lanes)),
+    b: signed(memory.bytes(place.b, b.length)),
     scales: memory.float32(place.scales, place.rank),
+    unit,
   };
   await quantizeRanks(rows, into, pace);
+}
+
+function signed({ buffer, byteOffset, length }: Uint8Array): Int8Array {
+  return new Int8Array(buffer, byteOffset, length);
 }
 
 async function copyInSlices(source: Float32Array, target: Float32Array, pace: Pace): Promise<void> {

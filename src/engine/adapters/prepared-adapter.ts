@@ -4,7 +4,7 @@ import type { NativeMemory } from '../../native/index.ts';
 /** Offsets of the weights of one module in the memory of their adapter, in bytes. */
 export interface PreparedModule {
   readonly rank: number;
-  /** f32 [rank, in]; bytes with zero point 128 if there are scales */
+  /** f32 [rank, in]; if there are scales, signed bytes [blocks, in, unit], with zeros for ranks that the last block lacks */
   readonly a: number;
   /** f32 [rank, out], transposed and scaled; signed bytes if there are scales */
   readonly b: number;

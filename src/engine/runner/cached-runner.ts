@@ -5,6 +5,7 @@ import type { Environment, IoBinding, Session } from '../../onnxruntime/index.ts
 import type { AdapterStack } from '../adapters/adapter-stack.ts';
 import { fillMask, windowOf, type AppliedAdapter } from '../adapters/adapter-window.ts';
 import { bindStack } from '../adapters/bind-stack.ts';
+import { planItems } from '../adapters/item-grid.ts';
 import { stackPasses } from '../adapters/stack-passes.ts';
 import { KvCache, positionShapeOf } from './kv-cache.ts';
 import type { RankRows } from '../adapters/rank-rows.ts';
@@ -23,8 +24,6 @@ export interface RunnerOptions {
   readonly reportedChunk: number;
   /** The adapters, or undefined for the base alone. The runner does not own them. */
   readonly stack: AdapterStack | undefined;
-  /** Rank rows of the stack. */
-  readonly rankRows: number;
 }
 
 /** Number of kept bindings of decode steps. A step has the same binding as the one before it until a sequence joins or leaves. */
@@ -57,6 +56,7 @@ interface PrefillBinding {
 export class CachedRunner implements StepRunner {
   readonly #session: Session;
   readonly #stack: AdapterStack | undefined;
+  readonly #unit: number;
   readonly #inputs: ReadonlySet<string>;
   readonly #kv: KvCache;
   readonly #decode: StepBuffers;
@@ -80,14 +80,16 @@ export class CachedRunner implements StepRunner {
   }
 
   private constructor({ session, inputs }: OpenGraph, options: RunnerOptions) {
-    const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack, rankRows } = options;
+    const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack } = options;
     const { vocabSize: vocabulary } = base.config;
     this.#session = session;
     this.#stack = stack;
     this.#inputs = inputs;
     this.#kv = new KvCache({ ...positionShapeOf(base.config), slots, maxLength });
-    const window = stack === undefined ? 1 : rankRows;
-    this.#decode = new StepBuffers({ batch: slots, seq: 1, window, vocabulary });
+    const window = stack?.rows ?? 1;
+    this.#unit = stack?.unit ?? 1;
+    const items = stack && stack.bytePaths.size > 0 ? (slots * stack.rows) / stack.unit : undefined;
+    this.#decode = new StepBuffers({ batch: slots, seq: 1, window, items, vocabulary });
     this.#prefill = new StepBuffers({ batch: 1, seq: prefillChunk, window, vocabulary });
     this.#reportedLimits = { batch: 1, seq: logitRows, window, vocabulary, logitRows };
   }
@@ -118,7 +120,7 @@ export class CachedRunner implements StepRunner {
     if (logitRows > 1) buffers.setEveryLogit(logitRows);
     buffers.setWholeLength(0, tokens.length);
     buffers.setTotal(end);
-    const rows = windowOf([adapters]);
+    const rows = windowOf([adapters], this.#unit);
     fillMask(buffers.mask, rows, [adapters]);
     const binding = await this.#bindPrefill(buffers, this.#placement({ slot, batch: 1, seq, rows, logitRows }));
     return { binding, output: { rows: buffers.logits } };
@@ -151,12 +153,16 @@ export class CachedRunner implements StepRunner {
 
   async #rebind(batch: readonly DecodeRow[], slot: number): Promise<IoBinding> {
     const adapters = batch.map((row) => row.adapters);
-    const rows = windowOf(adapters);
+    const rows = windowOf(adapters, this.#unit);
+    const items = planItems(rows, this.#unit, adapters);
     this.#steady = undefined;
     this.#bound.splice(0, this.#bound.length, ...adapters);
     this.#boundSlot = slot;
-    const binding = await this.#decodeBinding(this.#placement({ slot, batch: batch.length, seq: 1, rows }));
+    const binding = await this.#decodeBinding(
+      this.#placement({ slot, batch: batch.length, seq: 1, rows, grid: items.grid }),
+    );
     fillMask(this.#decode.mask, rows, adapters);
+    this.#decode.setItems(items);
     return binding;
   }
 
@@ -165,15 +171,15 @@ export class CachedRunner implements StepRunner {
   }
 
   async #decodeBinding(place: Placement): Promise<IoBinding> {
-    const { slot, batch, rows } = place;
-    const key = [slot, batch, rows.start, rows.end].join(' ');
+    const { slot, batch, rows, grid } = place;
+    const key = [slot, batch, rows.start, rows.end, grid?.places].join(' ');
     const kept = this.#bindings.get(key);
     if (kept) return kept;
     const binding = this.#session.createBinding();
     try {
       this.#decode.bind(binding, place, this.#inputs);
       await this.#bindCache(binding, place);
-      await bindStack(binding, this.#stack?.modules ?? [], rows);
+      await bindStack(binding, this.#stack, rows);
     } catch (error) {
       binding.dispose();
       throw error;
@@ -191,7 +197,7 @@ export class CachedRunner implements StepRunner {
       const isSameWindow = before?.rows.start === place.rows.start && before.rows.end === place.rows.end;
       if (before?.seq !== place.seq || !isSameWindow) buffers.bind(binding, place, this.#inputs);
       if (before?.slot !== place.slot) await this.#bindCache(binding, place);
-      if (!isSameWindow) await bindStack(binding, this.#stack?.modules ?? [], place.rows);
+      if (!isSameWindow) await bindStack(binding, this.#stack, place.rows);
     } catch (error) {
       this.#prefillBindings.delete(buffers);
       binding.dispose();

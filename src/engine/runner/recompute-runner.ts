@@ -52,7 +52,7 @@ export class RecomputeRunner implements StepRunner {
   }
 
   private constructor({ session }: OpenGraph, options: RunnerOptions) {
-    const { base, slots, maxLength, stack, rankRows, reportedChunk } = options;
+    const { base, slots, maxLength, stack, reportedChunk } = options;
     const { vocabSize } = base.config;
     this.#reportedChunk = reportedChunk;
     this.#session = session;
@@ -63,7 +63,7 @@ export class RecomputeRunner implements StepRunner {
     this.#memory = {
       ids: NativeMemory.allocate(maxLength * 8),
       rows: NativeMemory.allocate(reportedChunk * 8),
-      mask: NativeMemory.allocate((stack === undefined ? 1 : rankRows) * 4),
+      mask: NativeMemory.allocate((stack?.rows ?? 1) * 4),
       logits: NativeMemory.allocate(vocabSize * 4),
     };
   }
@@ -110,7 +110,7 @@ export class RecomputeRunner implements StepRunner {
     const low = ids.int32();
     for (let place = 0; place < length; place++) low[2 * place] = own.tokens[place] ?? 0;
     for (let place = from; place < length; place++) rows.int32()[2 * (place - from)] = place;
-    const window = windowOf([adapters]);
+    const window = windowOf([adapters], this.#stack?.unit);
     fillMask(mask.float32(), window, [adapters]);
     const binding = await (first === undefined ? this.#bindingFor(window) : this.#bindingFor(window, length - first));
     using tensor = OrtTensor.over(ids, 'int64', [1, length]);
@@ -152,7 +152,7 @@ export class RecomputeRunner implements StepRunner {
       if (this.#stack) {
         using share = OrtTensor.over(mask, 'float32', [1, window.end - window.start]);
         binding.bindInput('lora_mask', share);
-        await bindStack(binding, this.#stack.modules, window);
+        await bindStack(binding, this.#stack, window);
       }
     } catch (error) {
       binding.dispose();

@@ -1,4 +1,5 @@
 import { NativeMemory } from '../../native/index.ts';
+import { emptyGrid, fillItems, type ItemGrid, type PlannedItems } from '../adapters/item-grid.ts';
 import { OrtTensor, type IoBinding } from '../../onnxruntime/index.ts';
 
 export interface StepShape {
@@ -7,6 +8,8 @@ export interface StepShape {
   readonly seq: number;
   /** Rank rows in the window; undefined if the graph has no adapters. */
   readonly window: number | undefined;
+  /** The items of a decode step where adapters are bytes. */
+  readonly grid?: ItemGrid | undefined;
   /** Rows of logits; one for each row of the batch by default. */
   readonly logitRows?: number;
 }
@@ -16,6 +19,8 @@ export interface StepLimits {
   readonly batch: number;
   readonly seq: number;
   readonly window: number;
+  /** Most items of a step; absent if no adapters are bytes. */
+  readonly items?: number | undefined;
   readonly vocabulary: number;
   readonly logitRows?: number;
 }
@@ -38,11 +43,14 @@ export class StepBuffers {
   readonly #total: Int32Array;
   /** f32 [batch, window] */
   readonly mask: Float32Array;
+  readonly #itemRows: Int32Array;
+  readonly #itemGrid: Int32Array;
+  readonly #itemShares: Float32Array;
   /** f32 [vocabulary] for each row of logits */
   readonly logits: readonly Float32Array[];
 
   constructor(limits: StepLimits) {
-    const { batch, seq, window, vocabulary, logitRows = batch } = limits;
+    const { batch, seq, window, items = 1, vocabulary, logitRows = batch } = limits;
     this.limits = limits;
     this.#ids = this.#allocate('input_ids', batch * seq * 8).int32();
     this.#positions = this.#allocate('position_ids', batch * seq * 8).int32();
@@ -51,6 +59,10 @@ export class StepBuffers {
     this.#lengths = this.#allocate('seqlens_k', batch * 4).int32();
     this.#total = this.#allocate('total_length', 4).int32();
     this.mask = this.#allocate('lora_mask', batch * window * 4).float32();
+    this.#itemRows = this.#allocate('lora_item_rows', items * 8).int32();
+    this.#itemGrid = this.#allocate('lora_item_grid', 3 * 8).int32();
+    this.#itemShares = this.#allocate('lora_item_shares', batch * items * 4).float32();
+    this.setItems({ grid: emptyGrid, shares: [] });
     this.#allocate('lora_decode', 1).bytes()[0] = seq === 1 ? 1 : 0;
     const logits = this.#allocate('logits', logitRows * vocabulary * 4);
     this.logits = Array.from({ length: logitRows }, (_, row) => logits.float32(row * vocabulary * 4, vocabulary));
@@ -63,7 +75,12 @@ export class StepBuffers {
   }
 
   /** Binds the inputs that the graph has, and the logits. */
-  bind(binding: IoBinding, { batch, seq, window, logitRows = batch }: StepShape, inputs: ReadonlySet<string>): void {
+  bind(
+    binding: IoBinding,
+    { batch, seq, window, grid = emptyGrid, logitRows = batch }: StepShape,
+    inputs: ReadonlySet<string>,
+  ): void {
+    const items = grid.blocks * grid.places;
     const rows: [name: string, dtype: StepType, shape: number[]][] = [
       ['input_ids', 'int64', [batch, seq]],
       ['position_ids', 'int64', [batch, seq]],
@@ -72,6 +89,9 @@ export class StepBuffers {
       ['seqlens_k', 'int32', [batch]],
       ['total_length', 'int32', []],
       ['lora_mask', 'float32', [batch, window ?? 0]],
+      ['lora_item_rows', 'int64', [items]],
+      ['lora_item_grid', 'int64', [3]],
+      ['lora_item_shares', 'float32', [batch, items]],
       ['lora_decode', 'bool', [1]],
     ];
     for (const [name, dtype, shape] of rows) {
@@ -115,6 +135,14 @@ export class StepBuffers {
   /** Sets the length of the whole row if more chunks follow, because the rotation of heads may depend on it. Call it after `setRow`. */
   setWholeLength(row: number, length: number): void {
     this.#rotaryLengths[2 * row] = length;
+  }
+
+  /** Sets the items of a decode step where adapters are bytes. */
+  setItems(planned: PlannedItems): void {
+    fillItems({ rows: this.#itemRows, shares: this.#itemShares }, planned);
+    const { blocks, places } = planned.grid;
+    // The shape [blocks, places, rest]; both halves of -1 are -1.
+    this.#itemGrid.set([blocks, 0, places, 0, -1, -1]);
   }
 
   /** @param longest  tokens of the longest row */

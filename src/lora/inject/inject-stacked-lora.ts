@@ -1,7 +1,7 @@
 import type { Model, ModuleKind, Tape, Value } from '../../ir/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
+import { tensorOf, type DataType } from '../../tensor/index.ts';
 import { biasOf, doraProblem } from './dora-finish.ts';
-import { addByteStack } from './stacked-bytes.ts';
+import { addByteStack, type ByteItems } from './stacked-bytes.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
 import {
   addLoraInput,
@@ -17,8 +17,10 @@ import {
 /** The graph input f32 [mask_rows, rank_rows] that assigns rank rows to tokens. */
 const maskInput = 'lora_mask';
 const rankRows = 'lora_rank_rows';
-/** The graph input bool [1]: whether the run has few tokens. */
-const decodeInput = 'lora_decode';
+const blocks = 'lora_blocks';
+const blockRanks = 'lora_block_ranks';
+/** The graph inputs of matrices of bytes. */
+const itemInputs = ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares'] as const;
 
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */
@@ -49,8 +51,8 @@ export interface StackedOptions {
   * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
   * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
   *
-  * With bytes, `lora_A` is u8 with zero point 128, `lora_B` is s8, and `<path>.lora_scale` f32 [R] has the scale of each rank row. The
-  * input `lora_decode` bool [1] says whether the run has few tokens; see `addByteStack`.
+  * With bytes, R rank rows are blocks of u: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and `<path>.lora_scale`
+  * f32 [R / u, 1, u] has the scale of each rank row. Four more inputs say how a run of few tokens is computed; see `ByteItems`.
   *
   * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
   * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
@@ -63,17 +65,16 @@ export function injectStackedLora(
   const kinds = ['lora_A', 'lora_B', 'lora_scale', ...(gains ? ['lora_gain'] : []), ...(biases ? ['lora_bias'] : [])];
   const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
   const modules = requireModules(model, paths, {
-    inputs: [...names, maskInput, decodeInput],
+    inputs: [...names, maskInput, ...itemInputs],
     problemsOf: (found) => found.flatMap(({ path, kind }) => (kind in updates ? [] : [`${path} is a convolution`])),
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
-  const decode =
-    bytes.size > 0 ? addLoraInput(model, decodeInput, { owner: '*', shape: [1], dtype: 'bool' }) : undefined;
+  const items = bytes.size > 0 ? addItems(model) : undefined;
   const added = modules.map((module) => {
-    return addStack(model, module, { mask, gains, biases, isDecode: bytes.has(module.path) ? decode : undefined });
+    return addStack(model, module, { mask, gains, biases, items: bytes.has(module.path) ? items : undefined });
   });
   graftModules(model, added);
-  return reportOf(modules, [mask, ...(decode ? [decode] : []), ...added.flatMap(({ values }) => values)]);
+  return reportOf(modules, [mask, ...Object.values(items ?? {}), ...added.flatMap(({ values }) => values)]);
 }
 
 interface AddedStack extends ModuleGraft {
@@ -85,13 +86,25 @@ interface StackInputs {
   readonly mask: Value;
   readonly gains: boolean;
   readonly biases: boolean;
-  /** If the module's matrices are bytes: whether the run has few tokens, bool [1]. */
-  readonly isDecode: Value | undefined;
+  /** Present if the module's matrices are bytes. */
+  readonly items: ByteItems | undefined;
 }
 
-function addStack(model: Model, module: GraphModule, { mask, gains, biases, isDecode }: StackInputs): AddedStack {
+function addItems(model: Model): ByteItems {
+  const [isDecode, rows, grid, shares] = itemInputs;
+  const input = (name: string, dtype: DataType, shape: readonly (number | string)[]): Value =>
+    addLoraInput(model, name, { owner: '*', shape, dtype });
+  return {
+    isDecode: input(isDecode, 'bool', [1]),
+    rows: input(rows, 'int64', ['lora_items']),
+    grid: input(grid, 'int64', [3]),
+    shares: input(shares, 'float32', ['lora_item_tokens', 'lora_items']),
+  };
+}
+
+function addStack(model: Model, module: GraphModule, { mask, gains, biases, items }: StackInputs): AddedStack {
   const { path, kind } = module;
-  const matrices = matrixInputs(model, module, isDecode !== undefined);
+  const matrices = matrixInputs(model, module, items !== undefined);
   const gain =
     gains && doraProblem(module).length === 0
       ? addLoraInput(model, `${path}.lora_gain`, { owner: path, shape: [rankRows, module.out] })
@@ -106,8 +119,8 @@ function addStack(model: Model, module: GraphModule, { mask, gains, biases, isDe
     graft: (tape, place) => {
       const { a, b, scale } = matrices;
       const product =
-        scale && isDecode
-          ? addByteStack(model, tape, place, { path, a, b, scale, mask, isDecode })
+        scale && items
+          ? addByteStack(model, tape, place, { path, out: module.out, a, b, scale, mask, items })
           : addFloatStack(tape, place, { kind, a, b, mask });
       // WHY not within the product before: the mask may have one row for all tokens.
       const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;
@@ -124,11 +137,13 @@ interface Matrices {
 }
 
 function matrixInputs(model: Model, { path, in: width, out }: GraphModule, isBytes: boolean): Matrices {
-  const [a, b] = isBytes ? (['uint8', 'int8'] as const) : (['float32', 'float32'] as const);
+  const input = (name: string, shape: readonly (number | string)[], dtype?: DataType): Value =>
+    addLoraInput(model, `${path}.${name}`, { owner: path, shape, ...(dtype && { dtype }) });
+  if (!isBytes) return { a: input('lora_A', [rankRows, width]), b: input('lora_B', [rankRows, out]) };
   return {
-    a: addLoraInput(model, `${path}.lora_A`, { owner: path, shape: [rankRows, width], dtype: a }),
-    b: addLoraInput(model, `${path}.lora_B`, { owner: path, shape: [rankRows, out], dtype: b }),
-    ...(isBytes && { scale: addLoraInput(model, `${path}.lora_scale`, { owner: path, shape: [rankRows] }) }),
+    a: input('lora_A', [blocks, width, blockRanks], 'int8'),
+    b: input('lora_B', [blocks, blockRanks, out], 'int8'),
+    scale: input('lora_scale', [blocks, 1, blockRanks]),
   };
 }
 

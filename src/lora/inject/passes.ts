@@ -24,7 +24,9 @@ export function stackedLoraPass(paths: readonly string[], options: StackedOption
     ensures: ensures([
       ...matrices,
       ...(paths.length > 0 ? ['lora_mask'] : []),
-      ...((options.bytes?.size ?? 0) > 0 ? ['lora_decode'] : []),
+      ...((options.bytes?.size ?? 0) > 0
+        ? ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares']
+        : []),
     ]),
   });
 }
