@@ -70,6 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'constrain',
     'telemetry',
   ],
+  fleet: ['core', 'atomic-files', 'routing'],
   answering: ['core', 'tokenizer', 'constrain', 'chat', 'routing', 'service'],
   jobs: ['core', 'atomic-files', 'checkpoint', 'train'],
   http: [
@@ -86,6 +87,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'batching',
     'telemetry',
     'service',
+    'fleet',
     'answering',
   ],
   library: [
@@ -132,6 +134,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'execution',
     'engine',
     'batching',
+    'fleet',
     'http',
     'library',
     'load',

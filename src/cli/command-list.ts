@@ -25,6 +25,15 @@ import { classifyCommand } from './commands/classify.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { embedCommand } from './commands/embed.ts';
+import {
+  fleetApplyCommand,
+  fleetDiffCommand,
+  fleetInitCommand,
+  fleetPauseCommand,
+  fleetResumeCommand,
+  fleetStatusCommand,
+  fleetWatchCommand,
+} from './commands/fleet.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -96,6 +105,13 @@ export const commandList: readonly CommandDefinition[] = [
   adapterResumeCommand,
   adapterSetCommand,
   adapterDeleteCommand,
+  fleetInitCommand,
+  fleetDiffCommand,
+  fleetApplyCommand,
+  fleetWatchCommand,
+  fleetStatusCommand,
+  fleetPauseCommand,
+  fleetResumeCommand,
   jobsListCommand,
   jobsShowCommand,
   jobsCreateCommand,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { AdapterClient, type AdapterClientOptions, AnswerClient, JobClient } from '../http/index.ts';
+import { AdapterClient, type AdapterClientOptions, AnswerClient, FleetClient, JobClient } from '../http/index.ts';
 
 /** WHY loopback by default: without a key of its own, administration is open on this machine only. */
 const defaultServer = 'http://127.0.0.1:8000';
@@ -61,6 +61,10 @@ export function clientOf(read: ReadServer, signal: AbortSignal): AdapterClient {
 
 export function jobClientOf(read: ReadServer, signal: AbortSignal): JobClient {
   return new JobClient(addressOf(read, signal));
+}
+
+export function fleetClientOf(read: ReadServer, signal: AbortSignal): FleetClient {
+  return new FleetClient(addressOf(read, signal));
 }
 
 function addressOf({ server, adminKey }: ReadServer, signal: AbortSignal): AdapterClientOptions {

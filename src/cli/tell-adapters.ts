@@ -87,6 +87,8 @@ function textOf(told: AdapterEvent): string | undefined {
       return leaseText(told);
     case 'noise':
       return noiseText(told);
+    case 'fleet':
+      return fleetText(told);
     case 'resident':
     case 'release':
     case 'retire':
@@ -107,6 +109,26 @@ function noiseText({ name, version, reason, error, details = {} }: AdapterEvent)
   if (details['isForgotten'] === true) return `The noise of ${name} is forgotten${because(reason)}`;
   if (samples === undefined) return `${what} is being measured${because(reason)}`;
   return `${what} is at most ${Number(divergence).toFixed(4)} nats, agreement ${Number(agreement).toFixed(4)} (${samples} requests)`;
+}
+
+function fleetText({ actor, reason, error, details = {} }: AdapterEvent): string {
+  const what = details['commit'] === undefined ? 'The fleet' : `The fleet at ${details['commit']}`;
+  switch (details['step']) {
+    case 'applied':
+      return `${what} is applied: ${details['moved']} names moved${because(reason)}`;
+    case 'refused':
+      return `${what} is refused, and nothing was changed: ${wordsOf(error)}`;
+    case 'drift':
+      return `${what} is not what lives: ${reason}`;
+    case 'restored':
+      return `${what} is restored`;
+    case 'unreachable':
+      return `The source of the fleet cannot be reached, and what was applied last serves on: ${wordsOf(error)}`;
+    case 'reachable':
+      return 'The source of the fleet is reached again';
+    default:
+      return `${what} is ${details['step']} by ${actor}${because(reason)}`;
+  }
 }
 
 function breakerText({ version, details = {} }: AdapterEvent): string {

@@ -39,6 +39,8 @@ export type AdapterEventKind =
   | 'noise'
   /** The roll-out of a version began, took a step, or ended. */
   | 'rollout'
+  /** What is declared in Git was applied, was refused, or was put back. The details say which, and the commit. */
+  | 'fleet'
   /** What the store of adapters says of itself: how it watches, and whether its record can be written. */
   | 'store';
 

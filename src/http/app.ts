@@ -34,6 +34,8 @@ import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
 import type { JobControl } from '../jobs/index.ts';
 import { addFiles, storedFileName } from './fine-tuning/file-routes.ts';
 import { addJobs } from './fine-tuning/job-routes.ts';
+import type { Fleet } from '../fleet/index.ts';
+import { addFleet } from './fleet/routes.ts';
 import { addDashboard } from './dashboard/routes.ts';
 import { addAudit } from './observe/audit-route.ts';
 import type { EventLog } from './observe/event-log.ts';
@@ -76,6 +78,8 @@ export interface Services {
   readonly encoder?: BaseContext | undefined;
   /** An encoder's vectors, through OpenAI's API. */
   readonly embeddings?: EmbeddingContext | undefined;
+  /** What is declared in Git, for the adapters of the decoder. */
+  readonly fleet?: Fleet | undefined;
   /** Fine-tuning jobs on the decoder, and their files. */
   readonly jobs?: JobControl | undefined;
 }
@@ -207,6 +211,7 @@ function addServices(
     addFiles(app, { jobs, fileUploads });
     addJobs(app, { jobs, base: generation });
   }
+  if (services.fleet) addFleet(app, services.fleet);
   if (embeddings) addEmbeddings(app, embeddings);
   if (inference) addOpenInference(app, inference, { bodies, door });
   addOpenApi(app, inference?.version ?? 'unknown');

@@ -6,6 +6,7 @@ export {
   type RemoteNoise,
   type RemoteRollout,
 } from './client/adapter-client.ts';
+export { FleetClient, type RemoteFleet, type RemotePlan } from './client/fleet-client.ts';
 export { JobClient, type RemoteJob, type RemoteJobEvent } from './client/job-client.ts';
 export { openServer, type Server, type ServerOptions } from './server.ts';
 export { type KeysEvent, onKeysEvent } from './keys/keys-events.ts';

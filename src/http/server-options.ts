@@ -1,3 +1,4 @@
+import type { FleetSettings } from './fleet/open-fleet.ts';
 import type { TlsFiles } from './tls/read-certificate.ts';
 import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
@@ -9,7 +10,7 @@ import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
 import type { LogitsFunction, ModelSource, TemplateOf } from '../service/index.ts';
 
-export interface ServerOptions extends ResponseOptions {
+export interface ServerOptions extends ResponseOptions, FleetSettings {
   /** Folder of the base model; without one, only models are served. */
   readonly base?: string;
   /**

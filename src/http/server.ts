@@ -25,6 +25,7 @@ import type { ServerOptions } from './server-options.ts';
 import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
 import type { Policy } from '../trust/index.ts';
 import { assertStoreFits } from './assert-store-fits.ts';
+import { assertFleetFits, openFleet } from './fleet/open-fleet.ts';
 import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
@@ -71,6 +72,7 @@ const defaultPort = 8000;
 export async function openServer(options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted();
   assertKeys(options);
+  assertFleetFits(options);
   const opened: (() => Promise<void>)[] = [];
   const disposeAll = async (): Promise<void> => {
     for (const dispose of opened.splice(0).reverse()) await dispose();
@@ -102,6 +104,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         ? await openGenerationFor(base, environment, { ...options, metrics, tracing, rules: policy })
         : undefined;
     if (generation) opened.push(() => generation.dispose());
+    const keyNames = (): ReadonlySet<string> | undefined => keys.names();
+    const fleet = base && generation && (await openFleet({ settings: options, base: base.base, generation, keyNames }));
+    if (fleet) opened.push(() => fleet[Symbol.asyncDispose]());
     const { jobs: settings, chatTemplate } = options;
     const jobs = base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation }));
     if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
@@ -133,6 +138,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
         jobs,
+        fleet,
         inference: { models: all, baseName: encoder?.base.baseName, version },
       },
       {

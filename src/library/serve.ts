@@ -49,6 +49,19 @@ const schema = z.object({
    * training; `webhook` is told of changes of states.
    */
   jobs: jobs.readonly().optional(),
+  /**
+   * Where the fleet is declared that the server follows: a Git repository (`file:`, `ssh:` or `https:`) or a folder, with `#folder` where
+   * fleet.yaml is not at its root. Needs `store`.
+   */
+  fleet: text.optional(),
+  /** The branch that is followed. Default: the one to which the repository's HEAD points. */
+  fleetBranch: text.optional(),
+  /** Milliseconds between two looks at the fleet. */
+  fleetIntervalMs: duration.optional(),
+  /** A file of allowed signers, in the form of `ssh-keygen`: commits of the fleet must be signed by one of them. */
+  fleetSigners: path.optional(),
+  /** A folder for adapters of the fleet that do not lie in its repository. */
+  fleetAdapters: path.optional(),
   /** A file of golden prompts, which every new version of the store answers before requests get it. */
   golden: path.optional(),
   /** A file that says who must have signed adapters of which names, and which bases may be served. */

@@ -75,10 +75,12 @@ export {
   assertAdapterName,
   type ControlOptions,
   createAdapterControl,
-  type VersionStore,
 } from './store/adapter-control.ts';
+export type { VersionStore } from './store/version-store.ts';
+export type { NameChange } from './store/move-together.ts';
 export { type AdministrationOptions, createAdapterAdministration } from './store/adapter-administration.ts';
 export { type Announced, announceAdapters } from './store/announce-adapters.ts';
+export { listAdapterFolders } from './store/adapters-folder.ts';
 export { FallbackFile } from './store/fallback-file.ts';
 export { JsonFile } from './store/json-file.ts';
 export { RolloutFiles, type RolloutRecords } from './store/rollout-files.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toolParsers } from '../../chat/index.ts';
 import { decideThreads, definedOnly, EspalierError, onAdapterEvent } from '../../core/index.ts';
+import { addFleetOptions, fleetSchema, fleetSettingsOf } from '../fleet-options.ts';
 import { addJobOptions, jobSchema, jobSettingsOf } from '../job-options.ts';
 import { checkServed } from '../check-served.ts';
 import { readOptionsFile } from '../options-file.ts';
@@ -37,6 +38,7 @@ const schema = z.object({
   model: modelSpecs.default([]),
   adapters: path.optional(),
   store: path.optional(),
+  ...fleetSchema,
   ...jobSchema,
   golden: path.optional(),
   policy: path.optional(),
@@ -97,12 +99,14 @@ export const serveCommand: CommandDefinition = {
     'espalier serve demo/base --adapters adapters',
     'espalier serve demo/base --store adapters-store --rollout progressive',
     'espalier serve demo/base --store adapters-store --jobs jobs',
+    'espalier serve demo/base --store adapters-store --fleet https://git.example.com/fleet.git --fleet-signers signers',
     'espalier serve --config serve.yaml --port 9000',
     'espalier serve --base models/llama --adapters adapters --port 9000 --api-key "$KEY"',
     'espalier serve --model digits=models/digits.onnx --max-batch 64 --max-wait-ms 2',
   ],
   configure(command) {
     addJobOptions(command);
+    addFleetOptions(command);
     command
       .argument('[path]', 'the base, in the place of --base')
       .option('--base <dir>', 'the model: a Hugging Face folder, an ONNX file or folder, or hf:org/name')
@@ -237,7 +241,8 @@ export const serveCommand: CommandDefinition = {
       ...others
     } = read;
     const { rolloutSteps: steps, responseMemory, responseAge, tlsCert, tlsKey, ...offered } = others;
-    const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret, ...rest } = offered;
+    const { fleetInterval, ...withoutInterval } = offered;
+    const { jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret, ...rest } = withoutInterval;
     const jobs = jobSettingsOf({ jobs: _jobs, maxJobs, jobThreads, jobMemory, jobWebhook, jobWebhookSecret });
     using _keys = onKeysEvent((event) => context.output.note(noteOfKeys(event)));
     using notes = tellAdapters(onAdapterEvent, (text) => context.output.note(text));
@@ -250,6 +255,7 @@ export const serveCommand: CommandDefinition = {
       models,
       ...definedOnly({ logitsProcessors }),
       ...(steps === undefined ? {} : { rolloutOptions: { steps } }),
+      ...fleetSettingsOf(fleetInterval),
       ...definedOnly({ tls: tlsOf(tlsCert, tlsKey), jobs }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),

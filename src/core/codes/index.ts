@@ -7,6 +7,7 @@ import { coreCodes } from './core.ts';
 import { dataCodes } from './data.ts';
 import { adapterFilesCodes } from './adapter-files.ts';
 import { adapterStoreCodes } from './adapter-store.ts';
+import { fleetCodes } from './fleet.ts';
 import { httpCodes } from './http.ts';
 import { hubCodes } from './hub.ts';
 import { batchingCodes } from './batching.ts';
@@ -46,6 +47,7 @@ export const codes = {
   ...collectivesCodes,
   ...trainCodes,
   ...jobsCodes,
+  ...fleetCodes,
   ...engineCodes,
   ...batchingCodes,
   ...httpCodes,

@@ -65,7 +65,7 @@ export function requireAccess(app: FastifyInstance): void {
     if (access === undefined || !levels.has(access)) {
       throw new TypeError(`The route ${String(method)} ${url} must say its access: ${[...levels].join(', ')}.`);
     }
-    if (access === 'admin') route.bodyLimit = adminBodyBytes;
+    if (access === 'admin') route.bodyLimit ??= adminBodyBytes;
     for (const one of [method].flat()) table.push({ method: one, url, access });
   });
 }

@@ -10,6 +10,7 @@ import { EventLog } from '../observe/event-log.ts';
 import { RolloutTrail } from '../observe/rollout-trail.ts';
 import { createApp } from '../app.ts';
 import { fakeContext, type FakeContext } from '../testing/fake-context.ts';
+import { fakeFleet } from '../testing/fake-fleet.ts';
 import { fakeJobs } from '../testing/fake-jobs.ts';
 import { fakeModels } from '../testing/fake-models.ts';
 import { listenRaw } from '../testing/raw-request.ts';
@@ -33,6 +34,7 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
     generation: { ...context, control, rollouts, audit: { page: async () => ({ records: [], before: undefined }) } },
     embeddings,
     jobs: fakeJobs(),
+    fleet: fakeFleet(),
     inference: fakeModels(context.adapters),
   };
   const loop = { take: () => ({ p50: 0, p99: 0, max: 0 }), [Symbol.dispose]: () => undefined };
@@ -126,6 +128,10 @@ describe('the access of routes', () => {
       'POST /v1/fine_tuning/jobs/:id/cancel',
       'POST /v1/fine_tuning/jobs/:id/pause',
       'POST /v1/fine_tuning/jobs/:id/resume',
+      'POST /v1/fleet/apply',
+      'POST /v1/fleet/diff',
+      'POST /v1/fleet/pause',
+      'POST /v1/fleet/resume',
       'POST /v1/load_lora_adapter',
       'POST /v1/unload_lora_adapter',
       'POST /v2/models/:name/adapters/:adapter/load',
@@ -147,6 +153,7 @@ describe('the access of routes', () => {
       'GET /v1/fine_tuning/jobs/:id',
       'GET /v1/fine_tuning/jobs/:id/checkpoints',
       'GET /v1/fine_tuning/jobs/:id/events',
+      'GET /v1/fleet',
       'GET /v1/rollouts',
       'GET /v1/stats',
     ]);

@@ -73,6 +73,12 @@ export class KeyRing {
     this.#hasFile = true;
   }
 
+  /** The names of the keys of the file; undefined: there is no file. */
+  names(): ReadonlySet<string> | undefined {
+    if (!this.#hasFile) return undefined;
+    return new Set(Array.from(this.#named.values(), ({ name }) => name).filter((name) => name !== undefined));
+  }
+
   /**
    * The holder of a request's key. Where nobody has a key for administration, that of all opens its routes too; the guard then takes
    * requests of this machine only.

@@ -11,6 +11,7 @@ export interface Operation {
     | 'Adapters'
     | 'Roll-outs'
     | 'Fine-tuning'
+    | 'Fleet'
     | 'Inference protocol'
     | 'Health'
     | 'Observation';

@@ -1,6 +1,7 @@
 import { dashboardFiles } from '../dashboard/routes.ts';
 import { adapterOperations } from './adapter-operations.ts';
 import { fineTuningOperations } from './fine-tuning-operations.ts';
+import { manifestBody, pauseBody } from '../fleet/routes.ts';
 import { embeddingSchema } from '../openai/embeddings.ts';
 import { chatCompletionSchema, completionSchema } from '../openai/request-body.ts';
 import { countTokensSchema, messageSchema } from '../messages/message-body.ts';
@@ -103,6 +104,36 @@ const inferenceProtocol: Operations = {
   'POST /v2/repository/index': { ...model('The models with their states.') },
 };
 
+const manifest = 'apiVersion: espalier/v1alpha1\nkind: Fleet\n';
+
+const fleet: Operations = {
+  'GET /v1/fleet': { tag: 'Fleet', summary: 'What Git says beside what lives.' },
+  'POST /v1/fleet/diff': {
+    tag: 'Fleet',
+    summary: 'What a manifest would change.',
+    body: manifestBody,
+    example: { manifest },
+  },
+  'POST /v1/fleet/apply': {
+    tag: 'Fleet',
+    summary: 'Applies a manifest in one transaction.',
+    body: manifestBody,
+    example: { manifest },
+  },
+  'POST /v1/fleet/pause': {
+    tag: 'Fleet',
+    summary: 'Stops following the source, and putting back what others change.',
+    body: pauseBody,
+    example: { reason: 'an incident' },
+  },
+  'POST /v1/fleet/resume': {
+    tag: 'Fleet',
+    summary: 'Follows the source again, at once.',
+    body: pauseBody,
+    example: { reason: 'it is over' },
+  },
+};
+
 const pageFile: Operation = { tag: 'Observation', summary: 'A file of the page.', isSameAs: '/dashboard' };
 
 const health: Operations = {
@@ -131,6 +162,7 @@ export const operations: Operations = {
   ...text,
   ...adapterOperations,
   ...fineTuningOperations,
+  ...fleet,
   ...inferenceProtocol,
   ...health,
 };

@@ -25,6 +25,7 @@ import { KeyRing, type NamedKey } from '../keys/key-ring.ts';
 import type { Role } from '../keys/role.ts';
 import { createScope, type Scope } from '../keys/scope.ts';
 import { fakeContext } from './fake-context.ts';
+import { fakeFleet } from './fake-fleet.ts';
 import { fakeFile, fakeJob, fakeJobs } from './fake-jobs.ts';
 import { fakeModels } from './fake-models.ts';
 
@@ -165,7 +166,7 @@ export async function openTenants(
       fakeFile({ id: `file-${org}`, filename: `${org}.jsonl`, owner: keyName }),
     ),
   });
-  const services = { generation, embeddings, inference: inference.context, jobs };
+  const services = { generation, embeddings, inference: inference.context, jobs, fleet: fakeFleet() };
   const app = createApp(generation, services, { keys: ring, metrics, events, trail });
   return {
     app,

@@ -1,10 +1,9 @@
-import { type Clock, EspalierError, publishAdapterEvent, serverItself, systemClock, Turns } from '../../core/index.ts';
+import { type Clock, EspalierError, publishAdapterEvent, systemClock, Turns } from '../../core/index.ts';
 import type { AdapterArena, HostWeights } from './adapter-arena.ts';
 import { sourceOf, type AdapterSource, type SourcedAdapter } from './adapter-source.ts';
-import { sourceIn } from './source-in.ts';
 import { type AdapterLease, type AdapterVersion, type Served, VersionRecord } from './adapter-version.ts';
 import { type AdapterInfo, servedBy } from './alias.ts';
-import { defaultHistory, type Move, rollbackTarget, withEarlier, withMove, withRollback } from './alias-history.ts';
+import { defaultHistory, rollbackTarget, withEarlier } from './alias-history.ts';
 import { AliasTable } from './alias-table.ts';
 import type { ChangeOptions, MoveOptions, RollbackOptions } from './change-options.ts';
 import { defaultMemory } from './default-memory.ts';
@@ -13,7 +12,9 @@ import { type AdapterTrial, beginTrial } from './adapter-trial.ts';
 import { leaseVersion } from './lease-version.ts';
 import { recordOf } from './record-of.ts';
 import { HeldVersions } from './held-versions.ts';
+import { JointMoves } from './joint-moves.ts';
 import { type AdoptedVersion, assertUsable, type EarlierMove } from './known-version.ts';
+import { type Moving, NameMoves } from './name-moves.ts';
 import { Pins } from './pins.ts';
 import type { ResidentWeights } from './host-memory.ts';
 import { type ResidencyOptions, unixSeconds, VersionTable } from './version-table.ts';
@@ -44,6 +45,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   readonly drains: Drains<Weights>;
   /** Versions that are kept for a name beside the one to which it points. */
   readonly held: HeldVersions<Weights>;
+  /** Changes of several names in one step. */
+  readonly joint: JointMoves<Weights>;
+  readonly #names: NameMoves<Weights>;
   readonly #aliases: AliasTable;
   readonly #table: VersionTable<Weights>;
   readonly #turns = new Turns();
@@ -63,6 +67,9 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     this.pins = new Pins({ aliases, table, turns });
     this.drains = new Drains(aliases, table);
     this.held = new HeldVersions(aliases, table);
+    const { held } = this;
+    this.#names = new NameMoves({ aliases, table, held, historyLimit: history, clock: this.#clock });
+    this.joint = new JointMoves({ aliases, table, turns, names: this.#names });
     this.#historyLimit = history;
   }
 
@@ -219,30 +226,8 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   }
 
   /** Points the name to a version that is held for it. */
-  #moveTo(
-    served: Served<VersionRecord>,
-    { name, target, source = sourceIn(served.version), began, cause }: Moving,
-  ): void {
-    const { version, tokenizer } = served;
-    const previous = this.#aliases.serving(name);
-    const move = { ...serverItself, ...cause, version, time: Date.now() };
-    const history = this.#aliases.get(name)?.history ?? [];
-    this.#aliases.set(name, {
-      source,
-      created: unixSeconds(),
-      state: { kind: 'serving', ...served },
-      history:
-        target === undefined
-          ? withMove(history, move, this.#historyLimit)
-          : withRollback(history, { ...move, target }, this.#historyLimit),
-    });
-    const event = previous === undefined ? 'load' : target === undefined ? 'replace' : 'rollback';
-    const before = previous === undefined ? {} : { previous: previous.digest };
-    const told = { ...cause, name, version: version.digest };
-    publishAdapterEvent({ event, ...told, ...before, durationMs: this.#clock.now() - began });
-    if (tokenizer !== undefined) publishAdapterEvent({ event: 'template', ...told });
-    if (previous !== undefined) this.#table.drop(previous);
-    this.held.endFallback(name);
+  #moveTo(served: Served<VersionRecord>, moving: Moving): void {
+    this.#names.point(served, moving);
   }
 
   /**
@@ -253,13 +238,7 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
     return this.#turns.take(name, () => {
       this.#aliases.expect(name, options);
       this.#aliases.assertMovable(name, options);
-      const version = this.#aliases.serving(name);
-      this.#aliases.delete(name);
-      if (version !== undefined) {
-        publishAdapterEvent({ event: 'unload', ...options.cause, name, version: version.digest });
-        this.#table.drop(version);
-      }
-      this.held.endFallback(name);
+      this.#names.remove(name, options.cause);
       return Promise.resolve();
     });
   }
@@ -384,14 +363,4 @@ export class AdapterRegistry<Weights extends HostWeights = HostWeights> implemen
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-interface Moving extends ChangeOptions {
-  readonly name: string;
-  /** The clock's time at which the move began. */
-  readonly began: number;
-  /** Default: the first source of the version. */
-  readonly source?: AdapterSource | undefined;
-  /** The earlier move to which a roll-back leads. */
-  readonly target?: Move | undefined;
 }

@@ -15,37 +15,9 @@ import type {
   PinOptions,
   RollbackOptions,
 } from '../registry/change-options.ts';
-import type { AdoptedVersion, EarlierMove } from '../registry/known-version.ts';
-
-/** A store of verified versions. It remembers where each name points, so that a server that starts again serves the same. */
-export interface VersionStore {
-  /** A folder on its disk for files on their way to it. What is left in it is removed when the store is opened. */
-  readonly staging: string;
-  /**
-   * Takes over an adapter's files, verifies them and keeps them. No name is moved.
-   * @param name  the name for which it came, for messages
-   * @param path  a folder, or one file
-   * @throws EspalierError why the adapter is refused. Nothing was kept then.
-   */
-  put(name: string, path: string, options: ChangeOptions): Promise<{ readonly digest: string }>;
-  /** The moves of a name that earlier processes made, the latest first. Default: none are known. */
-  history?(name: string): Promise<readonly EarlierMove[]>;
-  /** @returns undefined if the store does not hold the version */
-  find(digest: string): Promise<AdoptedVersion | undefined>;
-  /**
-   * Checks that a name may be pointed to a version. Default: every version may be used.
-   * @throws EspalierError ADAPTER_QUARANTINED
-   */
-  assertFree?(name: string, digest: string): Promise<void>;
-  /** Remembers that a name is pinned, or with undefined that it is not. */
-  rememberPin?(name: string, pin: Omit<Pin, 'time'> | undefined): Promise<void>;
-  /** Keeps a name from being pointed to a version until a person clears it. Does nothing the second time. */
-  quarantine?(name: string, digest: string, reason: string): Promise<void>;
-  /** Takes a quarantine back. */
-  clear?(name: string, digest: string): Promise<void>;
-  /** Remembers that a name points to a version, or with undefined that it is gone. */
-  remember(name: string, digest: string | undefined, options: ChangeOptions): Promise<void>;
-}
+import type { AdoptedVersion } from '../registry/known-version.ts';
+import { moveTogether, type NameChange } from './move-together.ts';
+import type { VersionStore } from './version-store.ts';
 
 /** The part of a registry that is operated. */
 export type OperatedRegistry = Pick<
@@ -62,6 +34,7 @@ export type OperatedRegistry = Pick<
   | 'unload'
   | 'pins'
   | 'drains'
+  | 'joint'
 >;
 
 export interface ControlOptions {
@@ -86,6 +59,20 @@ export interface AdapterControl {
   describe(name: string): Promise<AdapterInfo>;
   /** Points a name, which may be new, to a known version. */
   move(name: string, version: string, options: MoveOptions): Promise<AdapterInfo>;
+  /**
+   * Changes several names in one step.
+   * @throws EspalierError ADAPTER_STORE_MISSING, and the errors of `moveTogether`. Nothing was changed then.
+   */
+  moveTogether(changes: readonly NameChange[], options: ChangeOptions): Promise<void>;
+  /**
+   * Whether the store holds a version that this server can serve.
+   * @throws EspalierError ADAPTER_STORE_MISSING, and why a version that is there cannot be served
+   */
+  holds(version: string): Promise<boolean>;
+  /** Whether a version is in quarantine under a name. */
+  isQuarantined(name: string, version: string): Promise<boolean>;
+  /** Takes a quarantine back. */
+  clearQuarantine(name: string, version: string): Promise<void>;
   rollback(name: string, options: RollbackOptions): Promise<AdapterInfo>;
   remove(name: string, options: MoveOptions): Promise<void>;
   pin(name: string, options: PinOptions): Promise<AdapterInfo>;
@@ -162,6 +149,21 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
       if (from !== version) await remember(name, { from, to: version }, options);
       return registry.info(name);
     },
+    async moveTogether(changes, options) {
+      for (const { name } of changes) if (!registry.has(name)) assertAdapterName(name, baseName);
+      await moveTogether(changes, { joint: registry.joint, store: theStore() }, options);
+    },
+    holds: async (version) => (await theStore().find(version)) !== undefined,
+    async isQuarantined(name, version) {
+      try {
+        await store?.assertFree?.(name, version);
+        return false;
+      } catch (error) {
+        if (EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED') return true;
+        throw error;
+      }
+    },
+    clearQuarantine: async (name, version) => store?.clear?.(name, version),
     async rollback(name, options) {
       await recallHistory(name);
       const from = registry.info(name).version;

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { AdoptedVersion } from '../registry/known-version.ts';
-import type { VersionStore } from '../store/adapter-control.ts';
+import type { VersionStore } from '../store/version-store.ts';
 import { FakeFiles, knownOf } from './fake-arena.ts';
 
 /** A version in a folder that never changes. */
@@ -16,6 +16,8 @@ export class FakeStore implements VersionStore {
   failure: Error | undefined;
   history?: NonNullable<VersionStore['history']>;
   assertFree?: NonNullable<VersionStore['assertFree']>;
+  quarantine?: NonNullable<VersionStore['quarantine']>;
+  clear?: NonNullable<VersionStore['clear']>;
   /** The folders that were put, by what was found in them. */
   put: VersionStore['put'];
   readonly staging: string;

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { path } from './read-options.ts';
+
+const seconds = z.coerce
+  .number({ error: 'a number of seconds, 0.1 or more' })
+  .min(0.1, { error: 'a number of seconds, 0.1 or more' })
+  .max(86_400, { error: 'a number of seconds, at most a day' });
+
+/** Options of `serve` about the fleet that it follows. */
+export const fleetSchema = {
+  fleet: z.string().min(1, { error: 'a folder, or the URL of a Git repository' }).optional(),
+  fleetBranch: z
+    .string()
+    .regex(/^[\w][\w./-]*$/, { error: 'the name of a branch' })
+    .optional(),
+  fleetInterval: seconds.optional(),
+  fleetSigners: path.optional(),
+  fleetAdapters: path.optional(),
+};
+
+export function addFleetOptions(command: Command): void {
+  command
+    .option(
+      '--fleet <source>',
+      'follow the fleet.yaml of a Git repository (file:, ssh: or https:) or of a folder; #folder where it is not at the root; needs --store',
+    )
+    .option('--fleet-branch <name>', "the branch that is followed (default: the one of the repository's HEAD)")
+    .option('--fleet-interval <seconds>', 'how often the fleet is looked at (default: 5)')
+    .option('--fleet-signers <file>', 'take only commits signed by an SSH key of this file of allowed signers')
+    .option(
+      '--fleet-adapters <dir>',
+      'folder of the adapters that do not lie in the repository (folder: in fleet.yaml)',
+    );
+}
+
+/** @param interval  in seconds */
+export function fleetSettingsOf(interval: number | undefined): { readonly fleetIntervalMs?: number } {
+  return interval === undefined ? {} : { fleetIntervalMs: interval * 1000 };
+}

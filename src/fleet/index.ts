@@ -1,0 +1,15 @@
+export type { DeclaredAlias, DesiredFleet } from './manifest/fleet.ts';
+export { apiVersion, manifestJsonSchema } from './manifest/manifest-schema.ts';
+export { formatManifest, type NewFleet } from './manifest/format-manifest.ts';
+export { parseManifest, readFleet } from './manifest/read-manifest.ts';
+export { fleetActor, type LastChange, type LiveName, type LiveRollout } from './plan/live-fleet.ts';
+export { type FleetPlan, type FleetRow, isNothing } from './plan/plan-fleet.ts';
+export type { RowKind } from './plan/planned.ts';
+export { Fleet, type FleetOptions } from './reconcile/fleet.ts';
+export { FleetRecord } from './reconcile/fleet-record.ts';
+export type { FleetServer } from './reconcile/fleet-server.ts';
+export { type FleetStatus, type FleetSync, hasDrift, syncOf } from './reconcile/fleet-status.ts';
+export { FolderSource } from './source/folder-source.ts';
+export type { FleetSource } from './source/fleet-source.ts';
+export { GitSource } from './source/git-source.ts';
+export { parseSource, type SourceAddress } from './source/parse-source.ts';

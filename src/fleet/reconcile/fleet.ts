@@ -1,0 +1,350 @@
+import { type Cause, EspalierError, messageOf, Turns } from '../../core/index.ts';
+import type { FleetRow } from '../plan/plan-fleet.ts';
+import type { FleetSource, OpenedPath, SourceState } from '../source/fleet-source.ts';
+import { attemptsAfter, causeOf, FleetApplier, type PreparedPlan } from './fleet-applier.ts';
+import { driftText, tellFleet } from './fleet-events.ts';
+import type { FleetRecords, FleetSnapshot, FleetState } from './fleet-record.ts';
+import type { FleetServer } from './fleet-server.ts';
+import { type FleetStatus, hasDrift, type Refused, syncOf } from './fleet-status.ts';
+
+export interface FleetOptions {
+  readonly server: FleetServer;
+  /** undefined: nothing is followed; manifests are applied by hand. */
+  readonly source: FleetSource | undefined;
+  /** Where the state is kept. */
+  readonly record: FleetRecords;
+  readonly adapters?: string | undefined;
+  readonly intervalMs?: number | undefined;
+  readonly now?: (() => number) | undefined;
+  /** Calls a function later. */
+  readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
+}
+
+const longestRetryMs = 60_000;
+/** WHY not at each look: a write every five seconds wears a disk, and a minute is exact enough. */
+const checkedEveryMs = 60_000;
+const byHand = 'a manifest that was applied by hand';
+
+/**
+ * Keeps a server as a manifest says. It looks at its source from time to time, takes each new state as a whole or not at all, puts back
+ * what others have changed, and remembers what it has applied, so that a restart serves it again without the source.
+ */
+export class Fleet implements AsyncDisposable {
+  readonly #options: FleetOptions;
+  readonly #applier: FleetApplier;
+  readonly #record: FleetRecords;
+  readonly #turns = new Turns();
+  readonly #ending = new AbortController();
+  readonly #now: () => number;
+  #state: FleetState;
+  #head: SourceState | undefined;
+  #refused: (Refused & { readonly tries: number; readonly retryAt: number }) | undefined;
+  #unreachable: FleetStatus['unreachable'];
+  /** The drift that was told last, and the trouble in putting it back. */
+  #toldDrift = '';
+  #toldTrouble = '';
+  #checkWrittenAt = 0;
+  #cancel: (() => void) | undefined;
+
+  private constructor(options: FleetOptions, state: FleetState) {
+    this.#options = options;
+    this.#applier = new FleetApplier({ server: options.server, adapters: options.adapters });
+    this.#record = options.record;
+    this.#state = state;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /**
+   * Restores what was applied last. What a process was about to apply when it ended is applied now; so names are never those of two
+   * commits. Then the source is followed.
+   */
+  static async open(options: FleetOptions): Promise<Fleet> {
+    const fleet = new Fleet(options, await options.record.read());
+    await fleet.#turns.take('', () => fleet.#restore());
+    if (options.source !== undefined) {
+      // WHY: with a snapshot the server serves at once; without one it waits for the source.
+      if (fleet.#state.applied === undefined) await fleet.look();
+      fleet.#schedule();
+    }
+    return fleet;
+  }
+
+  async #restore(): Promise<void> {
+    const { pending, applied } = this.#state;
+    if (pending !== undefined) {
+      try {
+        await this.#take(pending, undefined);
+        return;
+      } catch (error) {
+        await this.#remember({ pending: undefined });
+        this.#tellRefused(pending, error);
+      }
+    }
+    // WHY also after a pending one that failed: it may have moved some names before the process ended.
+    const mayHeal = this.#options.source !== undefined && this.#state.paused === undefined;
+    if (applied !== undefined && (mayHeal || pending !== undefined)) await this.#heal(applied);
+  }
+
+  #schedule(): void {
+    const { timers = systemTimers, intervalMs = 5000 } = this.#options;
+    if (this.#ending.signal.aborted) return;
+    this.#cancel = timers.after(intervalMs, () => void this.look().finally(() => this.#schedule()));
+  }
+
+  /** Looks at the source once, and does what follows from it. Never rejects. */
+  look(): Promise<void> {
+    return this.#turns.take('', async () => {
+      const { source } = this.#options;
+      if (source === undefined || this.#ending.signal.aborted) return;
+      try {
+        await this.#observe(source);
+        if (this.#state.paused === undefined) await this.#reconcile(source);
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        this.#tellOnce(error);
+      }
+    });
+  }
+
+  async #observe(source: FleetSource): Promise<void> {
+    try {
+      this.#head = await source.look(this.#ending.signal);
+      if (this.#unreachable !== undefined)
+        tellFleet('reachable', { commit: this.#head.commit, reason: source.description });
+      this.#unreachable = undefined;
+    } catch (error) {
+      this.#ending.signal.throwIfAborted();
+      if (this.#unreachable === undefined) tellFleet('unreachable', { error, reason: source.description });
+      this.#unreachable = { error, since: this.#unreachable?.since ?? this.#now() };
+    }
+  }
+
+  async #reconcile(source: FleetSource): Promise<void> {
+    const { applied } = this.#state;
+    const head = this.#unreachable === undefined ? this.#head : undefined;
+    if (head !== undefined && head.commit !== applied?.commit) {
+      if (await this.#takeHead(source, head)) return;
+    } else if (head !== undefined) {
+      this.#refused = undefined;
+      await this.#checked();
+    }
+    if (this.#state.applied !== undefined) await this.#heal(this.#state.applied);
+  }
+
+  /** The source says what is applied. */
+  async #checked(): Promise<void> {
+    const now = this.#now();
+    this.#state = { ...this.#state, checkedAt: now };
+    if (now - this.#checkWrittenAt < checkedEveryMs) return;
+    this.#checkWrittenAt = now;
+    await this.#record.write(this.#state);
+  }
+
+  /** @returns whether the state was taken */
+  async #takeHead(source: FleetSource, head: SourceState): Promise<boolean> {
+    const now = this.#now();
+    const before = this.#refused?.commit === head.commit ? this.#refused : undefined;
+    if (before !== undefined && now < before.retryAt) return false;
+    const signal = this.#ending.signal;
+    try {
+      const text = await source.read(head, signal);
+      const snapshot = { ...head, source: source.description, text, appliedAt: now };
+      const { staging } = this.#options.server;
+      await this.#take(snapshot, (path) => source.open(path, { state: head, staging, signal }));
+      this.#refused = undefined;
+      this.#state = { ...this.#state, checkedAt: now };
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      await this.#remember({ pending: undefined });
+      if (before === undefined || messageOf(before.error) !== messageOf(error)) this.#tellRefused(head, error);
+      const { intervalMs = 5000 } = this.#options;
+      const tries = (before?.tries ?? 0) + 1;
+      const retryAt = now + Math.min(longestRetryMs, intervalMs * 2 ** Math.min(tries, 10));
+      this.#refused = { ...head, error, refusedAt: before?.refusedAt ?? now, tries, retryAt };
+      return false;
+    }
+  }
+
+  /** Makes a snapshot the state of the server, in one transaction. */
+  async #take(
+    snapshot: FleetSnapshot,
+    open: ((path: string) => Promise<OpenedPath | undefined>) | undefined,
+  ): Promise<PreparedPlan> {
+    const cause = causeOf(snapshot.commit, snapshot.source);
+    const prepared = await this.#applier.apply(snapshot.text, {
+      cause,
+      open,
+      attempts: this.#state.attempts,
+      onVerified: () => this.#remember({ pending: snapshot }),
+    });
+    const attempts = { ...attemptsAfter(prepared, this.#state.attempts) };
+    await this.#remember({ applied: snapshot, pending: undefined, attempts, checkedAt: this.#now() });
+    const { moves, rollouts } = prepared.plan;
+    const details = { moved: moves.length, rollouts: rollouts.length };
+    tellFleet('applied', { commit: snapshot.commit, reason: reasonOf(snapshot), details });
+    this.#toldDrift = '';
+    return prepared;
+  }
+
+  /** Puts back what differs from what was applied. */
+  async #heal(applied: FleetSnapshot): Promise<void> {
+    const { attempts } = this.#state;
+    const { plan } = await this.#applier.plan(applied.text, attempts);
+    if (!this.#tellDrift(plan.rows, applied)) return;
+    const cause = causeOf(applied.commit, applied.source);
+    try {
+      const done = await this.#applier.apply(applied.text, { cause, attempts, open: undefined });
+      await this.#remember({ attempts: { ...attemptsAfter(done, attempts) } });
+      tellFleet('restored', { commit: applied.commit, details: { moved: done.plan.moves.length } });
+      this.#toldDrift = '';
+      this.#toldTrouble = '';
+    } catch (error) {
+      this.#tellOnce(error, applied);
+    }
+  }
+
+  /** @returns whether something differs */
+  #tellDrift(rows: readonly FleetRow[], { commit }: FleetSnapshot): boolean {
+    if (!hasDrift(rows)) {
+      this.#toldDrift = '';
+      this.#toldTrouble = '';
+      return false;
+    }
+    const different = rows.filter((row) => hasDrift([row]));
+    const text = driftText(different);
+    if (text !== this.#toldDrift) tellFleet('drift', { commit, reason: text, details: { names: different.length } });
+    this.#toldDrift = text;
+    return true;
+  }
+
+  #tellRefused(state: SourceState, error: unknown): void {
+    tellFleet('refused', { commit: state.commit, error, result: 'refused', reason: reasonOf(state) });
+  }
+
+  /** A trouble that lasts is told of once. */
+  #tellOnce(error: unknown, state?: SourceState): void {
+    const text = messageOf(error);
+    if (text === this.#toldTrouble) return;
+    this.#toldTrouble = text;
+    tellFleet('refused', { commit: state?.commit, error, reason: 'what differs cannot be put back' });
+  }
+
+  /**
+   * What a manifest would change. Nothing is changed.
+   * @throws EspalierError the errors of `FleetApplier.plan`
+   */
+  async diff(text: string): Promise<PreparedPlan & { readonly missing: readonly string[] }> {
+    const prepared = await this.#applier.plan(text, this.#state.attempts);
+    return { ...prepared, missing: await this.#applier.missing(prepared) };
+  }
+
+  /**
+   * Applies a manifest by hand.
+   * @throws EspalierError FLEET_FOLLOWED while a source is followed; the errors of `FleetApplier.apply`. Nothing was changed then.
+   */
+  apply(text: string, snapshot: Pick<FleetSnapshot, 'commit'> & { readonly by: string }): Promise<PreparedPlan> {
+    return this.#turns.take('', async () => {
+      const { source } = this.#options;
+      if (source !== undefined && this.#state.paused === undefined) {
+        throw new EspalierError('FLEET_FOLLOWED', { source: source.description });
+      }
+      const { commit, by: author } = snapshot;
+      try {
+        return await this.#take({ commit, author, source: byHand, text, appliedAt: this.#now() }, undefined);
+      } catch (error) {
+        await this.#remember({ pending: undefined });
+        this.#tellRefused({ commit, author }, error);
+        throw error;
+      }
+    });
+  }
+
+  /** Applies and puts back nothing until `resume`. */
+  pause(cause: Cause): Promise<void> {
+    return this.#turns.take('', async () => {
+      this.#source();
+      const { actor: by, reason } = cause;
+      await this.#remember({ paused: { by, ...(reason !== undefined && { reason }), time: this.#now() } });
+      tellFleet('paused', { actor: by, reason });
+    });
+  }
+
+  /** Follows the source again, at once. What it refused is tried again. */
+  async resume(cause: Cause): Promise<void> {
+    await this.#turns.take('', async () => {
+      this.#source();
+      await this.#remember({ paused: undefined });
+      this.#refused = undefined;
+      tellFleet('resumed', cause);
+    });
+    await this.look();
+  }
+
+  #source(): FleetSource {
+    const { source } = this.#options;
+    if (source === undefined) throw new EspalierError('FLEET_MISSING', { problem: 'it follows no source (--fleet).' });
+    return source;
+  }
+
+  /** What Git says beside what lives. */
+  async status(): Promise<FleetStatus> {
+    const { applied } = this.#state;
+    const plan = applied && (await this.#applier.plan(applied.text, this.#state.attempts).catch(() => undefined))?.plan;
+    const rows = await Promise.all((plan?.rows ?? []).map((row) => this.#withRemoval(row)));
+    const status = { ...this.facts(), rows };
+    return { ...status, sync: syncOf(status) };
+  }
+
+  /** What is known without a look at names. */
+  facts(): Omit<FleetStatus, 'sync' | 'rows'> {
+    const { applied, paused, checkedAt } = this.#state;
+    const ageSeconds = checkedAt === undefined ? undefined : Math.max(0, this.#now() - checkedAt) / 1000;
+    return {
+      source: this.#options.source?.description,
+      applied,
+      head: this.#head,
+      refused: this.#refused,
+      unreachable: this.#unreachable,
+      paused,
+      ageSeconds,
+    };
+  }
+
+  async #withRemoval(row: FleetRow): Promise<FleetRow> {
+    if (row.live !== undefined || row.kind !== 'missing') return row;
+    const { name } = row;
+    const changed = await this.#options.server.lastRemoval(name).catch(() => undefined);
+    return {
+      ...row,
+      live: { name, version: undefined, pin: undefined, fallback: undefined, rollout: undefined, changed },
+    };
+  }
+
+  async #remember(change: { readonly [Key in keyof FleetState]?: FleetState[Key] | undefined }): Promise<void> {
+    const next = { ...this.#state, ...change };
+    const kept = Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined));
+    const state: FleetState = { ...kept, format: 1, attempts: next.attempts ?? {} };
+    await this.#record.write(state);
+    this.#state = state;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort(new EspalierError('DISPOSED', { name: 'the fleet' }));
+    this.#cancel?.();
+    await this.#turns.take('', () => Promise.resolve());
+  }
+}
+
+function reasonOf({ author, subject }: SourceState): string | undefined {
+  const text = [subject, author].filter((part) => part !== undefined && part !== '').join(', by ');
+  return text === '' ? undefined : text;
+}
+
+const systemTimers = {
+  after(ms: number, run: () => void): () => void {
+    const timer = setTimeout(run, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

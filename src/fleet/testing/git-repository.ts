@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** Why tests with git are skipped on this machine; undefined: they are not. */
+export const noGit = reasonOf(['git', '--version']);
+export const noSshKeygen = noGit ?? reasonOf(['ssh-keygen', '-?']);
+
+function reasonOf([program = '', ...words]: readonly string[]): string | undefined {
+  try {
+    execFileSync(program, words, { stdio: 'ignore' });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      ? `there is no ${program} here`
+      : undefined;
+  }
+}
+
+export interface CommitOptions {
+  /** A file of an SSH key that signs. */
+  readonly key?: string;
+  readonly subject?: string;
+}
+
+/** A real repository in a temporary folder. */
+export class GitRepository implements Disposable {
+  readonly dir: string;
+
+  constructor() {
+    this.dir = mkdtempSync(join(tmpdir(), 'espalier-git-'));
+    this.git('init', '--quiet', '--initial-branch=main');
+  }
+
+  get url(): string {
+    return `file://${this.dir}`;
+  }
+
+  git(...words: readonly string[]): string {
+    const env = {
+      ...process.env,
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_AUTHOR_NAME: 'Ada',
+      GIT_AUTHOR_EMAIL: 'ada@example.com',
+      GIT_COMMITTER_NAME: 'Ada',
+      GIT_COMMITTER_EMAIL: 'ada@example.com',
+    };
+    return execFileSync('git', ['-C', this.dir, ...words], {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** Writes files, and makes a commit of everything. @returns the commit */
+  commit(
+    files: Readonly<Record<string, string | Uint8Array>>,
+    { key, subject = 'a change' }: CommitOptions = {},
+  ): string {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.dir, name)), { recursive: true });
+      writeFileSync(join(this.dir, name), content);
+    }
+    this.git('add', '--all');
+    const signed = key === undefined ? [] : ['-c', 'gpg.format=ssh', '-c', `user.signingKey=${key}`];
+    const how = key === undefined ? '--no-gpg-sign' : '-S';
+    this.git(...signed, 'commit', '--quiet', '--allow-empty', how, '-m', subject);
+    return this.git('rev-parse', 'HEAD').trim();
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A new SSH key. @returns its file; the public one ends with `.pub` */
+export function createKey(dir: string, name: string): string {
+  const file = join(dir, name);
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', file]);
+  return file;
+}
