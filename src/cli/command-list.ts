@@ -47,6 +47,7 @@ import {
   jobsShowCommand,
 } from './commands/jobs.ts';
 import { keysAddCommand } from './commands/keys-add.ts';
+import { launchCommand } from './commands/launch.ts';
 import { pullCommand } from './commands/pull.ts';
 import { quantizeCommand } from './commands/quantize.ts';
 import {
@@ -70,6 +71,7 @@ import { trainCommand } from './commands/train.ts';
  */
 export const commandList: readonly CommandDefinition[] = [
   trainCommand,
+  launchCommand,
   dataCommand,
   generateCommand,
   chatCommand,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadAdapter } from '../adapter-files/index.ts';
+import type { ProcessGroup } from '../collectives/index.ts';
 import { definedOnly } from '../core/index.ts';
 import { openBaseModel } from '../models/index.ts';
 import {
@@ -103,7 +104,10 @@ async function trainWith(
 }
 
 /** Trains with settings that are checked, in the environment of the process. */
-export async function trainConfigured(config: TrainConfig, run: TrainRunOptions): Promise<TrainResult> {
+export async function trainConfigured(
+  config: TrainConfig,
+  run: TrainRunOptions & { readonly group?: ProcessGroup },
+): Promise<TrainResult> {
   const { threads, ...options } = run;
   using share = shareEnvironment(threads);
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });

@@ -15,10 +15,12 @@ import { describeForecast } from '../describe-forecast.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
 import { listenForEndOfInput } from '../end-of-input.ts';
+import type { ProcessGroup } from '../../collectives/index.ts';
+import { withGroup } from '../launch/with-group.ts';
 import { MetricSinks } from '../metric-sinks.ts';
 import { path, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
-import { trainReporter } from '../train-reporter.ts';
+import { trainReporter, type TrainReporter } from '../train-reporter.ts';
 import { trainFileSchema } from '../train-schema.ts';
 
 export const trainCommand: CommandDefinition = {
@@ -36,11 +38,12 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --metrics-file /var/lib/node-exporter/strict.prom',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --report strict.html --sample-prompt "Lock my card."',
     'espalier train --base models/tiny --data rows.jsonl --output models/tuned --full --learning-rate 3e-4',
+    'espalier launch --processes 2 -- train --base models/tiny --data rows.jsonl --output adapters/strict',
   ],
   configure: declareOptions,
   run: async (options, context) => {
-    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, ...settings } =
-      readOptions(reportOptions, options);
+    const { settings, reports } = splitOptions(options);
+    const { printSchema, dryRun } = reports;
     if (printSchema) {
       const schema = trainSchema();
       context.output.answer(schema, () => JSON.stringify(schema, null, 2));
@@ -52,34 +55,61 @@ export const trainCommand: CommandDefinition = {
       context.output.answer(forecast, () => describeForecast(forecast));
       return;
     }
-    using reporter = trainReporter(context.output, { logSteps, jsonEvents });
-    const sinks = new MetricSinks({
-      adapter: basename(resolve(config.output)),
-      metricsFile,
-      pushGateway,
-      note: (text) => context.output.note(text),
-    });
-    using input = endWithInput ? listenForEndOfInput() : undefined;
-    const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
-    const result = await trainConfigured(config, {
-      threads: context.threads,
-      signal,
-      onEvent(event) {
-        reporter.report(event);
-        sinks.heard(event);
-      },
-    }).catch(async (error: unknown) => {
-      await sinks.ended('failed');
-      if (input?.signal.aborted === true && error === signal.reason) return undefined;
-      throw error;
-    });
-    // WHY: it was asked to end before its first step.
-    if (result === undefined) return exitCodes.interrupted;
-    await sinks.ended(result.interrupted ? 'interrupted' : 'finished');
-    reporter.finish(result);
-    return result.interrupted ? exitCodes.interrupted : exitCodes.success;
+    return withGroup(context, (group) => trainHere(config, { reports, context, group }));
   },
 };
+
+type Reports = z.output<typeof reportOptions>;
+
+async function trainHere(
+  config: TrainConfig,
+  {
+    reports,
+    context,
+    group,
+  }: { readonly reports: Reports; readonly context: CommandContext; readonly group: ProcessGroup },
+): Promise<number> {
+  const { logSteps, jsonEvents, metricsFile, pushGateway, endWithInput } = reports;
+  const leads = group.rank === 0;
+  using reporter = leads ? trainReporter(context.output, { logSteps, jsonEvents }) : warningsOnly(context.output);
+  const sinks = new MetricSinks({
+    adapter: basename(resolve(config.output)),
+    metricsFile: leads ? metricsFile : undefined,
+    pushGateway: leads ? pushGateway : undefined,
+    note: (text) => context.output.note(text),
+  });
+  using input = endWithInput ? listenForEndOfInput() : undefined;
+  const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
+  const result = await trainConfigured(config, {
+    threads: context.threads,
+    signal,
+    group,
+    onEvent(event) {
+      reporter.report(event);
+      sinks.heard(event);
+    },
+  }).catch(async (error: unknown) => {
+    await sinks.ended('failed');
+    if (input?.signal.aborted === true && error === signal.reason) return undefined;
+    throw error;
+  });
+  // WHY: it was asked to end before its first step.
+  if (result === undefined) return exitCodes.interrupted;
+  await sinks.ended(result.interrupted ? 'interrupted' : 'finished');
+  reporter.finish(result);
+  return result.interrupted ? exitCodes.interrupted : exitCodes.success;
+}
+
+/** Of a rank that does not lead: what a person should know, and nothing else. */
+function warningsOnly(output: CommandContext['output']): TrainReporter {
+  return {
+    report: (event) => {
+      if (event.kind === 'warned') output.note(event.message);
+    },
+    finish: () => undefined,
+    [Symbol.dispose]: () => undefined,
+  };
+}
 
 function declareOptions(command: Command): void {
   command
@@ -189,6 +219,16 @@ const reportOptions = z.looseObject({
   metricsFile: path.optional(),
   pushGateway: z.url({ protocol: /^https?$/, error: 'a URL such as http://localhost:9091' }).optional(),
 });
+
+/** The options of the command itself, and those of the training. */
+function splitOptions(options: Readonly<Record<string, unknown>>): {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly reports: Reports;
+} {
+  const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, ...settings } =
+    readOptions(reportOptions, options);
+  return { settings, reports: { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun } };
+}
 
 const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boolean() });
 

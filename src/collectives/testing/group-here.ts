@@ -1,15 +1,6 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { ProcessGroup } from '../process-group.ts';
+import { freePort } from '../transport/tcp/free-port.ts';
 import { openTcp, type TcpOptions } from '../transport/tcp/open-tcp.ts';
-
-/** A port of this machine that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The ranks of a group over TCP, all in this process. */
 export async function groupHere(worldSize: number, options: Partial<TcpOptions> = {}): Promise<ProcessGroup[]> {

@@ -93,4 +93,10 @@ export const trainCodes = {
       'After {steps} steps these parameters have not changed: {names}. Check that the rows are longer than one token and that the model uses the targets.',
     help: 'Some trainable weights got no gradient in the first steps. Espalier does not save weights that were never trained. Nothing was saved.',
   },
+  TRAIN_RANKS_DIFFER: {
+    status: 409,
+    retryable: false,
+    message: 'The ranks do not train the same: {differences}.',
+    help: 'All processes of a training need the same base, rows, settings and version of Espalier, and after each step all have the same weights. Before the first step what differs is named and nothing was changed; a difference later means that a machine computes wrongly, and nothing is saved.',
+  },
 } as const satisfies Record<string, CodeEntry>;

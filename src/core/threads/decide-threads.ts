@@ -12,11 +12,18 @@ export function decideThreads(asked?: number): ThreadPlan {
 }
 
 function readMachine(): Machine {
+  const processes = processesHere(process.env['LOCAL_WORLD_SIZE']);
+  const cpuLimit = process.platform === 'linux' ? cgroupLimit(readText) : undefined;
   return {
-    cores: availableParallelism(),
-    cpuLimit: process.platform === 'linux' ? cgroupLimit(readText) : undefined,
+    cores: Math.max(1, Math.floor(availableParallelism() / processes)),
+    cpuLimit: cpuLimit === undefined ? undefined : cpuLimit / processes,
     pool: poolSizeOf(process.env['UV_THREADPOOL_SIZE']),
   };
+}
+
+/** Processes that train together on this machine, as `espalier launch` and torchrun say it: each takes its share of the cores. */
+export function processesHere(set: string | undefined): number {
+  return set !== undefined && /^[1-9]\d{0,3}$/.test(set) ? Number(set) : 1;
 }
 
 /** WHY not awaited: the files are of memory, a line each, and what is decided is needed before anything is opened. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cgroupLimit } from './cgroup-limit.ts';
-import { decideThreads, poolSizeOf } from './decide-threads.ts';
+import { decideThreads, poolSizeOf, processesHere } from './decide-threads.ts';
 import { planThreads, poolThreads } from './plan-threads.ts';
 
 const page = new URL('../../../docs/threads.md', import.meta.url);
@@ -51,6 +51,15 @@ describe('the threads of a process', () => {
   it('are those of libuv that the command sets before it starts', () => {
     const command = readFileSync(new URL('../../../bin/espalier', import.meta.url), 'utf8');
     expect(command).toContain(`UV_THREADPOOL_SIZE ??= '${poolThreads}'`);
+  });
+
+  it.each([
+    [undefined, 1],
+    ['4', 4],
+    ['0', 1],
+    ['many', 1],
+  ])('are shared by the processes of LOCAL_WORLD_SIZE %s: %s', (set, processes) => {
+    expect(processesHere(set)).toBe(processes);
   });
 
   it.each([

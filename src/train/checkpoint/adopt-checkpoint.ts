@@ -13,6 +13,8 @@ export interface Resumed {
   readonly state: TrainingState;
   /** For the loop, which takes over its memory. */
   readonly from: ResumedState;
+  /** The memory of the optimizer's moments, which `from` takes over. */
+  readonly moments: ReadonlyMap<string, NativeMemory>;
   readonly metrics: Buffer;
   /** The same, parsed. */
   readonly lines: readonly StepMetrics[];
@@ -55,13 +57,23 @@ export async function adoptCheckpoint(
     const weights = await weightsOf(partNames.parameters);
     if (bestWeights !== undefined) best.adopt(bestWeights);
     model.adopt(weights);
-    const { step, position, seed, optimizer, skipped } = state;
-    const from = { step, position, skipped, random: { seed }, optimizer: { ...optimizer, moments } };
-    return { state, from, metrics, lines };
+    return { state, from: startOf(state, moments), moments, metrics, lines };
   } catch (error) {
     for (const memory of taken) memory[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Puts together what an interrupted training left that was read elsewhere. @param moments  taken over */
+export function resumedOf(state: TrainingState, moments: ReadonlyMap<string, NativeMemory>, metrics: Buffer): Resumed {
+  return { state, from: startOf(state, moments), moments, metrics, lines: linesOf(metrics, 'of rank 0') };
+}
+
+function startOf(
+  { step, position, seed, optimizer, skipped }: TrainingState,
+  moments: ReadonlyMap<string, NativeMemory>,
+): ResumedState {
+  return { step, position, skipped, random: { seed }, optimizer: { ...optimizer, moments } };
 }
 
 /** @throws EspalierError CHECKPOINT_INVALID */

@@ -1,5 +1,5 @@
 import { EspalierError } from '../../core/index.ts';
-import { listCheckpoints, openNewest } from '../../checkpoint/index.ts';
+import { listCheckpoints, OpenCheckpoint, openNewest } from '../../checkpoint/index.ts';
 import type { TrainEvent } from '../report/train-result.ts';
 import { adoptCheckpoint, type Resumed, type ResumedParts } from './adopt-checkpoint.ts';
 import { compareFingerprints, type Fingerprint } from './fingerprint.ts';
@@ -43,4 +43,16 @@ export async function resumeTraining(parts: ResumedParts, options: ResumeOptions
   const resumed = await adoptCheckpoint(parts, checkpoint, state);
   onEvent({ kind: 'resumed', step: state.step, checkpoint: checkpoint.path });
   return resumed;
+}
+
+/** The ranks with which the training began whose checkpoints are in a folder; undefined if there is none that can be read. */
+export async function ranksOf(folder: string): Promise<number | undefined> {
+  for (const { path } of await listCheckpoints(folder)) {
+    try {
+      return trainingStateOf(await OpenCheckpoint.open(path)).ranks;
+    } catch (error) {
+      if (!EspalierError.isInstance(error)) throw error;
+    }
+  }
+  return undefined;
 }

@@ -16,6 +16,9 @@ import type { TrainingInputs } from '../loop/training-inputs.ts';
 import type { TrainingModel } from '../loop/training-model.ts';
 import type { BestWeights } from '../loop/best-weights.ts';
 import type { BestEvaluation } from '../loop/best-evaluation.ts';
+import { compareRanks } from '../ranks/compare-ranks.ts';
+import { shareResumed } from '../ranks/share-resumed.ts';
+import type { TrainingGroup } from '../ranks/training-group.ts';
 import type { MetricsWriter } from '../report/metrics.ts';
 import type { RunRecorder } from '../report/run-recorder.ts';
 import type { TrainEvent } from '../report/train-result.ts';
@@ -34,6 +37,7 @@ export interface CheckpointsOptions extends WriteCheckpointOptions {
   readonly onEvent: (event: TrainEvent) => void;
   readonly signal: AbortSignal | undefined;
   readonly bestWeights: BestWeights;
+  readonly group: TrainingGroup;
 }
 
 /** What a running training consists of, for a checkpoint of it. */
@@ -79,7 +83,8 @@ export class TrainingCheckpoints {
 
   /**
    * Prepares the checkpoints of a training that begins. If it is to go on from an earlier one, the model then has the weights of that.
-   * @throws EspalierError the errors of `resumeTraining`
+   * Of several ranks, rank 0 alone reads and writes them; all compare what they have to train.
+   * @throws EspalierError the errors of `resumeTraining`; TRAIN_RANKS_DIFFER
    */
   static async begin(
     inputs: TrainingInputs,
@@ -89,15 +94,19 @@ export class TrainingCheckpoints {
     const { config } = inputs;
     const { output, saveSteps, keep, resume, allowChanged: allowed = [] } = config;
     const folder = checkpointsOf(output);
-    if (!resume) await keepOnly(folder, new Set());
-    if (!resume && saveSteps === undefined) {
-      return new TrainingCheckpoints(inputs, model, { options, resumed: undefined, saving: undefined, steps: [] });
-    }
-    const { environment, onEvent, signal } = options;
+    const { environment, onEvent, signal, group } = options;
+    if (!resume && group.leads) await keepOnly(folder, new Set());
+    const without = { options, resumed: undefined, saving: undefined, steps: [] };
+    if (group.isAlone && !resume && saveSteps === undefined) return new TrainingCheckpoints(inputs, model, without);
     const fingerprint = await fingerprintOf(inputs, { initial: model.parameters, environment, signal });
+    if (!group.isAlone) await compareRanks(group, { ...fingerprint, 'setting resume': String(resume) });
     const resuming = { folder, output, current: fingerprint, allowed, onEvent, signal };
     const parts = { model, best: options.bestWeights };
-    const resumed = resume ? await resumeTraining(parts, resuming) : undefined;
+    const read = resume && group.leads ? await resumeTraining(parts, resuming) : undefined;
+    const resumed = resume ? await shareResumed(group, model, read) : undefined;
+    if (!group.leads) return new TrainingCheckpoints(inputs, model, { ...without, resumed });
+    if (!resume && saveSteps === undefined) return new TrainingCheckpoints(inputs, model, without);
+    remarkOnRanks(resumed, group, onEvent);
     const before = resumed?.state.saving;
     const saving = {
       fingerprint,
@@ -177,6 +186,7 @@ export class TrainingCheckpoints {
     return {
       step,
       steps: this.#inputs.steps,
+      ranks: this.#options.group.share.batchRanks,
       finished,
       position,
       seed: random.seed,
@@ -192,4 +202,16 @@ export class TrainingCheckpoints {
       fingerprint: { ...fingerprint },
     };
   }
+}
+
+/** WHY a warning: sums of other parts of a batch are rounded otherwise. */
+function remarkOnRanks(
+  resumed: Resumed | undefined,
+  { share: { worldSize } }: TrainingGroup,
+  onEvent: CheckpointsOptions['onEvent'],
+): void {
+  const ranks = resumed?.state.ranks ?? worldSize;
+  if (ranks === worldSize) return;
+  const message = `The training goes on with ${worldSize} ranks; its batches are those of the ${ranks} with which it began. The result may have other bits.`;
+  onEvent({ kind: 'warned', message });
 }

@@ -26,6 +26,8 @@ const stateSchema = z.strictObject({
   steps: count,
   /** Whether no step follows. */
   finished: z.boolean(),
+  /** Ranks whose rows make a batch: those with which the training began. */
+  ranks: z.number().int().positive().default(1),
   /** The position in the data at which the next step begins. */
   position: z.strictObject({ epoch: count, batch: count }),
   seed: count,
@@ -60,7 +62,12 @@ export type TrainingState = z.output<typeof stateSchema>;
 
 /** @throws EspalierError CHECKPOINT_INVALID */
 export function trainingStateOf({ path, index }: OpenCheckpoint): TrainingState {
-  const { success, data, error } = stateSchema.safeParse(index.kind === trainingKind ? index.state : undefined);
+  return parseTrainingState(index.kind === trainingKind ? index.state : undefined, path);
+}
+
+/** @param path  where it is from, for the error. @throws EspalierError CHECKPOINT_INVALID */
+export function parseTrainingState(state: unknown, path: string): TrainingState {
+  const { success, data, error } = stateSchema.safeParse(state);
   if (success) return data;
   const [issue] = error.issues;
   const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';

@@ -5,6 +5,7 @@ import type { Example } from './example.ts';
 import type { DataAccount } from './data-account.ts';
 import type { ExampleSource } from './read-examples.ts';
 import type { RowSource } from './row-source.ts';
+import { partOf, wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import { createMicroBatch, type MicroBatch } from './micro-batch.ts';
 import { packedCost, paddedCost, splitByLength, type PassCost } from './split-by-length.ts';
 import { planSteps, type DataPosition, type PlanStart, type StepPlanOptions } from './step-plan.ts';
@@ -15,12 +16,12 @@ export interface BatchSource extends AsyncDisposable {
   /** The number of rows. */
   readonly count: number;
   /** The batches of each optimizer step, made when they are asked for. */
-  steps(plan: StepPlanOptions, start?: PlanStart): AsyncIterable<StepBatches>;
-  /** Every row once; rows of similar length are in the same batch. */
-  batches(batchSize: number): AsyncIterable<MicroBatch>;
+  steps(plan: StepPlanOptions, start?: PlanStart, share?: RankShare): AsyncIterable<StepBatches>;
+  /** Every row once; rows of similar length are in the same batch. Of several ranks, each gets its part of the batches. */
+  batches(batchSize: number, share?: RankShare): AsyncIterable<MicroBatch>;
 }
 
-/** The micro-batches of one optimizer step. */
+/** The micro-batches of one optimizer step: those of this rank, none if it gets no row. */
 export interface StepBatches {
   readonly microBatches: readonly MicroBatch[];
   /** The position in the data at which the next step begins. */
@@ -44,19 +45,21 @@ export function createBatchSource<Row>(
   return {
     account,
     count: rows.count,
-    async *steps(plan, start) {
+    async *steps(plan, start, share = wholeShare) {
       for await (const { batches, next } of planSteps(rows.count, plan, start, (row) => rows.lengthOf(row))) {
         const microBatches: MicroBatch[] = [];
         for (const batch of batches) {
-          const passes = splitByLength(await rows.read(batch), { lengthOf, costOf });
+          const own = partOf(batch, share);
+          if (own.length === 0) continue;
+          const passes = splitByLength(await rows.read(own), { lengthOf, costOf });
           microBatches.push(...passes.map(collate));
         }
         yield { microBatches, next };
       }
     },
-    async *batches(batchSize) {
+    async *batches(batchSize, { rank, worldSize } = wholeShare) {
       const order = await orderByLength(rows.count, (row) => rows.lengthOf(row));
-      for (let at = 0; at < order.length; at += batchSize) {
+      for (let at = rank * batchSize; at < order.length; at += worldSize * batchSize) {
         yield collate(await rows.read([...order.subarray(at, at + batchSize)]));
       }
     },

@@ -34,6 +34,11 @@ export async function addInto(sum: Floats, part: Floats): Promise<void> {
   });
 }
 
+/** values = 0, in slices. */
+export async function clearAll(values: Floats): Promise<void> {
+  await inSlices(values.length, (start, end) => values.fill(0, start, end));
+}
+
 /** sum = part, in slices. */
 export async function copyInto(sum: Floats, part: Floats): Promise<void> {
   await inSlices(sum.length, (start, end) => sum.set(part.subarray(start, end), start));

@@ -19,6 +19,8 @@ export interface LossSessionOptions {
   /** The seed of the dropout masks. */
   readonly seed?: number;
   readonly session?: GraphSessionOptions;
+  /** Ends a pass within it, and every pass after that. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Offsets in bytes from the beginning of the scalars. */
@@ -37,11 +39,13 @@ export class LossSession implements PassRunner {
   /** Whether the graph has dropout. */
   readonly #hasKeys: boolean;
   readonly #seed: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #owned: OrtTensor[] = [];
   readonly #rows = new BatchMemory();
 
-  private constructor(graph: OpenGraph, seed: number) {
+  private constructor(graph: OpenGraph, { seed = 0, signal }: Pick<LossSessionOptions, 'seed' | 'signal'>) {
     this.#seed = seed;
+    this.#signal = signal;
     this.#hasKeys = graph.inputs.has(dropoutKeysInput);
     this.#graph = graph;
     this.#binding = graph.createBinding();
@@ -52,7 +56,7 @@ export class LossSession implements PassRunner {
     // WHY: the number of targets differs from run to run, so no memory plan is used twice. Without plans the peak is a quarter lower.
     const session = { varyingShapes: true, ...options.session };
     const open = await openPreparedGraph(graph, { environment: options.environment, session });
-    const result = new LossSession(open, options.seed ?? 0);
+    const result = new LossSession(open, options);
     result.#bindFixed(graph, options);
     return result;
   }
@@ -85,7 +89,7 @@ export class LossSession implements PassRunner {
   async run({ feeds }: MicroBatch, place: PassPlace = { step: 0, microBatch: 0 }): Promise<LossResult> {
     const keys = this.#hasKeys ? [keysOf(feeds, { ...place, seed: this.#seed })] : [];
     this.#rows.bind(this.#binding, new Map([...feeds, ...keys.map((data) => [dropoutKeysInput, data] as const)]));
-    await this.#graph.session.run(this.#binding);
+    await this.#graph.session.run(this.#binding, this.#signal === undefined ? {} : { signal: this.#signal });
     const lossSum = this.#scalars.float32(scalarPlaces.loss, 1)[0] ?? NaN;
     const correct = this.#counts ? Number(this.#scalars.bigInt64(scalarPlaces.correct, 1)[0]) : undefined;
     return { lossSum, correct };

@@ -30,6 +30,8 @@ export interface PassRunner extends Disposable {
 export interface BoundParameters {
   readonly environment: Environment;
   readonly parameters: ParameterArena;
+  /** Ends a pass within it. What computes the passes of several trainings does not. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where the passes of a training are computed: in a graph of its own, or together with those of other trainings. */

@@ -1,5 +1,6 @@
 import type { BatchSource } from '../data/batch-source.ts';
 import type { PassRunner } from '../graph/passes.ts';
+import type { TrainingGroup } from '../ranks/training-group.ts';
 
 export interface EvaluatorOptions {
   readonly open: () => Promise<PassRunner>;
@@ -7,6 +8,8 @@ export interface EvaluatorOptions {
   readonly batchSize: number;
   /** Keeps the model loaded between two evaluations. WHY optional: it is a second copy of the base beside that of the training. */
   readonly keepLoaded: boolean;
+  /** The ranks that share the rows. */
+  readonly group: TrainingGroup;
 }
 
 /** The results of a model on held-out rows. */
@@ -27,18 +30,25 @@ export class Evaluator implements Disposable {
   }
 
   async evaluate({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
-    const { data, batchSize, keepLoaded } = this.#options;
+    const { data, batchSize, keepLoaded, group } = this.#options;
     const session = (this.#session ??= await this.#options.open());
     try {
       let [loss, hits, targets]: [number, number | undefined, number] = [0, undefined, 0];
-      for await (const micro of data.batches(batchSize)) {
+      for await (const micro of data.batches(batchSize, group.share)) {
         signal?.throwIfAborted();
         const { lossSum, correct } = await session.run(micro);
         loss += lossSum;
         if (correct !== undefined) hits = (hits ?? 0) + correct;
         targets += micro.targets;
       }
-      return { loss: loss / targets, ...(hits !== undefined && { accuracy: hits / targets }) };
+      const counted = hits === undefined ? 0 : 1;
+      const [allLoss = NaN, allTargets = 0, allHits = 0, counting = 0] = await group.sum(
+        loss,
+        targets,
+        hits ?? 0,
+        counted,
+      );
+      return { loss: allLoss / allTargets, ...(counting > 0 && { accuracy: allHits / allTargets }) };
     } finally {
       if (!keepLoaded) this.dispose();
     }

@@ -13,14 +13,14 @@ export const largestCopyBytes = 256 * 2 ** 20;
 /** Keeps the weights of a step that showed nothing suspicious, for the case that the training diverges later. */
 export class LastGoodWeights implements Disposable {
   readonly #model: Pick<TrainingModel, 'parameters' | 'save'>;
-  readonly #output: string;
+  readonly #output: string | undefined;
   #copy: ParameterArena | undefined;
   #step: number | undefined;
 
-  /** @param output  the path of the training's result; the kept weights are saved beside it */
-  constructor(model: Pick<TrainingModel, 'parameters' | 'save'>, output: string) {
+  /** @param output  the path of the training's result; the kept weights are saved beside it. undefined: none are kept */
+  constructor(model: Pick<TrainingModel, 'parameters' | 'save'>, output: string | undefined) {
     this.#model = model;
-    this.#output = resolve(output);
+    this.#output = output === undefined ? undefined : resolve(output);
   }
 
   /** Call after each step that shows nothing suspicious. */
@@ -31,7 +31,7 @@ export class LastGoodWeights implements Disposable {
   /** Copies the weights now. Does nothing if they are too large. */
   async keep(step: number): Promise<void> {
     const { parameters } = this.#model;
-    if (parameters.flat.byteLength > largestCopyBytes) return;
+    if (this.#output === undefined || parameters.flat.byteLength > largestCopyBytes) return;
     this.#copy ??= new ParameterArena(parameters.entries);
     this.#step = undefined; // an interrupted copy belongs to no step
     await copyInto(this.#copy.flat, parameters.flat);

@@ -1,15 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { EspalierError, messageOf, systemClock, type Clock } from '../../core/index.ts';
 import { StagedFolder, type Replacement } from '../../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
+import { aloneTransport, ProcessGroup } from '../../collectives/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
 import { assertNoneUnfinished } from '../checkpoint/find-unfinished.ts';
+import { ranksOf } from '../checkpoint/resume.ts';
 import { TrainingCheckpoints } from '../checkpoint/training-checkpoints.ts';
 import type { TrainConfig } from '../config/train-config.ts';
 import type { PassRunner, Passes } from '../graph/passes.ts';
 import { remarkOnRanks } from '../graph/remark-on-ranks.ts';
-import { MetricsWriter, type OpenMetricsFile } from '../report/metrics.ts';
+import { compareWeights } from '../ranks/compare-ranks.ts';
+import { TrainingGroup } from '../ranks/training-group.ts';
+import { MetricsWriter, type OpenMetricsFile, writesNowhere } from '../report/metrics.ts';
 import { RunRecorder } from '../report/run-recorder.ts';
 import { planOf } from '../report/plan-of.ts';
 import { type AnswerPrompts, RunView } from '../report/run-view.ts';
@@ -42,11 +46,16 @@ export interface RunTrainingOptions {
   readonly openMetrics?: OpenMetricsFile;
   /** The place of this training among others that are trained with it. */
   readonly companion?: Companion;
+  /**
+   * The processes that train together: each is called with the same settings, and takes its part of every batch. Rank 0 writes the
+   * result and tells of what happens; the others tell of warnings only. The caller closes it. Default: this process alone.
+   */
+  readonly group?: ProcessGroup;
 }
 
 /** The options with their defaults. */
-interface Run extends Omit<RunTrainingOptions, 'signal'> {
-  readonly signal: AbortSignal | undefined;
+interface Run extends Omit<RunTrainingOptions, 'signal' | 'group'> {
+  readonly group: TrainingGroup;
   readonly onEvent: (event: TrainEvent) => void;
   readonly clock: Clock;
 }
@@ -57,24 +66,41 @@ interface Run extends Omit<RunTrainingOptions, 'signal'> {
  *
  * @throws EspalierError OUTPUT_EXISTS, OUTPUT_NOT_OURS, OUTPUT_BUSY before anything else; the errors of the base, the adapter and the data;
  *   TRAIN_NOT_FINITE, TRAIN_STUCK, TRAINING_DIVERGED; OUTPUT_RESCUED if the result had to be written elsewhere; the signal's reason if it
- *   is aborted before the first step has ended
+ *   is aborted before the first step has ended. Of several ranks: TRAIN_RANKS_DIFFER, and the errors of the group
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions): Promise<TrainResult> {
-  const { clock = systemClock, signal, answer, companion } = options;
+  const { clock = systemClock, onEvent = () => undefined } = options;
+  const group = new TrainingGroup(options.group ?? new ProcessGroup(aloneTransport()), options.signal);
+  const run = { ...options, clock, group };
+  try {
+    return await (group.leads
+      ? lead(config, { ...run, onEvent })
+      : follow(config, { ...run, onEvent: warnings(onEvent) }));
+  } catch (error) {
+    await group.abort(messageOf(error));
+    throw error;
+  }
+}
+
+/** Trains as the process that writes the result: the only one, or rank 0. */
+async function lead(config: TrainConfig, run: Run): Promise<TrainResult> {
+  const { answer, group, companion, openMetrics: openFile } = run;
+  const signal = group.stopping;
   await using folder = await beginOutput(config);
   await assertNoneUnfinished(config);
   signal?.throwIfAborted();
-  await using view = await RunView.open(config, { onEvent: options.onEvent ?? (() => undefined), answer });
+  await using view = await RunView.open(config, { onEvent: run.onEvent, answer });
   const onEvent = view.heard;
   const base = companion && { base: companion.base };
-  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }), ...base });
+  await group.agreeOnBatch((await beganWith(config)) ?? group.share.worldSize);
+  const reading = { share: group.share, ...(signal && { signal }), ...base };
+  await using inputs = await readTrainingInputs(config, reading);
   const passes = await companion?.enter(inputs);
   const path = join(folder.staging, 'metrics.jsonl');
-  const metrics = await openMetrics(folder, path, { onEvent, openMetrics: options.openMetrics });
+  const metrics = await openMetrics(folder, path, { onEvent, openMetrics: openFile });
   try {
     await inTurn(companion, () => view.sampleBefore(signal));
-    const run = { ...options, clock, onEvent, signal };
-    const result = await trainInto(folder, { inputs, metrics, run, passes });
+    const result = await trainInto(folder, { inputs, metrics, run: { ...run, onEvent }, passes });
     await inTurn(companion, () => view.sampleAfter(result, signal), { later: true });
     await view.end({ kind: 'result', result }, () => readFile(join(result.output, basename(path)), 'utf8'));
     return result;
@@ -84,6 +110,27 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   } finally {
     await metrics.close();
   }
+}
+
+/** Trains as another rank, which writes nothing. */
+async function follow(config: TrainConfig, run: Run): Promise<TrainResult> {
+  const { group } = run;
+  const signal = group.stopping;
+  await group.agreeOnBatch(0);
+  await using inputs = await readTrainingInputs(config, { share: group.share, ...(signal && { signal }) });
+  const metrics = await MetricsWriter.create('', { openFile: writesNowhere });
+  return await trainInto(undefined, { inputs, metrics, run, passes: undefined });
+}
+
+function warnings(onEvent: Run['onEvent']): Run['onEvent'] {
+  return (event) => {
+    if (event.kind === 'warned') onEvent(event);
+  };
+}
+
+/** The ranks with which a training began that is gone on with. */
+async function beganWith({ resume, output }: TrainConfig): Promise<number | undefined> {
+  return resume ? ranksOf(checkpointsOf(output)) : undefined;
 }
 
 /**
@@ -143,8 +190,10 @@ interface Parts {
   readonly passes: Passes | undefined;
 }
 
-async function trainInto(folder: StagedFolder, { inputs, metrics, run, passes }: Parts): Promise<TrainResult> {
-  const { clock, onEvent, signal } = run;
+/** @param folder  of the rank that writes the result */
+async function trainInto(folder: StagedFolder | undefined, { inputs, metrics, run, passes }: Parts): Promise<TrainResult> {
+  const { clock, onEvent, group } = run;
+  const output = folder?.path ?? resolve(inputs.config.output);
   const { rescueFolder } = inputs.config;
   const begin = clock.now();
   const remark = remarkOnRanks(inputs.trainable.lora, inputs.base.modules);
@@ -153,14 +202,15 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run, passes }:
   const plan = planOf(inputs, model.parameters.parameterCount);
   onEvent({ kind: 'planned', plan });
   const { environment, beforeWrite } = run;
-  using bestWeights = new BestWeights(model, { isWanted: inputs.config.result === 'best' });
+  using bestWeights = new BestWeights(model, { isWanted: group.leads && inputs.config.result === 'best' });
   const checkpoints = await TrainingCheckpoints.begin(inputs, model, {
     environment,
     clock,
     metrics,
     onEvent,
-    signal,
+    signal: group.stopping,
     bestWeights,
+    group,
     ...(beforeWrite && { beforeWrite }),
   });
   const recorder = new RunRecorder({ metrics, onEvent, steps: inputs.steps });
@@ -169,15 +219,21 @@ async function trainInto(folder: StagedFolder, { inputs, metrics, run, passes }:
     await metrics.append(resumed.metrics);
     recorder.resume(resumed.lines, resumed.state.evalBefore);
   }
-  const ended = await takeSteps(model, { inputs, recorder, run, output: folder.path, checkpoints, bestWeights });
+  const ended = await takeSteps(model, { inputs, recorder, run, output, checkpoints, bestWeights });
   run.companion?.leave();
+  await compareWeights(group, model.parameters, recorder.last?.step ?? 0);
   const addMetrics = (dir: string, where: 'same-disk' | 'elsewhere'): Promise<void> =>
     where === 'same-disk' ? metrics.moveInto(dir) : metrics.copyInto(dir);
-  await saveResult(folder, { save: (dir) => model.save(dir, bestWeights.weights), addMetrics }, { rescueFolder });
-  const interrupted = signal?.aborted === true;
+  const save = (dir: string): Promise<void> => model.save(dir, bestWeights.weights);
+  if (folder !== undefined) await saveResult(folder, { save, addMetrics }, { rescueFolder });
+  await group.barrier();
+  const interrupted = group.ending?.aborted === true;
   const seconds = (clock.now() - begin) / 1000;
-  return { output: folder.path, plan, ...recorder.trace(), interrupted, ...ended, seconds };
+  return { output, plan, ...recorder.trace(), interrupted, ...ended, seconds };
 }
+
+/** Steps between two checks that all ranks have the same weights. WHY so many: each reads all of them. */
+const stepsBetweenChecks = 50;
 
 interface TakenSteps {
   readonly inputs: TrainingInputs;
@@ -195,16 +251,24 @@ async function takeSteps(
   { inputs, recorder, run, output, checkpoints, bestWeights }: TakenSteps,
 ): Promise<Pick<TrainResult, 'stoppedEarly' | 'best'>> {
   const { resumed } = checkpoints;
-  const { signal, onEvent, environment, clock } = run;
-  using evaluator = createEvaluator(inputs, model, environment);
+  const { group, onEvent, environment, clock } = run;
+  const signal = group.ending;
+  using evaluator = createEvaluator(inputs, model, run);
   const heldOut = new HeldOut({ evaluator, evalSteps: inputs.config.evalSteps, signal, onEvent });
   const { minDelta, earlyStopping = Infinity } = inputs.config;
   const best = new BestEvaluation(resumed?.state.best, { minDelta });
   let isFinished = resumed?.state.finished === true;
   if (resumed === undefined) recorder.evaluated(await heldOut.measure(0), 'before');
   {
-    using loop = await StepLoop.open(inputs, model, { environment, clock, from: resumed?.from });
-    using lastGood = new LastGoodWeights(model, output);
+    using loop = await StepLoop.open(inputs, model, {
+      environment,
+      clock,
+      from: resumed?.from,
+      share: group.share,
+      stop: group.failed,
+      reduce: group.isAlone ? undefined : group.reduceStep,
+    });
+    using lastGood = new LastGoodWeights(model, group.leads ? output : undefined);
     const watch = await StepWatch.begin(inputs, model, lastGood);
     if (resumed !== undefined) await watch.resume(resumed.state.watch, resumed.state.step);
     const running = { loop, watch, recorder, best };
@@ -213,6 +277,7 @@ async function takeSteps(
       if (isFinished) return;
       for await (const stepped of loop.steps(signal)) {
         await watch.after(stepped);
+        if (stepped.step % stepsBetweenChecks === 0) await compareWeights(group, model.parameters, stepped.step);
         const evaluation = await heldOut.after(stepped.step);
         best.after(stepped.step, evaluation);
         if (best.state?.step === stepped.step) await bestWeights.keep();
@@ -241,10 +306,10 @@ async function takeSteps(
 function createEvaluator(
   { evalData: data, config }: TrainingInputs,
   { parameters, passes }: TrainingModel,
-  environment: Environment,
+  { environment, group }: Run,
 ): Evaluator | undefined {
   if (data === undefined) return undefined;
   const { batchSize, evalSteps } = config;
-  const open = (): Promise<PassRunner> => passes.openEvaluation({ environment, parameters });
-  return new Evaluator({ open, data, batchSize, keepLoaded: evalSteps !== undefined });
+  const open = (): Promise<PassRunner> => passes.openEvaluation({ environment, parameters, signal: group.failed });
+  return new Evaluator({ open, data, batchSize, keepLoaded: evalSteps !== undefined, group });
 }

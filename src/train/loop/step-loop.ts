@@ -11,6 +11,7 @@ import { learningRateAt, warmupOf } from '../optimizer/schedule.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { groupsOf } from './parameter-groups.ts';
 import type { RunState } from './run-state.ts';
+import { ofAllRanks, wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import { Trainer, type ReduceStep } from './trainer.ts';
 import type { TrainingInputs } from './training-inputs.ts';
 import type { TrainingModel } from './training-model.ts';
@@ -28,6 +29,10 @@ export interface StepLoopOptions {
   /** The state in which an earlier run stopped. The weights of the model must be those of that moment. */
   readonly from?: ResumedState | undefined;
   readonly reduce?: ReduceStep | undefined;
+  /** The part of each batch that this process takes. Default: all of it. */
+  readonly share?: RankShare | undefined;
+  /** Ends a pass within it. */
+  readonly stop?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -46,12 +51,18 @@ interface StepLoopParts {
 export class StepLoop implements Disposable {
   readonly #inputs: TrainingInputs;
   readonly #parts: StepLoopParts;
+  readonly #share: RankShare;
   #position: DataPosition;
 
-  private constructor(inputs: TrainingInputs, parts: StepLoopParts, position: DataPosition) {
+  private constructor(
+    inputs: TrainingInputs,
+    parts: StepLoopParts,
+    { position, share }: { readonly position: DataPosition; readonly share: RankShare },
+  ) {
     this.#inputs = inputs;
     this.#parts = parts;
     this.#position = position;
+    this.#share = share;
   }
 
   /** @throws EspalierError TRAIN_STATE_MISMATCH if the state belongs to another training */
@@ -72,7 +83,7 @@ export class StepLoop implements Disposable {
         const { name, steps, moments: stored } = from.optimizer;
         await restoreOptimizerState(optimizer, { name, steps, moments: isMapped(stored) ? optimizer.state : stored });
       }
-      const session = await passes.openTraining({ environment, parameters, gradients });
+      const session = await passes.openTraining({ environment, parameters, gradients, signal: options.stop });
       const trainer = new Trainer({
         session,
         parameters,
@@ -84,10 +95,12 @@ export class StepLoop implements Disposable {
         skipped: from?.skipped ?? 0,
         step: from?.step ?? 0,
         reduce: options.reduce,
+        share: options.share,
         ...(options.clock && { clock: options.clock }),
       });
       const parts = { session, gradients, memory, optimizer, trainer };
-      return new StepLoop(inputs, parts, (from ?? planStart).position);
+      const { share = wholeShare } = options;
+      return new StepLoop(inputs, parts, { position: (from ?? planStart).position, share });
     } catch (error) {
       gradients.dispose();
       memory.dispose();
@@ -103,7 +116,7 @@ export class StepLoop implements Disposable {
     const warmupSteps = warmupOf(config, steps);
     const schedule = { schedule: name, learningRate, minLearningRate, warmupSteps, totalSteps: steps };
     const start = { step: trainer.steps, position: this.#position };
-    for await (const { microBatches, next } of data.steps(config, start)) {
+    for await (const { microBatches, next } of data.steps(ofAllRanks(config, this.#share), start, this.#share)) {
       if (signal?.aborted === true) return;
       const metrics = await trainer.step(microBatches, learningRateAt(trainer.steps, schedule));
       this.#position = next;

@@ -1,8 +1,9 @@
 import { EspalierError, systemClock, type Clock } from '../../core/index.ts';
-import { addInto, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
+import { addInto, clearAll, clipCoefficient, copyInto, globalNorm } from '../graph/gradients.ts';
 import { ParameterArena } from '../graph/parameter-arena.ts';
 import type { PassRunner } from '../graph/passes.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
+import { wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import { optimizerStep, type Optimizer, type ParameterGroup } from '../optimizer/optimizer.ts';
 import { listed } from './listed.ts';
@@ -43,6 +44,8 @@ export interface TrainerOptions {
   readonly step?: number;
   readonly skipped?: number;
   readonly reduce?: ReduceStep | undefined;
+  /** Which of several ranks this is: no two may use the same dropout masks. Default: alone. */
+  readonly share?: RankShare | undefined;
   readonly clock?: Clock;
 }
 
@@ -108,12 +111,15 @@ export class Trainer {
 
   /** Runs the micro-batches one after the other. The gradients of a single one are used where the session wrote them. */
   async #accumulate(microBatches: readonly MicroBatch[]): Promise<StepCounts & { readonly gradients: ParameterArena }> {
-    const { session, gradients } = this.#options;
+    const { session, gradients, share = wholeShare } = this.#options;
+    const { rank, worldSize } = share;
     let [lossSum, correct]: [number, number | undefined] = [0, undefined];
+    // WHY: of a small last batch, a rank may get no row. It adds nothing, and must not add what is left of the step before.
+    if (microBatches.length === 0) await clearAll(gradients.flat);
     if (microBatches.length > 1) this.#sum ??= new ParameterArena(gradients.entries);
     const sum = microBatches.length > 1 ? this.#sum : undefined;
     for (const [index, micro] of microBatches.entries()) {
-      const pass = await session.run(micro, { step: this.#steps, microBatch: index });
+      const pass = await session.run(micro, { step: this.#steps, microBatch: index * worldSize + rank });
       lossSum += pass.lossSum;
       if (pass.correct !== undefined) correct = (correct ?? 0) + pass.correct;
       if (sum === undefined) continue;

@@ -7,6 +7,7 @@ import { fullTrainable } from '../graph/full-trainable.ts';
 import type { Objective } from '../graph/objective.ts';
 import { openBatches } from '../data/open-batches.ts';
 import { countSteps } from '../data/step-plan.ts';
+import { ofAllRanks, wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import type { Trainable } from '../graph/trainable.ts';
 import type { BatchSource } from '../data/batch-source.ts';
 import type { ChosenTokenizer } from '../../tokenizer/index.ts';
@@ -31,6 +32,8 @@ export interface ReadInputsOptions {
   readonly signal?: AbortSignal;
   /** The base, if it is open and its weights are verified. Default: that of the settings. */
   readonly base?: BaseModel;
+  /** The part of each batch that this process takes. Default: all of it. */
+  readonly share?: RankShare;
 }
 
 /**
@@ -39,11 +42,11 @@ export interface ReadInputsOptions {
  */
 export async function readTrainingInputs(
   settings: TrainConfig,
-  { signal, base: given }: ReadInputsOptions,
+  { signal, base: given, share = wholeShare }: ReadInputsOptions,
 ): Promise<TrainingInputs> {
   const base = given ?? (await openBaseModel(settings.base, { labels: settings.labels }));
   const config = withHead(settings, base);
-  checkFixedBatch(base, config);
+  checkFixedBatch(base, config, share);
   const maxLength = lengthFor(config, base);
   const trainable = config.full ? fullTrainable(base, config) : await adapterTrainable(base, config);
   const { objective, data, evalData, chosen } = await openBatches(base, config, { maxLength, signal });
@@ -52,13 +55,13 @@ export async function readTrainingInputs(
     await evalData?.[Symbol.asyncDispose]();
   };
   try {
-    checkFullBatches(base, { data: data.count, evalData: evalData?.count });
+    checkFullBatches(base, { data: data.count, evalData: evalData?.count }, share);
     if (given === undefined) await verifyWeights(base, signal === undefined ? {} : { signal });
   } catch (error) {
     await close();
     throw error;
   }
-  const steps = countSteps(data.count, config);
+  const steps = countSteps(data.count, ofAllRanks(config, share));
   const learningRate = config.learningRate ?? defaultLearningRate[config.full ? 'full' : 'lora'];
   const read = { config, base, trainable, objective, data, evalData, steps, maxLength, learningRate, chosen };
   return { ...read, [Symbol.asyncDispose]: close };

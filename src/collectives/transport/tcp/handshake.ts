@@ -32,7 +32,7 @@ export class Refusal extends Error {}
  * The side that was connected to: both show by HMAC-SHA256 over two fresh numbers that they have the key. Neither sends the key.
  *
  * @param judge  says what is wrong with an introduction, if something is; asked only when the key was right
- * @throws Refusal; Error when the link ends
+ * @throws Refusal, which the other side must be told; Error when the link ends
  */
 export async function receive(
   messages: Messages,
@@ -42,13 +42,13 @@ export async function receive(
   const own = randomBytes(32).toString('hex');
   messages.send({ protocol, nonce: own });
   const parsed = introduction.safeParse(await messages.next());
-  if (!parsed.success) return refuse(messages, `it does not speak ${protocol}`);
+  if (!parsed.success) throw new Refusal(`it does not speak ${protocol}`);
   const { nonce: theirs, proof, ...who } = parsed.data;
   if (!isProof(proof, proofOf(key, 'joins', [own, theirs], who))) {
-    return refuse(messages, 'its key is another (ESPALIER_GROUP_KEY, or that of espalier launch)');
+    throw new Refusal('its key is another (ESPALIER_GROUP_KEY, or that of espalier launch)');
   }
   const problem = judge(who);
-  if (problem !== undefined) return refuse(messages, problem);
+  if (problem !== undefined) throw new Refusal(problem);
   messages.send({ proof: proofOf(key, 'takes', [own, theirs], who) });
   return who;
 }
@@ -68,9 +68,9 @@ export async function introduce(messages: Messages, key: string, who: Introducti
   if (!isProof(parsed.data.proof, proofOf(key, 'takes', nonces, who))) throw new Refusal('it does not have the key');
 }
 
-async function refuse(messages: Messages, problem: string): Promise<never> {
-  await messages.sendLast({ refused: problem });
-  throw new Refusal(problem);
+/** Tells the other side that it was refused, and closes. */
+export async function refuse(messages: Messages, { message }: Refusal): Promise<void> {
+  await messages.sendLast({ refused: message });
 }
 
 function proofOf(key: string, side: 'joins' | 'takes', nonces: readonly string[], who: Introduction): string {

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { messageOf } from '../../../core/index.ts';
 import { Link, type GroupTls } from './link.ts';
 import { Messages } from './messages.ts';
-import { receive, type Introduction } from './handshake.ts';
+import { receive, Refusal, refuse, type Introduction } from './handshake.ts';
 
 /** Connections that have not shown the key yet, at most. */
 const mostStrangers = 64;
@@ -65,13 +65,14 @@ export class Listener {
     if (this.#strangers.size >= mostStrangers) return void socket.destroy();
     this.#strangers.add(socket);
     const timer = setTimeout(() => socket.destroy(), introductionMs).unref();
+    const messages = new Messages(Link.over(socket));
     try {
-      const messages = new Messages(Link.over(socket));
       const who = await receive(messages, this.#options.key, this.#options.judge);
       this.#options.onPeer(who, messages);
     } catch (error) {
+      this.#options.onRefused(`${socket.remoteAddress ?? 'from somewhere'}: ${messageOf(error)}`);
+      if (error instanceof Refusal) await refuse(messages, error);
       socket.destroy();
-      this.#options.onRefused(`${socket.remoteAddress ?? 'a connection'}: ${messageOf(error)}`);
     } finally {
       clearTimeout(timer);
       this.#strangers.delete(socket);

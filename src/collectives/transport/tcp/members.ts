@@ -1,15 +1,13 @@
 import { EspalierError, messageOf, type Clock } from '../../../core/index.ts';
 import { Control, errorOf, type ControlMessage } from './control.ts';
 import type { Messages } from './messages.ts';
-import { ranksBehind, silentRanks, stoodStill, watchLimits, type RankState } from './watch.ts';
-
-/** Time for the news of why a link ended to come by another way. */
-const graceMs = 1000;
+import { ranksBehind, silentRanks, stoodStill, type RankState, type WatchLimits } from './watch.ts';
 
 export interface MembersOptions {
   readonly rank: number;
   readonly worldSize: number;
   readonly clock: Clock;
+  readonly limits: WatchLimits;
   /** How long an operation may wait for the others. */
   readonly timeoutMs: number;
   readonly onWarning: (message: string) => void;
@@ -39,10 +37,10 @@ export class Members {
     this.#options = options;
     this.#control = new Control({
       onMessage: (from, message) => this.#heard(from, message),
-      onEnd: (from, problem) => this.#lost(from, problem),
+      onEnd: (from, problem) => this.#lost(from, `its connection ended (${problem})`),
     });
     this.#lastBeat = options.clock.now();
-    this.#timer = setInterval(() => this.beat(), watchLimits.beatMs).unref();
+    this.#timer = setInterval(() => this.beat(), options.limits.beatMs).unref();
   }
 
   /** Aborts when the group is broken. */
@@ -55,7 +53,7 @@ export class Members {
   }
 
   add(rank: number, messages: Messages): void {
-    this.#states.set(rank, { heard: this.#options.clock.now(), at: 0 });
+    this.#states.set(rank, { heard: this.#options.clock.now() });
     this.#control.add(rank, messages);
   }
 
@@ -77,20 +75,20 @@ export class Members {
     this.#waitingSince = undefined;
   }
 
-  /** What is due each second: to tell that this rank is there, and to look who is not. Tests call it with a clock of their own. */
+  /** What is due each second: to tell that this rank is there, and to look who is not. */
   beat(): void {
     if (this.#isEnding || this.failed.aborted) return;
-    const { rank, worldSize, clock } = this.#options;
+    const { rank, worldSize, clock, limits } = this.#options;
     const now = clock.now();
-    if (stoodStill(this.#lastBeat, now)) {
-      for (const [each, state] of this.#states) this.#states.set(each, { ...state, heard: now });
+    if (stoodStill(this.#lastBeat, { now, beatMs: limits.beatMs })) {
+      for (const each of this.#states.keys()) this.#states.set(each, { heard: now });
       if (this.#waitingSince !== undefined) this.#waitingSince = now;
     }
     this.#lastBeat = now;
     const at = rank === 0 ? Array.from({ length: worldSize }, (_, each) => this.#at.get(each) ?? 0) : [this.#begun];
     this.#control.sendAll({ kind: 'beat', at });
     const present = new Map([...this.#states].filter(([each]) => !this.#control.hasLeft(each)));
-    const [silent] = silentRanks(present, now);
+    const [silent] = silentRanks(present, { now, silenceMs: limits.silenceMs });
     if (silent !== undefined) {
       const seconds = Math.round((now - (this.#states.get(silent)?.heard ?? now)) / 1000);
       return this.#lost(silent, `nothing was heard of it for ${seconds} s`);
@@ -101,10 +99,10 @@ export class Members {
   /** A link of the ring with a neighbour ended. The reason may come by another way; without it, the neighbour is lost. */
   suspect(neighbour: number, why: string): void {
     if (this.#isEnding || this.failed.aborted || this.#control.hasLeft(neighbour)) return;
-    const { rank } = this.#options;
+    const { rank, limits } = this.#options;
     const problem = `its connection with rank ${rank} ended (${why})`;
     if (rank !== 0) this.#control.sendAll({ kind: 'suspect', rank: neighbour, problem });
-    setTimeout(() => this.#lost(neighbour, problem), rank === 0 ? graceMs : 2 * graceMs).unref();
+    setTimeout(() => this.#lost(neighbour, problem), rank === 0 ? limits.graceMs : 2 * limits.graceMs).unref();
   }
 
   /** Ends the group for this rank with an error, and tells the others. */
@@ -127,12 +125,12 @@ export class Members {
   }
 
   #heard(from: number, message: ControlMessage): void {
-    this.#states.set(from, { heard: this.#options.clock.now(), at: this.#states.get(from)?.at ?? 0 });
+    this.#states.set(from, { heard: this.#options.clock.now() });
     switch (message.kind) {
       case 'beat':
         return this.#noteBeat(from, message.at);
       case 'suspect':
-        setTimeout(() => this.#lost(message.rank, message.problem), graceMs).unref();
+        setTimeout(() => this.#lost(message.rank, message.problem), this.#options.limits.graceMs).unref();
         return;
       case 'lost':
       case 'abort':
@@ -151,7 +149,7 @@ export class Members {
   }
 
   #lookForLate(now: number): void {
-    const { timeoutMs, onWarning } = this.#options;
+    const { timeoutMs, onWarning, limits } = this.#options;
     if (this.#waitingSince === undefined) return;
     const waited = now - this.#waitingSince;
     const [late, ...others] = ranksBehind(this.#at, this.#begun);
@@ -159,7 +157,7 @@ export class Members {
       const problem = `it has not come to operation ${this.#begun} for ${Math.round(waited / 1000)} s`;
       return this.#lost(late ?? (this.#options.rank === 0 ? 1 : 0), problem);
     }
-    if (late === undefined || waited < watchLimits.behindMs || this.#isWarned) return;
+    if (late === undefined || waited < limits.behindMs || this.#isWarned) return;
     this.#isWarned = true;
     const names = [late, ...others].map((each) => `rank ${each}`).join(', ');
     onWarning(`Waiting for ${names}, since ${Math.round(waited / 1000)} s, at operation ${this.#begun}.`);

@@ -8,6 +8,7 @@ import { Listener } from './listener.ts';
 import { Members, missingRanks, unreachable } from './members.ts';
 import { Messages } from './messages.ts';
 import { TcpTransport } from './tcp-transport.ts';
+import { watchLimits, type WatchLimits } from './watch.ts';
 
 export interface TcpOptions {
   readonly rank: number;
@@ -26,6 +27,7 @@ export interface TcpOptions {
   readonly onWarning?: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
+  readonly limits?: Partial<WatchLimits>;
 }
 
 /**
@@ -72,6 +74,7 @@ class Joining {
       rank,
       worldSize,
       clock,
+      limits: { ...watchLimits, ...options.limits },
       timeoutMs,
       onWarning,
       onMessage: (from, message) => {

@@ -2,22 +2,32 @@
 export interface RankState {
   /** When it was last heard, in milliseconds. */
   readonly heard: number;
-  /** Operations that it has begun. */
-  readonly at: number;
 }
 
-export const watchLimits = {
+export interface WatchLimits {
+  readonly beatMs: number;
+  readonly silenceMs: number;
+  readonly behindMs: number;
+  readonly graceMs: number;
+}
+
+export const watchLimits: WatchLimits = {
   /** Between two beats. */
   beatMs: 1000,
   /** Of silence, after which a rank is lost. With the beats before, the others say so within 10 s. */
   silenceMs: 8000,
   /** Of waiting for ranks that are heard but have not come, until they are named. */
   behindMs: 9000,
-} as const;
+  /** For the news of why a link ended to come by another way. */
+  graceMs: 1000,
+};
 
 /** Ranks that have been silent for too long. Pure function. */
-export function silentRanks(ranks: ReadonlyMap<number, RankState>, now: number): readonly number[] {
-  return [...ranks].filter(([, { heard }]) => now - heard > watchLimits.silenceMs).map(([rank]) => rank);
+export function silentRanks(
+  ranks: ReadonlyMap<number, RankState>,
+  { now, silenceMs }: { readonly now: number; readonly silenceMs: number },
+): readonly number[] {
+  return [...ranks].filter(([, { heard }]) => now - heard > silenceMs).map(([rank]) => rank);
 }
 
 /** Ranks that have not begun the operation at which this one waits. Pure function. */
@@ -29,6 +39,9 @@ export function ranksBehind(at: ReadonlyMap<number, number>, own: number): reado
  * Whether a beat came so late that this process itself stood still. What others said meanwhile lies unread in its sockets, so that their
  * silence proves nothing.
  */
-export function stoodStill(lastBeat: number, now: number): boolean {
-  return now - lastBeat > 3 * watchLimits.beatMs;
+export function stoodStill(
+  lastBeat: number,
+  { now, beatMs }: { readonly now: number; readonly beatMs: number },
+): boolean {
+  return now - lastBeat > 3 * beatMs;
 }
