@@ -6,6 +6,7 @@ import { addLook } from './decide/rates.js';
 import { fill, h, labelled } from './elements.js';
 import { createAdapters } from './views/adapters.js';
 import { createAudit } from './views/audit.js';
+import { createFleet } from './views/fleet.js';
 import { createJobs } from './views/jobs.js';
 import { createLive } from './views/live.js';
 import { createPlayground } from './views/playground.js';
@@ -53,6 +54,7 @@ const views = {
   rollouts: { title: 'Roll-outs', create: createRollouts },
   live: { title: 'Live', create: createLive },
   playground: { title: 'Playground', create: createPlayground },
+  fleet: { title: 'Fleet', create: createFleet },
   jobs: { title: 'Training', create: createJobs },
   audit: { title: 'Audit record', create: createAudit },
 };

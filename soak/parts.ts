@@ -3,6 +3,7 @@ import { crashPart } from './crash/part.ts';
 import { defectsPart } from './defects/part.ts';
 import { disconnectsPart } from './disconnects/part.ts';
 import { exchangePart } from './exchange/part.ts';
+import { fleetPart } from './fleet/part.ts';
 import type { Part } from './finding.ts';
 import { readinessPart } from './readiness/part.ts';
 import { recordsPart } from './records/part.ts';
@@ -23,4 +24,5 @@ export const parts: readonly Part[] = [
   trainingPart,
   disconnectsPart,
   recordsPart,
+  fleetPart,
 ];

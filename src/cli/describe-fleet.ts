@@ -6,7 +6,7 @@ type Row = RemoteFleet['rows'][number];
 
 /** How a fleet stands: Git beside what lives. */
 export function describeFleet(fleet: RemoteFleet): string {
-  const { sync, source, applied, head, refused, unreachable, paused, age_seconds: age } = fleet;
+  const { sync, source, applied, head, refused, unreachable, paused, problem, age_seconds: age } = fleet;
   const lines = [
     `${sync}${source === null ? '' : `  ${source}`}`,
     ...(applied === null
@@ -20,6 +20,7 @@ export function describeFleet(fleet: RemoteFleet): string {
     ...(unreachable === null
       ? []
       : [`  unreachable  since ${unreachable.since}: ${shownText(unreachable.error.message)}`]),
+    ...(problem === null ? [] : [`  problem      ${shownText(problem.message)}`]),
     ...(paused === null
       ? []
       : [

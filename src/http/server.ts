@@ -25,6 +25,7 @@ import type { ServerOptions } from './server-options.ts';
 import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
 import type { Policy } from '../trust/index.ts';
 import { assertStoreFits } from './assert-store-fits.ts';
+import { fleetSample } from './fleet/fleet-sample.ts';
 import { assertFleetFits, openFleet } from './fleet/open-fleet.ts';
 import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
@@ -126,7 +127,11 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });
     if (trail) opened.push(async () => trail[Symbol.dispose]());
     const isReady = (): boolean => door.isReady() && !shuttingDown;
-    metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), isReady });
+    metrics.attach({
+      ...(generation?.sources ?? sourcesOf(encoder)),
+      fleet: fleet && (() => fleetSample(fleet)),
+      isReady,
+    });
     const app = createApp(
       door,
       {

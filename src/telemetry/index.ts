@@ -10,6 +10,7 @@ export type {
   BreakerSample,
   EndedSequence,
   EngineSample,
+  FleetSample,
   MetricSources,
   RolloutSample,
   View,

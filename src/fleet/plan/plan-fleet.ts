@@ -71,11 +71,14 @@ interface Part {
 }
 
 function planExtra(name: string, live: LiveName | undefined, prune: boolean): Part {
-  const note = prune ? 'it is not declared' : 'it is not declared, and stays because of prune: false';
-  const row: FleetRow = { name, kind: 'extra', declared: undefined, live, note };
-  if (!prune) return { row };
-  const unpin = live?.pin?.by === fleetActor ? name : undefined;
-  return { row, unpin, move: { name, from: live?.version, to: undefined } };
+  const row = { name, declared: undefined, live };
+  if (!prune)
+    return { row: { ...row, kind: 'unmanaged', note: 'it is not declared, and stays because of prune: false' } };
+  // WHY left: it answers nobody, and what lies there in the store may be somebody's.
+  if (live?.version === undefined) return { row: { ...row, kind: 'unmanaged', note: 'it cannot be served' } };
+  const unpin = live.pin?.by === fleetActor ? name : undefined;
+  const move = { name, from: live.version, to: undefined };
+  return { row: { ...row, kind: 'extra', note: 'it is not declared' }, unpin, move };
 }
 
 interface AliasHistory {
@@ -97,7 +100,10 @@ function planAlias(declared: DeclaredAlias, live: LiveName | undefined, history:
     return { row, ...settingsOf(declared, live, true), move, rollouts: canaryOf(declared, history) };
   }
   const step = planRollout(declared, live, history);
-  const settings = settingsOf(declared, live, step.move !== undefined);
+  // WHY no pin while a roll-out goes on: a pinned name could not become the candidate's. It is pinned when that is over.
+  const isRolling = step.kind === 'progressing' || step.actions.some(({ kind: what }) => what === 'start');
+  const wanted = isRolling ? { ...declared, pin: 'none' as const } : declared;
+  const settings = settingsOf(wanted, live, step.move !== undefined);
   const kind = step.kind ?? (settings.note === undefined ? 'in_sync' : 'settings');
   const row: FleetRow = { ...base, kind, note: step.note ?? settings.note };
   return { row, ...settings, move: step.move, rollouts: step.actions };

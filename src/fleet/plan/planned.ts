@@ -9,6 +9,8 @@ export type RowKind =
   | 'missing'
   /** There, and not declared. */
   | 'extra'
+  /** There, not declared, and left: because of `prune: false`, or because it cannot be served anyway. */
+  | 'unmanaged'
   /** Another version, another canary. */
   | 'different'
   /** The version is right; a pin or a fall-back is not. */

@@ -40,12 +40,11 @@ export class FleetApplier {
 
   /**
    * What a manifest would change. Nothing is changed.
-   * @throws EspalierError FLEET_INVALID, FLEET_BASE_MISMATCH, FLEET_KEY_MISSING, FLEET_EMPTY
+   * @throws EspalierError FLEET_INVALID, FLEET_BASE_MISMATCH, FLEET_EMPTY
    */
   async plan(text: string, attempts: Attempts): Promise<PreparedPlan> {
     const { server } = this.#options;
     const desired = readFleet(text, server);
-    assertKeys(desired, server);
     const live = await this.#live(desired);
     return { desired, live, plan: planFleet(desired, live, attempts) };
   }
@@ -58,6 +57,8 @@ export class FleetApplier {
   async apply(text: string, { cause, attempts, open, onVerified }: Applying): Promise<PreparedPlan> {
     const { server, adapters } = this.#options;
     const first = await this.plan(text, attempts);
+    // WHY only of what is new: a key that is taken away later must not keep names from being put back.
+    if (onVerified !== undefined) assertKeys(first.desired, server);
     await bringVersions(neededBy(first.desired), first.desired.places, { server, cause, open, adapters });
     // WHY again: bringing a version may have taken minutes.
     const prepared = await this.plan(text, attempts);

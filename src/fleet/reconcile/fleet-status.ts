@@ -37,11 +37,13 @@ export interface FleetStatus {
   readonly paused: FleetState['paused'];
   /** How long ago the source last said that what is applied is its state. */
   readonly ageSeconds: number | undefined;
+  /** Why what was applied cannot be compared with what lives, such as another base. */
+  readonly problem: unknown;
   readonly rows: readonly FleetRow[];
 }
 
 /** The kinds of rows that are as Git wants them, or that wait for Git. */
-const settled: ReadonlySet<FleetRow['kind']> = new Set(['in_sync', 'progressing', 'rolled_back']);
+const settled: ReadonlySet<FleetRow['kind']> = new Set(['in_sync', 'progressing', 'rolled_back', 'unmanaged']);
 
 /** Whether something lives that is not as declared. */
 export function hasDrift(rows: readonly FleetRow[]): boolean {
@@ -53,6 +55,6 @@ export function syncOf(status: Omit<FleetStatus, 'sync'>): FleetSync {
   if (status.paused !== undefined) return 'paused';
   if (status.refused !== undefined) return 'refused';
   if (status.applied === undefined) return 'none';
-  if (hasDrift(status.rows)) return 'drifted';
+  if (status.problem !== undefined || hasDrift(status.rows)) return 'drifted';
   return status.unreachable === undefined ? 'synced' : 'stale';
 }

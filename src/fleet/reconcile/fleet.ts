@@ -1,5 +1,5 @@
 import { type Cause, EspalierError, messageOf, Turns } from '../../core/index.ts';
-import type { FleetRow } from '../plan/plan-fleet.ts';
+import { type FleetRow, isNothing } from '../plan/plan-fleet.ts';
 import type { FleetSource, OpenedPath, SourceState } from '../source/fleet-source.ts';
 import { attemptsAfter, causeOf, FleetApplier, type PreparedPlan } from './fleet-applier.ts';
 import { driftText, tellFleet } from './fleet-events.ts';
@@ -44,6 +44,10 @@ export class Fleet implements AsyncDisposable {
   #toldDrift = '';
   #toldTrouble = '';
   #checkWrittenAt = 0;
+  /** The rows of the last look. */
+  #rows: readonly FleetRow[] = [];
+  /** Why what was applied cannot be compared with what lives. */
+  #problem: unknown;
   #cancel: (() => void) | undefined;
 
   private constructor(options: FleetOptions, state: FleetState) {
@@ -82,7 +86,8 @@ export class Fleet implements AsyncDisposable {
     }
     // WHY also after a pending one that failed: it may have moved some names before the process ended.
     const mayHeal = this.#options.source !== undefined && this.#state.paused === undefined;
-    if (applied !== undefined && (mayHeal || pending !== undefined)) await this.#heal(applied);
+    if (applied === undefined || !(mayHeal || pending !== undefined)) return;
+    await this.#heal(applied).catch((error: unknown) => this.#tellOnce(error, applied));
   }
 
   #schedule(): void {
@@ -184,23 +189,38 @@ export class Fleet implements AsyncDisposable {
     const details = { moved: moves.length, rollouts: rollouts.length };
     tellFleet('applied', { commit: snapshot.commit, reason: reasonOf(snapshot), details });
     this.#toldDrift = '';
+    await this.#plan(snapshot);
     return prepared;
   }
 
   /** Puts back what differs from what was applied. */
   async #heal(applied: FleetSnapshot): Promise<void> {
     const { attempts } = this.#state;
-    const { plan } = await this.#applier.plan(applied.text, attempts);
-    if (!this.#tellDrift(plan.rows, applied)) return;
+    const { plan } = await this.#plan(applied);
+    if (!this.#tellDrift(plan.rows, applied) || isNothing(plan)) return;
     const cause = causeOf(applied.commit, applied.source);
     try {
       const done = await this.#applier.apply(applied.text, { cause, attempts, open: undefined });
       await this.#remember({ attempts: { ...attemptsAfter(done, attempts) } });
+      await this.#plan(applied);
       tellFleet('restored', { commit: applied.commit, details: { moved: done.plan.moves.length } });
       this.#toldDrift = '';
       this.#toldTrouble = '';
     } catch (error) {
       this.#tellOnce(error, applied);
+    }
+  }
+
+  /** The plan for what was applied. That there is none is remembered for the status. */
+  async #plan({ text }: FleetSnapshot): Promise<PreparedPlan> {
+    try {
+      const prepared = await this.#applier.plan(text, this.#state.attempts);
+      this.#problem = undefined;
+      this.#rows = prepared.plan.rows;
+      return prepared;
+    } catch (error) {
+      this.#problem = error;
+      throw error;
     }
   }
 
@@ -290,8 +310,9 @@ export class Fleet implements AsyncDisposable {
   /** What Git says beside what lives. */
   async status(): Promise<FleetStatus> {
     const { applied } = this.#state;
-    const plan = applied && (await this.#applier.plan(applied.text, this.#state.attempts).catch(() => undefined))?.plan;
-    const rows = await Promise.all((plan?.rows ?? []).map((row) => this.#withRemoval(row)));
+    await (applied && this.#plan(applied).catch(() => undefined));
+    const shown = this.#problem === undefined ? this.#rows : [];
+    const rows = await Promise.all(shown.map((row) => this.#withRemoval(row)));
     const status = { ...this.facts(), rows };
     return { ...status, sync: syncOf(status) };
   }
@@ -308,7 +329,14 @@ export class Fleet implements AsyncDisposable {
       unreachable: this.#unreachable,
       paused,
       ageSeconds,
+      problem: this.#problem,
     };
+  }
+
+  /** How it stood at the last look. */
+  lastLook(): FleetStatus {
+    const status = { ...this.facts(), rows: this.#rows };
+    return { ...status, sync: syncOf(status) };
   }
 
   async #withRemoval(row: FleetRow): Promise<FleetRow> {

@@ -35,6 +35,7 @@ const fleet = z.looseObject({
   refused: z.looseObject({ commit: z.string(), author: text, subject: text, since: text, error: problem }).nullable(),
   unreachable: z.looseObject({ since: text, error: problem }).nullable(),
   paused: z.looseObject({ by: z.string(), reason: text, time: text }).nullable(),
+  problem: problem.nullable(),
   age_seconds: z.number().nullable(),
   rows: z.array(row),
 });

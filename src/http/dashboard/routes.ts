@@ -33,6 +33,7 @@ const files = {
   'views/rollouts.js': script,
   'views/live.js': script,
   'views/playground.js': script,
+  'views/fleet.js': script,
   'views/jobs.js': script,
   'views/audit.js': script,
 } as const satisfies Readonly<Record<string, string>>;

@@ -10,6 +10,7 @@ export function fakeFleet(): Fleet {
     unreachable: undefined,
     paused: undefined,
     ageSeconds: undefined,
+    problem: undefined,
   };
   const status: FleetStatus = { ...facts, sync: 'none', rows: [] };
   const nothing = { rows: [], unpins: [], moves: [], pins: [], fallbacks: [], rollouts: [] };

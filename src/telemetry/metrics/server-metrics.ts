@@ -5,6 +5,7 @@ import { MetricSet } from './metric-set.ts';
 import { LoopWatch } from './process-samples.ts';
 import { readAdapters } from './read-adapters.ts';
 import { readEngine } from './read-engine.ts';
+import { readFleet } from './read-fleet.ts';
 import { readProcess } from './read-process.ts';
 import type { Reading } from './reading.ts';
 import { figuresOf, type ServerFigures } from './figures.ts';
@@ -68,6 +69,7 @@ export class ServerMetrics implements Disposable {
     const reading = (): Reading => this.#reading;
     readEngine(this.#set, reading);
     readAdapters(this.#set, reading, this.#counts);
+    readFleet(this.#set, reading);
     readProcess(this.#set, reading, { version, loop: this.#loop });
     for (const event of watched) for (const result of ['refused', 'failed']) this.#start(event, result);
     this.#events = onAdapterEvent((event) => this.#heard(event));

@@ -199,6 +199,22 @@ export const serverTable = {
     labels: ['adapter'],
   },
 
+  // The fleet.
+  espalier_fleet_snapshot_age_seconds: {
+    kind: 'gauge',
+    help: 'Time since the source of the fleet last said that what is applied is its state.',
+  },
+  espalier_fleet_sync: {
+    kind: 'gauge',
+    help: 'Always 1; the commit that is applied, and how the fleet stands.',
+    labels: ['commit', 'state'],
+  },
+  espalier_fleet_names: {
+    kind: 'gauge',
+    help: 'Names by how what is declared and what lives differ, at the last look.',
+    labels: ['kind'],
+  },
+
   // The process.
   process_start_time_seconds: { kind: 'gauge', help: 'When the process began, in Unix seconds.' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Processor time of the process.' },

@@ -10,8 +10,20 @@ export interface MetricSources {
   /** Breakers of versions that were called. */
   readonly breakers?: (() => Iterable<BreakerSample>) | undefined;
   readonly rollouts?: (() => Iterable<RolloutSample>) | undefined;
+  readonly fleet?: (() => FleetSample) | undefined;
   /** Host memory of the weights that are kept, in bytes, and the number of versions. */
   readonly memory?: (() => { readonly used: number; readonly limit: number; readonly versions: number }) | undefined;
+}
+
+/** How the fleet of a server stands. */
+export interface FleetSample {
+  /** undefined: its source was never seen. */
+  readonly ageSeconds: number | undefined;
+  readonly sync: string;
+  /** The commit that is applied; empty: none is. */
+  readonly commit: string;
+  /** Names by kind. */
+  readonly kinds: Readonly<Record<string, number>>;
 }
 
 export interface EngineSample {
