@@ -105,8 +105,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         ? await openGenerationFor(base, environment, { ...options, metrics, tracing, rules: policy })
         : undefined;
     if (generation) opened.push(() => generation.dispose());
-    const keyNames = (): ReadonlySet<string> | undefined => keys.names();
-    const fleet = base && generation && (await openFleet({ settings: options, base: base.base, generation, keyNames }));
+    const fleet = base && generation && (await openFleet({ settings: options, base: base.base, generation, keys }));
     if (fleet) opened.push(() => fleet[Symbol.asyncDispose]());
     const { jobs: settings, chatTemplate } = options;
     const jobs = base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation }));
@@ -127,11 +126,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });
     if (trail) opened.push(async () => trail[Symbol.dispose]());
     const isReady = (): boolean => door.isReady() && !shuttingDown;
-    metrics.attach({
-      ...(generation?.sources ?? sourcesOf(encoder)),
-      fleet: fleet && (() => fleetSample(fleet)),
-      isReady,
-    });
+    metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), fleet: fleetSample(fleet), isReady });
     const app = createApp(
       door,
       {

@@ -3,6 +3,7 @@ import { EspalierError, option, optionText } from '../../core/index.ts';
 import { Fleet, FleetRecord, type FleetSource, FolderSource, GitSource, parseSource } from '../../fleet/index.ts';
 import { type BaseModel, fingerprintBase } from '../../models/index.ts';
 import type { GenerationService } from '../../service/index.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
 import { createFleetServer } from './fleet-server.ts';
 
 /** Where a fleet is declared, and how it is followed. */
@@ -23,7 +24,7 @@ export interface OpenFleetContext {
   readonly settings: FleetSettings & { readonly store?: string | undefined };
   readonly base: BaseModel;
   readonly generation: Pick<GenerationService, 'context'>;
-  readonly keyNames: () => ReadonlySet<string> | undefined;
+  readonly keys: Pick<KeyRing, 'names'>;
 }
 
 /**
@@ -58,19 +59,14 @@ function refuse(name: string, expected: ConstructorParameters<typeof EspalierErr
  * The fleet of a server with a store. It has served what was applied before when this resolves.
  * @returns undefined if the server has no store
  */
-export async function openFleet({
-  settings,
-  base,
-  generation,
-  keyNames,
-}: OpenFleetContext): Promise<Fleet | undefined> {
+export async function openFleet({ settings, base, generation, keys }: OpenFleetContext): Promise<Fleet | undefined> {
   const { store, fleetAdapters, fleetIntervalMs } = settings;
   const { control, rollouts, audit, baseName } = generation.context;
   if (store === undefined || control === undefined || rollouts === undefined) return undefined;
   const folder = join(store, 'fleet');
   const fingerprint = await fingerprintBase(base);
   return Fleet.open({
-    server: createFleetServer({ baseName, fingerprint, control, rollouts, audit, keyNames }),
+    server: createFleetServer({ baseName, fingerprint, control, rollouts, audit, keyNames: () => keys.names() }),
     source: sourceOf(settings, folder),
     record: new FleetRecord(join(folder, 'state.json')),
     adapters: fleetAdapters,
