@@ -57,8 +57,8 @@ export interface EngineOptions {
    */
   readonly prefixCache?: number | undefined;
   /**
-   * Keeps the adapters of an `int8` base as floats too. By default their matrices are bytes there, like those of the base, which takes a
-   * quarter of the memory and less time, and rounds their updates. On other bases adapters are always floats.
+   * Keeps the adapters of a quantized base whose products round their inputs as floats too. By default their matrices are bytes there,
+   * which takes a quarter of the memory and less time, and rounds their updates. On other bases adapters are always floats.
    */
   readonly exactAdapters?: boolean | undefined;
   /** Called once for each sequence that was accepted and has ended. It must not throw. */
@@ -189,15 +189,19 @@ async function openArena(base: BaseModel, settings: EngineSettings, slots: numbe
   const isBytes =
     exactAdapters || base.graphs.decode === undefined
       ? undefined
-      : (path: string): boolean => isSignedMatrix(base.weights.get(`${path}.weight`)?.quantized);
+      : (path: string): boolean => roundsInputs(base.weights.get(`${path}.weight`)?.quantized);
   const stack = new AdapterStack(modules, { rows: settings.adapterRows, hasGain, hasBias, isBytes });
   const served = { modules: new Map(modules.map((module) => [module.path, module])), biases: loraBias };
   return new EngineArena({ stack, ...served, maxRank, gains, keptRows: keptRowsPerSlot * slots });
 }
 
-/** WHY not unsigned ones: where signed products must have narrow inputs, graphs with unsigned weights keep wide ones. */
-function isSignedMatrix(weight: QuantizedWeight | undefined): boolean {
-  return weight?.kind === 'int8' && weight.signed;
+/**
+ * Whether the module's own product rounds its input to bytes.
+ *
+ * WHY not of unsigned bytes: where signed products must have narrow inputs, graphs with unsigned weights keep wide ones.
+ */
+function roundsInputs(weight: QuantizedWeight | undefined): boolean {
+  return weight?.kind === 'int8' ? weight.signed : weight?.activations === 'int8';
 }
 
 interface EngineParts {

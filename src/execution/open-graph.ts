@@ -1,4 +1,4 @@
-import type { Model } from '../ir/index.ts';
+import { runPasses, type Model } from '../ir/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
@@ -53,8 +53,12 @@ export class OpenGraph implements Disposable {
  * @throws EspalierError the errors of `prepareGraph` and of `createSession`
  */
 export async function openGraph(model: Model, options: OpenGraphOptions): Promise<OpenGraph> {
-  const passes = [...(options.passes ?? []), ...(await kernelPasses(model, options.environment))];
-  return openPreparedGraph(await prepareGraph(model, { ...options, passes }), options);
+  // WHY before: which passes the machine needs depends on the products that these passes add.
+  const { modified } = runPasses(model, options.passes ?? []);
+  const passes = await kernelPasses(model, options.environment);
+  const { file, ...rest } = options;
+  const prepared = await prepareGraph(model, { ...rest, passes, ...(file && !modified && { file }) });
+  return openPreparedGraph(prepared, options);
 }
 
 /** @throws EspalierError the errors of `createSession` */

@@ -125,7 +125,7 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly dora?: boolean;
   /** Supports adapters with biases (`lora_bias`), also those loaded later. Default: whether the folder contains one at the start. */
   readonly loraBias?: boolean;
-  /** Keeps adapters of an `int8` base as floats, like those of other bases. By default they are bytes there. */
+  /** Keeps adapters of a quantized base as floats, like those of other bases. By default they are bytes where the base rounds its inputs. */
   readonly exactAdapters?: boolean;
   /** Modules that adapters may change: names, a pattern, or 'all-linear'. Default: all linear ones but the head, and those that the folder needs. */
   readonly adapterTargets?: readonly string[] | string;

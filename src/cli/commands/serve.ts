@@ -203,7 +203,10 @@ export const serveCommand: CommandDefinition = {
         '--lora-bias',
         'take adapters with lora_bias that are loaded later; set by itself where the folder has one at the start',
       )
-      .option('--exact-adapters', 'keep adapters of an int8 base as floats: exact, slower, and four times the memory')
+      .option(
+        '--exact-adapters',
+        'keep adapters of a quantized base as floats: exact, slower, and four times the memory',
+      )
       .option(
         '--adapter-targets <targets>',
         'modules that adapters may change (default: all linear ones but the head, and what the folder needs at the start)',

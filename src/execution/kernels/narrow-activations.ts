@@ -11,7 +11,7 @@ interface Rounding {
 
 /** Whether a graph multiplies rounded inputs by signed weights in the form that Espalier builds. */
 export function hasSignedProducts(model: Model): boolean {
-  return model.graph.nodes.some((node) => roundingOf(node) !== undefined);
+  return allNodes(model).some((node) => roundingOf(node) !== undefined);
 }
 
 /**
@@ -23,7 +23,7 @@ export function hasSignedProducts(model: Model): boolean {
  * 255 · 127 do not. The alternative, unsigned weights, is exact there and takes up to twice the time.
  */
 export const narrowActivations: Pass = definePass('narrow-activations', (model) =>
-  model.graph.nodes.flatMap((node) => {
+  allNodes(model).flatMap((node) => {
     const found = roundingOf(node);
     if (found === undefined) return [];
     const tape = new Tape(model, { scope: `${node.label}/narrow` });
@@ -32,6 +32,13 @@ export const narrowActivations: Pass = definePass('narrow-activations', (model) 
     return [`${node.label} rounds to 127 levels, with all that share its rounding`];
   }),
 );
+
+/** Also those of branches, in which the products of adapters are. */
+function allNodes({ graph }: Model): Node[] {
+  const inner = (nodes: readonly Node[]): Node[] =>
+    nodes.flatMap((node) => [node, ...node.subgraphs.flatMap((subgraph) => inner(subgraph.nodes))]);
+  return inner(graph.nodes);
+}
 
 /** WHY the exact step: graphs of other tools have steps of their own, and are computed as they say. */
 const wholeStep = Math.fround(1 / 127);

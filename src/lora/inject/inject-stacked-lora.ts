@@ -27,7 +27,7 @@ export interface StackedOptions {
   readonly gains?: boolean;
   /** `lora_bias`: adds another input for each linear module. */
   readonly biases?: boolean;
-  /** The modules whose matrices are bytes. Each must be a product of bytes that `quantizedLinear` builds. */
+  /** The modules whose matrices are bytes. Each must be computed as a list of rows, as `quantizedLinear` does. */
   readonly bytes?: ReadonlySet<string>;
 }
 

@@ -34,12 +34,14 @@ export interface ByteStack {
 /**
  * Adds the update of adapters that are stored as bytes to the result of a product of bytes.
  *
- * For few tokens, the module's input is read as the module's own product reads it, rounded. Each item is multiplied by its own block,
- * and its ranks between the two matrices are rounded as well, with the largest of them as their scale. For many tokens, nothing is
- * rounded but A and B:
+ * For few tokens, the module's input is rounded; where the module's own product is one of bytes, it is read as that reads it. Each item
+ * is multiplied by its own block, and its ranks between the two matrices are rounded as well, with the largest of them as their scale.
+ * For many tokens, nothing is rounded but A and B:
  *
- *   h = (x ⊗ A) ∘ scale of each item     y' = y + Σ share · t · (round(127 · h / t) ⊗ B) / 127,   t = max|h| of the item
- *   h = ((x·A) ∘ scale) ∘ mask           y' = y + h·B
+ *   h = s · (round(127 · x / s) ⊗ A) / 127 ∘ scale,   s = max|x| of the item
+ *   y' = y + Σ share · t · (round(127 · h / t) ⊗ B) / 127,   t = max|h| of the item
+ *
+ *   h = ((x·A) ∘ scale) ∘ mask,   y' = y + h·B
  *
  * Each item has its own scale, so a token's result depends on no other token.
  *
@@ -51,11 +53,8 @@ export interface ByteStack {
  */
 export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack: ByteStack): Value {
   const { path, out, a, b, scale, mask, items } = stack;
-  const [levels, , step, , middle] = place.site.node.inputs;
-  // The module's input as its rounding reads it: x / s.
-  const input = levels?.producer?.inputs[0];
   const { y } = place;
-  if (!input || !levels || !step || !middle || !y) throw new TypeError(`${path} is no product of bytes`);
+  if (!y) throw new TypeError(`${path} is not computed as a list of rows`);
   const constant = (name: string, tensor: TensorData): Value => loraConstant(tape, tensor, { name, owner: path });
   const one = constant('one', tensorOf('float32', [], [1]));
   const least = constant('least', tensorOf('float32', [], [1e-30]));
@@ -63,16 +62,26 @@ export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack:
   const outRows = constant('out_rows', tensorOf('int64', [2], [-1, out]));
   const rankRows = constant('rank_rows', tensorOf('int64', [2], [0, -1]));
   const oneRow = constant('one_row', tensorOf('int64', [2], [1, -1]));
+  const { input, levels, step, middle } = ownRounding(place) ?? {
+    input: place.x,
+    levels: undefined,
+    step: constant('step', tensorOf('float32', [], [1 / 127])),
+    middle: constant('middle', tensorOf('uint8', [], [128])),
+  };
   const few = branch(model, `${path}/lora/few`, (inner) => {
-    const tokens = inner.op('Reshape', [inner.op('Gather', [levels, items.rows]), items.grid]);
-    const product = inner.op('MatMulIntegerToFloat', [tokens, a, step, one, middle], { ...contrib, name: 'A' });
-    const own = inner.op('Mul', [product, scale]);
-    const largest = inner.op('ReduceMax', [inner.op('Abs', [own]), last], { attributes: { keepdims: 1 } });
-    // WHY a lower bound: the ranks of an adapter that does not change the module are zeros, and 0 / 0 would be NaN.
-    const size = inner.op('Max', [largest, least]);
-    const rounded = inner.op('QuantizeLinear', [inner.op('Div', [own, size]), step, middle]);
+    const round = (values: Value): { readonly rounded: Value; readonly size: Value } => {
+      const largest = inner.op('ReduceMax', [inner.op('Abs', [values]), last], { attributes: { keepdims: 1 } });
+      // WHY a lower bound: the ranks of an adapter that does not change the module are zeros, and 0 / 0 would be NaN.
+      const size = inner.op('Max', [largest, least]);
+      return { rounded: inner.op('QuantizeLinear', [inner.op('Div', [values, size]), step, middle]), size };
+    };
+    const tokens = inner.op('Reshape', [inner.op('Gather', [levels ?? input, items.rows]), items.grid]);
+    const { rounded: left, size: leftSize } = levels ? { rounded: tokens, size: undefined } : round(tokens);
+    const product = inner.op('MatMulIntegerToFloat', [left, a, step, one, middle], { ...contrib, name: 'A' });
+    const { rounded, size } = round(inner.op('Mul', [product, scale]));
     const integers = inner.op('MatMulIntegerToFloat', [rounded, b, step, one, middle], { ...contrib, name: 'B' });
-    const updates = inner.op('Reshape', [inner.op('Mul', [integers, size]), outRows]);
+    const factor = leftSize ? inner.op('Mul', [size, leftSize]) : size;
+    const updates = inner.op('Reshape', [inner.op('Mul', [integers, factor]), outRows]);
     return inner.op('Gemm', [items.shares, updates, y], { name: 'shares' });
   });
   const many = branch(model, `${path}/lora/many`, (inner) => {
@@ -94,6 +103,23 @@ export function addByteStack(model: Model, tape: Tape, place: GraftPlace, stack:
     dtype: 'float32',
     ...(y.shape && { shape: y.shape }),
   });
+}
+
+interface Rounding {
+  /** The module's input as its rounding reads it: f32 [tokens, in], x / s. */
+  readonly input: Value;
+  /** u8 [tokens, in] */
+  readonly levels: Value;
+  readonly step: Value;
+  readonly middle: Value;
+}
+
+/** How a product of bytes that `quantizedLinear` builds rounds its input; undefined for other products. */
+function ownRounding({ site: { node } }: GraftPlace): Rounding | undefined {
+  if (node.opType !== 'MatMulIntegerToFloat') return undefined;
+  const [levels, , step, , middle] = node.inputs;
+  const input = levels?.producer?.inputs[0];
+  return input && levels && step && middle ? { input, levels, step, middle } : undefined;
 }
 
 const contrib = { domain: 'com.microsoft', dtype: 'float32' } as const;
