@@ -21,7 +21,7 @@ export function addServerOptions(command: Command): void {
     .option('--server <url>', `where the server is (default: ${defaultServer})`)
     .option(
       '--admin-key <key>',
-      'its key for administration (default: $ESPALIER_ADMIN_KEY, $ESPALIER_READ_KEY or $ESPALIER_API_KEY)',
+      'its key for administration (default: $ESPALIER_ADMIN_KEY, to look also $ESPALIER_READ_KEY, or $ESPALIER_API_KEY)',
     );
 }
 
@@ -49,24 +49,32 @@ export function watchKeyOf(given: string | undefined): string | undefined {
   return keyOf(keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_READ_KEY'), 'ESPALIER_API_KEY');
 }
 
+/** The key of a command that changes something. WHY not one for looking: it would be refused where another one would do. */
+export function changeKeyOf(given: string | undefined): string | undefined {
+  return keyOf(keyOf(given, 'ESPALIER_ADMIN_KEY'), 'ESPALIER_API_KEY');
+}
+
 /** The options that `serverSchema` has read. */
 interface ReadServer {
   readonly server: string;
   readonly adminKey?: string | undefined;
 }
 
-export function clientOf(read: ReadServer, signal: AbortSignal): AdapterClient {
-  return new AdapterClient(addressOf(read, signal));
+/** What a command does with a server. */
+export type Doing = 'looks' | 'changes';
+
+export function clientOf(read: ReadServer, doing: Doing, signal: AbortSignal): AdapterClient {
+  return new AdapterClient(addressOf(read, doing, signal));
 }
 
-export function jobClientOf(read: ReadServer, signal: AbortSignal): JobClient {
-  return new JobClient(addressOf(read, signal));
+export function jobClientOf(read: ReadServer, doing: Doing, signal: AbortSignal): JobClient {
+  return new JobClient(addressOf(read, doing, signal));
 }
 
 export function fleetClientOf(read: ReadServer, signal: AbortSignal): FleetClient {
-  return new FleetClient(addressOf(read, signal));
+  return new FleetClient(addressOf(read, 'looks', signal));
 }
 
-function addressOf({ server, adminKey }: ReadServer, signal: AbortSignal): AdapterClientOptions {
-  return { server, key: watchKeyOf(adminKey), signal };
+function addressOf({ server, adminKey }: ReadServer, doing: Doing, signal: AbortSignal): AdapterClientOptions {
+  return { server, key: doing === 'looks' ? watchKeyOf(adminKey) : changeKeyOf(adminKey), signal };
 }

@@ -17,7 +17,7 @@ export const adapterListCommand: CommandDefinition = {
   examples: ['espalier adapter list', 'espalier adapter list --server http://gpu-1:8000 --admin-key "$KEY" --json'],
   configure: addServerOptions,
   async run(options, { output, signal }) {
-    const adapters = await clientOf(readOptions(z.object(serverSchema), options), signal).list();
+    const adapters = await clientOf(readOptions(z.object(serverSchema), options), 'looks', signal).list();
     output.answer(adapters, () => describeRemotes(adapters));
   },
 };
@@ -32,7 +32,7 @@ export const adapterStatusCommand: CommandDefinition = {
   },
   async run(options, { output, signal }) {
     const read = readOptions(z.object({ ...serverSchema, name: adapterName.optional() }), options);
-    const client = clientOf(read, signal);
+    const client = clientOf(read, 'looks', signal);
     if (read.name === undefined) {
       const adapters = await client.list();
       return output.answer(adapters, () => describeRemotes(adapters));
@@ -73,7 +73,7 @@ function changeCommand<Schema extends z.ZodRawShape>(settings: ChangeSettings<Sc
     },
     async run(options, { output, signal }) {
       const read = readOptions(z.object({ ...changeSchema, ...schema }), options);
-      const client = clientOf(read as z.output<z.ZodObject<typeof serverSchema>>, signal);
+      const client = clientOf(read as z.output<z.ZodObject<typeof serverSchema>>, 'changes', signal);
       const adapter = await settings.change(
         client,
         read,
@@ -171,7 +171,7 @@ export const adapterDrainCommand: CommandDefinition = {
   },
   async run(options, context) {
     const read = readOptions(z.object({ ...changeSchema, wait: z.boolean().default(true) }), options);
-    const client = clientOf(read, context.signal);
+    const client = clientOf(read, 'changes', context.signal);
     const adapter = await drain(client, read, { ...(await wantsOf(client, read)), context });
     context.output.answer(adapter, () =>
       adapter.requests === 0
@@ -206,7 +206,7 @@ export const adapterDeleteCommand: CommandDefinition = {
   },
   async run(options, { output, signal }) {
     const read = readOptions(z.object(changeSchema), options);
-    const client = clientOf(read, signal);
+    const client = clientOf(read, 'changes', signal);
     const { reason, expected } = await wantsOf(client, read);
     await client.remove({ name: read.name, body: reason, expected });
     output.answer({ name: read.name, deleted: true }, () => `${read.name} is removed`);

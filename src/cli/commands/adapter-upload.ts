@@ -31,7 +31,7 @@ export const adapterUploadCommand: CommandDefinition = {
   async run(options, { output, signal }) {
     const { name, path: place, publish, reason, ...server } = readOptions(schema, options);
     const files = await filesAt(place);
-    const made = await clientOf(server, signal).upload({ name, files, isPublished: publish, reason });
+    const made = await clientOf(server, 'changes', signal).upload({ name, files, isPublished: publish, reason });
     output.answer(made, () => {
       if (made.published) return `${name} is at ${made.version}`;
       return publish ? `${name} rolls out ${made.version}` : `${name} has ${made.version} in the store`;

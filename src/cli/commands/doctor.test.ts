@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../http/app.ts';
@@ -48,6 +50,18 @@ describe('espalier doctor', () => {
       `${server}, espalier 9.9.9 on Node ${process.versions.node}`,
     ]);
     expect(stdout).toContain('Nothing stands out at this moment.');
+  });
+
+  it('does not call a server down that refuses the key', async () => {
+    const refusing = createServer((_request, reply) => void reply.writeHead(401).end('no such key'));
+    await once(refusing.listen(0, '127.0.0.1'), 'listening');
+    server = `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`;
+    const { stdout } = await run();
+    refusing.close();
+    expect(stdout).toMatch(/^series +401 /m);
+    expect(stdout).not.toContain('EspalierDown');
+    expect(stdout).not.toContain('Nothing stands out');
+    expect(stdout).toContain('give a key that may look');
   });
 
   it('names what stands out, with the page of its alert', async () => {

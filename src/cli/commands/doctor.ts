@@ -76,13 +76,12 @@ async function diagnose(
   const [metrics, ...parts] = await Promise.all([ask('/metrics'), ...asked]);
   const text = metrics.status === 200 && typeof metrics.said === 'string' ? metrics.said : undefined;
   const lines = seriesLines(text ?? '');
-  const down: Finding[] = text === undefined ? [{ alert: 'EspalierDown', what: `/metrics: ${wordsOf(metrics)}` }] : [];
   return {
     server,
     time: new Date().toISOString(),
     client: { node: process.versions.node, platform: `${process.platform} ${process.arch}` },
     build: lines.find(({ name }) => name === 'espalier_build_info')?.labels,
-    findings: [...down, ...findingsOf(lines)],
+    findings: [...downOf(metrics, text), ...findingsOf(lines)],
     parts: Object.fromEntries(parts) as Diagnosis['parts'],
     metrics: (text ?? '')
       .split('\n')
@@ -90,6 +89,12 @@ async function diagnose(
       .slice(0, maxLines),
     metricsProblem: text === undefined ? wordsOf(metrics) : undefined,
   };
+}
+
+/** A server that refuses the key is not down: what is wrong is told with the series. */
+function downOf(metrics: Part, text: string | undefined): Finding[] {
+  if (text !== undefined || metrics.status === 401 || metrics.status === 403) return [];
+  return [{ alert: 'EspalierDown', what: `/metrics: ${wordsOf(metrics)}` }];
 }
 
 function parsed(text: string): unknown {
@@ -105,7 +110,7 @@ function wordsOf({ status, said }: Part): string {
   return `${status === undefined ? '' : `${status} `}${words.slice(0, 300)}`;
 }
 
-function describe({ server, build, findings, parts, metrics }: Diagnosis): string {
+function describe({ server, build, findings, parts, metrics, metricsProblem }: Diagnosis): string {
   const version = build === undefined ? '' : `, espalier ${build['version'] ?? '?'} on Node ${build['node'] ?? '?'}`;
   const states = Object.entries(parts).map(([name, part]) => {
     return `${name.padEnd(10)}${part.status === 200 ? 'answers' : wordsOf(part)}`;
@@ -114,7 +119,12 @@ function describe({ server, build, findings, parts, metrics }: Diagnosis): strin
   return [
     `${server}${version}`,
     ...states,
-    `${'series'.padEnd(10)}${metrics.length} lines; --json has them, and all answers`,
-    ...(found.length === 0 ? ['Nothing stands out at this moment.'] : ['What stands out:', ...found]),
+    `${'series'.padEnd(10)}${metricsProblem ?? `${metrics.length} lines; --json has them, and all answers`}`,
+    ...(found.length > 0 ? ['What stands out:', ...found] : [noneFound(metricsProblem)]),
   ].join('\n');
+}
+
+function noneFound(problem: string | undefined): string {
+  if (problem === undefined) return 'Nothing stands out at this moment.';
+  return 'Nothing can be found without the series: give a key that may look (--admin-key, $ESPALIER_READ_KEY).';
 }

@@ -22,7 +22,7 @@ export const jobsListCommand: CommandDefinition = {
   examples: ['espalier jobs list', 'espalier jobs list --server http://gpu-1:8000 --json'],
   configure: addServerOptions,
   async run(options, { output, signal }) {
-    const jobs = await jobClientOf(readOptions(z.object(serverSchema), options), signal).list();
+    const jobs = await jobClientOf(readOptions(z.object(serverSchema), options), 'looks', signal).list();
     output.answer(jobs, () => describeJobs(jobs));
   },
 };
@@ -34,7 +34,7 @@ export const jobsShowCommand: CommandDefinition = {
   configure: addJobId,
   async run(options, { output, signal }) {
     const read = readOptions(ofJob, options);
-    const client = jobClientOf(read, signal);
+    const client = jobClientOf(read, 'looks', signal);
     const job = await client.get(read.id);
     const checkpoints = await client.checkpoints(read.id);
     output.answer({ ...job, checkpoints }, () => {
@@ -51,7 +51,7 @@ export const jobsEventsCommand: CommandDefinition = {
   configure: addJobId,
   async run(options, { output, signal }) {
     const read = readOptions(ofJob, options);
-    const events = await jobClientOf(read, signal).events(read.id);
+    const events = await jobClientOf(read, 'looks', signal).events(read.id);
     output.answer(events, () => describeJobEvents(events));
   },
 };
@@ -96,7 +96,7 @@ export const jobsCreateCommand: CommandDefinition = {
   },
   async run(options, { output, signal }) {
     const read = readOptions(createSchema, options);
-    const client = jobClientOf(read, signal);
+    const client = jobClientOf(read, 'changes', signal);
     const model = read.model ?? (await client.baseName());
     const training = await fileOf(client, read.rows);
     const validation = read.validation === undefined ? undefined : await fileOf(client, read.validation);
@@ -142,7 +142,7 @@ function commandOf({ verb, summary, told }: Verb): CommandDefinition {
     configure: addJobId,
     async run(options, { output, signal }) {
       const read = readOptions(ofJob, options);
-      const job = await jobClientOf(read, signal).command(read.id, verb);
+      const job = await jobClientOf(read, 'changes', signal).command(read.id, verb);
       output.answer(job, () => told(job));
     },
   };

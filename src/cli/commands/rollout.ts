@@ -25,7 +25,7 @@ export const rolloutStartCommand: CommandDefinition = {
   async run(options, { output, signal }) {
     const schema = z.object({ ...changeSchema, version: versionStart, steps: rolloutSteps.optional() });
     const read = readOptions(schema, options);
-    const client = clientOf(read, signal);
+    const client = clientOf(read, 'changes', signal);
     const { reason, expected } = await wantsOf(client, read);
     const candidate = await wholeVersion(client, read.name, read.version);
     const steps = read.steps?.map(snakeCased);
@@ -45,7 +45,7 @@ export const rolloutStatusCommand: CommandDefinition = {
   },
   async run(options, { output, signal }) {
     const read = readOptions(z.object({ ...serverSchema, name: adapterName.optional() }), options);
-    const client = clientOf(read, signal);
+    const client = clientOf(read, 'looks', signal);
     if (read.name === undefined) {
       const rollouts = await client.rollouts();
       return output.answer(rollouts, () => describeRollouts(rollouts));
@@ -71,7 +71,7 @@ export const rolloutNoiseCommand: CommandDefinition = {
     const number = z.coerce.number().optional();
     const schema = { ...changeSchema, start: z.boolean().default(false), samples: number, share: number };
     const read = readOptions(z.object(schema), options);
-    const client = clientOf(read, signal);
+    const client = clientOf(read, read.start ? 'changes' : 'looks', signal);
     const { reason, expected } = await wantsOf(client, read);
     const { samples, share } = read;
     const body = { ...(samples !== undefined && { samples }), ...(share !== undefined && { share }), ...reason };
@@ -109,7 +109,7 @@ function changeCommand(
     },
     async run(options, { output, signal }) {
       const read = readOptions(z.object(changeSchema), options);
-      const client = clientOf(read, signal);
+      const client = clientOf(read, 'changes', signal);
       const rollout = await change(client, await wantsOf(client, read));
       output.answer(rollout, () => describeRollout(rollout));
     },

@@ -1,5 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import { fetchReason } from './fetch-reason.ts';
+import { routeUrl } from './route-url.ts';
 
 /** WHY bounded: a server that is asked because it is unwell may answer nothing. */
 const timeoutMs = 10_000;
@@ -22,7 +23,7 @@ export async function readServer(
   path: string,
 ): Promise<ServerRead> {
   try {
-    const answer = await fetch(`${server.replace(/\/+$/, '')}${path}`, {
+    const answer = await fetch(routeUrl(server, path), {
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
       // WHY: the key is for this server, and a redirect may lead to another.
       redirect: 'error',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { fetchReason } from './fetch-reason.ts';
+import { routeUrl } from './route-url.ts';
 
 /** Where requests go. */
 export interface ServerAddress {
@@ -57,7 +58,7 @@ async function send(
     ...(expected === undefined ? {} : { 'if-match': `"${expected}"` }),
   };
   try {
-    return await fetch(new URL(path, server), {
+    return await fetch(routeUrl(server, path), {
       method,
       headers,
       // WHY not followed: the key must not go to another server.
