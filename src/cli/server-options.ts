@@ -71,8 +71,8 @@ export function jobClientOf(read: ReadServer, doing: Doing, signal: AbortSignal)
   return new JobClient(addressOf(read, doing, signal));
 }
 
-export function fleetClientOf(read: ReadServer, signal: AbortSignal): FleetClient {
-  return new FleetClient(addressOf(read, 'looks', signal));
+export function fleetClientOf(read: ReadServer, doing: Doing, signal: AbortSignal): FleetClient {
+  return new FleetClient(addressOf(read, doing, signal));
 }
 
 function addressOf({ server, adminKey }: ReadServer, doing: Doing, signal: AbortSignal): AdapterClientOptions {

@@ -81,7 +81,7 @@ export const fleetDiffCommand: CommandDefinition = {
   },
   async run(options, { output, signal }) {
     const { file, ...server } = readOptions(fileSchema, options);
-    const plan = await fleetClientOf(server, signal).diff(await manifestAt(file));
+    const plan = await fleetClientOf(server, 'looks', signal).diff(await manifestAt(file));
     output.answer(plan, () => describePlan(plan));
     return plan.changes === 0 ? exitCodes.success : exitCodes.failure;
   },
@@ -98,7 +98,7 @@ export const fleetApplyCommand: CommandDefinition = {
   async run(options, { output, signal }) {
     const { file, ...server } = readOptions(fileSchema, options);
     const text = await manifestAt(file);
-    const client = fleetClientOf(server, signal);
+    const client = fleetClientOf(server, 'changes', signal);
     const { missing } = await client.diff(text);
     await sendMissing(text, { missing, file, send: (name, at) => send(name, at, server, signal) });
     const plan: RemotePlan = await client.apply(text);
@@ -149,7 +149,12 @@ async function send(
   signal: AbortSignal,
 ): Promise<string> {
   const files = await filesAt(at);
-  const { version } = await clientOf(server, signal).upload({ name, files, isPublished: false, reason: 'for a fleet' });
+  const { version } = await clientOf(server, 'changes', signal).upload({
+    name,
+    files,
+    isPublished: false,
+    reason: 'for a fleet',
+  });
   return version;
 }
 
@@ -159,7 +164,7 @@ export const fleetStatusCommand: CommandDefinition = {
   examples: ['espalier fleet status', 'espalier fleet status --server http://gpu-1:8000 --json'],
   configure: addServerOptions,
   async run(options, { output, signal }) {
-    const fleet = await fleetClientOf(readOptions(z.object(serverSchema), options), signal).status();
+    const fleet = await fleetClientOf(readOptions(z.object(serverSchema), options), 'looks', signal).status();
     output.answer(fleet, () => describeFleet(fleet));
   },
 };
@@ -170,7 +175,7 @@ export const fleetWatchCommand: CommandDefinition = {
   examples: ['espalier fleet watch', 'espalier fleet watch --server http://gpu-1:8000 --json'],
   configure: addServerOptions,
   async run(options, { output, signal, json }) {
-    const client = fleetClientOf(readOptions(z.object(serverSchema), options), signal);
+    const client = fleetClientOf(readOptions(z.object(serverSchema), options), 'looks', signal);
     let last = '';
     for await (const fleet of statesOf(client, signal)) {
       // The age always changes.
@@ -203,7 +208,7 @@ function pausing(what: 'pause' | 'resume', summary: string): CommandDefinition {
     },
     async run(options, { output, signal }) {
       const { reason, ...server } = readOptions(pauseSchema, options);
-      const fleet = await fleetClientOf(server, signal)[what](reason);
+      const fleet = await fleetClientOf(server, 'changes', signal)[what](reason);
       output.answer(fleet, () => describeFleet(fleet));
     },
   };
