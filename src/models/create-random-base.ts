@@ -60,7 +60,7 @@ async function writeWeights(description: DecoderConfig, options: RandomBaseOptio
   const shapes = decoderWeightShapes(description);
   const files = splitIntoFiles(shapes, { dtype, maxFileBytes });
   const totalBytes = [...shapes.values()].reduce((sum, shape) => sum + byteLength(dtype, shape), 0);
-  const norm = 1 - description.lastNorm.offset;
+  const norm = 1 - (description.lastNorm?.offset ?? 0);
   const random = { dtype, deviation: config.initializerRange, seed, quantiles: normalQuantiles(), norm };
   const places: Record<string, string> = {};
   let doneBytes = 0;
@@ -82,10 +82,20 @@ async function writeWeights(description: DecoderConfig, options: RandomBaseOptio
   });
 }
 
+/** Where the parameters of xIELU begin: softplus(alpha_p) = 0.8 and beta + softplus(alpha_n) = 0.8. */
+const xieluStart: Readonly<Record<string, number>> = {
+  alpha_p: Math.log(Math.expm1(0.8)),
+  alpha_n: Math.log(Math.expm1(0.3)),
+  beta: 0.5,
+  eps: -1e-6,
+};
+
 async function freshWeight(
   name: string,
   { norm, ...random }: Omit<RandomWeight, 'stream'> & { readonly norm: number },
 ): Promise<TensorData> {
+  const fixed = xieluStart[name.slice(name.lastIndexOf('.') + 1)];
+  if (name.includes('.act_fn.') && fixed !== undefined) return constantWeight({ ...random, value: fixed });
   if (name.endsWith('.bias')) return constantWeight({ ...random, value: 0 });
   if (random.shape.length === 1) return constantWeight({ ...random, value: norm });
   return randomWeight({ ...random, stream: `init/${name}` });

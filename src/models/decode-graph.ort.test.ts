@@ -45,14 +45,21 @@ const variants: [string, Partial<RandomBaseConfig>, Partial<RandomBaseOptions>][
 ];
 
 /** Cases where what a token sees depends on where it stands: windows, learned positions, and layers without any. */
-const placed = goldenCases.filter((name) => /window|gemma|smollm|gpt2-inner/.test(name));
+const placed = goldenCases.filter((name) =>
+  /window|gemma|smollm|gpt2-inner|cohere2|falcon-rw|ministral3|opt-350m/.test(name),
+);
 
 describe.each(placed)('the decode graph of the golden case %s', (name) => {
   it('gives what the scoring graph gives, whatever the lengths of the rows and the chunks of their prompts', async () => {
     using environment = openEnvironment({ threads: 1 });
     const base = await openBaseModel(goldenDir(name, 'model'));
+    const known = (tokens: readonly number[]): number[] => tokens.map((token) => token % base.config.vocabSize);
     const property = fc.asyncProperty(requests, async (rows) => {
-      expect(await differenceFromScoring(rows, { base, environment })).toBeLessThan(1e-4);
+      const small = rows.map(({ chunks, continuation }) => ({
+        chunks: chunks.map(known),
+        continuation: known(continuation),
+      }));
+      expect(await differenceFromScoring(small, { base, environment })).toBeLessThan(1e-4);
     });
     await fc.assert(property, { numRuns: 2, seed: 5 });
   });

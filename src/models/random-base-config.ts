@@ -55,10 +55,28 @@ function sizes(config: RandomBaseConfig): Record<string, unknown> {
     head_dim: config.headDim,
     ...(config.family.startsWith('gemma') && { query_pre_attn_scalar: config.headDim }),
     max_position_embeddings: config.maxPositions,
-    [config.family === 'phi' ? 'layer_norm_eps' : 'rms_norm_eps']: config.rmsNormEpsilon,
+    [epsilonNames[config.family] ?? 'rms_norm_eps']: config.rmsNormEpsilon,
     rope_theta: config.ropeTheta,
+    ...(config.family === 'opt' && { ffn_dim: config.intermediateSize }),
+    ...(config.family === 'falcon' && {
+      ffn_hidden_size: config.intermediateSize,
+      num_kv_heads: config.kvHeads,
+      new_decoder_architecture: true,
+    }),
   };
 }
+
+/** The name of the field for the epsilon of the norms, where it is not `rms_norm_eps`. */
+const epsilonNames: Readonly<Record<string, string>> = {
+  cohere: 'layer_norm_eps',
+  cohere2: 'layer_norm_eps',
+  falcon: 'layer_norm_epsilon',
+  gpt_neox: 'layer_norm_eps',
+  nemotron: 'norm_eps',
+  phi: 'layer_norm_eps',
+  stablelm: 'layer_norm_eps',
+  starcoder2: 'norm_epsilon',
+};
 
 function gpt2Sizes(config: RandomBaseConfig): Record<string, unknown> {
   return {
@@ -83,7 +101,7 @@ export function describeRandomBase(config: RandomBaseConfig, json: unknown, path
 }
 
 /** Families whose `config.json` contains the sizes directly, and not in a part for text. */
-const families = decoderFamilies.filter(({ rename }) => rename === undefined);
+const families = decoderFamilies.filter(({ isForeign }) => isForeign === undefined);
 
 function familyNamed(name: string): DecoderFamily {
   const family = families.find(({ modelType }) => modelType === name);

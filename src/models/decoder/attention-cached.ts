@@ -4,6 +4,7 @@ import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
 import { cachedHeadDim, narrowed, widened } from './head-padding.ts';
+import { alibiTable, queryFactors } from './position-scaling.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { isStatic, rotationOf, type Places, type Rotation } from './rotation.ts';
@@ -47,10 +48,11 @@ export function cachedAttention(builder: GraphBuilder, inputs: CacheInputs): Att
 }
 
 /**
- * Whether GroupQueryAttention applies the rotary embedding itself. It needs a head size that is a multiple of 16, and takes only one
- * table. Otherwise the graph applies the rotary embedding before the attention, with positions that the caller gives.
+ * Whether GroupQueryAttention applies the rotary embedding itself. It needs a head size that is a multiple of 16, takes only one
+ * table, and cannot normalize after it. Otherwise the graph applies the rotary embedding before the attention, with positions that the caller gives.
  */
-function turnsInside(rope: RopeConfig, { config, maxLength }: CacheInputs): boolean {
+function turnsInside(rope: RopeConfig, { queryKeyNorm }: AttentionLayer, { config, maxLength }: CacheInputs): boolean {
+  if (queryKeyNorm?.turned) return false;
   return config.headDim % 16 === 0 && rope.dims % 16 === 0 && isStatic(rope, maxLength);
 }
 
@@ -64,9 +66,14 @@ interface Shared {
   rotation(rope: RopeConfig): Rotation;
   /** When the attention applies the rotary embedding itself, only the tables. */
   tables(rope: RopeConfig): Pick<Rotation, 'cos' | 'sin'>;
+  /** f32 [1, heads, seq, length of the longest row]. Layers with it have no rotary embedding. */
+  alibi(scale: number): Value;
+  /** f32 [batch, seq, 1] */
+  queryFactors(growth: AttentionLayer['queryGrowth']): Value | undefined;
 }
 
-function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: CacheInputs): Shared {
+function sharedValues(builder: GraphBuilder, inputs: CacheInputs): Shared {
+  const { config, inputIds, maxLength } = inputs;
   const tape = builder.tape('attention');
   const positions = lazily(() => builder.graph.addInput('position_ids', 'int64', ['batch', 'seq']));
   const lengths = lazily(() =>
@@ -79,7 +86,22 @@ function sharedValues(builder: GraphBuilder, { config, inputIds, maxLength }: Ca
     positions,
     rotation: memoized((rope) => rotationOf(rope, places(positions()))),
     tables: memoized((rope) => rotationOf(rope, places(tape.int64s([0])))),
+    alibi: memoized((scale) => alibiOf(tape, scale, inputs)),
+    queryFactors: memoized((growth) => {
+      const table = queryFactors(growth, maxLength);
+      return table && tape.op('Gather', [tape.constant(table, 'query_factors'), positions()]);
+    }),
   };
+}
+
+function alibiOf(tape: Tape, scale: number, { config, inputIds, totalLength, maxLength }: CacheInputs): Value {
+  const { heads } = config;
+  const table = tape.constant(alibiTable(heads, maxLength, scale), 'alibi');
+  const total = tape.op('Reshape', [tape.op('Cast', [totalLength], { attributes: { to: 7 } }), tape.int64s([1])]);
+  const filled = tape.op('Slice', [table, tape.int64s([0]), total, tape.int64s([1])]);
+  const seq = tape.op('Shape', [inputIds], { attributes: { start: 1 } });
+  const shape = tape.op('Concat', [tape.int64s([1, heads]), seq, total], { attributes: { axis: 0 } });
+  return tape.op('Expand', [tape.op('Unsqueeze', [filled, tape.int64s([0, 2])]), shape]);
 }
 
 interface CachedLayer {
@@ -95,21 +117,34 @@ function turned(builder: GraphBuilder, { layer, shared, inputs, heads }: CachedL
   const tape = builder.tape(layer.path);
   const { rope, queryKeyNorm: norms } = layer;
   const { heads: count, kvHeads, headDim } = inputs.config;
-  const rotation = rope && !turnsInside(rope, inputs) ? shared.rotation(rope) : undefined;
+  const rotation = rope && !turnsInside(rope, layer, inputs) ? shared.rotation(rope) : undefined;
   const widen = (x: Value, num: number): Value => widened(tape, x, { ...shared, headDim, heads: num });
-  const prepared = (flat: Value, headNorm: NormLayer | undefined, num: number): Value => {
-    const normed = headNorm ? norm(builder, tape.op('Reshape', [flat, tape.int64s([-1, headDim])]), headNorm) : flat;
-    const rows = tape.op('Reshape', [normed, shared.rowShape]);
-    if (rotation === undefined || rope === undefined) return widen(rows, num);
-    const rotated = tape.op('RotaryEmbedding', [rows, rotation.positions, rotation.cos, rotation.sin], {
-      domain: 'com.microsoft',
-      attributes: { num_heads: num, ...(rope.dims < headDim && { rotary_embedding_dim: rope.dims }) },
-    });
-    return widen(rotated, num);
-  };
   const single = norms?.over === 'head' ? norms : undefined;
+  const rotate = (rows: Value, num: number): Value => {
+    if (rotation === undefined || rope === undefined) return rows;
+    return tape.op('RotaryEmbedding', [rows, rotation.positions, rotation.cos, rotation.sin], {
+      domain: 'com.microsoft',
+      attributes: {
+        num_heads: num,
+        ...(rope.dims < headDim && { rotary_embedding_dim: rope.dims }),
+        ...(rope.interleaved && { interleaved: 1 }),
+      },
+    });
+  };
+  const prepared = (flat: Value, headNorm: NormLayer | undefined, num: number): Value => {
+    const normed = (x: Value, layerOf: NormLayer): Value =>
+      norm(builder, tape.op('Reshape', [x, tape.int64s([-1, headDim])]), layerOf);
+    const before = headNorm && !single?.turned ? normed(flat, headNorm) : flat;
+    const rows = tape.op('Reshape', [before, shared.rowShape]);
+    const rotated = rotate(rows, num);
+    const behind =
+      headNorm && single?.turned ? tape.op('Reshape', [normed(rotated, headNorm), shared.rowShape]) : rotated;
+    return widen(behind, num);
+  };
+  const factors = shared.queryFactors(layer.queryGrowth);
+  const queries = prepared(heads.queries, single?.query, count);
   return {
-    queries: prepared(heads.queries, single?.query, count),
+    queries: factors ? tape.op('Mul', [queries, factors]) : queries,
     keys: prepared(heads.keys, single?.key, kvHeads),
     values: widen(tape.op('Reshape', [heads.values, shared.rowShape]), kvHeads),
   };
@@ -125,7 +160,16 @@ function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { rea
   const tape: Tape = builder.tape(layer.path);
   const [attended, ...present] = tape.ops(
     'GroupQueryAttention',
-    [heads.queries, heads.keys, heads.values, ...past, inputs.seqlens, inputs.totalLength, ...tablesOf(cached)],
+    [
+      heads.queries,
+      heads.keys,
+      heads.values,
+      ...past,
+      inputs.seqlens,
+      inputs.totalLength,
+      ...tablesOf(cached),
+      ...biasOf(cached),
+    ],
     { domain: 'com.microsoft', outputs: 3, attributes: attributesOf(cached) },
   );
   present.forEach((value, i) => {
@@ -137,10 +181,16 @@ function attend(builder: GraphBuilder, { index, ...cached }: CachedLayer & { rea
   return attended;
 }
 
-function tablesOf({ layer: { rope }, shared, inputs }: CachedLayer): Value[] {
-  if (rope === undefined || !turnsInside(rope, inputs)) return [];
+function tablesOf({ layer, shared, inputs }: CachedLayer): Value[] {
+  const { rope } = layer;
+  if (rope === undefined || !turnsInside(rope, layer, inputs)) return [];
   const { cos, sin } = shared.tables(rope);
   return [cos, sin];
+}
+
+/** The bias of the scores is the input after the two tables and the positions. */
+function biasOf({ layer, shared }: CachedLayer): (Value | undefined)[] {
+  return layer.alibi ? [undefined, undefined, undefined, shared.alibi(layer.scale)] : [];
 }
 
 type GroupQueryAttributes = Readonly<Record<string, ReturnType<typeof float> | number>>;
@@ -153,6 +203,6 @@ function attributesOf({ layer, inputs }: CachedLayer): GroupQueryAttributes {
     scale: float(scale),
     ...(softcap !== undefined && { softcap: float(softcap) }),
     ...(window !== undefined && { local_window_size: window }),
-    ...(rope && turnsInside(rope, inputs) && { do_rotary: 1, rotary_interleaved: 0 }),
+    ...(rope && turnsInside(rope, layer, inputs) && { do_rotary: 1, rotary_interleaved: rope.interleaved ? 1 : 0 }),
   };
 }

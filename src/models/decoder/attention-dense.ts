@@ -1,9 +1,10 @@
 import { float, type Tape, type Value } from '../../ir/index.ts';
 import { tensorOf } from '../../tensor/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
-import { norm } from '../graph/norm.ts';
+import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 import { lazily, memoized } from '../graph/memoized.ts';
+import { alibiTable, queryFactors } from './position-scaling.ts';
 import { project, type Heads } from './project.ts';
 import type { RopeConfig } from './rope.ts';
 import { rotationOf, type Places, type Rotation } from './rotation.ts';
@@ -56,6 +57,10 @@ interface Shared {
   readonly foldedScoreShape: Value;
   /** f32 [seq, seq]: 0 where a token attends to another, the lowest number elsewhere */
   mask(window: number | undefined): Value;
+  /** f32 [heads, 1, seq] */
+  alibi(scale: number): Value;
+  /** f32 [seq, 1] from a table f32 [positions, 1] */
+  queryFactors(growth: AttentionLayer['queryGrowth']): Value | undefined;
   rotation(rope: RopeConfig): Rotation;
 }
 
@@ -72,6 +77,10 @@ function sharedValues(builder: GraphBuilder, { config, rows, maxLength }: DenseI
   const range = lazily(() =>
     tape.op('Range', [tape.int64(0), tape.op('Squeeze', [seq]), tape.int64(1)], { shape: ['seq'] }),
   );
+  const upTo = (table: Value, axis: number): Value =>
+    tape.op('Slice', [table, tape.int64s([0]), seq, tape.int64s([axis])], {
+      shape: (table.shape ?? []).map((dim, i) => (i === axis ? 'seq' : dim)),
+    });
   const places: Places = {
     tape,
     maxLength,
@@ -85,6 +94,14 @@ function sharedValues(builder: GraphBuilder, { config, rows, maxLength }: DenseI
     scoreShape: shape([0, heads, -1], seq),
     foldedScoreShape: shape([0, kvHeads, -1], seq),
     mask: memoized((window) => maskOf(tape, shape(seq, seq), window)),
+    alibi: memoized((scale) => {
+      const table = tape.constant(alibiTable(heads, maxLength, scale), 'alibi');
+      return tape.op('Unsqueeze', [upTo(table, 1), tape.int64s([1])], { shape: [heads, 1, 'seq'] });
+    }),
+    queryFactors: memoized((growth) => {
+      const table = queryFactors(growth, maxLength);
+      return table && upTo(tape.constant(table, 'query_factors'), 0);
+    }),
     rotation: memoized((rope) => rotationOf(rope, places)),
   };
 }
@@ -127,23 +144,35 @@ interface Turning {
 /** Normalizes single heads and applies the rotary embedding. */
 function turned(builder: GraphBuilder, tape: Tape, { layer, shared, heads }: Turning): Heads {
   const { queryKeyNorm: norms, rope } = layer;
-  const normed = norms?.over === 'head';
-  const queries = normed ? norm(builder, heads.queries, norms.query) : heads.queries;
-  const keys = normed ? norm(builder, heads.keys, norms.key) : heads.keys;
-  if (rope === undefined) return { ...heads, queries, keys };
-  const { cos, sin, positions } = shared.rotation(rope);
-  const rotate = (x: Value): Value =>
-    tape.op('RotaryEmbedding', [x, positions, cos, sin], {
+  const single = norms?.over === 'head' ? norms : undefined;
+  const rotate = (x: Value): Value => {
+    if (rope === undefined) return x;
+    const { cos, sin, positions } = shared.rotation(rope);
+    return tape.op('RotaryEmbedding', [x, positions, cos, sin], {
       domain: 'com.microsoft',
       attributes: rotaryAttributes(x, rope),
     });
-  return { ...heads, queries: rotate(queries), keys: rotate(keys) };
+  };
+  const prepared = (x: Value, headNorm: NormLayer | undefined): Value => {
+    if (headNorm === undefined) return rotate(x);
+    return single?.turned ? norm(builder, rotate(x), headNorm) : rotate(norm(builder, x, headNorm));
+  };
+  const queries = prepared(heads.queries, single?.query);
+  const factors = shared.queryFactors(layer.queryGrowth);
+  return {
+    queries: factors ? tape.op('Mul', [queries, factors]) : queries,
+    keys: prepared(heads.keys, single?.key),
+    values: heads.values,
+  };
 }
 
 /** When only a part of each head is rotated, the operator needs the size of this part and the number of heads. */
-function rotaryAttributes({ shape }: Value, { dims }: RopeConfig): Record<string, number> {
+function rotaryAttributes({ shape }: Value, { dims, interleaved }: RopeConfig): Record<string, number> {
   const [, heads, , headDim] = shape ?? [];
-  return dims === headDim || typeof heads !== 'number' ? {} : { rotary_embedding_dim: dims, num_heads: heads };
+  return {
+    ...(dims !== headDim && typeof heads === 'number' && { rotary_embedding_dim: dims, num_heads: heads }),
+    ...(interleaved && { interleaved: 1 }),
+  };
 }
 
 /** @returns f32 [batch, seq, heads, headDim] */
@@ -157,7 +186,8 @@ function attend(tape: Tape, { config, layer, shared, heads }: Turning & { readon
   });
   const capped = softcap === undefined ? products : softcapped(tape, products, softcap);
   const apart = tape.op('Reshape', [capped, shared.scoreShape], { shape: ['batch', count, 'seq', 'seq'] });
-  const scores = tape.op('Add', [apart, shared.mask(window)]);
+  const biased = layer.alibi ? tape.op('Add', [apart, shared.alibi(scale)]) : apart;
+  const scores = tape.op('Add', [biased, shared.mask(window)]);
   const weights = tape.op('Softmax', [scores], { attributes: { axis: -1 } });
   const together = tape.op('Reshape', [weights, shared.foldedScoreShape], {
     shape: ['batch', kvHeads, folded.shape?.[2], 'seq'],

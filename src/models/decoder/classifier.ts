@@ -37,7 +37,12 @@ export function isClassifier({ architecture }: DecoderFamily, json: unknown): bo
 export function asClassifier(config: DecoderConfig, json: unknown, path: string): DecoderClassifier {
   const { pad_token_id: padTokenId } = parseWith(padding, json, path);
   const labels = readLabels(json, path);
-  const head = { path: 'score', in: config.hiddenSize, out: labels.length, bias: false };
+  const head = {
+    path: 'score',
+    in: config.narrowEmbedding?.width ?? config.hiddenSize,
+    out: labels.length,
+    bias: false,
+  };
   const { logitSoftcap: _, ...rest } = config;
   return {
     config: { ...rest, head, logitScale: 1 },

@@ -17,12 +17,14 @@ export interface DecoderConfig extends ModelConfig {
   readonly embedding: string;
   /** The factor of the embedded tokens. */
   readonly embeddingScale: number;
-  /** The table of learned positions, which is added to the embedding. */
-  readonly learnedPositions?: { readonly path: string; readonly count: number };
+  /** The width of the embedded tokens when it is not the hidden size, and the layers that change between the two. */
+  readonly narrowEmbedding?: { readonly width: number; readonly widen: LinearLayer; readonly narrow: LinearLayer };
+  /** The table of learned positions, which is added to the embedding. Position 0 is the row `offset` of the table. */
+  readonly learnedPositions?: { readonly path: string; readonly count: number; readonly offset?: number };
   readonly blocks: readonly DecoderBlock[];
   /** The factor of each branch before it is added to the residual stream. */
   readonly residualScale: number;
-  readonly lastNorm: NormLayer;
+  readonly lastNorm?: NormLayer;
   readonly head: LinearLayer;
   /** The factor of the logits. */
   readonly logitScale: number;
@@ -44,27 +46,44 @@ export interface DecoderBlock {
   readonly mlpNorm?: NormLayer;
   readonly mlp: MlpLayer;
   readonly mlpOutputNorm?: NormLayer;
-  /** Whether both branches read the same `attentionNorm(x)` and are added together. */
+  /** Whether both branches read x and are added together. Without a norm of its own, the feed-forward part reads `attentionNorm(x)`. */
   readonly parallel?: boolean;
+  /** Norms of the residual stream itself, after each of the two sums. */
+  readonly sumNorms?: { readonly attention: NormLayer; readonly mlp: NormLayer };
 }
 
 export interface AttentionLayer {
   readonly path: string;
   readonly projections: Projections;
   readonly output: LinearLayer;
-  /** The norms of queries and keys before the rotary embedding: over each head, or over all heads as one vector. */
-  readonly queryKeyNorm?: { readonly over: 'head' | 'all'; readonly query: NormLayer; readonly key: NormLayer };
+  readonly queryKeyNorm?: QueryKeyNorm;
   /** The rotary embedding. undefined: the layer has none. */
   readonly rope?: RopeConfig;
   /** The factor of the products of queries and keys. */
   readonly scale: number;
+  /** Adds a number to the scores that grows with the position of the key, faster in some heads than in others. */
+  readonly alibi?: boolean;
+  /** Queries beyond the first `length` positions grow: they are multiplied by 1 + beta·ln(1 + floor(position / length)). */
+  readonly queryGrowth?: { readonly beta: number; readonly length: number };
   /** The soft cap c of the scores, applied before the mask: c·tanh(x / c). */
   readonly softcap?: number;
   /** The number of tokens to which a token attends, including itself. undefined: all tokens before it and itself. */
   readonly window?: number;
 }
 
-/** The layers of queries, keys and values: three matrices, or one that holds them side by side in this order. */
+/** The norms of queries and keys: over each head, over each head with weights of its own, or over all heads as one vector. */
+export interface QueryKeyNorm {
+  readonly over: 'head' | 'own-head' | 'all';
+  readonly query: NormLayer;
+  readonly key: NormLayer;
+  /** Whether they come after the rotary embedding instead of before it. Only norms over each head can. */
+  readonly turned?: boolean;
+}
+
+/**
+ * The layers of queries, keys and values: three matrices, or one. In one matrix, all queries, all keys and all values lie side by side
+ * in this order, or the queries of each key head, this key head, and its value head (`grouped`).
+ */
 export type Projections =
   | { readonly kind: 'separate'; readonly query: LinearLayer; readonly key: LinearLayer; readonly value: LinearLayer }
-  | { readonly kind: 'packed'; readonly packed: LinearLayer };
+  | { readonly kind: 'packed'; readonly packed: LinearLayer; readonly grouped?: boolean };

@@ -1,18 +1,20 @@
 import type { AdaptableModule } from '../../ir/index.ts';
 import { linearWeights, type LinearLayer } from '../graph/linear.ts';
-import { mlpLinears } from '../graph/mlp.ts';
+import { mlpLinears, mlpWeights } from '../graph/mlp.ts';
 import { normWeights } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 
 /** Maps the name of every tensor in a checkpoint of this configuration to its shape, in the order of the computation. */
 export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly number[]> {
-  const { hiddenSize, learnedPositions } = config;
+  const { hiddenSize, learnedPositions, narrowEmbedding, lastNorm } = config;
   const shapes = new Map<string, readonly number[]>();
-  shapes.set(`${config.embedding}.weight`, [config.vocabSize, hiddenSize]);
+  shapes.set(`${config.embedding}.weight`, [config.vocabSize, narrowEmbedding?.width ?? hiddenSize]);
   if (learnedPositions) shapes.set(`${learnedPositions.path}.weight`, [learnedPositions.count, hiddenSize]);
   const layers = [
+    ...(narrowEmbedding ? linearWeights(narrowEmbedding.widen) : []),
     ...config.blocks.flatMap(blockWeights),
-    ...normWeights(config.lastNorm),
+    ...(lastNorm ? normWeights(lastNorm) : []),
+    ...(narrowEmbedding ? linearWeights(narrowEmbedding.narrow) : []),
     ...linearWeights(config.head),
   ];
   for (const [name, shape] of layers) shapes.set(name, shape);
@@ -21,16 +23,17 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
 
 /** The modules that an adapter can target: the embeddings and all linear layers. The head is last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
-  const { embedding, vocabSize, hiddenSize, learnedPositions } = config;
-  const linears = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);
-  const table = (path: string, rows: number): AdaptableModule => ({
+  const { embedding, vocabSize, hiddenSize, learnedPositions, narrowEmbedding } = config;
+  const inner = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);
+  const linears = narrowEmbedding ? [narrowEmbedding.widen, ...inner, narrowEmbedding.narrow] : inner;
+  const table = (path: string, rows: number, width = hiddenSize): AdaptableModule => ({
     path,
     kind: 'embedding',
     in: rows,
-    out: hiddenSize,
+    out: width,
   });
   return [
-    table(embedding, vocabSize),
+    table(embedding, vocabSize, narrowEmbedding?.width),
     ...(learnedPositions ? [table(learnedPositions.path, learnedPositions.count)] : []),
     ...[...linears, config.head].map(({ path, in: width, out, transposed }) => ({
       path,
@@ -50,10 +53,13 @@ function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, numb
     block.attentionOutputNorm,
     block.mlpNorm,
     block.mlpOutputNorm,
+    block.sumNorms?.attention,
+    block.sumNorms?.mlp,
   ];
   return [
     ...norms.flatMap((norm) => (norm ? normWeights(norm) : [])),
-    ...[...attentionLinears(attention), ...mlpLinears(mlp)].flatMap(linearWeights),
+    ...attentionLinears(attention).flatMap(linearWeights),
+    ...mlpWeights(mlp),
   ];
 }
 

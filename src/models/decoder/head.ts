@@ -8,7 +8,9 @@ import { scaled, softcapped } from './scaling.ts';
 /** The last norm and the head: f32 [rows, hidden] → f32 [rows, vocab]. */
 export function logits(builder: GraphBuilder, hidden: Value, config: DecoderConfig): Value {
   const tape = builder.tape('logits');
-  const { lastNorm, head, logitScale, logitSoftcap: cap } = config;
-  const raw = scaled(tape, linear(builder, norm(builder, hidden, lastNorm), head), logitScale / (cap ?? 1));
+  const { lastNorm, narrowEmbedding, head, logitScale, logitSoftcap: cap } = config;
+  const normed = lastNorm ? norm(builder, hidden, lastNorm) : hidden;
+  const narrowed = narrowEmbedding ? linear(builder, normed, narrowEmbedding.narrow) : normed;
+  const raw = scaled(tape, linear(builder, narrowed, head), logitScale / (cap ?? 1));
   return cap === undefined ? raw : softcapped(tape, raw, cap);
 }

@@ -48,7 +48,7 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
 }
 
 /** Buffers that older versions of transformers saved with the weights. */
-const buffers = /\.(rotary_emb\.inv_freq|attn\.bias|attn\.masked_bias)$/;
+const buffers = /\.(rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias))$/;
 
 /** Whether a tensor in the checkpoint may stay unused: an old buffer, or the written copy of a tied head. */
 function isIgnored(name: string, { head }: DecoderConfig): boolean {

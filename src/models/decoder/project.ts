@@ -1,7 +1,7 @@
 import type { Tape, Value } from '../../ir/index.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
-import { norm } from '../graph/norm.ts';
+import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderConfig } from './decoder-config.ts';
 
 /** Queries, keys and values, flat (f32 [tokens, heads·headDim]) or split into heads. */
@@ -17,33 +17,56 @@ interface Layer {
 }
 
 /**
- * Computes the queries, keys and values of each token, including the norms over all heads.
+ * Computes the queries, keys and values of each token, including the norms over all heads, and those with weights for each head.
  *
  * @param x  f32 [tokens, hidden]
  * @returns f32 [tokens, heads·headDim] and twice [tokens, kvHeads·headDim]
  */
 export function project(builder: GraphBuilder, x: Value, { layer, config }: Layer): Heads {
   const { projections, queryKeyNorm: norms } = layer;
+  const tape = builder.tape(layer.path);
   const flat =
     projections.kind === 'packed'
-      ? unpacked(builder.tape(layer.path), linear(builder, x, projections.packed), config)
+      ? unpacked(tape, linear(builder, x, projections.packed), { ...config, grouped: projections.grouped === true })
       : {
           queries: linear(builder, x, projections.query),
           keys: linear(builder, x, projections.key),
           values: linear(builder, x, projections.value),
         };
-  if (norms?.over !== 'all') return flat;
-  const [queries, keys] = [norm(builder, flat.queries, norms.query), norm(builder, flat.keys, norms.key)];
-  return { queries, keys, values: flat.values };
+  if (norms === undefined || norms.over === 'head') return flat;
+  const normed = (y: Value, layerOf: NormLayer, heads: number): Value => {
+    if (norms.over === 'all') return norm(builder, y, layerOf);
+    const apart = tape.op('Reshape', [y, tape.int64s([-1, heads, config.headDim])]);
+    return tape.op('Reshape', [norm(builder, apart, layerOf), tape.int64s([-1, heads * config.headDim])]);
+  };
+  const queries = normed(flat.queries, norms.query, config.heads);
+  return { queries, keys: normed(flat.keys, norms.key, config.kvHeads), values: flat.values };
 }
 
-function unpacked(tape: Tape, packed: Value, { heads, kvHeads, headDim }: DecoderConfig): Heads {
-  const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
-  const [queries, keys, values] = tape.ops('Split', [packed, tape.int64s(widths)], {
-    outputs: 3,
-    attributes: { axis: -1 },
-  });
+type Packing = Pick<DecoderConfig, 'heads' | 'kvHeads' | 'headDim'> & { readonly grouped: boolean };
+
+function unpacked(tape: Tape, packed: Value, { heads, kvHeads, headDim, grouped }: Packing): Heads {
+  const counts = [heads, kvHeads, kvHeads];
+  const parts = grouped
+    ? ungrouped(tape, packed, { heads, kvHeads, headDim })
+    : tape.ops('Split', [packed, tape.int64s(counts.map((count) => count * headDim))], {
+        outputs: 3,
+        attributes: { axis: -1 },
+      });
+  const [queries, keys, values] = parts;
   if (queries === undefined || keys === undefined || values === undefined)
     throw new TypeError('Split has three outputs');
   return { queries, keys, values };
+}
+
+/** [tokens, kvHeads·(queries of a key head + 2)·headDim] → three values like those of a plain split */
+function ungrouped(tape: Tape, packed: Value, { heads, kvHeads, headDim }: Omit<Packing, 'grouped'>): Value[] {
+  const share = heads / kvHeads;
+  const groups = tape.op('Reshape', [packed, tape.int64s([-1, kvHeads, share + 2, headDim])]);
+  const parts = tape.ops('Split', [groups, tape.int64s([share, 1, 1])], { outputs: 3, attributes: { axis: 2 } });
+  return parts.map((part, i) =>
+    tape.op('Reshape', [part, tape.int64s([-1, (i === 0 ? heads : kvHeads) * headDim])], {
+      shape: ['tokens', (i === 0 ? heads : kvHeads) * headDim],
+    }),
+  );
 }

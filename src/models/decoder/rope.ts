@@ -11,8 +11,10 @@ import {
 /** The rotary embedding of a layer: how positions rotate the heads. */
 export interface RopeConfig {
   readonly theta: number;
-  /** The number of leading coordinates of a head that are rotated. The others stay unchanged. Coordinates i and i + dims / 2 form a pair. */
+  /** The number of leading coordinates of a head that are rotated. The others stay unchanged. */
   readonly dims: number;
+  /** Whether coordinates 2i and 2i + 1 form a pair. Otherwise coordinates i and i + dims / 2 do. */
+  readonly interleaved?: boolean;
   readonly scaling: RopeScaling;
 }
 

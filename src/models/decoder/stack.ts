@@ -46,12 +46,16 @@ export function decoderStack(stack: Stack, { inputIds, rows }: StackInputs): Val
 }
 
 function embedded({ builder, config, attention }: Stack, inputIds: Value): Value {
-  const { embedding: path, embeddingScale, learnedPositions } = config;
+  const { embedding: path, embeddingScale, learnedPositions, narrowEmbedding } = config;
   const tape = builder.tape(path);
   const flat = tape.op('Reshape', [inputIds, tape.int64s([-1])]);
-  const tokens = scaled(tape, embedding(builder, flat, path), embeddingScale);
+  const stored = scaled(tape, embedding(builder, flat, path), embeddingScale);
+  const tokens = narrowEmbedding ? linear(builder, stored, narrowEmbedding.widen) : stored;
   if (learnedPositions === undefined) return tokens;
-  return tape.op('Add', [tokens, embedding(builder, attention.positions(), learnedPositions.path)]);
+  const { path: table, offset = 0 } = learnedPositions;
+  const positions = attention.positions();
+  const rows = offset === 0 ? positions : tape.op('Add', [positions, tape.int64(offset)]);
+  return tape.op('Add', [tokens, embedding(builder, rows, table)]);
 }
 
 interface BlockAt {
@@ -69,7 +73,11 @@ function blockOf({ builder, config, attention }: Stack, hidden: Value, { block, 
   const input = normed(hidden, block.attentionNorm);
   const mixed = kept(attention.attend(input, block.attention, index));
   const attended = normed(linear(builder, mixed, block.attention.output), block.attentionOutputNorm);
-  const between = added(kept(hidden), attended);
-  const mlpInput = block.parallel === true ? kept(input) : normed(between, block.mlpNorm);
-  return added(between, normed(mlp(builder, mlpInput, block.mlp), block.mlpOutputNorm));
+  const between = normed(added(kept(hidden), attended), block.sumNorms?.attention);
+  const mlpInput = (): Value => {
+    if (block.parallel !== true) return normed(between, block.mlpNorm);
+    return block.mlpNorm ? normed(kept(hidden), block.mlpNorm) : kept(input);
+  };
+  const sum = added(between, normed(mlp(builder, mlpInput(), block.mlp), block.mlpOutputNorm));
+  return normed(sum, block.sumNorms?.mlp);
 }

@@ -1,7 +1,7 @@
 import { float, type Tape, type Value } from '../../ir/index.ts';
 
-/** Functions between the linear layers of a feed-forward part; `gelu-tanh` is the approximation of GELU by tanh. */
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu';
+/** Functions between the linear layers of a feed-forward part; `gelu-tanh` is the approximation of GELU by tanh, `relu2` the square of ReLU. */
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu' | 'relu2';
 
 /** Maps the names of activations in a config.json (`hidden_act` and similar fields) to ours. */
 export const activations: Readonly<Record<string, Activation>> = {
@@ -13,6 +13,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   gelu_pytorch_tanh: 'gelu-tanh',
   quick_gelu: 'quick-gelu',
   relu: 'relu',
+  relu2: 'relu2',
 };
 
 /**
@@ -32,5 +33,9 @@ export function activate(tape: Tape, x: Value, activation: Activation): Value {
       return tape.op('Gelu', [x], { attributes: { approximate: 'tanh' } });
     case 'relu':
       return tape.op('Relu', [x]);
+    case 'relu2': {
+      const positive = tape.op('Relu', [x]);
+      return tape.op('Mul', [positive, positive]);
+    }
   }
 }

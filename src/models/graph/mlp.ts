@@ -1,10 +1,16 @@
 import type { Tape, Value } from '../../ir/index.ts';
 import { activate, type Activation } from './activation.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import { linear, type LinearLayer } from './linear.ts';
+import { linear, linearWeights, type LinearLayer } from './linear.ts';
+import { xielu, xieluWeights } from './xielu.ts';
 
 /** The feed-forward part of a block. */
-export type MlpLayer = { readonly path: string; readonly activation: Activation; readonly down: LinearLayer } & (
+export type MlpLayer = {
+  readonly path: string;
+  /** xIELU has parameters of its own, at `<path>.act_fn`. */
+  readonly activation: Activation | 'xielu';
+  readonly down: LinearLayer;
+} & (
   | { readonly kind: 'gated'; readonly gate: LinearLayer; readonly up: LinearLayer }
   /** Whether gate and up share one matrix, with the gate first. */
   | { readonly kind: 'packed'; readonly gateUp: LinearLayer }
@@ -26,9 +32,11 @@ export function mlp(builder: GraphBuilder, x: Value, layer: MlpLayer): Value {
 }
 
 function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; layer: MlpLayer }): Value {
-  if (layer.kind === 'plain') return activate(tape, linear(builder, x, layer.up), layer.activation);
+  const activated = (y: Value): Value =>
+    layer.activation === 'xielu' ? xielu(builder, y, activationPath(layer)) : activate(tape, y, layer.activation);
+  if (layer.kind === 'plain') return activated(linear(builder, x, layer.up));
   if (layer.kind === 'gated') {
-    const gated = activate(tape, linear(builder, x, layer.gate), layer.activation);
+    const gated = activated(linear(builder, x, layer.gate));
     return tape.op('Mul', [gated, linear(builder, x, layer.up)]);
   }
   const [gate, up] = tape.ops('Split', [linear(builder, x, layer.gateUp)], {
@@ -36,7 +44,17 @@ function inner(builder: GraphBuilder, tape: Tape, { x, layer }: { x: Value; laye
     attributes: { axis: -1, num_outputs: 2 },
   });
   if (gate === undefined || up === undefined) throw new TypeError('Split has two outputs');
-  return tape.op('Mul', [activate(tape, gate, layer.activation), up]);
+  return tape.op('Mul', [activated(gate), up]);
+}
+
+/** Maps the names of the tensors of a feed-forward part in the checkpoint to their shapes. */
+export function mlpWeights(layer: MlpLayer): [name: string, shape: number[]][] {
+  const own = layer.activation === 'xielu' ? xieluWeights(activationPath(layer)) : [];
+  return [...mlpLinears(layer).flatMap(linearWeights), ...own];
+}
+
+function activationPath({ path }: MlpLayer): string {
+  return `${path}.act_fn`;
 }
 
 /** Lists the linear layers of a feed-forward part in the order of the computation. */

@@ -25,7 +25,30 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
   smollm3: [128256, 2048, 11008, 36, 16, 4, 128, 32768, 1e-6, true, 2e6],
   granite: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, 1e4],
   gpt2: [50257, 768, 3072, 12, 12, 12, 64, 1024, 1e-5, true, NaN],
+  apertus: [131072, 4096, 14336, 32, 32, 32, 128, 65536, 1e-5, false, 12e6],
+  arcee: [32000, 2560, 18432, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
+  cohere: [256000, 8192, 22528, 40, 64, 64, 128, 8192, 1e-5, true, 5e5],
+  cohere2: [256000, 8192, 22528, 40, 64, 64, 128, 8192, 1e-5, true, 1e4],
+  ernie4_5: [103424, 1024, 3072, 18, 16, 2, 128, 131072, 1e-5, true, 5e5],
+  exaone4: [102400, 4096, 16384, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
+  falcon: [65024, 4544, 18176, 32, 71, 1, 64, 2048, 1e-5, true, 1e4],
+  glm: [151552, 4096, 13696, 40, 32, 2, 128, 131072, 1.5625e-7, false, 1e4],
+  glm4: [151552, 4096, 13696, 40, 32, 2, 128, 131072, 1.5625e-7, false, 1e4],
+  gpt_neox: [50432, 6144, 24576, 44, 64, 64, 96, 2048, 1e-5, false, 1e4],
+  hunyuan_v1_dense: [290943, 4096, 11008, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
+  ministral: [32000, 4096, 14336, 32, 32, 8, 128, 131072, 1e-6, false, 1e4],
+  ministral3: [131072, 4096, 14336, 34, 32, 8, 128, 262144, 1e-5, false, 1e6],
+  mistral3: [32000, 4096, 14336, 32, 32, 8, 128, 131072, 1e-6, true, 1e4],
+  nemotron: [256000, 6144, 24576, 32, 48, 48, 128, 4096, 1e-5, false, 1e4],
+  olmo3: [50304, 4096, 11008, 32, 32, 32, 128, 2048, 1e-5, false, 5e5],
+  opt: [50272, 768, 3072, 12, 12, 12, 64, 2048, 1e-5, true, NaN],
+  seed_oss: [155136, 4096, 27648, 64, 80, 8, 128, 524288, 1e-6, false, 1e4],
+  stablelm: [50304, 2560, 6912, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
+  starcoder2: [49152, 3072, 12288, 30, 24, 2, 128, 4096, 1e-5, true, 1e4],
 };
+
+/** What a file of the family cannot leave out. */
+const needed: Record<string, Record<string, unknown>> = { mistral3: { text_config: {} } };
 
 describe('the families of decoders', () => {
   it('are all in the table of defaults', () => {
@@ -35,10 +58,10 @@ describe('the families of decoders', () => {
   it.each(Object.entries(defaults))(
     '%s has the defaults of transformers where its file is silent',
     (type, expected) => {
-      const config = parse({ model_type: type });
+      const config = parse({ model_type: type, ...needed[type] });
       const { vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions } = config;
       const sizes = [vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions];
-      const { epsilon } = config.lastNorm;
+      const { epsilon } = config.lastNorm ?? {};
       const theta = config.blocks[0]?.attention.rope?.theta ?? NaN;
       expect([...sizes, epsilon, config.head.weight !== undefined, theta]).toEqual(expected);
       expect(config.blocks).toHaveLength(layers);
@@ -46,11 +69,11 @@ describe('the families of decoders', () => {
   );
 
   it.each(Object.keys(defaults))('%s has one weight and one shape for each name, and modules among them', (type) => {
-    const config = parse({ model_type: type });
+    const config = parse({ model_type: type, ...needed[type] });
     const shapes = decoderWeightShapes(config);
     const modules = decoderModules(config);
     expect(new Set(modules.map(({ path }) => path)).size).toBe(modules.length);
-    const own = modules.filter(({ path }) => path !== 'lm_head' || config.head.weight === undefined);
+    const own = modules.filter(({ path }) => path !== config.head.path || config.head.weight === undefined);
     for (const { path, in: width, out, kind, transposed = false } of own) {
       const expected = kind === 'embedding' || transposed ? [width, out] : [out, width];
       expect([path, shapes.get(`${path}.weight`)]).toEqual([path, expected]);

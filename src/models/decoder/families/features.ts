@@ -8,10 +8,10 @@ export class Features {
   readonly #refused: { readonly feature: string; readonly value: string; readonly supported: string }[] = [];
   readonly #path: string;
 
-  /** Refuses the features that no family supports. @param json  the parsed file */
-  constructor(json: unknown, path: string) {
+  /** Refuses the features that the family does not support. @param json  the parsed file */
+  constructor(json: unknown, path: string, { reads = [] }: { readonly reads?: readonly string[] } = {}) {
     this.#path = path;
-    this.#checkForeign(json);
+    this.#checkForeign(json, reads);
   }
 
   refuse(feature: string, value: unknown, supported: string): void {
@@ -40,11 +40,12 @@ export class Features {
     throw new EspalierError('MODEL_FEATURE_UNSUPPORTED', { ...last, path: this.#path, feature });
   }
 
-  #checkForeign(json: unknown): void {
+  #checkForeign(json: unknown, reads: readonly string[]): void {
     const fields = z.record(z.string(), z.unknown()).safeParse(json).data ?? {};
     for (const [name, { plain, supported }] of Object.entries(foreign)) {
       const value = fields[name];
-      if (value !== undefined && value !== null && !plain.includes(value)) this.refuse(name, value, supported);
+      if (reads.includes(name) || value === undefined || value === null) continue;
+      if (!plain.includes(value)) this.refuse(name, value, supported);
     }
   }
 }
@@ -54,7 +55,7 @@ export const expertFields = ['num_experts', 'num_local_experts', 'n_routed_exper
 
 const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
 
-/** Fields for features that no family supports, each with the values that change nothing. */
+/** Fields for features that few families support, each with the values that change nothing. */
 const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: string }>> = {
   ...Object.fromEntries(expertFields.map((name) => [name, dense])),
   add_cross_attention: { plain: [false], supported: 'decoders alone' },

@@ -1,30 +1,70 @@
 import type { DecoderFamily } from './decoder-family.ts';
+import { apertus } from './apertus.ts';
+import { arcee } from './arcee.ts';
+import { cohere } from './cohere.ts';
+import { cohere2 } from './cohere2.ts';
+import { ernie45 } from './ernie4-5.ts';
+import { exaone4 } from './exaone4.ts';
+import { falcon } from './falcon.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3, gemma3Multimodal } from './gemma3.ts';
+import { glm } from './glm.ts';
+import { glm4 } from './glm4.ts';
+import { gptNeox } from './gpt-neox.ts';
 import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
+import { hunyuan } from './hunyuan.ts';
 import { llama } from './llama.ts';
+import { ministral } from './ministral.ts';
+import { ministral3 } from './ministral3.ts';
 import { mistral } from './mistral.ts';
+import { mistral3 } from './mistral3.ts';
+import { nemotron } from './nemotron.ts';
 import { olmo2 } from './olmo2.ts';
+import { olmo3 } from './olmo3.ts';
+import { opt } from './opt.ts';
 import { phi } from './phi.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { seedOss } from './seed-oss.ts';
 import { smollm3 } from './smollm3.ts';
+import { stablelm } from './stablelm.ts';
+import { starcoder2 } from './starcoder2.ts';
 
 /** The supported families of decoders. */
 export const decoderFamilies: readonly DecoderFamily[] = [
+  apertus,
+  arcee,
+  cohere,
+  cohere2,
+  ernie45,
+  exaone4,
+  falcon,
   gemma2,
   gemma3,
   gemma3Multimodal,
+  glm,
+  glm4,
+  gptNeox,
   gpt2,
   granite,
+  hunyuan,
   llama,
+  ministral,
+  ministral3,
   mistral,
+  mistral3,
+  nemotron,
   olmo2,
+  olmo3,
+  opt,
   phi,
   phi3,
   qwen2,
   qwen3,
+  seedOss,
   smollm3,
+  stablelm,
+  starcoder2,
 ];

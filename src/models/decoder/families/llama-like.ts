@@ -1,9 +1,8 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { LinearLayer } from '../../graph/linear.ts';
-import type { Activation } from '../../graph/activation.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { NormLayer } from '../../graph/norm.ts';
-import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections } from '../decoder-config.ts';
+import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections, QueryKeyNorm } from '../decoder-config.ts';
 import { changingLength, type RopeConfig } from '../rope.ts';
 import type { Sizes } from './fields.ts';
 import { reachOf } from './read-rope.ts';
@@ -15,20 +14,32 @@ export interface LlamaLike {
   /** The path of the network without its head. Default: `model`. */
   readonly root?: string;
   readonly sizes: Sizes;
-  readonly activation: Activation;
+  readonly activation: MlpLayer['activation'];
   /** The rotary embedding and the sliding window of each layer. */
   readonly layer: (index: number) => { readonly rope?: RopeConfig | undefined; readonly window?: number | undefined };
   /** The rotary settings that limit the longest row. Default: those of the first layer. */
   readonly longest?: RopeConfig;
   readonly biases?: { readonly queryKeyValue?: boolean; readonly output?: boolean; readonly mlp?: boolean };
-  /** Whether there are norms before each branch, after it, or both. Default: before. */
-  readonly norms?: 'before' | 'behind' | 'both';
+  /** Whether there are norms before each branch, after it, or both, or one before two parallel branches. Default: before. */
+  readonly norms?: 'before' | 'behind' | 'both' | 'parallel';
+  /** Names of norms that differ from Llama's. */
+  readonly normNames?: Partial<NormNames>;
+  /** The kind of all norms. Default: `rms`. A LayerNorm has a bias unless `normParameters` says otherwise. */
+  readonly normKind?: NormLayer['kind'];
+  readonly normParameters?: NonNullable<NormLayer['parameters']>;
   readonly normOffset?: 0 | 1;
-  readonly queryKeyNorm?: 'head' | 'all';
+  /** What the norms of queries and keys normalize. `own-head`: each head has weights of its own, stored in one of two ways. */
+  readonly queryKeyNorm?: 'head' | 'all' | 'own-head';
+  readonly ownHeads?: 'rows' | 'tensors';
+  /** Whether the norms of queries and keys come after the rotary embedding. */
+  readonly normsTurned?: boolean;
+  readonly queryGrowth?: AttentionLayer['queryGrowth'];
+  /** Without a gate, the feed-forward part has two layers of these names. */
+  readonly ungated?: { readonly up: string; readonly down: string };
   /** Whether a row must run again from its first token when it grows beyond the length that its frequencies are for. */
   readonly recomputes?: boolean;
-  /** Whether queries, keys and values share one matrix, and gate and up another. */
-  readonly packed?: boolean;
+  /** Whether queries, keys and values share one matrix, and gate and up another; or only the latter. */
+  readonly packed?: boolean | 'gate-up';
   /** Default: 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly softcap?: number | undefined;
@@ -36,6 +47,17 @@ export interface LlamaLike {
   readonly residualScale?: number;
   readonly logitScale?: number;
   readonly logitSoftcap?: number | undefined;
+}
+
+/** The names of norms within a block, and of the last norm. */
+interface NormNames {
+  readonly attention: string;
+  readonly attentionOutput: string;
+  readonly mlp: string;
+  readonly mlpOutput: string;
+  readonly query: string;
+  readonly key: string;
+  readonly last: string;
 }
 
 /** Makes the description of a decoder whose modules are named as in Llama. */
@@ -69,7 +91,7 @@ export function llamaLike(options: LlamaLike): DecoderConfig {
     embeddingScale,
     blocks: Array.from({ length: sizes.layers }, (_, index) => blockOf(options, index)),
     residualScale,
-    lastNorm: normOf(options, `${root}.norm`),
+    lastNorm: normOf(options, `${root}.${options.normNames?.last ?? 'norm'}`),
     head: {
       path: 'lm_head',
       in: sizes.hiddenSize,
@@ -95,43 +117,62 @@ function blockOf(options: LlamaLike, index: number): DecoderBlock {
   const path = `${root}.layers.${index}`;
   const norm = (name: string): NormLayer => normOf(options, `${path}.${name}`);
   // Llama names the norm before the feed-forward part after the attention. In a block with four norms, another norm has this name.
-  const mlpNorm = norms === 'both' ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
+  const names = {
+    attention: 'input_layernorm',
+    attentionOutput: 'post_attention_layernorm',
+    mlp: norms === 'both' ? 'pre_feedforward_layernorm' : 'post_attention_layernorm',
+    mlpOutput: 'post_feedforward_layernorm',
+    ...options.normNames,
+  };
+  const behind = norms === 'behind' || norms === 'both';
   return {
     path,
-    ...(norms !== 'behind' && { attentionNorm: norm('input_layernorm') }),
+    ...(norms !== 'behind' && { attentionNorm: norm(names.attention) }),
     attention: attentionOf(options, path, index),
-    ...(norms !== 'before' && { attentionOutputNorm: norm('post_attention_layernorm') }),
-    ...(norms !== 'behind' && { mlpNorm: norm(mlpNorm) }),
+    ...(behind && { attentionOutputNorm: norm(names.attentionOutput) }),
+    ...((norms === 'before' || norms === 'both') && { mlpNorm: norm(names.mlp) }),
     mlp: mlpOf(options, `${path}.mlp`),
-    ...(norms !== 'before' && { mlpOutputNorm: norm('post_feedforward_layernorm') }),
+    ...(behind && { mlpOutputNorm: norm(names.mlpOutput) }),
+    ...(norms === 'parallel' && { parallel: true }),
   };
 }
 
-function normOf({ sizes, normOffset = 0 }: LlamaLike, path: string, width = sizes.hiddenSize): NormLayer {
-  return { path, kind: 'rms', width, epsilon: sizes.epsilon, offset: normOffset };
+function normOf(options: LlamaLike, path: string, width = options.sizes.hiddenSize): NormLayer {
+  const { sizes, normKind: kind = 'rms', normParameters: parameters, normOffset: offset = 0 } = options;
+  return { path, kind, width, epsilon: sizes.epsilon, offset, ...(parameters && { parameters }) };
+}
+
+function queryKeyNormOf(options: LlamaLike, path: string): QueryKeyNorm | undefined {
+  const { sizes, queryKeyNorm: over, ownHeads: stored = 'rows', normNames, normsTurned: turned = false } = options;
+  if (over === undefined) return undefined;
+  const norm = (name: string, count: number): NormLayer => ({
+    ...normOf(options, `${path}.${name}`, (over === 'all' ? count : 1) * sizes.headDim),
+    ...(over === 'own-head' && { heads: { count, stored } }),
+  });
+  return {
+    over,
+    query: norm(normNames?.query ?? 'q_norm', sizes.heads),
+    key: norm(normNames?.key ?? 'k_norm', sizes.kvHeads),
+    ...(turned && { turned }),
+  };
 }
 
 function attentionOf(options: LlamaLike, block: string, index: number): AttentionLayer {
-  const { sizes, biases, queryKeyNorm: over, softcap, scale = 1 / Math.sqrt(sizes.headDim) } = options;
-  const { heads, kvHeads, headDim, hiddenSize } = sizes;
+  const { sizes, biases, softcap, queryGrowth, scale = 1 / Math.sqrt(sizes.headDim) } = options;
+  const { heads, headDim, hiddenSize } = sizes;
   const path = `${block}.self_attn`;
   const { rope, window } = options.layer(index);
-  const count = (of: number): number => (over === 'all' ? of : 1) * headDim;
+  const queryKeyNorm = queryKeyNormOf(options, path);
   return {
     path,
     projections: projectionsOf(options, path),
     output: { path: `${path}.o_proj`, in: heads * headDim, out: hiddenSize, bias: biases?.output ?? false },
-    ...(over && {
-      queryKeyNorm: {
-        over,
-        query: normOf(options, `${path}.q_norm`, count(heads)),
-        key: normOf(options, `${path}.k_norm`, count(kvHeads)),
-      },
-    }),
+    ...(queryKeyNorm && { queryKeyNorm }),
     ...(rope && { rope }),
     scale,
     ...(softcap !== undefined && { softcap }),
     ...(window !== undefined && { window }),
+    ...(queryGrowth && { queryGrowth }),
   };
 }
 
@@ -144,7 +185,7 @@ function projectionsOf({ sizes, biases, packed = false }: LlamaLike, path: strin
     out: count * headDim,
     bias,
   });
-  if (packed) return { kind: 'packed', packed: layer('qkv_proj', heads + 2 * kvHeads) };
+  if (packed === true) return { kind: 'packed', packed: layer('qkv_proj', heads + 2 * kvHeads) };
   return {
     kind: 'separate',
     query: layer('q_proj', heads),
@@ -153,7 +194,7 @@ function projectionsOf({ sizes, biases, packed = false }: LlamaLike, path: strin
   };
 }
 
-function mlpOf({ sizes, biases, activation, packed = false }: LlamaLike, path: string): MlpLayer {
+function mlpOf({ sizes, biases, activation, packed = false, ungated }: LlamaLike, path: string): MlpLayer {
   const { hiddenSize, intermediateSize } = sizes;
   const bias = biases?.mlp ?? false;
   const inner = (name: string, out = intermediateSize): LinearLayer => ({
@@ -162,7 +203,9 @@ function mlpOf({ sizes, biases, activation, packed = false }: LlamaLike, path: s
     out,
     bias,
   });
-  const down = { path: `${path}.down_proj`, in: intermediateSize, out: hiddenSize, bias };
-  if (packed) return { path, activation, kind: 'packed', gateUp: inner('gate_up_proj', 2 * intermediateSize), down };
+  const down = { path: `${path}.${ungated?.down ?? 'down_proj'}`, in: intermediateSize, out: hiddenSize, bias };
+  if (ungated) return { path, activation, kind: 'plain', up: inner(ungated.up), down };
+  if (packed !== false)
+    return { path, activation, kind: 'packed', gateUp: inner('gate_up_proj', 2 * intermediateSize), down };
   return { path, activation, kind: 'gated', gate: inner('gate_proj'), up: inner('up_proj'), down };
 }

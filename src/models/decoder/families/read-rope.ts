@@ -47,6 +47,8 @@ export interface RopeContext {
   readonly defaultTheta: number;
   /** Present when the family can rotate a part of each head only. It is the default part. */
   readonly partial?: number;
+  /** Whether neighbouring coordinates form a pair. */
+  readonly interleaved?: boolean;
 }
 
 /** Reads the rotary settings that all layers share. */
@@ -76,7 +78,8 @@ export function ropeOf(given: RopeParameters, context: RopeContext): RopeConfig 
   if (dims % 2 !== 0 || !Number.isInteger(context.headDim))
     invalid(context, `${context.headDim * share} coordinates of a head cannot be turned in pairs`);
   const scaling = scalingOf(given, { ...context, half: dims / 2 });
-  return { theta: given.rope_theta ?? context.defaultTheta, dims, scaling };
+  const { defaultTheta, interleaved } = context;
+  return { theta: given.rope_theta ?? defaultTheta, dims, scaling, ...(interleaved && { interleaved }) };
 }
 
 type ScalingContext = RopeContext & { readonly half: number };

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+import type { RopeConfig } from '../rope.ts';
+import { flag, llamaFamily } from './llama-family.ts';
+
+const stretch = z.looseObject({ alpha: z.number().positive().nullish() }).nullish();
+
+/** With `alpha`, the scaling `dynamic` means one base for rows of every length. */
+function stretched({ theta, dims }: RopeConfig, alpha: number): RopeConfig {
+  return { theta: theta * alpha ** (dims / (dims - 2)), dims, scaling: { kind: 'none' } };
+}
+
+/** Hunyuan (dense): heads of queries and keys are normalized after the rotary embedding, whose base may be stretched by `alpha`. */
+export const hunyuan = llamaFamily({
+  modelType: 'hunyuan_v1_dense',
+  architecture: 'HunYuanDenseV1ForCausalLM',
+  sizes: {
+    vocab_size: 290943,
+    hidden_size: 4096,
+    intermediate_size: 11008,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    max_position_embeddings: 2048,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: false,
+  },
+  rope: { theta: 10000 },
+  fields: z.looseObject({ attention_bias: flag(), rope_scaling: stretch, rope_parameters: stretch }),
+  traits: ({ attention_bias: bias, ...fields }, { rope: read }) => {
+    const alpha = (fields.rope_scaling ?? fields.rope_parameters)?.alpha;
+    const rope = alpha && read.scaling.kind === 'dynamic' ? stretched(read, alpha) : read;
+    return {
+      biases: { queryKeyValue: bias, output: bias },
+      queryKeyNorm: 'head',
+      normsTurned: true,
+      normNames: { query: 'query_layernorm', key: 'key_layernorm' },
+      layer: () => ({ rope }),
+      longest: rope,
+    };
+  },
+});
