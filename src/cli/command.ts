@@ -21,6 +21,8 @@ export interface CommandDefinition {
   readonly summary: string;
   /** Example command lines, which `--help` shows below the options. */
   readonly examples: readonly string[];
+  /** Whether `run` gets names of models on the hub as they were written, and not as folders. */
+  readonly keepsHubNames?: boolean;
   /** Declares options and arguments. Values may stay strings: `run` reads them through `readOptions`. */
   configure(command: Command): void;
   /**

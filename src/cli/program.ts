@@ -126,7 +126,8 @@ function addCommand(
     const positional = Object.fromEntries(
       command.registeredArguments.map((argument, i) => [argument.name(), command.processedArgs[i] as unknown]),
     );
-    const resolved = await resolveHubOptions({ ...rest, ...positional }, context);
+    const given = { ...rest, ...positional };
+    const resolved = definition.keepsHubNames === true ? given : await resolveHubOptions(given, context);
     signal.throwIfAborted();
     onExitCode((await definition.run(resolved, context)) ?? exitCodes.success);
   });

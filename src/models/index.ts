@@ -26,6 +26,7 @@ export { isOnnxPath } from './onnx/find-onnx-file.ts';
 export { storedConstants } from './onnx/stored-constants.ts';
 export { type OnnxModel, openOnnxModel } from './onnx/open-onnx-model.ts';
 export { hintAt } from './explain-missing.ts';
+export { judgeCheckpoint, type Judgement } from './judge-checkpoint.ts';
 export { openBaseModel, type OpenBaseOptions } from './open-base-model.ts';
 export { parameterShapes } from './parameter-shapes.ts';
 export { readableGraph } from './readable-graph.ts';

@@ -44,7 +44,11 @@ export interface SelectedWeights {
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences; the errors of `listWeights`
  */
 export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
-  const stored = wanted.listed ?? (await listWeights(dir));
+  return pickWeights(dir, wanted.listed ?? (await listWeights(dir)), wanted);
+}
+
+/** The same for files that were listed already. @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences */
+export function pickWeights(dir: string, stored: ListedWeights, wanted: WantedWeights): SelectedWeights {
   const files = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
   const { listed, used, problems } = withQuantized(files, wanted);
   const isUnexpected = (name: string): boolean =>

@@ -34,6 +34,26 @@ afterAll(async () => {
 
 const snapshot = (): string => join(folder, 'hub', 'models--org--tiny-llama', 'snapshots', commit);
 
+describe('espalier inspect of a model on the hub', () => {
+  it('says whether it can be used, from its configuration alone', async () => {
+    const { stdout } = await espalier(['inspect', `hf:${name}`, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'hub-model', usable: true, family: 'llama', task: 'causal-lm' });
+    expect(server.downloads().map(({ path }) => path.split('/').at(-1))).toEqual(['config.json']);
+    expect((await espalier(['inspect', `hf:${name}`])).stdout).toContain('can be used');
+  });
+
+  it('says what is missing', async () => {
+    const files = { 'config.json': Buffer.from('{"model_type": "rwkv"}'), 'pytorch_model.bin': new Uint8Array(3) };
+    await using other = await HubServer.start({ name, commit, files });
+    vi.stubEnv('HF_ENDPOINT', other.endpoint);
+    const { stdout, exitCode } = await espalier(['inspect', `hf:${name}`]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /cannot be used[^]*MODEL_ARCHITECTURE_UNSUPPORTED[^]*MODEL_WEIGHTS_NOT_FOUND.*pytorch_model/,
+    );
+  });
+});
+
 describe('espalier pull', () => {
   it('tells where the model is', async () => {
     const { stdout, exitCode } = await espalier(['pull', `hf:${name}`, '--json']);

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 
 import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
-import { readQuantization } from '../quantized/quantization-config.ts';
-import { selectWeights } from '../select-weights.ts';
+import { type QuantizationConfig, readQuantization } from '../quantized/quantization-config.ts';
+import { selectWeights, type WantedWeights } from '../select-weights.ts';
 import { listWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { asClassifier, buildDecoderClassification, isClassifier } from './classifier.ts';
@@ -24,15 +24,8 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
   const { config } = classifier ?? { config: parsed };
   const generation = await readGenerationConfig(dir, json);
   const modules = decoderModules(config);
-  const { weights, stored } = await selectWeights(dir, {
-    listed,
-    modules,
-    quantization: readQuantization(json, path),
-    shapes: decoderWeightShapes(config),
-    prefix: `${config.embedding.split('.')[0] ?? ''}.`,
-    ...(family.rename && { rename: family.rename }),
-    isIgnored: (name) => isIgnored(name, config) || family.isForeign?.(name) === true,
-  });
+  const quantization = readQuantization(json, path);
+  const { weights, stored } = await selectWeights(dir, { ...wantedWeights(config, family, quantization), listed });
   return {
     dir,
     config: summaryOf(config),
@@ -44,6 +37,22 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
     graphs: classifier
       ? { classification: (options) => buildDecoderClassification({ config, weights }, classifier.about, options) }
       : decoderGraphs({ config, weights }),
+  };
+}
+
+/** The weights that a decoder needs, and how its files may name them. */
+export function wantedWeights(
+  config: DecoderConfig,
+  family: DecoderFamily,
+  quantization?: QuantizationConfig,
+): WantedWeights {
+  return {
+    modules: decoderModules(config),
+    quantization,
+    shapes: decoderWeightShapes(config),
+    prefix: `${config.embedding.split('.')[0] ?? ''}.`,
+    ...(family.rename && { rename: family.rename }),
+    isIgnored: (name) => isIgnored(name, config) || family.isForeign?.(name) === true,
   };
 }
 

@@ -47,7 +47,7 @@ export const falcon: DecoderFamily = {
   modelType: 'falcon',
   architecture: 'FalconForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path, { reads: ['alibi'] });
+    const features = new Features(json, path, own);
     const fields = parseWith(own, json, path);
     const shape = shapeOf(fields, path);
     const positions = fields.max_position_embeddings;

@@ -8,10 +8,10 @@ export class Features {
   readonly #refused: { readonly feature: string; readonly value: string; readonly supported: string }[] = [];
   readonly #path: string;
 
-  /** Refuses the features that the family does not support. @param json  the parsed file */
-  constructor(json: unknown, path: string, { reads = [] }: { readonly reads?: readonly string[] } = {}) {
+  /** Refuses the features that the family does not support. @param json  the parsed file; `own`: the fields that the family reads */
+  constructor(json: unknown, path: string, own: { readonly shape: object }) {
     this.#path = path;
-    this.#checkForeign(json, reads);
+    this.#checkForeign(json, Object.keys(own.shape));
   }
 
   refuse(feature: string, value: unknown, supported: string): void {
@@ -55,10 +55,25 @@ export const expertFields = ['num_experts', 'num_local_experts', 'n_routed_exper
 
 const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
 
-/** Fields for features that few families support, each with the values that change nothing. */
+/**
+ * Fields for features that only some families have, each with the values that change nothing. transformers ignores them in the others,
+ * so a file with another value was not made for this family.
+ */
 const foreign: Readonly<Record<string, { plain: readonly unknown[]; supported: string }>> = {
   ...Object.fromEntries(expertFields.map((name) => [name, dense])),
   add_cross_attention: { plain: [false], supported: 'decoders alone' },
   alibi: { plain: [false], supported: 'rotary, learned or no positions' },
   use_bidirectional_attention: { plain: [false], supported: 'causal attention' },
+  attention_bias: { plain: [false], supported: 'the biases of this family' },
+  mlp_bias: { plain: [false], supported: 'the biases of this family' },
+  use_qk_norm: { plain: [false], supported: 'the norms of this family' },
+  qk_layernorm: { plain: [false], supported: 'the norms of this family' },
+  use_parallel_residual: { plain: [false], supported: 'the order of branches of this family' },
+  clip_qkv: { plain: [], supported: 'queries, keys and values that are not clipped' },
+  logit_scale: { plain: [1], supported: '1 in this family' },
+  logits_scaling: { plain: [1], supported: '1 in this family' },
+  embedding_multiplier: { plain: [1], supported: '1 in this family' },
+  residual_multiplier: { plain: [1], supported: '1 in this family' },
+  attention_multiplier: { plain: [], supported: 'the scores of this family' },
+  final_logit_softcapping: { plain: [], supported: 'no soft cap in this family' },
 };

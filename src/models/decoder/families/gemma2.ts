@@ -20,7 +20,7 @@ export const gemma2: DecoderFamily = {
   modelType: 'gemma2',
   architecture: 'Gemma2ForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const sizes = parseWith(gemmaSizes(256000, 8192), json, path);
     const fields = parseWith(own, json, path);
     const rope = readRope(parseWith(ropeFields, json, path), { features, path, ...sizes, defaultTheta: 10000 });

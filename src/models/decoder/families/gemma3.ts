@@ -57,7 +57,7 @@ interface Place {
 }
 
 function parseGemma3(json: unknown, { path, family, root }: Place): DecoderConfig {
-  const features = new Features(json, path);
+  const features = new Features(json, path, own);
   const sizes = parseWith(gemmaSizes(262208, 131072), json, path);
   const fields = parseWith(own, json, path);
   const ropes = readRopes(fields, { features, path, ...sizes, defaultTheta: NaN });

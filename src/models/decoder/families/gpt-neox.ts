@@ -37,7 +37,7 @@ export const gptNeox: DecoderFamily = {
   modelType: 'gpt_neox',
   architecture: 'GPTNeoXForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const fields = parseWith(own, json, path);
     const read = parseWith(sizesOf, json, path);
     const sizes: Sizes = {

@@ -30,7 +30,7 @@ export const gpt2: DecoderFamily = {
   modelType: 'gpt2',
   architecture: 'GPT2LMHeadModel',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const fields = parseWith(own, json, path);
     const activation = features.activation('activation_function', fields.activation_function);
     features.check();

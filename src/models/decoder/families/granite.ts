@@ -33,7 +33,7 @@ export const granite: DecoderFamily = {
   modelType: 'granite',
   architecture: 'GraniteForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const read = parseWith(sizes, json, path);
     const fields = parseWith(own, json, path);
     const { attention_bias: bias, mlp_bias: mlp } = fields;

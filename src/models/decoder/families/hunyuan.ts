@@ -25,7 +25,12 @@ export const hunyuan = llamaFamily({
     tie_word_embeddings: false,
   },
   rope: { theta: 10000 },
-  fields: z.looseObject({ attention_bias: flag(), rope_scaling: stretch, rope_parameters: stretch }),
+  fields: z.looseObject({
+    attention_bias: flag(),
+    use_qk_norm: z.literal(true).nullish(),
+    rope_scaling: stretch,
+    rope_parameters: stretch,
+  }),
   traits: ({ attention_bias: bias, ...fields }, { rope: read }) => {
     const alpha = (fields.rope_scaling ?? fields.rope_parameters)?.alpha;
     const rope = alpha && read.scaling.kind === 'dynamic' ? stretched(read, alpha) : read;

@@ -21,7 +21,7 @@ export interface LlamaFamily<Fields> extends Pick<DecoderFamily, 'modelType' | '
     'partial' | 'interleaved'
   >;
   /** The fields of config.json that only this family has. */
-  readonly fields: z.ZodType<Fields>;
+  readonly fields: z.ZodType<Fields> & { readonly shape: object };
   /** What differs from Llama. `rope`, `window` and others may differ from layer to layer. */
   readonly traits: (fields: Fields, parts: FamilyParts) => Partial<LlamaLike>;
 }
@@ -54,7 +54,7 @@ export function parseLlamaFamily<Fields>(
   place: Pick<LlamaLike, 'family' | 'path' | 'root'>,
 ): DecoderConfig {
   const { path } = place;
-  const features = new Features(json, path);
+  const features = new Features(json, path, own.fields);
   const sizes = {
     ...parseWith(sizesSchema(defaults), json, path),
     epsilon: epsilonOf(own.epsilon, defaults, { json, path }),

@@ -29,7 +29,7 @@ export const llama: DecoderFamily = {
   modelType: 'llama',
   architecture: 'LlamaForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const read = parseWith(sizes, json, path);
     const fields = parseWith(own, json, path);
     const rope = readRope(parseWith(ropeFields, json, path), { features, path, ...read, defaultTheta: 10000 });

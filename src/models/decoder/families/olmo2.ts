@@ -28,7 +28,7 @@ export const olmo2: DecoderFamily = {
   modelType: 'olmo2',
   architecture: 'Olmo2ForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const read = parseWith(sizes, json, path);
     const { hidden_act: act, attention_bias: bias } = parseWith(own, json, path);
     const rope = readRope(parseWith(ropeFields, json, path), { features, path, ...read, defaultTheta: 10000 });

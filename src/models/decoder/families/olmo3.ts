@@ -38,7 +38,7 @@ export const olmo3: DecoderFamily = {
   modelType: 'olmo3',
   architecture: 'Olmo3ForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const sizes = parseWith(sizesOf, json, path);
     const fields = parseWith(own, json, path);
     const ropes = readRopes(fields, { features, path, ...sizes, defaultTheta: 500_000 });

@@ -36,7 +36,7 @@ export const opt: DecoderFamily = {
   modelType: 'opt',
   architecture: 'OPTForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const fields = parseWith(own, json, path);
     const activation = features.activation('activation_function', fields.activation_function);
     features.check();

@@ -33,7 +33,7 @@ export const phi: DecoderFamily = {
   modelType: 'phi',
   architecture: 'PhiForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const fields = parseWith(own, json, path);
     const sizes = { ...parseWith(sizesOf, json, path), epsilon: fields.layer_norm_eps };
     const context = { features, path, ...sizes, defaultTheta: 10000, partial: 0.5 };

@@ -29,7 +29,7 @@ export const phi3: DecoderFamily = {
   modelType: 'phi3',
   architecture: 'Phi3ForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const read = parseWith(sizes, json, path);
     const fields = parseWith(own, json, path);
     const rope = readRope(withModernNames(parseWith(ropeFields, json, path), fields), {

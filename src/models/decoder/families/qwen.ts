@@ -38,7 +38,7 @@ interface Generation extends Pick<LlamaLike, 'family' | 'path' | 'queryKeyNorm'>
 
 /** Reads the config.json of any generation of Qwen. In all of them, later layers may have sliding windows. */
 export function parseQwen(json: unknown, { path, defaults, biases, ...generation }: Generation): DecoderConfig {
-  const features = new Features(json, path);
+  const features = new Features(json, path, own);
   const sizes = parseWith(sizesSchema(defaults), json, path);
   const fields = parseWith(own, json, path);
   const rope = readRope(parseWith(ropeFields, json, path), { features, path, ...sizes, defaultTheta: 10000 });

@@ -37,7 +37,7 @@ export const smollm3: DecoderFamily = {
   modelType: 'smollm3',
   architecture: 'SmolLM3ForCausalLM',
   parse(json, path) {
-    const features = new Features(json, path);
+    const features = new Features(json, path, own);
     const read = parseWith(sizes, json, path);
     const fields = parseWith(own, json, path);
     const { attention_bias: bias, mlp_bias: mlp } = fields;
