@@ -30,3 +30,11 @@ export interface AdaptableModule {
   /** Convolutions only: the number of groups of channels. Default: 1. */
   readonly groups?: number;
 }
+
+/** The names of the layer that computes the logits of a decoder. GPT-NeoX has the second. */
+const outputLayers: ReadonlySet<string> = new Set(['lm_head', 'embed_out']);
+
+/** Whether a module is the layer of a decoder that computes its logits. */
+export function isOutputLayer(path: string): boolean {
+  return outputLayers.has(path.slice(path.lastIndexOf('.') + 1));
+}

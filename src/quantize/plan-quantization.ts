@@ -1,4 +1,5 @@
 import { didYouMean, EspalierError } from '../core/index.ts';
+import { isOutputLayer } from '../ir/index.ts';
 import {
   companionNames,
   quantizableMatrices,
@@ -47,7 +48,7 @@ export function planQuantization(base: BaseModel, settings: QuantizationSettings
     const matrix = matrices.get(name);
     if (matrix === undefined || kept.has(name) || !isWorthIt(base, matrix, settings))
       return { kind: 'kept', name, ref };
-    const isOuter = matrix.kind === 'embedding' || name === 'lm_head.weight';
+    const isOuter = matrix.kind === 'embedding' || isOutputLayer(name.replace(/\.weight$/, ''));
     const kind = matrix.kind === 'embedding' ? 'blocks' : settings.scheme;
     const { blockSize } = settings;
     return { kind, name, ref, matrix, blockSize, bits: isOuter ? 8 : settings.bits, turned: turned.has(name) };
@@ -104,7 +105,8 @@ function keptNames({ modules, weights }: BaseModel, keep: readonly string[]): Se
     }
     for (const { path } of found) kept.add(`${path}.weight`);
   }
-  if (kept.has('lm_head.weight') && !weights.has('lm_head.weight')) {
+  const head = modules.find(({ path }) => isOutputLayer(path));
+  if (head && kept.has(`${head.path}.weight`) && !weights.has(`${head.path}.weight`)) {
     for (const { path, kind } of modules) if (kind === 'embedding') kept.add(`${path}.weight`);
   }
   return kept;

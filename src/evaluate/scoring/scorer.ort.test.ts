@@ -169,6 +169,24 @@ describe.each(['llama', 'llama-d16'] as const)('scoring the golden case %s', (na
 });
 
 /** All but the first, which nothing predicts. */
+describe('scoring OPT, whose adapter also changes a layer between the trunk and the head', () => {
+  it('gives the loss of the reference', async () => {
+    const name = 'families/opt-350m';
+    using environment = openEnvironment({ threads: 1 });
+    const base = await openBaseModel(goldenDir(name, 'model'));
+    const golden = await loadGolden(name);
+    const modules = await loadGoldenAdapter(name, 'adapter');
+    expect([...modules.keys()]).toContain('model.decoder.project_out');
+    const { lossTrace }: { lossTrace: number[] } = JSON.parse(await readFile(goldenDir(name, 'expected.json'), 'utf8'));
+    using scorer = await openScorer({ base, environment, adapters: [{ modules }] });
+    const rows = golden.rows.map((inputIds, row) => ({
+      inputIds,
+      labels: golden.labels[row]?.slice(0, inputIds.length) ?? [],
+    }));
+    expect((await scorer.evaluate(rows)).loss).toBeCloseTo(lossTrace[0] ?? NaN, 3);
+  });
+});
+
 function numbers(logprobs: readonly (number | null)[]): number[] {
   return logprobs.slice(1).map((logprob) => logprob ?? NaN);
 }

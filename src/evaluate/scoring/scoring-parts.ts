@@ -1,5 +1,5 @@
 import { openGraph, type OpenGraph } from '../../execution/index.ts';
-import type { Model } from '../../ir/index.ts';
+import { moduleKey, type Model } from '../../ir/index.ts';
 import {
   canInject,
   injectParameters,
@@ -33,9 +33,6 @@ export interface ScoringPartsOptions {
   readonly maxLogitBytes?: number;
 }
 
-/** The linear layer of the head. All other modules belong to the trunk. */
-const headModule = 'lm_head';
-
 /**
  * The two sessions of scoring, and the memory between them. The trunk computes the hidden states of rows. The head takes as many hidden
  * states at a time as the limit of the logits permits.
@@ -50,15 +47,20 @@ export class ScoringParts {
     const { base, modules, parameters = [], full = false, maxLength = base.config.maxPositions } = options;
     const models = [buildTrunkGraph(base, { full, maxLength }), buildHeadGraph(base, { full })] as const;
     const [lower, upper] = models.map((model) => parameters.filter((parameter) => canInject(model, parameter)));
+    const inHead = new Set(models[1].graph.nodes.map(({ metadata }) => metadata.get(moduleKey)));
+    const [above, below] = [
+      modules.filter(({ path }) => inHead.has(path)),
+      modules.filter(({ path }) => !inHead.has(path)),
+    ];
     const lost = parameters.filter((parameter) => !lower?.includes(parameter) && !upper?.includes(parameter));
     if (lost.length > 0) injectParameters(models[0], lost); // throws an error with the reason for each parameter
     const trunk = await openPart(options, {
       model: models[0],
-      modules: modules.filter((module) => !isHead(module)),
+      modules: below,
       parameters: lower,
     });
     try {
-      const head = await openPart(options, { model: models[1], modules: modules.filter(isHead), parameters: upper });
+      const head = await openPart(options, { model: models[1], modules: above, parameters: upper });
       return new ScoringParts(options, trunk, head);
     } catch (error) {
       disposePart(trunk);
@@ -114,10 +116,6 @@ export class ScoringParts {
     disposePart(this.#trunk);
     disposePart(this.#head);
   }
-}
-
-function isHead({ path }: ScoredModule): boolean {
-  return path === headModule;
 }
 
 interface Part {

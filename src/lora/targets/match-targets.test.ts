@@ -45,6 +45,8 @@ describe('matchTargets', () => {
     const { modules } = matchTargets(linears, 'All-Linear');
     expect(modules).toHaveLength(linears.length - 1);
     expect(modules).not.toContain('lm_head');
+    const renamed = linears.map((each) => (each.path === 'lm_head' ? { ...each, path: 'embed_out' } : each));
+    expect(matchTargets(renamed, 'all-linear').modules).not.toContain('embed_out');
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { EspalierError, didYouMean, finishNow, type Steps } from '../../core/index.ts';
-import type { AdaptableModule } from '../../ir/index.ts';
+import { isOutputLayer, type AdaptableModule } from '../../ir/index.ts';
 import type { TargetConfig } from '../lora-config.ts';
 import { matchPattern, matchSteps } from './module-pattern.ts';
 import { PatternBudget } from './pattern-budget.ts';
@@ -92,7 +92,7 @@ function* fitWhole(
 const heads: ReadonlySet<string> = new Set(['classifier', 'score']);
 
 function isInner({ path, kind = 'linear' }: AdaptableModule): boolean {
-  return kind === 'linear' && lastName(path) !== 'lm_head' && !heads.has(path);
+  return kind === 'linear' && !isOutputLayer(path) && !heads.has(path);
 }
 
 /** Paths that are excluded from all targets. */

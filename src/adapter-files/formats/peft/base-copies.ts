@@ -1,5 +1,5 @@
 import { breathe, EspalierError } from '../../../core/index.ts';
-import type { AdaptableModule } from '../../../ir/index.ts';
+import { isOutputLayer, type AdaptableModule } from '../../../ir/index.ts';
 import type { BaseEmbeddings } from '../../../models/index.ts';
 import { numberToBfloat16, numberToFloat16, toFloat32, type TensorData } from '../../../tensor/index.ts';
 import { peftPrefix } from './peft-names.ts';
@@ -25,7 +25,7 @@ export function baseCopies(module: AdaptableModule): [name: string, shape: Shape
 }
 
 function hasRowPerToken({ path, kind }: AdaptableModule): boolean {
-  return kind === 'embedding' || /(^|\.)lm_head$/.test(path);
+  return kind === 'embedding' || isOutputLayer(path);
 }
 
 /** Copies of embeddings and heads with other numbers of rows than the base has, as problems with what to do. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EspalierError } from '../../../core/index.ts';
-import type { AdaptableModule } from '../../../ir/index.ts';
+import { isOutputLayer, type AdaptableModule } from '../../../ir/index.ts';
 import type { BaseModel, WeightRef } from '../../../models/index.ts';
 import { openSafetensors, type DataType } from '../../../tensor/index.ts';
 import {
@@ -57,7 +57,8 @@ export async function planMerge(base: BaseModel, adapters: readonly MergedAdapte
   }
   problems.push(...planBiases({ base, adapters, updates }), ...planSaved({ base, adapters, updates, added }));
   const embeddings = tiedEmbeddingChanged(base, updates);
-  if (embeddings !== undefined && added.length === 0) added.push({ ...embeddings, name: 'lm_head.weight' });
+  if (embeddings !== undefined && added.length === 0)
+    added.push({ ...embeddings, name: `${headOf(base)?.path}.weight` });
   if (problems.length > 0) throw new EspalierError('MERGE_UNSUPPORTED', { dir: base.dir, problems });
   const weights = await storedWeights(base, updates);
   const names = new Set(added.map(({ name }) => name)); // the file may contain a tied head all the same, unused
@@ -91,13 +92,13 @@ function planBiases({ base, adapters, updates }: Pick<Planning, 'base' | 'adapte
 /** Plans the parameters of adapters that replace those of the base. */
 function planSaved({ base, adapters, updates, added }: Planning): string[] {
   const problems: string[] = [];
-  const head = base.modules.find(({ path }) => path === 'lm_head');
+  const head = headOf(base);
   const saved = adapters.flatMap((adapter) =>
     [...(adapter.saved ?? [])].map(([name, tensor]) => ({ name, tensor, adapter })),
   );
   for (const { name, tensor, adapter } of saved) {
     const own = base.weights.get(name);
-    const shared = name === 'lm_head.weight' && head ? tiedWeight(base, head) : undefined;
+    const shared = head && name === `${head.path}.weight` ? tiedWeight(base, head) : undefined;
     const ref = own ?? shared;
     if (ref === undefined) problems.push(`the checkpoint has no ${name}, which is replaced whole`);
     else if (adapter.scale !== 1) problems.push(`${name} is replaced whole, which has one strength only`);
@@ -126,15 +127,19 @@ function placeOf({ location, offset }: Pick<WeightRef, 'location' | 'offset'>): 
   return `${offset} ${location}`;
 }
 
+function headOf(base: BaseModel): AdaptableModule | undefined {
+  return base.modules.find(({ path }) => isOutputLayer(path));
+}
+
 /** The embedding's matrix, for a head without its own. */
 function tiedWeight(base: BaseModel, { path, in: width, out }: AdaptableModule): WeightRef | undefined {
-  if (path !== 'lm_head' || base.config.tiedEmbeddings !== true) return undefined;
+  if (!isOutputLayer(path) || base.config.tiedEmbeddings !== true) return undefined;
   return [...base.weights.values()].find(({ shape }) => shape.join() === `${out},${width}`);
 }
 
 /** The embedding before the merge, if the head shares it and only the embedding changes. */
 function tiedEmbeddingChanged(base: BaseModel, updates: ReadonlyMap<string, WeightUpdate>): WeightRef | undefined {
-  const head = base.modules.find(({ path }) => path === 'lm_head');
+  const head = headOf(base);
   const shared = head && tiedWeight(base, head);
   return shared && updates.has(placeOf(shared)) ? shared : undefined;
 }
