@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   autodiff: ['core', 'tensor', 'ir'],
   lora: ['core', 'tensor', 'ir'],
   models: ['core', 'atomic-files', 'tensor', 'ir'],
-  quantize: ['core', 'atomic-files', 'tensor', 'models'],
+  quantize: ['core', 'atomic-files', 'tensor', 'ir', 'models'],
   trust: ['core', 'atomic-files'],
   'adapter-files': ['core', 'native', 'atomic-files', 'tensor', 'ir', 'models', 'lora'],
   'adapter-store': ['core', 'native', 'atomic-files', 'ir', 'lora', 'trust', 'adapter-files'],
