@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { trainCommand, trainSchema } from '../src/cli/commands/train.ts';
 import { flagOf } from '../src/core/index.ts';
-import { resolveConfig, trainOptionNames } from '../src/train/index.ts';
+import { describesRuns, resolveConfig, resolveRuns, trainOptionNames } from '../src/train/index.ts';
 
 const schema = trainSchema();
 const page = await readFile(new URL('../docs/training.md', import.meta.url), 'utf8');
@@ -16,7 +16,9 @@ function isAccepted(text: string): readonly [bySchema: boolean, byTrain: boolean
   const bySchema = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(values).success;
   try {
     const needed = { base: 'base', data: 'rows.jsonl', output: 'out' };
-    resolveConfig({ file: { path: 'run.yaml', values }, flags: needed });
+    const file = { path: 'run.yaml', values };
+    if (describesRuns(values)) resolveRuns({ file, flags: needed });
+    else resolveConfig({ file, flags: needed });
     return [bySchema, true];
   } catch {
     return [bySchema, false];
@@ -32,9 +34,13 @@ describe('the schema of settings files', () => {
     const command = new Command();
     trainCommand.configure(command);
     const { properties } = schema as { properties: Record<string, { description?: string }> };
-    expect(Object.keys(properties)).toEqual(trainOptionNames.map((name) => flagOf(name).slice(2)));
+    expect(Object.keys(properties)).toEqual([
+      ...trainOptionNames.map((name) => flagOf(name).slice(2)),
+      'runs',
+      'sweep',
+    ]);
     const flags = command.options.map(({ long }) => long?.replace('--no-', '--'));
-    for (const name of Object.keys(properties)) {
+    for (const name of Object.keys(properties).filter((each) => each !== 'runs' && each !== 'sweep')) {
       expect(flags).toContain(`--${name}`);
       expect([name, properties[name]?.description]).toEqual([name, expect.any(String)]);
     }
@@ -55,13 +61,21 @@ describe('the schema of settings files', () => {
     ['learnin-rate: 1e-3', false],
     ['eval-data: []', false],
     ['nesterov: 1', false],
+    ['runs: [{ name: a, rank: 4 }, { seed: 3 }]', true],
+    ['sweep: { rank: [4, 8], learning-rate: [1e-3] }', true],
+    ['runs: []', false],
+    ['runs: [{ rnak: 4 }]', false],
+    ['runs: [{ name: a/b }]', false],
+    ['sweep: { rank: 4 }', false],
+    ['sweep: { rnak: [4] }', false],
   ])('takes and refuses what train does: %s', (text, expected) => {
     expect(isAccepted(text)).toEqual([expected, expected]);
   });
 
-  it('takes the example of docs/training.md', () => {
-    const [, text = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
-    expect(text).toContain('yaml-language-server: $schema=');
-    expect(isAccepted(text)).toEqual([true, true]);
+  it('takes the examples of docs/training.md', () => {
+    const texts = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text);
+    expect(texts).toHaveLength(3);
+    expect(texts[0]).toContain('yaml-language-server: $schema=');
+    for (const text of texts) expect(isAccepted(text)).toEqual([true, true]);
   });
 });

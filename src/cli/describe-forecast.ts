@@ -12,7 +12,12 @@ const parts: readonly (readonly [keyof MemoryForecast, string])[] = [
 ];
 
 /** Describes what a training would do, as text for a person. */
-export function describeForecast({ plan, tokens, largestBatch, memory }: TrainForecast): string {
+export function describeForecast({ plan, ...rest }: TrainForecast): string {
+  return [describePlan(plan), describeMemory(rest)].join('\n');
+}
+
+/** The tokens of a training or of several, and the memory at their peak. */
+export function describeMemory({ tokens, largestBatch, memory }: Omit<TrainForecast, 'plan'>): string {
   const lines = parts
     .filter(([name]) => memory[name] > 0)
     .map(([name, text]) => `           ${megabytes(memory[name]).padStart(8)}  ${text}`);
@@ -21,7 +26,6 @@ export function describeForecast({ plan, tokens, largestBatch, memory }: TrainFo
       ? []
       : [`           at least: the graph does not tell the size of ${memory.unknown} intermediate results`];
   return [
-    describePlan(plan),
     `tokens     ${tokens.toLocaleString('en-US')} in all, up to ${largestBatch.toLocaleString('en-US')} in a micro-batch`,
     `memory     ${megabytes(memory.peak)} at the peak:`,
     ...lines,

@@ -15,6 +15,11 @@ export function reportError(error: unknown, streams: OutputStreams, { json }: { 
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
 }
 
+/** The code and the message of an error, worded for the command line. */
+export function describeError(error: unknown): { readonly code: string; readonly message: string } {
+  return { code: codeOf(error), message: messageOf(error) };
+}
+
 /** WHY a full disk is included: any code that writes a file can meet one, and it is not a bug of Espalier. */
 function codeOf(error: unknown): string {
   if (EspalierError.isInstance(error)) return error.code;

@@ -18,5 +18,15 @@ export {
   type Training,
   type TrainRunOptions,
 } from './train.ts';
+export {
+  type ManyTrainings,
+  planManyConfigured,
+  planTrainMany,
+  type PlanTrainManyOptions,
+  type RunEvent,
+  trainMany,
+  trainManyConfigured,
+  type TrainManyRunOptions,
+} from './train-many.ts';
 export { LinkedAbort } from './linked-abort.ts';
 export { readOptions } from './read-options.ts';

@@ -45,3 +45,9 @@ export type { StepMetrics } from './report/metrics.ts';
 export type { AnswerPrompts, SampledModel } from './report/run-view.ts';
 export type { Sample, TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';
 export { type RunEnd, runTrainings, type RunTrainingsOptions } from './together/run-trainings.ts';
+export {
+  planTrainings,
+  type PlanTrainingsOptions,
+  type RunForecast,
+  type RunsForecast,
+} from './together/plan-trainings.ts';

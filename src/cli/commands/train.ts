@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { planConfigured, trainConfigured } from '../../library/index.ts';
 import {
   formatNames,
+  describesRuns,
   readConfigFile,
   resolveConfig,
+  resolveRuns,
   trainOptionNames,
   type TrainConfig,
   truncations,
@@ -18,8 +20,10 @@ import { listenForEndOfInput } from '../end-of-input.ts';
 import type { ProcessGroup } from '../../collectives/index.ts';
 import { withGroup } from '../launch/with-group.ts';
 import { MetricSinks } from '../metric-sinks.ts';
-import { path, readOptions, wholeNumber } from '../read-options.ts';
+import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 import { resolveBase } from '../resolve-hub.ts';
+import { EspalierError, option } from '../../core/index.ts';
+import { trainRuns } from '../train-runs.ts';
 import { trainReporter, type TrainReporter } from '../train-reporter.ts';
 import { trainFileSchema } from '../train-schema.ts';
 
@@ -31,6 +35,7 @@ export const trainCommand: CommandDefinition = {
     'espalier train --base models/tiny --data rows.jsonl --eval-data held-out.jsonl --output adapters/strict --rank 16 --learning-rate 1e-3 --epochs 3',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --dry-run',
     'espalier train --config run.yaml --output adapters/again --seed 7',
+    'espalier train --config runs.yaml --dry-run',
     'espalier train --print-schema > train.schema.json',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --save-steps 100',
     'espalier train --base models/tiny --data rows.jsonl --output adapters/strict --epochs 3 --resume',
@@ -43,13 +48,32 @@ export const trainCommand: CommandDefinition = {
   configure: declareOptions,
   run: async (options, context) => {
     const { settings, reports } = splitOptions(options);
-    const { printSchema, dryRun } = reports;
+    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, maxPassTokens } = reports;
     if (printSchema) {
       const schema = trainSchema();
       context.output.answer(schema, () => JSON.stringify(schema, null, 2));
       return;
     }
-    const config = await resolveModels(await readConfig(settings), context);
+    const sources = await readSources(settings);
+    if (sources.file !== undefined && describesRuns(sources.file.values)) {
+      refuseSinks({ metricsFile, pushGateway });
+      const { runs, report } = resolveRuns({ ...sources, file: sources.file, named: namedIn(sources.file.path) });
+      const resolved = await Promise.all(
+        runs.map(async ({ name, config }) => ({ name, config: await resolveModels(config, context) })),
+      );
+      using ending = endWithInput ? listenForEndOfInput() : undefined;
+      const signal = ending ? AbortSignal.any([context.signal, ending.signal]) : context.signal;
+      const told = { logSteps, jsonEvents, dryRun, maxPassTokens };
+      return withGroup(context, (group) => {
+        assertAlone(group);
+        return trainRuns({ runs: resolved, report }, told, { ...context, signal });
+      });
+    }
+    if (maxPassTokens !== undefined) {
+      const [second, reason] = ['a single training', 'it is how many tokens of several runs are in one pass'];
+      throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option('maxPassTokens'), second, reason });
+    }
+    const config = await resolveModels(resolveConfig(sources), context);
     if (dryRun) {
       const forecast = await planConfigured(config, context);
       context.output.answer(forecast, () => describeForecast(forecast));
@@ -188,6 +212,7 @@ function declareOptions(command: Command): void {
     .option('--sample-prompt <text>', 'ask the model this before and after; may be repeated', collect)
     .option('--sample-tokens <n>', 'the most tokens of such an answer (default: 64)')
     .option('--dry-run', 'read and check everything, predict steps, tokens and peak memory, and train nothing')
+    .option('--max-pass-tokens <n>', 'with runs: tokens of several runs in one pass at most (default: 4096)')
     .option('--log-steps <n>', 'without a terminal: a line every so many steps, 0 = none (default: 10)')
     .option('--json-events', 'each event as a line of JSON on standard output, the result as the last one')
     .option(
@@ -216,6 +241,7 @@ const reportOptions = z.looseObject({
   jsonEvents: z.boolean().default(false),
   endWithInput: z.boolean().default(false),
   dryRun: z.boolean().default(false),
+  maxPassTokens: positiveInteger.optional(),
   metricsFile: path.optional(),
   pushGateway: z.url({ protocol: /^https?$/, error: 'a URL such as http://localhost:9091' }).optional(),
 });
@@ -225,20 +251,47 @@ function splitOptions(options: Readonly<Record<string, unknown>>): {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly reports: Reports;
 } {
-  const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, ...settings } =
+  const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, maxPassTokens, ...settings } =
     readOptions(reportOptions, options);
-  return { settings, reports: { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun } };
+  const told = { logSteps, jsonEvents, metricsFile, pushGateway };
+  return { settings, reports: { printSchema, endWithInput, dryRun, maxPassTokens, ...told } };
 }
 
 const ownOptions = z.looseObject({ config: z.string().optional(), shuffle: z.boolean() });
 
-async function readConfig(options: Readonly<Record<string, unknown>>): Promise<TrainConfig> {
+interface Sources {
+  readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+async function readSources(options: Readonly<Record<string, unknown>>): Promise<Sources> {
   const { config: path, shuffle, ...flags } = readOptions(ownOptions, options);
   // Without --no-shuffle commander sets `shuffle: true`. This is a default, and the settings file may still say false.
   const given = shuffle ? flags : { ...flags, shuffle };
-  if (path === undefined) return resolveConfig({ flags: given });
-  const values = ownKeys(await readConfigFile(path), { path, known: trainOptionNames });
-  return resolveConfig({ file: { path, values }, flags: given });
+  if (path === undefined) return { flags: given };
+  const values = await readConfigFile(path);
+  return { file: { path, values: describesRuns(values) ? values : namedIn(path)(values) }, flags: given };
+}
+
+/** The keys of a mapping in a settings file, whatever their spelling. */
+function namedIn(path: string): (values: Readonly<Record<string, unknown>>) => Record<string, unknown> {
+  return (values) => ownKeys(values, { path, known: trainOptionNames });
+}
+
+/** WHY: each process would train every run, and write to the same outputs. */
+function assertAlone({ worldSize }: ProcessGroup): void {
+  if (worldSize === 1) return;
+  const reason = 'the processes of a group share the rows of one training';
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: 'several runs', second: `${worldSize} processes`, reason });
+}
+
+/** WHY: the series of a training have no name of their own, so that those of several would be taken for one. */
+function refuseSinks(sinks: Readonly<Record<'metricsFile' | 'pushGateway', string | undefined>>): void {
+  for (const name of ['metricsFile', 'pushGateway'] as const) {
+    if (sinks[name] === undefined) continue;
+    const reason = 'series are told of one training alone; event files (tensorboard) are written for each';
+    throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option(name), second: 'several runs', reason });
+  }
 }
 
 /** A settings file may also name models of the hub. */

@@ -67,6 +67,19 @@ export async function readTrainingInputs(
   return { ...read, [Symbol.asyncDispose]: close };
 }
 
+/**
+ * Opens a base for several trainings, and reads its weights once.
+ * @throws EspalierError the errors of the base, MODEL_WEIGHTS_NOT_FINITE
+ */
+export async function openVerifiedBase(
+  { base: path, labels }: Pick<TrainConfig, 'base' | 'labels'>,
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<BaseModel> {
+  const base = await openBaseModel(path, { labels });
+  await verifyWeights(base, signal === undefined ? {} : { signal });
+  return base;
+}
+
 /** A new head is always trained as a whole. */
 function withHead(config: TrainConfig, base: BaseModel): TrainConfig {
   const isGiven = config.modulesToSave !== undefined || config.initAdapter !== undefined;

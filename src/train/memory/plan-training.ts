@@ -78,7 +78,8 @@ export async function planTraining(
   };
 }
 
-interface Steps {
+/** What the micro-batches of a training are like. */
+export interface Steps {
   readonly tokens: number;
   readonly largest: readonly MicroBatch[];
   /** Most passes of one step. */
@@ -86,7 +87,10 @@ interface Steps {
 }
 
 /** Goes through the micro-batches of the first epoch. Later epochs have the same rows in another order. */
-async function lookAtSteps({ data, config, steps }: TrainingInputs, signal: AbortSignal | undefined): Promise<Steps> {
+export async function lookAtSteps(
+  { data, config, steps }: TrainingInputs,
+  signal: AbortSignal | undefined,
+): Promise<Steps> {
   const perEpoch = countSteps(data.count, { ...config, maxSteps: undefined, epochs: 1 });
   const largest = new LargestBatches();
   let [tokens, passes] = [0, 0];
@@ -102,7 +106,8 @@ async function lookAtSteps({ data, config, steps }: TrainingInputs, signal: Abor
   return { tokens: Math.round(tokens * epochs), largest: largest.batches, passes };
 }
 
-interface GraphPeak {
+/** The memory of a graph, in bytes. */
+export interface GraphPeak {
   readonly weights: number;
   readonly activations: number;
   readonly unknown: number;
@@ -130,7 +135,7 @@ async function evaluationPeak(inputs: TrainingInputs, tokens: number): Promise<n
 }
 
 /** The parameters and their gradients; the sum over several passes; the weights of a step without symptoms; those of the best evaluation. */
-function copiesOf(
+export function copiesOf(
   { config }: TrainingInputs,
   { passes, parameterBytes }: { passes: number; parameterBytes: number },
 ): number {
@@ -139,7 +144,7 @@ function copiesOf(
 }
 
 /** Lets the optimizer ask for its memory, and counts what it asks for. */
-function optimizerBytes(config: TrainConfig, parameterBytes: number): number {
+export function optimizerBytes(config: TrainConfig, parameterBytes: number): number {
   let moments = 0;
   createOptimizer(config.optimizer, new Float32Array(0), config, () => {
     moments += 1;

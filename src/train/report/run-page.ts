@@ -77,10 +77,10 @@ function charts({ steps, evaluations }: RunFacts): string[] {
   ): Series => ({
     name,
     form,
-    points: finite(steps.map((each) => [each.step, value(each)])),
+    points: finitePoints(steps.map((each) => [each.step, value(each)])),
   });
   const loss = of('each step', (step) => step.loss, 'dots');
-  const held: Series = { name: 'held out', form: 'line', points: finite([...evaluations]) };
+  const held: Series = { name: 'held out', form: 'line', points: finitePoints([...evaluations]) };
   const accuracy = of('accuracy', (step) => step.accuracy);
   const chart = (title: string, y: string, series: readonly Series[]): string[] => {
     const drawn = series.filter(({ points }) => points.length > 0);
@@ -101,13 +101,13 @@ function charts({ steps, evaluations }: RunFacts): string[] {
 
 type Points = Series['points'];
 
-/** WHY null: JSON has no NaN, so a step that was skipped has no loss in `metrics.jsonl`. */
-function finite(points: readonly (readonly [number, number | null | undefined])[]): Points {
+/** The points that are numbers. WHY null: JSON has no NaN, so a step that was skipped has no loss in `metrics.jsonl`. */
+export function finitePoints(points: readonly (readonly [number, number | null | undefined])[]): Points {
   return points.flatMap(([x, y]) => (typeof y === 'number' && Number.isFinite(y) ? [[x, y] as const] : []));
 }
 
 /** The mean over about the last tenth of the points so far, at most a hundred. */
-function smoothed(points: Points): Points {
+export function smoothed(points: Points): Points {
   let mean = points[0]?.[1] ?? 0;
   const share = 1 / Math.min(100, Math.max(1, points.length / 10));
   return points.map(([x, y]) => [x, (mean += share * (y - mean))] as const);

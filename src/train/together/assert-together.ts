@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { EspalierError, option, optionText } from '../../core/index.ts';
+import type { Objective } from '../graph/objective.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 
 /** Settings of the passes, which all runs of a company share. */
@@ -41,4 +42,16 @@ export function assertTogether(runs: readonly NamedRun[]): void {
 
 function conflict(key: 'full' | 'modulesToSave' | 'labels', reason: string): never {
   throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: option(key), second: optionText('several runs'), reason });
+}
+
+/**
+ * What all runs learn.
+ * @throws EspalierError TRAIN_CONFIG_CONFLICT for rows with labels, which runs cannot share a pass for
+ */
+export function sharedObjective(inputs: readonly { readonly objective: Objective }[]): Objective {
+  const other = inputs.find(({ objective }) => objective.kind !== 'next-token');
+  if (other === undefined) return { kind: 'next-token' };
+  const reason = 'only text can be learned by several at the same time';
+  const [first, second] = ['several runs', `rows with ${other.objective.kind}`];
+  throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first, second, reason });
 }

@@ -1,17 +1,16 @@
 import { Turns } from '../../core/index.ts';
 import type { BaseModel } from '../../models/index.ts';
 import type { Environment } from '../../onnxruntime/index.ts';
-import { pairCostOf } from '../data/batch-source.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
-import { packedCost, paddedCost } from '../data/split-by-length.ts';
 import type { BoundParameters, LossResult, PassPlace, PassRunner, Passes } from '../graph/passes.ts';
 import type { ParameterSpec } from '../graph/parameter-arena.ts';
 import type { TrainingInputs } from '../loop/training-inputs.ts';
+import { sharedObjective } from './assert-together.ts';
 import { RefusedCompany, type Companion } from './companion.ts';
 import { createJointGraph, type JointGraph } from './joint-graph.ts';
 import { JointSession, type LaneMemory, type LanePass } from './joint-session.ts';
 import { Meeting } from './meeting.ts';
-import { planPasses } from './plan-passes.ts';
+import { planMicroBatches } from './plan-passes.ts';
 
 export interface CompanyOptions {
   readonly base: BaseModel;
@@ -35,7 +34,8 @@ export class Company implements Disposable {
   readonly #inputs = new Map<number, TrainingInputs>();
   readonly #memories: Record<Kind, Map<number, LaneMemory>> = { evaluation: new Map(), training: new Map() };
   readonly #sessions: Partial<Record<Kind, OpenSession>> = {};
-  #undecided: number;
+  /** Trainings that have neither read their inputs nor been refused. */
+  readonly #undecided: Set<number>;
   #isRefused = false;
   /** For each training what it trains. */
   readonly #gate: Promise<readonly (readonly ParameterSpec[])[]>;
@@ -45,7 +45,7 @@ export class Company implements Disposable {
 
   constructor(options: CompanyOptions) {
     this.#options = options;
-    this.#undecided = options.members;
+    this.#undecided = new Set(Array.from({ length: options.members }, (_, lane) => lane));
     this.#meeting = new Meeting({
       members: options.members,
       hold: (requests) => this.#hold(requests),
@@ -62,14 +62,13 @@ export class Company implements Disposable {
       base: this.#options.base,
       enter: async (inputs) => {
         this.#inputs.set(lane, inputs);
-        this.#decide();
+        this.#decide(lane);
         const parameters = (await this.#gate)[lane] ?? [];
         return this.#passesOf(lane, { parameters, inputs });
       },
       refuse: () => {
-        if (this.#inputs.has(lane) || this.#isRefused) return;
-        this.#isRefused = true;
-        this.#decide();
+        if (this.#undecided.has(lane)) this.#isRefused = true;
+        this.#decide(lane);
       },
       leave: () => this.#meeting.leave(lane),
       inTurn: async (task, { later = false } = {}) => {
@@ -79,9 +78,9 @@ export class Company implements Disposable {
     };
   }
 
-  #decide(): void {
-    this.#undecided -= 1;
-    if (this.#undecided === 0) this.#open();
+  #decide(lane: number): void {
+    this.#undecided.delete(lane);
+    if (this.#undecided.size === 0) this.#open();
   }
 
   async #begin(): Promise<(readonly ParameterSpec[])[]> {
@@ -135,15 +134,9 @@ export class Company implements Disposable {
         else for (const each of lanes) await run([each]);
       }
     };
-    for (const lanes of this.#plan(requests)) await run(lanes);
+    const batches = new Map([...requests].map(([lane, { micro }]) => [lane, micro]));
+    for (const lanes of planMicroBatches(batches, this.#options)) await run(lanes);
     return results;
-  }
-
-  #plan(requests: ReadonlyMap<number, Request>): number[][] {
-    const { base, maxTokens } = this.#options;
-    const lanes = [...requests].map(([lane, { micro }]) => ({ lane, ...rowsOf(micro) }));
-    const costOf = base.packsRows === true ? packedCost(pairCostOf(base.config)) : paddedCost;
-    return planPasses(lanes, { costOf, maxTokens });
   }
 
   /** A session with every training that is present. */
@@ -171,7 +164,8 @@ export class Company implements Disposable {
     const inputs = lanes.flatMap((lane) => this.#inputs.get(lane) ?? []);
     const [first] = inputs;
     if (first === undefined) throw new TypeError('a graph needs a training');
-    const { objective, config } = first;
+    const { config } = first;
+    const objective = sharedObjective(inputs);
     const trainings = inputs.map(({ trainable, maxLength, config: { seed } }) => ({ trainable, maxLength, seed }));
     const gradients = kind === 'training';
     return createJointGraph(first.base, trainings, { objective, gradients, recompute: gradients && config.recompute });
@@ -239,14 +233,4 @@ function evaluationsFirst(requests: ReadonlyMap<number, Request>): ReadonlyMap<n
 
 function only(requests: ReadonlyMap<number, Request>, lanes: readonly number[]): Map<number, LanePass> {
   return new Map([...requests].filter(([lane]) => lanes.includes(lane)));
-}
-
-function rowsOf({ feeds, tokens }: MicroBatch): { rows: number; longest: number; tokens: number } {
-  const rectangle = feeds.get('rectangle');
-  if (rectangle === undefined) {
-    const [rows = 0, longest = 0] = feeds.get('input_ids')?.shape ?? [];
-    return { rows, longest, tokens: rows * longest };
-  }
-  const view = new BigInt64Array(rectangle.bytes.buffer, rectangle.bytes.byteOffset, 2);
-  return { rows: Number(view[0]), longest: Number(view[1]), tokens };
 }

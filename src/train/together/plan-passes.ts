@@ -1,4 +1,11 @@
-import type { PassCost } from '../data/split-by-length.ts';
+import type { BaseModel } from '../../models/index.ts';
+import { typedArray } from '../../tensor/index.ts';
+import { pairCostOf } from '../data/batch-source.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
+import { packedCost, paddedCost, type PassCost } from '../data/split-by-length.ts';
+
+/** Tokens of a pass of several trainings at most. WHY: beyond it a pass is hardly faster for each token, and takes more memory. */
+export const defaultPassTokens = 4096;
 
 /** The rows of one lane, which are not divided. */
 export interface LaneRows {
@@ -42,4 +49,24 @@ export function planPasses(lanes: readonly LaneRows[], { costOf, maxTokens }: Pa
     passes.unshift(lanesOf.sort((a, b) => a - b));
   }
   return passes;
+}
+
+/** Plans the passes of micro-batches, by the numbers of their lanes. */
+export function planMicroBatches(
+  batches: ReadonlyMap<number, MicroBatch>,
+  { base, maxTokens }: { readonly base: Pick<BaseModel, 'packsRows' | 'config'>; readonly maxTokens: number },
+): number[][] {
+  const lanes = [...batches].map(([lane, micro]) => ({ lane, ...rowsOf(micro) }));
+  const costOf = base.packsRows === true ? packedCost(pairCostOf(base.config)) : paddedCost;
+  return planPasses(lanes, { costOf, maxTokens });
+}
+
+function rowsOf({ feeds, tokens }: MicroBatch): Omit<LaneRows, 'lane'> {
+  const rectangle = feeds.get('rectangle');
+  if (rectangle === undefined) {
+    const [rows = 0, longest = 0] = feeds.get('input_ids')?.shape ?? [];
+    return { rows, longest, tokens: rows * longest };
+  }
+  const [rows = 0, longest = 0] = Array.from(typedArray(rectangle), Number);
+  return { rows, longest, tokens };
 }

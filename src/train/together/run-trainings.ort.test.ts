@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 import { runTraining } from '../loop/run-training.ts';
+import type { TrainEvent } from '../report/train-result.ts';
 import { relativeDistance, trainedWeights } from '../testing/compare-runs.ts';
 import { loadGolden } from '../testing/golden.ts';
 import { runTrainings } from './run-trainings.ts';
@@ -106,5 +107,65 @@ describe('several trainings together', () => {
       }),
       { numRuns: 2 },
     );
+  });
+
+  it('go on when one of them is not finite, and end as they would alone', async () => {
+    const rows = { count: 6, shortest: 5, seed: 3 };
+    const flags = { batchSize: 2, maxSteps: 3, learningRate: 1e-2 };
+    const [sound, lost] = [
+      await runOf({ rows, flags }),
+      await runOf({ rows, flags: { ...flags, learningRate: 1e38, maxGradNorm: 0 } }),
+    ];
+    const ends = await runTrainings([lost, sound], { environment });
+    expect(ends).toMatchObject([
+      { name: lost.name, kind: 'failed' },
+      { name: sound.name, kind: 'result' },
+    ]);
+    expect(ends[0]).toHaveProperty('error.code', 'TRAINING_DIVERGED');
+    await runTraining({ ...sound.config, output: `${sound.config.output}-alone` }, { environment });
+    const [together, alone] = [sound.config.output, `${sound.config.output}-alone`];
+    expect(relativeDistance(await trainedWeights(together), await trainedWeights(alone))).toBeLessThan(1e-5);
+    expect(await readdir(folder)).not.toContain(basename(lost.config.output));
+  });
+
+  it('are refused before any begins, each with its reason', async () => {
+    const rows = { count: 3, shortest: 5, seed: 1 };
+    const runs = await Promise.all(
+      [{}, { data: join(folder, 'nowhere') }, { targetModules: 'nothing' }].map((flags) => runOf({ rows, flags })),
+    );
+    const events: string[] = [];
+    const begun = runTrainings(runs, { environment, onEvent: (run, { kind }) => events.push(`${run} ${kind}`) });
+    await expect(begun).rejects.toMatchObject({
+      code: 'TRAIN_RUNS_REFUSED',
+      details: { problems: [expect.stringContaining('nowhere'), expect.stringContaining('nothing')] },
+    });
+    expect(events).toEqual([]);
+    const [first, second] = runs;
+    if (first === undefined || second === undefined) throw new TypeError('there are three runs');
+    const same = [first, { ...second, config: { ...second.config, output: `${first.config.output}/` } }];
+    await expect(runTrainings(same, { environment })).rejects.toThrow(/have the same output/);
+  });
+
+  it('go on from their own checkpoints', async () => {
+    const rows = { count: 6, shortest: 5, seed: 9 };
+    const flags = { batchSize: 2, saveSteps: 1, learningRate: 1e-2 };
+    const runs = [
+      await runOf({ rows, flags: { ...flags, maxSteps: 3, dropout: 0.3 } }),
+      await runOf({ rows, flags: { ...flags, maxSteps: 2 } }),
+    ];
+    const stop = new AbortController();
+    const seen = (_: string, event: TrainEvent): void => {
+      if (event.kind === 'saved' && event.step === 2) stop.abort();
+    };
+    const first = await runTrainings(runs, { environment, signal: stop.signal, onEvent: seen });
+    expect(first).toMatchObject([{ result: { interrupted: true } }, { kind: 'result' }]);
+    const again = runs.map(({ name, config }) => ({ name, config: { ...config, resume: true } }));
+    const ends = await runTrainings(again, { environment });
+    expect(ends).toMatchObject([{ result: { steps: 3, interrupted: false } }, { result: { steps: 2 } }]);
+    for (const { config } of runs) {
+      const alone = `${config.output}-alone`;
+      await runTraining({ ...config, output: alone }, { environment });
+      expect(relativeDistance(await trainedWeights(config.output), await trainedWeights(alone))).toBeLessThan(1e-5);
+    }
   });
 });

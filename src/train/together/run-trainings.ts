@@ -1,26 +1,27 @@
 import { EspalierError, messageOf } from '../../core/index.ts';
-import { openBaseModel, verifyWeights } from '../../models/index.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 import { runTraining, type RunTrainingOptions } from '../loop/run-training.ts';
+import { openVerifiedBase } from '../loop/training-inputs.ts';
 import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { assertTogether } from './assert-together.ts';
 import { Company } from './company.ts';
 import { RefusedCompany } from './companion.ts';
+import { defaultPassTokens } from './plan-passes.ts';
+import { RunsView } from './runs-view.ts';
 
 export interface RunTrainingsOptions extends Omit<RunTrainingOptions, 'onEvent' | 'companion'> {
   /** @param run  the name of the training whose event it is */
   readonly onEvent?: (run: string, event: TrainEvent) => void;
   /** Tokens of a pass of several trainings at most. */
   readonly maxPassTokens?: number;
+  /** A file for a page that compares the runs. */
+  readonly report?: string;
 }
 
 /** What one of several trainings came to. */
 export type RunEnd =
   | { readonly name: string; readonly kind: 'result'; readonly result: TrainResult }
   | { readonly name: string; readonly kind: 'failed'; readonly error: unknown };
-
-/** WHY: beyond it a pass is hardly faster for each token, and takes more memory. */
-const defaultPassTokens = 4096;
 
 /**
  * Trains several adapters on one base at the same time. Each takes the steps that it would take alone and writes what it would write
@@ -31,24 +32,27 @@ const defaultPassTokens = 4096;
  *   settings, data or output are refused, before any begins; the signal's reason if it is aborted before
  */
 export async function runTrainings(runs: readonly NamedRun[], options: RunTrainingsOptions): Promise<RunEnd[]> {
-  const { environment, signal, onEvent, maxPassTokens: maxTokens = defaultPassTokens, ...rest } = options;
+  const { environment, signal, onEvent, report, maxPassTokens: maxTokens = defaultPassTokens, ...rest } = options;
   assertTogether(runs);
   const [first] = runs;
   if (first === undefined) return [];
-  const base = await openBaseModel(first.config.base, { labels: first.config.labels });
-  await verifyWeights(base, signal === undefined ? {} : { signal });
+  const base = await openVerifiedBase(first.config, { signal });
+  const view = new RunsView();
   using company = new Company({ base, environment, members: runs.length, maxTokens });
   const ends = await Promise.all(
     runs.map(async ({ name, config }, lane): Promise<RunEnd> => {
       const companion = company.member(lane);
-      const told = onEvent && { onEvent: (event: TrainEvent) => onEvent(name, event) };
+      const told = (event: TrainEvent): void => {
+        view.heard(name, event);
+        onEvent?.(name, event);
+      };
       try {
         const result = await runTraining(config, {
           ...rest,
           environment,
           companion,
           ...(signal && { signal }),
-          ...told,
+          onEvent: told,
         });
         return { name, kind: 'result', result };
       } catch (error) {
@@ -60,6 +64,8 @@ export async function runTrainings(runs: readonly NamedRun[], options: RunTraini
     }),
   );
   assertBegun(ends, signal);
+  const trouble = report === undefined ? undefined : await view.write(report, runs, ends);
+  if (trouble !== undefined) onEvent?.(first.name, { kind: 'warned', message: trouble });
   return ends;
 }
 

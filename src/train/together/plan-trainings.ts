@@ -1,0 +1,182 @@
+import { decodeModel, inferShapes, type Model } from '../../ir/index.ts';
+import type { BaseModel } from '../../models/index.ts';
+import type { NamedRun } from '../config/resolve-runs.ts';
+import type { MicroBatch } from '../data/micro-batch.ts';
+import { openVerifiedBase, readTrainingInputs, type TrainingInputs } from '../loop/training-inputs.ts';
+import { batchDims, LargestBatches } from '../memory/batch-dims.ts';
+import { graphMemory } from '../memory/graph-memory.ts';
+import {
+  copiesOf,
+  lookAtSteps,
+  optimizerBytes,
+  type GraphPeak,
+  type MemoryForecast,
+  type Steps,
+} from '../memory/plan-training.ts';
+import { planOf } from '../report/plan-of.ts';
+import type { TrainPlan } from '../report/train-result.ts';
+import { elementCount } from '../../tensor/index.ts';
+import { assertTogether, sharedObjective } from './assert-together.ts';
+import { createJointGraph, type JointGraph } from './joint-graph.ts';
+import { mergeBatches } from './merge-batches.ts';
+import { defaultPassTokens, planMicroBatches } from './plan-passes.ts';
+
+/** What several trainings would do together, without their steps. */
+export interface RunsForecast {
+  readonly runs: readonly RunForecast[];
+  /** Tokens of all runs together, without padding. */
+  readonly tokens: number;
+  /** Tokens of the largest pass. */
+  readonly largestBatch: number;
+  readonly memory: MemoryForecast;
+}
+
+/** What one of them would do. */
+export interface RunForecast {
+  readonly name: string;
+  readonly plan: TrainPlan;
+  readonly tokens: number;
+}
+
+export interface PlanTrainingsOptions {
+  readonly signal?: AbortSignal;
+  readonly maxPassTokens?: number;
+}
+
+/**
+ * Reads and checks everything that several trainings read, and predicts the steps and tokens of each and the peak memory of all.
+ * Nothing is trained or written.
+ *
+ * @throws EspalierError the errors of `runTrainings` for their settings, the base and the data
+ */
+export async function planTrainings(
+  runs: readonly NamedRun[],
+  { signal, maxPassTokens = defaultPassTokens }: PlanTrainingsOptions = {},
+): Promise<RunsForecast> {
+  assertTogether(runs);
+  const [first] = runs;
+  if (first === undefined) throw new TypeError('there is no run');
+  const base = await openVerifiedBase(first.config, { signal });
+  const opened: TrainingInputs[] = [];
+  try {
+    for (const { config } of runs) opened.push(await readTrainingInputs(config, { ...(signal && { signal }), base }));
+    return await forecast(runs, opened, { base, signal, maxTokens: maxPassTokens });
+  } finally {
+    for (const inputs of opened) await inputs[Symbol.asyncDispose]();
+  }
+}
+
+interface Company {
+  readonly base: BaseModel;
+  readonly signal: AbortSignal | undefined;
+  readonly maxTokens: number;
+}
+
+async function forecast(
+  runs: readonly NamedRun[],
+  inputs: readonly TrainingInputs[],
+  company: Company,
+): Promise<RunsForecast> {
+  const { signal } = company;
+  const looks: Steps[] = [];
+  for (const each of inputs) looks.push(await lookAtSteps(each, signal));
+  const tokens = sum(looks.map((look) => look.tokens));
+  const objective = sharedObjective(inputs);
+  const lanes = inputs.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
+  const recompute = inputs[0]?.config.recompute ?? false;
+  const graph = await createJointGraph(company.base, lanes, { objective, gradients: true, recompute });
+  const training = peakOf(graph, { ...company, tokens, batches: looks.map(({ largest }) => largest) });
+  const evaluation = await evaluationPeak(inputs, { ...company, tokens });
+  const bytes = graph.lanes.map(({ parameters }) => 4 * sum(parameters.map(({ shape }) => elementCount(shape))));
+  const each = inputs.map((input, i) => ({ input, bytes: bytes[i] ?? 0, passes: looks[i]?.passes ?? 1 }));
+  const parts = {
+    process: process.memoryUsage.rss(),
+    weights: training.weights,
+    activations: training.activations,
+    parameters: sum(
+      each.map(
+        ({ input, bytes: parameterBytes, passes }) => parameterBytes * copiesOf(input, { passes, parameterBytes }),
+      ),
+    ),
+    optimizer: sum(each.map(({ input, bytes: parameterBytes }) => optimizerBytes(input.config, parameterBytes))),
+  };
+  const during = sum(Object.values(parts));
+  const isKept = inputs.some(({ config }) => config.evalSteps !== undefined);
+  const alone = during - parts.weights - parts.activations + evaluation;
+  const besides = isKept ? evaluation : Math.max(0, alone - during);
+  return {
+    runs: runs.map(({ name }, i) => {
+      const input = inputs[i];
+      if (input === undefined) throw new TypeError('unreachable: the inputs of each run were read');
+      return { name, plan: planOf(input, (bytes[i] ?? 0) / 4), tokens: looks[i]?.tokens ?? 0 };
+    }),
+    tokens,
+    largestBatch: training.largest,
+    memory: { ...parts, evaluation: besides, peak: during + besides, unknown: training.unknown },
+  };
+}
+
+interface Passes extends Company {
+  readonly tokens: number;
+  /** For each lane its micro-batches that may need the most memory. */
+  readonly batches: readonly (readonly MicroBatch[])[];
+}
+
+async function evaluationPeak(
+  inputs: readonly TrainingInputs[],
+  company: Company & { tokens: number },
+): Promise<number> {
+  const evaluated = inputs.filter(({ evalData }) => evalData !== undefined);
+  if (evaluated.length === 0) return 0;
+  const lanes = evaluated.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));
+  const options = { objective: sharedObjective(evaluated), gradients: false };
+  const graph = await createJointGraph(company.base, lanes, options);
+  const batches = [];
+  for (const { evalData, config } of evaluated) {
+    const largest = new LargestBatches();
+    if (evalData !== undefined) for await (const batch of evalData.batches(config.batchSize)) largest.see(batch);
+    batches.push(largest.batches);
+  }
+  const { weights, activations } = peakOf(graph, { ...company, batches });
+  return weights + activations;
+}
+
+function peakOf(graph: JointGraph, { base, maxTokens, tokens, batches }: Passes): GraphPeak & { largest: number } {
+  const model: Model = decodeModel(graph.bytes, { what: 'the training graph' });
+  inferShapes(model);
+  let peak = { weights: 0, activations: 0, unknown: 0, largest: 0 };
+  const most = Math.max(...batches.map(({ length }) => length));
+  for (let i = 0; i < most; i++) {
+    const own = new Map(
+      batches.flatMap((list, lane) => (list.length > 0 ? [[lane, list[i % list.length]] as const] : [])),
+    );
+    const present = new Map([...own].flatMap(([lane, micro]) => (micro === undefined ? [] : [[lane, micro] as const])));
+    for (const lanes of planMicroBatches(present, { base, maxTokens })) {
+      const pass = graph.lanes.map((_, lane) => (lanes.includes(lane) ? present.get(lane) : undefined));
+      const size = sum(pass.map((micro) => micro?.tokens ?? 0));
+      const { weights, activations, unknown } = graphMemory(model, { dims: dimsOf(model, pass), tokens });
+      peak = {
+        weights: Math.max(peak.weights, weights),
+        activations: Math.max(peak.activations, activations),
+        unknown: Math.max(peak.unknown, unknown.length),
+        largest: Math.max(peak.largest, size),
+      };
+    }
+  }
+  return peak;
+}
+
+/** The sizes of the symbolic dimensions of a pass: those of all rows together, and those of each lane. */
+function dimsOf(model: Model, pass: readonly (MicroBatch | undefined)[]): Map<string, number> {
+  const { feeds, sizes } = mergeBatches(pass);
+  const tokens = sum(pass.map((micro) => micro?.tokens ?? 0));
+  const dims = batchDims(model, { feeds, tokens, targets: 0 }).set('dropout_keys', tokens);
+  for (const [lane, size] of sizes.entries()) {
+    for (const [dim, count] of Object.entries(size)) dims.set(`${dim}.${lane}`, count);
+  }
+  return dims;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
