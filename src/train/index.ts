@@ -44,7 +44,8 @@ export { type MemoryForecast, planTraining, type TrainForecast } from './memory/
 export type { StepMetrics } from './report/metrics.ts';
 export type { AnswerPrompts, SampledModel } from './report/run-view.ts';
 export type { Sample, TrainEvent, TrainPlan, TrainResult } from './report/train-result.ts';
-export { type RunEnd, runTrainings, type RunTrainingsOptions } from './together/run-trainings.ts';
+export type { RunEnd } from './together/run-end.ts';
+export { runTrainings, type RunTrainingsOptions } from './together/run-trainings.ts';
 export {
   planTrainings,
   type PlanTrainingsOptions,

@@ -2,11 +2,12 @@ import { EspalierError, messageOf } from '../../core/index.ts';
 import type { NamedRun } from '../config/resolve-runs.ts';
 import { runTraining, type RunTrainingOptions } from '../loop/run-training.ts';
 import { openVerifiedBase } from '../loop/training-inputs.ts';
-import type { TrainEvent, TrainResult } from '../report/train-result.ts';
+import type { TrainEvent } from '../report/train-result.ts';
 import { assertTogether } from './assert-together.ts';
 import { Company } from './company.ts';
 import { RefusedCompany } from './companion.ts';
 import { defaultPassTokens } from './plan-passes.ts';
+import type { RunEnd } from './run-end.ts';
 import { RunsView } from './runs-view.ts';
 
 export interface RunTrainingsOptions extends Omit<RunTrainingOptions, 'onEvent' | 'companion'> {
@@ -17,11 +18,6 @@ export interface RunTrainingsOptions extends Omit<RunTrainingOptions, 'onEvent' 
   /** A file for a page that compares the runs. */
   readonly report?: string;
 }
-
-/** What one of several trainings came to. */
-export type RunEnd =
-  | { readonly name: string; readonly kind: 'result'; readonly result: TrainResult }
-  | { readonly name: string; readonly kind: 'failed'; readonly error: unknown };
 
 /**
  * Trains several adapters on one base at the same time. Each takes the steps that it would take alone and writes what it would write

@@ -6,7 +6,7 @@ import type { NamedRun } from '../config/resolve-runs.ts';
 import { parseMetrics, type StepMetrics } from '../report/metrics.ts';
 import { runsPage, type RunSummary } from '../report/runs-page.ts';
 import type { TrainEvent } from '../report/train-result.ts';
-import type { RunEnd } from './run-trainings.ts';
+import type { RunEnd } from './run-end.ts';
 
 /** Collects what several trainings tell, and writes the page that compares them. */
 export class RunsView {
