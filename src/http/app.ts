@@ -120,7 +120,8 @@ export function createApp(door: DoorContext, services: Services, options: AppOpt
   const bodies = new BodyReader({ timers, ...(maxBodies === undefined ? {} : { maxBodies }) });
   let isClosing = false;
   const isShuttingDown = (): boolean => isClosing || door.isShuttingDown();
-  const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown });
+  const isLeaving = (): boolean => door.isLeaving?.() === true;
+  const guard = createGuard({ ...options, apiKey: door.apiKey, isShuttingDown, isLeaving });
   const clientErrors = new ClientErrors();
   const http = {
     headersTimeout: headersMs,

@@ -68,6 +68,12 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly allowedOrigins?: readonly string[];
   /** How long `close` waits for running answers. Default: 30 seconds. */
   readonly drainTimeoutMs?: number;
+  /**
+   * How long `close` goes on answering before it begins to end, while it is not ready any more: so long a balancer takes to notice. Default: 0.
+   */
+  readonly shutdownDelayMs?: number;
+  /** Adapters that must be served before the server is ready. Default: none. */
+  readonly readyAdapters?: readonly string[];
   /** Name under which the base is served. Default: the name of its folder. */
   readonly servedName?: string;
   /** Threads that compute; by default as many as suit the cores and limits of the process. Not read where `environment` is given. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { RegistryOptions } from '../routing/index.ts';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
@@ -24,6 +25,8 @@ import { createApp, type AppOptions } from './app.ts';
 import type { ServerOptions } from './server-options.ts';
 import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
 import type { Policy } from '../trust/index.ts';
+import { isReady, missingOf } from './readiness.ts';
+import { assertOwnName } from './assert-own-name.ts';
 import { assertStoreFits } from './assert-store-fits.ts';
 import { fleetSample } from './fleet/fleet-sample.ts';
 import { assertFleetFits, openFleet } from './fleet/open-fleet.ts';
@@ -116,17 +119,20 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const served = generation?.context ?? encoder?.base;
     const all = new Map([...(encoder ? [[encoder.base.baseName, encoder.entry] as const] : []), ...models.models]);
     options.signal?.throwIfAborted();
-    let shuttingDown = false;
+    let [leaving, shuttingDown] = [false, false];
+    const { readyAdapters = [], shutdownDelayMs = 0 } = options;
     const door = {
       apiKey: options.apiKey,
       isReady: () => changed?.aborted !== true && [...all.values()].every(({ model }) => model.isReady),
       isShuttingDown: () => shuttingDown,
+      isLeaving: () => leaving,
+      missingAdapters: () => missingOf(readyAdapters, served?.adapters.list() ?? []),
     };
     const rollouts = generation?.context.rollouts;
     const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });
     if (trail) opened.push(async () => trail[Symbol.dispose]());
-    const isReady = (): boolean => door.isReady() && !shuttingDown;
-    metrics.attach({ ...(generation?.sources ?? sourcesOf(encoder)), fleet: fleetSample(fleet), isReady });
+    const sources = generation?.sources ?? sourcesOf(encoder);
+    metrics.attach({ ...sources, fleet: fleetSample(fleet), isReady: () => isReady(door) });
     const app = createApp(
       door,
       {
@@ -160,7 +166,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       throw error;
     });
     const close = async (): Promise<void> => {
-      if (shuttingDown) return;
+      if (leaving) return;
+      leaving = true;
+      if (shutdownDelayMs > 0) await wait(shutdownDelayMs);
       shuttingDown = true;
       // WHY at once: a training finishes its step while running answers are finished.
       const ending = jobs?.[Symbol.asyncDispose]();
@@ -315,16 +323,6 @@ function residencyOf({
   leaseLimitMs,
 }: ServerOptions): RegistryOptions {
   return { memory, maxResident, idleMs, leaseLimitMs };
-}
-
-/** Checks that no model has the name of an encoder, which is served under `/v2` under the name of the base. */
-function assertOwnName(encoder: string | undefined, models: ServerOptions['models'] = []): void {
-  if (encoder === undefined || !models.some(({ name }) => name === encoder)) return;
-  throw new EspalierError('OPTION_INVALID', {
-    name: 'models',
-    expected: 'names other than that of the base',
-    actual: encoder,
-  });
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

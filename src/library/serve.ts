@@ -129,6 +129,10 @@ const schema = z.object({
   rolloutOptions: rolloutOptions.optional(),
   /** How long `close` waits for running requests. */
   drainTimeoutMs: duration.optional(),
+  /** How long `close` goes on answering, while the server is not ready any more, before it begins to end. Default: 0. */
+  shutdownDelayMs: duration.optional(),
+  /** Adapters that must be served before the server is ready. */
+  readyAdapters: z.array(z.string().min(1), { error: 'names of adapters' }).optional(),
   /** Functions that change the logits before tokens are drawn, by the names by which requests choose them (`logits_processors`). */
   logitsProcessors: z.record(z.string().min(1), logitsFunction, { error: 'functions by name' }).readonly().optional(),
   /** Computes each request as if it ran alone, bit for bit; slower where several run. A request has one adapter at most then. */

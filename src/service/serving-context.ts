@@ -13,6 +13,10 @@ export interface DoorContext {
   /** False after a file of the base or of a model was overwritten. */
   isReady(): boolean;
   isShuttingDown(): boolean;
+  /** Whether it is going to end: it still answers, and should get no more requests. Absent: never. */
+  isLeaving?(): boolean;
+  /** Adapters that it must have before it is ready, and has not. Absent: none. */
+  missingAdapters?(): readonly string[];
 }
 
 /** A base and its adapters: a decoder or an encoder. */

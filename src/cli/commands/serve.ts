@@ -58,6 +58,8 @@ const schema = z.object({
   allowedOrigins: origins.optional(),
   servedName: z.string().min(1, { error: 'a name' }).optional(),
   drainTimeout: nonNegativeNumber.optional(),
+  shutdownDelay: nonNegativeNumber.optional(),
+  readyAdapters: z.array(z.string().min(1), { error: 'names of adapters' }).optional(),
   maxSlots: positiveInteger.optional(),
   adapterMemory: positiveInteger.optional(),
   maxAdapters: positiveInteger.optional(),
@@ -145,6 +147,11 @@ export const serveCommand: CommandDefinition = {
         `requests as lines of JSON on standard error: ${logLevels.join(', ')} (default: none)`,
       )
       .option('--drain-timeout <seconds>', 'how long answers under way may take to finish at the end (default: 30)')
+      .option(
+        '--shutdown-delay <seconds>',
+        'how long it goes on answering at the end while it is not ready, so that a balancer notices (default: 0)',
+      )
+      .option('--ready-adapters <names...>', 'adapters that must be served before the server is ready')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
       .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')
       .option('--max-adapters <n>', 'adapters whose weights are in memory at once (default: as many as fit)')
@@ -240,6 +247,7 @@ export const serveCommand: CommandDefinition = {
       adapterIdle,
       leaseLimit,
       drainTimeout,
+      shutdownDelay,
       logitsProcessors: processors,
       ...others
     } = read;
@@ -261,6 +269,7 @@ export const serveCommand: CommandDefinition = {
       ...fleetSettingsOf(fleetInterval),
       ...definedOnly({ tls: tlsOf(tlsCert, tlsKey), jobs }),
       ...definedOnly({ apiKey, adminKey, readKey, drainTimeoutMs: drainTimeout && drainTimeout * 1000 }),
+      ...(shutdownDelay === undefined ? {} : { shutdownDelayMs: shutdownDelay * 1000 }),
       ...(adapterIdle === undefined ? {} : { adapterIdleMs: adapterIdle * 1000 }),
       ...(leaseLimit === undefined ? {} : { leaseLimitMs: leaseLimit * 1000 }),
       ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),

@@ -15,6 +15,8 @@ export interface GuardOptions extends ApiKeys, WebPageOptions {
   /** All keys. Default: `apiKey` and `adminKey`. */
   readonly keys?: KeyRing | undefined;
   isShuttingDown(): boolean;
+  /** Whether it is going to end, so that connections should not be used again. Absent: never. */
+  isLeaving?(): boolean;
   /** After it has aborted, requests to routes that need the base are refused with its reason. */
   readonly changed?: AbortSignal | undefined;
 }
@@ -32,6 +34,8 @@ export function createGuard(options: GuardOptions): Guard {
   return (request, reply) => {
     const access = (request.is404 ? undefined : request.routeOptions.config.access) ?? 'unknown';
     reply.header('x-request-id', request.id);
+    // WHY: a proxy that keeps the connection would send the next request into its end.
+    if (options.isLeaving?.() === true) reply.header('connection', 'close');
     const { method, headers } = request;
     const { host, origin } = headers;
     checkHost(request);

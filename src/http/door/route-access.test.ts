@@ -101,6 +101,7 @@ describe('the access of routes', () => {
       'GET /dashboard/',
       ...dashboardFiles.map((name) => `GET /dashboard/${name}`).toSorted(),
       'GET /health',
+      'GET /health/ready',
       'GET /ready',
       'GET /v2/health/live',
       'GET /v2/health/ready',

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isReady as isDoorReady } from '../readiness.ts';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { adapterNameForm, isAdapterName, type ServedAdapter } from '../../routing/index.ts';
@@ -57,7 +58,7 @@ export function addOpenInference(
 }
 
 function addServerRoutes(app: FastifyInstance, context: InferenceContext, door: DoorContext): void {
-  const isReady = (): boolean => door.isReady() && !door.isShuttingDown();
+  const isReady = (): boolean => isDoorReady(door);
   const extensions = ['binary_tensor_data', 'model_repository(index)', 'lora_adapters'];
   app.get('/v2', inference, () => ({
     name: 'espalier',
