@@ -139,6 +139,7 @@ const pageFile: Operation = { tag: 'Observation', summary: 'A file of the page.'
 const health: Operations = {
   'GET /health': { tag: 'Health', summary: '200 while the process can answer.' },
   'GET /ready': { tag: 'Health', summary: '200 while the server takes requests.' },
+  'GET /health/ready': { tag: 'Health', summary: 'The same, and why it does not: the adapters that are missing.' },
   'GET /v2/health/live': { tag: 'Health', summary: '200 while the process can answer.' },
   'GET /v2/health/ready': { tag: 'Health', summary: '200 while all models take requests.' },
   'GET /dashboard': { tag: 'Observation', summary: 'The page for operators.' },
