@@ -62,7 +62,7 @@ export function createFleet(page) {
       return showNothing(
         'This server follows no fleet',
         'A fleet is what a server should serve, in a file that is kept in Git. What others change is put back.',
-        'espalier serve BASE --store STORE --fleet https://git.example.com/fleet.git',
+        'espalier serve BASE --store STORE --fleet ssh://git@HOST/fleet.git',
       );
     }
     // WHY: a table that is made anew takes the focus and the selection of who reads it.
