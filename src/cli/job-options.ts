@@ -22,7 +22,10 @@ export function addJobOptions(command: Command): void {
     .option('--jobs <dir>', "take fine-tuning jobs through OpenAI's API, and keep them in this folder; needs --store")
     .option('--max-jobs <n>', 'jobs that train at once; others wait (default: 1)')
     .option('--job-threads <n>', 'threads of a training that compute (default: a quarter of the cores, one at least)')
-    .option('--job-memory <mb>', 'memory of its own that a training may take (default: half of what is available)')
+    .option(
+      '--job-memory <mb>',
+      'memory of its own that a training may take (default: a quarter of what is available, for all together)',
+    )
     .option('--job-webhook <url>', 'where changes of the states of jobs are told, signed as OpenAI signs webhooks')
     .option(
       '--job-webhook-secret <secret>',

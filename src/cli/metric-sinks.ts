@@ -1,5 +1,5 @@
 import { writeAtomically } from '../atomic-files/index.ts';
-import { type Clock, systemClock } from '../core/index.ts';
+import { type Clock, messageOf, systemClock } from '../core/index.ts';
 import { pushMetrics } from '../http/index.ts';
 import type { TrainEvent } from '../train/index.ts';
 import { type TrainingEnd, TrainingMetrics } from '../telemetry/index.ts';
@@ -81,7 +81,7 @@ export class MetricSinks {
     } catch (error) {
       if (this.#told.has(place)) return;
       this.#told.add(place);
-      this.#options.note(`the metrics are not at ${place}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.note(`the metrics are not at ${place}: ${messageOf(error)}`);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
-import { EspalierError, option } from '../core/index.ts';
+import { EspalierError, messageOf, option } from '../core/index.ts';
 import type { ServerOptions } from '../http/index.ts';
 
 type LogitsProcessors = NonNullable<ServerOptions['logitsProcessors']>;
@@ -13,7 +13,7 @@ export async function readLogitsProcessors(path: string): Promise<LogitsProcesso
   const invalid = (expected: string, actual: string, cause?: unknown): EspalierError =>
     new EspalierError('OPTION_INVALID', { name: option('logitsProcessors'), expected, actual }, { cause });
   const module: unknown = await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw invalid('an ES module that can be loaded', `${path} (${reason})`, cause);
   });
   const named = Object.entries(module as Readonly<Record<string, unknown>>);

@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, messageOf } from '../core/index.ts';
 import { isDiskFull } from '../atomic-files/index.ts';
 import { exitCodes } from './command.ts';
 import type { OutputStreams } from './output.ts';
@@ -9,7 +9,7 @@ import type { OutputStreams } from './output.ts';
  */
 export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
   const code = codeOf(error);
-  const message = messageOf(error);
+  const message = wordsOf(error);
   if (json) streams.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
   else streams.stderr.write(`espalier: ${message} [${code}]\n${trace(error)}`);
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
@@ -27,9 +27,9 @@ function codeOf(error: unknown): string {
 }
 
 /** WHY the class is not enough: an error of another copy of the package may lack the message for the command line. */
-function messageOf(error: unknown): string {
+function wordsOf(error: unknown): string {
   if (error instanceof EspalierError) return error.commandLineMessage;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** An EspalierError explains itself. Any other error is a bug, and its stack shows where. */

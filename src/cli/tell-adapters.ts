@@ -1,4 +1,4 @@
-import type { AdapterEvent } from '../core/index.ts';
+import { type AdapterEvent, messageOf } from '../core/index.ts';
 
 /** Reports to the operator of a server which adapters are loaded, replaced and removed, and which cannot be served. */
 export interface AdapterNotes extends Disposable {
@@ -60,7 +60,7 @@ function textOf(told: AdapterEvent): string | undefined {
     case 'unload':
       return `The adapter ${name} is unloaded: version ${shortened(version)}`;
     case 'fail':
-      return `The adapter ${name} is not served: ${wordsOf(error)}`;
+      return `The adapter ${name} is not served: ${messageOf(error)}`;
     case 'template':
       return `The adapter ${name} brings a chat template or a tokenizer of its own, which requests for it use. --template base uses those of the base`;
     case 'note':
@@ -68,15 +68,17 @@ function textOf(told: AdapterEvent): string | undefined {
     case 'quarantine': {
       const what =
         version === undefined ? `What came as the adapter ${name}` : `Version ${shortened(version)} of ${name}`;
-      const why = error === undefined ? (reason ?? 'without a reason') : wordsOf(error);
+      const why = error === undefined ? (reason ?? 'without a reason') : messageOf(error);
       return `${what} was put into quarantine: ${why}${why === reason ? '' : because(reason)}`;
     }
     case 'publish':
-      return result === 'done' ? undefined : `The change of ${name} in the store is not followed: ${wordsOf(error)}`;
+      return result === 'done' ? undefined : `The change of ${name} in the store is not followed: ${messageOf(error)}`;
     case 'verify':
-      return result === 'done' ? undefined : `The store could not take ${name} in: ${wordsOf(error)}${because(reason)}`;
+      return result === 'done'
+        ? undefined
+        : `The store could not take ${name} in: ${messageOf(error)}${because(reason)}`;
     case 'store':
-      return `${sentence(reason ?? '')}${error === undefined ? '' : `: ${wordsOf(error)}`}`;
+      return `${sentence(reason ?? '')}${error === undefined ? '' : `: ${messageOf(error)}`}`;
     case 'breaker':
       return breakerText(told);
     case 'rollout':
@@ -104,7 +106,7 @@ function leaseText({ name, version, reason, details = {} }: AdapterEvent): strin
 
 function noiseText({ name, version, reason, error, details = {} }: AdapterEvent): string {
   const what = name === undefined ? 'The noise of versions' : `The noise of ${name}, version ${shortened(version)}`;
-  if (error !== undefined) return `${what}: ${wordsOf(error)}${because(reason)}`;
+  if (error !== undefined) return `${what}: ${messageOf(error)}${because(reason)}`;
   const { samples, divergence, agreement } = details;
   if (details['isForgotten'] === true) return `The noise of ${name} is forgotten${because(reason)}`;
   if (samples === undefined) return `${what} is being measured${because(reason)}`;
@@ -117,13 +119,13 @@ function fleetText({ actor, reason, error, details = {} }: AdapterEvent): string
     case 'applied':
       return `${what} is applied: ${details['moved']} names moved${because(reason)}`;
     case 'refused':
-      return `${what} is refused, and nothing was changed: ${wordsOf(error)}`;
+      return `${what} is refused, and nothing was changed: ${messageOf(error)}`;
     case 'drift':
       return `${what} is not what lives: ${reason}`;
     case 'restored':
       return `${what} is restored`;
     case 'unreachable':
-      return `The source of the fleet cannot be reached, and what was applied last serves on: ${wordsOf(error)}`;
+      return `The source of the fleet cannot be reached, and what was applied last serves on: ${messageOf(error)}`;
     case 'reachable':
       return 'The source of the fleet is reached again';
     default:
@@ -139,17 +141,13 @@ function breakerText({ version, details = {} }: AdapterEvent): string {
 }
 
 function rolloutText({ name, version, reason, error, details = {} }: AdapterEvent): string {
-  if (name === undefined) return `A roll-out cannot go on: ${wordsOf(error)}`;
+  if (name === undefined) return `A roll-out cannot go on: ${messageOf(error)}`;
   const what = `The roll-out of ${name} to version ${shortened(version)}`;
   const { phase, step } = details;
-  if (phase === undefined) return `${what} is not done yet, and is tried again: ${wordsOf(error)}`;
+  if (phase === undefined) return `${what} is not done yet, and is tried again: ${messageOf(error)}`;
   if (phase === 'running') return `${what} is at step ${Number(step) + 1}${because(reason)}`;
   const ends = phase === 'failed' ? 'was rolled back' : phase === 'paused' ? 'is held' : `was ${phase}`;
   return `${what} ${ends}${because(reason)}`;
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function sentence(text: string): string {

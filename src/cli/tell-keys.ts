@@ -1,3 +1,4 @@
+import { messageOf } from '../core/index.ts';
 import type { KeysEvent, Server } from '../http/index.ts';
 
 /** What an operator is told of the file of keys and of the certificate. */
@@ -14,10 +15,6 @@ export function noteOfKeys(event: KeysEvent): string {
     case 'open':
       return `Others can read or write ${event.path} (mode ${event.mode}). Run: chmod 600 ${event.path}`;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Reads the file of keys again when SIGHUP comes, as daemons do. WHY only with such a file: without one, SIGHUP ends the process. */

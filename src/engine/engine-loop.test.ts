@@ -48,6 +48,7 @@ describe('EngineLoop', () => {
   it('runs a prompt alone where no token is asked for', async () => {
     const request = fixture.add({ tokens: [1, 2, 0, 1], maxTokens: 0, logprobs: { prompt: true } });
     expect(await collect(request)).toEqual([]);
+    expect(request.finishReason).toBe('length');
     expect(request.promptTokens).toHaveLength(4);
     expect(fixture.stats.report()).toMatchObject({ requests: { finished: 1 }, tokens: { generated: 0 } });
   });

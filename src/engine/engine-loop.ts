@@ -1,4 +1,4 @@
-import { type Clock, type ErrorCode, EspalierError, Pace } from '../core/index.ts';
+import { type Clock, type ErrorCode, EspalierError, messageOf, Pace } from '../core/index.ts';
 import type { StatsRecorder } from './engine-stats.ts';
 import type { SequencePrefixes } from './prefix/sequence-prefixes.ts';
 import { runStep, type PrefillStep, type StepRunner } from './runner/step-runner.ts';
@@ -362,6 +362,6 @@ const ownErrors: readonly ErrorCode[] = ['ENGINE_CLOSED', 'LOGITS_NOT_FINITE'];
 
 function asFailure(error: unknown): unknown {
   if (EspalierError.isInstance(error) && ownErrors.includes(error.code)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new EspalierError('GENERATION_FAILED', { reason }, { cause: error });
 }

@@ -1,7 +1,7 @@
 export type { EngineLoad } from './engine-load.ts';
 export type { EngineStats, Percentiles, RequestCounts } from './engine-stats.ts';
 export { Engine, type EngineOptions, openEngine } from './engine.ts';
-export type { KvRoom } from './runner/kv-budget.ts';
+export { type KvRoom, leastKvBudget } from './runner/kv-budget.ts';
 export type { LogitsFunction, NamedLogitsFunction, TokensSoFar } from './sampling/caller-processor.ts';
 export type { LogitsProcessor } from './sampling/logits-processor.ts';
 export type { TokenLogprob } from './sampling/sampler.ts';

@@ -86,14 +86,14 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly maxLength?: number;
   /**
    * Bytes for the keys and values of running requests. All slots must be able to grow to `maxLength`. Default: half of the memory that is
-   * available at the start.
+   * available at the start, three eighths where there are `jobs`, or what the other budgets leave.
    */
   readonly kvMemory?: number;
   /** Most requests that wait for a slot; each choice counts as one. Others are refused with status 429. Default: 1024. */
   readonly maxWaiting?: number;
   /** Bytes for the keys and values of prompts that have run; 0 keeps none. Default: an eighth of what all slots can take. */
   readonly prefixCache?: number;
-  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start. */
+  /** Bytes of host memory for the weights of registered adapters. Default: a quarter of the memory that is available at the start, three sixteenths where there are `jobs`, or what the other budgets leave. */
   readonly adapterMemory?: number;
   /** Adapters whose weights are in host memory at once. Default: as many as `adapterMemory` takes. */
   readonly maxAdapters?: number;

@@ -37,10 +37,12 @@ import {
   type GenerationRoom,
   type GenerationEngine,
   type GenerationService,
+  type MemoryShares,
   type ModelsService,
   openEncoder,
   openGeneration,
   openModels,
+  shareMemory,
   watchedEngine,
 } from '../service/index.ts';
 
@@ -56,6 +58,8 @@ export interface Server extends AsyncDisposable {
   readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
   /** What requests for text may take; undefined if no base generates text. */
   readonly room: GenerationRoom | undefined;
+  /** What the keys and values, the adapters and the jobs may take; undefined if no base generates text. */
+  readonly memory: MemoryShares | undefined;
   /** Names of the models under `/v2`. */
   readonly modelNames: readonly string[];
   /** Refuses new requests, finishes running ones as far as they end in time, and then frees every handle. */
@@ -103,14 +107,17 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (options.environment === undefined) opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
+    const memory = sharesFor(options);
+    const budgets = { kvMemory: memory.kv, adapterMemory: memory.adapters };
     const generation =
       base && !isEncoder(base)
-        ? await openGenerationFor(base, environment, { ...options, metrics, tracing, rules: policy })
+        ? await openGenerationFor(base, environment, { ...options, ...budgets, metrics, tracing, rules: policy })
         : undefined;
     if (generation) opened.push(() => generation.dispose());
     const fleet = base && generation && (await openFleet({ settings: options, base: base.base, generation, keys }));
     if (fleet) opened.push(() => fleet[Symbol.asyncDispose]());
-    const { jobs: settings, chatTemplate } = options;
+    const { chatTemplate } = options;
+    const settings = options.jobs && { ...options.jobs, memory: memory.job };
     const jobs = base && generation && (await openJobs({ settings, base: base.path, chatTemplate, generation }));
     if (jobs) opened.push(() => jobs[Symbol.asyncDispose]());
     assertOwnName(encoder?.base.baseName, options.models);
@@ -183,6 +190,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       adapterNames: listed.flatMap(({ name, state }) => (state === 'failed' ? [] : [name])),
       failedAdapters: listed.flatMap(({ name, problem }) => (problem === undefined ? [] : [{ name, problem }])),
       room: generation?.engine.room,
+      memory: generation && memory,
       modelNames: [...all.keys()],
       close,
       reloadKeys: async () => file?.reload(),
@@ -314,6 +322,17 @@ function servedEngine(
 
 function loggerOf({ logger, logLevel }: ServerOptions, tracing: Tracing | undefined): ServerOptions['logger'] {
   return logger ?? (logLevel && requestLog({ level: logLevel, tracing }));
+}
+
+/** What the parts of a server that generates text may take of the memory that is there now. */
+function sharesFor({
+  kvMemory: kv,
+  prefixCache,
+  batchInvariant,
+  adapterMemory: adapters,
+  jobs,
+}: ServerOptions): MemoryShares {
+  return shareMemory(process.availableMemory(), { kv, prefixCache: batchInvariant ? 0 : prefixCache, adapters, jobs });
 }
 
 function residencyOf({

@@ -1,4 +1,4 @@
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, messageOf } from '../core/index.ts';
 import { createHubFetch, type HubFetchOptions } from './hub-fetch.ts';
 import type { Repository, RepositoryFile } from './repository.ts';
 
@@ -38,7 +38,7 @@ export async function listRepository(options: HubFetchOptions): Promise<Reposito
   } catch (error) {
     options.signal?.throwIfAborted();
     if (EspalierError.isInstance(error)) throw error;
-    throw invalid(error instanceof Error ? error.message : String(error));
+    throw invalid(messageOf(error));
   }
 }
 

@@ -22,7 +22,7 @@ export interface JobSettings {
   readonly maxJobs?: number | undefined;
   /** Threads of each training that compute. Default: a quarter of the cores, one at least. */
   readonly threads?: number | undefined;
-  /** Most bytes of memory of its own that a training may take. Default: half of what is available at the start. */
+  /** Most bytes of memory of its own that a training may take. Default: any. */
   readonly memory?: number | undefined;
   /** Where changes of state are told. */
   readonly webhook?: WebhookTarget | undefined;
@@ -100,7 +100,7 @@ export class Jobs implements AsyncDisposable {
       webhooks: WebhookQueue | undefined;
     },
   ) {
-    const { base, maxJobs = 1, memory = Math.floor(process.availableMemory() / 2), start = startTraining } = options;
+    const { base, maxJobs = 1, memory, start = startTraining } = options;
     const { layout, files, table } = parts;
     this.#options = options;
     this.files = files;

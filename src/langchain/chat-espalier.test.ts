@@ -84,6 +84,24 @@ describe('a chat model of LangChain', () => {
     expect(prompts[0]).toBe(prompts[1]);
   });
 
+  it('loses no call of a history that LangChain could not read', async () => {
+    const { chat, prompts } = await opened(['', '']);
+    const history = (args: string) => [
+      ...question,
+      new AIMessage({
+        content: '',
+        tool_calls: [{ id: 'c1', name: 'weather', args: { city: 'Bern' } }],
+        invalid_tool_calls: [{ type: 'invalid_tool_call', id: 'c2', name: 'weather', args, error: 'of its checker' }],
+      }),
+      new ToolMessage({ tool_call_id: 'c2', content: '20' }),
+    ];
+    await chat.invoke(history('{"city": "Chur"}'));
+    const [prompt = ''] = prompts;
+    expect(prompt.indexOf('"Chur"')).toBeGreaterThan(prompt.indexOf('"Bern"'));
+    await expect(chat.invoke(history('{"city": "Ch'))).rejects.toThrow('messages[1].invalid_tool_calls[0]');
+    expect(prompts).toHaveLength(1);
+  });
+
   it('takes options at its making and at each call, which has the last word', async () => {
     const { chat, requests } = await opened(['', ''], {
       temperature: 0.5,

@@ -76,7 +76,8 @@ function namesOf(answeredBy: readonly AnsweringAdapter[]): object {
   return { adapters: answeredBy };
 }
 
-function objectOf(text: string): Record<string, unknown> | undefined {
+/** The arguments of a call as the model wrote them; undefined where they are no JSON object. */
+export function objectOf(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text === '' ? '{}' : text);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,11 +2,13 @@ import type { BaseMessage } from '@langchain/core/messages';
 import {
   AIMessage,
   ChatMessage as NamedRoleMessage,
+  type InvalidToolCall,
   type ToolCall as LangChainCall,
   ToolMessage,
 } from '@langchain/core/messages';
 import { EspalierError } from '../core/index.ts';
 import { assistantMessage, type ThinkingMessage } from '../library/index.ts';
+import { objectOf } from './message-of-answer.ts';
 import type { ChatMessage, TextPart, ToolCall } from '../tokenizer/index.ts';
 
 const roles: Readonly<Record<string, string>> = { system: 'system', human: 'user', ai: 'assistant', tool: 'tool' };
@@ -34,7 +36,12 @@ function messageOf(message: BaseMessage, place: string): ThinkingMessage {
     return { role, content: text, tool_call_id: message.tool_call_id, ...name };
   }
   if (!AIMessage.isInstance(message)) return { role, content: text, ...name };
-  const calls = (message.tool_calls ?? []).map(callOf);
+  // LangChain keeps the two apart, and does not say in which order they were made.
+  const { tool_calls: sound = [], invalid_tool_calls: unsound = [] } = message;
+  const calls = [
+    ...sound.map(callOf),
+    ...unsound.map((call, at) => unsoundCallOf(call, `${place}.invalid_tool_calls[${at}]`)),
+  ];
   return { ...assistantMessage({ text, thoughts, calls }), ...name };
 }
 
@@ -64,4 +71,18 @@ function wordsOf({ content, additional_kwargs: more }: BaseMessage, place: strin
 function callOf({ id, name, args }: LangChainCall): ToolCall {
   const called = { name, arguments: args };
   return { ...(id !== undefined && { id }), type: 'function', function: called };
+}
+
+/**
+ * A call that LangChain could not read. The arguments of those that we made are no object, and no template writes such a call.
+ * WHY it is not left out: the answer of a tool would follow a call that was never made.
+ */
+function unsoundCallOf({ id, name, args = '' }: InvalidToolCall, place: string): ToolCall {
+  const read = objectOf(args);
+  if (name !== undefined && read !== undefined) return callOf({ name, args: read, ...(id !== undefined && { id }) });
+  throw new EspalierError('OPTION_INVALID', {
+    name: place,
+    expected: 'a name, and a JSON object as arguments (mend the call, or take it out of the history)',
+    actual: `${name ?? 'no name'} with ${JSON.stringify(args.slice(0, 100))}`,
+  });
 }

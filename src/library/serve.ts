@@ -46,7 +46,7 @@ const schema = z.object({
   store: path.optional(),
   /**
    * Fine-tuning jobs through OpenAI's API, kept in the folder `dir`. Needs `store`. `threads` and `memory` (in bytes) are those of each
-   * training; `webhook` is told of changes of states.
+   * training, by default a quarter of the cores, and of the available memory for all of them together; `webhook` is told of changes of states.
    */
   jobs: jobs.readonly().optional(),
   /**
@@ -101,13 +101,13 @@ const schema = z.object({
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
   maxLength: count.optional(),
-  /** Bytes of memory for the keys and values of running requests, for `maxLength` tokens of each. Default: half of what is available. */
+  /** Bytes of memory for the keys and values of running requests, for `maxLength` tokens of each. Default: half of what is available, less beside `jobs`. */
   kvMemory: count.optional(),
   /** Maximum number of requests that wait; each choice counts as one. Others are refused with status 429. Default: 1024. */
   maxWaiting: count.optional(),
   /** Bytes of memory for the keys and values of prompts that have run, which later prompts with the same beginning share; 0 keeps none. */
   prefixCache: wholeNumber.optional(),
-  /** Bytes of memory for the weights of adapters. */
+  /** Bytes of memory for the weights of adapters. Default: a quarter of what is available, less beside `jobs`. */
   adapterMemory: count.optional(),
   /** Number of adapters whose weights are in memory at once. */
   maxAdapters: count.optional(),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { EspalierError } from '../core/index.ts';
+import { EspalierError, messageOf } from '../core/index.ts';
 
 /**
  * Reads a JSON file as a value of unknown type.
@@ -14,7 +14,7 @@ export async function readJsonIfPresent(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const problems = cause instanceof Error ? cause.message : String(cause);
+    const problems = messageOf(cause);
     throw new EspalierError('MODEL_CONFIG_INVALID', { path, problems }, { cause });
   }
 }

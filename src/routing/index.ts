@@ -27,6 +27,7 @@ export { outcomeOf } from './breaker/outcome-of.ts';
 export { leaseAll } from './mixture.ts';
 export type { AdapterArena, AdapterFacts, HostWeights } from './registry/adapter-arena.ts';
 export { AdapterRegistry, type RegistryOptions } from './registry/adapter-registry.ts';
+export { leastAdapterMemory } from './registry/default-memory.ts';
 export type { AdapterSource, SourcedAdapter } from './registry/adapter-source.ts';
 export type { AdapterLease, AdapterVersion } from './registry/adapter-version.ts';
 export type { AdapterInfo, AdapterMove, Pin } from './registry/alias.ts';

@@ -15,6 +15,7 @@ export type {
 export type { LogitsFunction, NamedLogitsFunction } from '../engine/index.ts';
 export type { InferenceContext, InferenceEntry, ServedModel } from './inference-context.ts';
 export { type EncoderService, openEncoder } from './open-encoder.ts';
+export { type MemoryShares, shareMemory } from './memory-shares.ts';
 export { adapterSamples, type ServedSources } from './metric-sources.ts';
 export { type GenerationRoom, type GenerationService, openGeneration, type TemplateOf } from './open-generation.ts';
 export { type ModelSource, type ModelsService, openModels } from './open-models.ts';

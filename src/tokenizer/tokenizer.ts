@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { EspalierError, finishInSlices, finishNow } from '../core/index.ts';
+import { EspalierError, finishInSlices, finishNow, messageOf } from '../core/index.ts';
 import {
   findChatTemplate,
   templatesOf,
@@ -381,6 +381,6 @@ function readParts({ folder, tokenizer }: TokenizerFiles): TokenizerParts {
 
 function invalid(folder: string, cause: unknown): EspalierError {
   const path = join(folder, 'tokenizer.json');
-  const problem = cause instanceof Error ? cause.message : String(cause);
+  const problem = messageOf(cause);
   return new EspalierError('TOKENIZER_INVALID', { path, problem }, { cause });
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 
 /** The rules by which parameters of a graph are named after modules. */
 export type ParameterNaming = 'genai' | 'olive' | 'plain';
@@ -73,7 +73,7 @@ function parseNames(bytes: Uint8Array, path: string): z.output<typeof nameMap> {
   try {
     content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw invalid(cause instanceof Error ? cause.message : String(cause), cause);
+    throw invalid(messageOf(cause), cause);
   }
   const parsed = nameMap.safeParse(content);
   if (!parsed.success) {

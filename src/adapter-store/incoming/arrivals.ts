@@ -1,5 +1,5 @@
 import type { CompanionFiles } from '../../adapter-files/index.ts';
-import { publishAdapterEvent, type Cause } from '../../core/index.ts';
+import { type Cause, messageOf, publishAdapterEvent } from '../../core/index.ts';
 import type { Layout } from '../files/layout.ts';
 import type { StoreFiles } from '../files/store-files.ts';
 import type { QuarantineFolder } from '../quarantine/quarantine-folder.ts';
@@ -62,5 +62,5 @@ export class Arrivals {
 /** An error as `reason.json` has it. */
 export function inWords(error: unknown): { readonly code: string | undefined; readonly message: string } {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return { code, message: error instanceof Error ? error.message : String(error) };
+  return { code, message: messageOf(error) };
 }

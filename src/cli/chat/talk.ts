@@ -1,4 +1,5 @@
 import { appendFile } from 'node:fs/promises';
+import { messageOf } from '../../core/index.ts';
 import type { Output } from '../output.ts';
 import { messagesOf, nameOfAnswerer, withTurn, type Conversation } from './conversation.ts';
 import { stepOf } from './slash-commands.ts';
@@ -71,7 +72,7 @@ async function ask(
   } catch (error) {
     if (!ending.aborted) {
       output.stream(text === '' ? '' : '\n');
-      output.note(error instanceof Error ? error.message : String(error));
+      output.note(messageOf(error));
       return conversation;
     }
   }
@@ -85,6 +86,6 @@ async function save(conversation: Conversation, file: string, output: Output): P
     await appendFile(file, `${JSON.stringify({ messages: messagesOf(conversation) })}\n`);
     output.note(`Added to ${file}.`);
   } catch (error) {
-    output.note(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    output.note(`${file} cannot be written: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../../atomic-files/index.ts';
-import { EspalierError, systemClock } from '../../core/index.ts';
+import { EspalierError, messageOf, systemClock } from '../../core/index.ts';
 import { type AnswerClient, AnswerRefused } from '../../http/index.ts';
 import {
   type Answered,
@@ -207,7 +207,7 @@ function askBy(client: AnswerClient, read: BenchOptions): Ask {
         ...(promptTokens === undefined ? {} : { promptTokens }),
       };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (!(error instanceof AnswerRefused)) return { outcome: 'failed', error: message };
       return { outcome: refusing.has(error.status) ? 'refused' : 'failed', status: error.status, error: message };
     }

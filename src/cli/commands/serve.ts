@@ -153,7 +153,10 @@ export const serveCommand: CommandDefinition = {
       )
       .option('--ready-adapters <names...>', 'adapters that must be served before the server is ready')
       .option('--served-name <name>', 'name of the base in requests (default: the name of its folder)')
-      .option('--adapter-memory <mb>', 'memory for the weights of adapters (default: a quarter of what is available)')
+      .option(
+        '--adapter-memory <mb>',
+        'memory for the weights of adapters (default: a quarter of what is available; 3/16 beside jobs)',
+      )
       .option('--max-adapters <n>', 'adapters whose weights are in memory at once (default: as many as fit)')
       .option(
         '--adapter-idle <seconds>',
@@ -190,7 +193,7 @@ export const serveCommand: CommandDefinition = {
       )
       .option(
         '--kv-memory <mb>',
-        'memory for the keys and values of running requests, each of --max-length tokens (default: half of what is available)',
+        'memory for the keys and values of running requests, each of --max-length tokens (default: half of what is available; 3/8 beside jobs)',
       )
       .option('--max-waiting <n>', 'requests that wait at once; others are refused with status 429 (default: 1024)')
       .option(
@@ -313,17 +316,26 @@ function openingOf({ base, adapters, store, model }: z.output<typeof schema>): s
 }
 
 function announce(
-  { url, baseName, adapterNames, modelNames, room }: Server,
+  { url, baseName, adapterNames, modelNames, room, memory }: Server,
   { output, threads }: CommandContext,
 ): void {
   const plan = decideThreads(threads);
   const adapters = adapterNames.length === 0 ? 'no adapter' : adapterNames.join(', ');
   output.answer(
-    { url, base: baseName, adapters: adapterNames, models: modelNames, ...(room && { room }), threads: plan },
+    {
+      url,
+      base: baseName,
+      adapters: adapterNames,
+      models: modelNames,
+      ...(room && { room }),
+      ...(memory && { memory }),
+      threads: plan,
+    },
     () => {
       const lines = [
         ...(baseName === undefined ? [] : [`Serving ${baseName} with ${adapters} at ${url}`]),
         ...(room === undefined ? [] : [roomText(room)]),
+        ...(memory === undefined ? [] : [memoryText(memory)]),
         describeThreads(plan),
         ...modelNames.map((name) => `Serving ${name} at ${url}/v2/models/${name}`),
       ];
@@ -331,6 +343,14 @@ function announce(
       return [...lines, `  Dashboard at ${url}/dashboard`, `  ${hint}Ctrl-C ends it.`].join('\n');
     },
   );
+}
+
+/** What may be taken of the memory, apart from the base and its runs. */
+function memoryText({ available, kv, adapters, job }: NonNullable<Server['memory']>): string {
+  const megabytes = (count: number): string => Math.floor(count / 2 ** 20).toLocaleString('en-US');
+  const training = job === undefined ? '' : `, ${megabytes(job)} for each training`;
+  const parts = `${megabytes(kv)} MB for keys and values, ${megabytes(adapters)} for adapters${training}`;
+  return `  Memory: up to ${parts}, of ${megabytes(available)} MB available`;
 }
 
 /** How many requests run at once, and what they may take. */

@@ -26,14 +26,14 @@ export interface KvBudgetOptions {
 }
 
 /** Enough for a small base on any machine. */
-const least = 64 * 2 ** 20;
+export const leastKvBudget = 64 * 2 ** 20;
 
 /**
  * Half of the memory that this process can still allocate, within the limit of its container. The base, its runs and the adapters need
  * the rest.
  */
 export function defaultKvBudget(): number {
-  return Math.max(least, Math.floor(process.availableMemory() / 2));
+  return Math.max(leastKvBudget, Math.floor(process.availableMemory() / 2));
 }
 
 /** Bytes of the keys and values of one token. 0 for a base without a decode graph, of which nothing is kept. */

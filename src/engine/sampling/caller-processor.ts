@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import type { LogitsProcessor } from './logits-processor.ts';
 
 /** The tokens of a request so far. Valid during the call. */
@@ -43,7 +43,7 @@ export class CallerProcessor implements LogitsProcessor {
     try {
       change(logits, this.#tokens);
     } catch (cause) {
-      throw this.#failed(cause instanceof Error ? cause.message : String(cause), cause);
+      throw this.#failed(messageOf(cause), cause);
     }
     const problem = problemOf(logits);
     if (problem !== undefined) throw this.#failed(problem);

@@ -190,7 +190,7 @@ export class Sequence implements DecodeRow, Schedulable {
    * @throws EspalierError LOGITS_NOT_FINITE
    */
   take(scores: TokenScores, sampler: Sampler): FinishReason | undefined {
-    if (this.#limit === 0) return 'length';
+    if (this.#limit === 0) return (this.finishReason = 'length');
     const token = sampler.draw(this.#processed(scores, sampler), this.#sampling, this.#random);
     for (const processor of this.#processors) processor.note?.(token);
     this.lastToken = token;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { EspalierError, isAdapterName } from '../../core/index.ts';
+import { EspalierError, isAdapterName, messageOf } from '../../core/index.ts';
 import { readRolloutOptions, type RolloutOptions } from '../../routing/index.ts';
 import type { AdapterPlace, DeclaredAlias, DesiredFleet } from './fleet.ts';
 import { issueText, shown } from './issue-text.ts';
@@ -129,7 +129,7 @@ function stepsOf(
   try {
     readRolloutOptions({ steps });
   } catch (error) {
-    throw invalid(`${place}.rollout.steps`, error instanceof Error ? error.message : String(error));
+    throw invalid(`${place}.rollout.steps`, messageOf(error));
   }
   return steps;
 }

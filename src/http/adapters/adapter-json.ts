@@ -1,4 +1,4 @@
-import type { Cause } from '../../core/index.ts';
+import { type Cause, messageOf } from '../../core/index.ts';
 import type { AdapterInfo } from '../../routing/index.ts';
 import type { NameFallback, RolloutControl } from '../../service/index.ts';
 import { actorFor, hideNames } from '../keys/hide-names.ts';
@@ -65,7 +65,7 @@ function fallbackJson(found: NameFallback | undefined): AdapterJson['fallback'] 
 
 function problemFor(reader: KeyHolder, error: unknown): string {
   const told = hideNames(error, reader, () => []);
-  return told instanceof Error ? told.message : String(told);
+  return messageOf(told);
 }
 
 /** With the moves of the name, the latest first. */

@@ -1,4 +1,4 @@
-import { type AdapterEvent, EspalierError } from '../../core/index.ts';
+import { type AdapterEvent, EspalierError, messageOf } from '../../core/index.ts';
 import { actorFor, hideNames } from '../keys/hide-names.ts';
 import type { KeyHolder } from '../keys/key-holder.ts';
 import type { LoggedEvent } from './event-log.ts';
@@ -52,5 +52,5 @@ function errorFor(reader: KeyHolder, error: unknown): NonNullable<EventJson['err
   // WHY: an error of the system names places on the disk.
   if (!reader.scope.isAll && !EspalierError.isInstance(error)) return { code, message: 'a problem on the server' };
   const told = hideNames(error, reader, () => []);
-  return { code, message: told instanceof Error ? told.message : String(told) };
+  return { code, message: messageOf(told) };
 }

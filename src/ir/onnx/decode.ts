@@ -1,4 +1,4 @@
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import { Graph } from '../graph.ts';
 import type { Model, ModelFunction } from '../model.ts';
 import { sortNodes } from '../sort.ts';
@@ -32,7 +32,7 @@ export function decodeModel(bytes: Uint8Array, options: { readonly what?: string
 
 function asModelError(cause: unknown, what: string): EspalierError {
   if (!EspalierError.isInstance(cause)) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return new EspalierError('IR_MALFORMED', { what, reason }, { cause });
   }
   if (cause.code !== 'IR_NAME_TAKEN') return cause;

@@ -1,4 +1,4 @@
-import { EspalierError, finishNow, type Steps } from '../../core/index.ts';
+import { EspalierError, finishNow, messageOf, type Steps } from '../../core/index.ts';
 import { PatternBudget, patternFlags } from './pattern-budget.ts';
 import { translatePython } from './python-pattern.ts';
 
@@ -49,7 +49,7 @@ export function* matchSteps(pattern: string, paths: readonly string[], options: 
     }
     return found;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EspalierError('LORA_PATTERN_INVALID', { pattern, reason }, { cause });
   }
 }

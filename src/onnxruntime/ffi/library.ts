@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import type { Pointer } from '../../native/index.ts';
 
 /** The platform, and the places where the library is searched. Tests pass those of another machine. */
@@ -85,7 +85,7 @@ function apiBase(path: string): { library: LibraryHandle; base: Pointer } {
     const base: unknown = library.func('OrtGetApiBase', 'void *', [])();
     if (typeof base === 'bigint') return { library, base };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EspalierError('ORT_LIBRARY_UNUSABLE', { path, reason }, { cause });
   }
   throw new EspalierError('ORT_LIBRARY_UNUSABLE', { path, reason: 'it gives no function table' });

@@ -1,10 +1,10 @@
 /** Enough for a few adapters on any machine. */
-const least = 256 * 2 ** 20;
+export const leastAdapterMemory = 256 * 2 ** 20;
 
 /**
  * A quarter of the memory that this process can still allocate, within the limit of its container. Keys and values, the base and its
  * runs need the rest.
  */
 export function defaultMemory(): number {
-  return Math.max(least, Math.floor(process.availableMemory() / 4));
+  return Math.max(leastAdapterMemory, Math.floor(process.availableMemory() / 4));
 }

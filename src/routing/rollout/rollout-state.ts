@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import {
   createCallEvidence,
   createMirrorEvidence,
@@ -152,7 +152,7 @@ function readSettings(given: z.infer<typeof schema>['settings']): RolloutSetting
   try {
     return readRolloutOptions(given);
   } catch (cause) {
-    throw invalid([`settings: ${cause instanceof Error ? cause.message : String(cause)}`], cause);
+    throw invalid([`settings: ${messageOf(cause)}`], cause);
   }
 }
 

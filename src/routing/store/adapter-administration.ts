@@ -1,5 +1,5 @@
 import type { BaseChecks, FileClock } from '../../adapter-files/index.ts';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import type { AdaptableModule } from '../../ir/index.ts';
 import type { AdapterTokenizers } from '../../tokenizer/index.ts';
 import type { AdapterRegistry } from '../registry/adapter-registry.ts';
@@ -65,6 +65,6 @@ function servedAdapter({ name, version, path, created, state, error }: AdapterIn
     path,
     created,
     state,
-    ...(state === 'failed' ? { problem: error instanceof Error ? error.message : String(error) } : {}),
+    ...(state === 'failed' ? { problem: messageOf(error) } : {}),
   };
 }

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, messageOf } from '../../core/index.ts';
 import type { RolloutRecord } from '../rollout/rollout-record.ts';
 import { JsonFile } from './json-file.ts';
 
@@ -40,7 +40,7 @@ async function readRecord(path: string): Promise<unknown | Error> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as unknown;
   } catch (cause) {
-    const problem = `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const problem = `${path}: ${messageOf(cause)}`;
     return new EspalierError('ROLLOUT_STATE_INVALID', { problems: [problem] }, { cause });
   }
 }

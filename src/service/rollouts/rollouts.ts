@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type Cause, type Clock, EspalierError, publishAdapterEvent, systemClock, Turns } from '../../core/index.ts';
+import {
+  type Cause,
+  type Clock,
+  EspalierError,
+  messageOf,
+  publishAdapterEvent,
+  systemClock,
+  Turns,
+} from '../../core/index.ts';
 import {
   type AdapterControl,
   type AdapterInfo,
@@ -204,7 +212,7 @@ export class Rollouts<Weights extends HostWeights = HostWeights> implements Roll
       await this.#hold(alias, candidate, store);
       return undefined;
     } catch (error) {
-      return `the candidate cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return `the candidate cannot be read: ${messageOf(error)}`;
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/index.ts';
 import { BoundedPattern, freeLength } from './bounded-pattern.ts';
 import { folding, foldedSet, literal } from './pattern-characters.ts';
 import { checkPatternTime } from './pattern-time.ts';
@@ -20,7 +21,7 @@ export function translatePattern(pattern: string): BoundedPattern {
     if (translator.repeatsGroup) checkPatternTime(expression.source, pattern);
     return new BoundedPattern(expression, translator.freeLength);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new RangeError(`its pattern ${JSON.stringify(pattern)} cannot be used: ${reason}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { createScope, didYouMean, EspalierError } from '../../core/index.ts';
+import { createScope, didYouMean, EspalierError, messageOf } from '../../core/index.ts';
 import type { PublicKey } from '../signatures/parsed-signature.ts';
 import { parsePublicKey } from '../signatures/signature.ts';
 import type { Policy, Signer } from './policy.ts';
@@ -87,7 +87,7 @@ async function signerOf(
   const content =
     key ??
     (await readKeyFile(file ?? '').catch((error: unknown) => {
-      throw invalid(`the key of ${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      throw invalid(`the key of ${name} cannot be read: ${messageOf(error)}`);
     }));
   const found: PublicKey | undefined = parsePublicKey(content);
   if (found === undefined) {

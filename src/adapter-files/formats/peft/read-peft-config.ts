@@ -1,4 +1,4 @@
-import { EspalierError } from '../../../core/index.ts';
+import { EspalierError, messageOf } from '../../../core/index.ts';
 import type { AdapterContents, AdapterFile } from '../../source/adapter-source.ts';
 import { readStable, type SourceOptions } from '../../source/read-stable.ts';
 import { foreignConfig } from '../explain-adapter.ts';
@@ -45,6 +45,6 @@ function parseJson(bytes: Uint8Array, file: AdapterFile): unknown {
 }
 
 function invalid({ path }: AdapterFile, cause: unknown): EspalierError {
-  const problems = cause instanceof Error ? cause.message : String(cause);
+  const problems = messageOf(cause);
   return new EspalierError('LORA_CONFIG_INVALID', { path, problems }, { cause });
 }
