@@ -54,15 +54,15 @@ describe('the shares of the memory', () => {
         const shares = shareMemory(available, asked);
         const { kv, prefixCache, adapters, jobs: ofJobs } = asked;
         const trainings = ofJobs?.maxJobs ?? 1;
-        const taken = (kv ?? 0) * (prefixCache === undefined ? 9 / 8 : 1) + (prefixCache ?? 0) + (adapters ?? 0);
-        const least = (gigabyte / 4) * (2 + 2 * trainings);
-        const bound = Math.max(available, taken + (ofJobs?.memory ?? 0) * trainings) + least;
-        expect(total(asked, shares)).toBeLessThanOrEqual(bound);
+        const given = { kv: kv ?? 0, adapters: adapters ?? 0, job: ofJobs?.memory ?? 0 };
+        const taken = total(
+          { prefixCache: prefixCache ?? (kv === undefined ? 0 : undefined), jobs: ofJobs },
+          { available, ...given },
+        );
         const { job = gigabyte } = shares;
-        const isAboveLeast = shares.kv > gigabyte / 16 && shares.adapters > gigabyte / 4 && job > gigabyte / 2;
-        if (isAboveLeast && taken + (ofJobs?.memory ?? 0) * trainings <= available) {
-          expect(total(asked, shares)).toBeLessThanOrEqual(available + 1);
-        }
+        const isAtLeast = shares.kv <= gigabyte / 16 || shares.adapters <= gigabyte / 4 || job <= gigabyte / 2;
+        const least = isAtLeast ? (gigabyte / 2) * (1 + trainings) : 0;
+        expect(total(asked, shares)).toBeLessThanOrEqual(Math.max(available, taken) + least + 1);
       }),
     );
   });
