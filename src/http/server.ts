@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { RegistryOptions } from '../routing/index.ts';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { decideThreads, EspalierError, packageVersion } from '../core/index.ts';
@@ -22,6 +21,7 @@ import { KeyRing } from './keys/key-ring.ts';
 import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
+import { residencyOf, sharesFor } from './memory-of.ts';
 import type { ServerOptions } from './server-options.ts';
 import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
 import type { Policy } from '../trust/index.ts';
@@ -42,7 +42,6 @@ import {
   openEncoder,
   openGeneration,
   openModels,
-  shareMemory,
   watchedEngine,
 } from '../service/index.ts';
 
@@ -322,26 +321,6 @@ function servedEngine(
 
 function loggerOf({ logger, logLevel }: ServerOptions, tracing: Tracing | undefined): ServerOptions['logger'] {
   return logger ?? (logLevel && requestLog({ level: logLevel, tracing }));
-}
-
-/** What the parts of a server that generates text may take of the memory that is there now. */
-function sharesFor({
-  kvMemory: kv,
-  prefixCache,
-  batchInvariant,
-  adapterMemory: adapters,
-  jobs,
-}: ServerOptions): MemoryShares {
-  return shareMemory(process.availableMemory(), { kv, prefixCache: batchInvariant ? 0 : prefixCache, adapters, jobs });
-}
-
-function residencyOf({
-  adapterMemory: memory,
-  maxAdapters: maxResident,
-  adapterIdleMs: idleMs = 30_000,
-  leaseLimitMs,
-}: ServerOptions): RegistryOptions {
-  return { memory, maxResident, idleMs, leaseLimitMs };
 }
 
 function isEncoder(opened: OpenedBase | undefined): opened is OpenedBase {

@@ -205,7 +205,7 @@ export const engineCodes = {
     retryable: false,
     message:
       'The keys and values of {slots} requests at once with up to {maxLength} tokens each need {needed} bytes, and there are {available} for them. {advice}',
-    help: 'Every request that runs must be able to grow to its full length, so what was asked for is compared with the memory before anything is opened. By default half of the memory that is available is for keys and values.',
+    help: 'Every request that runs must be able to grow to its full length, so what was asked for is compared with the memory before anything is opened. By default half of the memory that is available is for keys and values, and three eighths on a server with jobs.',
   },
   CHOICES_BEYOND_QUEUE: {
     status: 400,
