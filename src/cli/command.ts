@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ProviderChoice } from '../execution/index.ts';
 import type { Output } from './output.ts';
 
 /** The context that every command gets in addition to its own options. */
@@ -6,13 +7,15 @@ export interface CommandContext {
   readonly json: boolean;
   /** The number of threads of ONNX Runtime: `--threads`, or as many as suit the machine. */
   readonly threads: number;
+  /** Where models run. */
+  readonly provider: ProviderChoice;
   /** Aborts at Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once. */
   readonly signal: AbortSignal;
   readonly output: Output;
 }
 
 /**
- * One command of `espalier` as data. `program.ts` adds `--json`, `--threads` and `--help`. A new command needs a file in `commands/`
+ * One command of `espalier` as data. `program.ts` adds `--json`, `--threads`, `--provider` and `--help`. A new command needs a file in `commands/`
  * and a line in `command-list.ts`.
  */
 export interface CommandDefinition {

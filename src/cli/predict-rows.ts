@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EspalierError } from '../core/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
 import { openPredictor, type PredictRow } from '../evaluate/index.ts';
-import { openEnvironment } from '../onnxruntime/index.ts';
+import { openChosenEnvironment } from '../execution/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { readInputs } from '../train/index.ts';
 import { declareBaseOptions } from './base-options.ts';
@@ -59,7 +59,7 @@ export async function predictRows(
   const rows = await readRows(read, base, context.signal);
   const adapters = await loadScaled(read.adapter, { base, anyBase: read.anyBase, output: context.output });
   await verifyWeights(base, context);
-  using environment = openEnvironment({ threads: context.threads });
+  using environment = await openChosenEnvironment(context);
   const longest = rows.reduce((length, row) => Math.max(length, 'inputs' in row ? 1 : row.inputIds.length), 1);
   const maxLength = Math.min(longest, base.config.maxPositions);
   using predictor = await openPredictor({ base, environment, task, adapters, maxLength });

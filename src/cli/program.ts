@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { decideThreads, didYouMean, EspalierError } from '../core/index.ts';
+import { providerChoices } from '../execution/index.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from './command.ts';
 import { createOutput, type OutputStreams } from './output.ts';
 import { positiveInteger, readOptions } from './read-options.ts';
@@ -121,6 +122,10 @@ function addCommand(
     '--threads <n>',
     'threads that compute (default: as many as suit the cores and limits of this process)',
   );
+  command.option(
+    '--provider <name>',
+    `where models run: ${providerChoices.join(', ')}; auto takes a GPU where it measured faster (default: cpu)`,
+  );
   command.action(async () => {
     const { context, rest } = readCommon(command.opts(), streams, signal);
     const positional = Object.fromEntries(
@@ -133,16 +138,20 @@ function addCommand(
   });
 }
 
-const commonOptions = z.looseObject({ json: z.boolean().default(false), threads: positiveInteger.optional() });
+const commonOptions = z.looseObject({
+  json: z.boolean().default(false),
+  threads: positiveInteger.optional(),
+  provider: z.enum(providerChoices, { error: providerChoices.join(', ') }).default('cpu'),
+});
 
 function readCommon(
   options: unknown,
   streams: OutputStreams,
   signal: AbortSignal,
 ): { context: CommandContext; rest: Record<string, unknown> } {
-  const { json, threads: asked, ...rest } = readOptions(commonOptions, options);
+  const { json, threads: asked, provider, ...rest } = readOptions(commonOptions, options);
   const threads = decideThreads(asked).compute;
-  return { context: { json, threads, signal, output: createOutput(streams, { json }) }, rest };
+  return { context: { json, threads, provider, signal, output: createOutput(streams, { json }) }, rest };
 }
 
 /** Commander's text is "error: unknown option '--rnak'", followed on its own line by "(Did you mean --rank?)". */

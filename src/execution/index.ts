@@ -8,4 +8,12 @@ export {
 } from './open-graph.ts';
 export { type KnownKernels, knownKernels } from './kernels/known-kernels.ts';
 export { kernelPasses } from './kernels/kernel-passes.ts';
+export { type KnownProviders, knownProviders } from './providers/known-providers.ts';
+export {
+  type AutoChoice,
+  chooseAutomatically,
+  type ProviderChoice,
+  providerChoices,
+} from './providers/provider-choice.ts';
+export { openChosenEnvironment } from './providers/open-chosen-environment.ts';
 export { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';

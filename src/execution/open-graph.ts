@@ -1,6 +1,7 @@
-import { runPasses, type Model } from '../ir/index.ts';
+import { decodeModel, encodeModel, runPasses, type Model } from '../ir/index.ts';
 import type { Environment, IoBinding, Session, SessionOptions } from '../onnxruntime/index.ts';
 import { kernelPasses } from './kernels/kernel-passes.ts';
+import { webgpuPasses } from './providers/webgpu-passes.ts';
 import { prepareGraph, type PreparedGraph, type PrepareOptions } from './prepare-graph.ts';
 
 export interface GraphSessionOptions extends Omit<SessionOptions, 'externalDataFolder' | 'memoryPattern'> {
@@ -66,7 +67,15 @@ export async function openPreparedGraph(
   { bytes, externalDataFolder }: PreparedGraph,
   { environment, session = {} }: OpenPreparedOptions,
 ): Promise<OpenGraph> {
-  return new OpenGraph(await environment.createSession(bytes, { ...sessionOptions(session), externalDataFolder }));
+  const provider = session.provider ?? environment.provider;
+  const fitting = provider === 'webgpu' ? forWebGpu(bytes) : bytes;
+  return new OpenGraph(await environment.createSession(fitting, { ...sessionOptions(session), externalDataFolder }));
+}
+
+/** WHY here, and on the bytes: no graph may reach the device without these passes, whoever has prepared it. */
+function forWebGpu(bytes: Uint8Array): Uint8Array {
+  const model = decodeModel(bytes);
+  return runPasses(model, webgpuPasses).modified ? encodeModel(model) : bytes;
 }
 
 function sessionOptions({ varyingShapes, exactProducts, config, ...options }: GraphSessionOptions): SessionOptions {

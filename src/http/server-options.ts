@@ -1,4 +1,5 @@
 import type { FleetSettings } from './fleet/open-fleet.ts';
+import type { ProviderChoice } from '../execution/index.ts';
 import type { TlsFiles } from './tls/read-certificate.ts';
 import type { ResponseOptions } from './responses/response-options.ts';
 import type { FastifyServerOptions } from 'fastify';
@@ -78,6 +79,8 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly servedName?: string;
   /** Threads that compute; by default as many as suit the cores and limits of the process. Not read where `environment` is given. */
   readonly threads?: number;
+  /** Where models run; by default on the CPU. Not read where `environment` is given. */
+  readonly provider?: ProviderChoice;
   /** An environment that is open already, and stays so; by default the server opens one of its own. */
   readonly environment?: Environment;
   /** Sequences that run at once. Default: 16, or as many as `kvMemory` takes. */

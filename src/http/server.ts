@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { decideThreads, EspalierError, packageVersion } from '../core/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
-import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
+import { openChosenEnvironment } from '../execution/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 import { openTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import {
   type EndedSequence,
@@ -102,7 +103,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     if (base) opened.push(() => base.dispose());
     assertStoreFits(options, base && (isEncoder(base) ? 'encoder' : 'decoder'));
     const changed = base?.watch.changed;
-    const environment = options.environment ?? openOwnEnvironment(options);
+    const environment = options.environment ?? (await openOwnEnvironment(options));
     if (options.environment === undefined) opened.push(async () => environment.dispose());
     const encoder = isEncoder(base) ? await openEncoderFor(base, environment, options) : undefined;
     if (encoder) opened.push(() => encoder.dispose());
@@ -205,8 +206,8 @@ function openKeys(path: string, keys: KeyRing): Promise<KeysFile> {
   return KeysFile.open({ path, replace: (named) => keys.replace(named) });
 }
 
-function openOwnEnvironment({ threads }: ServerOptions): Environment {
-  return openEnvironment({ threads: decideThreads(threads).compute });
+function openOwnEnvironment({ threads, provider }: ServerOptions): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider });
 }
 
 interface OpenedBase {

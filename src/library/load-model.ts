@@ -8,7 +8,7 @@ import { matchTargets, type Adapter } from '../lora/index.ts';
 import { BaseWatch, modelName, openBaseModel, PrivateBase, verifyWeights, type BaseModel } from '../models/index.ts';
 import { AdapterTokenizers, openTokenizer } from '../tokenizer/index.ts';
 import { LocalModel } from './local-model.ts';
-import { copyBase, count, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import { copyBase, count, path, paths, provider, readOptions, signal, wholeNumber } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 import { sourcedAdapter, type SourcedOptions } from './sourced-adapter.ts';
 
@@ -29,6 +29,8 @@ const schema = z.object({
   servedName: z.string({ error: 'a name' }).min(1, { error: 'a name' }).optional(),
   /** Number of threads that compute. Default: as many as suit the cores and limits of the process. All models of a process share them. */
   threads: count.optional(),
+  /** Where the model runs: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
+  provider: provider.optional(),
   /** Number of calls that run at once. Others wait. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
@@ -87,7 +89,7 @@ export async function loadModel(base: string, options: LoadModelOptions = {}): P
     const tokenizers = own ? new AdapterTokenizers({ folder: opened.dir, tokenizer }) : undefined;
     const adapters = await loadAdapters(settings.adapters ?? {}, opened, { ...checks, tokenizers });
     await verifyWeights(opened, { signal: settings.signal });
-    const share = shareEnvironment(settings.threads);
+    const share = await shareEnvironment(settings);
     given.push(() => share[Symbol.dispose]());
     const engine = await openEngine({
       base: opened,

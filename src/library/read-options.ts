@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { didYouMean, EspalierError } from '../core/index.ts';
 import type { LogitsFunction } from '../engine/index.ts';
+import { providerChoices } from '../execution/index.ts';
 
 /** Schemas of options in code. The error of each says what it expects. A string is not accepted as a number. */
 export const path = z.string({ error: 'a path' }).min(1, { error: 'a path' });
+/** Where models run. */
+export const provider = z.enum(providerChoices, { error: `one of ${providerChoices.join(', ')}` });
 export const count = wholeNumberFrom(1);
 export const wholeNumber = wholeNumberFrom(0);
 /** Changes f32 [vocabulary] in place. */

@@ -4,7 +4,17 @@ import { definedOnly } from '../core/index.ts';
 import { logLevels, openServer, type Server } from '../http/index.ts';
 import { fallbacks, rolloutModes } from '../routing/index.ts';
 import { memoryPlans } from '../batching/index.ts';
-import { copyBase, count, logitsFunction, path, paths, readOptions, signal, wholeNumber } from './read-options.ts';
+import {
+  copyBase,
+  count,
+  logitsFunction,
+  path,
+  paths,
+  provider,
+  readOptions,
+  signal,
+  wholeNumber,
+} from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const text = z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' });
@@ -97,6 +107,8 @@ const schema = z.object({
   servedName: text.optional(),
   /** Number of threads that compute. Default: as many as suit the cores and limits of the process. */
   threads: count.optional(),
+  /** Where models run: 'auto', 'cpu', 'webgpu' or 'cuda'. Default: the CPU. All models of a process share it. */
+  provider: provider.optional(),
   /** Number of sequences that run at once. Default: 16, or as many as `kvMemory` takes. */
   maxSlots: count.optional(),
   /** Maximum number of tokens of a prompt and its answer together. */
@@ -167,8 +179,8 @@ export type ServeOptions = z.input<typeof schema>;
  * @throws EspalierError OPTION_UNKNOWN, OPTION_INVALID, PORT_IN_USE; the errors of the base and the adapters. Nothing stays open then
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { threads, models = {}, ...rest } = readOptions(schema, options, 'serve');
-  const share = shareEnvironment(threads);
+  const { threads, provider: place, models = {}, ...rest } = readOptions(schema, options, 'serve');
+  const share = await shareEnvironment({ threads, provider: place });
   try {
     const { environment } = share;
     const sources = Object.entries(models).map(([name, file]) => ({ name, path: file }));

@@ -1,13 +1,22 @@
 import { decideThreads, EspalierError } from '../core/index.ts';
-import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
+import { openChosenEnvironment, type ProviderChoice } from '../execution/index.ts';
+import type { Environment } from '../onnxruntime/index.ts';
 
 /** A share of the one environment of the process. Dispose it after everything that was made from it. */
 export interface EnvironmentShare extends Disposable {
   readonly environment: Environment;
 }
 
+/** What the environment must have. */
+export interface EnvironmentWish {
+  /** Number of threads that compute. Default: that of the open environment, or as many as suit the machine. */
+  readonly threads?: number | undefined;
+  /** Where models run. Default: where those of the open environment do, or on the CPU. */
+  readonly provider?: ProviderChoice | undefined;
+}
+
 interface Shared {
-  readonly environment: Environment;
+  readonly opening: Promise<Environment>;
   shares: number;
 }
 
@@ -17,27 +26,43 @@ let shared: Shared | undefined;
 /**
  * Takes a share of the environment. The environment is opened with the first share and closed with the last.
  *
- * @param threads  number of threads that compute. Default: that of the open environment, or as many as suit the machine
- * @throws EspalierError OPTION_INVALID if the environment is open with another number of threads; the errors of `openEnvironment`
+ * @throws EspalierError OPTION_INVALID if the environment is open with another number of threads or provider; the errors of
+ *   `openEnvironment`
  */
-export function shareEnvironment(threads?: number): EnvironmentShare {
-  const own = (shared ??= { environment: openEnvironment({ threads: decideThreads(threads).compute }), shares: 0 });
-  const { environment } = own;
-  if (threads !== undefined && threads !== environment.threads) {
-    const expected = `${environment.threads}, as what is open in this process already has`;
-    throw new EspalierError('OPTION_INVALID', { name: 'threads', expected, actual: threads });
-  }
+export async function shareEnvironment(wish: EnvironmentWish = {}): Promise<EnvironmentShare> {
+  const own = (shared ??= { opening: open(wish), shares: 0 });
   own.shares++;
   let isHeld = true;
-  return {
-    environment,
-    [Symbol.dispose]: () => {
-      if (!isHeld) return;
-      isHeld = false;
-      own.shares--;
-      if (own.shares > 0) return;
-      shared = undefined;
-      environment.dispose();
-    },
+  const letGo = (environment: Environment | undefined): void => {
+    if (!isHeld) return;
+    isHeld = false;
+    own.shares--;
+    if (own.shares > 0) return;
+    if (shared === own) shared = undefined;
+    environment?.dispose();
   };
+  let environment: Environment | undefined;
+  try {
+    environment = await own.opening;
+    assertFits(environment, wish);
+  } catch (error) {
+    letGo(environment);
+    throw error;
+  }
+  const opened = environment;
+  return { environment: opened, [Symbol.dispose]: () => letGo(opened) };
+}
+
+function open({ threads, provider }: EnvironmentWish): Promise<Environment> {
+  return openChosenEnvironment({ threads: decideThreads(threads).compute, provider });
+}
+
+function assertFits(environment: Environment, { threads, provider }: EnvironmentWish): void {
+  const wanted = { threads, provider: provider === 'auto' ? undefined : provider };
+  for (const name of ['threads', 'provider'] as const) {
+    const actual = wanted[name];
+    if (actual === undefined || actual === environment[name]) continue;
+    const expected = `${environment[name]}, as what is open in this process already has`;
+    throw new EspalierError('OPTION_INVALID', { name, expected, actual });
+  }
 }

@@ -16,18 +16,20 @@ import {
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
 import { EventQueue } from './event-queue.ts';
-import { count, readOptions, signal } from './read-options.ts';
+import { count, provider, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: TrainEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
   threads: count.optional(),
+  provider: provider.optional(),
 });
 
 /**
  * How a training runs. When `signal` aborts, the training ends after the current step and saves its result so far. `onEvent` is called
- * with the plan, each step, evaluation, sample and warning. `threads` is the number of threads that compute; the default suits the cores and limits of the process.
+ * with the plan, each step, evaluation, sample and warning. `threads` is the number of threads that compute; the default
+ * suits the cores and limits of the process. `provider` says where the training runs: 'auto', 'cpu' (the default), 'webgpu' or 'cuda'.
  */
 export type TrainRunOptions = z.input<typeof runSchema>;
 
@@ -93,12 +95,15 @@ async function trainWith(
   heard: (event: TrainEvent) => void,
 ): Promise<TrainedModel> {
   const config = resolveTrainOptions(options);
-  const { threads, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
+  const { threads, provider: place, signal: ending, onEvent } = readOptions(runSchema, run, 'train');
   const told = (event: TrainEvent): void => {
     heard(event);
     onEvent?.(event);
   };
-  const result = await trainConfigured(config, { onEvent: told, ...definedOnly({ threads, signal: ending }) });
+  const result = await trainConfigured(config, {
+    onEvent: told,
+    ...definedOnly({ threads, provider: place, signal: ending }),
+  });
   const file = config.full ? 'model.safetensors' : 'adapter_model.safetensors';
   return { ...result, weights: join(result.output, file), version: await versionOf(config, result.output) };
 }
@@ -108,12 +113,12 @@ export async function trainConfigured(
   config: TrainConfig,
   run: TrainRunOptions & { readonly group?: ProcessGroup },
 ): Promise<TrainResult> {
-  const { threads, ...options } = run;
-  using share = shareEnvironment(threads);
+  const { threads, provider: place, ...options } = run;
+  using share = await shareEnvironment({ threads, provider: place });
   return await runTraining(config, { environment: share.environment, answer: answerPrompts, ...definedOnly(options) });
 }
 
-const planSchema = z.object({ signal: signal.optional(), threads: count.optional() });
+const planSchema = z.object({ signal: signal.optional(), threads: count.optional(), provider: provider.optional() });
 
 /** How a training is planned. `threads` as in `train`. */
 export type PlanTrainingOptions = z.input<typeof planSchema>;
@@ -132,7 +137,7 @@ export async function planTraining(options: TrainOptions, plan: PlanTrainingOpti
 /** Plans with settings that are checked. */
 export async function planConfigured(config: TrainConfig, plan: PlanTrainingOptions): Promise<TrainForecast> {
   // WHY: the memory of the process is then that with ONNX Runtime loaded, as in a training.
-  using _ = shareEnvironment(plan.threads);
+  using _ = await shareEnvironment(plan);
   return await planOfTraining(config, { ...(plan.signal && { signal: plan.signal }) });
 }
 

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import koffi from 'koffi';
 import { decodeInotify, inotifyFlags as flags, type InotifyRecord } from './inotify-records.ts';
+import { loadNative } from './load-native.ts';
 
 /** What happened in a watched folder. `name` is empty if it happened to the folder itself. */
 export type FolderEvent =
@@ -53,7 +54,7 @@ export function openFolderWatcher(listener: (event: FolderEvent) => void): Folde
 }
 
 function bind(): Libc {
-  const libc = koffi.load('libc.so.6');
+  const libc = loadNative('libc.so.6');
   const init = libc.func('inotify_init1', 'int', ['int']);
   const addWatch = libc.func('inotify_add_watch', 'int', ['int', 'str', 'uint']);
   const removeWatch = libc.func('inotify_rm_watch', 'int', ['int', 'int']);

@@ -1,6 +1,14 @@
 import { EspalierError } from '../core/index.ts';
 
-export type HandleKind = 'environment' | 'session' | 'binding' | 'tensor' | 'memory' | 'runOptions' | 'loraAdapter';
+export type HandleKind =
+  | 'environment'
+  | 'session'
+  | 'binding'
+  | 'tensor'
+  | 'memory'
+  | 'deviceMemory'
+  | 'runOptions'
+  | 'loraAdapter';
 
 const live = new Map<HandleKind, number>();
 
@@ -16,13 +24,14 @@ export function liveHandles(): Record<string, number> {
  */
 export class NativeHandle {
   readonly kind: HandleKind;
-  readonly #release: () => void;
+  readonly #release: () => unknown;
   readonly #parents: readonly NativeHandle[];
   #holds = 0;
   #disposed = false;
   #released = false;
 
-  constructor(kind: HandleKind, release: () => void, parents: readonly NativeHandle[] = []) {
+  /** @param release  may return a promise; the parents then stay alive until it settles */
+  constructor(kind: HandleKind, release: () => unknown, parents: readonly NativeHandle[] = []) {
     for (const parent of parents) parent.assertOpen();
     for (const parent of parents) parent.hold();
     this.kind = kind;
@@ -57,7 +66,12 @@ export class NativeHandle {
     if (!this.#disposed || this.#released || this.#holds > 0) return;
     this.#released = true;
     live.set(this.kind, (live.get(this.kind) ?? 0) - 1);
-    this.#release();
+    const released = this.#release();
+    if (released instanceof Promise) void released.then(() => this.#letParentsGo());
+    else this.#letParentsGo();
+  }
+
+  #letParentsGo(): void {
     for (const parent of this.#parents) parent.letGo();
   }
 }

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { loadNative } from './load-native.ts';
 
 /** Whether another program has the file open for writing; `unknown` where the system does not say. */
 export type OpenWriters = 'none' | 'some' | 'unknown';
@@ -34,7 +35,7 @@ function bind(): Control {
   const isKnown = process.platform === 'linux' && ['x64', 'arm64', 'arm', 'ia32', 'riscv64'].includes(process.arch);
   if (!isKnown) return () => -1;
   try {
-    const fcntl = koffi.load('libc.so.6').func('fcntl', 'int', ['int', 'int', '...']);
+    const fcntl = loadNative('libc.so.6').func('fcntl', 'int', ['int', 'int', '...']);
     return (descriptor, command, argument) => Number(fcntl(descriptor, command, 'int', argument));
   } catch {
     return () => -1;

@@ -1,6 +1,7 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError } from '../core/index.ts';
 import type { Pointer } from './pointer.ts';
+import { loadNative } from './load-native.ts';
 
 /** Allocates whole, zeroed pages from the operating system, which provides physical memory only when a page is first used. */
 export interface PageAllocator {
@@ -47,7 +48,7 @@ export function pageAllocator(): PageAllocator {
 function posixPages(): PageAllocator {
   const isMac = process.platform === 'darwin';
   const [dontNeed, hugePage] = [4, 14];
-  const libc = koffi.load(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
+  const libc = loadNative(isMac ? '/usr/lib/libSystem.B.dylib' : 'libc.so.6');
   const mmap = libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const madvise = libc.func('madvise', 'int', ['void *', 'size_t', 'int']);
   const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
@@ -79,7 +80,7 @@ function posixPages(): PageAllocator {
 }
 
 function windowsPages(): PageAllocator {
-  const kernel = koffi.load('kernel32.dll');
+  const kernel = loadNative('kernel32.dll');
   const virtualAlloc = kernel.func('VirtualAlloc', 'void *', ['void *', 'size_t', 'uint32_t', 'uint32_t']);
   const virtualFree = kernel.func('VirtualFree', 'int', ['void *', 'size_t', 'uint32_t']);
   const moveMemory = kernel.func('RtlMoveMemory', 'void', ['void *', 'void *', 'size_t']);

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { loadNative } from './load-native.ts';
 
 /** `exchange`: both paths exist and swap what they name. `exclusive`: fails when the target exists. */
 export type RenameMode = 'exchange' | 'exclusive';
@@ -29,14 +30,14 @@ function bind(): Rename {
 }
 
 function linux(): Rename {
-  const renameat2 = koffi.load('libc.so.6').func('renameat2', 'int', ['int', 'str', 'int', 'str', 'uint']);
+  const renameat2 = loadNative('libc.so.6').func('renameat2', 'int', ['int', 'str', 'int', 'str', 'uint']);
   const currentFolder = -100;
   const flags = { exclusive: 1, exchange: 2 } satisfies Record<RenameMode, number>;
   return (from, to, mode) => Number(renameat2(currentFolder, from, currentFolder, to, flags[mode]));
 }
 
 function darwin(): Rename {
-  const renamex = koffi.load('/usr/lib/libSystem.B.dylib').func('renamex_np', 'int', ['str', 'str', 'uint']);
+  const renamex = loadNative('/usr/lib/libSystem.B.dylib').func('renamex_np', 'int', ['str', 'str', 'uint']);
   const flags = { exclusive: 4, exchange: 2 } satisfies Record<RenameMode, number>;
   return (from, to, mode) => Number(renamex(from, to, flags[mode]));
 }

@@ -2,6 +2,8 @@ import { EspalierError } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import { handle, liveHandles, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
 import { Session } from './session.ts';
+import { DeviceLane } from './device-lane.ts';
+import { providers, type ExecutionProvider, type ProviderOptions } from './provider.ts';
 import { createSessionOptions, type SessionOptions } from './session-options.ts';
 
 export interface EnvironmentOptions {
@@ -14,6 +16,10 @@ export interface EnvironmentOptions {
    * as slow on shared processors. Default: off.
    */
   readonly spinning?: boolean;
+  /** Where sessions run that do not say it themselves. Default: on the CPU. */
+  readonly provider?: ExecutionProvider;
+  /** Options of the provider, by ONNX Runtime's names. */
+  readonly providerOptions?: ProviderOptions;
   /** Treats subnormal floats as zero, which avoids slow arithmetic. Default: off. */
   readonly denormalsAsZero?: boolean;
 }
@@ -37,9 +43,16 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     const expected = logLevels.join(', ');
     throw new EspalierError('OPTION_INVALID', { name: 'logLevel', expected, actual: String(logLevel) });
   }
+  const { provider = 'cpu' } = options;
+  if (!providers.includes(provider)) {
+    const expected = providers.join(', ');
+    throw new EspalierError('OPTION_INVALID', { name: 'provider', expected, actual: String(provider) });
+  }
   if ('environment' in liveHandles()) throw new EspalierError('ENVIRONMENT_OPEN', {});
-  return new Environment(createNative(options, logLevels.indexOf(logLevel)), threads, options.spinning === true);
+  return new Environment(createNative(options, logLevels.indexOf(logLevel)), options);
 }
+
+type ResolvedOptions = SessionOptions & { readonly provider: ExecutionProvider };
 
 /** Between runs the threads sleep, so an idle process uses no processor time. */
 const stopSpinning = { 'session.force_spinning_stop': '1' };
@@ -48,6 +61,11 @@ const stopSpinning = { 'session.force_spinning_stop': '1' };
 export class Environment {
   readonly threads: number;
   readonly spinning: boolean;
+  /** Where sessions run that do not say it themselves. */
+  readonly provider: ExecutionProvider;
+  /** The order of the operations on the device of a provider. @internal */
+  readonly lane = new DeviceLane();
+  readonly #providerOptions: ProviderOptions;
   /** Version of the library. */
   readonly version: string;
   /** @internal */
@@ -56,10 +74,12 @@ export class Environment {
   readonly [handle]: NativeHandle;
 
   /** Use `openEnvironment()`. Takes ownership of `native`. */
-  constructor(native: Pointer, threads: number, spinning: boolean) {
+  constructor(native: Pointer, { threads, spinning, provider, providerOptions }: EnvironmentOptions) {
     const { api, version } = ort();
     this.threads = threads;
-    this.spinning = spinning;
+    this.spinning = spinning === true;
+    this.provider = provider ?? 'cpu';
+    this.#providerOptions = providerOptions ?? {};
     this.version = version;
     this[pointer] = native;
     this[handle] = new NativeHandle('environment', () => api.ReleaseEnv(native));
@@ -69,10 +89,17 @@ export class Environment {
    * Loads a model from the bytes of an ONNX file, on another thread. The bytes may be changed afterwards. The files of its external
    * weights must not change until the session is disposed.
    *
-   * @throws EspalierError ORT_FAILED if the model is broken or its weights are missing, OPTION_INVALID, DISPOSED
+   * @throws EspalierError ORT_FAILED if the model is broken or its weights are missing, PROVIDER_UNAVAILABLE, OPTION_INVALID, DISPOSED
    */
-  async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  async createSession(model: Uint8Array, given: SessionOptions = {}): Promise<Session> {
     this[handle].assertOpen();
+    const options = { provider: this.provider, providerOptions: this.#providerOptions, ...given };
+    if (options.provider === 'cpu') return this.#createSession(model, options);
+    const bytes = model.slice();
+    return this.lane.run(() => this.#createSession(bytes, options));
+  }
+
+  async #createSession(model: Uint8Array, options: ResolvedOptions): Promise<Session> {
     const { api } = ort();
     const settings = createSessionOptions(
       this.spinning ? { ...options, config: { ...stopSpinning, ...options.config } } : options,
@@ -93,9 +120,9 @@ export class Environment {
     }
   }
 
-  #sessionOf(native: Pointer, options: SessionOptions): Session {
+  #sessionOf(native: Pointer, { provider, profilePrefix }: ResolvedOptions): Session {
     try {
-      return new Session(native, this[handle], options.profilePrefix !== undefined);
+      return new Session(native, this, { profiling: profilePrefix !== undefined, provider });
     } catch (error) {
       // WHY: the environment may have been disposed while the model was loaded.
       ort().api.ReleaseSession(native);

@@ -4,14 +4,19 @@ import { ort, receive } from './ffi/ort.ts';
 import { handle, NativeHandle, pointer, type Pointer } from '../native/index.ts';
 import { assertFits, findValue } from './binding-checks.ts';
 import { readBoundOutputs } from './bound-outputs.ts';
-import type { OrtTensor } from './ort-tensor.ts';
+import { OrtTensor, type TensorMemory } from './ort-tensor.ts';
 import type { StringTensor } from './string-tensor.ts';
+import type { DeviceLane } from './device-lane.ts';
 import type { ValueInfo } from './value-info.ts';
 
 /** The properties of a session that a binding needs. */
 export interface BindingParent {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
+  /** The inputs that the session reads on its device. */
+  readonly deviceInputs: ReadonlySet<string>;
+  /** undefined for a session on the CPU. */
+  readonly lane: DeviceLane | undefined;
   readonly [pointer]: Pointer;
   readonly [handle]: NativeHandle;
 }
@@ -31,6 +36,8 @@ export class IoBinding {
   readonly #inputs = new Map<string, NativeHandle>();
   /** undefined for an output that ONNX Runtime allocates in each run. */
   readonly #outputs = new Map<string, NativeHandle | undefined>();
+  /** The inputs that the session reads in another place than they are in, by name. Each run copies them. */
+  readonly #copied = new Map<string, Pointer>();
   #busy = false;
   /** @internal */
   readonly [pointer]: Pointer;
@@ -44,7 +51,9 @@ export class IoBinding {
     const binding = receive((out) => api.CreateIoBinding(parent[pointer], out));
     this.#parent = parent;
     this[pointer] = binding;
-    this[handle] = new NativeHandle('binding', () => this.#release(), [parent[handle]]);
+    const { lane } = parent;
+    const release = (): void => this.#release();
+    this[handle] = new NativeHandle('binding', () => (lane ? lane.soon(release) : release()), [parent[handle]]);
   }
 
   /**
@@ -52,11 +61,17 @@ export class IoBinding {
    *
    * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH for another dtype or shape, BINDING_BUSY, DISPOSED
    */
-  bindInput(name: string, tensor: OrtTensor | StringTensor): void {
+  bindInput(name: string, tensor: OrtTensor<TensorMemory> | StringTensor): void {
     this.#assertFree();
     assertFits(findValue('input', name, this.#parent.inputs), tensor);
     tensor[handle].assertOpen();
-    ort().api.BindInput(this[pointer], name, tensor[pointer]);
+    this.#copied.delete(name);
+    const isOnDevice = tensor instanceof OrtTensor && tensor.isOnDevice;
+    if (isOnDevice === this.#parent.deviceInputs.has(name)) {
+      ort().api.BindInput(this[pointer], name, tensor[pointer]);
+    } else {
+      this.#copied.set(name, tensor[pointer]);
+    }
     replace(this.#inputs, name, tensor[handle]);
   }
 
@@ -65,7 +80,7 @@ export class IoBinding {
    *
    * @throws the errors of `bindInput`
    */
-  bindOutput(name: string, tensor: OrtTensor): void {
+  bindOutput(name: string, tensor: OrtTensor<TensorMemory>): void {
     this.#assertFree();
     assertFits(findValue('output', name, this.#parent.outputs), tensor);
     tensor[handle].assertOpen();
@@ -91,6 +106,7 @@ export class IoBinding {
   clearInputs(): void {
     this.#assertFree();
     ort().api.ClearBoundInputs(this[pointer]);
+    this.#copied.clear();
     letAllGo(this.#inputs);
   }
 
@@ -114,6 +130,17 @@ export class IoBinding {
     this.#forgetHostOutputs();
     this[handle].hold();
     this.#busy = true;
+  }
+
+  /**
+   * Copies the inputs that the session reads in another place than they are in. WHY in each run: the library copies them when they are
+   * bound, and the caller has written to their memory since.
+   *
+   * @internal
+   */
+  copyInputs(): void {
+    const { api } = ort();
+    for (const [name, value] of this.#copied) api.BindInput(this[pointer], name, value);
   }
 
   /** @internal */

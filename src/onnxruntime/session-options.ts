@@ -1,8 +1,15 @@
 import { EspalierError } from '../core/index.ts';
 import { ort, receive } from './ffi/ort.ts';
 import type { Pointer } from '../native/index.ts';
+import { appendProvider, type ExecutionProvider, type ProviderOptions } from './provider.ts';
 
 export interface SessionOptions {
+  /** Where the session runs. Default: as the environment says. */
+  readonly provider?: ExecutionProvider;
+  /** Options of the provider, by ONNX Runtime's names. */
+  readonly providerOptions?: ProviderOptions;
+  /** Records which nodes run on the CPU, for `session.nodesOnCpu()`. Default: off. */
+  readonly recordsAssignment?: boolean;
   /** Folder of the model's external weights. Default: the model has none. */
   readonly externalDataFolder?: string;
   /** The level of ONNX Runtime's graph optimizations. Default: all. */
@@ -36,6 +43,7 @@ export function createSessionOptions(options: SessionOptions): Pointer {
   try {
     api.DisablePerSessionThreads(native);
     api.SetSessionGraphOptimizationLevel(native, level);
+    appendProvider(native, options.provider ?? 'cpu', options.providerOptions);
     if (options.memoryPattern === false) api.DisableMemPattern(native);
     if (options.arena === false) api.DisableCpuMemArena(native);
     if (options.profilePrefix !== undefined) api.EnableProfiling(native, options.profilePrefix);
@@ -52,6 +60,7 @@ function configOf(options: SessionOptions): Record<string, string> {
   if (options.externalDataFolder !== undefined) {
     config['session.model_external_initializers_file_folder_path'] = options.externalDataFolder;
   }
+  if (options.recordsAssignment === true) config['session.record_ep_graph_assignment_info'] = '1';
   if (options.disabledOptimizers !== undefined && options.disabledOptimizers.length > 0) {
     config['optimization.disable_specified_optimizers'] = options.disabledOptimizers.join(';');
   }

@@ -33,6 +33,7 @@ export { type CheckedRows, checkRows, type CheckRowsOptions } from './data/check
 export { oddities, type Oddity } from './data/row-oddities.ts';
 export { ignoredLabel, type Truncation, truncations } from './data/example.ts';
 export { type InputRow, readInputs, type ReadInputsOptions } from './data/read-inputs.ts';
+export { createLossGraph } from './graph/loss-graph.ts';
 export type { MatchedTarget } from './graph/trainable.ts';
 export type { RunState } from './loop/run-state.ts';
 export { runTraining, type RunTrainingOptions } from './loop/run-training.ts';

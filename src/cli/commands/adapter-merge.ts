@@ -4,7 +4,7 @@ import { createRandom, EspalierError } from '../../core/index.ts';
 import { mergeCheckpoint, type MergedAdapter } from '../../adapter-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizationOf } from '../../quantize/index.ts';
-import { openEnvironment } from '../../onnxruntime/index.ts';
+import { openChosenEnvironment } from '../../execution/index.ts';
 import { logitDrift, type LogitDrift } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import { anyBaseOption } from '../base-options.ts';
@@ -110,7 +110,7 @@ async function driftOf(dir: string, { base, adapters, options, context }: Merged
   const onlyMerged = adapters.some(({ saved }) => saved !== undefined) || (hasMagnitudes && adapters.length > 1);
   if (base.graphs.scoring === undefined || onlyMerged) return undefined;
   const rows = await sampleRows(options, base);
-  using environment = openEnvironment({ threads: context.threads });
+  using environment = await openChosenEnvironment(context);
   const merged = await openBaseModel(dir);
   return await logitDrift({ base, adapters }, { base: merged }, { environment, rows, signal: context.signal });
 }

@@ -59,7 +59,13 @@ export const chatCommand: CommandDefinition = {
     if (read.server !== undefined) return talkToServer(read.server, read, context);
     const { base = '', anyBase } = read;
     const adapters = Object.fromEntries(read.adapter.map(namedPlace));
-    await using model = await loadModel(base, { adapters, anyBase, threads: context.threads, maxSlots: 1 });
+    await using model = await loadModel(base, {
+      adapters,
+      anyBase,
+      threads: context.threads,
+      provider: context.provider,
+      maxSlots: 1,
+    });
     await converse(read, { answerer: localAnswerer(model), model: undefined, context });
   },
 };

@@ -5,7 +5,8 @@ import { EspalierError, systemClock } from '../../core/index.ts';
 import { formatBytes } from '../../atomic-files/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { quantizeBase, type QuantizeOptions, type QuantizeResult } from '../../quantize/index.ts';
-import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
+import { openChosenEnvironment } from '../../execution/index.ts';
+import type { Environment } from '../../onnxruntime/index.ts';
 import { openScorer, type LabelledRow } from '../../evaluate/index.ts';
 import { openTokenizer } from '../../tokenizer/index.ts';
 import { readExamples } from '../../train/index.ts';
@@ -156,9 +157,9 @@ interface Measured {
 async function measure(
   before: BaseModel,
   { output, rows }: { readonly output: string; readonly rows: readonly LabelledRow[] },
-  { threads, signal }: CommandContext,
+  { threads, provider, signal }: CommandContext,
 ): Promise<Measured> {
-  using environment = openEnvironment({ threads });
+  using environment = await openChosenEnvironment({ threads, provider });
   const evaluation = await evaluate(before, rows, { environment, signal });
   const after = await evaluate(await openBaseModel(output), rows, { environment, signal });
   const [perplexityBefore, perplexityAfter] = [Math.exp(evaluation.loss), Math.exp(after.loss)];

@@ -278,6 +278,7 @@ export const serveCommand: CommandDefinition = {
       ...(responseMemory === undefined ? {} : { responseMemory: responseMemory * 2 ** 20 }),
       ...(responseAge === undefined ? {} : { responseAgeMs: responseAge * 1000 }),
       threads: context.threads,
+      provider: context.provider,
       signal: context.signal,
     });
     using _reload = reloadOnHangup(read.keys !== undefined, server);

@@ -106,6 +106,7 @@ async function trainHere(
   const signal = input ? AbortSignal.any([context.signal, input.signal]) : context.signal;
   const result = await trainConfigured(config, {
     threads: context.threads,
+    provider: context.provider,
     signal,
     group,
     onEvent(event) {

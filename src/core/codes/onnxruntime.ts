@@ -34,6 +34,27 @@ export const onnxruntimeCodes = {
     message: 'ONNX Runtime refused {operation}: {reason} ({ortCode}).',
     help: 'ONNX Runtime returned an error. `operation` is the function of its C API, and `ortCode` is the code of the error. The object that the function was called for was not changed.',
   },
+  PROVIDER_UNAVAILABLE: {
+    status: 500,
+    retryable: false,
+    message:
+      'The execution provider {provider} cannot be used: {reason}. `espalier inspect --providers` shows what is there; `--provider auto` takes the CPU where there is nothing better.',
+    help: 'The ONNX Runtime library was built without the provider, or the provider finds no device that it can use. Nothing was opened. For WebGPU on Linux a driver for Vulkan must be installed; docs/gpu.md says how.',
+  },
+  DEVICE_MEMORY: {
+    status: 503,
+    retryable: true,
+    message:
+      'The device gave no {bytes} bytes of memory for {what}: {reason}. Espalier holds {held} bytes there. Ask for less, or free memory of the device.',
+    help: 'An allocation on the GPU failed, or is larger than its buffers may be. Nothing else was changed: what was open goes on.',
+  },
+  DEVICE_LOST: {
+    status: 503,
+    retryable: true,
+    message:
+      'The device of the provider {provider} is lost: {reason}. Nothing runs on it any more. Start the process again.',
+    help: 'The driver has reset the GPU, or the GPU is gone. Requests that were running have failed, and nothing on disk was changed. A training goes on from its last checkpoint with `--resume`. `--provider cpu` runs without the device.',
+  },
   ENVIRONMENT_OPEN: {
     status: 500,
     retryable: false,

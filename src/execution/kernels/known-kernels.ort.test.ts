@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
-import { cacheFolder, knownKernels } from './known-kernels.ts';
+import { cacheFolder } from './cache.ts';
+import { knownKernels } from './known-kernels.ts';
 
 let environment: Environment;
 let folder: string;

@@ -35,7 +35,10 @@ export async function measureKernels(
   const trials: { readonly form: KernelForm; readonly session: Session }[] = [];
   try {
     for (const form of kernelForms) {
-      trials.push({ form, session: await environment.createSession(encodeModel(kernelModel(form))) });
+      trials.push({
+        form,
+        session: await environment.createSession(encodeModel(kernelModel(form)), { provider: 'cpu' }),
+      });
     }
     const [decode, prefill] = [await fastest(trials, 8, clock), await fastest(trials, 128, clock)];
     const speeds = kernelForms.map((form, i) => ({ form, decode: decode[i] ?? 0, prefill: prefill[i] ?? 0 }));

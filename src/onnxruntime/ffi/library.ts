@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 import { EspalierError, messageOf } from '../../core/index.ts';
-import type { Pointer } from '../../native/index.ts';
+import { loadNative, type Pointer } from '../../native/index.ts';
 
 /** The platform, and the places where the library is searched. Tests pass those of another machine. */
 export interface LibraryPlace {
@@ -15,7 +15,7 @@ export interface LibraryPlace {
 }
 
 /**
- * The lowest API version that Espalier can use. All functions that it calls exist since version 8. WHY 20: since then, the library
+ * The lowest API version that Espalier can use. Functions of later versions are marked in `signatures.ts`. WHY 20: since then, the library
  * reads external weights for models that are loaded from bytes (`session.model_external_initializers_file_folder_path`), and its
  * GroupQueryAttention accepts a prompt in several chunks.
  */
@@ -56,6 +56,8 @@ export function findLibrary(place: LibraryPlace): string {
 export interface LoadedLibrary {
   readonly path: string;
   readonly version: string;
+  /** The newest version of the API that the library has. The table has the functions of all versions up to it. */
+  readonly apiVersion: number;
   readonly table: Pointer;
   /** Must be referenced as long as the table is used: when the handle is garbage-collected, the library is unloaded. */
   readonly library: LibraryHandle;
@@ -72,16 +74,17 @@ export function loadLibrary(path: string, apiVersion = neededApiVersion): Loaded
   const getVersion = koffi.decode(koffi.decode(base, 8, 'void *'), koffi.proto('str', []));
   const version = String(getVersion());
   // WHY the comparison: for a version that the library does not support, it returns null but also prints to stderr.
-  const table = Number(version.split('.')[1]) >= apiVersion ? getApi(apiVersion) : null;
+  const newest = Number(version.split('.')[1]);
+  const table = newest >= apiVersion ? getApi(apiVersion) : null;
   if (typeof table !== 'bigint') {
     throw new EspalierError('ORT_VERSION_TOO_OLD', { version, path, needed: `1.${apiVersion}.0` });
   }
-  return { path, version, table, library };
+  return { path, version, apiVersion: newest, table, library };
 }
 
 function apiBase(path: string): { library: LibraryHandle; base: Pointer } {
   try {
-    const library: LibraryHandle = koffi.load(path);
+    const library: LibraryHandle = loadNative(path);
     const base: unknown = library.func('OrtGetApiBase', 'void *', [])();
     if (typeof base === 'bigint') return { library, base };
   } catch (cause) {

@@ -3,7 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import { apiSlots } from './api-slots.ts';
 import type { LoadedLibrary } from './library.ts';
 import type { Pointer } from '../../native/index.ts';
-import { type ArgumentKind, type Signatures, signatures, type UsedName } from './signatures.ts';
+import { type ArgumentKind, type Signature, type Signatures, signatures, type UsedName } from './signatures.ts';
 import { createStatusCheck, type StatusCheck } from './status.ts';
 
 interface ArgumentTypes {
@@ -19,6 +19,7 @@ interface ResultTypes {
   void: void;
   int: number;
   text: string;
+  pointer: Pointer;
 }
 type Arguments<Kinds extends readonly ArgumentKind[]> = { -readonly [I in keyof Kinds]: ArgumentTypes[Kinds[I]] };
 type ArgumentsOf<Name extends UsedName> = Arguments<Signatures[Name]['arguments']>;
@@ -30,10 +31,11 @@ export type OrtFunctions = {
 
 /** The same functions, called on a thread of libuv's pool. All arguments must stay valid until the promise settles. */
 export type OrtAsyncFunctions = {
-  readonly [Name in 'CreateSessionFromArray' | 'RunWithBinding' | 'Run']: (
-    ...values: ArgumentsOf<Name>
-  ) => Promise<void>;
+  readonly [Name in AsyncName]: (...values: ArgumentsOf<Name>) => Promise<void>;
 };
+
+const asyncNames = ['CreateSessionFromArray', 'RunWithBinding', 'Run', 'CopyTensors'] as const;
+type AsyncName = (typeof asyncNames)[number];
 
 export interface OrtApi extends OrtFunctions {
   readonly async: OrtAsyncFunctions;
@@ -54,21 +56,41 @@ const cTypes: Readonly<Record<ArgumentKind, string>> = {
 export function bindOrtApi(library: LoadedLibrary): OrtApi {
   const slots = new Map<string, number>(apiSlots.map((name, slot) => [name, slot]));
   const names = Object.keys(signatures) as UsedName[];
-  const raw = new Map(names.map((name) => [name, bindSlot(library.table, slots.get(name), name)]));
+  const known = names.filter((name) => sinceOf(name) <= library.apiVersion);
+  const raw = new Map(known.map((name) => [name, bindSlot(library.table, slots.get(name), name)]));
   const check = createStatusCheck((name) => raw.get(name));
   const api: Record<string, unknown> = {};
+  for (const name of names)
+    if (!raw.has(name))
+      api[name] = () => {
+        throw lacking(library, name);
+      };
   for (const [name, call] of raw) {
     api[name] = signatures[name].result === 'status' ? (...values: unknown[]) => check(name, call(...values)) : call;
   }
-  const asyncNames = ['CreateSessionFromArray', 'RunWithBinding', 'Run'] as const;
-  api['async'] = Object.fromEntries(asyncNames.map((name) => [name, promised(name, raw.get(name), check)]));
+  api['async'] = Object.fromEntries(
+    asyncNames.map((name) => {
+      const call = raw.get(name);
+      return [name, call === undefined ? () => Promise.reject(lacking(library, name)) : promised(name, call, check)];
+    }),
+  );
   return api as unknown as OrtApi;
+}
+
+function sinceOf(name: UsedName): number {
+  const signature: Signature = signatures[name];
+  return signature.since ?? 0;
+}
+
+/** WHY not bound: the table of an older library ends before the slot. */
+function lacking({ version, path }: LoadedLibrary, name: UsedName): EspalierError<'ORT_VERSION_TOO_OLD'> {
+  return new EspalierError('ORT_VERSION_TOO_OLD', { version, path, needed: `1.${sinceOf(name)}.0` });
 }
 
 function bindSlot(table: Pointer, slot: number | undefined, name: UsedName) {
   if (slot === undefined) throw new Error(`${name} is not in the list of slots`);
   const { result, arguments: kinds } = signatures[name];
-  const resultType = { status: 'void *', void: 'void', int: 'int', text: 'str' }[result];
+  const resultType = { status: 'void *', void: 'void', int: 'int', text: 'str', pointer: 'void *' }[result];
   const prototype = koffi.proto(
     resultType,
     kinds.map((kind) => cTypes[kind]),

@@ -7,15 +7,20 @@ import type { ApiName } from './api-slots.ts';
 export type ArgumentKind = 'pointer' | 'buffer' | 'text' | 'path' | 'size' | 'int';
 
 /** The kind of a result in C. `status` is an OrtStatus*, which is checked and freed. */
-export type ResultKind = 'status' | 'void' | 'int' | 'text';
+export type ResultKind = 'status' | 'void' | 'int' | 'text' | 'pointer';
 
 export interface Signature {
   readonly result: ResultKind;
   readonly arguments: readonly ArgumentKind[];
+  /** The version of the API that first has the function, if it is newer than `neededApiVersion`. */
+  readonly since?: number;
 }
 
 const status = <const Arguments extends readonly ArgumentKind[]>(...kinds: Arguments) =>
   ({ result: 'status', arguments: kinds }) as const;
+/** A function that an older library may lack. Its call then throws ORT_VERSION_TOO_OLD. */
+const statusSince = <const Arguments extends readonly ArgumentKind[]>(since: number, ...kinds: Arguments) =>
+  ({ result: 'status', arguments: kinds, since }) as const;
 const release = { result: 'void', arguments: ['pointer'] } as const;
 
 /** The functions of OrtApi that Espalier calls. A `buffer` as the last argument receives the result. */
@@ -40,7 +45,21 @@ export const signatures = {
   DisableCpuMemArena: status('pointer'),
   EnableProfiling: status('pointer', 'path'),
   AddSessionConfigEntry: status('pointer', 'text', 'text'),
+  SessionOptionsAppendExecutionProvider: status('pointer', 'text', 'pointer', 'pointer', 'size'),
+  CreateCUDAProviderOptions: status('buffer'),
+  UpdateCUDAProviderOptions: status('pointer', 'pointer', 'pointer', 'size'),
+  SessionOptionsAppendExecutionProvider_CUDA_V2: status('pointer', 'pointer'),
+  ReleaseCUDAProviderOptions: release,
   ReleaseSessionOptions: release,
+
+  GetAvailableProviders: status('buffer', 'buffer'),
+  ReleaseAvailableProviders: status('pointer', 'int'),
+  GetEpDevices: statusSince(22, 'pointer', 'buffer', 'buffer'),
+  EpDevice_EpName: { result: 'text', arguments: ['pointer'], since: 22 },
+  EpDevice_Device: { result: 'pointer', arguments: ['pointer'], since: 22 },
+  HardwareDevice_Type: { result: 'int', arguments: ['pointer'], since: 22 },
+  HardwareDevice_Vendor: { result: 'text', arguments: ['pointer'], since: 22 },
+  HardwareDevice_DeviceId: { result: 'int', arguments: ['pointer'], since: 22 },
 
   CreateSessionFromArray: status('pointer', 'pointer', 'size', 'pointer', 'pointer'),
   SessionGetInputCount: status('pointer', 'buffer'),
@@ -49,6 +68,12 @@ export const signatures = {
   SessionGetOutputName: status('pointer', 'size', 'pointer', 'buffer'),
   SessionGetInputTypeInfo: status('pointer', 'size', 'buffer'),
   SessionGetOutputTypeInfo: status('pointer', 'size', 'buffer'),
+  SessionGetMemoryInfoForInputs: statusSince(23, 'pointer', 'buffer', 'size'),
+  Session_GetEpGraphAssignmentInfo: statusSince(24, 'pointer', 'buffer', 'buffer'),
+  EpAssignedSubgraph_GetEpName: statusSince(24, 'pointer', 'buffer'),
+  EpAssignedSubgraph_GetNodes: statusSince(24, 'pointer', 'buffer', 'buffer'),
+  EpAssignedNode_GetName: statusSince(24, 'pointer', 'buffer'),
+  EpAssignedNode_GetOperatorType: statusSince(24, 'pointer', 'buffer'),
   SessionEndProfiling: status('pointer', 'pointer', 'buffer'),
   ReleaseSession: release,
 
@@ -63,6 +88,9 @@ export const signatures = {
   GetAllocatorWithDefaultOptions: status('buffer'),
   AllocatorFree: status('pointer', 'pointer'),
   CreateCpuMemoryInfo: status('int', 'int', 'buffer'),
+  MemoryInfoGetDeviceType: { result: 'void', arguments: ['pointer', 'buffer'] },
+  CreateAllocator: status('pointer', 'pointer', 'buffer'),
+  ReleaseAllocator: release,
 
   CreateTensorWithDataAsOrtValue: status('pointer', 'pointer', 'size', 'buffer', 'size', 'int', 'buffer'),
   CreateTensorAsOrtValue: status('pointer', 'buffer', 'size', 'int', 'buffer'),
@@ -72,6 +100,7 @@ export const signatures = {
   HasValue: status('pointer', 'buffer'),
   GetTensorTypeAndShape: status('pointer', 'buffer'),
   GetTensorMutableData: status('pointer', 'buffer'),
+  CopyTensors: statusSince(23, 'pointer', 'pointer', 'pointer', 'pointer', 'size'),
   ReleaseValue: release,
 
   CreateIoBinding: status('pointer', 'buffer'),

@@ -1,0 +1,172 @@
+import { EspalierError } from '../core/index.ts';
+import { handle, NativeHandle, NativeMemory, pointer, type Pointer } from '../native/index.ts';
+import { dataTypeNumber } from '../tensor/index.ts';
+import type { DeviceLane } from './device-lane.ts';
+import { ort, receive } from './ffi/ort.ts';
+import type { ValueInfo } from './value-info.ts';
+
+/** The memory of a session's device. */
+export interface DeviceHeap {
+  /** OrtMemoryInfo of the device. The session owns it. */
+  readonly info: Pointer;
+  readonly environment: Pointer;
+  readonly lane: DeviceLane;
+  /** The names of the inputs that the session reads there. */
+  readonly inputs: ReadonlySet<string>;
+  readonly allocator: Pointer;
+  /** Must be called before the session is released. */
+  release(): void;
+}
+
+export interface HeapPlace {
+  readonly environment: Pointer;
+  readonly inputs: readonly ValueInfo[];
+  readonly lane: DeviceLane;
+}
+
+/** @returns undefined if the session reads all of its inputs on the CPU */
+export function deviceMemoryOf(session: Pointer, { environment, inputs, lane }: HeapPlace): DeviceHeap | undefined {
+  const { api } = ort();
+  const infos = new BigUint64Array(inputs.length);
+  api.SessionGetMemoryInfoForInputs(session, infos, infos.length);
+  const onDevice = inputs.flatMap(({ name }, i) => {
+    const info = infos[i] ?? 0n;
+    return info !== 0n && isDevice(info) ? [{ name, info }] : [];
+  });
+  const [first] = onDevice;
+  if (first === undefined) return undefined;
+  const { info } = first;
+  const allocator = receive((out) => api.CreateAllocator(session, info, out));
+  const names = new Set(onDevice.map(({ name }) => name));
+  return { info, environment, lane, inputs: names, allocator, release: () => api.ReleaseAllocator(allocator) };
+}
+
+/** OrtMemoryInfoDeviceType_CPU is 0. */
+function isDevice(info: Pointer): boolean {
+  const type = new Int32Array(1);
+  ort().api.MemoryInfoGetDeviceType(info, type);
+  return type[0] !== 0;
+}
+
+// WHY module state: the memory of a device is one, whichever sessions use it.
+let held = 0;
+
+/** Bytes of device memory that `DeviceMemory` holds in this process. Weights and intermediate results of sessions are not counted. */
+export function deviceBytes(): number {
+  return held;
+}
+
+export interface DeviceAllocation {
+  readonly session: NativeHandle;
+  readonly byteLength: number;
+  /** What it is for, for the error. */
+  readonly what: string;
+}
+
+/**
+ * Memory on a device, which sessions of the same environment and provider can read and write. JavaScript cannot: bytes come and go by
+ * copies. Tensors over it begin at its start, since ONNX Runtime's C API has no offsets into the buffers of a device.
+ */
+export class DeviceMemory {
+  readonly byteLength: number;
+  /** The address, or for WebGPU the buffer. @internal */
+  readonly [pointer]: Pointer;
+  /** @internal */
+  readonly [handle]: NativeHandle;
+  /** @internal */
+  readonly heap: DeviceHeap;
+  readonly #value: Pointer;
+
+  /** Use `session.allocateOnDevice()`. @throws EspalierError DEVICE_MEMORY */
+  static async allocate(heap: DeviceHeap, { session, byteLength, what }: DeviceAllocation): Promise<DeviceMemory> {
+    const { api } = ort();
+    session.hold();
+    try {
+      const memory = await heap.lane.run(() => {
+        const dims = BigInt64Array.of(BigInt(Math.ceil(byteLength / 4)));
+        const value = receive((out) =>
+          api.CreateTensorAsOrtValue(heap.allocator, dims, 1, dataTypeNumber('float32'), out),
+        );
+        return new DeviceMemory(heap, value, { session, byteLength, what });
+      });
+      try {
+        using zeros = NativeMemory.allocate(Math.max(4, byteLength));
+        await memory.copyFrom(zeros);
+      } catch (error) {
+        memory.dispose();
+        throw error;
+      }
+      return memory;
+    } catch (cause) {
+      if (!(cause instanceof EspalierError) || cause.code !== 'ORT_FAILED') throw cause;
+      const reason = String(cause.details['reason'] ?? '');
+      throw new EspalierError('DEVICE_MEMORY', { what, bytes: byteLength, held, reason }, { cause });
+    } finally {
+      session.letGo();
+    }
+  }
+
+  private constructor(heap: DeviceHeap, value: Pointer, { session, byteLength }: DeviceAllocation) {
+    const { api } = ort();
+    this.heap = heap;
+    this.byteLength = byteLength;
+    this.#value = value;
+    this[pointer] = receive((out) => api.GetTensorMutableData(value, out));
+    held += byteLength;
+    const release = (): void => {
+      held -= byteLength;
+      api.ReleaseValue(value);
+    };
+    this[handle] = new NativeHandle('deviceMemory', () => heap.lane.soon(release), [session]);
+  }
+
+  /** Copies as many bytes as this memory has from the start of a host memory, on another thread. */
+  async copyFrom(source: NativeMemory): Promise<void> {
+    await this.#copy(source, (host, device) => [host, device]);
+  }
+
+  /** Copies its bytes to the start of a host memory, on another thread. */
+  async copyTo(target: NativeMemory): Promise<void> {
+    await this.#copy(target, (host, device) => [device, host]);
+  }
+
+  async #copy(
+    host: NativeMemory,
+    direction: (host: Pointer, device: Pointer) => readonly [from: Pointer, to: Pointer],
+  ): Promise<void> {
+    const { api, hostMemory } = ort();
+    const { environment, lane } = this.heap;
+    const bytes = 4 * Math.ceil(this.byteLength / 4);
+    host.assertRange('A copy', 0, this.byteLength);
+    this[handle].hold();
+    host[handle].hold();
+    using addresses = NativeMemory.allocate(16);
+    try {
+      await lane.run(async () => {
+        const dims = BigInt64Array.of(BigInt(bytes / 4));
+        const value = receive((out) =>
+          api.CreateTensorWithDataAsOrtValue(hostMemory, host[pointer], bytes, dims, 1, dataTypeNumber('float32'), out),
+        );
+        try {
+          addresses.bigInt64().set(direction(value, this.#value).map((each) => BigInt.asIntN(64, each)));
+          const from = addresses[pointer];
+          await api.async.CopyTensors(environment, from, from + 8n, 0n, 1);
+        } finally {
+          api.ReleaseValue(value);
+        }
+      });
+    } finally {
+      host[handle].letGo();
+      this[handle].letGo();
+    }
+  }
+
+  /** Idempotent. Takes effect when no tensor is over it and no run uses it. */
+  dispose(): void {
+    this[handle].dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
