@@ -41,6 +41,9 @@ export function deviceMemoryOf(session: Pointer, { environment, inputs, lane }: 
   return { info, environment, lane, inputs: names, allocator, release: () => api.ReleaseAllocator(allocator) };
 }
 
+/** WHY: with more the driver of the tests ended the process, or copied nothing. */
+const largestBytes = 2 ** 31;
+
 /** OrtMemoryInfoDeviceType_CPU is 0. */
 function isDevice(info: Pointer): boolean {
   const type = new Int32Array(1);
@@ -80,6 +83,10 @@ export class DeviceMemory {
   /** Use `session.allocateOnDevice()`. @throws EspalierError DEVICE_MEMORY */
   static async allocate(heap: DeviceHeap, { session, byteLength, what }: DeviceAllocation): Promise<DeviceMemory> {
     const { api } = ort();
+    if (byteLength > largestBytes) {
+      const reason = `one buffer may have at most ${largestBytes} bytes`;
+      throw new EspalierError('DEVICE_MEMORY', { what, bytes: byteLength, held, reason });
+    }
     session.hold();
     try {
       const memory = await heap.lane.run(() => {

@@ -36,8 +36,8 @@ export class IoBinding {
   readonly #inputs = new Map<string, NativeHandle>();
   /** undefined for an output that ONNX Runtime allocates in each run. */
   readonly #outputs = new Map<string, NativeHandle | undefined>();
-  /** The inputs that the session reads in another place than they are in, by name. Each run copies them. */
-  readonly #copied = new Map<string, Pointer>();
+  /** The inputs that the session reads in another place than they are in, by name. Runs copy them. */
+  readonly #copied = new Map<string, CopiedInput>();
   #busy = false;
   /** @internal */
   readonly [pointer]: Pointer;
@@ -59,9 +59,11 @@ export class IoBinding {
   /**
    * Binds an input to the memory of a tensor. A tensor that was bound to this name before is released.
    *
+   * @param versionOf  says which version of its contents the tensor has. On a device, a run then copies it only if the version is another
+   *   one than that of the last copy. By default each run copies it, because its contents may be others
    * @throws EspalierError BINDING_NAME_UNKNOWN, BINDING_MISMATCH for another dtype or shape, BINDING_BUSY, DISPOSED
    */
-  bindInput(name: string, tensor: OrtTensor<TensorMemory> | StringTensor): void {
+  bindInput(name: string, tensor: OrtTensor<TensorMemory> | StringTensor, versionOf?: () => number): void {
     this.#assertFree();
     assertFits(findValue('input', name, this.#parent.inputs), tensor);
     tensor[handle].assertOpen();
@@ -70,7 +72,7 @@ export class IoBinding {
     if (isOnDevice === this.#parent.deviceInputs.has(name)) {
       ort().api.BindInput(this[pointer], name, tensor[pointer]);
     } else {
-      this.#copied.set(name, tensor[pointer]);
+      this.#copied.set(name, { value: tensor[pointer], versionOf, version: undefined });
     }
     replace(this.#inputs, name, tensor[handle]);
   }
@@ -140,7 +142,12 @@ export class IoBinding {
    */
   copyInputs(): void {
     const { api } = ort();
-    for (const [name, value] of this.#copied) api.BindInput(this[pointer], name, value);
+    for (const [name, input] of this.#copied) {
+      const version = input.versionOf?.();
+      if (version !== undefined && version === input.version) continue;
+      api.BindInput(this[pointer], name, input.value);
+      input.version = version;
+    }
   }
 
   /** @internal */
@@ -181,6 +188,13 @@ export class IoBinding {
     letAllGo(this.#inputs);
     letAllGo(this.#outputs);
   }
+}
+
+interface CopiedInput {
+  readonly value: Pointer;
+  readonly versionOf: (() => number) | undefined;
+  /** The version of the last copy. */
+  version: number | undefined;
 }
 
 type Held = Map<string, NativeHandle> | Map<string, NativeHandle | undefined>;

@@ -61,6 +61,7 @@ export class AdapterStack {
   readonly hasBiases: boolean;
   /** The paths of the modules whose matrices are bytes. */
   readonly bytePaths: ReadonlySet<string>;
+  #version = 0;
 
   constructor(modules: readonly StackedModule[], { rows, hasGain, hasBias, isBytes }: StackOptions) {
     this.hasGains = hasGain !== undefined;
@@ -79,6 +80,11 @@ export class AdapterStack {
     }));
   }
 
+  /** Another number whenever the contents of rows have changed that a run may read as an adapter's. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Copies a prepared adapter into rows that no run reads as an adapter. */
   async write(rows: RankRows, adapter: PreparedAdapter, pace: Pace): Promise<void> {
     for (const module of this.modules) {
@@ -89,6 +95,7 @@ export class AdapterStack {
         await copyInSlices(source, view, pace);
       }
     }
+    this.#version++;
   }
 
   /** Copies rows to the same number of other rows. The two ranges must not overlap. */
@@ -99,6 +106,7 @@ export class AdapterStack {
         await copyInSlices(array.bytes(from.start * rowBytes, count), array.bytes(to.start * rowBytes, count), pace);
       }
     }
+    this.#version++;
   }
 
   /** Frees the memory of rows. They are zeros afterwards, except on pages that other rows share, where they keep their values. */
@@ -106,6 +114,7 @@ export class AdapterStack {
     for (const module of this.modules) {
       for (const { array, rowBytes } of partsOf(module)) array.discard(start * rowBytes, (end - start) * rowBytes);
     }
+    this.#version++;
   }
 
   dispose(): void {

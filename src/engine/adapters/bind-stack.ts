@@ -6,7 +6,7 @@ import type { RankRows } from './rank-rows.ts';
 /** Binds a window of the stacked adapters' rows to a graph's inputs, module by module, in place. */
 export async function bindStack(
   binding: IoBinding,
-  stack: Pick<AdapterStack, 'modules' | 'unit'> | undefined,
+  stack: Pick<AdapterStack, 'modules' | 'unit' | 'version'> | undefined,
   { start, end }: RankRows,
 ): Promise<void> {
   if (stack === undefined) return;
@@ -30,7 +30,7 @@ export async function bindStack(
       ...(loraBias ? [['lora_bias', loraBias, 'float32', out, [rows, out]] as const] : []),
     ] as const) {
       const tensor = OrtTensor.over(memory, dtype, shape, start * size * (dtype === 'float32' ? 4 : 1));
-      binding.bindInput(`${path}.${name}`, tensor);
+      binding.bindInput(`${path}.${name}`, tensor, () => stack.version);
       tensor.dispose();
     }
     const turn = pace.step();

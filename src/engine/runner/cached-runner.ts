@@ -29,6 +29,9 @@ export interface RunnerOptions {
 /** Number of kept bindings of decode steps. A step has the same binding as the one before it until a sequence joins or leaves. */
 const keptBindings = 64;
 
+/** On a device a binding has a copy of the adapters in its window, so that fewer are kept. */
+const keptOnDevice = 2;
+
 /** The parts that are bound for the rows of a step: slots [slot, slot + batch), and the window of rank rows. */
 interface Placement extends StepShape {
   readonly slot: number;
@@ -64,7 +67,7 @@ export class CachedRunner implements StepRunner {
   /** Buffers for prefills that return the logits after each token. Allocated at the first such prefill, because they are large. */
   #reported: StepBuffers | undefined;
   readonly #reportedLimits: StepLimits;
-  readonly #bindings = new LeastRecentlyUsed<IoBinding>(keptBindings, (binding) => binding.dispose());
+  readonly #bindings: LeastRecentlyUsed<IoBinding>;
   readonly #prefillBindings = new Map<StepBuffers, PrefillBinding>();
   /** The adapters of the last decode step, by row, its first slot, and the binding that fits them. */
   readonly #bound: (readonly AppliedAdapter[])[] = [];
@@ -82,6 +85,8 @@ export class CachedRunner implements StepRunner {
   private constructor({ session, inputs }: OpenGraph, options: RunnerOptions) {
     const { base, slots, maxLength, prefillChunk, reportedChunk: logitRows, stack } = options;
     const { vocabSize: vocabulary } = base.config;
+    const kept = session.provider === 'cpu' ? keptBindings : keptOnDevice;
+    this.#bindings = new LeastRecentlyUsed<IoBinding>(kept, (binding) => binding.dispose());
     this.#session = session;
     this.#stack = stack;
     this.#inputs = inputs;
