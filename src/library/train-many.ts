@@ -12,7 +12,7 @@ import {
 } from '../train/index.ts';
 import { answerPrompts } from './answer-prompts.ts';
 import { EventQueue } from './event-queue.ts';
-import { count, readOptions, signal } from './read-options.ts';
+import { count, provider, readOptions, signal } from './read-options.ts';
 import { shareEnvironment } from './shared-environment.ts';
 
 /** An event of one of several trainings. */
@@ -22,11 +22,12 @@ const runSchema = z.object({
   signal: signal.optional(),
   onEvent: z.custom<(event: RunEvent) => void>((value) => typeof value === 'function', 'a function').optional(),
   threads: count.optional(),
+  provider: provider.optional(),
   maxPassTokens: count.optional(),
 });
 
 /**
- * How several trainings run. `signal`, `onEvent` and `threads` are as in `train`; each event has the name of its run. `maxPassTokens` is
+ * How several trainings run. `signal`, `onEvent`, `threads` and `provider` are as in `train`; each event has the name of its run. `maxPassTokens` is
  * how many tokens of several runs may be in one pass: fewer take less memory.
  */
 export type TrainManyRunOptions = z.input<typeof runSchema>;
@@ -88,8 +89,8 @@ export async function trainManyConfigured(
   settings: RunsSettings,
   run: TrainManyRunOptions,
 ): Promise<readonly RunEnd[]> {
-  const { threads, onEvent, ...options } = run;
-  using share = shareEnvironment(threads);
+  const { threads, provider: place, onEvent, ...options } = run;
+  using share = await shareEnvironment({ threads, provider: place });
   return await runTrainings(settings.runs, {
     environment: share.environment,
     answer: answerPrompts,
@@ -98,7 +99,12 @@ export async function trainManyConfigured(
   });
 }
 
-const planSchema = z.object({ signal: signal.optional(), threads: count.optional(), maxPassTokens: count.optional() });
+const planSchema = z.object({
+  signal: signal.optional(),
+  threads: count.optional(),
+  provider: provider.optional(),
+  maxPassTokens: count.optional(),
+});
 
 /** How several trainings are planned, as in `trainMany`. */
 export type PlanTrainManyOptions = z.input<typeof planSchema>;
@@ -115,7 +121,7 @@ export async function planTrainMany(options: RunsOptions, plan: PlanTrainManyOpt
 
 /** Plans with settings that are checked. */
 export async function planManyConfigured(settings: RunsSettings, plan: PlanTrainManyOptions): Promise<RunsForecast> {
-  using _ = shareEnvironment(plan.threads);
+  using _ = await shareEnvironment(plan);
   const { signal: ending, maxPassTokens } = plan;
   return await planTrainings(settings.runs, definedOnly({ signal: ending, maxPassTokens }));
 }
