@@ -210,7 +210,8 @@ function addServices(
   }
   if (generation && jobs) {
     addFiles(app, { jobs, fileUploads });
-    addJobs(app, { jobs, base: generation });
+    const answers = new IdempotentAnswers<object>({ clock: options.clock ?? systemClock });
+    addJobs(app, { jobs, base: generation, answers });
   }
   if (services.fleet) addFleet(app, services.fleet);
   if (embeddings) addEmbeddings(app, embeddings);

@@ -139,7 +139,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const trail = rollouts && new RolloutTrail({ list: () => rollouts.list(), timers: systemTimers });
     if (trail) opened.push(async () => trail[Symbol.dispose]());
     const sources = generation?.sources ?? sourcesOf(encoder);
-    metrics.attach({ ...sources, fleet: fleetSample(fleet), isReady: () => isReady(door) });
+    const ofJobs = jobs && (() => jobs.figures());
+    metrics.attach({ ...sources, fleet: fleetSample(fleet), jobs: ofJobs, isReady: () => isReady(door) });
     const app = createApp(
       door,
       {

@@ -36,6 +36,9 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
+/** The monotonic clock. */
+let clockMs = 0;
+
 async function open(more: Pick<OpenJobsOptions, 'limits'> = {}): Promise<Jobs> {
   trainings = new FakeTrainings();
   const opened = await Jobs.open({
@@ -58,6 +61,7 @@ async function open(more: Pick<OpenJobsOptions, 'limits'> = {}): Promise<Jobs> {
       },
     },
     now: () => 5_000_000,
+    clock: { now: () => clockMs },
   });
   await opened.begin();
   return opened;
@@ -115,11 +119,16 @@ describe('a job', () => {
     expect(process.memory).toBe(5e8);
     expect(process.option('--threads')).toBe('2');
     expect(process.option('--data')).toBe(jobs.files.pathOf(trainingFile));
+    expect(jobs.figures()).toMatchObject({ states: { running: 1, succeeded: 0 }, places: 1, trainingSeconds: 0 });
     process.tell({ kind: 'planned', plan: { steps: 3, trainableParameters: 5 } });
     process.step(1, 3, 2);
     await process.save(1);
+    clockMs += 2500;
+    expect(jobs.figures().trainingSeconds).toBe(2.5);
     await process.finish();
     await becomes(id, 'succeeded');
+    clockMs += 1000;
+    expect(jobs.figures()).toMatchObject({ states: { running: 0, succeeded: 1 }, trainingSeconds: 2.5 });
     expect(served).toEqual([
       {
         fineTunedModel: 'ft:base::abc',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { lockOutput } from '../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../checkpoint/index.ts';
-import { decideThreads, EspalierError } from '../core/index.ts';
+import { type Clock, decideThreads, EspalierError, jobStatuses } from '../core/index.ts';
 import { trainDefaults } from '../train/index.ts';
 import { FileFolder, type FileLimits } from './files/file-folder.ts';
 import { JobTable, seconds } from './job-table.ts';
@@ -36,6 +36,8 @@ export interface OpenJobsOptions extends JobSettings, Pick<JobRunnerOptions, 'ba
   readonly start?: StartTraining | undefined;
   /** Unix time in milliseconds. Default: the system's. */
   readonly now?: (() => number) | undefined;
+  /** Measures how long trainings run. Default: the clock of the system. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A number, or what the server takes. */
@@ -66,6 +68,16 @@ export interface JobCheckpoint {
   readonly step: number;
   readonly trainLoss: number | undefined;
   readonly validLoss: number | undefined;
+}
+
+/** How the jobs stand. */
+export interface JobsFigures {
+  /** Number of jobs by state; of those that ended, the latest. */
+  readonly states: Readonly<Record<string, number>>;
+  /** Jobs that can train at once. */
+  readonly places: number;
+  /** Time for which processes have trained since the server began. */
+  readonly trainingSeconds: number;
 }
 
 /** What the routes, and whoever else shows or steers jobs, use of them. `onJobEvent` of `core` tells what happens. */
@@ -100,7 +112,7 @@ export class Jobs implements AsyncDisposable {
       webhooks: WebhookQueue | undefined;
     },
   ) {
-    const { base, maxJobs = 1, memory, start = startTraining } = options;
+    const { base, maxJobs = 1, memory, start = startTraining, clock } = options;
     const { layout, files, table } = parts;
     this.#options = options;
     this.files = files;
@@ -109,7 +121,7 @@ export class Jobs implements AsyncDisposable {
     this.#webhooks = parts.webhooks;
     this.#lock = parts.lock;
     const { serve, timers, now = Date.now } = options;
-    this.#runner = new JobRunner({ layout, table, files, base, maxJobs, memory, start, serve, timers, now });
+    this.#runner = new JobRunner({ layout, table, files, base, maxJobs, memory, start, serve, timers, now, clock });
   }
 
   /**
@@ -154,6 +166,14 @@ export class Jobs implements AsyncDisposable {
   /** In the order in which they were made. */
   list(): readonly JobRecord[] {
     return this.#table.list();
+  }
+
+  /** How many jobs there are of each state, how many can train at once, and how long trainings have run. */
+  figures(): JobsFigures {
+    const states: Record<string, number> = Object.fromEntries(jobStatuses.map((status) => [status, 0]));
+    for (const { status } of this.list()) states[status] = (states[status] ?? 0) + 1;
+    const { maxJobs = 1 } = this.#options;
+    return { states, places: maxJobs, trainingSeconds: this.#runner.trainingSeconds };
   }
 
   find(id: string): JobRecord | undefined {

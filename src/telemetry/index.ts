@@ -11,6 +11,7 @@ export type {
   EndedSequence,
   EngineSample,
   FleetSample,
+  JobsSample,
   MetricSources,
   RolloutSample,
   View,

@@ -25,7 +25,7 @@ interface Answer {
 function open(
   jobs: FakeJobs,
   more: Partial<FakeContext> = {},
-): (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, key?: string) => Promise<Answer> {
+): (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, key?: string, once?: string) => Promise<Answer> {
   const context = { ...fakeContext({ adapters: ['strict'] }), ...more };
   const keys = new KeyRing({ adminKey: 'admin', readKey: 'read' });
   const named = (name: string, role: Role, models: string[]) => ({
@@ -41,8 +41,8 @@ function open(
   ]);
   app = createApp(context, { generation: context, jobs }, { keys });
   const opened = app;
-  return async (method, path, body, key = 'admin') => {
-    const headers = { authorization: `Bearer ${key}` };
+  return async (method, path, body, key = 'admin', once) => {
+    const headers = { authorization: `Bearer ${key}`, ...(once !== undefined && { 'idempotency-key': once }) };
     const answer = await opened.inject({ method, url: path, headers, ...(body && { payload: body }) });
     const json = answer.json<Record<string, unknown>>();
     return { status: answer.statusCode, body: json, error: json['error'] as Answer['error'] };
@@ -84,6 +84,29 @@ describe('a new job', () => {
         metadata: { a: 'b' },
       },
     ]);
+  });
+
+  it('is made once for each Idempotency-Key of a client', async () => {
+    const jobs = fakeJobs({ files });
+    const ask = open(jobs);
+    const first = await ask('POST', url, wanted, 'admin', 'once');
+    expect(await ask('POST', url, wanted, 'admin', 'once')).toEqual(first);
+    expect(jobs.created).toHaveLength(1);
+    const other = await ask('POST', url, { ...wanted, seed: 9 }, 'admin', 'once');
+    expect([other.status, other.error?.['code']]).toEqual([422, 'idempotency_key_reused']);
+    const acme = await ask(
+      'POST',
+      url,
+      { ...wanted, training_file: 'file-acme', suffix: 'acme-x' },
+      'acme-key',
+      'once',
+    );
+    expect(acme.status).toBe(200);
+    await ask('POST', url, wanted, 'admin', 'again');
+    await ask('POST', url, wanted);
+    await ask('POST', url, wanted);
+    expect(jobs.created).toHaveLength(5);
+    expect((await ask('POST', url, wanted, 'admin', ' ')).error?.['param']).toBe('Idempotency-Key');
   });
 
   it.each<[string, object, string, string]>([

@@ -1,9 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { adapterNameForm, EspalierError, isAdapterName } from '../../core/index.ts';
 import { fineTunedName, type JobControl, type JobRecord, type NewJob, newModelId } from '../../jobs/index.ts';
 import { parseModel } from '../../routing/index.ts';
 import type { BaseContext } from '../../service/index.ts';
-import { causeOf } from '../adapters/change-cause.ts';
+import { causeOf, hashOf } from '../adapters/change-cause.ts';
+import type { IdempotentAnswers } from '../adapters/idempotency.ts';
+import { readIdempotencyKey } from '../adapters/idempotency-key.ts';
 import { pageOf } from '../door/list-page.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { assertLoadable, assertSeen } from '../keys/assert-seen.ts';
@@ -16,6 +18,8 @@ import { pageSchema } from './page.ts';
 export interface JobRoutesContext {
   readonly jobs: JobControl;
   readonly base: Pick<BaseContext, 'baseName' | 'router' | 'control'>;
+  /** The answers to new jobs with an `Idempotency-Key`. */
+  readonly answers: IdempotentAnswers<object>;
 }
 
 interface OfJob {
@@ -28,7 +32,7 @@ export function addJobs(app: FastifyInstance, context: JobRoutesContext): void {
   const url = '/v1/fine_tuning/jobs';
   const read = { config: { access: 'read', keepsToNames: true } } as const;
   const admin = { config: { access: 'admin', keepsToNames: true } } as const;
-  app.post(url, admin, async (request) => jobJson(await create(context, request)));
+  app.post(url, admin, (request, reply) => createOnce(context, request, reply));
   app.get(url, read, (request) => {
     const wanted = metadataIn(request.query);
     const seen = jobs.list().filter((job) => isSeen(request, job) && has(job, wanted));
@@ -63,8 +67,23 @@ function isSeen(request: FastifyRequest, { fineTunedModel }: JobRecord): boolean
   return holderOf(request).scope.sees(fineTunedModel);
 }
 
-async function create({ jobs, base }: JobRoutesContext, request: FastifyRequest): Promise<JobRecord> {
+/** Makes a job once for each key of a repeated request, which gets the answer of the first. */
+async function createOnce(context: JobRoutesContext, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+  const key = readIdempotencyKey(request);
   const body = parseBody(createJobSchema, request.body, refuseOtherMethods);
+  const content = hashOf(JSON.stringify([request.method, request.routeOptions.url, body]));
+  const { value, isRepeated } = await context.answers.answer({ key, content }, async () =>
+    jobJson(await create(context, request, body)),
+  );
+  if (isRepeated) reply.header('idempotent-replayed', 'true');
+  return value;
+}
+
+async function create(
+  { jobs, base }: JobRoutesContext,
+  request: FastifyRequest,
+  body: CreateJobBody,
+): Promise<JobRecord> {
   const { n_epochs: nEpochs, batch_size: batchSize, learning_rate_multiplier } = hyperparametersOf(body);
   assertSeen(request, body.model);
   const start = await startOf(base, body.model);

@@ -16,7 +16,7 @@ export const fineTuningOperations: Operations = {
   'GET /v1/files/:id/content': operation('The content of a file.'),
   'DELETE /v1/files/:id': operation('Removes a file.'),
   'POST /v1/fine_tuning/jobs': {
-    ...operation('Begins a fine-tuning job. Its adapter is served when it is done.'),
+    ...operation('Begins a fine-tuning job. Its adapter is served when it is done. Takes Idempotency-Key.'),
     body: createJobSchema,
     example: {
       model: 'base',

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
-import { type Cause, EspalierError, messageOf, publishJobEvent } from '../../core/index.ts';
+import { type Cause, type Clock, EspalierError, messageOf, publishJobEvent } from '../../core/index.ts';
 import { checkRows } from '../../train/index.ts';
 import type { FileFolder } from '../files/file-folder.ts';
 import type { JobTable } from '../job-table.ts';
@@ -18,6 +18,7 @@ import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-li
 import { resultsTable } from './results-file.ts';
 import { type TrainPlaces, trainArguments } from './train-arguments.ts';
 import type { StartTraining, TrainingProcess } from './training-process.ts';
+import { TrainingTime } from './training-time.ts';
 import { withRetries } from './with-retries.ts';
 
 /** The adapter of a job whose training is over. */
@@ -42,6 +43,8 @@ export interface JobRunnerOptions {
   readonly timers: JobTimers;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** Measures how long trainings run. Default: the clock of the system. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A place that a job occupies. */
@@ -68,9 +71,16 @@ export class JobRunner implements AsyncDisposable {
   readonly #validating = new Set<string>();
   readonly #working = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  readonly #time: TrainingTime;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
+    this.#time = new TrainingTime(options.clock);
+  }
+
+  /** Time for which trainings have run since the server began. */
+  get trainingSeconds(): number {
+    return this.#time.seconds;
   }
 
   /** Ends processes that an earlier server left, and begins. */
@@ -209,6 +219,7 @@ export class JobRunner implements AsyncDisposable {
     if (place.isStopping) return;
     const training = start({ words, memory, onLine });
     place.process = training;
+    this.#time.count(training.ended);
     // It may have been cancelled meanwhile.
     this.pump();
     try {

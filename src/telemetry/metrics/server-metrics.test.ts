@@ -57,6 +57,8 @@ const sources: MetricSources = {
     { name: 'b', phase: 'running', step: 1, share: 0.1, mirror: 0, comparisons: 4, divergence: 0.2, agreement: 0.9 },
   ],
   memory: () => ({ used: 200, limit: 1000, versions: 2 }),
+  fleet: () => ({ ageSeconds: 3, sync: 'synced', commit: 'c0ffee', kinds: { different: 1 } }),
+  jobs: () => ({ states: { queued: 0, running: 2 }, places: 3, trainingSeconds: 7.5 }),
 };
 
 beforeEach(() => {
@@ -105,6 +107,14 @@ describe('the series of a server', () => {
       { adapter_name: 'b', level: 'cpu', pinned: 'false' },
     ]);
     expect(series.value('device_up', { type: 'lora', id: 'a' })).toBe(1);
+  });
+
+  it('tell how the jobs stand', async () => {
+    const series = await read();
+    expect(series.value('espalier_jobs', { state: 'running' })).toBe(2);
+    expect(series.value('espalier_jobs', { state: 'queued' })).toBe(0);
+    expect(series.value('espalier_job_places')).toBe(3);
+    expect(series.value('espalier_job_training_seconds_total')).toBe(7.5);
   });
 
   it('tell residency and activity apart', async () => {

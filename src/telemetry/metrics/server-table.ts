@@ -215,6 +215,18 @@ export const serverTable = {
     labels: ['kind'],
   },
 
+  // Fine-tuning jobs.
+  espalier_jobs: {
+    kind: 'gauge',
+    help: 'Jobs by state; of those that ended, the latest.',
+    labels: ['state'],
+  },
+  espalier_job_places: { kind: 'gauge', help: 'Jobs that can train at once.' },
+  espalier_job_training_seconds_total: {
+    kind: 'counter',
+    help: 'Time for which processes of jobs have trained since the server began, those that train now included.',
+  },
+
   // The process.
   process_start_time_seconds: { kind: 'gauge', help: 'When the process began, in Unix seconds.' },
   process_cpu_seconds_total: { kind: 'counter', help: 'Processor time of the process.' },

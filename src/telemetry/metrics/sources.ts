@@ -11,6 +11,7 @@ export interface MetricSources {
   readonly breakers?: (() => Iterable<BreakerSample>) | undefined;
   readonly rollouts?: (() => Iterable<RolloutSample>) | undefined;
   readonly fleet?: (() => FleetSample) | undefined;
+  readonly jobs?: (() => JobsSample) | undefined;
   /** Host memory of the weights that are kept, in bytes, and the number of versions. */
   readonly memory?: (() => { readonly used: number; readonly limit: number; readonly versions: number }) | undefined;
 }
@@ -24,6 +25,16 @@ export interface FleetSample {
   readonly commit: string;
   /** Names by kind. */
   readonly kinds: Readonly<Record<string, number>>;
+}
+
+/** How the fine-tuning jobs of a server stand. */
+export interface JobsSample {
+  /** Number of jobs by state. */
+  readonly states: Readonly<Record<string, number>>;
+  /** Jobs that can train at once. */
+  readonly places: number;
+  /** Time of all processes that train or have trained. */
+  readonly trainingSeconds: number;
 }
 
 export interface EngineSample {
