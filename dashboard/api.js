@@ -77,6 +77,8 @@ import { problemOf } from './decide/problem.js';
  * @property {number} requests
  * @property {number | null} divergence
  * @property {number | null} agreement
+ * @property {{ least: number, most: number } | null} divergence_interval  where the true mean lies, with 95 %
+ * @property {{ least: number, most: number } | null} agreement_interval
  * @property {number} calls
  * @property {number} failures
  */

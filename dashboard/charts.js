@@ -1,8 +1,9 @@
 /** Draws lines. A chart is an image with a text for who cannot see it. */
-import { pathOf, rangeOf } from './decide/curves.js';
+import { bandOf, pathOf, rangeOf } from './decide/curves.js';
 import { h, s } from './elements.js';
 
 /** @typedef {import('./decide/curves.js').Point} Point */
+/** @typedef {import('./decide/curves.js').Span} Span */
 
 const size = { width: 560, height: 150, left: 52, right: 8, top: 8, bottom: 22 };
 
@@ -10,6 +11,7 @@ const size = { width: 560, height: 150, left: 52, right: 8, top: 8, bottom: 22 }
  * @param {object} chart
  * @param {string} chart.title
  * @param {readonly { name: string, points: readonly Point[] }[]} chart.lines  at most two
+ * @param {readonly Span[]} [chart.band]  between what and what the values of the first line may lie
  * @param {(value: number) => string} chart.format
  * @param {(x: number) => string} chart.formatX
  * @param {number | undefined} [chart.least]
@@ -17,15 +19,21 @@ const size = { width: 560, height: 150, left: 52, right: 8, top: 8, bottom: 22 }
  * @param {{ value: number, name: string } | undefined} [chart.limit]
  * @returns {HTMLElement}
  */
-export function lineChart({ title, lines, format, formatX, least, most, limit }) {
+export function lineChart({ title, lines, band = [], format, formatX, least, most, limit }) {
   const all = lines.flatMap(({ points }) => points);
-  const y = rangeOf([...all.map((point) => point.y), ...(limit ? [limit.value] : [])], { least, most });
+  // WHY not all of the band: where little is known it is so wide that the line would be flat.
+  const between = band.at(-1);
+  const ends = between ? [between.least, between.most] : [];
+  const y = rangeOf([...all.map((point) => point.y), ...ends, ...(limit ? [limit.value] : [])], { least, most });
   const x = { from: Math.min(...all.map((point) => point.x)), to: Math.max(...all.map((point) => point.x)) };
   const last = lines.map(({ name, points }) => ({ name, value: points.at(-1)?.y }));
   const known = last.filter((one) => one.value !== undefined);
   const now = known.map(({ name, value }) => `${name ? `${name} ` : ''}${format(value ?? 0)}`).join(' · ');
+  const spread = between ? `, between ${format(between.least)} and ${format(between.most)} with 95 %` : '';
   const told =
-    known.length === 0 ? 'no values yet' : `now ${now}${limit ? `; ${limit.name} ${format(limit.value)}` : ''}`;
+    known.length === 0
+      ? 'no values yet'
+      : `now ${now}${spread}${limit ? `; ${limit.name} ${format(limit.value)}` : ''}`;
   const box = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom, x, y };
   const grid = [y.from, (y.from + y.to) / 2, y.to].map((value) => gridLine(value, box, format));
   return h(
@@ -36,6 +44,8 @@ export function lineChart({ title, lines, format, formatX, least, most, limit })
       'svg',
       { viewBox: `0 0 ${size.width} ${size.height}`, role: 'img', 'aria-label': `${title}: ${told}` },
       ...grid,
+      band.length > 0 &&
+        s('path', { class: 'band', transform: `translate(${size.left} ${size.top})`, d: bandOf(band, box) }),
       limit && limitLine(limit, box),
       ...lines.map(({ points }, at) =>
         s('path', {

@@ -38,12 +38,30 @@ export function roundStep(size) {
  * @returns {string} for the attribute `d` of a path
  */
 export function pathOf(points, { width, height, x, y }) {
-  const scale = (/** @type {number} */ value, /** @type {{ from: number, to: number }} */ { from, to }) =>
-    to === from ? 0.5 : Math.min(1, Math.max(0, (value - from) / (to - from)));
   return points
     .map((point, at) => {
       const [left, top] = [scale(point.x, x) * width, (1 - scale(point.y, y)) * height];
       return `${at === 0 ? 'M' : 'L'}${left.toFixed(1)} ${top.toFixed(1)}`;
     })
     .join('');
+}
+
+/** @param {number} value @param {{ from: number, to: number }} range @returns {number} from 0 to 1 */
+function scale(value, { from, to }) {
+  return to === from ? 0.5 : Math.min(1, Math.max(0, (value - from) / (to - from)));
+}
+
+/** @typedef {{ x: number, least: number, most: number }} Span */
+
+/**
+ * The path around a band in a box: along its upper edge and back along the lower one. What is beyond the box is drawn at its edge.
+ * @param {readonly Span[]} spans
+ * @param {Parameters<typeof pathOf>[1]} box
+ * @returns {string} for the attribute `d` of a path; empty without spans
+ */
+export function bandOf(spans, box) {
+  if (spans.length === 0) return '';
+  const upper = spans.map(({ x, most }) => ({ x, y: most }));
+  const lower = spans.map(({ x, least }) => ({ x, y: least })).reverse();
+  return `${pathOf([...upper, ...lower], box)}Z`;
 }

@@ -207,20 +207,24 @@ function evidenceCharts({ limits, noise, step }, points) {
   const line = (/** @type {'divergence' | 'agreement'} */ what) => [
     { name: '', points: own.map((point) => ({ x: Date.parse(point.time), y: point[what] ?? 0 })) },
   ];
+  const band = (/** @type {'divergence_interval' | 'agreement_interval'} */ what) =>
+    own.flatMap((point) => (point[what] ? [{ x: Date.parse(point.time), ...point[what] }] : []));
   const divergence = limits['divergence'] ?? 0;
   const agreement = limits['agreement'] ?? 0;
   return [
     lineChart({
-      title: 'KL divergence, mean so far, nats',
+      title: 'KL divergence, mean so far and where it lies with 95 %, nats',
       lines: line('divergence'),
+      band: band('divergence_interval'),
       format: (value) => (value < 10 ? value.toFixed(3) : value.toFixed(1)),
       formatX: timeOfDay,
       least: 0,
       limit: { value: divergence + (noise['divergence'] ?? 0), name: 'limit' },
     }),
     lineChart({
-      title: 'Agreement, mean so far',
+      title: 'Agreement, mean so far and where it lies with 95 %',
       lines: line('agreement'),
+      band: band('agreement_interval'),
       format: formatShare,
       formatX: timeOfDay,
       least: 0,

@@ -49,7 +49,15 @@ export { type NoiseFloor, type NoiseOptions, NoiseRun } from './rollout/noise-ru
 export { type NoiseRecords, NoiseRuns, type NoiseState } from './rollout/noise-runs.ts';
 export { type CallOutcome, outcomeOfRun, rolloutOutcomeOf } from './rollout/call-outcome.ts';
 export { type Divergence, divergenceOf } from './rollout/divergence.ts';
-export { addComparison, createMirrorEvidence, type MirrorEvidence, mirrorLimits, noiseOf } from './rollout/evidence.ts';
+export {
+  addComparison,
+  createMirrorEvidence,
+  meanIntervals,
+  type MeanIntervals,
+  type MirrorEvidence,
+  mirrorLimits,
+  noiseOf,
+} from './rollout/evidence.ts';
 export { type Comparison, RequestComparison } from './rollout/request-comparison.ts';
 export {
   type Noise,

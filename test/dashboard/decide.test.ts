@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AdapterEvent } from '../../dashboard/api.js';
-import { pathOf, rangeOf, roundStep } from '../../dashboard/decide/curves.js';
+import { bandOf, pathOf, rangeOf, roundStep } from '../../dashboard/decide/curves.js';
 import { EventBatch } from '../../dashboard/decide/event-batch.js';
 import { EventLines } from '../../dashboard/decide/event-lines.js';
 import { filterAdapters, sortAdapters } from '../../dashboard/decide/filter.js';
@@ -270,6 +270,16 @@ describe('charts', () => {
       { x: 10, y: 1 },
     ];
     expect(pathOf(points, box)).toBe('M0.0 50.0L100.0 0.0');
+  });
+
+  it('goes around a band, within its box', () => {
+    const box = { width: 100, height: 50, x: { from: 0, to: 10 }, y: { from: 0, to: 1 } };
+    const spans = [
+      { x: 0, least: 0, most: 4 },
+      { x: 10, least: 0.4, most: 0.6 },
+    ];
+    expect(bandOf(spans, box)).toBe('M0.0 0.0L100.0 20.0L100.0 30.0L0.0 50.0Z');
+    expect(bandOf([], box)).toBe('');
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRolloutState } from '../../routing/rollout/rollout-state.ts';
-import { readRolloutOptions } from '../../routing/index.ts';
+import { addComparison, mirrorLimits, readRolloutOptions } from '../../routing/index.ts';
 import { RolloutTrail } from './rollout-trail.ts';
 
 const stateOf = (id: string, alias = 'a') =>
@@ -42,6 +42,35 @@ describe('RolloutTrail', () => {
     compare(state);
     pass(1000);
     expect(trail.points('a', 'one')).toHaveLength(2);
+  });
+
+  it('knows where the true means lie once two requests were compared', () => {
+    const state = stateOf('one');
+    const { trail, pass } = trailOf([state]);
+    const add = (divergence: number): void => {
+      const limits = mirrorLimits(state.settings.limits, state.settings.noise);
+      const comparison = { positions: 1, divergence, agreement: 1 - divergence, stableEntropy: 1, candidateEntropy: 1 };
+      addComparison(state.mirror, comparison, limits);
+    };
+    const { limits: asked, noise } = state.settings;
+    const cap = 4 * (asked.divergence + noise.divergence);
+    const seen = Array.from({ length: 400 }, (_, at) => {
+      add(at % 2 === 0 ? 0.3 : 0.1);
+      pass(1000);
+      return trail.points('a', 'one').at(-1)?.intervals;
+    });
+    expect(seen[0]).toEqual({ divergence: undefined, agreement: undefined });
+    const isTrue = ({ divergence: kl, agreement }: NonNullable<(typeof seen)[number]>): boolean => {
+      if (kl === undefined || agreement === undefined) return false;
+      const isInside = kl.least >= 0 && kl.most <= cap && agreement.least >= 0 && agreement.most <= 1;
+      return isInside && kl.least < 0.2 && kl.most > 0.2 && agreement.least < 0.8 && agreement.most > 0.8;
+    };
+    expect(seen.slice(1).every((one) => one !== undefined && isTrue(one))).toBe(true);
+    // By hand, for 400 samples of standard deviation 0.1 and 2.5 % at each end: sqrt(2 · V · ln(80) / n) + 7 · cap · ln(80) / (3 · 399).
+    const log = Math.log(80);
+    const half = Math.sqrt((2 * (4 / 399) * log) / 400) + (7 * cap * log) / (3 * 399);
+    expect(seen.at(-1)?.divergence?.most).toBeCloseTo(0.2 + half, 10);
+    expect(seen.at(-1)?.divergence?.least).toBeCloseTo(0.2 - half, 10);
   });
 
   it('stays bounded where every point is a turn', () => {

@@ -1,4 +1,4 @@
-import type { RolloutState } from '../../routing/index.ts';
+import { type MeanIntervals, meanIntervals, mirrorLimits, type RolloutState } from '../../routing/index.ts';
 import { repeat, type Timers } from '../door/timers.ts';
 
 /** What was known of a roll-out at one time. */
@@ -11,6 +11,8 @@ export interface TrailPoint {
   readonly requests: number;
   readonly divergence: number;
   readonly agreement: number;
+  /** Where the true means lie, with 95 %. */
+  readonly intervals: MeanIntervals;
   /** Calls of the candidate in the step so far. */
   readonly calls: number;
   readonly failures: number;
@@ -89,10 +91,12 @@ export class RolloutTrail implements Disposable {
   }
 }
 
-function pointOf({ step, phase, mirror, candidateCalls }: RolloutState, time: number): TrailPoint {
+function pointOf({ step, phase, mirror, candidateCalls, settings }: RolloutState, time: number): TrailPoint {
   const { count: requests, mean: divergence } = mirror.divergence;
   const { calls, failures } = candidateCalls;
-  return { time, step, phase: phase.kind, requests, divergence, agreement: mirror.agreement.mean, calls, failures };
+  const intervals = meanIntervals(mirror, mirrorLimits(settings.limits, settings.noise));
+  const means = { requests, divergence, agreement: mirror.agreement.mean, intervals };
+  return { time, step, phase: phase.kind, ...means, calls, failures };
 }
 
 /** Whether the step or the phase changes between two points. */

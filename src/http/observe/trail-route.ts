@@ -12,13 +12,17 @@ export interface TrailContext extends Pick<AdapterRoutesContext, 'control' | 'ba
 export function addTrail(app: FastifyInstance, context: TrailContext): void {
   app.get<Named>('/v1/adapters/:name/rollout/evidence', { config: { access: 'read' } }, (request) => {
     const { id, alias } = context.rollouts.status(nameIn(context, request.params));
-    const data = context.trail.points(alias, id).map(({ time, requests, divergence, agreement, ...point }) => ({
-      time: new Date(time).toISOString(),
-      ...point,
-      requests,
-      divergence: requests === 0 ? null : divergence,
-      agreement: requests === 0 ? null : agreement,
-    }));
+    const data = context.trail
+      .points(alias, id)
+      .map(({ time, requests, divergence, agreement, intervals, ...point }) => ({
+        time: new Date(time).toISOString(),
+        ...point,
+        requests,
+        divergence: requests === 0 ? null : divergence,
+        agreement: requests === 0 ? null : agreement,
+        divergence_interval: intervals.divergence ?? null,
+        agreement_interval: intervals.agreement ?? null,
+      }));
     return { object: 'list', rollout: id, data };
   });
 }

@@ -95,6 +95,29 @@ export function divergenceCap({ divergence, noise }: Pick<MirrorLimits, 'diverge
   return 4 * (divergence + noise);
 }
 
+/** Where the true means of what was compared lie; undefined where too little was compared to say anything. */
+export interface MeanIntervals {
+  readonly divergence: Interval | undefined;
+  readonly agreement: Interval | undefined;
+}
+
+/**
+ * The bounds by which a roll-out is judged, for one look and within what the measures can be.
+ * @param error  probability that the truth is beyond both ends together
+ */
+export function meanIntervals(
+  { divergence, agreement }: MirrorEvidence,
+  limits: MirrorLimits,
+  error = 0.05,
+): MeanIntervals {
+  const within = (moments: Moments, range: number): Interval | undefined => {
+    if (moments.count < 2) return undefined;
+    const { least, most } = bernsteinInterval(moments, range, error / 2);
+    return { least: Math.max(0, least), most: Math.min(range, most) };
+  };
+  return { divergence: within(divergence, divergenceCap(limits)), agreement: within(agreement, 1) };
+}
+
 /**
  * The divergence and the agreement that a version has with itself, and how far its entropies lie apart: what the arithmetic alone does,
  * since rows of other batches are summed in another order. Limits of a roll-out are meant beyond it.
