@@ -46,7 +46,7 @@ describe('RolloutTrail', () => {
 
   it('knows where the true means lie once two requests were compared', () => {
     const state = stateOf('one');
-    const { trail, pass } = trailOf([state]);
+    const { trail, pass } = trailOf([state], 1000);
     const add = (divergence: number): void => {
       const limits = mirrorLimits(state.settings.limits, state.settings.noise);
       const comparison = { positions: 1, divergence, agreement: 1 - divergence, stableEntropy: 1, candidateEntropy: 1 };
