@@ -11,9 +11,11 @@ export interface ModuleWeights {
   readonly kind?: ModuleKind;
   readonly rank: number;
   readonly scaling: number;
-  /** f32 [rank, in]; for a convolution [rank, in, ...kernel] */
+  /** Of a mixture: their number. */
+  readonly experts?: number;
+  /** f32 [rank, in]; for experts [rank, experts·in]; for a convolution [rank, in, ...kernel] */
   readonly a: TensorOf<'float32'>;
-  /** f32 [out, rank]; for a convolution [out, rank / groups, 1...] */
+  /** f32 [out, rank]; for experts [experts·out, rank]; for a convolution [out, rank / groups, 1...] */
   readonly b: TensorOf<'float32'>;
   /** f32 [out]; only for DoRA */
   readonly magnitude?: TensorOf<'float32'>;

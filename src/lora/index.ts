@@ -33,6 +33,6 @@ export {
 } from './lora-config.ts';
 export { loraShapes } from './lora-shapes.ts';
 export { annotateModules, listModules, type PathOf } from './targets/list-modules.ts';
-export { matchTargets, type TargetReport, targetSteps } from './targets/match-targets.ts';
+export { isExpertParameter, matchTargets, type TargetReport, targetSteps } from './targets/match-targets.ts';
 export { PatternBudget } from './targets/pattern-budget.ts';
 export { dropoutKeys, keysInput as dropoutKeysInput, ratioInput as dropoutRatioInput } from './inject/dropout.ts';

@@ -45,7 +45,7 @@ async function initModule(
   setting: ModuleSettings,
   { seed, distribution }: Required<InitOptions>,
 ): Promise<ModuleWeights> {
-  const { path, kind } = module;
+  const { path, kind, experts } = module;
   const shapes = loraShapes(module, setting.rank);
   const [a, b] = [zerosOf('float32', shapes.a), zerosOf('float32', shapes.b)];
   const matrix = kind === 'embedding' ? 'B' : 'A';
@@ -53,10 +53,12 @@ async function initModule(
   if (kind === 'embedding') await fill(typedArray(b), () => random.normal());
   else if (distribution === 'gaussian') await fill(typedArray(a), () => random.normal() / setting.rank);
   else {
-    const bound = 1 / Math.sqrt(shapes.a.slice(1).reduce((product, extent) => product * extent, 1));
+    // Each row of A has a part for each expert, with the inputs of one.
+    const inputs = shapes.a.slice(1).reduce((product, extent) => product * extent, 1) / (module.experts ?? 1);
+    const bound = 1 / Math.sqrt(inputs);
     await fill(typedArray(a), () => (2 * random.uniform() - 1) * bound);
   }
-  return { ...setting, ...(kind && { kind }), a, b };
+  return { ...setting, ...(kind && { kind }), ...(experts !== undefined && { experts }), a, b };
 }
 
 async function fill(values: Float32Array, draw: () => number): Promise<void> {

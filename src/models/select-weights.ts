@@ -19,6 +19,8 @@ export interface WantedWeights {
   readonly prefix: string;
   /** Translates a name of an old checkpoint to the current name. */
   readonly rename?: (name: string) => string;
+  /** Divides tensors that hold several weights of the configuration. It gets and gives tensors by the names of the configuration. */
+  readonly divide?: (tensors: ReadonlyMap<string, WeightRef>, dir: string) => ReadonlyMap<string, WeightRef>;
   /** Whether a tensor of the checkpoint may stay unused. */
   readonly isIgnored: (name: string) => boolean;
   /** Whether a weight may be missing. The result then lacks it. */
@@ -49,7 +51,8 @@ export async function selectWeights(dir: string, wanted: WantedWeights): Promise
 
 /** The same for files that were listed already. @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences */
 export function pickWeights(dir: string, stored: ListedWeights, wanted: WantedWeights): SelectedWeights {
-  const files = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
+  const named = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
+  const files = wanted.divide?.(named, dir) ?? named;
   const { listed, used, problems } = withQuantized(files, wanted);
   const isUnexpected = (name: string): boolean =>
     !wanted.shapes.has(name) && !used.has(name) && !wanted.isIgnored(name);

@@ -3,6 +3,7 @@ import { tensorOf, type TensorOf } from '../../tensor/index.ts';
 import { doraFinish, doraProblem } from './dora-finish.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
 import { addSharedDropout, dropout, keysInput, ratioInput, type DropoutParts } from './dropout.ts';
+import { expertUpdate } from './expert-updates.ts';
 import { loraShapes } from '../lora-shapes.ts';
 import {
   addLoraInput,
@@ -103,11 +104,14 @@ export function problemsOf({ path, rank, scaling, dropout = 0 }: LoraModule): st
 /** The reason why the module cannot have this adapter; undefined if it can. */
 export function misfit(module: GraphModule, wanted: ReadonlyMap<string, LoraModule>): string[] {
   const { path, kind, groups = 1 } = module;
-  const { rank = 1, dora, initial, hasBias } = wanted.get(path) ?? {};
+  const { rank = 1, dora, initial, hasBias, dropout = 0 } = wanted.get(path) ?? {};
   return [
     // The second convolution has the groups of the module's node, and each group has the same number of ranks.
     ...(rank % groups === 0 ? [] : [`${path} has ${groups} groups, which rank ${rank} cannot be shared between`]),
     ...(dora ? doraProblem(module) : []),
+    ...(dropout > 0 && kind === 'experts'
+      ? [`${path} has the matrices of experts, for which PEFT has no dropout: set it to 0`]
+      : []),
     ...(hasBias === true && kind !== 'linear' ? [`${path} is no linear module, and lora_bias is for those`] : []),
     ...(initial && kind !== 'linear'
       ? [`${path} is no linear module, and only those begin with their own weight`]
@@ -200,6 +204,13 @@ const updates: Readonly<Record<ModuleKind, (tape: Tape, parts: UpdateParts) => V
     // WHY columns: PEFT stores A as [rank, vocab], and the cost of transposing it would grow with the vocabulary.
     const u = tape.op('Gather', [a, x], { name: 'A', attributes: { axis: 1 } });
     return tape.op('Gemm', [u, b, y], { name: 'B', attributes: { transA: 1, transB: 1, alpha: float(scaling) } });
+  },
+  experts: (tape, { x, y, a, b, scaling, site }) => {
+    const attributes = { transB: 1, alpha: float(scaling) };
+    const last = (inner: Tape, ranks: Value, matrix: Value): Value =>
+      inner.op('Gemm', [ranks, matrix], { name: 'B', attributes });
+    const update = expertUpdate(tape, { site, x, a, b, axis: 0, last });
+    return y === undefined ? update : tape.op('Add', [y, update]);
   },
   conv: (tape, { x, a, b, scaling, owner, site: { node, groups = 1 } }) => {
     const kept = ['auto_pad', 'dilations', 'kernel_shape', 'pads', 'strides'];

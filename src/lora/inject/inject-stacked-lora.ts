@@ -3,6 +3,7 @@ import { tensorOf, type DataType } from '../../tensor/index.ts';
 import { biasOf, doraProblem } from './dora-finish.ts';
 import { addByteStack, type ByteItems } from './stacked-bytes.ts';
 import type { GraphModule } from '../targets/find-modules.ts';
+import { expertUpdate } from './expert-updates.ts';
 import {
   addLoraInput,
   graftModules,
@@ -66,7 +67,7 @@ export function injectStackedLora(
   const names = paths.flatMap((path) => kinds.map((kind) => `${path}.${kind}`));
   const modules = requireModules(model, paths, {
     inputs: [...names, maskInput, ...itemInputs],
-    problemsOf: (found) => found.flatMap(({ path, kind }) => (kind in updates ? [] : [`${path} is a convolution`])),
+    problemsOf: (found) => found.flatMap(({ path, kind }) => (kind === 'conv' ? [`${path} is a convolution`] : [])),
   });
   const mask = addLoraInput(model, maskInput, { owner: '*', shape: ['lora_mask_rows', rankRows] });
   const items = bytes.size > 0 ? addItems(model) : undefined;
@@ -121,7 +122,7 @@ function addStack(model: Model, module: GraphModule, { mask, gains, biases, item
       const product =
         scale && items
           ? addByteStack(model, tape, place, { path, out: module.out, a, b, scale, mask, items })
-          : addFloatStack(tape, place, { kind, a, b, mask });
+          : addFloatStack(tape, place, { path, kind, a, b, mask });
       // WHY not within the product before: the mask may have one row for all tokens.
       const sum = bias ? tape.op('Add', [product, tape.op('Gemm', [mask, bias], { name: 'bias' })]) : product;
       return gain ? tape.op('Add', [sum, lengthened(tape, place, { module, mask, gain })]) : sum;
@@ -151,12 +152,34 @@ function matrixInputs(model: Model, { path, in: width, out }: GraphModule, isByt
 function addFloatStack(
   tape: Tape,
   place: GraftPlace,
-  { kind, a, b, mask }: Matrices & { readonly kind: ModuleKind; readonly mask: Value },
+  { path, kind, a, b, mask }: Matrices & { readonly path: string; readonly kind: ModuleKind; readonly mask: Value },
 ): Value {
+  if (kind === 'experts') return addExpertStack(tape, place, { path, a, b, mask });
   const u = updates[kind]?.(tape, place, a);
   if (u === undefined) throw new TypeError(`${kind} modules were not refused`);
   const own = tape.op('Mul', [u, mask], { name: 'mask', dtype: 'float32', shape: u.shape ?? [undefined, rankRows] });
   return tape.op('Gemm', [own, b, place.y], { name: 'B' });
+}
+
+/** The same for experts, whose rows have the mask of their token: a row is one token for one expert. */
+function addExpertStack(
+  tape: Tape,
+  { x, y, site }: GraftPlace,
+  { path, a, b, mask }: Omit<Matrices, 'scale'> & { readonly path: string; readonly mask: Value },
+): Value {
+  const { group } = site;
+  if (group === undefined) throw new TypeError(`${site.node.label} has no experts`);
+  const between = (ranks: Value): Value => {
+    const perToken = loraConstant(tape, tensorOf('int64', [], [group.perToken]), { name: 'per_token', owner: path });
+    // A mask of one row is that of all tokens.
+    const count = tape.op('Shape', [mask], { attributes: { start: 0, end: 1 } });
+    const tokens = tape.op('Div', [group.order, perToken]);
+    const own = tape.op('Gather', [mask, tape.op('Mod', [tokens, count])]);
+    return tape.op('Mul', [ranks, own], { name: 'mask', shape: ranks.shape ?? [undefined, rankRows] });
+  };
+  const last = (inner: Tape, ranks: Value, matrix: Value): Value => inner.op('Gemm', [ranks, matrix], { name: 'B' });
+  const update = expertUpdate(tape, { site, x, a, b, axis: 1, last, between });
+  return y === undefined ? update : tape.op('Add', [y, update]);
 }
 
 /** f32 [tokens, out]: (y − bias) ∘ (mask·gain). PEFT's magnitudes do not scale the bias. */

@@ -61,7 +61,9 @@ export function* targetSteps(
     matched.push({ pattern: targetModules, modules: yield* fitWhole(targetModules, open, budget) });
   } else {
     for (const pattern of new Set(targetModules)) {
-      const fits = open.filter(({ path }) => path === pattern || (endsIn(path, pattern) && isAmong(path)));
+      const fits = open.filter(
+        (module) => fitsName(module, pattern) && (module.path === pattern || isAmong(module.path)),
+      );
       matched.push({ pattern, modules: fits.map(({ path }) => path) });
       yield;
     }
@@ -78,13 +80,25 @@ function endsIn(path: string, name: string): boolean {
   return path.endsWith(`.${name}`);
 }
 
+/** WHY more of the path for experts: PEFT means modules by `down_proj`, and has parameters of experts in a list of their own. */
+function fitsName({ path, kind }: AdaptableModule, name: string): boolean {
+  const isEnough = kind !== 'experts' || isExpertParameter(name);
+  return path === name || (isEnough && endsIn(path, name));
+}
+
+/** Whether a name is that of a parameter of experts: `experts.down_proj`, or more of its path. */
+export function isExpertParameter(name: string): boolean {
+  return /(^|\.)experts\.(gate_up_proj|down_proj)$/.test(name);
+}
+
 function* fitWhole(
   pattern: string,
   modules: readonly AdaptableModule[],
   budget: PatternBudget,
 ): Steps<readonly string[]> {
   const isAll = pattern.toLowerCase() === 'all-linear';
-  const paths = modules.filter((module) => !isAll || isInner(module)).map(({ path }) => path);
+  const named = modules.filter((module) => (isAll ? isInner(module) : module.kind !== 'experts'));
+  const paths = named.map(({ path }) => path);
   return isAll ? paths : yield* matchSteps(pattern, paths, { budget });
 }
 

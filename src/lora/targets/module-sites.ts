@@ -1,4 +1,4 @@
-import type { ModuleKind, Node, Value } from '../../ir/index.ts';
+import { expertsKey, type ExpertGroup, type ModuleKind, type Node, type Value } from '../../ir/index.ts';
 
 /** The place in a graph where a module is computed. */
 export interface ModuleSite {
@@ -20,6 +20,18 @@ export interface ModuleSite {
   readonly transposed: boolean;
   readonly kernel?: readonly number[];
   readonly groups?: number;
+  /** Of experts. */
+  readonly group?: ExpertSite;
+}
+
+/** The values that adapters of experts read. */
+export interface ExpertSite {
+  readonly experts: number;
+  /** i64 [experts] */
+  readonly counts: Value;
+  /** i64 [rows]: the number of each row before it was sorted */
+  readonly order: Value;
+  readonly perToken: number;
 }
 
 /** A site, or the reason why the node cannot have an adapter. */
@@ -33,11 +45,43 @@ export type SiteResult = { readonly site: ModuleSite } | { readonly problem: str
  */
 export function readSite(node: Node): SiteResult | undefined {
   const [y] = node.outputs;
+  if (node.metadata.has(expertsKey)) return readExperts(node);
   const read = readers[node.qualifiedType];
   if (read === undefined) return undefined;
   const result = y === undefined ? { problem: 'has no result' } : read(node, y);
   const bias = node.inputs[biasInputs[node.opType] ?? NaN];
   return 'site' in result && bias !== undefined ? { site: { ...result.site, bias } } : result;
+}
+
+/** The node that joins the products of all experts. `in` and `out` are the widths of all experts together. */
+function readExperts(node: Node): SiteResult {
+  // WHY `as`: the builder of mixtures wrote the record that is read here.
+  const { experts, perToken, ...names } = JSON.parse(node.metadata.get(expertsKey) ?? '{}') as ExpertGroup;
+  const [y] = node.outputs;
+  const [x, numbers, places] = valuesBefore(node, [names.rows, names.counts, names.order]);
+  const [width, out] = [x?.shape?.[1], y?.shape?.[1]];
+  if (y === undefined || x === undefined || numbers === undefined || places === undefined) {
+    return { problem: 'has lost the rows of its experts' };
+  }
+  if (typeof width !== 'number' || typeof out !== 'number') return { problem: 'has experts of unknown size' };
+  const sizes = { in: experts * width, out: experts * out, turned: false, transposed: false };
+  const group = { experts, perToken, counts: numbers, order: places };
+  return { site: { kind: 'experts', node, x, y, weight: undefined, ...sizes, group } };
+}
+
+/** Values of these names from which a node is computed, near ones first; undefined for a name that is not found. */
+function valuesBefore(node: Node, names: readonly string[]): (Value | undefined)[] {
+  const found = new Map<string, Value>();
+  const seen = new Set<Node>([node]);
+  for (const { inputs } of seen) {
+    for (const value of inputs) {
+      if (value === undefined) continue;
+      if (names.includes(value.name)) found.set(value.name, value);
+      if (value.producer) seen.add(value.producer);
+    }
+    if (found.size === names.length) break;
+  }
+  return names.map((name) => found.get(name));
 }
 
 /** The index of the bias among an operator's inputs. */

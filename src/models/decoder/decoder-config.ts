@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../base-model.ts';
 import type { LinearLayer } from '../graph/linear.ts';
-import type { MlpLayer } from '../graph/mlp.ts';
+import type { FeedForward } from '../graph/mixture.ts';
 import type { NormLayer } from '../graph/norm.ts';
 import type { RopeConfig } from './rope.ts';
 
@@ -44,7 +44,7 @@ export interface DecoderBlock {
   readonly attention: AttentionLayer;
   readonly attentionOutputNorm?: NormLayer;
   readonly mlpNorm?: NormLayer;
-  readonly mlp: MlpLayer;
+  readonly mlp: FeedForward;
   readonly mlpOutputNorm?: NormLayer;
   /** Whether both branches read x and are added together. Without a norm of its own, the feed-forward part reads `attentionNorm(x)`. */
   readonly parallel?: boolean;
@@ -57,6 +57,8 @@ export interface AttentionLayer {
   readonly projections: Projections;
   readonly output: LinearLayer;
   readonly queryKeyNorm?: QueryKeyNorm;
+  /** Queries, keys and values are clipped to ± this number, after the norms over all heads. */
+  readonly clip?: number;
   /** The rotary embedding. undefined: the layer has none. */
   readonly rope?: RopeConfig;
   /** The factor of the products of queries and keys. */

@@ -1,6 +1,6 @@
 import type { AdaptableModule } from '../../ir/index.ts';
 import { linearWeights, type LinearLayer } from '../graph/linear.ts';
-import { mlpLinears, mlpWeights } from '../graph/mlp.ts';
+import { expertModules, feedForwardLinears, feedForwardWeights, moduleOf } from '../graph/mixture.ts';
 import { normWeights } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 
@@ -21,11 +21,16 @@ export function decoderWeightShapes(config: DecoderConfig): Map<string, readonly
   return shapes;
 }
 
-/** The modules that an adapter can target: the embeddings and all linear layers. The head is last. */
+/** The modules that an adapter can target: the embeddings, all linear layers and the parameters of experts. The head is last. */
 export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   const { embedding, vocabSize, hiddenSize, learnedPositions, narrowEmbedding } = config;
-  const inner = config.blocks.flatMap(({ attention, mlp }) => [...attentionLinears(attention), ...mlpLinears(mlp)]);
-  const linears = narrowEmbedding ? [narrowEmbedding.widen, ...inner, narrowEmbedding.narrow] : inner;
+  const inner = config.blocks.flatMap(({ attention, mlp }) => [
+    ...[...attentionLinears(attention), ...feedForwardLinears(mlp)].map(moduleOf),
+    ...expertModules(mlp),
+  ]);
+  const modules = narrowEmbedding
+    ? [moduleOf(narrowEmbedding.widen), ...inner, moduleOf(narrowEmbedding.narrow)]
+    : inner;
   const table = (path: string, rows: number, width = hiddenSize): AdaptableModule => ({
     path,
     kind: 'embedding',
@@ -35,12 +40,8 @@ export function decoderModules(config: DecoderConfig): AdaptableModule[] {
   return [
     table(embedding, vocabSize, narrowEmbedding?.width),
     ...(learnedPositions ? [table(learnedPositions.path, learnedPositions.count)] : []),
-    ...[...linears, config.head].map(({ path, in: width, out, transposed }) => ({
-      path,
-      in: width,
-      out,
-      ...(transposed === true && { transposed }),
-    })),
+    ...modules,
+    moduleOf(config.head),
   ];
 }
 
@@ -59,7 +60,7 @@ function blockWeights({ attention, mlp, ...block }: DecoderBlock): [string, numb
   return [
     ...norms.flatMap((norm) => (norm ? normWeights(norm) : [])),
     ...attentionLinears(attention).flatMap(linearWeights),
-    ...mlpWeights(mlp),
+    ...feedForwardWeights(mlp),
   ];
 }
 

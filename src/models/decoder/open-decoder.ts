@@ -13,6 +13,7 @@ import { decoderGraphs } from './graphs.ts';
 import { cachedHeadDim } from './head-padding.ts';
 import { withOwnHead } from './own-head.ts';
 import { isStatic } from './rotation.ts';
+import { divideExperts } from './stacked-experts.ts';
 
 /** Opens the folder of a decoder; see `openBaseModel`. @param json  the parsed config.json */
 export async function openDecoder(dir: string, family: DecoderFamily, json: unknown): Promise<BaseModel> {
@@ -52,6 +53,7 @@ export function wantedWeights(
     shapes: decoderWeightShapes(config),
     prefix: `${config.embedding.split('.')[0] ?? ''}.`,
     ...(family.rename && { rename: family.rename }),
+    divide: (tensors, dir) => divideExperts(tensors, { dir, config }),
     isIgnored: (name) => isIgnored(name, config) || family.isForeign?.(name) === true,
   };
 }

@@ -17,7 +17,8 @@ interface Layer {
 }
 
 /**
- * Computes the queries, keys and values of each token, including the norms over all heads, and those with weights for each head.
+ * Computes the queries, keys and values of each token, including the norms over all heads, those with weights
+ * for each head, and the clipping.
  *
  * @param x  f32 [tokens, hidden]
  * @returns f32 [tokens, heads·headDim] and twice [tokens, kvHeads·headDim]
@@ -33,14 +34,21 @@ export function project(builder: GraphBuilder, x: Value, { layer, config }: Laye
           keys: linear(builder, x, projections.key),
           values: linear(builder, x, projections.value),
         };
-  if (norms === undefined || norms.over === 'head') return flat;
+  if (norms === undefined || norms.over === 'head') return clipped(tape, flat, layer.clip);
   const normed = (y: Value, layerOf: NormLayer, heads: number): Value => {
     if (norms.over === 'all') return norm(builder, y, layerOf);
     const apart = tape.op('Reshape', [y, tape.int64s([-1, heads, config.headDim])]);
     return tape.op('Reshape', [norm(builder, apart, layerOf), tape.int64s([-1, heads * config.headDim])]);
   };
   const queries = normed(flat.queries, norms.query, config.heads);
-  return { queries, keys: normed(flat.keys, norms.key, config.kvHeads), values: flat.values };
+  const keys = normed(flat.keys, norms.key, config.kvHeads);
+  return clipped(tape, { queries, keys, values: flat.values }, layer.clip);
+}
+
+function clipped(tape: Tape, { queries, keys, values }: Heads, limit: number | undefined): Heads {
+  if (limit === undefined) return { queries, keys, values };
+  const clip = (x: Value): Value => tape.op('Clip', [x, tape.scalar(-limit), tape.scalar(limit)]);
+  return { queries: clip(queries), keys: clip(keys), values: clip(values) };
 }
 
 type Packing = Pick<DecoderConfig, 'heads' | 'kvHeads' | 'headDim'> & { readonly grouped: boolean };

@@ -2,7 +2,7 @@ import type { Value } from '../../ir/index.ts';
 import { embedding } from '../graph/embedding.ts';
 import type { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
-import { mlp } from '../graph/mlp.ts';
+import { feedForward } from '../graph/mixture.ts';
 import { norm, type NormLayer } from '../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig } from './decoder-config.ts';
 import { scaled } from './scaling.ts';
@@ -78,6 +78,6 @@ function blockOf({ builder, config, attention }: Stack, hidden: Value, { block, 
     if (block.parallel !== true) return normed(between, block.mlpNorm);
     return block.mlpNorm ? normed(kept(hidden), block.mlpNorm) : kept(input);
   };
-  const sum = added(between, normed(mlp(builder, mlpInput(), block.mlp), block.mlpOutputNorm));
+  const sum = added(between, normed(feedForward(builder, mlpInput(), block.mlp), block.mlpOutputNorm));
   return normed(sum, block.sumNorms?.mlp);
 }

@@ -15,7 +15,7 @@ type Shape = readonly number[];
  */
 export function baseCopies(module: AdaptableModule): [name: string, shape: Shape][] {
   const { path, kind, in: width, out, transposed } = module;
-  if (kind === 'conv') return [];
+  if (kind === 'conv' || kind === 'experts') return [];
   const shape = kind === 'embedding' || transposed === true ? [width, out] : [out, width];
   return [
     [`${peftPrefix}${path}.base_layer.weight`, shape],

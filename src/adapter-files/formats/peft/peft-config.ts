@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
-import { assertConfig, type LoraConfig, type WeightStart } from '../../../lora/index.ts';
+import { assertConfig, isExpertParameter, type LoraConfig, type WeightStart } from '../../../lora/index.ts';
 import type { TrainableTokens } from './trainable-tokens.ts';
 
 /** What is read from an adapter_config.json. */
@@ -28,6 +28,7 @@ const supported = z.object({
   lora_alpha: z.number().default(8),
   lora_dropout: z.number().default(0),
   target_modules: z.union([z.string(), z.array(z.string())], { error: 'expected a list of names, or a pattern' }),
+  target_parameters: z.array(z.string()).nullish(),
   rank_pattern: numbers.nullish(),
   alpha_pattern: numbers.nullish(),
   use_rslora: z.boolean().nullish(),
@@ -96,7 +97,7 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
     rank: data.r,
     alpha: data.lora_alpha,
     dropout: data.lora_dropout,
-    targetModules: data.target_modules,
+    targetModules: targetsOf(data, path),
     rankPattern: data.rank_pattern ?? {},
     alphaPattern: data.alpha_pattern ?? {},
     useRslora: data.use_rslora ?? false,
@@ -113,6 +114,28 @@ export function parsePeftConfig(content: unknown, path: string): PeftConfig {
     ...(data.lora_bias === true && { hasBias: true }),
     ...(start && { start }),
   };
+}
+
+/**
+ * The modules and the parameters of experts that an adapter changes, in one list.
+ * @throws EspalierError LORA_CONFIG_UNSUPPORTED if the modules are a pattern
+ */
+function targetsOf(data: z.infer<typeof supported>, path: string): LoraConfig['targetModules'] {
+  const { target_modules: modules, target_parameters: given } = data;
+  const parameters = given ?? [];
+  if (parameters.length === 0) return modules;
+  if (typeof modules !== 'string') return [...modules, ...parameters.map(parameterName)];
+  const options = `target_parameters with target_modules = ${abridged(modules)}, a pattern (supported with a list)`;
+  throw new EspalierError('LORA_CONFIG_UNSUPPORTED', { path, options });
+}
+
+/** The name that finds a parameter of experts, and no module. PEFT takes ends of paths, so that `down_proj` is enough there. */
+function parameterName(name: string): string {
+  return /^(gate_up_proj|down_proj)$/.test(name) ? `experts.${name}` : name;
+}
+
+function isOtherParameter(name: unknown): boolean {
+  return typeof name !== 'string' || !isExpertParameter(parameterName(name));
 }
 
 /** The optional settings. Settings without an effect are omitted. */
@@ -146,6 +169,7 @@ function isGiven<T extends string | number | readonly unknown[]>(value: T | null
  */
 export function formatPeftConfig(config: LoraConfig, baseName: string | undefined): Record<string, unknown> {
   const { targetModules } = config;
+  const parameters = typeof targetModules === 'string' ? [] : targetModules.filter(isExpertParameter);
   return {
     alpha_pattern: config.alphaPattern ?? {},
     auto_mapping: null,
@@ -163,17 +187,21 @@ export function formatPeftConfig(config: LoraConfig, baseName: string | undefine
     r: config.rank,
     rank_pattern: config.rankPattern ?? {},
     revision: null,
-    target_modules: typeof targetModules === 'string' ? targetModules : [...targetModules],
+    target_modules:
+      typeof targetModules === 'string' ? targetModules : targetModules.filter((name) => !isExpertParameter(name)),
     task_type: config.taskType === undefined ? defaultTask : config.taskType,
     // WHY only when set: PEFT knows them since 0.7, 0.9 and 0.14, and an older one that would compute otherwise should refuse.
     ...(config.useRslora === true ? { use_rslora: true } : {}),
     ...(config.useDora === true ? { use_dora: true } : {}),
+    // PEFT knows it since 0.17.
+    ...(parameters.length > 0 ? { target_parameters: parameters } : {}),
     ...(config.excludeModules === undefined ? {} : { exclude_modules: config.excludeModules }),
   };
 }
 
 /** An unknown key is accepted only if its value means "off". */
 function changesResults(key: string, value: unknown): boolean {
+  if (key === 'target_parameters' && Array.isArray(value)) return value.some(isOtherParameter);
   if (Object.hasOwn(supported.shape, key) || indifferent.has(key) || isOff(value)) return false;
   if (key === 'init_lora_weights' && startOf(value) !== undefined) return false;
   return !Object.hasOwn(harmless, key) || harmless[key]?.includes(value) !== true;

@@ -18,7 +18,7 @@ import { assertStart, differenceTargets } from './initial-part.ts';
 import { withBiases } from './lora-bias.ts';
 import { hasOlderNames, olderBase, pathNow, renamedEntries } from './older-names.ts';
 import { baseToldByPeft } from './peft-modules.ts';
-import type { TargetModule } from './peft-names.ts';
+import { isWrapped, type TargetModule } from './peft-names.ts';
 import { checkTensors, type AdapterPlan } from './peft-tensors.ts';
 import { configOf, weightsFile, type ReadPeftConfig } from './read-peft-config.ts';
 import { planTokens, withoutTokens, type TokenRows } from './trainable-tokens.ts';
@@ -113,10 +113,12 @@ function* planSteps(config: LoraConfig, { modules, weights }: PeftBase): Steps<A
   const budget = new PatternBudget();
   const { modules: paths } = yield* targetSteps(modules, config, budget);
   const settings = yield* settingSteps(config, paths, budget);
+  const found = new Set(paths);
   const targets = modules.flatMap((module) => {
     const setting = settings.get(module.path);
     const dora = config.useDora === true;
-    return setting === undefined ? [] : [{ ...module, ...setting, ...(dora && { dora }) }];
+    const wrapped = isWrapped(module, found) && { isWrapped: true };
+    return setting === undefined ? [] : [{ ...module, ...setting, ...(dora && { dora }), ...wrapped }];
   });
   return { targets, saved: savedParameters(config.modulesToSave ?? [], modules, weights) };
 }

@@ -3,7 +3,16 @@ import type { AdaptableModule } from '../../../ir/index.ts';
 import { convertToFloat32, type TensorData, type TensorOf } from '../../../tensor/index.ts';
 import type { ModuleWeights, SavedParameter } from '../../../lora/index.ts';
 import { baseCopies, grownCopies } from './base-copies.ts';
-import { moduleOfTensor, partShapes, peftName, type AdapterPart, type TargetModule } from './peft-names.ts';
+import { fromPeftExperts } from './expert-matrices.ts';
+import {
+  expertSizes,
+  moduleOfTensor,
+  partShapes,
+  peftName,
+  wrapperPath,
+  type AdapterPart,
+  type TargetModule,
+} from './peft-names.ts';
 import { savedName } from './saved-parameters.ts';
 
 /** The facts about an adapter's tensors without their numbers. */
@@ -32,7 +41,8 @@ export function checkTensors(
   modules: readonly AdaptableModule[],
 ): void {
   const base = baseName === undefined ? '' : ` (${baseName})`;
-  const foreign = strangeModules(tensors.keys(), modules);
+  const wrappers = targets.flatMap((target) => wrapperPath(target) ?? []);
+  const foreign = strangeModules(tensors.keys(), [...modules.map(({ path }) => path), ...wrappers]);
   const misfits = targets.flatMap((target) => misfitsOf(target, tensors));
   const forBase = [
     ...(foreign.length > 0 ? [`the base has no linear module ${listed(foreign)}`] : []),
@@ -82,9 +92,14 @@ export async function moduleTensors(
     const name = nameIn(tensors, target, part);
     return { name, tensor: await asFloat32(tensors.get(name)) };
   };
+  const [A, B] = [await read('A'), await read('B')];
+  if (target.kind === 'experts') {
+    const { a, b } = await fromPeftExperts({ a: A.tensor, b: B.tensor }, expertSizes(target));
+    return { A: { ...A, tensor: a }, B: { ...B, tensor: b } };
+  }
   return {
-    A: await read('A'),
-    B: await read('B'),
+    A,
+    B,
     ...(target.dora === true && { magnitude: await read('magnitude') }),
     ...(target.hasBias === true && { bias: await read('bias') }),
   };
@@ -92,11 +107,12 @@ export async function moduleTensors(
 
 /** The parts of one module as they are used. */
 export function weightsOf(
-  { rank, scaling, kind }: TargetModule,
+  { rank, scaling, kind, experts }: TargetModule,
   { A, B, magnitude, bias }: Awaited<ReturnType<typeof moduleTensors>>,
 ): ModuleWeights {
   return {
     ...(kind && { kind }),
+    ...(experts !== undefined && { experts }),
     rank,
     scaling,
     a: A.tensor,
@@ -112,15 +128,16 @@ function nameIn(tensors: ReadonlyMap<string, unknown>, target: TargetModule, par
   return part === 'magnitude' && !tensors.has(name) && tensors.has(`${name}.weight`) ? `${name}.weight` : name;
 }
 
-function strangeModules(names: Iterable<string>, linears: readonly AdaptableModule[]): string[] {
-  const known = new Set(linears.map(({ path }) => path));
+function strangeModules(names: Iterable<string>, paths: readonly string[]): string[] {
+  const known = new Set(paths);
   const modules = new Set([...names].flatMap((name) => moduleOfTensor(name) ?? []));
   return [...modules].filter((module) => !known.has(module));
 }
 
 /** The problems of matrices whose input or output width differs from the module's. */
 function misfitsOf(target: TargetModule, tensors: AdapterTensors['tensors']): string[] {
-  const { path, kind, in: width, out } = target;
+  const { path, kind } = target;
+  const { in: width, out } = kind === 'experts' ? expertSizes(target) : target;
   const [a, b] = [tensors.get(peftName(target, 'A')), tensors.get(peftName(target, 'B'))];
   const axes = kind === 'conv' ? (target.kernel?.length ?? 0) + 2 : 2;
   const problems: string[] = [];

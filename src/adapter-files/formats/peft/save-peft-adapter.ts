@@ -7,7 +7,8 @@ import { assertConfig, type LoraConfig, type ModuleWeights } from '../../../lora
 import { fingerprintKey } from '../../../models/index.ts';
 import { configFile, weightsFile } from './read-peft-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
-import { peftName } from './peft-names.ts';
+import { toPeftExperts } from './expert-matrices.ts';
+import { isWrapped, peftName } from './peft-names.ts';
 import { isSavedBy, savedName } from './saved-parameters.ts';
 
 export interface AdapterContent {
@@ -21,7 +22,7 @@ export interface AdapterContent {
   readonly baseFingerprint?: string | undefined;
 }
 
-interface ModuleParts extends Pick<ModuleWeights, 'a' | 'b' | 'magnitude' | 'bias'> {
+interface ModuleParts extends Pick<ModuleWeights, 'experts' | 'a' | 'b' | 'magnitude' | 'bias'> {
   readonly kind?: ModuleKind;
 }
 
@@ -67,15 +68,19 @@ async function writeContent(
   dir: string,
   { config, modules, saved, baseName, baseFingerprint }: AdapterContent,
 ): Promise<void> {
-  const adapted = [...modules].flatMap(([path, { kind, a, b, magnitude, bias }]): [string, TensorData][] => {
-    const module = { path, ...(kind && { kind }) };
-    return [
+  const paths = new Set(modules.keys());
+  const adapted: [string, TensorData][] = [];
+  for (const [path, parts] of modules) {
+    const { kind, magnitude, bias } = parts;
+    const module = { path, ...(kind && { kind }), isWrapped: isWrapped({ path, ...(kind && { kind }) }, paths) };
+    const { a, b } = kind === 'experts' ? await inPeftOrder(parts) : parts;
+    adapted.push(
       [peftName(module, 'A'), a],
       [peftName(module, 'B'), b],
       ...(bias ? [[peftName(module, 'bias'), bias] as [string, TensorData]] : []),
       ...(magnitude ? [[peftName(module, 'magnitude'), magnitude] as [string, TensorData]] : []),
-    ];
-  });
+    );
+  }
   const whole = [...(saved ?? [])].map(([name, { shape, ...tensor }]): [string, TensorData] => [
     savedName({ name, shape }),
     { ...tensor, shape },
@@ -87,4 +92,9 @@ async function writeContent(
   const settings = { ...formatPeftConfig(config, baseName), ...(hasBiases(modules) && { lora_bias: true }) };
   const text = `${JSON.stringify(settings, undefined, 2)}\n`;
   await writeAtomically(join(dir, configFile), (handle) => handle.writeFile(text));
+}
+
+async function inPeftOrder({ experts = 1, a, b }: ModuleParts): Promise<Pick<ModuleWeights, 'a' | 'b'>> {
+  const [rank = 0] = a.shape;
+  return toPeftExperts({ a, b }, { experts, rank, in: (a.shape[1] ?? 0) / experts, out: (b.shape[0] ?? 0) / experts });
 }

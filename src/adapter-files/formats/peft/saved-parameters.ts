@@ -17,7 +17,7 @@ export function savedParameters(
   weights: WeightShapes | undefined,
 ): SavedParameter[] {
   const known = new Map([...(weights ?? [])].map(([name, { shape }]) => [name, { name, shape }]));
-  for (const module of modules) {
+  for (const module of modules.filter(({ kind }) => kind !== 'experts')) {
     const weight = `${module.path}.weight`;
     // A tied head has no weight of its own in the checkpoint.
     if (!known.has(weight)) known.set(weight, { name: weight, shape: weightShape(module) });

@@ -24,6 +24,11 @@ const defaults: Record<string, readonly (number | boolean)[]> = {
   olmo2: [50304, 4096, 11008, 32, 32, 32, 128, 2048, 1e-5, false, 1e4],
   smollm3: [128256, 2048, 11008, 36, 16, 4, 128, 32768, 1e-6, true, 2e6],
   granite: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, 1e4],
+  qwen2_moe: [151936, 2048, 5632, 24, 16, 16, 128, 32768, 1e-6, false, 1e4],
+  qwen3_moe: [151936, 2048, 6144, 24, 32, 4, 64, 32768, 1e-6, false, 1e4],
+  mixtral: [32000, 4096, 14336, 32, 32, 8, 128, 131072, 1e-5, false, 1e6],
+  olmoe: [50304, 2048, 2048, 16, 16, 16, 128, 4096, 1e-5, false, 1e4],
+  granitemoe: [32000, 4096, 11008, 32, 32, 32, 128, 2048, 1e-6, false, 1e4],
   gpt2: [50257, 768, 3072, 12, 12, 12, 64, 1024, 1e-5, true, NaN],
   apertus: [131072, 4096, 14336, 32, 32, 32, 128, 65536, 1e-5, false, 12e6],
   arcee: [32000, 2560, 18432, 32, 32, 32, 80, 4096, 1e-5, false, 1e4],
@@ -73,7 +78,9 @@ describe('the families of decoders', () => {
     const shapes = decoderWeightShapes(config);
     const modules = decoderModules(config);
     expect(new Set(modules.map(({ path }) => path)).size).toBe(modules.length);
-    const own = modules.filter(({ path }) => path !== config.head.path || config.head.weight === undefined);
+    const isOwn = ({ path, kind }: (typeof modules)[number]): boolean =>
+      kind !== 'experts' && (path !== config.head.path || config.head.weight === undefined);
+    const own = modules.filter(isOwn);
     for (const { path, in: width, out, kind, transposed = false } of own) {
       const expected = kind === 'embedding' || transposed ? [width, out] : [out, width];
       expect([path, shapes.get(`${path}.weight`)]).toEqual([path, expected]);

@@ -53,7 +53,7 @@ export class Features {
 /** Fields that give the number of experts of a mixture. */
 export const expertFields = ['num_experts', 'num_local_experts', 'n_routed_experts'] as const;
 
-const dense = { plain: [0, 1], supported: 'dense feed-forward parts, no mixture of experts' };
+const dense = { plain: [0, 1], supported: 'dense feed-forward parts in this family, no mixture of experts' };
 
 /**
  * Fields for features that only some families have, each with the values that change nothing. transformers ignores them in the others,

@@ -13,20 +13,24 @@ import { glm4 } from './glm4.ts';
 import { gptNeox } from './gpt-neox.ts';
 import { gpt2 } from './gpt2.ts';
 import { granite } from './granite.ts';
+import { graniteMoe } from './granite-moe.ts';
 import { hunyuan } from './hunyuan.ts';
 import { llama } from './llama.ts';
 import { ministral } from './ministral.ts';
 import { ministral3 } from './ministral3.ts';
 import { mistral } from './mistral.ts';
 import { mistral3 } from './mistral3.ts';
+import { mixtral } from './mixtral.ts';
 import { nemotron } from './nemotron.ts';
 import { olmo2 } from './olmo2.ts';
 import { olmo3 } from './olmo3.ts';
+import { olmoe } from './olmoe.ts';
 import { opt } from './opt.ts';
 import { phi } from './phi.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen2Moe, qwen3Moe } from './qwen-moe.ts';
 import { seedOss } from './seed-oss.ts';
 import { smollm3 } from './smollm3.ts';
 import { stablelm } from './stablelm.ts';
@@ -49,20 +53,25 @@ export const decoderFamilies: readonly DecoderFamily[] = [
   gptNeox,
   gpt2,
   granite,
+  graniteMoe,
   hunyuan,
   llama,
   ministral,
   ministral3,
   mistral,
   mistral3,
+  mixtral,
   nemotron,
   olmo2,
   olmo3,
+  olmoe,
   opt,
   phi,
   phi3,
   qwen2,
+  qwen2Moe,
   qwen3,
+  qwen3Moe,
   seedOss,
   smollm3,
   stablelm,

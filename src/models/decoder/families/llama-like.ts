@@ -1,5 +1,6 @@
 import { EspalierError } from '../../../core/index.ts';
 import type { LinearLayer } from '../../graph/linear.ts';
+import type { FeedForward } from '../../graph/mixture.ts';
 import type { MlpLayer } from '../../graph/mlp.ts';
 import type { NormLayer } from '../../graph/norm.ts';
 import type { AttentionLayer, DecoderBlock, DecoderConfig, Projections, QueryKeyNorm } from '../decoder-config.ts';
@@ -38,11 +39,15 @@ export interface LlamaLike {
   readonly ungated?: { readonly up: string; readonly down: string };
   /** Whether a row must run again from its first token when it grows beyond the length that its frequencies are for. */
   readonly recomputes?: boolean;
+  /** The feed-forward part of a block, if it is not Llama's; undefined: Llama's. @param block  the path of the block */
+  readonly feedForward?: (index: number, block: string) => FeedForward | undefined;
   /** Whether queries, keys and values share one matrix, and gate and up another; or only the latter. */
   readonly packed?: boolean | 'gate-up';
   /** Default: 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly softcap?: number | undefined;
+  /** Queries, keys and values are clipped to ± this number. */
+  readonly clip?: number | undefined;
   readonly embeddingScale?: number;
   readonly residualScale?: number;
   readonly logitScale?: number;
@@ -131,7 +136,7 @@ function blockOf(options: LlamaLike, index: number): DecoderBlock {
     attention: attentionOf(options, path, index),
     ...(behind && { attentionOutputNorm: norm(names.attentionOutput) }),
     ...((norms === 'before' || norms === 'both') && { mlpNorm: norm(names.mlp) }),
-    mlp: mlpOf(options, `${path}.mlp`),
+    mlp: options.feedForward?.(index, path) ?? mlpOf(options, `${path}.mlp`),
     ...(behind && { mlpOutputNorm: norm(names.mlpOutput) }),
     ...(norms === 'parallel' && { parallel: true }),
   };
@@ -158,7 +163,7 @@ function queryKeyNormOf(options: LlamaLike, path: string): QueryKeyNorm | undefi
 }
 
 function attentionOf(options: LlamaLike, block: string, index: number): AttentionLayer {
-  const { sizes, biases, softcap, queryGrowth, scale = 1 / Math.sqrt(sizes.headDim) } = options;
+  const { sizes, biases, softcap, clip, queryGrowth, scale = 1 / Math.sqrt(sizes.headDim) } = options;
   const { heads, headDim, hiddenSize } = sizes;
   const path = `${block}.self_attn`;
   const { rope, window } = options.layer(index);
@@ -171,6 +176,7 @@ function attentionOf(options: LlamaLike, block: string, index: number): Attentio
     ...(rope && { rope }),
     scale,
     ...(softcap !== undefined && { softcap }),
+    ...(clip !== undefined && { clip }),
     ...(window !== undefined && { window }),
     ...(queryGrowth && { queryGrowth }),
   };

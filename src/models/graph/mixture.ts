@@ -1,0 +1,165 @@
+import { expertsKey, moduleKey, type AdaptableModule, type ExpertGroup, type Value } from '../../ir/index.ts';
+import { activate, type Activation } from './activation.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import { linear, linearWeights, type LinearLayer } from './linear.ts';
+import { mlp, mlpLinears, mlpWeights, type MlpLayer } from './mlp.ts';
+import { dispatch, route, routerWeights, type Dispatch, type RouterLayer } from './routing.ts';
+
+/** One expert of a mixture: down(activation(gate(x)) ∘ up(x)). */
+export interface Expert {
+  readonly gate: LinearLayer;
+  readonly up: LinearLayer;
+  readonly down: LinearLayer;
+}
+
+/** A feed-forward part that consists of experts, of which each token uses a few. */
+export interface MixtureLayer {
+  readonly kind: 'mixture';
+  readonly path: string;
+  readonly activation: Activation;
+  readonly router: RouterLayer;
+  readonly experts: readonly Expert[];
+  /** The part that computes every token. Its result is multiplied with sigmoid(gate(x)), if it has a gate. */
+  readonly shared?: { readonly mlp: MlpLayer; readonly gate?: LinearLayer };
+}
+
+/** The feed-forward part of a block. */
+export type FeedForward = MlpLayer | MixtureLayer;
+
+/** The feed-forward part of a block, dense or a mixture: f32 [tokens, hidden] → f32 [tokens, hidden]. */
+export function feedForward(builder: GraphBuilder, x: Value, layer: FeedForward): Value {
+  return layer.kind === 'mixture' ? mixture(builder, x, layer) : mlp(builder, x, layer);
+}
+
+/**
+ * A mixture of experts:
+ *
+ *   y = Σ wₑ · downₑ(activation(gateₑ(x)) ∘ upₑ(x)) over the experts e of a token, plus the shared part
+ *
+ * The rows of each expert lie together, and each expert multiplies only its own. Without rows a product costs nothing but the call, and
+ * no weight is read.
+ *
+ * WHY the activation reads the rows of all experts at once: three nodes for each expert are then enough. With many experts, the calls
+ * without rows are what a mixture costs beyond a dense part of the same size.
+ */
+function mixture(builder: GraphBuilder, x: Value, layer: MixtureLayer): Value {
+  const { path, activation, router, experts, shared } = layer;
+  const tape = builder.tape(path);
+  const sent = dispatch(tape, x, { routes: route(builder, x, router), router });
+  const parts = sent.split(sent.rows);
+  const gate = grouped(builder, parts, { sent, layers: experts.map((expert) => expert.gate) });
+  const up = grouped(builder, parts, { sent, layers: experts.map((expert) => expert.up) });
+  const [own, other] = halves(builder, { layer, sent, gate, up });
+  const inner = tape.op('Mul', [activate(tape, own, activation), other]);
+  const down = grouped(builder, sent.split(inner), { sent, layers: experts.map((expert) => expert.down) });
+  const marked = builder
+    .tape(`${path}.experts.down_proj`, markOf(layer, 'down_proj', { sent, rows: inner }))
+    .op('Identity', [down]);
+  const sum = sent.combine(marked);
+  return shared === undefined ? sum : tape.op('Add', [sum, sharedPart(builder, x, shared)]);
+}
+
+/**
+ * Joins gate and up of all rows, and splits them again. In between is the place for adapters of `experts.gate_up_proj`, one parameter in
+ * transformers.
+ */
+function halves(
+  builder: GraphBuilder,
+  {
+    layer,
+    sent,
+    gate,
+    up,
+  }: { readonly layer: MixtureLayer; readonly sent: Dispatch; readonly gate: Value; readonly up: Value },
+): [gate: Value, up: Value] {
+  const path = `${layer.path}.experts.gate_up_proj`;
+  const both = builder
+    .tape(path, markOf(layer, 'gate_up_proj', { sent, rows: sent.rows }))
+    .op('Concat', [gate, up], { attributes: { axis: -1 } });
+  const [first, second] = builder
+    .tape(path)
+    .ops('Split', [both], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } });
+  if (first === undefined || second === undefined) throw new TypeError('Split has two outputs');
+  first.shape = gate.shape;
+  second.shape = up.shape;
+  return [first, second];
+}
+
+/** The metadata of a node whose result adapters of the experts change. */
+function markOf(
+  { path, experts, router }: MixtureLayer,
+  parameter: 'gate_up_proj' | 'down_proj',
+  { sent, rows }: { readonly sent: Dispatch; readonly rows: Value },
+): Record<string, string> {
+  const group: ExpertGroup = {
+    experts: experts.length,
+    rows: rows.name,
+    counts: sent.counts.name,
+    order: sent.order.name,
+    perToken: router.perToken,
+  };
+  return { [moduleKey]: `${path}.experts.${parameter}`, [expertsKey]: JSON.stringify(group) };
+}
+
+/** The parameters of the experts as modules: gate and up of all experts in one, as in transformers, and down. */
+export function expertModules(layer: FeedForward): AdaptableModule[] {
+  if (layer.kind !== 'mixture') return [];
+  const { path, experts } = layer;
+  const [first] = experts;
+  if (first === undefined) return [];
+  const module = (name: string, width: number, out: number): AdaptableModule => ({
+    path: `${path}.experts.${name}`,
+    kind: 'experts',
+    in: experts.length * width,
+    out: experts.length * out,
+    experts: experts.length,
+  });
+  return [
+    module('gate_up_proj', first.gate.in, first.gate.out + first.up.out),
+    module('down_proj', first.down.in, first.down.out),
+  ];
+}
+
+/** Multiplies the rows of each expert with its own matrix. @param parts  f32 [rows of the expert, in] @returns f32 [rows, out] */
+function grouped(
+  builder: GraphBuilder,
+  parts: readonly Value[],
+  { sent, layers }: { readonly sent: Dispatch; readonly layers: readonly LinearLayer[] },
+): Value {
+  const products = layers.flatMap((layer, index) => {
+    const part = parts[index];
+    return part === undefined ? [] : [linear(builder, part, layer)];
+  });
+  return sent.join(products, layers[0]?.out ?? 0);
+}
+
+function sharedPart(builder: GraphBuilder, x: Value, { mlp: layer, gate }: NonNullable<MixtureLayer['shared']>): Value {
+  const y = mlp(builder, x, layer);
+  if (gate === undefined) return y;
+  const tape = builder.tape(gate.path);
+  return tape.op('Mul', [y, tape.op('Sigmoid', [linear(builder, x, gate)])]);
+}
+
+/** The linear layers that adapters can target by their paths: all but those of the experts, which lie in one parameter together. */
+export function feedForwardLinears(layer: FeedForward): LinearLayer[] {
+  if (layer.kind !== 'mixture') return mlpLinears(layer);
+  const { shared } = layer;
+  return shared === undefined ? [] : [...mlpLinears(shared.mlp), ...(shared.gate ? [shared.gate] : [])];
+}
+
+/** The matrices of the experts, in the order of the computation. */
+export function expertLinears(layer: FeedForward): LinearLayer[] {
+  return layer.kind === 'mixture' ? layer.experts.flatMap(({ gate, up, down }) => [gate, up, down]) : [];
+}
+
+/** The tensors of a feed-forward part in the checkpoint and their shapes. */
+export function feedForwardWeights(layer: FeedForward): [name: string, shape: number[]][] {
+  if (layer.kind !== 'mixture') return mlpWeights(layer);
+  const linears = [...expertLinears(layer), ...feedForwardLinears(layer)];
+  return [...routerWeights(layer.router), ...linears.flatMap(linearWeights)];
+}
+
+/** The matrix of a linear layer as a module. */
+export function moduleOf({ path, in: width, out, transposed }: LinearLayer): AdaptableModule {
+  return { path, in: width, out, ...(transposed === true && { transposed }) };
+}

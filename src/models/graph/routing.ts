@@ -1,0 +1,141 @@
+import { distinctRowsKey, multiplyDims, type Dim, type Tape, type Value } from '../../ir/index.ts';
+import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+
+/** The part of a mixture that chooses experts. Its weight is `<path>.weight` [experts, hidden]. It is frozen in training. */
+export interface RouterLayer {
+  readonly path: string;
+  readonly experts: number;
+  readonly hidden: number;
+  /** The number of experts that compute a token. */
+  readonly perToken: number;
+  /** Whether the weights of the chosen experts are scaled so that their sum is 1. */
+  readonly normalizes: boolean;
+}
+
+/** The experts of each token, and the factors of their results. */
+export interface Routes {
+  /** i64 [tokens, perToken] */
+  readonly experts: Value;
+  /** f32 [tokens, perToken] */
+  readonly weights: Value;
+}
+
+/**
+ * Chooses the experts of each token:
+ *
+ *   p = softmax(x·Wᵀ),   the experts with the k largest p, each with the weight p, or p / Σ p of the chosen ones
+ *
+ * WHY the softmax comes after the choice when the weights are normalized: p / Σ p is the softmax over the chosen scores alone, and the
+ * scores that were not chosen need no exponentials.
+ *
+ * The choice itself has no gradient. The weights of the chosen experts have one.
+ *
+ * @param x  f32 [tokens, hidden]
+ * @see Shazeer et al. 2017, "Outrageously Large Neural Networks", section 2.1; Fedus et al. 2021, "Switch Transformers", section 2.1
+ */
+export function route(builder: GraphBuilder, x: Value, router: RouterLayer): Routes {
+  const { path, perToken, normalizes } = router;
+  const tape = builder.tape(path);
+  const scores = tape.op('Gemm', [x, builder.weight(`${path}.weight`)], { attributes: { transB: 1 } });
+  const softmax = (of: Value): Value => tape.op('Softmax', [of], { attributes: { axis: -1 } });
+  const [chosen, experts] = tape.ops('TopK', [normalizes ? scores : softmax(scores), tape.int64s([perToken])], {
+    outputs: 2,
+    attributes: { axis: -1 },
+  });
+  if (chosen === undefined || experts === undefined) throw new TypeError('TopK has two outputs');
+  return { experts, weights: normalizes ? softmax(chosen) : chosen };
+}
+
+/** The tensors of a router in the checkpoint and their shapes. */
+export function routerWeights({ path, experts, hidden }: RouterLayer): [name: string, shape: number[]][] {
+  return [[`${path}.weight`, [experts, hidden]]];
+}
+
+/** The tokens of a batch, each once for each of its experts, in the order of the experts. A row is one token for one expert. */
+export interface Dispatch {
+  /** f32 [rows, hidden], rows = tokens · perToken */
+  readonly rows: Value;
+  /** The number of each row before it was sorted, token · perToken + place: i64 [rows] */
+  readonly order: Value;
+  /** The number of rows of each expert: i64 [experts] */
+  readonly counts: Value;
+  /** Splits rows, f32 [rows, width], into those of each expert. An expert without tokens gets none. */
+  split(x: Value): Value[];
+  /** Puts the parts together again: f32 [rows, width] */
+  join(parts: readonly Value[], width: number): Value;
+  /** The weighted sum of the rows of each token: f32 [tokens, hidden] */
+  combine(rows: Value): Value;
+}
+
+/**
+ * Sorts tokens by their experts, so that each expert computes all of its tokens by one product and no expert computes others.
+ *
+ * WHY the tokens are repeated before they are sorted: the sorting is then a permutation, whose gradient copies rows. Adding rows at
+ * repeated places would be slow.
+ *
+ * @param x  f32 [tokens, hidden]
+ */
+export function dispatch(
+  tape: Tape,
+  x: Value,
+  { routes, router }: { readonly routes: Routes; readonly router: RouterLayer },
+): Dispatch {
+  const { experts: count, hidden, perToken } = router;
+  const rowCount: Dim = multiplyDims(x.shape?.[0], perToken);
+  const flat = tape.op('Reshape', [routes.experts, tape.int64s([-1])], { shape: [rowCount] });
+  const order = sorted(tape, flat);
+  const counts = countsOf(tape, flat, count);
+  const permuted = (of: Value, by: Value): Value =>
+    tape.op('Gather', [of, by], { metadata: { [distinctRowsKey]: 'true' }, shape: [rowCount, hidden] });
+  const repeated = tape.op('Expand', [tape.op('Unsqueeze', [x, tape.int64s([1])]), tape.int64s([1, perToken, 1])]);
+  return {
+    rows: permuted(tape.op('Reshape', [repeated, tape.int64s([-1, hidden])], { shape: [rowCount, hidden] }), order),
+    order,
+    counts,
+    split: (rows) => partsOf(tape, rows, { counts, count }),
+    join: (parts, width) => tape.op('Concat', parts, { attributes: { axis: 0 }, shape: [rowCount, width] }),
+    combine(rows) {
+      const back = tape.op('Reshape', [permuted(rows, sorted(tape, order)), tape.int64s([-1, perToken, hidden])], {
+        shape: [x.shape?.[0], perToken, hidden],
+      });
+      const weights = tape.op('Unsqueeze', [routes.weights, tape.int64s([1])]);
+      return tape.op('Reshape', [tape.op('MatMul', [weights, back]), tape.int64s([-1, hidden])], {
+        shape: [x.shape?.[0], hidden],
+      });
+    },
+  };
+}
+
+/** The places of the numbers in ascending order: i64 [n] → i64 [n]. For a permutation this is its inverse. */
+function sorted(tape: Tape, numbers: Value): Value {
+  const attributes = { axis: 0, largest: 0, sorted: 1 };
+  const [, places] = tape.ops('TopK', [numbers, tape.op('Shape', [numbers])], { outputs: 2, attributes });
+  if (places === undefined) throw new TypeError('TopK has two outputs');
+  places.shape = numbers.shape;
+  return places;
+}
+
+/** How many of these numbers are 0, 1, 2, ...: i64 [n] → i64 [count] */
+function countsOf(tape: Tape, numbers: Value, count: number): Value {
+  const every = tape.constant(
+    tensorOf(
+      'int64',
+      [count, 1],
+      Array.from({ length: count }, (_, index) => index),
+    ),
+  );
+  const hits = tape.op('Cast', [tape.op('Equal', [every, numbers])], { attributes: { to: dataTypeNumber('int64') } });
+  return tape.op('ReduceSum', [hits, tape.int64s([1])], { attributes: { keepdims: 0 } });
+}
+
+function partsOf(
+  tape: Tape,
+  rows: Value,
+  { counts, count }: { readonly counts: Value; readonly count: number },
+): Value[] {
+  const parts = tape.ops('Split', [rows, counts], { outputs: count, attributes: { axis: 0 } });
+  // The number of rows of each expert is known only in a run. It has a name, so that gradients know which shapes are equal.
+  parts.forEach((part, index) => (part.shape = [`${counts.name}_${index}`.replaceAll(/\W/g, '_'), rows.shape?.[1]]));
+  return parts;
+}
