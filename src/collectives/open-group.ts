@@ -6,6 +6,7 @@ import { ProcessGroup } from './process-group.ts';
 import { aloneTransport } from './transport/alone.ts';
 import type { GroupTls } from './transport/tcp/link.ts';
 import { openTcp } from './transport/tcp/open-tcp.ts';
+import { limitsFor, watchLimits } from './transport/tcp/watch.ts';
 
 export interface OpenGroupOptions {
   readonly environment: GroupEnvironment;
@@ -39,6 +40,7 @@ export async function openGroup({ environment, onWarning, signal }: OpenGroupOpt
     tls: await tlsOf(environment),
     joinTimeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_JOIN_TIMEOUT', defaultJoinSeconds),
     timeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_TIMEOUT', defaultTimeoutSeconds),
+    limits: limitsFor(1000 * secondsOf(environment, 'ESPALIER_GROUP_SILENCE', watchLimits.silenceMs / 1000)),
     ...(onWarning && { onWarning }),
     signal,
   });

@@ -134,11 +134,14 @@ export async function planTraining(options: TrainOptions, plan: PlanTrainingOpti
   return planConfigured(config, readOptions(planSchema, plan, 'planTraining'));
 }
 
-/** Plans with settings that are checked. */
-export async function planConfigured(config: TrainConfig, plan: PlanTrainingOptions): Promise<TrainForecast> {
+/** Plans with settings that are checked, for so many processes that train together. */
+export async function planConfigured(
+  config: TrainConfig,
+  plan: PlanTrainingOptions & { readonly ranks?: number },
+): Promise<TrainForecast> {
   // WHY: the memory of the process is then that with ONNX Runtime loaded, as in a training.
   using _ = await shareEnvironment(plan);
-  return await planOfTraining(config, { ...(plan.signal && { signal: plan.signal }) });
+  return await planOfTraining(config, definedOnly({ signal: plan.signal, ranks: plan.ranks }));
 }
 
 async function versionOf(config: TrainConfig, output: string): Promise<string | undefined> {

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { freePort, launchEnvironments } from '../../collectives/index.ts';
 import { EspalierError } from '../../core/index.ts';
-import { exitCodes, type CommandDefinition } from '../command.ts';
-import { describeEnding, isFailure, runProcesses } from '../launch/launched.ts';
+import type { CommandDefinition } from '../command.ts';
+import { describeEnding, exitCodeOf, runProcesses } from '../launch/launched.ts';
 import { positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
 
 export const launchCommand: CommandDefinition = {
@@ -22,6 +22,9 @@ export const launchCommand: CommandDefinition = {
     if (command !== 'train') throw conflict('train behind --, such as `-- train --base …`', command ?? 'nothing');
     if (nodes > 1 && (master === undefined || nodeRank === undefined)) {
       throw conflict('--master and --node-rank with --nodes', 'less');
+    }
+    if (nodeRank !== undefined && nodeRank >= nodes) {
+      throw conflict('a number below --nodes as --node-rank', String(nodeRank));
     }
     const environments = launchEnvironments({
       processes,
@@ -43,10 +46,7 @@ export const launchCommand: CommandDefinition = {
       },
       onFailure: (ending) => output.note(`${describeEnding(ending)}; the others are given time to end.`),
     });
-    const failed = endings.filter(isFailure);
-    if (failed.length === 0) return exitCodes.success;
-    if (failed.every(({ code }) => code === exitCodes.interrupted)) return exitCodes.interrupted;
-    return failed.find(({ code }) => code !== null && code !== exitCodes.interrupted)?.code ?? exitCodes.failure;
+    return exitCodeOf(endings);
   },
 };
 

@@ -17,7 +17,7 @@ import { describeForecast } from '../describe-forecast.ts';
 import { exitCodes, type CommandContext, type CommandDefinition } from '../command.ts';
 import { ownKeys } from '../own-keys.ts';
 import { listenForEndOfInput } from '../end-of-input.ts';
-import type { ProcessGroup } from '../../collectives/index.ts';
+import { groupPlaceOf, type ProcessGroup } from '../../collectives/index.ts';
 import { withGroup } from '../launch/with-group.ts';
 import { MetricSinks } from '../metric-sinks.ts';
 import { path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
@@ -75,8 +75,10 @@ export const trainCommand: CommandDefinition = {
     }
     const config = await resolveModels(resolveConfig(sources), context);
     if (dryRun) {
-      const forecast = await planConfigured(config, context);
-      context.output.answer(forecast, () => describeForecast(forecast));
+      const { rank = 0, worldSize: ranks = 1 } = groupPlaceOf(process.env) ?? {};
+      const forecast = await planConfigured(config, { ...context, ranks });
+      // WHY planned by all: each machine has files of its own.
+      if (rank === 0) context.output.answer(forecast, () => describeForecast(forecast));
       return;
     }
     return withGroup(context, (group) => trainHere(config, { reports, context, group }));

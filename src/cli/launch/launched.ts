@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { exitCodes } from '../command.ts';
 
 /** How one process ended. */
 export interface Ending {
@@ -14,6 +15,8 @@ export interface LaunchedOptions {
   readonly words: readonly string[];
   /** What each process has in its environment, beside that of this one. */
   readonly environments: readonly Readonly<Record<string, string | undefined>>[];
+  /** Told of each process that was started. */
+  readonly onStart?: (started: { readonly rank: number; readonly pid: number }) => void;
   readonly onLine: (line: {
     readonly rank: number;
     readonly stream: 'stdout' | 'stderr';
@@ -69,6 +72,17 @@ export function isFailure({ code }: Ending): boolean {
   return code !== 0;
 }
 
+/**
+ * The exit code of all together. Pure function. WHY that of the first that failed by itself: those that were killed, and those that were
+ * asked to end, say less about the reason.
+ */
+export function exitCodeOf(endings: readonly Ending[]): number {
+  const failed = endings.filter(isFailure);
+  if (failed.length === 0) return exitCodes.success;
+  if (failed.every(({ code }) => code === exitCodes.interrupted)) return exitCodes.interrupted;
+  return failed.find(({ code }) => code !== null && code !== exitCodes.interrupted)?.code ?? exitCodes.failure;
+}
+
 /** How a person reads it. */
 export function describeEnding({ rank, code, signal }: Ending): string {
   return signal === null ? `rank ${rank} ended with exit code ${code}` : `rank ${rank} was ended by ${signal}`;
@@ -76,7 +90,7 @@ export function describeEnding({ rank, code, signal }: Ending): string {
 
 function start(
   own: Readonly<Record<string, string | undefined>>,
-  { words, onLine, program = espalier }: LaunchedOptions,
+  { words, onLine, onStart, program = espalier }: LaunchedOptions,
 ): ChildProcess {
   const child = spawn(process.execPath, [program, ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -85,6 +99,7 @@ function start(
     windowsHide: true,
   });
   const rank = Number(own['RANK'] ?? 0);
+  if (child.pid !== undefined) onStart?.({ rank, pid: child.pid });
   // WHY: the process may have ended before the pipe is closed.
   child.stdin.on('error', () => undefined);
   for (const stream of ['stdout', 'stderr'] as const) {

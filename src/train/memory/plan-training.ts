@@ -7,6 +7,7 @@ import { createLossGraph, type LossGraph } from '../graph/loss-graph.ts';
 import { largestCopyBytes } from '../loop/last-good-weights.ts';
 import { readTrainingInputs, type TrainingInputs } from '../loop/training-inputs.ts';
 import { createOptimizer } from '../optimizer/create-optimizer.ts';
+import { wholeShare, type RankShare } from '../ranks/rank-share.ts';
 import { planOf } from '../report/plan-of.ts';
 import type { TrainPlan } from '../report/train-result.ts';
 import { batchDims, LargestBatches } from './batch-dims.ts';
@@ -43,14 +44,17 @@ export interface TrainForecast {
 /**
  * Reads and checks everything that a training reads, and predicts its steps, tokens and peak memory. Nothing is trained or written.
  *
+ * @param ranks  processes that train together. Tokens are those of all, memory is that of the one which needs most
  * @throws EspalierError the errors of the settings, the base and the data
  */
 export async function planTraining(
   config: TrainConfig,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal, ranks = 1 }: { readonly signal?: AbortSignal; readonly ranks?: number } = {},
 ): Promise<TrainForecast> {
-  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }) });
-  const { tokens, largest, passes } = await lookAtSteps(inputs, signal);
+  const shares = Array.from({ length: ranks }, (_, rank) => ({ rank, worldSize: ranks, batchRanks: ranks }));
+  const [share] = shares;
+  await using inputs = await readTrainingInputs(config, { ...(signal && { signal }), ...(share && { share }) });
+  const { tokens, largest, passes } = await lookAtSteps(inputs, { shares, signal });
   const { base, trainable, objective, maxLength, config: used } = inputs;
   const options = { trainable, objective, maxLength, seed: used.seed };
   const graph = await createLossGraph(base, { ...options, gradients: true, recompute: used.recompute });
@@ -89,17 +93,21 @@ export interface Steps {
 /** Goes through the micro-batches of the first epoch. Later epochs have the same rows in another order. */
 export async function lookAtSteps(
   { data, config, steps }: TrainingInputs,
-  signal: AbortSignal | undefined,
+  { shares = [wholeShare], signal }: { readonly shares?: readonly RankShare[]; readonly signal: AbortSignal | undefined },
 ): Promise<Steps> {
-  const perEpoch = countSteps(data.count, { ...config, maxSteps: undefined, epochs: 1 });
+  const whole = { ...config, batchSize: config.batchSize * shares.length };
+  const perEpoch = countSteps(data.count, { ...whole, maxSteps: undefined, epochs: 1 });
+  const plan = { ...whole, epochs: 1, maxSteps: Math.min(steps, perEpoch) };
   const largest = new LargestBatches();
   let [tokens, passes] = [0, 0];
-  for await (const { microBatches } of data.steps({ ...config, epochs: 1, maxSteps: Math.min(steps, perEpoch) })) {
-    signal?.throwIfAborted();
-    passes = Math.max(passes, microBatches.length);
-    for (const batch of microBatches) {
-      largest.see(batch);
-      tokens += batch.tokens;
+  for (const share of shares) {
+    for await (const { microBatches } of data.steps(plan, undefined, share)) {
+      signal?.throwIfAborted();
+      passes = Math.max(passes, microBatches.length);
+      for (const batch of microBatches) {
+        largest.see(batch);
+        tokens += batch.tokens;
+      }
     }
   }
   const epochs = Math.max(1, steps / perEpoch);

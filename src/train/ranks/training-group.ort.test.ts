@@ -1,12 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Floats, ProcessGroup, ReduceOp } from '../../collectives/index.ts';
 import { groupHere } from '../../collectives/testing/group-here.ts';
 import { openEnvironment, type Environment } from '../../onnxruntime/index.ts';
 import { loadSafetensors, toFloat32 } from '../../tensor/index.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { runTraining } from '../loop/run-training.ts';
+import { planTraining } from '../memory/plan-training.ts';
 import type { StepMetrics } from '../report/metrics.ts';
 import type { TrainEvent, TrainResult } from '../report/train-result.ts';
 import { loadGolden } from '../testing/golden.ts';
@@ -55,6 +57,8 @@ interface Going {
   /** Other settings of one rank. */
   readonly other?: { readonly rank: number; readonly flags: Flags };
   readonly base?: string;
+  /** Changes what a rank computes with the others. */
+  readonly meddle?: (group: ProcessGroup) => void;
 }
 
 /** Trains with so many ranks in this process. */
@@ -75,6 +79,7 @@ async function train(ranks: number, flags: Flags, going: Going = {}): Promise<Tr
   };
   const events: TrainEvent[] = [];
   const groups = ranks === 1 ? [undefined] : await groupHere(ranks);
+  for (const group of groups) if (group !== undefined) going.meddle?.(group);
   const results = await Promise.allSettled(
     groups.map(async (group, rank) => {
       const own = going.other?.rank === rank ? going.other.flags : {};
@@ -144,16 +149,19 @@ async function expectSame(many: Trained, one: Trained): Promise<void> {
 describe('ranks', () => {
   it.each([
     [2, { batchSize: 2 }, { batchSize: 4 }],
-    [3, { batchSize: 1, accumulate: 2 }, { batchSize: 3, accumulate: 2 }],
     [4, { batchSize: 2, groupByLength: true, warmupSteps: 2 }, { batchSize: 8, groupByLength: true, warmupSteps: 2 }],
-  ])(
-    '%i take the very steps of one process with the batch of all, and end in the same bytes again',
-    async (ranks, flags, alone) => {
-      const many = await train(ranks, flags);
-      await expectSame(many, await train(1, alone));
-      expect((await train(ranks, flags)).weights.equals(many.weights)).toBe(true);
-    },
-  );
+  ])('%i take the very steps of one process with the batch of all', async (ranks, flags, alone) => {
+    const many = await train(ranks, flags);
+    await expectSame(many, await train(1, alone));
+    expect(many.lines).toHaveLength(6);
+  });
+
+  it('end in the same bytes again', async () => {
+    const flags = { batchSize: 1, accumulate: 2 };
+    const many = await train(3, flags);
+    await expectSame(many, await train(1, { batchSize: 3, accumulate: 2 }));
+    expect((await train(3, flags)).weights.equals(many.weights)).toBe(true);
+  });
 
   it('measure held-out rows together', async () => {
     const held = { evalData: join(folder, 'rows.jsonl'), evalSteps: 2, earlyStopping: 2, result: 'best', batchSize: 2 };
@@ -188,22 +196,70 @@ describe('ranks', () => {
     expect(part.result).toMatchObject({ interrupted: true });
     expect(part.lines.length).toBeLessThan(6);
     ending = new AbortController();
+    for (const ranks of [1, 3]) {
+      const name = `part-${ranks}`;
+      await cp(join(folder, 'part'), join(folder, name), { recursive: true });
+      await cp(join(folder, 'part.checkpoints'), join(folder, `${name}.checkpoints`), { recursive: true });
+      const resumed = await train(ranks, { ...flags, resume: true }, { name });
+      await expectSame(resumed, whole);
+      const message = expect.stringContaining('those of the 2 with which it began') as string;
+      expect(resumed.events).toContainEqual(expect.objectContaining({ kind: 'warned', message }));
+    }
     const resumed = await train(2, { ...flags, resume: true }, { name: 'part' });
     expect(resumed.weights.equals(whole.weights)).toBe(true);
   });
 
-  it.each([1, 3])('go on as %i, where they were two', async (ranks) => {
-    const flags = { batchSize: 2, saveSteps: 100 };
-    const whole = await train(2, flags);
-    await train(2, flags, { name: 'part', stopAfter: 2 });
-    ending = new AbortController();
-    const resumed = await train(ranks, { ...flags, resume: true }, { name: 'part' });
-    await expectSame(resumed, whole);
-    expect(resumed.events).toContainEqual(
-      expect.objectContaining({
-        kind: 'warned',
-        message: expect.stringContaining('those of the 2 with which it began') as string,
-      }),
+  it('skip a step together of which one has numbers that are not finite', async () => {
+    const third = (values: Floats): void => void values.fill(NaN, 0, 1);
+    const meddle = changingGradients({ rank: 2, step: 3, before: third });
+    const { lines, result } = await train(3, { batchSize: 1, maxSkippedSteps: 1 }, { meddle });
+    expect(lines.map(({ skipped }) => skipped !== undefined)).toEqual([false, false, true, false, false, false]);
+    expect(result.interrupted).toBe(false);
+    const again = changingGradients({ rank: 1, step: 3, before: third });
+    await expect(train(2, { batchSize: 1, maxSkippedSteps: 0 }, { meddle: again })).rejects.toMatchObject({
+      errors: Array<unknown>(2).fill(expect.stringContaining('The training has diverged: at step 3')),
+    });
+  });
+
+  it('are planned as one process with the batch of all, but for the size of what each computes', async () => {
+    await writeFile(join(folder, 'rows.jsonl'), `${rowTexts.join('\n')}\n`);
+    const { base } = await loadGolden('llama');
+    const flags = { base, data: join(folder, 'rows.jsonl'), output: join(folder, 'planned'), epochs: 3 };
+    const many = await planTraining(resolveConfig({ flags: { ...flags, batchSize: 2 } }), { ranks: 2 });
+    const one = await planTraining(resolveConfig({ flags: { ...flags, batchSize: 4 } }));
+    expect([many.plan.steps, many.tokens]).toEqual([one.plan.steps, one.tokens]);
+    expect(many.largestBatch).toBeLessThan(one.largestBatch);
+    expect(many.memory.activations).toBeLessThan(one.memory.activations);
+  });
+
+  it('notice a rank that goes on with its own gradients', async () => {
+    const meddle = changingGradients({ rank: 1, step: 2, after: (values, own) => values.set(own) });
+    await expect(train(2, { batchSize: 2 }, { meddle })).rejects.toThrow(
+      'after step 6, the weights of rank 1 are no longer those of rank 0',
     );
   });
 });
+
+interface Meddling {
+  readonly rank: number;
+  readonly step: number;
+  readonly before?: (own: Floats) => void;
+  readonly after?: (values: Floats, own: Floats) => void;
+}
+
+/** Changes the gradients of one rank in one step, before or after they are summed over all. */
+function changingGradients({ rank, step, before, after }: Meddling): (group: ProcessGroup) => void {
+  return (group) => {
+    if (group.rank !== rank) return;
+    const allReduce = group.allReduce.bind(group);
+    let steps = 0;
+    group.allReduce = async (values: Floats, op?: ReduceOp): Promise<void> => {
+      // Only gradients are numbers of 32 bits.
+      const isMeant = values instanceof Float32Array && (steps += 1) === step;
+      if (isMeant) before?.(values);
+      const own = values.slice();
+      await allReduce(values, op);
+      if (isMeant) after?.(values, own);
+    };
+  };
+}

@@ -79,7 +79,7 @@ async function forecast(
 ): Promise<RunsForecast> {
   const { signal } = company;
   const looks: Steps[] = [];
-  for (const each of inputs) looks.push(await lookAtSteps(each, signal));
+  for (const each of inputs) looks.push(await lookAtSteps(each, { signal }));
   const tokens = sum(looks.map((look) => look.tokens));
   const objective = sharedObjective(inputs);
   const lanes = inputs.map(({ trainable, maxLength, config }) => ({ trainable, maxLength, seed: config.seed }));

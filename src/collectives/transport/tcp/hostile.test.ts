@@ -54,6 +54,41 @@ describe('frames that are wrong', () => {
     expect([...values]).toEqual([1, 2, 3, 4]);
   });
 
+  /** Both frames that rank 0 expects: what rank 1 has of its sum, and the sum of the other half. */
+  const both = (sequence = 0): Buffer =>
+    Buffer.concat(
+      [Float32Array.of(10, 20), Float32Array.of(30, 40)].map((values, index) => {
+        const payload = Buffer.from(values.buffer);
+        return Buffer.concat([encodeHeader({ ...signature, sequence, index }, payload), payload]);
+      }),
+    );
+
+  it('are refused for this alone: the same without the fault are used', async () => {
+    const { group, send } = await fake();
+    const values = Float32Array.of(1, 2, 3, 4);
+    const reduced = group.allReduce(values);
+    send(both());
+    await reduced;
+    expect([...values]).toEqual([30, 40, 13, 24]);
+  });
+
+  it('of an operation before are refused', async () => {
+    const { group, send } = await fake();
+    const values = Float32Array.of(1, 2, 3, 4);
+    const first = group.allReduce(values);
+    send(both());
+    await first;
+    const before = [...values];
+    const second = group.allReduce(values);
+    send(both());
+    await expect(second).rejects.toMatchObject({ code: 'GROUP_MISMATCH' });
+    expect([...values]).toEqual(before);
+    const again = await fake();
+    const sums = [again.group.allReduce(values), again.group.allReduce(values)];
+    again.send(Buffer.concat([both(0), both(1)]));
+    await Promise.all(sums);
+  });
+
   it('decode to what was encoded, and to nothing else', () => {
     fc.assert(
       fc.property(
@@ -175,7 +210,7 @@ describe('one who wants to join', () => {
       worldSize: 2,
       master: { host: '127.0.0.1', port },
       key: imposterKey,
-      joinTimeoutMs: 3000,
+      joinTimeoutMs: 1000,
       timeoutMs: 5000,
     }).catch((error: unknown) => error);
     const joining = openTcp({

@@ -22,6 +22,11 @@ export const watchLimits: WatchLimits = {
   graceMs: 1000,
 };
 
+/** Limits for another silence: of a shorter one, several beats must fit into it. Pure function. */
+export function limitsFor(silenceMs: number): WatchLimits {
+  return { ...watchLimits, silenceMs, beatMs: Math.min(watchLimits.beatMs, silenceMs / 6) };
+}
+
 /** Ranks that have been silent for too long. Pure function. */
 export function silentRanks(
   ranks: ReadonlyMap<number, RankState>,

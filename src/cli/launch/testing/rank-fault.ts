@@ -1,0 +1,19 @@
+/** What happens to a rank of a test. */
+export interface RankFault {
+  /** The sum over all ranks, counted from 1, before which it sends itself the signal. Two of them are a step. */
+  readonly at: number;
+  readonly signal: 'SIGKILL' | 'SIGSTOP';
+}
+
+const variable = 'RANK_FAULT';
+
+/** The environment by which a rank is told of its fault. */
+export function faultEnvironment(fault: RankFault): Readonly<Record<string, string>> {
+  return { [variable]: JSON.stringify(fault) };
+}
+
+export function faultOf(environment: NodeJS.ProcessEnv): RankFault | undefined {
+  const text = environment[variable];
+  // WHY as: it is written by `faultEnvironment`.
+  return text === undefined ? undefined : (JSON.parse(text) as RankFault);
+}
