@@ -5,6 +5,7 @@ import type { EndedSequence } from '../metrics/sources.ts';
 import { adapterSpan, isAttachment } from './adapter-span.ts';
 import type { PlannedSpan } from './planned-span.ts';
 import { type Operation, sequenceSpan } from './request-span.ts';
+import { RolloutLinks } from './rollout-links.ts';
 import { parseTraceParent } from './trace-parent.ts';
 import { readTraceSettings, type TraceSettings } from './trace-settings.ts';
 import type { RequestTrace, TracedRequest, Tracing } from './tracing.ts';
@@ -83,6 +84,7 @@ class OpenTelemetryTracing implements Tracing {
   readonly #events: Disposable;
   /** Where each version was attached last, the oldest first. */
   readonly #attached = new Map<string, SpanContext>();
+  readonly #links = new RolloutLinks<SpanContext>();
 
   constructor(packages: Packages, version: string) {
     this.#packages = packages;
@@ -128,12 +130,15 @@ class OpenTelemetryTracing implements Tracing {
     const { origin } = sequence;
     if (!(origin instanceof SpanOfRequest)) return;
     const { operation = 'text_completion' } = origin;
-    this.#write(sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin }), origin.span);
+    const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
+    const span = this.#write(planned, { parent: origin.span });
+    for (const { version } of sequence.adapters) this.#links.answered(version, span.spanContext());
   }
 
   /** WHY a child of the request that caused it, if one did: whoever asked sees what came of it. */
   #heard(event: AdapterEvent): void {
-    const span = this.#write(adapterSpan(event), this.#storage.getStore()?.span);
+    const links = this.#links.take(event).map((context): Link => ({ context }));
+    const span = this.#write(adapterSpan(event), { parent: this.#storage.getStore()?.span, links });
     if (event.version === undefined) return;
     if (event.event === 'retire') this.#attached.delete(event.version);
     else if (isAttachment(event)) this.#remember(event.version, span.spanContext());
@@ -148,13 +153,17 @@ class OpenTelemetryTracing implements Tracing {
     }
   }
 
-  #write({ name, start, end, attributes, errorType, children = [], linked = [] }: PlannedSpan, parent?: Span): Span {
+  #write(
+    { name, start, end, attributes, errorType, children = [], linked = [] }: PlannedSpan,
+    { parent, links: given = [] }: { readonly parent: Span | undefined; readonly links?: readonly Link[] },
+  ): Span {
     const { api } = this.#packages;
     const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpan(api.ROOT_CONTEXT, parent);
-    const links: Link[] = linked.flatMap((version) => {
+    const attachments = linked.flatMap((version) => {
       const attached = this.#attached.get(version);
       return attached === undefined ? [] : [{ context: attached }];
     });
+    const links: Link[] = [...given, ...attachments];
     const own = Object.fromEntries(
       Object.entries(attributes).map(([key, value]) => [key, typeof value === 'object' ? [...value] : value]),
     );
@@ -163,7 +172,7 @@ class OpenTelemetryTracing implements Tracing {
       span.setAttribute('error.type', errorType);
       span.setStatus({ code: api.SpanStatusCode.ERROR });
     }
-    for (const child of children) this.#write(child, span);
+    for (const child of children) this.#write(child, { parent: span });
     span.end(end);
     return span;
   }
