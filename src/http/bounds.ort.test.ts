@@ -29,7 +29,8 @@ function post(body: object): Promise<Response> {
 
 describe('a server with a bound of memory for keys and values', () => {
   it('says what it has room for', async () => {
-    const { room } = await open({ maxSlots: 2, maxLength: 32, kvMemory: 2 ** 20 });
+    const { room, memory } = await open({ maxSlots: 2, maxLength: 32, kvMemory: 2 ** 20, adapterMemory: 2 ** 21 });
+    expect(memory).toMatchObject({ kv: 2 ** 20, adapters: 2 ** 21, job: undefined });
     const bytes = 64 * (room?.bytesPerToken ?? 0);
     expect(room).toMatchObject({ slots: 2, maxLength: 32, bytes, budget: 2 ** 20 });
     expect(bytes).toBeGreaterThan(0);
