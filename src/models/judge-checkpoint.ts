@@ -53,7 +53,7 @@ export function judgeCheckpoint({ json, index, name }: CheckpointFacts): Judgeme
   const quantization = kept(() => readQuantization(json, path));
   const encoder = encoderFamilyOf(json);
   if (encoder !== undefined) {
-    kept(() => encoder.readConfig(json, path));
+    kept(() => encoder.read(json, path));
     return { problems, family: encoder.modelTypes[0], task: 'embedding or classification', parameters: undefined };
   }
   const family = kept(() => familyOf(json, path));

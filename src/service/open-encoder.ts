@@ -153,8 +153,8 @@ function idLimitsOf({ config, weights }: BaseModel): ReadonlyMap<string, number>
   return limits;
 }
 
-/** The parameters that a classifier's adapter may replace, by PEFT's names: the head, and the layer before it in DistilBERT. */
-const headName = /^(pre_)?classifier\.|^score\./;
+/** The parameters that a classifier's adapter may replace, by PEFT's names: the head, and what lies before it in DistilBERT and ModernBERT. */
+const headName = /^(pre_)?classifier\.|^score\.|^head\.(dense|norm)\./;
 
 /** The head of a classifier, which adapters may replace (`modules_to_save`). */
 async function headOf({ task, dir, weights }: BaseModel): Promise<ServedParameter[]> {

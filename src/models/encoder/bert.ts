@@ -7,14 +7,10 @@ import {
   type EncoderFamily,
   type EncoderLayer,
   type EncoderNetwork,
+  type HeadLayer,
+  type NetworkOptions,
 } from './encoder-config.ts';
-import { readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
-
-const positive = z
-  .number()
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
+import { positive, readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
 
 const bertJson = z.looseObject({
   model_type: z.string(),
@@ -26,7 +22,7 @@ const bertJson = z.looseObject({
   intermediate_size: positive,
   hidden_act: z.string().default('gelu'),
   max_position_embeddings: positive.default(512),
-  type_vocab_size: positive.default(2),
+  type_vocab_size: positive.or(z.literal(0)).default(2),
   layer_norm_eps: z.number().positive().default(1e-12),
   pad_token_id: z.number().int().nonnegative().nullish(),
   position_embedding_type: z.string().nullish(),
@@ -38,22 +34,28 @@ export const bert: EncoderFamily = {
   modelTypes: ['bert'],
   classifier: 'BertForSequenceClassification',
   prefix: 'bert.',
-  readConfig: (json, path) => readBertConfig(json, path),
-  network: (config, { prefix, labels }) => ({
-    ...bertNetwork(config, { prefix, numbering: 'counted' }),
-    head:
-      labels === 0
-        ? []
-        : [
-            { linear: linearLayer(`${prefix}pooler.dense`, config.hiddenSize, config.hiddenSize), activation: 'tanh' },
-            { linear: linearLayer('classifier', config.hiddenSize, labels), activation: 'none' },
-          ],
-  }),
+  read(json, path) {
+    const config = readBertConfig(json, path);
+    return {
+      config,
+      network: (options) => ({
+        ...bertNetwork(config, { ...options, numbering: 'counted' }),
+        head: pooledHead(config, options),
+      }),
+    };
+  },
 };
 
-/** The fields in the config.json of BERT and of the families derived from it. */
-export function readBertConfig(json: unknown, path: string): EncoderConfig {
-  const fields = parseWith(bertJson, json, path);
+/**
+ * The fields in the config.json of BERT and of the families derived from it.
+ * @param defaults  the fields that have other defaults than in BERT
+ */
+export function readBertConfig(
+  json: unknown,
+  path: string,
+  defaults: Partial<z.input<typeof bertJson>> = {},
+): EncoderConfig {
+  const fields = parseWith(bertJson, typeof json === 'object' ? { ...defaults, ...json } : json, path);
   const positions = fields.position_embedding_type ?? 'absolute';
   if (positions !== 'absolute') {
     refuseFeature(path, { feature: 'position_embedding_type', value: positions, supported: 'absolute' });
@@ -80,19 +82,36 @@ export function readBertConfig(json: unknown, path: string): EncoderConfig {
   };
 }
 
+export interface BertParts {
+  readonly prefix: string;
+  readonly numbering: EncoderNetwork['embeddings']['numbering'];
+  /** The width of the tables. Default: that of the blocks. */
+  readonly width?: number;
+}
+
+/** The head that BERT has: the state of the first token, `pooler.dense` and tanh, and the logits. */
+export function pooledHead({ hiddenSize }: EncoderConfig, { prefix, labels }: NetworkOptions): readonly HeadLayer[] {
+  if (labels === 0) return [];
+  return [
+    { linear: linearLayer(`${prefix}pooler.dense`, hiddenSize, hiddenSize), activation: 'tanh' },
+    { linear: linearLayer('classifier', hiddenSize, labels), activation: 'none' },
+  ];
+}
+
 /** The encoder without its head. RoBERTa uses the same. */
 export function bertNetwork(
   config: EncoderConfig,
-  { prefix, numbering }: { prefix: string; numbering: EncoderNetwork['embeddings']['numbering'] },
+  { prefix, numbering, width = config.hiddenSize }: BertParts,
 ): Omit<EncoderNetwork, 'head'> {
   const path = `${prefix}embeddings`;
   return {
     embeddings: {
       path,
+      width,
       words: `${path}.word_embeddings`,
       positions: `${path}.position_embeddings`,
-      tokenTypes: `${path}.token_type_embeddings`,
-      norm: normLayer(`${path}.LayerNorm`, config),
+      tokenTypes: config.tokenTypes === 0 ? undefined : `${path}.token_type_embeddings`,
+      norm: normLayer(`${path}.LayerNorm`, config, { width }),
       numbering,
     },
     layers: Array.from({ length: config.layers }, (_, i) => bertLayer(config, `${prefix}encoder.layer.${i}`)),
@@ -104,10 +123,13 @@ function bertLayer(config: EncoderConfig, path: string): EncoderLayer {
   const attention = `${path}.attention`;
   return {
     path: attention,
-    query: linearLayer(`${attention}.self.query`, hidden, hidden),
-    key: linearLayer(`${attention}.self.key`, hidden, hidden),
-    value: linearLayer(`${attention}.self.value`, hidden, hidden),
+    projections: [
+      linearLayer(`${attention}.self.query`, hidden, hidden),
+      linearLayer(`${attention}.self.key`, hidden, hidden),
+      linearLayer(`${attention}.self.value`, hidden, hidden),
+    ],
     output: linearLayer(`${attention}.output.dense`, hidden, hidden),
+    norms: 'after',
     attentionNorm: normLayer(`${attention}.output.LayerNorm`, config),
     mlp: {
       kind: 'plain',

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { parseWith } from '../parse-with.ts';
-import { linearLayer, normLayer, type EncoderConfig, type EncoderFamily, type EncoderLayer } from './encoder-config.ts';
-import { readActivation, readHeadSize } from './read-fields.ts';
-
-const positive = z
-  .number()
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
+import {
+  linearLayer,
+  normLayer,
+  type EncoderConfig,
+  type EncoderFamily,
+  type EncoderLayer,
+  type EncoderNetwork,
+  type NetworkOptions,
+} from './encoder-config.ts';
+import { positive, readActivation, readHeadSize } from './read-fields.ts';
 
 const distilbertJson = z.looseObject({
   model_type: z.string(),
@@ -27,29 +29,38 @@ export const distilbert: EncoderFamily = {
   modelTypes: ['distilbert'],
   classifier: 'DistilBertForSequenceClassification',
   prefix: 'distilbert.',
-  readConfig(json, path) {
-    const fields = parseWith(distilbertJson, json, path);
-    return {
-      kind: 'encoder',
-      family: fields.model_type,
-      vocabSize: fields.vocab_size,
-      hiddenSize: fields.dim,
-      layers: fields.n_layers,
-      heads: fields.n_heads,
-      kvHeads: fields.n_heads,
-      headDim: readHeadSize(fields.dim, fields.n_heads, path),
-      intermediateSize: fields.hidden_dim,
-      activation: readActivation(fields.activation, path),
-      normEpsilon: 1e-12,
-      maxPositions: fields.max_position_embeddings,
-      positionRows: fields.max_position_embeddings,
-      tokenTypes: 0,
-      padTokenId: fields.pad_token_id ?? 0,
-    };
+  read(json, path) {
+    const config = readConfig(json, path);
+    return { config, network: (options) => network(config, options) };
   },
-  network: (config, { prefix, labels }) => ({
+};
+
+function readConfig(json: unknown, path: string): EncoderConfig {
+  const fields = parseWith(distilbertJson, json, path);
+  return {
+    kind: 'encoder',
+    family: fields.model_type,
+    vocabSize: fields.vocab_size,
+    hiddenSize: fields.dim,
+    layers: fields.n_layers,
+    heads: fields.n_heads,
+    kvHeads: fields.n_heads,
+    headDim: readHeadSize(fields.dim, fields.n_heads, path),
+    intermediateSize: fields.hidden_dim,
+    activation: readActivation(fields.activation, path),
+    normEpsilon: 1e-12,
+    maxPositions: fields.max_position_embeddings,
+    positionRows: fields.max_position_embeddings,
+    tokenTypes: 0,
+    padTokenId: fields.pad_token_id ?? 0,
+  };
+}
+
+function network(config: EncoderConfig, { prefix, labels }: NetworkOptions): EncoderNetwork {
+  return {
     embeddings: {
       path: `${prefix}embeddings`,
+      width: config.hiddenSize,
       words: `${prefix}embeddings.word_embeddings`,
       positions: `${prefix}embeddings.position_embeddings`,
       tokenTypes: undefined,
@@ -64,17 +75,20 @@ export const distilbert: EncoderFamily = {
             { linear: linearLayer('pre_classifier', config.hiddenSize, config.hiddenSize), activation: 'relu' },
             { linear: linearLayer('classifier', config.hiddenSize, labels), activation: 'none' },
           ],
-  }),
-};
+  };
+}
 
 function layer(config: EncoderConfig, path: string): EncoderLayer {
   const { hiddenSize: hidden, intermediateSize: intermediate } = config;
   return {
     path: `${path}.attention`,
-    query: linearLayer(`${path}.attention.q_lin`, hidden, hidden),
-    key: linearLayer(`${path}.attention.k_lin`, hidden, hidden),
-    value: linearLayer(`${path}.attention.v_lin`, hidden, hidden),
+    projections: [
+      linearLayer(`${path}.attention.q_lin`, hidden, hidden),
+      linearLayer(`${path}.attention.k_lin`, hidden, hidden),
+      linearLayer(`${path}.attention.v_lin`, hidden, hidden),
+    ],
     output: linearLayer(`${path}.attention.out_lin`, hidden, hidden),
+    norms: 'after',
     attentionNorm: normLayer(`${path}.sa_layer_norm`, config),
     mlp: {
       kind: 'plain',

@@ -3,6 +3,7 @@ import type { Activation } from '../graph/activation.ts';
 import type { LinearLayer } from '../graph/linear.ts';
 import type { MlpLayer } from '../graph/mlp.ts';
 import type { NormLayer } from '../graph/norm.ts';
+import type { RopeConfig } from '../decoder/rope.ts';
 
 /** The sizes of an encoder that its graphs need. */
 export interface EncoderConfig extends ModelConfig {
@@ -18,31 +19,50 @@ export interface EncoderConfig extends ModelConfig {
   readonly padTokenId: number;
 }
 
-/** One block: attention and then the feed-forward part. Each is added to its input, and the sum is normalized. */
+/** One block: attention and then the feed-forward part. Each is added to its input. */
 export interface EncoderLayer {
   readonly path: string;
-  readonly query: LinearLayer;
-  readonly key: LinearLayer;
-  readonly value: LinearLayer;
+  /** Queries, keys and values: three layers, or one whose result contains the three one after the other. */
+  readonly projections: readonly [LinearLayer, LinearLayer, LinearLayer] | readonly [LinearLayer];
   readonly output: LinearLayer;
-  readonly attentionNorm: NormLayer;
+  /** How positions rotate queries and keys. Default: not at all. */
+  readonly rope?: RopeConfig;
+  /** The largest distance over which a token attends to another. Default: any. */
+  readonly window?: number;
+  /** Whether the norms are applied to the sums, or to what goes into the attention and into the feed-forward part. */
+  readonly norms: 'after' | 'before';
+  /** undefined: this norm is left out */
+  readonly attentionNorm: NormLayer | undefined;
   readonly mlp: MlpLayer;
   readonly norm: NormLayer;
 }
 
-/** One step between the state of the first token and the logits. */
+/** One step between the pooled state of a row and the logits. */
 export interface HeadLayer {
   readonly linear: LinearLayer;
-  readonly activation: 'tanh' | 'relu' | 'none';
+  readonly activation: Activation | 'tanh' | 'none';
+  /** Applied after the activation. */
+  readonly norm?: NormLayer;
+}
+
+/** Biases of the scores that depend on the distance of two tokens, the same in all layers: a table [buckets, heads]. */
+export interface DistanceBias {
+  /** The path of the table. */
+  readonly path: string;
+  readonly buckets: number;
+  /** The number of the row for keys that are `offset` positions behind the query; negative before it. */
+  bucketOf(offset: number): number;
 }
 
 /** The network of an encoder as data: its parts, and their paths in the checkpoint. */
 export interface EncoderNetwork {
   readonly embeddings: {
     readonly path: string;
+    /** The width of the tables. */
+    readonly width: number;
     /** Paths of tables. */
     readonly words: string;
-    readonly positions: string;
+    readonly positions: string | undefined;
     readonly tokenTypes: string | undefined;
     readonly norm: NormLayer;
     /**
@@ -50,9 +70,16 @@ export interface EncoderNetwork {
      * tokens count from the next row.
      */
     readonly numbering: 'counted' | 'from-padding';
+    /** Leads from the width of the tables to the width of the blocks. */
+    readonly projection?: LinearLayer;
   };
+  readonly distanceBias?: DistanceBias;
+  /** A description may be in the list more than once: these blocks share their weights. */
   readonly layers: readonly EncoderLayer[];
+  readonly finalNorm?: NormLayer;
   readonly head: readonly HeadLayer[];
+  /** The state that the head reads: that of the first token, or the mean of the tokens that the mask counts. Default: `first`. */
+  readonly headReads?: 'first' | 'mean';
 }
 
 /** A family of encoders. It says how to read the config.json and where the weights are in the checkpoint. */
@@ -63,26 +90,45 @@ export interface EncoderFamily {
   readonly classifier: string;
   /** The path of the encoder within that class, as in `bert.encoder.layer.0`. */
   readonly prefix: string;
+  /** Translates names of tensors in files, without the prefix, to those of the modules. */
+  readonly rename?: (name: string) => string;
+  /** Names the matrices that a tensor of the files consists of, one below the other. @param name  after `rename` */
+  readonly unpack?: (name: string) => readonly string[] | undefined;
   /** @throws EspalierError MODEL_CONFIG_INVALID, MODEL_FEATURE_UNSUPPORTED */
-  readConfig(json: unknown, path: string): EncoderConfig;
+  read(json: unknown, path: string): EncoderDescription;
+}
+
+/** What a config.json says of an encoder. */
+export interface EncoderDescription {
+  readonly config: EncoderConfig;
   /**
    * @param prefix  the prefix of the paths of the encoder: '' or 'bert.'
    * @param labels  the number of classes of the head; 0 when there is no head
    */
-  network(config: EncoderConfig, options: { readonly prefix: string; readonly labels: number }): EncoderNetwork;
+  network(options: NetworkOptions): EncoderNetwork;
 }
 
-export const linearLayer = (path: string, width: number, out: number): LinearLayer => ({
+export interface NetworkOptions {
+  readonly prefix: string;
+  readonly labels: number;
+}
+
+export const linearLayer = (path: string, width: number, out: number, bias = true): LinearLayer => ({
   path,
   in: width,
   out,
-  bias: true,
+  bias,
 });
 
-export const normLayer = (path: string, { hiddenSize, normEpsilon }: EncoderConfig): NormLayer => ({
+export const normLayer = (
+  path: string,
+  { hiddenSize, normEpsilon }: EncoderConfig,
+  { width = hiddenSize, bias = true } = {},
+): NormLayer => ({
   path,
   kind: 'layer',
-  width: hiddenSize,
+  width,
   epsilon: normEpsilon,
   offset: 0,
+  ...(!bias && { parameters: 'weight' }),
 });

@@ -1,8 +1,10 @@
 import { EspalierError } from '../../core/index.ts';
-import type { Model, Value } from '../../ir/index.ts';
+import type { Model, Tape, Value } from '../../ir/index.ts';
 import type { BaseGraphs, EncoderGraphOptions } from '../base-model.ts';
+import { activate } from '../graph/activation.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import { linear } from '../graph/linear.ts';
+import { norm } from '../graph/norm.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import type { EncoderConfig, EncoderNetwork } from './encoder-config.ts';
 import { encoderStack } from './encoder-stack.ts';
@@ -30,15 +32,26 @@ export function encoderGraphs(base: EncoderSource): BaseGraphs {
 function buildClassificationGraph(base: EncoderSource, options: EncoderGraphOptions): Model {
   const missing = [...base.headWeights.keys()].filter((name) => options.given?.has(name) !== true);
   if (missing.length > 0) throw new EspalierError('MODEL_HEAD_MISSING', { names: missing });
-  const { builder, hidden } = encode(base, options, 'classify');
-  let state = builder.tape('classifier').op('Gather', [hidden, builder.tape('classifier').int64(0)], {
-    attributes: { axis: 1 },
-  });
-  for (const { linear: layer, activation } of base.network.head) {
+  const { builder, hidden, attentionMask } = encode(base, options, 'classify');
+  let state = readByHead(builder.tape('classifier'), { hidden, attentionMask }, base.network.headReads);
+  for (const { linear: layer, activation, norm: last } of base.network.head) {
     state = linear(builder, state, layer);
-    if (activation !== 'none') state = builder.tape(layer.path).op(activation === 'tanh' ? 'Tanh' : 'Relu', [state]);
+    const tape = builder.tape(layer.path);
+    if (activation === 'tanh') state = tape.op('Tanh', [state]);
+    else if (activation !== 'none') state = activate(tape, state, activation);
+    if (last) state = norm(builder, state, last);
   }
   return finish(builder, state, 'logits');
+}
+
+/** @returns f32 [batch, hidden] */
+function readByHead(
+  tape: Tape,
+  states: { readonly hidden: Value; readonly attentionMask: Value },
+  reads: EncoderNetwork['headReads'] = 'first',
+): Value {
+  if (reads === 'mean') return pool(tape, states, { mode: 'mean', normalize: false });
+  return tape.op('Gather', [states.hidden, tape.int64(0)], { attributes: { axis: 1 } });
 }
 
 function buildEmbeddingGraph(base: EncoderSource, options: EncoderGraphOptions): Model {

@@ -8,11 +8,13 @@ import { normWeights } from '../graph/norm.ts';
 import { parseWith } from '../parse-with.ts';
 import { readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights } from '../select-weights.ts';
+import { listWeights } from '../weight-files.ts';
 import type { WeightRef } from '../weight-ref.ts';
 import type { EncoderConfig, EncoderFamily, EncoderNetwork } from './encoder-config.ts';
 import { encoderGraphs } from './encoder-graphs.ts';
 import { readLabels } from './read-labels.ts';
 import { readPooling } from './read-pooling.ts';
+import { unpacked } from './unpack-weights.ts';
 
 const header = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
 
@@ -42,22 +44,27 @@ export async function openEncoder(
     throw new EspalierError('MODEL_HEAD_PRESENT', { dir, labels: readLabels(json, path).join(', ') });
   }
   const task = newLabels === undefined ? stored : 'classification';
-  const config = family.readConfig(json, path);
+  const { config, network: networkOf } = family.read(json, path);
   const labels = newLabels ?? (task === 'classification' ? readLabels(json, path) : undefined);
   const prefix = task === 'classification' ? family.prefix : '';
-  const network = family.network(config, { prefix, labels: labels?.length ?? 0 });
+  const network = networkOf({ prefix, labels: labels?.length ?? 0 });
   const modules = linears(network).map(({ path: name, in: width, out }) => ({ path: name, in: width, out }));
   const shapes = weightShapes(config, network);
   const ofHead = new Set(
-    newLabels && network.head.flatMap(({ linear }) => linearWeights(linear).map(([name]) => name)),
+    newLabels &&
+      network.head.flatMap(({ linear, norm }) =>
+        [...linearWeights(linear), ...(norm ? normWeights(norm) : [])].map(([name]) => name),
+      ),
   );
-  const { weights, stored: files } = await selectWeights(dir, {
+  const files = await listWeights(dir);
+  const rename = (name: string): string => currentName(name, family, prefix === '' ? family.prefix : '');
+  const { weights } = await selectWeights(dir, {
+    listed: unpacked(files, { rename, unpack: family.unpack }),
     modules,
     quantization: readQuantization(json, path),
     shapes,
     mayLack: (name) => ofHead.has(name),
     prefix,
-    rename: (name) => currentName(name, prefix === '' ? family.prefix : ''),
     isIgnored: isIgnored(network, prefix, newLabels !== undefined),
   });
   const headWeights = new Map(
@@ -101,38 +108,61 @@ function taskOf(json: unknown, path: string): BaseTask {
 }
 
 /** Old checkpoints call the weight and bias of a norm gamma and beta. Masked language models have a prefix that `AutoModel` lacks. */
-function currentName(name: string, outer: string): string {
-  const bare = name.startsWith(outer) ? name.slice(outer.length) : name;
+function currentName(name: string, { rename = (same) => same }: EncoderFamily, outer: string): string {
+  const bare = rename(name.startsWith(outer) ? name.slice(outer.length) : name);
   return bare.replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight').replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
 }
 
+/** The heads of masked language models, of all families: BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT, ModernBERT. */
+const languageHeads = [
+  'cls.',
+  'lm_head.',
+  'vocab_transform.',
+  'vocab_layer_norm.',
+  'vocab_projector.',
+  'generator_predictions.',
+  'generator_lm_head.',
+  'discriminator_predictions.',
+  'predictions.',
+  'sop_classifier.',
+  'head.',
+  'decoder.',
+];
+
 /** Tensors that are ignored: buffers of old versions, a pooler that nothing reads, and the heads of masked language models. */
 function isIgnored(network: EncoderNetwork, prefix: string, isNewHead: boolean): (name: string) => boolean {
-  const heads = ['cls.', 'lm_head.', 'vocab_transform.', 'vocab_layer_norm.', 'vocab_projector.'];
   return (name) =>
     name === `${network.embeddings.path}.position_ids` ||
     name.startsWith(`${prefix}pooler.`) ||
-    ((network.head.length === 0 || isNewHead) && heads.some((head) => name.startsWith(head)));
+    ((network.head.length === 0 || isNewHead) && languageHeads.some((head) => name.startsWith(head)));
 }
 
-/** All linear layers in the order of the computation. Adapters can target them. */
-function linears({ layers, head }: EncoderNetwork): LinearLayer[] {
-  return [
-    ...layers.flatMap(({ query, key, value, output, mlp }) => [query, key, value, output, ...mlpLinears(mlp)]),
+/** All linear layers in the order of the computation, each once. Adapters can target them. */
+function linears({ embeddings, layers, head }: EncoderNetwork): LinearLayer[] {
+  const all = [
+    ...(embeddings.projection ? [embeddings.projection] : []),
+    ...layers.flatMap(({ projections, output, mlp }) => [...projections, output, ...mlpLinears(mlp)]),
     ...head.map(({ linear }) => linear),
   ];
+  return [...new Map(all.map((layer) => [layer.path, layer])).values()];
 }
 
 /** Maps the name of every tensor in a checkpoint of this network to its shape. */
 function weightShapes(config: EncoderConfig, network: EncoderNetwork): Map<string, readonly number[]> {
-  const { words, positions, tokenTypes, norm } = network.embeddings;
-  const { hiddenSize, vocabSize, positionRows } = config;
+  const { width, words, positions, tokenTypes, norm } = network.embeddings;
+  const { distanceBias: bias } = network;
+  const norms = [
+    norm,
+    ...network.layers.flatMap((layer) => [layer.attentionNorm, layer.norm]),
+    network.finalNorm,
+    ...network.head.map((step) => step.norm),
+  ];
   return new Map<string, readonly number[]>([
-    [`${words}.weight`, [vocabSize, hiddenSize]],
-    [`${positions}.weight`, [positionRows, hiddenSize]],
-    ...(tokenTypes === undefined ? [] : [[`${tokenTypes}.weight`, [config.tokenTypes, hiddenSize]] as const]),
-    ...normWeights(norm),
-    ...network.layers.flatMap((layer) => [...normWeights(layer.attentionNorm), ...normWeights(layer.norm)]),
+    [`${words}.weight`, [config.vocabSize, width]],
+    ...(positions === undefined ? [] : [[`${positions}.weight`, [config.positionRows, width]] as const]),
+    ...(tokenTypes === undefined ? [] : [[`${tokenTypes}.weight`, [config.tokenTypes, width]] as const]),
+    ...(bias === undefined ? [] : [[`${bias.path}.weight`, [bias.buckets, config.heads]] as const]),
+    ...norms.flatMap((each) => (each ? normWeights(each) : [])),
     ...linears(network).flatMap(linearWeights),
   ]);
 }

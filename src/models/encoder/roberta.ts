@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { parseWith } from '../parse-with.ts';
 import { bertNetwork, readBertConfig } from './bert.ts';
-import { linearLayer, type EncoderFamily } from './encoder-config.ts';
+import {
+  linearLayer,
+  type EncoderConfig,
+  type EncoderFamily,
+  type HeadLayer,
+  type NetworkOptions,
+} from './encoder-config.ts';
 
 const padding = z.looseObject({ pad_token_id: z.number().int().nonnegative().default(1) });
 
@@ -13,19 +19,29 @@ export const roberta: EncoderFamily = {
   modelTypes: ['roberta', 'xlm-roberta', 'camembert'],
   classifier: 'RobertaForSequenceClassification',
   prefix: 'roberta.',
-  readConfig(json, path) {
-    const config = readBertConfig(json, path);
+  read(json, path) {
+    const fields = readBertConfig(json, path);
     const { pad_token_id: padTokenId } = parseWith(padding, json, path);
-    return { ...config, padTokenId, maxPositions: config.positionRows - padTokenId - 1 };
+    const config = { ...fields, padTokenId, maxPositions: fields.positionRows - padTokenId - 1 };
+    return {
+      config,
+      network: (options) => ({
+        ...bertNetwork(config, { ...options, numbering: 'from-padding' }),
+        head: twoLayerHead(config, options, 'tanh'),
+      }),
+    };
   },
-  network: (config, { prefix, labels }) => ({
-    ...bertNetwork(config, { prefix, numbering: 'from-padding' }),
-    head:
-      labels === 0
-        ? []
-        : [
-            { linear: linearLayer('classifier.dense', config.hiddenSize, config.hiddenSize), activation: 'tanh' },
-            { linear: linearLayer('classifier.out_proj', config.hiddenSize, labels), activation: 'none' },
-          ],
-  }),
 };
+
+/** A head of two layers under one name, over the state of the first token. */
+export function twoLayerHead(
+  { hiddenSize }: EncoderConfig,
+  { labels }: NetworkOptions,
+  activation: HeadLayer['activation'],
+): readonly HeadLayer[] {
+  if (labels === 0) return [];
+  return [
+    { linear: linearLayer('classifier.dense', hiddenSize, hiddenSize), activation },
+    { linear: linearLayer('classifier.out_proj', hiddenSize, labels), activation: 'none' },
+  ];
+}
