@@ -201,7 +201,8 @@ async function openArena(base: BaseModel, settings: EngineSettings, slots: numbe
  * WHY not of unsigned bytes: where signed products must have narrow inputs, graphs with unsigned weights keep wide ones.
  */
 function roundsInputs(weight: QuantizedWeight | undefined): boolean {
-  return weight?.kind === 'int8' ? weight.signed : weight?.activations === 'int8';
+  if (weight?.kind === 'int8') return weight.signed;
+  return weight?.kind === 'blocks' && weight.activations === 'int8';
 }
 
 interface EngineParts {

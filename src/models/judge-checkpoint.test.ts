@@ -29,7 +29,7 @@ describe('judgeCheckpoint', () => {
   });
 
   it('says everything for which a checkpoint would be refused', () => {
-    const quantization_config = { quant_method: 'gptq', bits: 4 };
+    const quantization_config = { quant_method: 'quip', bits: 4 };
     const json = { model_type: 'llama', hidden_act: 'unheard', quantization_config };
     expect(codes(judgeCheckpoint({ json, index: undefined, name: 'org/name' }))).toEqual([
       'MODEL_FEATURE_UNSUPPORTED',

@@ -1,7 +1,14 @@
 import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import type { QuantizationConfig } from './quantized/quantization-config.ts';
-import { quantizableMatrices, quantizedWeight } from './quantized/quantized-weight.ts';
+import { groupedWeight, smallOfGrouped, type SmallTensors } from './quantized/foreign/find-grouped.ts';
+import type { Quantization } from './quantized/quantization-config.ts';
+import {
+  quantizableMatrices,
+  quantizedWeight,
+  type QuantizableMatrix,
+  type QuantizedResult,
+} from './quantized/quantized-weight.ts';
+import { readSmallTensors } from './read-small-tensors.ts';
 import type { StoredTensors } from './stored-tensors.ts';
 import { listWeights, type ListedWeights } from './weight-files.ts';
 import type { WeightRef } from './weight-ref.ts';
@@ -28,7 +35,7 @@ export interface WantedWeights {
   /** The modules whose matrices can be quantized. */
   readonly modules: readonly AdaptableModule[];
   /** undefined when all weights are floats. */
-  readonly quantization: QuantizationConfig | undefined;
+  readonly quantization: Quantization | undefined;
   /** What the folder's files hold, if the caller has listed it already. */
   readonly listed?: ListedWeights;
 }
@@ -46,14 +53,29 @@ export interface SelectedWeights {
  * @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences; the errors of `listWeights`
  */
 export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
-  return pickWeights(dir, wanted.listed ?? (await listWeights(dir)), wanted);
+  const stored = wanted.listed ?? (await listWeights(dir));
+  const { quantization } = wanted;
+  if (quantization === undefined || isOwn(quantization)) return pickWeights(dir, stored, wanted);
+  return pickWeights(dir, stored, wanted, await readSmallTensors(dir, filesOf(dir, stored, wanted), smallOfGrouped));
+}
+
+function isOwn({ scheme }: Quantization): boolean {
+  return scheme === 'blocks' || scheme === 'int8';
+}
+
+function filesOf(dir: string, { tensors }: ListedWeights, wanted: WantedWeights): ReadonlyMap<string, WeightRef> {
+  const named = withPrefix(renamed(tensors, wanted.rename), wanted);
+  return wanted.divide?.(named, dir) ?? named;
 }
 
 /** The same for files that were listed already. @throws EspalierError MODEL_WEIGHTS_MISMATCH with all differences */
-export function pickWeights(dir: string, stored: ListedWeights, wanted: WantedWeights): SelectedWeights {
-  const named = withPrefix(renamed(stored.tensors, wanted.rename), wanted);
-  const files = wanted.divide?.(named, dir) ?? named;
-  const { listed, used, problems } = withQuantized(files, wanted);
+export function pickWeights(
+  dir: string,
+  stored: ListedWeights,
+  wanted: WantedWeights,
+  small: SmallTensors = new Map(),
+): SelectedWeights {
+  const { listed, used, problems } = withQuantized(filesOf(dir, stored, wanted), wanted, small);
   const isUnexpected = (name: string): boolean =>
     !wanted.shapes.has(name) && !used.has(name) && !wanted.isIgnored(name);
   const unexpected = [...listed.keys()].filter(isUnexpected);
@@ -88,22 +110,47 @@ interface Listed {
 function withQuantized(
   files: ReadonlyMap<string, WeightRef>,
   { modules, quantization, shapes }: WantedWeights,
+  small: SmallTensors,
 ): Listed {
   const listed = new Map(files);
   const used = new Set<string>();
   const problems: string[] = [];
   if (quantization === undefined) return { listed, used, problems };
   for (const [name, matrix] of quantizableMatrices(modules)) {
-    const ref = files.get(name);
-    if (ref === undefined || !byteTypes.has(ref.dtype) || !shapes.has(name)) continue;
-    const result = quantizedWeight(matrix, files, quantization);
-    if ('problem' in result) problems.push(result.problem);
-    else {
-      listed.set(name, { ...ref, quantized: result.weight });
-      for (const each of result.used) used.add(each);
+    if (!shapes.has(name)) continue;
+    const result = find(matrix, { listed: files, small, quantization });
+    if (result === undefined) continue;
+    if ('problem' in result) {
+      problems.push(result.problem);
+      continue;
     }
+    const ref = result.packed ?? files.get(name);
+    if (ref !== undefined) listed.set(name, { ...ref, name, quantized: result.weight });
+    for (const each of result.used) used.add(each);
   }
   return { listed, used, problems };
+}
+
+interface Search {
+  readonly listed: ReadonlyMap<string, WeightRef>;
+  readonly small: SmallTensors;
+  readonly quantization: Quantization;
+}
+
+/** @returns undefined if the matrix consists of floats */
+function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search): QuantizedResult | undefined {
+  switch (quantization.scheme) {
+    case 'gptq':
+    case 'awq':
+      return groupedWeight({ matrix, listed, small }, quantization);
+    case 'blocks':
+    case 'int8': {
+      const ref = listed.get(matrix.name);
+      return ref && byteTypes.has(ref.dtype) ? quantizedWeight(matrix, listed, quantization) : undefined;
+    }
+    default:
+      return quantization satisfies never;
+  }
 }
 
 function renamed(

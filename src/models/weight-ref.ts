@@ -1,5 +1,6 @@
 import type { DataType } from '../tensor/index.ts';
 import type { QuantizationConfig } from './quantized/quantization-config.ts';
+import type { GroupedWeight } from './quantized/foreign/grouped-weight.ts';
 
 /** The place of one weight in the files of the checkpoint. */
 export interface WeightRef {
@@ -39,4 +40,5 @@ export type QuantizedWeight =
       /** Whether the bytes are signed. Otherwise they have the zero point 128, as in checkpoints of Espalier before 0.3. */
       readonly signed: boolean;
       readonly scales: WeightRef;
-    };
+    }
+  | GroupedWeight;

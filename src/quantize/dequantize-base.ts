@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
-import { dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
+import { dequantizeGrouped, dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
 import { publishFolder } from '../atomic-files/index.ts';
 import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
@@ -10,6 +10,15 @@ import { WeightReader } from './weight-reader.ts';
 export async function readDequantized(reader: WeightReader, ref: WeightRef): Promise<Float32Array> {
   const { quantized } = ref;
   if (quantized === undefined) return reader.floats(ref);
+  if (quantized.kind === 'grouped') {
+    const { scales, zeroPoints, order } = quantized;
+    return dequantizeGrouped(quantized, {
+      packed: await reader.bytes(ref),
+      scales: await reader.floats(scales),
+      zeroPoints: zeroPoints && (await reader.bytes(zeroPoints)),
+      ...(order && { order: int32s(await reader.bytes(order)) }),
+    });
+  }
   const zeroPoints = quantized.kind === 'blocks' ? quantized.zeroPoints : undefined;
   return dequantizeRows(quantized, {
     packed: await reader.bytes(ref),
@@ -51,6 +60,10 @@ export async function dequantizeBase(base: BaseModel, output: string): Promise<v
     await copyCompanions(base.dir, folder);
     await rewriteConfig(folder, (config) => delete config['quantization_config']);
   });
+}
+
+function int32s(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
 function turnedOver(values: Float32Array, columns: number): Float32Array {

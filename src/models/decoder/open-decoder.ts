@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import type { BaseModel } from '../base-model.ts';
 import { readGenerationConfig } from '../generation-config.ts';
-import { type QuantizationConfig, readQuantization } from '../quantized/quantization-config.ts';
+import { type Quantization, readQuantization } from '../quantized/quantization-config.ts';
 import { selectWeights, type WantedWeights } from '../select-weights.ts';
 import { listWeights } from '../weight-files.ts';
 import type { DecoderConfig } from './decoder-config.ts';
@@ -45,7 +45,7 @@ export async function openDecoder(dir: string, family: DecoderFamily, json: unkn
 export function wantedWeights(
   config: DecoderConfig,
   family: DecoderFamily,
-  quantization?: QuantizationConfig,
+  quantization?: Quantization,
 ): WantedWeights {
   return {
     modules: decoderModules(config),

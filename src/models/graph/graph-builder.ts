@@ -67,14 +67,14 @@ export class GraphBuilder {
 
   /** Returns the quantized form of a weight; undefined when the weight consists of floats. */
   quantized(name: string): QuantizedWeight | undefined {
-    const { quantized } = this.#ref(name);
+    const { quantized } = this.ref(name);
     if (quantized !== undefined && this.#isInput(name)) throw new EspalierError('MODEL_QUANTIZED', { name });
     return quantized;
   }
 
   /** Returns the bytes of a quantized weight, of its scales or of its zero points, in the shape that an operator needs. */
   bytesOf(ref: WeightRef | string, shape: readonly number[]): Value {
-    const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.#ref(ref) : ref;
+    const { name, location, offset, length, dtype } = typeof ref === 'string' ? this.ref(ref) : ref;
     const known = this.graph.value(`${name}[${shape.join('x')}]`);
     if (known !== undefined) return known;
     const constant = { kind: 'external', location, offset, length, dtype, shape, mayBeLink: true } as const;
@@ -86,7 +86,7 @@ export class GraphBuilder {
   }
 
   #weightInput(name: string): Value {
-    return this.graph.addInput(name, 'float32', this.#ref(name).shape);
+    return this.graph.addInput(name, 'float32', this.ref(name).shape);
   }
 
   #weightInFile(name: string): Value {
@@ -96,7 +96,7 @@ export class GraphBuilder {
   }
 
   #initializer(name: string): Value {
-    const { location, offset, length, dtype, shape } = this.#ref(name);
+    const { location, offset, length, dtype, shape } = this.ref(name);
     return this.graph.addInitializer(name, {
       kind: 'external',
       location,
@@ -108,7 +108,8 @@ export class GraphBuilder {
     });
   }
 
-  #ref(name: string): WeightRef {
+  /** The place of a weight in the files. */
+  ref(name: string): WeightRef {
     const ref = this.#refs.get(name);
     if (ref === undefined) throw new TypeError(`the graph asks for ${name}, which openBaseModel does not know`);
     return ref;

@@ -2,6 +2,7 @@ import { moduleKey, type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
 import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { exactBlockSize, groupedBlocks, groupedFloats } from './grouped-linear.ts';
 
 export interface QuantizedLayer {
   readonly path: string;
@@ -13,6 +14,7 @@ export interface QuantizedLayer {
 }
 
 type Blocks = Extract<QuantizedWeight, { kind: 'blocks' }>;
+type Grouped = Extract<QuantizedWeight, { kind: 'grouped' }>;
 type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 
 /**
@@ -24,6 +26,7 @@ type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 export function quantizedLinear(builder: GraphBuilder, x: Value, layer: QuantizedLayer): Value {
   const { weight } = layer;
   if (weight.kind === 'blocks') return ofBlocks(builder, x, { ...layer, weight });
+  if (weight.kind === 'grouped') return ofGroups(builder, x, { ...layer, weight });
   return builder.exact ? ofDequantized(builder, x, { ...layer, weight }) : ofBytes(builder, x, { ...layer, weight });
 }
 
@@ -43,6 +46,22 @@ function ofBlocks(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { rea
   const tape = builder.tape(path, { [moduleKey]: path });
   const y = tape.op('MatMulNBits', inputs, { domain: 'com.microsoft', attributes });
   return biased(builder, y, layer);
+}
+
+/** Multiplies by the blocks that hold the same numbers, or else by floats. The input is not rounded. */
+function ofGroups(builder: GraphBuilder, x: Value, layer: QuantizedLayer & { readonly weight: Grouped }): Value {
+  const { path, weight } = layer;
+  const { rows, columns, bits } = weight;
+  const size = exactBlockSize(weight);
+  const tape = builder.tape(path, { [moduleKey]: path });
+  if (size === undefined) {
+    const y = tape.op('Gemm', [x, groupedFloats(builder, layer)], { attributes: { transB: 1 } });
+    return biased(builder, y, layer);
+  }
+  const { packed, scales, zeroPoints, blockSize } = groupedBlocks(builder, layer, size);
+  const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 0 };
+  const inputs = [x, packed, scales, ...(zeroPoints ? [zeroPoints] : [])];
+  return biased(builder, tape.op('MatMulNBits', inputs, { domain: 'com.microsoft', attributes }), layer);
 }
 
 /**

@@ -7,6 +7,9 @@ export interface QuantizedRowBytes {
   readonly zeroPoints: Uint8Array | undefined;
 }
 
+/** A matrix in a layout that Espalier writes. */
+type OwnWeight = Extract<QuantizedWeight, { kind: 'blocks' | 'int8' }>;
+
 /**
  * Dequantizes rows of a matrix. Each number is rounded to f32 once:
  *
@@ -15,7 +18,7 @@ export interface QuantizedRowBytes {
  * @param bytes  the bytes of whole rows; for an `int8` matrix those of the whole matrix, because it is stored transposed
  * @returns f32 [rows, columns]
  */
-export function dequantizeRows(weight: QuantizedWeight, bytes: QuantizedRowBytes): Float32Array {
+export function dequantizeRows(weight: OwnWeight, bytes: QuantizedRowBytes): Float32Array {
   return weight.kind === 'int8' ? ofChannels(weight, bytes) : ofBlocks(weight, bytes);
 }
 

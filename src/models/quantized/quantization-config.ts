@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
+import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
 
 /** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
 export interface QuantizationConfig {
@@ -11,6 +12,9 @@ export interface QuantizationConfig {
   /** Whether products of blocks round their input to 8 bits, block by block. This is many times faster, and as exact as 8 bits allow. */
   readonly activations: 'int8' | 'float32';
 }
+
+/** How the weights of a checkpoint were quantized, by Espalier or by another tool. */
+export type Quantization = QuantizationConfig | GroupedConfig;
 
 /** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
@@ -30,20 +34,33 @@ const fields = z.strictObject({
   bits: z.union([z.literal(4), z.literal(8)]),
 });
 
+type ForeignReader = (
+  given: Readonly<Record<string, unknown>>,
+  path: string,
+) => Exclude<Quantization, QuantizationConfig>;
+
+/** By `quant_method`. */
+const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map([
+  ['gptq', readGptq],
+  ['awq', readAwq],
+]);
+
 /**
  * @param json  the parsed config.json, not trusted
  * @returns undefined when the weights are floats
- * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for another tool's quantization; MODEL_CONFIG_INVALID
+ * @throws EspalierError MODEL_FEATURE_UNSUPPORTED for a quantization, or a field of one, that is not known; MODEL_CONFIG_INVALID
  */
-export function readQuantization(json: unknown, path: string): QuantizationConfig | undefined {
+export function readQuantization(json: unknown, path: string): Quantization | undefined {
   const { quantization_config: given } = parseWith(header, json, path);
   if (given === undefined || given === null) return undefined;
+  const foreign = foreignReaders.get(given.quant_method ?? '');
+  if (foreign !== undefined) return foreign(given, path);
   if (given.quant_method !== quantizationMethod) {
     throw new EspalierError('MODEL_FEATURE_UNSUPPORTED', {
       path,
       feature: 'quantization_config.quant_method',
       value: given.quant_method ?? 'nothing',
-      supported: `${quantizationMethod} (made by \`espalier quantize\` from the float checkpoint)`,
+      supported: `${quantizationMethod} (made by \`espalier quantize\` from the float checkpoint), ${[...foreignReaders.keys()].join(', ')}`,
     });
   }
   const { scheme, block_size: blockSize, activations } = parseWith(fields, given, `quantization_config of ${path}`);

@@ -34,7 +34,12 @@ export function companionNames(name: string): { readonly scales: string; readonl
 
 /** A quantized weight, or a text that says why it is invalid. */
 export type QuantizedResult =
-  | { readonly weight: QuantizedWeight; readonly used: readonly string[] }
+  | {
+      readonly weight: QuantizedWeight;
+      readonly used: readonly string[];
+      /** The tensor of the integers, where it is not that of the module's name. */
+      readonly packed?: WeightRef;
+    }
   | { readonly problem: string };
 
 /**
@@ -71,7 +76,8 @@ export function quantizedWeight(
   return problems.or({ weight, used });
 }
 
-class Problems {
+/** Collects what is wrong with the tensors of a matrix. */
+export class Problems {
   readonly #found: string[] = [];
 
   add(problem: string): this {

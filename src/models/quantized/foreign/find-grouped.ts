@@ -1,0 +1,85 @@
+import type { WeightRef } from '../../weight-ref.ts';
+import { Problems, type QuantizableMatrix, type QuantizedResult } from '../quantized-weight.ts';
+import type { GroupedConfig } from './grouped-config.ts';
+import type { GroupedWeight } from './grouped-weight.ts';
+
+/** The bytes of small tensors that decide how others are read, by name. */
+export type SmallTensors = ReadonlyMap<string, Uint8Array>;
+
+export interface FoundMatrix {
+  readonly matrix: QuantizableMatrix;
+  /** Every tensor of the checkpoint. */
+  readonly listed: ReadonlyMap<string, WeightRef>;
+  readonly small: SmallTensors;
+}
+
+/** Names of tensors that are read when a checkpoint of GPTQ or AWQ is opened. */
+export const smallOfGrouped = /\.(g_idx|bias)$/;
+
+const floatTypes = ['float16', 'bfloat16', 'float32'] as const;
+
+/**
+ * Interprets the tensors `qweight`, `qzeros`, `scales` and `g_idx` of a module.
+ *
+ * @returns undefined if the module has no `qweight`
+ */
+export function groupedWeight(
+  { matrix, listed, small }: FoundMatrix,
+  config: GroupedConfig,
+): QuantizedResult | undefined {
+  const { rows, columns } = matrix;
+  const path = matrix.name.replace(/\.weight$/, '');
+  const at = (name: string): WeightRef | undefined => listed.get(`${path}.${name}`);
+  const [packed, scales, zeros, index] = [at('qweight'), at('scales'), at('qzeros'), at('g_idx')];
+  if (packed === undefined) return undefined;
+  if (scales === undefined || zeros === undefined)
+    return { problem: `${packed.name} has no ${path}.scales or .qzeros` };
+  const { scheme, bits, groupSize = columns, zeroOffset } = config;
+  const perWord = 32 / bits;
+  const problems = new Problems();
+  if (listed.has(matrix.name)) problems.add(`${matrix.name} lies beside ${packed.name}, expected one of them`);
+  if (rows % perWord !== 0 || columns % perWord !== 0) {
+    problems.add(`${packed.name} is [${rows}, ${columns}], expected multiples of ${perWord}`);
+  }
+  const groups = Math.ceil(columns / groupSize);
+  problems
+    .expect(packed, 'int32', scheme === 'awq' ? [columns, rows / perWord] : [columns / perWord, rows])
+    .expect(zeros, 'int32', [groups, rows / perWord])
+    .expect(scales, floatTypes.find((type) => type === scales.dtype) ?? 'float16', [groups, rows]);
+  if (index) problems.expect(index, 'int32', [columns]);
+  const order = index && orderOf(index, { bytes: small.get(index.name), groupSize, groups, problems });
+  const bias = at('bias');
+  if (scheme === 'awq' && index) problems.add(`${index.name} is unexpected`);
+  const weight: GroupedWeight = {
+    kind: 'grouped',
+    layout: scheme,
+    rows,
+    columns,
+    bits,
+    groupSize: Math.min(groupSize, columns),
+    scales,
+    zeroPoints: zeros,
+    zeroOffset,
+    order,
+  };
+  const zeroBias = bias && small.get(bias.name)?.every((byte) => byte === 0) === true ? [bias.name] : [];
+  const used = [packed, scales, zeros, ...(index ? [index] : [])].map(({ name }) => name);
+  return problems.or({ weight, used: [...used, ...zeroBias], packed });
+}
+
+interface Order {
+  readonly bytes: Uint8Array | undefined;
+  readonly groupSize: number;
+  readonly groups: number;
+  readonly problems: Problems;
+}
+
+/** The tensor of the groups, if the columns of a group are not neighbours. */
+function orderOf(index: WeightRef, { bytes, groupSize, groups, problems }: Order): WeightRef | undefined {
+  if (bytes === undefined) return index;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(i * 4, true));
+  const outside = values.find((group) => group < 0 || group >= groups);
+  if (outside !== undefined) problems.add(`${index.name} holds the group ${outside}, expected 0 to ${groups - 1}`);
+  return values.every((group, column) => group === Math.floor(column / groupSize)) ? undefined : index;
+}

@@ -1,0 +1,176 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildScoringGraph, openBaseModel, verifyWeights, type BaseModel } from '../models/index.ts';
+import { DecodeDriver } from '../models/testing/decode-driver.ts';
+import { maxDifference } from '../models/testing/golden.ts';
+import { scoreRows } from '../models/testing/scoring-driver.ts';
+import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
+import { loadSafetensors, tensorOf, writeSafetensors, zerosOf, type TensorData } from '../tensor/index.ts';
+import { dequantizeBase } from './dequantize-base.ts';
+import { awq, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
+
+let environment: Environment;
+let folder: string;
+beforeAll(async () => {
+  environment = openEnvironment({ threads: 1 });
+  folder = await mkdtemp(join(tmpdir(), 'espalier-foreign-'));
+});
+afterAll(async () => {
+  environment.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const kinds: readonly { readonly what: string; readonly kind: ForeignKind; readonly product: string }[] = [
+  { what: 'GPTQ, 4 bits', kind: gptq(), product: 'MatMulNBits' },
+  { what: 'GPTQ, 8 bits', kind: gptq({ bits: 8 }), product: 'MatMulNBits' },
+  { what: 'GPTQ, one group', kind: gptq({ group: -1 }), product: 'MatMulNBits' },
+  { what: 'GPTQ, columns in another order', kind: gptq({ isOrdered: false }), product: 'Gemm' },
+  { what: 'GPTQ, the second format', kind: gptq({ format: 'gptq_v2' }), product: 'MatMulNBits' },
+  { what: 'GPTQ, groups of 8', kind: gptq({ group: 8 }), product: 'Gemm' },
+  { what: 'AWQ', kind: awq(), product: 'MatMulNBits' },
+];
+
+const rows = [
+  [1, 5, 9, 13, 17, 21],
+  [2, 4, 8],
+];
+
+const dirs = new Map<string, Promise<string>>();
+
+/** A base of this kind, written once. */
+async function written(kind: ForeignKind): Promise<BaseModel> {
+  const key = JSON.stringify(kind.config);
+  const dir = dirs.get(key) ?? write(kind);
+  dirs.set(key, dir);
+  return openBaseModel(await dir);
+}
+
+async function write(kind: ForeignKind): Promise<string> {
+  const dir = await mkdtemp(join(folder, 'base-'));
+  await writeForeignBase(dir, kind);
+  return dir;
+}
+
+async function copied(kind: ForeignKind): Promise<string> {
+  const dir = await mkdtemp(join(folder, 'copy-'));
+  await cp((await written(kind)).dir, dir, { recursive: true });
+  return dir;
+}
+
+describe.each(kinds)('$what', ({ kind, product }) => {
+  it('computes what its floats do, in the form that its groups allow, token by token too', async () => {
+    const base = await written(kind);
+    expect(products(base)).toEqual([product]);
+    await verifyWeights(base);
+    await dequantizeBase(base, `${base.dir}-floats`);
+    const floats = await openBaseModel(`${base.dir}-floats`);
+    const [packed, plain] = [
+      await scoreRows({ base, environment }, rows),
+      await scoreRows({ base: floats, environment }, rows),
+    ];
+    expect(Math.max(...plain.flatMap((row) => [...row]))).toBeGreaterThan(0.1);
+    packed.forEach((row, i) => expect(maxDifference(row, plain[i] ?? [])).toBeLessThan(1e-4));
+    using driver = await DecodeDriver.open(base, environment, { slots: 1, maxLength: 32 });
+    const { vocabSize } = base.config;
+    for (const [i, token] of (rows[0] ?? []).entries()) {
+      const wanted = plain[0]?.subarray(i * vocabSize, (i + 1) * vocabSize) ?? [];
+      expect(maxDifference(await driver.step([token]), wanted)).toBeLessThan(1e-4);
+    }
+  });
+});
+
+/** The operators that multiply by the matrix of a module. */
+function products(base: BaseModel): string[] {
+  const { nodes } = buildScoringGraph(base).graph;
+  return nodes.flatMap(({ name, opType }) => (/mlp\.up_proj\/(Gemm|MatMul\w*)$/.test(name) ? [opType] : []));
+}
+
+type Tensors = Map<string, TensorData>;
+const path = 'model.layers.0.mlp.up_proj';
+
+async function changed(kind: ForeignKind, change: (tensors: Tensors) => unknown): Promise<string> {
+  const dir = await copied(kind);
+  const file = join(dir, 'model.safetensors');
+  const { tensors } = await loadSafetensors(file);
+  change(tensors);
+  await writeSafetensors(file, tensors);
+  return dir;
+}
+
+describe('a checkpoint of another tool', () => {
+  it.each<[string, ForeignKind, (tensors: Tensors) => unknown, RegExp]>([
+    ['lacks scales', gptq(), (t) => t.delete(`${path}.scales`), /has no .*up_proj\.scales/],
+    [
+      'has words of another shape',
+      gptq(),
+      (t) => t.set(`${path}.qweight`, zerosOf('int32', [64, 12])),
+      /expected int32 \[8, 96\]/,
+    ],
+    [
+      'has zero points of another type',
+      gptq(),
+      (t) => t.set(`${path}.qzeros`, zerosOf('int64', [2, 12])),
+      /qzeros is int64/,
+    ],
+    [
+      'has a group that is none',
+      gptq(),
+      (t) => t.set(`${path}.g_idx`, tensorOf('int32', [64], new Int32Array(64).fill(2))),
+      /holds the group 2, expected 0 to 1/,
+    ],
+    [
+      'has a negative group',
+      gptq(),
+      (t) => t.set(`${path}.g_idx`, tensorOf('int32', [64], new Int32Array(64).fill(-1))),
+      /holds the group -1/,
+    ],
+    [
+      'has a bias that the network lacks',
+      gptq(),
+      (t) => t.set(`${path}.bias`, tensorOf('float32', [96], new Float32Array(96).fill(1))),
+      /up_proj\.bias is unexpected/,
+    ],
+    ['has a matrix twice', gptq(), (t) => t.set(`${path}.weight`, zerosOf('float32', [96, 64])), /up_proj\.weight/],
+    [
+      'has a vector of nothing',
+      gptq(),
+      (t) => t.set('model.norm.g_idx', zerosOf('int32', [64])),
+      /model\.norm\.g_idx is unexpected/,
+    ],
+    [
+      'has columns in an order that AWQ has not',
+      awq(),
+      (t) => t.set(`${path}.g_idx`, zerosOf('int32', [64])),
+      /g_idx is unexpected/,
+    ],
+  ])('is refused when it %s', async (_, kind, change, message) => {
+    const opened = openBaseModel(await changed(kind, change));
+    await expect(opened).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_MISMATCH' });
+    await expect(opened).rejects.toThrow(message);
+  });
+
+  it('may have biases of zeros that the network lacks', async () => {
+    const dir = await changed(gptq(), (t) => t.set(`${path}.bias`, zerosOf('float16', [96])));
+    expect((await openBaseModel(dir)).weights.has(`${path}.bias`)).toBe(false);
+  });
+
+  it.each<[string, ForeignKind, Record<string, unknown>]>([
+    ['rotation', gptq(), { rotation: 'hadamard' }],
+    ['bits', gptq(), { bits: 3 }],
+    ['dynamic', gptq(), { dynamic: { '+:.*down': { bits: 8 } } }],
+    ['checkpoint_format', gptq(), { checkpoint_format: 'marlin' }],
+    ['group_size', gptq(), { group_size: 0 }],
+    ['zero_point', awq(), { zero_point: false }],
+    ['version', awq(), { version: 'gemv' }],
+  ])('is refused for what it says of %s', async (field, kind, change) => {
+    const dir = await copied(kind);
+    const file = join(dir, 'config.json');
+    const json = JSON.parse(await readFile(file, 'utf8')) as { quantization_config: object };
+    await writeFile(file, JSON.stringify({ ...json, quantization_config: { ...json.quantization_config, ...change } }));
+    const opened = openBaseModel(dir);
+    await expect(opened).rejects.toMatchObject({ code: 'MODEL_FEATURE_UNSUPPORTED' });
+    await expect(opened).rejects.toThrow(`quantization_config.${field}`);
+  });
+});

@@ -1,0 +1,110 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRandom } from '../../core/index.ts';
+import { createRandomBase, openBaseModel, quantizableMatrices, type QuantizableMatrix } from '../../models/index.ts';
+import { tinyConfig } from '../../models/testing/fixtures.ts';
+import { numberToFloat16, loadSafetensors, tensorOf, writeSafetensors, type TensorData } from '../../tensor/index.ts';
+
+type Random = ReturnType<typeof createRandom>;
+
+/** A kind of checkpoint that another tool writes: its configuration, and the tensors of a matrix, by the ends of their names. */
+export interface ForeignKind {
+  readonly config: Readonly<Record<string, unknown>>;
+  tensors(matrix: QuantizableMatrix, random: Random): Readonly<Record<string, TensorData>>;
+}
+
+const groupSize = 32;
+
+/** Any bits are valid integers. */
+export function randomInts(random: Random, shape: readonly number[]): TensorData {
+  const count = shape.reduce((product, dim) => product * dim, 1);
+  return tensorOf(
+    'int32',
+    shape,
+    Int32Array.from({ length: count }, () => Math.floor(random.uniform() * 2 ** 32) | 0),
+  );
+}
+
+export function randomScales(random: Random, shape: readonly number[], largest: number): TensorData {
+  const count = shape.reduce((product, dim) => product * dim, 1);
+  const values = Uint16Array.from({ length: count }, () => numberToFloat16(largest * (0.2 + 0.8 * random.uniform())));
+  return { dtype: 'float16', shape, bytes: new Uint8Array(values.buffer) };
+}
+
+/** GPTQ, with the columns of a group being neighbours or not. */
+export function gptq({ bits = 4, format = 'gptq', isOrdered = true, group = groupSize } = {}): ForeignKind {
+  const perWord = 32 / bits;
+  return {
+    config: {
+      quant_method: 'gptq',
+      bits,
+      group_size: group,
+      desc_act: !isOrdered,
+      sym: false,
+      checkpoint_format: format,
+      damp_percent: 0.01,
+      meta: { quantizer: 'gptqmodel:2.0.0' },
+    },
+    tensors({ rows, columns }, random) {
+      const size = group === -1 ? columns : group;
+      const groups = columns / size;
+      const index = Int32Array.from({ length: columns }, (_, i) =>
+        isOrdered ? Math.floor(i / size) : (i * 7) % groups,
+      );
+      return {
+        qweight: randomInts(random, [columns / perWord, rows]),
+        qzeros: randomInts(random, [groups, rows / perWord]),
+        scales: randomScales(random, [groups, rows], 0.2 / 2 ** bits),
+        g_idx: tensorOf('int32', [columns], index),
+      };
+    },
+  };
+}
+
+/** AWQ in the layout of its `gemm` kernels. */
+export function awq(): ForeignKind {
+  return {
+    config: {
+      quant_method: 'awq',
+      bits: 4,
+      group_size: groupSize,
+      zero_point: true,
+      version: 'gemm',
+      backend: 'autoawq',
+    },
+    tensors: ({ rows, columns }, random) => ({
+      qweight: randomInts(random, [columns, rows / 8]),
+      qzeros: randomInts(random, [columns / groupSize, rows / 8]),
+      scales: randomScales(random, [columns / groupSize, rows], 0.0125),
+    }),
+  };
+}
+
+/** Writes a tiny Llama of this kind with random numbers. */
+export async function writeForeignBase(dir: string, { config, tensors: make }: ForeignKind): Promise<void> {
+  const sizes = {
+    ...tinyConfig,
+    layers: 1,
+    vocabSize: 128,
+    hiddenSize: 64,
+    intermediateSize: 96,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 16,
+  };
+  await createRandomBase({ config: sizes, dir, seed: 4 });
+  const { modules } = await openBaseModel(dir);
+  const file = join(dir, 'model.safetensors');
+  const { tensors } = await loadSafetensors(file);
+  const random = createRandom(9, 'foreign');
+  for (const matrix of quantizableMatrices(modules).values()) {
+    if (!matrix.name.includes('.layers.')) continue;
+    tensors.delete(matrix.name);
+    const path = matrix.name.replace(/\.weight$/, '');
+    for (const [end, tensor] of Object.entries(make(matrix, random))) tensors.set(`${path}.${end}`, tensor);
+  }
+  await writeSafetensors(file, tensors);
+  const path = join(dir, 'config.json');
+  const json: unknown = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...(json as object), quantization_config: config }));
+}
