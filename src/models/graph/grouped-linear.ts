@@ -1,7 +1,8 @@
 import { type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
-import { groupCount, type GroupedWeight } from '../quantized/foreign/grouped-weight.ts';
+import { groupCount } from '../quantized/foreign/grouped-weight.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import type { GroupedWeight } from '../weight-ref.ts';
 
 /** What a MatMulNBits reads: u8 [rows, blocks, bytes], f32 [rows · blocks], u8 zero points. */
 export interface BlockInputs {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { goldenDir } from '../../testing/fixtures.ts';
 import { loadSafetensors, toFloat32, typedArray, zerosOf, type TensorData } from '../../../tensor/index.ts';
-import type { WeightRef } from '../../weight-ref.ts';
+import type { GroupedWeight, WeightRef } from '../../weight-ref.ts';
 import { dequantizeGrouped } from './dequantize-grouped.ts';
-import type { GroupedWeight } from './grouped-weight.ts';
 
 const [rows, columns] = [16, 64];
 const nowhere: WeightRef = { name: '', location: '', offset: 0, length: 0, dtype: 'float16', shape: [] };

@@ -1,4 +1,5 @@
-import { awqPlaces, type GroupedWeight } from './grouped-weight.ts';
+import { awqPlaces } from './grouped-weight.ts';
+import type { GroupedWeight } from '../../weight-ref.ts';
 
 /** The bytes of all tensors of a grouped matrix. */
 export interface GroupedBytes {

@@ -1,7 +1,6 @@
-import type { WeightRef } from '../../weight-ref.ts';
+import type { GroupedWeight, WeightRef } from '../../weight-ref.ts';
 import { Problems, type QuantizableMatrix, type QuantizedResult } from '../quantized-weight.ts';
 import type { GroupedConfig } from './grouped-config.ts';
-import type { GroupedWeight } from './grouped-weight.ts';
 
 /** The bytes of small tensors that decide how others are read, by name. */
 export type SmallTensors = ReadonlyMap<string, Uint8Array>;
