@@ -1,6 +1,11 @@
 import { EspalierError, nearest } from '../core/index.ts';
 import type { AdaptableModule } from '../ir/index.ts';
-import { groupedWeight, smallOfGrouped, type SmallTensors } from './quantized/foreign/find-grouped.ts';
+import {
+  compressedWeight,
+  groupedWeight,
+  smallOfForeign,
+  type SmallTensors,
+} from './quantized/foreign/find-grouped.ts';
 import type { Quantization } from './quantized/quantization-config.ts';
 import {
   quantizableMatrices,
@@ -56,7 +61,7 @@ export async function selectWeights(dir: string, wanted: WantedWeights): Promise
   const stored = wanted.listed ?? (await listWeights(dir));
   const { quantization } = wanted;
   if (quantization === undefined || isOwn(quantization)) return pickWeights(dir, stored, wanted);
-  return pickWeights(dir, stored, wanted, await readSmallTensors(dir, filesOf(dir, stored, wanted), smallOfGrouped));
+  return pickWeights(dir, stored, wanted, await readSmallTensors(dir, filesOf(dir, stored, wanted), smallOfForeign));
 }
 
 function isOwn({ scheme }: Quantization): boolean {
@@ -143,6 +148,8 @@ function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search
     case 'gptq':
     case 'awq':
       return groupedWeight({ matrix, listed, small }, quantization);
+    case 'compressed-tensors':
+      return compressedWeight({ matrix, listed, small }, quantization);
     case 'blocks':
     case 'int8': {
       const ref = listed.get(matrix.name);

@@ -43,7 +43,7 @@ export type QuantizedWeight =
   | GroupedWeight;
 
 /** The tool whose packing a grouped matrix has. */
-export type GroupedLayout = 'gptq' | 'awq';
+export type GroupedLayout = 'gptq' | 'awq' | 'packed' | 'bytes';
 
 /**
  * A matrix [rows, columns] of integers that another tool has packed. Groups of columns share a scale and a zero point:
@@ -55,6 +55,11 @@ export type GroupedLayout = 'gptq' | 'awq';
  * - `gptq`: q i32 [columns / n, rows], n = 32 / bits: a word holds n neighbours of a column of the transposed matrix. Scales
  *   [groups, rows], zero points i32 [groups, rows / n].
  * - `awq`: q i32 [columns, rows / 8]: a word holds the rows 0, 2, 4, 6, 1, 3, 5, 7 of eight. Zero points likewise.
+ * - `packed` (compressed-tensors): q i32 [rows, columns / n]: a word holds n neighbours of a row. Scales [rows, groups], zero points
+ *   i32 [rows / n, groups].
+ * - `bytes` (compressed-tensors): q i8 [rows, columns], read as q + 128; scales [rows, groups].
+ *
+ * Zero points of the last two may also be i8 [rows, groups], read as zero + 2^(bits − 1).
  *
  * The name `blocks` is for the layout of ONNX Runtime, which Espalier writes itself.
  */

@@ -9,7 +9,7 @@ import { scoreRows } from '../models/testing/scoring-driver.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, writeSafetensors, zerosOf, type TensorData } from '../tensor/index.ts';
 import { dequantizeBase } from './dequantize-base.ts';
-import { awq, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
+import { awq, compressed, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
 
 let environment: Environment;
 let folder: string;
@@ -30,6 +30,23 @@ const kinds: readonly { readonly what: string; readonly kind: ForeignKind; reado
   { what: 'GPTQ, the second format', kind: gptq({ format: 'gptq_v2' }), product: 'MatMulNBits' },
   { what: 'GPTQ, groups of 8', kind: gptq({ group: 8 }), product: 'Gemm' },
   { what: 'AWQ', kind: awq(), product: 'MatMulNBits' },
+  { what: 'packed, 4 bits', kind: compressed(), product: 'MatMulNBits' },
+  { what: 'packed, 4 bits, zero points', kind: compressed({ symmetric: false }), product: 'MatMulNBits' },
+  {
+    what: 'packed, 8 bits by rows',
+    kind: compressed({ bits: 8, strategy: 'channel', symmetric: false }),
+    product: 'MatMulNBits',
+  },
+  {
+    what: 'bytes by rows',
+    kind: compressed({ bits: 8, format: 'int-quantized', strategy: 'channel' }),
+    product: 'MatMulNBits',
+  },
+  {
+    what: 'bytes, zero points',
+    kind: compressed({ bits: 8, format: 'int-quantized', symmetric: false }),
+    product: 'MatMulNBits',
+  },
 ];
 
 const rows = [
@@ -145,6 +162,24 @@ describe('a checkpoint of another tool', () => {
       (t) => t.set(`${path}.g_idx`, zerosOf('int32', [64])),
       /g_idx is unexpected/,
     ],
+    [
+      'has another shape than it says',
+      compressed(),
+      (t) => t.set(`${path}.weight_shape`, tensorOf('int64', [2], [96, 65])),
+      /weight_shape holds \[96, 65\]/,
+    ],
+    [
+      'lacks the scales of packed words',
+      compressed(),
+      (t) => t.delete(`${path}.weight_scale`),
+      /has no .*weight_scale/,
+    ],
+    [
+      'has scales of its inputs',
+      compressed(),
+      (t) => t.set(`${path}.input_scale`, zerosOf('float32', [1])),
+      /input_scale is unexpected/,
+    ],
   ])('is refused when it %s', async (_, kind, change, message) => {
     const opened = openBaseModel(await changed(kind, change));
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_MISMATCH' });
@@ -164,6 +199,13 @@ describe('a checkpoint of another tool', () => {
     ['group_size', gptq(), { group_size: 0 }],
     ['zero_point', awq(), { zero_point: false }],
     ['version', awq(), { version: 'gemv' }],
+    ['transform_config', compressed(), { transform_config: { R1: {} } }],
+    ['kv_cache_scheme', compressed(), { kv_cache_scheme: { num_bits: 8 } }],
+    [
+      'config_groups.a.weights.num_bits',
+      compressed(),
+      { config_groups: { a: { weights: { num_bits: 2, type: 'int' } } } },
+    ],
   ])('is refused for what it says of %s', async (field, kind, change) => {
     const dir = await copied(kind);
     const file = join(dir, 'config.json');

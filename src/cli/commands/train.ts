@@ -48,7 +48,8 @@ export const trainCommand: CommandDefinition = {
   configure: declareOptions,
   run: async (options, context) => {
     const { settings, reports } = splitOptions(options);
-    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, maxPassTokens } = reports;
+    const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, maxPassTokens } =
+      reports;
     if (printSchema) {
       const schema = trainSchema();
       context.output.answer(schema, () => JSON.stringify(schema, null, 2));
@@ -254,8 +255,17 @@ function splitOptions(options: Readonly<Record<string, unknown>>): {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly reports: Reports;
 } {
-  const { printSchema, logSteps, jsonEvents, metricsFile, pushGateway, endWithInput, dryRun, maxPassTokens, ...settings } =
-    readOptions(reportOptions, options);
+  const {
+    printSchema,
+    logSteps,
+    jsonEvents,
+    metricsFile,
+    pushGateway,
+    endWithInput,
+    dryRun,
+    maxPassTokens,
+    ...settings
+  } = readOptions(reportOptions, options);
   const told = { logSteps, jsonEvents, metricsFile, pushGateway };
   return { settings, reports: { printSchema, endWithInput, dryRun, maxPassTokens, ...told } };
 }

@@ -30,7 +30,8 @@ function isRead({ graph }: Model, value: Value): boolean {
 
 function meanOver(tape: Tape, value: Value, node: Node): Value {
   const axes = axesOf(node, value);
-  if ((tape.model.opsets.get('') ?? 0) < 18) return tape.op('ReduceMean', [value], { attributes: { axes, keepdims: 1 } });
+  if ((tape.model.opsets.get('') ?? 0) < 18)
+    return tape.op('ReduceMean', [value], { attributes: { axes, keepdims: 1 } });
   return tape.op('ReduceMean', [value, tape.int64s(axes)], { attributes: { keepdims: 1 } });
 }
 

@@ -1,8 +1,8 @@
 import { type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
-import { groupCount } from '../quantized/foreign/grouped-weight.ts';
+import { groupCount, isByRow } from '../quantized/foreign/grouped-weight.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import type { GroupedWeight } from '../weight-ref.ts';
+import type { GroupedWeight, WeightRef } from '../weight-ref.ts';
 
 /** What a MatMulNBits reads: u8 [rows, blocks, bytes], f32 [rows · blocks], u8 zero points. */
 export interface BlockInputs {
@@ -68,21 +68,39 @@ export function groupedFloats(builder: GraphBuilder, at: GroupedMatrix): Value {
 
 /** Scales f32 [rows, groups] and zero points i32 [rows, groups]. */
 function groupNumbers(builder: GraphBuilder, tape: Tape, weight: GroupedWeight): { scales: Value; zeros?: Value } {
-  const { rows, scales: ref, zeroPoints, bits, layout, zeroOffset } = weight;
+  const { rows, scales: ref, zeroPoints } = weight;
   const groups = groupCount(weight);
-  const scales = turned(tape, cast(tape, builder.bytesOf(ref, [groups, rows]), 'float32'));
-  if (zeroPoints === undefined) return { scales };
-  const bytes = builder.bytesOf({ ...zeroPoints, dtype: 'uint8' }, [groups, (rows * bits) / 32, 4]);
+  const stored = cast(tape, builder.bytesOf(ref, isByRow(weight) ? [rows, groups] : [groups, rows]), 'float32');
+  const scales = isByRow(weight) ? stored : turned(tape, stored);
+  return zeroPoints === undefined ? { scales } : { scales, zeros: zerosOf(builder, tape, { ...weight, zeroPoints }) };
+}
+
+function zerosOf(builder: GraphBuilder, tape: Tape, weight: GroupedWeight & { readonly zeroPoints: WeightRef }): Value {
+  const { rows, zeroPoints, bits, layout, zeroOffset } = weight;
+  const groups = groupCount(weight);
+  if (zeroPoints.dtype === 'int8') {
+    return shifting(tape, cast(tape, builder.bytesOf(zeroPoints, [rows, groups]), 'int32'), {
+      by: 2 ** (bits - 1),
+      bits,
+    });
+  }
+  const words = (rows * bits) / 32;
+  if (layout === 'packed') {
+    const bytes = builder.bytesOf({ ...zeroPoints, dtype: 'uint8' }, [words, groups, 4]);
+    const perm = bits === 4 ? [0, 2, 3, 1] : [0, 2, 1];
+    const places = tape.op('Transpose', [inOrder(tape, bytes, bits)], { attributes: { perm } });
+    return cast(tape, tape.op('Reshape', [places, tape.int64s([rows, groups])]), 'int32');
+  }
+  const bytes = builder.bytesOf({ ...zeroPoints, dtype: 'uint8' }, [groups, words, 4]);
   const places = layout === 'awq' ? inAwqOrder(tape, halves(tape, bytes)) : inOrder(tape, bytes, bits);
   const stored = cast(tape, tape.op('Reshape', [places, tape.int64s([groups, rows])]), 'int32');
-  const zeros =
-    zeroOffset === 0
-      ? stored
-      : tape.op('BitwiseAnd', [
-          tape.op('Add', [stored, tape.scalar(zeroOffset, 'int32')]),
-          tape.scalar(2 ** bits - 1, 'int32'),
-        ]);
-  return { scales, zeros: turned(tape, zeros) };
+  return turned(tape, zeroOffset === 0 ? stored : shifting(tape, stored, { by: zeroOffset, bits }));
+}
+
+/** Adds to integers, modulo 2^bits. */
+function shifting(tape: Tape, value: Value, { by, bits }: { readonly by: number; readonly bits: number }): Value {
+  const sum = tape.op('Add', [value, tape.scalar(by, 'int32')]);
+  return tape.op('BitwiseAnd', [sum, tape.scalar(2 ** bits - 1, 'int32')]);
 }
 
 /** u8 [rows, columns · bits / 8]; with 4 bits, the first of two numbers in the lower half of a byte. */
@@ -90,6 +108,11 @@ function packedRows(builder: GraphBuilder, tape: Tape, { name, weight }: Grouped
   const { layout, rows, columns, bits } = weight;
   const shape = tape.int64s([rows, (columns * bits) / 8]);
   const bytes = (dims: readonly number[]): Value => builder.bytesOf({ ...builder.ref(name), dtype: 'uint8' }, dims);
+  if (layout === 'packed') return bytes([rows, (columns * bits) / 8]);
+  if (layout === 'bytes') {
+    const middle = tape.constant(tensorOf('uint8', [], Uint8Array.of(128)));
+    return tape.op('BitwiseXor', [bytes([rows, columns]), middle]);
+  }
   if (layout === 'gptq') {
     // The bytes of a word are neighbours in a row already, in the right order.
     const words = bytes([(columns * bits) / 32, rows, 4]);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
+import { readCompressed, type CompressedConfig } from './foreign/compressed-config.ts';
 import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
 
 /** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
@@ -14,7 +15,7 @@ export interface QuantizationConfig {
 }
 
 /** How the weights of a checkpoint were quantized, by Espalier or by another tool. */
-export type Quantization = QuantizationConfig | GroupedConfig;
+export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig;
 
 /** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
@@ -40,9 +41,10 @@ type ForeignReader = (
 ) => Exclude<Quantization, QuantizationConfig>;
 
 /** By `quant_method`. */
-const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map([
+const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map<string, ForeignReader>([
   ['gptq', readGptq],
   ['awq', readAwq],
+  ['compressed-tensors', readCompressed],
 ]);
 
 /**

@@ -80,6 +80,66 @@ export function awq(): ForeignKind {
   };
 }
 
+interface CompressedOptions {
+  readonly bits?: 4 | 8;
+  readonly format?: 'pack-quantized' | 'int-quantized';
+  readonly symmetric?: boolean;
+  readonly strategy?: 'group' | 'channel';
+}
+
+/** What llm-compressor writes. */
+export function compressed({
+  bits = 4,
+  format = 'pack-quantized',
+  symmetric = true,
+  strategy = 'group',
+}: CompressedOptions = {}): ForeignKind {
+  const weights = {
+    num_bits: bits,
+    type: 'int',
+    symmetric,
+    strategy,
+    group_size: strategy === 'group' ? groupSize : null,
+    actorder: null,
+    block_structure: null,
+    dynamic: false,
+    observer: 'minmax',
+    observer_kwargs: {},
+  };
+  const group = { targets: ['Linear'], weights, input_activations: null, output_activations: null };
+  return {
+    config: {
+      quant_method: 'compressed-tensors',
+      format,
+      config_groups: { group_0: group },
+      ignore: ['lm_head'],
+      kv_cache_scheme: null,
+      quantization_status: 'compressed',
+      global_compression_ratio: null,
+    },
+    tensors({ rows, columns }, random) {
+      const [groups, perWord] = [strategy === 'group' ? columns / groupSize : 1, 32 / bits];
+      const scales = { weight_scale: randomScales(random, [rows, groups], 0.2 / 2 ** bits) };
+      const bytes = (shape: readonly [number, number]): TensorData => ({
+        dtype: 'int8',
+        shape,
+        bytes: randomInts(random, [shape[0], shape[1] / 4]).bytes,
+      });
+      if (format === 'int-quantized') {
+        const zeros = { ...bytes([rows, 4]), shape: [rows, groups] };
+        const cut = { ...zeros, bytes: zeros.bytes.slice(0, rows * groups) };
+        return { weight: bytes([rows, columns]), ...scales, ...(!symmetric && { weight_zero_point: cut }) };
+      }
+      return {
+        weight_packed: randomInts(random, [rows, columns / perWord]),
+        weight_shape: tensorOf('int64', [2], [rows, columns]),
+        ...scales,
+        ...(!symmetric && { weight_zero_point: randomInts(random, [rows / perWord, groups]) }),
+      };
+    },
+  };
+}
+
 /** Writes a tiny Llama of this kind with random numbers. */
 export async function writeForeignBase(dir: string, { config, tensors: make }: ForeignKind): Promise<void> {
   const sizes = {

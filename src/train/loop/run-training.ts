@@ -191,7 +191,10 @@ interface Parts {
 }
 
 /** @param folder  of the rank that writes the result */
-async function trainInto(folder: StagedFolder | undefined, { inputs, metrics, run, passes }: Parts): Promise<TrainResult> {
+async function trainInto(
+  folder: StagedFolder | undefined,
+  { inputs, metrics, run, passes }: Parts,
+): Promise<TrainResult> {
   const { clock, onEvent, group } = run;
   const output = folder?.path ?? resolve(inputs.config.output);
   const { rescueFolder } = inputs.config;

@@ -2,6 +2,9 @@
 
 GPTQ: AutoGPTQ 0.7, nn_modules/qlinear/qlinear_cuda_old.py, forward: shift by wf, zeros + 1, mask, scale * (weight - zero).
 AWQ:  AutoAWQ 0.2, utils/packing_utils.py, dequantize_gemm: unpack_awq, reverse_awq_order, (weight - zero) * scale.
+
+compressed-tensors 0.10, compressors/quantized_compressors/pack_quantized.py, unpack_from_int32 (minus 2^(bits-1), zero points packed along
+rows), and quantization/lifecycle/forward.py, dequantize: (q - zero) * scale.
 """
 import sys
 import numpy as np
@@ -52,12 +55,32 @@ def awq():
     return dict(qweight=qweight, qzeros=qzeros, scales=scales, expected=np.ascontiguousarray(values.T))
 
 
+def compressed(bits, packed):
+    groups, middle = IN // GROUP, 2 ** (bits - 1)
+    scales = scales_of(OUT, groups)
+    tensors = dict(scales=scales)
+    if packed:
+        per = 32 // bits
+        qweight, qzeros = words(OUT, IN // per), words(OUT // per, groups)
+        weight = shifted(qweight, bits, 1).reshape(OUT, IN) - middle
+        zeros = shifted(qzeros, bits, 0).reshape(OUT, groups) - middle
+    else:
+        qweight = rng.integers(-128, 128, (OUT, IN)).astype(np.int8)
+        qzeros = rng.integers(-128, 128, (OUT, groups)).astype(np.int8)
+        weight, zeros = qweight.astype(np.int64), qzeros.astype(np.int64)
+    values = (weight - np.repeat(zeros, GROUP, 1)).astype(np.float32) * np.repeat(scales.astype(np.float32), GROUP, 1)
+    return dict(qweight=qweight, qzeros=qzeros, scales=scales, expected=values)
+
+
 cases = {
     "gptq-4": gptq(4, 1, False),
     "gptq-8": gptq(8, 1, False),
     "gptq-4-order": gptq(4, 1, True),
     "gptq_v2-4": gptq(4, 0, False),
     "awq": awq(),
+    "packed-4": compressed(4, True),
+    "packed-8": compressed(8, True),
+    "bytes": compressed(8, False),
 }
 for name, tensors in cases.items():
     save_file(tensors, f"{out_dir}/{name}.safetensors")

@@ -26,6 +26,9 @@ describe('dequantizeGrouped', () => {
     ['gptq-4-order', { order: nowhere }],
     ['gptq_v2-4', { zeroOffset: 0 }],
     ['awq', { layout: 'awq', zeroOffset: 0 }],
+    ['packed-4', { layout: 'packed', zeroOffset: 0 }],
+    ['packed-8', { layout: 'packed', bits: 8, zeroOffset: 0 }],
+    ['bytes', { layout: 'bytes', bits: 8, zeroOffset: 0, zeroPoints: { ...nowhere, dtype: 'int8' } }],
   ])('gives the numbers of the formula of its tool: %s', async (name, change) => {
     const { tensors } = await loadSafetensors(goldenDir('foreign-quantization', `${name}.safetensors`));
     const get = (key: string): TensorData => tensors.get(key) ?? zerosOf('uint8', []);

@@ -1,4 +1,4 @@
-import { awqPlaces } from './grouped-weight.ts';
+import { awqPlaces, groupCount, isByRow } from './grouped-weight.ts';
 import type { GroupedWeight } from '../../weight-ref.ts';
 
 /** The bytes of all tensors of a grouped matrix. */
@@ -18,12 +18,14 @@ export interface GroupedBytes {
  */
 export function dequantizeGrouped(weight: GroupedWeight, bytes: GroupedBytes): Float32Array {
   const { rows, columns, groupSize } = weight;
+  const groups = groupCount(weight);
+  const byRow = isByRow(weight);
   const [levelAt, zeroAt] = [levelsOf(weight, bytes.packed), zerosOf(weight, bytes.zeroPoints)];
   const values = new Float32Array(rows * columns);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const group = bytes.order?.[column] ?? Math.floor(column / groupSize);
-      const scale = bytes.scales[group * rows + row] ?? 0;
+      const scale = bytes.scales[byRow ? row * groups + group : group * rows + row] ?? 0;
       values[row * columns + column] = scale * (levelAt(row, column) - zeroAt(row, group));
     }
   }
@@ -32,16 +34,28 @@ export function dequantizeGrouped(weight: GroupedWeight, bytes: GroupedBytes): F
 
 type At = (row: number, column: number) => number;
 
-function levelsOf({ layout, rows, bits }: GroupedWeight, packed: Uint8Array): At {
+function levelsOf({ layout, rows, columns, bits }: GroupedWeight, packed: Uint8Array): At {
   if (layout === 'awq') return awqAt(packed, rows);
+  if (layout === 'bytes') return (row, column) => (packed[row * columns + column] ?? 0) ^ 128;
   const perWord = 32 / bits;
+  if (layout === 'packed') {
+    const words = columns / perWord;
+    return (row, column) => partOf(packed, row * words + Math.floor(column / perWord), column % perWord, bits);
+  }
   return (row, column) => partOf(packed, Math.floor(column / perWord) * rows + row, column % perWord, bits);
 }
 
 function zerosOf(weight: GroupedWeight, packed: Uint8Array | undefined): At {
   const { layout, rows, bits, zeroOffset } = weight;
-  if (packed === undefined) return () => 2 ** (bits - 1);
+  const [middle, groups] = [2 ** (bits - 1), groupCount(weight)];
+  if (packed === undefined) return () => middle;
+  if (weight.zeroPoints?.dtype === 'int8') {
+    return (row, group) => ((packed[row * groups + group] ?? 0) + middle) & (2 ** bits - 1);
+  }
   const perWord = 32 / bits;
+  if (layout === 'packed') {
+    return (row, group) => partOf(packed, Math.floor(row / perWord) * groups + group, row % perWord, bits);
+  }
   const stored: At =
     layout === 'awq'
       ? awqAt(packed, rows)

@@ -1,5 +1,6 @@
 import type { GroupedWeight, WeightRef } from '../../weight-ref.ts';
 import { Problems, type QuantizableMatrix, type QuantizedResult } from '../quantized-weight.ts';
+import type { CompressedConfig } from './compressed-config.ts';
 import type { GroupedConfig } from './grouped-config.ts';
 
 /** The bytes of small tensors that decide how others are read, by name. */
@@ -12,8 +13,8 @@ export interface FoundMatrix {
   readonly small: SmallTensors;
 }
 
-/** Names of tensors that are read when a checkpoint of GPTQ or AWQ is opened. */
-export const smallOfGrouped = /\.(g_idx|bias)$/;
+/** Names of tensors that are read when a checkpoint of another tool is opened. */
+export const smallOfForeign = /\.(g_idx|bias|weight_g_idx|weight_shape)$/;
 
 const floatTypes = ['float16', 'bfloat16', 'float32'] as const;
 
@@ -81,4 +82,74 @@ function orderOf(index: WeightRef, { bytes, groupSize, groups, problems }: Order
   const outside = values.find((group) => group < 0 || group >= groups);
   if (outside !== undefined) problems.add(`${index.name} holds the group ${outside}, expected 0 to ${groups - 1}`);
   return values.every((group, column) => group === Math.floor(column / groupSize)) ? undefined : index;
+}
+
+/**
+ * Interprets the tensors `weight_packed` or `weight`, `weight_scale`, `weight_zero_point`, `weight_shape` and `weight_g_idx`.
+ *
+ * @returns undefined if the module has no integers
+ */
+export function compressedWeight(
+  { matrix, listed, small }: FoundMatrix,
+  { layout, bits, groupSize: size }: CompressedConfig,
+): QuantizedResult | undefined {
+  const { name, rows, columns } = matrix;
+  const at = (end: string): WeightRef | undefined => listed.get(`${name}${end}`);
+  const [packed, scales, zeros, shape, index] = [
+    at(layout === 'packed' ? '_packed' : ''),
+    at('_scale'),
+    at('_zero_point'),
+    at('_shape'),
+    at('_g_idx'),
+  ];
+  if (packed === undefined || (layout === 'bytes' && packed.dtype !== 'int8')) return undefined;
+  if (scales === undefined) return { problem: `${packed.name} has no ${name}_scale` };
+  const perWord = 32 / bits;
+  const problems = new Problems();
+  const groupSize = Math.min(size ?? columns, columns);
+  const groups = Math.ceil(columns / groupSize);
+  if (layout === 'packed') {
+    if (listed.has(name)) problems.add(`${name} lies beside ${packed.name}, expected one of them`);
+    if (columns % perWord !== 0)
+      problems.add(`${packed.name} has ${columns} columns, expected a multiple of ${perWord}`);
+    problems.expect(packed, 'int32', [rows, columns / perWord]);
+  } else problems.expect(packed, 'int8', [rows, columns]);
+  problems.expect(scales, floatTypes.find((type) => type === scales.dtype) ?? 'bfloat16', [rows, groups]);
+  if (zeros?.dtype === 'int8' || (zeros && layout === 'bytes')) problems.expect(zeros, 'int8', [rows, groups]);
+  else if (zeros) {
+    if (rows % perWord !== 0) problems.add(`${zeros.name} packs ${rows} rows, expected a multiple of ${perWord}`);
+    problems.expect(zeros, 'int32', [rows / perWord, groups]);
+  }
+  if (shape) checkShape(shape, { bytes: small.get(shape.name), expected: [rows, columns], problems });
+  if (index) problems.expect(index, 'int32', [columns]);
+  const order = index && orderOf(index, { bytes: small.get(index.name), groupSize, groups, problems });
+  const weight: GroupedWeight = {
+    kind: 'grouped',
+    layout,
+    rows,
+    columns,
+    bits,
+    groupSize,
+    scales,
+    zeroPoints: zeros,
+    zeroOffset: 0,
+    order,
+  };
+  const used = [packed, scales, zeros, shape, index].flatMap((ref) => ref?.name ?? []);
+  return problems.or({ weight, used, packed });
+}
+
+interface Shape {
+  readonly bytes: Uint8Array | undefined;
+  readonly expected: readonly number[];
+  readonly problems: Problems;
+}
+
+function checkShape(ref: WeightRef, { bytes, expected, problems }: Shape): void {
+  problems.expect(ref, 'int64', [2]);
+  if (bytes?.length !== 16) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = [0, 8].map((offset) => Number(view.getBigInt64(offset, true)));
+  if (found.join() !== expected.join())
+    problems.add(`${ref.name} holds [${found.join(', ')}], expected [${expected.join(', ')}]`);
 }

@@ -6,6 +6,8 @@ export type FieldParsers = Readonly<Record<string, z.ZodType>>;
 
 export interface KnownFields<F extends FieldParsers> {
   readonly path: string;
+  /** The path of the object within `quantization_config`. Default: itself. */
+  readonly place?: string;
   readonly parsers: F;
   /** Fields that say how the numbers were found, or which kernel is to be used. They change no number. */
   readonly ignored: readonly string[];
@@ -18,15 +20,16 @@ export interface KnownFields<F extends FieldParsers> {
  */
 export function readFields<F extends FieldParsers>(
   given: Readonly<Record<string, unknown>>,
-  { path, parsers, ignored }: KnownFields<F>,
+  { path, place = '', parsers, ignored }: KnownFields<F>,
 ): { readonly [K in keyof F]: z.output<F[K]> } {
+  const named = (name: string): string => (place === '' ? name : `${place}.${name}`);
   const known = ['quant_method', ...Object.keys(parsers), ...ignored];
   const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw unsupported(path, unknown, given[unknown], 'no such field');
+  if (unknown !== undefined) throw unsupported(path, named(unknown), given[unknown], 'no such field');
   const result: Record<string, unknown> = {};
   for (const [name, parser] of Object.entries(parsers)) {
     const parsed = parser.safeParse(given[name]);
-    if (!parsed.success) throw unsupported(path, name, given[name], messageOf(parsed.error));
+    if (!parsed.success) throw unsupported(path, named(name), given[name], messageOf(parsed.error));
     result[name] = parsed.data;
   }
   return result as { readonly [K in keyof F]: z.output<F[K]> };
