@@ -5,6 +5,7 @@ import { disconnectsPart } from './disconnects/part.ts';
 import { exchangePart } from './exchange/part.ts';
 import { fleetPart } from './fleet/part.ts';
 import type { Part } from './finding.ts';
+import { ranksPart } from './ranks/part.ts';
 import { readinessPart } from './readiness/part.ts';
 import { recordsPart } from './records/part.ts';
 import { residencyPart } from './residency/part.ts';
@@ -22,6 +23,7 @@ export const parts: readonly Part[] = [
   crashPart,
   defectsPart,
   trainingPart,
+  ranksPart,
   disconnectsPart,
   recordsPart,
   fleetPart,

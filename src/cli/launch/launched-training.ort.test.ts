@@ -114,4 +114,16 @@ describe('three processes that train together', () => {
     expect([...outputs.keys()]).toEqual([0]);
     expect(JSON.parse(outputs.get(0) ?? '')).toMatchObject({ plan: { steps: 6 } });
   });
+
+  it('refuse several runs, whose outputs all would write', async () => {
+    const config = join(folder, 'runs.yaml');
+    await writeFile(config, 'runs:\n  - name: small\n    rank: 2\n  - name: large\n    rank: 4\n');
+    const rest = words('together', 1, '--config', config).filter(
+      (word, i, all) => ![word, all[i - 1]].includes('--rank'),
+    );
+    const { endings, errors } = await launchTraining({ program: program.path, ranks: 2, words: rest });
+    expect(endings.map(({ code }) => code)).not.toContain(0);
+    for (const rank of [0, 1]) expect(errors.get(rank)).toContain('several runs');
+    expect(errors.get(0)).toContain('the processes of a group share the rows of one training');
+  });
 });

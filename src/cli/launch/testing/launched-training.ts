@@ -22,13 +22,17 @@ export interface LaunchTraining {
   readonly fault?: { readonly rank: number; readonly fault: RankFault };
   /** Told of the processes, once all have been started. */
   readonly onStarted?: (pids: readonly number[]) => void;
+  /** Told of each line. */
+  readonly onLine?: () => void;
   readonly signal?: AbortSignal;
+  /** Seconds of silence after which a rank is lost. */
+  readonly silence?: string;
   /** For the others to end after one has failed. */
   readonly graceMs?: number;
 }
 
-/** Seconds of silence after which a rank is lost. WHY so few: a test waits for it. */
-const silence = '2';
+/** WHY so few: a test waits for it. */
+const shortSilence = '2';
 
 /** Trains with real processes, on one thread each. */
 export async function launchTraining({
@@ -37,6 +41,8 @@ export async function launchTraining({
   ranks,
   fault,
   onStarted,
+  onLine,
+  silence = shortSilence,
   signal = new AbortController().signal,
   graceMs,
 }: LaunchTraining): Promise<LaunchedTraining> {
@@ -60,6 +66,7 @@ export async function launchTraining({
       if (pids.size === ranks) onStarted?.([...pids.values()]);
     },
     onLine: ({ rank, stream, text }) => {
+      onLine?.();
       const texts = stream === 'stdout' ? outputs : errors;
       texts.set(rank, `${texts.get(rank) ?? ''}${text}\n`);
     },
