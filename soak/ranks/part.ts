@@ -4,7 +4,7 @@ import { createRandom } from '../../src/core/index.ts';
 import type { Finding, Part } from '../finding.ts';
 import { openScratch } from '../root.ts';
 import { killLauncher } from './killed-launcher.ts';
-import { loseAndResume, randomLoss, ranks, trainWhole, wordsOf, type Training } from './killed-ranks.ts';
+import { loseAndResume, randomLoss, ranks, steps, trainWhole, wordsOf, type Training } from './killed-ranks.ts';
 
 /** Lost ranks, and killed launchers, of the full run. */
 const fullLosses = 50;
@@ -50,10 +50,11 @@ export const ranksPart: Part = {
     const isCaught = fewer.isLost && !fewer.result.startsWith('not resumed') && fewer.result !== expected;
     yield finding('it catches a training that goes on with other masks and sums', isCaught, { processes: ranks - 1 });
 
+    const endless = wordsOf(training, 'launched').map((word) => (word === String(steps) ? '100000' : word));
     const launchers = { killed: 0, left: 0 };
     while (launchers.killed < settings.amount(fullLaunchers)) {
       const output = join(folder, 'launched');
-      launchers.left += (await killLauncher([...wordsOf(training, 'launched'), '--max-steps', '100000'], ranks)).length;
+      launchers.left += (await killLauncher(endless, ranks)).length;
       launchers.killed += 1;
       for (const each of [output, `${output}.checkpoints`]) await rm(each, { recursive: true, force: true });
     }
