@@ -40,7 +40,15 @@ export {
 export { Graph, type NodeWithOutputs, type OutputInit } from './graph.ts';
 export { loadModel } from './load-model.ts';
 export { createModel, type Model, type ModelFunction, type ModelOptions } from './model.ts';
-export { type AdaptableModule, type ExpertGroup, expertsKey, isOutputLayer, moduleKey, type ModuleKind, modulePartsKey } from './modules.ts';
+export {
+  type AdaptableModule,
+  type ExpertGroup,
+  expertsKey,
+  isOutputLayer,
+  moduleKey,
+  type ModuleKind,
+  modulePartsKey,
+} from './modules.ts';
 export type { Node } from './graph.ts';
 export { decodeModel } from './onnx/decode.ts';
 export { encodeModel } from './onnx/encode.ts';

@@ -10,6 +10,7 @@ const shortNames: Readonly<Record<DataType, string>> = {
   float64: 'f64',
   float16: 'f16',
   bfloat16: 'bf16',
+  float8e4m3fn: 'f8',
   int8: 'i8',
   uint8: 'u8',
   int16: 'i16',

@@ -6,6 +6,7 @@ import {
   smallOfForeign,
   type SmallTensors,
 } from './quantized/foreign/find-grouped.ts';
+import { float8Weight } from './quantized/foreign/float8.ts';
 import type { Quantization } from './quantized/quantization-config.ts';
 import {
   quantizableMatrices,
@@ -150,6 +151,8 @@ function find(matrix: QuantizableMatrix, { listed, small, quantization }: Search
       return groupedWeight({ matrix, listed, small }, quantization);
     case 'compressed-tensors':
       return compressedWeight({ matrix, listed, small }, quantization);
+    case 'fp8':
+      return float8Weight(matrix, listed, quantization);
     case 'blocks':
     case 'int8': {
       const ref = listed.get(matrix.name);

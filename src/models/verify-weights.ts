@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
 import { elementSize, toFloat32 } from '../tensor/index.ts';
 import type { BaseModel } from './base-model.ts';
-import { hasNonFinite, type FloatType } from './non-finite.ts';
+import { hasNonFinite, type CheckedFloat } from './non-finite.ts';
 import type { WeightRef } from './weight-ref.ts';
 
 /** Bytes of one read. It is large enough for the disk, and scanning it takes well under a millisecond. */
@@ -21,8 +21,11 @@ export async function verifyWeights(
   base: BaseModel,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  // In a quantized weight only the scales are floats. Any byte is a valid integer.
-  const refs = [...base.weights.values()].map((ref) => ref.quantized?.scales ?? ref);
+  // In most quantized weights only the scales are floats. Any byte is a valid integer.
+  const refs = [...base.weights.values()].flatMap((ref) => {
+    if (ref.quantized?.kind === 'float8') return [ref, ref.quantized.scales];
+    return ref.quantized?.scales ?? ref;
+  });
   for (const location of new Set(refs.map((ref) => ref.location))) {
     const path = join(base.dir, location);
     const file = await open(path);
@@ -63,8 +66,8 @@ async function verifyWeight(ref: WeightRef, { base, path, file, signal }: Place)
   }
 }
 
-function floatType({ dtype, name }: WeightRef): FloatType {
-  if (dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16') return dtype;
+function floatType({ dtype, name }: WeightRef): CheckedFloat {
+  if (dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float8e4m3fn') return dtype;
   throw new TypeError(`${name} is ${dtype}: openBaseModel lets no such weight pass`);
 }
 

@@ -40,7 +40,23 @@ export type QuantizedWeight =
       readonly signed: boolean;
       readonly scales: WeightRef;
     }
-  | GroupedWeight;
+  | GroupedWeight
+  | Float8Weight;
+
+/**
+ * A matrix of floats of 8 bits (E4M3) in rectangles that share a scale:
+ *
+ *   w[r, c] = f[r, c] · scale[⌊r / blockRows⌋, ⌊c / blockColumns⌋]
+ */
+export interface Float8Weight {
+  readonly kind: 'float8';
+  readonly rows: number;
+  readonly columns: number;
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  /** Floats of any width. The tool's name for them is `weight_scale_inv`; they multiply nevertheless. */
+  readonly scales: WeightRef;
+}
 
 /** The tool whose packing a grouped matrix has. */
 export type GroupedLayout = 'gptq' | 'awq' | 'packed' | 'bytes';

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { breathe, EspalierError } from '../core/index.ts';
-import { dequantizeGrouped, dequantizeRows, type BaseModel, type WeightRef } from '../models/index.ts';
+import {
+  dequantizeFloat8,
+  dequantizeGrouped,
+  dequantizeRows,
+  type BaseModel,
+  type WeightRef,
+} from '../models/index.ts';
 import { publishFolder } from '../atomic-files/index.ts';
 import { writeSafetensorsInParts, type TensorLayout } from '../tensor/index.ts';
 import { copyCompanions, rewriteConfig } from './checkpoint-folder.ts';
@@ -10,6 +16,10 @@ import { WeightReader } from './weight-reader.ts';
 export async function readDequantized(reader: WeightReader, ref: WeightRef): Promise<Float32Array> {
   const { quantized } = ref;
   if (quantized === undefined) return reader.floats(ref);
+  if (quantized.kind === 'float8') {
+    const scales = await reader.floats(quantized.scales);
+    return dequantizeFloat8(quantized, { packed: await reader.bytes(ref), scales });
+  }
   if (quantized.kind === 'grouped') {
     const { scales, zeroPoints, order } = quantized;
     return dequantizeGrouped(quantized, {

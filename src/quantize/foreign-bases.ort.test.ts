@@ -9,7 +9,7 @@ import { scoreRows } from '../models/testing/scoring-driver.ts';
 import { openEnvironment, type Environment } from '../onnxruntime/index.ts';
 import { loadSafetensors, tensorOf, writeSafetensors, zerosOf, type TensorData } from '../tensor/index.ts';
 import { dequantizeBase } from './dequantize-base.ts';
-import { awq, compressed, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
+import { awq, compressed, float8, gptq, writeForeignBase, type ForeignKind } from './testing/foreign-base.ts';
 
 let environment: Environment;
 let folder: string;
@@ -22,6 +22,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const scaled = 'model.layers.0.mlp.up_proj.weight_scale_inv';
+
 const kinds: readonly { readonly what: string; readonly kind: ForeignKind; readonly product: string }[] = [
   { what: 'GPTQ, 4 bits', kind: gptq(), product: 'MatMulNBits' },
   { what: 'GPTQ, 8 bits', kind: gptq({ bits: 8 }), product: 'MatMulNBits' },
@@ -29,6 +31,8 @@ const kinds: readonly { readonly what: string; readonly kind: ForeignKind; reado
   { what: 'GPTQ, columns in another order', kind: gptq({ isOrdered: false }), product: 'Gemm' },
   { what: 'GPTQ, the second format', kind: gptq({ format: 'gptq_v2' }), product: 'MatMulNBits' },
   { what: 'GPTQ, groups of 8', kind: gptq({ group: 8 }), product: 'Gemm' },
+  { what: 'FP8, one scale', kind: float8(null), product: 'Gemm' },
+  { what: 'FP8, rectangles that do not divide the matrix', kind: float8([48, 40]), product: 'Gemm' },
   { what: 'AWQ', kind: awq(), product: 'MatMulNBits' },
   { what: 'packed, 4 bits', kind: compressed(), product: 'MatMulNBits' },
   { what: 'packed, 4 bits, zero points', kind: compressed({ symmetric: false }), product: 'MatMulNBits' },
@@ -180,6 +184,13 @@ describe('a checkpoint of another tool', () => {
       (t) => t.set(`${path}.input_scale`, zerosOf('float32', [1])),
       /input_scale is unexpected/,
     ],
+    ['has no scales for its floats', float8([48, 40]), (t) => t.delete(scaled), /has no .*weight_scale_inv/],
+    [
+      'has scales of other rectangles',
+      float8([48, 40]),
+      (t) => t.set(scaled, zerosOf('float32', [2, 3])),
+      /expected float32 \[2, 2\]/,
+    ],
   ])('is refused when it %s', async (_, kind, change, message) => {
     const opened = openBaseModel(await changed(kind, change));
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_MISMATCH' });
@@ -206,6 +217,7 @@ describe('a checkpoint of another tool', () => {
       compressed(),
       { config_groups: { a: { weights: { num_bits: 2, type: 'int' } } } },
     ],
+    ['scale_fmt', float8(null), { scale_fmt: 'ue8m0' }],
   ])('is refused for what it says of %s', async (field, kind, change) => {
     const dir = await copied(kind);
     const file = join(dir, 'config.json');
@@ -214,5 +226,15 @@ describe('a checkpoint of another tool', () => {
     const opened = openBaseModel(dir);
     await expect(opened).rejects.toMatchObject({ code: 'MODEL_FEATURE_UNSUPPORTED' });
     await expect(opened).rejects.toThrow(`quantization_config.${field}`);
+  });
+
+  it('is refused when a float of 8 bits is NaN', async () => {
+    const dir = await changed(float8(null), (tensors) => {
+      const bytes = new Uint8Array(64 * 96).fill(255, 7, 8);
+      tensors.set(`${path}.weight`, { dtype: 'float8e4m3fn', shape: [96, 64], bytes });
+    });
+    const verified = verifyWeights(await openBaseModel(dir));
+    await expect(verified).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_NOT_FINITE' });
+    await expect(verified).rejects.toThrow(/up_proj\.weight/);
   });
 });

@@ -17,7 +17,9 @@ export function quantizationOf(base: BaseModel): Omit<QuantizeOptions, 'signal' 
     scheme: found.some(({ kind }) => kind === 'int8') ? 'int8' : 'blocks',
     bits: found.some((weight) => 'bits' in weight && weight.bits === 4) ? 4 : 8,
     blockSize: blocks[0]?.blockSize ?? 32,
-    activations: blocks[0]?.activations ?? (found.some(({ kind }) => kind === 'grouped') ? 'float32' : 'int8'),
+    activations:
+      blocks[0]?.activations ??
+      (found.some(({ kind }) => kind === 'grouped' || kind === 'float8') ? 'float32' : 'int8'),
     keep: kept.map((name) => name.replace(/\.weight$/, '')),
   };
 }

@@ -4,6 +4,7 @@ export type DataType =
   | 'float64'
   | 'float16'
   | 'bfloat16'
+  | 'float8e4m3fn'
   | 'int8'
   | 'uint8'
   | 'int16'
@@ -22,6 +23,7 @@ const bitsOf: Readonly<Record<DataType, number>> = {
   float64: 64,
   float16: 16,
   bfloat16: 16,
+  float8e4m3fn: 8,
   int8: 8,
   uint8: 8,
   int16: 16,

@@ -53,3 +53,11 @@ function roundToEven(value: number): number {
   if (rest === 0.5) return floor + (floor % 2);
   return rest > 0.5 ? floor + 1 : floor;
 }
+
+/** Converts the 8 bits of a float with 4 bits of exponent (bias 7), 3 of fraction, no infinities and one NaN. @see ONNX float8e4m3fn */
+export function float8ToNumber(byte: number): number {
+  const [exponent, fraction] = [(byte >> 3) & 15, byte & 7];
+  if ((byte & 127) === 127) return Number.NaN;
+  const magnitude = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10);
+  return byte & 128 ? -magnitude : magnitude;
+}

@@ -16,6 +16,7 @@ const numbers: Readonly<Record<DataType, number>> = {
   uint32: 12,
   uint64: 13,
   bfloat16: 16,
+  float8e4m3fn: 17,
   uint4: 21,
   int4: 22,
 };
@@ -27,7 +28,7 @@ export function dataTypeNumber(dtype: DataType): number {
   return numbers[dtype];
 }
 
-/** The element type of an ONNX number; undefined for types that host tensors do not support (complex numbers, floats of 8 and 4 bits). */
+/** The element type of an ONNX number; undefined for types that host tensors do not support (complex numbers, other floats of 8 and 4 bits). */
 export function dataTypeOf(number: number): DataType | undefined {
   return names.get(number);
 }

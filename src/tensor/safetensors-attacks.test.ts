@@ -114,7 +114,7 @@ describe('the length of the header', () => {
 
 describe('a tensor', () => {
   it.each([
-    ['an unknown type', one('"F8_E4M3"', '[4]', '[0,4]'), 4, 'SAFETENSORS_DTYPE_UNKNOWN', 'F8_E4M3. Known types: F64'],
+    ['an unknown type', one('"F8_E5M2"', '[4]', '[0,4]'), 4, 'SAFETENSORS_DTYPE_UNKNOWN', 'F8_E5M2. Known types: F64'],
     ['a negative dimension', f32('[-1]', '[0,4]'), 4, 'SAFETENSORS_SHAPE_INVALID', '-1 is no whole number'],
     ['a broken dimension', f32('[1.5]', '[0,4]'), 4, 'SAFETENSORS_SHAPE_INVALID', '1.5 is no whole number'],
     ['an exponent', f32('[1e0]', '[0,4]'), 4, 'SAFETENSORS_SHAPE_INVALID', '1e0 is no whole number'],

@@ -25,6 +25,7 @@ export const safetensorsTypes = {
   F32: 'float32',
   F16: 'float16',
   BF16: 'bfloat16',
+  F8_E4M3: 'float8e4m3fn',
   I64: 'int64',
   I32: 'int32',
   I16: 'int16',

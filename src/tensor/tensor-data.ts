@@ -1,5 +1,5 @@
 import { byteLength, elementCount, elementSize, type DataType } from './data-type.ts';
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
+import { bfloat16ToNumber, float16ToNumber, float8ToNumber, numberToBfloat16, numberToFloat16 } from './half.ts';
 import { EspalierError } from '../core/index.ts';
 
 /** A tensor in host memory: its bytes (little-endian, row-major, without padding), type and shape. */
@@ -30,6 +30,7 @@ export interface TypedArrays {
   float64: Float64Array;
   float16: Uint16Array;
   bfloat16: Uint16Array;
+  float8e4m3fn: Uint8Array;
   int8: Int8Array;
   uint8: Uint8Array;
   int16: Int16Array;
@@ -53,6 +54,7 @@ const arrayTypes: Constructors = {
   float64: Float64Array,
   float16: Uint16Array,
   bfloat16: Uint16Array,
+  float8e4m3fn: Uint8Array,
   int8: Int8Array,
   uint8: Uint8Array,
   int16: Int16Array,
@@ -105,7 +107,7 @@ const converters: Partial<Record<DataType, (value: number) => number>> = {
 
 /** A tensor of zeros. */
 export function zerosOf<Type extends DataType>(dtype: Type, shape: readonly number[]): TensorOf<Type> {
-  if (dtype === 'string' || dtype === 'int4' || dtype === 'uint4') {
+  if (dtype === 'string' || dtype === 'float8e4m3fn' || dtype === 'int4' || dtype === 'uint4') {
     throw new EspalierError('DTYPE_UNSUPPORTED', { dtype, use: 'values of a new tensor' });
   }
   return { dtype, shape: [...shape], bytes: new Uint8Array(byteLength(dtype, shape)) };
@@ -133,7 +135,7 @@ export function toFloat32(tensor: TensorData): Float32Array {
   if (array instanceof Float32Array) return array;
   if (array instanceof Float64Array) return Float32Array.from(array);
   const widen = wideners[tensor.dtype];
-  if (widen === undefined || !(array instanceof Uint16Array)) {
+  if (widen === undefined || !(array instanceof Uint16Array || array instanceof Uint8Array)) {
     throw new EspalierError('DTYPE_UNSUPPORTED', { dtype: tensor.dtype, use: 'conversion to float32' });
   }
   const result = new Float32Array(array.length);
@@ -144,4 +146,5 @@ export function toFloat32(tensor: TensorData): Float32Array {
 const wideners: Partial<Record<DataType, (half: number) => number>> = {
   float16: float16ToNumber,
   bfloat16: bfloat16ToNumber,
+  float8e4m3fn: float8ToNumber,
 };

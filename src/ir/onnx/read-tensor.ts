@@ -81,7 +81,7 @@ function typedData(message: TensorMessage, dtype: DataType, shape: readonly numb
   if (values.length !== count)
     throw new RangeError(`tensor ${message.name} has ${values.length} values, its shape needs ${count}`);
   if (isPacked) return Uint8Array.from(values as number[]);
-  const storage = dtype === 'float16' || dtype === 'bfloat16' ? 'uint16' : dtype;
+  const storage = dtype === 'float8e4m3fn' ? 'uint8' : dtype === 'float16' || dtype === 'bfloat16' ? 'uint16' : dtype;
   return tensorOf(storage, shape, values).bytes;
 }
 

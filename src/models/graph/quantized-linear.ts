@@ -2,6 +2,7 @@ import { moduleKey, type Tape, type Value } from '../../ir/index.ts';
 import { dataTypeNumber, tensorOf } from '../../tensor/index.ts';
 import type { QuantizedWeight } from '../weight-ref.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { float8Floats } from './float8-floats.ts';
 import { exactBlockSize, groupedBlocks, groupedFloats } from './grouped-linear.ts';
 
 export interface QuantizedLayer {
@@ -26,6 +27,11 @@ type Int8 = Extract<QuantizedWeight, { kind: 'int8' }>;
 export function quantizedLinear(builder: GraphBuilder, x: Value, layer: QuantizedLayer): Value {
   const { weight } = layer;
   if (weight.kind === 'blocks') return ofBlocks(builder, x, { ...layer, weight });
+  if (weight.kind === 'float8') {
+    const matrix = float8Floats(builder, { ...layer, weight });
+    const tape = builder.tape(layer.path, { [moduleKey]: layer.path });
+    return biased(builder, tape.op('Gemm', [x, matrix], { attributes: { transB: 1 } }), layer);
+  }
   if (weight.kind === 'grouped') return ofGroups(builder, x, { ...layer, weight });
   return builder.exact ? ofDequantized(builder, x, { ...layer, weight }) : ofBytes(builder, x, { ...layer, weight });
 }

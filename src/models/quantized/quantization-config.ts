@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
 import { readCompressed, type CompressedConfig } from './foreign/compressed-config.ts';
+import { readFloat8, type Float8Config } from './foreign/float8.ts';
 import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
 
 /** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
@@ -15,7 +16,7 @@ export interface QuantizationConfig {
 }
 
 /** How the weights of a checkpoint were quantized, by Espalier or by another tool. */
-export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig;
+export type Quantization = QuantizationConfig | GroupedConfig | CompressedConfig | Float8Config;
 
 /** The value of `quant_method` in a checkpoint that Espalier quantized. */
 export const quantizationMethod = 'espalier';
@@ -45,6 +46,7 @@ const foreignReaders: ReadonlyMap<string, ForeignReader> = new Map<string, Forei
   ['gptq', readGptq],
   ['awq', readAwq],
   ['compressed-tensors', readCompressed],
+  ['fp8', readFloat8],
 ]);
 
 /**

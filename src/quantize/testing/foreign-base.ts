@@ -140,6 +140,27 @@ export function compressed({
   };
 }
 
+/** Floats of 8 bits, with a scale for each rectangle or for the matrix. */
+export function float8(block: readonly [number, number] | null): ForeignKind {
+  return {
+    config: {
+      quant_method: 'fp8',
+      activation_scheme: 'dynamic',
+      weight_block_size: block,
+      modules_to_not_convert: null,
+    },
+    tensors({ rows, columns }, random) {
+      // Any byte but the two NaNs, of magnitudes below 2.
+      const bytes = Uint8Array.from({ length: rows * columns }, () => random.integer(64) | (random.integer(2) * 128));
+      const grid = block ? [Math.ceil(rows / block[0]), Math.ceil(columns / block[1])] : [];
+      return {
+        weight: { dtype: 'float8e4m3fn', shape: [rows, columns], bytes },
+        weight_scale_inv: randomScales(random, grid, 0.1),
+      };
+    },
+  };
+}
+
 /** Writes a tiny Llama of this kind with random numbers. */
 export async function writeForeignBase(dir: string, { config, tensors: make }: ForeignKind): Promise<void> {
   const sizes = {

@@ -93,7 +93,10 @@ export interface Steps {
 /** Goes through the micro-batches of the first epoch. Later epochs have the same rows in another order. */
 export async function lookAtSteps(
   { data, config, steps }: TrainingInputs,
-  { shares = [wholeShare], signal }: { readonly shares?: readonly RankShare[]; readonly signal: AbortSignal | undefined },
+  {
+    shares = [wholeShare],
+    signal,
+  }: { readonly shares?: readonly RankShare[]; readonly signal: AbortSignal | undefined },
 ): Promise<Steps> {
   const whole = { ...config, batchSize: config.batchSize * shares.length };
   const perEpoch = countSteps(data.count, { ...whole, maxSteps: undefined, epochs: 1 });

@@ -72,6 +72,18 @@ def compressed(bits, packed):
     return dict(qweight=qweight, qzeros=qzeros, scales=scales, expected=values)
 
 
+def float8():
+    """Every byte but NaN, by torch's own conversion, times scales of rectangles (DeepSeek-V3, inference/kernel.py, weight_dequant)."""
+    import torch
+
+    packed = torch.arange(256, dtype=torch.uint8).reshape(16, 16)
+    packed[packed % 128 == 127] = 0
+    scales = rng.uniform(0.1, 2, (3, 2)).astype(np.float32)
+    grid = np.repeat(np.repeat(scales, 6, 0), 10, 1)[:16, :16]
+    values = packed.view(torch.float8_e4m3fn).float().numpy() * grid
+    return dict(qweight=packed.numpy(), scales=scales, expected=values)
+
+
 cases = {
     "gptq-4": gptq(4, 1, False),
     "gptq-8": gptq(8, 1, False),
@@ -81,6 +93,7 @@ cases = {
     "packed-4": compressed(4, True),
     "packed-8": compressed(8, True),
     "bytes": compressed(8, False),
+    "fp8": float8(),
 }
 for name, tensors in cases.items():
     save_file(tensors, f"{out_dir}/{name}.safetensors")
