@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
 import { readCompressed, type CompressedConfig } from './foreign/compressed-config.ts';
-import { readFloat8, type Float8Config } from './foreign/float8.ts';
+import { readFloat8, type Float8Config } from './foreign/float8-config.ts';
 import { readAwq, readGptq, type GroupedConfig } from './foreign/grouped-config.ts';
 
 /** `quantization_config` in config.json: how the weights of a checkpoint were quantized. See docs/formats/quantized-checkpoint.md. */
