@@ -1,3 +1,4 @@
+export { PairScorer } from './pair-scorer.ts';
 export { Embedder, type Embedding, type EmbedOptions } from './embedder.ts';
 export { InferenceModel, type InferenceRequest, type InferenceResult, type InferenceStats } from './inference-model.ts';
 export { type DescribedPlan, type DescribeOptions, describePlan } from './memory/describe-plan.ts';

@@ -7,7 +7,14 @@ import {
   type FastifyServerOptions,
 } from 'fastify';
 import { type Clock, EspalierError, systemClock } from '../core/index.ts';
-import type { BaseContext, DoorContext, EmbeddingContext, InferenceContext, ServingContext } from '../service/index.ts';
+import type {
+  BaseContext,
+  DoorContext,
+  EmbeddingContext,
+  InferenceContext,
+  RerankContext,
+  ServingContext,
+} from '../service/index.ts';
 import { addNoise } from './adapters/noise-routes.ts';
 import { addRollouts } from './adapters/rollout-routes.ts';
 import { addAdapters } from './adapters/routes.ts';
@@ -29,6 +36,7 @@ import { addGuard, createGuard, type Guard, type GuardOptions } from './door/gua
 import { addChatCompletions } from './openai/chat-completions.ts';
 import { addCompletions } from './openai/completions.ts';
 import { addEmbeddings } from './openai/embeddings.ts';
+import { addRerank } from './openai/rerank.ts';
 import { addMessages } from './messages/routes.ts';
 import type { ServerMetrics, Tracing } from '../telemetry/index.ts';
 import type { JobControl } from '../jobs/index.ts';
@@ -78,6 +86,8 @@ export interface Services {
   readonly encoder?: BaseContext | undefined;
   /** An encoder's vectors, through OpenAI's API. */
   readonly embeddings?: EmbeddingContext | undefined;
+  /** The scores of an encoder with one number as its result. */
+  readonly rerank?: RerankContext | undefined;
   /** What is declared in Git, for the adapters of the decoder. */
   readonly fleet?: Fleet | undefined;
   /** Fine-tuning jobs on the decoder, and their files. */
@@ -215,6 +225,7 @@ function addServices(
   }
   if (services.fleet) addFleet(app, services.fleet);
   if (embeddings) addEmbeddings(app, embeddings);
+  if (services.rerank) addRerank(app, services.rerank);
   if (inference) addOpenInference(app, inference, { bodies, door });
   addOpenApi(app, inference?.version ?? 'unknown');
 }

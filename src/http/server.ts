@@ -151,6 +151,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
         },
         encoder: encoder && { ...door, ...encoder.base },
         embeddings: encoder?.embeddings && { ...door, ...encoder.embeddings },
+        rerank: encoder?.rerank && { ...door, ...encoder.rerank },
         jobs,
         fleet,
         inference: { models: all, baseName: encoder?.base.baseName, version },

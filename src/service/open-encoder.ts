@@ -4,6 +4,7 @@ import {
   Embedder,
   type InferenceModel,
   type MemoryPlan,
+  PairScorer,
   openInferenceGraph,
   type ServedParameter,
   SharedArenas,
@@ -25,6 +26,7 @@ import {
   type RegistryOptions,
 } from '../routing/index.ts';
 import type { EmbeddingContext } from './embedding-context.ts';
+import type { RerankContext } from './rerank-context.ts';
 import { expectedFingerprint } from './expected-fingerprint.ts';
 import { adapterSamples, type ServedSources } from './metric-sources.ts';
 import type { InferenceEntry, ServedModel } from './inference-context.ts';
@@ -53,10 +55,14 @@ export interface EncoderOptions {
   readonly changed?: AbortSignal | undefined;
 }
 
-/** A served encoder: its main graph under `/v2`, and its vectors under `/v1/embeddings` if the graph gives vectors. */
+/**
+ * A served encoder: its main graph under `/v2`, its vectors under `/v1/embeddings` if the graph gives vectors, and its order of documents
+ * under `/v1/rerank` if the graph gives one number.
+ */
 export interface EncoderService {
   readonly base: Omit<BaseContext, keyof DoorContext>;
   readonly embeddings: Omit<EmbeddingContext, keyof DoorContext> | undefined;
+  readonly rerank: Omit<RerankContext, keyof DoorContext> | undefined;
   readonly entry: InferenceEntry;
   /** What its series are read from. */
   readonly sources: ServedSources;
@@ -108,7 +114,9 @@ export async function openEncoder(options: EncoderOptions): Promise<EncoderServi
     const served = options.changed === undefined ? model : watchedModel(model, options.changed);
     const entry = { model: served, ...own, idLimits: idLimitsOf(base) };
     const sources = sourcesOf(baseName, registry);
-    return { base: context, embeddings: embeddingContext(options, served, context), entry, sources, dispose };
+    const embeddings = embeddingContext(options, served, context);
+    const rerank = rerankContext(options, served, context);
+    return { base: context, embeddings, rerank, entry, sources, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -127,7 +135,9 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
   const parameters = adapters ? await headOf(base) : [];
   const given = new Set(parameters.map((parameter) => parameter.name));
   const build = (): Model =>
-    base.task === 'embedding' ? buildEmbeddingGraph(base) : buildClassificationGraph(base, { given });
+    base.task === 'embedding'
+      ? buildEmbeddingGraph(base)
+      : buildClassificationGraph(base, { given, tokenTypes: isReranker(base) });
   return openInferenceGraph(
     { build, folder: base.dir, modules: base.modules, parameters },
     {
@@ -142,6 +152,11 @@ async function openGraph(options: EncoderOptions, arenas: SharedArenas): Promise
       ...(memoryPlan === undefined ? {} : { memoryPlan }),
     },
   );
+}
+
+/** Whether a base gives one number for a text or a pair. WHY of an encoder: a decoder joins pairs by words of its own. */
+function isReranker({ config, task, labels }: BaseModel): boolean {
+  return config.kind === 'encoder' && task === 'classification' && labels?.length === 1;
 }
 
 /** The tables of an encoder in which its inputs are looked up. */
@@ -202,4 +217,17 @@ function embeddingContext(
   });
   const width = model.signature.outputs[0]?.shape.at(-1);
   return { ...context, embedder, tokenizer, width: typeof width === 'number' ? width : undefined };
+}
+
+function rerankContext(
+  { base, tokenizer }: EncoderOptions,
+  model: ServedModel,
+  context: EncoderContext,
+): EncoderService['rerank'] {
+  if (!isReranker(base)) return undefined;
+  const { vocabSize } = base.config;
+  const typed = model.signature.inputs.some(({ name }) => name === 'token_type_ids');
+  const { maxLength } = context;
+  const scorer = new PairScorer({ model, vocabSize, padTokenId: base.padTokenId ?? 0, maxLength, typed });
+  return { ...context, scorer, tokenizer };
 }

@@ -26,6 +26,7 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const embedder = { embed: () => Promise.resolve([]), maxLength: 64 };
   const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });
   const embeddings = { ...context, router, embedder, width: 2 };
+  const rerank = { ...context, router, scorer: { score: () => Promise.resolve([]), maxLength: 64 } };
   const registry = new AdapterRegistry(new FakeArena());
   const control = createAdapterControl({ registry, baseName: 'base' });
   const rollouts = new Rollouts({ registry });
@@ -33,6 +34,7 @@ function wholeApp(context: FakeContext = fakeContext({ apiKey: keys.apiKey, adap
   const services = {
     generation: { ...context, control, rollouts, audit: { page: async () => ({ records: [], before: undefined }) } },
     embeddings,
+    rerank,
     jobs: fakeJobs(),
     fleet: fakeFleet(),
     inference: fakeModels(context.adapters),
@@ -181,6 +183,7 @@ describe('the access of routes', () => {
       'POST /v1/embeddings',
       'POST /v1/messages',
       'POST /v1/messages/count_tokens',
+      'POST /v1/rerank',
       'POST /v1/responses',
       'POST /v1/responses/:id/cancel',
       'POST /v1/tokenize',

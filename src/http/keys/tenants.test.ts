@@ -43,6 +43,7 @@ function bodiesFor(url: string, { name, adapter }: Names, own: Names): (object |
     ['/chat/completions', [{ model: name, messages: [{ role: 'user', content: 'x' }] }]],
     ['/completions', [{ model: name, prompt: 'x' }]],
     ['/embeddings', [{ model: name, input: 'x' }]],
+    ['/rerank', [{ model: name, query: 'x', documents: ['x'] }]],
     ['/messages', [{ model: name, max_tokens: 1, messages: [{ role: 'user', content: 'x' }] }]],
     ['/count_tokens', [{ model: name, messages: [{ role: 'user', content: 'x' }] }]],
     ['/detokenize', [{ model: name, tokens: [120] }]],

@@ -37,14 +37,29 @@ afterEach(async () => {
 });
 
 /** The golden classifier, or its encoder alone. */
-async function open(architecture: string, options: Partial<ServerOptions> = {}): Promise<OpenAI> {
+async function open(architecture: string, options: Partial<ServerOptions> = {}, labels?: number): Promise<OpenAI> {
   const base = join(folder, 'base');
   await cp(join(golden, 'model'), base, { recursive: true });
   const config = JSON.parse(await readFile(join(base, 'config.json'), 'utf8')) as object;
-  await writeFile(join(base, 'config.json'), JSON.stringify({ ...config, architectures: [architecture] }));
+  await writeFile(
+    join(base, 'config.json'),
+    JSON.stringify({ ...config, architectures: [architecture], ...(labels && { id2label: { 0: 'fits' } }) }),
+  );
+  if (labels !== undefined) await firstLabel(join(base, 'model.safetensors'));
   if (architecture === 'BertModel') await dropHead(join(base, 'model.safetensors'));
   server = await openServer({ base, servedName: 'encoder', threads: 1, port: 0, maxWaitMs: 5, ...options });
   return new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+}
+
+/** Leaves the first label of a head of several. */
+async function firstLabel(path: string): Promise<void> {
+  const { tensors } = await loadSafetensors(path);
+  const cut = [...tensors].map(([name, tensor]): [string, typeof tensor] => {
+    const [rows = 1, ...rest] = tensor.shape;
+    const bytes = tensor.bytes.slice(0, tensor.bytes.length / rows);
+    return [name, name.startsWith('classifier') ? { ...tensor, shape: [1, ...rest], bytes } : tensor];
+  });
+  await writeSafetensors(path, cut);
 }
 
 async function dropHead(path: string): Promise<void> {
@@ -103,6 +118,69 @@ describe('embeddings', () => {
     }
   });
 });
+
+describe('a classifier with one number', () => {
+  /** The classifier with the first row of its last layer only, and what the reference gives for each pair. */
+  async function openReranker(): Promise<GoldenText[]> {
+    const all = JSON.parse(await readFile(join(golden, 'texts.json'), 'utf8')) as GoldenText[];
+    await open('BertForSequenceClassification', {}, 1);
+    return all;
+  }
+
+  const ask = async (body: object): Promise<{ status: number; body: RerankAnswer }> => {
+    const answer = await fetch(`${server?.url}/v1/rerank`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'encoder', ...body }),
+    });
+    return { status: answer.status, body: (await answer.json()) as RerankAnswer };
+  };
+
+  it('orders documents as the reference scores each pair, with its segments', async () => {
+    const { text, pair, ids, logits } = (await openReranker()).find((each) => each.pair !== null) ?? fail();
+    const documents = ['Dull.', { text: pair }, 'It was a very good film.'];
+    const { status, body } = await ask({ query: text, documents, return_documents: true });
+    expect(status).toBe(200);
+    expect(body.results.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+    const scores = body.results.map(({ relevance_score: score }) => score);
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+    const found = body.results.find(({ index }) => index === 1);
+    expect(found?.relevance_score).toBeCloseTo(1 / (1 + Math.exp(-(logits[0] ?? NaN))), 5);
+    expect(found?.document).toEqual({ text: pair });
+    expect(body.usage.total_tokens).toBeGreaterThan(ids.length);
+    const top = await ask({ query: text, documents, top_n: 1 });
+    expect(top.body.results).toEqual([{ index: body.results[0]?.index, relevance_score: scores[0] }]);
+  });
+
+  it('refuses a pair that is too long, unless it may be cut', async () => {
+    await openReranker();
+    const documents = ['a', 'good '.repeat(40)];
+    expect((await ask({ query: 'a', documents })).body).toMatchObject({ error: { param: 'documents.1' } });
+    expect((await ask({ query: 'a', documents, truncation: true })).status).toBe(200);
+  });
+
+  it('refuses what it cannot honour, by its field', async () => {
+    await openReranker();
+    const wrong = [
+      ['documents', { query: 'a', documents: [] }],
+      ['documents.0', { query: 'a', documents: [{ title: 'a' }] }],
+      ['query', { query: '', documents: ['a'] }],
+      ['top_n', { query: 'a', documents: ['a'], top_n: 0 }],
+      ['rank_fields', { query: 'a', documents: ['a'], rank_fields: ['title'] }],
+    ] as const;
+    for (const [param, body] of wrong)
+      expect(await ask(body)).toMatchObject({ status: 400, body: { error: { param } } });
+  });
+});
+
+interface RerankAnswer {
+  readonly results: { readonly index: number; readonly relevance_score: number; readonly document?: object }[];
+  readonly usage: { readonly total_tokens: number };
+}
+
+function fail(): never {
+  throw new Error('the golden case has a pair');
+}
 
 describe('a classifier', () => {
   it('does not share its name with a model', async () => {

@@ -127,14 +127,33 @@ const refusedInEmbeddings: RefusedFields = {
   add_special_tokens: { neutral: [true], problem: 'send the text as token ids' },
 };
 
+const wholePair = 'shorten the documents before they are sent, or send "truncation": true';
+
+const refusedInRerank: RefusedFields = {
+  max_chunks_per_doc: { neutral: [], problem: wholePair },
+  max_tokens_per_doc: { neutral: [], problem: wholePair },
+  truncate_prompt_tokens: { neutral: [], problem: wholePair },
+  rank_fields: { neutral: [], problem: 'it reads the field "text" of a document; join others yourself' },
+  return_embeddings: { neutral: [false], problem: 'a reranker has no vectors' },
+};
+
 /** The routes whose fields are known. */
-export type FieldRoute = 'completions' | 'chat' | 'embeddings' | 'messages' | 'responses' | 'tokenize' | 'detokenize';
+export type FieldRoute =
+  | 'completions'
+  | 'chat'
+  | 'embeddings'
+  | 'rerank'
+  | 'messages'
+  | 'responses'
+  | 'tokenize'
+  | 'detokenize';
 
 /** The fields that a route refuses, by their names. */
 export const refusedFields: Readonly<Record<FieldRoute, RefusedFields>> = {
   completions: { ...refusedForText, ...refusedInGeneration, ...refusedInCompletions },
   chat: { ...refusedForText, ...refusedInGeneration, ...refusedInChat },
   embeddings: { ...refusedEverywhere, ...refusedInEmbeddings },
+  rerank: { ...refusedEverywhere, ...refusedInRerank },
   messages: { ...refusedForText, ...refusedInMessages },
   responses: { ...refusedEverywhere, ...refusedInGeneration, ...refusedInChat, ...refusedInResponses },
   tokenize: { ...refusedEverywhere, ...refusedInTokenize },

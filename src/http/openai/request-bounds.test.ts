@@ -34,7 +34,8 @@ async function post(
   const counted = { ...context, tokenizer };
   const router = new Router<ResidentAdapter>({ baseName: 'base', registry: undefined });
   const embeddings = { ...counted, router, embedder: { embed: () => Promise.resolve([]), maxLength: 64 }, width: 2 };
-  const app = createApp(context, { generation: counted, embeddings, inference: fakeModels() });
+  const rerank = { ...counted, router, scorer: { score: () => Promise.resolve([]), maxLength: 64 } };
+  const app = createApp(context, { generation: counted, embeddings, rerank, inference: fakeModels() });
   const answer = await app.inject({
     method: 'POST',
     url,
@@ -108,6 +109,8 @@ describe('a request of megabytes is refused before anything is made of it', () =
       { model: 'base', messages: [{ role: 'user', content: many(300, () => ({ type: 'text', text: '' })) }] },
       '',
     ],
+    ['1,001 documents', '/v1/rerank', { model: 'base', query: 'a', documents: many(1001, () => 'a') }, 'at most 1000'],
+    ['a long document', '/v1/rerank', { model: 'base', query: 'a', documents: ['a', 'x'.repeat(9000)] }, 'can fit'],
     ['3,000 inputs', '/v1/embeddings', { model: 'base', input: many(3000, () => 'a') }, 'at most 2048'],
     ['a long input behind others', '/v1/embeddings', { model: 'base', input: ['a', 'x'.repeat(9000)] }, 'can fit'],
     ['a long adapter path', '/v1/load_lora_adapter', { lora_name: 'a', lora_path: 'x'.repeat(60_000) }, ''],

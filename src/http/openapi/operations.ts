@@ -3,6 +3,7 @@ import { adapterOperations } from './adapter-operations.ts';
 import { fineTuningOperations } from './fine-tuning-operations.ts';
 import { manifestBody, pauseBody } from '../fleet/routes.ts';
 import { embeddingSchema } from '../openai/embeddings.ts';
+import { rerankSchema } from '../openai/rerank.ts';
 import { chatCompletionSchema, completionSchema } from '../openai/request-body.ts';
 import { countTokensSchema, messageSchema } from '../messages/message-body.ts';
 import { responseSchema } from '../responses/response-body.ts';
@@ -83,6 +84,17 @@ const text: Operations = {
     summary: 'The vectors of texts or of token ids, in the form of the OpenAI API.',
     body: embeddingSchema,
     example: { model: 'base', input: ['Is it raining?'] },
+  },
+  'POST /v1/rerank': {
+    tag: 'Embeddings',
+    summary: 'Documents by how well they fit to a query, in the form that Cohere and Jina share.',
+    body: rerankSchema,
+    example: {
+      model: 'base',
+      query: 'Is it raining?',
+      documents: ['It rains.', { text: 'The cat sleeps.' }],
+      top_n: 1,
+    },
   },
   'GET /v1/models': { tag: 'Models', summary: 'The base and the adapters that can be asked.' },
   'GET /v1/models/:id': { tag: 'Models', summary: 'The base or one adapter. The slash of org/name may come as %2F.' },

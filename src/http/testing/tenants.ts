@@ -149,6 +149,8 @@ export async function openTenants(
     embedder,
     width: 2,
   };
+  const scorer = { score: () => Promise.resolve([]), maxLength: 64 };
+  const rerank = { ...generation, router: embeddings.router, scorer };
   const inference = modelsOf([own, other], folder);
   const ring = new KeyRing({});
   ring.replace(keys);
@@ -166,7 +168,7 @@ export async function openTenants(
       fakeFile({ id: `file-${org}`, filename: `${org}.jsonl`, owner: keyName }),
     ),
   });
-  const services = { generation, embeddings, inference: inference.context, jobs, fleet: fakeFleet() };
+  const services = { generation, embeddings, rerank, inference: inference.context, jobs, fleet: fakeFleet() };
   const app = createApp(generation, services, { keys: ring, metrics, events, trail });
   return {
     app,
