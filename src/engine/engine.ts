@@ -43,7 +43,7 @@ export interface EngineOptions {
   readonly adapterTargets?: readonly string[] | string | false | undefined;
   /**
    * Most ranks of all adapters of running sequences together. A sequence whose adapters do not fit waits. Any number of adapters can be
-   * registered. Only rows in use take memory.
+   * registered. Only rows in use take memory. Where matrices are bytes, an adapter takes a multiple of 16; see `adapterRowsFor`.
    */
   readonly adapterRows?: number | undefined;
   readonly maxAdapterRank?: number | undefined;

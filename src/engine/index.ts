@@ -1,5 +1,6 @@
 export type { EngineLoad } from './engine-load.ts';
 export type { EngineStats, Percentiles, RequestCounts } from './engine-stats.ts';
+export { adapterRowsFor } from './adapters/adapter-stack.ts';
 export { Engine, type EngineOptions, openEngine } from './engine.ts';
 export { type KvRoom, leastKvBudget } from './runner/kv-budget.ts';
 export type { LogitsFunction, NamedLogitsFunction, TokensSoFar } from './sampling/caller-processor.ts';

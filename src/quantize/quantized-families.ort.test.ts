@@ -60,7 +60,8 @@ const cases = [
 const schemes = [
   { what: '4 bits', options: { bits: 4 }, bound: 0.6 },
   { what: '8 bits', options: { bits: 8 }, bound: 0.06 },
-  { what: 'int8', options: { scheme: 'int8' }, bound: 0.06 },
+  // On processors without VNNI the inputs are rounded to half as many levels.
+  { what: 'int8', options: { scheme: 'int8' }, bound: 0.12 },
 ] as const;
 
 describe.each(cases)('%s, quantized', (name) => {

@@ -4,7 +4,7 @@ import type { Adapter } from '../../lora/index.ts';
 import { openBaseModel, verifyWeights, type BaseModel } from '../../models/index.ts';
 import { openChosenEnvironment } from '../../execution/index.ts';
 import { AdapterRegistry } from '../../routing/index.ts';
-import { openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
+import { adapterRowsFor, openEngine, type Engine, type GenerationRequest } from '../../engine/index.ts';
 import { AnswerText, type Tokenizer } from '../../tokenizer/index.ts';
 import { openTokenizerFor } from '../adapter-tokenizer.ts';
 import { chatTemplateOption, declareBaseOptions, templateOption } from '../base-options.ts';
@@ -104,7 +104,7 @@ function sizesFor(
   return {
     ...sizes,
     adapterTargets: [...new Set(modules.map(([module]) => module))],
-    adapterRows: ranks.reduce((sum, rank) => sum + rank, 0),
+    adapterRows: adapterRowsFor(ranks),
     maxAdapterRank: Math.max(...ranks),
     dora: modules.some(([, { magnitude }]) => magnitude !== undefined),
     loraBias: modules.some(([, { bias }]) => bias !== undefined),

@@ -41,6 +41,11 @@ export interface ModuleStack extends StackedModule {
  */
 const byteBlock = 16;
 
+/** The rank rows with which an engine holds adapters of these ranks at the same time, on any base. */
+export function adapterRowsFor(ranks: readonly number[]): number {
+  return ranks.reduce((sum, rank) => sum + byteBlock * Math.ceil(rank / byteBlock), 0);
+}
+
 /** Bytes that are copied between two checks of the clock, which take a fraction of a millisecond. */
 const sliceBytes = 2 ** 19;
 
