@@ -48,7 +48,7 @@ say({ work: 'machine', devices: device.devices, cpu: known.cpu.processor, thread
 
 const base = await openBaseModel(values.base);
 for (const provider of [values.provider, 'cpu']) {
-  const environment = openEnvironment({ threads, provider });
+  const environment = openEnvironment({ threads, provider: /** @type {any} */ (provider) });
   try {
     for (const batch of values.batches.split(',').map(Number)) {
       for (const adapters of [0, batch]) {
@@ -75,7 +75,7 @@ async function attempt(what, measure) {
   try {
     say({ ...what, ...(await measure()) });
   } catch (error) {
-    say({ ...what, failed: String(error?.message ?? error) });
+    say({ ...what, failed: error instanceof Error ? error.message : String(error) });
   }
 }
 

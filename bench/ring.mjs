@@ -75,7 +75,11 @@ async function stream(child, total) {
         resolve(count / (performance.now() - begin) / 1e6);
       });
     });
-    server.listen(0, '127.0.0.1', () => child.send({ port: server.address().port, total }));
+    server.listen(0, '127.0.0.1', () => {
+      /** @type {any} */
+      const address = server.address();
+      child.send({ port: address.port, total });
+    });
   });
 }
 

@@ -87,11 +87,12 @@ async function train(count) {
       {
         threads: Number(values.threads),
         ...(values['max-pass-tokens'] && { maxPassTokens: Number(values['max-pass-tokens']) }),
-        onEvent: ({ kind, metrics }) => kind === 'stepped' && marks.push({ step: metrics.step, at: performance.now() }),
+        onEvent: (event) => {
+          if (event.kind === 'stepped') marks.push({ step: event.metrics.step, at: performance.now() });
+        },
       },
     );
-    const failed = ends.find(({ kind }) => kind === 'failed');
-    if (failed) throw failed.error;
+    for (const end of ends) if (end.kind === 'failed') throw end.error;
     const begin = Math.max(...marks.filter(({ step }) => step === 1).map(({ at }) => at));
     const end = Math.max(...marks.map(({ at }) => at));
     const tokensPerSecond = (count * (steps - 1) * batch * tokens * 1000) / (end - begin);
