@@ -17,10 +17,10 @@ const small = 65_536 / 4;
 /** A process of the ring: does what it is told, and tells how long it took. */
 async function ringProcess() {
   const group = await openGroup({ environment: process.env });
-  process.on('message', async ({ length, times }) => {
+  const measure = async ({ length, times }) => {
     if (length === 0) {
       await group.close();
-      return process.exit(0);
+      process.exit(0);
     }
     const values = new Float32Array(length).fill(group.rank + 1);
     await group.barrier();
@@ -29,7 +29,8 @@ async function ringProcess() {
     const ms = (performance.now() - begin) / times;
     if (values.some((value) => value !== group.worldSize)) throw new Error('wrong result');
     process.send({ ms });
-  });
+  };
+  process.on('message', (/** @type {any} */ task) => void measure(task));
   process.send({ ready: true });
 }
 

@@ -11,7 +11,7 @@ describe('DeviceLane', () => {
           const lane = new DeviceLane();
           const begun: number[] = [];
           let running = 0;
-          const ends = plan.map(({ turns, fails, soon }, i) => {
+          const ends = plan.map(async ({ turns, fails, soon }, i) => {
             if (soon) return lane.soon(() => void begun.push(i));
             return lane.run(async () => {
               expect(++running).toBe(1);

@@ -94,7 +94,7 @@ async function train(ranks: number, flags: Flags, going: Going = {}): Promise<Tr
       return runTraining(config, { environment, signal, onEvent, ...(group && { group }) });
     }),
   );
-  await Promise.all(groups.map((group) => group?.close()));
+  await Promise.all(groups.map(async (group) => group?.close()));
   for (const each of results)
     if (each.status === 'rejected') throw new AggregateError(results.map(reasonOf), String(each.reason));
   const [first] = results;
