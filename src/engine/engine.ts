@@ -119,7 +119,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const bytesPerToken = kvBytesPerToken(base);
   const room = planKvRoom({ bytesPerToken, maxLength, slots: settings.maxSlots, mostSlots, budget });
   const { slots } = room;
-  const arena = await openArena(base, settings, slots);
+  const arena = await openArena(base, settings, { slots, environment });
   try {
     const chunk = Math.min(prefillChunk, maxLength);
     const reportedChunk = Math.max(1, Math.min(chunk, Math.floor(reportedBytes / (4 * base.config.vocabSize))));
@@ -174,7 +174,11 @@ function checkSizes(sizes: EngineSettings): void {
   }
 }
 
-async function openArena(base: BaseModel, settings: EngineSettings, slots: number): Promise<EngineArena | undefined> {
+async function openArena(
+  base: BaseModel,
+  settings: EngineSettings,
+  { slots, environment }: { readonly slots: number; readonly environment: Environment },
+): Promise<EngineArena | undefined> {
   const { adapterTargets: targets, maxLength, maxAdapterRank: maxRank, dora, loraBias, exactAdapters } = settings;
   if (targets === false) return undefined;
   const { modules: linears } = base;
@@ -185,9 +189,9 @@ async function openArena(base: BaseModel, settings: EngineSettings, slots: numbe
   const hasGain = gains && ((path: string): boolean => !gains.problems.has(path));
   const linear = new Set(modules.flatMap(({ path, kind = 'linear' }) => (kind === 'linear' ? [path] : [])));
   const hasBias = loraBias ? (path: string): boolean => linear.has(path) : undefined;
-  // WHY only with a decode graph: the engine that runs whole rows has no product of bytes.
+  // WHY only with a decode graph, and on the CPU: the engine that runs whole rows has no product of bytes, and GPUs have no kernel for it.
   const isBytes =
-    exactAdapters || base.graphs.decode === undefined
+    exactAdapters || base.graphs.decode === undefined || environment.provider !== 'cpu'
       ? undefined
       : (path: string): boolean => roundsInputs(base.weights.get(`${path}.weight`)?.quantized);
   const stack = new AdapterStack(modules, { rows: settings.adapterRows, hasGain, hasBias, isBytes });

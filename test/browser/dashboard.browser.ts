@@ -190,7 +190,7 @@ describe('roll-outs', () => {
       await server.ask('triage-answer');
       await page.waitForTimeout(110);
     }
-    await card.getByRole('img', { name: /KL divergence.*now 0\.\d+; limit 0\.500/ }).waitFor();
+    await card.getByRole('img', { name: /KL divergence.*now 0\.\d+, between .* with 95 %; limit 0\.500/ }).waitFor();
     await card.getByRole('img', { name: /Agreement.*now 9\d/ }).waitFor();
     await card.getByText('the step needs 175 more').waitFor();
     expect(await card.locator('path.line').first().getAttribute('d')).toMatch(/^M[\d. ]+(L[\d. ]+){5,}$/);
