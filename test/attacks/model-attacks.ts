@@ -45,7 +45,10 @@ export const modelAttacks: readonly Attack[] = [
   text('config.json', 'not UTF-8', 'MODEL_CONFIG_INVALID', Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d)),
   text('config.json', 'nested 100,000 deep', 'MODEL_CONFIG_INVALID', '['.repeat(100_000)),
   config('an unknown architecture', 'MODEL_ARCHITECTURE_UNSUPPORTED', { model_type: 'no-such', architectures: ['X'] }),
-  config('experts', 'MODEL_ARCHITECTURE_UNSUPPORTED', { model_type: 'deepseek_v3', architectures: ['DeepseekV3ForCausalLM'] }),
+  config('experts', 'MODEL_ARCHITECTURE_UNSUPPORTED', {
+    model_type: 'deepseek_v3',
+    architectures: ['DeepseekV3ForCausalLM'],
+  }),
   config('10^9 layers', 'MODEL_CONFIG_INVALID', { num_hidden_layers: 1_000_000_000 }),
   config('-1 layers', 'MODEL_CONFIG_INVALID', { num_hidden_layers: -1 }),
   config('half a head', 'MODEL_CONFIG_INVALID', { num_attention_heads: 2.5 }),

@@ -62,9 +62,12 @@ describe('espalier inspect', () => {
     await rm(folder, { recursive: true });
   });
 
-  it.each([[[]], [['--kernels', 'demo/base']]])('takes one of a path, --kernels and --providers, not %j', async (words) => {
-    expect((await espalier(['inspect', ...words])).stderr).toContain('a path, --kernels or --providers');
-  });
+  it.each([[[]], [['--kernels', 'demo/base']]])(
+    'takes one of a path, --kernels and --providers, not %j',
+    async (words) => {
+      expect((await espalier(['inspect', ...words])).stderr).toContain('a path, --kernels or --providers');
+    },
+  );
 
   it('says what it can show where it can show nothing', async () => {
     const { exitCode, stderr } = await espalier(['inspect', tmpdir()]);
