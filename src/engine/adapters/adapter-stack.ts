@@ -1,7 +1,7 @@
 import type { Pace } from '../../core/index.ts';
 import { NativeMemory } from '../../native/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
-import type { RankRows } from './rank-rows.ts';
+import { wholeBlocks, type RankRows } from './rank-rows.ts';
 
 /** A linear module that adapters may change. */
 export interface StackedModule {
@@ -43,7 +43,7 @@ const byteBlock = 16;
 
 /** The rank rows with which an engine holds adapters of these ranks at the same time, on any base. */
 export function adapterRowsFor(ranks: readonly number[]): number {
-  return ranks.reduce((sum, rank) => sum + byteBlock * Math.ceil(rank / byteBlock), 0);
+  return ranks.reduce((sum, rank) => sum + wholeBlocks(rank, byteBlock), 0);
 }
 
 /** Bytes that are copied between two checks of the clock, which take a fraction of a millisecond. */
@@ -73,7 +73,7 @@ export class AdapterStack {
     this.hasBiases = hasBias !== undefined;
     this.bytePaths = new Set(modules.flatMap(({ path }) => (isBytes?.(path) === true ? [path] : [])));
     this.unit = this.bytePaths.size > 0 ? byteBlock : 1;
-    this.rows = this.unit * (1 + Math.ceil(rows / this.unit));
+    this.rows = this.unit + wholeBlocks(rows, this.unit);
     const allocate = (bytes: number): NativeMemory => NativeMemory.allocate(this.rows * bytes);
     this.modules = modules.map((module) => ({
       ...module,
@@ -152,7 +152,7 @@ function sourceOf(
   own: PreparedModule,
   { part, rowBytes, unit }: Pick<ArrayPart, 'part' | 'rowBytes'> & { readonly unit: number },
 ): Uint8Array | undefined {
-  const rank = part === 'a' && own.scales !== undefined ? unit * Math.ceil(own.rank / unit) : own.rank;
+  const rank = part === 'a' && own.scales !== undefined ? wholeBlocks(own.rank, unit) : own.rank;
   const rows = part === 'gain' || part === 'bias' ? 1 : rank;
   const offset = own[part];
   return offset === undefined ? undefined : adapter.memory.bytes(offset, rows * rowBytes);

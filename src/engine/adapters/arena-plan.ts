@@ -1,4 +1,4 @@
-import type { RankRows } from './rank-rows.ts';
+import { wholeBlocks, type RankRows } from './rank-rows.ts';
 
 /** An adapter version that has rows of the arena. */
 export interface Tenant {
@@ -44,11 +44,6 @@ export function isBusy({ users, isFilled }: Tenant): boolean {
   return users > 0 || !isFilled;
 }
 
-/** The rows that a tenant of this rank takes. */
-export function rowsOfRank({ unit }: Pick<ArenaState, 'unit'>, rank: number): number {
-  return unit * Math.ceil(rank / unit);
-}
-
 /** Number of rows of all busy tenants. */
 export function usedRows({ tenants }: ArenaState): number {
   let used = 0;
@@ -83,7 +78,7 @@ export function admit(
   }
   for (const { digest, rank: ownRank } of wanted) {
     if (state.tenants.has(digest)) continue;
-    const rank = rowsOfRank(state, ownRank);
+    const rank = wholeBlocks(ownRank, state.unit);
     const rows = findRows(state, rank, state.total);
     if (rows === undefined) {
       undo(state, { begun, evicted, present });

@@ -3,6 +3,7 @@ import { EspalierError } from '../../core/index.ts';
 import { assertPlain, type Adapter, type ModuleWeights } from '../../lora/index.ts';
 import type { StackedModule } from './adapter-stack.ts';
 import { assertMagnitudes, type DoraGains } from './dora-gains.ts';
+import { wholeBlocks } from './rank-rows.ts';
 
 export interface ServedModules {
   readonly modules: ReadonlyMap<string, StackedModule>;
@@ -39,7 +40,7 @@ export function checkAdapter(
     checkShapes(module, own);
     rank = Math.max(rank, own.rank);
     bytes += bytePaths.has(path)
-      ? unit * Math.ceil(own.rank / unit) * module.in + own.rank * (module.out + 4)
+      ? wholeBlocks(own.rank, unit) * module.in + own.rank * (module.out + 4)
       : own.rank * 4 * (module.in + module.out);
     for (const part of [own.magnitude, own.bias]) bytes += part ? 4 * module.out : 0;
   }

@@ -12,7 +12,6 @@ import {
   isBusy,
   leave,
   planMove,
-  rowsOfRank,
   usedRows,
   type ArenaState,
   type Move,
@@ -21,6 +20,7 @@ import {
 import { checkAdapter, type ServedModules } from './check-adapter.ts';
 import { prepareAdapter } from './prepare-adapter.ts';
 import type { PreparedAdapter } from './prepared-adapter.ts';
+import { wholeBlocks } from './rank-rows.ts';
 import { noAdapters, type RequestedAdapter, type SequenceAdapters } from './sequence-adapters.ts';
 
 export interface ArenaOptions extends ServedModules {
@@ -91,7 +91,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
       bytePaths: this.stack.bytePaths,
       unit: this.stack.unit,
     });
-    this.#assertFits(name, rowsOfRank(this.#state, facts.rank));
+    this.#assertFits(name, wholeBlocks(facts.rank, this.stack.unit));
     return facts;
   }
 
@@ -114,7 +114,7 @@ export class EngineArena implements AdapterArena<PreparedAdapter>, ClaimKeeper {
   claim(requested: readonly RequestedAdapter[]): SequenceAdapters {
     if (requested.length === 0) return noAdapters;
     const ranks = new Map(
-      requested.map(({ lease: { version } }) => [version.digest, rowsOfRank(this.#state, version.rank)]),
+      requested.map(({ lease: { version } }) => [version.digest, wholeBlocks(version.rank, this.stack.unit)]),
     );
     const needed = [...ranks.values()].reduce((sum, rank) => sum + rank, 0);
     this.#assertFits(requested.map(({ lease }) => lease.alias).join(', '), needed);

@@ -4,6 +4,7 @@ import { NativeMemory } from '../../native/index.ts';
 import { elementCount, toFloat32 } from '../../tensor/index.ts';
 import type { PreparedAdapter, PreparedModule } from './prepared-adapter.ts';
 import { quantizeRanks, type RankMatrices } from './quantize-ranks.ts';
+import { wholeBlocks } from './rank-rows.ts';
 
 /**
  * Largest magnitude of a value. In a mixed batch every row is multiplied with every adapter in the window before the mask is applied,
@@ -86,7 +87,7 @@ function layOut(
     const isBytes = bytePaths.has(path);
     placed.set(path, {
       rank,
-      a: isBytes ? take(unit * Math.ceil(rank / unit) * width, 1) : take(rank * width),
+      a: isBytes ? take(wholeBlocks(rank, unit) * width, 1) : take(rank * width),
       b: take(rank * out, isBytes ? 1 : 4),
       scales: isBytes ? take(rank) : undefined,
       gain: gain === undefined ? undefined : take(gain),
@@ -142,7 +143,7 @@ async function fillMatrices(
   await copyInSlices(a, rows.a, pace);
   await transposeInSlices(b, rows.b, { ...weights, gains, pace });
   if (place.scales === undefined) return;
-  const lanes = unit * Math.ceil(place.rank / unit);
+  const lanes = wholeBlocks(place.rank, unit);
   const into = {
     a: signed(memory.bytes(place.a, (a.length / place.rank) * lanes)),
     b: signed(memory.bytes(place.b, b.length)),

@@ -60,6 +60,7 @@ export class CachedRunner implements StepRunner {
   readonly #session: Session;
   readonly #stack: AdapterStack | undefined;
   readonly #unit: number;
+  readonly #hasItems: boolean;
   readonly #inputs: ReadonlySet<string>;
   readonly #kv: KvCache;
   readonly #decode: StepBuffers;
@@ -93,7 +94,8 @@ export class CachedRunner implements StepRunner {
     this.#kv = new KvCache({ ...positionShapeOf(base.config), slots, maxLength });
     const window = stack?.rows ?? 1;
     this.#unit = stack?.unit ?? 1;
-    const items = stack && stack.bytePaths.size > 0 ? (slots * stack.rows) / stack.unit : undefined;
+    this.#hasItems = stack !== undefined && stack.bytePaths.size > 0;
+    const items = stack && this.#hasItems ? (slots * stack.rows) / stack.unit : undefined;
     this.#decode = new StepBuffers({ batch: slots, seq: 1, window, items, vocabulary });
     this.#prefill = new StepBuffers({ batch: 1, seq: prefillChunk, window, vocabulary });
     this.#reportedLimits = { batch: 1, seq: logitRows, window, vocabulary, logitRows };
@@ -159,15 +161,16 @@ export class CachedRunner implements StepRunner {
   async #rebind(batch: readonly DecodeRow[], slot: number): Promise<IoBinding> {
     const adapters = batch.map((row) => row.adapters);
     const rows = windowOf(adapters, this.#unit);
-    const items = planItems(rows, this.#unit, adapters);
+    // WHY not always: where no adapters are bytes, no input reads the items, and their grid would only divide the kept bindings.
+    const items = this.#hasItems ? planItems(rows, this.#unit, adapters) : undefined;
     this.#steady = undefined;
     this.#bound.splice(0, this.#bound.length, ...adapters);
     this.#boundSlot = slot;
     const binding = await this.#decodeBinding(
-      this.#placement({ slot, batch: batch.length, seq: 1, rows, grid: items.grid }),
+      this.#placement({ slot, batch: batch.length, seq: 1, rows, grid: items?.grid }),
     );
     fillMask(this.#decode.mask, rows, adapters);
-    this.#decode.setItems(items);
+    if (items) this.#decode.setItems(items);
     return binding;
   }
 

@@ -33,31 +33,30 @@ export interface StackedOptions {
 }
 
 /**
- /**
-  * Lets a graph serve any number of adapters in one batch. The matrices of the adapters are stacked by rank rows. The readers of the
-  * result y of a linear node or an embedding then read
-  *
-  *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
-  *
-  * New graph inputs are `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out] for each module. B is already scaled, and is the
-  * transpose of PEFT's B. Another input is `lora_mask` f32 [tokens, R], or [1, R] if all tokens have the same adapters: 1 (or the
-  * strength of the adapter) if the rank row belongs to an adapter of the token, otherwise 0. R may change from run to run.
-  *
-  * With gains, each linear module that can have DoRA also gets the input `<path>.lora_gain` f32 [R, out]. It is multiplied with the
-  * module's own product and added to it. The first rank row of a DoRA adapter contains its gain less 1, and all other rows contain 0.
-  * The rows of B of such an adapter are also scaled by its gain.
-  *
-  *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
-  *
-  * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
-  * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
-  *
-  * With bytes, R rank rows are blocks of u: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and `<path>.lora_scale`
-  * f32 [R / u, 1, u] has the scale of each rank row. Four more inputs say how a run of few tokens is computed; see `ByteItems`.
-  *
-  * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
-  * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
-  */
+ * Lets a graph serve any number of adapters in one batch. The matrices of the adapters are stacked by rank rows. The readers of the
+ * result y of a linear node or an embedding then read
+ *
+ *   y' = y + ((x·Aᵀ) ∘ mask)·B        y' = y + (A[:, ids]ᵀ ∘ mask)·B
+ *
+ * New graph inputs are `<path>.lora_A` f32 [R, in] and `<path>.lora_B` f32 [R, out] for each module. B is already scaled, and is the
+ * transpose of PEFT's B. Another input is `lora_mask` f32 [tokens, R], or [1, R] if all tokens have the same adapters: 1 (or the
+ * strength of the adapter) if the rank row belongs to an adapter of the token, otherwise 0. R may change from run to run.
+ *
+ * With gains, each linear module that can have DoRA also gets the input `<path>.lora_gain` f32 [R, out]. It is multiplied with the
+ * module's own product and added to it. The first rank row of a DoRA adapter contains its gain less 1, and all other rows contain 0.
+ * The rows of B of such an adapter are also scaled by its gain.
+ *
+ *   y' = y + (y − bias) ∘ (mask·gain) + ((x·Aᵀ) ∘ mask)·B
+ *
+ * With biases, each linear module also gets the input `<path>.lora_bias` f32 [R, out], and mask·lora_bias is added to its result. The
+ * first rank row of an adapter contains its bias, already scaled, and all other rows contain 0.
+ *
+ * With bytes, R rank rows are blocks of u: `lora_A` is s8 [R / u, in, u], `lora_B` is s8 [R / u, u, out], and `<path>.lora_scale`
+ * f32 [R / u, 1, u] has the scale of each rank row. Four more inputs say how a run of few tokens is computed; see `ByteItems`.
+ *
+ * @param paths  paths of the modules, such as `model.layers.0.self_attn.q_proj`
+ * @throws EspalierError LORA_MODULES_INVALID with all problems; the graph is then unchanged
+ */
 export function injectStackedLora(
   model: Model,
   paths: readonly string[],
