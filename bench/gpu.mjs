@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { decideThreads } from '#internal/core';
+import { decideThreads, messageOf } from '#internal/core';
 import { knownProviders } from '#internal/execution';
 import { openEngine } from '#internal/engine';
 import { initAdapter } from '#internal/lora';
@@ -75,7 +75,7 @@ async function attempt(what, measure) {
   try {
     say({ ...what, ...(await measure()) });
   } catch (error) {
-    say({ ...what, failed: error instanceof Error ? error.message : String(error) });
+    say({ ...what, failed: messageOf(error) });
   }
 }
 

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '../../core/index.ts';
 import { encodeModel } from '../../ir/index.ts';
 import { runOnce, type Environment, type Session } from '../../onnxruntime/index.ts';
-import { tensorOf } from '../../tensor/index.ts';
+import { tensorOf, type TensorData } from '../../tensor/index.ts';
 import { kernelModel, trialOut, trialWidth, type KernelForm } from './kernel-forms.ts';
 import { multipliesSignedExactly } from './signed-exactness.ts';
 
@@ -23,7 +23,7 @@ export interface KernelReport {
 
 export const kernelForms: readonly KernelForm[] = ['float32', 'int8', '8-bit blocks', '4-bit blocks'];
 
-/** Runs of each form and length. The fastest counts, because other work on the machine only makes runs slower. */
+/** Runs of each trial and length. The fastest counts, because other work on the machine only makes runs slower. */
 const rounds = 5;
 
 /** Tries every form of a linear layer on this machine, in turn. Takes a fraction of a second. */
@@ -48,19 +48,25 @@ export async function measureKernels(
   }
 }
 
-async function fastest(
+/** The input of a trial, f32 [tokens, trialWidth]. */
+export function trialInput(tokens: number): TensorData {
+  const values = Float32Array.from({ length: tokens * trialWidth }, (_, i) => Math.sin(i));
+  return tensorOf('float32', [tokens, trialWidth], values);
+}
+
+/** Runs trials in turn. @returns the speed of each, in billions of operations in a second */
+export async function fastest(
   trials: readonly { readonly session: Session }[],
   tokens: number,
   clock: Clock,
 ): Promise<number[]> {
-  const values = Float32Array.from({ length: tokens * trialWidth }, (_, i) => Math.sin(i));
-  const x = tensorOf('float32', [tokens, trialWidth], values);
+  const x = trialInput(tokens);
   const least = trials.map(() => Infinity);
   for (let round = 0; round <= rounds; round++) {
     for (const [i, { session }] of trials.entries()) {
       const begun = clock.now();
       await runOnce(session, { x });
-      // The first round is not counted: it prepares buffers.
+      // The first round is not counted: it prepares buffers, and compiles shaders.
       if (round > 0) least[i] = Math.min(least[i] ?? Infinity, clock.now() - begun);
     }
   }

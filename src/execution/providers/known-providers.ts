@@ -15,9 +15,10 @@ import {
   type HardwareDevice,
   type VulkanDevice,
 } from '../../onnxruntime/index.ts';
-import { tensorOf, typedArray } from '../../tensor/index.ts';
+import { typedArray } from '../../tensor/index.ts';
 import { cacheFolder, keep, readKept } from '../kernels/cache.ts';
-import { kernelModel, trialOut, trialWidth } from '../kernels/kernel-forms.ts';
+import { kernelModel } from '../kernels/kernel-forms.ts';
+import { fastest, trialInput } from '../kernels/measure-kernels.ts';
 import { chooseAutomatically, type AutoChoice, type ProviderFacts, type ProviderSpeed } from './provider-choice.ts';
 
 export interface KnownProviders {
@@ -108,7 +109,7 @@ async function problemOf(environment: Environment, provider: 'webgpu' | 'cuda'):
   if (!builtProviders().has(provider)) return 'this build of ONNX Runtime does not have it';
   try {
     using session = await environment.createSession(encodeModel(kernelModel('float32')), { provider });
-    const [y] = Object.values(await runOnce(session, { x: rowsOf(1) }));
+    const [y] = Object.values(await runOnce(session, { x: trialInput(1) }));
     const isFinite = y !== undefined && Array.from(typedArray(y), Number).every(Number.isFinite);
     return isFinite ? undefined : 'a trial gave no numbers';
   } catch (error) {
@@ -116,9 +117,6 @@ async function problemOf(environment: Environment, provider: 'webgpu' | 'cuda'):
     return String(error.details['reason'] ?? error.message);
   }
 }
-
-/** Runs of each provider and length. The fastest counts, because other work on the machine only makes runs slower. */
-const rounds = 5;
 
 async function measure(
   environment: Environment,
@@ -133,23 +131,7 @@ async function measure(
 
 async function speedOf(environment: Environment, provider: ExecutionProvider, clock: Clock): Promise<ProviderSpeed> {
   using session = await environment.createSession(encodeModel(kernelModel('float32')), { provider });
-  const best = async (tokens: number): Promise<number> => {
-    let least = Infinity;
-    for (let round = 0; round <= rounds; round++) {
-      const begun = clock.now();
-      await runOnce(session, { x: rowsOf(tokens) });
-      // The first round is not counted: it prepares buffers, and compiles shaders.
-      if (round > 0) least = Math.min(least, clock.now() - begun);
-    }
-    return Number(((2 * tokens * trialWidth * trialOut) / (least * 1e6)).toPrecision(3));
-  };
-  return { decode: await best(8), prefill: await best(128) };
-}
-
-function rowsOf(tokens: number) {
-  return tensorOf(
-    'float32',
-    [tokens, trialWidth],
-    Float32Array.from({ length: tokens * trialWidth }, (_, i) => Math.sin(i)),
-  );
+  const trials = [{ session }];
+  const [[decode = 0], [prefill = 0]] = [await fastest(trials, 8, clock), await fastest(trials, 128, clock)];
+  return { decode, prefill };
 }

@@ -15,7 +15,7 @@ export const explicitDeviation: Pass = definePass('explicit-deviation', (model) 
   model.graph.nodes.flatMap((node) => {
     const [x] = node.inputs;
     const inverse = node.opType === 'SimplifiedLayerNormalization' ? node.outputs[1] : undefined;
-    if (x === undefined || inverse === undefined || !isRead(model, inverse)) return [];
+    if (x === undefined || inverse?.isUsed !== true) return [];
     const tape = new Tape(model, { scope: `${node.label}/deviation`, insertAfter: node });
     const epsilon = tape.scalar(node.floatAttribute('epsilon', 1e-5));
     const deviation = tape.op('Sqrt', [tape.op('Add', [meanOver(tape, tape.op('Mul', [x, x]), node), epsilon])]);
@@ -23,10 +23,6 @@ export const explicitDeviation: Pass = definePass('explicit-deviation', (model) 
     return [`${node.label} has its deviation computed`];
   }),
 );
-
-function isRead({ graph }: Model, value: Value): boolean {
-  return value.uses.size > 0 || graph.outputs.includes(value);
-}
 
 function meanOver(tape: Tape, value: Value, node: Node): Value {
   const axes = axesOf(node, value);
@@ -95,16 +91,12 @@ export const plainLogSoftmax: Pass = definePass('plain-log-softmax', (model) =>
   }),
 );
 
-/** Puts a value in the place of a node's only output, which keeps its name if it is one of the graph. */
-function replaceNode(model: Model, node: Node, by: Value): void {
+/** Puts a value in the place of a node's only output. */
+function replaceNode({ graph }: Model, node: Node, by: Value): void {
   const [y] = node.outputs;
   if (y === undefined) return;
-  const { graph } = model;
-  const { name } = y;
-  const isOutput = graph.outputs.includes(y);
   graph.replaceAllUses(y, by);
   graph.removeNode(node);
-  if (isOutput) graph.rename(by, name);
 }
 
 /** The rewrites that a graph needs to be computed on WebGPU, and to run there as a whole. */
