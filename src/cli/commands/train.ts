@@ -58,6 +58,7 @@ export const trainCommand: CommandDefinition = {
     const sources = await readSources(settings);
     if (sources.file !== undefined && describesRuns(sources.file.values)) {
       refuseSinks({ metricsFile, pushGateway });
+      assertAlone(groupPlaceOf(process.env)?.worldSize ?? 1);
       const { runs, report } = resolveRuns({ ...sources, file: sources.file, named: namedIn(sources.file.path) });
       const resolved = await Promise.all(
         runs.map(async ({ name, config }) => ({ name, config: await resolveModels(config, context) })),
@@ -65,10 +66,8 @@ export const trainCommand: CommandDefinition = {
       using ending = endWithInput ? listenForEndOfInput() : undefined;
       const signal = ending ? AbortSignal.any([context.signal, ending.signal]) : context.signal;
       const told = { logSteps, jsonEvents, dryRun, maxPassTokens };
-      return withGroup(context, (group) => {
-        assertAlone(group);
-        return trainRuns({ runs: resolved, report }, told, { ...context, signal });
-      });
+      // WHY awaited: the end of the input is listened for as long as the runs go on.
+      return await trainRuns({ runs: resolved, report }, told, { ...context, signal });
     }
     if (maxPassTokens !== undefined) {
       const [second, reason] = ['a single training', 'it is how many tokens of several runs are in one pass'];
@@ -292,7 +291,7 @@ function namedIn(path: string): (values: Readonly<Record<string, unknown>>) => R
 }
 
 /** WHY: each process would train every run, and write to the same outputs. */
-function assertAlone({ worldSize }: ProcessGroup): void {
+function assertAlone(worldSize: number): void {
   if (worldSize === 1) return;
   const reason = 'the processes of a group share the rows of one training';
   throw new EspalierError('TRAIN_CONFIG_CONFLICT', { first: 'several runs', second: `${worldSize} processes`, reason });
