@@ -61,11 +61,11 @@ async function keyOf(environment: GroupEnvironment): Promise<string | undefined>
 
 /** Beyond this machine, whoever can send packets could join. */
 async function assertGuarded(
-  { rank, master }: GroupPlace,
+  { master }: GroupPlace,
   { bind, key }: { readonly bind: string | undefined; readonly key: string | undefined },
 ): Promise<void> {
   if (key !== undefined) return;
-  const host = rank === 0 || bind !== undefined ? (bind ?? master.host) : master.host;
+  const host = bind ?? master.host;
   if (await isLoopback(host)) return;
   const expected = `to be set (or ESPALIER_GROUP_KEY_FILE) where ranks meet at ${host}, which is not this machine alone`;
   throw invalid('ESPALIER_GROUP_KEY', expected, 'nothing');

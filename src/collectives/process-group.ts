@@ -1,5 +1,5 @@
 import { EspalierError, Turns } from '../core/index.ts';
-import { typeOf, type Floats, type ReduceOp } from './floats.ts';
+import { bytesOf, type Floats, type ReduceOp } from './floats.ts';
 import type { Transport } from './transport/transport.ts';
 
 /**
@@ -46,8 +46,7 @@ export class ProcessGroup implements AsyncDisposable {
   /** Replaces the numbers by those of the root. @throws EspalierError as `allReduce`; OPTION_INVALID */
   async broadcast(values: Floats | Uint8Array, { root = 0 }: { readonly root?: number } = {}): Promise<void> {
     this.#assertRank(root);
-    const { buffer, byteOffset, byteLength } = values;
-    await this.#next(() => this.#transport.broadcast(new Uint8Array(buffer, byteOffset, byteLength), root));
+    await this.#next(() => this.#transport.broadcast(bytesOf(values), root));
   }
 
   /**
@@ -98,9 +97,4 @@ export class ProcessGroup implements AsyncDisposable {
     if (Number.isSafeInteger(root) && root >= 0 && root < this.worldSize) return;
     throw new EspalierError('OPTION_INVALID', { name: 'root', expected: `0 to ${this.worldSize - 1}`, actual: root });
   }
-}
-
-/** How errors name the numbers of an operation. */
-export function describeValues(values: Floats): string {
-  return `${values.length} numbers of ${typeOf(values)}`;
 }

@@ -1,4 +1,3 @@
-import type { EspalierError } from '../../core/index.ts';
 import type { Floats, TransportOp } from '../floats.ts';
 
 /**
@@ -12,7 +11,7 @@ export interface Transport {
   readonly name: string;
   readonly rank: number;
   readonly worldSize: number;
-  /** Aborts when the group is broken, also between two operations. Its reason is the `GroupError`. */
+  /** Aborts when the group is broken, also between two operations. Its reason is the error with which the group broke. */
   readonly failed: AbortSignal;
   /** Joins the numbers of all ranks in place. All ranks end with the same bytes, whatever the timing, and in every run. */
   allReduce(values: Floats, op: TransportOp): Promise<void>;
@@ -26,6 +25,3 @@ export interface Transport {
   /** Leaves in good order. Every rank must call it; what the others then do no longer matters. */
   close(): Promise<void>;
 }
-
-/** The errors with which a group breaks. */
-export type GroupError = EspalierError;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EspalierError, hintAtKey, optionOfKey } from '../../core/index.ts';
+import { EspalierError, flagOf, hintAtKey, optionOfKey } from '../../core/index.ts';
 import { resolveConfig, resolveTrainOptions, trainOptionNames } from './resolve-config.ts';
 import type { TrainConfig, TrainOptions } from './train-config.ts';
 
@@ -158,7 +158,7 @@ function widened(
 ): NamedValues {
   const isShort =
     typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && /^[\w.-]+$/.test(value));
-  const words = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const words = flagOf(key).slice('--'.length);
   // WHY a number for others: a list or a pattern is no name of a folder.
   const own = `${words}-${isShort ? String(value) : String(place + 1)}`;
   return { name: name === '' ? own : `${name}_${own}`, values: { ...values, [key]: value } };

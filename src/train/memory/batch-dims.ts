@@ -46,7 +46,8 @@ export class LargestBatches {
   }
 }
 
-function rectangleOf({ feeds }: MicroBatch): readonly [number, number] {
+/** The rows of a batch and the length of the longest. */
+export function rectangleOf({ feeds }: Pick<MicroBatch, 'feeds'>): readonly [number, number] {
   const rectangle = feeds.get('rectangle');
   if (rectangle !== undefined) {
     const [rows = 0, longest = 0] = numbersOf(rectangle);

@@ -20,12 +20,11 @@ export async function shareResumed(
   // WHY as: rank 0 has written it, and its state is checked below.
   const told = JSON.parse(await group.shareText(encode(own ?? null))) as typeof own | null;
   if (told === null || told === undefined) return undefined;
+  await group.broadcast(model.parameters.flat);
   if (resumed !== undefined) {
-    await group.broadcast(model.parameters.flat);
     for (const memory of resumed.moments.values()) await broadcastMemory(group, memory);
     return resumed;
   }
-  await group.broadcast(model.parameters.flat);
   const received = new Map<string, NativeMemory>();
   try {
     for (const { name, byteLength } of told.moments) {

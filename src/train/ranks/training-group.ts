@@ -1,6 +1,6 @@
 import type { ProcessGroup } from '../../collectives/index.ts';
 import type { StepCounts } from '../loop/trainer.ts';
-import { wholeShare, type RankShare } from './rank-share.ts';
+import type { RankShare } from './rank-share.ts';
 
 /**
  * The ranks of a training. Each holds all weights and takes its part of every batch; what they sum makes them take the same steps.
@@ -30,9 +30,7 @@ export class TrainingGroup {
 
   get share(): RankShare {
     const { rank, worldSize } = this.#group;
-    return this.isAlone
-      ? { ...wholeShare, batchRanks: this.#batchRanks }
-      : { rank, worldSize, batchRanks: this.#batchRanks };
+    return { rank, worldSize, batchRanks: this.#batchRanks };
   }
 
   /** Aborts when the group is broken. */

@@ -34,10 +34,6 @@ export class Meeting<Request, Answer> {
     this.#over = new Promise((resolve) => (this.#end = resolve));
   }
 
-  get present(): ReadonlySet<number> {
-    return this.#present;
-  }
-
   /** Settles when the last member has left. */
   get over(): Promise<void> {
     return this.#over;

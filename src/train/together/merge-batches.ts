@@ -1,5 +1,6 @@
 import { typedArray, type TensorData } from '../../tensor/index.ts';
 import { int64Tensor, type MicroBatch } from '../data/micro-batch.ts';
+import { rectangleOf } from '../memory/batch-dims.ts';
 
 /** The rows of several trainings as one batch. */
 export interface JointBatch {
@@ -113,12 +114,8 @@ function placeIn(
 function readRows({ feeds }: MicroBatch): TokenRows {
   const ids = int64s(feeds, 'input_ids');
   const own = { ids, targetRows: int64s(feeds, 'target_rows'), targetIds: int64s(feeds, 'target_ids') };
-  if (!feeds.has('rectangle')) {
-    const [rows = 0, longest = 0] = feeds.get('input_ids')?.shape ?? [];
-    return { ...own, rows, longest, places: undefined };
-  }
-  const [rows = 0n, longest = 0n] = int64s(feeds, 'rectangle');
-  return { ...own, rows: Number(rows), longest: Number(longest), places: int64s(feeds, 'token_places') };
+  const [rows, longest] = rectangleOf({ feeds });
+  return { ...own, rows, longest, places: feeds.has('rectangle') ? int64s(feeds, 'token_places') : undefined };
 }
 
 function int64s(feeds: MicroBatch['feeds'], name: string): BigInt64Array {

@@ -1,8 +1,8 @@
 import type { BaseModel } from '../../models/index.ts';
-import { typedArray } from '../../tensor/index.ts';
 import { pairCostOf } from '../data/batch-source.ts';
 import type { MicroBatch } from '../data/micro-batch.ts';
 import { packedCost, paddedCost, type PassCost } from '../data/split-by-length.ts';
+import { rectangleOf } from '../memory/batch-dims.ts';
 
 /** Tokens of a pass of several trainings at most. WHY: beyond it a pass is hardly faster for each token, and takes more memory. */
 export const defaultPassTokens = 4096;
@@ -62,11 +62,6 @@ export function planMicroBatches(
 }
 
 function rowsOf({ feeds, tokens }: MicroBatch): Omit<LaneRows, 'lane'> {
-  const rectangle = feeds.get('rectangle');
-  if (rectangle === undefined) {
-    const [rows = 0, longest = 0] = feeds.get('input_ids')?.shape ?? [];
-    return { rows, longest, tokens: rows * longest };
-  }
-  const [rows = 0, longest = 0] = Array.from(typedArray(rectangle), Number);
-  return { rows, longest, tokens };
+  const [rows, longest] = rectangleOf({ feeds });
+  return { rows, longest, tokens: feeds.has('rectangle') ? tokens : rows * longest };
 }
