@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { EspalierError } from '../core/index.ts';
+import { elementCount } from '../tensor/index.ts';
 import { asClassifier, isClassifier } from './decoder/classifier.ts';
 import type { DecoderConfig } from './decoder/decoder-config.ts';
 import { decoderWeightShapes } from './decoder/decoder-weights.ts';
@@ -70,7 +71,8 @@ export function judgeCheckpoint({ json, index, name }: CheckpointFacts): Judgeme
     problems,
     family: family.modelType,
     task: classifies ? 'classification' : 'causal-lm',
-    parameters: config && [...decoderWeightShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+    parameters:
+      config && [...decoderWeightShapes(config).values()].reduce((sum, shape) => sum + elementCount(shape), 0),
   };
 }
 
@@ -93,8 +95,4 @@ function compareNames({ index, config, family, name }: NamedCheckpoint): void {
     }),
   );
   pickWeights(name, { form: 'checkpoint', tensors, locations: [...new Set(Object.values(places))] }, wanted);
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1);
 }

@@ -60,13 +60,9 @@ export interface SelectedWeights {
  */
 export async function selectWeights(dir: string, wanted: WantedWeights): Promise<SelectedWeights> {
   const stored = wanted.listed ?? (await listWeights(dir));
-  const { quantization } = wanted;
-  if (quantization === undefined || isOwn(quantization)) return pickWeights(dir, stored, wanted);
-  return pickWeights(dir, stored, wanted, await readSmallTensors(dir, filesOf(dir, stored, wanted), smallOfForeign));
-}
-
-function isOwn({ scheme }: Quantization): boolean {
-  return scheme === 'blocks' || scheme === 'int8';
+  const small = wanted.quantization && smallOfForeign[wanted.quantization.scheme];
+  if (small === undefined) return pickWeights(dir, stored, wanted);
+  return pickWeights(dir, stored, wanted, await readSmallTensors(dir, filesOf(dir, stored, wanted), small));
 }
 
 function filesOf(dir: string, { tensors }: ListedWeights, wanted: WantedWeights): ReadonlyMap<string, WeightRef> {

@@ -15,6 +15,12 @@ export interface WeightRef {
   readonly quantized?: QuantizedWeight;
 }
 
+/** A tensor as equal parts, which lie one after the other in its bytes. */
+export function dividedRef(ref: WeightRef, parts: readonly Pick<WeightRef, 'name' | 'shape'>[]): WeightRef[] {
+  const length = ref.length / parts.length;
+  return parts.map((part, i) => ({ ...ref, ...part, offset: ref.offset + i * length, length }));
+}
+
 /**
  * A matrix [rows, columns] that a checkpoint stores as integers. The shape is [out, in] for a linear layer and [tokens, width] for
  * an embedding.

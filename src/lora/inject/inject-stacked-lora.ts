@@ -21,7 +21,7 @@ const rankRows = 'lora_rank_rows';
 const blocks = 'lora_blocks';
 const blockRanks = 'lora_block_ranks';
 /** The graph inputs of matrices of bytes. */
-const itemInputs = ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares'] as const;
+export const itemInputs = ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares'] as const;
 
 export interface StackedOptions {
   /** DoRA: adds another input for each module that can have a magnitude. */

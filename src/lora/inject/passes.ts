@@ -1,7 +1,7 @@
 import { definePass, hasOutputs, inOrder, readsInputs, type Pass } from '../../ir/index.ts';
 import { injectLora, type InjectOptions } from './inject-lora.ts';
 import { injectParameters, type GivenParameter } from './inject-parameters.ts';
-import { injectStackedLora, type StackedOptions } from './inject-stacked-lora.ts';
+import { injectStackedLora, itemInputs, type StackedOptions } from './inject-stacked-lora.ts';
 
 const ensures = (inputs: readonly string[]): Pass['ensures'] => [inOrder, hasOutputs, readsInputs(inputs)];
 
@@ -24,9 +24,7 @@ export function stackedLoraPass(paths: readonly string[], options: StackedOption
     ensures: ensures([
       ...matrices,
       ...(paths.length > 0 ? ['lora_mask'] : []),
-      ...((options.bytes?.size ?? 0) > 0
-        ? ['lora_decode', 'lora_item_rows', 'lora_item_grid', 'lora_item_shares']
-        : []),
+      ...((options.bytes?.size ?? 0) > 0 ? itemInputs : []),
     ]),
   });
 }

@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { FeedForward, MixtureLayer } from '../graph/mixture.ts';
-import type { WeightRef } from '../weight-ref.ts';
+import { dividedRef, type WeightRef } from '../weight-ref.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 
 /** A tensor that holds a matrix of every expert, and the matrices that lie in it one after another. */
@@ -30,7 +30,8 @@ export function divideExperts(
   for (const stack of stacks) {
     const ref = tensors.get(stack.name);
     divided.delete(stack.name);
-    if (ref?.shape.join() === stack.shape.join()) for (const part of partsOf(ref, stack)) divided.set(part.name, part);
+    if (ref?.shape.join() === stack.shape.join())
+      for (const part of dividedRef(ref, stack.parts)) divided.set(part.name, part);
     else problems.push(`${stack.name} is [${ref?.shape.join(', ') ?? ''}], expected [${stack.shape.join(', ')}]`);
   }
   if (problems.length > 0) throw new EspalierError('MODEL_WEIGHTS_MISMATCH', { dir, problems });
@@ -50,9 +51,4 @@ function stackOf({ path, experts }: MixtureLayer, name: string, matrices: readon
     shape: [experts.length, matrices.length * (first?.out ?? 0), first?.in ?? 0],
     parts: layers.map((layer) => ({ name: `${layer.path}.weight`, shape: [layer.out, layer.in] })),
   };
-}
-
-function partsOf(ref: WeightRef, { parts }: Stack): WeightRef[] {
-  const length = ref.length / parts.length;
-  return parts.map((part, index) => ({ ...ref, ...part, offset: ref.offset + index * length, length }));
 }

@@ -3,12 +3,12 @@ import { EspalierError } from '../../core/index.ts';
 import { parseWith } from '../parse-with.ts';
 import { bertNetwork, readBertConfig } from './bert.ts';
 import { linearLayer, normLayer, type EncoderConfig, type EncoderFamily, type EncoderLayer } from './encoder-config.ts';
-import { positive } from './read-fields.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 
 const ownJson = z.looseObject({
-  embedding_size: positive.default(128),
-  num_hidden_groups: positive.default(1),
-  inner_group_num: positive.max(1000).default(1),
+  embedding_size: positiveInteger.default(128),
+  num_hidden_groups: positiveInteger.default(1),
+  inner_group_num: positiveInteger.max(1000).default(1),
 });
 
 /**

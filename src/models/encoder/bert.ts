@@ -10,19 +10,20 @@ import {
   type HeadLayer,
   type NetworkOptions,
 } from './encoder-config.ts';
-import { positive, readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
+import { readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 
 const bertJson = z.looseObject({
   model_type: z.string(),
-  vocab_size: positive,
-  hidden_size: positive,
+  vocab_size: positiveInteger,
+  hidden_size: positiveInteger,
   // WHY a limit: a description of each layer is built before any weight is looked up.
-  num_hidden_layers: positive.max(10_000),
-  num_attention_heads: positive,
-  intermediate_size: positive,
+  num_hidden_layers: positiveInteger.max(10_000),
+  num_attention_heads: positiveInteger,
+  intermediate_size: positiveInteger,
   hidden_act: z.string().default('gelu'),
-  max_position_embeddings: positive.default(512),
-  type_vocab_size: positive.or(z.literal(0)).default(2),
+  max_position_embeddings: positiveInteger.default(512),
+  type_vocab_size: positiveInteger.or(z.literal(0)).default(2),
   layer_norm_eps: z.number().positive().default(1e-12),
   pad_token_id: z.number().int().nonnegative().nullish(),
   position_embedding_type: z.string().nullish(),

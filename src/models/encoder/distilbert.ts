@@ -9,18 +9,19 @@ import {
   type EncoderNetwork,
   type NetworkOptions,
 } from './encoder-config.ts';
-import { positive, readActivation, readHeadSize } from './read-fields.ts';
+import { readActivation, readHeadSize } from './read-fields.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 
 const distilbertJson = z.looseObject({
   model_type: z.string(),
-  vocab_size: positive.default(30_522),
-  dim: positive.default(768),
+  vocab_size: positiveInteger.default(30_522),
+  dim: positiveInteger.default(768),
   // WHY a limit: a description of each layer is built before any weight is looked up.
-  n_layers: positive.max(10_000).default(6),
-  n_heads: positive.default(12),
-  hidden_dim: positive.default(3072),
+  n_layers: positiveInteger.max(10_000).default(6),
+  n_heads: positiveInteger.default(12),
+  hidden_dim: positiveInteger.default(3072),
   activation: z.string().default('gelu'),
-  max_position_embeddings: positive.default(512),
+  max_position_embeddings: positiveInteger.default(512),
   pad_token_id: z.number().int().nonnegative().nullish(),
 });
 

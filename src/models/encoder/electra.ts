@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { parseWith } from '../parse-with.ts';
 import { bertNetwork, readBertConfig } from './bert.ts';
 import { linearLayer, type EncoderFamily } from './encoder-config.ts';
-import { positive } from './read-fields.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 import { twoLayerHead } from './roberta.ts';
 
-const ownJson = z.looseObject({ embedding_size: positive.default(128) });
+const ownJson = z.looseObject({ embedding_size: positiveInteger.default(128) });
 
 /**
  * ELECTRA: BERT with tables that may be narrower than the blocks, and a head of two layers. Its discriminator and its generator are the

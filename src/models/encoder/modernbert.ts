@@ -12,27 +12,28 @@ import {
   type HeadLayer,
   type NetworkOptions,
 } from './encoder-config.ts';
-import { positive, readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
+import { readActivation, readHeadSize, refuseFeature } from './read-fields.ts';
+import { positiveInteger } from '../decoder/families/fields.ts';
 import { ropeContext } from './read-rope.ts';
 
 const modernBertJson = z.looseObject({
   model_type: z.string(),
-  vocab_size: positive.default(50_368),
-  hidden_size: positive.default(768),
+  vocab_size: positiveInteger.default(50_368),
+  hidden_size: positiveInteger.default(768),
   // WHY a limit: a description of each layer is built before any weight is looked up.
-  num_hidden_layers: positive.max(10_000).default(22),
-  num_attention_heads: positive.default(12),
-  intermediate_size: positive.default(1152),
+  num_hidden_layers: positiveInteger.max(10_000).default(22),
+  num_attention_heads: positiveInteger.default(12),
+  intermediate_size: positiveInteger.default(1152),
   hidden_activation: z.string().default('gelu'),
-  max_position_embeddings: positive.default(8192),
+  max_position_embeddings: positiveInteger.default(8192),
   norm_eps: z.number().positive().default(1e-5),
   norm_bias: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   pad_token_id: z.number().int().nonnegative().nullish(),
   layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
-  global_attn_every_n_layers: positive.default(3),
-  local_attention: positive.default(128),
+  global_attn_every_n_layers: positiveInteger.default(3),
+  local_attention: positiveInteger.default(128),
   rope_parameters: z
     .looseObject({ full_attention: ropeParameters.nullish(), sliding_attention: ropeParameters.nullish() })
     .nullish(),

@@ -1,13 +1,5 @@
-import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
 import { activations, type Activation } from '../graph/activation.ts';
-
-/** A size in config.json. */
-export const positive = z
-  .number()
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
 
 export interface RefusedFeature {
   readonly feature: string;

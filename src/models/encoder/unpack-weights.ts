@@ -1,5 +1,5 @@
 import type { ListedWeights } from '../weight-files.ts';
-import type { WeightRef } from '../weight-ref.ts';
+import { dividedRef, type WeightRef } from '../weight-ref.ts';
 import type { EncoderFamily } from './encoder-config.ts';
 
 export interface Unpacking {
@@ -28,12 +28,9 @@ export function unpacked(stored: ListedWeights, { rename, unpack }: Unpacking): 
 function divided(ref: WeightRef, names: readonly string[]): readonly WeightRef[] | undefined {
   const [rows = 0, ...rest] = ref.shape;
   if (rows === 0 || rows % names.length !== 0) return undefined;
-  const length = ref.length / names.length;
-  return names.map((name, i) => ({
-    ...ref,
-    name,
-    offset: ref.offset + i * length,
-    length,
-    shape: [rows / names.length, ...rest],
-  }));
+  const shape = [rows / names.length, ...rest];
+  return dividedRef(
+    ref,
+    names.map((name) => ({ name, shape })),
+  );
 }

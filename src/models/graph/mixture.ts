@@ -148,7 +148,7 @@ export function feedForwardLinears(layer: FeedForward): LinearLayer[] {
 }
 
 /** The matrices of the experts, in the order of the computation. */
-export function expertLinears(layer: FeedForward): LinearLayer[] {
+function expertLinears(layer: FeedForward): LinearLayer[] {
   return layer.kind === 'mixture' ? layer.experts.flatMap(({ gate, up, down }) => [gate, up, down]) : [];
 }
 

@@ -8,7 +8,7 @@ import { fingerprintKey } from '../../../models/index.ts';
 import { configFile, weightsFile } from './read-peft-config.ts';
 import { formatPeftConfig } from './peft-config.ts';
 import { toPeftExperts } from './expert-matrices.ts';
-import { isWrapped, peftName } from './peft-names.ts';
+import { expertSizes, isWrapped, peftName } from './peft-names.ts';
 import { isSavedBy, savedName } from './saved-parameters.ts';
 
 export interface AdapterContent {
@@ -72,7 +72,8 @@ async function writeContent(
   const adapted: [string, TensorData][] = [];
   for (const [path, parts] of modules) {
     const { kind, magnitude, bias } = parts;
-    const module = { path, ...(kind && { kind }), isWrapped: isWrapped({ path, ...(kind && { kind }) }, paths) };
+    const named = { path, ...(kind && { kind }) };
+    const module = { ...named, isWrapped: isWrapped(named, paths) };
     const { a, b } = kind === 'experts' ? await inPeftOrder(parts) : parts;
     adapted.push(
       [peftName(module, 'A'), a],
@@ -95,6 +96,6 @@ async function writeContent(
 }
 
 async function inPeftOrder({ experts = 1, a, b }: ModuleParts): Promise<Pick<ModuleWeights, 'a' | 'b'>> {
-  const [rank = 0] = a.shape;
-  return toPeftExperts({ a, b }, { experts, rank, in: (a.shape[1] ?? 0) / experts, out: (b.shape[0] ?? 0) / experts });
+  const [[rank = 0, width = 0], [out = 0]] = [a.shape, b.shape];
+  return toPeftExperts({ a, b }, expertSizes({ experts, rank, in: width, out }));
 }

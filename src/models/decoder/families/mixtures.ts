@@ -9,12 +9,6 @@ import type { RouterLayer } from '../../graph/routing.ts';
 import { parseWith } from '../../parse-with.ts';
 import { positiveInteger } from './fields.ts';
 
-/** The family's defaults of the fields that describe a mixture. */
-export interface MixtureDefaults {
-  readonly experts: number;
-  readonly perToken: number;
-}
-
 export interface MixtureSizes {
   readonly experts: number;
   readonly perToken: number;
@@ -36,7 +30,7 @@ const maxExperts = 2 ** 17;
  */
 export function mixtureSizes(
   json: unknown,
-  { path, layers, defaults }: { readonly path: string; readonly layers: number; readonly defaults: MixtureDefaults },
+  { path, layers, defaults }: { readonly path: string; readonly layers: number; readonly defaults: MixtureSizes },
 ): MixtureSizes {
   const given = parseWith(mixtureFields, json, path);
   const experts = given.num_experts ?? given.num_local_experts ?? defaults.experts;
@@ -83,10 +77,7 @@ export function mixtureOf(options: MixtureOptions): MixtureLayer {
     path,
     activation,
     router,
-    experts: Array.from({ length: experts }, (_, index): Expert => {
-      const { gate, up, down } = gatedLinears(`${path}.experts.${index}`, { hiddenSize, inner });
-      return { gate, up, down };
-    }),
+    experts: Array.from({ length: experts }, (_, i) => gatedLinears(`${path}.experts.${i}`, { hiddenSize, inner })),
     ...(shared && { shared }),
   };
 }
@@ -102,7 +93,7 @@ export function gatedMlp(
 function gatedLinears(
   path: string,
   { hiddenSize, inner }: { readonly hiddenSize: number; readonly inner: number },
-): { readonly gate: LinearLayer; readonly up: LinearLayer; readonly down: LinearLayer } {
+): Expert {
   const layer = (name: string, width: number, out: number): LinearLayer => {
     return { path: `${path}.${name}`, in: width, out, bias: false };
   };

@@ -10,7 +10,7 @@ import { Features } from './features.ts';
 import { nullable, optional, positiveInteger, sizesSchema, type SizeDefaults } from './fields.ts';
 import { layerTypes } from './layer-types.ts';
 import { llamaLike, type LlamaLike } from './llama-like.ts';
-import { gatedMlp, mixtureFields, mixtureOf, mixtureSizes, type MixtureDefaults } from './mixtures.ts';
+import { gatedMlp, mixtureFields, mixtureOf, mixtureSizes, type MixtureSizes } from './mixtures.ts';
 import { readRope, ropeFields } from './read-rope.ts';
 
 const layerNumber = z.number().int().nonnegative();
@@ -35,7 +35,7 @@ type Fields = z.infer<typeof own>;
 interface Generation {
   readonly family: string;
   readonly defaults: SizeDefaults;
-  readonly mixture: MixtureDefaults & { readonly inner: number };
+  readonly mixture: MixtureSizes & { readonly inner: number };
   readonly biases: (fields: Fields) => NonNullable<LlamaLike['biases']>;
   readonly queryKeyNorm?: LlamaLike['queryKeyNorm'];
   /** Whether each layer of a mixture has a part that computes every token. */

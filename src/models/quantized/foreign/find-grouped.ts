@@ -1,4 +1,5 @@
 import type { GroupedWeight, WeightRef } from '../../weight-ref.ts';
+import type { Quantization } from '../quantization-config.ts';
 import { Problems, type QuantizableMatrix, type QuantizedResult } from '../quantized-weight.ts';
 import type { CompressedConfig } from './compressed-config.ts';
 import type { GroupedConfig } from './grouped-config.ts';
@@ -13,8 +14,12 @@ export interface FoundMatrix {
   readonly small: SmallTensors;
 }
 
-/** Names of tensors that are read when a checkpoint of another tool is opened. */
-export const smallOfForeign = /\.(g_idx|bias|weight_g_idx|weight_shape)$/;
+/** Names of tensors that are read when a checkpoint of another tool is opened, by scheme. */
+export const smallOfForeign: Readonly<Partial<Record<Quantization['scheme'], RegExp>>> = {
+  gptq: /\.(g_idx|bias)$/,
+  awq: /\.(g_idx|bias)$/,
+  'compressed-tensors': /\.weight_(g_idx|shape)$/,
+};
 
 const floatTypes = ['float16', 'bfloat16', 'float32'] as const;
 
