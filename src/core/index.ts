@@ -30,6 +30,7 @@ export { Sha256 } from './sha256.ts';
 export { finishInSlices, finishNow, type Steps } from './steps.ts';
 export { decideThreads } from './threads/decide-threads.ts';
 export { planThreads, type ThreadPlan } from './threads/plan-threads.ts';
+export { systemTimers, type Timers } from './timers.ts';
 export { Turns } from './turns.ts';
 export {
   noteWrittenNumbers,

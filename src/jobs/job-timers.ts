@@ -1,11 +1,7 @@
-/** Calls functions later. Injected, so that tests need no sleeps. */
-export interface JobTimers {
-  /** @returns a function that cancels the call */
-  after(ms: number, run: () => void): () => void;
-}
+import type { Timers } from '../core/index.ts';
 
 /** Resolves after a time, or at once when the signal is aborted. */
-export function passed(ms: number, timers: JobTimers, signal?: AbortSignal): Promise<void> {
+export function passed(ms: number, timers: Timers, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve();
     const done = (): void => {

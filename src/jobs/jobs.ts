@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
 import { lockOutput } from '../atomic-files/index.ts';
 import { checkpointsOf, listCheckpoints } from '../checkpoint/index.ts';
-import { type Clock, decideThreads, EspalierError, jobStatuses } from '../core/index.ts';
+import { type Clock, decideThreads, EspalierError, jobStatuses, type Timers } from '../core/index.ts';
 import { trainDefaults } from '../train/index.ts';
 import { FileFolder, type FileLimits } from './files/file-folder.ts';
 import { JobTable, seconds } from './job-table.ts';
-import type { JobTimers } from './job-timers.ts';
 import type { LoggedEvent } from './records/event-log.ts';
 import { newId, newSeed } from './records/ids.ts';
 import { type JobsLayout, layoutOf, placesOf, prepare } from './records/job-folder.ts';
@@ -30,7 +29,7 @@ export interface JobSettings {
 
 export interface OpenJobsOptions extends JobSettings, Pick<JobRunnerOptions, 'base' | 'serve'> {
   readonly post: PostWebhook;
-  readonly timers: JobTimers;
+  readonly timers: Timers;
   readonly limits?: FileLimits | undefined;
   /** Starts a training. Default: in a process of its own. */
   readonly start?: StartTraining | undefined;

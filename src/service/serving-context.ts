@@ -1,3 +1,4 @@
+import type { Timers } from '../core/index.ts';
 import type { AuditReader } from './audit-reader.ts';
 import type { Constraints } from '../constrain/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
@@ -41,7 +42,7 @@ export interface VersionTrials {
   /** Calls functions later. Default: the system's timers. */
   /** Where copies of requests run on candidates. */
   readonly shadow?: Pick<ShadowRuns, 'offer' | 'skip'> | undefined;
-  readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
+  readonly timers?: Timers | undefined;
 }
 
 /** Everything that the routes for text share. `http/server.ts` or a test composes it. */

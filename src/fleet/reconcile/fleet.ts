@@ -1,4 +1,4 @@
-import { type Cause, EspalierError, messageOf, Turns } from '../../core/index.ts';
+import { type Cause, EspalierError, messageOf, Turns, systemTimers, type Timers } from '../../core/index.ts';
 import { type FleetRow, isNothing } from '../plan/plan-fleet.ts';
 import type { FleetSource, OpenedPath, SourceState } from '../source/fleet-source.ts';
 import { attemptsAfter, causeOf, FleetApplier, type PreparedPlan } from './fleet-applier.ts';
@@ -17,7 +17,7 @@ export interface FleetOptions {
   readonly intervalMs?: number | undefined;
   readonly now?: (() => number) | undefined;
   /** Calls a function later. */
-  readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
+  readonly timers?: Timers | undefined;
 }
 
 const longestRetryMs = 60_000;
@@ -368,11 +368,3 @@ function reasonOf({ author, subject }: SourceState): string | undefined {
   const text = [subject, author].filter((part) => part !== undefined && part !== '').join(', by ');
   return text === '' ? undefined : text;
 }
-
-const systemTimers = {
-  after(ms: number, run: () => void): () => void {
-    const timer = setTimeout(run, ms);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-};

@@ -1,16 +1,6 @@
-/** Calls functions later. Injected, so that tests need no sleeps. */
-export interface Timers {
-  /** @returns a function that cancels the call */
-  after(ms: number, run: () => void): () => void;
-}
+import type { Timers } from '../../core/index.ts';
 
-export const systemTimers: Timers = {
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-};
+export { systemTimers, type Timers } from '../../core/index.ts';
 
 /** Runs a function again and again, each time so long after it has ended, until it is disposed. */
 export function repeat(timers: Timers, everyMs: number, run: () => Promise<void> | void): Disposable {

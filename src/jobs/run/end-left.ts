@@ -1,9 +1,9 @@
 import { lifeOf, type ProcessMark } from '../../atomic-files/index.ts';
-import { messageOf } from '../../core/index.ts';
-import { type JobTimers, passed } from '../job-timers.ts';
+import { messageOf, type Timers } from '../../core/index.ts';
+import { passed } from '../job-timers.ts';
 
 export interface EndLeftOptions {
-  readonly timers: JobTimers;
+  readonly timers: Timers;
   readonly life?: typeof lifeOf | undefined;
   readonly kill?: ((pid: number) => void) | undefined;
 }

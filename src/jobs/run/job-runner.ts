@@ -1,11 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
-import { type Cause, type Clock, EspalierError, messageOf, publishJobEvent } from '../../core/index.ts';
+import { type Cause, type Clock, EspalierError, messageOf, publishJobEvent, type Timers } from '../../core/index.ts';
 import { checkRows } from '../../train/index.ts';
 import type { FileFolder } from '../files/file-folder.ts';
 import type { JobTable } from '../job-table.ts';
-import type { JobTimers } from '../job-timers.ts';
 import type { LoggedEvent } from '../records/event-log.ts';
 import { type JobsLayout, placesOf } from '../records/job-folder.ts';
 import { isOver, type JobRecord } from '../records/job-record.ts';
@@ -40,7 +39,7 @@ export interface JobRunnerOptions {
    * @throws why it is refused
    */
   readonly serve: (finished: FinishedAdapter) => Promise<void>;
-  readonly timers: JobTimers;
+  readonly timers: Timers;
   /** Unix time in milliseconds. */
   readonly now: () => number;
   /** Measures how long trainings run. Default: the clock of the system. */

@@ -1,5 +1,5 @@
-import { EspalierError, type ErrorCode } from '../../core/index.ts';
-import { type JobTimers, passed } from '../job-timers.ts';
+import { EspalierError, type ErrorCode, type Timers } from '../../core/index.ts';
+import { passed } from '../job-timers.ts';
 
 /** The times between the attempts, in milliseconds: together long enough that a full disk can be emptied. */
 export const retryDelaysMs: readonly number[] = [1000, 4000, 16_000, 64_000, 256_000];
@@ -8,7 +8,7 @@ export const retryDelaysMs: readonly number[] = [1000, 4000, 16_000, 64_000, 256
 const lasting: readonly ErrorCode[] = ['JOB_STATE', 'JOB_NOT_FOUND', 'JOB_FILES_FULL'];
 
 export interface RetryOptions {
-  readonly timers: JobTimers;
+  readonly timers: Timers;
   /** Aborted when no more attempts are wanted. */
   readonly signal: AbortSignal;
   /** Told of each attempt after which there is another. */

@@ -2,8 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../atomic-files/index.ts';
-import { type JobStatus, messageOf, publishJobEvent } from '../../core/index.ts';
-import type { JobTimers } from '../job-timers.ts';
+import { type JobStatus, messageOf, publishJobEvent, type Timers } from '../../core/index.ts';
 import { newId } from '../records/ids.ts';
 import type { JobRecord } from '../records/job-record.ts';
 import { webhookHeaders } from './sign.ts';
@@ -25,7 +24,7 @@ export interface WebhookQueueOptions {
   readonly dir: string;
   readonly target: WebhookTarget;
   readonly post: PostWebhook;
-  readonly timers: JobTimers;
+  readonly timers: Timers;
   /** Unix time in milliseconds. */
   readonly now: () => number;
 }

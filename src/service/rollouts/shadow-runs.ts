@@ -1,5 +1,5 @@
 import type { PreparedAdapter } from '../../engine/index.ts';
-import { EspalierError } from '../../core/index.ts';
+import { EspalierError, systemTimers, type Timers } from '../../core/index.ts';
 import {
   type AdapterLease,
   type CallOutcome,
@@ -25,7 +25,7 @@ export interface ShadowOptions {
   readonly top?: number | undefined;
   /** Decides for each request which version runs first. Default: a fair coin. */
   readonly isStableFirst?: (() => boolean) | undefined;
-  readonly timers?: { after(ms: number, run: () => void): () => void } | undefined;
+  readonly timers?: Timers | undefined;
 }
 
 /** An answer that the stable version has given, and the version that is to be compared with it. */
@@ -52,14 +52,6 @@ type Scored =
   | { readonly kind: 'failed'; readonly outcome: Exclude<CallOutcome, 'success'>; readonly isLate: boolean };
 
 const tossed = (): boolean => Math.random() < 0.5;
-
-const systemTimers = {
-  after(ms: number, run: () => void): () => void {
-    const timer = setTimeout(run, ms);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * Runs copies of requests on the candidate of a roll-out, unseen by users. After the stable version has answered, both versions give the
