@@ -9,6 +9,7 @@ import {
   hashOfFile,
   type Purpose,
   readMinisignSecretKey,
+  signatureEndings,
 } from '../trust/index.ts';
 
 /** What is signed with a list of files. */
@@ -55,7 +56,7 @@ export async function signFile(path: string, { key, passwordFile }: SigningKey, 
     throw new EspalierError('FILE_NOT_FOUND', { what: 'secret key', path: key }, { cause });
   });
   // WHY both are removed: a signature of another key that is left would be read in the place of the new one.
-  await Promise.all(['.minisig', '.sig'].map((ending) => rm(`${path}${ending}`, { force: true })));
+  await Promise.all(signatureEndings.map((ending) => rm(`${path}${ending}`, { force: true })));
   if (/^(?:-----BEGIN OPENSSH PRIVATE KEY-----|ssh-ed25519 )/.test(text)) {
     await runSshKeygen(['-Y', 'sign', '-q', '-n', purpose, '-f', key, path], key);
     return `${path}.sig`;

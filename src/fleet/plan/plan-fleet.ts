@@ -1,6 +1,6 @@
 import { EspalierError } from '../../core/index.ts';
 import type { DeclaredAlias, DesiredFleet, PinKind } from '../manifest/fleet.ts';
-import { canaryOf, planRollout, type RolloutAction } from './plan-rollout.ts';
+import { canaryOf, planRollout, type RolloutAction, type Tried } from './plan-rollout.ts';
 import type { PlannedMove, RowKind } from './planned.ts';
 import { type Attempts, fleetActor, type LiveFleet, type LiveName } from './live-fleet.ts';
 
@@ -81,13 +81,7 @@ function planExtra(name: string, live: LiveName | undefined, prune: boolean): Pa
   return { row: { ...row, kind: 'extra', note: 'it is not declared' }, unpin, move };
 }
 
-interface AliasHistory {
-  readonly isRolledBack: boolean;
-  readonly isCanaryBack: boolean;
-  readonly attempt: Attempts[string] | undefined;
-}
-
-function planAlias(declared: DeclaredAlias, live: LiveName | undefined, history: AliasHistory): Part {
+function planAlias(declared: DeclaredAlias, live: LiveName | undefined, history: Tried): Part {
   const { name, digest } = declared;
   const base = { name, declared, live };
   if (live?.version === undefined) {

@@ -40,7 +40,7 @@ export function canaryOptions(share: number): RolloutOptions {
 /** What has to become of a served name: which version it has, and which roll-out goes on. */
 export function planRollout(declared: DeclaredAlias, live: LiveName, tried: Tried): RolloutStep {
   const { name, digest, canary, rolloutId: id } = declared;
-  const running = isActive(live) ? live.rollout : undefined;
+  const running = isActive(live.rollout) ? live.rollout : undefined;
   const isOther = tried.attempt !== undefined && tried.attempt.id !== id;
   const end: readonly RolloutAction[] = running === undefined ? [] : [{ kind: 'abort', name }];
   if (live.version === digest) {
@@ -82,13 +82,13 @@ export function canaryOf(declared: DeclaredAlias, tried: Tried): readonly Rollou
 export function canaryBefore(
   rollout: LiveName['rollout'],
 ): { readonly candidate: string; readonly options: RolloutOptions } | undefined {
-  if (rollout?.heldAt === undefined || (rollout.phase !== 'running' && rollout.phase !== 'paused')) return undefined;
+  if (rollout?.heldAt === undefined || !isActive(rollout)) return undefined;
   return { candidate: rollout.candidate, options: canaryOptions(rollout.heldAt) };
 }
 
 function planCanary({ name, canary, rolloutId: id }: DeclaredAlias, live: LiveName, tried: Tried): RolloutStep {
   if (canary === undefined) return { actions: [] };
-  const running = isActive(live) ? live.rollout : undefined;
+  const running = isActive(live.rollout) ? live.rollout : undefined;
   if (running?.candidate === canary.digest && running.heldAt === canary.share) return { actions: [] };
   const isOther = tried.attempt !== undefined && tried.attempt.id !== id;
   const end: readonly RolloutAction[] = running === undefined ? [] : [{ kind: 'abort', name }];
@@ -101,7 +101,7 @@ function planCanary({ name, canary, rolloutId: id }: DeclaredAlias, live: LiveNa
   return { kind: 'different', note, actions: [...end, start] };
 }
 
-function isActive({ rollout }: LiveName): boolean {
+function isActive(rollout: LiveName['rollout']): boolean {
   return rollout?.phase === 'running' || rollout?.phase === 'paused';
 }
 

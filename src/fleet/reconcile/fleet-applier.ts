@@ -30,9 +30,10 @@ export interface Applying {
   readonly onVerified?: (() => Promise<void>) | undefined;
 }
 
-/** Compares a manifest with a server, and makes the server as the manifest says, in one transaction. It remembers nothing. */
+/** Compares a manifest with a server, and makes the server as the manifest says, in one transaction. It remembers nothing of them. */
 export class FleetApplier {
   readonly #options: ApplierOptions;
+  #last: { readonly text: string; readonly desired: DesiredFleet } | undefined;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -43,10 +44,15 @@ export class FleetApplier {
    * @throws EspalierError FLEET_INVALID, FLEET_BASE_MISMATCH, FLEET_EMPTY
    */
   async plan(text: string, attempts: Attempts): Promise<PreparedPlan> {
-    const { server } = this.#options;
-    const desired = readFleet(text, server);
+    const desired = this.#desired(text);
     const live = await this.#live(desired);
     return { desired, live, plan: planFleet(desired, live, attempts) };
+  }
+
+  /** WHY the last one is kept: the same manifest is compared every few seconds, and read several times when it is applied. */
+  #desired(text: string): DesiredFleet {
+    if (this.#last?.text !== text) this.#last = { text, desired: readFleet(text, this.#options.server) };
+    return this.#last.desired;
   }
 
   /**

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type Fleet, type FleetPlan, isNothing } from '../../fleet/index.ts';
-import { causeOf } from '../adapters/change-cause.ts';
+import type { Fleet, FleetPlan } from '../../fleet/index.ts';
+import { causeOf, hashOf } from '../adapters/change-cause.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { fleetJson, planJson } from './fleet-json.ts';
 
@@ -28,7 +27,7 @@ export function addFleet(app: FastifyInstance, fleet: Fleet): void {
   });
   app.post('/v1/fleet/apply', withManifest, async (request) => {
     const { manifest } = parseBody(manifestBody, request.body);
-    const commit = `sha256-${createHash('sha256').update(manifest).digest('hex')}`;
+    const commit = `sha256-${hashOf(manifest)}`;
     const { actor: by } = causeOf(request, undefined);
     return changesJson((await fleet.apply(manifest, { commit, by })).plan);
   });
@@ -53,12 +52,11 @@ function staleSeconds(fleet: Fleet): number | undefined {
 function changesJson(plan: FleetPlan): object {
   const { moves, rollouts, pins, unpins, fallbacks } = plan;
   const repeated = new Set(pins.map(({ name }) => name));
-  const count = isNothing(plan)
-    ? 0
-    : moves.length +
-      rollouts.length +
-      pins.length +
-      fallbacks.length +
-      unpins.filter((name) => !repeated.has(name)).length;
+  const count =
+    moves.length +
+    rollouts.length +
+    pins.length +
+    fallbacks.length +
+    unpins.filter((name) => !repeated.has(name)).length;
   return planJson(plan, count);
 }
