@@ -8,8 +8,7 @@ import type { OutputStreams } from './output.ts';
  * @returns the exit code for the error
  */
 export function reportError(error: unknown, streams: OutputStreams, { json }: { readonly json: boolean }): number {
-  const code = codeOf(error);
-  const message = wordsOf(error);
+  const { code, message } = describeError(error);
   if (json) streams.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
   else streams.stderr.write(`espalier: ${message} [${code}]\n${trace(error)}`);
   return /^(CLI|TRAIN_CONFIG)_/.test(code) ? exitCodes.usage : exitCodes.failure;
@@ -17,7 +16,7 @@ export function reportError(error: unknown, streams: OutputStreams, { json }: { 
 
 /** The code and the message of an error, worded for the command line. */
 export function describeError(error: unknown): { readonly code: string; readonly message: string } {
-  return { code: codeOf(error), message: messageOf(error) };
+  return { code: codeOf(error), message: wordsOf(error) };
 }
 
 /** WHY a full disk is included: any code that writes a file can meet one, and it is not a bug of Espalier. */
