@@ -5,8 +5,9 @@ Needs Python with torch, transformers and peft; it is for measuring only, nothin
     python bench/peft-peer.py train  --base DIR [--dtype float32|bfloat16] [--threads 2]
     python bench/peft-peer.py train  --base DIR --rows FILE --batch 8
     python bench/peft-peer.py decode --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8]
+    python bench/peft-peer.py rounds --base DIR [--dtype float32|bfloat16] [--threads 2] [--batch 8] [--adapters 8] [--steps 32]
 
-Prints one line of JSON.
+Prints one line of JSON. `rounds` answers each line on standard input with one: `batch` rows generated together, `steps` tokens each.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=["train", "decode"])
+    parser.add_argument("work", choices=["train", "decode", "rounds"])
     parser.add_argument("--base", required=True)
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=2)
@@ -34,6 +35,8 @@ def main():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    if options.work == "rounds":
+        return rounds(options)
     measure = train if options.work == "train" else decode
     times, extra = measure(options)
     median = statistics.median(times)
@@ -112,21 +115,49 @@ def batch_of(options, step, batch, vocabulary):
     return inputs, sum(len(row["input_ids"]) for row in rows)
 
 
-def decode(options):
-    """One token more for each of `batch` rows, row i with adapter i modulo the number of adapters."""
-    import torch
+def with_adapters(options):
+    """The base, with as many adapters as asked for, and what a call needs so that row i uses adapter i modulo their number."""
     from peft import get_peft_model
 
     model = load(options)
     names = [f"a{i}" for i in range(options.adapters)]
+    if not names:
+        return model.eval(), {}
+    model = get_peft_model(model, lora_config(options, init=False), adapter_name=names[0])
+    for name in names[1:]:
+        model.add_adapter(name, lora_config(options, init=False))
+    return model.eval(), {"adapter_names": [names[i % len(names)] for i in range(options.batch or 8)]}
+
+
+def rounds(options):
+    """Generates for each line of the input: the prompts as one batch, then one step a token."""
+    import sys
+
+    import torch
+
+    model, extra = with_adapters(options)
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        ids = torch.randint(5, model.config.vocab_size, (options.batch or 8, options.tokens))
+        start = time.perf_counter()
+        first = None
+        past, token = None, ids
+        with torch.inference_mode():
+            for _ in range(options.steps or 32):
+                answer = model(input_ids=token, past_key_values=past, use_cache=True, logits_to_keep=1, **extra)
+                past, token = answer.past_key_values, answer.logits[:, -1:].argmax(-1)
+                first = first or time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(json.dumps({"seconds": seconds, "firstMs": 1000 * first, "peakRssMb": peak}), flush=True)
+
+
+def decode(options):
+    """One token more for each of `batch` rows, row i with adapter i modulo the number of adapters."""
+    import torch
+
     batch = options.batch or 8
-    extra = {}
-    if names:
-        model = get_peft_model(model, lora_config(options, init=False), adapter_name=names[0])
-        for name in names[1:]:
-            model.add_adapter(name, lora_config(options, init=False))
-        extra["adapter_names"] = [names[i % len(names)] for i in range(batch)]
-    model.eval()
+    model, extra = with_adapters(options)
     times = []
     with torch.inference_mode():
         ids = torch.randint(5, model.config.vocab_size, (batch, options.tokens))

@@ -112,3 +112,30 @@ describe('what is learned or asked for and not written is refused', () => {
     expect(fitted instanceof FieldProblem ? fitted.place : undefined).toBe(place);
   });
 });
+
+describe('a template that writes the ids of calls in place of their names', () => {
+  const template = `{% for m in messages %}<{{ m.role }}>{{ m.content or "" }}{% for c in m.tool_calls or [] %}{{ c.id }}|{{ c.function.arguments }}{% endfor %}{% if m.role == "tool" %}to {{ m.tool_call_id }}{% endif %}{% endfor %}`;
+  const call = (id: string, name: string) => ({ id, type: 'function', function: { name, arguments: '{}' } }) as const;
+
+  it('gets ids that name and count the calls, also for their results', () => {
+    const messages: readonly ChatMessage[] = [
+      user,
+      { role: 'assistant', content: null, tool_calls: [call('call_a', 'lock'), call('call_b', 'open')] },
+      { role: 'tool', tool_call_id: 'call_b', content: 'B' },
+      { role: 'tool', tool_call_id: 'call_a', content: 'A' },
+      { role: 'assistant', content: null, tool_calls: [call('call_c', 'lock')] },
+    ];
+    expect(rendered(template, { messages })).toBe(
+      '<user>hi<assistant>functions.lock:0|{}functions.open:1|{}<tool>Bto functions.open:1<tool>Ato functions.lock:0<assistant>functions.lock:2|{}',
+    );
+  });
+
+  it('is told apart from one that writes the name beside the id', () => {
+    const both = template.replace('{{ c.id }}', '{{ c.id }} {{ c.function.name }}');
+    const messages: readonly ChatMessage[] = [
+      user,
+      { role: 'assistant', content: null, tool_calls: [call('call_a', 'lock')] },
+    ];
+    expect(rendered(both, { messages })).toBe('<user>hi<assistant>call_a lock|{}');
+  });
+});

@@ -35,7 +35,8 @@ export function fitToTemplate(
   const forms = formsOf(tokenizer);
   const left = leftOut(conversation, forms) ?? leftOutOf(conversation, forms, options);
   if (left !== undefined) return left;
-  const { messages, tools } = conversation;
+  const { tools } = conversation;
+  const messages = forms.namesCallsById ? withNumberedCalls(conversation.messages) : conversation.messages;
   return { messages: messages.map((message) => fitMessage(message, forms)), tools };
 }
 
@@ -91,6 +92,26 @@ function fitThoughts(message: ChatMessage, { thoughts }: TemplateForms): object 
   if (known === undefined || thoughts.some((field) => fields.has(field))) return {};
   const given = thoughtFields.find((field) => fields.has(field));
   return given === undefined ? {} : { [known]: fields.get(given) as unknown };
+}
+
+/**
+ * Calls with ids of the form `functions.NAME:COUNT`, COUNT being the calls before, and results with the id of their call. WHY: the
+ * templates of Kimi write nothing else of a call's name, and their models go on counting where the conversation stops.
+ */
+function withNumberedCalls(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const written = new Map<string, string>();
+  let count = 0;
+  return messages.map((message) => {
+    const { tool_calls: calls, tool_call_id: answered } = message;
+    const own = answered === undefined ? undefined : written.get(answered);
+    const numbered = calls?.map((call) => {
+      const id = `functions.${call.function.name}:${count++}`;
+      if (call.id !== undefined) written.set(call.id, id);
+      return withWrittenNumbers({ ...call, id }, call);
+    });
+    const ids = { ...(own && { tool_call_id: own }), ...(numbered && { tool_calls: numbered }) };
+    return withWrittenNumbers({ ...message, ...ids }, message);
+  });
 }
 
 function fitMessage(message: ChatMessage, forms: TemplateForms): ChatMessage {

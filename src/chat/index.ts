@@ -1,6 +1,6 @@
 export { type AnswerPart } from './answers/answer-part.ts';
 export { AnswerReader, type AnswerReaderOptions } from './answers/answer-reader.ts';
-export type { AnswerForm, CallForm, TaggedCall, ThoughtForm } from './answers/call-form.ts';
+export type { AnswerForm, CallForm, LooseCall, NamedCall, TaggedCall, ThoughtForm } from './answers/call-form.ts';
 export { findAnswerForm, type ToolParser, toolParsers } from './answers/find-answer-form.ts';
 export { describedTool, type DescribedTool } from './answers/tool-types.ts';
 export { describeValue, FieldProblem, type Fields, isFields, readEach } from './field-problem.ts';

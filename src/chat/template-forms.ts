@@ -11,6 +11,8 @@ export interface TemplateForms {
   readonly takesText: boolean;
   /** Whether it writes arguments that are an object. */
   readonly takesObjects: boolean;
+  /** Whether it writes the id of a call where others write its name, so that the id has to say what is called. */
+  readonly namesCallsById: boolean;
   readonly writesSystem: boolean;
   /** Whether it was seen to write tools, calls and results: false also where it refuses all conversations with them. */
   readonly isSeenToWrite: { readonly tools: boolean; readonly calls: boolean; readonly results: boolean };
@@ -87,6 +89,7 @@ function probe(tokenizer: Tokenizer): TemplateForms {
     takesNull,
     takesText: text?.includes(textArguments) === true,
     takesObjects: object?.includes('probe_key') === true && object.includes('probe_value'),
+    namesCallsById: [text, object].some((each) => each?.includes(callId) === true && !each.includes(called)),
     writesSystem:
       render([readsParts ? inParts(system) : system, readsParts ? inParts(user) : user])?.includes(instructed) === true,
     writesTools: some([toldOf], (text) => text.includes(called)),

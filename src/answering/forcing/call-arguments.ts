@@ -1,4 +1,4 @@
-import { describedTool, isFields, type TaggedCall, type Tool } from '../../chat/index.ts';
+import { describedTool, isFields, type LooseCall, type TaggedCall, type Tool } from '../../chat/index.ts';
 import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { Parts } from './literal-parts.ts';
 
@@ -24,17 +24,63 @@ export function taggedArguments(form: TaggedCall, tool: Tool, literal: (text: st
   });
 }
 
+/** The arguments of a tool as a programming language writes them, in the order of its schema. */
+export function looseArguments(form: LooseCall, tool: Tool, literal: (text: string) => Parts): ConstraintSpec {
+  const { parameters, isStrict } = describedTool(tool);
+  const schema = isFields(parameters) ? parameters : {};
+  const properties = Object.entries(isFields(schema['properties']) ? schema['properties'] : {});
+  const required: readonly unknown[] = Array.isArray(schema['required']) ? schema['required'] : [];
+  const separator = form.pair === '=' ? ', ' : ',';
+  const argumentOf = ([key, property]: (typeof properties)[number]): ConstraintSpec => ({
+    kind: 'sequence',
+    parts: [`${key}${form.pair}`, ...looseValue(property, { form, schema, isLoose: !isStrict, literal })],
+  });
+  // WHY from the end: a comma stands only between two that are written.
+  let behind: ConstraintSpec = { kind: 'sequence', parts: [] };
+  let alone: ConstraintSpec = behind;
+  for (const property of properties.toReversed()) {
+    const written = argumentOf(property);
+    const isRequired = required.includes(property[0]);
+    const next: ConstraintSpec = { kind: 'sequence', parts: [separator, written, behind] };
+    const first: ConstraintSpec = { kind: 'sequence', parts: [written, behind] };
+    alone = isRequired ? first : { kind: 'any-of', options: [first, alone] };
+    behind = isRequired ? next : { kind: 'any-of', options: [next, behind] };
+  }
+  return { kind: 'sequence', parts: [form.open, alone, form.open === '(' ? ')' : '}'] };
+}
+
+interface LooseOptions extends ValueOptions {
+  readonly form: LooseCall;
+  readonly literal: (text: string) => Parts;
+}
+
+function looseValue(property: unknown, { form, literal, ...options }: LooseOptions): Parts {
+  const { type, enum: values } = isFields(property) ? property : {};
+  const [quote, isMark] = [literal(form.quote), form.quote.length > 1];
+  if (type === 'string' && isMark) {
+    const text: ConstraintSpec = Array.isArray(values)
+      ? { kind: 'choice', choices: values.map(String) }
+      : { kind: 'regex', pattern: '[^<]*' };
+    return [...quote, text, ...quote];
+  }
+  if (type === 'boolean' && form.pair === '=') return [{ kind: 'choice', choices: ['True', 'False'] }];
+  return [valueOf(property, { ...options, quotesTexts: true })];
+}
+
 interface ValueOptions {
   /** The schema of all arguments, whose definitions a property may name. */
   readonly schema: Readonly<Record<string, unknown>>;
   readonly isLoose: boolean;
+  /** Whether texts are JSON, too. */
+  readonly quotesTexts?: boolean;
 }
 
 /** A text stands as it is, and ends before what may be a tag. Other values are JSON. */
-function valueOf(property: unknown, { schema, isLoose }: ValueOptions): ConstraintSpec {
+function valueOf(property: unknown, { schema, isLoose, quotesTexts = false }: ValueOptions): ConstraintSpec {
   const { type, enum: values } = isFields(property) ? property : {};
-  if (type === 'string' && Array.isArray(values)) return { kind: 'choice', choices: values.map(String) };
-  if (type === 'string') return { kind: 'regex', pattern: '[^<]*' };
+  if (!quotesTexts && type === 'string' && Array.isArray(values))
+    return { kind: 'choice', choices: values.map(String) };
+  if (!quotesTexts && type === 'string') return { kind: 'regex', pattern: '[^<]*' };
   const definitions = Object.entries(schema).filter(([name]) => name === '$defs' || name === 'definitions');
   return {
     kind: 'json-schema',

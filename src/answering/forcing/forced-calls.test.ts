@@ -56,6 +56,17 @@ const written: readonly (readonly [ToolParser, string, string])[] = [
     `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>${weather}<｜tool▁call▁end｜><｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
     `<｜tool▁call▁begin｜>weather<｜tool▁sep｜>${weather}`,
   ],
+  [
+    'kimi-k2',
+    `<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>${weather}<|tool_call_end|><|tool_call_begin|>functions.now:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>`,
+    `<|tool_calls_section_begin|><|tool_call_begin|>weather<|tool_call_argument_begin|>${weather}<|tool_call_end|><|tool_calls_section_end|>`,
+  ],
+  ['pythonic', '[weather(place="Bern", days=3), now()]', '[weather(days=3)]'],
+  [
+    'gemma-4',
+    '<|tool_call>call:weather{place:<|"|>Bern<|"|>,days:3}<tool_call|><|tool_call>call:now{}<tool_call|>',
+    '<|tool_call>call:weather{place:Bern}<tool_call|>',
+  ],
 ];
 
 describe('a call that is required', () => {

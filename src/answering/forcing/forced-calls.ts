@@ -1,7 +1,7 @@
-import { type AnswerForm, type CallForm, describedTool, type Tool } from '../../chat/index.ts';
+import { type AnswerForm, type CallForm, describedTool, type NamedCall, type Tool } from '../../chat/index.ts';
 import type { ConstraintSpec } from '../../constrain/index.ts';
 import type { ToolChoice } from '../chat-request.ts';
-import { argumentsOf, taggedArguments } from './call-arguments.ts';
+import { argumentsOf, looseArguments, taggedArguments } from './call-arguments.ts';
 import { literalParts, type MarkTokenizer, type Parts } from './literal-parts.ts';
 
 export interface ForcedCallsOptions {
@@ -43,7 +43,8 @@ function frameOf({
   close,
   sectionClose,
 }: CallForm): Record<'before' | 'between' | 'after', string> {
-  if (call.kind === 'list') return { before: `${open}[`, between: ', ', after: `]${close}` };
+  const isListed = call.kind === 'list' || (call.kind === 'loose' && call.isList);
+  if (isListed) return { before: `${open}[`, between: ', ', after: `]${close}` };
   if (open.trim() === '') return { before: '', between: '; ', after: close };
   // WHY a line end: templates that write objects between marks write each on lines of its own.
   const line = call.kind === 'json' && !close.endsWith('\n') ? '\n' : '';
@@ -61,10 +62,16 @@ function callOf({ call }: CallForm, tool: Tool, literal: Literal): ConstraintSpe
       return { kind: 'sequence', parts: [head, argumentsOf(tool), '}'] };
     }
     case 'named':
-      return { kind: 'sequence', parts: [name, ...literal(call.middle), argumentsOf(tool)] };
+      return { kind: 'sequence', parts: [...calledAs(name, call), ...literal(call.middle), argumentsOf(tool)] };
+    case 'loose':
+      return { kind: 'sequence', parts: [name, looseArguments(call, tool, literal)] };
     case 'tagged':
       return { kind: 'sequence', parts: [name, ...literal(call.afterName), ...taggedArguments(call, tool, literal)] };
   }
+}
+
+function calledAs(name: string, { isNumbered = false }: NamedCall): Parts {
+  return isNumbered ? [`functions.${name}:`, { kind: 'regex', pattern: '[0-9]{1,3}' }] : [name];
 }
 
 function harmonyCall(tool: Tool, literal: Literal): ConstraintSpec {

@@ -87,6 +87,19 @@ const written: Record<CallFormName, { readonly answer: string; readonly calls?: 
     answer: `Let me see.\n<tool_call>weather\n<arg_key>place</arg_key>\n<arg_value>Bern</arg_value>\n<arg_key>days</arg_key>\n<arg_value>[1, 2]</arg_value>\n</tool_call>\n<tool_call>now\n</tool_call>`,
     calls: ['weather {"place": "Bern", "days": [1, 2]}', 'now {}'],
   },
+  'kimi-k2': {
+    answer: `Let me see.<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>${bern}<|tool_call_end|><|tool_call_begin|>now:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>`,
+  },
+  pythonic: { answer: `[weather(place="Bern \\"}\\" 🌧", days=[1, {'a': 2}]), now()]` },
+  lfm2: {
+    answer: `Let me see.<|tool_call_start|>[weather(place='Bern "}" 🌧', days=[1, {"a": 2}]), now()]<|tool_call_end|>`,
+  },
+  'gemma-4': {
+    answer: `Let me see.<|tool_call>call:weather{place:<|"|>Bern "}" 🌧<|"|>,days:[1,{a:2}]}<tool_call|><|tool_call>call:now{}<tool_call|>`,
+  },
+  'function-gemma': {
+    answer: `Let me see.<start_function_call>call:weather{place:<escape>Bern "}" 🌧<escape>,days:[1,{a:2}]}<end_function_call><start_function_call>call:now{}<end_function_call>`,
+  },
   granite: {
     answer: `Let me see.<|tool_call|>[{"arguments": ${bern}, "name": "weather"}, {"name": "now", "arguments": null}]`,
   },
@@ -110,7 +123,7 @@ function divided(text: string, places: readonly number[]): string[] {
 
 describe('an answer with words and two calls', () => {
   it.each(cases)('is read in the form %s', (name, { answer, calls = twoCalls }) => {
-    const text = name === 'llama3' ? '' : 'Let me see.';
+    const text = name === 'llama3' || name === 'pythonic' ? '' : 'Let me see.';
     expect(readIn([answer], { form: formOf(name) })).toEqual({ text, reasoning: '', calls });
   });
 
@@ -153,6 +166,37 @@ describe('thoughts', () => {
   });
 });
 
+describe('arguments that are written as a program', () => {
+  const call = (given: string): string => `<|tool_call_start|>[f(${given})]<|tool_call_end|>`;
+
+  it.each([
+    ['a=True, b=False, c=None', { a: true, b: false, c: null }],
+    ['a=-1.5e3, b = 2', { a: -1500, b: 2 }],
+    [String.raw`a='it\'s\n\x41\u00e9\q', b=""`, { a: "it's\nA\u00e9\\q", b: '' }],
+    ['a="""two\n"lines".""", b=\'\'', { a: 'two\n"lines".', b: '' }],
+    ['a=("x", 1,), b=[[], {}]', { a: ['x', 1], b: [[], {}] }],
+    [`a={'k': {"l": 'm'}}`, { a: { k: { l: 'm' } } }],
+    ['"a"=1', { a: 1 }],
+    ['a=word', { a: 'word' }],
+  ])('become JSON: %s', (given, value) => {
+    const [read = ''] = readIn([call(given)], { form: formOf('lfm2') }).calls;
+    expect(JSON.parse(read.slice('f '.length))).toEqual(value);
+  });
+
+  it('keep words without quotes where the tool wants a text', () => {
+    const answer = '<|tool_call>call:weather{place:3011,days:3011}<tool_call|>';
+    const { calls } = readIn([answer], { form: formOf('gemma-4') });
+    expect(calls).toEqual(['weather {"place": "3011", "days": 3011}']);
+  });
+
+  it('end where they are too deep', () => {
+    const deep = `${'['.repeat(1000)}`;
+    const { calls, text } = readIn([call(`a=${deep}`)], { form: formOf('lfm2') });
+    expect(calls).toEqual([`f {"a": ${'['.repeat(64)}`]);
+    expect(text).toContain('['.repeat(1000 - 64));
+  });
+});
+
 describe('what looks like a call', () => {
   it.each<[CallFormName, string]>([
     ['hermes', 'See <tool_call> and go.'],
@@ -169,6 +213,12 @@ describe('what looks like a call', () => {
     ['qwen3-coder', '<tool_call>\n<function=>\n</function>'],
     ['glm-4.5', '<tool_call>'],
     ['command-r', 'Action: sleep'],
+    ['kimi-k2', '<|tool_call_begin|>functions.now:0 {}'],
+    ['pythonic', '[print("x")] and [now()]'],
+    ['pythonic', '[weather("Bern")]'],
+    ['pythonic', '[now'],
+    ['lfm2', '<|tool_call_start|>[]<|tool_call_end|>'],
+    ['gemma-4', '<|tool_call>call:{a:1}<tool_call|>'],
     ['harmony', 'no head at all'],
   ])('and is none stays text: %s, %s', (name, answer) => {
     expect(readIn([answer], { form: formOf(name) })).toEqual({ text: answer, reasoning: '', calls: [] });

@@ -14,7 +14,7 @@ export interface CallForm {
   readonly sectionClose: string;
 }
 
-export type CallBody = JsonCall | JsonCallList | NamedCall | TaggedCall;
+export type CallBody = JsonCall | JsonCallList | NamedCall | TaggedCall | LooseCall;
 
 /** `{"name": ..., "arguments": {...}}` */
 export interface JsonCall {
@@ -32,6 +32,19 @@ export interface JsonCallList extends Omit<JsonCall, 'kind'> {
 export interface NamedCall {
   readonly kind: 'named';
   readonly middle: string;
+  /** Whether the name is written as an id: `functions.NAME:COUNT`, where COUNT is the calls of the conversation before it. */
+  readonly isNumbered?: boolean;
+}
+
+/** A name, and arguments as a programming language writes them: `name(key="text", more=1)`, `name{key:<mark>text<mark>,more:1}`. */
+export interface LooseCall {
+  readonly kind: 'loose';
+  readonly open: '(' | '{';
+  readonly pair: '=' | ':';
+  /** Around texts. `"` and `'` are read besides. */
+  readonly quote: string;
+  /** Whether the calls stand in a list, `[name(...), name(...)]`. */
+  readonly isList: boolean;
 }
 
 /**

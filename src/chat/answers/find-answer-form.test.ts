@@ -50,6 +50,21 @@ const templates: readonly (readonly [string, string])[] = [
   ],
 ];
 
+/** What templates of Gemma write of an argument. */
+const looseArgument = '{{ k }}:{{ "<|q|>" + v + "<|q|>" if v is string else v }}{% if not loop.last %},{% endif %}';
+const pythonArgument = '{{ k }}={{ v | tojson }}{% if not loop.last %}, {% endif %}';
+const over = (text: string): string => `{% for k, v in c.function.arguments.items() %}${text}{% endfor %}`;
+const looseTemplates: readonly (readonly [string, string])[] = [
+  ['keys without quotes', templateOf(`<|call>call:{{ c.function.name + "{" }}${over(looseArgument)}{{ "}" }}<call|>`)],
+  [
+    'calls of a program in a list',
+    templateOf(`{{ c.function.name }}(${over(pythonArgument)}){% if not loop.last %}, {% endif %}`, {
+      begin: '<|calls|>[',
+      end: ']<|/calls|>',
+    }),
+  ],
+];
+
 const tools = ['weather', 'now'].map((name) => ({
   type: 'function',
   function: {
@@ -89,20 +104,23 @@ function callsIn(tokenizer: Tokenizer, text: string): readonly (readonly [string
 }
 
 describe('a call that a template has written', () => {
-  it.each(templates)('is read back: %s', (_, template) => {
+  it.each([...templates, ...looseTemplates])('is read back: %s', (_, template) => {
     const tokenizer = tokenizerOf(template);
     const text = writtenBy(tokenizer, { role: 'assistant', content: null, tool_calls: [first] });
     expect(callsIn(tokenizer, text)).toEqual([[first.function.name, first.function.arguments]]);
   });
 
   const ofOne = ['llama-3.1-tools', 'harmony'];
-  it.each(templates.filter(([name]) => !ofOne.includes(name)))('is read back beside another: %s', (_, template) => {
-    const tokenizer = tokenizerOf(template);
-    const text = writtenBy(tokenizer, { role: 'assistant', content: null, tool_calls: [first, second] });
-    expect(callsIn(tokenizer, text)).toEqual(
-      [first, second].map((call) => [call.function.name, call.function.arguments]),
-    );
-  });
+  it.each([...templates, ...looseTemplates].filter(([name]) => !ofOne.includes(name)))(
+    'is read back beside another: %s',
+    (_, template) => {
+      const tokenizer = tokenizerOf(template);
+      const text = writtenBy(tokenizer, { role: 'assistant', content: null, tool_calls: [first, second] });
+      expect(callsIn(tokenizer, text)).toEqual(
+        [first, second].map((call) => [call.function.name, call.function.arguments]),
+      );
+    },
+  );
 });
 
 describe('the form of a template', () => {
@@ -120,6 +138,16 @@ describe('the form of a template', () => {
   it('is that of the marks that it names, where it writes no calls', () => {
     const tells = `{{ "Answer with <tool_call>." }}${templateOf('').replace('{% if m.tool_calls %}', '{% if false %}')}`;
     expect(findAnswerForm(tokenizerOf(tells)).calls).toEqual(knownCallForms.hermes);
+  });
+
+  it.each([
+    ['<|tool_call_argument_begin|>', 'kimi-k2'],
+    ['<|tool_list_start|>', 'lfm2'],
+    ['<|tool_call>', 'gemma-4'],
+    ['<start_function_call>', 'function-gemma'],
+  ] as const)('is that of a mark that it names: %s', (mark, name) => {
+    const template = `${templateOf('').replace('{% if m.tool_calls %}', '{% if false %}')}{% if false %}${mark}{% endif %}`;
+    expect(findAnswerForm(tokenizerOf(template)).calls).toEqual(knownCallForms[name]);
   });
 
   it('is the one that was named', () => {

@@ -49,7 +49,9 @@ function literalsOf(calls: AnswerForm['calls']): readonly string[] {
   if (calls === 'harmony') return Object.values(channelMarks);
   const { sectionOpen, open, call, close, sectionClose } = calls;
   const { kind: _kind, ...inner } = call;
-  return [sectionOpen, open, ...Object.values(inner), close, sectionClose].filter((literal) => literal !== '');
+  return [sectionOpen, open, ...Object.values(inner), close, sectionClose].filter(
+    (literal): literal is string => typeof literal === 'string' && literal !== '',
+  );
 }
 
 function callsOf(
@@ -75,6 +77,10 @@ const { sectionOpen: pythonTag } = knownCallForms.llama3;
 
 /** Marks that a template tells its model to write calls with, though it writes none itself. */
 const namedMarks = [
+  { mark: '<|tool_call_argument_begin|>', form: 'kimi-k2' },
+  { mark: '<|tool_list_start|>', form: 'lfm2' },
+  { mark: '<|tool_call>', form: 'gemma-4' },
+  { mark: '<start_function_call>', form: 'function-gemma' },
   { mark: '<|/tool_call|>', form: 'phi4-mini' },
   { mark: '<|tool_call|>', form: 'granite' },
   { mark: '<tool_call>', form: 'hermes' },

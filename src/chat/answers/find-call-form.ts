@@ -88,6 +88,11 @@ function literalForm(one: string, two: string | undefined): CallForm | undefined
   const first = literalCall(one, 0);
   if (first === undefined) return undefined;
   const [before, after] = [one.slice(0, first.start), one.slice(first.end)];
+  const [begin, end] = [before.trimEnd(), after.trimStart()];
+  if (first.body.kind === 'loose' && begin.endsWith('[') && end.startsWith(']')) {
+    const call = { ...first.body, isList: true };
+    return { sectionOpen: '', open: begin.slice(0, -1), call, close: end.slice(1), sectionClose: '' };
+  }
   const single = { sectionOpen: '', open: before, call: first.body, close: after, sectionClose: '' };
   const [begun, second] = [two && literalCall(two, 0), two && literalCall(two, 1)];
   if (!two || !begun || !second || second.start < begun.end) return single;
@@ -115,7 +120,23 @@ function literalCall(written: string, which: 0 | 1): LiteralCall | undefined {
   if (end !== undefined && hasArguments(parsed(written.slice(brace, end)))) {
     return { start, end, body: { kind: 'named', middle: written.slice(behindName, brace) } };
   }
-  return taggedCall(written, start, behindName);
+  return taggedCall(written, start, behindName) ?? looseCall(written, start, behindName);
+}
+
+/** Where brackets, keys and quotes are those of a programming language. */
+function looseCall(written: string, start: number, behindName: number): LiteralCall | undefined {
+  const key = written.indexOf(firstKey, behindName);
+  const value = written.indexOf(firstValue, key);
+  const last = written.indexOf(secondValue, value);
+  if (value < 0 || last < 0) return undefined;
+  const open = written.slice(behindName, key).trim();
+  const [, pair, quote] = /^\s*([=:])\s*(\S+)$/.exec(written.slice(key + firstKey.length, value)) ?? [];
+  if ((open !== '(' && open !== '{') || (pair !== '=' && pair !== ':') || quote === undefined) return undefined;
+  const behind = last + secondValue.length;
+  const close = open === '(' ? ')' : '}';
+  const end = written.indexOf(close, behind) + 1;
+  if (written.slice(behind, end).replaceAll(/\s/g, '') !== quote + close) return undefined;
+  return { start, end, body: { kind: 'loose', open, pair, quote, isList: false } };
 }
 
 function taggedCall(written: string, start: number, behindName: number): LiteralCall | undefined {

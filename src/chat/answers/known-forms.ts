@@ -2,6 +2,8 @@ import type { CallForm, ThoughtForm } from './call-form.ts';
 
 const json = { kind: 'json', nameKey: 'name', argumentsKey: 'arguments' } as const;
 const list = { ...json, kind: 'list' } as const;
+const python = { kind: 'loose', open: '(', pair: '=', quote: '"', isList: true } as const;
+const gemma = (quote: string) => ({ kind: 'loose', open: '{', pair: ':', quote, isList: false }) as const;
 const alone = { sectionOpen: '', sectionClose: '' } as const;
 
 /** The forms of calls that a model can be told to have, by their names. Those of templates are found out (`findAnswerForm`). */
@@ -54,6 +56,22 @@ export const knownCallForms = {
     },
     close: '</tool_call>',
   },
+  'kimi-k2': {
+    sectionOpen: '<|tool_calls_section_begin|>',
+    open: '<|tool_call_begin|>',
+    call: { kind: 'named', middle: '<|tool_call_argument_begin|>', isNumbered: true },
+    close: '<|tool_call_end|>',
+    sectionClose: '<|tool_calls_section_end|>',
+  },
+  pythonic: { ...alone, open: '', call: python, close: '' },
+  lfm2: { ...alone, open: '<|tool_call_start|>', call: python, close: '<|tool_call_end|>' },
+  'gemma-4': { ...alone, open: '<|tool_call>call:', call: gemma('<|"|>'), close: '<tool_call|>' },
+  'function-gemma': {
+    ...alone,
+    open: '<start_function_call>call:',
+    call: gemma('<escape>'),
+    close: '<end_function_call>',
+  },
   granite: { ...alone, open: '<|tool_call|>', call: list, close: '' },
   'phi4-mini': { ...alone, open: '<|tool_call|>', call: list, close: '<|/tool_call|>' },
   'command-r': {
@@ -71,6 +89,7 @@ export type CallFormName = keyof typeof knownCallForms;
 export const knownThoughtForms: readonly ThoughtForm[] = [
   { open: '<think>', close: '</think>' },
   { open: '[THINK]', close: '[/THINK]' },
+  { open: '<|channel>thought\n', close: '<channel|>' },
   { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
   { open: '<seed:think>', close: '</seed:think>' },
   { open: 'Here is my thought process:', close: 'Here is my response:' },

@@ -28,6 +28,7 @@ export function* readTextAndCalls(form: CallForm, options: TextOptions): Reading
   const { source, parts, isSingle } = options;
   const opens = opensOf(form);
   const isBare = wordsOf(form.open).length === 0;
+  const bareOpen = form.call.kind === 'loose' ? '[' : '{';
   let space = '';
   let after: 'nothing' | 'text' | 'call' = 'nothing';
   for (;;) {
@@ -37,7 +38,7 @@ export function* readTextAndCalls(form: CallForm, options: TextOptions): Reading
     const unit = yield* source.peek();
     if (unit === undefined) break;
     source.record();
-    const isOpen = (yield* takesAny(opens, source)) || (isBare && after !== 'text' && unit === '{');
+    const isOpen = (yield* takesAny(opens, source)) || (isBare && after !== 'text' && unit === bareOpen);
     const isCall = isOpen && (yield* readOne(form, options));
     const raw = source.recorded();
     if (isCall) {
@@ -70,7 +71,7 @@ function* takesSectionClose({ sectionClose }: CallForm, source: AnswerSource): R
 }
 
 function* readOne(form: CallForm, options: TextOptions): Reading<boolean> {
-  const isStrict = wordsOf(form.open).length === 0 && form.call.kind === 'json';
+  const isStrict = wordsOf(form.open).length === 0 && (form.call.kind === 'json' || form.call.kind === 'loose');
   const isCall = yield* readCall(form.call, { ...options, isStrict });
   if (isCall) yield* options.source.takesWords(wordsOf(form.close));
   return isCall;

@@ -2,6 +2,7 @@ import { type Reading, wordsOf } from './answer-source.ts';
 import { type CallOptions, readName } from './call-options.ts';
 import type { CallBody, JsonCall, NamedCall } from './call-form.ts';
 import { readJson, readWhole } from './read-json.ts';
+import { readLoose } from './read-loose.ts';
 import { readTagged } from './read-tagged.ts';
 
 /**
@@ -17,6 +18,8 @@ export function* readCall(body: CallBody, options: CallOptions): Reading<boolean
       return yield* readNamed(body, options);
     case 'tagged':
       return yield* readTagged(body, options);
+    case 'loose':
+      return yield* readLoose(body, options);
     default:
       return body satisfies never;
   }
@@ -117,9 +120,11 @@ function textOf({ text, value }: { readonly text: string; readonly value: unknow
   return typeof value === 'string' ? value : text;
 }
 
-function* readNamed({ middle }: NamedCall, options: CallOptions): Reading<boolean> {
+function* readNamed({ middle, isNumbered = false }: NamedCall, options: CallOptions): Reading<boolean> {
   const { source, parts, tools, isStrict } = options;
-  const name = yield* readName(source);
+  const written = yield* readName(source);
+  // WHY: some models leave the word or the number out.
+  const name = isNumbered ? written.replace(/^functions\./, '').replace(/:\d+$/, '') : written;
   if (name === '' || (isStrict && !tools.has(name)) || !(yield* source.takesWords(wordsOf(middle)))) return false;
   yield* source.space();
   if ((yield* source.peek()) !== '{') return false;

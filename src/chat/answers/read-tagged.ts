@@ -2,6 +2,7 @@ import type { AnswerParts } from './answer-part.ts';
 import { type AnswerSource, type Reading, wordsOf } from './answer-source.ts';
 import type { TaggedCall } from './call-form.ts';
 import { type CallOptions, readName } from './call-options.ts';
+import { jsonOfWord, JsonText } from './json-text.ts';
 
 /**
  * Takes a call whose arguments stand between tags, and writes them as JSON.
@@ -56,36 +57,15 @@ function* unitsUntil(source: AnswerSource, end: string, write: (unit: string) =>
 }
 
 function* writeText(source: AnswerSource, end: string, parts: AnswerParts): Reading<boolean> {
-  parts.arguments('"');
-  let high = '';
-  const isWhole = yield* unitsUntil(source, end, (unit) => {
-    // WHY together: the halves of a character alone would be written as escapes.
-    const isHigh = /[\ud800-\udbff]/.test(unit);
-    parts.arguments(isHigh ? '' : JSON.stringify(high + unit).slice(1, -1));
-    high = isHigh ? unit : '';
-  });
-  if (isWhole) parts.arguments('"');
-  return isWhole;
+  const text = new JsonText((json) => parts.arguments(json));
+  if (!(yield* unitsUntil(source, end, (unit) => text.add(unit)))) return false;
+  text.end();
+  return true;
 }
 
 function* writeValue(source: AnswerSource, end: string, parts: AnswerParts): Reading<boolean> {
   let value = '';
   const isWhole = yield* unitsUntil(source, end, (unit) => (value += unit));
-  parts.arguments(isWhole ? valueOf(value) : value);
+  parts.arguments(isWhole ? jsonOfWord(value) : value);
   return isWhole;
-}
-
-const pythonValues: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
-
-/** The JSON of a value. What is no JSON is a text. */
-function valueOf(value: string): string {
-  const text = value.trim();
-  const known = Object.hasOwn(pythonValues, text) ? pythonValues[text] : undefined;
-  if (known !== undefined) return known;
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    return JSON.stringify(value);
-  }
 }
