@@ -6,7 +6,7 @@
 //
 // Everything is started first and then takes turns, round after round, so that other load of the machine affects all alike. The peers
 // generate in their own process, without HTTP: PEFT one batch, llama.cpp as bench/llama-peer.mjs says. A round of two cores and a base of
-// 0.41 B takes about 5 s for each target. Prints a table, and one line of JSON.
+// 0.41 B takes about 5 s for each target. Prints a line for each target, and one line of JSON.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -99,12 +99,10 @@ try {
     firstMs: quantile(firstMs, 0.5),
     peakRssMb,
   }));
-  const shown = (each) => ({
-    ...each,
-    requestsPerSecond: each.requestsPerSecond.toFixed(2),
-    firstMs: each.firstMs.toFixed(0),
-  });
-  console.table(rows.map((each) => ({ ...shown(each), least: each.least.toFixed(2), most: each.most.toFixed(2) })));
+  for (const { name, requestsPerSecond, least, most, firstMs, peakRssMb } of rows) {
+    const speed = `${requestsPerSecond.toFixed(2)} requests/s (${least.toFixed(2)} to ${most.toFixed(2)})`;
+    process.stdout.write(`${name}: ${speed}, first token after ${firstMs.toFixed(0)} ms, ${peakRssMb} MB\n`);
+  }
   process.stdout.write(`${JSON.stringify({ work: 'beside', rounds, clients, prompt: length, tokens, rows })}\n`);
 } finally {
   for (const { stop } of targets) await stop();
