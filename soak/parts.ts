@@ -1,5 +1,6 @@
 import { corruptPart } from './corrupt/part.ts';
 import { crashPart } from './crash/part.ts';
+import { harmlessPart } from './defects/harmless-part.ts';
 import { defectsPart } from './defects/part.ts';
 import { disconnectsPart } from './disconnects/part.ts';
 import { exchangePart } from './exchange/part.ts';
@@ -22,6 +23,7 @@ export const parts: readonly Part[] = [
   speedPart,
   crashPart,
   defectsPart,
+  harmlessPart,
   trainingPart,
   ranksPart,
   disconnectsPart,
