@@ -23,6 +23,8 @@ import { KeysFile } from './keys/keys-file.ts';
 import { TlsCertificate } from './tls/tls-certificate.ts';
 import { createApp, type AppOptions } from './app.ts';
 import { residencyOf, sharesFor } from './memory-of.ts';
+import type { Server } from './listening-server.ts';
+import { publishFiles } from './adapters/publish-files.ts';
 import type { ServerOptions } from './server-options.ts';
 import { checkBaseAt, checkOpenedBase, policyOf } from './policy-of.ts';
 import type { Policy } from '../trust/index.ts';
@@ -35,10 +37,8 @@ import { openJobs } from './fine-tuning/open-jobs.ts';
 import { responseLimitsOf } from './responses/response-options.ts';
 import {
   type EncoderService,
-  type GenerationRoom,
   type GenerationEngine,
   type GenerationService,
-  type MemoryShares,
   type ModelsService,
   openEncoder,
   openGeneration,
@@ -46,27 +46,8 @@ import {
   watchedEngine,
 } from '../service/index.ts';
 
+export type { Server } from './listening-server.ts';
 export type { ServerOptions } from './server-options.ts';
-
-/** A server that listens. */
-export interface Server extends AsyncDisposable {
-  readonly url: string;
-  /** The name of the base, for `model`; undefined if only models are served. */
-  readonly baseName: string | undefined;
-  readonly adapterNames: readonly string[];
-  /** The adapters of the folder that cannot be served, with the reasons. */
-  readonly failedAdapters: readonly { readonly name: string; readonly problem: string }[];
-  /** What requests for text may take; undefined if no base generates text. */
-  readonly room: GenerationRoom | undefined;
-  /** What the keys and values, the adapters and the jobs may take; undefined if no base generates text. */
-  readonly memory: MemoryShares | undefined;
-  /** Names of the models under `/v2`. */
-  readonly modelNames: readonly string[];
-  /** Refuses new requests, finishes running ones as far as they end in time, and then frees every handle. */
-  close(): Promise<void>;
-  /** Reads the file of keys again, at once. A file that cannot be used changes nothing. */
-  reloadKeys(): Promise<void>;
-}
 
 /** WHY: vLLM's default port. */
 const defaultPort = 8000;
@@ -195,6 +176,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       memory: generation && memory,
       modelNames: [...all.keys()],
       close,
+      publish: (name, files, how) => publishFiles({ ...generation?.context }, { name, files }, how),
       reloadKeys: async () => file?.reload(),
       [Symbol.asyncDispose]: close,
     };

@@ -97,3 +97,11 @@ export { kindsInFolder } from './store/kinds-in-folder.ts';
 export { checkStructure, FileSource, type FileSourceOptions, readContents } from './store/file-source.ts';
 export { innerModules, targetsInFolder } from './store/targets-in-folder.ts';
 export type { AdapterAdministration, ServedAdapter } from './store/served-adapter.ts';
+export {
+  adapterIn,
+  type FileContent,
+  isPlainName,
+  receiveFile,
+  receiveFiles,
+  type ReceivedFile,
+} from './store/receive-files.ts';

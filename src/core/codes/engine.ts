@@ -85,6 +85,12 @@ export const engineCodes = {
       'The files of the adapter {name} at {path} have changed since version {version} was loaded. Load the adapter again.',
     help: 'The weights of this version were dropped because the memory budget was reached. They cannot be read again, because the files have changed. Only the requests for this version fail. Another version never answers in its place.',
   },
+  ADAPTER_FILES_INVALID: {
+    status: 400,
+    retryable: false,
+    message: 'The files of an adapter cannot be taken: {problem}.',
+    help: 'A program publishes an adapter by the files of a PEFT folder or one file of another format, under plain names: letters, digits, "_", "-" and ".", at most 128. Nothing was changed.',
+  },
   ADAPTER_FACTS_INVALID: {
     status: 500,
     retryable: false,

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { isPlainName, receiveFile, type ReceivedFile } from '../../routing/index.ts';
 import { EspalierError } from '../../core/index.ts';
 import type { Timers } from '../door/timers.ts';
 
@@ -97,7 +97,7 @@ async function readParts(
   const { signal } = controller;
   const fail = (error: unknown): void => controller.abort(error);
   const fields = new Map<string, string>();
-  const files = new Map<string, Promise<string>>();
+  const files = new Map<string, Promise<ReceivedFile>>();
   let givenName: string | undefined;
   parts.on('file', (_field, file, given: string | undefined) => {
     const name = storedName ?? given;
@@ -108,7 +108,7 @@ async function readParts(
       file.resume();
       return;
     }
-    const written = write(file, join(folder, name), signal);
+    const written = receiveFile(file, join(folder, name), { signal });
     written.catch(fail);
     files.set(name, written);
   });
@@ -153,7 +153,7 @@ function openParts(headers: IncomingHttpHeaders): BusboyInstance {
 
 /** Files lie side by side: a name is no path. */
 function fileProblem(name: string | undefined, files: ReadonlyMap<string, unknown>): string | undefined {
-  if (name === undefined || !/^\w[\w.-]{0,127}$/.test(name)) {
+  if (name === undefined || !isPlainName(name)) {
     return 'the names of files have letters, digits, "_", "-" and ".", at most 128, and begin with one of the first three';
   }
   return files.has(name) ? `the file ${name} is there twice` : undefined;
@@ -167,19 +167,6 @@ function oneFileProblem(given: string | undefined, files: ReadonlyMap<string, un
     : undefined;
 }
 
-/** @returns SHA-256 of the bytes that were written */
-async function write(file: Readable, path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  const tap = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(undefined, chunk);
-    },
-  });
-  await pipeline(file, tap, createWriteStream(path, { flags: 'wx' }), { signal });
-  return hash.digest('hex');
-}
-
 function counter(limit: number): Transform {
   let bytes = 0;
   return new Transform({
@@ -191,9 +178,11 @@ function counter(limit: number): Transform {
   });
 }
 
-async function digestOf(files: ReadonlyMap<string, Promise<string>>): Promise<string> {
+async function digestOf(files: ReadonlyMap<string, Promise<ReceivedFile>>): Promise<string> {
   const whole = createHash('sha256');
-  for (const name of [...files.keys()].toSorted()) whole.update(JSON.stringify([name, await files.get(name)]));
+  for (const name of [...files.keys()].toSorted()) {
+    whole.update(JSON.stringify([name, (await files.get(name))?.sha256]));
+  }
   return whole.digest('hex');
 }
 

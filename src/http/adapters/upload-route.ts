@@ -1,15 +1,15 @@
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { z } from 'zod';
 import { EspalierError } from '../../core/index.ts';
-import type { MoveOptions } from '../../routing/index.ts';
+import { adapterIn, type MoveOptions } from '../../routing/index.ts';
 import { assertLoadable } from '../keys/assert-seen.ts';
 import { holderOf, type KeyHolder } from '../keys/key-holder.ts';
 import { parseBody } from '../door/parse-body.ts';
 import { type AdapterRoutesContext, type Answered, answerChange, nameIn } from './adapter-change.ts';
 import type { RolloutControl } from '../../service/index.ts';
 import { adapterJson } from './adapter-json.ts';
+import { publishAt } from './publish-files.ts';
 import { rolloutJson } from './rollout-json.ts';
 import type { Upload, UploadReader } from './upload-reader.ts';
 
@@ -74,16 +74,15 @@ async function take(
   return answerChange(context, { ...sides, name, content, reason: fields.reason }, (options) =>
     keep(
       context,
-      { name, path: pathOf(upload), isPublished: fields.publish === 'true', reader: holderOf(sides.request) },
+      {
+        name,
+        path: adapterIn(upload.folder, upload.files),
+        isPublished: fields.publish === 'true',
+        reader: holderOf(sides.request),
+      },
       options,
     ),
   );
-}
-
-/** A file that stands alone, but for its checksum and the signature of that, may be an adapter of another format than PEFT's. */
-function pathOf({ folder, files }: Upload): string {
-  const [file = '', ...others] = files.filter((name) => !/\.(?:sha256|minisig|sig)$/.test(name));
-  return others.length === 0 ? join(folder, file) : folder;
 }
 
 interface Kept {
@@ -99,16 +98,12 @@ async function keep(
   options: MoveOptions,
 ): Promise<Answered> {
   const { control, rollouts } = context;
-  const { digest: version } = await control.keep(name, path, { cause: options.cause });
-  const head = { object: 'adapter.version', name, version };
-  if (!isPublished) return { status: 201, body: { ...head, published: false }, version };
-  if (rollouts !== undefined && (await rollouts.arrived(name, version, options)) === 'keep') {
-    return {
-      status: 201,
-      body: { ...head, published: false, rollout: rolloutJson(rollouts.status(name), reader) },
-      version,
-    };
+  const { version, outcome } = await publishAt(context, { name, path, isPublished }, options);
+  const head = { object: 'adapter.version', name, version, published: outcome === 'served' };
+  const answer = (more: object): Answered => ({ status: 201, body: { ...head, ...more }, version });
+  if (outcome === 'rollout' && rollouts !== undefined) {
+    return answer({ rollout: rolloutJson(rollouts.status(name), reader) });
   }
-  const adapter = adapterJson(await control.move(name, version, options), reader, context);
-  return { status: 201, body: { ...head, published: true, adapter }, version };
+  if (outcome !== 'served') return answer({});
+  return answer({ adapter: adapterJson(await control.describe(name), reader, context) });
 }
