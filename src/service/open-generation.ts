@@ -27,7 +27,7 @@ import { openStore, serveStore, withStore, type OpenedStore } from './open-store
 import { assertRolloutsOptions, Rollouts, type RolloutsOptions } from './rollouts/rollouts.ts';
 import { ShadowRuns } from './rollouts/shadow-runs.ts';
 import { readGoldenPrompts } from './read-golden-prompts.ts';
-import { selfTest } from './self-test.ts';
+import { promptsFor, selfTest } from './self-test.ts';
 import { tendRegistry } from './tend-registry.ts';
 import type { DoorContext, ServingContext } from './serving-context.ts';
 
@@ -166,6 +166,7 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
           });
     const control = createAdapterControl({ registry, baseName, store });
     await rollouts.begin({ control, store });
+            hasPrompts: (name) => tokenizer !== undefined && promptsFor(name, prompts).length > 0,
     const context = {
       engine,
       adapters: store === undefined ? adapters : withStore(adapters, control),

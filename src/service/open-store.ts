@@ -76,6 +76,8 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly rollouts?: Pick<Rollouts, 'arrived'> | undefined;
 }
 
+  /** Whether there are golden prompts for a name. Their answers depend on the name and on the tokenizer, and not on the weights alone. */
+  readonly hasPrompts: (name: string) => boolean;
 /** WHY no waiting: what a store gives to read is a copy that nobody else writes to. */
 const copyClock = { now: () => Date.now() + 60_000, wait: () => Promise.resolve() };
 
@@ -188,7 +190,15 @@ async function tried<Weights extends HostWeights>(
 async function verify<Weights extends HostWeights>(
   name: string,
   adapter: SourcedAdapter,
-  { arena, base, baseName, registry, selfTest, trials }: ServeStoreOptions<Weights> & { readonly trials: Trials },
+  {
+    arena,
+    base,
+    baseName,
+    registry,
+    selfTest,
+    hasPrompts,
+    trials,
+  }: ServeStoreOptions<Weights> & { readonly trials: Trials },
 ): Promise<VerifiedFacts> {
   if (name === baseName) {
     throw new EspalierError('STORE_NAME_INVALID', { name, expected: 'another name than that of the base' });
@@ -198,7 +208,11 @@ async function verify<Weights extends HostWeights>(
   const opened = { ...adapter, openTokenizer: () => Promise.resolve(tokenizer) };
   const { digest } = adapter;
   const isServed = registry.versions().some((version) => version.digest === digest) && !trials.has(digest);
-  if (!isServed) await trials.pass(digest, () => tried(name, opened, { registry, selfTest }));
+  // WHY what is served too: under another name it has other prompts, and with another tokenizer it reads them in another way.
+  const isAsked = hasPrompts(name);
+  if (isAsked || !isServed) {
+    await trials.pass(digest, () => tried(name, opened, { registry, selfTest }), { isShared: !isAsked });
+  }
   const inner = new Set(innerModules(base));
   const modules = [...adapter.modules.values()];
   const has = (part: keyof ModuleWeights): boolean => modules.some((module) => module[part] !== undefined);

@@ -40,7 +40,7 @@ export async function selfTest(
   { engine, tokenizer: ofBase, prompts }: SelfTestOptions,
 ): Promise<void> {
   const tokenizer = lease.tokenizer ?? ofBase;
-  const own = prompts.filter(({ adapter }) => adapter === undefined || adapter === name);
+  const own = promptsFor(name, prompts);
   const [first] = own;
   if (first === undefined || tokenizer === undefined) {
     await answerOf(engine, lease, { tokens: anyTokens, maxTokens: 1 });
@@ -56,6 +56,11 @@ export async function selfTest(
     const quoted = { prompt, expected: JSON.stringify(expected), actual: JSON.stringify(actual) };
     throw new EspalierError('ADAPTER_SELF_TEST_FAILED', { name, ...quoted });
   }
+}
+
+/** The prompts that the versions of a name are asked. */
+export function promptsFor(name: string, prompts: readonly GoldenPrompt[]): readonly GoldenPrompt[] {
+  return prompts.filter(({ adapter }) => adapter === undefined || adapter === name);
 }
 
 function tokensOf({ prompt = '', messages }: GoldenPrompt, tokenizer: Tokenizer): Promise<number[]> {

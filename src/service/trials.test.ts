@@ -46,3 +46,19 @@ it('keeps no more than eight trials of which nothing comes', async () => {
   await turn();
   expect(made.map(({ ended }) => ended)).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 0]);
 });
+
+it('runs a trial again whose outcome is not that of every other', async () => {
+  const trials = new Trials();
+  const ran: string[] = [];
+  const run = (what: string) => async (): Promise<Trial> => {
+    ran.push(what);
+    return new Trial();
+  };
+  await trials.pass('a', run('shared'));
+  await trials.pass('a', run('its own'), { isShared: false });
+  await trials.pass('a', run('its own'), { isShared: false });
+  await trials.pass('a', run('shared'));
+  expect(ran).toEqual(['shared', 'its own', 'its own']);
+  trials.end('a');
+  expect(trials.has('a')).toBe(false);
+});

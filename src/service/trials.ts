@@ -4,42 +4,58 @@
  */
 const mostTrials = 8;
 
+interface Open {
+  readonly digest: string;
+  readonly trial: Promise<Disposable>;
+  /** Whether its outcome is that of every trial of the version. */
+  readonly isShared: boolean;
+}
+
 /**
- * Tries each version once before it gets its first name, and keeps its weights in between, so that they are not prepared twice.
+ * Tries versions before they get a name, and keeps their weights in between, so that they are not prepared twice.
  */
 export class Trials {
-  readonly #open = new Map<string, Promise<Disposable>>();
+  readonly #open = new Set<Open>();
 
   /**
-   * Runs the trial of a version, or waits for the one that goes on.
+   * Runs the trial of a version.
+   * @param isShared  whether every trial of the version has the same outcome: it then waits for one that goes on, and takes one that has passed
    * @throws what `run` throws
    */
-  async pass(digest: string, run: () => Promise<Disposable>): Promise<void> {
-    const trial = this.#open.get(digest) ?? run();
-    this.#open.set(digest, trial);
+  async pass(
+    digest: string,
+    run: () => Promise<Disposable>,
+    { isShared = true }: { readonly isShared?: boolean } = {},
+  ): Promise<void> {
+    const known = [...this.#open].find((open) => open.isShared && isShared && open.digest === digest);
+    const open = known ?? { digest, trial: run(), isShared };
+    this.#open.add(open);
     try {
-      await trial;
+      await open.trial;
     } catch (error) {
-      this.#open.delete(digest);
+      this.#open.delete(open);
       throw error;
     }
-    for (const oldest of this.#open.keys()) {
+    for (const oldest of this.#open) {
       if (this.#open.size <= mostTrials) return;
-      this.end(oldest);
+      this.#end(oldest);
     }
   }
 
   /** Whether the version is being tried, or was and has no name yet. */
   has(digest: string): boolean {
-    return this.#open.has(digest);
+    return [...this.#open].some((open) => open.digest === digest);
   }
 
   /** The version has a name now, or will have none. */
   end(digest: string): void {
-    const trial = this.#open.get(digest);
-    this.#open.delete(digest);
+    for (const open of this.#open) if (open.digest === digest) this.#end(open);
+  }
+
+  #end(open: Open): void {
+    this.#open.delete(open);
     // A trial that failed has told it to its caller.
-    trial?.then(
+    open.trial.then(
       (passed) => passed[Symbol.dispose](),
       () => undefined,
     );
