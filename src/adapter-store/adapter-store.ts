@@ -4,7 +4,6 @@ import {
   EspalierError,
   isAdapterName,
   adapterNameForm,
-  onAdapterEvent,
   publishAdapterEvent,
   systemClock,
   type Cause,
@@ -14,19 +13,14 @@ import { Admission } from './admission.ts';
 import { ActiveLinks } from './active/active-links.ts';
 import { PinnedNames } from './active/pinned-names.ts';
 import { ServedNames, type ActivateOptions } from './active/served-names.ts';
-import { AuditLog } from './audit/audit-log.ts';
-import { tellAudit } from './audit/tell-audit.ts';
-import { entryOf } from './audit/audit-record.ts';
-import { layoutOf, type Layout } from './files/layout.ts';
-import { lockStore } from './files/lock-store.ts';
-import { recover } from './files/recover.ts';
+import type { Layout } from './files/layout.ts';
 import { SharedFlush } from './files/shared-flush.ts';
-import { systemFiles, type StoreFiles } from './files/store-files.ts';
 import { Arrivals, inWords } from './incoming/arrivals.ts';
 import { Intake } from './incoming/intake.ts';
 import { openEntry, type OpenEntry } from './incoming/look-at-entry.ts';
-import { SeenEntries } from './incoming/seen-entries.ts';
+import { openParts, type OpenedParts } from './open-parts.ts';
 import { QuarantineFolder } from './quarantine/quarantine-folder.ts';
+import { QuarantineKeeper } from './quarantine/quarantine-keeper.ts';
 import type { StoreOptions, StoreUser } from './store-options.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import type { StoredVersion } from './versions/stored-version.ts';
@@ -39,16 +33,6 @@ import { ChangeFollower, type Changed } from './watch/change-follower.ts';
 export interface PutOptions extends ActivateOptions {
   /** Whether the name is pointed to the version. Default: true. */
   readonly isActivated?: boolean | undefined;
-}
-
-/** What is open before a server uses the store. */
-interface Opened {
-  readonly layout: Layout;
-  readonly files: StoreFiles;
-  readonly lock: AsyncDisposable;
-  readonly audit: AuditLog;
-  readonly subscription: Disposable;
-  readonly seen: SeenEntries;
 }
 
 /** What runs while a server uses the store. */
@@ -68,7 +52,7 @@ const defaultKeep = 10;
  */
 export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDisposable {
   readonly #options: StoreOptions;
-  readonly #opened: Opened;
+  readonly #opened: OpenedParts;
   readonly #layout: Layout;
   readonly #timers: Timers;
   readonly #now: () => number;
@@ -78,13 +62,14 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   /** Names that a server keeps at their versions. */
   readonly pins: PinnedNames;
   readonly #quarantine: QuarantineFolder;
+  readonly #keeper: QuarantineKeeper | undefined;
   #running: Running<Read> | undefined;
   #arrivals: Arrivals | undefined;
   #intake: Intake | undefined;
   #follower: ChangeFollower | undefined;
   #isEnded = false;
 
-  private constructor(options: StoreOptions, opened: Opened) {
+  private constructor(options: StoreOptions, opened: OpenedParts) {
     const { layout, files } = opened;
     this.#options = options;
     this.#opened = opened;
@@ -97,6 +82,9 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     this.#history = new VersionHistory(layout, files);
     this.pins = new PinnedNames(layout, files);
     this.#quarantine = new QuarantineFolder(layout, files);
+    const watching = { quarantine: this.#quarantine, timers: this.#timers, now: this.#now };
+    const { quarantineKeep: bounds } = options;
+    this.#keeper = bounds && new QuarantineKeeper({ ...watching, bounds });
   }
 
   /**
@@ -104,20 +92,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
    * @throws EspalierError STORE_BUSY, and the errors of the file system
    */
   static async open<Read extends Adapter>(options: StoreOptions): Promise<AdapterStore<Read>> {
-    const { files = systemFiles, now, timers, openAudit: openFile } = options;
-    const layout = layoutOf(resolve(options.dir));
-    const lock = await lockStore(layout);
-    try {
-      await recover(layout, files);
-      const seen = await SeenEntries.open(layout, files);
-      const onProblem = (error: unknown): void => tellAudit(error);
-      const audit = await AuditLog.open({ folder: layout.dir, onProblem, now, timers, openFile });
-      const subscription = onAdapterEvent((event) => audit.append(entryOf(event)));
-      return new AdapterStore<Read>(options, { layout, files, lock, audit, subscription, seen });
-    } catch (error) {
-      await lock[Symbol.asyncDispose]();
-      throw error;
-    }
+    return new AdapterStore<Read>(options, await openParts(options));
   }
 
   /** The facts of the versions to which the links in `active` lead, as far as they can be read. */
@@ -163,6 +138,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     this.#follower = await this.#createFollower();
     await names.follow();
     this.#follower.look();
+    this.#keeper?.look();
   }
 
   #createIntake(): Intake {
@@ -173,6 +149,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
       companions: this.#options.companions,
       now: this.#now,
       bring: async (name, opened, cause) => void (await this.#bring(name, opened, { cause })),
+      onRefused: () => this.#keeper?.look(),
     });
     this.#arrivals = arrivals;
     return new Intake({
@@ -238,6 +215,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   async settled(): Promise<void> {
     await this.#follower?.settled();
     await this.#intake?.settled();
+    await this.#keeper?.settled();
     await this.#opened.audit.settled();
   }
 
@@ -301,6 +279,11 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
   async assertFree(name: string, digest: string): Promise<void> {
     const { admission } = this.#started;
     await admission.assertFree(name, await this.#versions.keyOf(digest).catch(() => digest));
+  }
+
+  /** Whether a version is in quarantine under a name. Whether it may be used for other reasons is not asked. */
+  isQuarantined(name: string, digest: string): Promise<boolean> {
+    return this.#quarantine.has(name, digest);
   }
 
   /** Takes a quarantine of a version back: it may be used under the name again. */
@@ -373,6 +356,7 @@ export class AdapterStore<Read extends Adapter = Adapter> implements AsyncDispos
     if (this.#isEnded) return;
     await this.#follower?.[Symbol.asyncDispose]();
     await this.#intake?.end();
+    await this.#keeper?.[Symbol.asyncDispose]();
     this.#isEnded = true;
     const { subscription, audit, lock } = this.#opened;
     subscription[Symbol.dispose]();

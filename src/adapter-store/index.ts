@@ -6,6 +6,7 @@ export { entryOf, type AuditRecord } from './audit/audit-record.ts';
 export { type AuditProblem, type AuditReport, readAudit } from './audit/read-audit.ts';
 export { type AuditPage, type AuditPageQuery, readAuditPage } from './audit/read-audit-page.ts';
 export type { StoreFiles } from './files/store-files.ts';
+export type { QuarantineBounds } from './quarantine/quarantine-bounds.ts';
 export type { Activation, StoreOptions, StoreUser } from './store-options.ts';
 export { systemTimers, type Timers } from './timers.ts';
 export type { StoredVersion, VerifiedFacts } from './versions/stored-version.ts';

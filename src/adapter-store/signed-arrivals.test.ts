@@ -141,6 +141,7 @@ describe('a store with a policy', () => {
     expect(served().at(-1)).toBe('policy=1');
     await expect(tested.store.activate('policy', revoked)).rejects.toMatchObject({ code: 'ADAPTER_REVOKED' });
     await expect(tested.store.assertFree('policy', revoked)).rejects.toMatchObject({ code: 'ADAPTER_REVOKED' });
+    expect(await tested.store.isQuarantined('policy', revoked)).toBe(false);
     await come('policy', await signed(2));
     expect(await refusals()).toEqual(['ADAPTER_REVOKED']);
   });

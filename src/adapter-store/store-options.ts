@@ -4,6 +4,7 @@ import type { Adapter } from '../lora/index.ts';
 import type { Authority } from '../trust/index.ts';
 import type { AppendedFile } from './audit/audit-log.ts';
 import type { StoreFiles } from './files/store-files.ts';
+import type { QuarantineBounds } from './quarantine/quarantine-bounds.ts';
 import type { Timers } from './timers.ts';
 import type { StoredVersion, VerifiedFacts } from './versions/stored-version.ts';
 
@@ -14,6 +15,8 @@ export interface StoreOptions {
   readonly companions: CompanionFiles;
   /** Versions that are kept for each name, with the one that is served. Default: 10. */
   readonly keep?: number | undefined;
+  /** How much of what was refused is kept. Default: all of it. */
+  readonly quarantineKeep?: QuarantineBounds | undefined;
   /** Time without a change after which new files are taken. Default: 100 ms. */
   readonly quietMs?: number | undefined;
   /** Time between two looks at the whole store. Default: 5 s, and 1 s where the system does not tell of changes. */

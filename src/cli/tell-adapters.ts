@@ -10,7 +10,7 @@ export interface AdapterNotes extends Disposable {
 }
 
 /** What is reported of adapters that the server's first line names already. */
-const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'store', 'quarantine']);
+const toldEarly: ReadonlySet<string> = new Set(['fail', 'template', 'note', 'store', 'quarantine', 'discard']);
 
 /**
  * Reports each event once, when it happens. WHY not from the server's list of failed adapters: that list is made when the server has
@@ -71,6 +71,10 @@ function textOf(told: AdapterEvent): string | undefined {
       const why = error === undefined ? (reason ?? 'without a reason') : messageOf(error);
       return `${what} was put into quarantine: ${why}${why === reason ? '' : because(reason)}`;
     }
+    case 'discard':
+      return error === undefined
+        ? `What came as the adapter ${name} is no longer kept in quarantine: ${reason}`
+        : `The quarantine cannot be kept small: ${messageOf(error)}`;
     case 'publish':
       return result === 'done' ? undefined : `The change of ${name} in the store is not followed: ${messageOf(error)}`;
     case 'verify':

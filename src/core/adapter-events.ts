@@ -18,6 +18,8 @@ export type AdapterEventKind =
   | 'verify'
   | 'publish'
   | 'quarantine'
+  /** What lay in quarantine was removed, because more is there than is kept. */
+  | 'discard'
   /** A request has kept a version for too long, returned one that was overdue, or returned one twice. */
   | 'lease'
   /** The weights of a version entered host memory, or left it. */

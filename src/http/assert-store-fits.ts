@@ -7,10 +7,14 @@ import type { ServerOptions } from './server-options.ts';
  * @throws EspalierError OPTION_INVALID
  */
 export function assertStoreFits(
-  { store, adapters, jobs }: Pick<ServerOptions, 'store' | 'adapters' | 'jobs'>,
+  { store, adapters, jobs, quarantineKeep }: Pick<ServerOptions, 'store' | 'adapters' | 'jobs' | 'quarantineKeep'>,
   kind: 'decoder' | 'encoder' | undefined,
 ): void {
   if (store === undefined) {
+    if (quarantineKeep !== undefined) {
+      const expected = optionText(option('store'), ' beside it, whose quarantine is kept small');
+      throw new EspalierError('OPTION_INVALID', { name: option('quarantineKeep'), expected, actual: 'none' });
+    }
     if (jobs === undefined) return;
     const expected = optionText(option('store'), ' beside it, from which finished adapters are served');
     throw new EspalierError('OPTION_INVALID', { name: option('jobs'), expected, actual: 'none' });

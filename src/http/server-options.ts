@@ -9,7 +9,7 @@ import type { ToolParser } from '../chat/index.ts';
 import type { JobSettings } from '../jobs/index.ts';
 import type { Environment } from '../onnxruntime/index.ts';
 import type { Fallback, RolloutMode, RolloutOptions } from '../routing/index.ts';
-import type { LogitsFunction, ModelSource, TemplateOf } from '../service/index.ts';
+import type { LogitsFunction, ModelSource, QuarantineBounds, TemplateOf } from '../service/index.ts';
 
 export interface ServerOptions extends ResponseOptions, FleetSettings {
   /** Folder of the base model; without one, only models are served. */
@@ -104,6 +104,8 @@ export interface ServerOptions extends ResponseOptions, FleetSettings {
   readonly adapterIdleMs?: number;
   /** Milliseconds after which a request is told of that still uses a version that takes no new ones. Default: 10 minutes. */
   readonly leaseLimitMs?: number;
+  /** How much of what the store refused is kept, the newest: number, bytes, and milliseconds since then. Default: all of it. */
+  readonly quarantineKeep?: QuarantineBounds;
   /**
    * A file of golden prompts, JSON lines with `prompt` or `messages`, `answer`? and `adapter`?. A new version of the store answers them
    * before requests get it. Without a file it runs once.

@@ -127,6 +127,11 @@ const schema = z.object({
   adapterIdleMs: duration.optional(),
   /** Milliseconds after which a request is told of that still uses a version that takes no new ones. */
   leaseLimitMs: duration.optional(),
+  /** How much of what the store refused is kept, the newest: number, bytes, and milliseconds since then. Default: all of it. */
+  quarantineKeep: z
+    .strictObject({ count: count.optional(), bytes: count.optional(), ageMs: duration.optional() })
+    .readonly()
+    .optional(),
   /** Number of responses of `/v1/responses` that are kept at once; 0 keeps none. */
   maxResponses: wholeNumber.optional(),
   /** Bytes of memory for these responses. */

@@ -1,3 +1,4 @@
+export type { QuarantineBounds } from '../adapter-store/index.ts';
 /** What requests may say, which the engine decides. */
 export { isTokenId, parseTokenId, repetitionPenalties } from '../engine/index.ts';
 export type { AuditReader } from './audit-reader.ts';

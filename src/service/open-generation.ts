@@ -1,3 +1,4 @@
+import type { QuarantineBounds } from '../adapter-store/index.ts';
 import type { Policy } from '../trust/index.ts';
 import { join, resolve } from 'node:path';
 import { embeddingsOf, type BaseModel } from '../models/index.ts';
@@ -48,6 +49,8 @@ export interface GenerationOptions {
   readonly adaptersFolder: string | undefined;
   /** The folder of a store of adapters, in the place of a folder of adapters. */
   readonly storeFolder?: string | undefined;
+  /** How much of what the store refused is kept. Default: all of it. */
+  readonly quarantineKeep?: QuarantineBounds | undefined;
   readonly maxSlots: number | undefined;
   readonly maxLength: number | undefined;
   /** Bytes for the keys and values of running sequences. Default: that of the engine. */
@@ -107,7 +110,8 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
   const { base, tokenizer, baseName, adaptersFolder: folder, storeFolder } = options;
   assertRolloutsOptions(options.rollouts);
   const prompts = options.golden === undefined ? [] : await readGoldenPrompts(options.golden);
-  const opened = options.storeFolder === undefined ? undefined : await openStore(options.storeFolder, base);
+  const { quarantineKeep } = options;
+  const opened = storeFolder === undefined ? undefined : await openStore(base, { dir: storeFolder, quarantineKeep });
   const closeStore = async (): Promise<void> => opened?.store[Symbol.asyncDispose]();
   const engine = await openEngineFor(options, opened).catch(async (error: unknown) => {
     await closeStore();
@@ -162,11 +166,11 @@ export async function openGeneration(options: GenerationOptions): Promise<Genera
             anyBase,
             policy: options.policy,
             selfTest: (name, lease) => selfTest(name, lease, { engine, tokenizer, prompts }),
+            hasPrompts: (name) => tokenizer !== undefined && promptsFor(name, prompts).length > 0,
             rollouts,
           });
     const control = createAdapterControl({ registry, baseName, store });
     await rollouts.begin({ control, store });
-            hasPrompts: (name) => tokenizer !== undefined && promptsFor(name, prompts).length > 0,
     const context = {
       engine,
       adapters: store === undefined ? adapters : withStore(adapters, control),

@@ -2,6 +2,7 @@ import {
   AdapterStore,
   type PinRecord,
   type StoredVersion,
+  type StoreOptions,
   type StoreUser,
   type VerifiedFacts,
 } from '../adapter-store/index.ts';
@@ -49,8 +50,11 @@ export interface OpenedStore {
  * Opens a store, and finds out what the engine must be opened for.
  * @throws EspalierError STORE_BUSY, and the errors of the file system
  */
-export async function openStore(dir: string, base: BaseModel): Promise<OpenedStore> {
-  const store = await AdapterStore.open<SourcedAdapter>({ dir, companions: tokenizerFileNames });
+export async function openStore(
+  base: BaseModel,
+  options: Pick<StoreOptions, 'dir' | 'quarantineKeep'>,
+): Promise<OpenedStore> {
+  const store = await AdapterStore.open<SourcedAdapter>({ ...options, companions: tokenizerFileNames });
   const versions = await store.activeVersions();
   const extra = new Set(versions.flatMap(({ targets }) => targets));
   const has = (kind: string): boolean => versions.some(({ kinds }) => kinds.includes(kind));
@@ -72,12 +76,12 @@ export interface ServeStoreOptions<Weights extends HostWeights> {
   readonly policy?: Policy | undefined;
   /** Lets a version that has come answer before requests get it. It throws if an answer is wrong. */
   readonly selfTest: (name: string, lease: AdapterLease<Weights>) => Promise<void>;
+  /** Whether there are golden prompts for a name. Their answers depend on the name and on the tokenizer, and not on the weights alone. */
+  readonly hasPrompts: (name: string) => boolean;
   /** Says what becomes of a version that has come. */
   readonly rollouts?: Pick<Rollouts, 'arrived'> | undefined;
 }
 
-  /** Whether there are golden prompts for a name. Their answers depend on the name and on the tokenizer, and not on the weights alone. */
-  readonly hasPrompts: (name: string) => boolean;
 /** WHY no waiting: what a store gives to read is a copy that nobody else writes to. */
 const copyClock = { now: () => Date.now() + 60_000, wait: () => Promise.resolve() };
 
@@ -257,9 +261,10 @@ function versionStoreOf<Weights extends HostWeights>(
       return moves;
     },
     assertFree: (name, digest) => store.assertFree(name, digest),
+    isQuarantined: (name, digest) => store.isQuarantined(name, digest),
     rememberPin: (name, pin) => store.pins.set(name, pin),
     async quarantine(name, digest, reason) {
-      if (await isFree(store, name, digest)) {
+      if (!(await store.isQuarantined(name, digest))) {
         await store.quarantine(name, digest, { error: new Error(reason), cause: { actor: 'rollout', reason } });
       }
     },
@@ -269,14 +274,4 @@ function versionStoreOf<Weights extends HostWeights>(
       return store.remember(name, digest, cause);
     },
   };
-}
-
-async function isFree(store: AdapterStore<SourcedAdapter>, name: string, digest: string): Promise<boolean> {
-  try {
-    await store.assertFree(name, digest);
-    return true;
-  } catch (error) {
-    if (EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED') return false;
-    throw error;
-  }
 }

@@ -17,6 +17,8 @@ export interface ArrivalsOptions {
   readonly now: () => number;
   /** Stores and activates the open files of an adapter. */
   readonly bring: (name: string, opened: OpenEntry, cause: Cause) => Promise<void>;
+  /** Called when something was put into quarantine. */
+  readonly onRefused: () => void;
 }
 
 /** What becomes of the entries of `incoming`: each is stored and removed, or put into quarantine. */
@@ -41,12 +43,13 @@ export class Arrivals {
     { name, path, isLink }: Entry,
     { error, signature }: { readonly error: unknown; readonly signature: string },
   ): Promise<void> {
-    const { quarantine, seen, now } = this.#options;
+    const { quarantine, seen, now, onRefused } = this.#options;
     const refusal = { name, ...inWords(error), time: new Date(now()).toISOString(), entry: path };
     const { folder, isMoved } = await quarantine.take(refusal, isLink ? undefined : path);
     if (!isMoved) await seen.add(path, signature);
     const reason = isMoved ? `it was moved to ${folder}` : `it stays where it is; the reason is in ${folder}`;
     publishAdapterEvent({ event: 'quarantine', actor: 'store', result: 'refused', name, reason, error });
+    onRefused();
   }
 
   /** Told once for each entry, until it succeeds: it is tried again every second. */

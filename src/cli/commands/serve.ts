@@ -12,6 +12,7 @@ import { logLevels, onKeysEvent, openServer, type Server } from '../../http/inde
 import { fallbacks, rolloutModes } from '../../routing/index.ts';
 import { memoryPlans } from '../../batching/index.ts';
 import { anyBaseOption, chatTemplateOption, collect, templateOption } from '../base-options.ts';
+import { quarantineKeep } from '../quarantine-keep.ts';
 import { rolloutSteps } from '../rollout-steps.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { modelSpecs, nonNegativeNumber, path, positiveInteger, readOptions, wholeNumber } from '../read-options.ts';
@@ -41,6 +42,7 @@ const schema = z.object({
   ...fleetSchema,
   ...jobSchema,
   golden: path.optional(),
+  quarantineKeep: quarantineKeep.optional(),
   policy: path.optional(),
   anyBase: z.boolean().optional(),
   chatTemplate: path.optional(),
@@ -172,6 +174,10 @@ export const serveCommand: CommandDefinition = {
       .option(
         '--golden <file>',
         'prompts with the beginnings of their answers, in JSON lines, which a new version of the store must answer first',
+      )
+      .option(
+        '--quarantine-keep <bounds>',
+        'how much of what the store refused is kept, the newest: 200, 10GB, 30d, or several with commas (default: all)',
       )
       .option(
         '--policy <file>',

@@ -55,6 +55,7 @@ export class FleetHouse {
       const { EspalierError } = await import('../../core/index.ts');
       throw new EspalierError('ADAPTER_QUARANTINED', { name, version: digest, reason: 'it failed', path: 'q' });
     };
+    store.isQuarantined = async (name, digest) => this.quarantined.has(`${name} ${digest}`);
     store.clear = async (name, digest) => void this.quarantined.delete(`${name} ${digest}`);
     store.quarantine = async (name, digest) => void this.quarantined.add(`${name} ${digest}`);
     this.store = store;

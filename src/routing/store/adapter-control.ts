@@ -154,15 +154,7 @@ export function createAdapterControl({ registry, baseName, store }: ControlOptio
       await moveTogether(changes, { joint: registry.joint, store: theStore() }, options);
     },
     holds: async (version) => (await theStore().find(version)) !== undefined,
-    async isQuarantined(name, version) {
-      try {
-        await store?.assertFree?.(name, version);
-        return false;
-      } catch (error) {
-        if (EspalierError.isInstance(error) && error.code === 'ADAPTER_QUARANTINED') return true;
-        throw error;
-      }
-    },
+    isQuarantined: async (name, version) => (await store?.isQuarantined?.(name, version)) ?? false,
     clearQuarantine: async (name, version) => store?.clear?.(name, version),
     async rollback(name, options) {
       await recallHistory(name);

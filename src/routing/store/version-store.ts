@@ -22,6 +22,8 @@ export interface VersionStore {
    * @throws EspalierError ADAPTER_QUARANTINED
    */
   assertFree?(name: string, digest: string): Promise<void>;
+  /** Whether a version is in quarantine under a name. Default: none is. */
+  isQuarantined?(name: string, digest: string): Promise<boolean>;
   /** Remembers that a name is pinned, or with undefined that it is not. */
   rememberPin?(name: string, pin: Omit<Pin, 'time'> | undefined): Promise<void>;
   /** Keeps a name from being pointed to a version until a person clears it. Does nothing the second time. */

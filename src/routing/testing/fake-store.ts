@@ -16,6 +16,7 @@ export class FakeStore implements VersionStore {
   failure: Error | undefined;
   history?: NonNullable<VersionStore['history']>;
   assertFree?: NonNullable<VersionStore['assertFree']>;
+  isQuarantined?: NonNullable<VersionStore['isQuarantined']>;
   quarantine?: NonNullable<VersionStore['quarantine']>;
   clear?: NonNullable<VersionStore['clear']>;
   /** The folders that were put, by what was found in them. */
