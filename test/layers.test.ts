@@ -8,7 +8,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   native: ['core'],
   'atomic-files': ['core', 'native'],
   checkpoint: ['core', 'native', 'atomic-files'],
-  collectives: ['core'],
+  collectives: ['core', 'native'],
   tensor: ['core', 'atomic-files'],
   onnxruntime: ['core', 'native', 'tensor'],
   ir: ['core', 'tensor'],

@@ -21,6 +21,7 @@ describe('groupPlaceOf', () => {
 
   it('reads what torchrun sets', () => {
     expect(groupPlaceOf({ ...whole, LOCAL_RANK: '1', LOCAL_WORLD_SIZE: '2' })).toEqual({
+      transport: 'tcp',
       rank: 1,
       worldSize: 4,
       localRank: 1,
@@ -32,6 +33,31 @@ describe('groupPlaceOf', () => {
 
   it('needs no address for one alone', () => {
     expect(groupPlaceOf({ RANK: '0', WORLD_SIZE: '1' })).toMatchObject({ rank: 0, worldSize: 1 });
+  });
+
+  it.each([
+    [
+      'Open MPI',
+      'OMPI_COMM_WORLD_RANK',
+      'OMPI_COMM_WORLD_SIZE',
+      'OMPI_COMM_WORLD_LOCAL_RANK',
+      'OMPI_COMM_WORLD_LOCAL_SIZE',
+    ],
+    ['PMI', 'PMI_RANK', 'PMI_SIZE', 'MPI_LOCALRANKID', 'MPI_LOCALNRANKS'],
+    ['Slurm', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS', 'SLURM_LOCALID', undefined],
+  ])('reads what the launcher of %s sets', (launcher, rank, size, localRank, localSize) => {
+    const environment = { [rank]: '3', [size]: '4', [localRank]: '1', PMIX_RANK: '3' };
+    const place = { transport: 'mpi', launcher, rank: 3, worldSize: 4 };
+    expect(groupPlaceOf(environment)).toEqual({ ...place, localRank: 1, localWorldSize: undefined });
+    if (localSize !== undefined) {
+      expect(groupPlaceOf({ ...environment, [localSize]: '2' })).toMatchObject({ ...place, localWorldSize: 2 });
+    }
+    expect(groupPlaceOf({ ...environment, ...whole })).toMatchObject({ transport: 'tcp', rank: 1 });
+    expect(problemOf({ ...environment, [rank]: '4' })).toContain(`${rank} expects a whole number from 0 to 3`);
+  });
+
+  it('is no place in a batch script of Slurm, in which nothing connects processes', () => {
+    expect(groupPlaceOf({ SLURM_PROCID: '0', SLURM_NTASKS: '4', SLURM_STEP_NUM_TASKS: '4' })).toBeUndefined();
   });
 
   it.each([

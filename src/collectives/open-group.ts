@@ -1,12 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { EspalierError, messageOf } from '../core/index.ts';
-import { groupPlaceOf, type GroupEnvironment, type GroupPlace } from './group-settings.ts';
+import { groupPlaceOf, type GroupEnvironment, type TcpPlace } from './group-settings.ts';
 import { ProcessGroup } from './process-group.ts';
 import { aloneTransport } from './transport/alone.ts';
+import { openMpi } from './transport/mpi/open-mpi.ts';
 import type { GroupTls } from './transport/tcp/link.ts';
 import { openTcp } from './transport/tcp/open-tcp.ts';
-import { limitsFor, watchLimits } from './transport/tcp/watch.ts';
+import { limitsFor, watchLimits } from './transport/members/watch.ts';
 
 export interface OpenGroupOptions {
   readonly environment: GroupEnvironment;
@@ -23,11 +24,21 @@ const defaultTimeoutSeconds = 1800;
 /**
  * Joins the group that the environment names (docs/distributed.md), and waits until it is whole. A process without one is a group of one.
  *
- * @throws EspalierError GROUP_SETTINGS_INVALID, GROUP_UNREACHABLE, GROUP_REFUSED, GROUP_RANK_LOST, GROUP_ABORTED; the signal's reason
+ * @throws EspalierError GROUP_SETTINGS_INVALID, GROUP_UNREACHABLE, GROUP_REFUSED, GROUP_RANK_LOST, GROUP_ABORTED, GROUP_MPI_UNUSABLE;
+ *   the signal's reason
  */
 export async function openGroup({ environment, onWarning, signal }: OpenGroupOptions): Promise<ProcessGroup> {
   const place = groupPlaceOf(environment);
   if (place === undefined || place.worldSize === 1) return new ProcessGroup(aloneTransport());
+  const times = {
+    joinTimeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_JOIN_TIMEOUT', defaultJoinSeconds),
+    timeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_TIMEOUT', defaultTimeoutSeconds),
+  };
+  const silenceMs = 1000 * secondsOf(environment, 'ESPALIER_GROUP_SILENCE', watchLimits.silenceMs / 1000);
+  if (place.transport === 'mpi') {
+    const library = environment['ESPALIER_MPI_LIBRARY'];
+    return new ProcessGroup(await openMpi({ place, library, ...times, silenceMs, onWarning, signal }));
+  }
   const key = await keyOf(environment);
   const bind = environment['ESPALIER_GROUP_BIND'];
   await assertGuarded(place, { bind, key });
@@ -38,9 +49,8 @@ export async function openGroup({ environment, onWarning, signal }: OpenGroupOpt
     bind,
     key: key ?? '',
     tls: await tlsOf(environment),
-    joinTimeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_JOIN_TIMEOUT', defaultJoinSeconds),
-    timeoutMs: 1000 * secondsOf(environment, 'ESPALIER_GROUP_TIMEOUT', defaultTimeoutSeconds),
-    limits: limitsFor(1000 * secondsOf(environment, 'ESPALIER_GROUP_SILENCE', watchLimits.silenceMs / 1000)),
+    ...times,
+    limits: limitsFor(silenceMs),
     ...(onWarning && { onWarning }),
     signal,
   });
@@ -61,7 +71,7 @@ async function keyOf(environment: GroupEnvironment): Promise<string | undefined>
 
 /** Beyond this machine, whoever can send packets could join. */
 async function assertGuarded(
-  { master }: GroupPlace,
+  { master }: TcpPlace,
   { bind, key }: { readonly bind: string | undefined; readonly key: string | undefined },
 ): Promise<void> {
   if (key !== undefined) return;

@@ -50,4 +50,16 @@ export const collectivesCodes = {
     message: 'Rank {rank} has left its group, and takes part in no further operation.',
     help: 'An operation was called after `close` or `abort`.',
   },
+  GROUP_MPI_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    message: 'The process was started by {launcher}, and MPI cannot be used: {problem}.',
+    help: 'Under `mpirun` or `srun`, Espalier loads the library of MPI that belongs to the launcher: Open MPI, MPICH or one with the ABI of MPI 5. ESPALIER_MPI_LIBRARY names its file where it is not found by itself. Nothing was trained.',
+  },
+  GROUP_MPI_FAILED: {
+    status: 503,
+    retryable: true,
+    message: '{call} failed: {problem}. The group has ended.',
+    help: 'The library of MPI reported an error, such as a connection with another process that broke. With checkpoints (--save-steps), start all again with --resume, with the same number of processes or another.',
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -12,7 +12,8 @@ export function decideThreads(asked?: number): ThreadPlan {
 }
 
 function readMachine(): Machine {
-  const processes = processesHere(process.env['LOCAL_WORLD_SIZE']);
+  const { LOCAL_WORLD_SIZE, OMPI_COMM_WORLD_LOCAL_SIZE, MPI_LOCALNRANKS } = process.env;
+  const processes = processesHere(LOCAL_WORLD_SIZE ?? OMPI_COMM_WORLD_LOCAL_SIZE ?? MPI_LOCALNRANKS);
   const cpuLimit = process.platform === 'linux' ? cgroupLimit(readText) : undefined;
   return {
     cores: Math.max(1, Math.floor(availableParallelism() / processes)),
@@ -21,7 +22,7 @@ function readMachine(): Machine {
   };
 }
 
-/** Processes that train together on this machine, as `espalier launch` and torchrun say it: each takes its share of the cores. */
+/** Processes that train together on this machine, as `espalier launch`, torchrun and mpirun say it: each takes its share of the cores. */
 export function processesHere(set: string | undefined): number {
   return set !== undefined && /^[1-9]\d{0,3}$/.test(set) ? Number(set) : 1;
 }

@@ -1,14 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { decodeHeader, headerBytes, type Frame } from './frame.ts';
-import { segmentBytes } from './plan.ts';
-
-/** What takes the frames of an operation. Both functions return what is wrong, if something is. */
-export interface FrameTaker {
-  /** Judges a frame by its header, before a byte of its payload is kept. */
-  readonly begins: (frame: Frame) => Error | undefined;
-  /** Gets a payload whose checksum is right. The bytes are aligned to 8, and valid during the call. */
-  readonly ends: (payload: Uint8Array) => void;
-}
+import { decodeHeader, headerBytes, type Frame } from '../ring/frame.ts';
+import { segmentBytes } from '../ring/plan.ts';
+import type { FrameTaker, RingReader } from '../ring/ring.ts';
 
 /** Bytes that are read before it is known where they belong. */
 const spillBytes = 1 << 16;
@@ -17,7 +10,7 @@ const spillBytes = 1 << 16;
  * Takes a stream of bytes apart into frames. Most of a payload is read to where it is checked, without a copy. Without a taker, which
  * is between two operations, what comes is left where it is.
  */
-export class FrameReader {
+export class FrameReader implements RingReader {
   readonly #header = Buffer.alloc(headerBytes);
   readonly #staging = new Uint8Array(segmentBytes);
   readonly #spill = new Uint8Array(spillBytes);

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
-import { encodeHeader, type Signature } from './frame.ts';
+import { encodeHeader, type Signature } from '../ring/frame.ts';
+import type { RingWriter } from '../ring/ring.ts';
 
 /** Bytes that wait in a socket at most, besides one frame. More would only be checksummed too early. */
 const mostWaiting = 1 << 20;
 
 /** Sends frames as fast as the socket takes them, without a copy of their payloads. */
-export class FrameWriter {
+export class FrameWriter implements RingWriter {
   readonly #socket: Socket;
   readonly #onFlushed: () => void;
   #signature: Signature | undefined;

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { fakeRank, messagesTo, testKey, type FakeRank } from '../../testing/fake-rank.ts';
 import { groupHere, onAll } from '../../testing/group-here.ts';
 import { freePort } from './free-port.ts';
-import { decodeHeader, encodeHeader, headerBytes } from './frame.ts';
+import { decodeHeader, encodeHeader, headerBytes } from '../ring/frame.ts';
 import { introduce } from './handshake.ts';
 import { openTcp } from './open-tcp.ts';
 

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { Peer } from '../members/peer.ts';
 import type { Intake, Link } from './link.ts';
 
 /** Bytes of a message at most. WHY so few: a stranger may send them before it has shown the key. */
@@ -10,7 +11,7 @@ const lastMs = 500;
 /**
  * Messages on a link: length u32, CRC-32 u32, little-endian, then JSON. What they say is for the caller to check.
  */
-export class Messages implements Intake {
+export class Messages implements Intake, Peer {
   readonly #link: Link;
   readonly #spill = new Uint8Array(4096);
   #pending: Buffer = Buffer.alloc(0);

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EspalierError, messageOf, systemClock, type Clock } from '../../../core/index.ts';
 import type { Transport } from '../transport.ts';
-import type { Address } from './control.ts';
+import type { Address } from '../members/control.ts';
 import { introduce, Refusal, type Introduction } from './handshake.ts';
 import { Link, type GroupTls } from './link.ts';
 import { Listener } from './listener.ts';
-import { Members, missingRanks, unreachable } from './members.ts';
+import { Members, missingRanks, unreachable } from '../members/members.ts';
 import { Messages } from './messages.ts';
 import { TcpTransport } from './tcp-transport.ts';
-import { watchLimits, type WatchLimits } from './watch.ts';
+import { watchLimits, type WatchLimits } from '../members/watch.ts';
 
 export interface TcpOptions {
   readonly rank: number;

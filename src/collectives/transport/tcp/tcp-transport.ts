@@ -1,14 +1,14 @@
 import { EspalierError } from '../../../core/index.ts';
-import { typeOf, type Floats, type TransportOp } from '../../floats.ts';
+import type { Floats, TransportOp } from '../../floats.ts';
 import type { Transport } from '../transport.ts';
 import { FrameReader } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
-import type { Signature } from './frame.ts';
 import type { Link } from './link.ts';
 import type { Listener } from './listener.ts';
-import type { Members } from './members.ts';
-import { planAllReduce, planBroadcast, planGather, type RingPlace } from './plan.ts';
-import { operationOn, RingRun, type RingEnds, type RingOperation } from './ring.ts';
+import type { Members } from '../members/members.ts';
+import type { RingPlace } from '../ring/plan.ts';
+import { RingOperations } from '../ring/ring-operations.ts';
+import { RingRun, type RingEnds, type RingOperation } from '../ring/ring.ts';
 
 export interface TcpParts extends RingPlace {
   readonly members: Members;
@@ -26,7 +26,7 @@ export class TcpTransport implements Transport {
   readonly worldSize: number;
   readonly #parts: TcpParts;
   readonly #ends: RingEnds;
-  #sequence = 0;
+  readonly #operations: RingOperations;
   #run: RingRun | undefined;
 
   constructor(parts: TcpParts) {
@@ -34,6 +34,7 @@ export class TcpTransport implements Transport {
     this.rank = rank;
     this.worldSize = worldSize;
     this.#parts = parts;
+    this.#operations = new RingOperations(parts, (operation) => this.#do(operation));
     const [behind, ahead] = [(rank + 1) % worldSize, (rank - 1 + worldSize) % worldSize];
     const reader = new FrameReader((error) => this.#refuse(ahead, error));
     const writer = new FrameWriter(next.socket, () => this.#run?.flushed());
@@ -51,41 +52,20 @@ export class TcpTransport implements Transport {
     return this.#parts.members.failed;
   }
 
-  async allReduce(values: Floats, op: TransportOp): Promise<void> {
-    const signature = this.#signature({
-      operation: `allReduce ${op}`,
-      type: typeOf(values),
-      total: values.byteLength,
-    });
-    await this.#do(operationOn(values, { plan: planAllReduce(values, this), signature }, op));
+  allReduce(values: Floats, op: TransportOp): Promise<void> {
+    return this.#operations.allReduce(values, op);
   }
 
-  async broadcast(buffer: Uint8Array, root: number): Promise<void> {
-    const plan = planBroadcast(buffer.byteLength, { ...this.#place, root });
-    const signature = this.#signature({ operation: 'broadcast', type: 'bytes', total: buffer.byteLength });
-    await this.#do({ plan, buffer, signature });
+  broadcast(bytes: Uint8Array, root: number): Promise<void> {
+    return this.#operations.broadcast(bytes, root);
   }
 
-  async gather(bytes: Uint8Array, root: number): Promise<readonly Uint8Array[] | undefined> {
-    const counts = new Float64Array(this.worldSize);
-    counts[this.rank] = bytes.byteLength;
-    await this.allReduce(counts, 'sum');
-    const lengths = [...counts];
-    const starts = lengths.map((_, each) => lengths.slice(0, each).reduce((sum, length) => sum + length, 0));
-    const buffer = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-    buffer.set(bytes, starts[this.rank]);
-    const plan = planGather(lengths, { ...this.#place, root });
-    const signature = this.#signature({ operation: 'gather', type: 'bytes', total: buffer.byteLength });
-    await this.#do({ plan, buffer, signature });
-    if (this.rank !== root) return undefined;
-    return lengths.map((length, each) => buffer.subarray(starts[each] ?? 0, (starts[each] ?? 0) + length));
+  gather(bytes: Uint8Array, root: number): Promise<readonly Uint8Array[] | undefined> {
+    return this.#operations.gather(bytes, root);
   }
 
-  async barrier(): Promise<void> {
-    // WHY a number for each rank: of a smaller array some chunks were empty, and their rounds no wait.
-    const values = new Float32Array(this.worldSize);
-    const signature = this.#signature({ operation: 'barrier', type: 'float32', total: values.byteLength });
-    await this.#do(operationOn(values, { plan: planAllReduce(values, this), signature }, 'sum'));
+  barrier(): Promise<void> {
+    return this.#operations.barrier();
   }
 
   async abort(reason: string): Promise<void> {
@@ -98,14 +78,6 @@ export class TcpTransport implements Transport {
     await this.barrier().catch(() => undefined);
     await this.#parts.members.leave();
     this.#closeLinks();
-  }
-
-  get #place(): RingPlace {
-    return { rank: this.rank, worldSize: this.worldSize };
-  }
-
-  #signature(rest: Omit<Signature, 'sequence'>): Signature {
-    return { sequence: this.#sequence++, ...rest };
   }
 
   async #do(operation: RingOperation): Promise<void> {

@@ -1,6 +1,6 @@
 import { EspalierError, messageOf, type Clock } from '../../../core/index.ts';
 import { Control, errorOf, type ControlMessage } from './control.ts';
-import type { Messages } from './messages.ts';
+import type { Peer } from './peer.ts';
 import { ranksBehind, silentRanks, stoodStill, type RankState, type WatchLimits } from './watch.ts';
 
 export interface MembersOptions {
@@ -52,9 +52,9 @@ export class Members {
     return this.#control.ranks;
   }
 
-  add(rank: number, messages: Messages): void {
+  add(rank: number, peer: Peer): void {
     this.#states.set(rank, { heard: this.#options.clock.now() });
-    this.#control.add(rank, messages);
+    this.#control.add(rank, peer);
   }
 
   tell(message: ControlMessage, to?: number): void {

@@ -1,8 +1,6 @@
 import { EspalierError } from '../../../core/index.ts';
 import { bytesOf, reduceInto, type Floats, type TransportOp } from '../../floats.ts';
 import { describeOperation, isSameOperation, type Frame, type Signature } from './frame.ts';
-import type { FrameReader } from './frame-reader.ts';
-import type { FrameWriter } from './frame-writer.ts';
 import type { Arrival, RingPlan } from './plan.ts';
 
 /** One operation of the ring. */
@@ -15,12 +13,35 @@ export interface RingOperation {
   readonly reduce?: { readonly values: Floats; readonly op: TransportOp };
 }
 
+/** Takes the frames of an operation. Both functions return what is wrong, if something is. */
+export interface FrameTaker {
+  /** Judges a frame by its header, before its payload is taken. */
+  readonly begins: (frame: Frame) => Error | undefined;
+  /** Gets a payload that is whole. The bytes are aligned to 8, and valid during the call. */
+  readonly ends: (payload: Uint8Array) => void;
+}
+
+/** Frames from the rank before. Between two operations, what comes is left where it is. */
+export interface RingReader {
+  begin(taker: FrameTaker): void;
+  end(): void;
+}
+
+/** Frames to the rank behind. */
+export interface RingWriter {
+  begin(signature: Signature): void;
+  /** @param payload  must not change until the writer is idle */
+  send(payload: Uint8Array): void;
+  /** Whether all that was sent has left the process. */
+  readonly isIdle: boolean;
+}
+
 export interface RingEnds {
   readonly rank: number;
   /** The rank that sends to this one. */
   readonly before: number;
-  readonly reader: FrameReader;
-  readonly writer: FrameWriter;
+  readonly reader: RingReader;
+  readonly writer: RingWriter;
 }
 
 /** Runs one operation: sends what the plan begins with, and takes, joins and passes on what comes. */

@@ -23,7 +23,7 @@ export interface Frame extends Signature {
   readonly index: number;
   /** Bytes of the payload. */
   readonly length: number;
-  /** CRC-32 of the payload. */
+  /** CRC-32 of the payload, where it is checked. */
   readonly checksum: number;
 }
 
@@ -34,8 +34,13 @@ export const headerBytes = 36;
 /**
  * The bytes before a payload: magic u32, sequence u32, operation u8, type u8, 2 zeros, total f64, index u32, length u32, CRC-32 of the
  * payload u32, CRC-32 of the 32 bytes so far u32; all little-endian.
+ * @param checksum  of the payload; 0 where the transport answers for its bytes itself
  */
-export function encodeHeader(frame: Omit<Frame, 'length' | 'checksum'>, payload: Uint8Array): Buffer {
+export function encodeHeader(
+  frame: Omit<Frame, 'length' | 'checksum'>,
+  payload: Uint8Array,
+  checksum = crc32(payload),
+): Buffer {
   const header = Buffer.alloc(headerBytes);
   header.writeUInt32LE(magic, 0);
   header.writeUInt32LE(frame.sequence >>> 0, 4);
@@ -44,7 +49,7 @@ export function encodeHeader(frame: Omit<Frame, 'length' | 'checksum'>, payload:
   header.writeDoubleLE(frame.total, 12);
   header.writeUInt32LE(frame.index, 20);
   header.writeUInt32LE(payload.byteLength, 24);
-  header.writeUInt32LE(crc32(payload), 28);
+  header.writeUInt32LE(checksum, 28);
   header.writeUInt32LE(crc32(header.subarray(0, 32)), 32);
   return header;
 }

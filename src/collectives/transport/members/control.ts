@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EspalierError } from '../../../core/index.ts';
-import type { Messages } from './messages.ts';
+import type { Peer } from './peer.ts';
 
 const rank = z.number().int().nonnegative();
 const problem = z.string().max(4000);
@@ -35,7 +35,7 @@ export interface ControlEvents {
 
 /** The links of rank 0 with all others, or of another with rank 0. */
 export class Control {
-  readonly #peers = new Map<number, Messages>();
+  readonly #peers = new Map<number, Peer>();
   readonly #left = new Set<number>();
   readonly #events: ControlEvents;
 
@@ -48,9 +48,9 @@ export class Control {
     return [...this.#peers.keys()];
   }
 
-  add(from: number, messages: Messages): void {
-    this.#peers.set(from, messages);
-    messages.listen(
+  add(from: number, peer: Peer): void {
+    this.#peers.set(from, peer);
+    peer.listen(
       (message) => this.#heard(from, message),
       ({ message }) => {
         if (!this.#left.has(from)) this.#events.onEnd(from, message);
@@ -74,13 +74,13 @@ export class Control {
   }
 
   sendAll(message: ControlMessage): void {
-    for (const messages of this.#peers.values()) messages.send(message);
+    for (const peer of this.#peers.values()) peer.send(message);
   }
 
   /** Sends a last message to all, and closes the links. */
   async end(message: ControlMessage): Promise<void> {
     for (const from of this.#peers.keys()) this.#left.add(from);
-    await Promise.all([...this.#peers.values()].map((messages) => messages.sendLast(message)));
+    await Promise.all([...this.#peers.values()].map((peer) => peer.sendLast(message)));
   }
 }
 
