@@ -49,9 +49,9 @@ describe('groupPlaceOf', () => {
     const environment = { [rank]: '3', [size]: '4', [localRank]: '1', PMIX_RANK: '3' };
     const place = { transport: 'mpi', launcher, rank: 3, worldSize: 4 };
     expect(groupPlaceOf(environment)).toEqual({ ...place, localRank: 1, localWorldSize: undefined });
-    if (localSize !== undefined) {
-      expect(groupPlaceOf({ ...environment, [localSize]: '2' })).toMatchObject({ ...place, localWorldSize: 2 });
-    }
+    const counted = { ...environment, ...(localSize !== undefined && { [localSize]: '2' }) };
+    const localWorldSize = localSize === undefined ? undefined : 2;
+    expect(groupPlaceOf(counted)).toEqual({ ...place, localRank: 1, localWorldSize });
     expect(groupPlaceOf({ ...environment, ...whole })).toMatchObject({ transport: 'tcp', rank: 1 });
     expect(problemOf({ ...environment, [rank]: '4' })).toContain(`${rank} expects a whole number from 0 to 3`);
   });

@@ -86,12 +86,12 @@ async function followReference() {
   await writeFile(join(folder, 'reference.jsonl'), `${rows.map((row) => JSON.stringify(row)).join('\n')}\n`);
   for (const { name, words } of launchers) {
     const output = join(folder, `reference-${name}`);
-    await ended([
-      ...[...words, String(rows.length), process.execPath, program, 'train', '--base', join(golden, 'model')],
-      ...['--data', join(folder, 'reference.jsonl'), '--output', output, '--init-adapter', join(golden, 'adapter')],
-      ...['--no-shuffle', '--max-grad-norm', '0', '--batch-size', '1', '--max-steps', String(steps)],
-      ...['--learning-rate', String(optimizer.lr), '--weight-decay', String(optimizer.weightDecay), '--threads', '1'],
-    ]);
+    const start = [...words, String(rows.length), process.execPath, program, 'train', '--base', join(golden, 'model')];
+    const data = ['--data', join(folder, 'reference.jsonl'), '--init-adapter', join(golden, 'adapter'), '--no-shuffle'];
+    const sizes = ['--output', output, '--max-grad-norm', '0', '--batch-size', '1', '--max-steps', String(steps)];
+    const { lr, weightDecay } = optimizer;
+    const rates = ['--learning-rate', String(lr), '--weight-decay', String(weightDecay), '--threads', '1'];
+    await ended([...start, ...data, ...sizes, ...rates]);
     const lines = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
     const losses = lines.map((line) => JSON.parse(line).loss).filter((loss) => loss !== undefined);
     const distance = Math.max(...lossTrace.slice(0, steps).map((loss, i) => Math.abs(loss - (losses[i] ?? NaN))));
