@@ -1,11 +1,16 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AdapterEvent, onAdapterEvent } from '../../core/index.ts';
 import { Series } from '../../telemetry/testing/series.ts';
-import { type ReceivedSpan, receiveTraces, type TraceReceiver } from '../../telemetry/testing/trace-receiver.ts';
+import {
+  type ReceivedLink,
+  type ReceivedSpan,
+  receiveTraces,
+  type TraceReceiver,
+} from '../../telemetry/testing/trace-receiver.ts';
 import { openServer, type Server } from '../server.ts';
 
 const golden = fileURLToPath(new URL('../../../test/golden/llama-d16', import.meta.url));
@@ -22,7 +27,6 @@ beforeEach(async () => {
   await cp(join(golden, 'trained'), join(folder, 'adapters', 'versions', 'trained'), { recursive: true });
   receiver = await receiveTraces();
   vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', receiver.endpoint);
-  vi.stubEnv('OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json');
 });
 afterEach(async () => {
   await server?.close();
@@ -48,6 +52,32 @@ async function post(url: string, body: object, headers: Record<string, string> =
   await answer.text();
   return answer.status;
 }
+
+async function openStore(): Promise<string> {
+  const store = join(folder, 'store');
+  server = await openServer({ base: join(golden, 'model'), servedName: 'base', store, threads: 1, port: 0 });
+  return server.url;
+}
+
+/** Sends an adapter to the store, to be served as `sent`. */
+async function upload(url: string, headers: Record<string, string> = {}): Promise<void> {
+  const form = new FormData();
+  form.append('name', 'sent');
+  form.append('publish', 'true');
+  for (const file of ['adapter_config.json', 'adapter_model.safetensors']) {
+    form.append('file', new Blob([await readFile(join(golden, 'trained', file))]), file);
+  }
+  const init = { method: 'POST', body: form, headers: { 'x-espalier-upload': '1', ...headers } };
+  const answer = await fetch(`${url}/v1/adapters`, init);
+  await answer.text();
+  expect(answer.status).toBe(201);
+}
+
+const linkTo = (span: ReceivedSpan | undefined): ReceivedLink => ({
+  traceId: span?.traceId ?? '',
+  spanId: span?.spanId ?? '',
+  attributes: { 'espalier.link.span': span?.name },
+});
 
 /** Ends the server, which sends what it has. */
 async function spansAtEnd(): Promise<readonly ReceivedSpan[]> {
@@ -102,7 +132,44 @@ describe('traces', () => {
     const generation = spans.find((span) => span.name === 'text_completion base:late');
     expect(attach?.attributes).toMatchObject({ 'device.lifecycle': 'attached', 'device.type': 'lora' });
     expect(attach?.parentSpanId).toBe(change?.spanId);
-    expect(generation?.links).toEqual([{ traceId: attach?.traceId, spanId: attach?.spanId }]);
+    expect(generation?.links).toEqual([linkTo(attach)]);
+  });
+
+  it('have the check and the publication of an upload in the trace of who sent it, and lead to them later', async () => {
+    const url = await openStore();
+    await upload(url, { traceparent: `00-${traceId}-${callerSpan}-01` });
+    await post(`${url}/v1/completions`, { model: 'sent', prompt: [1, 2], max_tokens: 1 });
+    const spans = await spansAtEnd();
+    const [request, ...steps] = ['POST /v1/adapters', 'adapter.verify', 'adapter.publish', 'device.attach'].map(
+      (name) => spans.find((span) => span.name === name),
+    );
+    const [verify, publish, attach] = steps;
+    expect(request).toMatchObject({ traceId, parentSpanId: callerSpan });
+    for (const step of steps) expect(step).toMatchObject({ traceId, parentSpanId: request?.spanId });
+    for (const step of [publish, attach]) expect(step?.links).toEqual([linkTo(verify)]);
+    const generation = spans.find(({ name }) => name === 'text_completion base:sent');
+    expect(generation?.traceId).not.toBe(traceId);
+    expect(generation?.links).toEqual(steps.map(linkTo));
+  });
+
+  it('lead from the requests that waited for the weights of a version to their reading, and from no others', async () => {
+    await upload(await openStore());
+    await server?.close();
+    const url = await openStore();
+    const ask = (seed: number) =>
+      post(`${url}/v1/completions`, { model: 'sent', prompt: [1, 2], max_tokens: 1, seed, temperature: 1 });
+    await Promise.all([ask(1), ask(2)]);
+    await ask(3);
+    const spans = await spansAtEnd();
+    const linkedBy = (seed: number): readonly unknown[] => {
+      const of = spans.find(({ attributes }) => attributes['gen_ai.request.seed'] === seed);
+      return of?.links.map(({ attributes }) => attributes['espalier.link.span']) ?? [];
+    };
+    expect([1, 2, 3].map(linkedBy)).toEqual([
+      ['device.attach', 'adapter.resident'],
+      ['device.attach', 'adapter.resident'],
+      ['device.attach'],
+    ]);
   });
 
   it('tell of a request that failed, and begin a trace where the caller names none', async () => {

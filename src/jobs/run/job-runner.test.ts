@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,13 +23,16 @@ let table: JobTable;
 let runner: JobRunner;
 let trainings: FakeTrainings;
 let served: string[];
+/** What a request leaves to what it begins, such as its trace. */
+const request = new AsyncLocalStorage<string>();
+let servedWithin: (string | undefined)[];
 let waits: number[];
 let wakeUps: (() => void)[];
 let heard: JobEvent[];
 let hearing: Disposable;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'espalier-'));
-  [served, waits, wakeUps, heard] = [[], [], [], []];
+  [served, servedWithin, waits, wakeUps, heard] = [[], [], [], [], []];
   hearing = onJobEvent((event) => void heard.push(event));
   layout = layoutOf(dir);
   await prepare(layout);
@@ -54,7 +58,10 @@ async function begin(count: number, starting = trainings.start): Promise<void> {
     maxJobs: 1,
     memory: undefined,
     start: starting,
-    serve: async ({ fineTunedModel }) => void served.push(fineTunedModel),
+    serve: async ({ fineTunedModel }) => {
+      served.push(fineTunedModel);
+      servedWithin.push(request.getStore());
+    },
     timers: {
       after(ms, run) {
         waits.push(ms);
@@ -94,6 +101,20 @@ async function passAll(): Promise<void> {
     wakeUps[at]?.();
   }
 }
+
+describe('what a job does', () => {
+  it('belongs to no request, neither to the one that made it nor to one that gave it its place', async () => {
+    await request.run('the request for the job', () => table.create(someJob()));
+    const training = await soon(() => {
+      const [first] = trainings.all;
+      if (first === undefined) throw new Error('nothing was started');
+      return first;
+    });
+    await training.finish();
+    await soon(() => expect(job()?.status).toBe('succeeded'));
+    expect(servedWithin).toEqual([undefined]);
+  });
+});
 
 describe('a job whose files are full', () => {
   it('is served without its file of results, is trained once, and says so', async () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpointsOf, listCheckpoints } from '../../checkpoint/index.ts';
@@ -71,6 +72,8 @@ export class JobRunner implements AsyncDisposable {
   readonly #working = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #time: TrainingTime;
+  /** WHY: what a job does belongs to no request, and least of all to that of another job that gave it its place. */
+  readonly #outsideOfRequests = AsyncResource.bind((task: () => Promise<void>): Promise<void> => task());
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -116,7 +119,7 @@ export class JobRunner implements AsyncDisposable {
   }
 
   #work(id: string, task: () => Promise<void>): void {
-    const work = task().catch((error: unknown) => this.#tell(id, error));
+    const work = this.#outsideOfRequests(task).catch((error: unknown) => this.#tell(id, error));
     this.#working.add(work);
     void work.finally(() => this.#working.delete(work));
   }

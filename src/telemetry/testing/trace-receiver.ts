@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { decodeExport, type Exported, type SentSpan, type Value } from './otlp.ts';
 
 /** A span as it arrived. */
 export interface ReceivedSpan {
@@ -12,33 +14,48 @@ export interface ReceivedSpan {
   readonly start: bigint;
   readonly end: bigint;
   readonly attributes: Readonly<Record<string, unknown>>;
-  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly links: readonly ReceivedLink[];
   readonly isError: boolean;
+}
+
+export interface ReceivedLink {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
 }
 
 export interface TraceReceiver extends AsyncDisposable {
   /** The value of OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
   readonly spans: readonly ReceivedSpan[];
+  /** The types of the bodies that came, each once. */
+  readonly contentTypes: ReadonlySet<string>;
   /** Attributes of the resource that sent them. */
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
-/** Receives spans by OTLP over HTTP in JSON, as a collector does. @see OpenTelemetry protocol, OTLP/HTTP, JSON protobuf encoding */
+/** Receives spans by OTLP over HTTP, in protobuf or in JSON, as a collector does. @see OpenTelemetry protocol, OTLP/HTTP */
 export async function receiveTraces(): Promise<TraceReceiver> {
   const spans: ReceivedSpan[] = [];
   const resource: Record<string, unknown> = {};
+  const contentTypes = new Set<string>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       if (request.url !== '/v1/traces') return void response.writeHead(404).end();
-      const body = JSON.parse(String(Buffer.concat(chunks))) as Exported;
+      const { 'content-type': contentType = '', 'content-encoding': encoding } = request.headers;
+      const sent = Buffer.concat(chunks);
+      const bytes = encoding === 'gzip' ? gunzipSync(sent) : sent;
+      contentTypes.add(contentType);
+      const isJson = contentType === 'application/json';
+      const body = isJson ? (JSON.parse(String(bytes)) as Exported) : decodeExport(bytes);
       for (const { resource: from, scopeSpans } of body.resourceSpans) {
         Object.assign(resource, attributesOf(from.attributes));
         for (const { spans: sent } of scopeSpans) spans.push(...sent.map(received));
       }
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      // An answer without anything to say is an empty message.
+      response.writeHead(200, { 'content-type': contentType }).end(isJson ? '{}' : '');
     });
   });
   await new Promise<void>((resolve) => {
@@ -47,6 +64,7 @@ export async function receiveTraces(): Promise<TraceReceiver> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    contentTypes,
     resource,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -55,38 +73,6 @@ export async function receiveTraces(): Promise<TraceReceiver> {
       });
     },
   };
-}
-
-interface Attribute {
-  readonly key: string;
-  readonly value: Value;
-}
-
-type Value =
-  | { readonly stringValue: string }
-  | { readonly intValue: number | string }
-  | { readonly doubleValue: number }
-  | { readonly boolValue: boolean }
-  | { readonly arrayValue: { readonly values: readonly Value[] } };
-
-interface SentSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly attributes: readonly Attribute[];
-  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  readonly status?: { readonly code?: number };
-}
-
-interface Exported {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly Attribute[] };
-    readonly scopeSpans: readonly { readonly spans: readonly SentSpan[] }[];
-  }[];
 }
 
 function received(sent: SentSpan): ReceivedSpan {
@@ -100,12 +86,14 @@ function received(sent: SentSpan): ReceivedSpan {
     start: BigInt(sent.startTimeUnixNano),
     end: BigInt(sent.endTimeUnixNano),
     attributes: attributesOf(attributes),
-    links: links.map((link) => ({ traceId: link.traceId, spanId: link.spanId })),
+    links: links.map((link) => {
+      return { traceId: link.traceId, spanId: link.spanId, attributes: attributesOf(link.attributes ?? []) };
+    }),
     isError: status?.code === 2,
   };
 }
 
-function attributesOf(attributes: readonly Attribute[]): Record<string, unknown> {
+function attributesOf(attributes: SentSpan['attributes']): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]));
 }
 

@@ -24,7 +24,7 @@ export function adapterSpan(event: AdapterEvent): PlannedSpan {
   const lifecycle = lifecycles[kind];
   const own = Object.entries(details).map(([key, value]) => [`espalier.${kind}.${key}`, value] as const);
   return {
-    name: names[kind] ?? `adapter.${kind}`,
+    name: spanNameOf(event),
     start: time - durationMs,
     end: time,
     attributes: {
@@ -43,7 +43,7 @@ export function adapterSpan(event: AdapterEvent): PlannedSpan {
   };
 }
 
-/** Whether the span of an event is that of the attachment of its version, to which requests are linked. */
-export function isAttachment({ event, result }: AdapterEvent): boolean {
-  return names[event] === 'device.attach' && result === 'done';
+/** The name of an event's span, such as `device.attach`. */
+export function spanNameOf({ event }: Pick<AdapterEvent, 'event'>): string {
+  return names[event] ?? `adapter.${event}`;
 }

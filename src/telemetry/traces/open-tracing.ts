@@ -2,13 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import { type AdapterEvent, EspalierError, onAdapterEvent } from '../../core/index.ts';
 import type { EndedSequence } from '../metrics/sources.ts';
-import { adapterSpan, isAttachment } from './adapter-span.ts';
+import { adapterSpan } from './adapter-span.ts';
 import type { PlannedSpan } from './planned-span.ts';
 import { type Operation, sequenceSpan } from './request-span.ts';
 import { RolloutLinks } from './rollout-links.ts';
 import { parseTraceParent } from './trace-parent.ts';
 import { readTraceSettings, type TraceSettings } from './trace-settings.ts';
 import type { RequestTrace, TracedRequest, Tracing } from './tracing.ts';
+import { type LinkedSpan, VersionSpans } from './version-spans.ts';
 
 /** The packages of OpenTelemetry. WHY loaded when they are needed: a server without traces must neither have nor load them. */
 interface Packages {
@@ -20,9 +21,6 @@ interface Packages {
 
 /** The schema whose names the attributes have. */
 const scope = 'espalier';
-
-/** Versions of adapters whose attachment is remembered, so that requests can be linked to it. */
-const remembered = 4096;
 
 /**
  * Begins to write traces if the standard variables of OpenTelemetry ask for them.
@@ -59,6 +57,8 @@ class SpanOfRequest implements RequestTrace {
   readonly spanId: string;
   readonly operation: Operation | undefined;
   readonly span: Span;
+  /** Unix time in milliseconds. */
+  readonly began = Date.now();
   readonly #isError: (status: number) => void;
 
   constructor(span: Span, operation: Operation | undefined, end: (status: number) => void) {
@@ -82,8 +82,7 @@ class OpenTelemetryTracing implements Tracing {
   readonly #tracer: Tracer;
   readonly #storage = new AsyncLocalStorage<SpanOfRequest>();
   readonly #events: Disposable;
-  /** Where each version was attached last, the oldest first. */
-  readonly #attached = new Map<string, SpanContext>();
+  readonly #versions = new VersionSpans<SpanContext>();
   readonly #links = new RolloutLinks<SpanContext>();
 
   constructor(packages: Packages, version: string) {
@@ -131,39 +130,25 @@ class OpenTelemetryTracing implements Tracing {
     if (!(origin instanceof SpanOfRequest)) return;
     const { operation = 'text_completion' } = origin;
     const planned = sequenceSpan(sequence, { operation, baseName, timeOrigin: performance.timeOrigin });
-    const span = this.#write(planned, { parent: origin.span });
+    const links = sequence.adapters.flatMap((used) => this.#versions.behind(used, origin.began)).map(linkTo);
+    const span = this.#write(planned, { parent: origin.span, links });
     for (const { version } of sequence.adapters) this.#links.answered(version, span.spanContext());
   }
 
   /** WHY a child of the request that caused it, if one did: whoever asked sees what came of it. */
   #heard(event: AdapterEvent): void {
-    const links = this.#links.take(event).map((context): Link => ({ context }));
+    const requests = this.#links.take(event).map((context): Link => ({ context }));
+    const links = [...requests, ...this.#versions.check(event).map(linkTo)];
     const span = this.#write(adapterSpan(event), { parent: this.#storage.getStore()?.span, links });
-    if (event.version === undefined) return;
-    if (event.event === 'retire') this.#attached.delete(event.version);
-    else if (isAttachment(event)) this.#remember(event.version, span.spanContext());
-  }
-
-  #remember(version: string, attached: SpanContext): void {
-    this.#attached.delete(version);
-    this.#attached.set(version, attached);
-    for (const oldest of this.#attached.keys()) {
-      if (this.#attached.size <= remembered) return;
-      this.#attached.delete(oldest);
-    }
+    this.#versions.heard(event, span.spanContext());
   }
 
   #write(
-    { name, start, end, attributes, errorType, children = [], linked = [] }: PlannedSpan,
-    { parent, links: given = [] }: { readonly parent: Span | undefined; readonly links?: readonly Link[] },
+    { name, start, end, attributes, errorType, children = [] }: PlannedSpan,
+    { parent, links = [] }: { readonly parent: Span | undefined; readonly links?: Link[] },
   ): Span {
     const { api } = this.#packages;
     const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpan(api.ROOT_CONTEXT, parent);
-    const attachments = linked.flatMap((version) => {
-      const attached = this.#attached.get(version);
-      return attached === undefined ? [] : [{ context: attached }];
-    });
-    const links: Link[] = [...given, ...attachments];
     const own = Object.fromEntries(
       Object.entries(attributes).map(([key, value]) => [key, typeof value === 'object' ? [...value] : value]),
     );
@@ -183,4 +168,9 @@ class OpenTelemetryTracing implements Tracing {
     // WHY no error: a collector that is gone must not keep a server from ending.
     await this.#provider.shutdown().catch(() => undefined);
   }
+}
+
+/** WHY with its name: a viewer shows links before the spans that they lead to. */
+function linkTo({ name, context }: LinkedSpan<SpanContext>): Link {
+  return { context, attributes: { 'espalier.link.span': name } };
 }

@@ -10,6 +10,4 @@ export interface PlannedSpan {
   /** Why it failed: a word without bound is no such reason. */
   readonly errorType?: string | undefined;
   readonly children?: readonly PlannedSpan[];
-  /** The version whose attachment it is linked to, by SHA-256. */
-  readonly linked?: readonly string[];
 }

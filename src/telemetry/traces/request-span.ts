@@ -49,7 +49,6 @@ export function sequenceSpan(ended: EndedSequence, { operation, baseName, timeOr
     },
     errorType: how === 'failed' ? errorType(error) : undefined,
     children: stages(ended).map(({ name, from, to }) => ({ name, start: at(from), end: at(to), attributes: {} })),
-    linked: versions,
   };
 }
 

@@ -85,6 +85,7 @@ describe('a span of a step of a roll-out', () => {
     await tracing?.[Symbol.asyncDispose]();
     const steps = receiver.spans.filter(({ name }) => name === 'rollout.step');
     const generation = receiver.spans.find(({ name }) => name === 'chat base:a');
-    expect(steps.map(({ links }) => links)).toEqual([[], [{ traceId: request?.traceId, spanId: generation?.spanId }]]);
+    const link = { traceId: request?.traceId, spanId: generation?.spanId, attributes: {} };
+    expect(steps.map(({ links }) => links)).toEqual([[], [link]]);
   });
 });
