@@ -56,7 +56,7 @@ describe('the alerts', () => {
       .digest('hex')
       .slice(0, 12);
     // WHY: whoever changes a rule must look at what its page says.
-    expect(page).toContain(`rule ${mark},`);
+    expect(page).toContain(`rule ${mark} of commit `);
     expect(page).toContain('## What to do');
     expect(['page', 'ticket']).toContain(rule.labels?.severity);
   });
