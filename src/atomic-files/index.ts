@@ -1,7 +1,7 @@
 export { formatBytes, isDiskFull } from './disk-full.ts';
 export { acquireLock, lockOutput, type LockOptions, type Wait } from './file-lock.ts';
-export { assertFree } from './path-exists.ts';
-export type { Replacement } from './replaceable.ts';
+export { assertFree, pathExists } from './path-exists.ts';
+export { adapterOfCheckpoint, type Replacement } from './replaceable.ts';
 export { publishFolder, StagedFolder, type StagedFolderOptions } from './staged-folder.ts';
 export { writeAtomically, type WriteAtomicallyOptions } from './write-atomically.ts';
 export { isProcessMark, type Life, lifeOf, markOf, ownMark, type ProcessMark } from './process-mark.ts';

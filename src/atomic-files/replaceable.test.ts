@@ -37,6 +37,16 @@ it('lets the same kind, an empty folder and nothing be replaced', async () => {
   }
 });
 
+it('lets a checkpoint be replaced with the adapter in it, and not with anything else in that', async () => {
+  const checkpoint = await holding('checkpoint', ['index.msgpack', 'parameters.bin', 'metrics.jsonl']);
+  await holding('checkpoint/adapter', adapterFiles);
+  await expect(assertReplaceable(checkpoint, { kind: 'checkpoint' })).resolves.toBeUndefined();
+  await writeFile(join(checkpoint, 'adapter', 'rows.jsonl'), '{}');
+  await expect(assertReplaceable(checkpoint, { kind: 'checkpoint' })).rejects.toMatchObject(
+    refusal(checkpoint, 'checkpoint', 'its folder also has adapter'),
+  );
+});
+
 it('refuses the other kind: an adapter never replaces its base', async () => {
   const [base, tuned] = [await holding('base', modelFiles), await holding('tuned', adapterFiles)];
   await expect(assertReplaceable(base, { kind: 'adapter' })).rejects.toMatchObject(

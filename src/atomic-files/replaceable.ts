@@ -12,6 +12,9 @@ export interface Replacement {
 /** Every folder of the kind contains this file. */
 const marks = { adapter: 'adapter_config.json', model: 'config.json', checkpoint: 'index.msgpack' };
 
+/** The folder of a checkpoint in which its adapter is. */
+export const adapterOfCheckpoint = 'adapter';
+
 /** Files that belong to the kind: weights, and what programs write beside them. */
 const ownFiles = {
   adapter:
@@ -45,10 +48,15 @@ async function strangeContent(path: string, kind: Replacement['kind']): Promise<
   if (entries.length === 0) return undefined;
   if (!entries.some(({ name }) => name === marks[kind])) return `its folder has no ${marks[kind]}`;
   for (const entry of entries) {
-    const isOwn = entry.isDirectory() ? await holdsTemplates(path, entry.name) : ownFiles[kind].test(entry.name);
+    const isOwn = entry.isDirectory() ? await isOwnFolder(path, entry.name, kind) : ownFiles[kind].test(entry.name);
     if (!isOwn) return `its folder also has ${entry.name}`;
   }
   return undefined;
+}
+
+async function isOwnFolder(path: string, name: string, kind: Replacement['kind']): Promise<boolean> {
+  const isAdapter = kind === 'checkpoint' && name === adapterOfCheckpoint;
+  return isAdapter ? (await strangeContent(join(path, name), 'adapter')) === undefined : holdsTemplates(path, name);
 }
 
 /** Whether a folder is the one of a tokenizer's further chat templates, with nothing else in it. */

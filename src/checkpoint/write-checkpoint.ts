@@ -1,7 +1,7 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Sha256 } from '../core/index.ts';
-import { publishFolder, type Replacement } from '../atomic-files/index.ts';
+import { adapterOfCheckpoint, publishFolder, type Replacement } from '../atomic-files/index.ts';
 import { encodeIndex, indexName, type CheckpointPart, type PartType } from './checkpoint-index.ts';
 
 /** A part to write: bytes that do not change meanwhile. */
@@ -18,6 +18,8 @@ export interface CheckpointContent {
   /** Plain data that msgpack stores. */
   readonly state: unknown;
   readonly parts: readonly PartContent[];
+  /** Writes the adapter of the checkpoint, in PEFT's layout. Absent: there is none. @param dir  does not exist yet */
+  readonly saveAdapter?: ((dir: string) => Promise<void>) | undefined;
 }
 
 export interface WriteCheckpointOptions {
@@ -39,7 +41,7 @@ const replace: Replacement = { kind: 'checkpoint' };
  */
 export async function writeCheckpoint(
   dir: string,
-  { kind, state, parts }: CheckpointContent,
+  { kind, state, parts, saveAdapter }: CheckpointContent,
   { beforeWrite = () => undefined }: WriteCheckpointOptions = {},
 ): Promise<void> {
   beforeWrite(`the folder for ${dir}`);
@@ -47,6 +49,10 @@ export async function writeCheckpoint(
     dir,
     async (staging) => {
       const written = await writeParts(staging, parts, beforeWrite);
+      if (saveAdapter !== undefined) {
+        beforeWrite(adapterOfCheckpoint);
+        await saveAdapter(join(staging, adapterOfCheckpoint));
+      }
       beforeWrite(indexName);
       await writeFile(join(staging, indexName), encodeIndex({ kind, state, parts: written }));
       beforeWrite(`flush and rename ${dir}`);

@@ -1,4 +1,4 @@
-export { adapterNameForm, isAdapterName, isFineTunedName } from './adapter-name.ts';
+export { adapterNameForm, checkpointNameOf, isAdapterName, isFineTunedName, jobNameOf } from './adapter-name.ts';
 export { breathe } from './breathe.ts';
 export { definedOnly } from './defined-only.ts';
 export {

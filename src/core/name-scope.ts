@@ -1,3 +1,5 @@
+import { isFineTunedName, jobNameOf } from './adapter-name.ts';
+
 /** Names of the base, of adapters and of models that somebody may see or sign. */
 export interface Scope {
   /** Whether it has every name. */
@@ -10,13 +12,14 @@ export const everyName: Scope = { isAll: true, sees: () => true };
 
 /**
  * The names that are listed. `*` in a name stands for any characters except a colon, so that `digits*` is not also every adapter of the
- * model `digits`. `*` alone is every name.
+ * model `digits`. `*` alone is every name. Who sees what a fine-tuning job makes sees its checkpoints.
  */
 export function createScope(listed: readonly string[]): Scope {
   if (listed.includes('*')) return everyName;
   const names = new Set(listed.filter((name) => !name.includes('*')));
   const patterns = listed.filter((name) => name.includes('*')).map((pattern) => pattern.split('*'));
-  return { isAll: false, sees: (name) => names.has(name) || patterns.some((parts) => matches(parts, name)) };
+  const has = (name: string): boolean => names.has(name) || patterns.some((parts) => matches(parts, name));
+  return { isAll: false, sees: (name) => has(name) || (isFineTunedName(name) && has(jobNameOf(name))) };
 }
 
 /**

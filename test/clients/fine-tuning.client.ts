@@ -196,6 +196,28 @@ describe('a job', () => {
     expect([table.length, table[0]]).toEqual([25, 'step,train_loss,valid_loss,learning_rate,target_tokens']);
   });
 
+  it('has checkpoints that can be asked by the names that they tell', async () => {
+    const { data } = await client.fineTuning.jobs.checkpoints.list(first.id);
+    const names = data.map(({ fine_tuned_model_checkpoint: name }) => name);
+    expect(names).toEqual(data.map(({ step_number: step }) => `${first.fine_tuned_model}:ckpt-step-${step}`));
+    const models = [];
+    for await (const { id } of client.models.list()) models.push(id);
+    expect(models).toEqual(expect.arrayContaining(names));
+    const versions = [];
+    for (const model of [first.fine_tuned_model ?? '', ...names]) {
+      const asked = { model, messages: [{ role: 'user', content: 'I would like to pay.' }], max_tokens: 4 } as const;
+      const { data: answer, response } = await client.chat.completions
+        .create({ ...asked, messages: [...asked.messages] })
+        .withResponse();
+      expect([answer.model, answer.choices[0]?.message.content]).toEqual([model, expect.any(String)]);
+      versions.push(response.headers.get('x-espalier-version'));
+    }
+    // The last checkpoint is the result; those before it are others.
+    expect(versions[1]).toBe(versions[0]);
+    expect(new Set(versions).size).toBe(names.length);
+    await expect(client.models.retrieve(`${first.fine_tuned_model}:ckpt-step-1`)).rejects.toThrow(OpenAI.NotFoundError);
+  }, 60_000);
+
   it('tells its states to a receiver, who reads them with the same SDK', async () => {
     const ours = (type: string): (typeof told)[number] | undefined =>
       told.find(({ body }) => body.includes(`"${type}"`) && body.includes(first.id));

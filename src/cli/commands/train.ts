@@ -161,6 +161,7 @@ function declareOptions(command: Command): void {
     .option('--result <which>', 'save the weights of the last step (default: last), or of the best evaluation: best')
     .option('--save-steps <n>', 'write a checkpoint to <output>.checkpoints every so many steps (docs/checkpoints.md)')
     .option('--keep <n>', 'checkpoints that are kept besides the one of the best evaluation (default: 2)')
+    .option('--save-adapters', 'write the adapter of each checkpoint beside its state, in PEFT’s layout')
     .option('--resume', 'go on from the newest sound checkpoint; with none yet, begin at the start')
     .option('--allow-changed <names>', 'with --resume, what may be another one: library,processor,threads')
     .option('--init-adapter <dir>', 'go on training this adapter')

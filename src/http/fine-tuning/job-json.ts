@@ -1,3 +1,4 @@
+import { checkpointNameOf } from '../../core/index.ts';
 import type { FileRecord, JobCheckpoint, JobRecord, LoggedEvent } from '../../jobs/index.ts';
 
 /** A job in the form of OpenAI's API, with what this server knows besides. */
@@ -47,7 +48,7 @@ export function checkpointJson({ id, fineTunedModel }: JobRecord, checkpoint: Jo
     object: 'fine_tuning.job.checkpoint',
     id: checkpoint.id,
     created_at: createdAt,
-    fine_tuned_model_checkpoint: `${fineTunedModel}:ckpt-step-${step}`,
+    fine_tuned_model_checkpoint: checkpointNameOf(fineTunedModel, step),
     fine_tuning_job_id: id,
     step_number: step,
     metrics: {

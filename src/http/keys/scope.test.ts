@@ -10,6 +10,11 @@ describe('createScope', () => {
     [['a*a'], ['aa', 'aba'], ['a']],
     [['digits:*'], ['digits:x'], ['digits', 'digits:x:y', 'other:digits:x']],
     [['*'], ['', 'a', 'a:b', 'a/b'], []],
+    [
+      ['ft:base:acme-*:*', 'ft:base::x7', 'plain'],
+      ['ft:base:acme-a:x7', 'ft:base:acme-a:x7:ckpt-step-20', 'ft:base::x7:ckpt-step-1'],
+      ['ft:base:other:x7:ckpt-step-20', 'ft:base::x8:ckpt-step-1', 'plain:ckpt-step-1', 'ft:base::x7:other'],
+    ],
     [['a.c', 'b'], ['a.c', 'b'], ['abc']],
   ])('%j', (listed, seen, hidden) => {
     const scope = createScope(listed);

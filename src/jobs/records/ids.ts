@@ -20,8 +20,8 @@ export function newSeed(): number {
   return randomInt(2 ** 31);
 }
 
-/** The base's part of a name is cut, so that every name fits into 128 characters. */
-const longestBase = 40;
+/** The base's part of a name is cut, so that every name fits into 128 characters, those of checkpoints included. */
+const longestBase = 30;
 
 /**
  * The name of what a job makes, as OpenAI has it. What a name cannot have becomes "-".

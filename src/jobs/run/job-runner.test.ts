@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { checkpointPath, checkpointsOf } from '../../checkpoint/index.ts';
 import { type JobEvent, onJobEvent } from '../../core/index.ts';
 import { FileFolder } from '../files/file-folder.ts';
 import { JobTable } from '../job-table.ts';
@@ -23,6 +24,8 @@ let table: JobTable;
 let runner: JobRunner;
 let trainings: FakeTrainings;
 let served: string[];
+/** A name that the store does not take. */
+let refused: string | undefined;
 /** What a request leaves to what it begins, such as its trace. */
 const request = new AsyncLocalStorage<string>();
 let servedWithin: (string | undefined)[];
@@ -32,6 +35,7 @@ let heard: JobEvent[];
 let hearing: Disposable;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'espalier-'));
+  refused = undefined;
   [served, servedWithin, waits, wakeUps, heard] = [[], [], [], [], []];
   hearing = onJobEvent((event) => void heard.push(event));
   layout = layoutOf(dir);
@@ -59,6 +63,7 @@ async function begin(count: number, starting = trainings.start): Promise<void> {
     memory: undefined,
     start: starting,
     serve: async ({ fineTunedModel }) => {
+      if (fineTunedModel === refused) throw new Error('it is not finite');
       served.push(fineTunedModel);
       servedWithin.push(request.getStore());
     },
@@ -113,6 +118,33 @@ describe('what a job does', () => {
     await training.finish();
     await soon(() => expect(job()?.status).toBe('succeeded'));
     expect(servedWithin).toEqual([undefined]);
+  });
+});
+
+describe('the checkpoints of a job', () => {
+  /** Ends a job that has kept the adapters of these steps. */
+  async function finishWith(...steps: readonly number[]): Promise<void> {
+    const training = await start();
+    for (const step of steps) {
+      await training.save(step);
+      await mkdir(join(checkpointPath(checkpointsOf(placesOf(layout, id).adapter), step), 'adapter'));
+    }
+    await training.save(9);
+    await training.finish();
+    await soon(() => expect(job()?.status).toBe('succeeded'));
+  }
+
+  it('are served under their own names when it has ended, if they have an adapter', async () => {
+    await finishWith(2, 10);
+    const name = job()?.fineTunedModel ?? '';
+    expect(served).toEqual([name, `${name}:ckpt-step-2`, `${name}:ckpt-step-10`]);
+  });
+
+  it('do it no harm when they are refused', async () => {
+    refused = `${someJob().fineTunedModel}:ckpt-step-2`;
+    await finishWith(2, 10);
+    expect(served).toEqual([job()?.fineTunedModel, `${job()?.fineTunedModel}:ckpt-step-10`]);
+    expect(notes()).toContain('The checkpoint of step 2 cannot be asked: it is not finite');
   });
 });
 

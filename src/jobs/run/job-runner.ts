@@ -15,6 +15,7 @@ import { errorOf } from './error-of.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { planJobs } from './plan.ts';
 import { isKept, readLine, type TrainedStep, type TrainingLine } from './read-lines.ts';
+import { serveCheckpoints } from './serve-checkpoints.ts';
 import { resultsTable } from './results-file.ts';
 import { type TrainPlaces, trainArguments } from './train-arguments.ts';
 import type { StartTraining, TrainingProcess } from './training-process.ts';
@@ -279,14 +280,17 @@ export class JobRunner implements AsyncDisposable {
     const { table, layout, serve } = this.#options;
     const { id, fineTunedModel, adapter, rollout, actor } = job;
     const { adapter: path } = placesOf(layout, id);
+    const reason = `fine-tuning job ${id}`;
     try {
-      await serve({ fineTunedModel, adapter, rollout, path, cause: { actor, reason: `fine-tuning job ${id}` } });
+      await serve({ fineTunedModel, adapter, rollout, path, cause: { actor, reason } });
     } catch (error) {
       // WHY: the next server brings it into service.
       if (this.#closing.signal.aborted) return;
       return await this.#fail(id, errorOf(error, null));
     }
     table.log(id, { message: `New fine-tuned model created: ${fineTunedModel}` });
+    await serveCheckpoints({ fineTunedModel, path, cause: { actor, reason }, serve }, (event) => table.log(id, event));
+    if (this.#closing.signal.aborted) return;
     await this.#act(id, { kind: 'served' });
     table.log(id, { message: 'The job has successfully completed' });
   }

@@ -53,6 +53,7 @@ export function trainArguments(job: JobRecord, places: TrainPlaces): string[] {
     `--seed=${job.seed}`,
     `--save-steps=${saveSteps}`,
     `--keep=${keptCheckpoints}`,
+    '--save-adapters',
     // WHY: a job must outlive an upgrade of the server. The training says so where the result may have other bits.
     ...(isBegun ? ['--resume', '--allow-changed=library,processor'] : []),
     `--threads=${job.threads}`,

@@ -47,9 +47,7 @@ interface Field {
   readonly isList?: boolean;
 }
 /** The fields of a message by their numbers. */
-interface Message {
-  readonly [number: number]: Field;
-}
+type Message = Readonly<Record<number, Field>>;
 
 const one = (name: string, kind: Kind): Field => ({ name, kind });
 const list = (name: string, kind: Kind): Field => ({ name, kind, isList: true });
@@ -106,7 +104,7 @@ export function decodeExport(bytes: Uint8Array): Exported {
 
 function decode(reader: BinaryReader, end: number, message: Message): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  for (const { name, isList } of Object.values<Field>(message)) if (isList === true) found[name] = [];
+  for (const { name, isList } of Object.values(message)) if (isList === true) found[name] = [];
   while (reader.pos < end) {
     const [number, type] = reader.tag();
     const field = message[number];

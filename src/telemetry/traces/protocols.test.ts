@@ -24,7 +24,7 @@ async function exported(environment: Readonly<Record<string, string>>) {
   });
   const version = adapters[0]?.version ?? '';
   publishAdapterEvent({ event: 'load', name: 'a', version, durationMs: 3.5, details: { on: true, bytes: 2 ** 40 } });
-  publishAdapterEvent({ event: 'fail', name: 'b', error: new EspalierError('DISK_FULL', { path: '/' }) });
+  publishAdapterEvent({ event: 'fail', name: 'b', error: new EspalierError('JOB_NOT_FOUND', { id: 'x' }) });
   const ended: EndedSequence = {
     how: 'finished',
     isBackground: false,
@@ -86,7 +86,7 @@ describe('a receiver of OTLP', () => {
     expect(request?.attributes['espalier.request.id']).toBe('größer');
     expect(attach?.attributes).toMatchObject({ 'espalier.load.on': true, 'espalier.load.bytes': 2 ** 40 });
     expect(Number((attach?.end ?? 0n) - (attach?.start ?? 0n))).toBe(3_500_000);
-    expect(named('adapter.fail')).toMatchObject({ isError: true, attributes: { 'error.type': 'DISK_FULL' } });
+    expect(named('adapter.fail')).toMatchObject({ isError: true, attributes: { 'error.type': 'JOB_NOT_FOUND' } });
     expect(generation?.attributes).toMatchObject({
       'gen_ai.request.temperature': 0.25,
       'gen_ai.request.seed': -7,

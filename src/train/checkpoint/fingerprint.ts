@@ -28,6 +28,7 @@ const notCompared: ReadonlySet<string> = new Set<keyof TrainConfig>([
   'anyBase',
   'saveSteps',
   'keep',
+  'saveAdapters',
   'resume',
   'allowChanged',
   'tensorboard',

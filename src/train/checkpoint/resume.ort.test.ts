@@ -1,3 +1,4 @@
+import { checkpointPath, checkpointsOf } from '../../checkpoint/index.ts';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -195,6 +196,27 @@ describe('the checkpoints of a training', () => {
     await go({ name: 'out', flags: { force: true, maxSteps: 2 } });
     expect(await stepsIn(output)).toEqual([]);
   });
+
+  it.each<[string, Flags]>([
+    ['LoRA', {}],
+    ['PiSSA', { initLoraWeights: 'pissa' }],
+  ])(
+    'have the adapters that a training to their steps would have written, if these are wanted: %s',
+    async (_, kind) => {
+      const saving = { saveSteps: 3, keep: 3, saveAdapters: true };
+      await go({ name: 'stopped', flags: { ...kind, ...saving }, stopAfter: 4 });
+      const { output } = await go({ name: 'stopped', flags: { ...kind, ...saving, resume: true } });
+      const adapterAt = (step: number) => resultOf(join(checkpointPath(checkpointsOf(output), step), 'adapter'));
+      const { 'metrics.jsonl': _metrics, ...expected } = await resultOf(output);
+      expect(await adapterAt(7)).toEqual(expected);
+      // Interrupted after step 4, the training wrote what it had then as its result.
+      const { output: early } = await go({ name: 'early', flags: kind, stopAfter: 4 });
+      const { 'metrics.jsonl': _early, ...atFour } = await resultOf(early);
+      expect(await adapterAt(4)).toEqual(atFour);
+      expect(Object.keys(await adapterAt(6))).toEqual(Object.keys(expected));
+      expect(await adapterAt(6)).not.toEqual(expected);
+    },
+  );
 
   it('are passed over, aloud and by name, where they are damaged', async () => {
     const flags = { saveSteps: 2 };

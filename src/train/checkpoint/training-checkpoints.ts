@@ -145,7 +145,8 @@ export class TrainingCheckpoints {
       // WHY: a checkpoint of this step that was refused may lack its index, so that nothing would replace it.
       if (!this.#steps.includes(step)) await rm(path, { recursive: true, force: true });
       const state = this.#stateOf(running, saving, finished);
-      const content = { kind: trainingKind, state, parts: await this.#partsOf(running) };
+      const saveAdapter = this.#inputs.config.saveAdapters ? (dir: string) => this.#model.save(dir) : undefined;
+      const content = { kind: trainingKind, state, parts: await this.#partsOf(running), saveAdapter };
       await writeCheckpoint(path, content, { beforeWrite });
       this.#steps = [...this.#steps.filter((each) => each !== step), step];
       await this.#prune(saving.keep, running.best.state?.step);

@@ -20,6 +20,12 @@ export function assertConsistent(config: TrainConfig): void {
   if (config.full && config.labels !== undefined) {
     conflict(option('full'), option('labels'), 'a new head is saved with an adapter');
   }
+  if (config.full && config.saveAdapters === true) {
+    conflict(option('full'), option('saveAdapters'), 'a full training has no adapter');
+  }
+  if (config.saveAdapters === true && config.saveSteps === undefined && !config.resume) {
+    conflict(option('saveAdapters'), optionText('no ', option('saveSteps')), 'no checkpoint is written');
+  }
   if (!config.full && config.dtype !== 'float32') {
     conflict(option('dtype'), 'an adapter', 'adapters are saved in float32');
   }

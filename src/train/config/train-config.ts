@@ -124,6 +124,8 @@ function schemaOf(read: WordReader) {
     saveSteps: count.optional(),
     /** How many checkpoints are kept, besides that of the best evaluation. */
     keep: count.optional(),
+    /** Writes the adapter of each checkpoint beside its state, in PEFT's layout. */
+    saveAdapters: flag.optional(),
     /** Goes on from the newest checkpoint of an interrupted training to the same output. */
     resume: flag.default(trainDefaults.resume),
     /** What may differ from the interrupted training, although the result may then have other bits. */

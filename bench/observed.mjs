@@ -1,0 +1,139 @@
+// What metrics and traces cost: the throughput of a server with both beside that of one with neither.
+//
+//   node bench/observed.mjs --base DIR [--pairs 40] [--seconds 2] [--clients 8] [--prompt 64] [--tokens 32] [--threads 2] [--limit 240] [--null]
+//
+// Two servers of one build run at the same time, and are asked in turns, for short blocks, so that what else the machine does touches
+// both alike. The observed one writes each request's spans by OTLP over HTTP (protobuf) to a receiver, and `/metrics` is asked for in
+// every block. Blocks go ABBA, each is followed by a pause in which the last spans are sent, and each pair gives a ratio of requests per
+// second. Printed are the median of the ratios with the bounds within which the true median lies with 95 %, and the same of the
+// processor time that the server takes for a request, which includes the sending. It ends early after `--limit` seconds. `--null` compares a server with its like.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openBaseModel } from '#internal/models';
+import { complete, promptOf } from './served-process.mjs';
+import { median, medianBounds } from './statistics.mjs';
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    pairs: { type: 'string', default: '40' },
+    seconds: { type: 'string', default: '2' },
+    clients: { type: 'string', default: '8' },
+    prompt: { type: 'string', default: '64' },
+    tokens: { type: 'string', default: '32' },
+    threads: { type: 'string', default: '2' },
+    limit: { type: 'string', default: '240' },
+    null: { type: 'boolean', default: false },
+  },
+});
+if (values.base === undefined) throw new Error('Name the base: --base DIR');
+const { base, threads, clients: slots } = values;
+const [pairs, seconds, clients, length, maxTokens] = [
+  values.pairs,
+  values.seconds,
+  values.clients,
+  values.prompt,
+  values.tokens,
+].map(Number);
+/** Longer than spans wait to be sent. */
+const sendMs = 100;
+const pauseMs = 3 * sendMs;
+
+const { config } = await openBaseModel(base);
+let received = 0;
+const receiver = createServer((request, response) => {
+  request.on('data', (piece) => (received += piece.length));
+  request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
+}).listen(0, '127.0.0.1');
+await once(receiver, 'listening');
+const { port } = /** @type {import('node:net').AddressInfo} */ (receiver.address());
+
+const observed = values.null ? [] : ['--observed'];
+const [bare, watched] = [await start([]), await start(observed)];
+try {
+  let place = 0;
+  for (const server of [bare, watched, bare, watched]) await block(server, 1);
+  const [speeds, costs] = [[], []];
+  let counted = 0;
+  const latest = performance.now() + 1000 * Number(values.limit);
+  for (let pair = 0; pair < pairs && performance.now() < latest; pair++) {
+    const order = pair % 2 === 0 ? [bare, watched] : [watched, bare];
+    const results = new Map();
+    for (const server of order) results.set(server, await block(server, seconds));
+    const [without, having] = [results.get(bare), results.get(watched)];
+    speeds.push(having.perSecond / without.perSecond);
+    costs.push(having.cpuMs / without.cpuMs);
+    counted += without.requests + having.requests;
+  }
+  const shown = (ratios) => ({ median: median(ratios), bounds95: medianBounds(ratios) });
+  const result = {
+    work: 'observed',
+    pairs: speeds.length,
+    requests: counted,
+    throughput: shown(speeds),
+    processorTime: shown(costs),
+    receivedBytes: received,
+  };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+
+  /** Asks for some seconds. The processor time includes the pause, in which the rest of the spans is sent. */
+  async function block(server, blockSeconds) {
+    const before = await server.cpuMs();
+    const began = performance.now();
+    const end = began + 1000 * blockSeconds;
+    let requests = 0;
+    const client = async () => {
+      while (performance.now() < end) {
+        await complete(server.url, { model: 'base', prompt: promptOf(place++, length, config.vocabSize), maxTokens });
+        requests++;
+      }
+    };
+    const scrape = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 500 * blockSeconds));
+      // The bare server answers that there is no such route.
+      await (await fetch(`${server.url}/metrics`)).text();
+    };
+    await Promise.all([...Array.from({ length: clients }, client), scrape()]);
+    const perSecond = (1000 * requests) / (performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    return { requests, perSecond, cpuMs: ((await server.cpuMs()) - before) / requests };
+  }
+} finally {
+  await bare.stop();
+  await watched.stop();
+  receiver.closeAllConnections();
+  receiver.close();
+}
+
+async function start(words) {
+  const program = fileURLToPath(new URL('observed-server.mjs', import.meta.url));
+  const child = fork(program, ['--base', base, '--threads', threads, '--slots', slots, ...words], {
+    env: {
+      UV_THREADPOOL_SIZE: '8',
+      ...process.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_BSP_SCHEDULE_DELAY: String(sendMs),
+    },
+  });
+  const ended = once(child, 'exit');
+  const [{ url }] = await Promise.race([
+    once(child, 'message'),
+    ended.then(([code]) => Promise.reject(new Error(`a server ended with ${code}`))),
+  ]);
+  return {
+    url,
+    /** Processor time of the process so far, with its threads. Linux counts it in hundredths of a second. */
+    async cpuMs() {
+      const fields = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+      return 10 * (Number(fields[11]) + Number(fields[12]));
+    },
+    async stop() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
