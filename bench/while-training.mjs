@@ -121,7 +121,8 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function api(method, path, body) {
+/** @returns {Promise<any>} */
+async function api(method, path, body = undefined) {
   const init =
     body instanceof FormData
       ? { body }
